@@ -1,1 +1,7 @@
-//! workers
+//! What turns media into features: decoding, segmentation, proxies, embedding.
+//!
+//! This crate knows nothing of the catalogue, of HTTP or of the queue's tables: work reaches it
+//! through a coordinator, and results leave it the same way.
+
+pub mod source;
+pub mod time;

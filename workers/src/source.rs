@@ -1,0 +1,50 @@
+//! Random access to the bytes of a media file, wherever it lives.
+
+use std::io;
+
+/// Bytes that can be read at any offset: a local file, an object in a store, a buffer.
+///
+/// FFmpeg and the decoding child read media through this and through nothing else, so neither ever
+/// opens a path or an address by itself.
+pub trait ByteSource: Send {
+    /// Total length in bytes.
+    fn len(&self) -> u64;
+
+    /// Whether there are no bytes at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Reads some bytes at `offset` into `buffer`; 0 at or beyond the end.
+    ///
+    /// # Errors
+    /// Whatever the place where the bytes live reports.
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+impl ByteSource for std::fs::File {
+    fn len(&self) -> u64 {
+        // A file whose length cannot be read is treated as empty, and refused as such.
+        self.metadata().map_or(0, |metadata| metadata.len())
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self, buffer, offset)
+    }
+}
+
+impl ByteSource for bytes::Bytes {
+    fn len(&self) -> u64 {
+        self.as_ref().len() as u64
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let start = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(self.as_ref().len());
+        let rest = &self.as_ref()[start..];
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+}

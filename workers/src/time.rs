@@ -1,0 +1,342 @@
+//! Time without floating point: rational rates, presentation timestamps, SMPTE timecode.
+//!
+//! The truth about when a frame is shown is its presentation timestamp in the time base of its
+//! stream. A frame number is the rank of a frame in presentation order, from 0. SMPTE timecode
+//! (SMPTE ST 12-1) is derived from the frame number and the rate, for people and edit lists.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// What is wrong with a textual rate or timecode.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TimeError {
+    /// Not of the form `num/den` or `num`, or zero.
+    #[error("{0:?} is not a frame rate; write it as a fraction such as 24000/1001, or as 25")]
+    Rate(String),
+    /// Not of the form `HH:MM:SS:FF` (or `;FF` for drop-frame), or out of range for its rate.
+    #[error("{0:?} is not an SMPTE timecode at {1} frames per second; write it as HH:MM:SS:FF")]
+    Timecode(String, Rate),
+}
+
+/// A rate in frames per second, or a time base in units per second, as a reduced fraction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rate {
+    num: u32,
+    den: u32,
+}
+
+impl Rate {
+    /// The rate `num / den`, reduced; `None` if either is zero.
+    #[must_use]
+    pub const fn new(num: u32, den: u32) -> Option<Self> {
+        if num == 0 || den == 0 {
+            return None;
+        }
+        let (mut a, mut b) = (num, den);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        Some(Self {
+            num: num / a,
+            den: den / a,
+        })
+    }
+
+    /// Numerator.
+    #[must_use]
+    pub const fn num(self) -> u32 {
+        self.num
+    }
+
+    /// Denominator.
+    #[must_use]
+    pub const fn den(self) -> u32 {
+        self.den
+    }
+
+    /// Frames that SMPTE counts per second: 24 for 24000/1001, 30 for 30000/1001. At least 1.
+    #[must_use]
+    pub const fn nominal(self) -> u32 {
+        let rounded = (self.num as u64 + self.den as u64 / 2) / self.den as u64;
+        // `rounded <= num`, which is a u32.
+        if rounded == 0 { 1 } else { rounded as u32 }
+    }
+
+    /// Whether drop-frame counting is defined: 30000/1001 and its multiples (60000/1001 …).
+    #[must_use]
+    pub const fn allows_drop_frame(self) -> bool {
+        self.den == 1001 && self.num % 30_000 == 0
+    }
+
+    /// Whole milliseconds (rounded down) from frame 0 to `frame` at this constant rate.
+    #[must_use]
+    pub const fn ms_of(self, frame: u64) -> u64 {
+        let ms = frame as u128 * 1000 * self.den as u128 / self.num as u128;
+        if ms > u64::MAX as u128 {
+            u64::MAX
+        } else {
+            ms as u64
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.num, self.den)
+    }
+}
+
+impl FromStr for Rate {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let (num, den) = text.split_once('/').unwrap_or((text, "1"));
+        num.parse()
+            .ok()
+            .zip(den.parse().ok())
+            .and_then(|(num, den)| Self::new(num, den))
+            .ok_or_else(|| TimeError::Rate(text.to_owned()))
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// How frame numbers are written as timecode: the rate, the counting, and the first frame's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timecode {
+    /// Frames per second.
+    pub rate: Rate,
+    /// Whether two frame labels a minute are skipped to follow the clock (SMPTE ST 12-1).
+    pub drop_frame: bool,
+    /// The frame count that the source's own start timecode stands for; 0 where it has none.
+    pub start: u64,
+}
+
+impl Timecode {
+    /// Counting from `00:00:00:00` at `rate`: drop-frame where the rate allows it.
+    #[must_use]
+    pub const fn from_zero(rate: Rate) -> Self {
+        Self {
+            rate,
+            drop_frame: rate.allows_drop_frame(),
+            start: 0,
+        }
+    }
+
+    /// Counting from the source's own start timecode, e.g. `18:45:23:23` or `01:00:00;00`.
+    ///
+    /// # Errors
+    /// [`TimeError::Timecode`] if the text is no timecode at this rate.
+    pub fn starting_at(rate: Rate, text: &str) -> Result<Self, TimeError> {
+        let bad = || TimeError::Timecode(text.to_owned(), rate);
+        let drop_frame = text.contains([';', '.']) && rate.allows_drop_frame();
+        let parts: Vec<u64> = text
+            .split([':', ';', '.'])
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .map_err(|_not_a_number| bad())?;
+        let &[hours, minutes, seconds, frames] = parts.as_slice() else {
+            return Err(bad());
+        };
+        let nominal = u64::from(rate.nominal());
+        if hours > 23 || minutes > 59 || seconds > 59 || frames >= nominal {
+            return Err(bad());
+        }
+        let labels = ((hours * 60 + minutes) * 60 + seconds) * nominal + frames;
+        let start = if drop_frame {
+            let minutes = hours * 60 + minutes;
+            labels - Self::dropped_a_minute(rate) * (minutes - minutes / 10)
+        } else {
+            labels
+        };
+        Ok(Self {
+            rate,
+            drop_frame,
+            start,
+        })
+    }
+
+    /// The timecode of frame number `frame` of the asset, e.g. `00:01:00;02`. Wraps after 24 hours.
+    #[must_use]
+    pub fn label(self, frame: u64) -> String {
+        let nominal = u64::from(self.rate.nominal());
+        let mut count = frame.saturating_add(self.start);
+        if self.drop_frame {
+            let dropped = Self::dropped_a_minute(self.rate);
+            let a_minute = nominal * 60 - dropped;
+            let ten_minutes = nominal * 600 - dropped * 9;
+            let (tens, rest) = (count / ten_minutes, count % ten_minutes);
+            // The first minute of each ten keeps all its labels.
+            let minutes = rest.saturating_sub(dropped) / a_minute;
+            count += dropped * (tens * 9 + minutes);
+        }
+        let (seconds, frames) = (count / nominal, count % nominal);
+        let separator = if self.drop_frame { ';' } else { ':' };
+        let width = if nominal > 100 { 3 } else { 2 };
+        format!(
+            "{:02}:{:02}:{:02}{separator}{frames:0width$}",
+            seconds / 3600 % 24,
+            seconds / 60 % 60,
+            seconds % 60,
+        )
+    }
+
+    const fn dropped_a_minute(rate: Rate) -> u64 {
+        rate.nominal() as u64 / 15
+    }
+}
+
+/// One point of an asset in the three forms every answer carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimePoint {
+    /// Frame number, from 0, in presentation order.
+    pub frame: u64,
+    /// Milliseconds from the start of the file, rounded down.
+    pub ms: u64,
+    /// SMPTE timecode; nominal where the frame rate varies.
+    pub smpte: String,
+}
+
+/// When each frame of an asset is shown: the stored `timeline`.
+///
+/// Frame `n` is shown at `pts[n]` and until `pts[n + 1]`; the last until `end_pts`. Timestamps are
+/// in `time_base` units per second and strictly ascending.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timeline {
+    /// Units per second of the timestamps, e.g. 90000/1 or 12800/1.
+    pub time_base: Rate,
+    /// The nominal frame rate.
+    pub rate: Rate,
+    /// Whether frames are unevenly spaced, so that timecode is nominal.
+    pub variable: bool,
+    /// The source's own start timecode, as written in the file.
+    pub start_timecode: Option<String>,
+    /// The timestamp of the file's beginning (the earliest of all its streams), in `time_base`.
+    pub origin_pts: i64,
+    /// Presentation timestamp of each frame.
+    pub pts: Vec<i64>,
+    /// When the last frame ceases to be shown.
+    pub end_pts: i64,
+}
+
+impl Timeline {
+    /// Number of frames.
+    #[must_use]
+    pub const fn frames(&self) -> u64 {
+        self.pts.len() as u64
+    }
+
+    /// The timestamp at which `frame` begins; `end_pts` for the frame after the last and beyond.
+    #[must_use]
+    pub fn pts_of(&self, frame: u64) -> i64 {
+        usize::try_from(frame)
+            .ok()
+            .and_then(|frame| self.pts.get(frame).copied())
+            .unwrap_or(self.end_pts)
+    }
+
+    /// Milliseconds, rounded down, from the start of the file to `frame`.
+    #[must_use]
+    pub fn ms_of(&self, frame: u64) -> u64 {
+        let units = i128::from(self.pts_of(frame)) - i128::from(self.origin_pts);
+        let ms = units * 1000 * i128::from(self.time_base.den()) / i128::from(self.time_base.num());
+        u64::try_from(ms.max(0)).unwrap_or(u64::MAX)
+    }
+
+    /// How frame numbers are labelled: from the source's start timecode where it is a valid one.
+    #[must_use]
+    pub fn timecode(&self) -> Timecode {
+        self.start_timecode
+            .as_deref()
+            .and_then(|text| Timecode::starting_at(self.rate, text).ok())
+            .unwrap_or_else(|| Timecode::from_zero(self.rate))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rate(text: &str) -> Rate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_rate_is_reduced_and_survives_its_text() {
+        assert_eq!(rate("50/2"), rate("25"));
+        assert_eq!(rate("24000/1001").to_string(), "24000/1001");
+        for bad in ["", "0", "1/0", "a/b", "-25"] {
+            assert!(bad.parse::<Rate>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_hour_of_23_976_is_not_an_hour_of_timecode() {
+        let tc = Timecode::from_zero(rate("24000/1001"));
+        assert_eq!(tc.label(86_400), "01:00:00:00");
+        assert_eq!(tc.rate.ms_of(86_400), 3_603_600);
+    }
+
+    #[test]
+    fn drop_frame_skips_two_labels_a_minute_except_each_tenth() {
+        let tc = Timecode::from_zero(rate("30000/1001"));
+        assert_eq!(tc.label(1799), "00:00:59;29");
+        assert_eq!(tc.label(1800), "00:01:00;02");
+        assert_eq!(tc.label(17_981), "00:09:59;29");
+        assert_eq!(tc.label(17_982), "00:10:00;00");
+        assert_eq!(tc.label(107_892), "01:00:00;00");
+    }
+
+    #[test]
+    fn the_sources_own_timecode_is_the_start() {
+        let tc = Timecode::starting_at(rate("25"), "18:45:23:23").unwrap();
+        assert_eq!(tc.label(0), "18:45:23:23");
+        assert_eq!(tc.label(2), "18:45:24:00");
+        assert!(Timecode::starting_at(rate("25"), "18:45:23:25").is_err());
+        assert!(Timecode::starting_at(rate("25"), "noon").is_err());
+    }
+
+    #[test]
+    fn a_delayed_start_counts_from_the_start_of_the_file() {
+        let timeline = Timeline {
+            time_base: rate("1000"),
+            rate: rate("25"),
+            variable: false,
+            start_timecode: None,
+            origin_pts: 100,
+            pts: vec![600, 640, 680],
+            end_pts: 720,
+        };
+        assert_eq!(timeline.ms_of(0), 500);
+        assert_eq!(timeline.ms_of(3), 620);
+    }
+
+    proptest! {
+        #[test]
+        fn a_timecode_label_reads_back_as_its_frame(frame in 0_u64..2_589_408, which in 0_usize..6) {
+            let rate = rate(["24", "25", "24000/1001", "30000/1001", "60000/1001", "30"][which]);
+            let tc = Timecode::from_zero(rate);
+            let a_day = if tc.drop_frame { 2_589_408 } else { u64::from(rate.nominal()) * 86_400 };
+            let frame = frame % a_day;
+            let back = Timecode::starting_at(rate, &tc.label(frame)).unwrap();
+            prop_assert_eq!(back.start, frame);
+        }
+    }
+}
