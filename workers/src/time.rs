@@ -259,6 +259,17 @@ impl Timeline {
         u64::try_from(ms.max(0)).unwrap_or(u64::MAX)
     }
 
+    /// The frames shown at any time within `[start_ms, end_ms)`, as a half-open range of numbers.
+    #[must_use]
+    pub fn frames_within(&self, start_ms: u64, end_ms: u64) -> (u64, u64) {
+        let frames = self.frames();
+        // The first frame that ceases to be shown after the start …
+        let start = partition_point(frames, |frame| self.ms_of(frame + 1) <= start_ms);
+        // … and the first that begins at or after the end.
+        let end = partition_point(frames, |frame| self.ms_of(frame) < end_ms);
+        (start, end.max(start))
+    }
+
     /// How frame numbers are labelled: from the source's start timecode where it is a valid one.
     #[must_use]
     pub fn timecode(&self) -> Timecode {
@@ -267,6 +278,20 @@ impl Timeline {
             .and_then(|text| Timecode::starting_at(self.rate, text).ok())
             .unwrap_or_else(|| Timecode::from_zero(self.rate))
     }
+}
+
+/// The first of `0..count` for which `before` is false, where it is true up to some point.
+fn partition_point(count: u64, before: impl Fn(u64) -> bool) -> u64 {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low.midpoint(high);
+        if before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 #[cfg(test)]
@@ -326,6 +351,23 @@ mod tests {
         };
         assert_eq!(timeline.ms_of(0), 500);
         assert_eq!(timeline.ms_of(3), 620);
+    }
+
+    #[test]
+    fn a_cue_lies_on_the_frames_during_which_it_is_shown() {
+        let timeline = Timeline {
+            time_base: rate("1000"),
+            rate: rate("25"),
+            variable: false,
+            start_timecode: None,
+            origin_pts: 0,
+            pts: (0..75).map(|frame| frame * 40).collect(),
+            end_pts: 3000,
+        };
+        assert_eq!(timeline.frames_within(0, 3000), (0, 75));
+        assert_eq!(timeline.frames_within(1000, 1001), (25, 26));
+        assert_eq!(timeline.frames_within(1039, 1040), (25, 26));
+        assert_eq!(timeline.frames_within(5000, 6000), (75, 75));
     }
 
     proptest! {

@@ -1,0 +1,95 @@
+//! Where workers get their work and leave their results.
+
+use async_trait::async_trait;
+use rushes_models::ErrorKind;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::task::{Output, Queue, Task};
+
+/// Work that is this worker's until its lease runs out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The run to compute.
+    pub run: String,
+    /// Fencing token: a completion with any but the newest token is refused.
+    pub token: i64,
+    /// What to do.
+    pub task: Task,
+    /// Stored objects of this run have keys that begin with this.
+    pub prefix: String,
+}
+
+/// How far a run has come, in whatever unit the task counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Units done.
+    pub done: u64,
+    /// Units in all, where known.
+    pub total: Option<u64>,
+}
+
+/// The answer to a heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Directive {
+    /// Go on.
+    Continue,
+    /// Stop: somebody cancelled the run, or the lease is lost.
+    Stop,
+}
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Decides whether it is tried again.
+    pub kind: ErrorKind,
+    /// File, cause and fix, for a person.
+    pub reason: String,
+}
+
+/// Why a coordinator refused.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CoordinatorError {
+    /// The lease ran out and the run is somebody else's, or nobody's.
+    #[error("the lease of run {0} is lost; its result is dropped")]
+    LeaseLost(String),
+    /// The coordinator or its database does not answer.
+    #[error("the coordinator does not answer: {0}")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl CoordinatorError {
+    /// What a worker should do about it.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::LeaseLost(_) => ErrorKind::Cancelled,
+            Self::Unavailable(_) => ErrorKind::Unavailable,
+        }
+    }
+}
+
+/// The queue as a worker sees it. Every implementation passes the same conformance suite.
+#[async_trait]
+pub trait Coordinator: Send + Sync + std::fmt::Debug {
+    /// Takes the next run of `queue` for `worker`; waits a moment if there is none.
+    async fn lease(&self, worker: &str, queue: Queue) -> Result<Option<Lease>, CoordinatorError>;
+
+    /// Says that the worker lives and how far it is; extends the lease.
+    async fn heartbeat(
+        &self,
+        lease: &Lease,
+        progress: Progress,
+    ) -> Result<Directive, CoordinatorError>;
+
+    /// Hands in the result. Once, and only with the newest token.
+    async fn complete(&self, lease: &Lease, output: Output) -> Result<(), CoordinatorError>;
+
+    /// Reports a failure; the coordinator decides whether the run is tried again.
+    async fn fail(&self, lease: &Lease, failure: Failure) -> Result<(), CoordinatorError>;
+
+    /// Gives the run back unfinished, without blame: the worker is shutting down.
+    async fn release(&self, lease: &Lease) -> Result<(), CoordinatorError>;
+}

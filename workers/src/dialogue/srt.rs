@@ -1,0 +1,97 @@
+//! SubRip: numbered blocks of a timing line and text, parted by blank lines.
+
+use super::{DialogueError, TimedText, clock, plain};
+
+pub(super) fn parse(text: &str) -> Result<Vec<TimedText>, DialogueError> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut cues: Vec<TimedText> = Vec::new();
+    let mut at = 0;
+    while at < lines.len() {
+        if lines[at].trim().is_empty() {
+            at += 1;
+            continue;
+        }
+        // The counter above the timing line may be missing.
+        if !lines[at].contains("-->") && is_counter(lines[at]) {
+            at += 1;
+        }
+        let Some(timing) = lines.get(at).filter(|line| line.contains("-->")) else {
+            return Err(if cues.is_empty() {
+                DialogueError::NotSubtitles
+            } else {
+                let text = lines.get(at).unwrap_or(&"").trim().to_owned();
+                DialogueError::Time { line: at + 1, text }
+            });
+        };
+        let (start_ms, end_ms) = clock::range(timing, at + 1)?;
+        if cues.last().is_some_and(|last| start_ms < last.end_ms) {
+            return Err(DialogueError::Overlap { line: at + 1 });
+        }
+        let first = at + 1;
+        at = first;
+        while at < lines.len() && !ends_cue(&lines, at) {
+            at += 1;
+        }
+        let text = plain(&lines[first..at]);
+        if !text.is_empty() && end_ms > start_ms {
+            cues.push(TimedText {
+                start_ms,
+                end_ms,
+                text,
+            });
+        }
+    }
+    Ok(cues)
+}
+
+fn is_counter(line: &str) -> bool {
+    let line = line.trim();
+    !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A blank line ends a cue only if a new one (or nothing) follows: some files part the lines of one
+/// cue by blank lines.
+fn ends_cue(lines: &[&str], at: usize) -> bool {
+    if !lines[at].trim().is_empty() {
+        return false;
+    }
+    let mut rest = lines[at..].iter().filter(|line| !line.trim().is_empty());
+    match (rest.next(), rest.next()) {
+        (None, _) => true,
+        (Some(first), second) => {
+            first.contains("-->")
+                || (is_counter(first) && second.is_none_or(|line| line.contains("-->")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cues_are_read_with_their_lines() {
+        let cues = parse(
+            "1\r\n00:00:01,000 --> 00:00:02,500\r\nBin blue\r\nat F two\r\n\r\n2\r\n00:00:03,000 --> 00:00:04,000\r\n<i>now</i>\r\n",
+        )
+        .unwrap();
+        assert_eq!(cues.len(), 2);
+        assert_eq!(cues[0].text, "Bin blue\nat F two");
+        assert_eq!((cues[1].start_ms, cues[1].end_ms), (3000, 4000));
+        assert_eq!(cues[1].text, "now");
+    }
+
+    #[test]
+    fn an_overlap_names_the_line() {
+        let error =
+            parse("1\n00:00:01,000 --> 00:00:03,000\na\n\n2\n00:00:02,000 --> 00:00:04,000\nb\n")
+                .unwrap_err();
+        assert_eq!(error, DialogueError::Overlap { line: 6 });
+    }
+
+    #[test]
+    fn prose_is_no_subtitle_file_and_an_empty_file_has_no_cues() {
+        assert_eq!(parse("Dear diary,\n"), Err(DialogueError::NotSubtitles));
+        assert_eq!(parse(""), Ok(Vec::new()));
+    }
+}

@@ -1,0 +1,83 @@
+//! Why a stage failed.
+
+use rushes_models::{ErrorKind, ModelError};
+use thiserror::Error;
+
+use crate::dialogue::DialogueError;
+use crate::media::MediaError;
+use crate::storage::StorageError;
+
+/// A failed run, with the file it was about.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StageError {
+    /// The film could not be decoded.
+    #[error("{name}: {source}")]
+    Media {
+        /// The film.
+        name: String,
+        /// Why.
+        #[source]
+        source: MediaError,
+    },
+    /// A subtitle file could not be read.
+    #[error("{name}: {source}")]
+    Dialogue {
+        /// The subtitle file.
+        name: String,
+        /// Why.
+        #[source]
+        source: DialogueError,
+    },
+    /// Bytes could not be read or written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The model is missing or refuses its input.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A film could not be read to its end.
+    #[error("{name}: reading stopped ({source}); check the disk or the store and try again")]
+    Read {
+        /// The film.
+        name: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A stored feature is not what it should be.
+    #[error("{0}: the stored feature is damaged; ingest the film again")]
+    Corrupt(String),
+    /// Somebody asked for the work to stop.
+    #[error("cancelled")]
+    Cancelled,
+    /// The thread that owns the encoder is gone.
+    #[error("the device thread of model {0} ended; see the log")]
+    DeviceGone(String),
+    /// A defect.
+    #[error("the stage panicked; this is a defect of rushes, see the log")]
+    Panicked,
+}
+
+impl StageError {
+    /// Decides whether the run is tried again.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Media { source, .. } => source.kind(),
+            Self::Dialogue { source, .. } => source.kind(),
+            Self::Storage(source) => source.kind(),
+            Self::Model(source) => source.kind(),
+            Self::Read { .. } => ErrorKind::Unavailable,
+            Self::Corrupt(_) => ErrorKind::Corrupt,
+            Self::Cancelled => ErrorKind::Cancelled,
+            Self::DeviceGone(_) | Self::Panicked => ErrorKind::Internal,
+        }
+    }
+
+    pub(super) fn media(name: &str) -> impl FnOnce(MediaError) -> Self + '_ {
+        move |source| Self::Media {
+            name: name.to_owned(),
+            source,
+        }
+    }
+}

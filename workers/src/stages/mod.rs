@@ -1,0 +1,127 @@
+//! What each task does: one file a feature. Stages are plain blocking code on a worker thread.
+
+mod dialogue;
+mod embeddings;
+mod error;
+mod probe;
+mod proxies;
+mod shots;
+mod thumbnails;
+
+use rushes_models::ModelStore;
+use tokio::runtime::Handle;
+
+pub use error::StageError;
+
+use crate::coordinator::Lease;
+use crate::embed::Devices;
+use crate::media::ProxyParams;
+use crate::sandbox::{Observer, Sandbox};
+use crate::segment::SegmentParams;
+use crate::source::ByteSource;
+use crate::storage::{Locator, Storage};
+use crate::task::{Output, Task};
+use crate::time::Timeline;
+use crate::worker::Watch;
+
+/// What the stages of one process share.
+#[derive(Debug)]
+pub struct Stages {
+    /// Films and features.
+    pub storage: Storage,
+    /// Where files from outside are decoded.
+    pub sandbox: Sandbox,
+    /// How shots are found.
+    pub segment: SegmentParams,
+    /// How proxies are made.
+    pub proxy: ProxyParams,
+    /// The threads that own the encoders.
+    pub devices: Devices,
+    /// The runtime on which the object store is reached.
+    pub runtime: Handle,
+}
+
+impl Stages {
+    /// Stages with default parameters.
+    #[must_use]
+    pub fn new(storage: Storage, sandbox: Sandbox, models: ModelStore, threads: usize) -> Self {
+        Self {
+            storage,
+            sandbox,
+            segment: SegmentParams::default(),
+            proxy: ProxyParams::default(),
+            devices: Devices::new(models, threads),
+            runtime: Handle::current(),
+        }
+    }
+
+    /// Computes one run. Blocks; call it on a worker thread.
+    ///
+    /// # Errors
+    /// [`StageError`] naming the file, the cause and the fix.
+    pub fn compute(&self, lease: &Lease, watch: &Watch) -> Result<Output, StageError> {
+        match &lease.task {
+            Task::Probe { media } => probe::run(self, media, watch),
+            Task::Shots { media } => shots::run(self, media, &lease.prefix, watch),
+            Task::Proxies {
+                media,
+                timeline,
+                shots,
+            } => proxies::Proxies {
+                stages: self,
+                media,
+                timeline,
+                shots,
+                prefix: &lease.prefix,
+            }
+            .run(watch),
+            Task::Thumbnails { proxies } => thumbnails::run(self, proxies, &lease.prefix, watch),
+            Task::Embeddings { model, proxies } => embeddings::run(self, model, proxies, watch),
+            Task::Dialogue {
+                media,
+                timeline,
+                streams,
+                sidecars,
+            } => dialogue::Dialogue {
+                stages: self,
+                media,
+                timeline,
+                streams,
+                sidecars,
+            }
+            .run(watch),
+        }
+    }
+
+    fn open(&self, media: &Locator) -> Result<Box<dyn ByteSource>, StageError> {
+        Ok(self.runtime.block_on(self.storage.open_source(media))?)
+    }
+
+    fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), StageError> {
+        Ok(self.runtime.block_on(self.storage.put(key, bytes.into()))?)
+    }
+
+    fn get(&self, key: &str) -> Result<bytes::Bytes, StageError> {
+        Ok(self.runtime.block_on(self.storage.get(key))?)
+    }
+
+    fn timeline(&self, key: &str) -> Result<Timeline, StageError> {
+        let packed = self.get(key)?;
+        let corrupt = || StageError::Corrupt(key.to_owned());
+        let json = zstd::decode_all(packed.as_ref()).map_err(|_not_zstd| corrupt())?;
+        serde_json::from_slice(&json).map_err(|_not_a_timeline| corrupt())
+    }
+}
+
+/// Progress and cancellation of a stage, as the sandbox wants them.
+struct Observed<'a>(&'a Watch);
+
+impl Observer for Observed<'_> {
+    fn progress(&mut self, done: u64, total: Option<u64>) {
+        self.0.progress(done, total);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0.stopped()
+    }
+}

@@ -1,0 +1,46 @@
+//! `probe`: the hash of the bytes, and what the file says of itself.
+
+use super::{StageError, Stages};
+use crate::storage::Locator;
+use crate::task::Output;
+use crate::worker::Watch;
+
+/// One read of the hash pass; large, so that a remote film costs few requests.
+const BLOCK: usize = 4 * 1024 * 1024;
+
+pub(super) fn run(stages: &Stages, media: &Locator, watch: &Watch) -> Result<Output, StageError> {
+    let mut source = stages.open(media)?;
+    // Probing first: what is no film is refused before all of it is read.
+    let info = stages
+        .sandbox
+        .probe(source.as_mut())
+        .map_err(StageError::media(&media.uri))?;
+    let mut hasher = blake3::Hasher::new();
+    let mut block = vec![0; BLOCK];
+    let (mut at, total) = (0_u64, source.len());
+    while at < total {
+        if watch.stopped() {
+            return Err(StageError::Cancelled);
+        }
+        let read = source
+            .read_at(at, &mut block)
+            .map_err(|source| StageError::Read {
+                name: media.uri.clone(),
+                source,
+            })?;
+        if read == 0 {
+            let cut_short = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+            return Err(StageError::Read {
+                name: media.uri.clone(),
+                source: cut_short,
+            });
+        }
+        hasher.update(&block[..read]);
+        at += read as u64;
+        watch.progress(at, Some(total));
+    }
+    Ok(Output::Probe {
+        blake3: hasher.finalize().to_hex().to_string(),
+        info: Box::new(info),
+    })
+}

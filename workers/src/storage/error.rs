@@ -1,0 +1,147 @@
+//! What can go wrong between rushes and the places where bytes live.
+
+use rushes_models::ErrorKind;
+use thiserror::Error;
+
+/// A failed access to a film or to the feature store.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// No such file or object.
+    #[error("{0}: there is no such file; check the name")]
+    NotFound(String),
+    /// A folder or a special file where a regular file is needed.
+    #[error("{0}: not a regular file")]
+    NotAFile(String),
+    /// Not a path, `file://`, `s3://` or `store:` name.
+    #[error("{0}: not a place rushes can read; give a path, file:// or s3://bucket/key")]
+    Scheme(String),
+    /// The file is no longer the version that was registered.
+    #[error("{0}: the file changed after it was registered; register it again")]
+    Changed(String),
+    /// Larger than allowed.
+    #[error("{name}: larger than the limit of {limit} bytes")]
+    TooLarge {
+        /// What was being stored.
+        name: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// Reading or writing is not allowed.
+    #[error("{name}: permission denied; give rushes the right to read it")]
+    Denied {
+        /// The file or object.
+        name: String,
+        /// What the system said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// No room left where it is written.
+    #[error("{name}: no room left on the disk; free some and the work goes on")]
+    Full {
+        /// The file or object.
+        name: String,
+        /// What the system said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store does not answer, or answers with a failure of its own.
+    #[error("{name}: the store does not answer ({source}); check the endpoint, bucket and network")]
+    Unavailable {
+        /// The file or object.
+        name: String,
+        /// What the client said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// An S3 setting that is unknown or contradicts another.
+    #[error("S3 setting {name}: {source}")]
+    Setting {
+        /// The setting, e.g. `aws_endpoint`.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl StorageError {
+    /// What a caller should do about it.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound(_) => ErrorKind::NotFound,
+            Self::NotAFile(_)
+            | Self::Scheme(_)
+            | Self::Changed(_)
+            | Self::Denied { .. }
+            | Self::Setting { .. } => ErrorKind::InvalidInput,
+            Self::TooLarge { .. } => ErrorKind::Limit,
+            // Room comes back when somebody frees some, so the work is tried again.
+            Self::Full { .. } | Self::Unavailable { .. } => ErrorKind::Unavailable,
+        }
+    }
+
+    pub(crate) fn io(name: &str, source: std::io::Error) -> Self {
+        use std::io::ErrorKind as Io;
+        let name = name.to_owned();
+        match source.kind() {
+            Io::NotFound | Io::NotADirectory => Self::NotFound(name),
+            Io::PermissionDenied => Self::Denied {
+                name,
+                source: source.into(),
+            },
+            Io::StorageFull | Io::QuotaExceeded => Self::Full {
+                name,
+                source: source.into(),
+            },
+            _ => Self::Unavailable {
+                name,
+                source: source.into(),
+            },
+        }
+    }
+
+    pub(crate) fn store(name: &str, source: object_store::Error) -> Self {
+        if let object_store::Error::NotFound { .. } = source {
+            return Self::NotFound(name.to_owned());
+        }
+        let name = name.to_owned();
+        match io_kind(&source) {
+            Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) => {
+                Self::Full {
+                    name,
+                    source: source.into(),
+                }
+            }
+            Some(std::io::ErrorKind::PermissionDenied) => Self::Denied {
+                name,
+                source: source.into(),
+            },
+            _ => match source {
+                object_store::Error::PermissionDenied { .. }
+                | object_store::Error::Unauthenticated { .. } => Self::Denied {
+                    name,
+                    source: source.into(),
+                },
+                object_store::Error::Precondition { .. } => Self::Changed(name),
+                source => Self::Unavailable {
+                    name,
+                    source: source.into(),
+                },
+            },
+        }
+    }
+}
+
+/// The I/O error at the root of a store's error, if there is one: a full disk arrives wrapped.
+fn io_kind(error: &dyn std::error::Error) -> Option<std::io::ErrorKind> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return Some(io.kind());
+        }
+        next = error.source();
+    }
+    None
+}

@@ -1,0 +1,403 @@
+//! Where films come from and where features are kept: local folders and S3 buckets, one interface.
+//!
+//! Films are named by [`Locator`]s (`file://`, `s3://`, or `store:` for uploads); everything that
+//! rushes derives is kept in the *feature store*, a local folder or an S3 prefix, under keys that
+//! begin with the run that made it.
+
+mod error;
+mod object;
+mod options;
+
+use std::collections::HashMap;
+use std::path::{Path as FsPath, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::TryStreamExt as _;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
+use serde::{Deserialize, Serialize};
+
+pub use error::StorageError;
+pub use object::RangedObject;
+pub use options::S3Options;
+
+use crate::source::ByteSource;
+
+/// Which bytes an asset is: where they are, which version, how many.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Locator {
+    /// `file:///…`, `s3://bucket/key`, or `store:key` for an uploaded film.
+    pub uri: String,
+    /// `ETag`, or for a local file its modification time in nanoseconds.
+    pub version: Option<String>,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+impl Locator {
+    /// The last part of the name, for people: `film.mp4`.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.uri.rsplit(['/', ':']).next().unwrap_or(&self.uri)
+    }
+}
+
+/// The feature store and the sources beside it.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    features: Arc<dyn ObjectStore>,
+    s3: S3Options,
+    buckets: Arc<Mutex<HashMap<String, Arc<dyn ObjectStore>>>>,
+}
+
+impl Storage {
+    /// Opens the feature store at `url`: a local folder (made if missing) or `s3://bucket/prefix`.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or the S3 settings contradict themselves. No network is used.
+    pub fn open(url: &str, s3: S3Options) -> Result<Self, StorageError> {
+        let features: Arc<dyn ObjectStore> = if let Some(rest) = url.strip_prefix("s3://") {
+            let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+            let bucket = s3.bucket(bucket)?;
+            Arc::new(PrefixStore::new(bucket, prefix.trim_matches('/')))
+        } else {
+            let folder = FsPath::new(url.strip_prefix("file://").unwrap_or(url));
+            std::fs::create_dir_all(folder).map_err(|source| StorageError::io(url, source))?;
+            let store = object_store::local::LocalFileSystem::new_with_prefix(folder)
+                .map_err(|source| StorageError::store(url, source))?;
+            Arc::new(store.with_automatic_cleanup(true).with_fsync(true))
+        };
+        Ok(Self {
+            features,
+            s3,
+            buckets: Arc::default(),
+        })
+    }
+
+    /// Finds one file by URI or path, without reading it.
+    ///
+    /// # Errors
+    /// If there is no such file, it may not be read, or its store does not answer.
+    pub async fn locate(&self, uri: &str) -> Result<Locator, StorageError> {
+        if let Some(path) = local_path(uri)? {
+            return locate_file(&path);
+        }
+        let (store, key) = self.resolve(uri)?;
+        let meta = store
+            .head(&key)
+            .await
+            .map_err(|source| StorageError::store(uri, source))?;
+        Ok(Locator {
+            uri: uri.to_owned(),
+            version: meta.e_tag.or(meta.version),
+            size: meta.size,
+        })
+    }
+
+    /// All files below a folder or an `s3://bucket/prefix`, sorted by name; the file itself if `uri`
+    /// names one.
+    ///
+    /// # Errors
+    /// As for [`Storage::locate`].
+    pub async fn list(&self, uri: &str) -> Result<Vec<Locator>, StorageError> {
+        if let Some(path) = local_path(uri)? {
+            let metadata = std::fs::metadata(&path)
+                .map_err(|source| StorageError::io(&path.display().to_string(), source))?;
+            if !metadata.is_dir() {
+                return Ok(vec![locate_file(&path)?]);
+            }
+            let mut found = Vec::new();
+            walk(&path, &mut found)?;
+            found.sort_by(|a, b| a.uri.cmp(&b.uri));
+            return Ok(found);
+        }
+        let (store, prefix) = self.resolve(uri)?;
+        if !uri.ends_with('/') {
+            match store.head(&prefix).await {
+                Ok(_) => return Ok(vec![self.locate(uri).await?]),
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(source) => return Err(StorageError::store(uri, source)),
+            }
+        }
+        let bucket = uri
+            .strip_prefix("s3://")
+            .and_then(|rest| rest.split('/').next())
+            .unwrap_or_default();
+        let mut found: Vec<Locator> = store
+            .list(Some(&prefix))
+            .map_ok(|meta| Locator {
+                uri: format!("s3://{bucket}/{}", meta.location),
+                version: meta.e_tag.or(meta.version),
+                size: meta.size,
+            })
+            .try_collect()
+            .await
+            .map_err(|source| StorageError::store(uri, source))?;
+        if found.is_empty() {
+            return Err(StorageError::NotFound(uri.to_owned()));
+        }
+        found.sort_by(|a, b| a.uri.cmp(&b.uri));
+        Ok(found)
+    }
+
+    /// Opens a film for ranged reads. Must be called within a Tokio runtime, and read outside it.
+    ///
+    /// # Errors
+    /// If it is gone, or is no longer the version that was registered.
+    pub async fn open_source(
+        &self,
+        locator: &Locator,
+    ) -> Result<Box<dyn ByteSource>, StorageError> {
+        let now = self.locate(&locator.uri).await?;
+        if now.version != locator.version || now.size != locator.size {
+            return Err(StorageError::Changed(locator.uri.clone()));
+        }
+        if let Some(path) = local_path(&locator.uri)? {
+            let file = std::fs::File::open(&path)
+                .map_err(|source| StorageError::io(&locator.uri, source))?;
+            return Ok(Box::new(file));
+        }
+        let (store, key) = self.resolve(&locator.uri)?;
+        Ok(Box::new(RangedObject::new(store, key, now)))
+    }
+
+    /// Stores one derived object. Readers see it whole or not at all.
+    ///
+    /// # Errors
+    /// If the store refuses or has no room.
+    pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StorageError> {
+        self.features
+            .put(&Path::from(key), PutPayload::from_bytes(bytes))
+            .await
+            .map_err(|source| StorageError::store(key, source))?;
+        Ok(())
+    }
+
+    /// Streams an upload into the feature store, in parts; nothing is left behind if it fails.
+    ///
+    /// # Errors
+    /// If the stream breaks off, exceeds `limit` bytes, or the store refuses.
+    pub async fn put_stream<S>(&self, key: &str, stream: S, limit: u64) -> Result<u64, StorageError>
+    where
+        S: futures::Stream<Item = std::io::Result<Bytes>> + Send,
+    {
+        let path = Path::from(key);
+        let upload = self
+            .features
+            .put_multipart(&path)
+            .await
+            .map_err(|source| StorageError::store(key, source))?;
+        let mut writer = object_store::WriteMultipart::new(upload);
+        let mut total = 0_u64;
+        let mut stream = std::pin::pin!(stream);
+        loop {
+            let failure = match stream.try_next().await {
+                Ok(Some(chunk)) => {
+                    total += chunk.len() as u64;
+                    if total <= limit {
+                        writer.put(chunk);
+                        match writer.wait_for_capacity(4).await {
+                            Ok(()) => continue,
+                            Err(source) => StorageError::store(key, source),
+                        }
+                    } else {
+                        StorageError::TooLarge {
+                            name: key.to_owned(),
+                            limit,
+                        }
+                    }
+                }
+                Ok(None) => break,
+                Err(source) => StorageError::io(key, source),
+            };
+            writer
+                .abort()
+                .await
+                .map_err(|source| StorageError::store(key, source))?;
+            return Err(failure);
+        }
+        writer
+            .finish()
+            .await
+            .map_err(|source| StorageError::store(key, source))?;
+        Ok(total)
+    }
+
+    /// Reads one derived object whole.
+    ///
+    /// # Errors
+    /// If it is missing or the store does not answer.
+    pub async fn get(&self, key: &str) -> Result<Bytes, StorageError> {
+        let wrap = |source| StorageError::store(key, source);
+        self.features
+            .get(&Path::from(key))
+            .await
+            .map_err(wrap)?
+            .bytes()
+            .await
+            .map_err(wrap)
+    }
+
+    /// Deletes every object whose key lies under `prefix`; missing ones are no error.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn delete_prefix(&self, prefix: &str) -> Result<(), StorageError> {
+        let wrap = |source| StorageError::store(prefix, source);
+        let found: Vec<_> = self
+            .features
+            .list(Some(&Path::from(prefix)))
+            .try_collect()
+            .await
+            .map_err(wrap)?;
+        for meta in found {
+            match self.features.delete(&meta.location).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(source) => return Err(wrap(source)),
+            }
+        }
+        Ok(())
+    }
+
+    fn resolve(&self, uri: &str) -> Result<(Arc<dyn ObjectStore>, Path), StorageError> {
+        if let Some(key) = uri.strip_prefix("store:") {
+            return Ok((Arc::clone(&self.features), Path::from(key)));
+        }
+        let Some(rest) = uri.strip_prefix("s3://") else {
+            return Err(StorageError::Scheme(uri.to_owned()));
+        };
+        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+        let key = Path::parse(key.trim_end_matches('/'))
+            .map_err(|source| StorageError::store(uri, source.into()))?;
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = buckets.get(bucket) {
+            return Ok((Arc::clone(store), key));
+        }
+        let store: Arc<dyn ObjectStore> = Arc::new(self.s3.bucket(bucket)?);
+        buckets.insert(bucket.to_owned(), Arc::clone(&store));
+        drop(buckets);
+        Ok((store, key))
+    }
+}
+
+/// The path behind a `file://` URI or a bare path; `None` for other schemes.
+fn local_path(uri: &str) -> Result<Option<PathBuf>, StorageError> {
+    if uri.starts_with("s3://") || uri.starts_with("store:") {
+        return Ok(None);
+    }
+    if uri.starts_with("file://") {
+        return url::Url::parse(uri)
+            .ok()
+            .and_then(|url| url.to_file_path().ok())
+            .map(Some)
+            .ok_or_else(|| StorageError::Scheme(uri.to_owned()));
+    }
+    match uri.split_once("://") {
+        Some(_) => Err(StorageError::Scheme(uri.to_owned())),
+        None => Ok(Some(PathBuf::from(uri))),
+    }
+}
+
+fn locate_file(path: &FsPath) -> Result<Locator, StorageError> {
+    let name = path.display().to_string();
+    let wrap = |source| StorageError::io(&name, source);
+    // Opened, not only looked at, so that a file that may not be read is refused when it is named.
+    let file = std::fs::File::open(path).map_err(wrap)?;
+    let metadata = file.metadata().map_err(wrap)?;
+    if !metadata.is_file() {
+        return Err(StorageError::NotAFile(name));
+    }
+    let path = path.canonicalize().map_err(wrap)?;
+    let uri = url::Url::from_file_path(&path)
+        .map_err(|()| StorageError::Scheme(name.clone()))?
+        .to_string();
+    let modified = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    Ok(Locator {
+        uri,
+        version: modified.map(|time| time.as_nanos().to_string()),
+        size: metadata.len(),
+    })
+}
+
+fn walk(folder: &FsPath, found: &mut Vec<Locator>) -> Result<(), StorageError> {
+    let wrap = |source| StorageError::io(&folder.display().to_string(), source);
+    for entry in std::fs::read_dir(folder).map_err(wrap)? {
+        let entry = entry.map_err(wrap)?;
+        let kind = entry.file_type().map_err(wrap)?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if kind.is_dir() {
+            walk(&entry.path(), found)?;
+        } else if kind.is_file() {
+            found.push(locate_file(&entry.path())?);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rushes_models::ErrorKind;
+
+    fn storage(folder: &FsPath) -> Storage {
+        Storage::open(
+            folder.join("store").to_str().unwrap(),
+            S3Options::default(),
+        )
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_changed_since_it_was_registered_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let film = folder.path().join("film.mp4");
+        std::fs::write(&film, b"one").unwrap();
+        let storage = storage(folder.path());
+        let locator = storage.locate(film.to_str().unwrap()).await.unwrap();
+        assert_eq!(locator.size, 3);
+        assert_eq!(locator.file_name(), "film.mp4");
+        std::fs::write(&film, b"three").unwrap();
+        let error = storage.open_source(&locator).await.err().unwrap();
+        assert!(matches!(error, StorageError::Changed(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn missing_files_and_foreign_schemes_are_typed() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = storage(folder.path());
+        let missing = storage.locate("/no/such/film.mp4").await.unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
+        let foreign = storage.locate("gopher://a/b").await.unwrap_err();
+        assert_eq!(foreign.kind(), ErrorKind::InvalidInput);
+    }
+
+    #[tokio::test]
+    async fn objects_are_put_read_and_deleted_by_prefix() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = storage(folder.path());
+        for key in ["runs/a/1.mp4", "runs/a/2.mp4", "runs/b/1.mp4"] {
+            storage.put(key, Bytes::from_static(b"x")).await.unwrap();
+        }
+        storage.delete_prefix("runs/a").await.unwrap();
+        assert!(storage.get("runs/a/1.mp4").await.is_err());
+        assert_eq!(storage.get("runs/b/1.mp4").await.unwrap().as_ref(), b"x");
+        storage.delete_prefix("runs/never").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_upload_over_the_limit_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = storage(folder.path());
+        let chunks = futures::stream::iter((0..8).map(|_| Ok(Bytes::from_static(&[0; 1024]))));
+        let error = storage.put_stream("uploads/x", chunks, 4096).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit);
+        assert!(storage.get("uploads/x").await.is_err());
+    }
+}

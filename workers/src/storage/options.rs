@@ -1,0 +1,66 @@
+//! How S3-compatible stores are reached.
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use object_store::RetryConfig;
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+
+use super::StorageError;
+
+/// Settings for S3-compatible stores by the usual names: `aws_access_key_id`, `aws_region`,
+/// `aws_endpoint` … Credentials are in here, so it never prints its values.
+#[derive(Clone, Default)]
+pub struct S3Options {
+    settings: Vec<(String, String)>,
+}
+
+impl S3Options {
+    /// From names and values, e.g. the `AWS_…` variables. Names are matched without case; those that
+    /// are not about storage are ignored, as other tools share the same prefix.
+    pub fn new(settings: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut settings: Vec<_> = settings
+            .into_iter()
+            .map(|(name, value)| (name.to_lowercase(), value))
+            .filter(|(name, _)| AmazonS3ConfigKey::from_str(name).is_ok())
+            .collect();
+        settings.sort();
+        Self { settings }
+    }
+
+    pub(super) fn bucket(&self, bucket: &str) -> Result<AmazonS3, StorageError> {
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(bucket)
+            .with_retry(RetryConfig {
+                max_retries: 4,
+                // Jobs retry with a longer breath; a request should not hang for minutes.
+                retry_timeout: Duration::from_secs(20),
+                ..RetryConfig::default()
+            });
+        for (name, value) in &self.settings {
+            let key = AmazonS3ConfigKey::from_str(name).map_err(|source| setting(name, source))?;
+            if key == AmazonS3ConfigKey::Endpoint && value.starts_with("http://") {
+                builder = builder.with_allow_http(true);
+            }
+            builder = builder.with_config(key, value);
+        }
+        builder
+            .build()
+            .map_err(|source| setting("bucket", source))
+    }
+}
+
+impl std::fmt::Debug for S3Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set()
+            .entries(self.settings.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+fn setting(name: &str, source: object_store::Error) -> StorageError {
+    StorageError::Setting {
+        name: name.to_owned(),
+        source: source.into(),
+    }
+}
