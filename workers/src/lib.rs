@@ -3,5 +3,8 @@
 //! This crate knows nothing of the catalogue, of HTTP or of the queue's tables: work reaches it
 //! through a coordinator, and results leave it the same way.
 
+pub mod media;
+pub mod sandbox;
+pub mod segment;
 pub mod source;
 pub mod time;

@@ -1,0 +1,56 @@
+//! Proxies: one small mp4 for each shot.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Bounds, MediaError};
+use crate::source::ByteSource;
+use crate::time::Timeline;
+
+/// How proxies are encoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProxyParams {
+    /// Height in pixels, rounded down to even; a smaller film keeps its own.
+    pub height: u32,
+    /// Constant rate factor of x264: 0 (lossless) to 51; lower is better and bigger.
+    pub crf: u8,
+    /// x264's preset, e.g. `veryfast`.
+    pub preset: String,
+    /// Bits per second of the AAC sound.
+    pub audio_bit_rate: u32,
+    /// Bytes one proxy may take; it is built in memory. A longer shot must be cut in pieces.
+    pub max_bytes: u64,
+    /// Threads that decode and encode; 0 for one for each core.
+    pub threads: u32,
+}
+
+impl Default for ProxyParams {
+    fn default() -> Self {
+        Self {
+            height: 480,
+            crf: 26,
+            preset: "veryfast".to_owned(),
+            audio_bit_rate: 96_000,
+            max_bytes: 512 << 20,
+            threads: 0,
+        }
+    }
+}
+
+/// Encodes each span of frames as a small mp4, in one pass over the film, and hands it to `sink`.
+///
+/// # Errors
+/// [`MediaError::Spans`] if spans are not sorted, overlap or leave the film, and any error of
+/// decoding, of encoding, or of `sink`.
+pub fn cut(
+    _source: Box<dyn ByteSource>,
+    _timeline: &Timeline,
+    _spans: &[Range<u64>],
+    _params: &ProxyParams,
+    _bounds: &Bounds,
+    _sink: &mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>,
+) -> Result<(), MediaError> {
+    Err(MediaError::Internal("not built yet".to_owned()))
+}

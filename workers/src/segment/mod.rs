@@ -1,0 +1,132 @@
+//! Where one shot ends and the next begins.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::media::MediaError;
+use crate::source::ByteSource;
+use crate::time::Timeline;
+
+/// How one shot gives way to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BoundaryKind {
+    /// The film begins: the boundary before the first shot.
+    Start,
+    /// From one frame to the next.
+    Cut,
+    /// Through black, white or another even colour.
+    Fade,
+    /// One picture melts into the other.
+    Dissolve,
+    /// One picture pushes the other out.
+    Wipe,
+}
+
+/// A boundary between two shots.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Boundary {
+    /// How it happens.
+    pub kind: BoundaryKind,
+    /// First frame of the transition; of a cut, the first frame of the new shot.
+    pub start: u64,
+    /// The frame after the transition; of a cut, equal to `start`.
+    pub end: u64,
+    /// How sure the detector is, from 0 to 1.
+    pub confidence: f32,
+}
+
+impl Boundary {
+    /// The first frame of the new shot: of a gradual transition the first half belongs to the
+    /// outgoing shot.
+    #[must_use]
+    pub const fn frame(&self) -> u64 {
+        u64::midpoint(self.start, self.end)
+    }
+}
+
+/// A run of frames `[start, end)` between two boundaries.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Shot {
+    /// First frame.
+    pub start: u64,
+    /// The frame after the last.
+    pub end: u64,
+    /// The boundary that opens it.
+    #[serde(rename = "in")]
+    pub opening: Boundary,
+}
+
+impl Shot {
+    /// Its frames.
+    #[must_use]
+    pub const fn frames(&self) -> Range<u64> {
+        self.start..self.end
+    }
+}
+
+/// A stretch of a film whose data is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CorruptSpan {
+    /// Timestamp at which the damage begins, in the timeline's time base.
+    pub start_pts: i64,
+    /// Timestamp at which it ends.
+    pub end_pts: i64,
+}
+
+/// What one pass over a film finds: when each frame is shown, and its shots.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShotScan {
+    /// When each frame is shown.
+    pub timeline: Timeline,
+    /// Shots that cover all frames, in order, without gap or overlap; at least one.
+    pub shots: Vec<Shot>,
+    /// Where the film is damaged; frames there may be missing or show rubbish.
+    pub corrupt: Vec<CorruptSpan>,
+}
+
+/// How a film is segmented.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SegmentParams {
+    /// How far a frame's change must stand out from its neighbours' to be a cut.
+    pub ratio: f32,
+    /// The least change, from 0 to 255, that can be a cut.
+    pub min_change: f32,
+    /// Frames on each side that are the neighbourhood.
+    pub window: u32,
+    /// Shots shorter than this many milliseconds join a neighbour.
+    pub min_shot_ms: u64,
+    /// Mean luma, from 0 to 255, at or below which a frame is black.
+    pub black: f32,
+    /// Mean luma, from 0 to 255, at or above which an even frame is white.
+    pub white: f32,
+    /// Threads that decode; 0 for one for each core.
+    pub threads: u32,
+}
+
+impl Default for SegmentParams {
+    fn default() -> Self {
+        Self {
+            ratio: 3.0,
+            min_change: 8.0,
+            window: 2,
+            min_shot_ms: 300,
+            black: 20.0,
+            white: 235.0,
+            threads: 0,
+        }
+    }
+}
+
+/// Segments a film in one pass.
+///
+/// # Errors
+/// Any [`MediaError`] of opening or decoding.
+pub fn segment(
+    _source: Box<dyn ByteSource>,
+    _params: &SegmentParams,
+) -> Result<ShotScan, MediaError> {
+    Err(MediaError::Internal("not built yet".to_owned()))
+}
