@@ -8,20 +8,31 @@
 //! directly, this module is for our own files: proxies, and clips in tests.
 
 mod error;
+mod ffi;
+mod frames;
 mod info;
+mod open;
+mod picture;
+mod probe;
 mod proxy;
 mod sample;
+mod small;
 mod subtitles;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::error::{MediaError, SandboxFailure};
+pub use self::frames::{Frame, FrameReader, ReadOptions};
 pub use self::info::{
     AudioInfo, Chapter, MediaInfo, StreamDetails, StreamInfo, SubtitleInfo, VideoInfo,
 };
+pub use self::picture::PictureMaker;
+pub use self::probe::probe;
 pub use self::proxy::{ProxyParams, cut};
 pub use self::sample::{ThumbnailAt, sample_frames, thumbnail};
+pub use self::small::{Shrinker, SmallFrame};
 pub use self::subtitles::{RawCue, subtitles};
+#[cfg(doc)]
 use crate::source::ByteSource;
 
 /// What a file may demand before it is refused with [`MediaError::Limit`].
@@ -47,12 +58,4 @@ impl Default for Bounds {
             max_frames: 6_000_000,
         }
     }
-}
-
-/// Reads what the file says about itself, decoding no more than it must.
-///
-/// # Errors
-/// Any [`MediaError`] of opening; a file without video is described, not refused.
-pub fn probe(_source: Box<dyn ByteSource>, _bounds: &Bounds) -> Result<MediaInfo, MediaError> {
-    Err(MediaError::Internal("not built yet".to_owned()))
 }

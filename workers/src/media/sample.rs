@@ -1,9 +1,16 @@
 //! Pictures for models and people: frames sampled evenly, and thumbnails.
 
 use image::RgbImage;
+use image::codecs::jpeg::JpegEncoder;
 
-use super::MediaError;
+use super::frames::{Frame, FrameReader, ReadOptions};
+use super::open::SharedSource;
+use super::picture::PictureMaker;
+use super::{Bounds, MediaError};
 use crate::source::ByteSource;
+
+/// Quality of thumbnails, of 100.
+const JPEG_QUALITY: u8 = 80;
 
 /// Which moment a thumbnail shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +29,13 @@ pub enum ThumbnailAt {
 /// # Errors
 /// Any [`MediaError`] of opening or decoding; [`MediaError::NoFrames`] if nothing can be decoded.
 pub fn sample_frames(
-    _source: Box<dyn ByteSource>,
-    _count: usize,
-    _max_side: u32,
+    source: Box<dyn ByteSource>,
+    count: usize,
+    max_side: u32,
 ) -> Result<Vec<RgbImage>, MediaError> {
-    Err(MediaError::Internal("not built yet".to_owned()))
+    let parts = count as u64;
+    let wanted: Vec<Moment> = (0..parts).map(|part| Moment { part, parts }).collect();
+    pictures(source, &wanted, (max_side, max_side))
 }
 
 /// A JPEG of one frame of a proxy, upright, with square pixels, `width` pixels wide or as wide as
@@ -35,9 +44,90 @@ pub fn sample_frames(
 /// # Errors
 /// As [`sample_frames`].
 pub fn thumbnail(
-    _source: Box<dyn ByteSource>,
-    _at: ThumbnailAt,
-    _width: u32,
+    source: Box<dyn ByteSource>,
+    at: ThumbnailAt,
+    width: u32,
 ) -> Result<Vec<u8>, MediaError> {
-    Err(MediaError::Internal("not built yet".to_owned()))
+    let moment = match at {
+        ThumbnailAt::Start => Moment { part: 0, parts: u64::MAX },
+        ThumbnailAt::Middle => Moment { part: 0, parts: 1 },
+    };
+    let pictures = pictures(source, &[moment], (width, u32::MAX))?;
+    let picture = pictures.into_iter().next().ok_or(MediaError::NoFrames)?;
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)
+        .encode_image(&picture)
+        .map_err(|error| MediaError::Encode(error.to_string()))?;
+    Ok(jpeg)
+}
+
+/// The middle of part `part` of `parts` equal parts.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    part: u64,
+    parts: u64,
+}
+
+impl Moment {
+    /// Its timestamp in a clip from `start` to `end`, rounded down.
+    fn pts(self, start: i64, end: i64) -> i64 {
+        let length = i128::from(end) - i128::from(start);
+        let into = length * (2 * i128::from(self.part) + 1) / (2 * i128::from(self.parts));
+        i64::try_from(i128::from(start) + into).unwrap_or(end)
+    }
+}
+
+/// The frames shown at `moments`, which ascend.
+///
+/// Where a clip ends is known for sure only when it has been decoded, so a first pass over it counts
+/// frames; clips are short, and their frames too many to keep.
+fn pictures(
+    source: Box<dyn ByteSource>,
+    moments: &[Moment],
+    inside: (u32, u32),
+) -> Result<Vec<RgbImage>, MediaError> {
+    let source = SharedSource::new(source);
+    let (start, end) = extent(source.clone())?;
+    let mut reader = open(source)?;
+    let size = reader.geometry().inside(inside.0, inside.1);
+    let mut maker = PictureMaker::new(reader.geometry(), size);
+    let mut pictures: Vec<RgbImage> = Vec::with_capacity(moments.len());
+    let mut shown: Option<Frame> = None;
+    while pictures.len() < moments.len() {
+        let next = reader.next_frame()?;
+        let until = next.as_ref().map_or(i64::MAX, |frame| frame.pts);
+        let due = moments[pictures.len()..]
+            .iter()
+            .take_while(|moment| moment.pts(start, end) < until)
+            .count();
+        if let Some(frame) = shown.take()
+            && due > 0
+        {
+            let picture = maker.make(frame)?;
+            pictures.extend(std::iter::repeat_n(picture, due));
+        }
+        if next.is_none() {
+            break;
+        }
+        shown = next;
+    }
+    Ok(pictures)
+}
+
+/// The timestamps between which a clip is shown.
+fn extent(source: SharedSource) -> Result<(i64, i64), MediaError> {
+    let mut reader = open(source)?;
+    let mut start = None;
+    while let Some(frame) = reader.next_frame()? {
+        start.get_or_insert(frame.pts);
+    }
+    Ok((start.ok_or(MediaError::NoFrames)?, reader.end_pts()))
+}
+
+fn open(source: SharedSource) -> Result<FrameReader, MediaError> {
+    let options = ReadOptions {
+        threads: 1,
+        rough: false,
+    };
+    FrameReader::open_shared(source, options, &Bounds::default())
 }

@@ -1,0 +1,303 @@
+//! The few things that the safe bindings lack, or do unsafely with hostile files.
+//!
+//! In particular the bindings take every string of a file for UTF-8 without checking; here they are
+//! converted with replacement characters.
+#![expect(
+    unsafe_code,
+    reason = "all direct calls into FFmpeg's C interface are kept in this file"
+)]
+
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
+
+use ffmpeg_next::ffi;
+use ffmpeg_next::filter::Graph;
+use ffmpeg_next::format::context::Input;
+
+use super::MediaError;
+
+/// The parameters of a stream that the safe bindings do not show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct RawStream {
+    pub(super) width: i32,
+    pub(super) height: i32,
+    /// Width over height of a pixel; `(0, 1)` where unknown.
+    pub(super) pixel_aspect: (i32, i32),
+    /// Clockwise turn in degrees that sets the picture upright.
+    pub(super) rotation: u16,
+    pub(super) pixel_format: Option<String>,
+    pub(super) bit_depth: Option<u8>,
+    pub(super) primaries: Option<String>,
+    pub(super) transfer: Option<String>,
+    pub(super) matrix: Option<String>,
+    pub(super) range: Option<String>,
+    /// `Some(true)` for any order of two fields, `None` where unknown.
+    pub(super) interlaced: Option<bool>,
+    pub(super) profile: Option<String>,
+    pub(super) channels: i32,
+    pub(super) sample_rate: i32,
+    /// Samples an audio decoder emits before the first that is meant to be heard.
+    pub(super) initial_padding: i32,
+    /// Whether a subtitle codec carries text.
+    pub(super) text: bool,
+}
+
+/// Copies a C string, replacing what is not UTF-8. `None` for a null pointer.
+///
+/// # Safety
+/// `text` is null or points to a string that ends with a zero byte and outlives the call.
+unsafe fn owned(text: *const c_char) -> Option<String> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: not null, and zero-terminated as the caller promises.
+    let text = unsafe { CStr::from_ptr(text) };
+    Some(text.to_string_lossy().into_owned())
+}
+
+/// Reads one tag of a dictionary.
+///
+/// # Safety
+/// `dictionary` is null or a valid dictionary.
+unsafe fn tag(dictionary: *const ffi::AVDictionary, key: &CStr) -> Option<String> {
+    // SAFETY: a null dictionary is an empty one; `key` is zero-terminated.
+    let entry = unsafe { ffi::av_dict_get(dictionary, key.as_ptr(), ptr::null(), 0) };
+    if entry.is_null() {
+        return None;
+    }
+    // SAFETY: a found entry has a value that lives as long as the dictionary.
+    unsafe { owned((*entry).value) }
+}
+
+/// A tag of the file.
+pub(super) fn file_tag(input: &Input, key: &CStr) -> Option<String> {
+    // SAFETY: `input` owns a valid format context for as long as it is borrowed.
+    unsafe { tag((*input.as_ptr()).metadata, key) }
+}
+
+/// A tag of the stream `index`.
+pub(super) fn stream_tag(input: &Input, index: usize, key: &CStr) -> Option<String> {
+    let stream = input.stream(index)?;
+    // SAFETY: `stream` borrows a valid stream of `input`.
+    unsafe { tag((*stream.as_ptr()).metadata, key) }
+}
+
+/// The title of the chapter `index`.
+pub(super) fn chapter_title(input: &Input, index: usize) -> Option<String> {
+    let chapter = input.chapter(index)?;
+    // SAFETY: `chapter` borrows a valid chapter of `input`.
+    unsafe { tag((*chapter.as_ptr()).metadata, c"title") }
+}
+
+/// FFmpeg's name of the container.
+pub(super) fn container(input: &Input) -> String {
+    // SAFETY: an open input has a format, and its name is static.
+    unsafe { owned((*(*input.as_ptr()).iformat).name) }.unwrap_or_default()
+}
+
+/// What the header of the stream `index` says.
+pub(super) fn raw_stream(input: &Input, index: usize) -> Option<RawStream> {
+    let stream = input.stream(index)?;
+    // SAFETY: `stream` borrows a valid stream; its parameters are allocated with it. The
+    // aspect guess only reads both arguments, despite taking them as mutable.
+    unsafe {
+        let stream = stream.as_ptr();
+        let parameters = (*stream).codecpar;
+        let aspect = ffi::av_guess_sample_aspect_ratio(
+            input.as_ptr().cast_mut(),
+            stream.cast_mut(),
+            ptr::null_mut(),
+        );
+        let descriptor = ffi::avcodec_descriptor_get((*parameters).codec_id);
+        let text = !descriptor.is_null() && (*descriptor).props & ffi::AV_CODEC_PROP_TEXT_SUB != 0;
+        let (pixel_format, bit_depth) = pixel_format(parameters);
+        Some(RawStream {
+            width: (*parameters).width,
+            height: (*parameters).height,
+            pixel_aspect: (aspect.num, aspect.den),
+            rotation: rotation(stream),
+            pixel_format,
+            bit_depth,
+            primaries: colour(&raw const (*parameters).color_primaries, 12, |value| {
+                ffi::av_color_primaries_name(value)
+            }),
+            transfer: colour(&raw const (*parameters).color_trc, 18, |value| {
+                ffi::av_color_transfer_name(value)
+            }),
+            matrix: colour(&raw const (*parameters).color_space, 14, |value| {
+                ffi::av_color_space_name(value)
+            }),
+            range: colour(&raw const (*parameters).color_range, 2, |value| {
+                ffi::av_color_range_name(value)
+            }),
+            interlaced: match (&raw const (*parameters).field_order).cast::<u32>().read() {
+                0 => None,
+                progressive => Some(progressive != 1),
+            },
+            profile: owned(ffi::avcodec_profile_name(
+                (*parameters).codec_id,
+                (*parameters).profile,
+            )),
+            channels: (*parameters).ch_layout.nb_channels,
+            sample_rate: (*parameters).sample_rate,
+            initial_padding: (*parameters).initial_padding,
+            text,
+        })
+    }
+}
+
+/// The name of a colour property; `None` where the file does not say or says nonsense.
+///
+/// # Safety
+/// `field` points to an enum that has all values from 0 to `last`; `name` returns a static string.
+unsafe fn colour<T: Copy>(
+    field: *const T,
+    last: u32,
+    name: impl FnOnce(T) -> *const c_char,
+) -> Option<String> {
+    const { assert!(size_of::<T>() == size_of::<u32>()) };
+    // SAFETY: as the caller promises. Read as an integer first: an enum of Rust must not hold a
+    // value that is none of its variants, and a file can say anything.
+    let value = unsafe { field.cast::<u32>().read() };
+    if value > last {
+        return None;
+    }
+    // SAFETY: the value is one of the variants.
+    let text = unsafe { owned(name(field.read())) }?;
+    (text != "unknown").then_some(text)
+}
+
+/// The name and depth of a pixel format.
+///
+/// # Safety
+/// `parameters` is valid.
+unsafe fn pixel_format(parameters: *const ffi::AVCodecParameters) -> (Option<String>, Option<u8>) {
+    // SAFETY: the format was set by FFmpeg itself to one of its own values; the descriptor of an
+    // unknown one is null, and names are static.
+    unsafe {
+        if (*parameters).codec_type != ffi::AVMediaType::AVMEDIA_TYPE_VIDEO
+            || (*parameters).format < 0
+            || (*parameters).format >= ffi::AVPixelFormat::AV_PIX_FMT_NB as c_int
+        {
+            return (None, None);
+        }
+        let format = std::mem::transmute::<c_int, ffi::AVPixelFormat>((*parameters).format);
+        let descriptor = ffi::av_pix_fmt_desc_get(format);
+        if descriptor.is_null() {
+            return (None, None);
+        }
+        let depth = u8::try_from((*descriptor).comp[0].depth).ok();
+        (owned((*descriptor).name), depth)
+    }
+}
+
+/// The clockwise turn of a stream's display matrix, to the nearest quarter.
+///
+/// # Safety
+/// `stream` is valid.
+unsafe fn rotation(stream: *const ffi::AVStream) -> u16 {
+    let mut size = 0;
+    // SAFETY: the side data is null or `size` bytes long; nine numbers are read only if they fit.
+    let degrees = unsafe {
+        let matrix = ffi::av_stream_get_side_data(
+            stream,
+            ffi::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX,
+            &raw mut size,
+        );
+        if matrix.is_null() || size < 9 * size_of::<i32>() {
+            return 0;
+        }
+        ffi::av_display_rotation_get(matrix.cast::<i32>().cast_const())
+    };
+    if !degrees.is_finite() {
+        return 0;
+    }
+    // The matrix turns counter-clockwise; -180 to 180 becomes a number of quarters.
+    let quarters = (-degrees / 90.0).round().rem_euclid(4.0);
+    match quarters {
+        1.0 => 90,
+        2.0 => 180,
+        3.0 => 270,
+        _ => 0,
+    }
+}
+
+/// The name of the container that the first bytes of a file look like, accepted or not.
+pub(super) fn guess_container(head: &[u8]) -> Option<String> {
+    const PADDING: usize = ffi::AVPROBE_PADDING_SIZE as usize;
+    let mut buffer = head.to_vec();
+    buffer.resize(head.len() + PADDING, 0);
+    let data = ffi::AVProbeData {
+        filename: c"".as_ptr(),
+        buf: buffer.as_mut_ptr(),
+        buf_size: c_int::try_from(head.len()).ok()?,
+        mime_type: ptr::null(),
+    };
+    let mut score = 0;
+    // SAFETY: the buffer has the padding of zeros that probing wants, and outlives the call.
+    unsafe {
+        let format = ffi::av_probe_input_format3(&raw const data, 1, &raw mut score);
+        if format.is_null() {
+            return None;
+        }
+        owned((*format).name)
+    }
+}
+
+/// Keeps a filter graph from starting threads: pictures are small, and decoding has its own.
+pub(super) fn single_threaded(graph: &mut Graph) {
+    // SAFETY: `graph` owns a valid graph that is not configured yet.
+    unsafe { (*graph.as_mut_ptr()).nb_threads = 1 };
+}
+
+/// One decoded subtitle: its texts, and the display times in milliseconds after its packet.
+pub(super) struct Cue {
+    pub(super) texts: Vec<CueText>,
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+/// A text as its decoder gives it.
+pub(super) enum CueText {
+    /// Without markup.
+    Plain(String),
+    /// An event line of Advanced SubStation Alpha, without its times.
+    Ass(String),
+}
+
+/// Decodes one packet of a text subtitle.
+pub(super) fn decode_subtitle(
+    decoder: &mut ffmpeg_next::decoder::Subtitle,
+    packet: &ffmpeg_next::Packet,
+) -> Result<Option<Cue>, MediaError> {
+    let mut subtitle = ffmpeg_next::Subtitle::new();
+    let got = decoder
+        .decode(packet, &mut subtitle)
+        .map_err(|error| MediaError::Decode(error.to_string()))?;
+    if !got {
+        return Ok(None);
+    }
+    let (start, end) = (subtitle.start(), subtitle.end());
+    let mut texts = Vec::new();
+    // SAFETY: a decoded subtitle has `num_rects` valid rectangles whose texts are null or
+    // zero-terminated; it is freed once, here, after they are copied.
+    unsafe {
+        let raw = subtitle.as_mut_ptr();
+        for index in 0..(*raw).num_rects as usize {
+            let rectangle = *(*raw).rects.add(index);
+            if let Some(text) = owned((*rectangle).ass) {
+                texts.push(CueText::Ass(text));
+            } else if let Some(text) = owned((*rectangle).text) {
+                texts.push(CueText::Plain(text));
+            }
+        }
+        ffi::avsubtitle_free(raw);
+    }
+    Ok(Some(Cue { texts, start, end }))
+}
+
+/// Tells the demuxer to leave a stream's packets in the file.
+pub(super) fn discard(stream: &mut ffmpeg_next::StreamMut<'_>) {
+    // SAFETY: `stream` borrows a valid stream mutably.
+    unsafe { (*stream.as_mut_ptr()).discard = ffi::AVDiscard::AVDISCARD_ALL };
+}

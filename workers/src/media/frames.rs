@@ -1,0 +1,386 @@
+//! Decoding the main video stream, frame by frame, with exact timestamps.
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::frame;
+
+use super::open::{Container, PacketError, SharedSource, decode_error, internal, out_of_memory, within};
+use super::picture::Geometry;
+use super::{Bounds, MediaError, MediaInfo, ffi, probe};
+use crate::segment::CorruptSpan;
+use crate::source::ByteSource;
+use crate::time::Rate;
+
+/// Damaged reads in a row after which the rest of a file is given up.
+const MAX_DAMAGED: u32 = 1000;
+
+/// How a film is decoded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// Threads that decode; 0 for one for each core.
+    pub threads: u32,
+    /// Leave out the deblocking of frames that no other frame refers to: faster, slightly blocky,
+    /// for analysis only.
+    pub rough: bool,
+}
+
+/// One decoded frame of the main video stream.
+pub struct Frame {
+    /// Its rank in presentation order, from 0.
+    pub number: u64,
+    /// When it is shown, in the reader's time base. Strictly ascending.
+    pub pts: i64,
+    pub(super) picture: frame::Video,
+}
+
+impl std::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Frame")
+            .field("number", &self.number)
+            .field("pts", &self.pts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Decodes the main video stream in presentation order.
+///
+/// A frame's timestamp is FFmpeg's best effort: its own, or where the container has none, one
+/// derived from decoding timestamps. What that leaves is repaired so that timestamps always ascend:
+/// a missing one is the previous one plus the previous frame's duration; one that repeats or falls
+/// back by less than a frame becomes the previous plus one unit, and the next frame's own stands; one
+/// that falls back further is a break in the file's clock, and shifts all that follow.
+///
+/// Damaged packets are skipped and their time recorded, see [`FrameReader::corrupt`].
+pub struct FrameReader {
+    container: Container,
+    decoder: ffmpeg::decoder::Video,
+    stream: usize,
+    info: MediaInfo,
+    time_base: Rate,
+    geometry: Geometry,
+    bounds: Bounds,
+    clock: Clock,
+    number: u64,
+    corrupt: Vec<CorruptSpan>,
+    draining: bool,
+}
+
+impl std::fmt::Debug for FrameReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FrameReader")
+            .field("stream", &self.stream)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FrameReader {
+    /// Opens a film at its first frame.
+    ///
+    /// # Errors
+    /// Any [`MediaError`] of opening; [`MediaError::NoVideo`]; [`MediaError::UnsupportedCodec`];
+    /// [`MediaError::Limit`].
+    pub fn open(
+        source: Box<dyn ByteSource>,
+        options: ReadOptions,
+        bounds: &Bounds,
+    ) -> Result<Self, MediaError> {
+        Self::open_shared(SharedSource::new(source), options, bounds)
+    }
+
+    pub(super) fn open_shared(
+        source: SharedSource,
+        options: ReadOptions,
+        bounds: &Bounds,
+    ) -> Result<Self, MediaError> {
+        let bytes = source.len();
+        let mut container = Container::open(source, bounds)?;
+        let info = probe::describe(&container.input, bytes);
+        let stream = info.main_video.ok_or(MediaError::NoVideo)?;
+        container.only(stream);
+        let raw = ffi::raw_stream(&container.input, stream).unwrap_or_default();
+        let geometry = Geometry::of(&raw);
+        within("pixels a frame", geometry.pixels(), bounds.max_pixels)?;
+        let (_, video) = info.video().ok_or(MediaError::NoVideo)?;
+        let rate = video.average_rate.or(video.base_rate);
+        let time_base = info.streams[stream]
+            .time_base
+            .ok_or_else(|| MediaError::Decode("the film has no time base".to_owned()))?;
+        let decoder = decoder(&container, stream, options)?;
+        Ok(Self {
+            container,
+            decoder,
+            stream,
+            time_base,
+            geometry,
+            bounds: *bounds,
+            clock: Clock::new(time_base, rate),
+            number: 0,
+            corrupt: Vec::new(),
+            draining: false,
+            info,
+        })
+    }
+
+    /// What the file says about itself.
+    #[must_use]
+    pub const fn info(&self) -> &MediaInfo {
+        &self.info
+    }
+
+    /// Units per second of the timestamps.
+    #[must_use]
+    pub const fn time_base(&self) -> Rate {
+        self.time_base
+    }
+
+    pub(super) const fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// When the last frame so far ceases to be shown.
+    #[must_use]
+    pub const fn end_pts(&self) -> i64 {
+        self.clock.end()
+    }
+
+    /// Where the film read so far is damaged, in order; spans that touch are one.
+    #[must_use]
+    pub fn corrupt(&self) -> &[CorruptSpan] {
+        &self.corrupt
+    }
+
+    /// Decodes the next frame; `None` at the end.
+    ///
+    /// # Errors
+    /// [`MediaError::Io`] if the source fails, [`MediaError::Limit`], [`MediaError::NoFrames`] at
+    /// the end of a film of which nothing could be decoded.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, MediaError> {
+        loop {
+            let mut picture = frame::Video::empty();
+            match self.decoder.receive_frame(&mut picture) {
+                Ok(()) => return self.stamp(picture).map(Some),
+                Err(ffmpeg::Error::Eof) if self.number == 0 => return Err(MediaError::NoFrames),
+                Err(ffmpeg::Error::Eof) => return Ok(None),
+                Err(error) if is_again(error) => self.feed()?,
+                Err(error) if is_memory(error) => return Err(out_of_memory()),
+                // A frame that cannot be decoded; its packet's time is all that is known of it.
+                Err(_) if self.draining => return self.end_early(),
+                Err(_) => {
+                    let end = self.clock.end();
+                    self.damaged(end, end);
+                }
+            }
+        }
+    }
+
+    /// Gives the decoder one more packet, or tells it that there are no more.
+    fn feed(&mut self) -> Result<(), MediaError> {
+        let mut failures = 0;
+        loop {
+            match self.container.packet() {
+                Ok(Some(packet)) if packet.stream() != self.stream => {}
+                Ok(Some(packet)) => {
+                    let sent = self.decoder.send_packet(&packet);
+                    return self.sent(sent, &packet);
+                }
+                Ok(None) => return self.drain(),
+                Err(PacketError::Damaged) if failures < MAX_DAMAGED => {
+                    failures += 1;
+                    let end = self.clock.end();
+                    self.damaged(end, end);
+                }
+                Err(PacketError::Damaged) => return self.drain(),
+                Err(PacketError::Final(error @ MediaError::Decode(_))) => {
+                    // A demuxer that gives up at the cut end of a file: what is there counts.
+                    tracing::debug!(%error, "the demuxer gave up");
+                    let end = self.clock.end();
+                    self.damaged(end, end);
+                    return self.drain();
+                }
+                Err(PacketError::Final(error)) => return Err(error),
+            }
+        }
+    }
+
+    fn sent(&mut self, sent: Result<(), ffmpeg::Error>, packet: &ffmpeg::Packet) -> Result<(), MediaError> {
+        match sent {
+            Ok(()) if !packet.is_corrupt() => Ok(()),
+            Err(error) if is_memory(error) => Err(out_of_memory()),
+            Ok(()) | Err(_) => {
+                let start = packet.pts().or(packet.dts()).unwrap_or_else(|| self.clock.end());
+                self.damaged(start, start.saturating_add(packet.duration().max(0)));
+                Ok(())
+            }
+        }
+    }
+
+    fn drain(&mut self) -> Result<(), MediaError> {
+        self.draining = true;
+        match self.decoder.send_eof() {
+            Ok(()) | Err(ffmpeg::Error::Eof) => Ok(()),
+            Err(error) => Err(decode_error(error)),
+        }
+    }
+
+    fn end_early(&mut self) -> Result<Option<Frame>, MediaError> {
+        if self.number == 0 {
+            return Err(MediaError::NoFrames);
+        }
+        let end = self.clock.end();
+        self.damaged(end, end);
+        Ok(None)
+    }
+
+    fn stamp(&mut self, picture: frame::Video) -> Result<Frame, MediaError> {
+        let pixels = u64::from(picture.width()) * u64::from(picture.height());
+        within("pixels a frame", pixels, self.bounds.max_pixels)?;
+        within("frames of a film", self.number + 1, self.bounds.max_frames)?;
+        let duration = picture.packet().duration;
+        let pts = self.clock.stamp(picture.timestamp(), duration);
+        if picture.is_corrupt() || picture.has_decode_errors() {
+            self.damaged(pts, self.clock.end());
+        }
+        let number = self.number;
+        self.number += 1;
+        Ok(Frame {
+            number,
+            pts,
+            picture,
+        })
+    }
+
+    /// Records damage, joined to what it touches. The list stays short however bad the file is.
+    fn damaged(&mut self, start_pts: i64, end_pts: i64) {
+        const MAX_SPANS: usize = 10_000;
+        let full = self.corrupt.len() >= MAX_SPANS;
+        match self.corrupt.last_mut() {
+            Some(last) if full || (start_pts <= last.end_pts && end_pts >= last.start_pts) => {
+                last.start_pts = last.start_pts.min(start_pts);
+                last.end_pts = last.end_pts.max(end_pts);
+            }
+            _ => self.corrupt.push(CorruptSpan { start_pts, end_pts }),
+        }
+    }
+}
+
+fn decoder(
+    container: &Container,
+    stream: usize,
+    options: ReadOptions,
+) -> Result<ffmpeg::decoder::Video, MediaError> {
+    let stream = container.input.stream(stream).ok_or(MediaError::NoVideo)?;
+    let parameters = stream.parameters();
+    let id = parameters.id();
+    let unsupported = || MediaError::UnsupportedCodec(id.name().to_owned());
+    let codec = ffmpeg::decoder::find(id).ok_or_else(unsupported)?;
+    let mut decoder = ffmpeg::codec::Context::from_parameters(parameters)
+        .map_err(internal)?
+        .decoder();
+    decoder.set_packet_time_base(stream.time_base());
+    if options.rough {
+        decoder.skip_loop_filter(ffmpeg::Discard::NonReference);
+    }
+    let mut settings = ffmpeg::Dictionary::new();
+    settings.set("threads", &options.threads.to_string());
+    let opened = decoder
+        .open_as_with(codec, settings)
+        .map_err(|error| container.explain(error))?;
+    opened.video().map_err(|_wrong_kind| unsupported())
+}
+
+fn is_again(error: ffmpeg::Error) -> bool {
+    error == (ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN })
+}
+
+fn is_memory(error: ffmpeg::Error) -> bool {
+    error == (ffmpeg::Error::Other { errno: ffmpeg::error::ENOMEM })
+}
+
+/// Makes timestamps ascend.
+#[derive(Debug)]
+struct Clock {
+    /// Timestamp and duration of the last frame.
+    last: Option<(i64, i64)>,
+    /// Added to every timestamp since the file's clock last broke.
+    shift: i64,
+    /// Duration of a frame that does not say, in units; at least 1.
+    usual: i64,
+}
+
+impl Clock {
+    fn new(time_base: Rate, rate: Option<Rate>) -> Self {
+        let usual = rate.map_or(1, |rate| {
+            let units = u64::from(time_base.num()) * u64::from(rate.den());
+            let frames = u64::from(time_base.den()) * u64::from(rate.num());
+            i64::try_from(units / frames.max(1)).unwrap_or(1).max(1)
+        });
+        Self {
+            last: None,
+            shift: 0,
+            usual,
+        }
+    }
+
+    const fn end(&self) -> i64 {
+        match self.last {
+            Some((pts, duration)) => pts.saturating_add(duration),
+            None => 0,
+        }
+    }
+
+    fn stamp(&mut self, timestamp: Option<i64>, duration: i64) -> i64 {
+        let duration = if duration > 0 { duration } else { self.usual };
+        let pts = match (timestamp, self.last) {
+            (None, _) => self.end(),
+            (Some(timestamp), None) => timestamp,
+            (Some(timestamp), Some((last, _))) => {
+                let shifted = timestamp.saturating_add(self.shift);
+                if shifted > last {
+                    shifted
+                } else if last - shifted < self.usual.max(duration) {
+                    last.saturating_add(1)
+                } else {
+                    self.shift = self.end().saturating_sub(timestamp);
+                    self.end()
+                }
+            }
+        };
+        self.last = Some((pts, duration));
+        pts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock() -> Clock {
+        Clock::new(Rate::new(1000, 1).unwrap(), Rate::new(25, 1))
+    }
+
+    fn stamps(timestamps: &[Option<i64>]) -> Vec<i64> {
+        let mut clock = clock();
+        timestamps.iter().map(|&timestamp| clock.stamp(timestamp, 0)).collect()
+    }
+
+    #[test]
+    fn good_timestamps_are_kept() {
+        assert_eq!(stamps(&[Some(500), Some(540), Some(700)]), [500, 540, 700]);
+    }
+
+    #[test]
+    fn a_missing_timestamp_follows_the_previous_frame() {
+        assert_eq!(stamps(&[None, None, Some(90)]), [0, 40, 90]);
+    }
+
+    #[test]
+    fn a_repeated_timestamp_does_not_push_those_that_follow() {
+        assert_eq!(stamps(&[Some(0), Some(0), Some(40)]), [0, 1, 40]);
+    }
+
+    #[test]
+    fn a_break_in_the_clock_shifts_all_that_follow() {
+        let broken = [Some(5000), Some(5040), Some(0), Some(40), Some(80)];
+        assert_eq!(stamps(&broken), [5000, 5040, 5080, 5120, 5160]);
+    }
+}

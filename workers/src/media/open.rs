@@ -1,0 +1,240 @@
+//! Opening a container on our own bytes, with nothing else in reach.
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::format::context::{Input, StreamIo};
+
+use super::{Bounds, MediaError, ffi};
+use crate::source::ByteSource;
+
+/// The containers that may be opened, by FFmpeg's names. None can name another file; those that
+/// hold only sound are here so that they are refused for that and not as unknown.
+const CONTAINERS: &str =
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,mxf,ogg,flv,wav,flac,mp3";
+
+/// Bytes FFmpeg asks for at a time.
+const IO_BUFFER: usize = 64 << 10;
+
+/// Bytes looked at to name a container that is not accepted.
+const HEAD: usize = 64 << 10;
+
+/// A source that several readers share; each keeps its own position.
+#[derive(Clone)]
+pub(super) struct SharedSource {
+    source: Arc<Mutex<Box<dyn ByteSource>>>,
+    /// The first failure of the source itself: FFmpeg reduces it to a number.
+    failure: Arc<Mutex<Option<String>>>,
+    len: u64,
+}
+
+impl SharedSource {
+    pub(super) fn new(source: Box<dyn ByteSource>) -> Self {
+        let len = source.len();
+        Self {
+            source: Arc::new(Mutex::new(source)),
+            failure: Arc::default(),
+            len,
+        }
+    }
+
+    pub(super) const fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = lock(&self.source).read_at(offset, buffer);
+        if let Err(error) = &read {
+            lock(&self.failure).get_or_insert_with(|| error.to_string());
+        }
+        read
+    }
+
+    fn head(&self) -> io::Result<Vec<u8>> {
+        let mut head = vec![0; HEAD];
+        let mut filled = 0;
+        while filled < HEAD {
+            match self.read_at(filled as u64, &mut head[filled..])? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        head.truncate(filled);
+        Ok(head)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A position in a shared source.
+struct Cursor {
+    source: SharedSource,
+    position: u64,
+}
+
+impl Read for Cursor {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read_at(self.position, buffer)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for Cursor {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::End(by) => self.source.len.checked_add_signed(by),
+        };
+        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}
+
+/// An open container.
+pub(super) struct Container {
+    pub(super) input: Input,
+    source: SharedSource,
+}
+
+impl Container {
+    /// Opens a container and reads the headers of its streams.
+    pub(super) fn open(source: SharedSource, bounds: &Bounds) -> Result<Self, MediaError> {
+        init()?;
+        if source.len == 0 {
+            return Err(MediaError::Empty);
+        }
+        let cursor = Cursor {
+            source: source.clone(),
+            position: 0,
+        };
+        let io = StreamIo::from_read_seek_with_capacity(cursor, IO_BUFFER).map_err(internal)?;
+        let mut options = ffmpeg::Dictionary::new();
+        options.set("format_whitelist", CONTAINERS);
+        options.set("protocol_whitelist", "");
+        let input = ffmpeg::format::input_from_stream(io, None, Some(options))
+            .map_err(|error| refuse(&source, error))?;
+        let streams = u64::from(input.nb_streams());
+        within("streams", streams, u64::from(bounds.max_streams))?;
+        if let Ok(duration) = u64::try_from(input.duration()) {
+            within("milliseconds of film", duration / 1000, bounds.max_duration_ms)?;
+        }
+        Ok(Self { input, source })
+    }
+
+    /// Reads the next packet; `None` at the end of the file.
+    ///
+    /// A damaged stretch is an error with which the caller may go on; any other is final.
+    pub(super) fn packet(&mut self) -> Result<Option<ffmpeg::Packet>, PacketError> {
+        let mut packet = ffmpeg::Packet::empty();
+        match packet.read(&mut self.input) {
+            Ok(()) => Ok(Some(packet)),
+            Err(ffmpeg::Error::Eof) => match self.failure() {
+                Some(failure) => Err(PacketError::Final(MediaError::Io(failure))),
+                None => Ok(None),
+            },
+            Err(ffmpeg::Error::InvalidData) => Err(PacketError::Damaged),
+            Err(error) => Err(PacketError::Final(self.explain(error))),
+        }
+    }
+
+    /// What an error of FFmpeg means here: the source's own failure if there was one.
+    pub(super) fn explain(&self, error: ffmpeg::Error) -> MediaError {
+        match self.failure() {
+            Some(failure) => MediaError::Io(failure),
+            None => decode_error(error),
+        }
+    }
+
+    fn failure(&self) -> Option<String> {
+        lock(&self.source.failure).clone()
+    }
+
+    /// Leaves all streams but one in the file, so that their bytes are not even read where the
+    /// container allows that.
+    pub(super) fn only(&mut self, index: usize) {
+        for mut stream in self.input.streams_mut() {
+            if stream.index() != index {
+                ffi::discard(&mut stream);
+            }
+        }
+    }
+}
+
+/// Why there is no packet.
+pub(super) enum PacketError {
+    /// Damaged data was skipped; the next read may succeed.
+    Damaged,
+    /// There is no going on.
+    Final(MediaError),
+}
+
+/// Refuses `found` above `allowed`.
+pub(super) fn within(what: &str, found: u64, allowed: u64) -> Result<(), MediaError> {
+    if found <= allowed {
+        return Ok(());
+    }
+    Err(MediaError::Limit {
+        what: what.to_owned(),
+        found,
+        allowed,
+    })
+}
+
+pub(super) fn internal(error: ffmpeg::Error) -> MediaError {
+    match error {
+        ffmpeg::Error::Other { errno } if errno == ffmpeg::error::ENOMEM => out_of_memory(),
+        error => MediaError::Internal(error.to_string()),
+    }
+}
+
+pub(super) fn decode_error(error: ffmpeg::Error) -> MediaError {
+    match error {
+        ffmpeg::Error::Other { errno } if errno == ffmpeg::error::ENOMEM => out_of_memory(),
+        error => MediaError::Decode(error.to_string()),
+    }
+}
+
+/// Memory ran out. The limit is filled in by the parent of a decoding child, which set it.
+pub(super) const fn out_of_memory() -> MediaError {
+    MediaError::Sandbox(super::SandboxFailure::Memory { limit: 0 })
+}
+
+/// Starts FFmpeg once, silently: it must not write to our standard error.
+fn init() -> Result<(), MediaError> {
+    static QUIET: Once = Once::new();
+    ffmpeg::init().map_err(internal)?;
+    QUIET.call_once(|| ffmpeg::log::set_level(ffmpeg::log::Level::Quiet));
+    Ok(())
+}
+
+/// Says why a file was not opened.
+fn refuse(source: &SharedSource, error: ffmpeg::Error) -> MediaError {
+    let head = match source.head() {
+        Ok(head) => head,
+        Err(error) => return MediaError::Io(error.to_string()),
+    };
+    if let Some(failure) = lock(&source.failure).clone() {
+        return MediaError::Io(failure);
+    }
+    if error == (ffmpeg::Error::Other { errno: ffmpeg::error::ENOMEM }) {
+        return out_of_memory();
+    }
+    match ffi::guess_container(&head) {
+        None => MediaError::NotMedia("no known container format".to_owned()),
+        Some(name) if !accepted(&name) => MediaError::ForbiddenContainer(name),
+        Some(name) if name.contains("mp4") => {
+            MediaError::Truncated("the index of this MP4 or MOV is missing or damaged".to_owned())
+        }
+        Some(name) => MediaError::Truncated(format!("it begins like {name}, but: {error}")),
+    }
+}
+
+fn accepted(name: &str) -> bool {
+    name.split(',')
+        .any(|name| CONTAINERS.split(',').any(|accepted| accepted == name))
+}

@@ -1,0 +1,197 @@
+//! The `probe` feature: what a file says about itself.
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::format::stream::Disposition;
+
+use super::open::{Container, SharedSource};
+use super::picture::Geometry;
+use super::{
+    AudioInfo, Bounds, Chapter, MediaError, MediaInfo, StreamDetails, StreamInfo, SubtitleInfo,
+    VideoInfo, ffi,
+};
+use crate::source::ByteSource;
+use crate::time::Rate;
+
+/// Reads what the file says about itself, decoding no more than it must.
+///
+/// # Errors
+/// Any [`MediaError`] of opening. A file without video is described, not refused.
+pub fn probe(source: Box<dyn ByteSource>, bounds: &Bounds) -> Result<MediaInfo, MediaError> {
+    let bytes = source.len();
+    let container = Container::open(SharedSource::new(source), bounds)?;
+    Ok(describe(&container.input, bytes))
+}
+
+pub(super) fn describe(input: &Input, bytes: u64) -> MediaInfo {
+    let streams: Vec<StreamInfo> = input.streams().map(|stream| describe_stream(input, &stream)).collect();
+    let origin_us = origin_us(&streams);
+    MediaInfo {
+        container: ffi::container(input),
+        bytes,
+        duration_ms: duration_ms(input, &streams),
+        start_ms: i64::try_from(origin_us.div_euclid(1000)).unwrap_or(0),
+        main_video: main_video(input),
+        chapters: chapters(input, origin_us),
+        start_timecode: start_timecode(input),
+        streams,
+    }
+}
+
+/// The video stream that is the film: the best by FFmpeg's judgement that is no attached picture.
+pub(super) fn main_video(input: &Input) -> Option<usize> {
+    let is_film = |stream: &ffmpeg::Stream<'_>| {
+        stream.parameters().medium() == ffmpeg::media::Type::Video && !is_picture(stream)
+    };
+    input
+        .streams()
+        .best(ffmpeg::media::Type::Video)
+        .filter(is_film)
+        .or_else(|| input.streams().find(is_film))
+        .map(|stream| stream.index())
+}
+
+fn is_picture(stream: &ffmpeg::Stream<'_>) -> bool {
+    stream.disposition().contains(Disposition::ATTACHED_PIC)
+}
+
+fn describe_stream(input: &Input, stream: &ffmpeg::Stream<'_>) -> StreamInfo {
+    let index = stream.index();
+    let parameters = stream.parameters();
+    let raw = ffi::raw_stream(input, index).unwrap_or_default();
+    let details = match parameters.medium() {
+        ffmpeg::media::Type::Video if is_picture(stream) => StreamDetails::AttachedPicture,
+        ffmpeg::media::Type::Video => StreamDetails::Video(describe_video(stream, &raw)),
+        ffmpeg::media::Type::Audio => StreamDetails::Audio(AudioInfo {
+            channels: u32::try_from(raw.channels).unwrap_or(0),
+            sample_rate: u32::try_from(raw.sample_rate).unwrap_or(0),
+        }),
+        ffmpeg::media::Type::Subtitle => StreamDetails::Subtitle(SubtitleInfo { text: raw.text }),
+        ffmpeg::media::Type::Unknown
+        | ffmpeg::media::Type::Data
+        | ffmpeg::media::Type::Attachment => StreamDetails::Other,
+    };
+    StreamInfo {
+        index,
+        codec: parameters.id().name().to_owned(),
+        profile: raw.profile,
+        language: ffi::stream_tag(input, index, c"language").filter(|tag| tag != "und"),
+        title: ffi::stream_tag(input, index, c"title"),
+        time_base: units_per_second(stream.time_base()),
+        start_pts: timestamp(stream.start_time()),
+        duration: timestamp(stream.duration()).filter(|&duration| duration > 0),
+        details,
+    }
+}
+
+fn describe_video(stream: &ffmpeg::Stream<'_>, raw: &ffi::RawStream) -> VideoInfo {
+    let geometry = Geometry::of(raw);
+    let (display_width, display_height) = geometry.display();
+    VideoInfo {
+        width: geometry.width,
+        height: geometry.height,
+        display_width,
+        display_height,
+        pixel_aspect: geometry.pixel_aspect,
+        rotation: geometry.rotation,
+        average_rate: rate(stream.avg_frame_rate()),
+        base_rate: rate(stream.rate()),
+        pixel_format: raw.pixel_format.clone(),
+        bit_depth: raw.bit_depth,
+        primaries: raw.primaries.clone(),
+        transfer: raw.transfer.clone(),
+        matrix: raw.matrix.clone(),
+        range: raw.range.clone(),
+        interlaced: raw.interlaced,
+        frames: u64::try_from(stream.frames()).ok().filter(|&frames| frames > 0),
+    }
+}
+
+/// A fraction of FFmpeg as a rate; `None` where it is unknown or senseless.
+pub(super) fn rate(value: ffmpeg::Rational) -> Option<Rate> {
+    Rate::new(
+        u32::try_from(value.numerator()).ok()?,
+        u32::try_from(value.denominator()).ok()?,
+    )
+}
+
+/// A time base of FFmpeg (seconds a unit) as units a second.
+pub(super) fn units_per_second(time_base: ffmpeg::Rational) -> Option<Rate> {
+    rate(ffmpeg::Rational(time_base.denominator(), time_base.numerator()))
+}
+
+/// A timestamp of FFmpeg; `None` where it has none.
+pub(super) fn timestamp(value: i64) -> Option<i64> {
+    (value != i64::MIN).then_some(value)
+}
+
+/// `units` of `1 / from` seconds as units of `1 / to` seconds, rounded down.
+pub(super) fn rescale(units: i64, from: Rate, to: Rate) -> i128 {
+    let numerator = i128::from(units) * i128::from(from.den()) * i128::from(to.num());
+    numerator.div_euclid(i128::from(from.num()) * i128::from(to.den()))
+}
+
+pub(super) const MILLISECONDS: Rate = Rate::new(1000, 1).expect("neither is zero");
+const MICROSECONDS: Rate = Rate::new(1_000_000, 1).expect("neither is zero");
+
+/// When the earliest stream of sound or pictures starts, in microseconds of the file's clock.
+fn origin_us(streams: &[StreamInfo]) -> i128 {
+    earliest(streams, MICROSECONDS).unwrap_or(0)
+}
+
+/// The earliest start of sound or pictures, in units of `1 / time_base` seconds.
+///
+/// Sound that starts before 0 is the priming of its codec, which nobody hears.
+pub(super) fn earliest(streams: &[StreamInfo], time_base: Rate) -> Option<i128> {
+    let start = |stream: &StreamInfo| {
+        let start = rescale(stream.start_pts?, stream.time_base?, time_base);
+        match stream.details {
+            StreamDetails::Video(_) => Some(start),
+            StreamDetails::Audio(_) => Some(start.max(0)),
+            StreamDetails::Subtitle(_) | StreamDetails::AttachedPicture | StreamDetails::Other => {
+                None
+            }
+        }
+    };
+    streams.iter().filter_map(start).min()
+}
+
+fn duration_ms(input: &Input, streams: &[StreamInfo]) -> Option<u64> {
+    let longest = || {
+        streams
+            .iter()
+            .filter_map(|stream| Some(rescale(stream.duration?, stream.time_base?, MILLISECONDS)))
+            .max()
+    };
+    let whole = timestamp(input.duration()).filter(|&duration| duration > 0);
+    let ms = whole.map(|us| i128::from(us) / 1000).or_else(longest)?;
+    u64::try_from(ms).ok()
+}
+
+fn chapters(input: &Input, origin_us: i128) -> Vec<Chapter> {
+    let ms = |units: i64, time_base: Rate| {
+        let us = rescale(units, time_base, MICROSECONDS) - origin_us;
+        u64::try_from(us.max(0) / 1000).unwrap_or(u64::MAX)
+    };
+    input
+        .chapters()
+        .enumerate()
+        .filter_map(|(index, chapter)| {
+            let time_base = units_per_second(chapter.time_base())?;
+            Some(Chapter {
+                start_ms: ms(chapter.start(), time_base),
+                end_ms: ms(chapter.end(), time_base),
+                title: ffi::chapter_title(input, index),
+            })
+        })
+        .collect()
+}
+
+/// The start timecode: the film's own, else that of the file, else of any stream (MOV's `tmcd`).
+pub(super) fn start_timecode(input: &Input) -> Option<String> {
+    let of_stream = |index| ffi::stream_tag(input, index, c"timecode");
+    main_video(input)
+        .and_then(of_stream)
+        .or_else(|| ffi::file_tag(input, c"timecode"))
+        .or_else(|| input.streams().find_map(|stream| of_stream(stream.index())))
+}
