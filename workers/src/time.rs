@@ -82,6 +82,15 @@ impl Rate {
             ms as u64
         }
     }
+
+    /// `units` of a clock that ticks at this rate as units of one that ticks at `to`, rounded down;
+    /// the nearest `i64` where the result is beyond it.
+    #[must_use]
+    pub fn rescale(self, units: i64, to: Self) -> i64 {
+        let numerator = i128::from(units) * i128::from(self.den) * i128::from(to.num);
+        let result = numerator.div_euclid(i128::from(self.num) * i128::from(to.den));
+        i64::try_from(result).unwrap_or(if result < 0 { i64::MIN } else { i64::MAX })
+    }
 }
 
 impl fmt::Display for Rate {
@@ -202,17 +211,6 @@ impl Timecode {
     }
 }
 
-/// One point of an asset in the three forms every answer carries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TimePoint {
-    /// Frame number, from 0, in presentation order.
-    pub frame: u64,
-    /// Milliseconds from the start of the file, rounded down.
-    pub ms: u64,
-    /// SMPTE timecode; nominal where the frame rate varies.
-    pub smpte: String,
-}
-
 /// When each frame of an asset is shown: the stored `timeline`.
 ///
 /// Frame `n` is shown at `pts[n]` and until `pts[n + 1]`; the last until `end_pts`. Timestamps are
@@ -254,7 +252,13 @@ impl Timeline {
     /// Milliseconds, rounded down, from the start of the file to `frame`.
     #[must_use]
     pub fn ms_of(&self, frame: u64) -> u64 {
-        let units = i128::from(self.pts_of(frame)) - i128::from(self.origin_pts);
+        self.ms_at(self.pts_of(frame))
+    }
+
+    /// Milliseconds, rounded down, from the start of the file to the timestamp `pts`.
+    #[must_use]
+    pub fn ms_at(&self, pts: i64) -> u64 {
+        let units = i128::from(pts) - i128::from(self.origin_pts);
         let ms = units * 1000 * i128::from(self.time_base.den()) / i128::from(self.time_base.num());
         u64::try_from(ms.max(0)).unwrap_or(u64::MAX)
     }

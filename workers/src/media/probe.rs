@@ -30,7 +30,7 @@ pub(super) fn describe(input: &Input, bytes: u64) -> MediaInfo {
         container: ffi::container(input),
         bytes,
         duration_ms: duration_ms(input, &streams),
-        start_ms: i64::try_from(origin_us.div_euclid(1000)).unwrap_or(0),
+        start_ms: origin_us.div_euclid(1000),
         main_video: main_video(input),
         chapters: chapters(input, origin_us),
         start_timecode: start_timecode(input),
@@ -125,26 +125,20 @@ pub(super) fn timestamp(value: i64) -> Option<i64> {
     (value != i64::MIN).then_some(value)
 }
 
-/// `units` of `1 / from` seconds as units of `1 / to` seconds, rounded down.
-pub(super) fn rescale(units: i64, from: Rate, to: Rate) -> i128 {
-    let numerator = i128::from(units) * i128::from(from.den()) * i128::from(to.num());
-    numerator.div_euclid(i128::from(from.num()) * i128::from(to.den()))
-}
-
 pub(super) const MILLISECONDS: Rate = Rate::new(1000, 1).expect("neither is zero");
 const MICROSECONDS: Rate = Rate::new(1_000_000, 1).expect("neither is zero");
 
 /// When the earliest stream of sound or pictures starts, in microseconds of the file's clock.
-fn origin_us(streams: &[StreamInfo]) -> i128 {
+fn origin_us(streams: &[StreamInfo]) -> i64 {
     earliest(streams, MICROSECONDS).unwrap_or(0)
 }
 
 /// The earliest start of sound or pictures, in units of `1 / time_base` seconds.
 ///
 /// Sound that starts before 0 is the priming of its codec, which nobody hears.
-pub(super) fn earliest(streams: &[StreamInfo], time_base: Rate) -> Option<i128> {
+pub(crate) fn earliest(streams: &[StreamInfo], time_base: Rate) -> Option<i64> {
     let start = |stream: &StreamInfo| {
-        let start = rescale(stream.start_pts?, stream.time_base?, time_base);
+        let start = stream.time_base?.rescale(stream.start_pts?, time_base);
         match stream.details {
             StreamDetails::Video(_) => Some(start),
             StreamDetails::Audio(_) => Some(start.max(0)),
@@ -160,17 +154,17 @@ fn duration_ms(input: &Input, streams: &[StreamInfo]) -> Option<u64> {
     let longest = || {
         streams
             .iter()
-            .filter_map(|stream| Some(rescale(stream.duration?, stream.time_base?, MILLISECONDS)))
+            .filter_map(|stream| Some(stream.time_base?.rescale(stream.duration?, MILLISECONDS)))
             .max()
     };
     let whole = timestamp(input.duration()).filter(|&duration| duration > 0);
-    let ms = whole.map(|us| i128::from(us) / 1000).or_else(longest)?;
+    let ms = whole.map(|us| us / 1000).or_else(longest)?;
     u64::try_from(ms).ok()
 }
 
-fn chapters(input: &Input, origin_us: i128) -> Vec<Chapter> {
+fn chapters(input: &Input, origin_us: i64) -> Vec<Chapter> {
     let ms = |units: i64, time_base: Rate| {
-        let us = rescale(units, time_base, MICROSECONDS) - origin_us;
+        let us = time_base.rescale(units, MICROSECONDS).saturating_sub(origin_us);
         u64::try_from(us.max(0) / 1000).unwrap_or(u64::MAX)
     };
     input

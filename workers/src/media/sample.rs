@@ -78,23 +78,24 @@ impl Moment {
 }
 
 /// The frames shown at `moments`, which ascend.
-///
-/// Where a clip ends is known for sure only when it has been decoded, so a first pass over it counts
-/// frames; clips are short, and their frames too many to keep.
 fn pictures(
     source: Box<dyn ByteSource>,
     moments: &[Moment],
     inside: (u32, u32),
 ) -> Result<Vec<RgbImage>, MediaError> {
     let source = SharedSource::new(source);
-    let (start, end) = extent(source.clone())?;
-    let mut reader = open(source)?;
+    let mut reader = open(source.clone())?;
+    let (start, end) = match extent(&reader) {
+        Some(extent) => extent,
+        None => measure(source)?,
+    };
     let size = reader.geometry().inside(inside.0, inside.1);
     let mut maker = PictureMaker::new(reader.geometry(), size);
     let mut pictures: Vec<RgbImage> = Vec::with_capacity(moments.len());
     let mut shown: Option<Frame> = None;
     while pictures.len() < moments.len() {
         let next = reader.next_frame()?;
+        // The first frame stands for moments before it, the last for those after it.
         let until = next.as_ref().map_or(i64::MAX, |frame| frame.pts);
         let due = moments[pictures.len()..]
             .iter()
@@ -114,8 +115,15 @@ fn pictures(
     Ok(pictures)
 }
 
-/// The timestamps between which a clip is shown.
-fn extent(source: SharedSource) -> Result<(i64, i64), MediaError> {
+/// The timestamps between which a clip is shown, as its index says; our proxies have an exact one.
+fn extent(reader: &FrameReader) -> Option<(i64, i64)> {
+    let (stream, _) = reader.info().video()?;
+    let start = stream.start_pts?;
+    Some((start, start.checked_add(stream.duration?)?))
+}
+
+/// The same by decoding it all, for clips without an index.
+fn measure(source: SharedSource) -> Result<(i64, i64), MediaError> {
     let mut reader = open(source)?;
     let mut start = None;
     while let Some(frame) = reader.next_frame()? {

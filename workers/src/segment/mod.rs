@@ -4,9 +4,15 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::media::MediaError;
-use crate::source::ByteSource;
+use crate::media::SmallFrame;
 use crate::time::Timeline;
+
+mod adaptive;
+mod scan;
+mod timeline;
+
+pub use self::adaptive::AdaptiveDetector;
+pub use self::scan::{Progress, segment, segment_with};
 
 /// How one shot gives way to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,6 +50,15 @@ impl Boundary {
     pub const fn frame(&self) -> u64 {
         u64::midpoint(self.start, self.end)
     }
+}
+
+/// Finds the boundaries of a film whose frames go by once, keeping only a few of them.
+pub trait BoundaryDetector {
+    /// Looks at the next frame; `number` ascends by one from 0.
+    fn push(&mut self, frame: &SmallFrame, number: u64);
+
+    /// All boundaries found, in order, after the last frame. [`BoundaryKind::Start`] is not one.
+    fn finish(&mut self) -> Vec<Boundary>;
 }
 
 /// A run of frames `[start, end)` between two boundaries.
@@ -118,15 +133,4 @@ impl Default for SegmentParams {
             threads: 0,
         }
     }
-}
-
-/// Segments a film in one pass.
-///
-/// # Errors
-/// Any [`MediaError`] of opening or decoding.
-pub fn segment(
-    _source: Box<dyn ByteSource>,
-    _params: &SegmentParams,
-) -> Result<ShotScan, MediaError> {
-    Err(MediaError::Internal("not built yet".to_owned()))
 }

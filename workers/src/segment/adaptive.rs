@@ -1,0 +1,225 @@
+//! Cuts that stand out from their neighbourhood, and fades through black or white.
+
+use std::collections::VecDeque;
+
+use super::{Boundary, BoundaryDetector, BoundaryKind, SegmentParams};
+use crate::media::SmallFrame;
+
+/// Frames that a flash of light lasts at most; also how far pictures are compared around a cut.
+const FLASH: usize = 5;
+
+/// A picture after a flash resembles the one before it if it differs by less than this part of the
+/// change that the flash made.
+const ALIKE: f32 = 0.4;
+
+/// Added to a neighbourhood's mean change, so that in a still picture noise is no cut.
+const NOISE: f32 = 0.3;
+
+/// Part of the cells that may be lighter than black, or darker than white.
+const SPECKS: f32 = 0.02;
+
+/// Finds cuts where a frame changes far more than the frames around it do, and fades where the
+/// picture stays black or white for a while.
+///
+/// Change between two frames is the mean over a coarse grid of how much luma and chroma differ.
+/// Its level depends on motion and noise, so it is judged against the mean change of the frames
+/// just before and after: camera motion raises all of them, a cut only one. A flash of light makes
+/// two such peaks, but then the picture before the first resembles the picture after the second,
+/// and neither is a cut.
+#[derive(Debug)]
+pub struct AdaptiveDetector {
+    params: SegmentParams,
+    /// The last frames, oldest first.
+    recent: VecDeque<Entry>,
+    /// Which of them is judged next.
+    next: usize,
+    cuts: Vec<Boundary>,
+    even: EvenRuns,
+}
+
+#[derive(Debug)]
+struct Entry {
+    number: u64,
+    frame: SmallFrame,
+    /// Change from the frame before, 0 to 255.
+    change: f32,
+}
+
+impl AdaptiveDetector {
+    /// A detector at the beginning of a film.
+    #[must_use]
+    pub fn new(params: &SegmentParams) -> Self {
+        Self {
+            params: params.clone(),
+            recent: VecDeque::new(),
+            next: 0,
+            cuts: Vec::new(),
+            even: EvenRuns::default(),
+        }
+    }
+
+    /// Frames kept on each side of the one that is judged.
+    fn reach(&self) -> usize {
+        FLASH.max(self.params.window as usize)
+    }
+
+    fn judge(&mut self, index: usize) {
+        let entry = &self.recent[index];
+        let change = entry.change;
+        if entry.number == 0 || change < self.params.min_change {
+            return;
+        }
+        let window = self.params.window as usize;
+        let first = index.saturating_sub(window);
+        let last = (index + window).min(self.recent.len() - 1);
+        let around = || (first..=last).filter(|&other| other != index).map(|other| &self.recent[other]);
+        let count = around().count().max(1);
+        #[expect(clippy::cast_precision_loss, reason = "a window has few frames")]
+        let mean = around().map(|other| other.change).sum::<f32>() / count as f32;
+        let ratio = change / (mean + NOISE);
+        let is_peak = around().all(|other| other.change <= change);
+        if ratio >= self.params.ratio && is_peak && !self.is_flash(index) {
+            self.cuts.push(Boundary {
+                kind: BoundaryKind::Cut,
+                start: entry.number,
+                end: entry.number,
+                confidence: 1.0 - self.params.ratio / (2.0 * ratio),
+            });
+        }
+    }
+
+    /// Whether the picture before `index` comes back just after, or the picture at `index` was
+    /// there just before.
+    fn is_flash(&self, index: usize) -> bool {
+        let limit = self.recent[index].change * ALIKE;
+        let before = &self.recent[index - 1].frame;
+        let after = &self.recent[index].frame;
+        let later = (index + 1..self.recent.len()).take(FLASH);
+        let earlier = (0..index - 1).rev().take(FLASH);
+        let comes_back = |other: usize| change(before, &self.recent[other].frame) < limit;
+        let was_there = |other: usize| change(&self.recent[other].frame, after) < limit;
+        later.into_iter().any(comes_back) || earlier.into_iter().any(was_there)
+    }
+}
+
+impl BoundaryDetector for AdaptiveDetector {
+    fn push(&mut self, frame: &SmallFrame, number: u64) {
+        let change = self
+            .recent
+            .back()
+            .map_or(0.0, |previous| change(&previous.frame, frame));
+        self.even.push(evenness(frame, &self.params), number);
+        // A frame that is too old lends its memory to the new one.
+        let reach = self.reach();
+        let mut frame_memory = SmallFrame { planes: [vec![], vec![], vec![]] };
+        if self.next > reach {
+            if let Some(oldest) = self.recent.pop_front() {
+                frame_memory = oldest.frame;
+            }
+            self.next -= 1;
+        }
+        for (kept, plane) in frame_memory.planes.iter_mut().zip(&frame.planes) {
+            kept.clone_from(plane);
+        }
+        self.recent.push_back(Entry {
+            number,
+            frame: frame_memory,
+            change,
+        });
+        if self.recent.len() - self.next > reach {
+            self.judge(self.next);
+            self.next += 1;
+        }
+    }
+
+    fn finish(&mut self) -> Vec<Boundary> {
+        while self.next < self.recent.len() {
+            self.judge(self.next);
+            self.next += 1;
+        }
+        let fades = std::mem::take(&mut self.even).finish();
+        let mut found = std::mem::take(&mut self.cuts);
+        // A cut to or from black is part of the fade.
+        found.retain(|cut| {
+            !fades
+                .iter()
+                .any(|fade| (fade.start..=fade.end).contains(&cut.start))
+        });
+        found.extend(fades);
+        found.sort_by_key(|boundary| (boundary.frame(), boundary.start));
+        found
+    }
+}
+
+/// Mean difference of two frames: of luma plus that of both chroma components, 0 to 765.
+fn change(a: &SmallFrame, b: &SmallFrame) -> f32 {
+    let difference = |(a, b): (&Vec<u8>, &Vec<u8>)| {
+        a.iter().zip(b).map(|(&a, &b)| u32::from(a.abs_diff(b))).sum::<u32>()
+    };
+    let sum: u32 = a.planes.iter().zip(&b.planes).map(difference).sum();
+    #[expect(clippy::cast_precision_loss, reason = "at most 765 times the number of cells")]
+    {
+        sum as f32 / SmallFrame::CELLS as f32
+    }
+}
+
+/// What an even frame shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Even {
+    Black,
+    White,
+}
+
+fn evenness(frame: &SmallFrame, params: &SegmentParams) -> Option<Even> {
+    let luma = &frame.planes[0];
+    let share = |cells: usize| {
+        #[expect(clippy::cast_precision_loss, reason = "a grid has few cells")]
+        {
+            cells as f32 / SmallFrame::CELLS as f32
+        }
+    };
+    let lighter = luma.iter().filter(|&&cell| f32::from(cell) > params.black).count();
+    if share(lighter) <= SPECKS {
+        return Some(Even::Black);
+    }
+    let darker = luma.iter().filter(|&&cell| f32::from(cell) < params.white).count();
+    (share(darker) <= SPECKS).then_some(Even::White)
+}
+
+/// Runs of black or white frames.
+#[derive(Debug, Default)]
+struct EvenRuns {
+    run: Option<(Even, u64)>,
+    frames: u64,
+    fades: Vec<Boundary>,
+}
+
+impl EvenRuns {
+    fn push(&mut self, even: Option<Even>, number: u64) {
+        self.frames = number + 1;
+        if self.run.map(|(even, _)| even) != even {
+            self.close(number);
+            self.run = even.map(|even| (even, number));
+        }
+    }
+
+    fn close(&mut self, end: u64) {
+        // A single even frame is a flash or a drop-out. Black before the film is part of it.
+        if let Some((_, start)) = self.run.take()
+            && start > 0
+            && end - start >= 2
+        {
+            self.fades.push(Boundary {
+                kind: BoundaryKind::Fade,
+                start,
+                end,
+                confidence: 0.9,
+            });
+        }
+    }
+
+    /// Black after the film is part of it, so an open run is none.
+    fn finish(self) -> Vec<Boundary> {
+        self.fades
+    }
+}
