@@ -284,7 +284,10 @@ fn decoder(
     settings.set("threads", &options.threads.to_string());
     let opened = decoder
         .open_as_with(codec, settings)
-        .map_err(|error| container.explain(error))?;
+        .map_err(|error| {
+            // Threads that cannot be started lack memory for their stacks.
+            if is_again(error) { out_of_memory() } else { container.explain(error) }
+        })?;
     opened.video().map_err(|_wrong_kind| unsupported())
 }
 

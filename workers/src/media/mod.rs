@@ -29,7 +29,7 @@ pub use self::info::{
 pub use self::picture::PictureMaker;
 pub use self::probe::probe;
 pub(crate) use self::probe::earliest;
-pub use self::proxy::{ProxyParams, cut};
+pub use self::proxy::{CutOutput, Film, ProxyParams, cut};
 pub use self::sample::{ThumbnailAt, sample_frames, thumbnail};
 pub use self::small::{Shrinker, SmallFrame};
 pub use self::subtitles::{RawCue, subtitles};

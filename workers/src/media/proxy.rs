@@ -39,18 +39,41 @@ impl Default for ProxyParams {
     }
 }
 
-/// Encodes each span of frames as a small mp4, in one pass over the film, and hands it to `sink`.
+/// A film to cut.
+pub struct Film<'a> {
+    /// Its bytes.
+    pub source: Box<dyn ByteSource>,
+    /// Its timeline, as segmentation found it.
+    pub timeline: &'a Timeline,
+    /// What it may demand.
+    pub bounds: &'a Bounds,
+}
+
+/// Where proxies go. An error ends the work.
+pub trait CutOutput {
+    /// `done` of `total` frames are encoded.
+    ///
+    /// # Errors
+    /// Whatever is to stop the work.
+    fn progress(&mut self, done: u64, total: u64) -> Result<(), MediaError>;
+
+    /// The proxy of span `index` is complete.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being stored.
+    fn proxy(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError>;
+}
+
+/// Encodes each span of frames `[start, end)` as a small mp4, in one pass over the film.
 ///
 /// # Errors
 /// [`MediaError::Spans`] if spans are not sorted, overlap or leave the film, and any error of
-/// decoding, of encoding, or of `sink`.
+/// decoding, of encoding, or of `output`.
 pub fn cut(
-    _source: Box<dyn ByteSource>,
-    _timeline: &Timeline,
+    _film: Film<'_>,
     _spans: &[Range<u64>],
     _params: &ProxyParams,
-    _bounds: &Bounds,
-    _sink: &mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>,
+    _output: &mut dyn CutOutput,
 ) -> Result<(), MediaError> {
     Err(MediaError::Internal("not built yet".to_owned()))
 }

@@ -1,17 +1,29 @@
 //! Files from outside are decoded in a child process that can die without taking us with it.
+//!
+//! Decoders are large, old and written in C, and films come from anywhere. So a film is decoded by a
+//! child of the same program, which has limits on memory, processor time and files, an empty
+//! environment, and three pipes. It asks its parent for the bytes of the film, and so needs neither
+//! file system nor network nor credentials. What it answers is bounded and checked. It is killed when
+//! its caller gives up, is cancelled, dies, or hears nothing for too long.
 
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::media::{Bounds, MediaError, MediaInfo, ProxyParams, RawCue};
+use crate::media::{Bounds, MediaError, MediaInfo, ProxyParams, RawCue, SandboxFailure};
 use crate::segment::{SegmentParams, ShotScan};
 use crate::source::ByteSource;
 use crate::time::Timeline;
+
+mod child;
+mod parent;
+mod wire;
+
+pub use self::child::child_main;
+use self::wire::Job;
 
 /// What a decoding child may use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,8 +98,8 @@ impl Sandbox {
     ///
     /// # Errors
     /// Any [`MediaError`].
-    pub fn probe(&self, _source: &mut dyn ByteSource) -> Result<MediaInfo, MediaError> {
-        Err(MediaError::Internal("not built yet".to_owned()))
+    pub fn probe(&self, source: &mut dyn ByteSource) -> Result<MediaInfo, MediaError> {
+        parse(&self.run(source, Job::Probe, &mut (), &mut no_proxies)?)
     }
 
     /// The film's timeline and shots.
@@ -96,25 +108,31 @@ impl Sandbox {
     /// Any [`MediaError`].
     pub fn shots(
         &self,
-        _source: &mut dyn ByteSource,
-        _params: &SegmentParams,
-        _observer: &mut dyn Observer,
+        source: &mut dyn ByteSource,
+        params: &SegmentParams,
+        observer: &mut dyn Observer,
     ) -> Result<ShotScan, MediaError> {
-        Err(MediaError::Internal("not built yet".to_owned()))
+        let job = Job::Shots(params.clone());
+        parse(&self.run(source, job, observer, &mut no_proxies)?)
     }
 
-    /// One small mp4 for each span of frames, handed to `job.sink` in order.
+    /// One small mp4 for each span of frames, handed to `sink` in order.
     ///
     /// # Errors
     /// Any [`MediaError`].
     pub fn proxies(
         &self,
-        _source: &mut dyn ByteSource,
-        _job: &ProxyJob<'_>,
-        _observer: &mut dyn Observer,
-        _sink: &mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>,
+        source: &mut dyn ByteSource,
+        job: &ProxyJob<'_>,
+        observer: &mut dyn Observer,
+        sink: &mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>,
     ) -> Result<(), MediaError> {
-        Err(MediaError::Internal("not built yet".to_owned()))
+        let task = Job::Proxies {
+            timeline: job.timeline.clone(),
+            spans: job.spans.to_vec(),
+            params: job.params.clone(),
+        };
+        parse(&self.run(source, task, observer, sink)?)
     }
 
     /// The cues of a text subtitle stream.
@@ -123,11 +141,22 @@ impl Sandbox {
     /// Any [`MediaError`].
     pub fn subtitles(
         &self,
-        _source: &mut dyn ByteSource,
-        _stream: usize,
+        source: &mut dyn ByteSource,
+        stream: usize,
     ) -> Result<Vec<RawCue>, MediaError> {
-        Err(MediaError::Internal("not built yet".to_owned()))
+        parse(&self.run(source, Job::Subtitles(stream), &mut (), &mut no_proxies)?)
     }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, MediaError> {
+    serde_json::from_slice(json)
+        .map_err(|error| MediaError::Sandbox(SandboxFailure::Protocol(error.to_string())))
+}
+
+/// The sink of jobs that make no proxies.
+fn no_proxies(_index: usize, _bytes: Vec<u8>) -> Result<(), MediaError> {
+    let what = "a proxy nobody asked for".to_owned();
+    Err(MediaError::Sandbox(SandboxFailure::Protocol(what)))
 }
 
 /// Which proxies to make, and how.
@@ -139,12 +168,4 @@ pub struct ProxyJob<'a> {
     pub spans: &'a [Range<u64>],
     /// How they are encoded.
     pub params: &'a ProxyParams,
-}
-
-/// The whole life of a decoding child; its exit code is the process's.
-///
-/// The binary calls this first thing when started as `decode-child`.
-#[must_use]
-pub fn child_main() -> ExitCode {
-    ExitCode::FAILURE
 }

@@ -1,0 +1,214 @@
+//! The decoding child: one request, and no way out but its standard input and output.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use serde::Serialize;
+
+use super::Limits;
+use super::wire::{BLOCK, FromChild, Job, Request, ToChild, encode_error};
+use crate::media::{self, MediaError};
+use crate::segment;
+use crate::source::ByteSource;
+
+/// Blocks of the source kept, so that going back a little (a container's index, a second reader)
+/// costs no round trip.
+const KEPT_BLOCKS: usize = 16;
+
+/// Files the child may have open. It needs its three pipes, and opens nothing.
+const MAX_FILES: u64 = 16;
+
+/// Bytes the child may write to any one file: there is only its standard error.
+const MAX_FILE_BYTES: u64 = 64 << 10;
+
+/// Time between two reports of progress.
+const REPORT: Duration = Duration::from_millis(200);
+
+/// The whole life of a decoding child; its exit code is the process's.
+///
+/// The binary calls this first thing when started as `decode-child`. It serves one request, read
+/// from standard input, and answers on standard output, where nothing else may be written.
+#[must_use]
+pub fn child_main() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        // Without the parent there is nobody to tell.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn serve() -> io::Result<()> {
+    // A child whose parent is killed must not linger.
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let ToChild::Request(json) = ToChild::read(&mut io::stdin().lock())? else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let request: Request = serde_json::from_slice(&json)?;
+    drop(json);
+    confine(&request.limits)?;
+    let answer = match run(request) {
+        Ok(json) => FromChild::Done(json),
+        Err(error) => FromChild::Failed(encode_error(&error)),
+    };
+    tell(&answer)
+}
+
+/// Gives up what decoding does not need.
+fn confine(limits: &Limits) -> io::Result<()> {
+    let at_most = |value: u64| Rlimit {
+        current: Some(value),
+        maximum: Some(value),
+    };
+    setrlimit(Resource::Core, at_most(0))?;
+    setrlimit(Resource::Nofile, at_most(MAX_FILES))?;
+    setrlimit(Resource::Fsize, at_most(MAX_FILE_BYTES))?;
+    setrlimit(Resource::As, at_most(limits.memory_bytes))?;
+    if let Some(seconds) = limits.cpu_seconds {
+        // The soft limit ends the process with a signal of its own, which tells the parent why.
+        let limit = Rlimit {
+            current: Some(seconds),
+            maximum: Some(seconds.saturating_add(5)),
+        };
+        setrlimit(Resource::Cpu, limit)?;
+    }
+    Ok(())
+}
+
+fn run(request: Request) -> Result<Vec<u8>, MediaError> {
+    let source = Box::new(RemoteSource::new(request.source_len));
+    let bounds = request.limits.bounds;
+    let mut report = Report::default();
+    match request.job {
+        Job::Probe => result(&media::probe(source, &bounds)?),
+        Job::Shots(params) => {
+            let mut progress = |done, total| report.progress(done, total);
+            result(&segment::segment(source, &params, &bounds, &mut progress)?)
+        }
+        Job::Proxies {
+            timeline,
+            spans,
+            params,
+        } => {
+            let film = media::Film {
+                source,
+                timeline: &timeline,
+                bounds: &bounds,
+            };
+            let mut output = PipeOutput { report };
+            media::cut(film, &spans, &params, &mut output)?;
+            result(&())
+        }
+        Job::Subtitles(stream) => result(&media::subtitles(source, stream, &bounds)?),
+    }
+}
+
+fn result<T: Serialize>(value: &T) -> Result<Vec<u8>, MediaError> {
+    serde_json::to_vec(value).map_err(|error| MediaError::Internal(error.to_string()))
+}
+
+fn tell(message: &FromChild) -> io::Result<()> {
+    message.write(&mut io::stdout().lock())
+}
+
+fn tell_parent(message: &FromChild) -> Result<(), MediaError> {
+    tell(message).map_err(|error| MediaError::Io(format!("the parent is gone: {error}")))
+}
+
+/// Reports progress, but not for every frame.
+#[derive(Default)]
+struct Report {
+    last: Option<Instant>,
+}
+
+impl Report {
+    fn progress(&mut self, done: u64, total: Option<u64>) -> Result<(), MediaError> {
+        let now = Instant::now();
+        let is_due = self.last.is_none_or(|last| now - last >= REPORT);
+        if !is_due && total != Some(done) {
+            return Ok(());
+        }
+        self.last = Some(now);
+        tell_parent(&FromChild::Progress { done, total })
+    }
+}
+
+/// Proxies leave through the pipe.
+struct PipeOutput {
+    report: Report,
+}
+
+impl media::CutOutput for PipeOutput {
+    fn progress(&mut self, done: u64, total: u64) -> Result<(), MediaError> {
+        self.report.progress(done, Some(total))
+    }
+
+    fn proxy(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
+        tell_parent(&FromChild::Blob {
+            index: index as u64,
+            bytes,
+        })
+    }
+}
+
+/// The source, which the parent reads for us in blocks.
+struct RemoteSource {
+    len: u64,
+    /// Number and bytes of each block kept, the latest used last.
+    blocks: VecDeque<(u64, Vec<u8>)>,
+}
+
+impl RemoteSource {
+    const fn new(len: u64) -> Self {
+        Self {
+            len,
+            blocks: VecDeque::new(),
+        }
+    }
+
+    fn block(&mut self, number: u64) -> io::Result<&[u8]> {
+        let block = match self.blocks.iter().position(|(kept, _)| *kept == number) {
+            Some(place) => self.blocks.remove(place),
+            None => None,
+        };
+        let block = match block {
+            Some(block) => block,
+            None => (number, fetch(number * u64::from(BLOCK))?),
+        };
+        if self.blocks.len() >= KEPT_BLOCKS {
+            self.blocks.pop_front();
+        }
+        self.blocks.push_back(block);
+        Ok(self.blocks.back().map_or(&[], |(_, bytes)| bytes))
+    }
+}
+
+fn fetch(offset: u64) -> io::Result<Vec<u8>> {
+    tell(&FromChild::Read { offset, len: BLOCK })?;
+    match ToChild::read(&mut io::stdin().lock())? {
+        ToChild::Data(bytes) => Ok(bytes),
+        ToChild::NoData(why) => Err(io::Error::other(why)),
+        ToChild::Request(_) => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+impl ByteSource for RemoteSource {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if offset >= self.len {
+            return Ok(0);
+        }
+        let within = usize::try_from(offset % u64::from(BLOCK)).unwrap_or(0);
+        let block = self.block(offset / u64::from(BLOCK))?;
+        let rest = block.get(within..).unwrap_or(&[]);
+        let count = rest.len().min(buffer.len());
+        let mut buffer = buffer;
+        buffer.write_all(&rest[..count])?;
+        Ok(count)
+    }
+}

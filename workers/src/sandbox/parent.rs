@@ -1,0 +1,261 @@
+//! The parent's side of a decoding child: start it, feed it, watch it, bury it.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::Signal;
+
+use super::wire::{BLOCK, FromChild, Job, Request, ToChild};
+use super::{Observer, Sandbox};
+use crate::media::{MediaError, SandboxFailure};
+use crate::source::ByteSource;
+
+/// How often a silent child is looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Bytes of the child's standard error that are kept: the last ones.
+const KEPT_STDERR: usize = 2 << 10;
+
+/// What is done with a proxy: its index, its bytes.
+pub(super) type Sink<'a> = dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError> + 'a;
+
+/// A running child that does not outlive this value.
+struct Running {
+    child: Child,
+    stderr: File,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Errors mean that it is dead already, which is what we want.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Sandbox {
+    /// Has a child do a job; the result is JSON.
+    pub(super) fn run(
+        &self,
+        source: &mut dyn ByteSource,
+        job: Job,
+        observer: &mut dyn Observer,
+        sink: &mut Sink<'_>,
+    ) -> Result<Vec<u8>, MediaError> {
+        if source.is_empty() {
+            return Err(MediaError::Empty);
+        }
+        let max_blob = job.max_blob();
+        let request = Request {
+            limits: self.limits.clone(),
+            source_len: source.len(),
+            job,
+        };
+        let request = serde_json::to_vec(&request)
+            .map_err(|error| MediaError::Internal(error.to_string()))?;
+        thread::scope(|scope| {
+            // Everything below is dropped before the scope waits for the two threads, which end
+            // when the child is dead and their channels are closed.
+            let (mut running, stdin, stdout) = self.start().map_err(start_error)?;
+            let (to_child, outbox) = sync_channel::<ToChild>(1);
+            let (inbox, from_child) = sync_channel::<io::Result<FromChild>>(1);
+            thread::Builder::new()
+                .name("decode-child-out".to_owned())
+                .spawn_scoped(scope, move || write_all(stdin, &outbox))
+                .map_err(start_error)?;
+            thread::Builder::new()
+                .name("decode-child-in".to_owned())
+                .spawn_scoped(scope, move || read_all(stdout, &inbox, max_blob))
+                .map_err(start_error)?;
+            post(&to_child, ToChild::Request(request))?;
+            let mut answer = || {
+                let message = self.wait(&from_child, observer)?;
+                match message {
+                    Ok(message) => Ok(message),
+                    Err(error) => Err(self.post_mortem(&mut running, &error)),
+                }
+            };
+            loop {
+                match answer()? {
+                    FromChild::Read { offset, len } => {
+                        post(&to_child, read(source, offset, len)?)?;
+                    }
+                    FromChild::Progress { .. } => {}
+                    FromChild::Blob { index, bytes } => {
+                        let index = usize::try_from(index).map_err(|_too_big| {
+                            protocol(format!("a proxy with the number {index}"))
+                        })?;
+                        sink(index, bytes)?;
+                    }
+                    FromChild::Done(json) => return Ok(json),
+                    FromChild::Failed(json) => return Err(self.failure(&json)),
+                }
+            }
+        })
+    }
+
+    fn start(&self) -> io::Result<(Running, ChildStdin, ChildStdout)> {
+        let stderr = File::from(memfd_create("decode-child-stderr", MemfdFlags::CLOEXEC)?);
+        let mut child = Command::new(&self.command)
+            .args(&self.args)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr.try_clone()?)
+            .spawn()?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let running = Running { child, stderr };
+        let (stdin, stdout) = pipes.ok_or_else(|| io::Error::other("the child has no pipes"))?;
+        Ok((running, stdin, stdout))
+    }
+
+    /// Waits for the next message, as long as the child may be silent. Progress is passed on here.
+    fn wait(
+        &self,
+        from_child: &Receiver<io::Result<FromChild>>,
+        observer: &mut dyn Observer,
+    ) -> Result<io::Result<FromChild>, MediaError> {
+        let silent_since = Instant::now();
+        loop {
+            if observer.cancelled() {
+                return Err(MediaError::Cancelled);
+            }
+            match from_child.recv_timeout(TICK) {
+                Ok(message) => {
+                    if let Ok(FromChild::Progress { done, total }) = message {
+                        observer.progress(done, total);
+                    }
+                    return Ok(message);
+                }
+                Err(RecvTimeoutError::Timeout) if silent_since.elapsed() < self.limits.stall => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    let limit_ms = u64::try_from(self.limits.stall.as_millis());
+                    return Err(MediaError::Sandbox(SandboxFailure::Stalled {
+                        limit_ms: limit_ms.unwrap_or(u64::MAX),
+                    }));
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Ok(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+            }
+        }
+    }
+
+    /// The failure that the child reports.
+    fn failure(&self, json: &[u8]) -> MediaError {
+        match serde_json::from_slice(json) {
+            Ok(MediaError::Sandbox(SandboxFailure::Memory { .. })) => self.out_of_memory(),
+            Ok(error) => error,
+            Err(error) => protocol(format!("a failure that cannot be read: {error}")),
+        }
+    }
+
+    /// Why the child stopped talking.
+    fn post_mortem(&self, running: &mut Running, error: &io::Error) -> MediaError {
+        if error.kind() != io::ErrorKind::UnexpectedEof {
+            return protocol(error.to_string());
+        }
+        match running.child.wait() {
+            Ok(status) => self.explain(status, last_words(&running.stderr)),
+            Err(error) => MediaError::Internal(error.to_string()),
+        }
+    }
+
+    fn explain(&self, status: ExitStatus, stderr: String) -> MediaError {
+        // Rust's allocator says so before it aborts.
+        if stderr.contains("memory allocation of") {
+            return self.out_of_memory();
+        }
+        let failure = match (status.signal(), self.limits.cpu_seconds) {
+            (Some(signal), Some(limit)) if signal == Signal::XCPU.as_raw() => {
+                SandboxFailure::CpuTime { limit }
+            }
+            (Some(signal), _) => SandboxFailure::Signal { signal, stderr },
+            (None, _) => SandboxFailure::Exit {
+                status: status.code().unwrap_or(-1),
+                stderr,
+            },
+        };
+        MediaError::Sandbox(failure)
+    }
+
+    const fn out_of_memory(&self) -> MediaError {
+        MediaError::Sandbox(SandboxFailure::Memory {
+            limit: self.limits.memory_bytes,
+        })
+    }
+}
+
+fn start_error(error: io::Error) -> MediaError {
+    MediaError::Sandbox(SandboxFailure::Start(error.to_string()))
+}
+
+fn protocol(what: String) -> MediaError {
+    MediaError::Sandbox(SandboxFailure::Protocol(what))
+}
+
+/// Hands a message to the thread that writes. The child waits for each answer before it asks again,
+/// so there is room for one, and no room means that it does not follow the protocol.
+fn post(to_child: &SyncSender<ToChild>, message: ToChild) -> Result<(), MediaError> {
+    match to_child.try_send(message) {
+        // A dead child is noticed where its messages are awaited.
+        Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+        Err(TrySendError::Full(_)) => {
+            Err(protocol("a question before the last was answered".to_owned()))
+        }
+    }
+}
+
+fn read(source: &mut dyn ByteSource, offset: u64, len: u32) -> Result<ToChild, MediaError> {
+    if len > BLOCK {
+        return Err(protocol(format!("a question for {len} bytes")));
+    }
+    let mut bytes = vec![0; len as usize];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match source.read_at(offset.saturating_add(filled as u64), &mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Ok(ToChild::NoData(error.to_string())),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(ToChild::Data(bytes))
+}
+
+fn write_all(mut stdin: ChildStdin, outbox: &Receiver<ToChild>) {
+    while let Ok(message) = outbox.recv() {
+        // A child that no longer reads is noticed where its messages are awaited.
+        if message.write(&mut stdin).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_all(mut stdout: ChildStdout, inbox: &SyncSender<io::Result<FromChild>>, max_blob: u64) {
+    loop {
+        let message = FromChild::read(&mut stdout, max_blob);
+        let is_last = message.is_err();
+        if inbox.send(message).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// The end of what the child wrote to its standard error.
+fn last_words(stderr: &File) -> String {
+    let len = stderr.metadata().map_or(0, |metadata| metadata.len());
+    let mut bytes = vec![0; KEPT_STDERR];
+    let start = len.saturating_sub(KEPT_STDERR as u64);
+    let count = FileExt::read_at(stderr, &mut bytes, start).unwrap_or(0);
+    String::from_utf8_lossy(&bytes[..count]).trim().to_owned()
+}

@@ -1,0 +1,246 @@
+//! What parent and child say to each other over the child's standard input and output.
+//!
+//! A message is a tag (1 byte), a length (8 bytes, little-endian) and that many bytes. The parent
+//! sends one request; then the child asks for bytes of the source, each time waiting for them, and
+//! reports progress and proxies, until it is done or has failed. The parent believes no length: each
+//! kind of message has a bound, and memory grows only with the bytes that arrive.
+
+use std::io::{self, Read, Write};
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::Limits;
+use crate::media::{MediaError, ProxyParams};
+use crate::segment::SegmentParams;
+use crate::time::Timeline;
+
+/// Bytes of the source the child asks for at once.
+pub(super) const BLOCK: u32 = 512 << 10;
+
+/// Bytes a result may have: the timeline of a very long film, written as JSON.
+const MAX_RESULT: u64 = 512 << 20;
+
+/// Bytes a request may have: it carries a timeline as well.
+const MAX_REQUEST: u64 = MAX_RESULT;
+
+/// Bytes of an error.
+const MAX_ERROR: u64 = 64 << 10;
+
+/// What the child is to do, and with what.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) limits: Limits,
+    /// Length of the source in bytes.
+    pub(super) source_len: u64,
+    pub(super) job: Job,
+}
+
+/// One of the four things a child can do.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Job {
+    Probe,
+    Shots(SegmentParams),
+    Proxies {
+        timeline: Timeline,
+        spans: Vec<Range<u64>>,
+        params: ProxyParams,
+    },
+    Subtitles(usize),
+}
+
+impl Job {
+    /// Bytes that one message with a proxy may have.
+    pub(super) const fn max_blob(&self) -> u64 {
+        match self {
+            Self::Proxies { params, .. } => params.max_bytes.saturating_add(8),
+            Self::Probe | Self::Shots(_) | Self::Subtitles(_) => 0,
+        }
+    }
+}
+
+/// What the parent says.
+#[derive(Debug)]
+pub(super) enum ToChild {
+    /// The request, as JSON.
+    Request(Vec<u8>),
+    /// Bytes of the source, as asked for; fewer only at its end.
+    Data(Vec<u8>),
+    /// The source could not be read, and why.
+    NoData(String),
+}
+
+/// What the child says.
+#[derive(Debug)]
+pub(super) enum FromChild {
+    /// It wants `len` bytes of the source from `offset`.
+    Read { offset: u64, len: u32 },
+    /// It is through `done` of about `total` frames.
+    Progress { done: u64, total: Option<u64> },
+    /// A proxy.
+    Blob { index: u64, bytes: Vec<u8> },
+    /// It is done; the result as JSON.
+    Done(Vec<u8>),
+    /// It has failed; a [`MediaError`] as JSON.
+    Failed(Vec<u8>),
+}
+
+impl ToChild {
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Request(json) => send(out, 1, &[json]),
+            Self::Data(bytes) => send(out, 2, &[bytes]),
+            Self::NoData(why) => send(out, 3, &[why.as_bytes()]),
+        }
+    }
+
+    pub(super) fn read(input: &mut impl Read) -> io::Result<Self> {
+        let (tag, len) = header(input)?;
+        match tag {
+            1 => Ok(Self::Request(body(input, len, MAX_REQUEST)?)),
+            2 => Ok(Self::Data(body(input, len, u64::from(BLOCK))?)),
+            3 => {
+                let why = body(input, len, MAX_ERROR)?;
+                Ok(Self::NoData(String::from_utf8_lossy(&why).into_owned()))
+            }
+            _ => Err(nonsense("unknown tag")),
+        }
+    }
+}
+
+impl FromChild {
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Read { offset, len } => {
+                send(out, 1, &[&offset.to_le_bytes(), &len.to_le_bytes()])
+            }
+            Self::Progress { done, total } => {
+                // No film has u64::MAX frames, so it can stand for "unknown".
+                let total = total.unwrap_or(u64::MAX);
+                send(out, 2, &[&done.to_le_bytes(), &total.to_le_bytes()])
+            }
+            Self::Blob { index, bytes } => send(out, 3, &[&index.to_le_bytes(), bytes]),
+            Self::Done(json) => send(out, 4, &[json]),
+            Self::Failed(json) => send(out, 5, &[json]),
+        }
+    }
+
+    pub(super) fn read(input: &mut impl Read, max_blob: u64) -> io::Result<Self> {
+        let (tag, len) = header(input)?;
+        match tag {
+            1 => {
+                let body: [u8; 12] = array(&body(input, len, 12)?)?;
+                let (offset, len) = body.split_at(8);
+                Ok(Self::Read {
+                    offset: u64::from_le_bytes(array(offset)?),
+                    len: u32::from_le_bytes(array(len)?),
+                })
+            }
+            2 => {
+                let body: [u8; 16] = array(&body(input, len, 16)?)?;
+                let (done, total) = body.split_at(8);
+                let total = u64::from_le_bytes(array(total)?);
+                Ok(Self::Progress {
+                    done: u64::from_le_bytes(array(done)?),
+                    total: (total != u64::MAX).then_some(total),
+                })
+            }
+            3 => {
+                let mut index = [0; 8];
+                let rest = len.checked_sub(8).ok_or_else(|| nonsense("a proxy without index"))?;
+                input.read_exact(&mut index)?;
+                Ok(Self::Blob {
+                    index: u64::from_le_bytes(index),
+                    bytes: body(input, rest, max_blob)?,
+                })
+            }
+            4 => Ok(Self::Done(body(input, len, MAX_RESULT)?)),
+            5 => Ok(Self::Failed(body(input, len, MAX_ERROR)?)),
+            _ => Err(nonsense("unknown tag")),
+        }
+    }
+}
+
+/// A failure as the bytes of a message.
+pub(super) fn encode_error(error: &MediaError) -> Vec<u8> {
+    serde_json::to_vec(error).unwrap_or_default()
+}
+
+fn send(out: &mut impl Write, tag: u8, parts: &[&[u8]]) -> io::Result<()> {
+    let len: u64 = parts.iter().map(|part| part.len() as u64).sum();
+    let mut header = [0; 9];
+    header[0] = tag;
+    header[1..].copy_from_slice(&len.to_le_bytes());
+    out.write_all(&header)?;
+    for part in parts {
+        out.write_all(part)?;
+    }
+    out.flush()
+}
+
+fn header(input: &mut impl Read) -> io::Result<(u8, u64)> {
+    let mut header = [0; 9];
+    input.read_exact(&mut header)?;
+    Ok((header[0], u64::from_le_bytes(array(&header[1..])?)))
+}
+
+fn body(input: &mut impl Read, len: u64, max: u64) -> io::Result<Vec<u8>> {
+    if len > max {
+        return Err(nonsense(&format!("{len} bytes where at most {max} make sense")));
+    }
+    let mut bytes = Vec::new();
+    input.take(len).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == len {
+        Ok(bytes)
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+fn array<const N: usize>(bytes: &[u8]) -> io::Result<[u8; N]> {
+    bytes
+        .try_into()
+        .map_err(|_wrong_length| nonsense("a message of the wrong length"))
+}
+
+fn nonsense(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_survive_the_wire() {
+        let mut wire = Vec::new();
+        FromChild::Read { offset: 7, len: 9 }.write(&mut wire).unwrap();
+        FromChild::Blob { index: 3, bytes: vec![1, 2] }.write(&mut wire).unwrap();
+        FromChild::Progress { done: 5, total: None }.write(&mut wire).unwrap();
+        let mut input = wire.as_slice();
+        let mut next = || FromChild::read(&mut input, 100).unwrap();
+        assert!(matches!(next(), FromChild::Read { offset: 7, len: 9 }));
+        assert!(matches!(next(), FromChild::Blob { index: 3, bytes } if bytes == [1, 2]));
+        assert!(matches!(next(), FromChild::Progress { done: 5, total: None }));
+    }
+
+    #[test]
+    fn a_hostile_length_is_refused_before_memory_is_taken() {
+        for tag in 1..=5 {
+            let mut wire = vec![tag];
+            wire.extend(u64::MAX.to_le_bytes());
+            wire.extend([0; 64]);
+            let error = FromChild::read(&mut wire.as_slice(), 100).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "tag {tag}");
+        }
+        assert!(FromChild::read(&mut [9_u8; 20].as_slice(), 100).is_err());
+    }
+
+    #[test]
+    fn a_message_cut_short_is_an_end() {
+        let mut wire = Vec::new();
+        FromChild::Done(vec![0; 10]).write(&mut wire).unwrap();
+        let error = FromChild::read(&mut &wire[..12], 100).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+}
