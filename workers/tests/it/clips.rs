@@ -1,0 +1,95 @@
+//! Clips for tests: made by the `ffmpeg` command, or real ones where `RUSHES_MATERIAL` says.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rushes_workers::sandbox::{Limits, Sandbox};
+use rushes_workers::source::ByteSource;
+use tempfile::TempDir;
+
+/// A folder of clips that goes away with its value.
+pub struct Clips(TempDir);
+
+impl Clips {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Runs `ffmpeg` with arguments separated by spaces, then the path of `name`.
+    pub fn make(&self, arguments: &str, name: &str) -> PathBuf {
+        let path = self.path(name);
+        let mut command = Command::new("ffmpeg");
+        command.args(["-nostdin", "-v", "error", "-y"]);
+        command.args(arguments.split_whitespace()).arg(&path);
+        let output = command.current_dir(self.0.path()).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "ffmpeg {arguments}: {stderr}");
+        path
+    }
+
+    pub fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+pub fn open(path: &Path) -> Box<dyn ByteSource> {
+    Box::new(File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+}
+
+/// The folder of real material; `None` after saying so where there is none.
+pub fn material() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "tests have no configuration")]
+    let folder = std::env::var("RUSHES_MATERIAL").ok();
+    if folder.is_none() {
+        #[expect(clippy::print_stdout, reason = "a skipped test must be seen")]
+        {
+            println!("skipped: RUSHES_MATERIAL is not set");
+        }
+    }
+    folder.map(PathBuf::from)
+}
+
+/// Timestamps of the frames of the first video stream, as `ffprobe` decodes them.
+pub fn ffprobe_pts(path: &Path) -> Vec<i64> {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "v:0", "-of", "csv=p=0"])
+        .args(["-show_entries", "frame=best_effort_timestamp"])
+        .arg(path)
+        .output()
+        .unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines
+        .lines()
+        .filter_map(|line| line.trim_end_matches(',').parse().ok())
+        .collect()
+}
+
+/// One line of `ffprobe -show_entries`, of the first stream of a kind.
+pub fn ffprobe(path: &Path, stream: &str, entries: &str) -> String {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", stream, "-of", "csv=p=0"])
+        .args(["-show_entries", entries])
+        .arg(path)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// A sandbox whose children are the example program beside the tests.
+pub fn sandbox(limits: Limits) -> Sandbox {
+    let tests = std::env::current_exe().unwrap();
+    let target = tests.parent().and_then(Path::parent).unwrap();
+    Sandbox {
+        command: target.join("examples").join("decode_child"),
+        args: Vec::<OsString>::new(),
+        limits,
+    }
+}

@@ -1,0 +1,4 @@
+//! Tests of decoding, segmentation, proxies and the sandbox with the real decoder.
+
+mod clips;
+mod shots;
