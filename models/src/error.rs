@@ -65,3 +65,42 @@ impl std::fmt::Display for ErrorKind {
         f.write_str(self.as_str())
     }
 }
+
+/// Anything that can go wrong in this crate. The message is the inner error's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// A manifest.
+    #[error(transparent)]
+    Manifest(#[from] crate::manifest::ManifestError),
+    /// The store of pulled files.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// A pull.
+    #[error(transparent)]
+    Pull(#[from] crate::pull::PullError),
+    /// ONNX Runtime.
+    #[error(transparent)]
+    Runtime(#[from] crate::runtime::RuntimeError),
+    /// A text encoder.
+    #[error(transparent)]
+    Text(#[from] crate::text::TextError),
+    /// The `lite` model.
+    #[error(transparent)]
+    Lite(#[from] crate::lite::LiteError),
+}
+
+impl ModelError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Manifest(e) => e.kind(),
+            Self::Store(e) => e.kind(),
+            Self::Pull(e) => e.kind(),
+            Self::Runtime(e) => e.kind(),
+            Self::Text(e) => e.kind(),
+            Self::Lite(e) => e.kind(),
+        }
+    }
+}

@@ -3,6 +3,29 @@
 //!
 //! This crate knows nothing of video, of the catalogue or of HTTP.
 
+mod digest;
+mod encoder;
 mod error;
+mod lite;
+mod manifest;
+mod onnx;
+mod pull;
+mod runtime;
+mod store;
+mod text;
+mod torch_legacy;
+mod vector;
 
-pub use error::ErrorKind;
+pub use digest::{Digest, ParseDigestError};
+pub use encoder::{
+    ImageEncoder, Space, TextEncoder, open_image_encoder, open_text_encoder, space_of,
+};
+pub use error::{ErrorKind, ModelError};
+pub use lite::{LiteError, LiteProbe};
+pub use manifest::*;
+pub use pull::{Attempt, PullError, PullOptions, PullProgress, SourceError, Token, pull};
+pub use runtime::RuntimeError;
+pub use store::{Finding, ModelStore, Status, StoreError, VerifiedFile, VerifyReport};
+pub use text::TextError;
+pub use torch_legacy::TorchError;
+pub use vector::mean_pool;

@@ -1,0 +1,176 @@
+//! The boundary of this crate: pictures and texts in, unit vectors out. No type of an inference library
+//! crosses it.
+
+use std::fmt::Debug;
+
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ModelError;
+use crate::lite::{LiteImageEncoder, LiteTextEncoder};
+use crate::manifest::{ConseParameters, Manifest, ManifestError, ManifestSet, Parameters};
+use crate::store::ModelStore;
+use crate::text::SentenceEncoder;
+
+/// An embedding space. Vectors of two spaces never meet.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Space {
+    /// Model id, `@`, revision: `lite@0.1.0`.
+    pub id: String,
+    /// Length of its vectors.
+    pub dims: usize,
+}
+
+impl Space {
+    pub(crate) fn of(manifest: &Manifest, dims: usize) -> Self {
+        Self {
+            id: manifest.full_name(),
+            dims,
+        }
+    }
+}
+
+/// Turns pictures into vectors.
+pub trait ImageEncoder: Send + Sync + Debug {
+    /// Where the vectors live.
+    fn space(&self) -> &Space;
+
+    /// How many pictures are best given at once; more are cut into such batches.
+    fn preferred_batch(&self) -> usize;
+
+    /// One unit vector a picture, in order; the pictures may have different sizes.
+    ///
+    /// # Errors
+    ///
+    /// A picture has no pixels, or the network fails.
+    fn encode(&self, pictures: &[RgbImage]) -> Result<Vec<Vec<f32>>, ModelError>;
+}
+
+/// Turns texts into vectors.
+pub trait TextEncoder: Send + Sync + Debug {
+    /// Where the vectors live.
+    fn space(&self) -> &Space;
+
+    /// One unit vector a text, in order. A text that is too long is cut.
+    ///
+    /// # Errors
+    ///
+    /// The tokenizer or the network fails.
+    fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError>;
+}
+
+/// The space of a built-in model, without opening it.
+///
+/// # Errors
+///
+/// There is no such model, or it makes no vectors.
+pub fn space_of(id: &str) -> Result<Space, ModelError> {
+    let set = ManifestSet::built_in();
+    let manifest = set.get(id)?;
+    let dims = manifest
+        .dims()
+        .ok_or_else(|| wrong_kind(id, "make vectors"))?;
+    Ok(Space::of(manifest, dims))
+}
+
+/// Opens the picture half of a model, to run on `threads` threads of the CPU.
+///
+/// # Errors
+///
+/// The model is unknown, sees no pictures, was not pulled (the error names the pull), or is damaged.
+pub fn open_image_encoder(
+    store: &ModelStore,
+    model: &str,
+    threads: usize,
+) -> Result<Box<dyn ImageEncoder>, ModelError> {
+    let manifest = store.manifests().get(model)?;
+    let parameters = conse_parameters(manifest)?;
+    Ok(Box::new(LiteImageEncoder::open(
+        store, manifest, parameters, threads,
+    )?))
+}
+
+/// Opens the text half of a model.
+///
+/// # Errors
+///
+/// The model is unknown, reads no texts, was not pulled (the error names the pull), or is damaged.
+pub fn open_text_encoder(
+    store: &ModelStore,
+    model: &str,
+) -> Result<Box<dyn TextEncoder>, ModelError> {
+    let manifest = store.manifests().get(model)?;
+    match &manifest.parameters {
+        Parameters::BertSentence(parameters) => Ok(Box::new(SentenceEncoder::open(
+            store, manifest, parameters,
+        )?)),
+        Parameters::ConseEfficientnetLite0(parameters) => Ok(Box::new(LiteTextEncoder::open(
+            store, manifest, parameters,
+        )?)),
+        Parameters::OnnxRuntime(_) => Err(wrong_kind(model, "read texts")),
+    }
+}
+
+pub(crate) fn conse_parameters(manifest: &Manifest) -> Result<&ConseParameters, ModelError> {
+    match &manifest.parameters {
+        Parameters::ConseEfficientnetLite0(parameters) => Ok(parameters),
+        Parameters::BertSentence(_) | Parameters::OnnxRuntime(_) => {
+            Err(wrong_kind(&manifest.id, "see pictures"))
+        }
+    }
+}
+
+fn wrong_kind(id: &str, job: &'static str) -> ModelError {
+    ManifestError::WrongKind {
+        id: id.to_owned(),
+        job,
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn the_space_is_the_model_and_its_revision() {
+        assert_eq!(
+            space_of("lite").unwrap(),
+            Space {
+                id: "lite@0.1.0".to_owned(),
+                dims: 384
+            }
+        );
+        assert_eq!(
+            space_of("nonsense").unwrap_err().kind(),
+            ErrorKind::NotFound
+        );
+        assert_eq!(
+            space_of("onnxruntime").unwrap_err().kind(),
+            ErrorKind::InvalidInput
+        );
+    }
+
+    #[test]
+    fn a_model_that_was_not_pulled_is_an_error_that_names_the_pull() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ModelStore::new(root.path().to_owned());
+        let error = open_image_encoder(&store, "lite", 1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(
+            error.to_string().contains("rushes models pull lite"),
+            "{error}"
+        );
+        assert!(
+            open_text_encoder(&store, "minilm")
+                .unwrap_err()
+                .to_string()
+                .contains("rushes models pull minilm")
+        );
+        assert_eq!(
+            open_image_encoder(&store, "minilm", 1).unwrap_err().kind(),
+            ErrorKind::InvalidInput
+        );
+    }
+}

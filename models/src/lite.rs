@@ -1,0 +1,332 @@
+//! `lite`, the small text-to-shot model: an ImageNet classifier and a sentence encoder, joined by ConSE
+//! (Norouzi et al. 2013, arXiv 1312.5650).
+//!
+//! A picture becomes the mean of the sentence embeddings of its ten most probable class names, weighted
+//! by probability; a text becomes its own sentence embedding. From both the mean of all class vectors is
+//! taken away, since sentence embeddings of any two "photos of" something already agree in a common
+//! part. Both are scaled to length 1.
+//!
+//! The wording of the class names and the subtraction were chosen by measurement on 250 labelled
+//! photographs: `benches/lite` prints the figures.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fast_image_resize::Resizer;
+use image::RgbImage;
+use ort::session::Session;
+use ort::value::Tensor;
+
+use crate::encoder::{ImageEncoder, Space, TextEncoder};
+use crate::error::{ErrorKind, ModelError};
+use crate::manifest::{ConseParameters, Manifest};
+use crate::runtime::{self, RuntimeError};
+use crate::store::ModelStore;
+use crate::text::MiniLm;
+use crate::torch_legacy::{self, TorchError};
+use crate::vector;
+
+mod class_vectors;
+mod efficientnet;
+mod preprocess;
+#[cfg(test)]
+mod tests;
+
+use class_vectors::ClassVectors;
+use efficientnet::CLASSES;
+use preprocess::Preprocess;
+
+/// The weights, in the manifest's files.
+const WEIGHTS: &str = "efficientnet-lite0.pth";
+
+/// Pictures in one run of the network: more gains nothing on a CPU and takes memory.
+const BATCH: usize = 8;
+
+/// Why `lite` cannot be opened or cannot encode.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LiteError {
+    /// The picture has no pixels.
+    #[error("a picture of {width}x{height} pixels has nothing to see")]
+    EmptyPicture {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+    },
+    /// The picture cannot be resized.
+    #[error("a picture cannot be resized: {message}")]
+    Resize {
+        /// Cause.
+        message: String,
+    },
+    /// The weights cannot be read.
+    #[error("the weights of the classifier cannot be read: {0}; run `rushes models verify lite`")]
+    Weights(#[from] TorchError),
+    /// The weights lack a tensor.
+    #[error("the weights of the classifier have no tensor {name:?} of floats")]
+    MissingTensor {
+        /// Its name.
+        name: String,
+    },
+    /// A tensor of the weights has another shape.
+    #[error("tensor {name:?} of the classifier has the unexpected shape {actual:?}")]
+    Shape {
+        /// Its name.
+        name: String,
+        /// Its shape.
+        actual: Vec<usize>,
+    },
+    /// The parameters of the manifest contradict the model.
+    #[error("the manifest's parameters cannot be used: {problem}")]
+    Parameters {
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl LiteError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::EmptyPicture { .. } | Self::Parameters { .. } => ErrorKind::InvalidInput,
+            Self::Resize { .. } => ErrorKind::Internal,
+            Self::Weights(e) => e.kind(),
+            Self::MissingTensor { .. } | Self::Shape { .. } => ErrorKind::Corrupt,
+        }
+    }
+}
+
+/// The picture half.
+pub(crate) struct LiteImageEncoder {
+    space: Space,
+    classifier: Classifier,
+    classes: ClassVectors,
+    top_k: usize,
+}
+
+/// The text half.
+#[derive(Debug)]
+pub(crate) struct LiteTextEncoder {
+    space: Space,
+    sentences: Arc<MiniLm>,
+    mean: Vec<f32>,
+}
+
+impl fmt::Debug for LiteImageEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiteImageEncoder")
+            .field("space", &self.space)
+            .field("top_k", &self.top_k)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LiteImageEncoder {
+    /// Opens the picture half on `threads` threads.
+    pub(crate) fn open(
+        store: &ModelStore,
+        manifest: &Manifest,
+        parameters: &ConseParameters,
+        threads: usize,
+    ) -> Result<Self, ModelError> {
+        let classifier = Classifier::open(store, manifest, parameters, threads)?;
+        let classes = ClassVectors::open(store, manifest, parameters, || {
+            MiniLm::open(store, &parameters.text)
+        })?;
+        Ok(Self {
+            space: Space::of(manifest, parameters.dims),
+            classifier,
+            classes,
+            top_k: parameters.top_k,
+        })
+    }
+
+    /// The picture's vector from its logits.
+    fn join(&self, logits: &[f32]) -> Vec<f32> {
+        let mut order: Vec<usize> = (0..logits.len()).collect();
+        order.sort_unstable_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+        order.truncate(self.top_k);
+        // The softmax over the chosen classes is that over all, scaled: the sum below divides it out.
+        let highest = order.first().map_or(0.0, |&best| logits[best]);
+        let weights: Vec<f32> = order
+            .iter()
+            .map(|&class| (logits[class] - highest).exp())
+            .collect();
+        let total: f32 = weights.iter().sum();
+        let mut vector: Vec<f32> = self.classes.mean().iter().map(|x| -x).collect();
+        for (&class, weight) in order.iter().zip(&weights) {
+            vector
+                .iter_mut()
+                .zip(self.classes.get(class))
+                .for_each(|(sum, x)| *sum += x * weight / total);
+        }
+        vector::normalise(&mut vector);
+        vector
+    }
+}
+
+impl ImageEncoder for LiteImageEncoder {
+    fn space(&self) -> &Space {
+        &self.space
+    }
+
+    fn preferred_batch(&self) -> usize {
+        BATCH
+    }
+
+    fn encode(&self, pictures: &[RgbImage]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let logits = self.classifier.logits(pictures)?;
+        Ok(logits
+            .chunks_exact(CLASSES)
+            .map(|logits| self.join(logits))
+            .collect())
+    }
+}
+
+impl LiteTextEncoder {
+    /// Opens the text half.
+    pub(crate) fn open(
+        store: &ModelStore,
+        manifest: &Manifest,
+        parameters: &ConseParameters,
+    ) -> Result<Self, ModelError> {
+        let sentences = Arc::new(MiniLm::open(store, &parameters.text)?);
+        let classes =
+            ClassVectors::open(store, manifest, parameters, || Ok(Arc::clone(&sentences)))?;
+        Ok(Self {
+            space: Space::of(manifest, parameters.dims),
+            mean: classes.mean().to_vec(),
+            sentences,
+        })
+    }
+}
+
+impl TextEncoder for LiteTextEncoder {
+    fn space(&self) -> &Space {
+        &self.space
+    }
+
+    fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let mut vectors = self.sentences.encode(texts)?;
+        for vector in &mut vectors {
+            vector
+                .iter_mut()
+                .zip(&self.mean)
+                .for_each(|(x, mean)| *x -= mean);
+            vector::normalise(vector);
+        }
+        Ok(vectors)
+    }
+}
+
+/// EfficientNet-Lite0 with its preprocessing.
+struct Classifier {
+    session: Mutex<Session>,
+    preprocess: Preprocess,
+}
+
+impl Classifier {
+    fn open(
+        store: &ModelStore,
+        manifest: &Manifest,
+        parameters: &ConseParameters,
+        threads: usize,
+    ) -> Result<Self, ModelError> {
+        let preprocess = Preprocess::new(parameters)?;
+        let graph = classifier_graph(store, manifest, preprocess)?;
+        let session = Mutex::new(runtime::session(
+            store,
+            &parameters.runtime,
+            &graph,
+            threads,
+        )?);
+        Ok(Self {
+            session,
+            preprocess,
+        })
+    }
+
+    /// The logits of each picture, one after the other.
+    fn logits(&self, pictures: &[RgbImage]) -> Result<Vec<f32>, ModelError> {
+        let side = self.preprocess.side();
+        let mut resizer = Resizer::new();
+        let mut logits = Vec::with_capacity(pictures.len() * CLASSES);
+        for batch in pictures.chunks(BATCH) {
+            let mut planes = Vec::with_capacity(batch.len() * 3 * side * side);
+            for picture in batch {
+                self.preprocess.append(picture, &mut resizer, &mut planes)?;
+            }
+            let input = Tensor::from_array(([batch.len(), 3, side, side], planes))
+                .map_err(RuntimeError::run("take pictures"))?;
+            let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+            let outputs = session
+                .run(ort::inputs![efficientnet::INPUT => input])
+                .map_err(RuntimeError::run("classify pictures"))?;
+            let (_, values) = outputs[efficientnet::OUTPUT]
+                .try_extract_tensor::<f32>()
+                .map_err(RuntimeError::run("read logits"))?;
+            logits.extend_from_slice(values);
+        }
+        Ok(logits)
+    }
+}
+
+/// The classifier as a serialised ONNX model. Reading the weights and writing it takes a few tens of
+/// milliseconds, so it is not kept.
+fn classifier_graph(
+    store: &ModelStore,
+    manifest: &Manifest,
+    preprocess: Preprocess,
+) -> Result<Vec<u8>, ModelError> {
+    let path = store.file(manifest, WEIGHTS)?;
+    let bytes = std::fs::read(&path).map_err(|e| crate::StoreError::io("read", &path, e))?;
+    let weights = torch_legacy::read(&bytes).map_err(LiteError::from)?;
+    Ok(efficientnet::graph(&weights, preprocess.side())?)
+}
+
+/// The classifier alone, for measuring it against its original: logits and the ONNX model they come from.
+#[derive(Debug)]
+pub struct LiteProbe {
+    classifier: Classifier,
+    graph: Vec<u8>,
+}
+
+impl LiteProbe {
+    /// Opens the classifier of `lite` on `threads` threads.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::open_image_encoder`].
+    pub fn open(store: &ModelStore, threads: usize) -> Result<Self, ModelError> {
+        let manifest = store.manifests().get("lite")?;
+        let parameters = crate::encoder::conse_parameters(manifest)?;
+        let classifier = Classifier::open(store, manifest, parameters, threads)?;
+        let graph = classifier_graph(store, manifest, classifier.preprocess)?;
+        Ok(Self { classifier, graph })
+    }
+
+    /// 1,000 logits a picture, one picture after the other.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::ImageEncoder::encode`].
+    pub fn logits(&self, pictures: &[RgbImage]) -> Result<Vec<f32>, ModelError> {
+        self.classifier.logits(pictures)
+    }
+
+    /// The serialised ONNX model.
+    #[must_use]
+    pub fn graph(&self) -> &[u8] {
+        &self.graph
+    }
+}
+
+impl fmt::Debug for Classifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Classifier")
+            .field("preprocess", &self.preprocess)
+            .finish_non_exhaustive()
+    }
+}

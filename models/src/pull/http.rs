@@ -1,0 +1,116 @@
+//! A plain download, continued where an earlier one stopped.
+
+use std::fs::{self, File, OpenOptions};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::blocking::{Client, Response};
+use reqwest::header::{CONTENT_RANGE, RANGE};
+
+use super::transfer::Transfer;
+use super::{SourceError, Token};
+
+/// A server that says nothing for this long is given up.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Downloads `url`. The proxy of the environment is honoured; a token is sent to the first host only.
+pub(super) fn fetch(
+    url: &str,
+    token: Option<&Token>,
+    transfer: &Transfer<'_>,
+) -> Result<(), SourceError> {
+    let client = Client::builder()
+        .user_agent(concat!("rushes/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(SILENCE)
+        // The blocking client's timeout is of the whole transfer, which has no honest bound.
+        .timeout(None)
+        .tcp_user_timeout(SILENCE)
+        .build()
+        .map_err(|e| network(url, &e))?;
+    let have = bytes_to_keep(transfer);
+    let (response, have) = match request(&client, url, token, have)? {
+        // The server has nothing past what is there: what is there is the whole file, or wrong.
+        response if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && have > 0 => {
+            (request(&client, url, token, 0)?, 0)
+        }
+        response
+            if response.status() == StatusCode::PARTIAL_CONTENT && starts_at(&response, have) =>
+        {
+            (response, have)
+        }
+        response => (response, 0),
+    };
+    if response.status() != StatusCode::OK && response.status() != StatusCode::PARTIAL_CONTENT {
+        return Err(SourceError::Status {
+            url: url.to_owned(),
+            status: response.status().as_u16(),
+        });
+    }
+    let to = if have > 0 {
+        append(transfer)?
+    } else {
+        transfer.create()?
+    };
+    transfer.copy(response, to, have, |e| SourceError::Network {
+        url: url.to_owned(),
+        message: e.to_string(),
+    })
+}
+
+fn request(
+    client: &Client,
+    url: &str,
+    token: Option<&Token>,
+    have: u64,
+) -> Result<Response, SourceError> {
+    let mut request = client.get(url);
+    if have > 0 {
+        request = request.header(RANGE, format!("bytes={have}-"));
+    }
+    if let Some(token) = token {
+        request = request.bearer_auth(token.reveal());
+    }
+    request.send().map_err(|e| network(url, &e))
+}
+
+/// How much of an earlier download can be continued.
+fn bytes_to_keep(transfer: &Transfer<'_>) -> u64 {
+    if !transfer.may_resume {
+        return 0;
+    }
+    let have = fs::metadata(&transfer.aside).map_or(0, |metadata| metadata.len());
+    // As long as the whole file or longer: there is nothing to ask for, so start again.
+    if transfer.bytes.is_some_and(|bytes| have >= bytes) {
+        0
+    } else {
+        have
+    }
+}
+
+/// Whether the server really sends the rest and not some other range.
+fn starts_at(response: &Response, offset: u64) -> bool {
+    let wanted = format!("bytes {offset}-");
+    response
+        .headers()
+        .get(CONTENT_RANGE)
+        .is_some_and(|value| value.as_bytes().starts_with(wanted.as_bytes()))
+}
+
+fn append(transfer: &Transfer<'_>) -> Result<File, SourceError> {
+    OpenOptions::new()
+        .append(true)
+        .open(&transfer.aside)
+        .map_err(|e| transfer.io_error(e))
+}
+
+/// The innermost cause says most: the outer layers only repeat the address.
+fn network(url: &str, error: &reqwest::Error) -> SourceError {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    SourceError::Network {
+        url: url.to_owned(),
+        message: cause.to_string(),
+    }
+}

@@ -1,0 +1,129 @@
+//! ONNX Runtime, loaded from the store once a process.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use ort::environment::Environment;
+use ort::session::Session;
+use ort::session::builder::GraphOptimizationLevel;
+
+use crate::error::{ErrorKind, ModelError};
+use crate::manifest::{ManifestError, Parameters};
+use crate::store::ModelStore;
+
+/// The one environment of the process. A failure to load is not kept: after a pull the next try works.
+static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
+
+/// Why ONNX Runtime cannot run a network.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// The library is there, but cannot be loaded, or is too old.
+    #[error("ONNX Runtime at {} cannot be used: {message}; run `rushes models pull {model}`", path.display())]
+    Load {
+        /// Id of the manifest it came from.
+        model: String,
+        /// The library.
+        path: PathBuf,
+        /// What the loader says.
+        message: String,
+    },
+    /// The runtime refused a graph or failed to run it.
+    #[error("ONNX Runtime failed to {action}: {message}")]
+    Run {
+        /// What was tried.
+        action: &'static str,
+        /// What the runtime says.
+        message: String,
+    },
+}
+
+impl RuntimeError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Load { .. } => ErrorKind::Unsupported,
+            Self::Run { .. } => ErrorKind::Internal,
+        }
+    }
+
+    /// Wraps an error of the runtime.
+    pub(crate) fn run<R>(action: &'static str) -> impl FnOnce(ort::Error<R>) -> Self {
+        move |e| Self::Run {
+            action,
+            message: e.to_string(),
+        }
+    }
+}
+
+/// Prepares a graph to run on `threads` threads of the CPU. `runtime` is the id of the runtime's manifest.
+///
+/// # Errors
+///
+/// The library was not pulled or cannot be loaded, or it refuses the graph.
+pub(crate) fn session(
+    store: &ModelStore,
+    runtime: &str,
+    graph: &[u8],
+    threads: usize,
+) -> Result<Session, ModelError> {
+    let environment = environment(store, runtime)?;
+    let session = Session::builder(&environment)
+        .map_err(RuntimeError::run("create a session"))?
+        .with_optimization_level(GraphOptimizationLevel::Level3)
+        .map_err(RuntimeError::run("set the optimization level"))?
+        .with_intra_threads(threads.max(1))
+        .map_err(RuntimeError::run("set the threads"))?
+        .commit_from_memory(graph)
+        .map_err(RuntimeError::run("load a graph"))?;
+    Ok(session)
+}
+
+fn environment(store: &ModelStore, runtime: &str) -> Result<Environment, ModelError> {
+    let mut loaded = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(environment) = &*loaded {
+        return Ok(environment.clone());
+    }
+    let manifest = store.manifests().get(runtime)?;
+    let Parameters::OnnxRuntime(parameters) = &manifest.parameters else {
+        return Err(ManifestError::WrongKind {
+            id: runtime.to_owned(),
+            job: "run networks",
+        }
+        .into());
+    };
+    let path = store.file(manifest, &parameters.library)?;
+    let failed = |message| RuntimeError::Load {
+        model: runtime.to_owned(),
+        path: path.clone(),
+        message,
+    };
+    let environment = ort::init_from(&path)
+        .map_err(|e| failed(e.to_string()))?
+        .with_name("rushes")
+        .build()
+        .map_err(|e| failed(e.to_string()))?;
+    *loaded = Some(environment.clone());
+    drop(loaded);
+    Ok(environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_library_is_an_error_that_names_the_pull() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ModelStore::new(root.path().to_owned());
+        // Where another test of this process has loaded the library, the store is not asked again.
+        if let Err(error) = environment(&store, "onnxruntime") {
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(
+                error.to_string().contains("rushes models pull onnxruntime"),
+                "{error}"
+            );
+        }
+    }
+}

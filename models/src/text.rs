@@ -1,0 +1,43 @@
+//! Text encoders.
+
+use crate::encoder::{Space, TextEncoder};
+use crate::error::ModelError;
+use crate::manifest::{BertSentenceParameters, Manifest};
+use crate::store::ModelStore;
+
+mod minilm;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use minilm::MiniLm;
+pub use minilm::TextError;
+
+/// A sentence encoder with a space of its own: texts compared with texts.
+#[derive(Debug)]
+pub(crate) struct SentenceEncoder {
+    space: Space,
+    network: MiniLm,
+}
+
+impl SentenceEncoder {
+    pub(crate) fn open(
+        store: &ModelStore,
+        manifest: &Manifest,
+        parameters: &BertSentenceParameters,
+    ) -> Result<Self, ModelError> {
+        Ok(Self {
+            space: Space::of(manifest, parameters.dims),
+            network: MiniLm::open(store, &manifest.id)?,
+        })
+    }
+}
+
+impl TextEncoder for SentenceEncoder {
+    fn space(&self) -> &Space {
+        &self.space
+    }
+
+    fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
+        Ok(self.network.encode(texts)?)
+    }
+}

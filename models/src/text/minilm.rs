@@ -1,0 +1,202 @@
+//! Sentence embeddings with a BERT encoder such as all-MiniLM-L6-v2: mean of the last hidden states over
+//! the tokens of a text, normalised (Reimers and Gurevych 2019, arXiv 1908.10084).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use candle_transformers::models::bert::{BertModel, Config};
+use tokenizers::{Encoding, PaddingParams, PaddingStrategy, Tokenizer, TruncationParams};
+
+use crate::error::{ErrorKind, ModelError};
+use crate::manifest::{BertSentenceParameters, Manifest, ManifestError, Parameters};
+use crate::store::ModelStore;
+use crate::vector;
+
+/// Texts in one forward pass; texts of like length go together, so little of it is padding.
+const BATCH: usize = 32;
+
+/// Why texts cannot be encoded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextError {
+    /// A file of the model is not what it should be.
+    #[error("model file {} cannot be read: {message}; run `rushes models verify {model}`", path.display())]
+    File {
+        /// Id of the model.
+        model: String,
+        /// The file.
+        path: PathBuf,
+        /// Cause.
+        message: String,
+    },
+    /// The tokenizer refused a text.
+    #[error("the tokenizer failed: {message}")]
+    Tokenize {
+        /// Cause.
+        message: String,
+    },
+    /// The network failed to run.
+    #[error("the text encoder failed: {0}")]
+    Run(#[from] candle_core::Error),
+}
+
+impl TextError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::File { .. } => ErrorKind::Corrupt,
+            Self::Tokenize { .. } | Self::Run(_) => ErrorKind::Internal,
+        }
+    }
+}
+
+/// A sentence encoder, ready to run on the CPU.
+pub(crate) struct MiniLm {
+    tokenizer: Tokenizer,
+    network: BertModel,
+    device: Device,
+}
+
+impl std::fmt::Debug for MiniLm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MiniLm").finish_non_exhaustive()
+    }
+}
+
+impl MiniLm {
+    /// Loads the model with this id.
+    ///
+    /// # Errors
+    ///
+    /// It was not pulled, is no sentence encoder, or its files are damaged.
+    pub(crate) fn open(store: &ModelStore, id: &str) -> Result<Self, ModelError> {
+        let manifest = store.manifests().get(id)?;
+        let Parameters::BertSentence(parameters) = &manifest.parameters else {
+            return Err(ManifestError::WrongKind {
+                id: id.to_owned(),
+                job: "encode sentences",
+            }
+            .into());
+        };
+        let files = Files { store, manifest };
+        let tokenizer = files.load("tokenizer.json", |bytes| tokenizer(bytes, parameters))?;
+        let config: Config = files.load("config.json", |bytes| {
+            serde_json::from_slice(bytes).map_err(|e| e.to_string())
+        })?;
+        let device = Device::Cpu;
+        let network = files.load("model.safetensors", |bytes| {
+            VarBuilder::from_slice_safetensors(bytes, DType::F32, &device)
+                .and_then(|weights| BertModel::load(weights, &config))
+                .map_err(|e| e.to_string())
+        })?;
+        Ok(Self {
+            tokenizer,
+            network,
+            device,
+        })
+    }
+
+    /// One unit vector a text, in order.
+    ///
+    /// # Errors
+    ///
+    /// The tokenizer or the network fails; no text is refused, and one that is too long is cut.
+    pub(crate) fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, TextError> {
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|&i| texts[i].len());
+        let mut vectors = vec![Vec::new(); texts.len()];
+        for indices in order.chunks(BATCH) {
+            let batch: Vec<&str> = indices.iter().map(|&i| texts[i]).collect();
+            for (&i, vector) in indices.iter().zip(self.encode_batch(&batch)?) {
+                vectors[i] = vector;
+            }
+        }
+        Ok(vectors)
+    }
+
+    fn encode_batch(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, TextError> {
+        let encodings = self
+            .tokenizer
+            .encode_batch_fast(texts.to_vec(), true)
+            .map_err(|e| TextError::Tokenize {
+                message: e.to_string(),
+            })?;
+        let ids = self.matrix(&encodings, Encoding::get_ids)?;
+        let mask = self.matrix(&encodings, Encoding::get_attention_mask)?;
+        let hidden = self
+            .network
+            .forward(&ids, &ids.zeros_like()?, Some(&mask))?;
+
+        // The mean over the tokens of each text, padding left out.
+        let weights = mask.to_dtype(DType::F32)?.unsqueeze(2)?;
+        let sums = hidden.broadcast_mul(&weights)?.sum(1)?;
+        let means = sums.broadcast_div(&weights.sum(1)?)?;
+        let mut vectors = means.to_vec2::<f32>()?;
+        vectors
+            .iter_mut()
+            .for_each(|vector| vector::normalise(vector));
+        Ok(vectors)
+    }
+
+    /// Texts × tokens.
+    fn matrix(
+        &self,
+        encodings: &[Encoding],
+        row: impl Fn(&Encoding) -> &[u32],
+    ) -> Result<Tensor, TextError> {
+        let values: Vec<u32> = encodings
+            .iter()
+            .flat_map(|encoding| row(encoding).iter().copied())
+            .collect();
+        let columns = values.len() / encodings.len().max(1);
+        Ok(Tensor::from_vec(
+            values,
+            (encodings.len(), columns),
+            &self.device,
+        )?)
+    }
+}
+
+/// The model's own tokenizer, but cutting at the length the model was trained on, and padding a batch
+/// only to its longest text.
+fn tokenizer(bytes: &[u8], parameters: &BertSentenceParameters) -> Result<Tokenizer, String> {
+    let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|e| e.to_string())?;
+    let truncation = TruncationParams {
+        max_length: parameters.max_tokens,
+        ..Default::default()
+    };
+    tokenizer
+        .with_truncation(Some(truncation))
+        .map_err(|e| e.to_string())?;
+    tokenizer.with_padding(Some(PaddingParams {
+        strategy: PaddingStrategy::BatchLongest,
+        ..Default::default()
+    }));
+    Ok(tokenizer)
+}
+
+/// The files of one model, read whole.
+struct Files<'a> {
+    store: &'a ModelStore,
+    manifest: &'a Manifest,
+}
+
+impl Files<'_> {
+    fn load<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&[u8]) -> Result<T, String>,
+    ) -> Result<T, ModelError> {
+        let path = self.store.file(self.manifest, name)?;
+        let failed = |path: &Path, message| TextError::File {
+            model: self.manifest.id.clone(),
+            path: path.to_owned(),
+            message,
+        };
+        let bytes = fs::read(&path).map_err(|e| failed(&path, e.to_string()))?;
+        Ok(parse(&bytes).map_err(|message| failed(&path, message))?)
+    }
+}

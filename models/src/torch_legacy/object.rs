@@ -1,0 +1,136 @@
+//! What a pickle builds. Objects refer to each other by index, so that neither cycles nor deep nesting
+//! can hurt: the heap is one flat vector, dropped as such.
+
+use super::TensorData;
+
+/// Index of an object in its [`Heap`].
+pub(super) type Ref = usize;
+
+#[derive(Debug)]
+pub(super) enum Object {
+    None,
+    Bool(bool),
+    Int(i64),
+    /// An integer of more than 8 bytes, little-endian two's complement.
+    Long(Vec<u8>),
+    Text(String),
+    Tuple(Vec<Ref>),
+    List(Vec<Ref>),
+    /// Also an `OrderedDict`: pairs in the order of insertion.
+    Dict(Vec<(Ref, Ref)>),
+    Global(Global),
+    Storage {
+        key: String,
+        kind: StorageType,
+    },
+    Tensor {
+        storage: Ref,
+        offset: usize,
+        shape: Vec<usize>,
+        strides: Vec<usize>,
+    },
+}
+
+/// The only names a pickle may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Global {
+    OrderedDict,
+    RebuildTensor,
+    Storage(StorageType),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StorageType {
+    F32,
+    I64,
+}
+
+impl Global {
+    pub(super) fn find(module: &str, name: &str) -> Option<Self> {
+        match (module, name) {
+            ("collections", "OrderedDict") => Some(Self::OrderedDict),
+            ("torch._utils", "_rebuild_tensor_v2") => Some(Self::RebuildTensor),
+            ("torch", "FloatStorage") => Some(Self::Storage(StorageType::F32)),
+            ("torch", "LongStorage") => Some(Self::Storage(StorageType::I64)),
+            _ => None,
+        }
+    }
+}
+
+impl StorageType {
+    /// Bytes of one element.
+    pub(super) fn width(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::I64 => 8,
+        }
+    }
+
+    /// Elements from little-endian bytes, whose number is a multiple of the width.
+    pub(super) fn decode(self, raw: &[u8]) -> TensorData {
+        match self {
+            Self::F32 => TensorData::F32(
+                raw.as_chunks()
+                    .0
+                    .iter()
+                    .map(|bytes| f32::from_le_bytes(*bytes))
+                    .collect(),
+            ),
+            Self::I64 => TensorData::I64(
+                raw.as_chunks()
+                    .0
+                    .iter()
+                    .map(|bytes| i64::from_le_bytes(*bytes))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Heap {
+    objects: Vec<Object>,
+}
+
+impl Heap {
+    pub(super) fn add(&mut self, object: Object) -> Ref {
+        self.objects.push(object);
+        self.objects.len() - 1
+    }
+
+    pub(super) fn get(&self, index: Ref) -> &Object {
+        &self.objects[index]
+    }
+
+    pub(super) fn get_mut(&mut self, index: Ref) -> &mut Object {
+        &mut self.objects[index]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Object> {
+        self.objects.iter()
+    }
+
+    /// The text at an index, if it is one.
+    pub(super) fn text(&self, index: Ref) -> Option<&str> {
+        match self.get(index) {
+            Object::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The integer at an index as a length or an offset, if it is one.
+    pub(super) fn size(&self, index: Ref) -> Option<usize> {
+        match self.get(index) {
+            Object::Int(n) => usize::try_from(*n).ok(),
+            _ => None,
+        }
+    }
+
+    /// The tuple of lengths at an index, if it is one.
+    pub(super) fn sizes(&self, index: Ref) -> Option<Vec<usize>> {
+        match self.get(index) {
+            Object::Tuple(items) => items.iter().map(|&item| self.size(item)).collect(),
+            _ => None,
+        }
+    }
+}
