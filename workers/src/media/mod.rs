@@ -7,6 +7,7 @@
 //! Files from outside are decoded in the child process that [`crate::sandbox`] starts. Called
 //! directly, this module is for our own files: proxies, and clips in tests.
 
+mod audio;
 mod error;
 mod ffi;
 mod frames;

@@ -10,19 +10,19 @@ use rushes_workers::source::ByteSource;
 use tempfile::TempDir;
 
 /// A folder of clips that goes away with its value.
-pub struct Clips(TempDir);
+pub(crate) struct Clips(TempDir);
 
 impl Clips {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// Runs `ffmpeg` with arguments separated by spaces, then the path of `name`.
-    pub fn make(&self, arguments: &str, name: &str) -> PathBuf {
+    pub(crate) fn make(&self, arguments: &str, name: &str) -> PathBuf {
         let path = self.path(name);
         let mut command = Command::new("ffmpeg");
         command.args(["-nostdin", "-v", "error", "-y"]);
@@ -33,19 +33,19 @@ impl Clips {
         path
     }
 
-    pub fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, bytes).unwrap();
         path
     }
 }
 
-pub fn open(path: &Path) -> Box<dyn ByteSource> {
+pub(crate) fn open(path: &Path) -> Box<dyn ByteSource> {
     Box::new(File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
 /// The folder of real material; `None` after saying so where there is none.
-pub fn material() -> Option<PathBuf> {
+pub(crate) fn material() -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "tests have no configuration")]
     let folder = std::env::var("RUSHES_MATERIAL").ok();
     if folder.is_none() {
@@ -58,7 +58,7 @@ pub fn material() -> Option<PathBuf> {
 }
 
 /// Timestamps of the frames of the first video stream, as `ffprobe` decodes them.
-pub fn ffprobe_pts(path: &Path) -> Vec<i64> {
+pub(crate) fn ffprobe_pts(path: &Path) -> Vec<i64> {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-select_streams", "v:0", "-of", "csv=p=0"])
         .args(["-show_entries", "frame=best_effort_timestamp"])
@@ -73,7 +73,7 @@ pub fn ffprobe_pts(path: &Path) -> Vec<i64> {
 }
 
 /// One line of `ffprobe -show_entries`, of the first stream of a kind.
-pub fn ffprobe(path: &Path, stream: &str, entries: &str) -> String {
+pub(crate) fn ffprobe(path: &Path, stream: &str, entries: &str) -> String {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-select_streams", stream, "-of", "csv=p=0"])
         .args(["-show_entries", entries])
@@ -84,7 +84,7 @@ pub fn ffprobe(path: &Path, stream: &str, entries: &str) -> String {
 }
 
 /// A sandbox whose children are the example program beside the tests.
-pub fn sandbox(limits: Limits) -> Sandbox {
+pub(crate) fn sandbox(limits: Limits) -> Sandbox {
     let tests = std::env::current_exe().unwrap();
     let target = tests.parent().and_then(Path::parent).unwrap();
     Sandbox {

@@ -1,0 +1,261 @@
+//! The sound of a film as samples whose place in time is known to the sample.
+
+use std::collections::VecDeque;
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::ChannelLayout;
+use ffmpeg_next::format::sample::{Sample, Type};
+use ffmpeg_next::frame;
+use ffmpeg_next::software::resampling;
+
+use super::open::{Container, PacketError, SharedSource, decode_error, internal};
+use super::probe::{timestamp, units_per_second};
+use super::{Bounds, MediaError};
+use crate::time::Rate;
+
+/// What the samples are converted to.
+pub(super) const FORMAT: Sample = Sample::F32(Type::Planar);
+
+/// Sample rates that AAC can have.
+const AAC_RATES: [u32; 12] = [
+    96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000,
+];
+
+/// A timestamp that is off by less than one part in this of a second is rounding, not a gap.
+const TOLERANCE: i64 = 50;
+
+/// Damaged reads in a row after which the rest of the sound is given up.
+const MAX_DAMAGED: u32 = 1000;
+
+/// Decodes the sound that goes with the film, forward only.
+///
+/// Sample `n` is heard `n / rate` seconds after time 0 of the file's own clock. Where the file has
+/// no sound, or damaged sound, there is silence.
+pub(super) struct AudioReader {
+    container: Container,
+    decoder: ffmpeg::decoder::Audio,
+    stream: usize,
+    time_base: Rate,
+    rate: Rate,
+    channels: u16,
+    resampler: Option<(InputShape, resampling::Context)>,
+    /// Decoded samples, in order, without overlap.
+    chunks: VecDeque<Chunk>,
+    /// The sample after the last one decoded.
+    next: Option<i64>,
+    ended: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct InputShape {
+    format: Sample,
+    layout: ChannelLayout,
+    rate: u32,
+}
+
+struct Chunk {
+    start: i64,
+    /// One plane of samples for each channel, all of one length.
+    planes: Vec<Vec<f32>>,
+}
+
+impl Chunk {
+    fn end(&self) -> i64 {
+        let len = self.planes.first().map_or(0, Vec::len);
+        self.start.saturating_add(i64::try_from(len).unwrap_or(i64::MAX))
+    }
+}
+
+impl AudioReader {
+    /// Opens the best audio stream; `None` where there is none that this build can decode.
+    pub(super) fn open(source: SharedSource, bounds: &Bounds) -> Result<Option<Self>, MediaError> {
+        let mut container = Container::open(source, bounds)?;
+        let best = container.input.streams().best(ffmpeg::media::Type::Audio);
+        let Some(stream) = best else { return Ok(None) };
+        let index = stream.index();
+        let parameters = stream.parameters();
+        let (Some(time_base), Some(codec)) = (
+            units_per_second(stream.time_base()),
+            ffmpeg::decoder::find(parameters.id()),
+        ) else {
+            return Ok(None);
+        };
+        let mut decoder = ffmpeg::codec::Context::from_parameters(parameters)
+            .map_err(internal)?
+            .decoder();
+        decoder.set_packet_time_base(stream.time_base());
+        let Ok(decoder) = decoder.open_as(codec).and_then(ffmpeg::decoder::Opened::audio) else {
+            return Ok(None);
+        };
+        let rate = if AAC_RATES.contains(&decoder.rate()) { decoder.rate() } else { 48_000 };
+        let Some(rate) = Rate::new(rate, 1) else { return Ok(None) };
+        container.only(index);
+        Ok(Some(Self {
+            channels: decoder.channels().clamp(1, 2),
+            container,
+            decoder,
+            stream: index,
+            time_base,
+            rate,
+            resampler: None,
+            chunks: VecDeque::new(),
+            next: None,
+            ended: false,
+        }))
+    }
+
+    /// Samples per second.
+    pub(super) const fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// One or two.
+    pub(super) const fn channels(&self) -> u16 {
+        self.channels
+    }
+
+    /// Appends the samples `[from, to)` to one plane for each channel. Calls go forward in time.
+    pub(super) fn take(&mut self, from: i64, to: i64, planes: &mut [Vec<f32>]) -> Result<(), MediaError> {
+        while !self.ended && self.next.is_none_or(|next| next < to) {
+            self.decode()?;
+            while self.chunks.front().is_some_and(|chunk| chunk.end() <= from) {
+                self.chunks.pop_front();
+            }
+        }
+        let mut position = from;
+        for chunk in self.chunks.iter().take_while(|chunk| chunk.start < to) {
+            let start = chunk.start.max(position);
+            let end = chunk.end().min(to);
+            if start >= end {
+                continue;
+            }
+            for (plane, samples) in planes.iter_mut().zip(&chunk.planes) {
+                silence(plane, start - position);
+                plane.extend_from_slice(&samples[offset(start - chunk.start)..offset(end - chunk.start)]);
+            }
+            position = end;
+        }
+        for plane in planes {
+            silence(plane, to - position);
+        }
+        Ok(())
+    }
+
+    /// Decodes one more frame of sound, or notices the end.
+    fn decode(&mut self) -> Result<(), MediaError> {
+        let mut sound = frame::Audio::empty();
+        match self.decoder.receive_frame(&mut sound) {
+            Ok(()) => self.keep(sound),
+            Err(ffmpeg::Error::Other { errno }) if errno == ffmpeg::error::EAGAIN => self.feed(),
+            Err(ffmpeg::Error::Eof) => {
+                self.ended = true;
+                Ok(())
+            }
+            // A frame that cannot be decoded leaves a gap, which is silence.
+            Err(_) => self.feed(),
+        }
+    }
+
+    fn feed(&mut self) -> Result<(), MediaError> {
+        let mut failures = 0;
+        loop {
+            match self.container.packet() {
+                Ok(Some(packet)) if packet.stream() != self.stream => {}
+                Ok(Some(packet)) => {
+                    if self.decoder.send_packet(&packet).is_ok() {
+                        return Ok(());
+                    }
+                }
+                Err(PacketError::Damaged) if failures < MAX_DAMAGED => failures += 1,
+                Err(PacketError::Final(error @ MediaError::Io(_))) => return Err(error),
+                Ok(None) | Err(PacketError::Damaged | PacketError::Final(_)) => {
+                    if self.decoder.send_eof().is_err() {
+                        self.ended = true;
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn keep(&mut self, mut sound: frame::Audio) -> Result<(), MediaError> {
+        let time = timestamp(sound.timestamp().unwrap_or(i64::MIN));
+        let start = self.place(time);
+        let mut planes = self.convert(&mut sound)?;
+        let mut start = start;
+        if let Some(next) = self.next
+            && start < next
+        {
+            // Sound that overlaps what was heard already.
+            let overlap = offset(next - start);
+            for plane in &mut planes {
+                plane.drain(..overlap.min(plane.len()));
+            }
+            start = next;
+        }
+        let chunk = Chunk { start, planes };
+        self.next = Some(chunk.end());
+        self.chunks.push_back(chunk);
+        Ok(())
+    }
+
+    /// The number of the first sample of a frame.
+    fn place(&self, time: Option<i64>) -> i64 {
+        let expected = self.next.unwrap_or(0);
+        let Some(time) = time else { return expected };
+        let start = sample_at(time, self.time_base, self.rate);
+        let rounding = i64::from(self.rate.num()) / TOLERANCE;
+        if self.next.is_some() && start.abs_diff(expected) <= rounding.unsigned_abs() {
+            expected
+        } else {
+            start
+        }
+    }
+
+    fn convert(&mut self, sound: &mut frame::Audio) -> Result<Vec<Vec<f32>>, MediaError> {
+        if sound.channel_layout().is_empty() {
+            sound.set_channel_layout(ChannelLayout::default(i32::from(sound.channels())));
+        }
+        let shape = InputShape {
+            format: sound.format(),
+            layout: sound.channel_layout(),
+            rate: sound.rate(),
+        };
+        let layout = ChannelLayout::default(i32::from(self.channels));
+        let resampler = match self.resampler.take() {
+            Some((known, resampler)) if known == shape => resampler,
+            _ => resampling::Context::get(
+                shape.format,
+                shape.layout,
+                shape.rate,
+                FORMAT,
+                layout,
+                self.rate.num(),
+            )
+            .map_err(decode_error)?,
+        };
+        let (_, resampler) = self.resampler.insert((shape, resampler));
+        let expected = sound.samples() as u64 * u64::from(self.rate.num()) / u64::from(shape.rate.max(1));
+        let room = usize::try_from(expected).unwrap_or(0) + 256;
+        let mut converted = frame::Audio::new(FORMAT, room, layout);
+        resampler.run(sound, &mut converted).map_err(decode_error)?;
+        Ok((0..usize::from(self.channels))
+            .map(|channel| converted.plane::<f32>(channel).to_vec())
+            .collect())
+    }
+}
+
+/// The number of the sample heard at a time, to the nearest.
+pub(super) fn sample_at(units: i64, time_base: Rate, rate: Rate) -> i64 {
+    // Rounded down at twice the rate, then halved: the nearest at the rate itself.
+    let doubled = Rate::new(rate.num().saturating_mul(2), rate.den()).unwrap_or(rate);
+    time_base.rescale(units, doubled).saturating_add(1).div_euclid(2)
+}
+
+fn silence(plane: &mut Vec<f32>, samples: i64) {
+    plane.resize(plane.len() + offset(samples), 0.0);
+}
+
+fn offset(samples: i64) -> usize {
+    usize::try_from(samples).unwrap_or(0)
+}
