@@ -62,7 +62,8 @@ struct Chunk {
 impl Chunk {
     fn end(&self) -> i64 {
         let len = self.planes.first().map_or(0, Vec::len);
-        self.start.saturating_add(i64::try_from(len).unwrap_or(i64::MAX))
+        self.start
+            .saturating_add(i64::try_from(len).unwrap_or(i64::MAX))
     }
 }
 
@@ -84,11 +85,20 @@ impl AudioReader {
             .map_err(internal)?
             .decoder();
         decoder.set_packet_time_base(stream.time_base());
-        let Ok(decoder) = decoder.open_as(codec).and_then(ffmpeg::decoder::Opened::audio) else {
+        let Ok(decoder) = decoder
+            .open_as(codec)
+            .and_then(ffmpeg::decoder::Opened::audio)
+        else {
             return Ok(None);
         };
-        let rate = if AAC_RATES.contains(&decoder.rate()) { decoder.rate() } else { 48_000 };
-        let Some(rate) = Rate::new(rate, 1) else { return Ok(None) };
+        let rate = if AAC_RATES.contains(&decoder.rate()) {
+            decoder.rate()
+        } else {
+            48_000
+        };
+        let Some(rate) = Rate::new(rate, 1) else {
+            return Ok(None);
+        };
         container.only(index);
         Ok(Some(Self {
             channels: decoder.channels().clamp(1, 2),
@@ -115,7 +125,12 @@ impl AudioReader {
     }
 
     /// Appends the samples `[from, to)` to one plane for each channel. Calls go forward in time.
-    pub(super) fn take(&mut self, from: i64, to: i64, planes: &mut [Vec<f32>]) -> Result<(), MediaError> {
+    pub(super) fn take(
+        &mut self,
+        from: i64,
+        to: i64,
+        planes: &mut [Vec<f32>],
+    ) -> Result<(), MediaError> {
         while !self.ended && self.next.is_none_or(|next| next < to) {
             self.decode()?;
             while self.chunks.front().is_some_and(|chunk| chunk.end() <= from) {
@@ -131,7 +146,9 @@ impl AudioReader {
             }
             for (plane, samples) in planes.iter_mut().zip(&chunk.planes) {
                 silence(plane, start - position);
-                plane.extend_from_slice(&samples[offset(start - chunk.start)..offset(end - chunk.start)]);
+                plane.extend_from_slice(
+                    &samples[offset(start - chunk.start)..offset(end - chunk.start)],
+                );
             }
             position = end;
         }
@@ -235,7 +252,8 @@ impl AudioReader {
             .map_err(decode_error)?,
         };
         let (_, resampler) = self.resampler.insert((shape, resampler));
-        let expected = sound.samples() as u64 * u64::from(self.rate.num()) / u64::from(shape.rate.max(1));
+        let expected =
+            sound.samples() as u64 * u64::from(self.rate.num()) / u64::from(shape.rate.max(1));
         let room = usize::try_from(expected).unwrap_or(0) + 256;
         let mut converted = frame::Audio::new(FORMAT, room, layout);
         resampler.run(sound, &mut converted).map_err(decode_error)?;
@@ -249,7 +267,10 @@ impl AudioReader {
 pub(super) fn sample_at(units: i64, time_base: Rate, rate: Rate) -> i64 {
     // Rounded down at twice the rate, then halved: the nearest at the rate itself.
     let doubled = Rate::new(rate.num().saturating_mul(2), rate.den()).unwrap_or(rate);
-    time_base.rescale(units, doubled).saturating_add(1).div_euclid(2)
+    time_base
+        .rescale(units, doubled)
+        .saturating_add(1)
+        .div_euclid(2)
 }
 
 fn silence(plane: &mut Vec<f32>, samples: i64) {

@@ -3,8 +3,10 @@
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::frame;
 
-use super::open::{Container, PacketError, SharedSource, decode_error, internal, out_of_memory, within};
-use super::picture::Geometry;
+use super::open::{
+    Container, PacketError, SharedSource, decode_error, internal, out_of_memory, within,
+};
+use super::picture::{Geometry, PictureMaker};
 use super::{Bounds, MediaError, MediaInfo, ffi, probe};
 use crate::segment::CorruptSpan;
 use crate::source::ByteSource;
@@ -133,6 +135,13 @@ impl FrameReader {
         self.time_base
     }
 
+    /// Makes upright pictures with square pixels of this film's frames, scaled down, never up, to fit
+    /// into `max_width` by `max_height`.
+    #[must_use]
+    pub fn picture_maker(&self, max_width: u32, max_height: u32) -> PictureMaker {
+        PictureMaker::new(self.geometry, self.geometry.inside(max_width, max_height))
+    }
+
     pub(super) const fn geometry(&self) -> Geometry {
         self.geometry
     }
@@ -202,12 +211,19 @@ impl FrameReader {
         }
     }
 
-    fn sent(&mut self, sent: Result<(), ffmpeg::Error>, packet: &ffmpeg::Packet) -> Result<(), MediaError> {
+    fn sent(
+        &mut self,
+        sent: Result<(), ffmpeg::Error>,
+        packet: &ffmpeg::Packet,
+    ) -> Result<(), MediaError> {
         match sent {
             Ok(()) if !packet.is_corrupt() => Ok(()),
             Err(error) if is_memory(error) => Err(out_of_memory()),
             Ok(()) | Err(_) => {
-                let start = packet.pts().or(packet.dts()).unwrap_or_else(|| self.clock.end());
+                let start = packet
+                    .pts()
+                    .or(packet.dts())
+                    .unwrap_or_else(|| self.clock.end());
                 self.damaged(start, start.saturating_add(packet.duration().max(0)));
                 Ok(())
             }
@@ -282,21 +298,29 @@ fn decoder(
     }
     let mut settings = ffmpeg::Dictionary::new();
     settings.set("threads", &options.threads.to_string());
-    let opened = decoder
-        .open_as_with(codec, settings)
-        .map_err(|error| {
-            // Threads that cannot be started lack memory for their stacks.
-            if is_again(error) { out_of_memory() } else { container.explain(error) }
-        })?;
+    let opened = decoder.open_as_with(codec, settings).map_err(|error| {
+        // Threads that cannot be started lack memory for their stacks.
+        if is_again(error) {
+            out_of_memory()
+        } else {
+            container.explain(error)
+        }
+    })?;
     opened.video().map_err(|_wrong_kind| unsupported())
 }
 
 fn is_again(error: ffmpeg::Error) -> bool {
-    error == (ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN })
+    error
+        == (ffmpeg::Error::Other {
+            errno: ffmpeg::error::EAGAIN,
+        })
 }
 
 fn is_memory(error: ffmpeg::Error) -> bool {
-    error == (ffmpeg::Error::Other { errno: ffmpeg::error::ENOMEM })
+    error
+        == (ffmpeg::Error::Other {
+            errno: ffmpeg::error::ENOMEM,
+        })
 }
 
 /// Makes timestamps ascend.
@@ -363,7 +387,10 @@ mod tests {
 
     fn stamps(timestamps: &[Option<i64>]) -> Vec<i64> {
         let mut clock = clock();
-        timestamps.iter().map(|&timestamp| clock.stamp(timestamp, 0)).collect()
+        timestamps
+            .iter()
+            .map(|&timestamp| clock.stamp(timestamp, 0))
+            .collect()
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod proxy;
 mod sample;
 mod small;
 mod subtitles;
+mod versions;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,12 +29,13 @@ pub use self::info::{
     AudioInfo, Chapter, MediaInfo, StreamDetails, StreamInfo, SubtitleInfo, VideoInfo,
 };
 pub use self::picture::PictureMaker;
-pub use self::probe::probe;
 pub(crate) use self::probe::earliest;
+pub use self::probe::probe;
 pub use self::proxy::{CutOutput, Film, ProxyParams, cut};
 pub use self::sample::{ThumbnailAt, sample_frames, thumbnail};
 pub use self::small::{Shrinker, SmallFrame};
 pub use self::subtitles::{RawCue, subtitles};
+pub use self::versions::{Versions, versions};
 #[cfg(doc)]
 use crate::source::ByteSource;
 

@@ -121,7 +121,11 @@ impl Container {
         let streams = u64::from(input.nb_streams());
         within("streams", streams, u64::from(bounds.max_streams))?;
         if let Ok(duration) = u64::try_from(input.duration()) {
-            within("milliseconds of film", duration / 1000, bounds.max_duration_ms)?;
+            within(
+                "milliseconds of film",
+                duration / 1000,
+                bounds.max_duration_ms,
+            )?;
         }
         Ok(Self { input, source })
     }
@@ -221,7 +225,11 @@ fn refuse(source: &SharedSource, error: ffmpeg::Error) -> MediaError {
     if let Some(failure) = lock(&source.failure).clone() {
         return MediaError::Io(failure);
     }
-    if error == (ffmpeg::Error::Other { errno: ffmpeg::error::ENOMEM }) {
+    if error
+        == (ffmpeg::Error::Other {
+            errno: ffmpeg::error::ENOMEM,
+        })
+    {
         return out_of_memory();
     }
     match ffi::guess_container(&head) {

@@ -24,7 +24,10 @@ pub fn probe(source: Box<dyn ByteSource>, bounds: &Bounds) -> Result<MediaInfo, 
 }
 
 pub(super) fn describe(input: &Input, bytes: u64) -> MediaInfo {
-    let streams: Vec<StreamInfo> = input.streams().map(|stream| describe_stream(input, &stream)).collect();
+    let streams: Vec<StreamInfo> = input
+        .streams()
+        .map(|stream| describe_stream(input, &stream))
+        .collect();
     let origin_us = origin_us(&streams);
     MediaInfo {
         container: ffi::container(input),
@@ -103,7 +106,9 @@ fn describe_video(stream: &ffmpeg::Stream<'_>, raw: &ffi::RawStream) -> VideoInf
         matrix: raw.matrix.clone(),
         range: raw.range.clone(),
         interlaced: raw.interlaced,
-        frames: u64::try_from(stream.frames()).ok().filter(|&frames| frames > 0),
+        frames: u64::try_from(stream.frames())
+            .ok()
+            .filter(|&frames| frames > 0),
     }
 }
 
@@ -117,7 +122,10 @@ pub(super) fn rate(value: ffmpeg::Rational) -> Option<Rate> {
 
 /// A time base of FFmpeg (seconds a unit) as units a second.
 pub(super) fn units_per_second(time_base: ffmpeg::Rational) -> Option<Rate> {
-    rate(ffmpeg::Rational(time_base.denominator(), time_base.numerator()))
+    rate(ffmpeg::Rational(
+        time_base.denominator(),
+        time_base.numerator(),
+    ))
 }
 
 /// A timestamp of FFmpeg; `None` where it has none.
@@ -164,7 +172,9 @@ fn duration_ms(input: &Input, streams: &[StreamInfo]) -> Option<u64> {
 
 fn chapters(input: &Input, origin_us: i64) -> Vec<Chapter> {
     let ms = |units: i64, time_base: Rate| {
-        let us = time_base.rescale(units, MICROSECONDS).saturating_sub(origin_us);
+        let us = time_base
+            .rescale(units, MICROSECONDS)
+            .saturating_sub(origin_us);
         u64::try_from(us.max(0) / 1000).unwrap_or(u64::MAX)
     };
     input

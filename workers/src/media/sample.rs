@@ -5,7 +5,6 @@ use image::codecs::jpeg::JpegEncoder;
 
 use super::frames::{Frame, FrameReader, ReadOptions};
 use super::open::SharedSource;
-use super::picture::PictureMaker;
 use super::{Bounds, MediaError};
 use crate::source::ByteSource;
 
@@ -49,7 +48,10 @@ pub fn thumbnail(
     width: u32,
 ) -> Result<Vec<u8>, MediaError> {
     let moment = match at {
-        ThumbnailAt::Start => Moment { part: 0, parts: u64::MAX },
+        ThumbnailAt::Start => Moment {
+            part: 0,
+            parts: u64::MAX,
+        },
         ThumbnailAt::Middle => Moment { part: 0, parts: 1 },
     };
     let pictures = pictures(source, &[moment], (width, u32::MAX))?;
@@ -89,8 +91,7 @@ fn pictures(
         Some(extent) => extent,
         None => measure(source)?,
     };
-    let size = reader.geometry().inside(inside.0, inside.1);
-    let mut maker = PictureMaker::new(reader.geometry(), size);
+    let mut maker = reader.picture_maker(inside.0, inside.1);
     let mut pictures: Vec<RgbImage> = Vec::with_capacity(moments.len());
     let mut shown: Option<Frame> = None;
     while pictures.len() < moments.len() {

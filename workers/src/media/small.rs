@@ -110,7 +110,12 @@ fn average(picture: &frame::Video, small: &mut SmallFrame) {
     for (index, plane) in small.planes.iter_mut().enumerate() {
         let width = picture.plane_width(index) as usize;
         let height = picture.plane_height(index) as usize;
-        average_plane(picture.data(index), picture.stride(index), (width, height), plane);
+        average_plane(
+            picture.data(index),
+            picture.stride(index),
+            (width, height),
+            plane,
+        );
     }
 }
 
@@ -129,7 +134,10 @@ fn average_plane(data: &[u8], stride: usize, size: (usize, usize), cells: &mut [
             let y = top + (2 * step + 1) * (bottom - top) / (2 * rows);
             let line = &data[y * stride..y * stride + width];
             for (sum, &(left, right)) in sums.iter_mut().zip(&columns) {
-                *sum += line[left..right].iter().map(|&pixel| u32::from(pixel)).sum::<u32>();
+                *sum += line[left..right]
+                    .iter()
+                    .map(|&pixel| u32::from(pixel))
+                    .sum::<u32>();
             }
         }
         for ((cell, sum), (left, right)) in cells.iter_mut().zip(sums).zip(columns) {

@@ -39,9 +39,9 @@ pub fn subtitles(
     let mut container = Container::open(SharedSource::new(source), bounds)?;
     let info = probe::describe(&container.input, bytes);
     let origin_ms = probe::earliest(&info.streams, MILLISECONDS).unwrap_or(0);
-    let is_text = info.streams.get(index).is_some_and(|stream| {
-        matches!(&stream.details, StreamDetails::Subtitle(subtitle) if subtitle.text)
-    });
+    let is_text = info.streams.get(index).is_some_and(
+        |stream| matches!(&stream.details, StreamDetails::Subtitle(subtitle) if subtitle.text),
+    );
     let (true, Some(stream)) = (is_text, container.input.stream(index)) else {
         return Err(MediaError::WrongStream {
             index,
@@ -58,7 +58,9 @@ pub fn subtitles(
     container.only(index);
 
     let ms = |units: i64| {
-        let ms = time_base.rescale(units, MILLISECONDS).saturating_sub(origin_ms);
+        let ms = time_base
+            .rescale(units, MILLISECONDS)
+            .saturating_sub(origin_ms);
         u64::try_from(ms).unwrap_or(0)
     };
     let mut cues = Vec::new();
@@ -76,7 +78,8 @@ pub fn subtitles(
             // The cut end of a file: the cues before it count.
             Err(PacketError::Final(_)) => break,
         };
-        let (Some(pts), Ok(Some(cue))) = (packet.pts(), decode_subtitle(&mut decoder, &packet)) else {
+        let (Some(pts), Ok(Some(cue))) = (packet.pts(), decode_subtitle(&mut decoder, &packet))
+        else {
             continue;
         };
         let text = plain(&cue.texts);
@@ -88,7 +91,11 @@ pub fn subtitles(
             ms(pts.saturating_add(packet.duration()))
         } else {
             // Decoders say "until the next one" with the highest number.
-            let shown = if cue.end == u32::MAX { cue.start } else { cue.end };
+            let shown = if cue.end == u32::MAX {
+                cue.start
+            } else {
+                cue.end
+            };
             ms(pts).saturating_add(u64::from(shown))
         };
         cues.push(RawCue {
@@ -152,7 +159,10 @@ mod tests {
     #[test]
     fn markup_is_stripped_and_lines_are_kept() {
         let event = r"0,0,Default,,0,0,0,,{\i1}Hello,{\i0} world\N- and\hyou ";
-        assert_eq!(plain(&[CueText::Ass(event.to_owned())]), "Hello, world\n- and you");
+        assert_eq!(
+            plain(&[CueText::Ass(event.to_owned())]),
+            "Hello, world\n- and you"
+        );
     }
 
     #[test]

@@ -208,9 +208,9 @@ fn post(to_child: &SyncSender<ToChild>, message: ToChild) -> Result<(), MediaErr
     match to_child.try_send(message) {
         // A dead child is noticed where its messages are awaited.
         Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
-        Err(TrySendError::Full(_)) => {
-            Err(protocol("a question before the last was answered".to_owned()))
-        }
+        Err(TrySendError::Full(_)) => Err(protocol(
+            "a question before the last was answered".to_owned(),
+        )),
     }
 }
 

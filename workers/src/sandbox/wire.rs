@@ -147,7 +147,9 @@ impl FromChild {
             }
             3 => {
                 let mut index = [0; 8];
-                let rest = len.checked_sub(8).ok_or_else(|| nonsense("a proxy without index"))?;
+                let rest = len
+                    .checked_sub(8)
+                    .ok_or_else(|| nonsense("a proxy without index"))?;
                 input.read_exact(&mut index)?;
                 Ok(Self::Blob {
                     index: u64::from_le_bytes(index),
@@ -186,7 +188,9 @@ fn header(input: &mut impl Read) -> io::Result<(u8, u64)> {
 
 fn body(input: &mut impl Read, len: u64, max: u64) -> io::Result<Vec<u8>> {
     if len > max {
-        return Err(nonsense(&format!("{len} bytes where at most {max} make sense")));
+        return Err(nonsense(&format!(
+            "{len} bytes where at most {max} make sense"
+        )));
     }
     let mut bytes = Vec::new();
     input.take(len).read_to_end(&mut bytes)?;
@@ -214,14 +218,32 @@ mod tests {
     #[test]
     fn messages_survive_the_wire() {
         let mut wire = Vec::new();
-        FromChild::Read { offset: 7, len: 9 }.write(&mut wire).unwrap();
-        FromChild::Blob { index: 3, bytes: vec![1, 2] }.write(&mut wire).unwrap();
-        FromChild::Progress { done: 5, total: None }.write(&mut wire).unwrap();
+        FromChild::Read { offset: 7, len: 9 }
+            .write(&mut wire)
+            .unwrap();
+        FromChild::Blob {
+            index: 3,
+            bytes: vec![1, 2],
+        }
+        .write(&mut wire)
+        .unwrap();
+        FromChild::Progress {
+            done: 5,
+            total: None,
+        }
+        .write(&mut wire)
+        .unwrap();
         let mut input = wire.as_slice();
         let mut next = || FromChild::read(&mut input, 100).unwrap();
         assert!(matches!(next(), FromChild::Read { offset: 7, len: 9 }));
         assert!(matches!(next(), FromChild::Blob { index: 3, bytes } if bytes == [1, 2]));
-        assert!(matches!(next(), FromChild::Progress { done: 5, total: None }));
+        assert!(matches!(
+            next(),
+            FromChild::Progress {
+                done: 5,
+                total: None
+            }
+        ));
     }
 
     #[test]

@@ -72,7 +72,11 @@ impl AdaptiveDetector {
         let window = self.params.window as usize;
         let first = index.saturating_sub(window);
         let last = (index + window).min(self.recent.len() - 1);
-        let around = || (first..=last).filter(|&other| other != index).map(|other| &self.recent[other]);
+        let around = || {
+            (first..=last)
+                .filter(|&other| other != index)
+                .map(|other| &self.recent[other])
+        };
         let count = around().count().max(1);
         #[expect(clippy::cast_precision_loss, reason = "a window has few frames")]
         let mean = around().map(|other| other.change).sum::<f32>() / count as f32;
@@ -111,7 +115,9 @@ impl BoundaryDetector for AdaptiveDetector {
         self.even.push(evenness(frame, &self.params), number);
         // A frame that is too old lends its memory to the new one.
         let reach = self.reach();
-        let mut frame_memory = SmallFrame { planes: [vec![], vec![], vec![]] };
+        let mut frame_memory = SmallFrame {
+            planes: [vec![], vec![], vec![]],
+        };
         if self.next > reach {
             if let Some(oldest) = self.recent.pop_front() {
                 frame_memory = oldest.frame;
@@ -154,10 +160,16 @@ impl BoundaryDetector for AdaptiveDetector {
 /// Mean difference of two frames: of luma plus that of both chroma components, 0 to 765.
 fn change(a: &SmallFrame, b: &SmallFrame) -> f32 {
     let difference = |(a, b): (&Vec<u8>, &Vec<u8>)| {
-        a.iter().zip(b).map(|(&a, &b)| u32::from(a.abs_diff(b))).sum::<u32>()
+        a.iter()
+            .zip(b)
+            .map(|(&a, &b)| u32::from(a.abs_diff(b)))
+            .sum::<u32>()
     };
     let sum: u32 = a.planes.iter().zip(&b.planes).map(difference).sum();
-    #[expect(clippy::cast_precision_loss, reason = "at most 765 times the number of cells")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "at most 765 times the number of cells"
+    )]
     {
         sum as f32 / SmallFrame::CELLS as f32
     }
@@ -178,11 +190,17 @@ fn evenness(frame: &SmallFrame, params: &SegmentParams) -> Option<Even> {
             cells as f32 / SmallFrame::CELLS as f32
         }
     };
-    let lighter = luma.iter().filter(|&&cell| f32::from(cell) > params.black).count();
+    let lighter = luma
+        .iter()
+        .filter(|&&cell| f32::from(cell) > params.black)
+        .count();
     if share(lighter) <= SPECKS {
         return Some(Even::Black);
     }
-    let darker = luma.iter().filter(|&&cell| f32::from(cell) < params.white).count();
+    let darker = luma
+        .iter()
+        .filter(|&&cell| f32::from(cell) < params.white)
+        .count();
     (share(darker) <= SPECKS).then_some(Even::White)
 }
 

@@ -30,6 +30,34 @@ pub enum BoundaryKind {
     Wipe,
 }
 
+impl BoundaryKind {
+    /// The name, as stored and sent.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Cut => "cut",
+            Self::Fade => "fade",
+            Self::Dissolve => "dissolve",
+            Self::Wipe => "wipe",
+        }
+    }
+}
+
+impl BoundaryKind {
+    /// The stable kebab-case name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Cut => "cut",
+            Self::Fade => "fade",
+            Self::Dissolve => "dissolve",
+            Self::Wipe => "wipe",
+        }
+    }
+}
+
 /// A boundary between two shots.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Boundary {

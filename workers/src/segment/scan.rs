@@ -26,7 +26,12 @@ pub fn segment(
         rough: true,
     };
     let reader = FrameReader::open(source, options, bounds)?;
-    segment_with(reader, &mut AdaptiveDetector::new(params), params.min_shot_ms, progress)
+    segment_with(
+        reader,
+        &mut AdaptiveDetector::new(params),
+        params.min_shot_ms,
+        progress,
+    )
 }
 
 /// Segments a film in one pass with a given detector; shots shorter than `min_shot_ms` join a
@@ -93,7 +98,11 @@ fn shots(timeline: &Timeline, boundaries: &[Boundary], min_shot_ms: u64) -> Vec<
             *last = *boundary;
         }
     }
-    if kept.len() > 1 && kept.last().is_some_and(|last| too_short(last.frame(), frames)) {
+    if kept.len() > 1
+        && kept
+            .last()
+            .is_some_and(|last| too_short(last.frame(), frames))
+    {
         kept.pop();
     }
     let ends = kept.iter().skip(1).map(Boundary::frame).chain([frames]);

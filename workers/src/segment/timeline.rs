@@ -65,7 +65,9 @@ mod tests {
     fn rounding_to_milliseconds_is_steady_and_a_gap_is_not() {
         let time_base = Rate::new(1000, 1).unwrap();
         let film = Rate::new(24_000, 1001).unwrap();
-        let mut pts: Vec<i64> = (0..1000).map(|n| (n * 1_001_000 + 12_000) / 24_000).collect();
+        let mut pts: Vec<i64> = (0..1000)
+            .map(|n| (n * 1_001_000 + 12_000) / 24_000)
+            .collect();
         assert!(is_steady(&pts, time_base, film));
         pts.remove(500);
         assert!(!is_steady(&pts, time_base, film));

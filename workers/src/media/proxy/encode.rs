@@ -56,12 +56,19 @@ struct Sound {
 
 impl Encoder {
     /// Starts a proxy; `first` is its first picture, which says what its colours mean.
-    pub(super) fn new(shape: Shape, params: &ProxyParams, first: &frame::Video) -> Result<Self, MediaError> {
+    pub(super) fn new(
+        shape: Shape,
+        params: &ProxyParams,
+        first: &frame::Video,
+    ) -> Result<Self, MediaError> {
         let buffer = Buffer::new(params.max_bytes);
         let io = StreamIo::from_write_seek(buffer.clone()).map_err(failed)?;
         let mut output = ffmpeg::format::output_to_stream(io, None, Some("mp4")).map_err(failed)?;
         let video = open_video(shape, params, first)?;
-        output.add_stream_with(&video).map_err(failed)?.set_time_base(seconds(shape.time_base)?);
+        output
+            .add_stream_with(&video)
+            .map_err(failed)?
+            .set_time_base(seconds(shape.time_base)?);
         let mut sound = None;
         if let Some((rate, channels)) = shape.sound {
             let opened = Sound::open(rate, channels, params)?;
@@ -88,23 +95,36 @@ impl Encoder {
     }
 
     /// Adds a picture that is shown from `pts`, counted from the start of the proxy.
-    pub(super) fn picture(&mut self, picture: &mut frame::Video, pts: i64, duration: i64) -> Result<(), MediaError> {
+    pub(super) fn picture(
+        &mut self,
+        picture: &mut frame::Video,
+        pts: i64,
+        duration: i64,
+    ) -> Result<(), MediaError> {
         picture.set_pts(Some(pts));
         // The encoder decides which frames are key frames, not the film.
         picture.set_kind(ffmpeg::picture::Type::None);
         self.durations.push_back(duration);
-        self.video.send_frame(picture).map_err(|error| self.explain(error))?;
+        self.video
+            .send_frame(picture)
+            .map_err(|error| self.explain(error))?;
         self.drain_video()
     }
 
     /// Adds sound: one plane of samples for each channel, which are taken.
     pub(super) fn sound(&mut self, planes: &mut [Vec<f32>]) -> Result<(), MediaError> {
-        let Some(sound) = &mut self.sound else { return Ok(()) };
+        let Some(sound) = &mut self.sound else {
+            return Ok(());
+        };
         for (waiting, plane) in sound.waiting.iter_mut().zip(planes) {
             waiting.append(plane);
         }
         let size = sound.encoder.frame_size() as usize;
-        while sound.waiting.first().is_some_and(|plane| plane.len() >= size.max(1)) {
+        while sound
+            .waiting
+            .first()
+            .is_some_and(|plane| plane.len() >= size.max(1))
+        {
             sound.encode(size).map_err(failed)?;
             write_packets(&mut sound.encoder, &mut self.output, |packet| {
                 packet.set_stream(1);
@@ -196,7 +216,11 @@ impl Sound {
     }
 }
 
-fn open_video(shape: Shape, params: &ProxyParams, first: &frame::Video) -> Result<encoder::video::Encoder, MediaError> {
+fn open_video(
+    shape: Shape,
+    params: &ProxyParams,
+    first: &frame::Video,
+) -> Result<encoder::video::Encoder, MediaError> {
     let codec = encoder::find_by_name("libx264").ok_or_else(|| missing("libx264"))?;
     let mut encoder = ffmpeg::codec::Context::new_with_codec(codec)
         .encoder()
@@ -252,7 +276,9 @@ fn seconds(rate: Rate) -> Result<Rational, MediaError> {
 }
 
 fn missing(codec: &str) -> MediaError {
-    MediaError::Encode(format!("this build of FFmpeg has no encoder {codec:?}; install one that has"))
+    MediaError::Encode(format!(
+        "this build of FFmpeg has no encoder {codec:?}; install one that has"
+    ))
 }
 
 fn failed(error: ffmpeg::Error) -> MediaError {
@@ -263,7 +289,11 @@ fn failed(error: ffmpeg::Error) -> MediaError {
 }
 
 fn full_or(buffer: &Buffer, max_bytes: u64, error: ffmpeg::Error) -> MediaError {
-    if buffer.is_full() { too_big(max_bytes) } else { failed(error) }
+    if buffer.is_full() {
+        too_big(max_bytes)
+    } else {
+        failed(error)
+    }
 }
 
 fn too_big(allowed: u64) -> MediaError {

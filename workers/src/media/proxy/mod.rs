@@ -111,7 +111,9 @@ pub fn cut(
     };
     let mut reader = FrameReader::open_shared(source.clone(), options, film.bounds)?;
     if reader.time_base() != film.timeline.time_base {
-        return Err(MediaError::Spans("the timeline is that of another film".to_owned()));
+        return Err(MediaError::Spans(
+            "the timeline is that of another film".to_owned(),
+        ));
     }
     let size = reader.geometry().of_height(params.height);
     let mut cutter = Cutter {
@@ -130,7 +132,9 @@ pub fn cut(
         total: spans.iter().map(|span| span.end - span.start).sum(),
     };
     while cutter.span < spans.len() {
-        let Some(frame) = reader.next_frame()? else { break };
+        let Some(frame) = reader.next_frame()? else {
+            break;
+        };
         cutter.frame(frame, output)?;
     }
     cutter.finish(output)
@@ -192,7 +196,9 @@ impl Cutter<'_> {
     }
 
     fn wants(&self, number: u64) -> bool {
-        self.spans.get(self.span).is_some_and(|span| span.contains(&number))
+        self.spans
+            .get(self.span)
+            .is_some_and(|span| span.contains(&number))
     }
 
     fn missing(&mut self, output: &mut dyn CutOutput) -> Result<(), MediaError> {
@@ -214,10 +220,16 @@ impl Cutter<'_> {
         if self.replaced <= 250 + self.timeline.frames() / 10 {
             return Ok(());
         }
-        Err(MediaError::Spans("the timeline is that of another film".to_owned()))
+        Err(MediaError::Spans(
+            "the timeline is that of another film".to_owned(),
+        ))
     }
 
-    fn encode(&mut self, mut picture: frame::Video, output: &mut dyn CutOutput) -> Result<(), MediaError> {
+    fn encode(
+        &mut self,
+        mut picture: frame::Video,
+        output: &mut dyn CutOutput,
+    ) -> Result<(), MediaError> {
         let span = &self.spans[self.span];
         let (number, end) = (self.next, span.end);
         let time_base = self.timeline.time_base;
@@ -227,7 +239,10 @@ impl Cutter<'_> {
         let encoder = match &mut self.encoder {
             Some(encoder) => encoder,
             none => {
-                let sound = self.audio.as_ref().map(|audio| (audio.rate(), audio.channels()));
+                let sound = self
+                    .audio
+                    .as_ref()
+                    .map(|audio| (audio.rate(), audio.channels()));
                 let shape = Shape {
                     size: self.size,
                     time_base,
