@@ -44,20 +44,6 @@ impl BoundaryKind {
     }
 }
 
-impl BoundaryKind {
-    /// The stable kebab-case name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Cut => "cut",
-            Self::Fade => "fade",
-            Self::Dissolve => "dissolve",
-            Self::Wipe => "wipe",
-        }
-    }
-}
-
 /// A boundary between two shots.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Boundary {
