@@ -3,8 +3,15 @@
 //! This crate knows nothing of the catalogue, of HTTP or of the queue's tables: work reaches it
 //! through a coordinator, and results leave it the same way.
 
+pub mod coordinator;
+pub mod dialogue;
+pub mod embed;
 pub mod media;
 pub mod sandbox;
 pub mod segment;
 pub mod source;
+pub mod stages;
+pub mod storage;
+pub mod task;
 pub mod time;
+pub mod worker;

@@ -171,7 +171,9 @@ impl Slot {
             Ok(()) => {}
             Err(error @ CoordinatorError::LeaseLost(_)) => tracing::info!(%error),
             // The run stays leased and comes back when the lease runs out.
-            Err(error) => tracing::warn!(%error, run = lease.run, "a result could not be handed in"),
+            Err(error) => {
+                tracing::warn!(%error, run = lease.run, "a result could not be handed in")
+            }
         }
     }
 }

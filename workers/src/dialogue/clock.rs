@@ -60,19 +60,39 @@ mod tests {
 
     #[test]
     fn both_formats_of_time_are_read() {
-        assert_eq!(range("00:01:02,500 --> 01:00:00,000", 1), Ok((62_500, 3_600_000)));
-        assert_eq!(range("01:02.5 --> 01:03.000 align:start", 1), Ok((62_500, 63_000)));
+        assert_eq!(
+            range("00:01:02,500 --> 01:00:00,000", 1),
+            Ok((62_500, 3_600_000))
+        );
+        assert_eq!(
+            range("01:02.5 --> 01:03.000 align:start", 1),
+            Ok((62_500, 63_000))
+        );
     }
 
     #[test]
     fn backwards_and_negative_cues_name_their_line() {
-        for text in ["00:00:02,000 --> 00:00:01,000", "-00:00:02,000 --> 00:00:01,000"] {
+        for text in [
+            "00:00:02,000 --> 00:00:01,000",
+            "-00:00:02,000 --> 00:00:01,000",
+        ] {
             let error = range(text, 7).unwrap_err();
-            assert!(matches!(error, DialogueError::Negative { line: 7, .. }), "{error}");
+            assert!(
+                matches!(error, DialogueError::Negative { line: 7, .. }),
+                "{error}"
+            );
         }
-        for text in ["a --> b", "00:00:99,000 --> 00:01:00,000", "1 --> 2", "00:00:01,0000 --> 00:00:02"] {
+        for text in [
+            "a --> b",
+            "00:00:99,000 --> 00:01:00,000",
+            "1 --> 2",
+            "00:00:01,0000 --> 00:00:02",
+        ] {
             let error = range(text, 3).unwrap_err();
-            assert!(matches!(error, DialogueError::Time { line: 3, .. }), "{error}");
+            assert!(
+                matches!(error, DialogueError::Time { line: 3, .. }),
+                "{error}"
+            );
         }
     }
 }

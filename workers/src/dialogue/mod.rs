@@ -87,7 +87,10 @@ pub fn is_subtitle_name(name: &str) -> bool {
 ///
 /// Both are bare file names. `Some(None)` is a sidecar that names no language.
 #[must_use]
-#[expect(clippy::option_option, reason = "not a sidecar, a sidecar without language, with one")]
+#[expect(
+    clippy::option_option,
+    reason = "not a sidecar, a sidecar without language, with one"
+)]
 pub fn sidecar_language(film: &str, subtitle: &str) -> Option<Option<String>> {
     if !is_subtitle_name(subtitle) {
         return None;
@@ -100,7 +103,9 @@ pub fn sidecar_language(film: &str, subtitle: &str) -> Option<Option<String>> {
     }
     let language = rest.strip_prefix('.')?;
     let sound = (2..=12).contains(&language.len())
-        && language.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        && language
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     sound.then(|| Some(language.to_lowercase()))
 }
 
@@ -150,10 +155,9 @@ fn plain(lines: &[&str]) -> String {
             let (before, tag) = rest.split_at(open);
             bare.push_str(before);
             let close = if tag.starts_with('<') { '>' } else { '}' };
-            let looks_like_a_tag = tag
-                .chars()
-                .nth(1)
-                .is_some_and(|c| c.is_ascii_alphabetic() || c == '/' || c == '\\' || c.is_ascii_digit());
+            let looks_like_a_tag = tag.chars().nth(1).is_some_and(|c| {
+                c.is_ascii_alphabetic() || c == '/' || c == '\\' || c.is_ascii_digit()
+            });
             match tag.find(close).filter(|_| looks_like_a_tag) {
                 Some(end) => rest = &tag[end + 1..],
                 None => {
@@ -192,7 +196,10 @@ mod tests {
         );
         assert_eq!(sidecar_language("film.mp4", "film2.srt"), None);
         assert_eq!(sidecar_language("film.mp4", "film.txt"), None);
-        assert_eq!(sidecar_language("film.mp4", "film.the whole story.srt"), None);
+        assert_eq!(
+            sidecar_language("film.mp4", "film.the whole story.srt"),
+            None
+        );
     }
 
     #[test]

@@ -15,6 +15,9 @@ const ALIKE: f32 = 0.4;
 /// Added to a neighbourhood's mean change, so that in a still picture noise is no cut.
 const NOISE: f32 = 0.3;
 
+/// Change from one frame to the next that no fade makes.
+const SUDDEN: f32 = 40.0;
+
 /// Part of the cells that may be lighter than black, or darker than white.
 const SPECKS: f32 = 0.02;
 
@@ -112,7 +115,7 @@ impl BoundaryDetector for AdaptiveDetector {
             .recent
             .back()
             .map_or(0.0, |previous| change(&previous.frame, frame));
-        self.even.push(evenness(frame, &self.params), number);
+        self.even.push(evenness(frame, &self.params), frame, number);
         // A frame that is too old lends its memory to the new one.
         let reach = self.reach();
         let mut frame_memory = SmallFrame {
@@ -207,26 +210,53 @@ fn evenness(frame: &SmallFrame, params: &SegmentParams) -> Option<Even> {
 /// Runs of black or white frames.
 #[derive(Debug, Default)]
 struct EvenRuns {
-    run: Option<(Even, u64)>,
-    frames: u64,
+    run: Option<Run>,
+    previous: Option<SmallFrame>,
     fades: Vec<Boundary>,
 }
 
+#[derive(Debug)]
+struct Run {
+    even: Even,
+    start: u64,
+    /// The picture before it, and how far the first even frame is from that; none at the beginning
+    /// of the film, where black is part of the first shot.
+    before: Option<(SmallFrame, f32)>,
+}
+
 impl EvenRuns {
-    fn push(&mut self, even: Option<Even>, number: u64) {
-        self.frames = number + 1;
-        if self.run.map(|(even, _)| even) != even {
-            self.close(number);
-            self.run = even.map(|even| (even, number));
+    fn push(&mut self, even: Option<Even>, frame: &SmallFrame, number: u64) {
+        if self.run.as_ref().map(|run| run.even) != even {
+            self.close(frame, number);
+            let before = self
+                .previous
+                .as_ref()
+                .map(|before| (before.clone(), change(before, frame)));
+            self.run = even.map(|even| Run {
+                even,
+                start: number,
+                before,
+            });
+        }
+        match &mut self.previous {
+            Some(previous) => previous.clone_from(frame),
+            none => *none = Some(frame.clone()),
         }
     }
 
-    fn close(&mut self, end: u64) {
-        // A single even frame is a flash or a drop-out. Black before the film is part of it.
-        if let Some((_, start)) = self.run.take()
-            && start > 0
-            && end - start >= 2
-        {
+    fn close(&mut self, after: &SmallFrame, end: u64) {
+        let Some(Run {
+            start,
+            before: Some((before, step)),
+            ..
+        }) = self.run.take()
+        else {
+            return;
+        };
+        // A short and sudden run is a flash or a drop-out if the picture comes back after it.
+        let is_short = end - start <= FLASH as u64;
+        let is_flash = is_short && step >= SUDDEN && change(&before, after) < ALIKE * step;
+        if end - start >= 2 && !is_flash {
             self.fades.push(Boundary {
                 kind: BoundaryKind::Fade,
                 start,
@@ -236,7 +266,7 @@ impl EvenRuns {
         }
     }
 
-    /// Black after the film is part of it, so an open run is none.
+    /// Black after the film is part of its last shot, so an open run is no boundary.
     fn finish(self) -> Vec<Boundary> {
         self.fades
     }

@@ -28,9 +28,9 @@ pub(super) fn run(
         if watch.stopped() {
             return Err(StageError::Cancelled);
         }
-        let mut film = stages.get(proxy)?;
-        let frames = sample_frames(&mut film, FRAMES_PER_SHOT, MAX_SIDE)
-            .map_err(StageError::media(proxy))?;
+        let film = Box::new(stages.get(proxy)?);
+        let frames =
+            sample_frames(film, FRAMES_PER_SHOT, MAX_SIDE).map_err(StageError::media(proxy))?;
         for frame in frames {
             pool.push(shot, frame)?;
         }

@@ -1,6 +1,7 @@
 //! `probe`: the hash of the bytes, and what the file says of itself.
 
 use super::{StageError, Stages};
+use crate::media::MediaError;
 use crate::storage::Locator;
 use crate::task::Output;
 use crate::worker::Watch;
@@ -15,6 +16,9 @@ pub(super) fn run(stages: &Stages, media: &Locator, watch: &Watch) -> Result<Out
         .sandbox
         .probe(source.as_mut())
         .map_err(StageError::media(&media.uri))?;
+    if info.main_video.is_none() {
+        return Err(StageError::media(&media.uri)(MediaError::NoVideo));
+    }
     let mut hasher = blake3::Hasher::new();
     let mut block = vec![0; BLOCK];
     let (mut at, total) = (0_u64, source.len());

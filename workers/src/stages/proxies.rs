@@ -2,6 +2,7 @@
 
 use super::{Observed, StageError, Stages};
 use crate::media::MediaError;
+use crate::sandbox::ProxyJob;
 use crate::storage::Locator;
 use crate::task::Output;
 use crate::worker::Watch;
@@ -32,9 +33,11 @@ impl Proxies<'_> {
         };
         let made = self.stages.sandbox.proxies(
             source.as_mut(),
-            &timeline,
-            &spans,
-            &self.stages.proxy,
+            &ProxyJob {
+                timeline: &timeline,
+                spans: &spans,
+                params: &self.stages.proxy,
+            },
             &mut Observed(watch),
             &mut store,
         );

@@ -25,8 +25,8 @@ pub(super) fn run(
             end: shot.end,
             start_ms: timeline.ms_of(shot.start),
             end_ms: timeline.ms_of(shot.end),
-            boundary: shot.boundary.map_or("start", |b| b.kind.as_str()).to_owned(),
-            confidence: shot.boundary.map_or(1.0, |b| b.confidence),
+            boundary: shot.opening.kind.as_str().to_owned(),
+            confidence: shot.opening.confidence,
         })
         .collect();
     let warnings = scan
@@ -34,8 +34,10 @@ pub(super) fn run(
         .iter()
         .map(|span| {
             format!(
-                "{}: damaged between {} ms and {} ms; the frames there were left out",
-                media.uri, span.start_ms, span.end_ms
+                "{}: damaged between {} ms and {} ms; frames there may be missing",
+                media.uri,
+                timeline.ms_at(span.start_pts),
+                timeline.ms_at(span.end_pts),
             )
         })
         .collect();

@@ -19,9 +19,8 @@ pub(super) fn run(
         if watch.stopped() {
             return Err(StageError::Cancelled);
         }
-        let mut film = stages.get(proxy)?;
-        let jpeg = thumbnail(&mut film, ThumbnailAt::Middle, WIDTH)
-            .map_err(StageError::media(proxy))?;
+        let film = Box::new(stages.get(proxy)?);
+        let jpeg = thumbnail(film, ThumbnailAt::Middle, WIDTH).map_err(StageError::media(proxy))?;
         let key = format!("{prefix}/{at:06}.jpg");
         stages.put(&key, jpeg)?;
         keys.push(key);

@@ -135,7 +135,7 @@ impl StorageError {
 }
 
 /// The I/O error at the root of a store's error, if there is one: a full disk arrives wrapped.
-fn io_kind(error: &dyn std::error::Error) -> Option<std::io::ErrorKind> {
+fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<std::io::ErrorKind> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {

@@ -142,6 +142,43 @@ impl Storage {
         Ok(found)
     }
 
+    /// The files in the same folder as `uri`, itself among them; not those in folders below.
+    ///
+    /// # Errors
+    /// If the folder cannot be listed.
+    pub async fn siblings(&self, uri: &str) -> Result<Vec<Locator>, StorageError> {
+        if let Some(path) = local_path(uri)? {
+            let folder = path.parent().unwrap_or(&path);
+            let wrap = |source| StorageError::io(&folder.display().to_string(), source);
+            let mut found = Vec::new();
+            for entry in std::fs::read_dir(folder).map_err(wrap)? {
+                let path = entry.map_err(wrap)?.path();
+                // One that may not be read is no sibling anybody can use.
+                found.extend(locate_file(&path));
+            }
+            return Ok(found);
+        }
+        let (store, key) = self.resolve(uri)?;
+        let root = uri.strip_suffix(key.as_ref()).unwrap_or_default();
+        let folder = key
+            .as_ref()
+            .rsplit_once('/')
+            .map(|(folder, _)| Path::from(folder));
+        let listed = store
+            .list_with_delimiter(folder.as_ref())
+            .await
+            .map_err(|source| StorageError::store(uri, source))?;
+        Ok(listed
+            .objects
+            .into_iter()
+            .map(|meta| Locator {
+                uri: format!("{root}{}", meta.location),
+                version: meta.e_tag.or(meta.version),
+                size: meta.size,
+            })
+            .collect())
+    }
+
     /// Opens a film for ranged reads. Must be called within a Tokio runtime, and read outside it.
     ///
     /// # Errors
@@ -161,6 +198,17 @@ impl Storage {
         }
         let (store, key) = self.resolve(&locator.uri)?;
         Ok(Box::new(RangedObject::new(store, key, now)))
+    }
+
+    /// Writes, reads and deletes a small object, to see that the feature store works.
+    ///
+    /// # Errors
+    /// If any of the three fails.
+    pub async fn check(&self) -> Result<(), StorageError> {
+        let key = "doctor/check";
+        self.put(key, Bytes::from_static(b"rushes")).await?;
+        self.get(key).await?;
+        self.delete_prefix("doctor").await
     }
 
     /// Stores one derived object. Readers see it whole or not at all.
@@ -347,11 +395,7 @@ mod tests {
     use rushes_models::ErrorKind;
 
     fn storage(folder: &FsPath) -> Storage {
-        Storage::open(
-            folder.join("store").to_str().unwrap(),
-            S3Options::default(),
-        )
-        .unwrap()
+        Storage::open(folder.join("store").to_str().unwrap(), S3Options::default()).unwrap()
     }
 
     #[tokio::test]
@@ -396,7 +440,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let storage = storage(folder.path());
         let chunks = futures::stream::iter((0..8).map(|_| Ok(Bytes::from_static(&[0; 1024]))));
-        let error = storage.put_stream("uploads/x", chunks, 4096).await.unwrap_err();
+        let error = storage
+            .put_stream("uploads/x", chunks, 4096)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Limit);
         assert!(storage.get("uploads/x").await.is_err());
     }

@@ -51,13 +51,7 @@ impl ByteSource for RangedObject {
         };
         let bytes = self
             .runtime
-            .block_on(async {
-                self.store
-                    .get_opts(&self.key, options)
-                    .await?
-                    .bytes()
-                    .await
-            })
+            .block_on(async { self.store.get_opts(&self.key, options).await?.bytes().await })
             .map_err(io::Error::other)?;
         buffer[..bytes.len()].copy_from_slice(&bytes);
         Ok(bytes.len())

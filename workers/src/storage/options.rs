@@ -44,9 +44,7 @@ impl S3Options {
             }
             builder = builder.with_config(key, value);
         }
-        builder
-            .build()
-            .map_err(|source| setting("bucket", source))
+        builder.build().map_err(|source| setting("bucket", source))
     }
 }
 

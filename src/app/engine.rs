@@ -1,0 +1,161 @@
+//! The engine: the workers and the index writer of a data folder. One process at a time runs it.
+
+use std::fs::{File, TryLockError};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use rushes_workers::coordinator::Coordinator;
+use rushes_workers::task::Queue;
+use rushes_workers::worker::Workers;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use crate::catalog::assets;
+use crate::features::{LocalCoordinator, WorkerLock};
+use crate::index::{Follower, Index};
+
+/// How often stored objects that nothing refers to are looked for.
+const SWEEP: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What of the engine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineParts {
+    /// Workers on the media queue.
+    pub media: usize,
+    /// Workers on the embed queue.
+    pub embed: usize,
+}
+
+/// Running workers and index writer.
+#[derive(Debug)]
+pub struct Engine {
+    index: Arc<Index>,
+    workers: Workers,
+    following: JoinHandle<()>,
+    sweeping: JoinHandle<()>,
+    stop: CancellationToken,
+    _worker: WorkerLock,
+    _lock: File,
+}
+
+impl Engine {
+    /// Starts the engine; `None` if another process runs it for this data folder.
+    ///
+    /// # Errors
+    /// If the data folder cannot be written or the index not be opened.
+    pub async fn start(app: &App, parts: EngineParts) -> anyhow::Result<Option<Self>> {
+        let Some(lock) = engine_lock(app)? else {
+            return Ok(None);
+        };
+        let folder = app.config.index_folder();
+        let index = Arc::new(Index::open(&folder)?);
+        let mut follower = follower(app, &index).await?;
+        follower.catch_up().await?;
+        let stop = CancellationToken::new();
+        let following = tokio::spawn(follower.run(stop.clone()));
+        let sweeping = tokio::spawn(sweep(app.clone(), stop.clone()));
+        let (worker, workers) = start_workers(app, parts)?;
+        Ok(Some(Self {
+            index,
+            workers,
+            following,
+            sweeping,
+            stop,
+            _worker: worker,
+            _lock: lock,
+        }))
+    }
+
+    /// The index that the engine keeps up to date.
+    #[must_use]
+    pub const fn index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    /// Gives unfinished work back, writes the index, and ends.
+    pub async fn stop(self) {
+        self.workers.stop().await;
+        self.stop.cancel();
+        for task in [self.following, self.sweeping] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the engine died");
+            }
+        }
+    }
+}
+
+/// Starts worker threads alone, beside whichever process runs the engine.
+///
+/// # Errors
+/// If the data folder cannot be written or the system refuses a thread.
+pub(crate) fn start_workers(
+    app: &App,
+    parts: EngineParts,
+) -> anyhow::Result<(WorkerLock, Workers)> {
+    let worker = WorkerLock::new(&app.config.data).context("the data folder cannot be written")?;
+    let coordinator: Arc<dyn Coordinator> = Arc::new(LocalCoordinator::new(
+        app.catalog.clone(),
+        app.config.data.clone(),
+    ));
+    let stages = Arc::new(app.stages()?);
+    let counts = [(Queue::Media, parts.media), (Queue::Embed, parts.embed)];
+    let workers = Workers::start(worker.name(), &coordinator, &stages, &counts)
+        .context("a worker thread could not be started")?;
+    Ok((worker, workers))
+}
+
+/// A search of the command line may hold the writer's lock for the moment it takes to catch up.
+async fn follower(app: &App, index: &Arc<Index>) -> anyhow::Result<Follower> {
+    let folder = app.config.index_folder();
+    let mut tries = 0;
+    loop {
+        match Follower::new(Arc::clone(index), app.catalog.clone(), &folder) {
+            Ok(follower) => return Ok(follower),
+            Err(crate::index::IndexError::Locked) if tries < 100 => {
+                tries += 1;
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn engine_lock(app: &App) -> anyhow::Result<Option<File>> {
+    let path = app.config.data.join("engine.lock");
+    let file = File::create(&path)
+        .with_context(|| format!("{} cannot be written; check the data folder", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+        }
+    }
+}
+
+/// Deletes stored objects that nothing refers to any more.
+async fn sweep(app: App, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = sweep_once(&app).await {
+            tracing::warn!(%error, "stored objects could not be cleared away; tried again later");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+async fn sweep_once(app: &App) -> anyhow::Result<()> {
+    let mut db = app.catalog.read().await?;
+    let prefixes = assets::garbage(&mut db).await?;
+    drop(db);
+    for prefix in prefixes {
+        app.storage.delete_prefix(&prefix).await?;
+        let mut tx = app.catalog.begin().await?;
+        assets::collected(&mut tx, &prefix).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Wiring: from settings to an open catalogue, index, searcher, and the engine that does the work.
+
+mod engine;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use rushes_models::ModelStore;
+use rushes_workers::sandbox::{Limits, Sandbox};
+use rushes_workers::stages::Stages;
+use rushes_workers::storage::{S3Options, Storage};
+
+pub(crate) use engine::start_workers;
+pub use engine::{Engine, EngineParts};
+
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::index::{Follower, Index, IndexError};
+use crate::search::Searcher;
+
+/// Everything a subcommand may need, opened once.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The catalogue.
+    pub catalog: Catalog,
+    /// Films and derived objects.
+    pub storage: Storage,
+    /// Pulled models.
+    pub models: ModelStore,
+}
+
+impl App {
+    /// Opens the data folder, made if missing.
+    ///
+    /// # Errors
+    /// If the folder, the catalogue or the store cannot be opened.
+    pub async fn open(config: Config) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&config.data).with_context(|| {
+            format!(
+                "the data folder {} cannot be made; name another with --data",
+                config.data.display()
+            )
+        })?;
+        let catalog = Catalog::open(&config.catalog_file()).await?;
+        let storage = Storage::open(&config.store_url(), S3Options::new(config.aws.settings()))?;
+        Ok(Self {
+            models: ModelStore::new(config.models_folder()),
+            config: Arc::new(config),
+            catalog,
+            storage,
+        })
+    }
+
+    /// Opens the index for reading. If nobody else is writing it, it is brought up to date first.
+    ///
+    /// # Errors
+    /// If the index cannot be opened.
+    pub async fn index(&self) -> anyhow::Result<Arc<Index>> {
+        let folder = self.config.index_folder();
+        let index = Arc::new(Index::open(&folder)?);
+        match Follower::new(Arc::clone(&index), self.catalog.clone(), &folder) {
+            Ok(mut follower) => {
+                follower.catch_up().await?;
+                follower.publish().await?;
+            }
+            // The writer is at it; what it has published is what there is.
+            Err(IndexError::Locked) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(index)
+    }
+
+    /// A searcher over `index`.
+    #[must_use]
+    pub fn searcher(&self, index: Arc<Index>) -> Searcher {
+        Searcher::new(
+            self.catalog.clone(),
+            index,
+            self.models.clone(),
+            &self.config.models.text_to_shot,
+        )
+    }
+
+    /// The stages that workers of this process run.
+    ///
+    /// # Errors
+    /// If the path of this program is not known.
+    pub fn stages(&self) -> anyhow::Result<Stages> {
+        let limits = Limits {
+            memory_bytes: self.config.child_memory(),
+            stall: std::time::Duration::from_secs(self.config.work.child_stall_s),
+            ..Limits::default()
+        };
+        let sandbox = Sandbox::current_exe(limits)
+            .context("this program's own path is needed to start decoding children")?;
+        let mut stages = Stages::new(
+            self.storage.clone(),
+            sandbox,
+            self.models.clone(),
+            self.config.encoder_threads(),
+        );
+        stages.proxy.height = self.config.work.proxy_height;
+        Ok(stages)
+    }
+}

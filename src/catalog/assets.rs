@@ -1,0 +1,336 @@
+//! Titles and assets: registration, look-up, listing, deletion.
+
+use rushes_workers::storage::Locator;
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{AssetId, CatalogError, TitleId, note_change, now_ms};
+
+/// A title and how much is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow)]
+pub struct Title {
+    /// Id.
+    pub id: TitleId,
+    /// What a viewer would call it. Unique.
+    pub name: String,
+    /// Assets in it.
+    pub assets: i64,
+    /// Shots that can be found.
+    pub shots: i64,
+}
+
+/// A subtitle file beside a film.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sidecar {
+    /// The file.
+    pub locator: Locator,
+    /// Its language, where its name says so.
+    pub language: Option<String>,
+}
+
+/// One media file.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Asset {
+    /// Id.
+    pub id: AssetId,
+    /// The title it belongs to.
+    pub title_id: TitleId,
+    /// That title's name.
+    pub title: String,
+    /// Where it is.
+    pub uri: String,
+    /// Which version.
+    pub version: Option<String>,
+    /// Size in bytes.
+    pub size: i64,
+    /// BLAKE3 in hex, once read whole.
+    pub blake3: Option<String>,
+    /// The generation readers see; 0 is none.
+    pub generation: i64,
+    sidecars: String,
+}
+
+impl Asset {
+    /// Where its bytes are.
+    #[must_use]
+    pub fn locator(&self) -> Locator {
+        Locator {
+            uri: self.uri.clone(),
+            version: self.version.clone(),
+            size: self.size.cast_unsigned(),
+        }
+    }
+
+    /// Its subtitle files.
+    ///
+    /// # Errors
+    /// If the stored list is damaged.
+    pub fn sidecars(&self) -> Result<Vec<Sidecar>, CatalogError> {
+        serde_json::from_str(&self.sidecars).map_err(|_not_json| CatalogError::Corrupt {
+            what: "a list of subtitle files",
+        })
+    }
+}
+
+/// What to register.
+#[derive(Debug, Clone)]
+pub struct NewAsset<'a> {
+    /// The film.
+    pub locator: &'a Locator,
+    /// Name of its title, made if there is none.
+    pub title: &'a str,
+    /// Subtitle files.
+    pub sidecars: &'a [Sidecar],
+}
+
+/// Registers an asset, or answers with the one that is already there; `true` if it is new.
+///
+/// # Errors
+/// If the database fails.
+pub async fn register(
+    db: &mut SqliteConnection,
+    new: NewAsset<'_>,
+) -> Result<(AssetId, bool), CatalogError> {
+    let version = new.locator.version.as_deref().unwrap_or_default();
+    let size = i64::try_from(new.locator.size).unwrap_or(i64::MAX);
+    let sidecars =
+        serde_json::to_string(new.sidecars).map_err(|_unserialisable| CatalogError::Corrupt {
+            what: "a list of subtitle files",
+        })?;
+    let known: Option<AssetId> = sqlx::query_scalar(
+        "SELECT asset_id FROM locators WHERE uri = ? AND version = ? AND size = ?",
+    )
+    .bind(&new.locator.uri)
+    .bind(version)
+    .bind(size)
+    .fetch_optional(&mut *db)
+    .await?;
+    if let Some(asset) = known {
+        // New subtitles beside a known film are wanted; none are no reason to forget the old ones.
+        if !new.sidecars.is_empty() {
+            sqlx::query("UPDATE assets SET sidecars = ? WHERE id = ?")
+                .bind(&sidecars)
+                .bind(&asset)
+                .execute(db)
+                .await?;
+        }
+        return Ok((asset, false));
+    }
+    let title = ensure_title(db, new.title).await?;
+    let asset = AssetId::new();
+    sqlx::query(
+        "INSERT INTO assets (id, title_id, uri, version, size, sidecars, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&asset)
+    .bind(&title)
+    .bind(&new.locator.uri)
+    .bind(&new.locator.version)
+    .bind(size)
+    .bind(&sidecars)
+    .bind(now_ms())
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("INSERT INTO locators (uri, version, size, asset_id) VALUES (?, ?, ?, ?)")
+        .bind(&new.locator.uri)
+        .bind(version)
+        .bind(size)
+        .bind(&asset)
+        .execute(&mut *db)
+        .await?;
+    note_change(db, &asset).await?;
+    Ok((asset, true))
+}
+
+async fn ensure_title(db: &mut SqliteConnection, name: &str) -> Result<TitleId, CatalogError> {
+    sqlx::query("INSERT INTO titles (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING")
+        .bind(TitleId::new())
+        .bind(name)
+        .bind(now_ms())
+        .execute(&mut *db)
+        .await?;
+    Ok(sqlx::query_scalar("SELECT id FROM titles WHERE name = ?")
+        .bind(name)
+        .fetch_one(db)
+        .await?)
+}
+
+/// The asset with this id, or with the same bytes as the one that was given this id.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is none.
+pub async fn get(db: &mut SqliteConnection, id: &AssetId) -> Result<Asset, CatalogError> {
+    sqlx::query_as(
+        "SELECT a.*, t.name AS title FROM assets a JOIN titles t ON t.id = a.title_id
+         WHERE a.id = COALESCE((SELECT asset_id FROM aliases WHERE id = ?1), ?1)",
+    )
+    .bind(id)
+    .fetch_optional(db)
+    .await?
+    .ok_or_else(|| CatalogError::NotFound {
+        what: "asset",
+        id: id.to_string(),
+    })
+}
+
+/// The other asset with these bytes, if there is one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn same_bytes(
+    db: &mut SqliteConnection,
+    id: &AssetId,
+    blake3: &str,
+) -> Result<Option<AssetId>, CatalogError> {
+    Ok(
+        sqlx::query_scalar("SELECT id FROM assets WHERE blake3 = ? AND id <> ?")
+            .bind(blake3)
+            .bind(id)
+            .fetch_optional(db)
+            .await?,
+    )
+}
+
+/// Keeps the hash of an asset's bytes.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_blake3(
+    db: &mut SqliteConnection,
+    id: &AssetId,
+    blake3: &str,
+) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE assets SET blake3 = ? WHERE id = ?")
+        .bind(blake3)
+        .bind(id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Makes `duplicate` another name of `original`, whose bytes it has: its locators and jobs move over.
+///
+/// # Errors
+/// If the database fails.
+pub async fn merge(
+    db: &mut SqliteConnection,
+    duplicate: &AssetId,
+    original: &AssetId,
+) -> Result<(), CatalogError> {
+    for statement in [
+        "UPDATE locators SET asset_id = ?2 WHERE asset_id = ?1",
+        "UPDATE jobs SET asset_id = ?2 WHERE asset_id = ?1",
+        "UPDATE aliases SET asset_id = ?2 WHERE asset_id = ?1",
+        "INSERT INTO aliases (id, asset_id) VALUES (?1, ?2)",
+    ] {
+        sqlx::query(statement)
+            .bind(duplicate)
+            .bind(original)
+            .execute(&mut *db)
+            .await?;
+    }
+    remove(db, duplicate).await?;
+    note_change(db, original).await
+}
+
+/// Deletes an asset with all that was computed of it, and its title if it was the last there.
+/// Stored objects are noted as garbage in the same transaction.
+///
+/// # Errors
+/// If the database fails.
+pub async fn remove(db: &mut SqliteConnection, id: &AssetId) -> Result<(), CatalogError> {
+    sqlx::query("INSERT OR IGNORE INTO garbage (prefix) SELECT 'runs/' || id FROM runs WHERE asset_id = ?")
+        .bind(id)
+        .execute(&mut *db)
+        .await?;
+    // An uploaded film is ours to delete; one that was only pointed at is not.
+    sqlx::query(
+        "INSERT OR IGNORE INTO garbage (prefix)
+         SELECT substr(uri, 7) FROM assets WHERE id = ? AND uri LIKE 'store:%'",
+    )
+    .bind(id)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("DELETE FROM assets WHERE id = ?")
+        .bind(id)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("DELETE FROM titles WHERE id NOT IN (SELECT title_id FROM assets)")
+        .execute(&mut *db)
+        .await?;
+    note_change(db, id).await
+}
+
+/// Prefixes of stored objects that nothing refers to.
+///
+/// # Errors
+/// If the database fails.
+pub async fn garbage(db: &mut SqliteConnection) -> Result<Vec<String>, CatalogError> {
+    Ok(sqlx::query_scalar("SELECT prefix FROM garbage")
+        .fetch_all(db)
+        .await?)
+}
+
+/// Forgets a prefix whose objects are gone.
+///
+/// # Errors
+/// If the database fails.
+pub async fn collected(db: &mut SqliteConnection, prefix: &str) -> Result<(), CatalogError> {
+    sqlx::query("DELETE FROM garbage WHERE prefix = ?")
+        .bind(prefix)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// All titles by name.
+///
+/// # Errors
+/// If the database fails.
+pub async fn titles(db: &mut SqliteConnection) -> Result<Vec<Title>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT t.id, t.name,
+                (SELECT COUNT(*) FROM assets a WHERE a.title_id = t.id) AS assets,
+                (SELECT COUNT(*) FROM assets a
+                   JOIN published p ON p.asset_id = a.id AND p.feature = 'shots'
+                   JOIN shots s ON s.run_id = p.run_id
+                  WHERE a.title_id = t.id) AS shots
+           FROM titles t ORDER BY t.name",
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// The title with this id or name.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is none.
+pub async fn find_title(
+    db: &mut SqliteConnection,
+    id_or_name: &str,
+) -> Result<TitleId, CatalogError> {
+    sqlx::query_scalar("SELECT id FROM titles WHERE id = ?1 OR name = ?1 ORDER BY id = ?1 DESC")
+        .bind(id_or_name)
+        .fetch_optional(db)
+        .await?
+        .ok_or_else(|| CatalogError::NotFound {
+            what: "title",
+            id: id_or_name.to_owned(),
+        })
+}
+
+/// The assets of a title, or all.
+///
+/// # Errors
+/// If the database fails.
+pub async fn list(
+    db: &mut SqliteConnection,
+    title: Option<&TitleId>,
+) -> Result<Vec<AssetId>, CatalogError> {
+    Ok(
+        sqlx::query_scalar("SELECT id FROM assets WHERE ?1 IS NULL OR title_id = ?1 ORDER BY id")
+            .bind(title)
+            .fetch_all(db)
+            .await?,
+    )
+}

@@ -1,0 +1,80 @@
+//! What can go wrong with the catalogue.
+
+use rushes_models::ErrorKind;
+use thiserror::Error;
+
+/// A failed access to the catalogue.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// The file cannot be opened or is not a catalogue.
+    #[error("{file}: the catalogue cannot be opened ({source}); check the folder, or name another with --data")]
+    Open {
+        /// The database file.
+        file: String,
+        /// What SQLite said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// No asset, shot, title or job has this id or name.
+    #[error("there is no {what} {id:?}")]
+    NotFound {
+        /// `asset`, `shot` …
+        what: &'static str,
+        /// As it was asked for.
+        id: String,
+    },
+    /// Not an id of the form that rushes gives out.
+    #[error("{id:?} is not the id of {what}")]
+    BadId {
+        /// `an asset`, `a shot` …
+        what: &'static str,
+        /// As it was given.
+        id: String,
+    },
+    /// The disk that holds the catalogue is full.
+    #[error("the disk that holds the catalogue is full; free some room and try again")]
+    Full(#[source] sqlx::Error),
+    /// Another process keeps the catalogue locked.
+    #[error("the catalogue is locked by another process; try again")]
+    Locked(#[source] sqlx::Error),
+    /// Something stored cannot be read back.
+    #[error("the catalogue holds {what} that cannot be read; restore a backup")]
+    Corrupt {
+        /// What is damaged.
+        what: &'static str,
+    },
+    /// The database failed.
+    #[error("the catalogue failed: {0}")]
+    Database(#[source] sqlx::Error),
+}
+
+impl CatalogError {
+    /// What a caller should do about it.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::BadId { .. } => ErrorKind::InvalidInput,
+            Self::Full(_) | Self::Locked(_) => ErrorKind::Unavailable,
+            Self::Corrupt { .. } => ErrorKind::Corrupt,
+            Self::Open { .. } | Self::Database(_) => ErrorKind::Internal,
+        }
+    }
+}
+
+impl From<sqlx::Error> for CatalogError {
+    fn from(error: sqlx::Error) -> Self {
+        // SQLITE_FULL is 13, SQLITE_BUSY 5; extended codes keep the primary one in the low byte.
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .and_then(|code| code.parse::<u32>().ok())
+            .map(|code| code & 0xFF);
+        match code {
+            Some(13) => Self::Full(error),
+            Some(5) => Self::Locked(error),
+            _ => Self::Database(error),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Jobs: what a person asked for and follows.
+
+use sqlx::SqliteConnection;
+
+use super::runs::{Run, RunState};
+use super::{AssetId, CatalogError, JobId, note_change, now_ms, results};
+
+/// A job with the runs it consists of.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Id.
+    pub id: JobId,
+    /// The asset whose features it asks for.
+    pub asset_id: AssetId,
+    /// When it was asked for, Unix milliseconds.
+    pub created_at: i64,
+    /// The runs.
+    pub runs: Vec<Run>,
+}
+
+impl Job {
+    /// Where the whole stands: under way while any run is, failed if any failed.
+    #[must_use]
+    pub fn state(&self) -> RunState {
+        let has = |state| self.runs.iter().any(|run| run.state == state);
+        if self.runs.iter().all(|run| run.state.is_final()) {
+            [RunState::Failed, RunState::Cancelled]
+                .into_iter()
+                .find(|&state| has(state))
+                .unwrap_or(RunState::Ready)
+        } else if has(RunState::Running) || has(RunState::Ready) {
+            RunState::Running
+        } else {
+            RunState::Pending
+        }
+    }
+
+    /// Why it failed: the reasons of the runs that failed by themselves.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<&str> {
+        let follows = |reason: &str| reason.starts_with("needs ") && reason.ends_with(", which failed");
+        self.runs
+            .iter()
+            .filter(|run| run.state == RunState::Failed)
+            .filter_map(|run| run.reason.as_deref())
+            .filter(|reason| !follows(reason))
+            .collect()
+    }
+}
+
+/// Records that somebody asked for an asset's features.
+///
+/// # Errors
+/// If the database fails.
+pub async fn create(db: &mut SqliteConnection, asset: &AssetId) -> Result<JobId, CatalogError> {
+    let id = JobId::new();
+    sqlx::query("INSERT INTO jobs (id, asset_id, created_at) VALUES (?, ?, ?)")
+        .bind(&id)
+        .bind(asset)
+        .bind(now_ms())
+        .execute(db)
+        .await?;
+    Ok(id)
+}
+
+/// The job with this id.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is none, or its asset was deleted.
+pub async fn get(db: &mut SqliteConnection, id: &JobId) -> Result<Job, CatalogError> {
+    let row: Option<(AssetId, i64)> =
+        sqlx::query_as("SELECT asset_id, created_at FROM jobs WHERE id = ?")
+            .bind(id)
+            .fetch_optional(&mut *db)
+            .await?;
+    let Some((asset_id, created_at)) = row else {
+        return Err(CatalogError::NotFound {
+            what: "job",
+            id: id.to_string(),
+        });
+    };
+    let runs = super::runs::wanted(db, &asset_id).await?;
+    Ok(Job {
+        id: id.clone(),
+        asset_id,
+        created_at,
+        runs,
+    })
+}
+
+/// The newest jobs, newest first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn recent(db: &mut SqliteConnection, limit: u32) -> Result<Vec<Job>, CatalogError> {
+    let ids: Vec<JobId> = sqlx::query_scalar("SELECT id FROM jobs ORDER BY rowid DESC LIMIT ?")
+        .bind(limit)
+        .fetch_all(&mut *db)
+        .await?;
+    let mut jobs = Vec::with_capacity(ids.len());
+    for id in &ids {
+        jobs.push(get(db, id).await?);
+    }
+    Ok(jobs)
+}
+
+/// Cancels what is still under way of a job. What is already published stays.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is no such job.
+pub async fn cancel(db: &mut SqliteConnection, id: &JobId) -> Result<Job, CatalogError> {
+    let job = get(db, id).await?;
+    sqlx::query(
+        "UPDATE runs SET state = 'cancelled', finished_at = ?, reason = 'cancelled', lease_until = NULL,
+                worker = NULL
+          WHERE state IN ('pending', 'running')
+            AND id IN (SELECT run_id FROM wanted WHERE asset_id = ?)",
+    )
+    .bind(now_ms())
+    .bind(&job.asset_id)
+    .execute(&mut *db)
+    .await?;
+    if !results::publish_if_settled(db, &job.asset_id).await? {
+        note_change(db, &job.asset_id).await?;
+    }
+    get(db, id).await
+}

@@ -1,0 +1,142 @@
+//! What there is: titles, assets, the runs of their features, shots, vectors and dialogue.
+//!
+//! One SQLite file in write-ahead mode. It is the truth; the index is derived from it. Functions that
+//! take a connection are meant to be combined in one transaction ([`Catalog::begin`]).
+
+pub mod assets;
+mod error;
+mod ids;
+pub mod jobs;
+pub mod queue;
+pub mod results;
+pub mod runs;
+pub mod shots;
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sqlx::sqlite::{
+    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{SqliteConnection, Transaction};
+
+pub use error::CatalogError;
+pub use ids::{AssetId, JobId, RunId, ShotId, TitleId};
+
+/// How long a writer waits for another process to finish its transaction.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// The open catalogue. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    pool: SqlitePool,
+}
+
+impl Catalog {
+    /// Opens the catalogue in `file`, made and brought to the newest schema if need be.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, is not a catalogue, or was written by a newer rushes.
+    pub async fn open(file: &Path) -> Result<Self, CatalogError> {
+        let open = |source| CatalogError::Open {
+            file: file.display().to_string(),
+            source,
+        };
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A kill loses nothing that was committed; with `Normal` a power cut might.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(8)
+            .connect_with(options)
+            .await
+            .map_err(open)?;
+        sqlx::migrate!("src/catalog/migrations")
+            .run(&pool)
+            .await
+            .map_err(|error| open(error.into()))?;
+        Ok(Self { pool })
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// # Errors
+    /// If the database stays locked by another process.
+    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, CatalogError> {
+        // Taking the write lock at once; upgrading a read later could deadlock.
+        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// A connection for reading.
+    ///
+    /// # Errors
+    /// If none becomes free.
+    pub async fn read(&self) -> Result<sqlx::pool::PoolConnection<Sqlite>, CatalogError> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// Closes every connection, so that the write-ahead log is folded in.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Says that readers must look at `asset` again.
+///
+/// # Errors
+/// If the database fails.
+pub async fn note_change(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+) -> Result<(), CatalogError> {
+    sqlx::query("INSERT INTO changes (asset_id) VALUES (?)")
+        .bind(asset)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The newest change.
+///
+/// # Errors
+/// If the database fails.
+pub async fn last_change(db: &mut SqliteConnection) -> Result<i64, CatalogError> {
+    Ok(
+        sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM changes")
+            .fetch_one(db)
+            .await?,
+    )
+}
+
+/// The assets that changed after `seq`, each once, with the newest change of each, oldest first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn changes_after(
+    db: &mut SqliteConnection,
+    seq: i64,
+    limit: u32,
+) -> Result<Vec<(i64, AssetId)>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT MAX(seq), asset_id FROM changes WHERE seq > ?
+         GROUP BY asset_id ORDER BY MAX(seq) LIMIT ?",
+    )
+    .bind(seq)
+    .bind(limit)
+    .fetch_all(db)
+    .await?)
+}
+
+/// Unix time in milliseconds.
+#[must_use]
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,180 @@
+//! Storing what runs yield, and publishing it: the switch of generations.
+
+use rushes_workers::task::{CueSpan, ShotSpan};
+use sqlx::SqliteConnection;
+
+use super::runs::{Run, RunState};
+use super::{AssetId, CatalogError, RunId, note_change};
+
+/// The feature without which an asset has nothing to show.
+const BACKBONE: &str = "shots";
+
+/// Stores the shots of a run.
+///
+/// # Errors
+/// If the database fails.
+pub async fn store_shots(
+    db: &mut SqliteConnection,
+    run: &RunId,
+    shots: &[ShotSpan],
+) -> Result<(), CatalogError> {
+    for (ordinal, shot) in shots.iter().enumerate() {
+        sqlx::query(
+            "INSERT INTO shots (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, boundary, confidence)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(run)
+        .bind(ordinal.cast_signed() as i64)
+        .bind(shot.start.cast_signed())
+        .bind(shot.end.cast_signed())
+        .bind(shot.start_ms.cast_signed())
+        .bind(shot.end_ms.cast_signed())
+        .bind(&shot.boundary)
+        .bind(shot.confidence)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Stores the keys of a run's objects, one a shot.
+///
+/// # Errors
+/// If the database fails.
+pub async fn store_objects(
+    db: &mut SqliteConnection,
+    run: &RunId,
+    keys: &[String],
+) -> Result<(), CatalogError> {
+    for (ordinal, key) in keys.iter().enumerate() {
+        sqlx::query("INSERT INTO objects (run_id, ordinal, key) VALUES (?, ?, ?)")
+            .bind(run)
+            .bind(ordinal.cast_signed() as i64)
+            .bind(key)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Stores the vectors of a run, one a shot.
+///
+/// # Errors
+/// If the database fails.
+pub async fn store_vectors(
+    db: &mut SqliteConnection,
+    run: &RunId,
+    vectors: &[Vec<f32>],
+) -> Result<(), CatalogError> {
+    for (ordinal, vector) in vectors.iter().enumerate() {
+        let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
+        sqlx::query("INSERT INTO vectors (run_id, ordinal, vector) VALUES (?, ?, ?)")
+            .bind(run)
+            .bind(ordinal.cast_signed() as i64)
+            .bind(bytes)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Stores the dialogue of a run.
+///
+/// # Errors
+/// If the database fails.
+pub async fn store_cues(
+    db: &mut SqliteConnection,
+    run: &RunId,
+    cues: &[CueSpan],
+) -> Result<(), CatalogError> {
+    for (ordinal, cue) in cues.iter().enumerate() {
+        sqlx::query(
+            "INSERT INTO cues (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, text, language)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(run)
+        .bind(ordinal.cast_signed() as i64)
+        .bind(cue.start.cast_signed())
+        .bind(cue.end.cast_signed())
+        .bind(cue.start_ms.cast_signed())
+        .bind(cue.end_ms.cast_signed())
+        .bind(&cue.text)
+        .bind(&cue.language)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Publishes what is wanted of an asset if nothing of it is still under way; `true` if readers now
+/// see something new.
+///
+/// Nothing is published without shots, and a feature that readers see is not taken from them because
+/// its newer run failed.
+///
+/// # Errors
+/// If the database fails.
+pub async fn publish_if_settled(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+) -> Result<bool, CatalogError> {
+    let wanted = super::runs::wanted(db, asset).await?;
+    if wanted.iter().any(|run| !run.state.is_final()) {
+        return Ok(false);
+    }
+    let ready: Vec<&Run> = wanted
+        .iter()
+        .filter(|run| run.state == RunState::Ready)
+        .collect();
+    if !ready.iter().any(|run| run.feature == BACKBONE) {
+        return Ok(false);
+    }
+    let seen = super::runs::published(db, asset).await?;
+    let loses = seen
+        .iter()
+        .any(|old| !ready.iter().any(|new| new.feature == old.feature));
+    let same = seen.len() == ready.len()
+        && seen.iter().all(|old| ready.iter().any(|new| new.id == old.id));
+    if loses || same {
+        return Ok(false);
+    }
+    sqlx::query("DELETE FROM published WHERE asset_id = ?")
+        .bind(asset)
+        .execute(&mut *db)
+        .await?;
+    for run in ready {
+        sqlx::query("INSERT INTO published (asset_id, feature, run_id) VALUES (?, ?, ?)")
+            .bind(asset)
+            .bind(&run.feature)
+            .bind(&run.id)
+            .execute(&mut *db)
+            .await?;
+    }
+    sqlx::query("UPDATE assets SET generation = generation + 1 WHERE id = ?")
+        .bind(asset)
+        .execute(&mut *db)
+        .await?;
+    drop_superseded(db, asset).await?;
+    note_change(db, asset).await?;
+    Ok(true)
+}
+
+/// Deletes runs that are neither seen nor wanted, nor an input of one that is.
+async fn drop_superseded(db: &mut SqliteConnection, asset: &AssetId) -> Result<(), CatalogError> {
+    let kept = "WITH RECURSIVE kept (id) AS (
+             SELECT run_id FROM published WHERE asset_id = ?1
+             UNION SELECT run_id FROM wanted WHERE asset_id = ?1
+             UNION SELECT i.input_id FROM run_inputs i JOIN kept k ON i.run_id = k.id)";
+    for statement in [
+        format!("{kept} INSERT OR IGNORE INTO garbage (prefix)
+                 SELECT 'runs/' || id FROM runs WHERE asset_id = ?1 AND id NOT IN (SELECT id FROM kept)"),
+        format!("{kept} DELETE FROM runs WHERE asset_id = ?1 AND id NOT IN (SELECT id FROM kept)"),
+    ] {
+        // Only the constant above is put together here.
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(asset)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! Runs: one computation of one feature of one asset.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{AssetId, CatalogError, RunId, now_ms};
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[sqlx(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// Waiting for its inputs, its turn, or its next attempt.
+    Pending,
+    /// Leased by a worker.
+    Running,
+    /// Its result is stored.
+    Ready,
+    /// Given up, with a reason.
+    Failed,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+impl RunState {
+    /// The name, as stored and sent.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Ready => "ready",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing more happens unless somebody asks.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Ready | Self::Failed | Self::Cancelled)
+    }
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for RunState {
+    type Err = CatalogError;
+
+    fn from_str(text: &str) -> Result<Self, CatalogError> {
+        [
+            Self::Pending,
+            Self::Running,
+            Self::Ready,
+            Self::Failed,
+            Self::Cancelled,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == text)
+        .ok_or(CatalogError::Corrupt {
+            what: "the state of a run",
+        })
+    }
+}
+
+/// A run as stored.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Run {
+    /// Id.
+    pub id: RunId,
+    /// The asset it is of.
+    pub asset_id: AssetId,
+    /// The feature it computes.
+    pub feature: String,
+    /// Its parameters as JSON.
+    pub params: String,
+    /// Where it stands.
+    pub state: RunState,
+    /// How often it was begun.
+    pub attempts: i64,
+    /// Fencing token of the newest lease.
+    pub token: i64,
+    /// Units done.
+    pub done: i64,
+    /// Units in all, where known.
+    pub total: Option<i64>,
+    /// Kind of the last failure.
+    pub failure_kind: Option<String>,
+    /// Why it failed, or why it waits.
+    pub reason: Option<String>,
+    /// The result as JSON.
+    pub output: Option<String>,
+    /// When a worker first began it.
+    pub started_at: Option<i64>,
+    /// When it reached its final state.
+    pub finished_at: Option<i64>,
+}
+
+/// A run to be.
+#[derive(Debug, Clone)]
+pub struct NewRun<'a> {
+    /// The asset.
+    pub asset: &'a AssetId,
+    /// The feature.
+    pub feature: &'a str,
+    /// Digest of feature, code version, parameters and inputs.
+    pub key: &'a str,
+    /// Parameters as JSON.
+    pub params: &'a str,
+    /// The queue whose workers run it.
+    pub queue: &'a str,
+    /// The runs it is computed from.
+    pub inputs: &'a [RunId],
+}
+
+/// Makes sure that a run with this key exists and is wanted; one that failed or was cancelled is
+/// queued again.
+///
+/// # Errors
+/// If the database fails.
+pub async fn ensure(db: &mut SqliteConnection, new: NewRun<'_>) -> Result<RunId, CatalogError> {
+    let known: Option<(RunId, RunState)> =
+        sqlx::query_as("SELECT id, state FROM runs WHERE asset_id = ? AND key = ?")
+            .bind(new.asset)
+            .bind(new.key)
+            .fetch_optional(&mut *db)
+            .await?;
+    let id = if let Some((id, state)) = known {
+        if matches!(state, RunState::Failed | RunState::Cancelled) {
+            sqlx::query(
+                "UPDATE runs SET state = 'pending', attempts = 0, not_before = 0, done = 0,
+                        failure_kind = NULL, reason = NULL, finished_at = NULL WHERE id = ?",
+            )
+            .bind(&id)
+            .execute(&mut *db)
+            .await?;
+        }
+        id
+    } else {
+        let id = RunId::new();
+        sqlx::query(
+            "INSERT INTO runs (id, asset_id, feature, key, params, queue, state, created_at)
+             VALUES (?, ?, ?, ?, ?, ?, 'pending', ?)",
+        )
+        .bind(&id)
+        .bind(new.asset)
+        .bind(new.feature)
+        .bind(new.key)
+        .bind(new.params)
+        .bind(new.queue)
+        .bind(now_ms())
+        .execute(&mut *db)
+        .await?;
+        for input in new.inputs {
+            sqlx::query("INSERT INTO run_inputs (run_id, input_id) VALUES (?, ?)")
+                .bind(&id)
+                .bind(input)
+                .execute(&mut *db)
+                .await?;
+        }
+        id
+    };
+    sqlx::query(
+        "INSERT INTO wanted (asset_id, feature, run_id) VALUES (?, ?, ?)
+         ON CONFLICT (asset_id, feature) DO UPDATE SET run_id = excluded.run_id",
+    )
+    .bind(new.asset)
+    .bind(new.feature)
+    .bind(&id)
+    .execute(db)
+    .await?;
+    Ok(id)
+}
+
+/// The run with this id.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if it was deleted.
+pub async fn get(db: &mut SqliteConnection, id: &RunId) -> Result<Run, CatalogError> {
+    sqlx::query_as("SELECT * FROM runs WHERE id = ?")
+        .bind(id)
+        .fetch_optional(db)
+        .await?
+        .ok_or_else(|| CatalogError::NotFound {
+            what: "run",
+            id: id.to_string(),
+        })
+}
+
+/// The runs that `id` is computed from.
+///
+/// # Errors
+/// If the database fails.
+pub async fn inputs(db: &mut SqliteConnection, id: &RunId) -> Result<Vec<Run>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT r.* FROM runs r JOIN run_inputs i ON i.input_id = r.id WHERE i.run_id = ?",
+    )
+    .bind(id)
+    .fetch_all(db)
+    .await?)
+}
+
+/// The runs last asked for of an asset, oldest first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn wanted(db: &mut SqliteConnection, asset: &AssetId) -> Result<Vec<Run>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT r.* FROM runs r JOIN wanted w ON w.run_id = r.id WHERE w.asset_id = ? ORDER BY r.rowid",
+    )
+    .bind(asset)
+    .fetch_all(db)
+    .await?)
+}
+
+/// The runs of an asset that readers see.
+///
+/// # Errors
+/// If the database fails.
+pub async fn published(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+) -> Result<Vec<Run>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT r.* FROM runs r JOIN published p ON p.run_id = r.id WHERE p.asset_id = ? ORDER BY r.rowid",
+    )
+    .bind(asset)
+    .fetch_all(db)
+    .await?)
+}

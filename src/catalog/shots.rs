@@ -1,0 +1,164 @@
+//! Reading shots, vectors and dialogue of the published generation.
+
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{AssetId, CatalogError, ShotId};
+
+/// A shot that readers see.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct Shot {
+    /// Its asset.
+    pub asset_id: AssetId,
+    /// That asset's file.
+    pub uri: String,
+    /// Name of the title.
+    pub title: String,
+    /// Rank within the asset.
+    pub ordinal: i64,
+    /// First frame.
+    pub start_frame: i64,
+    /// One past the last.
+    pub end_frame: i64,
+    /// Milliseconds from the start of the file.
+    pub start_ms: i64,
+    /// End, exclusive.
+    pub end_ms: i64,
+    /// How it begins.
+    pub boundary: String,
+    /// Confidence of that boundary.
+    pub confidence: f64,
+    /// The result of the run that found it: rate, timecode.
+    pub scan: String,
+    /// Key of its proxy, if there is one.
+    pub proxy: Option<String>,
+    /// Key of its thumbnail, if there is one.
+    pub thumbnail: Option<String>,
+}
+
+impl Shot {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> ShotId {
+        ShotId {
+            asset: self.asset_id.clone(),
+            start: self.start_frame.cast_unsigned(),
+            end: self.end_frame.cast_unsigned(),
+        }
+    }
+}
+
+/// A line of dialogue that readers see.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Cue {
+    /// First frame.
+    pub start_frame: i64,
+    /// One past the last.
+    pub end_frame: i64,
+    /// Milliseconds from the start of the file.
+    pub start_ms: i64,
+    /// End, exclusive.
+    pub end_ms: i64,
+    /// The words.
+    pub text: String,
+    /// Language, where known.
+    pub language: Option<String>,
+}
+
+/// The shot with this id, in the published generation.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is none.
+pub async fn get(db: &mut SqliteConnection, id: &ShotId) -> Result<Shot, CatalogError> {
+    sqlx::query_as(
+        "SELECT a.id AS asset_id, a.uri, t.name AS title, s.ordinal, s.start_frame, s.end_frame,
+                s.start_ms, s.end_ms, s.boundary, s.confidence, r.output AS scan,
+                (SELECT o.key FROM objects o JOIN published q ON q.run_id = o.run_id
+                  WHERE q.asset_id = a.id AND q.feature = 'proxies' AND o.ordinal = s.ordinal) AS proxy,
+                (SELECT o.key FROM objects o JOIN published q ON q.run_id = o.run_id
+                  WHERE q.asset_id = a.id AND q.feature = 'thumbnails' AND o.ordinal = s.ordinal) AS thumbnail
+           FROM assets a
+           JOIN titles t ON t.id = a.title_id
+           JOIN published p ON p.asset_id = a.id AND p.feature = 'shots'
+           JOIN runs r ON r.id = p.run_id
+           JOIN shots s ON s.run_id = p.run_id AND s.start_frame = ? AND s.end_frame = ?
+          WHERE a.id = COALESCE((SELECT asset_id FROM aliases WHERE id = ?3), ?3)",
+    )
+    .bind(id.start.cast_signed())
+    .bind(id.end.cast_signed())
+    .bind(&id.asset)
+    .fetch_optional(db)
+    .await?
+    .ok_or_else(|| CatalogError::NotFound {
+        what: "shot",
+        id: id.to_string(),
+    })
+}
+
+/// First and one-past-last frame of each published shot of an asset, in order.
+///
+/// # Errors
+/// If the database fails.
+pub async fn spans(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+) -> Result<Vec<(i64, i64)>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT s.start_frame, s.end_frame FROM shots s
+           JOIN published p ON p.run_id = s.run_id AND p.feature = 'shots'
+          WHERE p.asset_id = ? ORDER BY s.ordinal",
+    )
+    .bind(asset)
+    .fetch_all(db)
+    .await?)
+}
+
+/// The published dialogue of an asset, in order of time.
+///
+/// # Errors
+/// If the database fails.
+pub async fn cues(db: &mut SqliteConnection, asset: &AssetId) -> Result<Vec<Cue>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT c.* FROM cues c JOIN published p ON p.run_id = c.run_id AND p.feature = 'dialogue'
+          WHERE p.asset_id = ? ORDER BY c.ordinal",
+    )
+    .bind(asset)
+    .fetch_all(db)
+    .await?)
+}
+
+/// The published vectors of an asset: for each embedding run its space and a vector a shot, in order.
+///
+/// # Errors
+/// If the database fails or a stored vector is damaged.
+pub async fn vectors(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+) -> Result<Vec<(String, Vec<Vec<f32>>)>, CatalogError> {
+    let runs: Vec<(String, String)> = sqlx::query_as(
+        "SELECT r.id, json_extract(r.output, '$.space') FROM runs r
+           JOIN published p ON p.run_id = r.id AND p.feature LIKE 'embeddings/%'
+          WHERE p.asset_id = ?",
+    )
+    .bind(asset)
+    .fetch_all(&mut *db)
+    .await?;
+    let mut spaces = Vec::with_capacity(runs.len());
+    for (run, space) in runs {
+        let stored: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT vector FROM vectors WHERE run_id = ? ORDER BY ordinal")
+                .bind(&run)
+                .fetch_all(&mut *db)
+                .await?;
+        let vectors = stored.iter().map(|bytes| unpack(bytes)).collect::<Result<_, _>>()?;
+        spaces.push((space, vectors));
+    }
+    Ok(spaces)
+}
+
+fn unpack(bytes: &[u8]) -> Result<Vec<f32>, CatalogError> {
+    let (floats, rest) = bytes.as_chunks::<4>();
+    if !rest.is_empty() {
+        return Err(CatalogError::Corrupt { what: "a vector" });
+    }
+    Ok(floats.iter().map(|&x| f32::from_le_bytes(x)).collect())
+}

@@ -1,0 +1,163 @@
+//! `rushes doctor`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use rushes_models::{ModelStore, Status};
+use serde::Serialize;
+
+use super::output;
+use crate::app::App;
+use crate::config::Config;
+
+/// Below this, an ingest soon stops.
+const LITTLE_ROOM: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Check {
+    what: &'static str,
+    ok: bool,
+    found: String,
+    fix: Option<String>,
+}
+
+impl Check {
+    fn good(what: &'static str, found: impl Into<String>) -> Self {
+        Self {
+            what,
+            ok: true,
+            found: found.into(),
+            fix: None,
+        }
+    }
+
+    fn bad(what: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            what,
+            ok: false,
+            found: found.into(),
+            fix: Some(fix.into()),
+        }
+    }
+}
+
+pub(super) async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
+    let mut checks = vec![ffmpeg(), gpu()];
+    checks.extend(models(&config));
+    checks.push(disk("disk of the data folder", &config.data));
+    checks.extend(catalogue(config).await);
+    let ok = checks.iter().all(|check| check.ok);
+    if args.json {
+        output::json(&checks)?;
+    } else {
+        let rows = checks.into_iter().map(|check| {
+            let mark = if check.ok { "ok" } else { "MEND" };
+            vec![
+                mark.to_owned(),
+                check.what.to_owned(),
+                check.found,
+                check.fix.unwrap_or_default(),
+            ]
+        });
+        output::table(&["", "what", "found", "fix"], rows.collect());
+    }
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn ffmpeg() -> Check {
+    let libraries = rushes_workers::media::versions();
+    if libraries.has_h264_encoder {
+        Check::good("FFmpeg", libraries.to_string())
+    } else {
+        Check::bad(
+            "FFmpeg",
+            format!("{libraries}, without an H.264 encoder"),
+            "proxies need libx264: install an FFmpeg built with it (Debian's is)",
+        )
+    }
+}
+
+fn gpu() -> Check {
+    // This build computes on the CPU; a GPU is not missed.
+    Check::good("GPU", "not used by this build; encoders run on the CPU")
+}
+
+fn models(config: &Config) -> Vec<Check> {
+    let store = ModelStore::new(config.models_folder());
+    let wanted = &config.models.text_to_shot;
+    let needed = match store.manifests().with_requirements(wanted) {
+        Ok(needed) => needed,
+        Err(error) => {
+            let fix = "set models.text_to_shot to one that `rushes models list` shows";
+            return vec![Check::bad("model", error.to_string(), fix)];
+        }
+    };
+    needed
+        .into_iter()
+        .map(|manifest| {
+            let name = format!("{} {}", manifest.id, manifest.revision);
+            let fix = format!("rushes models pull {wanted}");
+            match store.status(manifest) {
+                Ok(Status::Installed) => Check::good("model", name),
+                Ok(Status::Missing) => Check::bad("model", format!("{name} is not here"), fix),
+                Ok(Status::Partial) => Check::bad("model", format!("{name} is incomplete"), fix),
+                Err(error) => Check::bad("model", error.to_string(), fix),
+            }
+        })
+        .collect()
+}
+
+fn disk(what: &'static str, folder: &Path) -> Check {
+    // The folder may not be there yet; its nearest ancestor is on the same disk.
+    let there = folder
+        .ancestors()
+        .find(|ancestor| ancestor.try_exists().unwrap_or(false))
+        .unwrap_or(folder);
+    match rustix::fs::statvfs(there) {
+        Ok(stat) => {
+            let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+            let found = format!("{:.1} GiB free at {}", free as f64 / f64::from(1 << 30), folder.display());
+            if free < LITTLE_ROOM {
+                Check::bad(what, found, "free some room, or name another folder with --data")
+            } else {
+                Check::good(what, found)
+            }
+        }
+        Err(error) => Check::bad(what, format!("{}: {error}", folder.display()), "name another folder with --data"),
+    }
+}
+
+async fn catalogue(config: Config) -> Vec<Check> {
+    let store = config.store_url();
+    match App::open(config).await {
+        Ok(app) => {
+            let mut checks = vec![Check::good(
+                "catalogue",
+                app.config.catalog_file().display().to_string(),
+            )];
+            checks.push(match app.storage.check().await {
+                Ok(()) => Check::good("store", store),
+                Err(error) => Check::bad(
+                    "store",
+                    error.to_string(),
+                    "check --store and the AWS_ variables",
+                ),
+            });
+            checks
+        }
+        Err(error) => vec![Check::bad(
+            "catalogue",
+            format!("{error:#}"),
+            "name another folder with --data",
+        )],
+    }
+}

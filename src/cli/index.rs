@@ -1,0 +1,40 @@
+//! `rushes index`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::output;
+use crate::app::App;
+use crate::index::{Follower, Index};
+
+/// Arguments of `index`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Make the index again from the catalogue; nothing else may be running on the data folder
+    Rebuild {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    let Command::Rebuild { json } = args.command;
+    let folder = app.config.index_folder();
+    let index = Arc::new(Index::open(&folder)?);
+    Follower::new(Arc::clone(&index), app.catalog.clone(), &folder)?
+        .rebuild()
+        .await?;
+    if json {
+        output::json(&serde_json::json!({ "vectors": index.vectors(), "seq": index.seq() }))?;
+    } else {
+        output::line(&format!("the index holds {} vectors", index.vectors()));
+    }
+    Ok(ExitCode::SUCCESS)
+}

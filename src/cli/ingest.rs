@@ -1,0 +1,196 @@
+//! `rushes ingest`.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::progress::Progress;
+use super::{models, output, work};
+use crate::app::{App, Engine, EngineParts};
+use crate::catalog::jobs::Job;
+use crate::catalog::runs::RunState;
+use crate::catalog::{AssetId, JobId, assets, jobs};
+use crate::ingest::{find, submit};
+
+/// How often progress is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Arguments of `ingest`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Subtitles beside a film (film.srt, film.en.vtt) and text subtitles in it become searchable dialogue.
+Interrupted or killed, the same command goes on where it stopped.
+
+Examples:
+  rushes ingest film.mp4
+  rushes ingest ~/shoots/day3 --title \"Rushes day 3\"
+  rushes ingest s3://archive/films/ --json")]
+pub(super) struct Args {
+    /// Files, folders, s3://bucket/key or s3://bucket/prefix/
+    #[arg(required = true, value_name = "FILE|DIR|URL")]
+    inputs: Vec<String>,
+    /// Title of all these films [default: each file's name]
+    #[arg(long)]
+    title: Option<String>,
+    /// Print JSON at the end
+    #[arg(long)]
+    json: bool,
+    /// Only queue the work; a running `serve` or `work` does it
+    #[arg(long)]
+    queue_only: bool,
+}
+
+/// What became of one film.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    job: JobId,
+    asset: AssetId,
+    uri: String,
+    title: String,
+    new: bool,
+    state: RunState,
+    shots: usize,
+    reasons: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Refused {
+    input: String,
+    reason: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Summary {
+    films: Vec<Outcome>,
+    refused: Vec<Refused>,
+}
+
+pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    models::require(&app.models, &app.config.models.text_to_shot)?;
+    let (films, refusals) = find(&app.storage, &args.inputs).await;
+    let mut submitted = Vec::with_capacity(films.len());
+    for film in &films {
+        let title = args.title.clone().unwrap_or_else(|| film.default_title());
+        let job = submit(&app.catalog, film, &title, &app.config.models.text_to_shot).await?;
+        submitted.push(job);
+    }
+    let quiet = args.json || !std::io::stderr().is_terminal();
+    let finished = if args.queue_only {
+        true
+    } else {
+        let ids: Vec<JobId> = submitted.iter().map(|submitted| submitted.job.clone()).collect();
+        follow(app, &ids, quiet).await?
+    };
+    let mut outcomes = Vec::with_capacity(submitted.len());
+    for one in submitted {
+        outcomes.push(outcome(app, one.job, one.new).await?);
+    }
+    let refused: Vec<Refused> = refusals
+        .into_iter()
+        .map(|refusal| Refused {
+            input: refusal.input,
+            reason: refusal.error.to_string(),
+        })
+        .collect();
+    let failed = !refused.is_empty()
+        || outcomes.iter().any(|film| matches!(film.state, RunState::Failed | RunState::Cancelled));
+    let summary = Summary {
+        films: outcomes,
+        refused,
+    };
+    if args.json {
+        output::json(&summary)?;
+    } else {
+        print(&summary);
+        if !finished {
+            output::line("interrupted; run the same command again to go on");
+        }
+    }
+    Ok(if failed || !finished {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Waits until all jobs have ended, doing the work unless another process does; `false` if the user
+/// interrupted.
+async fn follow(app: &App, ids: &[JobId], quiet: bool) -> anyhow::Result<bool> {
+    let parts = EngineParts {
+        media: app.config.media_workers(),
+        embed: 1,
+    };
+    let mut engine = Engine::start(app, parts).await?;
+    let mut progress = Progress::new(quiet);
+    let interrupted = work::interrupted();
+    tokio::pin!(interrupted);
+    let finished = loop {
+        let all = read_jobs(app, ids).await?;
+        progress.show(&all);
+        if all.iter().all(|job| job.state().is_final()) {
+            break true;
+        }
+        if engine.is_none() {
+            // Whoever did the work may have ended; then it is ours.
+            engine = Engine::start(app, parts).await?;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            pressed = &mut interrupted => {
+                pressed?;
+                break false;
+            }
+        }
+    };
+    progress.finish();
+    if let Some(engine) = engine {
+        engine.stop().await;
+    }
+    Ok(finished)
+}
+
+async fn read_jobs(app: &App, ids: &[JobId]) -> anyhow::Result<Vec<Job>> {
+    let mut db = app.catalog.read().await?;
+    let mut all = Vec::with_capacity(ids.len());
+    for id in ids {
+        all.push(jobs::get(&mut db, id).await?);
+    }
+    Ok(all)
+}
+
+async fn outcome(app: &App, id: JobId, new: bool) -> anyhow::Result<Outcome> {
+    let mut db = app.catalog.read().await?;
+    let job = jobs::get(&mut db, &id).await?;
+    let asset = assets::get(&mut db, &job.asset_id).await?;
+    let shots = crate::catalog::shots::spans(&mut db, &asset.id).await?.len();
+    Ok(Outcome {
+        state: job.state(),
+        reasons: job.reasons().into_iter().map(str::to_owned).collect(),
+        job: id,
+        // A file with the bytes of a known one is that one.
+        new: new && asset.id == job.asset_id,
+        asset: asset.id,
+        uri: asset.uri,
+        title: asset.title,
+        shots,
+    })
+}
+
+fn print(summary: &Summary) {
+    let rows = summary.films.iter().map(|film| {
+        vec![
+            film.title.clone(),
+            film.state.to_string(),
+            film.shots.to_string(),
+            film.reasons.join("; "),
+        ]
+    });
+    if !summary.films.is_empty() {
+        output::table(&["title", "state", "shots", "why"], rows.collect());
+    }
+    for refused in &summary.refused {
+        output::line(&format!("refused {}: {}", refused.input, refused.reason));
+    }
+}

@@ -1,0 +1,111 @@
+//! The command line: one subcommand a role.
+
+mod delete;
+mod doctor;
+mod index;
+mod ingest;
+mod jobs;
+mod models;
+mod output;
+mod progress;
+mod search;
+mod serve;
+mod sheet;
+mod show;
+mod titles;
+mod work;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::App;
+use crate::config::{Config, Flags};
+
+/// Find the shot you need inside thousands of hours of film, frame-exact.
+#[derive(Debug, Parser)]
+#[command(name = "rushes", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    /// Folder of the catalogue and index [env: RUSHES_DATA] [default: in the user's data folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where proxies and thumbnails are kept: a folder or s3://bucket/prefix [default: DATA/store]
+    #[arg(long, global = true, value_name = "DIR|URL")]
+    store: Option<String>,
+    /// Settings file (TOML) [env: RUSHES_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rushes models pull lite                     get the text-to-shot model
+  rushes ingest film.mp4 ~/shoots --json      films and folders in
+  rushes search \"a car exploding\"             by what is to be seen or said
+  rushes search --in dialogue \"merry christmas\" --sheet hits.png
+  rushes similar 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76
+  rushes serve                                the HTTP API on 127.0.0.1:7420";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take films in: find their shots, and make them findable
+    Ingest(ingest::Args),
+    /// Find shots by words
+    Search(search::SearchArgs),
+    /// Find shots like a shot or a picture
+    Similar(search::SimilarArgs),
+    /// Show one shot
+    Show(show::Args),
+    /// List the titles
+    Titles(titles::Args),
+    /// List jobs, follow one, cancel it or try it again
+    Jobs(jobs::Args),
+    /// Delete titles or assets with all that was computed of them; films stay where they are
+    Delete(delete::Args),
+    /// Serve the HTTP API, and do the queued work
+    Serve(serve::Args),
+    /// Do queued work beside a running server, without HTTP
+    Work(work::Args),
+    /// List, pull and verify models
+    Models(models::Args),
+    /// Look after the index
+    Index(index::Args),
+    /// Check that everything needed is there, and say how to mend what is not
+    Doctor(doctor::Args),
+    /// Decode one file for a parent process (not for people)
+    #[command(hide = true)]
+    DecodeChild,
+}
+
+impl Cli {
+    /// Runs the subcommand.
+    ///
+    /// # Errors
+    /// Whatever stopped it, for a person to read.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let config = Config::load(&Flags {
+            file: self.config,
+            data: self.data,
+            store: self.store,
+        })?;
+        match self.command {
+            // `main` runs it before any of this.
+            Command::DecodeChild => Ok(ExitCode::FAILURE),
+            Command::Models(args) => models::run(&config, args).await,
+            Command::Doctor(args) => doctor::run(config, args).await,
+            Command::Ingest(args) => ingest::run(&App::open(config).await?, args).await,
+            Command::Search(args) => search::run_search(&App::open(config).await?, args).await,
+            Command::Similar(args) => search::run_similar(&App::open(config).await?, args).await,
+            Command::Show(args) => show::run(&App::open(config).await?, args).await,
+            Command::Titles(args) => titles::run(&App::open(config).await?, args).await,
+            Command::Jobs(args) => jobs::run(&App::open(config).await?, args).await,
+            Command::Delete(args) => delete::run(&App::open(config).await?, args).await,
+            Command::Serve(args) => serve::run(config, args).await,
+            Command::Work(args) => work::run(&App::open(config).await?, args).await,
+            Command::Index(args) => index::run(&App::open(config).await?, args).await,
+        }
+    }
+}

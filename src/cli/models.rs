@@ -1,0 +1,228 @@
+//! `rushes models`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rushes_models::{Finding, ModelStore, PullOptions, PullProgress, SourceError, Status, Token, pull};
+use serde::Serialize;
+
+use super::output;
+use crate::config::{Config, hub_settings};
+
+/// Arguments of `models`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rushes models list
+  rushes models pull lite             with what it needs
+  rushes models verify                re-hash everything that is here")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List the models there are, and which are here
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Get models and what they need; what is here and sound is kept
+    Pull {
+        /// Ids, as `models list` shows them
+        #[arg(required = true)]
+        models: Vec<String>,
+        /// A folder laid out like the model hub (owner/name/path), used instead of it
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
+    },
+    /// Hash the files of models again and compare
+    Verify {
+        /// Ids; all that are here by default
+        models: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Serialize)]
+struct Listed {
+    id: String,
+    revision: String,
+    kind: rushes_models::Kind,
+    licence: String,
+    status: &'static str,
+    description: String,
+}
+
+#[derive(Serialize)]
+struct Verified {
+    model: String,
+    file: String,
+    sound: bool,
+    finding: String,
+}
+
+pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
+    let store = ModelStore::new(config.models_folder());
+    match args.command {
+        Command::List { json } => list(&store, json),
+        Command::Verify { models, json } => {
+            tokio::task::spawn_blocking(move || verify(&store, &models, json)).await?
+        }
+        Command::Pull { models, from } => {
+            let (endpoint, token) = hub_settings();
+            let mut options = PullOptions {
+                python: config.models.python.clone().into(),
+                offline_dir: from,
+                token: token.map(Token::new),
+                ..PullOptions::default()
+            };
+            if let Some(endpoint) = endpoint {
+                options.hf_endpoint = endpoint;
+            }
+            tokio::task::spawn_blocking(move || {
+                for model in &models {
+                    let bar = Bar::default();
+                    pull(&store, model, &options, &bar)?;
+                    bar.finish();
+                    output::line(&format!("{model}: here"));
+                }
+                Ok(ExitCode::SUCCESS)
+            })
+            .await?
+        }
+    }
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Missing => "not pulled",
+        Status::Partial => "incomplete",
+        Status::Installed => "here",
+    }
+}
+
+fn list(store: &ModelStore, json: bool) -> anyhow::Result<ExitCode> {
+    let mut listed = Vec::new();
+    for manifest in store.manifests().iter() {
+        listed.push(Listed {
+            id: manifest.id.clone(),
+            revision: manifest.revision.clone(),
+            kind: manifest.kind,
+            licence: manifest.licence.clone(),
+            status: status(store.status(manifest)?),
+            description: manifest.description.clone(),
+        });
+    }
+    if json {
+        output::json(&listed)?;
+    } else {
+        let rows = listed.into_iter().map(|m| {
+            vec![m.id, m.revision, m.status.to_owned(), m.licence, m.description]
+        });
+        output::table(&["model", "revision", "status", "licence", "what"], rows.collect());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn verify(store: &ModelStore, models: &[String], json: bool) -> anyhow::Result<ExitCode> {
+    let mut verified = Vec::new();
+    let manifests = if models.is_empty() {
+        let here = |m: &&rushes_models::Manifest| {
+            store.status(m).is_ok_and(|status| status != Status::Missing)
+        };
+        store.manifests().iter().filter(here).collect()
+    } else {
+        let named = models.iter().map(|id| store.manifests().get(id));
+        named.collect::<Result<Vec<_>, _>>()?
+    };
+    for manifest in manifests {
+        let report = store.verify(manifest)?;
+        for file in report.files {
+            verified.push(Verified {
+                model: manifest.id.clone(),
+                sound: file.finding == Finding::Sound,
+                finding: format!("{:?}", file.finding),
+                file: file.name,
+            });
+        }
+    }
+    let sound = verified.iter().all(|file| file.sound);
+    if json {
+        output::json(&verified)?;
+    } else {
+        let rows = verified.into_iter().map(|file| {
+            let state = if file.sound { "sound".to_owned() } else { file.finding };
+            vec![file.model, file.file, state]
+        });
+        output::table(&["model", "file", "state"], rows.collect());
+        if !sound {
+            output::line("mend it with `rushes models pull`, which fetches what is missing or damaged");
+        }
+    }
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A progress bar for the file that is on its way.
+#[derive(Default)]
+struct Bar(Mutex<Option<(String, ProgressBar)>>);
+
+impl Bar {
+    fn finish(&self) {
+        if let Ok(mut current) = self.0.lock()
+            && let Some((_, bar)) = current.take()
+        {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl PullProgress for Bar {
+    fn advance(&self, file: &str, done: u64, total: Option<u64>) {
+        let Ok(mut current) = self.0.lock() else { return };
+        if current.as_ref().is_none_or(|(name, _)| name != file) {
+            if let Some((_, old)) = current.take() {
+                old.finish_and_clear();
+            }
+            let style = ProgressStyle::with_template(
+                "{msg:30} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+            )
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = ProgressBar::no_length()
+                .with_style(style)
+                .with_message(file.to_owned());
+            *current = Some((file.to_owned(), bar));
+        }
+        if let Some((_, bar)) = current.as_ref() {
+            if let Some(total) = total {
+                bar.set_length(total);
+            }
+            bar.set_position(done);
+        }
+    }
+
+    fn source_failed(&self, file: &str, error: &SourceError) {
+        tracing::warn!(file, %error, "a source failed; the next one is tried");
+    }
+}
+
+/// The model that search needs, or how to get it.
+///
+/// # Errors
+/// If the model is not here.
+pub(super) fn require(store: &ModelStore, model: &str) -> anyhow::Result<()> {
+    for manifest in store.manifests().with_requirements(model)? {
+        let here = store.status(manifest)? == Status::Installed;
+        anyhow::ensure!(
+            here,
+            "the model {model} is not here yet; get it with `rushes models pull {model}`"
+        );
+    }
+    Ok(())
+}

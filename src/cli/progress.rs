@@ -1,0 +1,116 @@
+//! Progress of an ingest: one bar a stage, with rate and time left.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::catalog::jobs::Job;
+use crate::catalog::runs::{Run, RunState};
+use crate::features::STAGES;
+
+/// Steps of a bar for each film.
+const STEPS: u64 = 1000;
+
+/// Bars on the terminal; lines where there is none.
+pub(super) struct Progress {
+    bars: MultiProgress,
+    stages: HashMap<&'static str, Stage>,
+}
+
+struct Stage {
+    bar: ProgressBar,
+    /// When it was first seen under way, and the units done by then.
+    began: Option<(Instant, i64)>,
+}
+
+impl Progress {
+    /// Bars on standard error, or none at all.
+    pub(super) fn new(quiet: bool) -> Self {
+        let target = if quiet {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
+        Self {
+            bars: MultiProgress::with_draw_target(target),
+            stages: HashMap::new(),
+        }
+    }
+
+    /// Draws where `jobs` stand.
+    pub(super) fn show(&mut self, jobs: &[Job]) {
+        for name in STAGES {
+            let runs: Vec<&Run> = jobs
+                .iter()
+                .flat_map(|job| &job.runs)
+                .filter(|run| run.feature.split('/').next() == Some(name))
+                .collect();
+            if runs.is_empty() {
+                continue;
+            }
+            let stage = self.stages.entry(name).or_insert_with(|| Stage {
+                bar: self.bars.add(new_bar(name)),
+                began: None,
+            });
+            stage.bar.set_length(STEPS * runs.len() as u64);
+            stage.bar.set_position(runs.iter().map(|run| steps(run)).sum());
+            let ended = runs.iter().filter(|run| run.state.is_final()).count();
+            let units: i64 = runs.iter().map(|run| run.done).sum();
+            let running = runs.iter().any(|run| run.state == RunState::Running);
+            if stage.began.is_none() && running {
+                stage.began = Some((Instant::now(), units));
+            }
+            let rate = stage.began.map_or(0.0, |(since, before)| {
+                (units - before) as f64 / since.elapsed().as_secs_f64().max(0.001)
+            });
+            let failed = runs.iter().filter(|run| run.state == RunState::Failed).count();
+            let mut message = format!("{ended}/{} films", runs.len());
+            if rate > 0.0 && running {
+                message += &format!("  {}", per_second(name, rate));
+            }
+            if failed > 0 {
+                message += &format!("  {failed} failed");
+            }
+            stage.bar.set_message(message);
+            if ended == runs.len() && !stage.bar.is_finished() {
+                stage.bar.finish();
+            }
+        }
+    }
+
+    /// Leaves the last state standing.
+    pub(super) fn finish(&self) {
+        for stage in self.stages.values() {
+            stage.bar.abandon();
+        }
+    }
+}
+
+fn new_bar(name: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix:>11} {bar:28} {percent:>3}%  {msg}  {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::no_length().with_style(style).with_prefix(name)
+}
+
+/// How much of a run's share of the bar is filled.
+fn steps(run: &Run) -> u64 {
+    if run.state.is_final() {
+        return STEPS;
+    }
+    match run.total {
+        Some(total) if total > 0 => {
+            (run.done.clamp(0, total).cast_unsigned() * STEPS) / total.cast_unsigned()
+        }
+        _ => 0,
+    }
+}
+
+fn per_second(stage: &str, rate: f64) -> String {
+    match stage {
+        "probe" => format!("{:.0} MB/s", rate / 1e6),
+        "shots" | "proxies" => format!("{rate:.0} frames/s"),
+        "dialogue" => format!("{rate:.0} lines/s"),
+        _ => format!("{rate:.1} shots/s"),
+    }
+}

@@ -1,0 +1,176 @@
+//! `rushes search` and `rushes similar`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::{output, sheet};
+use crate::app::App;
+use crate::catalog::{AssetId, ShotId};
+use crate::search::{Answer, Hit, Modality, Scope, SearchError, SearchRequest, Subject};
+
+/// A picture with more pixels than this is refused; no camera makes one.
+const MAX_PICTURE_SIDE: u32 = 30_000;
+
+/// Options of every search.
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// Only in this title (id or name); may be given more than once
+    #[arg(long, value_name = "TITLE")]
+    title: Vec<String>,
+    /// Only in this asset; may be given more than once
+    #[arg(long, value_name = "ID")]
+    asset: Vec<AssetId>,
+    /// Hits on a page
+    #[arg(long, short = 'n', default_value_t = 12)]
+    limit: usize,
+    /// The page named by `next` of the answer before
+    #[arg(long, value_name = "TOKEN")]
+    page: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Draw a contact sheet of the hits
+    #[arg(long, value_name = "PNG")]
+    sheet: Option<PathBuf>,
+}
+
+/// Arguments of `search`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rushes search \"a man riding a bicycle\"
+  rushes search --in dialogue \"merry christmas\" --title \"Rushes day 3\"
+  rushes search --in visual bottles -n 30 --sheet bottles.png --json")]
+pub(super) struct SearchArgs {
+    /// What is to be seen or said
+    #[arg(required = true)]
+    words: Vec<String>,
+    /// By which senses [default: all]
+    #[arg(long = "in", value_name = "MODALITY", value_delimiter = ',')]
+    modalities: Vec<Modality>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Arguments of `similar`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rushes similar 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76
+  rushes similar still.jpg --sheet like-it.png")]
+pub(super) struct SimilarArgs {
+    /// Id of a shot, or a picture file
+    #[arg(value_name = "SHOT|PICTURE")]
+    like: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) async fn run_search(app: &App, args: SearchArgs) -> anyhow::Result<ExitCode> {
+    let subject = Subject::Text(args.words.join(" "));
+    run(app, subject, args.modalities, args.common).await
+}
+
+pub(super) async fn run_similar(app: &App, args: SimilarArgs) -> anyhow::Result<ExitCode> {
+    let subject = match args.like.parse::<ShotId>() {
+        Ok(shot) => Subject::Shot(shot),
+        Err(_not_a_shot) => {
+            let file = args.like.clone();
+            let picture = tokio::task::spawn_blocking(move || read_picture(&file));
+            Subject::Picture(Arc::new(picture.await.context("reading the picture")??))
+        }
+    };
+    run(app, subject, vec![Modality::Visual], args.common).await
+}
+
+async fn run(
+    app: &App,
+    subject: Subject,
+    modalities: Vec<Modality>,
+    common: Common,
+) -> anyhow::Result<ExitCode> {
+    let searcher = app.searcher(app.index().await?);
+    let request = SearchRequest {
+        subject,
+        modalities,
+        scope: Scope {
+            titles: common.title,
+            assets: common.asset,
+        },
+        limit: common.limit,
+        page: common.page,
+    };
+    let answer = searcher.search(&request).await?;
+    if let Some(file) = &common.sheet {
+        sheet::draw(app, &answer.hits, file).await?;
+    }
+    if common.json {
+        output::json(&answer)?;
+    } else {
+        print(&answer);
+        if let Some(file) = &common.sheet {
+            output::line(&format!("contact sheet: {}", file.display()));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(answer: &Answer) {
+    if answer.hits.is_empty() {
+        output::line("nothing found");
+    } else {
+        let rows = answer.hits.iter().enumerate().map(|(at, hit)| {
+            vec![
+                (at + 1).to_string(),
+                hit.title.clone(),
+                hit.start.smpte.clone(),
+                hit.end.smpte.clone(),
+                format!("{:.3}", hit.score),
+                why(hit),
+                hit.shot.to_string(),
+            ]
+        });
+        output::table(&["#", "title", "in", "out", "score", "why", "shot"], rows.collect());
+    }
+    let coverage = answer.coverage;
+    if coverage.ready < coverage.total {
+        output::line(&format!(
+            "{} of {} files can be found so far; see `rushes jobs`",
+            coverage.ready, coverage.total
+        ));
+    }
+    if let Some(next) = &answer.next {
+        output::line(&format!("more: --page {next}"));
+    }
+}
+
+/// The evidence in a few words.
+fn why(hit: &Hit) -> String {
+    let mut why = Vec::new();
+    if let Some(visual) = &hit.evidence.visual {
+        why.push(format!("seen {:.2}", visual.similarity));
+    }
+    if let Some(dialogue) = &hit.evidence.dialogue {
+        why.push(format!("\u{201c}{}\u{201d}", dialogue.text.replace('\n', " ")));
+    }
+    why.join(" \u{b7} ")
+}
+
+fn read_picture(file: &str) -> Result<image::RgbImage, SearchError> {
+    let wrap = |cause: String| SearchError::Picture {
+        name: file.to_owned(),
+        cause,
+    };
+    let mut reader = image::ImageReader::open(file)
+        .and_then(image::ImageReader::with_guessed_format)
+        .map_err(|error| wrap(format!("{error}; give the id of a shot or the name of a picture")))?;
+    let mut limits = image::Limits::default();
+    limits.max_image_width = Some(MAX_PICTURE_SIDE);
+    limits.max_image_height = Some(MAX_PICTURE_SIDE);
+    reader.limits(limits);
+    let picture = reader.decode().map_err(|error| wrap(error.to_string()))?;
+    Ok(picture.into_rgb8())
+}

@@ -1,0 +1,67 @@
+//! `rushes show`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use super::output;
+use crate::app::App;
+use crate::catalog::{ShotId, shots};
+
+/// Arguments of `show`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rushes show 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76
+  rushes show 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76 --clip shot.mp4 --thumbnail shot.jpg")]
+pub(super) struct Args {
+    /// Id of the shot
+    shot: ShotId,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Write the shot's proxy to this file
+    #[arg(long, value_name = "MP4")]
+    clip: Option<PathBuf>,
+    /// Write the shot's thumbnail to this file
+    #[arg(long, value_name = "JPG")]
+    thumbnail: Option<PathBuf>,
+}
+
+pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    let searcher = app.searcher(app.index().await?);
+    let detail = searcher.show(&args.shot).await?;
+    let mut db = app.catalog.read().await?;
+    let shot = shots::get(&mut db, &args.shot).await?;
+    drop(db);
+    for (key, file, what) in [
+        (shot.proxy, args.clip, "proxy"),
+        (shot.thumbnail, args.thumbnail, "thumbnail"),
+    ] {
+        if let Some(file) = file {
+            let key = key.with_context(|| format!("the shot has no {what} yet; see `rushes jobs`"))?;
+            let bytes = app.storage.get(&key).await?;
+            tokio::fs::write(&file, bytes)
+                .await
+                .with_context(|| format!("{}: cannot be written", file.display()))?;
+        }
+    }
+    if args.json {
+        output::json(&detail)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut rows = vec![
+        vec!["title".to_owned(), detail.title],
+        vec!["file".to_owned(), detail.asset.uri],
+        vec!["in".to_owned(), format!("{}  (frame {}, {} ms)", detail.start.smpte, detail.start.frame, detail.start.ms)],
+        vec!["out".to_owned(), format!("{}  (frame {}, {} ms)", detail.end.smpte, detail.end.frame, detail.end.ms)],
+        vec!["rate".to_owned(), detail.rate.to_string()],
+        vec!["begins with".to_owned(), format!("{} ({:.2})", detail.boundary, detail.confidence)],
+    ];
+    for line in detail.dialogue {
+        rows.push(vec![line.start.smpte, line.text]);
+    }
+    output::table(&["shot", &detail.shot.to_string()], rows);
+    Ok(ExitCode::SUCCESS)
+}

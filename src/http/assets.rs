@@ -1,0 +1,183 @@
+//! `/v1/assets` and `/v1/titles`.
+
+use axum::Json;
+use axum::extract::{FromRequest as _, Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use rushes_models::ErrorKind;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::views::AssetView;
+use super::{Api, ApiError, MAX_JSON, upload};
+use crate::catalog::assets::Title;
+use crate::catalog::{AssetId, JobId, assets, runs, shots};
+use crate::ingest::{Film, find, submit};
+
+/// A film to register, by name.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RegisterBody {
+    /// Path, `file://` or `s3://` name, below the server's media roots. A folder or prefix registers
+    /// every film in it.
+    #[schema(example = "s3://archive/films/reel1.mxf")]
+    uri: String,
+    /// Title; the file's name if absent.
+    title: Option<String>,
+}
+
+/// A registered film.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Registered {
+    /// The job to follow at `/v1/jobs/{id}`.
+    #[schema(value_type = String)]
+    job: JobId,
+    /// The asset.
+    #[schema(value_type = String)]
+    asset: AssetId,
+    /// False if it was registered before.
+    new: bool,
+}
+
+/// The answer to a registration.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RegisteredList {
+    /// One entry a film.
+    assets: Vec<Registered>,
+}
+
+/// Which assets to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    /// Only of this title, by id or name.
+    title: Option<String>,
+}
+
+/// Ids of assets.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AssetIds {
+    /// Oldest first.
+    #[schema(value_type = Vec<String>)]
+    assets: Vec<AssetId>,
+}
+
+/// All titles.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TitleList {
+    /// By name.
+    #[schema(value_type = Vec<Object>)]
+    titles: Vec<Title>,
+}
+
+/// Register a film by name (JSON) or by upload (`multipart/form-data` with `file`, and optionally
+/// `title` and `subtitles`). Answers at once; the work is a job.
+#[utoipa::path(post, path = "/v1/assets", tag = "assets",
+    request_body(content((RegisterBody = "application/json"), (Vec<u8> = "multipart/form-data"))),
+    responses((status = 202, body = RegisteredList), (status = "4XX", body = super::error::Problem)))]
+pub(super) async fn register(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<(StatusCode, Json<RegisteredList>), ApiError> {
+    let kind = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let (films, title) = if kind.starts_with("multipart/form-data") {
+        let upload = upload::receive(&api, request).await?;
+        (vec![upload.film], upload.title)
+    } else {
+        by_name(&api, request).await?
+    };
+    let mut registered = Vec::with_capacity(films.len());
+    for film in &films {
+        let title = title.clone().unwrap_or_else(|| film.default_title());
+        let submitted = submit(&api.catalog, film, &title, &api.model).await?;
+        registered.push(Registered {
+            job: submitted.job,
+            asset: submitted.asset,
+            new: submitted.new,
+        });
+    }
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(RegisteredList { assets: registered }),
+    ))
+}
+
+async fn by_name(api: &Api, request: Request) -> Result<(Vec<Film>, Option<String>), ApiError> {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::Body::new(http_body_limit(body));
+    let Json(body) = Json::<RegisterBody>::from_request(Request::from_parts(parts, body), api)
+        .await
+        .map_err(|rejection| {
+            ApiError::new(ErrorKind::InvalidInput, "bad-request", rejection.body_text())
+        })?;
+    let uri = api.roots.admit(&body.uri)?;
+    let (films, refusals) = find(&api.storage, &[uri]).await;
+    match refusals.into_iter().next() {
+        Some(refusal) => Err(refusal.error.into()),
+        None => Ok((films, body.title)),
+    }
+}
+
+/// The route allows bodies as large as an upload; a JSON body is held to less.
+fn http_body_limit(body: axum::body::Body) -> impl axum::body::HttpBody<Data = bytes::Bytes, Error = Box<dyn std::error::Error + Send + Sync>> + Send {
+    http_body_util::Limited::new(body, MAX_JSON)
+}
+
+/// Ids of all assets, or of a title's.
+#[utoipa::path(get, path = "/v1/assets", tag = "assets", params(ListQuery),
+    responses((status = 200, body = AssetIds)))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<AssetIds>, ApiError> {
+    let mut db = api.catalog.read().await?;
+    let title = match &query.title {
+        Some(name) => Some(assets::find_title(&mut db, name).await?),
+        None => None,
+    };
+    let assets = assets::list(&mut db, title.as_ref()).await?;
+    Ok(Json(AssetIds { assets }))
+}
+
+/// One asset: what the file says of itself, and how far its features are.
+#[utoipa::path(get, path = "/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
+    responses((status = 200, body = AssetView), (status = 404, body = super::error::Problem)))]
+pub(super) async fn get(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<AssetView>, ApiError> {
+    let id: AssetId = id.parse()?;
+    let mut db = api.catalog.read().await?;
+    let asset = assets::get(&mut db, &id).await?;
+    let shots = shots::spans(&mut db, &asset.id).await?.len();
+    let runs = runs::wanted(&mut db, &asset.id).await?;
+    Ok(Json(AssetView::new(asset, shots, &runs)))
+}
+
+/// Delete an asset with all that was computed of it. A film that was registered by name stays where it
+/// is; an upload is deleted.
+#[utoipa::path(delete, path = "/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = super::error::Problem)))]
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let id: AssetId = id.parse()?;
+    let mut tx = api.catalog.begin().await?;
+    let asset = assets::get(&mut tx, &id).await?;
+    assets::remove(&mut tx, &asset.id).await?;
+    tx.commit().await.map_err(crate::catalog::CatalogError::from)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// All titles with how much is in them.
+#[utoipa::path(get, path = "/v1/titles", tag = "assets", responses((status = 200, body = TitleList)))]
+pub(super) async fn titles(State(api): State<Api>) -> Result<Json<TitleList>, ApiError> {
+    let mut db = api.catalog.read().await?;
+    let titles = assets::titles(&mut db).await?;
+    Ok(Json(TitleList { titles }))
+}

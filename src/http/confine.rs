@@ -1,0 +1,108 @@
+//! From where films may be registered over HTTP: configured folders and buckets, and nowhere else.
+
+use std::path::{Path, PathBuf};
+
+use rushes_models::ErrorKind;
+
+use super::ApiError;
+
+/// The configured places.
+#[derive(Debug, Default)]
+pub struct Roots {
+    folders: Vec<PathBuf>,
+    /// Without a slash at the end.
+    prefixes: Vec<String>,
+}
+
+impl Roots {
+    /// From folders and `s3://bucket/prefix`es.
+    ///
+    /// # Errors
+    /// If a folder is not there.
+    pub fn new(roots: &[String]) -> std::io::Result<Self> {
+        let mut found = Self::default();
+        for root in roots {
+            if root.starts_with("s3://") {
+                found.prefixes.push(root.trim_end_matches('/').to_owned());
+            } else {
+                found.folders.push(Path::new(root).canonicalize()?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The name under which `uri` may be opened.
+    pub(super) fn admit(&self, uri: &str) -> Result<String, ApiError> {
+        if uri.starts_with("s3://") {
+            let inside = |root: &String| {
+                uri.strip_prefix(root.as_str())
+                    .is_some_and(|rest| rest.starts_with('/'))
+            };
+            let plain = !uri.split('/').any(|part| part == "..");
+            return if plain && self.prefixes.iter().any(inside) {
+                Ok(uri.to_owned())
+            } else {
+                Err(outside(uri))
+            };
+        }
+        let path = uri.strip_prefix("file://").unwrap_or(uri);
+        if path.contains("://") || path.starts_with("store:") {
+            return Err(outside(uri));
+        }
+        // Links are followed first: it is where the bytes are that counts. A file outside gets the
+        // same answer as one that is not there, or one could ask what there is.
+        let real = Path::new(path).canonicalize().map_err(|_missing| outside(uri))?;
+        if self.folders.iter().any(|root| real.starts_with(root)) {
+            Ok(real.display().to_string())
+        } else {
+            Err(outside(uri))
+        }
+    }
+}
+
+fn outside(uri: &str) -> ApiError {
+    ApiError::new(
+        ErrorKind::InvalidInput,
+        "outside-media-roots",
+        format!(
+            "{uri}: not a file below the server's media roots; start it with --media-root, or upload \
+             the film"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_below_the_roots_are_admitted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inside, secret) = (folder.path().join("films"), folder.path().join("secret"));
+        std::fs::create_dir(&inside).unwrap();
+        std::fs::write(inside.join("a.mp4"), b"x").unwrap();
+        std::fs::write(&secret, b"x").unwrap();
+        std::os::unix::fs::symlink(&secret, inside.join("link.mp4")).unwrap();
+        let roots = Roots::new(&[
+            inside.display().to_string(),
+            "s3://bucket/films/".to_owned(),
+        ])
+        .unwrap();
+        let path = |name: &str| inside.join(name).display().to_string();
+        assert!(roots.admit(&path("a.mp4")).is_ok());
+        assert!(roots.admit("s3://bucket/films/a.mp4").is_ok());
+        for bad in [
+            path("../secret"),
+            path("link.mp4"),
+            path("missing.mp4"),
+            "/etc/passwd".to_owned(),
+            "s3://bucket/other.mp4".to_owned(),
+            "s3://bucket/films-of-others/a.mp4".to_owned(),
+            "s3://bucket/films/../secret".to_owned(),
+            "http://169.254.169.254/latest".to_owned(),
+            "store:runs/x".to_owned(),
+        ] {
+            assert!(roots.admit(&bad).is_err(), "{bad}");
+        }
+    }
+}

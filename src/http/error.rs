@@ -1,0 +1,207 @@
+//! The one place where an error becomes an answer: problem details (RFC 9457) with stable codes.
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use rushes_models::ErrorKind;
+use rushes_workers::storage::StorageError;
+use serde::Serialize;
+use ulid::Ulid;
+use utoipa::ToSchema;
+
+use crate::catalog::CatalogError;
+use crate::search::SearchError;
+
+const REQUEST_ID: &str = "x-request-id";
+
+/// A failed request.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    kind: ErrorKind,
+    status: StatusCode,
+    code: String,
+    detail: String,
+}
+
+/// The body of a failed request, `application/problem+json`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Always `about:blank`: the code tells problems apart.
+    r#type: &'static str,
+    /// The status in words.
+    title: String,
+    /// The status.
+    status: u16,
+    /// Stable, for programs: `shot-not-found`.
+    code: String,
+    /// What went wrong and how to mend it, for people.
+    detail: String,
+    /// Name this when you ask for help.
+    request_id: String,
+}
+
+impl ApiError {
+    /// An error with a code of its own.
+    pub fn new(kind: ErrorKind, code: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            status: status(kind),
+            code: code.to_owned(),
+            detail: detail.into(),
+        }
+    }
+}
+
+fn status(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::InvalidInput => StatusCode::BAD_REQUEST,
+        ErrorKind::Unsupported | ErrorKind::Corrupt => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Limit => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorKind::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Cancelled => StatusCode::CONFLICT,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl From<CatalogError> for ApiError {
+    fn from(error: CatalogError) -> Self {
+        let code = match &error {
+            CatalogError::NotFound { what, .. } => format!("{what}-not-found"),
+            CatalogError::BadId { .. } => "bad-id".to_owned(),
+            CatalogError::Full(_) => "disk-full".to_owned(),
+            _ => error.kind().to_string(),
+        };
+        Self::new(error.kind(), &code, error.to_string())
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        let code = match &error {
+            StorageError::NotFound(_) => "file-not-found",
+            StorageError::TooLarge { .. } => "too-large",
+            StorageError::Full { .. } => "disk-full",
+            StorageError::Denied { .. } => "permission-denied",
+            StorageError::Unavailable { .. } => "store-unavailable",
+            _ => error.kind().as_str(),
+        };
+        Self::new(error.kind(), code, error.to_string())
+    }
+}
+
+impl From<SearchError> for ApiError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Catalog(error) => error.into(),
+            SearchError::Empty => Self::new(error.kind(), "empty-query", error.to_string()),
+            SearchError::Page => Self::new(error.kind(), "bad-page-token", error.to_string()),
+            SearchError::NoVector { .. } => Self::new(error.kind(), "not-embedded-yet", error.to_string()),
+            error => Self::new(error.kind(), error.kind().as_str(), error.to_string()),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        // The body is written by `finish`, which knows the request's id.
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Gives every request an id, and writes the body of those that failed.
+pub(super) async fn finish(request: Request, next: Next) -> Response {
+    let id = Ulid::generate().to_string();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let started = std::time::Instant::now();
+    let mut response = next.run(request).await;
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        response = problem(error, &id, response);
+    } else if response.status().is_client_error() && !has_body(&response) {
+        // An extractor of the framework refused the request in plain text.
+        response = described(response, &id).await;
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    tracing::info!(%method, path, status = response.status().as_u16(), request_id = id,
+                   duration_ms = started.elapsed().as_millis(), "answered");
+    response
+}
+
+fn problem(error: ApiError, id: &str, response: Response) -> Response {
+    let internal = error.kind == ErrorKind::Internal;
+    if internal {
+        tracing::error!(request_id = id, detail = error.detail, "a request failed");
+    }
+    let body = Problem {
+        r#type: "about:blank",
+        title: error.status.canonical_reason().unwrap_or("Error").to_owned(),
+        status: error.status.as_u16(),
+        code: error.code,
+        // What a defect says of our insides is for our log.
+        detail: if internal {
+            "an internal error; the server's log has more under this request id".to_owned()
+        } else {
+            error.detail
+        },
+        request_id: id.to_owned(),
+    };
+    let (mut parts, _) = response.into_parts();
+    let json = serde_json::to_vec(&body).unwrap_or_default();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    Response::from_parts(parts, json.into())
+}
+
+fn has_body(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"))
+}
+
+async fn described(response: Response, id: &str) -> Response {
+    let (parts, body) = response.into_parts();
+    let text = axum::body::to_bytes(body, 16 * 1024).await.unwrap_or_default();
+    let (kind, code) = match parts.status {
+        StatusCode::PAYLOAD_TOO_LARGE => (ErrorKind::Limit, "too-large"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (ErrorKind::Unsupported, "bad-content-type"),
+        _ => (ErrorKind::InvalidInput, "bad-request"),
+    };
+    let error = ApiError {
+        status: parts.status,
+        ..ApiError::new(kind, code, String::from_utf8_lossy(&text))
+    };
+    problem(error, id, Response::from_parts(parts, axum::body::Body::empty()))
+}
+
+pub(super) async fn no_such_route(uri: Uri) -> ApiError {
+    let detail = format!("there is nothing at {}; see /openapi.json", uri.path());
+    std::future::ready(ApiError::new(ErrorKind::NotFound, "no-such-route", detail)).await
+}
+
+pub(super) async fn no_such_method(method: Method, uri: Uri) -> ApiError {
+    let detail = format!("{method} is not possible at {}; see /openapi.json", uri.path());
+    let error = ApiError::new(ErrorKind::InvalidInput, "method-not-allowed", detail);
+    std::future::ready(ApiError {
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        ..error
+    })
+    .await
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature is the framework's")]
+pub(super) fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let what = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    ApiError::new(ErrorKind::Internal, "internal", format!("a handler panicked: {what}")).into_response()
+}

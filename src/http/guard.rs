@@ -1,0 +1,78 @@
+//! Keeping other web pages out: a browser on this machine can reach loopback for any site it shows.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use rushes_models::ErrorKind;
+
+use super::ApiError;
+
+/// Refuses requests that were addressed to another name than this machine's (DNS rebinding), or that a
+/// page of another origin sent (cross-site requests).
+pub(super) async fn same_origin(request: Request, next: Next) -> Response {
+    match refusal(request.headers()) {
+        Some(detail) => {
+            ApiError::new(ErrorKind::InvalidInput, "foreign-origin", detail).into_response()
+        }
+        None => next.run(request).await,
+    }
+}
+
+fn refusal(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let host = text(header::HOST);
+    if let Some(host) = host
+        && !is_loopback(host)
+    {
+        return Some(format!("this server answers as localhost only, not as {host:?}"));
+    }
+    let origin = text(header::ORIGIN)?;
+    let same = origin
+        .split_once("://")
+        .is_some_and(|(_, authority)| host == Some(authority));
+    (!same).then(|| format!("requests from pages of {origin:?} are not accepted"))
+}
+
+/// Whether `host`, with or without a port, names this machine.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(host: &'static str, origin: Option<&'static str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn this_machine_is_let_in() {
+        for host in ["localhost:7420", "127.0.0.1:7420", "[::1]:7420", "localhost"] {
+            assert_eq!(refusal(&headers(host, None)), None, "{host}");
+        }
+        assert_eq!(refusal(&headers("localhost:1", Some("http://localhost:1"))), None);
+    }
+
+    #[test]
+    fn other_names_and_other_origins_are_not() {
+        assert!(refusal(&headers("evil.example", None)).is_some());
+        assert!(refusal(&headers("127.0.0.1.evil.example", None)).is_some());
+        assert!(refusal(&headers("localhost:1", Some("https://evil.example"))).is_some());
+        assert!(refusal(&headers("localhost:1", Some("null"))).is_some());
+        assert!(refusal(&headers("localhost:1", Some("http://localhost:2"))).is_some());
+    }
+}

@@ -1,0 +1,66 @@
+//! `/v1/jobs`.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::views::JobView;
+use super::{Api, ApiError};
+use crate::catalog::{CatalogError, JobId, jobs};
+
+/// Which jobs to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    /// How many; 20 if absent, at most 200.
+    limit: Option<u32>,
+}
+
+/// Jobs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct JobList {
+    /// Newest first.
+    jobs: Vec<JobView>,
+}
+
+/// The newest jobs.
+#[utoipa::path(get, path = "/v1/jobs", tag = "jobs", params(ListQuery),
+    responses((status = 200, body = JobList)))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<JobList>, ApiError> {
+    let mut db = api.catalog.read().await?;
+    let limit = query.limit.unwrap_or(20).min(200);
+    let jobs = jobs::recent(&mut db, limit).await?;
+    Ok(Json(JobList {
+        jobs: jobs.iter().map(JobView::from).collect(),
+    }))
+}
+
+/// One job, stage by stage.
+#[utoipa::path(get, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
+    responses((status = 200, body = JobView), (status = 404, body = super::error::Problem)))]
+pub(super) async fn get(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<JobView>, ApiError> {
+    let id: JobId = id.parse()?;
+    let mut db = api.catalog.read().await?;
+    Ok(Json(JobView::from(&jobs::get(&mut db, &id).await?)))
+}
+
+/// Cancel what is still under way of a job. What can be found already stays.
+#[utoipa::path(delete, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
+    responses((status = 200, body = JobView), (status = 404, body = super::error::Problem)))]
+pub(super) async fn cancel(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<JobView>, ApiError> {
+    let id: JobId = id.parse()?;
+    let mut tx = api.catalog.begin().await?;
+    let job = jobs::cancel(&mut tx, &id).await?;
+    tx.commit().await.map_err(CatalogError::from)?;
+    Ok(Json(JobView::from(&job)))
+}

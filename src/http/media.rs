@@ -1,0 +1,145 @@
+//! A shot's thumbnail and its clip, with byte ranges so that players can seek.
+
+use std::ops::Range;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use bytes::Bytes;
+use rushes_models::ErrorKind;
+
+use super::{Api, ApiError};
+use crate::catalog::{ShotId, shots};
+
+/// The middle frame of a shot.
+#[utoipa::path(get, path = "/v1/shots/{id}/thumbnail.jpg", tag = "shots", params(("id" = String, Path)),
+    responses((status = 200, content_type = "image/jpeg"), (status = 404, body = super::error::Problem)))]
+pub(super) async fn thumbnail(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let shot = find(&api, &id).await?;
+    serve(&api, shot.thumbnail, "image/jpeg", &headers).await
+}
+
+/// A shot as a small mp4.
+#[utoipa::path(get, path = "/v1/shots/{id}/clip.mp4", tag = "shots", params(("id" = String, Path)),
+    responses((status = 200, content_type = "video/mp4"), (status = 206, content_type = "video/mp4"),
+              (status = 404, body = super::error::Problem), (status = 416)))]
+pub(super) async fn clip(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let shot = find(&api, &id).await?;
+    serve(&api, shot.proxy, "video/mp4", &headers).await
+}
+
+async fn find(api: &Api, id: &str) -> Result<shots::Shot, ApiError> {
+    let id: ShotId = id.parse()?;
+    let mut db = api.catalog.read().await?;
+    Ok(shots::get(&mut db, &id).await?)
+}
+
+async fn serve(
+    api: &Api,
+    key: Option<String>,
+    kind: &'static str,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let key = key.ok_or_else(|| {
+        let detail = "this has not been made yet; follow the asset's job";
+        ApiError::new(ErrorKind::NotFound, "not-made-yet", detail)
+    })?;
+    // A stored object never changes: its key names the run that made it.
+    let tag = format!("\"{key}\"");
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if text(header::IF_NONE_MATCH) == Some(tag.as_str()) {
+        return Ok(answer(StatusCode::NOT_MODIFIED, kind, &tag, Bytes::new()));
+    }
+    let bytes = api.storage.get(&key).await?;
+    // A range of another version (If-Range) is answered with the whole of this one.
+    let current = text(header::IF_RANGE).is_none_or(|of| of == tag);
+    let wanted = text(header::RANGE).filter(|_| current);
+    match wanted.map_or(Requested::Whole, |range| parse(range, bytes.len())) {
+        Requested::Whole => Ok(answer(StatusCode::OK, kind, &tag, bytes)),
+        Requested::Part(range) => {
+            let content = format!("bytes {}-{}/{}", range.start, range.end - 1, bytes.len());
+            let mut part = answer(StatusCode::PARTIAL_CONTENT, kind, &tag, bytes.slice(range));
+            insert(&mut part, header::CONTENT_RANGE, &content);
+            Ok(part)
+        }
+        Requested::Impossible => {
+            let content = format!("bytes */{}", bytes.len());
+            let mut refusal = answer(StatusCode::RANGE_NOT_SATISFIABLE, kind, &tag, Bytes::new());
+            insert(&mut refusal, header::CONTENT_RANGE, &content);
+            Ok(refusal)
+        }
+    }
+}
+
+fn answer(status: StatusCode, kind: &'static str, tag: &str, bytes: Bytes) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    insert(&mut response, header::CONTENT_TYPE, kind);
+    insert(&mut response, header::ETAG, tag);
+    insert(&mut response, header::ACCEPT_RANGES, "bytes");
+    // The shot's address can come to mean a newer run's object, so a cache must ask.
+    insert(&mut response, header::CACHE_CONTROL, "private, no-cache");
+    response
+}
+
+fn insert(response: &mut Response, name: header::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// What a `Range` header asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Requested {
+    Whole,
+    Part(Range<usize>),
+    Impossible,
+}
+
+/// One range of bytes (RFC 9110, section 14.1.2); several at once, and other units, get the whole.
+fn parse(header: &str, len: usize) -> Requested {
+    let Some(spec) = header.strip_prefix("bytes=") else {
+        return Requested::Whole;
+    };
+    let Some((first, last)) = spec.split_once('-').filter(|_| !spec.contains(',')) else {
+        return Requested::Whole;
+    };
+    let range = match (first.trim().parse::<usize>(), last.trim().parse::<usize>()) {
+        (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(len),
+        (Ok(first), Err(_)) if last.trim().is_empty() => first..len,
+        (Err(_), Ok(suffix)) if first.trim().is_empty() => len.saturating_sub(suffix)..len,
+        _ => return Requested::Whole,
+    };
+    if range.start < range.end {
+        Requested::Part(range)
+    } else {
+        Requested::Impossible
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_as_the_standard_says() {
+        assert_eq!(parse("bytes=0-99", 1000), Requested::Part(0..100));
+        assert_eq!(parse("bytes=900-", 1000), Requested::Part(900..1000));
+        assert_eq!(parse("bytes=-100", 1000), Requested::Part(900..1000));
+        assert_eq!(parse("bytes=0-5000", 1000), Requested::Part(0..1000));
+        assert_eq!(parse("bytes=1000-", 1000), Requested::Impossible);
+        assert_eq!(parse("bytes=-0", 1000), Requested::Impossible);
+        for odd in ["lines=1-2", "bytes=5-1", "bytes=a-b", "bytes=0-1,5-6", "bytes="] {
+            assert_eq!(parse(odd, 1000), Requested::Whole, "{odd}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The HTTP API: a thin layer of handlers over catalogue, ingest and search.
+//!
+//! It serves one machine's users until there are keys: it listens on loopback only, and turns away
+//! requests that a web page of another origin makes a browser send.
+
+mod assets;
+mod confine;
+mod error;
+mod guard;
+mod health;
+mod jobs;
+mod media;
+mod openapi;
+mod search;
+mod shots;
+mod upload;
+pub mod views;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use rushes_workers::storage::Storage;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use confine::Roots;
+pub use error::ApiError;
+
+use crate::catalog::Catalog;
+use crate::search::Searcher;
+
+/// Largest JSON body in bytes; uploads have a limit of their own.
+const MAX_JSON: usize = 1024 * 1024;
+
+/// What the handlers share.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// The catalogue.
+    pub catalog: Catalog,
+    /// Films and derived objects.
+    pub storage: Storage,
+    /// Answers searches.
+    pub searcher: Searcher,
+    /// The text-to-shot model whose vectors are asked for.
+    pub model: String,
+    /// From where films may be registered.
+    pub roots: Arc<Roots>,
+    /// Largest upload in bytes.
+    pub upload_limit: u64,
+    /// Renders `/metrics`.
+    pub metrics: Metrics,
+}
+
+/// Renders the metrics of this process.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Metrics {
+    /// Begins to gather metrics in this process. Once.
+    ///
+    /// # Errors
+    /// If something gathers them already.
+    pub fn install() -> anyhow::Result<Self> {
+        PrometheusBuilder::new()
+            .install_recorder()
+            .map(Self)
+            .context("metrics are gathered already")
+    }
+
+    fn render(&self) -> String {
+        self.0.run_upkeep();
+        self.0.render()
+    }
+}
+
+/// All routes.
+pub fn router(api: Api) -> Router {
+    let limit = usize::try_from(api.upload_limit).unwrap_or(usize::MAX);
+    Router::new()
+        .route("/v1/assets", get(assets::list))
+        .route(
+            "/v1/assets",
+            // The stream itself is counted; this only lifts the small default.
+            post(assets::register).layer(DefaultBodyLimit::max(limit.saturating_add(MAX_JSON))),
+        )
+        .route("/v1/assets/{id}", get(assets::get).delete(assets::delete))
+        .route("/v1/titles", get(assets::titles))
+        .route("/v1/jobs", get(jobs::list))
+        .route("/v1/jobs/{id}", get(jobs::get).delete(jobs::cancel))
+        .route("/v1/search", post(search::search))
+        .route("/v1/shots/{id}", get(shots::get))
+        .route("/v1/shots/{id}/thumbnail.jpg", get(media::thumbnail))
+        .route("/v1/shots/{id}/clip.mp4", get(media::clip))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::document))
+        .fallback(error::no_such_route)
+        .method_not_allowed_fallback(error::no_such_method)
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(axum::middleware::from_fn(guard::same_origin))
+        .layer(axum::middleware::from_fn(error::finish))
+        .with_state(api)
+}

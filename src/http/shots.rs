@@ -1,0 +1,19 @@
+//! `/v1/shots/{id}`.
+
+use axum::Json;
+use axum::extract::{Path, State};
+
+use super::{Api, ApiError};
+use crate::catalog::ShotId;
+use crate::search::ShotDetail;
+
+/// One shot with all there is to say of it.
+#[utoipa::path(get, path = "/v1/shots/{id}", tag = "shots", params(("id" = String, Path)),
+    responses((status = 200, body = ShotDetail), (status = 404, body = super::error::Problem)))]
+pub(super) async fn get(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<ShotDetail>, ApiError> {
+    let id: ShotId = id.parse()?;
+    Ok(Json(api.searcher.show(&id).await?))
+}

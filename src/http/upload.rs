@@ -1,0 +1,125 @@
+//! Receiving a film: streamed into the store part by part, never whole in memory.
+
+use axum::extract::multipart::Field;
+use axum::extract::{FromRequest as _, Multipart, Request};
+use futures::TryStreamExt as _;
+use rushes_models::ErrorKind;
+use rushes_workers::dialogue::{MAX_SUBTITLE_BYTES, is_subtitle_name};
+
+use super::{Api, ApiError};
+use crate::catalog::assets::Sidecar;
+use crate::ingest::Film;
+
+/// Longest title in bytes.
+const MAX_TITLE: usize = 1000;
+
+/// What an upload held.
+pub(super) struct Upload {
+    pub(super) film: Film,
+    pub(super) title: Option<String>,
+}
+
+/// Reads the form. If anything is wrong with it, nothing of it stays in the store.
+pub(super) async fn receive(api: &Api, request: Request) -> Result<Upload, ApiError> {
+    let form = Multipart::from_request(request, api)
+        .await
+        .map_err(|rejection| bad(rejection.body_text()))?;
+    let prefix = format!("uploads/{}", ulid::Ulid::generate());
+    match read(api, form, &prefix).await {
+        Ok(upload) => Ok(upload),
+        Err(error) => {
+            if let Err(left) = api.storage.delete_prefix(&prefix).await {
+                tracing::warn!(%left, prefix, "a broken upload could not be cleared away");
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn read(api: &Api, mut form: Multipart, prefix: &str) -> Result<Upload, ApiError> {
+    let (mut film, mut title, mut sidecars) = (None, None, Vec::new());
+    while let Some(field) = form.next_field().await.map_err(|error| bad(error.body_text()))? {
+        match field.name() {
+            Some("title") => title = Some(text(field).await?),
+            Some("file") if film.is_none() => {
+                film = Some(store(api, field, prefix, api.upload_limit).await?);
+            }
+            Some("subtitles") => {
+                let locator = store(api, field, prefix, MAX_SUBTITLE_BYTES).await?;
+                if !is_subtitle_name(locator.file_name()) {
+                    return Err(bad("`subtitles` must be an .srt or .vtt file".to_owned()));
+                }
+                sidecars.push(Sidecar {
+                    locator,
+                    language: None,
+                });
+            }
+            other => return Err(bad(format!("unexpected field {other:?}; send file, title, subtitles"))),
+        }
+    }
+    let locator = film.ok_or_else(|| bad("the form has no field `file`".to_owned()))?;
+    Ok(Upload {
+        film: Film { locator, sidecars },
+        title,
+    })
+}
+
+async fn store(
+    api: &Api,
+    field: Field<'_>,
+    prefix: &str,
+    limit: u64,
+) -> Result<rushes_workers::storage::Locator, ApiError> {
+    let key = format!("{prefix}/{}", safe_name(field.file_name().unwrap_or("film")));
+    let chunks = field.map_err(std::io::Error::other);
+    api.storage.put_stream(&key, chunks, limit).await?;
+    Ok(api.storage.locate(&format!("store:{key}")).await?)
+}
+
+async fn text(mut field: Field<'_>) -> Result<String, ApiError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(|error| bad(error.body_text()))? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > MAX_TITLE {
+            return Err(bad(format!("the title is longer than {MAX_TITLE} bytes")));
+        }
+    }
+    let text = String::from_utf8(bytes).map_err(|_encoding| bad("the title is not UTF-8".to_owned()))?;
+    if text.trim().is_empty() {
+        return Err(bad("the title is empty".to_owned()));
+    }
+    Ok(text)
+}
+
+/// The sender's file name with only letters that are safe in a key.
+fn safe_name(name: &str) -> String {
+    let name: String = name
+        .rsplit(['/', '\\'])
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' })
+        .collect();
+    // The extension is at the end; of a long name the end is kept.
+    let name = &name[name.len().saturating_sub(100)..];
+    let name = name.trim_start_matches('.');
+    if name.is_empty() { "film".to_owned() } else { name.to_owned() }
+}
+
+fn bad(detail: String) -> ApiError {
+    ApiError::new(ErrorKind::InvalidInput, "bad-upload", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_senders_file_name_cannot_leave_its_folder() {
+        assert_eq!(safe_name("../../etc/passwd"), "passwd");
+        assert_eq!(safe_name("C:\\films\\a b.mp4"), "a_b.mp4");
+        assert_eq!(safe_name(".."), "film");
+        assert_eq!(safe_name(""), "film");
+        assert_eq!(safe_name(&"x".repeat(300)).len(), 100);
+    }
+}

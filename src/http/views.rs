@@ -1,0 +1,125 @@
+//! What assets and jobs look like from outside; also the JSON of the command line.
+
+use rushes_workers::media::MediaInfo;
+use rushes_workers::task::Output;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::catalog::assets::Asset;
+use crate::catalog::jobs::Job;
+use crate::catalog::runs::{Run, RunState};
+use crate::catalog::{AssetId, JobId};
+
+/// One stage of a job.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct StageView {
+    /// The feature that is computed.
+    #[schema(example = "embeddings/lite")]
+    pub feature: String,
+    /// Where it stands: `pending`, `running`, `ready`, `failed`, `cancelled`.
+    #[schema(value_type = String)]
+    pub state: RunState,
+    /// Units done.
+    pub done: i64,
+    /// Units in all, where known.
+    pub total: Option<i64>,
+    /// Kind of the last failure.
+    pub failure: Option<String>,
+    /// File, cause and fix.
+    pub reason: Option<String>,
+}
+
+impl From<&Run> for StageView {
+    fn from(run: &Run) -> Self {
+        Self {
+            feature: run.feature.clone(),
+            state: run.state,
+            done: run.done,
+            total: run.total,
+            failure: run.failure_kind.clone(),
+            reason: run.reason.clone(),
+        }
+    }
+}
+
+/// A job.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct JobView {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: JobId,
+    /// The asset whose features it asks for.
+    #[schema(value_type = String)]
+    pub asset: AssetId,
+    /// Where the whole stands.
+    #[schema(value_type = String)]
+    pub state: RunState,
+    /// When it was asked for, Unix milliseconds.
+    pub created_ms: i64,
+    /// Why it failed.
+    pub reasons: Vec<String>,
+    /// The stages.
+    pub stages: Vec<StageView>,
+}
+
+impl From<&Job> for JobView {
+    fn from(job: &Job) -> Self {
+        Self {
+            id: job.id.clone(),
+            asset: job.asset_id.clone(),
+            state: job.state(),
+            created_ms: job.created_at,
+            reasons: job.reasons().into_iter().map(str::to_owned).collect(),
+            stages: job.runs.iter().map(StageView::from).collect(),
+        }
+    }
+}
+
+/// An asset.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AssetView {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: AssetId,
+    /// Name of its title.
+    pub title: String,
+    /// Where it is.
+    pub uri: String,
+    /// Size in bytes.
+    pub size: i64,
+    /// BLAKE3 of its bytes in hex, once read whole.
+    pub blake3: Option<String>,
+    /// How often what readers see of it was replaced; 0 is nothing yet.
+    pub generation: i64,
+    /// Shots that readers see.
+    pub shots: usize,
+    /// What the file says of itself, once probed.
+    #[schema(value_type = Option<Object>)]
+    pub media: Option<MediaInfo>,
+    /// The stages of its features.
+    pub stages: Vec<StageView>,
+}
+
+impl AssetView {
+    pub(super) fn new(asset: Asset, shots: usize, runs: &[Run]) -> Self {
+        let media = runs
+            .iter()
+            .filter(|run| run.feature == "probe")
+            .filter_map(|run| run.output.as_deref())
+            .find_map(|json| match serde_json::from_str(json) {
+                Ok(Output::Probe { info, .. }) => Some(*info),
+                _ => None,
+            });
+        Self {
+            id: asset.id,
+            title: asset.title,
+            uri: asset.uri,
+            size: asset.size,
+            blake3: asset.blake3,
+            generation: asset.generation,
+            shots,
+            media,
+            stages: runs.iter().map(StageView::from).collect(),
+        }
+    }
+}

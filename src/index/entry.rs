@@ -1,0 +1,64 @@
+//! What the index takes in of one asset.
+
+use crate::catalog::AssetId;
+
+/// The published state of an asset; empty if it is gone or has none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AssetEntry {
+    /// The asset.
+    pub asset: AssetId,
+    /// First and one-past-last frame of each shot, in order.
+    pub shots: Vec<(u64, u64)>,
+    /// For each space a vector a shot, in the order of the shots.
+    pub vectors: Vec<(String, Vec<Vec<f32>>)>,
+    /// Its dialogue.
+    pub cues: Vec<CueEntry>,
+}
+
+/// A line of dialogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CueEntry {
+    /// First frame and one past the last.
+    pub frames: (u64, u64),
+    /// The same in milliseconds.
+    pub ms: (u64, u64),
+    /// The words.
+    pub text: String,
+}
+
+impl AssetEntry {
+    /// The shot during most of which `frames` are shown.
+    pub(super) fn shot_of(&self, frames: (u64, u64)) -> Option<(u64, u64)> {
+        // Shots are in order, so only those from the one that holds the first frame on can overlap.
+        let first = self.shots.partition_point(|&(_, end)| end <= frames.0);
+        let overlap = |&(start, end): &(u64, u64)| {
+            end.min(frames.1).saturating_sub(start.max(frames.0))
+        };
+        self.shots[first..]
+            .iter()
+            .take_while(|&&(start, _)| start < frames.1)
+            .copied()
+            // The earliest of equals.
+            .reduce(|best, shot| if overlap(&shot) > overlap(&best) { shot } else { best })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cue_belongs_to_the_shot_that_shows_most_of_it() {
+        let entry = AssetEntry {
+            asset: AssetId::new(),
+            shots: vec![(0, 75), (75, 150), (150, 225)],
+            vectors: Vec::new(),
+            cues: Vec::new(),
+        };
+        assert_eq!(entry.shot_of((75, 150)), Some((75, 150)));
+        assert_eq!(entry.shot_of((70, 150)), Some((75, 150)));
+        assert_eq!(entry.shot_of((74, 76)), Some((0, 75)));
+        assert_eq!(entry.shot_of((224, 900)), Some((150, 225)));
+        assert_eq!(entry.shot_of((300, 301)), None);
+    }
+}

@@ -1,0 +1,263 @@
+//! The vector spaces on disk.
+//!
+//! `vectors/CURRENT.json` names the published snapshot folder; it is swapped by a rename, so that a
+//! reader finds one whole snapshot or another. A snapshot holds, for each space, the graph with its
+//! vectors (written by `hnsw_rs`) and the table of rows.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use hnsw_rs::api::AnnT as _;
+use hnsw_rs::hnswio::HnswIo;
+use hnsw_rs::prelude::DistDot;
+use serde::{Deserialize, Serialize};
+
+use super::IndexError;
+use super::space::{Graph, Row, Rows, Space};
+use crate::catalog::AssetId;
+
+/// Version of this layout; another one is not read but made again.
+const FORMAT: u32 = 1;
+const CURRENT: &str = "CURRENT.json";
+const GRAPH: &str = "graph";
+const ROWS: &str = "rows.bin";
+const ROW_BYTES: usize = 21;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Current {
+    format: u32,
+    seq: i64,
+    folder: String,
+    spaces: Vec<SpaceMeta>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SpaceMeta {
+    name: String,
+    folder: String,
+    dims: usize,
+    rows: usize,
+    assets: Vec<AssetId>,
+}
+
+/// Writes all spaces and makes them the published snapshot; older ones are removed.
+pub(super) fn save(
+    index: &Path,
+    spaces: &HashMap<String, Arc<Space>>,
+    seq: i64,
+) -> Result<(), IndexError> {
+    let root = index.join("vectors");
+    fs::create_dir_all(&root).map_err(IndexError::io(&root))?;
+    let name = format!("{seq}-{}", ulid::Ulid::generate());
+    let folder = root.join(&name);
+    fs::create_dir(&folder).map_err(IndexError::io(&folder))?;
+    let mut metas = Vec::new();
+    for (at, (space_name, space)) in spaces.iter().enumerate() {
+        let sub = at.to_string();
+        let target = folder.join(&sub);
+        fs::create_dir(&target).map_err(IndexError::io(&target))?;
+        let meta = space.with_parts(|rows, graph| {
+            save_space(&target, rows, graph)?;
+            Ok::<_, IndexError>(SpaceMeta {
+                name: space_name.clone(),
+                folder: sub,
+                dims: space.dims(),
+                rows: rows.rows.len(),
+                assets: rows.assets.clone(),
+            })
+        })?;
+        metas.push(meta);
+    }
+    let current = Current {
+        format: FORMAT,
+        seq,
+        folder: name.clone(),
+        spaces: metas,
+    };
+    write_aside(&root, CURRENT, &current)?;
+    remove_others(&root, &name)
+}
+
+fn save_space(folder: &Path, rows: &Rows, graph: &Graph) -> Result<(), IndexError> {
+    if rows.rows.is_empty() {
+        return Ok(());
+    }
+    graph
+        .file_dump(folder, GRAPH)
+        .map_err(|error| damaged(folder, format!("the graph could not be written: {error}")))?;
+    let mut bytes = Vec::with_capacity(rows.rows.len() * ROW_BYTES);
+    for row in &rows.rows {
+        bytes.extend_from_slice(&row.asset.to_le_bytes());
+        bytes.extend_from_slice(&row.start.to_le_bytes());
+        bytes.extend_from_slice(&row.end.to_le_bytes());
+        bytes.push(row.live.into());
+    }
+    let file = folder.join(ROWS);
+    fs::write(&file, bytes).map_err(IndexError::io(&file))
+}
+
+fn write_aside(root: &Path, name: &str, value: &impl Serialize) -> Result<(), IndexError> {
+    let target = root.join(name);
+    let wrap = |source| IndexError::Io {
+        file: target.clone(),
+        source,
+    };
+    let mut file = tempfile::NamedTempFile::new_in(root).map_err(wrap)?;
+    serde_json::to_writer(&mut file, value).map_err(|error| wrap(error.into()))?;
+    file.flush().map_err(wrap)?;
+    file.as_file().sync_all().map_err(wrap)?;
+    file.persist(&target).map_err(|error| wrap(error.error))?;
+    Ok(())
+}
+
+fn remove_others(root: &Path, keep: &str) -> Result<(), IndexError> {
+    for entry in fs::read_dir(root).map_err(IndexError::io(root))? {
+        let entry = entry.map_err(IndexError::io(root))?;
+        let name = entry.file_name();
+        if name != keep && name != CURRENT {
+            let path = entry.path();
+            // A reader in another process may still be loading it; it then loads the new one.
+            let removed = if path.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            removed.map_err(IndexError::io(&path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Loads the published snapshot; nothing, at change 0, if there is none.
+pub(super) fn load(index: &Path) -> Result<(HashMap<String, Arc<Space>>, i64), IndexError> {
+    let root = index.join("vectors");
+    let file = root.join(CURRENT);
+    let json = match fs::read(&file) {
+        Ok(json) => json,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok((HashMap::new(), 0));
+        }
+        Err(error) => return Err(IndexError::io(&file)(error)),
+    };
+    let current: Current =
+        serde_json::from_slice(&json).map_err(|error| damaged(&file, error.to_string()))?;
+    if current.format != FORMAT {
+        return Err(damaged(&file, format!("format {}, not {FORMAT}", current.format)));
+    }
+    let mut spaces = HashMap::new();
+    for meta in current.spaces {
+        let folder = root.join(&current.folder).join(&meta.folder);
+        let name = meta.name.clone();
+        spaces.insert(name, Arc::new(load_space(&folder, meta)?));
+    }
+    Ok((spaces, current.seq))
+}
+
+fn load_space(folder: &Path, meta: SpaceMeta) -> Result<Space, IndexError> {
+    if meta.rows == 0 {
+        return Ok(Space::new(meta.dims));
+    }
+    let file = folder.join(ROWS);
+    let bytes = fs::read(&file).map_err(IndexError::io(&file))?;
+    let (chunks, rest) = bytes.as_chunks::<ROW_BYTES>();
+    if !rest.is_empty() || chunks.len() != meta.rows {
+        return Err(damaged(&file, format!("{} bytes for {} rows", bytes.len(), meta.rows)));
+    }
+    let rows: Vec<Row> = chunks.iter().map(read_row).collect();
+    if rows.iter().any(|row| row.asset as usize >= meta.assets.len()) {
+        return Err(damaged(&file, "a row of no asset".to_owned()));
+    }
+    // The loaded graph borrows from its reader by type, although nothing of it is kept when the
+    // vectors are not memory-mapped; the few bytes of the reader live as long as the process.
+    let reader: &'static HnswIo = Box::leak(Box::new(HnswIo::new(folder, GRAPH)));
+    // It panics on some damaged files.
+    let graph: Graph = std::panic::catch_unwind(|| reader.load_hnsw_with_dist(DistDot))
+        .map_err(|_panic| damaged(folder, "the graph cannot be read".to_owned()))?
+        .map_err(|error| damaged(folder, error.to_string()))?;
+    if graph.get_nb_point() != rows.len() {
+        return Err(damaged(folder, "the graph and its table differ in size".to_owned()));
+    }
+    let mut vectors = vec![0.0; rows.len() * meta.dims];
+    for point in graph.get_point_indexation() {
+        let at = point.get_origin_id() * meta.dims;
+        let Some(place) = vectors.get_mut(at..at + meta.dims) else {
+            return Err(damaged(folder, "a node of no row".to_owned()));
+        };
+        if point.get_v().len() != meta.dims {
+            return Err(damaged(folder, "a vector of another dimension".to_owned()));
+        }
+        place.copy_from_slice(point.get_v());
+    }
+    Ok(Space::from_parts(
+        meta.dims,
+        Rows::new(meta.assets, rows, vectors),
+        graph,
+    ))
+}
+
+fn read_row(bytes: &[u8; ROW_BYTES]) -> Row {
+    let [a0, a1, a2, a3, frames @ .., live] = *bytes;
+    let (frames, _) = frames.as_chunks::<8>();
+    Row {
+        asset: u32::from_le_bytes([a0, a1, a2, a3]),
+        start: u64::from_le_bytes(frames[0]),
+        end: u64::from_le_bytes(frames[1]),
+        live: live != 0,
+    }
+}
+
+fn damaged(file: &Path, what: String) -> IndexError {
+    IndexError::Damaged {
+        file: file.to_owned(),
+        what,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spaces() -> (HashMap<String, Arc<Space>>, AssetId) {
+        let space = Space::new(2);
+        let asset = AssetId::new();
+        let vectors = [vec![1.0, 0.0], vec![0.0, 1.0], vec![0.6, 0.8]];
+        space
+            .replace(&asset, &[(0, 5), (5, 9), (9, 20)], &vectors)
+            .unwrap();
+        (HashMap::from([("s@1".to_owned(), Arc::new(space))]), asset)
+    }
+
+    #[test]
+    fn a_snapshot_comes_back_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spaces, asset) = spaces();
+        save(folder.path(), &spaces, 6).unwrap();
+        save(folder.path(), &spaces, 7).unwrap();
+        let (loaded, seq) = load(folder.path()).unwrap();
+        assert_eq!(seq, 7);
+        let found = loaded["s@1"].nearest(&[0.6, 0.8], 2, None);
+        assert_eq!((found[0].0.start, found[0].0.end), (9, 20));
+        assert_eq!(found[0].0.asset, asset);
+        // Only the published snapshot and its pointer are left.
+        assert_eq!(fs::read_dir(folder.path().join("vectors")).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_damaged_snapshot_is_a_typed_error() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), &spaces().0, 7).unwrap();
+        let root = folder.path().join("vectors");
+        let snapshot = fs::read_dir(&root)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.is_dir())
+            .unwrap();
+        fs::write(snapshot.join("0").join(ROWS), [0; 20]).unwrap();
+        assert!(matches!(load(folder.path()), Err(IndexError::Damaged { .. })));
+        fs::write(root.join(CURRENT), b"{").unwrap();
+        assert!(matches!(load(folder.path()), Err(IndexError::Damaged { .. })));
+    }
+}

@@ -1,0 +1,432 @@
+//! One embedding space: the vectors of all shots in it, and a navigable graph over them (HNSW,
+//! Malkov and Yashunin 2016, arXiv 1603.09320).
+
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::fmt;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use hnsw_rs::prelude::{DistDot, Hnsw};
+
+use super::IndexError;
+use crate::catalog::{AssetId, ShotId};
+
+/// Links a node keeps on each layer.
+pub(super) const LINKS: usize = 16;
+/// Candidates considered when a node is linked.
+pub(super) const BUILD_WIDTH: usize = 200;
+/// Layers; more than a billion nodes would need.
+pub(super) const LAYERS: usize = 16;
+/// Candidates considered by a search, at least.
+const SEARCH_WIDTH: usize = 96;
+/// Where fewer vectors than this are in scope, all of them are compared: it is as fast as the graph
+/// at this size, and exact.
+pub const EXACT_BELOW: usize = 20_000;
+/// The share of dead rows at which the space is made again from the living.
+const DEAD_SHARE: f64 = 0.3;
+
+pub(super) type Graph = Hnsw<'static, f32, DistDot>;
+
+/// What a row of the graph stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row {
+    /// Index into the assets.
+    pub(super) asset: u32,
+    /// First frame.
+    pub(super) start: u64,
+    /// One past the last.
+    pub(super) end: u64,
+    /// Whether it can be found; replaced and deleted shots stay in the graph for its links.
+    pub(super) live: bool,
+}
+
+/// The tables beside the graph; the graph's node ids are row numbers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rows {
+    pub(super) assets: Vec<AssetId>,
+    pub(super) rows: Vec<Row>,
+    /// All vectors, one after another.
+    pub(super) vectors: Vec<f32>,
+    numbers: HashMap<AssetId, u32>,
+    /// The living rows of each asset.
+    of: HashMap<u32, Vec<usize>>,
+    dead: usize,
+}
+
+impl Rows {
+    /// From stored tables; `vectors` holds one vector for each row.
+    pub(super) fn new(assets: Vec<AssetId>, rows: Vec<Row>, vectors: Vec<f32>) -> Self {
+        let numbers = (0..).zip(&assets).map(|(n, id)| (id.clone(), n)).collect();
+        let mut of: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.live) {
+            of.entry(row.asset).or_default().push(at);
+        }
+        Self {
+            dead: rows.iter().filter(|row| !row.live).count(),
+            assets,
+            rows,
+            vectors,
+            numbers,
+            of,
+        }
+    }
+
+    fn number(&mut self, asset: &AssetId) -> u32 {
+        if let Some(&number) = self.numbers.get(asset) {
+            return number;
+        }
+        let number = u32::try_from(self.assets.len()).unwrap_or(u32::MAX);
+        self.assets.push(asset.clone());
+        self.numbers.insert(asset.clone(), number);
+        number
+    }
+
+    fn bury(&mut self, asset: u32) {
+        for row in self.of.remove(&asset).unwrap_or_default() {
+            self.rows[row].live = false;
+            self.dead += 1;
+        }
+    }
+
+    fn shot(&self, row: usize) -> ShotId {
+        let row = self.rows[row];
+        ShotId {
+            asset: self.assets[row.asset as usize].clone(),
+            start: row.start,
+            end: row.end,
+        }
+    }
+}
+
+struct Inner {
+    rows: Rows,
+    graph: Graph,
+}
+
+/// A space that is read by many and written by one.
+pub(super) struct Space {
+    dims: usize,
+    inner: RwLock<Inner>,
+}
+
+impl fmt::Debug for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Space")
+            .field("dims", &self.dims)
+            .field("shots", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Space {
+    pub(super) fn new(dims: usize) -> Self {
+        Self::from_parts(dims, Rows::default(), new_graph(0))
+    }
+
+    pub(super) const fn from_parts(dims: usize, rows: Rows, graph: Graph) -> Self {
+        Self {
+            dims,
+            inner: RwLock::new(Inner { rows, graph }),
+        }
+    }
+
+    pub(super) const fn dims(&self) -> usize {
+        self.dims
+    }
+
+    /// Shots that can be found.
+    pub(super) fn len(&self) -> usize {
+        let inner = self.read();
+        inner.rows.rows.len() - inner.rows.dead
+    }
+
+    pub(super) fn holds(&self, asset: &AssetId) -> bool {
+        let inner = self.read();
+        let number = inner.rows.numbers.get(asset);
+        number.is_some_and(|number| inner.rows.of.contains_key(number))
+    }
+
+    /// The tables and the graph, for writing a snapshot.
+    pub(super) fn with_parts<T>(&self, read: impl FnOnce(&Rows, &Graph) -> T) -> T {
+        let inner = self.read();
+        read(&inner.rows, &inner.graph)
+    }
+
+    /// Puts `vectors` of `shots` in the place of what the asset has here. Called by the one writer.
+    pub(super) fn replace(
+        &self,
+        asset: &AssetId,
+        shots: &[(u64, u64)],
+        vectors: &[Vec<f32>],
+    ) -> Result<(), IndexError> {
+        if let Some(odd) = vectors.iter().find(|vector| vector.len() != self.dims) {
+            return Err(IndexError::Dimensions {
+                asset: asset.to_string(),
+                expected: self.dims,
+                found: odd.len(),
+            });
+        }
+        // Linking is the slow part; it needs no exclusive access, and rows that the tables do not
+        // have yet are passed over by searches.
+        {
+            let inner = self.read();
+            for (row, vector) in (inner.rows.rows.len()..).zip(vectors) {
+                inner.graph.insert((vector, row));
+            }
+        }
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let rows = &mut inner.rows;
+        let number = rows.number(asset);
+        rows.bury(number);
+        for (&(start, end), vector) in shots.iter().zip(vectors) {
+            rows.of.entry(number).or_default().push(rows.rows.len());
+            rows.rows.push(Row {
+                asset: number,
+                start,
+                end,
+                live: true,
+            });
+            rows.vectors.extend_from_slice(vector);
+        }
+        let (dead, all) = (rows.dead, rows.rows.len());
+        drop(inner);
+        if dead > 1000 && dead as f64 > DEAD_SHARE * all as f64 {
+            self.remake();
+        }
+        Ok(())
+    }
+
+    /// Builds a new graph of the living rows beside the old one and swaps them.
+    fn remake(&self) {
+        let old = self.read();
+        let mut rows = Rows::default();
+        let graph = new_graph(old.rows.rows.len() - old.rows.dead);
+        for (at, row) in old.rows.rows.iter().enumerate().filter(|(_, row)| row.live) {
+            let vector = &old.rows.vectors[at * self.dims..][..self.dims];
+            let asset = rows.number(&old.rows.assets[row.asset as usize]);
+            graph.insert((vector, rows.rows.len()));
+            rows.of.entry(asset).or_default().push(rows.rows.len());
+            rows.rows.push(Row { asset, ..*row });
+            rows.vectors.extend_from_slice(vector);
+        }
+        drop(old);
+        // Nobody else writes, so nothing was added since.
+        *self.inner.write().unwrap_or_else(PoisonError::into_inner) = Inner { rows, graph };
+    }
+
+    /// See [`super::Index::nearest`].
+    pub(super) fn nearest(
+        &self,
+        query: &[f32],
+        count: usize,
+        scope: Option<&HashSet<AssetId>>,
+    ) -> Vec<(ShotId, f32)> {
+        let inner = self.read();
+        if query.len() != self.dims || count == 0 {
+            return Vec::new();
+        }
+        let scope: Option<HashSet<u32>> = scope.map(|assets| {
+            assets
+                .iter()
+                .filter_map(|asset| inner.rows.numbers.get(asset).copied())
+                .collect()
+        });
+        let in_scope = scope.as_ref().map_or(inner.rows.rows.len() - inner.rows.dead, |assets| {
+            let sizes = assets.iter().filter_map(|asset| inner.rows.of.get(asset));
+            sizes.map(Vec::len).sum()
+        });
+        let found = if in_scope <= EXACT_BELOW {
+            exact(&inner.rows, self.dims, query, count, scope.as_ref())
+        } else {
+            approximate(&inner, query, count, scope.as_ref())
+        };
+        found
+            .into_iter()
+            .map(|(row, similarity)| (inner.rows.shot(row), similarity))
+            .collect()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn new_graph(expected: usize) -> Graph {
+    Hnsw::new(LINKS, expected.max(1024), LAYERS, BUILD_WIDTH, DistDot)
+}
+
+fn approximate(
+    inner: &Inner,
+    query: &[f32],
+    count: usize,
+    scope: Option<&HashSet<u32>>,
+) -> Vec<(usize, f32)> {
+    let rows = &inner.rows.rows;
+    let visible = |id: &usize| {
+        rows.get(*id)
+            .is_some_and(|row| row.live && scope.is_none_or(|scope| scope.contains(&row.asset)))
+    };
+    let width = SEARCH_WIDTH.max(2 * count);
+    inner
+        .graph
+        .search_filter(query, count, width, Some(&visible))
+        .into_iter()
+        .map(|near| (near.d_id, 1.0 - near.distance))
+        .collect()
+}
+
+fn exact(
+    rows: &Rows,
+    dims: usize,
+    query: &[f32],
+    count: usize,
+    scope: Option<&HashSet<u32>>,
+) -> Vec<(usize, f32)> {
+    let mut best = BinaryHeap::with_capacity(count + 1);
+    let mut consider = |row: usize| {
+        let similarity = dot(query, &rows.vectors[row * dims..][..dims]);
+        best.push(Worst { similarity, row });
+        if best.len() > count {
+            best.pop();
+        }
+    };
+    match scope {
+        Some(scope) => scope
+            .iter()
+            .filter_map(|asset| rows.of.get(asset))
+            .flatten()
+            .for_each(|&row| consider(row)),
+        None => rows.of.values().flatten().for_each(|&row| consider(row)),
+    }
+    // Ascending in the order of `Worst` is best first.
+    best.into_sorted_vec()
+        .into_iter()
+        .map(|entry| (entry.row, entry.similarity))
+        .collect()
+}
+
+/// Dot product in eight lanes, which the compiler turns into vector instructions.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; 8];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..8 {
+            lanes[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    lanes.iter().sum::<f32>() + rest
+}
+
+/// A row in a heap whose top is the worst: least similar, then latest.
+struct Worst {
+    similarity: f32,
+    row: usize,
+}
+
+impl Ord for Worst {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        other
+            .similarity
+            .total_cmp(&self.similarity)
+            .then(self.row.cmp(&other.row))
+    }
+}
+
+impl PartialOrd for Worst {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Worst {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Worst {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Unit vectors in clusters, as real shots are; deterministic.
+    fn clustered(count: usize, dims: usize) -> Vec<Vec<f32>> {
+        let mut state = 42_u64;
+        let mut random = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 40) as f32 / (1_u64 << 24) as f32 - 0.5
+        };
+        let centres: Vec<Vec<f32>> = (0..50)
+            .map(|_| (0..dims).map(|_| random()).collect())
+            .collect();
+        (0..count)
+            .map(|at| {
+                let mut vector: Vec<f32> = centres[at % centres.len()]
+                    .iter()
+                    .map(|x| x + 0.6 * random())
+                    .collect();
+                let norm = dot(&vector, &vector).sqrt();
+                vector.iter_mut().for_each(|x| *x /= norm);
+                vector
+            })
+            .collect()
+    }
+
+    fn shots(count: usize) -> Vec<(u64, u64)> {
+        (0..count as u64).map(|n| (n * 10, n * 10 + 10)).collect()
+    }
+
+    #[test]
+    fn replaced_and_deleted_shots_are_not_found() {
+        let space = Space::new(32);
+        let vectors = clustered(40, 32);
+        let (a, b) = (AssetId::new(), AssetId::new());
+        space.replace(&a, &shots(20), &vectors[..20]).unwrap();
+        space.replace(&b, &shots(20), &vectors[20..]).unwrap();
+        assert_eq!(space.nearest(&vectors[3], 1, None)[0].0.asset, a);
+        space.replace(&a, &[], &[]).unwrap();
+        assert!(!space.holds(&a));
+        assert_eq!(space.len(), 20);
+        assert!(space.nearest(&vectors[3], 40, None).iter().all(|(shot, _)| shot.asset == b));
+        let scope = HashSet::from([a]);
+        assert!(space.nearest(&vectors[3], 40, Some(&scope)).is_empty());
+    }
+
+    #[test]
+    fn the_graph_finds_what_the_exact_scan_finds() {
+        let space = Space::new(32);
+        let vectors = clustered(4000, 32);
+        let asset = AssetId::new();
+        space.replace(&asset, &shots(4000), &vectors).unwrap();
+        let inner = space.read();
+        let mut found = 0;
+        for query in vectors.iter().step_by(100) {
+            let exact: HashSet<usize> =
+                exact(&inner.rows, 32, query, 10, None).into_iter().map(|(row, _)| row).collect();
+            let near = approximate(&inner, query, 10, None);
+            found += near.iter().filter(|(row, _)| exact.contains(row)).count();
+        }
+        assert!(found >= 396, "recall@10 of {found} in 400");
+    }
+
+    #[test]
+    fn a_space_of_mostly_dead_rows_is_made_again() {
+        let space = Space::new(32);
+        let vectors = clustered(1500, 32);
+        let asset = AssetId::new();
+        for _ in 0..2 {
+            space.replace(&asset, &shots(1500), &vectors).unwrap();
+        }
+        assert_eq!(space.read().rows.rows.len(), 1500);
+        assert_eq!(space.nearest(&vectors[7], 1, None)[0].0.start, 70);
+    }
+
+    #[test]
+    fn vectors_of_another_dimension_are_refused() {
+        let space = Space::new(32);
+        let error = space.replace(&AssetId::new(), &shots(1), &[vec![1.0; 31]]).unwrap_err();
+        assert!(matches!(error, IndexError::Dimensions { expected: 32, found: 31, .. }));
+        assert!(space.nearest(&[1.0; 31], 5, None).is_empty());
+    }
+}

@@ -1,0 +1,339 @@
+//! Dialogue in Tantivy: one document a cue, found by stemmed words, ranked by BM25, phrases first.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use tantivy::collector::TopDocs;
+use tantivy::directory::MmapDirectory;
+use tantivy::query::{BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, TermQuery, TermSetQuery};
+use tantivy::schema::{
+    Field, IndexRecordOption, NumericOptions, STORED, STRING, Schema, TantivyDocument,
+    TextFieldIndexing, TextOptions, Value as _,
+};
+use tantivy::tokenizer::TokenStream as _;
+use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, TantivyError, Term, doc};
+
+use super::{AssetEntry, IndexError};
+use crate::catalog::{AssetId, ShotId};
+
+/// Memory of the writer before it writes a segment.
+const WRITER_BYTES: usize = 32 * 1024 * 1024;
+/// English stemming; other languages are found by their whole words.
+const STEMMED: &str = "en_stem";
+/// How much more a cue counts that holds the words as a phrase.
+const PHRASE_BOOST: f32 = 4.0;
+
+/// A cue that matches, with the shot during which it is spoken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CueHit {
+    /// The shot.
+    pub shot: ShotId,
+    /// First frame of the cue and one past its last.
+    pub frames: (u64, u64),
+    /// The same in milliseconds.
+    pub ms: (u64, u64),
+    /// The words.
+    pub text: String,
+    /// BM25.
+    pub score: f32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Fields {
+    asset: Field,
+    shot_start: Field,
+    shot_end: Field,
+    start: Field,
+    end: Field,
+    start_ms: Field,
+    end_ms: Field,
+    text: Field,
+}
+
+pub(super) struct TextIndex {
+    index: Index,
+    reader: IndexReader,
+    fields: Fields,
+    folder: PathBuf,
+    /// Made by the first write; readers never make one, for it takes Tantivy's own lock.
+    writer: Mutex<Option<IndexWriter>>,
+}
+
+impl fmt::Debug for TextIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TextIndex")
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TextIndex {
+    /// Opens or makes the index in `folder`; also the change up to which it goes.
+    pub(super) fn open(folder: &Path) -> Result<(Self, i64), IndexError> {
+        let (schema, fields) = schema();
+        std::fs::create_dir_all(folder).map_err(IndexError::io(folder))?;
+        let index = match open_index(folder, &schema) {
+            Ok(index) => index,
+            Err(error) => {
+                tracing::warn!(%error, "the text index is made again");
+                std::fs::remove_dir_all(folder).map_err(IndexError::io(folder))?;
+                std::fs::create_dir_all(folder).map_err(IndexError::io(folder))?;
+                open_index(folder, &schema)?
+            }
+        };
+        let seq = index
+            .load_metas()?
+            .payload
+            .and_then(|payload| payload.parse().ok())
+            .unwrap_or(0);
+        let reader = index
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .try_into()?;
+        let text = Self {
+            index,
+            reader,
+            fields,
+            folder: folder.to_owned(),
+            writer: Mutex::new(None),
+        };
+        Ok((text, seq))
+    }
+
+    /// Puts an asset's dialogue in the place of what is there; seen after the next commit.
+    pub(super) fn replace(&self, entry: &AssetEntry) -> Result<(), IndexError> {
+        let fields = self.fields;
+        self.write(|writer| {
+            writer.delete_term(Term::from_field_text(fields.asset, entry.asset.as_str()));
+            for cue in &entry.cues {
+                let Some((shot_start, shot_end)) = entry.shot_of(cue.frames) else {
+                    continue;
+                };
+                writer.add_document(doc!(
+                    fields.asset => entry.asset.as_str(),
+                    fields.shot_start => shot_start,
+                    fields.shot_end => shot_end,
+                    fields.start => cue.frames.0,
+                    fields.end => cue.frames.1,
+                    fields.start_ms => cue.ms.0,
+                    fields.end_ms => cue.ms.1,
+                    fields.text => cue.text.as_str(),
+                ))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes what was written visible, up to change `seq`.
+    pub(super) fn commit(&self, seq: i64) -> Result<(), IndexError> {
+        self.write(|writer| {
+            let mut commit = writer.prepare_commit()?;
+            commit.set_payload(&seq.to_string());
+            commit.commit()?;
+            Ok(())
+        })?;
+        self.reader.reload()?;
+        Ok(())
+    }
+
+    /// Deletes everything; seen after the next commit.
+    pub(super) fn clear(&self) -> Result<(), IndexError> {
+        self.write(|writer| writer.delete_all_documents().map(|_opstamp| ()))
+    }
+
+    fn write(
+        &self,
+        act: impl FnOnce(&mut IndexWriter) -> Result<(), TantivyError>,
+    ) -> Result<(), IndexError> {
+        let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.is_none() {
+            *slot = Some(self.index.writer_with_num_threads(1, WRITER_BYTES)?);
+        }
+        if let Some(writer) = slot.as_mut()
+            && let Err(error) = act(writer)
+        {
+            // A writer that failed (a full disk) is not usable again; the next write makes a new one.
+            *slot = None;
+            return Err(error.into());
+        }
+        drop(slot);
+        Ok(())
+    }
+
+    /// See [`super::Index::spoken`].
+    pub(super) fn search(
+        &self,
+        words: &str,
+        count: usize,
+        scope: Option<&HashSet<AssetId>>,
+    ) -> Result<Vec<CueHit>, IndexError> {
+        let Some(query) = self.query(words, scope)? else {
+            return Ok(Vec::new());
+        };
+        let searcher = self.reader.searcher();
+        let best = searcher.search(
+            query.as_ref(),
+            &TopDocs::with_limit(count.max(1)).order_by_score(),
+        )?;
+        let mut hits = Vec::with_capacity(best.len());
+        for (score, address) in best {
+            let document: TantivyDocument = searcher.doc(address)?;
+            if let Some(hit) = self.hit(&document, score) {
+                hits.push(hit);
+            }
+        }
+        Ok(hits)
+    }
+
+    /// Cues with most of the words; those that hold them as a phrase count more. `None` if no word
+    /// is left to look for.
+    fn query(
+        &self,
+        words: &str,
+        scope: Option<&HashSet<AssetId>>,
+    ) -> Result<Option<Box<dyn Query>>, IndexError> {
+        let mut analyser = self.index.tokenizer_for_field(self.fields.text)?;
+        let mut terms = Vec::new();
+        analyser.token_stream(words).process(&mut |token| {
+            terms.push(Term::from_field_text(self.fields.text, &token.text));
+        });
+        if terms.is_empty() {
+            return Ok(None);
+        }
+        let word = |term: &Term| -> (Occur, Box<dyn Query>) {
+            let query = TermQuery::new(term.clone(), IndexRecordOption::WithFreqs);
+            (Occur::Should, Box::new(query))
+        };
+        // One word in three may be missing: people misremember lines.
+        let needed = terms.len() - terms.len() / 3;
+        let most_words = BooleanQuery::with_minimum_required_clauses(
+            terms.iter().map(word).collect(),
+            needed,
+        );
+        let mut clauses: Vec<(Occur, Box<dyn Query>)> =
+            vec![(Occur::Must, Box::new(most_words))];
+        if terms.len() > 1 {
+            let phrase = BoostQuery::new(Box::new(PhraseQuery::new(terms)), PHRASE_BOOST);
+            clauses.push((Occur::Should, Box::new(phrase)));
+        }
+        if let Some(scope) = scope {
+            let assets = scope
+                .iter()
+                .map(|asset| Term::from_field_text(self.fields.asset, asset.as_str()));
+            // A scope limits; it does not add to the score.
+            let filter = BoostQuery::new(Box::new(TermSetQuery::new(assets)), 0.0);
+            clauses.push((Occur::Must, Box::new(filter)));
+        }
+        Ok(Some(Box::new(BooleanQuery::new(clauses))))
+    }
+
+    fn hit(&self, document: &TantivyDocument, score: f32) -> Option<CueHit> {
+        let number = |field| document.get_first(field)?.as_u64();
+        let text = |field| document.get_first(field)?.as_str();
+        let fields = self.fields;
+        Some(CueHit {
+            shot: ShotId {
+                asset: text(fields.asset)?.parse().ok()?,
+                start: number(fields.shot_start)?,
+                end: number(fields.shot_end)?,
+            },
+            frames: (number(fields.start)?, number(fields.end)?),
+            ms: (number(fields.start_ms)?, number(fields.end_ms)?),
+            text: text(fields.text)?.to_owned(),
+            score,
+        })
+    }
+}
+
+fn open_index(folder: &Path, schema: &Schema) -> Result<Index, TantivyError> {
+    let directory = MmapDirectory::open(folder).map_err(TantivyError::from)?;
+    Index::open_or_create(directory, schema.clone())
+}
+
+fn schema() -> (Schema, Fields) {
+    let mut schema = Schema::builder();
+    let stored = NumericOptions::default().set_stored();
+    let stemmed = TextFieldIndexing::default()
+        .set_tokenizer(STEMMED)
+        .set_index_option(IndexRecordOption::WithFreqsAndPositions);
+    let fields = Fields {
+        asset: schema.add_text_field("asset", STRING | STORED),
+        shot_start: schema.add_u64_field("shot_start", stored.clone()),
+        shot_end: schema.add_u64_field("shot_end", stored.clone()),
+        start: schema.add_u64_field("start", stored.clone()),
+        end: schema.add_u64_field("end", stored.clone()),
+        start_ms: schema.add_u64_field("start_ms", stored.clone()),
+        end_ms: schema.add_u64_field("end_ms", stored),
+        text: schema.add_text_field(
+            "text",
+            TextOptions::default()
+                .set_indexing_options(stemmed)
+                .set_stored(),
+        ),
+    };
+    (schema.build(), fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::CueEntry;
+    use super::*;
+
+    fn entry(lines: &[&str]) -> AssetEntry {
+        let span = |at: usize| (at as u64 * 75, at as u64 * 75 + 75);
+        AssetEntry {
+            asset: AssetId::new(),
+            shots: (0..lines.len()).map(span).collect(),
+            vectors: Vec::new(),
+            cues: lines
+                .iter()
+                .enumerate()
+                .map(|(at, text)| CueEntry {
+                    frames: span(at),
+                    ms: span(at),
+                    text: (*text).to_owned(),
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn the_line_that_says_it_comes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let (index, seq) = TextIndex::open(folder.path()).unwrap();
+        assert_eq!(seq, 0);
+        let film = entry(&["bin blue at f two now", "lay blue by f one now", "set white at f nine"]);
+        index.replace(&film).unwrap();
+        index.commit(3).unwrap();
+        let hits = index.search("blue at F", 10, None).unwrap();
+        assert_eq!((hits[0].shot.start, hits[0].shot.end), (0, 75));
+        assert_eq!(hits[0].text, "bin blue at f two now");
+        // Stemming: "binning" is "bin".
+        assert_eq!(index.search("binning", 10, None).unwrap().len(), 1);
+        assert!(index.search("?!", 10, None).unwrap().is_empty());
+        let elsewhere = HashSet::from([AssetId::new()]);
+        assert!(index.search("blue", 10, Some(&elsewhere)).unwrap().is_empty());
+        let here = HashSet::from([film.asset.clone()]);
+        assert_eq!(index.search("blue", 10, Some(&here)).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn replacing_and_reopening_keep_one_truth() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut film = entry(&["merry christmas"]);
+        {
+            let (index, _) = TextIndex::open(folder.path()).unwrap();
+            index.replace(&film).unwrap();
+            index.commit(1).unwrap();
+            film.cues[0].text = "happy new year".to_owned();
+            index.replace(&film).unwrap();
+            index.commit(2).unwrap();
+        }
+        let (index, seq) = TextIndex::open(folder.path()).unwrap();
+        assert_eq!(seq, 2);
+        assert!(index.search("christmas", 10, None).unwrap().is_empty());
+        assert_eq!(index.search("new year", 10, None).unwrap().len(), 1);
+    }
+}

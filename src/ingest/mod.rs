@@ -1,0 +1,213 @@
+//! From names on a command line or in a request to registered assets and queued work.
+
+use std::path::Path;
+
+use rushes_workers::dialogue::{is_subtitle_name, sidecar_language};
+use rushes_workers::storage::{Locator, Storage, StorageError};
+use serde::Serialize;
+
+use crate::catalog::assets::{self, NewAsset, Sidecar};
+use crate::catalog::{AssetId, Catalog, CatalogError, JobId, jobs};
+use crate::features;
+
+/// Names that are taken for films when a folder is searched. A file named by itself is taken as it is.
+const FILM_EXTENSIONS: &[&str] = &[
+    "mp4", "m4v", "mov", "mkv", "webm", "avi", "mxf", "mpg", "mpeg", "ts", "m2ts", "mts", "ogv",
+    "ogg", "flv", "wmv", "asf", "3gp", "vob", "dv",
+];
+
+/// A film that was found, with the subtitle files beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Film {
+    /// Where it is.
+    pub locator: Locator,
+    /// Subtitle files beside it.
+    pub sidecars: Vec<Sidecar>,
+}
+
+impl Film {
+    /// What it is called if nobody says: its file name without the extension.
+    #[must_use]
+    pub fn default_title(&self) -> String {
+        let name = percent_decoded(self.locator.file_name());
+        Path::new(&name)
+            .file_stem()
+            .map_or(name.clone(), |stem| stem.to_string_lossy().into_owned())
+    }
+}
+
+/// An input that cannot be taken.
+#[derive(Debug)]
+pub struct Refusal {
+    /// As it was named.
+    pub input: String,
+    /// Why.
+    pub error: StorageError,
+}
+
+/// A film that is now registered, and the job that makes it findable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Submitted {
+    /// The job to follow.
+    pub job: JobId,
+    /// The asset; one that was there already if the same file was registered before.
+    pub asset: AssetId,
+    /// Whether the asset is new.
+    pub new: bool,
+}
+
+/// Finds the films that `inputs` (files, folders, `s3://` objects and prefixes) stand for. What cannot
+/// be taken is told apart, and stops nothing else.
+pub async fn find(storage: &Storage, inputs: &[String]) -> (Vec<Film>, Vec<Refusal>) {
+    let (mut films, mut refusals) = (Vec::new(), Vec::new());
+    for input in inputs {
+        match find_one(storage, input).await {
+            Ok(found) => films.extend(found),
+            Err(error) => refusals.push(Refusal {
+                input: input.clone(),
+                error,
+            }),
+        }
+    }
+    films.dedup_by(|a, b| a.locator == b.locator);
+    (films, refusals)
+}
+
+async fn find_one(storage: &Storage, input: &str) -> Result<Vec<Film>, StorageError> {
+    let listed = storage.list(input).await?;
+    // A single file is itself, whatever it is called; in a folder names decide.
+    let is_file = matches!(listed.as_slice(), [only] if names(input, only));
+    if is_file {
+        let siblings = storage.siblings(&listed[0].uri).await?;
+        return Ok(listed
+            .into_iter()
+            .map(|locator| with_sidecars(locator, &siblings))
+            .collect());
+    }
+    let films: Vec<Film> = listed
+        .iter()
+        .filter(|locator| is_film_name(locator.file_name()))
+        .map(|locator| with_sidecars(locator.clone(), &listed))
+        .collect();
+    if films.is_empty() {
+        return Err(StorageError::NotFound(format!("a film in {input}")));
+    }
+    Ok(films)
+}
+
+/// Whether `input` is the name of this very file, not of a folder it is in.
+fn names(input: &str, file: &Locator) -> bool {
+    input.trim_end_matches('/').rsplit('/').next() == Some(&percent_decoded(file.file_name()))
+        || input == file.uri
+}
+
+fn is_film_name(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    extension.is_some_and(|name| FILM_EXTENSIONS.iter().any(|film| film.eq_ignore_ascii_case(name)))
+}
+
+fn with_sidecars(film: Locator, others: &[Locator]) -> Film {
+    let folder = |locator: &Locator| locator.uri.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+    let mut sidecars: Vec<Sidecar> = others
+        .iter()
+        .filter(|other| is_subtitle_name(other.file_name()) && folder(other) == folder(&film))
+        .filter_map(|other| {
+            let language = sidecar_language(film.file_name(), other.file_name())?;
+            Some(Sidecar {
+                locator: other.clone(),
+                language,
+            })
+        })
+        .collect();
+    sidecars.sort_by(|a, b| a.locator.uri.cmp(&b.locator.uri));
+    Film {
+        locator: film,
+        sidecars,
+    }
+}
+
+/// Registers a film and asks for its features, in one transaction.
+///
+/// # Errors
+/// If the catalogue fails.
+pub async fn submit(
+    catalog: &Catalog,
+    film: &Film,
+    title: &str,
+    model: &str,
+) -> Result<Submitted, CatalogError> {
+    let mut tx = catalog.begin().await?;
+    let (asset, new) = assets::register(
+        &mut tx,
+        NewAsset {
+            locator: &film.locator,
+            title,
+            sidecars: &film.sidecars,
+        },
+    )
+    .await?;
+    features::request(&mut tx, &asset, model).await?;
+    let job = jobs::create(&mut tx, &asset).await?;
+    tx.commit().await?;
+    Ok(Submitted { job, asset, new })
+}
+
+/// A file name from a URI, as people write it.
+fn percent_decoded(name: &str) -> String {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let hex = tail
+            .get(..2)
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        if let (b'%', Some(byte)) = (first, hex) {
+            bytes.push(byte);
+            rest = &tail[2..];
+        } else {
+            bytes.push(first);
+            rest = tail;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rushes_workers::storage::S3Options;
+
+    async fn found(files: &[&str], input: &str) -> Vec<(String, usize)> {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = folder.path().join("in").join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"x").unwrap();
+        }
+        let storage = Storage::open(
+            folder.path().join("store").to_str().unwrap(),
+            S3Options::default(),
+        )
+        .unwrap();
+        let input = folder.path().join("in").join(input).display().to_string();
+        let (films, _) = find(&storage, &[input]).await;
+        films
+            .iter()
+            .map(|film| (film.default_title(), film.sidecars.len()))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_folder_yields_its_films_with_their_subtitles() {
+        let files = ["a.mp4", "a.srt", "a.en.vtt", "b film.MOV", "notes.txt", "sub/c.mkv", "c.srt"];
+        let films = found(&files, "").await;
+        let expected = [("a", 2), ("b film", 0), ("c", 0)].map(|(name, n)| (name.to_owned(), n));
+        assert_eq!(films, expected);
+    }
+
+    #[tokio::test]
+    async fn a_file_named_by_itself_is_taken_whatever_it_is_called() {
+        assert_eq!(found(&["odd.bin", "odd.srt"], "odd.bin").await, [("odd".to_owned(), 1)]);
+        assert!(found(&["notes.txt"], "").await.is_empty());
+    }
+}

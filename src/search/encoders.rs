@@ -1,0 +1,96 @@
+//! The encoders of queries, loaded when first needed and kept.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use image::RgbImage;
+use rushes_models::{
+    ImageEncoder, ModelError, ModelStore, Space, TextEncoder, open_image_encoder,
+    open_text_encoder, space_of,
+};
+
+use super::SearchError;
+
+/// CPU threads for the picture of a query.
+const THREADS: usize = 2;
+
+/// Encoders of one model.
+#[derive(Debug)]
+pub struct Encoders {
+    models: ModelStore,
+    model: String,
+    text: Mutex<Option<Arc<dyn TextEncoder>>>,
+    image: Mutex<Option<Arc<dyn ImageEncoder>>>,
+}
+
+impl Encoders {
+    /// Encoders of `model`, whose files are in `models`.
+    #[must_use]
+    pub fn new(models: ModelStore, model: &str) -> Self {
+        Self {
+            models,
+            model: model.to_owned(),
+            text: Mutex::default(),
+            image: Mutex::default(),
+        }
+    }
+
+    /// The space of the vectors.
+    ///
+    /// # Errors
+    /// If there is no such model.
+    pub fn space(&self) -> Result<Space, SearchError> {
+        Ok(space_of(&self.model)?)
+    }
+
+    /// The vector of some words.
+    ///
+    /// # Errors
+    /// If the model is missing or damaged.
+    pub async fn text(self: &Arc<Self>, text: &str) -> Result<Vec<f32>, SearchError> {
+        let (this, text) = (Arc::clone(self), text.to_owned());
+        let encoded = tokio::task::spawn_blocking(move || {
+            let encoder = loaded(&this.text, || {
+                open_text_encoder(&this.models, &this.model).map(Arc::from)
+            })?;
+            Ok::<_, SearchError>(encoder.encode(&[&text])?)
+        });
+        one(encoded.await.map_err(|_join| SearchError::Died)??)
+    }
+
+    /// The vector of a picture.
+    ///
+    /// # Errors
+    /// If the model is missing or damaged.
+    pub async fn picture(
+        self: &Arc<Self>,
+        picture: Arc<RgbImage>,
+    ) -> Result<Vec<f32>, SearchError> {
+        let this = Arc::clone(self);
+        let encoded = tokio::task::spawn_blocking(move || {
+            let encoder = loaded(&this.image, || {
+                open_image_encoder(&this.models, &this.model, THREADS).map(Arc::from)
+            })?;
+            let picture = Arc::unwrap_or_clone(picture);
+            Ok::<_, SearchError>(encoder.encode(std::slice::from_ref(&picture))?)
+        });
+        one(encoded.await.map_err(|_join| SearchError::Died)??)
+    }
+}
+
+fn loaded<T: ?Sized>(
+    slot: &Mutex<Option<Arc<T>>>,
+    open: impl FnOnce() -> Result<Arc<T>, ModelError>,
+) -> Result<Arc<T>, SearchError> {
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(encoder) = slot.as_ref() {
+        return Ok(Arc::clone(encoder));
+    }
+    let encoder = open()?;
+    *slot = Some(Arc::clone(&encoder));
+    drop(slot);
+    Ok(encoder)
+}
+
+fn one(vectors: Vec<Vec<f32>>) -> Result<Vec<f32>, SearchError> {
+    vectors.into_iter().next().ok_or(SearchError::Died)
+}

@@ -1,0 +1,253 @@
+//! The answer, in the one JSON shape of the command line and of HTTP.
+
+use rushes_workers::task::Output;
+use rushes_workers::time::{Rate, Timecode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::SearchError;
+use super::fusion::Found;
+use crate::catalog::shots::{Cue, Shot};
+use crate::catalog::{AssetId, CatalogError, ShotId};
+
+/// A point in time in its three forms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Time {
+    /// Frame number, from 0.
+    pub frame: u64,
+    /// Milliseconds from the start of the file, rounded down.
+    pub ms: u64,
+    /// SMPTE timecode; nominal where the frame rate varies.
+    #[schema(example = "01:00:12:07")]
+    pub smpte: String,
+}
+
+/// Which file a shot is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AssetRef {
+    /// Id of the asset.
+    #[schema(value_type = String)]
+    pub id: AssetId,
+    /// Where the file is.
+    pub uri: String,
+}
+
+/// How sight found a shot.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Visual {
+    /// Cosine similarity of the shot's vector and the query's.
+    pub similarity: f32,
+    /// Place in the list of this recall, from 1.
+    pub rank: usize,
+}
+
+/// How dialogue found a shot.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Dialogue {
+    /// The line.
+    pub text: String,
+    /// When it appears.
+    pub start: Time,
+    /// When it disappears; exclusive.
+    pub end: Time,
+    /// BM25 score.
+    pub score: f32,
+    /// Place in the list of this recall, from 1.
+    pub rank: usize,
+}
+
+/// Why a shot is in the result.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Evidence {
+    /// By sight.
+    pub visual: Option<Visual>,
+    /// By dialogue.
+    pub dialogue: Option<Dialogue>,
+}
+
+/// A shot in a result.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Hit {
+    /// Id of the shot.
+    #[schema(value_type = String)]
+    pub shot: ShotId,
+    /// Name of its title.
+    pub title: String,
+    /// Its file.
+    pub asset: AssetRef,
+    /// First frame.
+    pub start: Time,
+    /// One past the last frame.
+    pub end: Time,
+    /// Frame rate as a fraction.
+    #[schema(value_type = String, example = "24000/1001")]
+    pub rate: Rate,
+    /// Higher is better; comparable within one answer only.
+    pub score: f64,
+    /// Why it is here.
+    pub evidence: Evidence,
+}
+
+/// How much of what was searched can be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Coverage {
+    /// Assets whose shots are in the index.
+    pub ready: usize,
+    /// Assets in scope.
+    pub total: usize,
+}
+
+/// The answer to a search.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Answer {
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// Token of the next page; null on the last.
+    pub next: Option<String>,
+    /// How complete the answer is.
+    pub coverage: Coverage,
+}
+
+/// A shot with all there is to say of it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ShotDetail {
+    /// Id of the shot.
+    #[schema(value_type = String)]
+    pub shot: ShotId,
+    /// Name of its title.
+    pub title: String,
+    /// Its file.
+    pub asset: AssetRef,
+    /// First frame.
+    pub start: Time,
+    /// One past the last frame.
+    pub end: Time,
+    /// Frame rate as a fraction.
+    #[schema(value_type = String, example = "24000/1001")]
+    pub rate: Rate,
+    /// Whether the frame rate varies, so that timecode is nominal.
+    pub variable_rate: bool,
+    /// How the shot begins: `start`, `cut`, `fade` …
+    pub boundary: String,
+    /// Confidence of that boundary, 0 to 1.
+    pub confidence: f64,
+    /// What is said during it.
+    pub dialogue: Vec<Line>,
+}
+
+/// A line of dialogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Line {
+    /// The words.
+    pub text: String,
+    /// When it appears.
+    pub start: Time,
+    /// When it disappears; exclusive.
+    pub end: Time,
+    /// Language, where known.
+    pub language: Option<String>,
+}
+
+/// How the frames of a shot's asset are labelled.
+struct Clock {
+    rate: Rate,
+    variable: bool,
+    timecode: Timecode,
+}
+
+impl Clock {
+    fn of(shot: &Shot) -> Result<Self, CatalogError> {
+        let Ok(Output::Shots {
+            rate,
+            variable,
+            start_timecode,
+            ..
+        }) = serde_json::from_str(&shot.scan)
+        else {
+            return Err(CatalogError::Corrupt {
+                what: "the result of a run",
+            });
+        };
+        let timecode = start_timecode
+            .and_then(|text| Timecode::starting_at(rate, &text).ok())
+            .unwrap_or_else(|| Timecode::from_zero(rate));
+        Ok(Self {
+            rate,
+            variable,
+            timecode,
+        })
+    }
+
+    fn at(&self, frame: u64, ms: u64) -> Time {
+        Time {
+            frame,
+            ms,
+            smpte: self.timecode.label(frame),
+        }
+    }
+
+    fn stored(&self, frame: i64, ms: i64) -> Time {
+        self.at(frame.cast_unsigned(), ms.cast_unsigned())
+    }
+}
+
+fn asset_of(shot: &Shot) -> AssetRef {
+    AssetRef {
+        id: shot.asset_id.clone(),
+        uri: shot.uri.clone(),
+    }
+}
+
+impl Hit {
+    pub(super) fn new(shot: &Shot, found: &Found) -> Result<Self, SearchError> {
+        let clock = Clock::of(shot)?;
+        let visual = found
+            .visual
+            .map(|(similarity, rank)| Visual { similarity, rank });
+        let dialogue = found.dialogue.as_ref().map(|(cue, rank)| Dialogue {
+            text: cue.text.clone(),
+            start: clock.at(cue.frames.0, cue.ms.0),
+            end: clock.at(cue.frames.1, cue.ms.1),
+            score: cue.score,
+            rank: *rank,
+        });
+        Ok(Self {
+            shot: shot.id(),
+            title: shot.title.clone(),
+            asset: asset_of(shot),
+            start: clock.stored(shot.start_frame, shot.start_ms),
+            end: clock.stored(shot.end_frame, shot.end_ms),
+            rate: clock.rate,
+            score: found.score,
+            evidence: Evidence { visual, dialogue },
+        })
+    }
+}
+
+impl ShotDetail {
+    pub(super) fn new(shot: &Shot, cues: &[Cue]) -> Result<Self, SearchError> {
+        let clock = Clock::of(shot)?;
+        let dialogue = cues
+            .iter()
+            .filter(|cue| cue.start_frame < shot.end_frame && cue.end_frame > shot.start_frame)
+            .map(|cue| Line {
+                text: cue.text.clone(),
+                start: clock.stored(cue.start_frame, cue.start_ms),
+                end: clock.stored(cue.end_frame, cue.end_ms),
+                language: cue.language.clone(),
+            })
+            .collect();
+        Ok(Self {
+            shot: shot.id(),
+            title: shot.title.clone(),
+            asset: asset_of(shot),
+            start: clock.stored(shot.start_frame, shot.start_ms),
+            end: clock.stored(shot.end_frame, shot.end_ms),
+            rate: clock.rate,
+            variable_rate: clock.variable,
+            boundary: shot.boundary.clone(),
+            confidence: shot.confidence,
+            dialogue,
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! Answering a search: recalls, fusion, and the hits people and programs are shown.
+//!
+//! Each recall (by sight, by dialogue) comes back as a ranked list of its own; the lists are fused by
+//! reciprocal rank, and every hit carries the evidence of each recall that found it.
+
+mod encoders;
+mod error;
+mod fusion;
+mod hit;
+mod page;
+mod query;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use rushes_models::ModelStore;
+
+pub use encoders::Encoders;
+pub use error::SearchError;
+pub use hit::{Answer, AssetRef, Coverage, Dialogue, Evidence, Hit, Line, ShotDetail, Time, Visual};
+pub use query::{Modality, Scope, SearchRequest, Subject};
+
+use crate::catalog::{AssetId, Catalog, ShotId, assets, shots};
+use crate::index::{CueHit, Index};
+use fusion::{Found, fuse};
+use page::Page;
+
+/// How many candidates each recall is asked for, at least.
+const RECALL: usize = 200;
+/// Hits on one page, at most.
+pub const MAX_LIMIT: usize = 200;
+
+/// Answers searches over a catalogue and its index.
+#[derive(Debug, Clone)]
+pub struct Searcher {
+    catalog: Catalog,
+    index: Arc<Index>,
+    encoders: Arc<Encoders>,
+}
+
+impl Searcher {
+    /// With encoders of `model` from `models`, loaded when first needed.
+    #[must_use]
+    pub fn new(catalog: Catalog, index: Arc<Index>, models: ModelStore, model: &str) -> Self {
+        Self {
+            catalog,
+            index,
+            encoders: Arc::new(Encoders::new(models, model)),
+        }
+    }
+
+    /// Answers one search.
+    ///
+    /// # Errors
+    /// [`SearchError`]: nothing to search for, an unknown title or shot, a model that is not pulled.
+    pub async fn search(&self, request: &SearchRequest) -> Result<Answer, SearchError> {
+        let started = std::time::Instant::now();
+        request.validate()?;
+        let page = Page::read(request)?;
+        let scope = self.scope(&request.scope).await?;
+        let wanted = page.offset + request.limit + 1;
+        let depth = RECALL.max(wanted + 1);
+        let found = self.recall(request, depth, scope.as_ref()).await?;
+        let mut hits = self.hits(&found, page.offset, request.limit + 1).await?;
+        let more = hits.len() > request.limit;
+        hits.truncate(request.limit);
+        let answer = Answer {
+            next: more.then(|| page.next(request.limit)),
+            coverage: self.coverage(scope.as_ref()).await?,
+            hits,
+        };
+        metrics::histogram!("rushes_search_seconds").record(started.elapsed().as_secs_f64());
+        Ok(answer)
+    }
+
+    /// One shot with all there is to say of it.
+    ///
+    /// # Errors
+    /// If there is no such shot.
+    pub async fn show(&self, id: &ShotId) -> Result<ShotDetail, SearchError> {
+        let mut db = self.catalog.read().await?;
+        let shot = shots::get(&mut db, id).await?;
+        let cues = shots::cues(&mut db, &shot.asset_id).await?;
+        drop(db);
+        ShotDetail::new(&shot, &cues)
+    }
+
+    /// How much of the scope can be found.
+    ///
+    /// # Errors
+    /// If the catalogue fails.
+    pub async fn coverage(
+        &self,
+        scope: Option<&HashSet<AssetId>>,
+    ) -> Result<Coverage, SearchError> {
+        let mut db = self.catalog.read().await?;
+        let all = assets::list(&mut db, None).await?;
+        drop(db);
+        let in_scope = all
+            .iter()
+            .filter(|asset| scope.is_none_or(|scope| scope.contains(asset)));
+        let (mut ready, mut total) = (0, 0);
+        for asset in in_scope {
+            total += 1;
+            ready += usize::from(self.index.holds(asset));
+        }
+        Ok(Coverage { ready, total })
+    }
+
+    async fn scope(&self, scope: &Scope) -> Result<Option<HashSet<AssetId>>, SearchError> {
+        if scope.is_everything() {
+            return Ok(None);
+        }
+        let mut db = self.catalog.read().await?;
+        let mut found = HashSet::new();
+        for title in &scope.titles {
+            let id = assets::find_title(&mut db, title).await?;
+            found.extend(assets::list(&mut db, Some(&id)).await?);
+        }
+        for asset in &scope.assets {
+            found.insert(assets::get(&mut db, asset).await?.id);
+        }
+        Ok(Some(found))
+    }
+
+    async fn recall(
+        &self,
+        request: &SearchRequest,
+        depth: usize,
+        scope: Option<&HashSet<AssetId>>,
+    ) -> Result<Vec<Found>, SearchError> {
+        let (visual, spoken) = match &request.subject {
+            Subject::Text(text) => {
+                let visual = if request.wants(Modality::Visual) {
+                    let vector = self.encoders.text(text).await?;
+                    self.by_sight(vector, depth, scope).await?
+                } else {
+                    Vec::new()
+                };
+                let spoken = if request.wants(Modality::Dialogue) {
+                    self.by_dialogue(text, depth, scope).await?
+                } else {
+                    Vec::new()
+                };
+                (visual, spoken)
+            }
+            Subject::Shot(shot) => {
+                let vector = self.vector_of(shot).await?;
+                let mut near = self.by_sight(vector, depth + 1, scope).await?;
+                near.retain(|(id, _)| id != shot);
+                (near, Vec::new())
+            }
+            Subject::Picture(picture) => {
+                let vector = self.encoders.picture(Arc::clone(picture)).await?;
+                (self.by_sight(vector, depth, scope).await?, Vec::new())
+            }
+        };
+        Ok(fuse(visual, spoken))
+    }
+
+    async fn by_sight(
+        &self,
+        vector: Vec<f32>,
+        depth: usize,
+        scope: Option<&HashSet<AssetId>>,
+    ) -> Result<Vec<(ShotId, f32)>, SearchError> {
+        let index = Arc::clone(&self.index);
+        let space = self.encoders.space()?.id;
+        let scope = scope.cloned();
+        let near = tokio::task::spawn_blocking(move || {
+            index.nearest(&space, &vector, depth, scope.as_ref())
+        });
+        near.await.map_err(|_join| SearchError::Died)
+    }
+
+    async fn by_dialogue(
+        &self,
+        words: &str,
+        depth: usize,
+        scope: Option<&HashSet<AssetId>>,
+    ) -> Result<Vec<CueHit>, SearchError> {
+        let index = Arc::clone(&self.index);
+        let (words, scope) = (words.to_owned(), scope.cloned());
+        let spoken =
+            tokio::task::spawn_blocking(move || index.spoken(&words, depth, scope.as_ref()));
+        Ok(spoken.await.map_err(|_join| SearchError::Died)??)
+    }
+
+    /// The stored vector of a shot, in the space that is searched.
+    async fn vector_of(&self, id: &ShotId) -> Result<Vec<f32>, SearchError> {
+        let space = self.encoders.space()?.id;
+        let mut db = self.catalog.read().await?;
+        let shot = shots::get(&mut db, id).await?;
+        let ordinal = usize::try_from(shot.ordinal).unwrap_or(usize::MAX);
+        shots::vectors(&mut db, &shot.asset_id)
+            .await?
+            .into_iter()
+            .find(|(of, _)| *of == space)
+            .and_then(|(_, mut vectors)| {
+                (ordinal < vectors.len()).then(|| vectors.swap_remove(ordinal))
+            })
+            .ok_or_else(|| SearchError::NoVector {
+                shot: id.to_string(),
+                space,
+            })
+    }
+
+    /// The found shots from `offset` on, with what the catalogue says of them. Shots that a newer
+    /// generation has replaced since the index was written are passed over.
+    async fn hits(
+        &self,
+        found: &[Found],
+        offset: usize,
+        count: usize,
+    ) -> Result<Vec<Hit>, SearchError> {
+        let mut db = self.catalog.read().await?;
+        let mut hits = Vec::with_capacity(count.min(found.len()));
+        for entry in found.iter().skip(offset) {
+            if hits.len() == count {
+                break;
+            }
+            match shots::get(&mut db, &entry.shot).await {
+                Ok(shot) => hits.push(Hit::new(&shot, entry)?),
+                Err(error) if error.kind() == rushes_models::ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(hits)
+    }
+}
