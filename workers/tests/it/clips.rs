@@ -5,7 +5,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rushes_workers::media::{Bounds, MediaError};
 use rushes_workers::sandbox::{Limits, Sandbox};
+use rushes_workers::segment::{SegmentParams, ShotScan, segment};
 use rushes_workers::source::ByteSource;
 use tempfile::TempDir;
 
@@ -31,6 +33,16 @@ impl Clips {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "ffmpeg {arguments}: {stderr}");
         path
+    }
+
+    /// Like [`Clips::make`], with a note that players are to turn the picture.
+    pub(crate) fn make_turned(&self, arguments: &str, degrees: &str, name: &str) -> PathBuf {
+        let flat = self.make(arguments, &format!("flat-{name}"));
+        let turn = format!(
+            "-i {} -c copy -metadata:s:v:0 rotate={degrees}",
+            flat.display()
+        );
+        self.make(&turn, name)
     }
 
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
@@ -87,9 +99,30 @@ pub(crate) fn ffprobe(path: &Path, stream: &str, entries: &str) -> String {
 pub(crate) fn sandbox(limits: Limits) -> Sandbox {
     let tests = std::env::current_exe().unwrap();
     let target = tests.parent().and_then(Path::parent).unwrap();
+    let command = target.join("examples").join("decode_child");
+    let is_built = command.try_exists().unwrap();
+    assert!(
+        is_built,
+        "build the child: cargo build -p rushes-workers --example decode_child"
+    );
     Sandbox {
-        command: target.join("examples").join("decode_child"),
+        command,
         args: Vec::<OsString>::new(),
         limits,
     }
+}
+
+/// Segments a film with the defaults, in this process.
+pub(crate) fn scan(path: &Path) -> ShotScan {
+    try_scan(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+pub(crate) fn try_scan(path: &Path) -> Result<ShotScan, MediaError> {
+    let mut progress = |_done, _total| Ok(());
+    segment(
+        open(path),
+        &SegmentParams::default(),
+        &Bounds::default(),
+        &mut progress,
+    )
 }

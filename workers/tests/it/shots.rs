@@ -1,16 +1,8 @@
 //! Shot boundaries, on real films and on films made for the purpose.
 
-use std::path::Path;
+use rushes_workers::segment::{BoundaryKind, ShotScan};
 
-use rushes_workers::media::Bounds;
-use rushes_workers::segment::{SegmentParams, ShotScan, segment};
-
-use crate::clips::{Clips, material, open};
-
-fn scan(path: &Path) -> ShotScan {
-    let mut progress = |_done, _total| Ok(());
-    segment(open(path), &SegmentParams::default(), &Bounds::default(), &mut progress).unwrap()
-}
+use crate::clips::{Clips, material, scan};
 
 fn starts(scan: &ShotScan) -> Vec<u64> {
     scan.shots.iter().map(|shot| shot.start).collect()
@@ -34,7 +26,10 @@ fn clips_joined_end_to_end_are_cut_where_they_were_joined() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "mpg"))
         .collect();
     names.sort();
-    let inputs: Vec<_> = names.iter().map(|path| format!("-i {}", path.display())).collect();
+    let inputs: Vec<_> = names
+        .iter()
+        .map(|path| format!("-i {}", path.display()))
+        .collect();
     let arguments = format!(
         "{} -filter_complex concat=n={}:v=1:a=0 -c:v libx264 -preset ultrafast",
         inputs.join(" "),
@@ -49,5 +44,51 @@ fn clips_joined_end_to_end_are_cut_where_they_were_joined() {
 fn fades_through_black_and_white_are_boundaries() {
     let Some(material) = material() else { return };
     let scan = scan(&material.join("video/fades.mp4"));
-    eprintln!("{:#?}", scan.shots);
+    let fades = &scan.shots[1..];
+    assert!(
+        fades
+            .iter()
+            .all(|shot| shot.opening.kind == BoundaryKind::Fade)
+    );
+    for (found, known) in starts(&scan).into_iter().zip([0, 42, 84, 126, 167, 209]) {
+        assert!(found.abs_diff(known) <= 1, "{found} is not {known}");
+    }
+    assert_eq!(fades.len(), 5);
+}
+
+#[test]
+fn a_flash_is_no_cut() {
+    let clips = Clips::new();
+    let film = clips.make(
+        "-f lavfi -i testsrc2=r=25:s=320x180:d=4 \
+         -vf lutyuv=y=val:enable='1',drawbox=c=white:t=fill:enable='between(n,40,42)' \
+         -c:v libx264 -preset ultrafast",
+        "flash.mp4",
+    );
+    assert_eq!(starts(&scan(&film)), [0]);
+}
+
+#[test]
+fn a_still_picture_and_a_single_frame_are_one_shot() {
+    let clips = Clips::new();
+    for (duration, name) in [("3", "still.mp4"), ("0.04", "frame.mp4")] {
+        let arguments = format!("-f lavfi -i color=red:r=25:s=64x64:d={duration} -c:v libx264");
+        assert_eq!(starts(&scan(&clips.make(&arguments, name))), [0], "{name}");
+    }
+}
+
+#[test]
+fn shots_of_a_film_whose_rate_varies_are_found_where_they_are() {
+    let clips = Clips::new();
+    let film = clips.make(
+        "-f lavfi -i testsrc2=r=50:s=320x180:d=3 -f lavfi -i smptebars=r=50:s=320x180:d=3 \
+         -filter_complex concat=n=2,select='not(mod(n\\,3))+lt(n\\,75)' -vsync vfr \
+         -c:v libx264 -preset ultrafast",
+        "vfr.mp4",
+    );
+    let scan = scan(&film);
+    assert!(scan.timeline.variable);
+    // 75 frames, then each third of those up to number 149.
+    assert_eq!(starts(&scan), [0, 100]);
+    assert_eq!(scan.timeline.ms_of(100), 3000);
 }

@@ -1,0 +1,285 @@
+//! The decoding child: the same answers as without it, and a typed error however it ends.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use rushes_workers::media::{MediaError, ProxyParams, SandboxFailure};
+use rushes_workers::sandbox::{Limits, Observer, ProxyJob, Sandbox};
+use rushes_workers::segment::{SegmentParams, ShotScan};
+use rushes_workers::source::ByteSource;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::clips::{Clips, open, sandbox, scan};
+
+fn film(clips: &Clips) -> std::path::PathBuf {
+    clips.make(
+        "-f lavfi -i testsrc2=r=25:s=640x360:d=4 -f lavfi -i sine=d=4 -c:v libx264 -preset ultrafast",
+        "film.mp4",
+    )
+}
+
+fn shots(
+    sandbox: &Sandbox,
+    film: &Path,
+    observer: &mut dyn Observer,
+) -> Result<ShotScan, MediaError> {
+    sandbox.shots(open(film).as_mut(), &SegmentParams::default(), observer)
+}
+
+fn failure(result: Result<ShotScan, MediaError>) -> SandboxFailure {
+    match result.unwrap_err() {
+        MediaError::Sandbox(failure) => failure,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_child_answers_what_this_process_would() {
+    let clips = Clips::new();
+    let film = film(&clips);
+    let sandbox = sandbox(Limits::default());
+    let info = sandbox.probe(open(&film).as_mut()).unwrap();
+    assert_eq!(info.video().unwrap().1.width, 640);
+    let found = shots(&sandbox, &film, &mut ()).unwrap();
+    assert_eq!(found, scan(&film));
+    let job = ProxyJob {
+        timeline: &found.timeline,
+        spans: &[0..50, 50..100],
+        params: &ProxyParams::default(),
+    };
+    let mut proxies = Vec::new();
+    let mut sink = |index, bytes: Vec<u8>| {
+        assert_eq!(index, proxies.len());
+        proxies.push(bytes);
+        Ok(())
+    };
+    sandbox
+        .proxies(open(&film).as_mut(), &job, &mut (), &mut sink)
+        .unwrap();
+    assert_eq!(proxies.len(), 2);
+    let proxy = clips.write("proxy.mp4", &proxies[1]);
+    assert_eq!(scan(&proxy).timeline.frames(), 50);
+    let error = sandbox.subtitles(open(&film).as_mut(), 0).unwrap_err();
+    assert_eq!(error.code(), "wrong-stream");
+}
+
+/// Does something to the child on its first sign of progress.
+struct Meddler<'a> {
+    marker: &'a str,
+    signal: Signal,
+    meddled: bool,
+}
+
+impl Observer for Meddler<'_> {
+    fn progress(&mut self, _done: u64, _total: Option<u64>) {
+        if !self.meddled {
+            self.meddled = true;
+            kill_process(child(self.marker), self.signal).unwrap();
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// The process that was started with an argument.
+fn child(argument: &str) -> Pid {
+    let processes = std::fs::read_dir("/proc").unwrap();
+    processes
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
+        .find(|id: &i32| {
+            let command = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            command
+                .split(|&byte| byte == 0)
+                .any(|part| part == argument.as_bytes())
+        })
+        .and_then(Pid::from_raw)
+        .unwrap()
+}
+
+#[test]
+fn a_child_that_is_killed_is_an_error_that_says_so() {
+    let clips = Clips::new();
+    let film = film(&clips);
+    let mut sandbox = sandbox(Limits::default());
+    sandbox.args = vec!["child-to-be-killed".into()];
+    let mut meddler = Meddler {
+        marker: "child-to-be-killed",
+        signal: Signal::KILL,
+        meddled: false,
+    };
+    let failure = failure(shots(&sandbox, &film, &mut meddler));
+    assert!(
+        matches!(failure, SandboxFailure::Signal { signal: 9, .. }),
+        "{failure}"
+    );
+}
+
+#[test]
+fn a_child_that_stops_is_killed_after_a_while() {
+    let clips = Clips::new();
+    let film = film(&clips);
+    let mut sandbox = sandbox(Limits {
+        stall: Duration::from_millis(300),
+        ..Limits::default()
+    });
+    sandbox.args = vec!["child-to-be-stopped".into()];
+    let mut meddler = Meddler {
+        marker: "child-to-be-stopped",
+        signal: Signal::STOP,
+        meddled: false,
+    };
+    let failure = failure(shots(&sandbox, &film, &mut meddler));
+    assert_eq!(failure, SandboxFailure::Stalled { limit_ms: 300 });
+}
+
+#[test]
+fn a_child_without_memory_is_an_error_that_names_the_limit() {
+    let clips = Clips::new();
+    let film = film(&clips);
+    let limit = 64 << 20;
+    let sandbox = sandbox(Limits {
+        memory_bytes: limit,
+        ..Limits::default()
+    });
+    let failure = failure(shots(&sandbox, &film, &mut ()));
+    assert_eq!(failure, SandboxFailure::Memory { limit });
+}
+
+#[test]
+fn a_child_that_uses_up_its_time_is_an_error_that_names_the_limit() {
+    let clips = Clips::new();
+    let film = film(&clips);
+    let sandbox = sandbox(Limits {
+        cpu_seconds: Some(1),
+        ..Limits::default()
+    });
+    let found = scan(&film);
+    let job = ProxyJob {
+        timeline: &found.timeline,
+        spans: &[0..100],
+        params: &ProxyParams {
+            preset: "placebo".to_owned(),
+            crf: 1,
+            ..ProxyParams::default()
+        },
+    };
+    let mut sink = |_index, _bytes| Ok(());
+    let error = sandbox
+        .proxies(open(&film).as_mut(), &job, &mut (), &mut sink)
+        .unwrap_err();
+    assert_eq!(
+        error,
+        MediaError::Sandbox(SandboxFailure::CpuTime { limit: 1 })
+    );
+}
+
+struct Impatient(bool);
+
+impl Observer for Impatient {
+    fn progress(&mut self, _done: u64, _total: Option<u64>) {
+        self.0 = true;
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0
+    }
+}
+
+#[test]
+fn work_can_be_cancelled() {
+    let clips = Clips::new();
+    let film = film(&clips);
+    let result = shots(&sandbox(Limits::default()), &film, &mut Impatient(false));
+    assert_eq!(result.unwrap_err(), MediaError::Cancelled);
+}
+
+#[test]
+fn a_sink_that_fails_ends_the_work() {
+    let clips = Clips::new();
+    let film = film(&clips);
+    let found = scan(&film);
+    let job = ProxyJob {
+        timeline: &found.timeline,
+        spans: &[0..10, 10..100],
+        params: &ProxyParams::default(),
+    };
+    let mut sink = |_index, _bytes| Err(MediaError::Io("the store is full".to_owned()));
+    let result = sandbox(Limits::default()).proxies(open(&film).as_mut(), &job, &mut (), &mut sink);
+    assert_eq!(
+        result.unwrap_err(),
+        MediaError::Io("the store is full".to_owned())
+    );
+}
+
+#[test]
+fn programs_that_are_no_decoding_child_are_found_out() {
+    let clips = Clips::new();
+    let film = film(&clips);
+    let run = |command: &str, args: &[&str]| {
+        let sandbox = Sandbox {
+            command: command.into(),
+            args: args.iter().map(Into::into).collect(),
+            limits: Limits {
+                stall: Duration::from_millis(200),
+                ..Limits::default()
+            },
+        };
+        failure(shots(&sandbox, &film, &mut ()))
+    };
+    assert!(matches!(run("/nonexistent", &[]), SandboxFailure::Start(_)));
+    assert!(matches!(
+        run("/bin/false", &[]),
+        SandboxFailure::Exit { status: 1, .. }
+    ));
+    assert!(matches!(run("/bin/cat", &[]), SandboxFailure::Protocol(_)));
+    assert!(matches!(
+        run("/bin/sleep", &["60"]),
+        SandboxFailure::Stalled { .. }
+    ));
+    let SandboxFailure::Exit { status: 3, stderr } =
+        run("/bin/sh", &["-c", "echo oh no >&2; exit 3"])
+    else {
+        panic!("a shell is no decoding child");
+    };
+    assert_eq!(stderr, "oh no");
+}
+
+/// A source that breaks after a while.
+struct Broken(Box<dyn ByteSource>);
+
+impl ByteSource for Broken {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if offset > 0 {
+            return Err(io::Error::other("the store went away"));
+        }
+        self.0.read_at(offset, buffer)
+    }
+}
+
+#[test]
+fn a_source_that_fails_is_not_the_films_fault() {
+    let clips = Clips::new();
+    let film = clips.make(
+        "-f lavfi -i testsrc2=r=25:s=640x360:d=4 -c:v rawvideo -pix_fmt yuv420p",
+        "large.avi",
+    );
+    let error = sandbox(Limits::default())
+        .shots(&mut Broken(open(&film)), &SegmentParams::default(), &mut ())
+        .unwrap_err();
+    assert_eq!(error, MediaError::Io("the store went away".to_owned()));
+}
+
+#[test]
+fn an_empty_source_needs_no_child() {
+    let error = sandbox(Limits::default())
+        .probe(&mut bytes::Bytes::new())
+        .unwrap_err();
+    assert_eq!(error, MediaError::Empty);
+}
