@@ -12,6 +12,8 @@ mod onnx;
 mod pull;
 mod runtime;
 mod store;
+#[cfg(test)]
+mod testing;
 mod text;
 mod torch_legacy;
 mod vector;

@@ -247,46 +247,26 @@ fn build_tensors(
         let Object::Storage { key, kind } = heap.get(*storage) else {
             return Err(wrong("it has no storage"));
         };
-        if !is_row_major(shape, strides) {
-            return Err(wrong("its elements are not in row-major order"));
-        }
         let raw = storages
             .get(key)
             .ok_or_else(|| wrong("its storage is missing"))?;
-        let range = byte_range(*offset, shape, kind.width())
-            .ok_or_else(|| wrong("its shape is too large"))?;
-        budget = budget
-            .checked_sub(range.len())
+        let elements = shape
+            .iter()
+            .try_fold(1_usize, |n, &axis| n.checked_mul(axis));
+        let bytes = elements.and_then(|n| n.checked_mul(kind.width()));
+        budget = bytes
+            .and_then(|bytes| budget.checked_sub(bytes))
             .ok_or(TorchError::TooMuchSharing)?;
-        let raw = raw
-            .get(range)
+        let data = kind
+            .gather(raw, *offset, shape, strides)
             .ok_or_else(|| wrong("it reaches past its storage"))?;
         tensors.insert(
             name.clone(),
             Tensor {
                 shape: shape.clone(),
-                data: kind.decode(raw),
+                data,
             },
         );
     }
     Ok(tensors)
-}
-
-fn byte_range(offset: usize, shape: &[usize], width: usize) -> Option<std::ops::Range<usize>> {
-    let elements = shape
-        .iter()
-        .try_fold(1_usize, |product, &n| product.checked_mul(n))?;
-    let start = offset.checked_mul(width)?;
-    Some(start..start.checked_add(elements.checked_mul(width)?)?)
-}
-
-/// Whether the strides are those of consecutive elements; the stride of an axis of length 1 is never used.
-fn is_row_major(shape: &[usize], strides: &[usize]) -> bool {
-    let mut expected = 1_usize;
-    shape.len() == strides.len()
-        && shape.iter().zip(strides).rev().all(|(&length, &stride)| {
-            let matches = length <= 1 || stride == expected;
-            expected = expected.saturating_mul(length);
-            matches
-        })
 }

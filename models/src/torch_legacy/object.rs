@@ -66,25 +66,58 @@ impl StorageType {
         }
     }
 
-    /// Elements from little-endian bytes, whose number is a multiple of the width.
-    pub(super) fn decode(self, raw: &[u8]) -> TensorData {
-        match self {
-            Self::F32 => TensorData::F32(
-                raw.as_chunks()
-                    .0
-                    .iter()
-                    .map(|bytes| f32::from_le_bytes(*bytes))
-                    .collect(),
-            ),
-            Self::I64 => TensorData::I64(
-                raw.as_chunks()
-                    .0
-                    .iter()
-                    .map(|bytes| i64::from_le_bytes(*bytes))
-                    .collect(),
-            ),
-        }
+    /// The elements of a tensor in row-major order, whatever their order in its storage (little-endian
+    /// bytes), or nothing when the tensor is not within the storage.
+    pub(super) fn gather(
+        self,
+        storage: &[u8],
+        offset: usize,
+        shape: &[usize],
+        strides: &[usize],
+    ) -> Option<TensorData> {
+        Some(match self {
+            Self::F32 => {
+                let elements = gather(storage.as_chunks().0, offset, shape, strides)?;
+                TensorData::F32(elements.into_iter().map(f32::from_le_bytes).collect())
+            }
+            Self::I64 => {
+                let elements = gather(storage.as_chunks().0, offset, shape, strides)?;
+                TensorData::I64(elements.into_iter().map(i64::from_le_bytes).collect())
+            }
+        })
     }
+}
+
+/// Every axis multiplies the positions of the axes before it; the caller has bounded their number.
+fn gather<T: Copy>(
+    storage: &[T],
+    offset: usize,
+    shape: &[usize],
+    strides: &[usize],
+) -> Option<Vec<T>> {
+    if shape.len() != strides.len() {
+        return None;
+    }
+    if shape.contains(&0) {
+        return Some(Vec::new());
+    }
+    let last = shape
+        .iter()
+        .zip(strides)
+        .try_fold(offset, |last, (&length, &stride)| {
+            last.checked_add((length - 1).checked_mul(stride)?)
+        })?;
+    if last >= storage.len() {
+        return None;
+    }
+    let mut positions = vec![offset];
+    for (&length, &stride) in shape.iter().zip(strides) {
+        positions = positions
+            .into_iter()
+            .flat_map(|start| (0..length).map(move |i| start + i * stride))
+            .collect();
+    }
+    Some(positions.into_iter().map(|at| storage[at]).collect())
 }
 
 #[derive(Debug, Default)]

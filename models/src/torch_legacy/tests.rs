@@ -134,16 +134,25 @@ fn sizes_that_the_file_cannot_hold_are_refused_before_any_allocation() {
 }
 
 #[test]
-fn strides_other_than_row_major_are_refused() {
+fn a_tensor_stored_by_columns_is_read_by_rows() {
     let bytes = file(
         &state("FloatStorage", [2, 3], [1, 2], 0),
         &["s"],
         &[&floats(&SIX)],
     );
-    assert!(matches!(
-        read(&bytes).unwrap_err(),
-        TorchError::Tensor { .. }
-    ));
+    let by_rows = vec![1.0, 3.0, 5.0, 2.0, 4.0, 6.0];
+    assert_eq!(read(&bytes).unwrap()["w"].data, TensorData::F32(by_rows));
+}
+
+#[test]
+fn strides_that_leave_the_storage_are_refused() {
+    let bytes = file(
+        &state("FloatStorage", [2, 3], [4, 1], 0),
+        &["s"],
+        &[&floats(&SIX)],
+    );
+    let error = read(&bytes).unwrap_err();
+    assert!(matches!(error, TorchError::Tensor { .. }), "{error}");
 }
 
 #[test]
