@@ -5,7 +5,7 @@
 use std::io::IsTerminal as _;
 
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ pub(super) fn line(text: &str) {
 pub(super) fn table(headers: &[&str], rows: Vec<Vec<String>>) {
     let mut table = Table::new();
     table
-        .load_style(UTF8_HORIZONTAL_ONLY)
+        .load_style(NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(headers);
     if !std::io::stdout().is_terminal() {

@@ -26,7 +26,7 @@ pub struct ApiError {
 
 /// The body of a failed request, `application/problem+json`.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Problem {
+pub(super) struct Problem {
     /// Always `about:blank`: the code tells problems apart.
     r#type: &'static str,
     /// The status in words.

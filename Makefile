@@ -1,0 +1,39 @@
+# The commands of this project. `make demo` and `make test` set up what they need.
+
+# Builds are kept outside the clone, so that a fresh clone is quick.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/rushes/target
+export RUSHES_MODELS ?= $(HOME)/.cache/rushes/models
+# Real footage for tests, where there is some; without it those tests skip and say so.
+ifneq ($(wildcard ../shared/material/manifest.json),)
+export RUSHES_MATERIAL ?= $(abspath ../shared/material)
+endif
+
+rushes := $(CARGO_TARGET_DIR)/debug/rushes
+
+.PHONY: demo test check serve bench build setup
+
+demo: build            ## The main job on real footage
+	scripts/demo $(rushes)
+
+test: build            ## All tests
+	$(rushes) models pull lite
+	cargo test --workspace --locked
+
+check: setup           ## Formatting, lints, docs, licences: all as errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
+	command -v cargo-deny >/dev/null || cargo install cargo-deny --locked
+	cargo deny check bans licenses sources
+
+serve: build           ## The HTTP API over the demo's films, until Ctrl-C
+	RUSHES_DATA=$${RUSHES_DATA:-$(CURDIR)/demo/data} $(rushes) serve --media-root $(CURDIR)
+
+bench: setup           ## Every promise with its peer, as ratios; takes a while
+	benches/run
+
+build: setup
+	cargo build --locked
+
+setup:
+	scripts/setup
