@@ -8,7 +8,7 @@ use ffmpeg_next::format::sample::{Sample, Type};
 use ffmpeg_next::frame;
 use ffmpeg_next::software::resampling;
 
-use super::open::{Container, PacketError, SharedSource, decode_error, internal};
+use super::open::{Container, PacketError, SharedSource, decode_error, internal, is_again};
 use super::probe::{timestamp, units_per_second};
 use super::{Bounds, MediaError};
 use crate::time::Rate;
@@ -163,7 +163,7 @@ impl AudioReader {
         let mut sound = frame::Audio::empty();
         match self.decoder.receive_frame(&mut sound) {
             Ok(()) => self.keep(sound),
-            Err(ffmpeg::Error::Other { errno }) if errno == ffmpeg::error::EAGAIN => self.feed(),
+            Err(error) if is_again(error) => self.feed(),
             Err(ffmpeg::Error::Eof) => {
                 self.ended = true;
                 Ok(())

@@ -261,7 +261,7 @@ pub(super) struct Cue {
 pub(super) enum CueText {
     /// Without markup.
     Plain(String),
-    /// An event line of Advanced SubStation Alpha, without its times.
+    /// An event line of `Advanced SubStation Alpha`, without its times.
     Ass(String),
 }
 

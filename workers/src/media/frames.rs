@@ -4,7 +4,8 @@ use ffmpeg_next as ffmpeg;
 use ffmpeg_next::frame;
 
 use super::open::{
-    Container, PacketError, SharedSource, decode_error, internal, out_of_memory, within,
+    Container, PacketError, SharedSource, decode_error, internal, is_again, is_memory,
+    out_of_memory, within,
 };
 use super::picture::{Geometry, PictureMaker};
 use super::{Bounds, MediaError, MediaInfo, ffi, probe};
@@ -307,20 +308,6 @@ fn decoder(
         }
     })?;
     opened.video().map_err(|_wrong_kind| unsupported())
-}
-
-fn is_again(error: ffmpeg::Error) -> bool {
-    error
-        == (ffmpeg::Error::Other {
-            errno: ffmpeg::error::EAGAIN,
-        })
-}
-
-fn is_memory(error: ffmpeg::Error) -> bool {
-    error
-        == (ffmpeg::Error::Other {
-            errno: ffmpeg::error::ENOMEM,
-        })
 }
 
 /// Makes timestamps ascend.

@@ -190,17 +190,38 @@ pub(super) fn within(what: &str, found: u64, allowed: u64) -> Result<(), MediaEr
 }
 
 pub(super) fn internal(error: ffmpeg::Error) -> MediaError {
-    match error {
-        ffmpeg::Error::Other { errno } if errno == ffmpeg::error::ENOMEM => out_of_memory(),
-        error => MediaError::Internal(error.to_string()),
-    }
+    unless_memory(error, MediaError::Internal)
 }
 
 pub(super) fn decode_error(error: ffmpeg::Error) -> MediaError {
-    match error {
-        ffmpeg::Error::Other { errno } if errno == ffmpeg::error::ENOMEM => out_of_memory(),
-        error => MediaError::Decode(error.to_string()),
+    unless_memory(error, MediaError::Decode)
+}
+
+/// An error of FFmpeg in words, except that a lack of memory is an error of its own.
+pub(super) fn unless_memory(
+    error: ffmpeg::Error,
+    otherwise: fn(String) -> MediaError,
+) -> MediaError {
+    if is_memory(error) {
+        out_of_memory()
+    } else {
+        otherwise(error.to_string())
     }
+}
+
+pub(super) fn is_memory(error: ffmpeg::Error) -> bool {
+    error
+        == (ffmpeg::Error::Other {
+            errno: ffmpeg::error::ENOMEM,
+        })
+}
+
+/// Whether FFmpeg wants to be given something before it gives something back.
+pub(super) fn is_again(error: ffmpeg::Error) -> bool {
+    error
+        == (ffmpeg::Error::Other {
+            errno: ffmpeg::error::EAGAIN,
+        })
 }
 
 /// Memory ran out. The limit is filled in by the parent of a decoding child, which set it.
@@ -222,14 +243,11 @@ fn refuse(source: &SharedSource, error: ffmpeg::Error) -> MediaError {
         Ok(head) => head,
         Err(error) => return MediaError::Io(error.to_string()),
     };
-    if let Some(failure) = lock(&source.failure).clone() {
+    let failure = lock(&source.failure).clone();
+    if let Some(failure) = failure {
         return MediaError::Io(failure);
     }
-    if error
-        == (ffmpeg::Error::Other {
-            errno: ffmpeg::error::ENOMEM,
-        })
-    {
+    if is_memory(error) {
         return out_of_memory();
     }
     match ffi::guess_container(&head) {

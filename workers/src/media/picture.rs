@@ -118,6 +118,10 @@ impl Converter {
     }
 
     /// Converts one frame. It is taken because the chain takes what it holds.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "what the frame holds is moved into the filter chain, which empties it"
+    )]
     pub(super) fn convert(&mut self, picture: frame::Video) -> Result<frame::Video, MediaError> {
         let shape = Shape {
             width: picture.width(),

@@ -187,7 +187,8 @@ impl RemoteSource {
 
 fn fetch(offset: u64) -> io::Result<Vec<u8>> {
     tell(&FromChild::Read { offset, len: BLOCK })?;
-    match ToChild::read(&mut io::stdin().lock())? {
+    let answer = ToChild::read(&mut io::stdin().lock())?;
+    match answer {
         ToChild::Data(bytes) => Ok(bytes),
         ToChild::NoData(why) => Err(io::Error::other(why)),
         ToChild::Request(_) => Err(io::ErrorKind::InvalidData.into()),

@@ -63,17 +63,17 @@ impl Sandbox {
         thread::scope(|scope| {
             // Everything below is dropped before the scope waits for the two threads, which end
             // when the child is dead and their channels are closed.
-            let (mut running, stdin, stdout) = self.start().map_err(start_error)?;
+            let (mut running, stdin, stdout) = self.start().map_err(|error| start_error(&error))?;
             let (to_child, outbox) = sync_channel::<ToChild>(1);
             let (inbox, from_child) = sync_channel::<io::Result<FromChild>>(1);
             thread::Builder::new()
                 .name("decode-child-out".to_owned())
                 .spawn_scoped(scope, move || write_all(stdin, &outbox))
-                .map_err(start_error)?;
+                .map_err(|error| start_error(&error))?;
             thread::Builder::new()
                 .name("decode-child-in".to_owned())
                 .spawn_scoped(scope, move || read_all(stdout, &inbox, max_blob))
-                .map_err(start_error)?;
+                .map_err(|error| start_error(&error))?;
             post(&to_child, ToChild::Request(request))?;
             let mut answer = || {
                 let message = self.wait(&from_child, observer)?;
@@ -194,7 +194,7 @@ impl Sandbox {
     }
 }
 
-fn start_error(error: io::Error) -> MediaError {
+fn start_error(error: &io::Error) -> MediaError {
     MediaError::Sandbox(SandboxFailure::Start(error.to_string()))
 }
 

@@ -1,4 +1,11 @@
 //! Tests of decoding, segmentation, proxies and the sandbox with the real decoder.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    clippy::single_range_in_vec_init,
+    reason = "helpers of tests fail like tests; a span may well be a single range"
+)]
 
 mod clips;
 mod hostile;

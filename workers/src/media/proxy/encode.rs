@@ -12,7 +12,7 @@ use super::ProxyParams;
 use super::mp4::{Buffer, index_first};
 use crate::media::MediaError;
 use crate::media::audio::FORMAT;
-use crate::media::open::out_of_memory;
+use crate::media::open::{is_again, unless_memory};
 use crate::time::Rate;
 
 /// What a proxy is encoded from.
@@ -260,7 +260,7 @@ fn write_packets(
                 packet.write_interleaved(output)?;
             }
             Err(ffmpeg::Error::Eof) => return Ok(()),
-            Err(ffmpeg::Error::Other { errno }) if errno == ffmpeg::error::EAGAIN => return Ok(()),
+            Err(error) if is_again(error) => return Ok(()),
             Err(error) => return Err(error),
         }
     }
@@ -282,10 +282,7 @@ fn missing(codec: &str) -> MediaError {
 }
 
 fn failed(error: ffmpeg::Error) -> MediaError {
-    match error {
-        ffmpeg::Error::Other { errno } if errno == ffmpeg::error::ENOMEM => out_of_memory(),
-        error => MediaError::Encode(error.to_string()),
-    }
+    unless_memory(error, MediaError::Encode)
 }
 
 fn full_or(buffer: &Buffer, max_bytes: u64, error: ffmpeg::Error) -> MediaError {
