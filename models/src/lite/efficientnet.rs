@@ -67,7 +67,7 @@ const STAGES: [Stage; 7] = [
     Stage {
         repeats: 4,
         kernel: 5,
-        stride: 1,
+        stride: 2,
         channels: 192,
     },
     Stage {
@@ -310,6 +310,12 @@ mod tests {
         assert_eq!(same_padding(112, 3, 1), ((1, 1), 112));
         assert_eq!(same_padding(56, 5, 2), ((1, 2), 28));
         assert_eq!(same_padding(7, 1, 1), ((0, 0), 7));
+    }
+
+    #[test]
+    fn the_network_shrinks_its_planes_32_times() {
+        let strides: usize = STAGES.iter().map(|stage| stage.stride).product();
+        assert_eq!(2 * strides, 32, "the stem halves them once more");
     }
 
     #[test]
