@@ -3,6 +3,7 @@
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::frame;
 
+use super::clock::Clock;
 use super::open::{
     Container, PacketError, SharedSource, decode_error, internal, is_again, is_memory,
     out_of_memory, within,
@@ -308,96 +309,4 @@ fn decoder(
         }
     })?;
     opened.video().map_err(|_wrong_kind| unsupported())
-}
-
-/// Makes timestamps ascend.
-#[derive(Debug)]
-struct Clock {
-    /// Timestamp and duration of the last frame.
-    last: Option<(i64, i64)>,
-    /// Added to every timestamp since the file's clock last broke.
-    shift: i64,
-    /// Duration of a frame that does not say, in units; at least 1.
-    usual: i64,
-}
-
-impl Clock {
-    fn new(time_base: Rate, rate: Option<Rate>) -> Self {
-        let usual = rate.map_or(1, |rate| {
-            let units = u64::from(time_base.num()) * u64::from(rate.den());
-            let frames = u64::from(time_base.den()) * u64::from(rate.num());
-            i64::try_from(units / frames.max(1)).unwrap_or(1).max(1)
-        });
-        Self {
-            last: None,
-            shift: 0,
-            usual,
-        }
-    }
-
-    const fn end(&self) -> i64 {
-        match self.last {
-            Some((pts, duration)) => pts.saturating_add(duration),
-            None => 0,
-        }
-    }
-
-    fn stamp(&mut self, timestamp: Option<i64>, duration: i64) -> i64 {
-        let duration = if duration > 0 { duration } else { self.usual };
-        let pts = match (timestamp, self.last) {
-            (None, _) => self.end(),
-            (Some(timestamp), None) => timestamp,
-            (Some(timestamp), Some((last, _))) => {
-                let shifted = timestamp.saturating_add(self.shift);
-                if shifted > last {
-                    shifted
-                } else if last - shifted < self.usual.max(duration) {
-                    last.saturating_add(1)
-                } else {
-                    self.shift = self.end().saturating_sub(timestamp);
-                    self.end()
-                }
-            }
-        };
-        self.last = Some((pts, duration));
-        pts
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn clock() -> Clock {
-        Clock::new(Rate::new(1000, 1).unwrap(), Rate::new(25, 1))
-    }
-
-    fn stamps(timestamps: &[Option<i64>]) -> Vec<i64> {
-        let mut clock = clock();
-        timestamps
-            .iter()
-            .map(|&timestamp| clock.stamp(timestamp, 0))
-            .collect()
-    }
-
-    #[test]
-    fn good_timestamps_are_kept() {
-        assert_eq!(stamps(&[Some(500), Some(540), Some(700)]), [500, 540, 700]);
-    }
-
-    #[test]
-    fn a_missing_timestamp_follows_the_previous_frame() {
-        assert_eq!(stamps(&[None, None, Some(90)]), [0, 40, 90]);
-    }
-
-    #[test]
-    fn a_repeated_timestamp_does_not_push_those_that_follow() {
-        assert_eq!(stamps(&[Some(0), Some(0), Some(40)]), [0, 1, 40]);
-    }
-
-    #[test]
-    fn a_break_in_the_clock_shifts_all_that_follow() {
-        let broken = [Some(5000), Some(5040), Some(0), Some(40), Some(80)];
-        assert_eq!(stamps(&broken), [5000, 5040, 5080, 5120, 5160]);
-    }
 }

@@ -8,6 +8,7 @@
 //! directly, this module is for our own files: proxies, and clips in tests.
 
 mod audio;
+mod clock;
 mod error;
 mod ffi;
 mod frames;

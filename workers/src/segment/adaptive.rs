@@ -1,7 +1,8 @@
-//! Cuts that stand out from their neighbourhood, and fades through black or white.
+//! Cuts that stand out from their neighbourhood, fades through black or white, and dissolves.
 
 use std::collections::VecDeque;
 
+use super::dissolve::Dissolves;
 use super::{Boundary, BoundaryDetector, BoundaryKind, SegmentParams};
 use crate::media::SmallFrame;
 
@@ -38,6 +39,7 @@ pub struct AdaptiveDetector {
     next: usize,
     cuts: Vec<Boundary>,
     even: EvenRuns,
+    dissolves: Dissolves,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,7 @@ impl AdaptiveDetector {
             next: 0,
             cuts: Vec::new(),
             even: EvenRuns::default(),
+            dissolves: Dissolves::default(),
         }
     }
 
@@ -116,6 +119,7 @@ impl BoundaryDetector for AdaptiveDetector {
             .back()
             .map_or(0.0, |previous| change(&previous.frame, frame));
         self.even.push(evenness(frame, &self.params), frame, number);
+        self.dissolves.push(frame, number);
         // A frame that is too old lends its memory to the new one.
         let reach = self.reach();
         let mut frame_memory = SmallFrame {
@@ -155,6 +159,8 @@ impl BoundaryDetector for AdaptiveDetector {
                 .any(|fade| (fade.start..=fade.end).contains(&cut.start))
         });
         found.extend(fades);
+        let dissolves = std::mem::take(&mut self.dissolves).finish(&found);
+        found.extend(dissolves);
         found.sort_by_key(|boundary| (boundary.frame(), boundary.start));
         found
     }

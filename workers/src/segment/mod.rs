@@ -8,6 +8,7 @@ use crate::media::SmallFrame;
 use crate::time::Timeline;
 
 mod adaptive;
+mod dissolve;
 mod scan;
 mod timeline;
 
