@@ -1,1 +1,279 @@
+use std::cell::RefCell;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::thread::JoinHandle;
 
+use super::*;
+use crate::manifest::{FileSource, HttpsSource, ManifestSet};
+use crate::store::Finding;
+
+const CONTENT: &[u8] = b"the weights of a very small model";
+
+/// A store whose only model is `small`, of one file with the given sources and digest.
+fn store(root: &Path, sources: Vec<Source>, sha256: Option<Digest>) -> ModelStore {
+    let mut manifests = ManifestSet::built_in();
+    let mut manifest = manifests.get("minilm").unwrap().clone();
+    manifest.id = "small".to_owned();
+    manifest.files = vec![ManifestFile {
+        name: "w.bin".to_owned(),
+        sha256,
+        bytes: None,
+        sources,
+    }];
+    manifests.insert(manifest);
+    ModelStore::with_manifests(root.join("store"), manifests)
+}
+
+fn file_source(root: &Path, content: &[u8]) -> Source {
+    let path = root.join("origin.bin");
+    fs::write(&path, content).unwrap();
+    Source::File(FileSource { path })
+}
+
+fn pull_small(store: &ModelStore) -> Result<(), ModelError> {
+    pull(store, "small", &PullOptions::default(), &())
+}
+
+fn pulled(store: &ModelStore) -> Vec<u8> {
+    let manifest = store.manifests().get("small").unwrap();
+    fs::read(store.file(manifest, "w.bin").unwrap()).unwrap()
+}
+
+fn source_error(result: Result<(), ModelError>) -> SourceError {
+    match result.unwrap_err() {
+        ModelError::Pull(mut error) => error.attempts.pop().unwrap().error,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_file_is_copied_checked_and_kept() {
+    let root = tempfile::tempdir().unwrap();
+    let store = store(
+        root.path(),
+        vec![file_source(root.path(), CONTENT)],
+        Some(Digest::of_bytes(CONTENT)),
+    );
+    pull_small(&store).unwrap();
+    assert_eq!(pulled(&store), CONTENT);
+    fs::remove_file(root.path().join("origin.bin")).unwrap();
+    pull_small(&store).expect("a sound file is not fetched again");
+}
+
+#[test]
+fn a_wrong_digest_leaves_nothing_and_tells_what_to_put_where() {
+    let root = tempfile::tempdir().unwrap();
+    let store = store(
+        root.path(),
+        vec![file_source(root.path(), b"other")],
+        Some(Digest::of_bytes(CONTENT)),
+    );
+    let error = pull_small(&store).unwrap_err();
+    assert_eq!(error.kind(), crate::ErrorKind::Corrupt);
+    let text = error.to_string();
+    assert!(
+        text.contains("origin.bin") && text.contains("store/small/v2/w.bin"),
+        "{text}"
+    );
+    assert!(
+        text.contains(&Digest::of_bytes(CONTENT).to_string()),
+        "{text}"
+    );
+    assert_eq!(
+        fs::read_dir(root.path().join("store/small/v2"))
+            .unwrap()
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn the_first_pull_of_an_unpinned_file_pins_it() {
+    let root = tempfile::tempdir().unwrap();
+    let store = store(root.path(), vec![file_source(root.path(), CONTENT)], None);
+    pull_small(&store).unwrap();
+    let manifest = store.manifests().get("small").unwrap();
+    assert!(store.verify(manifest).unwrap().is_sound());
+    fs::write(store.file(manifest, "w.bin").unwrap(), b"damaged").unwrap();
+    assert!(matches!(
+        store.verify(manifest).unwrap().files[0].finding,
+        Finding::Corrupt { .. }
+    ));
+    file_source(root.path(), b"moved on");
+    assert!(matches!(
+        source_error(pull_small(&store)),
+        SourceError::Digest { .. }
+    ));
+}
+
+#[test]
+fn the_next_source_is_tried_and_every_failure_is_told() {
+    struct Failures(RefCell<Vec<String>>);
+    impl PullProgress for Failures {
+        fn advance(&self, _: &str, _: u64, _: Option<u64>) {}
+        fn source_failed(&self, file: &str, error: &SourceError) {
+            self.0.borrow_mut().push(format!("{file}: {error}"));
+        }
+    }
+    let root = tempfile::tempdir().unwrap();
+    let missing = Source::File(FileSource {
+        path: root.path().join("missing.bin"),
+    });
+    let store = store(
+        root.path(),
+        vec![missing, file_source(root.path(), CONTENT)],
+        None,
+    );
+    let failures = Failures(RefCell::default());
+    pull(&store, "small", &PullOptions::default(), &failures).unwrap();
+    assert_eq!(pulled(&store), CONTENT);
+    let failures = failures.0.into_inner();
+    assert!(
+        failures.len() == 1 && failures[0].contains("missing.bin"),
+        "{failures:?}"
+    );
+}
+
+#[test]
+fn a_python_that_is_not_there_is_an_error_that_names_it() {
+    let root = tempfile::tempdir().unwrap();
+    let source = ManifestSet::built_in().get("minilm").unwrap().files[0].sources[0].clone();
+    let store = store(root.path(), vec![source], None);
+    let options = PullOptions {
+        python: PathBuf::from("/no/such/python"),
+        ..Default::default()
+    };
+    let error = source_error(pull(&store, "small", &options, &()));
+    assert!(
+        matches!(error, SourceError::Python { .. })
+            && error.to_string().contains("/no/such/python"),
+        "{error}"
+    );
+}
+
+fn transfer(aside: PathBuf) -> Transfer<'static> {
+    Transfer {
+        label: "small/w.bin",
+        aside,
+        may_resume: false,
+        bytes: Some(CONTENT.len() as u64),
+        progress: &(),
+    }
+}
+
+fn wheel(content: &[u8]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    writer
+        .start_file("pkg/w.bin", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    writer.write_all(content).unwrap();
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_member_of_a_wheel_is_read_and_a_missing_one_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("pkg.whl");
+    let transfer = transfer(root.path().join("aside"));
+    fs::write(&path, wheel(CONTENT)).unwrap();
+    pypi::extract(&path, "pkg/w.bin", &transfer).unwrap();
+    assert_eq!(fs::read(&transfer.aside).unwrap(), CONTENT);
+    let error = pypi::extract(&path, "pkg/other.bin", &transfer).unwrap_err();
+    assert!(matches!(error, SourceError::Member { .. }), "{error}");
+}
+
+#[test]
+fn a_truncated_or_oversized_wheel_is_an_error() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("pkg.whl");
+    let transfer = transfer(root.path().join("aside"));
+    let whole = wheel(CONTENT);
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    assert!(matches!(
+        pypi::extract(&path, "pkg/w.bin", &transfer),
+        Err(SourceError::Wheel { .. })
+    ));
+    fs::write(&path, wheel(&[0; 1 << 20])).unwrap();
+    assert!(matches!(
+        pypi::extract(&path, "pkg/w.bin", &transfer),
+        Err(SourceError::TooLong { .. })
+    ));
+}
+
+/// Serves `CONTENT` once on a free port, the rest of it when asked for, and returns the request's range.
+fn serve_once() -> (String, JoinHandle<Option<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/w.bin", listener.local_addr().unwrap());
+    let serve = move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let lines = BufReader::new(stream.try_clone().unwrap())
+            .lines()
+            .map(Result::unwrap);
+        let range = lines.take_while(|line| !line.is_empty()).find_map(|line| {
+            line.to_lowercase()
+                .strip_prefix("range: ")
+                .map(str::to_owned)
+        });
+        let start: usize = range.as_deref().map_or(0, |r| {
+            r["bytes=".len()..].trim_end_matches('-').parse().unwrap()
+        });
+        let (status, rest) = if start > 0 {
+            ("206 Partial Content", &CONTENT[start..])
+        } else {
+            ("200 OK", CONTENT)
+        };
+        let (total, last) = (CONTENT.len(), CONTENT.len() - 1);
+        write!(
+            stream,
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\n",
+            rest.len()
+        )
+        .unwrap();
+        write!(
+            stream,
+            "content-range: bytes {start}-{last}/{total}\r\nconnection: close\r\n\r\n"
+        )
+        .unwrap();
+        stream.write_all(rest).unwrap();
+        range
+    };
+    (
+        url,
+        std::thread::Builder::new()
+            .name("test-server".to_owned())
+            .spawn(serve)
+            .unwrap(),
+    )
+}
+
+#[test]
+fn a_download_goes_on_where_an_earlier_one_stopped() {
+    let root = tempfile::tempdir().unwrap();
+    let (url, server) = serve_once();
+    let source = Source::Https(HttpsSource { url });
+    let store = store(
+        root.path(),
+        vec![source.clone()],
+        Some(Digest::of_bytes(CONTENT)),
+    );
+    let place = store.path_of(store.manifests().get("small").unwrap(), "w.bin");
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::write(aside_path(&place, &source), &CONTENT[..10]).unwrap();
+    pull_small(&store).unwrap();
+    assert_eq!(pulled(&store), CONTENT);
+    assert_eq!(server.join().unwrap().as_deref(), Some("bytes=10-"));
+}
+
+#[test]
+fn a_download_without_a_digest_starts_anew() {
+    let root = tempfile::tempdir().unwrap();
+    let (url, server) = serve_once();
+    let source = Source::Https(HttpsSource { url });
+    let store = store(root.path(), vec![source.clone()], None);
+    let place = store.path_of(store.manifests().get("small").unwrap(), "w.bin");
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::write(aside_path(&place, &source), b"something").unwrap();
+    pull_small(&store).unwrap();
+    assert_eq!(pulled(&store), CONTENT);
+    assert_eq!(server.join().unwrap(), None);
+}
