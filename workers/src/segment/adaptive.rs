@@ -46,7 +46,7 @@ pub struct AdaptiveDetector {
 struct Entry {
     number: u64,
     frame: SmallFrame,
-    /// Change from the frame before, 0 to 255.
+    /// Change from the frame before, 0 to 765.
     change: f32,
 }
 

@@ -122,7 +122,7 @@ pub struct ShotScan {
 pub struct SegmentParams {
     /// How far a frame's change must stand out from its neighbours' to be a cut.
     pub ratio: f32,
-    /// The least change, from 0 to 255, that can be a cut.
+    /// The least change, from 0 to 765 (luma and both chroma components), that can be a cut.
     pub min_change: f32,
     /// Frames on each side that are the neighbourhood.
     pub window: u32,
@@ -140,7 +140,7 @@ impl Default for SegmentParams {
     fn default() -> Self {
         Self {
             ratio: 3.0,
-            min_change: 8.0,
+            min_change: 12.0,
             window: 2,
             min_shot_ms: 300,
             black: 20.0,

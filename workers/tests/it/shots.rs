@@ -92,3 +92,18 @@ fn shots_of_a_film_whose_rate_varies_are_found_where_they_are() {
     assert_eq!(starts(&scan), [0, 100]);
     assert_eq!(scan.timeline.ms_of(100), 3000);
 }
+
+#[test]
+fn a_dissolve_is_a_boundary_in_its_middle() {
+    let clips = Clips::new();
+    // Frames 50 to 61 are mixtures.
+    let film = clips.make(
+        "-f lavfi -i testsrc2=r=25:s=320x180:d=3 -f lavfi -i mandelbrot=r=25:s=320x180 \
+         -filter_complex xfade=duration=0.48:offset=2 -t 4 -c:v libx264 -preset ultrafast",
+        "dissolve.mp4",
+    );
+    let shots = scan(&film).shots;
+    assert_eq!(shots.len(), 2, "{shots:#?}");
+    assert_eq!(shots[1].opening.kind, BoundaryKind::Dissolve);
+    assert!(shots[1].start.abs_diff(56) <= 4, "{}", shots[1].start);
+}
