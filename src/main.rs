@@ -7,7 +7,10 @@ use rushes::cli::Cli;
 
 fn main() -> ExitCode {
     // The decoding child comes before everything: it needs no runtime, no settings and no log.
-    if std::env::args_os().nth(1).is_some_and(|role| role == "decode-child") {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|role| role == "decode-child")
+    {
         return rushes_workers::sandbox::child_main();
     }
     let cli = Cli::parse();
@@ -29,7 +32,10 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|error| fail(&error))
 }
 
-#[expect(clippy::print_stderr, reason = "the one place where an error meets the user")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place where an error meets the user"
+)]
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("rushes: {error:#}");
     ExitCode::FAILURE

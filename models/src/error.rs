@@ -78,7 +78,7 @@ pub enum ModelError {
     Store(#[from] crate::store::StoreError),
     /// A pull.
     #[error(transparent)]
-    Pull(#[from] crate::pull::PullError),
+    Pull(#[from] Box<crate::pull::PullError>),
     /// ONNX Runtime.
     #[error(transparent)]
     Runtime(#[from] crate::runtime::RuntimeError),

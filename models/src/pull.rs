@@ -160,13 +160,13 @@ impl Pull<'_> {
                 }
             }
         }
-        Err(PullError {
+        Err(Box::new(PullError {
             model: manifest.id.clone(),
             file: file.name.clone(),
             attempts,
             sha256: expected,
             place,
-        }
+        })
         .into())
     }
 

@@ -132,10 +132,8 @@ impl StoreError {
             // Not `NotFound`: what the user named exists; this machine lacks the files for now.
             Self::Missing { .. } => ErrorKind::Unsupported,
             Self::NotListed { .. } => ErrorKind::NotFound,
-            Self::Io { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Limit,
-                _ => ErrorKind::Unavailable,
-            },
+            Self::Io { source, .. } if is_full(source) => ErrorKind::Limit,
+            Self::Io { .. } => ErrorKind::Unavailable,
             Self::Pins { .. } => ErrorKind::Corrupt,
         }
     }
@@ -296,6 +294,13 @@ impl ModelStore {
             Err(e) => Err(StoreError::io("look at", &path, e)),
         }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 /// Creates a folder and its parents.

@@ -3,6 +3,10 @@
 //! A pickle is a program. This reader runs only the instructions that build plain data, and knows only
 //! the four names that tensors need; everything else is refused by name. Memory is bounded by the
 //! length of the file.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an object of any kind but the one expected is malformed"
+)]
 
 use std::collections::{BTreeMap, HashMap};
 

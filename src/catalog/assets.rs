@@ -143,12 +143,14 @@ pub async fn register(
 }
 
 async fn ensure_title(db: &mut SqliteConnection, name: &str) -> Result<TitleId, CatalogError> {
-    sqlx::query("INSERT INTO titles (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING")
-        .bind(TitleId::new())
-        .bind(name)
-        .bind(now_ms())
-        .execute(&mut *db)
-        .await?;
+    sqlx::query(
+        "INSERT INTO titles (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(TitleId::new())
+    .bind(name)
+    .bind(now_ms())
+    .execute(&mut *db)
+    .await?;
     Ok(sqlx::query_scalar("SELECT id FROM titles WHERE name = ?")
         .bind(name)
         .fetch_one(db)
@@ -239,10 +241,12 @@ pub async fn merge(
 /// # Errors
 /// If the database fails.
 pub async fn remove(db: &mut SqliteConnection, id: &AssetId) -> Result<(), CatalogError> {
-    sqlx::query("INSERT OR IGNORE INTO garbage (prefix) SELECT 'runs/' || id FROM runs WHERE asset_id = ?")
-        .bind(id)
-        .execute(&mut *db)
-        .await?;
+    sqlx::query(
+        "INSERT OR IGNORE INTO garbage (prefix) SELECT 'runs/' || id FROM runs WHERE asset_id = ?",
+    )
+    .bind(id)
+    .execute(&mut *db)
+    .await?;
     // An uploaded film is ours to delete; one that was only pointed at is not.
     sqlx::query(
         "INSERT OR IGNORE INTO garbage (prefix)
@@ -333,4 +337,23 @@ pub async fn list(
             .fetch_all(db)
             .await?,
     )
+}
+
+/// Every asset, and whether an index that goes up to change `seq` holds what readers see of it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn findable(
+    db: &mut SqliteConnection,
+    seq: i64,
+) -> Result<Vec<(AssetId, bool)>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT a.id,
+                a.generation > 0
+                AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.asset_id = a.id AND c.seq > ?)
+           FROM assets a",
+    )
+    .bind(seq)
+    .fetch_all(db)
+    .await?)
 }

@@ -8,7 +8,9 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum CatalogError {
     /// The file cannot be opened or is not a catalogue.
-    #[error("{file}: the catalogue cannot be opened ({source}); check the folder, or name another with --data")]
+    #[error(
+        "{file}: the catalogue cannot be opened ({source}); check the folder, or name another with --data"
+    )]
     Open {
         /// The database file.
         file: String,

@@ -135,7 +135,13 @@ mod tests {
         };
         assert_eq!(shot.to_string().parse::<ShotId>().unwrap(), shot);
         let asset = &shot.asset;
-        for bad in ["", "x.1-2", &format!("{asset}.5-5"), &format!("{asset}.+1-2"), &format!("{asset}.01-2")] {
+        for bad in [
+            "",
+            "x.1-2",
+            &format!("{asset}.5-5"),
+            &format!("{asset}.+1-2"),
+            &format!("{asset}.01-2"),
+        ] {
             assert!(bad.parse::<ShotId>().is_err(), "{bad}");
         }
     }

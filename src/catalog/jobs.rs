@@ -38,7 +38,8 @@ impl Job {
     /// Why it failed: the reasons of the runs that failed by themselves.
     #[must_use]
     pub fn reasons(&self) -> Vec<&str> {
-        let follows = |reason: &str| reason.starts_with("needs ") && reason.ends_with(", which failed");
+        let follows =
+            |reason: &str| reason.starts_with("needs ") && reason.ends_with(", which failed");
         self.runs
             .iter()
             .filter(|run| run.state == RunState::Failed)

@@ -90,10 +90,7 @@ impl Catalog {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn note_change(
-    db: &mut SqliteConnection,
-    asset: &AssetId,
-) -> Result<(), CatalogError> {
+pub async fn note_change(db: &mut SqliteConnection, asset: &AssetId) -> Result<(), CatalogError> {
     sqlx::query("INSERT INTO changes (asset_id) VALUES (?)")
         .bind(asset)
         .execute(db)

@@ -180,11 +180,11 @@ pub async fn release(
 /// # Errors
 /// If the database fails.
 pub async fn holders(db: &mut SqliteConnection) -> Result<Vec<String>, CatalogError> {
-    Ok(
-        sqlx::query_scalar("SELECT DISTINCT worker FROM runs WHERE state = 'running' AND worker IS NOT NULL")
-            .fetch_all(db)
-            .await?,
+    Ok(sqlx::query_scalar(
+        "SELECT DISTINCT worker FROM runs WHERE state = 'running' AND worker IS NOT NULL",
     )
+    .fetch_all(db)
+    .await?)
 }
 
 /// Gives back every run of a worker that is known to be dead, without blame.

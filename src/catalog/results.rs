@@ -134,7 +134,9 @@ pub async fn publish_if_settled(
         .iter()
         .any(|old| !ready.iter().any(|new| new.feature == old.feature));
     let same = seen.len() == ready.len()
-        && seen.iter().all(|old| ready.iter().any(|new| new.id == old.id));
+        && seen
+            .iter()
+            .all(|old| ready.iter().any(|new| new.id == old.id));
     if loses || same {
         return Ok(false);
     }

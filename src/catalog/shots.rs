@@ -149,7 +149,10 @@ pub async fn vectors(
                 .bind(&run)
                 .fetch_all(&mut *db)
                 .await?;
-        let vectors = stored.iter().map(|bytes| unpack(bytes)).collect::<Result<_, _>>()?;
+        let vectors = stored
+            .iter()
+            .map(|bytes| unpack(bytes))
+            .collect::<Result<_, _>>()?;
         spaces.push((space, vectors));
     }
     Ok(spaces)

@@ -47,7 +47,10 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     if args.json {
         output::json(&serde_json::json!({ "deleted": doomed }))?;
     } else {
-        output::line(&format!("deleted {} file(s) from the catalogue", doomed.len()));
+        output::line(&format!(
+            "deleted {} file(s) from the catalogue",
+            doomed.len()
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -70,7 +70,11 @@ pub(super) async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> 
         });
         output::table(&["", "what", "found", "fix"], rows.collect());
     }
-    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn ffmpeg() -> Check {
@@ -125,14 +129,26 @@ fn disk(what: &'static str, folder: &Path) -> Check {
     match rustix::fs::statvfs(there) {
         Ok(stat) => {
             let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-            let found = format!("{:.1} GiB free at {}", free as f64 / f64::from(1 << 30), folder.display());
+            let found = format!(
+                "{:.1} GiB free at {}",
+                free as f64 / f64::from(1 << 30),
+                folder.display()
+            );
             if free < LITTLE_ROOM {
-                Check::bad(what, found, "free some room, or name another folder with --data")
+                Check::bad(
+                    what,
+                    found,
+                    "free some room, or name another folder with --data",
+                )
             } else {
                 Check::good(what, found)
             }
         }
-        Err(error) => Check::bad(what, format!("{}: {error}", folder.display()), "name another folder with --data"),
+        Err(error) => Check::bad(
+            what,
+            format!("{}: {error}", folder.display()),
+            "name another folder with --data",
+        ),
     }
 }
 

@@ -80,7 +80,10 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let finished = if args.queue_only {
         true
     } else {
-        let ids: Vec<JobId> = submitted.iter().map(|submitted| submitted.job.clone()).collect();
+        let ids: Vec<JobId> = submitted
+            .iter()
+            .map(|submitted| submitted.job.clone())
+            .collect();
         follow(app, &ids, quiet).await?
     };
     let mut outcomes = Vec::with_capacity(submitted.len());
@@ -95,7 +98,9 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         })
         .collect();
     let failed = !refused.is_empty()
-        || outcomes.iter().any(|film| matches!(film.state, RunState::Failed | RunState::Cancelled));
+        || outcomes
+            .iter()
+            .any(|film| matches!(film.state, RunState::Failed | RunState::Cancelled));
     let summary = Summary {
         films: outcomes,
         refused,
@@ -164,7 +169,9 @@ async fn outcome(app: &App, id: JobId, new: bool) -> anyhow::Result<Outcome> {
     let mut db = app.catalog.read().await?;
     let job = jobs::get(&mut db, &id).await?;
     let asset = assets::get(&mut db, &job.asset_id).await?;
-    let shots = crate::catalog::shots::spans(&mut db, &asset.id).await?.len();
+    let shots = crate::catalog::shots::spans(&mut db, &asset.id)
+        .await?
+        .len();
     Ok(Outcome {
         state: job.state(),
         reasons: job.reasons().into_iter().map(str::to_owned).collect(),

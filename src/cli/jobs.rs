@@ -54,7 +54,12 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             output::json(&Listing { jobs })?;
         } else {
             let rows = views.into_iter().map(|(job, uri)| {
-                vec![job.id.to_string(), job.state.to_string(), uri, job.reasons.join("; ")]
+                vec![
+                    job.id.to_string(),
+                    job.state.to_string(),
+                    uri,
+                    job.reasons.join("; "),
+                ]
             });
             output::table(&["job", "state", "file", "why"], rows.collect());
         }
@@ -80,7 +85,9 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         vec![
             stage.feature,
             stage.state.to_string(),
-            stage.total.map_or_else(String::new, |total| format!("{}/{total}", stage.done)),
+            stage
+                .total
+                .map_or_else(String::new, |total| format!("{}/{total}", stage.done)),
             stage.reason.unwrap_or_default(),
         ]
     });

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use rushes_models::{Finding, ModelStore, PullOptions, PullProgress, SourceError, Status, Token, pull};
+use rushes_models::{
+    Finding, ModelStore, PullOptions, PullProgress, SourceError, Status, Token, pull,
+};
 use serde::Serialize;
 
 use super::output;
@@ -124,9 +126,18 @@ fn list(store: &ModelStore, json: bool) -> anyhow::Result<ExitCode> {
         output::json(&listed)?;
     } else {
         let rows = listed.into_iter().map(|m| {
-            vec![m.id, m.revision, m.status.to_owned(), m.licence, m.description]
+            vec![
+                m.id,
+                m.revision,
+                m.status.to_owned(),
+                m.licence,
+                m.description,
+            ]
         });
-        output::table(&["model", "revision", "status", "licence", "what"], rows.collect());
+        output::table(
+            &["model", "revision", "status", "licence", "what"],
+            rows.collect(),
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -135,7 +146,9 @@ fn verify(store: &ModelStore, models: &[String], json: bool) -> anyhow::Result<E
     let mut verified = Vec::new();
     let manifests = if models.is_empty() {
         let here = |m: &&rushes_models::Manifest| {
-            store.status(m).is_ok_and(|status| status != Status::Missing)
+            store
+                .status(m)
+                .is_ok_and(|status| status != Status::Missing)
         };
         store.manifests().iter().filter(here).collect()
     } else {
@@ -158,15 +171,25 @@ fn verify(store: &ModelStore, models: &[String], json: bool) -> anyhow::Result<E
         output::json(&verified)?;
     } else {
         let rows = verified.into_iter().map(|file| {
-            let state = if file.sound { "sound".to_owned() } else { file.finding };
+            let state = if file.sound {
+                "sound".to_owned()
+            } else {
+                file.finding
+            };
             vec![file.model, file.file, state]
         });
         output::table(&["model", "file", "state"], rows.collect());
         if !sound {
-            output::line("mend it with `rushes models pull`, which fetches what is missing or damaged");
+            output::line(
+                "mend it with `rushes models pull`, which fetches what is missing or damaged",
+            );
         }
     }
-    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if sound {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// A progress bar for the file that is on its way.
@@ -185,7 +208,9 @@ impl Bar {
 
 impl PullProgress for Bar {
     fn advance(&self, file: &str, done: u64, total: Option<u64>) {
-        let Ok(mut current) = self.0.lock() else { return };
+        let Ok(mut current) = self.0.lock() else {
+            return;
+        };
         if current.as_ref().is_none_or(|(name, _)| name != file) {
             if let Some((_, old)) = current.take() {
                 old.finish_and_clear();

@@ -4,7 +4,6 @@
 
 use std::io::IsTerminal as _;
 
-
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;

@@ -54,7 +54,9 @@ impl Progress {
                 began: None,
             });
             stage.bar.set_length(STEPS * runs.len() as u64);
-            stage.bar.set_position(runs.iter().map(|run| steps(run)).sum());
+            stage
+                .bar
+                .set_position(runs.iter().map(|run| steps(run)).sum());
             let ended = runs.iter().filter(|run| run.state.is_final()).count();
             let units: i64 = runs.iter().map(|run| run.done).sum();
             let running = runs.iter().any(|run| run.state == RunState::Running);
@@ -64,7 +66,10 @@ impl Progress {
             let rate = stage.began.map_or(0.0, |(since, before)| {
                 (units - before) as f64 / since.elapsed().as_secs_f64().max(0.001)
             });
-            let failed = runs.iter().filter(|run| run.state == RunState::Failed).count();
+            let failed = runs
+                .iter()
+                .filter(|run| run.state == RunState::Failed)
+                .count();
             let mut message = format!("{ended}/{} films", runs.len());
             if rate > 0.0 && running {
                 message += &format!("  {}", per_second(name, rate));

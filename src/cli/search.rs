@@ -133,7 +133,10 @@ fn print(answer: &Answer) {
                 hit.shot.to_string(),
             ]
         });
-        output::table(&["#", "title", "in", "out", "score", "why", "shot"], rows.collect());
+        output::table(
+            &["#", "title", "in", "out", "score", "why", "shot"],
+            rows.collect(),
+        );
     }
     let coverage = answer.coverage;
     if coverage.ready < coverage.total {
@@ -154,7 +157,10 @@ fn why(hit: &Hit) -> String {
         why.push(format!("seen {:.2}", visual.similarity));
     }
     if let Some(dialogue) = &hit.evidence.dialogue {
-        why.push(format!("\u{201c}{}\u{201d}", dialogue.text.replace('\n', " ")));
+        why.push(format!(
+            "\u{201c}{}\u{201d}",
+            dialogue.text.replace('\n', " ")
+        ));
     }
     why.join(" \u{b7} ")
 }
@@ -166,7 +172,11 @@ fn read_picture(file: &str) -> Result<image::RgbImage, SearchError> {
     };
     let mut reader = image::ImageReader::open(file)
         .and_then(image::ImageReader::with_guessed_format)
-        .map_err(|error| wrap(format!("{error}; give the id of a shot or the name of a picture")))?;
+        .map_err(|error| {
+            wrap(format!(
+                "{error}; give the id of a shot or the name of a picture"
+            ))
+        })?;
     let mut limits = image::Limits::default();
     limits.max_image_width = Some(MAX_PICTURE_SIDE);
     limits.max_image_height = Some(MAX_PICTURE_SIDE);

@@ -96,7 +96,13 @@ fn write(sheet: &mut RgbImage, font: &MonoFont<'_>, text: &str, left: u32, top: 
     let text: String = text
         .chars()
         .take(room as usize)
-        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
+        .map(|c| {
+            if c.is_ascii_graphic() || c == ' ' {
+                c
+            } else {
+                '?'
+            }
+        })
         .collect();
     let style = MonoTextStyle::new(font, Rgb888::new(230, 230, 232));
     let at = Point::new(left.cast_signed(), top.cast_signed());
@@ -120,7 +126,10 @@ impl DrawTarget for Canvas<'_> {
     type Color = Rgb888;
     type Error = std::convert::Infallible;
 
-    fn draw_iter<I: IntoIterator<Item = Pixel<Rgb888>>>(&mut self, pixels: I) -> Result<(), Self::Error> {
+    fn draw_iter<I: IntoIterator<Item = Pixel<Rgb888>>>(
+        &mut self,
+        pixels: I,
+    ) -> Result<(), Self::Error> {
         for Pixel(at, colour) in pixels {
             let place = u32::try_from(at.x).ok().zip(u32::try_from(at.y).ok());
             if let Some(pixel) = place.and_then(|(x, y)| self.0.get_pixel_mut_checked(x, y)) {

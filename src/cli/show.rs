@@ -40,7 +40,8 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         (shot.thumbnail, args.thumbnail, "thumbnail"),
     ] {
         if let Some(file) = file {
-            let key = key.with_context(|| format!("the shot has no {what} yet; see `rushes jobs`"))?;
+            let key =
+                key.with_context(|| format!("the shot has no {what} yet; see `rushes jobs`"))?;
             let bytes = app.storage.get(&key).await?;
             tokio::fs::write(&file, bytes)
                 .await
@@ -54,10 +55,25 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let mut rows = vec![
         vec!["title".to_owned(), detail.title],
         vec!["file".to_owned(), detail.asset.uri],
-        vec!["in".to_owned(), format!("{}  (frame {}, {} ms)", detail.start.smpte, detail.start.frame, detail.start.ms)],
-        vec!["out".to_owned(), format!("{}  (frame {}, {} ms)", detail.end.smpte, detail.end.frame, detail.end.ms)],
+        vec![
+            "in".to_owned(),
+            format!(
+                "{}  (frame {}, {} ms)",
+                detail.start.smpte, detail.start.frame, detail.start.ms
+            ),
+        ],
+        vec![
+            "out".to_owned(),
+            format!(
+                "{}  (frame {}, {} ms)",
+                detail.end.smpte, detail.end.frame, detail.end.ms
+            ),
+        ],
         vec!["rate".to_owned(), detail.rate.to_string()],
-        vec!["begins with".to_owned(), format!("{} ({:.2})", detail.boundary, detail.confidence)],
+        vec![
+            "begins with".to_owned(),
+            format!("{} ({:.2})", detail.boundary, detail.confidence),
+        ],
     ];
     for line in detail.dialogue {
         rows.push(vec![line.start.smpte, line.text]);

@@ -33,7 +33,11 @@ enum Queue {
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let media = args.media.unwrap_or_else(|| app.config.media_workers());
     let parts = EngineParts {
-        media: if args.queues.contains(&Queue::Media) { media } else { 0 },
+        media: if args.queues.contains(&Queue::Media) {
+            media
+        } else {
+            0
+        },
         embed: usize::from(args.queues.contains(&Queue::Embed)),
     };
     // Alone on the data folder, it keeps the index up to date as well.

@@ -48,6 +48,9 @@ pub enum ConfigError {
 }
 
 fn list(problems: &[Problem]) -> String {
-    let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|problem| format!("  {problem}"))
+        .collect();
     lines.join("\n")
 }

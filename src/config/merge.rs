@@ -25,16 +25,28 @@ pub(super) fn variable(table: &mut Table, path: &str, text: &str) {
     let Some(last) = keys.pop() else { return };
     let mut table = table;
     for key in keys {
-        let section = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
-        let Value::Table(section) = section else { return };
+        let section = table
+            .entry(key)
+            .or_insert_with(|| Value::Table(Table::new()));
+        let Value::Table(section) = section else {
+            return;
+        };
         table = section;
     }
     let value = format!("x = {text}")
         .parse::<Table>()
         .ok()
         .and_then(|mut parsed| parsed.remove("x"))
-        .filter(|value| !matches!(value, Value::Datetime(_) | Value::Table(_) | Value::Float(_)));
-    table.insert(last, value.unwrap_or_else(|| Value::String(text.to_owned())));
+        .filter(|value| {
+            !matches!(
+                value,
+                Value::Datetime(_) | Value::Table(_) | Value::Float(_)
+            )
+        });
+    table.insert(
+        last,
+        value.unwrap_or_else(|| Value::String(text.to_owned())),
+    );
 }
 
 /// The defaults with every sound key of `table` over them; the others become problems.

@@ -8,6 +8,7 @@ mod merge;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use etcetera::{BaseStrategy as _, choose_base_strategy};
 use serde::{Deserialize, Serialize};
 
 pub use error::{ConfigError, Problem};
@@ -97,15 +98,19 @@ impl Aws {
 
 impl std::fmt::Debug for Aws {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
+        f.debug_set()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
     }
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
-            data: directories::ProjectDirs::from("", "", "rushes")
-                .map_or_else(|| "rushes-data".into(), |dirs| dirs.data_dir().to_owned()),
+            data: choose_base_strategy().map_or_else(
+                |_no_home| "rushes-data".into(),
+                |user| user.data_dir().join("rushes"),
+            ),
             storage: Storage::default(),
             models: Models::default(),
             work: Work::default(),
@@ -167,12 +172,17 @@ impl Config {
         Self::from_sources(flags, std::env::vars().collect())
     }
 
-    fn from_sources(flags: &Flags, environment: Vec<(String, String)>) -> Result<Self, ConfigError> {
+    fn from_sources(
+        flags: &Flags,
+        environment: Vec<(String, String)>,
+    ) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let mut table = toml::Table::new();
         let variable = |name: &str| {
             let found = environment.iter().find(|(key, _)| key == name);
-            found.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
+            found
+                .map(|(_, value)| value.clone())
+                .filter(|value| !value.is_empty())
         };
         let file = flags
             .file
@@ -239,11 +249,27 @@ impl Config {
             }
         };
         range("work.media", self.work.media as u64, 0..=256);
-        range("work.encoder_threads", self.work.encoder_threads as u64, 0..=256);
-        range("work.child_memory_mib", self.work.child_memory_mib, 256..=1024 * 1024);
+        range(
+            "work.encoder_threads",
+            self.work.encoder_threads as u64,
+            0..=256,
+        );
+        range(
+            "work.child_memory_mib",
+            self.work.child_memory_mib,
+            256..=1024 * 1024,
+        );
         range("work.child_stall_s", self.work.child_stall_s, 1..=86_400);
-        range("work.proxy_height", u64::from(self.work.proxy_height), 64..=2160);
-        range("server.upload_limit_mib", self.server.upload_limit_mib, 1..=10 * 1024 * 1024);
+        range(
+            "work.proxy_height",
+            u64::from(self.work.proxy_height),
+            64..=2160,
+        );
+        range(
+            "server.upload_limit_mib",
+            self.server.upload_limit_mib,
+            1..=10 * 1024 * 1024,
+        );
         if !self.server.listen.ip().is_loopback() {
             problems.push(Problem {
                 key: "server.listen".to_owned(),
@@ -269,9 +295,9 @@ impl Config {
     #[must_use]
     pub fn models_folder(&self) -> PathBuf {
         self.models.folder.clone().unwrap_or_else(|| {
-            directories::ProjectDirs::from("", "", "rushes").map_or_else(
-                || self.data.join("models"),
-                |dirs| dirs.cache_dir().join("models"),
+            choose_base_strategy().map_or_else(
+                |_no_home| self.data.join("models"),
+                |user| user.cache_dir().join("rushes").join("models"),
             )
         })
     }
@@ -383,7 +409,12 @@ mod tests {
     fn every_problem_is_reported_at_once() {
         let file = "[work]\nmedai = 3\nproxy_height = 9\n[server]\nlisten = '0.0.0.0:80'\n[storage]\nurl = 5\n";
         let error = load(file, &[]).unwrap_err().to_string();
-        for part in ["work.medai", "work.proxy_height", "server.listen", "storage.url"] {
+        for part in [
+            "work.medai",
+            "work.proxy_height",
+            "server.listen",
+            "storage.url",
+        ] {
             assert!(error.contains(part), "{part} in {error}");
         }
     }

@@ -72,9 +72,7 @@ impl LocalCoordinator {
         let run = runs::get(&mut tx, &id).await?;
         match output {
             Output::Probe { blake3, .. } => {
-                if let Some(original) =
-                    assets::same_bytes(&mut tx, &run.asset_id, &blake3).await?
-                {
+                if let Some(original) = assets::same_bytes(&mut tx, &run.asset_id, &blake3).await? {
                     assets::merge(&mut tx, &run.asset_id, &original).await?;
                     tx.commit().await?;
                     return Ok(true);
@@ -212,7 +210,10 @@ impl Coordinator for LocalCoordinator {
     }
 
     async fn fail(&self, lease: &Lease, failure: Failure) -> Result<(), CoordinatorError> {
-        kept(self.record(lease, &failure).await.map_err(unavailable)?, lease)
+        kept(
+            self.record(lease, &failure).await.map_err(unavailable)?,
+            lease,
+        )
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), CoordinatorError> {

@@ -73,7 +73,7 @@ pub(super) struct TitleList {
 /// `title` and `subtitles`). Answers at once; the work is a job.
 #[utoipa::path(post, path = "/v1/assets", tag = "assets",
     request_body(content((RegisterBody = "application/json"), (Vec<u8> = "multipart/form-data"))),
-    responses((status = 202, body = RegisteredList), (status = "4XX", body = super::error::Problem)))]
+    responses((status = 202, body = RegisteredList), (status = "4XX", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn register(
     State(api): State<Api>,
     request: Request,
@@ -112,7 +112,11 @@ async fn by_name(api: &Api, request: Request) -> Result<(Vec<Film>, Option<Strin
     let Json(body) = Json::<RegisterBody>::from_request(Request::from_parts(parts, body), api)
         .await
         .map_err(|rejection| {
-            ApiError::new(ErrorKind::InvalidInput, "bad-request", rejection.body_text())
+            ApiError::new(
+                ErrorKind::InvalidInput,
+                "bad-request",
+                rejection.body_text(),
+            )
         })?;
     let uri = api.roots.admit(&body.uri)?;
     let (films, refusals) = find(&api.storage, &[uri]).await;
@@ -123,7 +127,10 @@ async fn by_name(api: &Api, request: Request) -> Result<(Vec<Film>, Option<Strin
 }
 
 /// The route allows bodies as large as an upload; a JSON body is held to less.
-fn http_body_limit(body: axum::body::Body) -> impl axum::body::HttpBody<Data = bytes::Bytes, Error = Box<dyn std::error::Error + Send + Sync>> + Send {
+fn http_body_limit(
+    body: axum::body::Body,
+) -> impl axum::body::HttpBody<Data = bytes::Bytes, Error = Box<dyn std::error::Error + Send + Sync>>
++ Send {
     http_body_util::Limited::new(body, MAX_JSON)
 }
 
@@ -145,7 +152,7 @@ pub(super) async fn list(
 
 /// One asset: what the file says of itself, and how far its features are.
 #[utoipa::path(get, path = "/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
-    responses((status = 200, body = AssetView), (status = 404, body = super::error::Problem)))]
+    responses((status = 200, body = AssetView), (status = 404, body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -161,7 +168,7 @@ pub(super) async fn get(
 /// Delete an asset with all that was computed of it. A film that was registered by name stays where it
 /// is; an upload is deleted.
 #[utoipa::path(delete, path = "/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
-    responses((status = 204), (status = 404, body = super::error::Problem)))]
+    responses((status = 204), (status = 404, body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn delete(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -170,7 +177,9 @@ pub(super) async fn delete(
     let mut tx = api.catalog.begin().await?;
     let asset = assets::get(&mut tx, &id).await?;
     assets::remove(&mut tx, &asset.id).await?;
-    tx.commit().await.map_err(crate::catalog::CatalogError::from)?;
+    tx.commit()
+        .await
+        .map_err(crate::catalog::CatalogError::from)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -51,7 +51,9 @@ impl Roots {
         }
         // Links are followed first: it is where the bytes are that counts. A file outside gets the
         // same answer as one that is not there, or one could ask what there is.
-        let real = Path::new(path).canonicalize().map_err(|_missing| outside(uri))?;
+        let real = Path::new(path)
+            .canonicalize()
+            .map_err(|_missing| outside(uri))?;
         if self.folders.iter().any(|root| real.starts_with(root)) {
             Ok(real.display().to_string())
         } else {

@@ -98,7 +98,9 @@ impl From<SearchError> for ApiError {
             SearchError::Catalog(error) => error.into(),
             SearchError::Empty => Self::new(error.kind(), "empty-query", error.to_string()),
             SearchError::Page => Self::new(error.kind(), "bad-page-token", error.to_string()),
-            SearchError::NoVector { .. } => Self::new(error.kind(), "not-embedded-yet", error.to_string()),
+            SearchError::NoVector { .. } => {
+                Self::new(error.kind(), "not-embedded-yet", error.to_string())
+            }
             error => Self::new(error.kind(), error.kind().as_str(), error.to_string()),
         }
     }
@@ -140,7 +142,11 @@ fn problem(error: ApiError, id: &str, response: Response) -> Response {
     }
     let body = Problem {
         r#type: "about:blank",
-        title: error.status.canonical_reason().unwrap_or("Error").to_owned(),
+        title: error
+            .status
+            .canonical_reason()
+            .unwrap_or("Error")
+            .to_owned(),
         status: error.status.as_u16(),
         code: error.code,
         // What a defect says of our insides is for our log.
@@ -168,7 +174,9 @@ fn has_body(response: &Response) -> bool {
 
 async fn described(response: Response, id: &str) -> Response {
     let (parts, body) = response.into_parts();
-    let text = axum::body::to_bytes(body, 16 * 1024).await.unwrap_or_default();
+    let text = axum::body::to_bytes(body, 16 * 1024)
+        .await
+        .unwrap_or_default();
     let (kind, code) = match parts.status {
         StatusCode::PAYLOAD_TOO_LARGE => (ErrorKind::Limit, "too-large"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => (ErrorKind::Unsupported, "bad-content-type"),
@@ -178,7 +186,11 @@ async fn described(response: Response, id: &str) -> Response {
         status: parts.status,
         ..ApiError::new(kind, code, String::from_utf8_lossy(&text))
     };
-    problem(error, id, Response::from_parts(parts, axum::body::Body::empty()))
+    problem(
+        error,
+        id,
+        Response::from_parts(parts, axum::body::Body::empty()),
+    )
 }
 
 pub(super) async fn no_such_route(uri: Uri) -> ApiError {
@@ -187,7 +199,10 @@ pub(super) async fn no_such_route(uri: Uri) -> ApiError {
 }
 
 pub(super) async fn no_such_method(method: Method, uri: Uri) -> ApiError {
-    let detail = format!("{method} is not possible at {}; see /openapi.json", uri.path());
+    let detail = format!(
+        "{method} is not possible at {}; see /openapi.json",
+        uri.path()
+    );
     let error = ApiError::new(ErrorKind::InvalidInput, "method-not-allowed", detail);
     std::future::ready(ApiError {
         status: StatusCode::METHOD_NOT_ALLOWED,
@@ -196,12 +211,20 @@ pub(super) async fn no_such_method(method: Method, uri: Uri) -> ApiError {
     .await
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature is the framework's")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature is the framework's"
+)]
 pub(super) fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
     let what = panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_default();
-    ApiError::new(ErrorKind::Internal, "internal", format!("a handler panicked: {what}")).into_response()
+    ApiError::new(
+        ErrorKind::Internal,
+        "internal",
+        format!("a handler panicked: {what}"),
+    )
+    .into_response()
 }

@@ -25,7 +25,9 @@ fn refusal(headers: &HeaderMap) -> Option<String> {
     if let Some(host) = host
         && !is_loopback(host)
     {
-        return Some(format!("this server answers as localhost only, not as {host:?}"));
+        return Some(format!(
+            "this server answers as localhost only, not as {host:?}"
+        ));
     }
     let origin = text(header::ORIGIN)?;
     let same = origin
@@ -61,10 +63,18 @@ mod tests {
 
     #[test]
     fn this_machine_is_let_in() {
-        for host in ["localhost:7420", "127.0.0.1:7420", "[::1]:7420", "localhost"] {
+        for host in [
+            "localhost:7420",
+            "127.0.0.1:7420",
+            "[::1]:7420",
+            "localhost",
+        ] {
             assert_eq!(refusal(&headers(host, None)), None, "{host}");
         }
-        assert_eq!(refusal(&headers("localhost:1", Some("http://localhost:1"))), None);
+        assert_eq!(
+            refusal(&headers("localhost:1", Some("http://localhost:1"))),
+            None
+        );
     }
 
     #[test]

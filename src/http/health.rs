@@ -25,7 +25,7 @@ pub(super) async fn live() -> &'static str {
 
 /// Answers once the catalogue and the index can be read.
 #[utoipa::path(get, path = "/readyz", tag = "health",
-    responses((status = 200, body = Ready), (status = 503, body = super::error::Problem)))]
+    responses((status = 200, body = Ready), (status = 503, body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn ready(State(api): State<Api>) -> Result<Json<Ready>, ApiError> {
     let coverage = api.searcher.coverage(None).await?;
     Ok(Json(Ready { coverage }))

@@ -41,7 +41,7 @@ pub(super) async fn list(
 
 /// One job, stage by stage.
 #[utoipa::path(get, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
-    responses((status = 200, body = JobView), (status = 404, body = super::error::Problem)))]
+    responses((status = 200, body = JobView), (status = 404, body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -53,7 +53,7 @@ pub(super) async fn get(
 
 /// Cancel what is still under way of a job. What can be found already stays.
 #[utoipa::path(delete, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
-    responses((status = 200, body = JobView), (status = 404, body = super::error::Problem)))]
+    responses((status = 200, body = JobView), (status = 404, body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn cancel(
     State(api): State<Api>,
     Path(id): Path<String>,

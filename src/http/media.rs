@@ -14,7 +14,7 @@ use crate::catalog::{ShotId, shots};
 
 /// The middle frame of a shot.
 #[utoipa::path(get, path = "/v1/shots/{id}/thumbnail.jpg", tag = "shots", params(("id" = String, Path)),
-    responses((status = 200, content_type = "image/jpeg"), (status = 404, body = super::error::Problem)))]
+    responses((status = 200, content_type = "image/jpeg"), (status = 404, body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn thumbnail(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -27,7 +27,7 @@ pub(super) async fn thumbnail(
 /// A shot as a small mp4.
 #[utoipa::path(get, path = "/v1/shots/{id}/clip.mp4", tag = "shots", params(("id" = String, Path)),
     responses((status = 200, content_type = "video/mp4"), (status = 206, content_type = "video/mp4"),
-              (status = 404, body = super::error::Problem), (status = 416)))]
+              (status = 404, body = super::error::Problem, content_type = "application/problem+json"), (status = 416)))]
 pub(super) async fn clip(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -138,7 +138,13 @@ mod tests {
         assert_eq!(parse("bytes=0-5000", 1000), Requested::Part(0..1000));
         assert_eq!(parse("bytes=1000-", 1000), Requested::Impossible);
         assert_eq!(parse("bytes=-0", 1000), Requested::Impossible);
-        for odd in ["lines=1-2", "bytes=5-1", "bytes=a-b", "bytes=0-1,5-6", "bytes="] {
+        for odd in [
+            "lines=1-2",
+            "bytes=5-1",
+            "bytes=a-b",
+            "bytes=0-1,5-6",
+            "bytes=",
+        ] {
             assert_eq!(parse(odd, 1000), Requested::Whole, "{odd}");
         }
     }

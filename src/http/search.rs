@@ -40,7 +40,7 @@ pub(super) struct SearchBody {
 
 /// Find shots.
 #[utoipa::path(post, path = "/v1/search", tag = "search", request_body = SearchBody,
-    responses((status = 200, body = Answer), (status = "4XX", body = super::error::Problem)))]
+    responses((status = 200, body = Answer), (status = "4XX", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn search(
     State(api): State<Api>,
     body: Result<Json<SearchBody>, JsonRejection>,

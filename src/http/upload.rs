@@ -38,7 +38,11 @@ pub(super) async fn receive(api: &Api, request: Request) -> Result<Upload, ApiEr
 
 async fn read(api: &Api, mut form: Multipart, prefix: &str) -> Result<Upload, ApiError> {
     let (mut film, mut title, mut sidecars) = (None, None, Vec::new());
-    while let Some(field) = form.next_field().await.map_err(|error| bad(error.body_text()))? {
+    while let Some(field) = form
+        .next_field()
+        .await
+        .map_err(|error| bad(error.body_text()))?
+    {
         match field.name() {
             Some("title") => title = Some(text(field).await?),
             Some("file") if film.is_none() => {
@@ -54,7 +58,11 @@ async fn read(api: &Api, mut form: Multipart, prefix: &str) -> Result<Upload, Ap
                     language: None,
                 });
             }
-            other => return Err(bad(format!("unexpected field {other:?}; send file, title, subtitles"))),
+            other => {
+                return Err(bad(format!(
+                    "unexpected field {other:?}; send file, title, subtitles"
+                )));
+            }
         }
     }
     let locator = film.ok_or_else(|| bad("the form has no field `file`".to_owned()))?;
@@ -70,7 +78,10 @@ async fn store(
     prefix: &str,
     limit: u64,
 ) -> Result<rushes_workers::storage::Locator, ApiError> {
-    let key = format!("{prefix}/{}", safe_name(field.file_name().unwrap_or("film")));
+    let key = format!(
+        "{prefix}/{}",
+        safe_name(field.file_name().unwrap_or("film"))
+    );
     let chunks = field.map_err(std::io::Error::other);
     api.storage.put_stream(&key, chunks, limit).await?;
     Ok(api.storage.locate(&format!("store:{key}")).await?)
@@ -78,13 +89,18 @@ async fn store(
 
 async fn text(mut field: Field<'_>) -> Result<String, ApiError> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = field.chunk().await.map_err(|error| bad(error.body_text()))? {
+    while let Some(chunk) = field
+        .chunk()
+        .await
+        .map_err(|error| bad(error.body_text()))?
+    {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > MAX_TITLE {
             return Err(bad(format!("the title is longer than {MAX_TITLE} bytes")));
         }
     }
-    let text = String::from_utf8(bytes).map_err(|_encoding| bad("the title is not UTF-8".to_owned()))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_encoding| bad("the title is not UTF-8".to_owned()))?;
     if text.trim().is_empty() {
         return Err(bad("the title is empty".to_owned()));
     }
@@ -98,12 +114,22 @@ fn safe_name(name: &str) -> String {
         .next()
         .unwrap_or_default()
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     // The extension is at the end; of a long name the end is kept.
     let name = &name[name.len().saturating_sub(100)..];
     let name = name.trim_start_matches('.');
-    if name.is_empty() { "film".to_owned() } else { name.to_owned() }
+    if name.is_empty() {
+        "film".to_owned()
+    } else {
+        name.to_owned()
+    }
 }
 
 fn bad(detail: String) -> ApiError {

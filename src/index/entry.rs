@@ -31,15 +31,20 @@ impl AssetEntry {
     pub(super) fn shot_of(&self, frames: (u64, u64)) -> Option<(u64, u64)> {
         // Shots are in order, so only those from the one that holds the first frame on can overlap.
         let first = self.shots.partition_point(|&(_, end)| end <= frames.0);
-        let overlap = |&(start, end): &(u64, u64)| {
-            end.min(frames.1).saturating_sub(start.max(frames.0))
-        };
+        let overlap =
+            |&(start, end): &(u64, u64)| end.min(frames.1).saturating_sub(start.max(frames.0));
         self.shots[first..]
             .iter()
             .take_while(|&&(start, _)| start < frames.1)
             .copied()
             // The earliest of equals.
-            .reduce(|best, shot| if overlap(&shot) > overlap(&best) { shot } else { best })
+            .reduce(|best, shot| {
+                if overlap(&shot) > overlap(&best) {
+                    shot
+                } else {
+                    best
+                }
+            })
     }
 }
 

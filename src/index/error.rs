@@ -32,7 +32,9 @@ pub enum IndexError {
     #[error("the text index failed ({0}); run `rushes index rebuild`")]
     Text(#[from] tantivy::TantivyError),
     /// Vectors of another dimension than the space has.
-    #[error("asset {asset}: vectors of {found} dimensions in a space of {expected}; run `rushes index rebuild`")]
+    #[error(
+        "asset {asset}: vectors of {found} dimensions in a space of {expected}; run `rushes index rebuild`"
+    )]
     Dimensions {
         /// The asset.
         asset: String,

@@ -94,13 +94,6 @@ impl Index {
         self.text.search(words, count, scope)
     }
 
-    /// Which of `assets` can be found here.
-    #[must_use]
-    pub fn holds(&self, asset: &AssetId) -> bool {
-        let spaces = self.spaces.read().unwrap_or_else(PoisonError::into_inner);
-        spaces.values().any(|space| space.holds(asset))
-    }
-
     /// Vectors in all spaces.
     #[must_use]
     pub fn vectors(&self) -> usize {

@@ -145,7 +145,10 @@ pub(super) fn load(index: &Path) -> Result<(HashMap<String, Arc<Space>>, i64), I
     let current: Current =
         serde_json::from_slice(&json).map_err(|error| damaged(&file, error.to_string()))?;
     if current.format != FORMAT {
-        return Err(damaged(&file, format!("format {}, not {FORMAT}", current.format)));
+        return Err(damaged(
+            &file,
+            format!("format {}, not {FORMAT}", current.format),
+        ));
     }
     let mut spaces = HashMap::new();
     for meta in current.spaces {
@@ -164,10 +167,16 @@ fn load_space(folder: &Path, meta: SpaceMeta) -> Result<Space, IndexError> {
     let bytes = fs::read(&file).map_err(IndexError::io(&file))?;
     let (chunks, rest) = bytes.as_chunks::<ROW_BYTES>();
     if !rest.is_empty() || chunks.len() != meta.rows {
-        return Err(damaged(&file, format!("{} bytes for {} rows", bytes.len(), meta.rows)));
+        return Err(damaged(
+            &file,
+            format!("{} bytes for {} rows", bytes.len(), meta.rows),
+        ));
     }
     let rows: Vec<Row> = chunks.iter().map(read_row).collect();
-    if rows.iter().any(|row| row.asset as usize >= meta.assets.len()) {
+    if rows
+        .iter()
+        .any(|row| row.asset as usize >= meta.assets.len())
+    {
         return Err(damaged(&file, "a row of no asset".to_owned()));
     }
     // The loaded graph borrows from its reader by type, although nothing of it is kept when the
@@ -178,7 +187,10 @@ fn load_space(folder: &Path, meta: SpaceMeta) -> Result<Space, IndexError> {
         .map_err(|_panic| damaged(folder, "the graph cannot be read".to_owned()))?
         .map_err(|error| damaged(folder, error.to_string()))?;
     if graph.get_nb_point() != rows.len() {
-        return Err(damaged(folder, "the graph and its table differ in size".to_owned()));
+        return Err(damaged(
+            folder,
+            "the graph and its table differ in size".to_owned(),
+        ));
     }
     let mut vectors = vec![0.0; rows.len() * meta.dims];
     for point in graph.get_point_indexation() {
@@ -242,7 +254,10 @@ mod tests {
         assert_eq!((found[0].0.start, found[0].0.end), (9, 20));
         assert_eq!(found[0].0.asset, asset);
         // Only the published snapshot and its pointer are left.
-        assert_eq!(fs::read_dir(folder.path().join("vectors")).unwrap().count(), 2);
+        assert_eq!(
+            fs::read_dir(folder.path().join("vectors")).unwrap().count(),
+            2
+        );
     }
 
     #[test]
@@ -256,8 +271,14 @@ mod tests {
             .find(|path| path.is_dir())
             .unwrap();
         fs::write(snapshot.join("0").join(ROWS), [0; 20]).unwrap();
-        assert!(matches!(load(folder.path()), Err(IndexError::Damaged { .. })));
+        assert!(matches!(
+            load(folder.path()),
+            Err(IndexError::Damaged { .. })
+        ));
         fs::write(root.join(CURRENT), b"{").unwrap();
-        assert!(matches!(load(folder.path()), Err(IndexError::Damaged { .. })));
+        assert!(matches!(
+            load(folder.path()),
+            Err(IndexError::Damaged { .. })
+        ));
     }
 }

@@ -139,12 +139,6 @@ impl Space {
         inner.rows.rows.len() - inner.rows.dead
     }
 
-    pub(super) fn holds(&self, asset: &AssetId) -> bool {
-        let inner = self.read();
-        let number = inner.rows.numbers.get(asset);
-        number.is_some_and(|number| inner.rows.of.contains_key(number))
-    }
-
     /// The tables and the graph, for writing a snapshot.
     pub(super) fn with_parts<T>(&self, read: impl FnOnce(&Rows, &Graph) -> T) -> T {
         let inner = self.read();
@@ -230,10 +224,12 @@ impl Space {
                 .filter_map(|asset| inner.rows.numbers.get(asset).copied())
                 .collect()
         });
-        let in_scope = scope.as_ref().map_or(inner.rows.rows.len() - inner.rows.dead, |assets| {
-            let sizes = assets.iter().filter_map(|asset| inner.rows.of.get(asset));
-            sizes.map(Vec::len).sum()
-        });
+        let in_scope = scope
+            .as_ref()
+            .map_or(inner.rows.rows.len() - inner.rows.dead, |assets| {
+                let sizes = assets.iter().filter_map(|asset| inner.rows.of.get(asset));
+                sizes.map(Vec::len).sum()
+            });
         let found = if in_scope <= EXACT_BELOW {
             exact(&inner.rows, self.dims, query, count, scope.as_ref())
         } else {
@@ -354,7 +350,9 @@ mod tests {
     fn clustered(count: usize, dims: usize) -> Vec<Vec<f32>> {
         let mut state = 42_u64;
         let mut random = move || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             (state >> 40) as f32 / (1_u64 << 24) as f32 - 0.5
         };
         let centres: Vec<Vec<f32>> = (0..50)
@@ -386,9 +384,13 @@ mod tests {
         space.replace(&b, &shots(20), &vectors[20..]).unwrap();
         assert_eq!(space.nearest(&vectors[3], 1, None)[0].0.asset, a);
         space.replace(&a, &[], &[]).unwrap();
-        assert!(!space.holds(&a));
         assert_eq!(space.len(), 20);
-        assert!(space.nearest(&vectors[3], 40, None).iter().all(|(shot, _)| shot.asset == b));
+        assert!(
+            space
+                .nearest(&vectors[3], 40, None)
+                .iter()
+                .all(|(shot, _)| shot.asset == b)
+        );
         let scope = HashSet::from([a]);
         assert!(space.nearest(&vectors[3], 40, Some(&scope)).is_empty());
     }
@@ -402,8 +404,10 @@ mod tests {
         let inner = space.read();
         let mut found = 0;
         for query in vectors.iter().step_by(100) {
-            let exact: HashSet<usize> =
-                exact(&inner.rows, 32, query, 10, None).into_iter().map(|(row, _)| row).collect();
+            let exact: HashSet<usize> = exact(&inner.rows, 32, query, 10, None)
+                .into_iter()
+                .map(|(row, _)| row)
+                .collect();
             let near = approximate(&inner, query, 10, None);
             found += near.iter().filter(|(row, _)| exact.contains(row)).count();
         }
@@ -425,8 +429,17 @@ mod tests {
     #[test]
     fn vectors_of_another_dimension_are_refused() {
         let space = Space::new(32);
-        let error = space.replace(&AssetId::new(), &shots(1), &[vec![1.0; 31]]).unwrap_err();
-        assert!(matches!(error, IndexError::Dimensions { expected: 32, found: 31, .. }));
+        let error = space
+            .replace(&AssetId::new(), &shots(1), &[vec![1.0; 31]])
+            .unwrap_err();
+        assert!(matches!(
+            error,
+            IndexError::Dimensions {
+                expected: 32,
+                found: 31,
+                ..
+            }
+        ));
         assert!(space.nearest(&[1.0; 31], 5, None).is_empty());
     }
 }

@@ -7,7 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use tantivy::collector::TopDocs;
 use tantivy::directory::MmapDirectory;
-use tantivy::query::{BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, TermQuery, TermSetQuery};
+use tantivy::query::{
+    BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, TermQuery, TermSetQuery,
+};
 use tantivy::schema::{
     Field, IndexRecordOption, NumericOptions, STORED, STRING, Schema, TantivyDocument,
     TextFieldIndexing, TextOptions, Value as _,
@@ -208,12 +210,9 @@ impl TextIndex {
         };
         // One word in three may be missing: people misremember lines.
         let needed = terms.len() - terms.len() / 3;
-        let most_words = BooleanQuery::with_minimum_required_clauses(
-            terms.iter().map(word).collect(),
-            needed,
-        );
-        let mut clauses: Vec<(Occur, Box<dyn Query>)> =
-            vec![(Occur::Must, Box::new(most_words))];
+        let most_words =
+            BooleanQuery::with_minimum_required_clauses(terms.iter().map(word).collect(), needed);
+        let mut clauses: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, Box::new(most_words))];
         if terms.len() > 1 {
             let phrase = BoostQuery::new(Box::new(PhraseQuery::new(terms)), PHRASE_BOOST);
             clauses.push((Occur::Should, Box::new(phrase)));
@@ -304,7 +303,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (index, seq) = TextIndex::open(folder.path()).unwrap();
         assert_eq!(seq, 0);
-        let film = entry(&["bin blue at f two now", "lay blue by f one now", "set white at f nine"]);
+        let film = entry(&[
+            "bin blue at f two now",
+            "lay blue by f one now",
+            "set white at f nine",
+        ]);
         index.replace(&film).unwrap();
         index.commit(3).unwrap();
         let hits = index.search("blue at F", 10, None).unwrap();
@@ -314,7 +317,12 @@ mod tests {
         assert_eq!(index.search("binning", 10, None).unwrap().len(), 1);
         assert!(index.search("?!", 10, None).unwrap().is_empty());
         let elsewhere = HashSet::from([AssetId::new()]);
-        assert!(index.search("blue", 10, Some(&elsewhere)).unwrap().is_empty());
+        assert!(
+            index
+                .search("blue", 10, Some(&elsewhere))
+                .unwrap()
+                .is_empty()
+        );
         let here = HashSet::from([film.asset.clone()]);
         assert_eq!(index.search("blue", 10, Some(&here)).unwrap().len(), 2);
     }

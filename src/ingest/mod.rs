@@ -79,20 +79,31 @@ async fn find_one(storage: &Storage, input: &str) -> Result<Vec<Film>, StorageEr
     let is_file = matches!(listed.as_slice(), [only] if names(input, only));
     if is_file {
         let siblings = storage.siblings(&listed[0].uri).await?;
-        return Ok(listed
-            .into_iter()
-            .map(|locator| with_sidecars(locator, &siblings))
-            .collect());
+        let film = with_sidecars(listed[0].clone(), &siblings);
+        return Ok(vec![settled(storage, film).await?]);
     }
-    let films: Vec<Film> = listed
-        .iter()
-        .filter(|locator| is_film_name(locator.file_name()))
-        .map(|locator| with_sidecars(locator.clone(), &listed))
-        .collect();
+    let mut films = Vec::new();
+    for locator in &listed {
+        if is_film_name(locator.file_name()) {
+            let film = with_sidecars(locator.clone(), &listed);
+            films.push(settled(storage, film).await?);
+        }
+    }
     if films.is_empty() {
         return Err(StorageError::NotFound(format!("a film in {input}")));
     }
     Ok(films)
+}
+
+/// Asks for the versions of files by themselves where the listing of their folder had none.
+async fn settled(storage: &Storage, mut film: Film) -> Result<Film, StorageError> {
+    let sidecars = film.sidecars.iter_mut().map(|sidecar| &mut sidecar.locator);
+    for locator in std::iter::once(&mut film.locator).chain(sidecars) {
+        if locator.version.is_none() {
+            *locator = storage.locate(&locator.uri).await?;
+        }
+    }
+    Ok(film)
 }
 
 /// Whether `input` is the name of this very file, not of a folder it is in.
@@ -103,11 +114,20 @@ fn names(input: &str, file: &Locator) -> bool {
 
 fn is_film_name(name: &str) -> bool {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-    extension.is_some_and(|name| FILM_EXTENSIONS.iter().any(|film| film.eq_ignore_ascii_case(name)))
+    extension.is_some_and(|name| {
+        FILM_EXTENSIONS
+            .iter()
+            .any(|film| film.eq_ignore_ascii_case(name))
+    })
 }
 
 fn with_sidecars(film: Locator, others: &[Locator]) -> Film {
-    let folder = |locator: &Locator| locator.uri.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+    let folder = |locator: &Locator| {
+        locator
+            .uri
+            .rsplit_once('/')
+            .map(|(folder, _)| folder.to_owned())
+    };
     let mut sidecars: Vec<Sidecar> = others
         .iter()
         .filter(|other| is_subtitle_name(other.file_name()) && folder(other) == folder(&film))
@@ -199,7 +219,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_folder_yields_its_films_with_their_subtitles() {
-        let files = ["a.mp4", "a.srt", "a.en.vtt", "b film.MOV", "notes.txt", "sub/c.mkv", "c.srt"];
+        let files = [
+            "a.mp4",
+            "a.srt",
+            "a.en.vtt",
+            "b film.MOV",
+            "notes.txt",
+            "sub/c.mkv",
+            "c.srt",
+        ];
         let films = found(&files, "").await;
         let expected = [("a", 2), ("b film", 0), ("c", 0)].map(|(name, n)| (name.to_owned(), n));
         assert_eq!(films, expected);
@@ -207,7 +235,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_named_by_itself_is_taken_whatever_it_is_called() {
-        assert_eq!(found(&["odd.bin", "odd.srt"], "odd.bin").await, [("odd".to_owned(), 1)]);
+        assert_eq!(
+            found(&["odd.bin", "odd.srt"], "odd.bin").await,
+            [("odd".to_owned(), 1)]
+        );
         assert!(found(&["notes.txt"], "").await.is_empty());
     }
 }

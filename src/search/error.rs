@@ -57,11 +57,9 @@ impl SearchError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Empty
-            | Self::TooLong(_)
-            | Self::Limit(_)
-            | Self::Page
-            | Self::Picture { .. } => ErrorKind::InvalidInput,
+            Self::Empty | Self::TooLong(_) | Self::Limit(_) | Self::Page | Self::Picture { .. } => {
+                ErrorKind::InvalidInput
+            }
             Self::NoVector { .. } => ErrorKind::Unavailable,
             Self::Model(error) => error.kind(),
             Self::Catalog(error) => error.kind(),

@@ -32,7 +32,11 @@ pub(super) fn fuse(visual: Vec<(ShotId, f32)>, spoken: Vec<CueHit>) -> Vec<Found
     for (rank, (shot, similarity)) in (1..).zip(visual) {
         let hit = found.entry(shot.clone()).or_insert_with(|| entry(&shot));
         hit.visual = Some((similarity, rank));
-        hit.score += if alone { f64::from(similarity) } else { 1.0 / (K + f64::from(rank as u32)) };
+        hit.score += if alone {
+            f64::from(similarity)
+        } else {
+            1.0 / (K + f64::from(rank as u32))
+        };
     }
     // A shot in which several lines match counts once, at its best line.
     let mut rank = 0;
@@ -41,12 +45,20 @@ pub(super) fn fuse(visual: Vec<(ShotId, f32)>, spoken: Vec<CueHit>) -> Vec<Found
         let hit = found.entry(shot.clone()).or_insert_with(|| entry(&shot));
         if hit.dialogue.is_none() {
             rank += 1;
-            hit.score += if alone { f64::from(cue.score) } else { 1.0 / (K + f64::from(rank as u32)) };
+            hit.score += if alone {
+                f64::from(cue.score)
+            } else {
+                1.0 / (K + f64::from(rank as u32))
+            };
             hit.dialogue = Some((cue, rank));
         }
     }
     let mut found: Vec<Found> = found.into_values().collect();
-    found.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.shot.cmp(&b.shot)));
+    found.sort_by(|a, b| {
+        b.score
+            .total_cmp(&a.score)
+            .then_with(|| a.shot.cmp(&b.shot))
+    });
     found
 }
 

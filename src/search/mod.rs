@@ -17,7 +17,9 @@ use rushes_models::ModelStore;
 
 pub use encoders::Encoders;
 pub use error::SearchError;
-pub use hit::{Answer, AssetRef, Coverage, Dialogue, Evidence, Hit, Line, ShotDetail, Time, Visual};
+pub use hit::{
+    Answer, AssetRef, Coverage, Dialogue, Evidence, Hit, Line, ShotDetail, Time, Visual,
+};
 pub use query::{Modality, Scope, SearchRequest, Subject};
 
 use crate::catalog::{AssetId, Catalog, ShotId, assets, shots};
@@ -93,16 +95,16 @@ impl Searcher {
         &self,
         scope: Option<&HashSet<AssetId>>,
     ) -> Result<Coverage, SearchError> {
+        let seq = self.index.seq();
         let mut db = self.catalog.read().await?;
-        let all = assets::list(&mut db, None).await?;
+        let all = assets::findable(&mut db, seq).await?;
         drop(db);
-        let in_scope = all
-            .iter()
-            .filter(|asset| scope.is_none_or(|scope| scope.contains(asset)));
         let (mut ready, mut total) = (0, 0);
-        for asset in in_scope {
-            total += 1;
-            ready += usize::from(self.index.holds(asset));
+        for (asset, findable) in all {
+            if scope.is_none_or(|scope| scope.contains(&asset)) {
+                total += 1;
+                ready += usize::from(findable);
+            }
         }
         Ok(Coverage { ready, total })
     }

@@ -75,7 +75,9 @@ mod tests {
     #[test]
     fn a_token_leads_on_in_its_own_query_only() {
         let token = Page::read(&request("dog", None)).ok().unwrap().next(10);
-        let page = Page::read(&request("dog", Some(token.clone()))).ok().unwrap();
+        let page = Page::read(&request("dog", Some(token.clone())))
+            .ok()
+            .unwrap();
         assert_eq!(page.offset, 10);
         assert!(Page::read(&request("cat", Some(token))).is_err());
         assert!(Page::read(&request("dog", Some("bogus".to_owned()))).is_err());

@@ -12,7 +12,18 @@ use crate::catalog::{AssetId, ShotId};
 const MAX_TEXT: usize = 2000;
 
 /// By which sense a shot is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum, utoipa::ToSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Modality {
     /// By what is to be seen.

@@ -12,7 +12,7 @@ use crate::manifest::{ConseParameters, Manifest};
 use crate::store::{ModelStore, StoreError, write_whole};
 use crate::text::MiniLm;
 
-/// Index, WordNet id and name of the classes of the ImageNet challenge of 2012.
+/// Index, `WordNet` id and name of the classes of the ImageNet challenge of 2012.
 const TABLE: &str = include_str!("imagenet_classes.tsv");
 
 /// What goes around a class name. Of the wordings tried, this one ranks broad queries ("a bird") best.

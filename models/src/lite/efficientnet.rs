@@ -22,7 +22,7 @@ pub(crate) const OUTPUT: &str = "logits";
 /// Added to the variance before its root is taken.
 const BATCH_NORM_EPSILON: f32 = 1e-3;
 
-/// One stage of inverted residual blocks (MBConv).
+/// One stage of inverted residual blocks (`MBConv`).
 struct Stage {
     repeats: usize,
     kernel: usize,

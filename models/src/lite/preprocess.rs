@@ -129,6 +129,7 @@ mod tests {
         std: 128.0,
     };
 
+    #[expect(clippy::cast_possible_truncation, reason = "any colours will do")]
     fn square(width: u32, height: u32) -> Result<Vec<f32>, LiteError> {
         let picture = RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, 127]));
         let mut planes = Vec::new();
@@ -166,6 +167,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::float_cmp,
+        reason = "pixels that are only copied give exact numbers"
+    )]
     fn a_picture_of_the_resized_size_is_only_cropped_and_normalised() {
         let planes = square(256, 256).unwrap();
         assert_eq!(

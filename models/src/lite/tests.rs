@@ -43,6 +43,7 @@ fn pictures_of_any_size_become_unit_vectors_and_none_an_empty_answer() {
 }
 
 #[test]
+#[expect(clippy::cast_possible_truncation, reason = "any colours will do")]
 fn a_picture_has_the_same_vector_alone_and_in_a_batch() {
     let Some(store) = model_store() else { return };
     let encoder = open_image_encoder(&store, "lite", 2).unwrap();

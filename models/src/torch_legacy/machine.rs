@@ -2,6 +2,10 @@
 //! calls that tensors need and builds their result as data.
 //!
 //! The instructions are those of Python's `pickletools`.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an object of any kind but the one expected is malformed"
+)]
 
 use std::collections::HashMap;
 
@@ -201,7 +205,7 @@ impl Machine<'_> {
         let (pairs, rest) = items.as_chunks::<2>();
         match self.heap.get_mut(dict) {
             Object::Dict(dict) if rest.is_empty() => {
-                dict.extend(pairs.iter().map(|&[key, value]| (key, value)))
+                dict.extend(pairs.iter().map(|&[key, value]| (key, value)));
             }
             _ => return Err(self.malformed("items are set on what is no dictionary")),
         }

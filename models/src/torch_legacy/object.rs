@@ -1,5 +1,9 @@
 //! What a pickle builds. Objects refer to each other by index, so that neither cycles nor deep nesting
 //! can hurt: the heap is one flat vector, dropped as such.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an object of any kind but the one expected is malformed"
+)]
 
 use super::TensorData;
 

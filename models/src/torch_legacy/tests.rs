@@ -178,7 +178,7 @@ fn tensors_that_share_one_storage_too_often_are_refused() {
         bytes.extend(b"h\x01s");
     }
     bytes.push(b'.');
-    let error = read(&file(&bytes, &["s"], &[&floats(&[0.0; 255 * 255])])).unwrap_err();
+    let error = read(&file(&bytes, &["s"], &[&floats(&vec![0.0; 255 * 255])])).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Limit);
 }
 

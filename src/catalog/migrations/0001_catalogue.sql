@@ -144,6 +144,7 @@ CREATE TABLE changes (
     seq      INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     asset_id TEXT NOT NULL
 ) STRICT;
+CREATE INDEX changes_by_asset ON changes (asset_id, seq);
 
 -- Stored objects that nothing refers to any more, until they are deleted.
 CREATE TABLE garbage (

@@ -155,6 +155,9 @@ impl FrameReader {
     }
 
     /// Where the film read so far is damaged, in order; spans that touch are one.
+    ///
+    /// Damage that the decoder conceals may be missed where it decodes on several threads: before
+    /// version 6.1, FFmpeg can hand out a frame before another thread has noted its damage.
     #[must_use]
     pub fn corrupt(&self) -> &[CorruptSpan] {
         &self.corrupt

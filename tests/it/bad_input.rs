@@ -1,0 +1,172 @@
+//! Bad files: each is told apart with its cause, and the rest of the batch goes on.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::support::films::{ffmpeg, made};
+use crate::support::{Rushes, told};
+
+/// Files that are refused, each with a part of the reason.
+fn bad_files(folder: &Path) -> Vec<(&'static str, &'static str)> {
+    let file = |name: &str| folder.join(name);
+    let write = |name: &str, bytes: &[u8]| std::fs::write(file(name), bytes).unwrap();
+    write("empty.mp4", b"");
+    write(
+        "prose.mp4",
+        &b"It was a dark and stormy night. ".repeat(100),
+    );
+    write(
+        "concat.mp4",
+        b"ffconcat version 1.0\nfile '/etc/passwd'\nfile good.mp4\n",
+    );
+    write(
+        "playlist.mp4",
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+    );
+    write("session.mp4", b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n");
+    let whole = std::fs::read(made(&file("whole.mp4"), 2, 40, 3)).unwrap();
+    std::fs::remove_file(file("whole.mp4")).unwrap();
+    // Without its index, which FFmpeg writes at the end.
+    write("truncated.mp4", &whole[..whole.len() / 2]);
+    let audio = file("audio.mp4");
+    ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=d=1",
+        "-c:a",
+        "aac",
+        audio.to_str().unwrap(),
+    ]);
+    vec![
+        ("empty.mp4", "empty"),
+        ("prose.mp4", "not"),
+        ("concat.mp4", "not"),
+        ("playlist.mp4", "not"),
+        ("session.mp4", "not"),
+        ("truncated.mp4", "cut short"),
+        ("audio.mp4", "no video"),
+    ]
+}
+
+#[test]
+fn every_bad_file_has_its_reason_and_good_ones_go_on() {
+    let Some(rushes) = Rushes::new() else { return };
+    let folder = rushes.folder.path().join("in");
+    std::fs::create_dir(&folder).unwrap();
+    let bad = bad_files(&folder);
+    made(&folder.join("good.mp4"), 2, 40, 5);
+    let missing = folder.join("missing.mp4");
+    let (summary, output) = rushes.json_any(&[
+        "ingest",
+        folder.to_str().unwrap(),
+        missing.to_str().unwrap(),
+    ]);
+    assert!(
+        !output.status.success(),
+        "a batch with failures must say so"
+    );
+    let films = summary["films"].as_array().unwrap();
+    for (name, reason) in &bad {
+        let film = films
+            .iter()
+            .find(|film| film["uri"].as_str().unwrap().ends_with(name));
+        let film = film.unwrap_or_else(|| panic!("{name} is not in {summary:#}"));
+        assert_eq!(film["state"], "failed", "{film:#}");
+        let why = film["reasons"][0].as_str().unwrap_or_default();
+        assert!(why.contains(name) && why.contains(reason), "{name}: {why}");
+    }
+    let good = films.iter().find(|film| film["title"] == "good").unwrap();
+    assert_eq!(
+        (good["state"].as_str(), good["shots"].as_u64()),
+        (Some("ready"), Some(2))
+    );
+    let refused = summary["refused"][0]["reason"].as_str().unwrap();
+    assert!(
+        refused.contains("missing.mp4") && refused.contains("no such file"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn bad_subtitles_fail_by_themselves_and_the_film_is_still_found() {
+    let Some(rushes) = Rushes::new() else { return };
+    let folder = rushes.folder.path().join("in");
+    std::fs::create_dir(&folder).unwrap();
+    let cases: [(&str, &[u8], &str); 3] = [
+        (
+            "latin",
+            b"1\n00:00:00,100 --> 00:00:01,000\ncaf\xe9\n",
+            "iconv",
+        ),
+        (
+            "negative",
+            b"1\n00:00:01,000 --> 00:00:00,500\nx\n",
+            "backwards",
+        ),
+        (
+            "overlap",
+            b"1\n00:00:00,100 --> 00:00:01,000\na\n\n2\n00:00:00,500 --> 00:00:01,200\nb\n",
+            "before the one above",
+        ),
+    ];
+    for (seed, (name, srt, _)) in cases.iter().enumerate() {
+        made(&folder.join(name).with_extension("mp4"), 1, 30, seed);
+        std::fs::write(folder.join(name).with_extension("srt"), srt).unwrap();
+    }
+    let (summary, _) = rushes.json_any(&["ingest", folder.to_str().unwrap()]);
+    for (name, _, reason) in cases {
+        let films = summary["films"].as_array().unwrap();
+        let film = films.iter().find(|film| film["title"] == name).unwrap();
+        let why = film["reasons"][0].as_str().unwrap();
+        assert!(
+            why.contains(&format!("{name}.srt")) && why.contains(reason),
+            "{why}"
+        );
+        assert_eq!(film["shots"], 1);
+        let found = rushes.json(&["search", "--in", "visual", "a pattern", "--title", name]);
+        assert_eq!(found["hits"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_damaged_middle_is_passed_over() {
+    let Some(rushes) = Rushes::new() else { return };
+    let film = made(&rushes.folder.path().join("torn.mp4"), 4, 50, 6);
+    let mut bytes = std::fs::read(&film).unwrap();
+    let (from, to) = (bytes.len() * 45 / 100, bytes.len() * 47 / 100);
+    bytes[from..to].fill(0xA5);
+    std::fs::write(&film, bytes).unwrap();
+    let summary = rushes.ingest(&[&film]);
+    assert_eq!(summary["films"][0]["state"], "ready", "{summary:#}");
+    assert!(summary["films"][0]["shots"].as_u64().unwrap() >= 2);
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_refused() {
+    let Some(rushes) = Rushes::new() else { return };
+    let film = made(&rushes.folder.path().join("secret.mp4"), 1, 30, 0);
+    std::fs::set_permissions(&film, std::fs::Permissions::from_mode(0o000)).unwrap();
+    if std::fs::File::open(&film).is_ok() {
+        eprintln!("skipped: this user (root) may read every file");
+        return;
+    }
+    let (summary, _) = rushes.json_any(&["ingest", film.to_str().unwrap()]);
+    let why = summary["refused"][0]["reason"].as_str().unwrap();
+    assert!(why.contains("permission denied"), "{why}");
+}
+
+#[test]
+fn ingest_without_the_model_says_how_to_get_it() {
+    let Some(rushes) = Rushes::new() else { return };
+    let empty = tempfile::tempdir().unwrap();
+    let rushes = rushes.with("RUSHES_MODELS", empty.path().to_str().unwrap());
+    let film = made(&rushes.folder.path().join("film.mp4"), 1, 30, 0);
+    let output = rushes.run(&["ingest", film.to_str().unwrap()]);
+    assert!(!output.status.success());
+    assert!(
+        told(&output).contains("rushes models pull lite"),
+        "{}",
+        told(&output)
+    );
+}

@@ -1,0 +1,114 @@
+//! The command line's manners.
+
+use crate::support::{Rushes, films, told};
+
+#[test]
+fn every_subcommand_has_help() {
+    let Some(rushes) = Rushes::new() else { return };
+    let help = rushes.run(&["--help"]);
+    assert!(help.status.success());
+    let text = String::from_utf8_lossy(&help.stdout).into_owned();
+    assert!(
+        text.contains("Examples:") && !text.contains("decode-child"),
+        "{text}"
+    );
+    for command in [
+        "ingest", "search", "similar", "show", "titles", "jobs", "delete", "serve", "work",
+        "models", "index", "doctor",
+    ] {
+        assert!(text.contains(command), "{command} is missing in --help");
+        let help = rushes.run(&[command, "--help"]);
+        assert!(help.status.success(), "{}", told(&help));
+    }
+}
+
+#[test]
+fn mistakes_are_answered_with_the_fix() {
+    let Some(rushes) = Rushes::new() else { return };
+    for (args, part) in [
+        (&["search", ""][..], "nothing to search for"),
+        (&["search", "x", "-n", "0"], "limit must be"),
+        (
+            &["search", "x", "--title", "no such title"],
+            "there is no title",
+        ),
+        (&["search", "x", "--page", "bogus"], "page token"),
+        (&["similar", "no-such-file.jpg"], "no-such-file.jpg"),
+        (
+            &["show", "01KAX7Q0Z3ABCDEFGHJKMNPQRS.1-2"],
+            "there is no shot",
+        ),
+        (&["show", "nonsense"], "is not the id of a shot"),
+        (&["delete", "no such title"], "there is no title"),
+        (&["serve", "--listen", "0.0.0.0:0"], "server.listen"),
+        (&["--config", "no-such.toml", "titles"], "no-such.toml"),
+    ] {
+        let output = rushes.run(args);
+        let text = told(&output);
+        assert!(!output.status.success(), "{args:?}: {text}");
+        assert!(text.contains(part), "{args:?}: {text}");
+        assert!(!text.contains("panicked"), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn doctor_finds_nothing_to_mend() {
+    let Some(rushes) = Rushes::new() else { return };
+    let checks = rushes.json(&["doctor"]);
+    let what: Vec<_> = checks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|check| &check["what"])
+        .collect();
+    for wanted in [
+        "FFmpeg",
+        "GPU",
+        "model",
+        "disk of the data folder",
+        "catalogue",
+        "store",
+    ] {
+        assert!(
+            what.iter().any(|what| *what == wanted),
+            "{wanted}: {checks:#}"
+        );
+    }
+}
+
+#[test]
+fn models_are_listed_and_verified() {
+    let Some(rushes) = Rushes::new() else { return };
+    let listed = rushes.json(&["models", "list"]);
+    let lite = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|model| model["id"] == "lite")
+        .unwrap();
+    assert_eq!(lite["status"], "here");
+    let verified = rushes.json(&["models", "verify", "lite"]);
+    assert!(
+        verified
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|file| file["sound"] == true)
+    );
+}
+
+#[test]
+fn a_cancelled_job_stays_cancelled_until_it_is_tried_again() {
+    let Some(rushes) = Rushes::new() else { return };
+    let film = films::made(&rushes.folder.path().join("film.mp4"), 2, 40, 0);
+    let queued = rushes.json(&["ingest", "--queue-only", film.to_str().unwrap()]);
+    assert_eq!(queued["films"][0]["state"], "pending");
+    let job = queued["films"][0]["job"].as_str().unwrap();
+    assert_eq!(
+        rushes.json(&["jobs", job, "--cancel"])["state"],
+        "cancelled"
+    );
+    assert_eq!(rushes.json(&["jobs", job, "--retry"])["state"], "pending");
+    assert_eq!(rushes.ingest(&[&film])["films"][0]["state"], "ready");
+    assert_eq!(rushes.json(&["jobs", job])["state"], "ready");
+}

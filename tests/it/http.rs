@@ -1,0 +1,319 @@
+//! The HTTP API of a running server, over a real socket.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::blocking::{Client, RequestBuilder, Response, multipart};
+use serde_json::{Value, json};
+
+use crate::support::{Rushes, films, first, frames};
+
+/// A running `rushes serve`; killed at the end.
+struct Server {
+    child: Child,
+    address: String,
+    client: Client,
+}
+
+impl Server {
+    fn start(rushes: &Rushes, args: &[&str]) -> Self {
+        let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
+        all.extend(args);
+        let mut child = rushes
+            .command(&all)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let said = child.stdout.as_mut().unwrap();
+        BufReader::new(said).read_line(&mut line).unwrap();
+        let address = line
+            .split_whitespace()
+            .find(|word| word.starts_with("http://"));
+        let address = address.unwrap_or_else(|| panic!("serve said {line:?}"));
+        Self {
+            address: address.trim_end_matches('/').to_owned(),
+            child,
+            client: Client::new(),
+        }
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.address))
+    }
+
+    fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.address))
+    }
+
+    fn json(&self, path: &str) -> Value {
+        let answer = self.get(path).send().unwrap();
+        assert!(
+            answer.status().is_success(),
+            "{path}: {}",
+            answer.text().unwrap()
+        );
+        answer.json().unwrap()
+    }
+
+    /// Follows a job to its end.
+    fn finished(&self, job: &str) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        loop {
+            let job = self.json(&format!("/v1/jobs/{job}"));
+            if !matches!(job["state"].as_str(), Some("pending" | "running")) {
+                return job;
+            }
+            assert!(Instant::now() < deadline, "{job:#}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Searches until everything registered can be found.
+    fn search(&self, body: &Value) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let answer = self.post("/v1/search").json(body).send().unwrap();
+            assert!(answer.status().is_success(), "{}", answer.text().unwrap());
+            let answer: Value = answer.json().unwrap();
+            if answer["coverage"]["ready"] == answer["coverage"]["total"] {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "{answer:#}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// The status and code of a refusal, which must be problem details.
+fn problem(answer: Response) -> (u16, String) {
+    let status = answer.status().as_u16();
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    let id = answer.headers()["x-request-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let body: Value = answer.json().unwrap();
+    assert_eq!(body["status"], status);
+    assert_eq!(body["request_id"], id);
+    assert!(!body["detail"].as_str().unwrap().is_empty());
+    (status, body["code"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_film_is_uploaded_found_watched_and_deleted() {
+    let Some(rushes) = Rushes::new() else { return };
+    let film = films::made(&rushes.folder.path().join("film.mp4"), 3, 40, 0);
+    let server = Server::start(&rushes, &[]);
+    assert_eq!(server.get("/healthz").send().unwrap().status(), 200);
+    assert_eq!(server.json("/readyz")["coverage"]["total"], 0);
+
+    let words = "1\n00:00:01,700 --> 00:00:02,900\nlook, a rabbit\n";
+    let form = multipart::Form::new()
+        .text("title", "Uploaded")
+        .file("file", &film)
+        .unwrap()
+        .part(
+            "subtitles",
+            multipart::Part::text(words).file_name("film.srt"),
+        );
+    let answer = server.post("/v1/assets").multipart(form).send().unwrap();
+    assert_eq!(answer.status(), 202);
+    let registered: Value = answer.json().unwrap();
+    let asset = registered["assets"][0]["asset"].as_str().unwrap();
+    let job = server.finished(registered["assets"][0]["job"].as_str().unwrap());
+    assert_eq!(job["state"], "ready", "{job:#}");
+
+    let detail = server.json(&format!("/v1/assets/{asset}"));
+    assert_eq!(
+        (&detail["shots"], &detail["title"]),
+        (&json!(3), &json!("Uploaded"))
+    );
+    assert_eq!(detail["media"]["streams"].as_array().unwrap().len(), 2);
+    let spoken = server.search(&json!({"text": "a rabbit", "modalities": ["dialogue"]}));
+    assert_eq!(frames(first(&spoken)), (40, 80));
+    let shot = first(&spoken)["shot"].as_str().unwrap();
+    let shown = server.json(&format!("/v1/shots/{shot}"));
+    assert_eq!(shown["dialogue"][0]["text"], "look, a rabbit");
+    let like = server.search(&json!({"shot": shot, "titles": ["Uploaded"]}));
+    assert_eq!(like["hits"].as_array().unwrap().len(), 2);
+
+    a_clip_is_served_in_ranges(&server, shot);
+    // Words for a person and figures for Prometheus.
+    let metrics = server.get("/metrics").send().unwrap().text().unwrap();
+    assert!(metrics.contains("rushes_index_vectors 3"), "{metrics}");
+
+    let url = format!("{}/v1/assets/{asset}", server.address);
+    assert_eq!(server.client.delete(&url).send().unwrap().status(), 204);
+    assert_eq!(
+        problem(server.client.get(&url).send().unwrap()),
+        (404, "asset-not-found".to_owned())
+    );
+    let gone = server.search(&json!({"text": "a rabbit"}));
+    assert!(gone["hits"].as_array().unwrap().is_empty());
+}
+
+fn a_clip_is_served_in_ranges(server: &Server, shot: &str) {
+    let clip = format!("/v1/shots/{shot}/clip.mp4");
+    let whole = server.get(&clip).send().unwrap();
+    assert_eq!(whole.headers()["content-type"], "video/mp4");
+    let tag = whole.headers()["etag"].to_str().unwrap().to_owned();
+    let whole = whole.bytes().unwrap();
+    assert_eq!(&whole[4..8], b"ftyp");
+    let part = server
+        .get(&clip)
+        .header("range", "bytes=4-7")
+        .send()
+        .unwrap();
+    assert_eq!(part.status(), 206);
+    assert_eq!(
+        part.headers()["content-range"],
+        format!("bytes 4-7/{}", whole.len())
+    );
+    assert_eq!(part.bytes().unwrap().as_ref(), b"ftyp");
+    let beyond = server
+        .get(&clip)
+        .header("range", "bytes=99999999-")
+        .send()
+        .unwrap();
+    assert_eq!(beyond.status(), 416);
+    assert_eq!(
+        server
+            .get(&clip)
+            .header("if-none-match", tag)
+            .send()
+            .unwrap()
+            .status(),
+        304
+    );
+    let thumbnail = server
+        .get(&format!("/v1/shots/{shot}/thumbnail.jpg"))
+        .send()
+        .unwrap();
+    let picture = image::load_from_memory(&thumbnail.bytes().unwrap()).unwrap();
+    assert_eq!((picture.width(), picture.height()), (320, 240));
+}
+
+#[test]
+fn films_are_registered_by_name_below_the_roots_only() {
+    let Some(rushes) = Rushes::new() else { return };
+    let roots = rushes.folder.path().join("films");
+    std::fs::create_dir(&roots).unwrap();
+    let inside = films::made(&roots.join("inside.mp4"), 1, 30, 0);
+    let outside = films::made(&rushes.folder.path().join("outside.mp4"), 1, 30, 1);
+    let server = Server::start(&rushes, &["--media-root", roots.to_str().unwrap()]);
+    let register = |uri: &str| {
+        server
+            .post("/v1/assets")
+            .json(&json!({"uri": uri}))
+            .send()
+            .unwrap()
+    };
+    let answer = register(inside.to_str().unwrap());
+    assert_eq!(answer.status(), 202);
+    let answer: Value = answer.json().unwrap();
+    assert_eq!(
+        server.finished(answer["assets"][0]["job"].as_str().unwrap())["state"],
+        "ready"
+    );
+    for bad in [
+        outside.to_str().unwrap(),
+        "/etc/passwd",
+        "s3://bucket/film.mp4",
+        "http://169.254.169.254/latest/meta-data",
+        &format!("{}/../outside.mp4", roots.display()),
+    ] {
+        assert_eq!(
+            problem(register(bad)),
+            (400, "outside-media-roots".to_owned()),
+            "{bad}"
+        );
+    }
+
+    // An ingest beside the server only queues; the server does the work.
+    let outcome = rushes.ingest(&[&outside]);
+    assert_eq!(outcome["films"][0]["state"], "ready");
+    let answer = server.search(&json!({"text": "a pattern", "modalities": ["visual"]}));
+    assert_eq!(answer["hits"].as_array().unwrap().len(), 2);
+    // And the command line reads what the server has published.
+    assert!(rushes.run(&["search", "a pattern"]).status.success());
+}
+
+#[test]
+fn refusals_are_problem_details_with_stable_codes() {
+    let Some(rushes) = Rushes::new() else { return };
+    let server = Server::start(&rushes, &[]);
+    let search = |body: Value| problem(server.post("/v1/search").json(&body).send().unwrap());
+    assert_eq!(search(json!({})), (400, "bad-request".to_owned()));
+    assert_eq!(
+        search(json!({"text": " "})),
+        (400, "empty-query".to_owned())
+    );
+    assert_eq!(
+        search(json!({"text": "x", "colour": 1})),
+        (400, "bad-request".to_owned())
+    );
+    assert_eq!(
+        search(json!({"text": "x", "page": "bogus"})),
+        (400, "bad-page-token".to_owned())
+    );
+    assert_eq!(
+        search(json!({"text": "x", "titles": ["none"]})),
+        (404, "title-not-found".to_owned())
+    );
+    assert_eq!(
+        search(json!({"text": "x".repeat(3000)})),
+        (400, "invalid-input".to_owned())
+    );
+    let get = |path: &str| problem(server.get(path).send().unwrap());
+    assert_eq!(get("/v1/shots/nonsense"), (400, "bad-id".to_owned()));
+    assert_eq!(
+        get("/v1/jobs/01KAX7Q0Z3ABCDEFGHJKMNPQRS"),
+        (404, "job-not-found".to_owned())
+    );
+    assert_eq!(get("/nowhere"), (404, "no-such-route".to_owned()));
+    assert_eq!(problem(server.post("/healthz").send().unwrap()).0, 405);
+    let form = multipart::Form::new().text("title", "no file");
+    let answer = server.post("/v1/assets").multipart(form).send().unwrap();
+    assert_eq!(problem(answer), (400, "bad-upload".to_owned()));
+    // Another site's page, and another name for this machine.
+    let foreign = server
+        .get("/healthz")
+        .header("origin", "https://evil.example")
+        .send()
+        .unwrap();
+    assert_eq!(problem(foreign), (400, "foreign-origin".to_owned()));
+    let rebound = server
+        .get("/healthz")
+        .header("host", "evil.example")
+        .send()
+        .unwrap();
+    assert_eq!(problem(rebound), (400, "foreign-origin".to_owned()));
+}
+
+#[test]
+fn the_openapi_document_is_as_committed() {
+    let Some(rushes) = Rushes::new() else { return };
+    let server = Server::start(&rushes, &[]);
+    let document = server.json("/openapi.json");
+    insta::assert_json_snapshot!("openapi", document, { ".info.version" => "[version]" });
+}
+
+#[test]
+fn one_data_folder_has_one_server() {
+    let Some(rushes) = Rushes::new() else { return };
+    let _server = Server::start(&rushes, &[]);
+    let second = rushes.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert!(!second.status.success());
+    let text = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(text.contains("another rushes process"), "{text}");
+}

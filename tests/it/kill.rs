@@ -1,0 +1,71 @@
+//! `kill -9` at any moment loses nothing and doubles nothing.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{Rushes, films, rounds, told};
+
+/// Films and their number of shots, as a catalogue has them.
+fn counted(rushes: &Rushes) -> Vec<(String, u64)> {
+    let titles: Value = rushes.json(&["titles"]);
+    let mut counted: Vec<_> = titles
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|title| {
+            (
+                title["name"].as_str().unwrap().to_owned(),
+                title["shots"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    counted.sort();
+    counted
+}
+
+#[test]
+fn killed_at_random_moments_every_film_still_completes() {
+    let (Some(rushes), Some(calm)) = (Rushes::new(), Rushes::new()) else {
+        return;
+    };
+    let folder = rushes.folder.path().join("films");
+    std::fs::create_dir(&folder).unwrap();
+    let expected: u64 = (0..4)
+        .map(|at| {
+            let shots = 3 + at % 3;
+            films::made(&folder.join(format!("film{at}.mp4")), shots, 40, at);
+            shots as u64
+        })
+        .sum();
+    let inputs = folder.to_str().unwrap();
+
+    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    for _ in 0..rounds("RUSHES_KILL_ROUNDS", 6) {
+        let mut child = rushes
+            .command(&["ingest", inputs, "--json"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Not a wait for something: the random moment itself.
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        std::thread::sleep(Duration::from_millis(20 + (state >> 33) % 1500));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    let last = rushes.run(&["ingest", inputs, "--json"]);
+    assert!(last.status.success(), "{}", told(&last));
+    calm.ingest(&[&folder]);
+    assert_eq!(counted(&rushes), counted(&calm));
+    // One vector for each shot: none missing, none double.
+    let rebuilt = rushes.json(&["index", "rebuild"]);
+    assert_eq!(rebuilt["vectors"], expected);
+    let found = rushes.json(&["search", "--in", "visual", "a pattern", "-n", "100"]);
+    assert_eq!(found["hits"].as_array().unwrap().len() as u64, expected);
+    assert_eq!(found["coverage"]["ready"], 4);
+}

@@ -1,0 +1,14 @@
+//! Black-box tests of the product: the real binary, real films, a real database.
+
+#![expect(clippy::print_stderr, reason = "a test that skips says so")]
+
+mod architecture;
+mod bad_input;
+mod cli;
+mod coordinator;
+mod disk_full;
+mod http;
+mod kill;
+mod s3;
+mod spine;
+mod support;

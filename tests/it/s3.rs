@@ -1,0 +1,103 @@
+//! Films, proxies and thumbnails in S3: the same hits as on a local disk.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::s3_server::{KEY, S3Server, SECRET};
+use crate::support::{Rushes, films, first, frames, told};
+
+fn on_s3(server: &S3Server) -> Option<Rushes> {
+    Some(
+        Rushes::new()?
+            .with("AWS_ACCESS_KEY_ID", KEY)
+            .with("AWS_SECRET_ACCESS_KEY", SECRET)
+            .with("AWS_REGION", "us-east-1")
+            .with("AWS_ENDPOINT", &server.endpoint),
+    )
+}
+
+fn films_in(folder: &Path) {
+    films::made(&folder.join("one.mp4"), 3, 40, 2);
+    films::made(&folder.join("two words.mp4"), 2, 40, 4);
+    std::fs::write(
+        folder.join("one.srt"),
+        "1\n00:00:01,700 --> 00:00:02,900\nlook, a rabbit\n",
+    )
+    .unwrap();
+}
+
+/// What a search found, without the ids, which differ between catalogues.
+fn found(answer: &Value) -> Vec<(String, u64, u64)> {
+    let hits = answer["hits"].as_array().unwrap();
+    hits.iter()
+        .map(|hit| {
+            (
+                hit["title"].as_str().unwrap().to_owned(),
+                frames(hit).0,
+                frames(hit).1,
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn the_same_ingest_with_everything_on_s3_has_the_same_hits() {
+    let buckets = tempfile::tempdir().unwrap();
+    let (archive, features) = (
+        buckets.path().join("archive"),
+        buckets.path().join("features"),
+    );
+    std::fs::create_dir_all(archive.join("films")).unwrap();
+    std::fs::create_dir_all(&features).unwrap();
+    films_in(&archive.join("films"));
+    let server = S3Server::start(buckets.path());
+    let (Some(remote), Some(local)) = (on_s3(&server), Rushes::new()) else {
+        return;
+    };
+    let remote = remote.with("RUSHES_STORAGE__URL", "s3://features/rushes");
+
+    remote.json(&["ingest", "s3://archive/films/"]);
+    local.ingest(&[&archive.join("films")]);
+    for query in [
+        &["search", "--in", "visual", "colour bars", "-n", "10"][..],
+        &["search", "--in", "dialogue", "rabbit"],
+        &["search", "a rabbit on a test pattern", "-n", "10"],
+    ] {
+        assert_eq!(
+            found(&remote.json(query)),
+            found(&local.json(query)),
+            "{query:?}"
+        );
+    }
+    let spoken = remote.json(&["search", "--in", "dialogue", "rabbit"]);
+    assert_eq!(frames(first(&spoken)), (40, 80));
+    // The features are in the bucket, and none beside the catalogue.
+    assert!(features.join("rushes").join("runs").is_dir());
+    assert!(!remote.data().join("store").is_dir());
+    let sheet = remote.folder.path().join("sheet.png");
+    let drawn = remote.run(&["search", "bars", "--sheet", sheet.to_str().unwrap()]);
+    assert!(drawn.status.success(), "{}", told(&drawn));
+    assert!(image::open(&sheet).unwrap().width() > 600);
+}
+
+#[test]
+fn a_bucket_that_does_not_answer_is_named() {
+    let Some(rushes) = Rushes::new() else { return };
+    // Nothing listens on the discard port of loopback.
+    let rushes = rushes
+        .with("AWS_ACCESS_KEY_ID", KEY)
+        .with("AWS_SECRET_ACCESS_KEY", SECRET)
+        .with("AWS_ENDPOINT", "http://127.0.0.1:9");
+    let film = films::made(&rushes.folder.path().join("here.mp4"), 1, 30, 0);
+    let (summary, output) =
+        rushes.json_any(&["ingest", "s3://gone/film.mp4", film.to_str().unwrap()]);
+    assert!(!output.status.success());
+    let reason = summary["refused"][0]["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("s3://gone/film.mp4") && reason.contains("does not answer"),
+        "{reason}"
+    );
+    // The rest of the batch went on.
+    assert_eq!(summary["films"][0]["state"], "ready");
+}

@@ -1,0 +1,130 @@
+//! What the tests share: the binary, films made by FFmpeg, and the material where there is some.
+
+pub(crate) mod films;
+pub(crate) mod s3_server;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The `rushes` binary on a data folder of its own.
+pub(crate) struct Rushes {
+    pub(crate) folder: tempfile::TempDir,
+    environment: Vec<(String, String)>,
+}
+
+impl Rushes {
+    /// On an empty data folder; `None`, said aloud, if the model is not here.
+    pub(crate) fn new() -> Option<Self> {
+        let models = models()?;
+        Some(Self {
+            folder: tempfile::tempdir().unwrap(),
+            environment: vec![("RUSHES_MODELS".to_owned(), models.display().to_string())],
+        })
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rushes"));
+        command
+            .args(args)
+            .env_remove("RUSHES_DATA")
+            .env("RUSHES_DATA", self.data())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Runs a command that must succeed; its JSON.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let (value, output) = self.json_any(args);
+        assert!(output.status.success(), "{args:?}: {}", told(&output));
+        value
+    }
+
+    /// Runs a command that may fail but must print JSON.
+    pub(crate) fn json_any(&self, args: &[&str]) -> (Value, Output) {
+        let mut args = args.to_vec();
+        args.push("--json");
+        let output = self.run(&args);
+        let value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{args:?}: {error}: {}", told(&output)));
+        (value, output)
+    }
+
+    pub(crate) fn ingest(&self, inputs: &[&Path]) -> Value {
+        let mut args = vec!["ingest"];
+        args.extend(inputs.iter().map(|path| path.to_str().unwrap()));
+        self.json(&args)
+    }
+}
+
+/// Everything a command said.
+pub(crate) fn told(output: &Output) -> String {
+    format!(
+        "{}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by the environment where things are"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A number that a bench may raise.
+pub(crate) fn rounds(name: &str, default: usize) -> usize {
+    variable(name)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
+}
+
+/// The folder of pulled models, if `lite` is in it.
+pub(crate) fn models() -> Option<PathBuf> {
+    let folder = variable("RUSHES_MODELS").map(PathBuf::from);
+    let found = folder.filter(|folder| folder.join("lite").is_dir());
+    if found.is_none() {
+        eprintln!("skipped: RUSHES_MODELS names no folder with the model lite; run `make test`");
+    }
+    found
+}
+
+/// The folder of real material.
+pub(crate) fn material() -> Option<PathBuf> {
+    let found = variable("RUSHES_MATERIAL").map(PathBuf::from);
+    if found.is_none() {
+        eprintln!("skipped: RUSHES_MATERIAL is not set");
+    }
+    found
+}
+
+/// The first hit of an answer.
+pub(crate) fn first(answer: &Value) -> &Value {
+    answer["hits"]
+        .get(0)
+        .unwrap_or_else(|| panic!("no hits: {answer:#}"))
+}
+
+/// Start and end frame of a hit.
+pub(crate) fn frames(hit: &Value) -> (u64, u64) {
+    let frame = |end: &str| hit[end]["frame"].as_u64().unwrap();
+    (frame("start"), frame("end"))
+}
