@@ -28,7 +28,7 @@ Examples:
   rushes ingest ~/shoots/day3 --title \"Rushes day 3\"
   rushes ingest s3://archive/films/ --json")]
 pub(super) struct Args {
-    /// Files, folders, s3://bucket/key or s3://bucket/prefix/
+    /// Files, folders, `s3://bucket/key` or `s3://bucket/prefix/`
     #[arg(required = true, value_name = "FILE|DIR|URL")]
     inputs: Vec<String>,
     /// Title of all these films [default: each file's name]

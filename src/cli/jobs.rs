@@ -13,6 +13,10 @@ use crate::http::views::JobView;
 
 /// Arguments of `jobs`.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
+)]
 #[command(after_help = "\
 Examples:
   rushes jobs                         the newest, with what went wrong

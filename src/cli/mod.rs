@@ -27,13 +27,13 @@ use crate::config::{Config, Flags};
 #[derive(Debug, Parser)]
 #[command(name = "rushes", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
-    /// Folder of the catalogue and index [env: RUSHES_DATA] [default: in the user's data folder]
+    /// Folder of the catalogue and index; also `RUSHES_DATA` [default: in the user's data folder]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Where proxies and thumbnails are kept: a folder or s3://bucket/prefix [default: DATA/store]
+    /// Where proxies and thumbnails are kept: a folder or `s3://bucket/prefix` [default: DATA/store]
     #[arg(long, global = true, value_name = "DIR|URL")]
     store: Option<String>,
-    /// Settings file (TOML) [env: RUSHES_CONFIG]
+    /// Settings file (TOML); also `RUSHES_CONFIG`
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]

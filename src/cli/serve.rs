@@ -21,7 +21,7 @@ pub(super) struct Args {
     /// Address and port [default: 127.0.0.1:7420]
     #[arg(long)]
     listen: Option<SocketAddr>,
-    /// Folder or s3://bucket/prefix from which films may be registered; may be given more than once
+    /// Folder or `s3://bucket/prefix` from which films may be registered; may be given more than once
     #[arg(long = "media-root", value_name = "DIR|URL")]
     media_roots: Vec<String>,
 }
@@ -51,7 +51,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     })?;
     let address = listener.local_addr()?;
     output::line(&format!("serving on http://{address}/ (Ctrl-C to stop)"));
-    let searcher = app.searcher(engine.index().clone());
+    let searcher = app.searcher(Arc::clone(engine.index()));
     let router = http::router(Api {
         catalog: app.catalog.clone(),
         storage: app.storage.clone(),

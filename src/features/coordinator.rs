@@ -23,7 +23,7 @@ const LEASE_MS: i64 = 30_000;
 /// process, which cannot wake us.
 const POLL: Duration = Duration::from_millis(300);
 
-const _: () = assert!(LEASE_MS > 5 * HEARTBEAT.as_millis().cast_signed() as i64);
+const _: () = assert!(LEASE_MS.cast_unsigned() as u128 > 5 * HEARTBEAT.as_millis());
 
 /// The queue in the catalogue, for workers of this machine.
 #[derive(Debug, Clone)]

@@ -135,7 +135,7 @@ fn http_body_limit(
 }
 
 /// Ids of all assets, or of a title's.
-#[utoipa::path(get, path = "/v1/assets", tag = "assets", params(ListQuery),
+#[utoipa::path(get, path = "/v1/assets", tag = "assets",
     responses((status = 200, body = AssetIds)))]
 pub(super) async fn list(
     State(api): State<Api>,

@@ -66,6 +66,10 @@ fn status(kind: ErrorKind) -> StatusCode {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kind is code enough for the others"
+)]
 impl From<CatalogError> for ApiError {
     fn from(error: CatalogError) -> Self {
         let code = match &error {
@@ -78,6 +82,10 @@ impl From<CatalogError> for ApiError {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kind is code enough for the others"
+)]
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         let code = match &error {
@@ -92,6 +100,10 @@ impl From<StorageError> for ApiError {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kind is code enough for the others"
+)]
 impl From<SearchError> for ApiError {
     fn from(error: SearchError) -> Self {
         match error {

@@ -25,7 +25,7 @@ pub(super) struct JobList {
 }
 
 /// The newest jobs.
-#[utoipa::path(get, path = "/v1/jobs", tag = "jobs", params(ListQuery),
+#[utoipa::path(get, path = "/v1/jobs", tag = "jobs",
     responses((status = 200, body = JobList)))]
 pub(super) async fn list(
     State(api): State<Api>,

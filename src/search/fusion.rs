@@ -14,9 +14,9 @@ pub(super) struct Found {
     pub(super) shot: ShotId,
     pub(super) score: f64,
     /// Cosine similarity and rank.
-    pub(super) visual: Option<(f32, usize)>,
+    pub(super) visual: Option<(f32, u32)>,
     /// The best line of the shot and its rank.
-    pub(super) dialogue: Option<(CueHit, usize)>,
+    pub(super) dialogue: Option<(CueHit, u32)>,
 }
 
 /// Fuses two ranked lists. With one list the order is its own and the score its own measure.
@@ -35,7 +35,7 @@ pub(super) fn fuse(visual: Vec<(ShotId, f32)>, spoken: Vec<CueHit>) -> Vec<Found
         hit.score += if alone {
             f64::from(similarity)
         } else {
-            1.0 / (K + f64::from(rank as u32))
+            1.0 / (K + f64::from(rank))
         };
     }
     // A shot in which several lines match counts once, at its best line.
@@ -48,7 +48,7 @@ pub(super) fn fuse(visual: Vec<(ShotId, f32)>, spoken: Vec<CueHit>) -> Vec<Found
             hit.score += if alone {
                 f64::from(cue.score)
             } else {
-                1.0 / (K + f64::from(rank as u32))
+                1.0 / (K + f64::from(rank))
             };
             hit.dialogue = Some((cue, rank));
         }

@@ -38,7 +38,7 @@ pub struct Visual {
     /// Cosine similarity of the shot's vector and the query's.
     pub similarity: f32,
     /// Place in the list of this recall, from 1.
-    pub rank: usize,
+    pub rank: u32,
 }
 
 /// How dialogue found a shot.
@@ -53,7 +53,7 @@ pub struct Dialogue {
     /// BM25 score.
     pub score: f32,
     /// Place in the list of this recall, from 1.
-    pub rank: usize,
+    pub rank: u32,
 }
 
 /// Why a shot is in the result.

@@ -163,7 +163,7 @@ fn failure(kind: ErrorKind) -> Failure {
     }
 }
 
-fn lost(result: Result<(), CoordinatorError>) -> bool {
+fn lost(result: &Result<(), CoordinatorError>) -> bool {
     matches!(result, Err(CoordinatorError::LeaseLost(_)))
 }
 
@@ -205,10 +205,10 @@ async fn a_completion_counts_once_and_only_with_the_newest_token() {
     assert_eq!(first.run, second.run);
     assert!(second.token > first.token);
     assert!(lost(
-        bench.coordinator.complete(&first, answer(&first)).await
+        &bench.coordinator.complete(&first, answer(&first)).await
     ));
     assert!(lost(
-        bench
+        &bench
             .coordinator
             .fail(&first, failure(ErrorKind::Corrupt))
             .await
@@ -219,7 +219,7 @@ async fn a_completion_counts_once_and_only_with_the_newest_token() {
         .await
         .unwrap();
     assert!(lost(
-        bench.coordinator.complete(&second, answer(&second)).await
+        &bench.coordinator.complete(&second, answer(&second)).await
     ));
 }
 
@@ -238,7 +238,7 @@ async fn a_heartbeat_keeps_the_lease_until_the_job_is_cancelled() {
     tx.commit().await.unwrap();
     assert_eq!(beat().await.unwrap(), Directive::Stop);
     assert!(lost(
-        bench.coordinator.complete(&lease, answer(&lease)).await
+        &bench.coordinator.complete(&lease, answer(&lease)).await
     ));
     assert_eq!(bench.state().await, RunState::Cancelled);
 }
@@ -340,7 +340,9 @@ async fn the_runs_of_a_dead_worker_are_taken_over_at_once() {
     drop(dead);
     let taken = bench.lease(Queue::Media).await.unwrap();
     assert_eq!(taken.run, held.run);
-    assert!(lost(bench.coordinator.complete(&held, answer(&held)).await));
+    assert!(lost(
+        &bench.coordinator.complete(&held, answer(&held)).await
+    ));
 }
 
 #[tokio::test]
@@ -361,7 +363,7 @@ async fn a_film_deleted_under_a_worker_leaves_nothing_behind() {
     assert!(prefixes.contains(&lease.prefix));
     // What the worker stored since is garbage again.
     assert!(lost(
-        bench.coordinator.complete(&lease, answer(&lease)).await
+        &bench.coordinator.complete(&lease, answer(&lease)).await
     ));
     let mut db = bench.catalog.read().await.unwrap();
     let garbage = rushes::catalog::assets::garbage(&mut db).await.unwrap();

@@ -3,13 +3,11 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::support::{Rushes, films, rounds, told};
 
 /// Films and their number of shots, as a catalogue has them.
 fn counted(rushes: &Rushes) -> Vec<(String, u64)> {
-    let titles: Value = rushes.json(&["titles"]);
+    let titles = rushes.json(&["titles"]);
     let mut counted: Vec<_> = titles
         .as_array()
         .unwrap()

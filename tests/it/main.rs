@@ -1,6 +1,11 @@
 //! Black-box tests of the product: the real binary, real films, a real database.
 
 #![expect(clippy::print_stderr, reason = "a test that skips says so")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests may fail as tests do"
+)]
 
 mod architecture;
 mod bad_input;

@@ -61,26 +61,27 @@ impl Rate {
     /// Frames that SMPTE counts per second: 24 for 24000/1001, 30 for 30000/1001. At least 1.
     #[must_use]
     pub const fn nominal(self) -> u32 {
-        let rounded = (self.num as u64 + self.den as u64 / 2) / self.den as u64;
-        // `rounded <= num`, which is a u32.
-        if rounded == 0 { 1 } else { rounded as u32 }
+        // Rounded to nearest without overflow.
+        let (whole, rest) = (self.num / self.den, self.num % self.den);
+        let rounded = if rest >= self.den - rest {
+            whole + 1
+        } else {
+            whole
+        };
+        if rounded == 0 { 1 } else { rounded }
     }
 
     /// Whether drop-frame counting is defined: 30000/1001 and its multiples (60000/1001 …).
     #[must_use]
     pub const fn allows_drop_frame(self) -> bool {
-        self.den == 1001 && self.num % 30_000 == 0
+        self.den == 1001 && self.num.is_multiple_of(30_000)
     }
 
     /// Whole milliseconds (rounded down) from frame 0 to `frame` at this constant rate.
     #[must_use]
-    pub const fn ms_of(self, frame: u64) -> u64 {
-        let ms = frame as u128 * 1000 * self.den as u128 / self.num as u128;
-        if ms > u64::MAX as u128 {
-            u64::MAX
-        } else {
-            ms as u64
-        }
+    pub fn ms_of(self, frame: u64) -> u64 {
+        let ms = u128::from(frame) * 1000 * u128::from(self.den) / u128::from(self.num);
+        u64::try_from(ms).unwrap_or(u64::MAX)
     }
 
     /// `units` of a clock that ticks at this rate as units of one that ticks at `to`, rounded down;

@@ -172,7 +172,7 @@ impl Slot {
             Err(error @ CoordinatorError::LeaseLost(_)) => tracing::info!(%error),
             // The run stays leased and comes back when the lease runs out.
             Err(error) => {
-                tracing::warn!(%error, run = lease.run, "a result could not be handed in")
+                tracing::warn!(%error, run = lease.run, "a result could not be handed in");
             }
         }
     }

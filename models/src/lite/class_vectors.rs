@@ -117,7 +117,7 @@ fn write(path: &Path, values: &[f32]) -> Result<(), StoreError> {
     write_whole(path, &bytes)
 }
 
-/// What [`write`] wrote, if it is there and whole.
+/// What [`write()`] wrote, if it is there and whole.
 fn read(path: &Path, length: usize) -> Option<Vec<f32>> {
     let bytes = fs::read(path).ok()?;
     let (values, digest) = bytes.split_at_checked(length * size_of::<f32>())?;

@@ -42,7 +42,8 @@ pub(super) fn run(
         })
         .collect();
     let key = format!("{prefix}/timeline.json.zst");
-    let json = serde_json::to_vec(&timeline).map_err(|_| StageError::Corrupt(key.clone()))?;
+    let json = serde_json::to_vec(&timeline)
+        .map_err(|_unserialisable| StageError::Corrupt(key.clone()))?;
     let packed = zstd::encode_all(json.as_slice(), 3).map_err(|source| StageError::Read {
         name: key.clone(),
         source,
