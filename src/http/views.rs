@@ -23,6 +23,10 @@ pub struct StageView {
     pub done: i64,
     /// Units in all, where known.
     pub total: Option<i64>,
+    /// When a worker first began it, Unix milliseconds.
+    pub started_ms: Option<i64>,
+    /// When it reached its final state.
+    pub finished_ms: Option<i64>,
     /// Kind of the last failure.
     pub failure: Option<String>,
     /// File, cause and fix.
@@ -36,6 +40,8 @@ impl From<&Run> for StageView {
             state: run.state,
             done: run.done,
             total: run.total,
+            started_ms: run.started_at,
+            finished_ms: run.finished_at,
             failure: run.failure_kind.clone(),
             reason: run.reason.clone(),
         }
