@@ -48,10 +48,9 @@ impl Engine {
         let Some(lock) = engine_lock(app)? else {
             return Ok(None);
         };
-        let folder = app.config.index_folder();
-        let index = Arc::new(Index::open(&folder)?);
-        let mut follower = follower(app, &index).await?;
+        let mut follower = follower(app).await?;
         follower.catch_up().await?;
+        let index = Arc::clone(follower.index());
         let stop = CancellationToken::new();
         let following = tokio::spawn(follower.run(stop.clone()));
         let sweeping = tokio::spawn(sweep(app.clone(), stop.clone()));
@@ -106,11 +105,11 @@ pub(crate) fn start_workers(
 }
 
 /// A search of the command line may hold the writer's lock for the moment it takes to catch up.
-async fn follower(app: &App, index: &Arc<Index>) -> anyhow::Result<Follower> {
+async fn follower(app: &App) -> anyhow::Result<Follower> {
     let folder = app.config.index_folder();
     let mut tries = 0;
     loop {
-        match Follower::new(Arc::clone(index), app.catalog.clone(), &folder) {
+        match Follower::open(&folder, app.catalog.clone()) {
             Ok(follower) => return Ok(follower),
             Err(crate::index::IndexError::Locked) if tries < 100 => {
                 tries += 1;

@@ -59,17 +59,16 @@ impl App {
     /// If the index cannot be opened.
     pub async fn index(&self) -> anyhow::Result<Arc<Index>> {
         let folder = self.config.index_folder();
-        let index = Arc::new(Index::open(&folder)?);
-        match Follower::new(Arc::clone(&index), self.catalog.clone(), &folder) {
+        match Follower::open(&folder, self.catalog.clone()) {
             Ok(mut follower) => {
                 follower.catch_up().await?;
                 follower.publish().await?;
+                Ok(Arc::clone(follower.index()))
             }
-            // The writer is at it; what it has published is what there is.
-            Err(IndexError::Locked) => {}
-            Err(error) => return Err(error.into()),
+            // Somebody is writing it; what is published is what there is.
+            Err(IndexError::Locked) => Ok(Arc::new(Index::open(&folder)?)),
+            Err(error) => Err(error.into()),
         }
-        Ok(index)
     }
 
     /// A searcher over `index`.

@@ -339,21 +339,30 @@ pub async fn list(
     )
 }
 
-/// Every asset, and whether an index that goes up to change `seq` holds what readers see of it.
+/// How many assets, of `scope` or of all, an index that goes up to change `seq` holds as readers see
+/// them; and how many there are.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn findable(
+pub async fn coverage<'a>(
     db: &mut SqliteConnection,
     seq: i64,
-) -> Result<Vec<(AssetId, bool)>, CatalogError> {
+    scope: Option<impl IntoIterator<Item = &'a AssetId>>,
+) -> Result<(i64, i64), CatalogError> {
+    let scope = scope.map(|assets| {
+        let ids: Vec<&str> = assets.into_iter().map(AssetId::as_str).collect();
+        serde_json::json!(ids).to_string()
+    });
     Ok(sqlx::query_as(
-        "SELECT a.id,
-                a.generation > 0
-                AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.asset_id = a.id AND c.seq > ?)
-           FROM assets a",
+        "SELECT COALESCE(SUM(findable), 0), COUNT(*) FROM (
+            SELECT a.generation > 0
+                   AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.asset_id = a.id AND c.seq > ?1)
+                   AS findable
+              FROM assets a
+             WHERE ?2 IS NULL OR a.id IN (SELECT value FROM json_each(?2)))",
     )
     .bind(seq)
-    .fetch_all(db)
+    .bind(scope)
+    .fetch_one(db)
     .await?)
 }

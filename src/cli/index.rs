@@ -1,11 +1,10 @@
 //! `rushes index`.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use super::output;
 use crate::app::App;
-use crate::index::{Follower, Index};
+use crate::index::Follower;
 
 /// Arguments of `index`.
 #[derive(Debug, clap::Args)]
@@ -26,11 +25,9 @@ enum Command {
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let Command::Rebuild { json } = args.command;
-    let folder = app.config.index_folder();
-    let index = Arc::new(Index::open(&folder)?);
-    Follower::new(Arc::clone(&index), app.catalog.clone(), &folder)?
-        .rebuild()
-        .await?;
+    let mut follower = Follower::open(&app.config.index_folder(), app.catalog.clone())?;
+    follower.rebuild().await?;
+    let index = follower.index();
     if json {
         output::json(&serde_json::json!({ "vectors": index.vectors(), "seq": index.seq() }))?;
     } else {

@@ -32,18 +32,25 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Becomes the writer of `index`, which lies in `folder`.
+    /// Becomes the writer of the index in `folder`, which is made if missing or damaged.
     ///
     /// # Errors
     /// [`IndexError::Locked`] if another process is.
-    pub fn new(index: Arc<Index>, catalog: Catalog, folder: &Path) -> Result<Self, IndexError> {
+    pub fn open(folder: &Path, catalog: Catalog) -> Result<Self, IndexError> {
+        std::fs::create_dir_all(folder).map_err(IndexError::io(folder))?;
         let lock = lock(folder)?;
         Ok(Self {
-            index,
+            index: Arc::new(Index::open_or_make_anew(folder)?),
             catalog,
             _lock: lock,
             dirty: false,
         })
+    }
+
+    /// The index, for searching while it is written.
+    #[must_use]
+    pub const fn index(&self) -> &Arc<Index> {
+        &self.index
     }
 
     /// Takes in all changes there are.

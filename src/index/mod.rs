@@ -36,27 +36,38 @@ pub struct Index {
 }
 
 impl Index {
-    /// Opens the last published snapshot in `folder`; an empty index if there is none, or if what is
-    /// there was written by another version or is damaged: it is derived data, and is made again.
+    /// Opens the last published snapshot in `folder` for reading; an empty index if there is none yet.
     ///
     /// # Errors
-    /// If the folder cannot be read or written.
+    /// If what is there is damaged or was written by another version.
     pub fn open(folder: &Path) -> Result<Self, IndexError> {
-        std::fs::create_dir_all(folder).map_err(IndexError::io(folder))?;
-        let (text, text_seq) = TextIndex::open(&folder.join("text"))?;
-        let (spaces, vector_seq) = match snapshot::load(folder) {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                tracing::warn!(%error, "the vector index is made again");
-                (HashMap::new(), 0)
-            }
-        };
+        let (text, text_seq) = TextIndex::open(&text_folder(folder))?;
+        let (spaces, vector_seq) = snapshot::load(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
             spaces: RwLock::new(spaces),
             text,
+            // What only one of the two has taken in is taken in again.
             seq: AtomicI64::new(text_seq.min(vector_seq)),
         })
+    }
+
+    /// The same for the writer, who makes a damaged index again: it is derived data.
+    fn open_or_make_anew(folder: &Path) -> Result<Self, IndexError> {
+        let error = match Self::open(folder) {
+            Ok(index) => return Ok(index),
+            Err(error) => error,
+        };
+        tracing::warn!(%error, "the index is made again from the catalogue");
+        for part in [text_folder(folder), snapshot::folder(folder)] {
+            match std::fs::remove_dir_all(&part) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(IndexError::io(&part)(error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Self::open(folder)
     }
 
     /// The last change of the catalogue that is in here.
@@ -162,4 +173,8 @@ impl Index {
         self.seq.store(0, Ordering::Release);
         Ok(())
     }
+}
+
+fn text_folder(index: &Path) -> PathBuf {
+    index.join("text")
 }

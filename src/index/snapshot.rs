@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hnsw_rs::api::AnnT as _;
@@ -49,15 +49,15 @@ pub(super) fn save(
     spaces: &HashMap<String, Arc<Space>>,
     seq: i64,
 ) -> Result<(), IndexError> {
-    let root = index.join("vectors");
+    let root = folder(index);
     fs::create_dir_all(&root).map_err(IndexError::io(&root))?;
     let name = format!("{seq}-{}", ulid::Ulid::generate());
-    let folder = root.join(&name);
-    fs::create_dir(&folder).map_err(IndexError::io(&folder))?;
+    let snapshot = root.join(&name);
+    fs::create_dir(&snapshot).map_err(IndexError::io(&snapshot))?;
     let mut metas = Vec::new();
     for (at, (space_name, space)) in spaces.iter().enumerate() {
         let sub = at.to_string();
-        let target = folder.join(&sub);
+        let target = snapshot.join(&sub);
         fs::create_dir(&target).map_err(IndexError::io(&target))?;
         let meta = space.with_parts(|rows, graph| {
             save_space(&target, rows, graph)?;
@@ -131,15 +131,41 @@ fn remove_others(root: &Path, keep: &str) -> Result<(), IndexError> {
     Ok(())
 }
 
+/// Where the snapshots of an index lie.
+pub(super) fn folder(index: &Path) -> PathBuf {
+    index.join("vectors")
+}
+
+type Loaded = (HashMap<String, Arc<Space>>, i64);
+
 /// Loads the published snapshot; nothing, at change 0, if there is none.
-pub(super) fn load(index: &Path) -> Result<(HashMap<String, Arc<Space>>, i64), IndexError> {
-    let root = index.join("vectors");
+///
+/// A writer may publish the next one, and remove this one, while it is being read; then the next one
+/// is loaded.
+pub(super) fn load(index: &Path) -> Result<Loaded, IndexError> {
+    let root = folder(index);
+    let mut current = published(&root)?;
+    loop {
+        let Some(snapshot) = current else {
+            return Ok((HashMap::new(), 0));
+        };
+        let tried = snapshot.folder.clone();
+        let failure = match load_spaces(&root, snapshot) {
+            Ok(loaded) => return Ok(loaded),
+            Err(failure) => failure,
+        };
+        current = published(&root)?;
+        if current.as_ref().is_none_or(|now| now.folder == tried) {
+            return Err(failure);
+        }
+    }
+}
+
+fn published(root: &Path) -> Result<Option<Current>, IndexError> {
     let file = root.join(CURRENT);
     let json = match fs::read(&file) {
         Ok(json) => json,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok((HashMap::new(), 0));
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(IndexError::io(&file)(error)),
     };
     let current: Current =
@@ -150,6 +176,10 @@ pub(super) fn load(index: &Path) -> Result<(HashMap<String, Arc<Space>>, i64), I
             format!("format {}, not {FORMAT}", current.format),
         ));
     }
+    Ok(Some(current))
+}
+
+fn load_spaces(root: &Path, current: Current) -> Result<Loaded, IndexError> {
     let mut spaces = HashMap::new();
     for meta in current.spaces {
         let folder = root.join(&current.folder).join(&meta.folder);

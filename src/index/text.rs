@@ -76,15 +76,7 @@ impl TextIndex {
     pub(super) fn open(folder: &Path) -> Result<(Self, i64), IndexError> {
         let (schema, fields) = schema();
         std::fs::create_dir_all(folder).map_err(IndexError::io(folder))?;
-        let index = match open_index(folder, &schema) {
-            Ok(index) => index,
-            Err(error) => {
-                tracing::warn!(%error, "the text index is made again");
-                std::fs::remove_dir_all(folder).map_err(IndexError::io(folder))?;
-                std::fs::create_dir_all(folder).map_err(IndexError::io(folder))?;
-                open_index(folder, &schema)?
-            }
-        };
+        let index = open_index(folder, &schema)?;
         let seq = index
             .load_metas()?
             .payload

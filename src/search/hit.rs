@@ -92,9 +92,9 @@ pub struct Hit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Coverage {
     /// Assets whose shots are in the index.
-    pub ready: usize,
+    pub ready: i64,
     /// Assets in scope.
-    pub total: usize,
+    pub total: i64,
 }
 
 /// The answer to a search.

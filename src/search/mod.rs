@@ -95,17 +95,8 @@ impl Searcher {
         &self,
         scope: Option<&HashSet<AssetId>>,
     ) -> Result<Coverage, SearchError> {
-        let seq = self.index.seq();
         let mut db = self.catalog.read().await?;
-        let all = assets::findable(&mut db, seq).await?;
-        drop(db);
-        let (mut ready, mut total) = (0, 0);
-        for (asset, findable) in all {
-            if scope.is_none_or(|scope| scope.contains(&asset)) {
-                total += 1;
-                ready += usize::from(findable);
-            }
-        }
+        let (ready, total) = assets::coverage(&mut db, self.index.seq(), scope).await?;
         Ok(Coverage { ready, total })
     }
 
