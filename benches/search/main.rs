@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use rushes::catalog::assets::{NewAsset, register};
 use rushes::catalog::{AssetId, Catalog, note_change, results, runs};
-use rushes::features::request;
+use rushes::features::{Settings, request};
 use rushes::index::{Follower, Index};
 use rushes_workers::storage::Locator;
 use rushes_workers::task::ShotSpan;
@@ -86,7 +86,11 @@ async fn fill(catalog: &Catalog, count: usize, data: &Path) -> Vec<AssetId> {
             sidecars: &[],
         };
         let (asset, _) = register(&mut tx, new).await.unwrap();
-        request(&mut tx, &asset, "bench").await.unwrap();
+        let settings = Settings {
+            model: "lite".to_owned(),
+            proxy_height: 480,
+        };
+        request(&mut tx, &asset, &settings).await.unwrap();
         let shots: Vec<ShotSpan> = (0..SHOTS as u64)
             .map(|at| ShotSpan {
                 start: at * 50,
@@ -107,7 +111,7 @@ async fn fill(catalog: &Catalog, count: usize, data: &Path) -> Vec<AssetId> {
                         .unwrap();
                     "{}".to_owned()
                 }
-                "embeddings/bench" => {
+                "embeddings/lite" => {
                     results::store_vectors(&mut tx, &run.id, &rows)
                         .await
                         .unwrap();

@@ -15,6 +15,7 @@ pub use engine::{Engine, EngineParts};
 
 use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::features::Settings;
 use crate::index::{Follower, Index, IndexError};
 use crate::search::Searcher;
 
@@ -94,13 +95,20 @@ impl App {
         };
         let sandbox = Sandbox::current_exe(limits)
             .context("this program's own path is needed to start decoding children")?;
-        let mut stages = Stages::new(
+        Ok(Stages::new(
             self.storage.clone(),
             sandbox,
             self.models.clone(),
             self.config.encoder_threads(),
-        );
-        stages.proxy.height = self.config.work.proxy_height;
-        Ok(stages)
+        ))
+    }
+
+    /// What is asked for of every film.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings {
+            model: self.config.models.text_to_shot.clone(),
+            proxy_height: self.config.work.proxy_height,
+        }
     }
 }

@@ -106,13 +106,11 @@ pub async fn register(
     .fetch_optional(&mut *db)
     .await?;
     if let Some(asset) = known {
+        // It was just seen there, which cannot be said of where it was seen first.
+        point_to(db, &asset, new.locator).await?;
         // New subtitles beside a known film are wanted; none are no reason to forget the old ones.
         if !new.sidecars.is_empty() {
-            sqlx::query("UPDATE assets SET sidecars = ? WHERE id = ?")
-                .bind(&sidecars)
-                .bind(&asset)
-                .execute(db)
-                .await?;
+            set_sidecars(db, &asset, &sidecars).await?;
         }
         return Ok((asset, false));
     }
@@ -212,6 +210,9 @@ pub async fn set_blake3(
 
 /// Makes `duplicate` another name of `original`, whose bytes it has: its locators and jobs move over.
 ///
+/// The original is henceforth read from where the duplicate is if that is the same file, touched since,
+/// or if something of the original is still to be computed: its own place may be gone.
+///
 /// # Errors
 /// If the database fails.
 pub async fn merge(
@@ -219,6 +220,25 @@ pub async fn merge(
     duplicate: &AssetId,
     original: &AssetId,
 ) -> Result<(), CatalogError> {
+    let (new, old) = (get(db, duplicate).await?, get(db, original).await?);
+    let wanted = super::runs::wanted(db, original).await?;
+    let complete = wanted
+        .iter()
+        .all(|run| run.state == super::runs::RunState::Ready);
+    if new.uri == old.uri || !complete {
+        point_to(db, original, &new.locator()).await?;
+        // So that an upload that is now the original's is not taken for garbage below.
+        sqlx::query("UPDATE assets SET uri = '' WHERE id = ?")
+            .bind(duplicate)
+            .execute(&mut *db)
+            .await?;
+        if old.uri != new.uri {
+            discard_upload(db, &old.uri).await?;
+        }
+    }
+    if old.sidecars == "[]" {
+        set_sidecars(db, original, &new.sidecars).await?;
+    }
     for statement in [
         "UPDATE locators SET asset_id = ?2 WHERE asset_id = ?1",
         "UPDATE jobs SET asset_id = ?2 WHERE asset_id = ?1",
@@ -235,6 +255,49 @@ pub async fn merge(
     note_change(db, original).await
 }
 
+async fn point_to(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    locator: &Locator,
+) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE assets SET uri = ?, version = ?, size = ? WHERE id = ?")
+        .bind(&locator.uri)
+        .bind(&locator.version)
+        .bind(i64::try_from(locator.size).unwrap_or(i64::MAX))
+        .bind(asset)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn set_sidecars(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    sidecars: &str,
+) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE assets SET sidecars = ? WHERE id = ?")
+        .bind(sidecars)
+        .bind(asset)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Notes the folder of an upload as garbage; a film that was only pointed at is not ours to delete.
+async fn discard_upload(db: &mut SqliteConnection, uri: &str) -> Result<(), CatalogError> {
+    let folder = uri
+        .strip_prefix("store:")
+        .and_then(|key| key.rsplit_once('/'))
+        .map(|(folder, _name)| folder);
+    if let Some(folder) = folder {
+        sqlx::query("INSERT OR IGNORE INTO garbage (prefix) VALUES (?)")
+            .bind(folder)
+            .execute(db)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Deletes an asset with all that was computed of it, and its title if it was the last there.
 /// Stored objects are noted as garbage in the same transaction.
 ///
@@ -247,14 +310,11 @@ pub async fn remove(db: &mut SqliteConnection, id: &AssetId) -> Result<(), Catal
     .bind(id)
     .execute(&mut *db)
     .await?;
-    // An uploaded film is ours to delete; one that was only pointed at is not.
-    sqlx::query(
-        "INSERT OR IGNORE INTO garbage (prefix)
-         SELECT substr(uri, 7) FROM assets WHERE id = ? AND uri LIKE 'store:%'",
-    )
-    .bind(id)
-    .execute(&mut *db)
-    .await?;
+    let uri: Option<String> = sqlx::query_scalar("SELECT uri FROM assets WHERE id = ?")
+        .bind(id)
+        .fetch_optional(&mut *db)
+        .await?;
+    discard_upload(db, uri.as_deref().unwrap_or_default()).await?;
     sqlx::query("DELETE FROM assets WHERE id = ?")
         .bind(id)
         .execute(&mut *db)
@@ -339,13 +399,14 @@ pub async fn list(
     )
 }
 
-/// How many assets, of `scope` or of all, an index that goes up to change `seq` holds as readers see
-/// them; and how many there are.
+/// How many assets, of `scope` or of all, can be found by `feature` in an index that goes up to change
+/// `seq`; and how many there are.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn coverage<'a>(
     db: &mut SqliteConnection,
+    feature: &str,
     seq: i64,
     scope: Option<impl IntoIterator<Item = &'a AssetId>>,
 ) -> Result<(i64, i64), CatalogError> {
@@ -355,7 +416,7 @@ pub async fn coverage<'a>(
     });
     Ok(sqlx::query_as(
         "SELECT COALESCE(SUM(findable), 0), COUNT(*) FROM (
-            SELECT a.generation > 0
+            SELECT EXISTS (SELECT 1 FROM published p WHERE p.asset_id = a.id AND p.feature = ?3)
                    AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.asset_id = a.id AND c.seq > ?1)
                    AS findable
               FROM assets a
@@ -363,6 +424,7 @@ pub async fn coverage<'a>(
     )
     .bind(seq)
     .bind(scope)
+    .bind(feature)
     .fetch_one(db)
     .await?)
 }

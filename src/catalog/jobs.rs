@@ -38,13 +38,12 @@ impl Job {
     /// Why it failed: the reasons of the runs that failed by themselves.
     #[must_use]
     pub fn reasons(&self) -> Vec<&str> {
-        let follows =
-            |reason: &str| reason.starts_with("needs ") && reason.ends_with(", which failed");
         self.runs
             .iter()
             .filter(|run| run.state == RunState::Failed)
+            // A run that only lacks its input has no reason of its own.
+            .filter(|run| run.failure_kind.as_deref() != Some("input-failed"))
             .filter_map(|run| run.reason.as_deref())
-            .filter(|reason| !follows(reason))
             .collect()
     }
 }

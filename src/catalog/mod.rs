@@ -72,6 +72,14 @@ impl Catalog {
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
     }
 
+    /// Begins a transaction that only reads: all its reads see the same state.
+    ///
+    /// # Errors
+    /// If no connection becomes free.
+    pub async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, CatalogError> {
+        Ok(self.pool.begin().await?)
+    }
+
     /// A connection for reading.
     ///
     /// # Errors

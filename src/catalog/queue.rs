@@ -143,12 +143,11 @@ pub async fn fail_dependents(db: &mut SqliteConnection, run: &Run) -> Result<(),
         "WITH RECURSIVE waiting (id) AS (
              SELECT run_id FROM run_inputs WHERE input_id = ?1
              UNION SELECT i.run_id FROM run_inputs i JOIN waiting w ON i.input_id = w.id)
-         UPDATE runs SET state = 'failed', finished_at = ?2, failure_kind = ?3, reason = ?4
+         UPDATE runs SET state = 'failed', finished_at = ?2, failure_kind = 'input-failed', reason = ?3
           WHERE state = 'pending' AND id IN (SELECT id FROM waiting)",
     )
     .bind(&run.id)
     .bind(now_ms())
-    .bind(&run.failure_kind)
     .bind(format!("needs {}, which failed", run.feature))
     .execute(db)
     .await?;

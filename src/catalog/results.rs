@@ -130,9 +130,10 @@ pub async fn publish_if_settled(
         return Ok(false);
     }
     let seen = super::runs::published(db, asset).await?;
-    let loses = seen
-        .iter()
-        .any(|old| !ready.iter().any(|new| new.feature == old.feature));
+    let failed = wanted.iter().filter(|run| run.state != RunState::Ready);
+    let loses = failed
+        .into_iter()
+        .any(|new| seen.iter().any(|old| old.feature == new.feature));
     let same = seen.len() == ready.len()
         && seen
             .iter()

@@ -1,7 +1,6 @@
 //! Runs: one computation of one feature of one asset.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection};
@@ -48,25 +47,6 @@ impl RunState {
 impl fmt::Display for RunState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for RunState {
-    type Err = CatalogError;
-
-    fn from_str(text: &str) -> Result<Self, CatalogError> {
-        [
-            Self::Pending,
-            Self::Running,
-            Self::Ready,
-            Self::Failed,
-            Self::Cancelled,
-        ]
-        .into_iter()
-        .find(|state| state.as_str() == text)
-        .ok_or(CatalogError::Corrupt {
-            what: "the state of a run",
-        })
     }
 }
 
@@ -234,4 +214,23 @@ pub async fn published(
     .bind(asset)
     .fetch_all(db)
     .await?)
+}
+
+/// Makes `features` all that is wanted of an asset; runs of others are no longer waited for.
+///
+/// # Errors
+/// If the database fails.
+pub async fn want_only(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    features: &[String],
+) -> Result<(), CatalogError> {
+    sqlx::query(
+        "DELETE FROM wanted WHERE asset_id = ? AND feature NOT IN (SELECT value FROM json_each(?))",
+    )
+    .bind(asset)
+    .bind(serde_json::json!(features).to_string())
+    .execute(db)
+    .await?;
+    Ok(())
 }

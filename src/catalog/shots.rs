@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, SqliteConnection};
 
-use super::{AssetId, CatalogError, ShotId};
+use super::{AssetId, CatalogError, RunId, ShotId};
 
 /// A shot that readers see.
 #[derive(Debug, Clone, PartialEq, FromRow)]
@@ -156,6 +156,63 @@ pub async fn vectors(
         spaces.push((space, vectors));
     }
     Ok(spaces)
+}
+
+/// The published vector of a shot in `space`, if it has one.
+///
+/// # Errors
+/// If the database fails or the stored vector is damaged.
+pub async fn vector(
+    db: &mut SqliteConnection,
+    shot: &Shot,
+    space: &str,
+) -> Result<Option<Vec<f32>>, CatalogError> {
+    let stored: Option<Vec<u8>> = sqlx::query_scalar(
+        "SELECT v.vector FROM vectors v
+           JOIN runs r ON r.id = v.run_id AND json_extract(r.output, '$.space') = ?
+           JOIN published p ON p.run_id = r.id
+          WHERE p.asset_id = ? AND v.ordinal = ?",
+    )
+    .bind(space)
+    .bind(&shot.asset_id)
+    .bind(shot.ordinal)
+    .fetch_optional(db)
+    .await?;
+    stored.map(|bytes| unpack(&bytes)).transpose()
+}
+
+/// First and one-past-last frame of each shot that a run found, in order.
+///
+/// # Errors
+/// If the database fails.
+pub async fn spans_of_run(
+    db: &mut SqliteConnection,
+    run: &RunId,
+) -> Result<Vec<(i64, i64)>, CatalogError> {
+    Ok(
+        sqlx::query_as(
+            "SELECT start_frame, end_frame FROM shots WHERE run_id = ? ORDER BY ordinal",
+        )
+        .bind(run)
+        .fetch_all(db)
+        .await?,
+    )
+}
+
+/// Keys of the objects that a run stored, one a shot, in order.
+///
+/// # Errors
+/// If the database fails.
+pub async fn keys_of_run(
+    db: &mut SqliteConnection,
+    run: &RunId,
+) -> Result<Vec<String>, CatalogError> {
+    Ok(
+        sqlx::query_scalar("SELECT key FROM objects WHERE run_id = ? ORDER BY ordinal")
+            .bind(run)
+            .fetch_all(db)
+            .await?,
+    )
 }
 
 fn unpack(bytes: &[u8]) -> Result<Vec<f32>, CatalogError> {

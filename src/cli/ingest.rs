@@ -12,7 +12,7 @@ use crate::app::{App, Engine, EngineParts};
 use crate::catalog::jobs::Job;
 use crate::catalog::runs::RunState;
 use crate::catalog::{AssetId, JobId, assets, jobs};
-use crate::ingest::{find, submit};
+use crate::ingest::{Submitted, find, submit};
 
 /// How often progress is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -70,10 +70,11 @@ struct Summary {
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     models::require(&app.models, &app.config.models.text_to_shot)?;
     let (films, refusals) = find(&app.storage, &args.inputs).await;
+    let settings = app.settings();
     let mut submitted = Vec::with_capacity(films.len());
     for film in &films {
         let title = args.title.clone().unwrap_or_else(|| film.default_title());
-        let job = submit(&app.catalog, film, &title, &app.config.models.text_to_shot).await?;
+        let job = submit(&app.catalog, film, &title, &settings).await?;
         submitted.push(job);
     }
     let quiet = args.json || !std::io::stderr().is_terminal();
@@ -88,7 +89,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     };
     let mut outcomes = Vec::with_capacity(submitted.len());
     for one in submitted {
-        outcomes.push(outcome(app, one.job, one.new).await?);
+        outcomes.push(outcome(app, one).await?);
     }
     let refused: Vec<Refused> = refusals
         .into_iter()
@@ -165,9 +166,9 @@ async fn read_jobs(app: &App, ids: &[JobId]) -> anyhow::Result<Vec<Job>> {
     Ok(all)
 }
 
-async fn outcome(app: &App, id: JobId, new: bool) -> anyhow::Result<Outcome> {
+async fn outcome(app: &App, submitted: Submitted) -> anyhow::Result<Outcome> {
     let mut db = app.catalog.read().await?;
-    let job = jobs::get(&mut db, &id).await?;
+    let job = jobs::get(&mut db, &submitted.job).await?;
     let asset = assets::get(&mut db, &job.asset_id).await?;
     let shots = crate::catalog::shots::spans(&mut db, &asset.id)
         .await?
@@ -175,9 +176,9 @@ async fn outcome(app: &App, id: JobId, new: bool) -> anyhow::Result<Outcome> {
     Ok(Outcome {
         state: job.state(),
         reasons: job.reasons().into_iter().map(str::to_owned).collect(),
-        job: id,
+        job: submitted.job,
         // A file with the bytes of a known one is that one.
-        new: new && asset.id == job.asset_id,
+        new: submitted.new && asset.id == submitted.asset,
         asset: asset.id,
         uri: asset.uri,
         title: asset.title,

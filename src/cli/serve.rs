@@ -1,15 +1,20 @@
 //! `rushes serve`.
 
+use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
 
 use super::{output, work};
 use crate::app::{App, Engine, EngineParts};
 use crate::config::Config;
 use crate::http::{self, Api, Metrics, Roots};
+
+/// How long requests under way may go on after a signal to stop.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -56,20 +61,27 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         catalog: app.catalog.clone(),
         storage: app.storage.clone(),
         searcher,
-        model: app.config.models.text_to_shot.clone(),
+        settings: app.settings(),
         roots: Arc::new(roots),
         upload_limit: app.config.upload_limit(),
         metrics,
     });
-    let served = axum::serve(listener, router)
-        .with_graceful_shutdown(async {
-            if let Err(error) = work::interrupted().await {
-                tracing::error!(%error, "stopping, because signals cannot be received");
-            }
-        })
-        .await;
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    let server = axum::serve(listener, router)
+        .with_graceful_shutdown(async move { stopping.cancelled().await });
+    let mut server = tokio::spawn(server.into_future());
+    let served = tokio::select! {
+        ended = &mut server => ended.context("the server died").and_then(|ended| ended.context("the server failed")),
+        signalled = work::interrupted() => signalled,
+    };
+    // Work is given back at once; requests under way get a moment.
+    stop.cancel();
     engine.stop().await;
+    if !server.is_finished() && tokio::time::timeout(GRACE, &mut server).await.is_err() {
+        server.abort();
+    }
     app.catalog.close().await;
-    served.context("the server failed")?;
+    served?;
     Ok(ExitCode::SUCCESS)
 }

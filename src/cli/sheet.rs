@@ -54,7 +54,7 @@ async fn thumbnail(app: &App, hit: &Hit) -> anyhow::Result<Option<RgbImage>> {
     drop(db);
     let jpeg = app.storage.get(&key).await?;
     let picture = image::load_from_memory(&jpeg)
-        .with_context(|| format!("the stored thumbnail {key} is damaged; ingest the film again"))?;
+        .with_context(|| format!("the stored thumbnail {key} is damaged; delete the film from the catalogue and ingest it again"))?;
     Ok(Some(picture.into_rgb8()))
 }
 

@@ -15,6 +15,8 @@ pub use error::{ConfigError, Problem};
 
 /// Environment variables that are settings look like `RUSHES_SERVER__LISTEN`.
 const PREFIX: &str = "RUSHES_";
+/// Names of the sections, as variables have them.
+const SECTIONS: &[&str] = &["STORAGE", "MODELS", "WORK", "SERVER"];
 const MIB: u64 = 1024 * 1024;
 
 /// All settings.
@@ -169,7 +171,7 @@ impl Config {
     /// # Errors
     /// All problems at once: unknown keys, wrong types, values out of range.
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
-        Self::from_sources(flags, std::env::vars().collect())
+        Self::from_sources(flags, environment())
     }
 
     fn from_sources(
@@ -192,8 +194,18 @@ impl Config {
             table = merge::file(&file)?;
         }
         for (key, value) in &environment {
-            if let Some(path) = key.strip_prefix(PREFIX).filter(|path| path.contains("__")) {
+            let Some(path) = key.strip_prefix(PREFIX) else {
+                continue;
+            };
+            if path.contains("__") {
                 merge::variable(&mut table, path, value);
+            } else if let Some((section, name)) = path.split_once('_')
+                && SECTIONS.contains(&section)
+            {
+                problems.push(Problem {
+                    key: key.clone(),
+                    what: format!("no such variable; did you mean {PREFIX}{section}__{name}?"),
+                });
             }
         }
         for (name, path) in [("RUSHES_DATA", "DATA"), ("RUSHES_MODELS", "MODELS__FOLDER")] {
@@ -348,16 +360,25 @@ impl Config {
 /// The log filter from `RUSHES_LOG`, e.g. `info,rushes::index=debug`; warnings only by default.
 #[must_use]
 pub fn log_filter() -> String {
-    std::env::vars()
+    environment()
+        .into_iter()
         .find(|(name, _)| name == "RUSHES_LOG")
         .map_or_else(|| "warn".to_owned(), |(_, value)| value)
+}
+
+/// The environment, less what is not text.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// Proxy and mirror settings for pulling models.
 #[must_use]
 pub fn hub_settings() -> (Option<String>, Option<String>) {
     let find = |wanted: &str| {
-        std::env::vars()
+        environment()
+            .into_iter()
             .find(|(name, value)| name == wanted && !value.is_empty())
             .map(|(_, value)| value)
     };
@@ -417,6 +438,14 @@ mod tests {
         ] {
             assert!(error.contains(part), "{part} in {error}");
         }
+    }
+
+    #[test]
+    fn a_variable_with_one_underscore_too_few_is_told() {
+        let error = load("", &[("RUSHES_STORAGE_URL", "s3://a")])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("RUSHES_STORAGE__URL"), "{error}");
     }
 
     #[test]

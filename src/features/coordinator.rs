@@ -12,9 +12,9 @@ use rushes_workers::task::{Output, Queue};
 use rushes_workers::worker::HEARTBEAT;
 use sqlx::SqliteConnection;
 
-use super::{liveness, retry, tasks};
+use super::{Settings, liveness, request, retry, tasks};
 use crate::catalog::queue::{self, Verdict};
-use crate::catalog::runs::Run;
+use crate::catalog::runs::{Run, RunState};
 use crate::catalog::{Catalog, CatalogError, RunId, assets, results, runs};
 
 /// How long a lease lasts without a heartbeat.
@@ -45,14 +45,24 @@ impl LocalCoordinator {
         let Some(run) = queue::lease(&mut tx, queue.as_str(), worker, LEASE_MS).await? else {
             return Ok(None);
         };
-        let task = tasks::build(&mut tx, &run).await?;
-        tx.commit().await?;
-        Ok(Some(Lease {
-            prefix: format!("runs/{}", run.id),
-            run: run.id.to_string(),
-            token: run.token,
-            task,
-        }))
+        match tasks::build(&mut tx, &run).await {
+            Ok(task) => {
+                tx.commit().await?;
+                Ok(Some(Lease {
+                    prefix: format!("runs/{}", run.id),
+                    run: run.id.to_string(),
+                    token: run.token,
+                    task,
+                }))
+            }
+            // One run that cannot be begun must not keep all others from being begun.
+            Err(error @ CatalogError::Corrupt { .. }) => {
+                give_up(&mut tx, &run, error.kind(), &error.to_string()).await?;
+                tx.commit().await?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn store(&self, lease: &Lease, output: Output) -> Result<bool, CatalogError> {
@@ -73,7 +83,10 @@ impl LocalCoordinator {
         match output {
             Output::Probe { blake3, .. } => {
                 if let Some(original) = assets::same_bytes(&mut tx, &run.asset_id, &blake3).await? {
+                    let settings = settings_of(&mut tx, &run).await?;
                     assets::merge(&mut tx, &run.asset_id, &original).await?;
+                    // What had failed of the original, or what its new subtitles hold, is wanted now.
+                    request(&mut tx, &original, &settings).await?;
                     tx.commit().await?;
                     return Ok(true);
                 }
@@ -105,34 +118,37 @@ impl LocalCoordinator {
             }
             Err(error) => return Err(error),
         };
-        let verdict = retry::verdict(failure.kind, run.attempts);
-        if !queue::fail(
-            &mut tx,
-            (&id, lease.token),
-            failure.kind,
-            &failure.reason,
-            verdict,
-        )
-        .await?
-        {
+        if run.token != lease.token || run.state != RunState::Running {
             return Ok(false);
         }
+        let verdict = retry::verdict(failure.kind, run.attempts);
         tracing::warn!(feature = run.feature, asset = %run.asset_id, reason = failure.reason,
                        retried = matches!(verdict, Verdict::Retry(_)), "a run failed");
-        if verdict == Verdict::GiveUp {
-            let failed = Run {
-                failure_kind: Some(failure.kind.as_str().to_owned()),
-                ..run
-            };
-            queue::fail_dependents(&mut tx, &failed).await?;
-            results::publish_if_settled(&mut tx, &failed.asset_id).await?;
+        if let Verdict::Retry(_) = verdict {
+            let leased = (&id, lease.token);
+            queue::fail(&mut tx, leased, failure.kind, &failure.reason, verdict).await?;
+        } else {
+            give_up(&mut tx, &run, failure.kind, &failure.reason).await?;
         }
         tx.commit().await?;
         Ok(true)
     }
 }
 
-/// What is kept in the run itself: vectors and dialogue have tables of their own.
+/// Fails a leased run for good, and what waits for it; publishes what is settled by that.
+async fn give_up(
+    db: &mut SqliteConnection,
+    run: &Run,
+    kind: ErrorKind,
+    reason: &str,
+) -> Result<(), CatalogError> {
+    queue::fail(db, (&run.id, run.token), kind, reason, Verdict::GiveUp).await?;
+    queue::fail_dependents(db, run).await?;
+    results::publish_if_settled(db, &run.asset_id).await?;
+    Ok(())
+}
+
+/// What is kept in the run itself: the lists have tables of their own.
 fn summary(output: &Output) -> Output {
     match output {
         Output::Embeddings { space, .. } => Output::Embeddings {
@@ -140,11 +156,26 @@ fn summary(output: &Output) -> Output {
             vectors: Vec::new(),
         },
         Output::Dialogue { .. } => Output::Dialogue { cues: Vec::new() },
-        Output::Probe { .. }
-        | Output::Shots { .. }
-        | Output::Proxies { .. }
-        | Output::Thumbnails { .. } => output.clone(),
+        Output::Proxies { .. } => Output::Proxies { keys: Vec::new() },
+        Output::Thumbnails { .. } => Output::Thumbnails { keys: Vec::new() },
+        Output::Probe { .. } => output.clone(),
+        Output::Shots { .. } => {
+            let mut output = output.clone();
+            if let Output::Shots { shots, .. } = &mut output {
+                shots.clear();
+            }
+            output
+        }
     }
+}
+
+/// What was asked for when `run` was.
+async fn settings_of(db: &mut SqliteConnection, run: &Run) -> Result<Settings, CatalogError> {
+    let wanted = runs::wanted(db, &run.asset_id).await?;
+    let damaged = CatalogError::Corrupt {
+        what: "the parameters of a run",
+    };
+    tasks::settings(&wanted).ok_or(damaged)
 }
 
 /// A run that was deleted while a worker was at it may have stored objects since.

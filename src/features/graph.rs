@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use rushes_models::space_of;
+use rushes_workers::task::Queue;
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
@@ -9,8 +11,7 @@ use crate::catalog::assets::Asset;
 use crate::catalog::runs::{self, NewRun};
 use crate::catalog::{AssetId, CatalogError, RunId, assets};
 
-/// The text-to-shot model whose vectors are computed unless another is configured.
-pub const DEFAULT_MODEL: &str = "lite";
+const EMBEDDINGS: &str = "embeddings";
 
 /// One kind of feature. `version` counts changes of the code that change results.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ struct Feature {
     name: &'static str,
     version: u32,
     inputs: &'static [&'static str],
-    queue: &'static str,
+    queue: Queue,
 }
 
 /// In an order in which inputs come before what is computed from them.
@@ -27,37 +28,37 @@ const GRAPH: &[Feature] = &[
         name: "probe",
         version: 1,
         inputs: &[],
-        queue: "media",
+        queue: Queue::Media,
     },
     Feature {
         name: "shots",
         version: 1,
         inputs: &["probe"],
-        queue: "media",
+        queue: Queue::Media,
     },
     Feature {
         name: "dialogue",
         version: 1,
         inputs: &["probe", "shots"],
-        queue: "media",
+        queue: Queue::Media,
     },
     Feature {
         name: "proxies",
         version: 1,
         inputs: &["shots"],
-        queue: "media",
+        queue: Queue::Media,
     },
     Feature {
         name: "thumbnails",
         version: 1,
         inputs: &["proxies"],
-        queue: "media",
+        queue: Queue::Media,
     },
     Feature {
-        name: "embeddings",
+        name: EMBEDDINGS,
         version: 1,
         inputs: &["proxies"],
-        queue: "embed",
+        queue: Queue::Embed,
     },
 ];
 
@@ -68,29 +69,39 @@ pub const STAGES: [&str; 6] = [
     "dialogue",
     "proxies",
     "thumbnails",
-    "embeddings",
+    EMBEDDINGS,
 ];
+
+/// What a person chose that results depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The text-to-shot model.
+    pub model: String,
+    /// Height of proxies in pixels.
+    pub proxy_height: u32,
+}
 
 /// Asks for every feature of an asset: runs that are there are kept, failed ones begun again, missing
 /// ones made.
 ///
 /// # Errors
-/// If the asset is unknown or the database fails.
+/// If the asset or the model is unknown, or the database fails.
 pub async fn request(
     db: &mut SqliteConnection,
     asset: &AssetId,
-    model: &str,
+    settings: &Settings,
 ) -> Result<(), CatalogError> {
     let asset = assets::get(db, asset).await?;
     let mut made: HashMap<&str, RunId> = HashMap::new();
+    let mut names = Vec::with_capacity(GRAPH.len());
     for feature in GRAPH {
-        let params = params(feature, &asset, model)?.to_string();
+        let params = params(feature, &asset, settings)?.to_string();
         let inputs: Vec<RunId> = feature
             .inputs
             .iter()
             .filter_map(|name| made.get(name).cloned())
             .collect();
-        let name = stored_name(feature, model);
+        let name = stored_name(feature, &settings.model);
         let run = runs::ensure(
             db,
             NewRun {
@@ -98,29 +109,44 @@ pub async fn request(
                 feature: &name,
                 key: &key(feature, &params, &inputs),
                 params: &params,
-                queue: feature.queue,
+                queue: feature.queue.as_str(),
                 inputs: &inputs,
             },
         )
         .await?;
         made.insert(feature.name, run);
+        names.push(name);
     }
-    Ok(())
+    runs::want_only(db, &asset.id, &names).await
 }
 
 /// `embeddings/<model>` for vectors, of which an asset may have several kinds; the bare name else.
 fn stored_name(feature: &Feature, model: &str) -> String {
-    if feature.name == "embeddings" {
-        format!("embeddings/{model}")
+    if feature.name == EMBEDDINGS {
+        embeddings_of(model)
     } else {
         feature.name.to_owned()
     }
 }
 
+/// The feature that holds the vectors of `model`.
+#[must_use]
+pub fn embeddings_of(model: &str) -> String {
+    format!("{EMBEDDINGS}/{model}")
+}
+
 /// What the result depends on besides the inputs and the code.
-fn params(feature: &Feature, asset: &Asset, model: &str) -> Result<Value, CatalogError> {
+fn params(feature: &Feature, asset: &Asset, settings: &Settings) -> Result<Value, CatalogError> {
     Ok(match feature.name {
-        "embeddings" => json!({ "model": model }),
+        EMBEDDINGS => {
+            // Another revision of a model makes another space.
+            let space = space_of(&settings.model).map_err(|_unknown| CatalogError::NotFound {
+                what: "model",
+                id: settings.model.clone(),
+            })?;
+            json!({ "space": space.id })
+        }
+        "proxies" => json!({ "height": settings.proxy_height }),
         // Other subtitles beside the film are another computation.
         "dialogue" => json!({ "sidecars": asset.sidecars()? }),
         _ => json!({}),

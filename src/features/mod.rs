@@ -11,5 +11,5 @@ mod retry;
 mod tasks;
 
 pub use coordinator::LocalCoordinator;
-pub use graph::{DEFAULT_MODEL, STAGES, request};
+pub use graph::{STAGES, Settings, embeddings_of, request};
 pub use liveness::WorkerLock;

@@ -5,7 +5,7 @@ use rushes_models::ErrorKind;
 use crate::catalog::queue::Verdict;
 
 /// Attempts in all for something outside that does not answer: about a quarter of an hour.
-const PATIENT: i64 = 10;
+const PATIENT: i64 = 14;
 /// Attempts in all for what may be a defect that shows only sometimes.
 const BRIEF: i64 = 3;
 /// The first pause; each one after doubles.
@@ -48,6 +48,6 @@ mod tests {
         assert_eq!(verdict(ErrorKind::Unavailable, 1), Verdict::Retry(1_000));
         assert_eq!(verdict(ErrorKind::Unavailable, 4), Verdict::Retry(8_000));
         assert_eq!(verdict(ErrorKind::Unavailable, 9), Verdict::Retry(120_000));
-        assert_eq!(verdict(ErrorKind::Unavailable, 10), Verdict::GiveUp);
+        assert_eq!(verdict(ErrorKind::Unavailable, PATIENT), Verdict::GiveUp);
     }
 }

@@ -4,9 +4,10 @@ use rushes_workers::media::StreamDetails;
 use rushes_workers::task::{Output, Task};
 use sqlx::SqliteConnection;
 
+use super::Settings;
 use crate::catalog::assets::Asset;
 use crate::catalog::runs::{self, Run};
-use crate::catalog::{CatalogError, assets};
+use crate::catalog::{CatalogError, assets, shots};
 
 const DAMAGED: CatalogError = CatalogError::Corrupt {
     what: "the result of a run",
@@ -21,65 +22,70 @@ pub(super) async fn build(db: &mut SqliteConnection, run: &Run) -> Result<Task, 
         "probe" => Task::Probe { media },
         "shots" => Task::Shots { media },
         "dialogue" => dialogue(&asset, &inputs)?,
-        "proxies" => {
-            let (timeline, shots) = shots(&inputs)?;
-            Task::Proxies {
-                media,
-                timeline,
-                shots,
-            }
-        }
+        "proxies" => Task::Proxies {
+            media,
+            timeline: timeline(&inputs)?,
+            shots: shots::spans_of_run(db, &input(&inputs, "shots")?.id)
+                .await?
+                .into_iter()
+                .map(|(start, end)| (start.cast_unsigned(), end.cast_unsigned()))
+                .collect(),
+            height: height(run)?,
+        },
         "thumbnails" => Task::Thumbnails {
-            proxies: proxies(&inputs)?,
+            proxies: shots::keys_of_run(db, &input(&inputs, "proxies")?.id).await?,
         },
         feature => Task::Embeddings {
             model: feature
                 .strip_prefix("embeddings/")
                 .ok_or(DAMAGED)?
                 .to_owned(),
-            proxies: proxies(&inputs)?,
+            proxies: shots::keys_of_run(db, &input(&inputs, "proxies")?.id).await?,
         },
     })
 }
 
+fn input<'a>(inputs: &'a [Run], feature: &str) -> Result<&'a Run, CatalogError> {
+    let found = inputs.iter().find(|run| run.feature == feature);
+    found.ok_or(DAMAGED)
+}
+
 fn output(inputs: &[Run], feature: &str) -> Result<Output, CatalogError> {
-    inputs
-        .iter()
-        .find(|run| run.feature == feature)
-        .and_then(|run| run.output.as_deref())
+    input(inputs, feature)?
+        .output
+        .as_deref()
         .and_then(|json| serde_json::from_str(json).ok())
         .ok_or(DAMAGED)
 }
 
-fn shots(inputs: &[Run]) -> Result<(String, Vec<(u64, u64)>), CatalogError> {
-    match output(inputs, "shots")? {
-        Output::Shots {
-            timeline, shots, ..
-        } => Ok((
-            timeline,
-            shots.iter().map(|shot| (shot.start, shot.end)).collect(),
-        )),
-        Output::Probe { .. }
-        | Output::Proxies { .. }
-        | Output::Thumbnails { .. }
-        | Output::Embeddings { .. }
-        | Output::Dialogue { .. } => Err(DAMAGED),
-    }
+fn timeline(inputs: &[Run]) -> Result<String, CatalogError> {
+    let Output::Shots { timeline, .. } = output(inputs, "shots")? else {
+        return Err(DAMAGED);
+    };
+    Ok(timeline)
 }
 
-fn proxies(inputs: &[Run]) -> Result<Vec<String>, CatalogError> {
-    match output(inputs, "proxies")? {
-        Output::Proxies { keys } => Ok(keys),
-        Output::Probe { .. }
-        | Output::Shots { .. }
-        | Output::Thumbnails { .. }
-        | Output::Embeddings { .. }
-        | Output::Dialogue { .. } => Err(DAMAGED),
-    }
+fn height(run: &Run) -> Result<u32, CatalogError> {
+    serde_json::from_str::<serde_json::Value>(&run.params)
+        .ok()
+        .and_then(|params| params["height"].as_u64())
+        .and_then(|height| u32::try_from(height).ok())
+        .ok_or(DAMAGED)
+}
+
+/// The settings with which these runs were asked for.
+pub(super) fn settings(wanted: &[Run]) -> Option<Settings> {
+    let model = wanted
+        .iter()
+        .find_map(|run| run.feature.strip_prefix("embeddings/"))?;
+    let proxies = wanted.iter().find(|run| run.feature == "proxies")?;
+    Some(Settings {
+        model: model.to_owned(),
+        proxy_height: height(proxies).ok()?,
+    })
 }
 
 fn dialogue(asset: &Asset, inputs: &[Run]) -> Result<Task, CatalogError> {
-    let (timeline, _) = shots(inputs)?;
     let Output::Probe { info, .. } = output(inputs, "probe")? else {
         return Err(DAMAGED);
     };
@@ -91,7 +97,7 @@ fn dialogue(asset: &Asset, inputs: &[Run]) -> Result<Task, CatalogError> {
         .collect();
     Ok(Task::Dialogue {
         media: asset.locator(),
-        timeline,
+        timeline: timeline(inputs)?,
         streams,
         sidecars: asset
             .sidecars()?

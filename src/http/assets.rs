@@ -84,26 +84,36 @@ pub(super) async fn register(
         .and_then(|kind| kind.to_str().ok())
         .unwrap_or_default()
         .to_owned();
-    let (films, title) = if kind.starts_with("multipart/form-data") {
+    let assets = if kind.starts_with("multipart/form-data") {
         let upload = upload::receive(&api, request).await?;
-        (vec![upload.film], upload.title)
+        let submitted = submit_all(&api, &[upload.film], upload.title.as_deref()).await;
+        if submitted.is_err() {
+            upload::clear(&api, &upload.prefix).await;
+        }
+        submitted?
     } else {
-        by_name(&api, request).await?
+        let (films, title) = by_name(&api, request).await?;
+        submit_all(&api, &films, title.as_deref()).await?
     };
+    Ok((StatusCode::ACCEPTED, Json(RegisteredList { assets })))
+}
+
+async fn submit_all(
+    api: &Api,
+    films: &[Film],
+    title: Option<&str>,
+) -> Result<Vec<Registered>, ApiError> {
     let mut registered = Vec::with_capacity(films.len());
-    for film in &films {
-        let title = title.clone().unwrap_or_else(|| film.default_title());
-        let submitted = submit(&api.catalog, film, &title, &api.model).await?;
+    for film in films {
+        let title = title.map_or_else(|| film.default_title(), str::to_owned);
+        let submitted = submit(&api.catalog, film, &title, &api.settings).await?;
         registered.push(Registered {
             job: submitted.job,
             asset: submitted.asset,
             new: submitted.new,
         });
     }
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(RegisteredList { assets: registered }),
-    ))
+    Ok(registered)
 }
 
 async fn by_name(api: &Api, request: Request) -> Result<(Vec<Film>, Option<String>), ApiError> {

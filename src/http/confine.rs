@@ -45,15 +45,15 @@ impl Roots {
                 Err(outside(uri))
             };
         }
-        let path = uri.strip_prefix("file://").unwrap_or(uri);
-        if path.contains("://") || path.starts_with("store:") {
-            return Err(outside(uri));
-        }
+        let path = match url::Url::parse(uri) {
+            Ok(url) if url.scheme() == "file" => url.to_file_path().map_err(|()| outside(uri))?,
+            // Another scheme; a bare path is none.
+            Ok(_) => return Err(outside(uri)),
+            Err(_no_url) => PathBuf::from(uri),
+        };
         // Links are followed first: it is where the bytes are that counts. A file outside gets the
         // same answer as one that is not there, or one could ask what there is.
-        let real = Path::new(path)
-            .canonicalize()
-            .map_err(|_missing| outside(uri))?;
+        let real = path.canonicalize().map_err(|_missing| outside(uri))?;
         if self.folders.iter().any(|root| real.starts_with(root)) {
             Ok(real.display().to_string())
         } else {
@@ -92,6 +92,9 @@ mod tests {
         .unwrap();
         let path = |name: &str| inside.join(name).display().to_string();
         assert!(roots.admit(&path("a.mp4")).is_ok());
+        std::fs::write(inside.join("a b.mp4"), b"x").unwrap();
+        let url = url::Url::from_file_path(inside.join("a b.mp4")).unwrap();
+        assert!(roots.admit(url.as_str()).is_ok());
         assert!(roots.admit("s3://bucket/films/a.mp4").is_ok());
         for bad in [
             path("../secret"),

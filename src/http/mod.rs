@@ -30,6 +30,7 @@ pub use confine::Roots;
 pub use error::ApiError;
 
 use crate::catalog::Catalog;
+use crate::features::Settings;
 use crate::search::Searcher;
 
 /// Largest JSON body in bytes; uploads have a limit of their own.
@@ -44,8 +45,8 @@ pub struct Api {
     pub storage: Storage,
     /// Answers searches.
     pub searcher: Searcher,
-    /// The text-to-shot model whose vectors are asked for.
-    pub model: String,
+    /// What is asked for of every film.
+    pub settings: Settings,
     /// From where films may be registered.
     pub roots: Arc<Roots>,
     /// Largest upload in bytes.

@@ -4,7 +4,7 @@ use axum::extract::multipart::Field;
 use axum::extract::{FromRequest as _, Multipart, Request};
 use futures::TryStreamExt as _;
 use rushes_models::ErrorKind;
-use rushes_workers::dialogue::{MAX_SUBTITLE_BYTES, is_subtitle_name};
+use rushes_workers::dialogue::{MAX_SUBTITLE_BYTES, is_subtitle_name, sidecar_language};
 
 use super::{Api, ApiError};
 use crate::catalog::assets::Sidecar;
@@ -15,6 +15,8 @@ const MAX_TITLE: usize = 1000;
 
 /// What an upload held.
 pub(super) struct Upload {
+    /// Where in the store it lies.
+    pub(super) prefix: String,
     pub(super) film: Film,
     pub(super) title: Option<String>,
 }
@@ -28,16 +30,21 @@ pub(super) async fn receive(api: &Api, request: Request) -> Result<Upload, ApiEr
     match read(api, form, &prefix).await {
         Ok(upload) => Ok(upload),
         Err(error) => {
-            if let Err(left) = api.storage.delete_prefix(&prefix).await {
-                tracing::warn!(%left, prefix, "a broken upload could not be cleared away");
-            }
+            clear(api, &prefix).await;
             Err(error)
         }
     }
 }
 
+/// Removes an upload that came to nothing.
+pub(super) async fn clear(api: &Api, prefix: &str) {
+    if let Err(left) = api.storage.delete_prefix(prefix).await {
+        tracing::warn!(%left, prefix, "a broken upload could not be cleared away");
+    }
+}
+
 async fn read(api: &Api, mut form: Multipart, prefix: &str) -> Result<Upload, ApiError> {
-    let (mut film, mut title, mut sidecars) = (None, None, Vec::new());
+    let (mut film, mut title, mut subtitles) = (None, None, Vec::new());
     while let Some(field) = form
         .next_field()
         .await
@@ -49,14 +56,13 @@ async fn read(api: &Api, mut form: Multipart, prefix: &str) -> Result<Upload, Ap
                 film = Some(store(api, field, prefix, api.upload_limit).await?);
             }
             Some("subtitles") => {
-                let locator = store(api, field, prefix, MAX_SUBTITLE_BYTES).await?;
+                // A folder each: two files may have the same name.
+                let folder = format!("{prefix}/{}", subtitles.len());
+                let locator = store(api, field, &folder, MAX_SUBTITLE_BYTES).await?;
                 if !is_subtitle_name(locator.file_name()) {
                     return Err(bad("`subtitles` must be an .srt or .vtt file".to_owned()));
                 }
-                sidecars.push(Sidecar {
-                    locator,
-                    language: None,
-                });
+                subtitles.push(locator);
             }
             other => {
                 return Err(bad(format!(
@@ -66,7 +72,15 @@ async fn read(api: &Api, mut form: Multipart, prefix: &str) -> Result<Upload, Ap
         }
     }
     let locator = film.ok_or_else(|| bad("the form has no field `file`".to_owned()))?;
+    let sidecars = subtitles
+        .into_iter()
+        .map(|subtitle| Sidecar {
+            language: sidecar_language(locator.file_name(), subtitle.file_name()).flatten(),
+            locator: subtitle,
+        })
+        .collect();
     Ok(Upload {
+        prefix: prefix.to_owned(),
         film: Film { locator, sidecars },
         title,
     })

@@ -43,6 +43,16 @@ pub enum IndexError {
         /// Of the vectors.
         found: usize,
     },
+    /// Not one vector for each shot.
+    #[error("asset {asset}: {vectors} vectors for {shots} shots; this is a defect of rushes")]
+    Counts {
+        /// The asset.
+        asset: String,
+        /// Its shots.
+        shots: usize,
+        /// Its vectors.
+        vectors: usize,
+    },
     /// Another process writes this index.
     #[error("another rushes process is at work on this data folder; stop it first")]
     Locked,
@@ -57,7 +67,9 @@ impl IndexError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Io { .. } | Self::Locked => ErrorKind::Unavailable,
-            Self::Damaged { .. } | Self::Dimensions { .. } => ErrorKind::Corrupt,
+            Self::Damaged { .. } | Self::Dimensions { .. } | Self::Counts { .. } => {
+                ErrorKind::Corrupt
+            }
             Self::Text(_) => ErrorKind::Internal,
             Self::Catalog(error) => error.kind(),
         }

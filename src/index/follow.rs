@@ -60,7 +60,8 @@ impl Follower {
     pub async fn catch_up(&mut self) -> Result<(), IndexError> {
         loop {
             let seq = self.index.seq();
-            let mut db = self.catalog.read().await?;
+            // One state for all reads: shots of one generation must not meet vectors of another.
+            let mut db = self.catalog.snapshot().await?;
             let last = catalog::last_change(&mut db).await?;
             if last < seq {
                 // The catalogue was put back to an earlier state: nothing here can be trusted.
@@ -121,8 +122,8 @@ impl Follower {
 
     /// Follows until `stop`, then publishes what is left.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut published = Instant::now();
-        let mut changed = Instant::now();
+        let mut changed = Some(Instant::now());
+        let mut publish_at = Instant::now() + LONGEST;
         loop {
             let before = self.index.seq();
             if let Err(error) = self.catch_up().await {
@@ -131,14 +132,20 @@ impl Follower {
             metrics::gauge!("rushes_index_vectors").set(self.index.vectors() as f64);
             metrics::gauge!("rushes_index_seq").set(self.index.seq() as f64);
             if self.index.seq() != before {
-                changed = Instant::now();
+                changed = Some(Instant::now());
+            }
+            if changed.is_some_and(|at| at.elapsed() > QUIET) {
+                changed = None;
+                publish_at = Instant::now();
             }
             let stopping = stop.is_cancelled();
-            if stopping || changed.elapsed() > QUIET || published.elapsed() > LONGEST {
+            let now = Instant::now();
+            if stopping || now >= publish_at {
+                publish_at = now + LONGEST;
+                // A full disk is not helped by trying again at once.
                 if let Err(error) = self.publish().await {
                     tracing::error!(%error, "the index could not be written");
                 }
-                published = Instant::now();
             }
             if stopping {
                 return;

@@ -53,16 +53,37 @@ pub(super) fn save(
     fs::create_dir_all(&root).map_err(IndexError::io(&root))?;
     let name = format!("{seq}-{}", ulid::Ulid::generate());
     let snapshot = root.join(&name);
-    fs::create_dir(&snapshot).map_err(IndexError::io(&snapshot))?;
+    let written = write(&snapshot, spaces).and_then(|spaces| {
+        let current = Current {
+            format: FORMAT,
+            seq,
+            folder: name.clone(),
+            spaces,
+        };
+        write_aside(&root, CURRENT, &current)
+    });
+    if let Err(error) = written {
+        // What was written of it takes room and is of no use; it may be room that is lacking.
+        fs::remove_dir_all(&snapshot).ok();
+        return Err(error);
+    }
+    remove_others(&root, &name)
+}
+
+fn write(
+    snapshot: &Path,
+    spaces: &HashMap<String, Arc<Space>>,
+) -> Result<Vec<SpaceMeta>, IndexError> {
+    fs::create_dir(snapshot).map_err(IndexError::io(snapshot))?;
     let mut metas = Vec::new();
-    for (at, (space_name, space)) in spaces.iter().enumerate() {
+    for (at, (name, space)) in spaces.iter().enumerate() {
         let sub = at.to_string();
         let target = snapshot.join(&sub);
         fs::create_dir(&target).map_err(IndexError::io(&target))?;
         let meta = space.with_parts(|rows, graph| {
             save_space(&target, rows, graph)?;
             Ok::<_, IndexError>(SpaceMeta {
-                name: space_name.clone(),
+                name: name.clone(),
                 folder: sub,
                 dims: space.dims(),
                 rows: rows.rows.len(),
@@ -71,14 +92,7 @@ pub(super) fn save(
         })?;
         metas.push(meta);
     }
-    let current = Current {
-        format: FORMAT,
-        seq,
-        folder: name.clone(),
-        spaces: metas,
-    };
-    write_aside(&root, CURRENT, &current)?;
-    remove_others(&root, &name)
+    Ok(metas)
 }
 
 fn save_space(folder: &Path, rows: &Rows, graph: &Graph) -> Result<(), IndexError> {

@@ -159,6 +159,13 @@ impl Space {
                 found: odd.len(),
             });
         }
+        if !vectors.is_empty() && vectors.len() != shots.len() {
+            return Err(IndexError::Counts {
+                asset: asset.to_string(),
+                shots: shots.len(),
+                vectors: vectors.len(),
+            });
+        }
         // Linking is the slow part; it needs no exclusive access, and rows that the tables do not
         // have yet are passed over by searches.
         {

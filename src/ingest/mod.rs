@@ -1,5 +1,6 @@
 //! From names on a command line or in a request to registered assets and queued work.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use rushes_workers::dialogue::{is_subtitle_name, sidecar_language};
@@ -8,7 +9,7 @@ use serde::Serialize;
 
 use crate::catalog::assets::{self, NewAsset, Sidecar};
 use crate::catalog::{AssetId, Catalog, CatalogError, JobId, jobs};
-use crate::features;
+use crate::features::{self, Settings};
 
 /// Names that are taken for films when a folder is searched. A file named by itself is taken as it is.
 const FILM_EXTENSIONS: &[&str] = &[
@@ -61,27 +62,39 @@ pub struct Submitted {
 pub async fn find(storage: &Storage, inputs: &[String]) -> (Vec<Film>, Vec<Refusal>) {
     let (mut films, mut refusals) = (Vec::new(), Vec::new());
     for input in inputs {
-        match find_one(storage, input).await {
-            Ok(found) => films.extend(found),
-            Err(error) => refusals.push(Refusal {
+        let mut refuse = |error| {
+            refusals.push(Refusal {
                 input: input.clone(),
                 error,
-            }),
+            });
+        };
+        match find_one(storage, input, &mut refuse).await {
+            Ok(found) => films.extend(found),
+            Err(error) => refuse(error),
         }
     }
-    films.dedup_by(|a, b| a.locator == b.locator);
+    let mut seen = HashSet::new();
+    films.retain(|film: &Film| seen.insert(film.locator.clone()));
     (films, refusals)
 }
 
-async fn find_one(storage: &Storage, input: &str) -> Result<Vec<Film>, StorageError> {
-    let listed = storage.list(input).await?;
+async fn find_one(
+    storage: &Storage,
+    input: &str,
+    refuse: &mut impl FnMut(StorageError),
+) -> Result<Vec<Film>, StorageError> {
+    let listing = storage.list(input).await?;
+    let listed = listing.files;
     // A single file is itself, whatever it is called; in a folder names decide.
-    let is_file = matches!(listed.as_slice(), [only] if names(input, only));
-    if is_file {
-        let siblings = storage.siblings(&listed[0].uri).await?;
-        let film = with_sidecars(listed[0].clone(), &siblings);
+    if let [only] = listed.as_slice()
+        && names(input, only)
+    {
+        let siblings = storage.siblings(&only.uri, is_subtitle_name).await?;
+        let film = with_sidecars(only.clone(), &siblings);
         return Ok(vec![settled(storage, film).await?]);
     }
+    let nothing = listing.refused.is_empty();
+    listing.refused.into_iter().for_each(&mut *refuse);
     let mut films = Vec::new();
     for locator in &listed {
         if is_film_name(locator.file_name()) {
@@ -89,7 +102,7 @@ async fn find_one(storage: &Storage, input: &str) -> Result<Vec<Film>, StorageEr
             films.push(settled(storage, film).await?);
         }
     }
-    if films.is_empty() {
+    if films.is_empty() && nothing {
         return Err(StorageError::NotFound(format!("a film in {input}")));
     }
     Ok(films)
@@ -154,7 +167,7 @@ pub async fn submit(
     catalog: &Catalog,
     film: &Film,
     title: &str,
-    model: &str,
+    settings: &Settings,
 ) -> Result<Submitted, CatalogError> {
     let mut tx = catalog.begin().await?;
     let (asset, new) = assets::register(
@@ -166,7 +179,7 @@ pub async fn submit(
         },
     )
     .await?;
-    features::request(&mut tx, &asset, model).await?;
+    features::request(&mut tx, &asset, settings).await?;
     let job = jobs::create(&mut tx, &asset).await?;
     tx.commit().await?;
     Ok(Submitted { job, asset, new })

@@ -34,6 +34,12 @@ impl Encoders {
         }
     }
 
+    /// The model's name.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
     /// The space of the vectors.
     ///
     /// # Errors

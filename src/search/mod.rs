@@ -23,12 +23,14 @@ pub use hit::{
 pub use query::{Modality, Scope, SearchRequest, Subject};
 
 use crate::catalog::{AssetId, Catalog, ShotId, assets, shots};
+use crate::features::embeddings_of;
 use crate::index::{CueHit, Index};
 use fusion::{Found, fuse};
 use page::Page;
 
-/// How many candidates each recall is asked for, at least.
-const RECALL: usize = 200;
+/// How many candidates each recall is asked for, and so how far one can page. The same for every page,
+/// or fused ranks would shift between pages.
+const RECALL: usize = 400;
 /// Hits on one page, at most.
 pub const MAX_LIMIT: usize = 200;
 
@@ -60,14 +62,10 @@ impl Searcher {
         request.validate()?;
         let page = Page::read(request)?;
         let scope = self.scope(&request.scope).await?;
-        let wanted = page.offset + request.limit + 1;
-        let depth = RECALL.max(wanted + 1);
-        let found = self.recall(request, depth, scope.as_ref()).await?;
-        let mut hits = self.hits(&found, page.offset, request.limit + 1).await?;
-        let more = hits.len() > request.limit;
-        hits.truncate(request.limit);
+        let found = self.recall(request, scope.as_ref()).await?;
+        let (hits, next) = self.hits(&found, page.offset, request.limit).await?;
         let answer = Answer {
-            next: more.then(|| page.next(request.limit)),
+            next: next.map(|offset| page.at(offset)),
             coverage: self.coverage(scope.as_ref()).await?,
             hits,
         };
@@ -95,8 +93,9 @@ impl Searcher {
         &self,
         scope: Option<&HashSet<AssetId>>,
     ) -> Result<Coverage, SearchError> {
+        let feature = embeddings_of(self.encoders.model());
         let mut db = self.catalog.read().await?;
-        let (ready, total) = assets::coverage(&mut db, self.index.seq(), scope).await?;
+        let (ready, total) = assets::coverage(&mut db, &feature, self.index.seq(), scope).await?;
         Ok(Coverage { ready, total })
     }
 
@@ -119,33 +118,32 @@ impl Searcher {
     async fn recall(
         &self,
         request: &SearchRequest,
-        depth: usize,
         scope: Option<&HashSet<AssetId>>,
     ) -> Result<Vec<Found>, SearchError> {
         let (visual, spoken) = match &request.subject {
             Subject::Text(text) => {
                 let visual = if request.wants(Modality::Visual) {
                     let vector = self.encoders.text(text).await?;
-                    self.by_sight(vector, depth, scope).await?
+                    self.by_sight(vector, scope).await?
                 } else {
                     Vec::new()
                 };
                 let spoken = if request.wants(Modality::Dialogue) {
-                    self.by_dialogue(text, depth, scope).await?
+                    self.by_dialogue(text, scope).await?
                 } else {
                     Vec::new()
                 };
                 (visual, spoken)
             }
             Subject::Shot(shot) => {
-                let vector = self.vector_of(shot).await?;
-                let mut near = self.by_sight(vector, depth + 1, scope).await?;
-                near.retain(|(id, _)| id != shot);
+                let (shot, vector) = self.vector_of(shot).await?;
+                let mut near = self.by_sight(vector, scope).await?;
+                near.retain(|(id, _)| *id != shot);
                 (near, Vec::new())
             }
             Subject::Picture(picture) => {
                 let vector = self.encoders.picture(Arc::clone(picture)).await?;
-                (self.by_sight(vector, depth, scope).await?, Vec::new())
+                (self.by_sight(vector, scope).await?, Vec::new())
             }
         };
         Ok(fuse(visual, spoken))
@@ -154,14 +152,13 @@ impl Searcher {
     async fn by_sight(
         &self,
         vector: Vec<f32>,
-        depth: usize,
         scope: Option<&HashSet<AssetId>>,
     ) -> Result<Vec<(ShotId, f32)>, SearchError> {
         let index = Arc::clone(&self.index);
         let space = self.encoders.space()?.id;
         let scope = scope.cloned();
         let near = tokio::task::spawn_blocking(move || {
-            index.nearest(&space, &vector, depth, scope.as_ref())
+            index.nearest(&space, &vector, RECALL, scope.as_ref())
         });
         near.await.map_err(|_join| SearchError::Died)
     }
@@ -169,48 +166,42 @@ impl Searcher {
     async fn by_dialogue(
         &self,
         words: &str,
-        depth: usize,
         scope: Option<&HashSet<AssetId>>,
     ) -> Result<Vec<CueHit>, SearchError> {
         let index = Arc::clone(&self.index);
         let (words, scope) = (words.to_owned(), scope.cloned());
         let spoken =
-            tokio::task::spawn_blocking(move || index.spoken(&words, depth, scope.as_ref()));
+            tokio::task::spawn_blocking(move || index.spoken(&words, RECALL, scope.as_ref()));
         Ok(spoken.await.map_err(|_join| SearchError::Died)??)
     }
 
-    /// The stored vector of a shot, in the space that is searched.
-    async fn vector_of(&self, id: &ShotId) -> Result<Vec<f32>, SearchError> {
+    /// A shot under its own id, and its stored vector in the space that is searched.
+    async fn vector_of(&self, id: &ShotId) -> Result<(ShotId, Vec<f32>), SearchError> {
         let space = self.encoders.space()?.id;
         let mut db = self.catalog.read().await?;
         let shot = shots::get(&mut db, id).await?;
-        let ordinal = usize::try_from(shot.ordinal).unwrap_or(usize::MAX);
-        shots::vectors(&mut db, &shot.asset_id)
-            .await?
-            .into_iter()
-            .find(|(of, _)| *of == space)
-            .and_then(|(_, mut vectors)| {
-                (ordinal < vectors.len()).then(|| vectors.swap_remove(ordinal))
-            })
+        let vector = shots::vector(&mut db, &shot, &space).await?;
+        vector
+            .map(|vector| (shot.id(), vector))
             .ok_or_else(|| SearchError::NoVector {
                 shot: id.to_string(),
                 space,
             })
     }
 
-    /// The found shots from `offset` on, with what the catalogue says of them. Shots that a newer
-    /// generation has replaced since the index was written are passed over.
+    /// Up to `limit` found shots from `offset` on, with what the catalogue says of them; and where to
+    /// go on. Shots that a newer generation has replaced since the index was written are passed over.
     async fn hits(
         &self,
         found: &[Found],
         offset: usize,
-        count: usize,
-    ) -> Result<Vec<Hit>, SearchError> {
+        limit: usize,
+    ) -> Result<(Vec<Hit>, Option<usize>), SearchError> {
         let mut db = self.catalog.read().await?;
-        let mut hits = Vec::with_capacity(count.min(found.len()));
-        for entry in found.iter().skip(offset) {
-            if hits.len() == count {
-                break;
+        let mut hits = Vec::with_capacity(limit.min(found.len()));
+        for (at, entry) in found.iter().enumerate().skip(offset) {
+            if hits.len() == limit {
+                return Ok((hits, Some(at)));
             }
             match shots::get(&mut db, &entry.shot).await {
                 Ok(shot) => hits.push(Hit::new(&shot, entry)?),
@@ -218,6 +209,6 @@ impl Searcher {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(hits)
+        Ok((hits, None))
     }
 }

@@ -5,9 +5,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{SearchError, SearchRequest, Subject};
 
-/// Hits that can be paged through; nobody looks further.
-const DEEPEST: usize = 10_000;
-
 /// Where a page begins.
 pub(super) struct Page {
     pub(super) offset: usize,
@@ -27,15 +24,15 @@ impl Page {
         let (of, offset) = bytes.split_first_chunk::<8>().ok_or(SearchError::Page)?;
         let offset: [u8; 4] = offset.try_into().map_err(|_length| SearchError::Page)?;
         let offset = u32::from_le_bytes(offset) as usize;
-        if *of != query || offset > DEEPEST {
+        if *of != query {
             return Err(SearchError::Page);
         }
         Ok(Self { offset, query })
     }
 
-    /// The token of the page after this one.
-    pub(super) fn next(&self, limit: usize) -> String {
-        let offset = u32::try_from(self.offset + limit).unwrap_or(u32::MAX);
+    /// The token of the page that begins at `offset` in the fused list.
+    pub(super) fn at(&self, offset: usize) -> String {
+        let offset = u32::try_from(offset).unwrap_or(u32::MAX);
         let mut bytes = self.query.to_vec();
         bytes.extend_from_slice(&offset.to_le_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
@@ -74,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_token_leads_on_in_its_own_query_only() {
-        let token = Page::read(&request("dog", None)).ok().unwrap().next(10);
+        let token = Page::read(&request("dog", None)).ok().unwrap().at(10);
         let page = Page::read(&request("dog", Some(token.clone())))
             .ok()
             .unwrap();

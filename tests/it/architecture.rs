@@ -10,8 +10,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("features", &["catalog"]),
     ("index", &["catalog"]),
     ("ingest", &["catalog", "features"]),
-    ("search", &["catalog", "index"]),
-    ("http", &["catalog", "ingest", "search"]),
+    ("search", &["catalog", "features", "index"]),
+    ("http", &["catalog", "features", "ingest", "search"]),
     ("app", &["catalog", "config", "features", "index", "search"]),
     (
         "cli",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rushes::catalog::assets::{NewAsset, register};
 use rushes::catalog::runs::RunState;
 use rushes::catalog::{AssetId, Catalog, JobId, jobs};
-use rushes::features::{LocalCoordinator, WorkerLock, request};
+use rushes::features::{LocalCoordinator, Settings, WorkerLock, request};
 use rushes_models::ErrorKind;
 use rushes_workers::coordinator::{
     Coordinator, CoordinatorError, Directive, Failure, Lease, Progress,
@@ -78,6 +78,13 @@ impl Bench {
     }
 }
 
+fn settings() -> Settings {
+    Settings {
+        model: "lite".to_owned(),
+        proxy_height: 480,
+    }
+}
+
 async fn film(catalog: &Catalog, name: &str) -> (AssetId, JobId) {
     let locator = Locator {
         uri: format!("file:///{name}.mp4"),
@@ -91,7 +98,7 @@ async fn film(catalog: &Catalog, name: &str) -> (AssetId, JobId) {
         sidecars: &[],
     };
     let (asset, _) = register(&mut tx, new).await.unwrap();
-    request(&mut tx, &asset, "lite").await.unwrap();
+    request(&mut tx, &asset, &settings()).await.unwrap();
     let job = jobs::create(&mut tx, &asset).await.unwrap();
     tx.commit().await.unwrap();
     (asset, job)

@@ -160,6 +160,23 @@ fn a_film_is_uploaded_found_watched_and_deleted() {
     );
     let gone = server.search(&json!({"text": "a rabbit"}));
     assert!(gone["hits"].as_array().unwrap().is_empty());
+    nothing_is_left_in(&rushes.data().join("store"));
+}
+
+/// An upload that was deleted is cleared away soon after, with all that was computed of it.
+fn nothing_is_left_in(store: &std::path::Path) {
+    let files = || {
+        let found = std::process::Command::new("find")
+            .arg(store)
+            .args(["-type", "f"])
+            .output();
+        String::from_utf8(found.unwrap().stdout).unwrap()
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !files().is_empty() {
+        assert!(Instant::now() < deadline, "left behind: {}", files());
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 fn a_clip_is_served_in_ranges(server: &Server, shot: &str) {

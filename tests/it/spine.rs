@@ -145,6 +145,17 @@ fn a_made_film_is_cut_where_it_was_joined_and_stays_one_asset() {
         .collect();
     found.sort_unstable();
     assert_eq!(found, [(0, 50), (50, 100), (100, 150), (150, 200)]);
+    assert_eq!(outcomes[1]["new"], false);
+    // Touched, it is the same bytes still, and its old address stays good.
+    let touched = std::process::Command::new("touch")
+        .arg(&film)
+        .status()
+        .unwrap();
+    assert!(touched.success());
+    assert_eq!(
+        rushes.ingest(&[&film])["films"][0]["asset"],
+        outcomes[0]["asset"]
+    );
     // Again: nothing new, nothing computed.
     let again = rushes.ingest(&[&film]);
     assert_eq!(again["films"][0]["new"], false);

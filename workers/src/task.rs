@@ -52,6 +52,8 @@ pub enum Task {
         timeline: String,
         /// First and one-past-last frame of each shot, in order.
         shots: Vec<(u64, u64)>,
+        /// Height in pixels; a film that is lower is not enlarged.
+        height: u32,
     },
     /// Make one picture of each shot.
     Thumbnails {
@@ -76,21 +78,6 @@ pub enum Task {
         /// Subtitle files beside it, with their languages.
         sidecars: Vec<(Locator, Option<String>)>,
     },
-}
-
-impl Task {
-    /// The queue whose workers run it.
-    #[must_use]
-    pub const fn queue(&self) -> Queue {
-        match self {
-            Self::Embeddings { .. } => Queue::Embed,
-            Self::Probe { .. }
-            | Self::Shots { .. }
-            | Self::Proxies { .. }
-            | Self::Thumbnails { .. }
-            | Self::Dialogue { .. } => Queue::Media,
-        }
-    }
 }
 
 /// A shot as segmentation found it.

@@ -11,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::coordinator::{Coordinator, CoordinatorError, Directive, Failure, Lease, Progress};
 use crate::stages::{StageError, Stages};
-use crate::task::Queue;
+use crate::task::{Output, Queue};
 
 /// How often a worker says that it lives.
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long a worker waits before it asks a coordinator again that did not answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How often a result is offered to a coordinator that does not answer.
+const TRIES: u32 = 150;
 
 /// The worker threads of this process.
 #[derive(Debug)]
@@ -153,20 +155,17 @@ impl Slot {
             self.stages.compute(lease, &watch)
         }))
         .unwrap_or(Err(StageError::Panicked));
+        let stopping = self.stop.is_cancelled();
+        let report = match outcome {
+            Ok(output) => Report::Complete(Box::new(output)),
+            Err(_) if stopping => Report::Release,
+            Err(error) => Report::Fail(Failure {
+                kind: error.kind(),
+                reason: error.to_string(),
+            }),
+        };
+        let reported = self.runtime.block_on(self.hand_in(lease, report));
         heart.abort();
-        let reported = self.runtime.block_on(async {
-            match outcome {
-                Ok(output) => self.coordinator.complete(lease, output).await,
-                Err(_) if self.stop.is_cancelled() => self.coordinator.release(lease).await,
-                Err(error) => {
-                    let failure = Failure {
-                        kind: error.kind(),
-                        reason: error.to_string(),
-                    };
-                    self.coordinator.fail(lease, failure).await
-                }
-            }
-        });
         match reported {
             Ok(()) => {}
             Err(error @ CoordinatorError::LeaseLost(_)) => tracing::info!(%error),
@@ -176,6 +175,41 @@ impl Slot {
             }
         }
     }
+
+    /// Hands in a report; patiently, for hours of work may be in it.
+    async fn hand_in(&self, lease: &Lease, report: Report) -> Result<(), CoordinatorError> {
+        let mut tries = 1;
+        loop {
+            let handed = match &report {
+                Report::Complete(output) => {
+                    self.coordinator
+                        .complete(lease, output.as_ref().clone())
+                        .await
+                }
+                Report::Fail(failure) => self.coordinator.fail(lease, failure.clone()).await,
+                Report::Release => self.coordinator.release(lease).await,
+            };
+            let Err(CoordinatorError::Unavailable(error)) = handed else {
+                return handed;
+            };
+            if tries == TRIES || self.stop.is_cancelled() {
+                return Err(CoordinatorError::Unavailable(error));
+            }
+            tracing::warn!(%error, run = lease.run, "a result could not be handed in; tried again");
+            tries += 1;
+            tokio::select! {
+                () = tokio::time::sleep(PATIENCE) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+    }
+}
+
+/// What becomes of a leased run.
+enum Report {
+    Complete(Box<Output>),
+    Fail(Failure),
+    Release,
 }
 
 async fn beat(
@@ -187,9 +221,9 @@ async fn beat(
     loop {
         tokio::select! {
             () = tokio::time::sleep(HEARTBEAT) => {}
-            () = stop.cancelled() => {
+            // The stage ends soon; until it has, the lease must not lapse.
+            () = stop.cancelled(), if !watch.stopped() => {
                 watch.stopped.store(true, Ordering::Relaxed);
-                return;
             }
         }
         match coordinator.heartbeat(&lease, watch.now()).await {

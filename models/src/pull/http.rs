@@ -22,9 +22,9 @@ pub(super) fn fetch(
     let client = Client::builder()
         .user_agent(concat!("rushes/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(SILENCE)
-        // The blocking client's timeout is of the whole transfer, which has no honest bound.
-        .timeout(None)
-        .tcp_user_timeout(SILENCE)
+        // The blocking client's timeout is of each wait, not of the whole transfer, which has no
+        // honest bound.
+        .timeout(SILENCE)
         .build()
         .map_err(|e| network(url, &e))?;
     let have = bytes_to_keep(transfer);

@@ -16,6 +16,9 @@ use thiserror::Error;
 /// Subtitle files larger than this are refused; a long film's is well under 1 MiB.
 pub const MAX_SUBTITLE_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Longest tag in bytes.
+const MAX_TAG: usize = 200;
+
 /// One line of dialogue with its time, in milliseconds from the start of the file; end exclusive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimedText {
@@ -158,11 +161,16 @@ fn plain(lines: &[&str]) -> String {
         while let Some(open) = rest.find(['<', '{']) {
             let (before, tag) = rest.split_at(open);
             bare.push_str(before);
-            let close = if tag.starts_with('<') { '>' } else { '}' };
-            let looks_like_a_tag = tag.chars().nth(1).is_some_and(|c| {
-                c.is_ascii_alphabetic() || c == '/' || c == '\\' || c.is_ascii_digit()
-            });
-            match tag.find(close).filter(|_| looks_like_a_tag) {
+            let close = if tag.starts_with('<') { b'>' } else { b'}' };
+            let looks_like_a_tag = tag
+                .chars()
+                .nth(1)
+                .is_some_and(|c| c.is_ascii_alphanumeric() || c == '/' || c == '\\');
+            // Tags are short; looking further would make a line of brackets slow.
+            let end = looks_like_a_tag
+                .then(|| tag.bytes().take(MAX_TAG).position(|byte| byte == close))
+                .flatten();
+            match end {
                 Some(end) => rest = &tag[end + 1..],
                 None => {
                     bare.push_str(&tag[..1]);

@@ -28,10 +28,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<TimedText>, DialogueError> {
             return Err(DialogueError::Overlap { line: at + 1 });
         }
         let first = at + 1;
-        at = first;
-        while at < lines.len() && !ends_cue(&lines, at) {
-            at += 1;
-        }
+        at = end_of_cue(&lines, first);
         let text = plain(&lines[first..at]);
         if !text.is_empty() && end_ms > start_ms {
             cues.push(TimedText {
@@ -49,20 +46,36 @@ fn is_counter(line: &str) -> bool {
     !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A blank line ends a cue only if a new one (or nothing) follows: some files part the lines of one
-/// cue by blank lines.
-fn ends_cue(lines: &[&str], at: usize) -> bool {
-    if !lines[at].trim().is_empty() {
-        return false;
-    }
-    let mut rest = lines[at..].iter().filter(|line| !line.trim().is_empty());
-    match (rest.next(), rest.next()) {
-        (None, _) => true,
-        (Some(first), second) => {
-            first.contains("-->")
-                || (is_counter(first) && second.is_none_or(|line| line.contains("-->")))
+/// The line after a cue whose text begins at line `at`.
+///
+/// Blank lines end a cue only if a new one (or nothing) follows: some files part the lines of one cue
+/// by blank lines.
+fn end_of_cue(lines: &[&str], mut at: usize) -> usize {
+    let next_word = |from: usize| {
+        let blank = lines[from..]
+            .iter()
+            .take_while(|line| line.trim().is_empty());
+        from + blank.count()
+    };
+    while at < lines.len() {
+        if lines[at].trim().is_empty() {
+            let next = next_word(at);
+            let starts_cue = |line: &&str| line.contains("-->");
+            let numbered = lines.get(next).is_some_and(|line| is_counter(line));
+            let ends = match lines.get(next) {
+                None => true,
+                Some(line) if starts_cue(line) => true,
+                Some(_) if numbered => lines.get(next_word(next + 1)).is_none_or(starts_cue),
+                Some(_) => false,
+            };
+            if ends {
+                return at;
+            }
+            at = next;
         }
+        at += 1;
     }
+    at
 }
 
 #[cfg(test)]
@@ -87,6 +100,17 @@ mod tests {
             parse("1\n00:00:01,000 --> 00:00:03,000\na\n\n2\n00:00:02,000 --> 00:00:04,000\nb\n")
                 .unwrap_err();
         assert_eq!(error, DialogueError::Overlap { line: 6 });
+    }
+
+    #[test]
+    fn blank_lines_within_a_cue_do_not_end_it_and_cost_little() {
+        let gap = "\n".repeat(200_000);
+        let text = format!(
+            "1\n00:00:01,000 --> 00:00:03,000\na{gap}b\n\n2\n00:00:03,000 --> 00:00:04,000\nc\n"
+        );
+        let cues = parse(&text).unwrap();
+        assert_eq!(cues[0].text, "a\nb");
+        assert_eq!(cues[1].text, "c");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use image::RgbImage;
@@ -43,7 +44,7 @@ impl Devices {
     /// If the model is unknown, not pulled, or damaged.
     pub fn get(&self, model: &str) -> Result<Arc<Device>, ModelError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(device) = open.get(model) {
+        if let Some(device) = open.get(model).filter(|device| device.is_alive()) {
             return Ok(Arc::clone(device));
         }
         let encoder = open_image_encoder(&self.models, model, self.threads)?;
@@ -60,6 +61,8 @@ pub struct Device {
     space: Space,
     batch: usize,
     sender: SyncSender<Batch>,
+    /// Absent if it could not be started.
+    thread: Option<JoinHandle<()>>,
 }
 
 /// Vectors that the device has promised.
@@ -76,16 +79,22 @@ impl Device {
         let model = name.to_owned();
         let started = std::thread::Builder::new()
             .name(format!("device-{name}"))
-            .spawn(move || own(&model, encoder.as_ref(), &batches));
-        if let Err(error) = started {
+            .spawn(move || own(&model, encoder.as_ref(), &batches))
             // The queue's other end is gone, so every submit reports a lost device.
-            tracing::error!(%error, "the device thread could not be started");
-        }
+            .inspect_err(|error| tracing::error!(%error, "the device thread could not be started"));
         Self {
             space,
             batch,
             sender,
+            thread: started.ok(),
         }
+    }
+
+    /// Whether the thread still takes batches: an encoder that panics takes it along.
+    fn is_alive(&self) -> bool {
+        self.thread
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished())
     }
 
     /// The space of its vectors.

@@ -56,7 +56,9 @@ pub enum MediaError {
     #[error("the file cannot be read: {0}")]
     Io(String),
     /// A configured limit would be exceeded.
-    #[error("the limit on {what} is exceeded ({found} > {allowed}); raise it in the configuration")]
+    #[error(
+        "the limit on {what} is exceeded ({found} > {allowed}); make a smaller copy of the film"
+    )]
     Limit {
         /// What is limited, e.g. `pixels a frame`.
         what: String,

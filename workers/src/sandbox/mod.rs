@@ -98,8 +98,12 @@ impl Sandbox {
     ///
     /// # Errors
     /// Any [`MediaError`].
-    pub fn probe(&self, source: &mut dyn ByteSource) -> Result<MediaInfo, MediaError> {
-        parse(&self.run(source, Job::Probe, &mut (), &mut no_proxies)?)
+    pub fn probe(
+        &self,
+        source: &mut dyn ByteSource,
+        observer: &mut dyn Observer,
+    ) -> Result<MediaInfo, MediaError> {
+        parse(&self.run(source, Job::Probe, observer, &mut no_proxies)?)
     }
 
     /// The film's timeline and shots.
@@ -143,8 +147,9 @@ impl Sandbox {
         &self,
         source: &mut dyn ByteSource,
         stream: usize,
+        observer: &mut dyn Observer,
     ) -> Result<Vec<RawCue>, MediaError> {
-        parse(&self.run(source, Job::Subtitles(stream), &mut (), &mut no_proxies)?)
+        parse(&self.run(source, Job::Subtitles(stream), observer, &mut no_proxies)?)
     }
 }
 

@@ -20,6 +20,9 @@ use crate::source::ByteSource;
 /// How often a silent child is looked at.
 const TICK: Duration = Duration::from_millis(50);
 
+/// How long a child that has closed its output may take to end.
+const LAST_BREATH: Duration = Duration::from_secs(1);
+
 /// Bytes of the child's standard error that are kept: the last ones.
 const KEPT_STDERR: usize = 2 << 10;
 
@@ -163,7 +166,17 @@ impl Sandbox {
         if error.kind() != io::ErrorKind::UnexpectedEof {
             return protocol(error.to_string());
         }
-        match running.child.wait() {
+        // It has closed its output, so it ends at once; one that does not is up to no good.
+        let closed = Instant::now();
+        let ended = loop {
+            match running.child.try_wait() {
+                Ok(None) if closed.elapsed() < LAST_BREATH => thread::sleep(TICK),
+                Ok(None) => break running.child.kill().and_then(|()| running.child.wait()),
+                Ok(Some(status)) => break Ok(status),
+                Err(error) => break Err(error),
+            }
+        };
+        match ended {
             Ok(status) => self.explain(status, last_words(&running.stderr)),
             Err(error) => MediaError::Internal(error.to_string()),
         }

@@ -1,6 +1,6 @@
 //! `dialogue`: subtitle files and subtitle streams as cues on the frames of the film.
 
-use super::{StageError, Stages};
+use super::{Observed, StageError, Stages};
 use crate::dialogue::{MAX_SUBTITLE_BYTES, TimedText, parse};
 use crate::storage::{Locator, StorageError};
 use crate::task::{CueSpan, Output};
@@ -31,7 +31,7 @@ impl Dialogue<'_> {
             let lines = self
                 .stages
                 .sandbox
-                .subtitles(source.as_mut(), *stream)
+                .subtitles(source.as_mut(), *stream, &mut Observed(watch))
                 .map_err(StageError::media(&self.media.uri))?;
             let lines = lines.into_iter().map(|cue| TimedText {
                 start_ms: cue.start_ms,

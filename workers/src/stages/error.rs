@@ -45,7 +45,9 @@ pub enum StageError {
         source: std::io::Error,
     },
     /// A stored feature is not what it should be.
-    #[error("{0}: the stored feature is damaged; ingest the film again")]
+    #[error(
+        "{0}: the stored feature is damaged; delete the film from the catalogue and ingest it again"
+    )]
     Corrupt(String),
     /// Somebody asked for the work to stop.
     #[error("cancelled")]

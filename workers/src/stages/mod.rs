@@ -67,11 +67,13 @@ impl Stages {
                 media,
                 timeline,
                 shots,
+                height,
             } => proxies::Proxies {
                 stages: self,
                 media,
                 timeline,
                 shots,
+                height: *height,
                 prefix: &lease.prefix,
             }
             .run(watch),

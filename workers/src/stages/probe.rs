@@ -1,6 +1,6 @@
 //! `probe`: the hash of the bytes, and what the file says of itself.
 
-use super::{StageError, Stages};
+use super::{Observed, StageError, Stages};
 use crate::media::MediaError;
 use crate::storage::Locator;
 use crate::task::Output;
@@ -14,7 +14,7 @@ pub(super) fn run(stages: &Stages, media: &Locator, watch: &Watch) -> Result<Out
     // Probing first: what is no film is refused before all of it is read.
     let info = stages
         .sandbox
-        .probe(source.as_mut())
+        .probe(source.as_mut(), &mut Observed(watch))
         .map_err(StageError::media(&media.uri))?;
     if info.main_video.is_none() {
         return Err(StageError::media(&media.uri)(MediaError::NoVideo));

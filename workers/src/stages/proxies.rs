@@ -1,7 +1,7 @@
 //! `proxies`: each shot as a small mp4 in the object store.
 
 use super::{Observed, StageError, Stages};
-use crate::media::MediaError;
+use crate::media::{MediaError, ProxyParams};
 use crate::sandbox::ProxyJob;
 use crate::storage::Locator;
 use crate::task::Output;
@@ -12,6 +12,7 @@ pub(super) struct Proxies<'a> {
     pub(super) media: &'a Locator,
     pub(super) timeline: &'a str,
     pub(super) shots: &'a [(u64, u64)],
+    pub(super) height: u32,
     pub(super) prefix: &'a str,
 }
 
@@ -22,6 +23,10 @@ impl Proxies<'_> {
         let keys: Vec<_> = (0..spans.len())
             .map(|at| format!("{}/{at:06}.mp4", self.prefix))
             .collect();
+        let params = ProxyParams {
+            height: self.height,
+            ..self.stages.proxy.clone()
+        };
         let mut source = self.stages.open(self.media)?;
         // A refusing store ends the decoding; its own error is the one to report.
         let mut refused = None;
@@ -36,7 +41,7 @@ impl Proxies<'_> {
             &ProxyJob {
                 timeline: &timeline,
                 spans: &spans,
-                params: &self.stages.proxy,
+                params: &params,
             },
             &mut Observed(watch),
             &mut store,

@@ -5,6 +5,7 @@
 //! begin with the run that made it.
 
 mod error;
+mod local;
 mod object;
 mod options;
 
@@ -25,6 +26,9 @@ pub use options::S3Options;
 
 use crate::source::ByteSource;
 
+/// Smallest part of an upload in bytes; S3 asks for 5 MiB at least.
+const MIN_PART: usize = 8 * 1024 * 1024;
+
 /// Which bytes an asset is: where they are, which version, how many.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Locator {
@@ -42,6 +46,15 @@ impl Locator {
     pub fn file_name(&self) -> &str {
         self.uri.rsplit(['/', ':']).next().unwrap_or(&self.uri)
     }
+}
+
+/// The files that a name stands for.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Files, sorted by name.
+    pub files: Vec<Locator>,
+    /// What could not be read.
+    pub refused: Vec<StorageError>,
 }
 
 /// The feature store and the sources beside it.
@@ -82,7 +95,7 @@ impl Storage {
     /// If there is no such file, it may not be read, or its store does not answer.
     pub async fn locate(&self, uri: &str) -> Result<Locator, StorageError> {
         if let Some(path) = local_path(uri)? {
-            return locate_file(&path);
+            return off_the_runtime(move || local::locate(&path)).await;
         }
         let (store, key) = self.resolve(uri)?;
         let meta = store
@@ -97,26 +110,23 @@ impl Storage {
     }
 
     /// All files below a folder or an `s3://bucket/prefix`, sorted by name; the file itself if `uri`
-    /// names one.
+    /// names one. What cannot be read below a folder is told apart.
     ///
     /// # Errors
     /// As for [`Storage::locate`].
-    pub async fn list(&self, uri: &str) -> Result<Vec<Locator>, StorageError> {
+    pub async fn list(&self, uri: &str) -> Result<Listing, StorageError> {
         if let Some(path) = local_path(uri)? {
-            let metadata = std::fs::metadata(&path)
-                .map_err(|source| StorageError::io(&path.display().to_string(), source))?;
-            if !metadata.is_dir() {
-                return Ok(vec![locate_file(&path)?]);
-            }
-            let mut found = Vec::new();
-            walk(&path, &mut found)?;
-            found.sort_by(|a, b| a.uri.cmp(&b.uri));
-            return Ok(found);
+            return off_the_runtime(move || local::list(&path)).await;
         }
         let (store, prefix) = self.resolve(uri)?;
         if !uri.ends_with('/') {
             match store.head(&prefix).await {
-                Ok(_) => return Ok(vec![self.locate(uri).await?]),
+                Ok(_) => {
+                    return Ok(Listing {
+                        files: vec![self.locate(uri).await?],
+                        refused: Vec::new(),
+                    });
+                }
                 Err(object_store::Error::NotFound { .. }) => {}
                 Err(source) => return Err(StorageError::store(uri, source)),
             }
@@ -139,24 +149,23 @@ impl Storage {
             return Err(StorageError::NotFound(uri.to_owned()));
         }
         found.sort_by(|a, b| a.uri.cmp(&b.uri));
-        Ok(found)
+        Ok(Listing {
+            files: found,
+            refused: Vec::new(),
+        })
     }
 
-    /// The files in the same folder as `uri`, itself among them; not those in folders below.
+    /// The files in the same folder as `uri` whose names `wanted` likes; not those in folders below.
     ///
     /// # Errors
     /// If the folder cannot be listed.
-    pub async fn siblings(&self, uri: &str) -> Result<Vec<Locator>, StorageError> {
+    pub async fn siblings(
+        &self,
+        uri: &str,
+        wanted: fn(&str) -> bool,
+    ) -> Result<Vec<Locator>, StorageError> {
         if let Some(path) = local_path(uri)? {
-            let folder = path.parent().unwrap_or(&path);
-            let wrap = |source| StorageError::io(&folder.display().to_string(), source);
-            let mut found = Vec::new();
-            for entry in std::fs::read_dir(folder).map_err(wrap)? {
-                let path = entry.map_err(wrap)?.path();
-                // One that may not be read is no sibling anybody can use.
-                found.extend(locate_file(&path));
-            }
-            return Ok(found);
+            return off_the_runtime(move || local::siblings(&path, wanted)).await;
         }
         let (store, key) = self.resolve(uri)?;
         let root = uri.strip_suffix(key.as_ref()).unwrap_or_default();
@@ -171,6 +180,7 @@ impl Storage {
         Ok(listed
             .objects
             .into_iter()
+            .filter(|meta| meta.location.filename().is_some_and(wanted))
             .map(|meta| Locator {
                 uri: format!("{root}{}", meta.location),
                 version: meta.e_tag.or(meta.version),
@@ -237,7 +247,10 @@ impl Storage {
             .put_multipart(&path)
             .await
             .map_err(|source| StorageError::store(key, source))?;
-        let mut writer = object_store::WriteMultipart::new(upload);
+        // S3 takes at most 10,000 parts of an object.
+        let part = usize::try_from(limit / 9_000).unwrap_or(usize::MAX);
+        let mut writer =
+            object_store::WriteMultipart::new_with_chunk_size(upload, part.max(MIN_PART));
         let mut total = 0_u64;
         let mut stream = std::pin::pin!(stream);
         loop {
@@ -348,45 +361,13 @@ fn local_path(uri: &str) -> Result<Option<PathBuf>, StorageError> {
     }
 }
 
-fn locate_file(path: &FsPath) -> Result<Locator, StorageError> {
-    let name = path.display().to_string();
-    let wrap = |source| StorageError::io(&name, source);
-    // Opened, not only looked at, so that a file that may not be read is refused when it is named.
-    let file = std::fs::File::open(path).map_err(wrap)?;
-    let metadata = file.metadata().map_err(wrap)?;
-    if !metadata.is_file() {
-        return Err(StorageError::NotAFile(name));
-    }
-    let path = path.canonicalize().map_err(wrap)?;
-    let uri = url::Url::from_file_path(&path)
-        .map_err(|()| StorageError::Scheme(name.clone()))?
-        .to_string();
-    let modified = metadata
-        .modified()
-        .ok()
-        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-    Ok(Locator {
-        uri,
-        version: modified.map(|time| time.as_nanos().to_string()),
-        size: metadata.len(),
-    })
-}
-
-fn walk(folder: &FsPath, found: &mut Vec<Locator>) -> Result<(), StorageError> {
-    let wrap = |source| StorageError::io(&folder.display().to_string(), source);
-    for entry in std::fs::read_dir(folder).map_err(wrap)? {
-        let entry = entry.map_err(wrap)?;
-        let kind = entry.file_type().map_err(wrap)?;
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        if kind.is_dir() {
-            walk(&entry.path(), found)?;
-        } else if kind.is_file() {
-            found.push(locate_file(&entry.path())?);
-        }
-    }
-    Ok(())
+/// Runs blocking file access where it blocks nobody.
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, StorageError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|died| Err(StorageError::io("file access", std::io::Error::other(died))))
 }
 
 #[cfg(test)]

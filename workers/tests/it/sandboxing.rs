@@ -39,7 +39,7 @@ fn a_child_answers_what_this_process_would() {
     let clips = Clips::new();
     let film = film(&clips);
     let sandbox = sandbox(Limits::default());
-    let info = sandbox.probe(open(&film).as_mut()).unwrap();
+    let info = sandbox.probe(open(&film).as_mut(), &mut ()).unwrap();
     assert_eq!(info.video().unwrap().1.width, 640);
     let found = shots(&sandbox, &film, &mut ()).unwrap();
     assert_eq!(found, scan(&film));
@@ -60,7 +60,9 @@ fn a_child_answers_what_this_process_would() {
     assert_eq!(proxies.len(), 2);
     let proxy = clips.write("proxy.mp4", &proxies[1]);
     assert_eq!(scan(&proxy).timeline.frames(), 50);
-    let error = sandbox.subtitles(open(&film).as_mut(), 0).unwrap_err();
+    let error = sandbox
+        .subtitles(open(&film).as_mut(), 0, &mut ())
+        .unwrap_err();
     assert_eq!(error.code(), "wrong-stream");
 }
 
@@ -279,7 +281,7 @@ fn a_source_that_fails_is_not_the_films_fault() {
 #[test]
 fn an_empty_source_needs_no_child() {
     let error = sandbox(Limits::default())
-        .probe(&mut bytes::Bytes::new())
+        .probe(&mut bytes::Bytes::new(), &mut ())
         .unwrap_err();
     assert_eq!(error, MediaError::Empty);
 }
