@@ -1,5 +1,6 @@
 //! The `rushes` binary: one program, a role per subcommand.
 
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -17,6 +18,9 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(rushes::config::log_filter())
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        // A log nobody reads any more is no reason to complain to the same nobody.
+        .log_internal_errors(false)
         .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -32,11 +36,17 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|error| fail(&error))
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the one place where an error meets the user"
-)]
+/// Tells the user what went wrong: each cause once, for typed errors name theirs already.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("rushes: {error:#}");
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    // If even this cannot be written, the exit code has to do.
+    writeln!(std::io::stderr(), "rushes: {text}").ok();
     ExitCode::FAILURE
 }

@@ -107,9 +107,10 @@ pub async fn register(
     .await?;
     if let Some(asset) = known {
         // It was just seen there, which cannot be said of where it was seen first.
+        let before = get(db, &asset).await?;
         point_to(db, &asset, new.locator).await?;
-        // New subtitles beside a known film are wanted; none are no reason to forget the old ones.
-        if !new.sidecars.is_empty() {
+        // What lies beside the film now counts; a copy elsewhere without subtitles says nothing.
+        if !new.sidecars.is_empty() || before.uri == new.locator.uri {
             set_sidecars(db, &asset, &sidecars).await?;
         }
         return Ok((asset, false));
@@ -210,8 +211,8 @@ pub async fn set_blake3(
 
 /// Makes `duplicate` another name of `original`, whose bytes it has: its locators and jobs move over.
 ///
-/// The original is henceforth read from where the duplicate is if that is the same file, touched since,
-/// or if something of the original is still to be computed: its own place may be gone.
+/// The original is henceforth read from where the duplicate is if that is the same file, touched since;
+/// if the original's own file is `gone`; or if something of it is still to be computed.
 ///
 /// # Errors
 /// If the database fails.
@@ -219,13 +220,14 @@ pub async fn merge(
     db: &mut SqliteConnection,
     duplicate: &AssetId,
     original: &AssetId,
+    gone: bool,
 ) -> Result<(), CatalogError> {
     let (new, old) = (get(db, duplicate).await?, get(db, original).await?);
     let wanted = super::runs::wanted(db, original).await?;
     let complete = wanted
         .iter()
         .all(|run| run.state == super::runs::RunState::Ready);
-    if new.uri == old.uri || !complete {
+    if gone || new.uri == old.uri || !complete {
         point_to(db, original, &new.locator()).await?;
         // So that an upload that is now the original's is not taken for garbage below.
         sqlx::query("UPDATE assets SET uri = '' WHERE id = ?")
@@ -253,6 +255,48 @@ pub async fn merge(
     }
     remove(db, duplicate).await?;
     note_change(db, original).await
+}
+
+/// Retires what was registered of a file that has other bytes now, of which `current` is: an asset
+/// that is also elsewhere is read from there, others are removed.
+///
+/// # Errors
+/// If the database fails.
+pub async fn retire_overwritten(
+    db: &mut SqliteConnection,
+    current: &AssetId,
+) -> Result<(), CatalogError> {
+    let uri = get(db, current).await?.uri;
+    let overwritten: Vec<AssetId> =
+        sqlx::query_scalar("SELECT id FROM assets WHERE uri = ? AND id < ?")
+            .bind(&uri)
+            .bind(current)
+            .fetch_all(&mut *db)
+            .await?;
+    for asset in overwritten {
+        sqlx::query("DELETE FROM locators WHERE asset_id = ? AND uri = ?")
+            .bind(&asset)
+            .bind(&uri)
+            .execute(&mut *db)
+            .await?;
+        let elsewhere: Option<(String, String, i64)> =
+            sqlx::query_as("SELECT uri, version, size FROM locators WHERE asset_id = ? LIMIT 1")
+                .bind(&asset)
+                .fetch_optional(&mut *db)
+                .await?;
+        match elsewhere {
+            Some((uri, version, size)) => {
+                let locator = Locator {
+                    uri,
+                    version: (!version.is_empty()).then_some(version),
+                    size: size.cast_unsigned(),
+                };
+                point_to(db, &asset, &locator).await?;
+            }
+            None => remove(db, &asset).await?,
+        }
+    }
+    Ok(())
 }
 
 async fn point_to(

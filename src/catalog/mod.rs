@@ -51,6 +51,8 @@ impl Catalog {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY);
+        // Two processes that make a new catalogue at the same moment would trip over each other.
+        let _alone = lock(file).await.map_err(|error| open(error.into()))?;
         let pool = SqlitePoolOptions::new()
             .max_connections(8)
             .connect_with(options)
@@ -92,6 +94,17 @@ impl Catalog {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Holds the lock beside `file` until the answer is dropped.
+async fn lock(file: &Path) -> std::io::Result<std::fs::File> {
+    let path = file.with_extension("lock");
+    let locked = tokio::task::spawn_blocking(move || {
+        let lock = std::fs::File::create(path)?;
+        lock.lock()?;
+        Ok(lock)
+    });
+    locked.await.map_err(std::io::Error::other)?
 }
 
 /// Says that readers must look at `asset` again.

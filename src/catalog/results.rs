@@ -158,6 +158,7 @@ pub async fn publish_if_settled(
         .execute(&mut *db)
         .await?;
     drop_superseded(db, asset).await?;
+    super::assets::retire_overwritten(db, asset).await?;
     note_change(db, asset).await?;
     Ok(true)
 }

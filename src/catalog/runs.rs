@@ -234,3 +234,17 @@ pub async fn want_only(
     .await?;
     Ok(())
 }
+
+/// How many runs there are of each queue and state.
+///
+/// # Errors
+/// If the database fails.
+pub async fn counts(
+    db: &mut SqliteConnection,
+) -> Result<Vec<(String, RunState, i64)>, CatalogError> {
+    Ok(
+        sqlx::query_as("SELECT queue, state, COUNT(*) FROM runs GROUP BY queue, state")
+            .fetch_all(db)
+            .await?,
+    )
+}

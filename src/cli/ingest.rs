@@ -12,7 +12,7 @@ use crate::app::{App, Engine, EngineParts};
 use crate::catalog::jobs::Job;
 use crate::catalog::runs::RunState;
 use crate::catalog::{AssetId, JobId, assets, jobs};
-use crate::ingest::{Submitted, find, submit};
+use crate::ingest::{Submitted, file_name, find, submit};
 
 /// How often progress is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -190,15 +190,16 @@ fn print(summary: &Summary) {
     let rows = summary.films.iter().map(|film| {
         vec![
             film.title.clone(),
+            file_name(&film.uri),
             film.state.to_string(),
             film.shots.to_string(),
             film.reasons.join("; "),
         ]
     });
     if !summary.films.is_empty() {
-        output::table(&["title", "state", "shots", "why"], rows.collect());
+        output::table(&["title", "file", "state", "shots", "why"], rows.collect());
     }
     for refused in &summary.refused {
-        output::line(&format!("refused {}: {}", refused.input, refused.reason));
+        output::line(&format!("refused: {}", refused.reason));
     }
 }

@@ -19,7 +19,7 @@ use crate::config::{Config, hub_settings};
 Examples:
   rushes models list
   rushes models pull lite             with what it needs
-  rushes models verify                re-hash everything that is here")]
+  rushes models verify                re-hash what search needs")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -44,7 +44,7 @@ enum Command {
     },
     /// Hash the files of models again and compare
     Verify {
-        /// Ids; all that are here by default
+        /// Ids; by default what search needs
         models: Vec<String>,
         /// Print JSON
         #[arg(long)]
@@ -75,7 +75,8 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
     match args.command {
         Command::List { json } => list(&store, json),
         Command::Verify { models, json } => {
-            tokio::task::spawn_blocking(move || verify(&store, &models, json)).await?
+            let needed = [config.models.text_to_shot.clone()];
+            tokio::task::spawn_blocking(move || verify(&store, &models, &needed, json)).await?
         }
         Command::Pull { models, from } => {
             let (endpoint, token) = hub_settings();
@@ -142,26 +143,24 @@ fn list(store: &ModelStore, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn verify(store: &ModelStore, models: &[String], json: bool) -> anyhow::Result<ExitCode> {
+fn verify(
+    store: &ModelStore,
+    models: &[String],
+    needed: &[String],
+    json: bool,
+) -> anyhow::Result<ExitCode> {
     let mut verified = Vec::new();
-    let manifests = if models.is_empty() {
-        let here = |m: &&rushes_models::Manifest| {
-            store
-                .status(m)
-                .is_ok_and(|status| status != Status::Missing)
-        };
-        store.manifests().iter().filter(here).collect()
-    } else {
-        let named = models.iter().map(|id| store.manifests().get(id));
-        named.collect::<Result<Vec<_>, _>>()?
-    };
+    let mut manifests = Vec::new();
+    for model in if models.is_empty() { needed } else { models } {
+        manifests.extend(store.manifests().with_requirements(model)?);
+    }
     for manifest in manifests {
         let report = store.verify(manifest)?;
         for file in report.files {
             verified.push(Verified {
                 model: manifest.id.clone(),
                 sound: file.finding == Finding::Sound,
-                finding: format!("{:?}", file.finding),
+                finding: described(&file.finding),
                 file: file.name,
             });
         }
@@ -190,6 +189,15 @@ fn verify(store: &ModelStore, models: &[String], json: bool) -> anyhow::Result<E
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn described(finding: &Finding) -> String {
+    match finding {
+        Finding::Sound => "sound".to_owned(),
+        Finding::Missing => "missing".to_owned(),
+        Finding::Corrupt { expected, actual } => format!("damaged: {actual}, not {expected}"),
+        Finding::Unpinned => "nothing to compare with".to_owned(),
+    }
 }
 
 /// A progress bar for the file that is on its way.

@@ -1,8 +1,6 @@
 //! Writing results: JSON for programs, tables for people.
 
-#![expect(clippy::print_stdout, reason = "this is where the command line speaks")]
-
-use std::io::IsTerminal as _;
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
@@ -10,13 +8,16 @@ use serde::Serialize;
 
 /// Prints one JSON document.
 pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    line(&serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
 /// Prints a line for a person.
 pub(super) fn line(text: &str) {
-    println!("{text}");
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
+        leave(&error);
+    }
 }
 
 /// Prints a table.
@@ -31,5 +32,11 @@ pub(super) fn table(headers: &[&str], rows: Vec<Vec<String>>) {
         table.set_content_arrangement(ContentArrangement::Disabled);
     }
     table.add_rows(rows);
-    println!("{table}");
+    line(&table.to_string());
+}
+
+/// Nobody reads any more (`rushes … | head`): there is nothing left to do, and nothing went wrong.
+#[expect(clippy::exit, reason = "the reader of our output has left")]
+fn leave(error: &std::io::Error) {
+    std::process::exit(i32::from(error.kind() != ErrorKind::BrokenPipe));
 }

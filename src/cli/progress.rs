@@ -12,6 +12,21 @@ use crate::features::STAGES;
 /// Steps of a bar for each film.
 const STEPS: u64 = 1000;
 
+impl Stage {
+    /// How long the rest will take at the pace so far, once there is a pace.
+    fn left(&self) -> Option<String> {
+        let (since, _) = self.began?;
+        let (done, all) = (self.bar.position(), self.bar.length()?);
+        let elapsed = since.elapsed().as_secs_f64();
+        if done == 0 || done >= all || elapsed < 2.0 {
+            return None;
+        }
+        let seconds = elapsed * (all - done) as f64 / done as f64;
+        let left = std::time::Duration::try_from_secs_f64(seconds).ok()?;
+        Some(indicatif::HumanDuration(left).to_string())
+    }
+}
+
 /// Bars on the terminal; lines where there is none.
 pub(super) struct Progress {
     bars: MultiProgress,
@@ -74,6 +89,9 @@ impl Progress {
             if rate > 0.0 && running {
                 message += &format!("  {}", per_second(name, rate));
             }
+            if let Some(left) = stage.left().filter(|_| running) {
+                message += &format!("  {left} left");
+            }
             if failed > 0 {
                 message += &format!("  {failed} failed");
             }
@@ -93,7 +111,7 @@ impl Progress {
 }
 
 fn new_bar(name: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix:>11} {bar:28} {percent:>3}%  {msg}  {eta}")
+    let style = ProgressStyle::with_template("{prefix:>11} {bar:28} {percent:>3}%  {msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::no_length().with_style(style).with_prefix(name)
 }

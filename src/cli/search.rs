@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use super::{output, sheet};
 use crate::app::App;
 use crate::catalog::{AssetId, ShotId};
+use crate::ingest::file_name;
 use crate::search::{Answer, Hit, Modality, Scope, SearchError, SearchRequest, Subject};
 
 /// A picture with more pixels than this is refused; no camera makes one.
@@ -126,6 +127,7 @@ fn print(answer: &Answer) {
             vec![
                 (at + 1).to_string(),
                 hit.title.clone(),
+                file_name(&hit.asset.uri),
                 hit.start.smpte.clone(),
                 hit.end.smpte.clone(),
                 format!("{:.3}", hit.score),
@@ -134,7 +136,7 @@ fn print(answer: &Answer) {
             ]
         });
         output::table(
-            &["#", "title", "in", "out", "score", "why", "shot"],
+            &["#", "title", "file", "in", "out", "score", "why", "shot"],
             rows.collect(),
         );
     }

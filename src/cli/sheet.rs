@@ -13,6 +13,7 @@ use image::{Rgb, RgbImage};
 
 use crate::app::App;
 use crate::catalog::shots;
+use crate::ingest::file_name;
 use crate::search::Hit;
 
 const COLUMNS: u32 = 4;
@@ -84,7 +85,12 @@ fn place(sheet: &mut RgbImage, thumbnail: Option<&RgbImage>, left: u32, top: u32
 }
 
 fn caption(sheet: &mut RgbImage, number: u32, hit: &Hit, left: u32, top: u32) {
-    let title = format!("{number}  {}", hit.title);
+    let file = file_name(&hit.asset.uri);
+    let title = if file.starts_with(&hit.title) {
+        format!("{number}  {}", hit.title)
+    } else {
+        format!("{number}  {}  {file}", hit.title)
+    };
     let span = format!("{}  {}", hit.start.smpte, hit.end.smpte);
     write(sheet, &ascii::FONT_9X18_BOLD, &title, left, top + 4);
     write(sheet, &ascii::FONT_9X15, &span, left, top + 24);

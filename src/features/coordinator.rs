@@ -84,7 +84,8 @@ impl LocalCoordinator {
             Output::Probe { blake3, .. } => {
                 if let Some(original) = assets::same_bytes(&mut tx, &run.asset_id, &blake3).await? {
                     let settings = settings_of(&mut tx, &run).await?;
-                    assets::merge(&mut tx, &run.asset_id, &original).await?;
+                    let gone = is_gone(&assets::get(&mut tx, &original).await?.uri);
+                    assets::merge(&mut tx, &run.asset_id, &original, gone).await?;
                     // What had failed of the original, or what its new subtitles hold, is wanted now.
                     request(&mut tx, &original, &settings).await?;
                     tx.commit().await?;
@@ -103,6 +104,7 @@ impl LocalCoordinator {
         }
         results::publish_if_settled(&mut tx, &run.asset_id).await?;
         tx.commit().await?;
+        count(&run.feature, "ready");
         Ok(true)
     }
 
@@ -122,8 +124,11 @@ impl LocalCoordinator {
             return Ok(false);
         }
         let verdict = retry::verdict(failure.kind, run.attempts);
-        tracing::warn!(feature = run.feature, asset = %run.asset_id, reason = failure.reason,
-                       retried = matches!(verdict, Verdict::Retry(_)), "a run failed");
+        // The reason is kept with the run, where people look for it.
+        let retried = matches!(verdict, Verdict::Retry(_));
+        tracing::info!(feature = run.feature, asset = %run.asset_id, reason = failure.reason, retried,
+                       "a run failed");
+        count(&run.feature, if retried { "retried" } else { "failed" });
         if let Verdict::Retry(_) = verdict {
             let leased = (&id, lease.token);
             queue::fail(&mut tx, leased, failure.kind, &failure.reason, verdict).await?;
@@ -133,6 +138,11 @@ impl LocalCoordinator {
         tx.commit().await?;
         Ok(true)
     }
+}
+
+fn count(feature: &str, outcome: &'static str) {
+    metrics::counter!("rushes_runs_total", "feature" => feature.to_owned(), "outcome" => outcome)
+        .increment(1);
 }
 
 /// Fails a leased run for good, and what waits for it; publishes what is settled by that.
@@ -167,6 +177,15 @@ fn summary(output: &Output) -> Output {
             output
         }
     }
+}
+
+/// Whether a local file is no longer there; of others this cannot be told here.
+fn is_gone(uri: &str) -> bool {
+    uri.starts_with("file://")
+        && url::Url::parse(uri)
+            .ok()
+            .and_then(|url| url.to_file_path().ok())
+            .is_some_and(|path| !path.try_exists().unwrap_or(true))
 }
 
 /// What was asked for when `run` was.

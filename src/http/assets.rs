@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{FromRequest as _, Path, Query, Request, State};
 use axum::http::{StatusCode, header};
-use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -23,6 +22,23 @@ pub(super) struct RegisterBody {
     uri: String,
     /// Title; the file's name if absent.
     title: Option<String>,
+}
+
+/// A film to upload.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "it only describes the form; the form is read as a stream"
+)]
+struct UploadForm {
+    /// The film.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// Title; the file's name if absent.
+    title: Option<String>,
+    /// Subtitle files, `.srt` or `.vtt`.
+    #[schema(value_type = Vec<String>)]
+    subtitles: Vec<Vec<u8>>,
 }
 
 /// A registered film.
@@ -71,9 +87,9 @@ pub(super) struct TitleList {
 
 /// Register a film by name (JSON) or by upload (`multipart/form-data` with `file`, and optionally
 /// `title` and `subtitles`). Answers at once; the work is a job.
-#[utoipa::path(post, path = "/v1/assets", tag = "assets",
-    request_body(content((RegisterBody = "application/json"), (Vec<u8> = "multipart/form-data"))),
-    responses((status = 202, body = RegisteredList), (status = "4XX", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, operation_id = "register_assets", path = "/v1/assets", tag = "assets",
+    request_body(content((RegisterBody = "application/json"), (UploadForm = "multipart/form-data"))),
+    responses((status = 202, description = "Accepted: follow the job", body = RegisteredList), (status = "4XX", description = "The request cannot be answered as it is", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn register(
     State(api): State<Api>,
     request: Request,
@@ -121,13 +137,7 @@ async fn by_name(api: &Api, request: Request) -> Result<(Vec<Film>, Option<Strin
     let body = axum::body::Body::new(http_body_limit(body));
     let Json(body) = Json::<RegisterBody>::from_request(Request::from_parts(parts, body), api)
         .await
-        .map_err(|rejection| {
-            ApiError::new(
-                ErrorKind::InvalidInput,
-                "bad-request",
-                rejection.body_text(),
-            )
-        })?;
+        .map_err(|rejection| ApiError::unreadable(&rejection))?;
     let uri = api.roots.admit(&body.uri)?;
     let (films, refusals) = find(&api.storage, &[uri]).await;
     match refusals.into_iter().next() {
@@ -145,8 +155,8 @@ fn http_body_limit(
 }
 
 /// Ids of all assets, or of a title's.
-#[utoipa::path(get, path = "/v1/assets", tag = "assets",
-    responses((status = 200, body = AssetIds)))]
+#[utoipa::path(get, operation_id = "list_assets", path = "/v1/assets", tag = "assets",
+    responses((status = 200, description = "Success", body = AssetIds)))]
 pub(super) async fn list(
     State(api): State<Api>,
     Query(query): Query<ListQuery>,
@@ -161,8 +171,8 @@ pub(super) async fn list(
 }
 
 /// One asset: what the file says of itself, and how far its features are.
-#[utoipa::path(get, path = "/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
-    responses((status = 200, body = AssetView), (status = 404, body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, operation_id = "get_asset", path = "/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
+    responses((status = 200, description = "Success", body = AssetView), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -177,8 +187,8 @@ pub(super) async fn get(
 
 /// Delete an asset with all that was computed of it. A film that was registered by name stays where it
 /// is; an upload is deleted.
-#[utoipa::path(delete, path = "/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
-    responses((status = 204), (status = 404, body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(delete, operation_id = "delete_asset", path = "/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
+    responses((status = 204, description = "Deleted"), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn delete(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -194,7 +204,7 @@ pub(super) async fn delete(
 }
 
 /// All titles with how much is in them.
-#[utoipa::path(get, path = "/v1/titles", tag = "assets", responses((status = 200, body = TitleList)))]
+#[utoipa::path(get, operation_id = "list_titles", path = "/v1/titles", tag = "assets", responses((status = 200, description = "Success", body = TitleList)))]
 pub(super) async fn titles(State(api): State<Api>) -> Result<Json<TitleList>, ApiError> {
     let mut db = api.catalog.read().await?;
     let titles = assets::titles(&mut db).await?;

@@ -25,7 +25,11 @@ impl Roots {
             if root.starts_with("s3://") {
                 found.prefixes.push(root.trim_end_matches('/').to_owned());
             } else {
-                found.folders.push(Path::new(root).canonicalize()?);
+                found
+                    .folders
+                    .push(Path::new(root).canonicalize().map_err(|error| {
+                        std::io::Error::new(error.kind(), format!("{root}: {error}"))
+                    })?);
             }
         }
         Ok(found)

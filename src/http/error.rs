@@ -1,6 +1,7 @@
 //! The one place where an error becomes an answer: problem details (RFC 9457) with stable codes.
 
 use axum::extract::Request;
+use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -42,6 +43,27 @@ pub(super) struct Problem {
 }
 
 impl ApiError {
+    /// A JSON body that cannot be read.
+    pub(super) fn unreadable(rejection: &JsonRejection) -> Self {
+        let detail = rejection.body_text();
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(ErrorKind::Limit, "too-large", detail),
+            status @ StatusCode::UNSUPPORTED_MEDIA_TYPE => Self {
+                status,
+                ..Self::new(ErrorKind::Unsupported, "bad-content-type", detail)
+            },
+            _ => Self::new(ErrorKind::InvalidInput, "bad-request", detail),
+        }
+    }
+
+    /// A request from where none is accepted.
+    pub(super) fn forbidden(code: &str, detail: String) -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            ..Self::new(ErrorKind::InvalidInput, code, detail)
+        }
+    }
+
     /// An error with a code of its own.
     pub fn new(kind: ErrorKind, code: &str, detail: impl Into<String>) -> Self {
         Self {
@@ -142,6 +164,8 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    let status = response.status().as_str().to_owned();
+    metrics::counter!("rushes_http_requests_total", "status" => status).increment(1);
     tracing::info!(%method, path, status = response.status().as_u16(), request_id = id,
                    duration_ms = started.elapsed().as_millis(), "answered");
     response

@@ -4,7 +4,6 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use rushes_models::ErrorKind;
 
 use super::ApiError;
 
@@ -12,9 +11,7 @@ use super::ApiError;
 /// page of another origin sent (cross-site requests).
 pub(super) async fn same_origin(request: Request, next: Next) -> Response {
     match refusal(request.headers()) {
-        Some(detail) => {
-            ApiError::new(ErrorKind::InvalidInput, "foreign-origin", detail).into_response()
-        }
+        Some(detail) => ApiError::forbidden("foreign-origin", detail).into_response(),
         None => next.run(request).await,
     }
 }

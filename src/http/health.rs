@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Api, ApiError};
+use crate::catalog::runs::{self, RunState};
 use crate::search::Coverage;
 
 /// The server's readiness.
@@ -18,23 +19,33 @@ pub(super) struct Ready {
 }
 
 /// Answers while the process lives.
-#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200)))]
+#[utoipa::path(get, operation_id = "healthz", path = "/healthz", tag = "health", responses((status = 200, description = "Success")))]
 pub(super) async fn live() -> &'static str {
     std::future::ready("ok\n").await
 }
 
 /// Answers once the catalogue and the index can be read.
-#[utoipa::path(get, path = "/readyz", tag = "health",
-    responses((status = 200, body = Ready), (status = 503, body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, operation_id = "readyz", path = "/readyz", tag = "health",
+    responses((status = 200, description = "Success", body = Ready), (status = 503, description = "Not ready", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn ready(State(api): State<Api>) -> Result<Json<Ready>, ApiError> {
     let coverage = api.searcher.coverage(None).await?;
     Ok(Json(Ready { coverage }))
 }
 
 /// Metrics in the text format of Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "health",
-    responses((status = 200, content_type = "text/plain")))]
-pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
-    let text = std::future::ready(api.metrics.render()).await;
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
+#[utoipa::path(get, operation_id = "metrics", path = "/metrics", tag = "health",
+    responses((status = 200, description = "Success", content_type = "text/plain")))]
+pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse, ApiError> {
+    let mut db = api.catalog.read().await?;
+    for queue in ["media", "embed"] {
+        for state in [RunState::Pending, RunState::Running, RunState::Failed] {
+            metrics::gauge!("rushes_runs", "queue" => queue, "state" => state.as_str()).set(0.0);
+        }
+    }
+    for (queue, state, count) in runs::counts(&mut db).await? {
+        metrics::gauge!("rushes_runs", "queue" => queue, "state" => state.as_str())
+            .set(count as f64);
+    }
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    Ok((kind, api.metrics.render()))
 }

@@ -25,8 +25,8 @@ pub(super) struct JobList {
 }
 
 /// The newest jobs.
-#[utoipa::path(get, path = "/v1/jobs", tag = "jobs",
-    responses((status = 200, body = JobList)))]
+#[utoipa::path(get, operation_id = "list_jobs", path = "/v1/jobs", tag = "jobs",
+    responses((status = 200, description = "Success", body = JobList)))]
 pub(super) async fn list(
     State(api): State<Api>,
     Query(query): Query<ListQuery>,
@@ -40,8 +40,8 @@ pub(super) async fn list(
 }
 
 /// One job, stage by stage.
-#[utoipa::path(get, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
-    responses((status = 200, body = JobView), (status = 404, body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, operation_id = "get_job", path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
+    responses((status = 200, description = "Success", body = JobView), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -52,8 +52,8 @@ pub(super) async fn get(
 }
 
 /// Cancel what is still under way of a job. What can be found already stays.
-#[utoipa::path(delete, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
-    responses((status = 200, body = JobView), (status = 404, body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(delete, operation_id = "cancel_job", path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
+    responses((status = 200, description = "Success", body = JobView), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn cancel(
     State(api): State<Api>,
     Path(id): Path<String>,

@@ -71,10 +71,42 @@ impl Metrics {
     /// # Errors
     /// If something gathers them already.
     pub fn install() -> anyhow::Result<Self> {
-        PrometheusBuilder::new()
+        let handle = PrometheusBuilder::new()
             .install_recorder()
-            .map(Self)
-            .context("metrics are gathered already")
+            .context("metrics are gathered already")?;
+        for (name, what) in [
+            ("rushes_runs", "Runs by queue and state."),
+            ("rushes_index_vectors", "Vectors that can be found."),
+            (
+                "rushes_index_seq",
+                "The last change of the catalogue that the index has taken in.",
+            ),
+            (
+                "rushes_device_busy_seconds",
+                "Seconds the encoder has computed.",
+            ),
+            (
+                "rushes_device_waiting_seconds",
+                "Seconds the encoder has waited for pictures.",
+            ),
+        ] {
+            metrics::describe_gauge!(name, what);
+        }
+        for (name, what) in [
+            (
+                "rushes_runs_total",
+                "Runs that ended, by feature and outcome.",
+            ),
+            (
+                "rushes_http_requests_total",
+                "Requests answered, by status.",
+            ),
+            ("rushes_device_pictures_total", "Pictures encoded."),
+        ] {
+            metrics::describe_counter!(name, what);
+        }
+        metrics::describe_histogram!("rushes_search_seconds", "Seconds a search took.");
+        Ok(Self(handle))
     }
 
     fn render(&self) -> String {

@@ -39,13 +39,13 @@ pub(super) struct SearchBody {
 }
 
 /// Find shots.
-#[utoipa::path(post, path = "/v1/search", tag = "search", request_body = SearchBody,
-    responses((status = 200, body = Answer), (status = "4XX", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, operation_id = "search", path = "/v1/search", tag = "search", request_body = SearchBody,
+    responses((status = 200, description = "Success", body = Answer), (status = "4XX", description = "The request cannot be answered as it is", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn search(
     State(api): State<Api>,
     body: Result<Json<SearchBody>, JsonRejection>,
 ) -> Result<Json<Answer>, ApiError> {
-    let Json(body) = body.map_err(|rejection| bad(rejection.body_text()))?;
+    let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
     let subject = match (body.text, body.shot) {
         (Some(text), None) => Subject::Text(text),
         (None, Some(shot)) => Subject::Shot(shot.parse::<ShotId>()?),

@@ -64,9 +64,11 @@ async fn read(api: &Api, mut form: Multipart, prefix: &str) -> Result<Upload, Ap
                 }
                 subtitles.push(locator);
             }
+            Some("file") => return Err(bad("send one `file` at a time".to_owned())),
             other => {
+                let name = other.unwrap_or_default();
                 return Err(bad(format!(
-                    "unexpected field {other:?}; send file, title, subtitles"
+                    "there is no field `{name}`; send `file`, `title` and `subtitles`"
                 )));
             }
         }

@@ -14,7 +14,10 @@ use tantivy::schema::{
     Field, IndexRecordOption, NumericOptions, STORED, STRING, Schema, TantivyDocument,
     TextFieldIndexing, TextOptions, Value as _,
 };
-use tantivy::tokenizer::TokenStream as _;
+use tantivy::tokenizer::{
+    AsciiFoldingFilter, Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer,
+    TextAnalyzer, TokenStream as _,
+};
 use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, TantivyError, Term, doc};
 
 use super::{AssetEntry, IndexError};
@@ -22,8 +25,8 @@ use crate::catalog::{AssetId, ShotId};
 
 /// Memory of the writer before it writes a segment.
 const WRITER_BYTES: usize = 32 * 1024 * 1024;
-/// English stemming; other languages are found by their whole words.
-const STEMMED: &str = "en_stem";
+/// Lower case without accents, English stemming; other languages are found by their whole words.
+const STEMMED: &str = "dialogue";
 /// How much more a cue counts that holds the words as a phrase.
 const PHRASE_BOOST: f32 = 4.0;
 
@@ -240,7 +243,15 @@ impl TextIndex {
 
 fn open_index(folder: &Path, schema: &Schema) -> Result<Index, TantivyError> {
     let directory = MmapDirectory::open(folder).map_err(TantivyError::from)?;
-    Index::open_or_create(directory, schema.clone())
+    let index = Index::open_or_create(directory, schema.clone())?;
+    let analyser = TextAnalyzer::builder(SimpleTokenizer::default())
+        .filter(RemoveLongFilter::limit(40))
+        .filter(LowerCaser)
+        .filter(AsciiFoldingFilter)
+        .filter(Stemmer::new(Language::English))
+        .build();
+    index.tokenizers().register(STEMMED, analyser);
+    Ok(index)
 }
 
 fn schema() -> (Schema, Fields) {
@@ -305,6 +316,8 @@ mod tests {
         let hits = index.search("blue at F", 10, None).unwrap();
         assert_eq!((hits[0].shot.start, hits[0].shot.end), (0, 75));
         assert_eq!(hits[0].text, "bin blue at f two now");
+        // Accents are not typed by everybody.
+        assert_eq!(index.search("blué", 10, None).unwrap().len(), 2);
         // Stemming: "binning" is "bin".
         assert_eq!(index.search("binning", 10, None).unwrap().len(), 1);
         assert!(index.search("?!", 10, None).unwrap().is_empty());

@@ -30,7 +30,7 @@ impl Film {
     /// What it is called if nobody says: its file name without the extension.
     #[must_use]
     pub fn default_title(&self) -> String {
-        let name = percent_decoded(self.locator.file_name());
+        let name = file_name(&self.locator.uri);
         Path::new(&name)
             .file_stem()
             .map_or(name.clone(), |stem| stem.to_string_lossy().into_owned())
@@ -103,7 +103,7 @@ async fn find_one(
         }
     }
     if films.is_empty() && nothing {
-        return Err(StorageError::NotFound(format!("a film in {input}")));
+        return Err(StorageError::NoFilms(input.to_owned()));
     }
     Ok(films)
 }
@@ -185,7 +185,12 @@ pub async fn submit(
     Ok(Submitted { job, asset, new })
 }
 
-/// A file name from a URI, as people write it.
+/// The file's name in a URI, as people write it.
+#[must_use]
+pub fn file_name(uri: &str) -> String {
+    percent_decoded(uri.rsplit(['/', ':']).next().unwrap_or(uri))
+}
+
 fn percent_decoded(name: &str) -> String {
     let mut bytes = Vec::with_capacity(name.len());
     let mut rest = name.as_bytes();

@@ -112,3 +112,18 @@ fn a_cancelled_job_stays_cancelled_until_it_is_tried_again() {
     assert_eq!(rushes.ingest(&[&film])["films"][0]["state"], "ready");
     assert_eq!(rushes.json(&["jobs", job])["state"], "ready");
 }
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let Some(rushes) = Rushes::new() else { return };
+    let mut child = rushes
+        .command(&["models", "list", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The pipe is closed before anything is read.
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(!told(&output).contains("panicked"), "{}", told(&output));
+}

@@ -308,13 +308,13 @@ fn refusals_are_problem_details_with_stable_codes() {
         .header("origin", "https://evil.example")
         .send()
         .unwrap();
-    assert_eq!(problem(foreign), (400, "foreign-origin".to_owned()));
+    assert_eq!(problem(foreign), (403, "foreign-origin".to_owned()));
     let rebound = server
         .get("/healthz")
         .header("host", "evil.example")
         .send()
         .unwrap();
-    assert_eq!(problem(rebound), (400, "foreign-origin".to_owned()));
+    assert_eq!(problem(rebound), (403, "foreign-origin".to_owned()));
 }
 
 #[test]

@@ -164,6 +164,42 @@ fn a_made_film_is_cut_where_it_was_joined_and_stays_one_asset() {
 }
 
 #[test]
+fn a_film_that_was_renamed_or_overwritten_is_where_it_is_now() {
+    let Some(rushes) = Rushes::new() else { return };
+    let folder = rushes.folder.path().join("in");
+    std::fs::create_dir(&folder).unwrap();
+    let (a, b) = (folder.join("a.mp4"), folder.join("b.mp4"));
+    films::made(&a, 2, 40, 0);
+    let asset = rushes.ingest(&[&folder])["films"][0]["asset"].clone();
+    std::fs::rename(&a, &b).unwrap();
+    let renamed = rushes.ingest(&[&folder]);
+    assert_eq!(renamed["films"][0]["asset"], asset);
+    let found = rushes.json(&["search", "--in", "visual", "a pattern"]);
+    assert!(uri(first(&found)).ends_with("b.mp4"), "{found:#}");
+    // Other bytes under the same name: the old shots are no longer there.
+    films::made(&b, 3, 40, 3);
+    rushes.ingest(&[&folder]);
+    let found = rushes.json(&["search", "--in", "visual", "a pattern"]);
+    assert_eq!(found["hits"].as_array().unwrap().len(), 3, "{found:#}");
+    assert!(
+        ids(&found)
+            .iter()
+            .all(|id| !id.starts_with(asset.as_str().unwrap()))
+    );
+}
+
+#[test]
+fn a_bad_subtitle_file_that_was_taken_away_is_forgotten() {
+    let Some(rushes) = Rushes::new() else { return };
+    let film = films::made(&rushes.folder.path().join("z.mp4"), 1, 30, 0);
+    std::fs::write(film.with_extension("srt"), "garbage").unwrap();
+    let (failed, _) = rushes.json_any(&["ingest", film.to_str().unwrap()]);
+    assert_eq!(failed["films"][0]["state"], "failed");
+    std::fs::remove_file(film.with_extension("srt")).unwrap();
+    assert_eq!(rushes.ingest(&[&film])["films"][0]["state"], "ready");
+}
+
+#[test]
 fn new_subtitles_beside_a_known_film_become_findable() {
     let Some(rushes) = Rushes::new() else { return };
     let film = films::made(&rushes.folder.path().join("talk.mp4"), 2, 50, 1);

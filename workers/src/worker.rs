@@ -14,7 +14,7 @@ use crate::stages::{StageError, Stages};
 use crate::task::{Output, Queue};
 
 /// How often a worker says that it lives.
-pub const HEARTBEAT: Duration = Duration::from_secs(2);
+pub const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long a worker waits before it asks a coordinator again that did not answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often a result is offered to a coordinator that does not answer.
@@ -164,7 +164,13 @@ impl Slot {
                 reason: error.to_string(),
             }),
         };
-        let reported = self.runtime.block_on(self.hand_in(lease, report));
+        let reported = self.runtime.block_on(async {
+            // So that what is shown as done is what was done.
+            if let Err(error) = self.coordinator.heartbeat(lease, watch.now()).await {
+                tracing::debug!(%error, run = lease.run, "the last heartbeat was not heard");
+            }
+            self.hand_in(lease, report).await
+        });
         heart.abort();
         match reported {
             Ok(()) => {}

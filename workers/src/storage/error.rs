@@ -10,6 +10,9 @@ pub enum StorageError {
     /// No such file or object.
     #[error("{0}: there is no such file; check the name")]
     NotFound(String),
+    /// A folder without films.
+    #[error("{0}: there is no film in it")]
+    NoFilms(String),
     /// A folder or a special file where a regular file is needed.
     #[error("{0}: not a regular file")]
     NotAFile(String),
@@ -46,7 +49,9 @@ pub enum StorageError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The store does not answer, or answers with a failure of its own.
-    #[error("{name}: the store does not answer ({source}); check the endpoint, bucket and network")]
+    #[error(
+        "{name}: the store does not answer ({source}); check the endpoint, the bucket, the network, and AWS_ACCESS_KEY_ID"
+    )]
     Unavailable {
         /// The file or object.
         name: String,
@@ -74,7 +79,7 @@ impl StorageError {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound(_) => ErrorKind::NotFound,
+            Self::NotFound(_) | Self::NoFilms(_) => ErrorKind::NotFound,
             Self::NotAFile(_)
             | Self::Scheme(_)
             | Self::Changed(_)

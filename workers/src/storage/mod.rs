@@ -10,7 +10,7 @@ mod object;
 mod options;
 
 use std::collections::HashMap;
-use std::path::{Path as FsPath, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -76,7 +76,8 @@ impl Storage {
             let bucket = s3.bucket(bucket)?;
             Arc::new(PrefixStore::new(bucket, prefix.trim_matches('/')))
         } else {
-            let folder = FsPath::new(url.strip_prefix("file://").unwrap_or(url));
+            let folder = local_path(url)?.ok_or_else(|| StorageError::Scheme(url.to_owned()))?;
+            let folder = folder.as_path();
             std::fs::create_dir_all(folder).map_err(|source| StorageError::io(url, source))?;
             let store = object_store::local::LocalFileSystem::new_with_prefix(folder)
                 .map_err(|source| StorageError::store(url, source))?;
@@ -372,6 +373,8 @@ async fn off_the_runtime<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path as FsPath;
+
     use super::*;
     use rushes_models::ErrorKind;
 
