@@ -257,6 +257,16 @@ pub async fn merge(
     note_change(db, original).await
 }
 
+/// Whether a local file is no longer there; of others this cannot be told here.
+#[must_use]
+pub fn is_gone(uri: &str) -> bool {
+    uri.starts_with("file://")
+        && url::Url::parse(uri)
+            .ok()
+            .and_then(|url| url.to_file_path().ok())
+            .is_some_and(|path| !path.try_exists().unwrap_or(true))
+}
+
 /// Retires what was registered of a file that has other bytes now, of which `current` is: an asset
 /// that is also elsewhere is read from there, others are removed.
 ///
@@ -279,11 +289,12 @@ pub async fn retire_overwritten(
             .bind(&uri)
             .execute(&mut *db)
             .await?;
-        let elsewhere: Option<(String, String, i64)> =
-            sqlx::query_as("SELECT uri, version, size FROM locators WHERE asset_id = ? LIMIT 1")
+        let others: Vec<(String, String, i64)> =
+            sqlx::query_as("SELECT uri, version, size FROM locators WHERE asset_id = ?")
                 .bind(&asset)
-                .fetch_optional(&mut *db)
+                .fetch_all(&mut *db)
                 .await?;
+        let elsewhere = others.into_iter().find(|(uri, ..)| !is_gone(uri));
         match elsewhere {
             Some((uri, version, size)) => {
                 let locator = Locator {

@@ -84,7 +84,7 @@ impl LocalCoordinator {
             Output::Probe { blake3, .. } => {
                 if let Some(original) = assets::same_bytes(&mut tx, &run.asset_id, &blake3).await? {
                     let settings = settings_of(&mut tx, &run).await?;
-                    let gone = is_gone(&assets::get(&mut tx, &original).await?.uri);
+                    let gone = assets::is_gone(&assets::get(&mut tx, &original).await?.uri);
                     assets::merge(&mut tx, &run.asset_id, &original, gone).await?;
                     // What had failed of the original, or what its new subtitles hold, is wanted now.
                     request(&mut tx, &original, &settings).await?;
@@ -177,15 +177,6 @@ fn summary(output: &Output) -> Output {
             output
         }
     }
-}
-
-/// Whether a local file is no longer there; of others this cannot be told here.
-fn is_gone(uri: &str) -> bool {
-    uri.starts_with("file://")
-        && url::Url::parse(uri)
-            .ok()
-            .and_then(|url| url.to_file_path().ok())
-            .is_some_and(|path| !path.try_exists().unwrap_or(true))
 }
 
 /// What was asked for when `run` was.
