@@ -227,18 +227,21 @@ fn main() {
     println!("opened in {:.2} s", started.elapsed().as_secs_f64());
 
     let queries = queries(data);
-    measure("everything (graph), 20 hits", &queries, |q| {
+    measure("everything, 20 hits (graph)", &queries, |q| {
         drop(index.nearest(SPACE, q, 20, None));
     });
-    measure("everything (graph), 200 hits", &queries, |q| {
-        drop(index.nearest(SPACE, q, 200, None));
+    measure("everything, 100 hits (graph)", &queries, |q| {
+        drop(index.nearest(SPACE, q, 100, None));
+    });
+    measure("everything, 400 hits (exact)", &queries[..200], |q| {
+        drop(index.nearest(SPACE, q, 400, None));
     });
     let one = HashSet::from([assets[7].clone()]);
-    measure("one title (exact), 20 hits", &queries, |q| {
+    measure("one title, 20 hits (exact)", &queries, |q| {
         drop(index.nearest(SPACE, q, 20, Some(&one)));
     });
     let tenth: HashSet<AssetId> = assets.iter().take(assets.len() / 10).cloned().collect();
-    measure("a tenth (exact), 20 hits", &queries[..200], |q| {
+    measure("a tenth, 20 hits (exact)", &queries[..200], |q| {
         drop(index.nearest(SPACE, q, 20, Some(&tenth)));
     });
 

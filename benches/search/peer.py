@@ -18,7 +18,7 @@ index.set_num_threads(1)
 started = time.perf_counter()
 index.add_items(vectors)
 print(f"hnswlib, one thread: built in {time.perf_counter() - started:.1f} s")
-for k, ef in ((20, 96), (200, 400)):
+for k, ef in ((20, 96), (100, 200), (400, 800)):
     index.set_ef(ef)
     times = []
     for query in queries:

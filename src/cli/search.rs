@@ -126,13 +126,13 @@ fn print(answer: &Answer) {
         let rows = answer.hits.iter().enumerate().map(|(at, hit)| {
             vec![
                 (at + 1).to_string(),
-                hit.title.clone(),
-                file_name(&hit.asset.uri),
-                hit.start.smpte.clone(),
-                hit.end.smpte.clone(),
+                hit.place.title.clone(),
+                file_name(&hit.place.asset.uri),
+                hit.place.start.smpte.clone(),
+                hit.place.end.smpte.clone(),
                 format!("{:.3}", hit.score),
                 why(hit),
-                hit.shot.to_string(),
+                hit.place.shot.to_string(),
             ]
         });
         output::table(

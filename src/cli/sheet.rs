@@ -49,7 +49,7 @@ pub(super) async fn draw(app: &App, hits: &[Hit], file: &Path) -> anyhow::Result
 
 async fn thumbnail(app: &App, hit: &Hit) -> anyhow::Result<Option<RgbImage>> {
     let mut db = app.catalog.read().await?;
-    let Some(key) = shots::get(&mut db, &hit.shot).await?.thumbnail else {
+    let Some(key) = shots::get(&mut db, &hit.place.shot).await?.thumbnail else {
         return Ok(None);
     };
     drop(db);
@@ -85,13 +85,13 @@ fn place(sheet: &mut RgbImage, thumbnail: Option<&RgbImage>, left: u32, top: u32
 }
 
 fn caption(sheet: &mut RgbImage, number: u32, hit: &Hit, left: u32, top: u32) {
-    let file = file_name(&hit.asset.uri);
-    let title = if file.starts_with(&hit.title) {
-        format!("{number}  {}", hit.title)
+    let file = file_name(&hit.place.asset.uri);
+    let title = if file.starts_with(&hit.place.title) {
+        format!("{number}  {}", hit.place.title)
     } else {
-        format!("{number}  {}  {file}", hit.title)
+        format!("{number}  {}  {file}", hit.place.title)
     };
-    let span = format!("{}  {}", hit.start.smpte, hit.end.smpte);
+    let span = format!("{}  {}", hit.place.start.smpte, hit.place.end.smpte);
     write(sheet, &ascii::FONT_9X18_BOLD, &title, left, top + 4);
     write(sheet, &ascii::FONT_9X15, &span, left, top + 24);
 }

@@ -53,23 +53,23 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut rows = vec![
-        vec!["title".to_owned(), detail.title],
-        vec!["file".to_owned(), detail.asset.uri],
+        vec!["title".to_owned(), detail.place.title],
+        vec!["file".to_owned(), detail.place.asset.uri],
         vec![
             "in".to_owned(),
             format!(
                 "{}  (frame {}, {} ms)",
-                detail.start.smpte, detail.start.frame, detail.start.ms
+                detail.place.start.smpte, detail.place.start.frame, detail.place.start.ms
             ),
         ],
         vec![
             "out".to_owned(),
             format!(
                 "{}  (frame {}, {} ms)",
-                detail.end.smpte, detail.end.frame, detail.end.ms
+                detail.place.end.smpte, detail.place.end.frame, detail.place.end.ms
             ),
         ],
-        vec!["rate".to_owned(), detail.rate.to_string()],
+        vec!["rate".to_owned(), detail.place.rate.to_string()],
         vec![
             "begins with".to_owned(),
             format!("{} ({:.2})", detail.boundary, detail.confidence),
@@ -78,6 +78,6 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     for line in detail.dialogue {
         rows.push(vec![line.start.smpte, line.text]);
     }
-    output::table(&["shot", &detail.shot.to_string()], rows);
+    output::table(&["shot", &detail.place.shot.to_string()], rows);
     Ok(ExitCode::SUCCESS)
 }

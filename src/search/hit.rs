@@ -65,9 +65,9 @@ pub struct Evidence {
     pub dialogue: Option<Dialogue>,
 }
 
-/// A shot in a result.
+/// Which shot it is and where it lies.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Hit {
+pub struct Place {
     /// Id of the shot.
     #[schema(value_type = String)]
     pub shot: ShotId,
@@ -82,6 +82,14 @@ pub struct Hit {
     /// Frame rate as a fraction.
     #[schema(value_type = String, example = "24000/1001")]
     pub rate: Rate,
+}
+
+/// A shot in a result.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Hit {
+    /// Which shot it is.
+    #[serde(flatten)]
+    pub place: Place,
     /// Higher is better; comparable within one answer only.
     pub score: f64,
     /// Why it is here.
@@ -111,20 +119,9 @@ pub struct Answer {
 /// A shot with all there is to say of it.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ShotDetail {
-    /// Id of the shot.
-    #[schema(value_type = String)]
-    pub shot: ShotId,
-    /// Name of its title.
-    pub title: String,
-    /// Its file.
-    pub asset: AssetRef,
-    /// First frame.
-    pub start: Time,
-    /// One past the last frame.
-    pub end: Time,
-    /// Frame rate as a fraction.
-    #[schema(value_type = String, example = "24000/1001")]
-    pub rate: Rate,
+    /// Which shot it is.
+    #[serde(flatten)]
+    pub place: Place,
     /// Whether the frame rate varies, so that timecode is nominal.
     pub variable_rate: bool,
     /// How the shot begins: `start`, `cut`, `fade` …
@@ -191,10 +188,19 @@ impl Clock {
     }
 }
 
-fn asset_of(shot: &Shot) -> AssetRef {
-    AssetRef {
-        id: shot.asset_id.clone(),
-        uri: shot.uri.clone(),
+impl Place {
+    fn new(shot: &Shot, clock: &Clock) -> Self {
+        Self {
+            shot: shot.id(),
+            title: shot.title.clone(),
+            asset: AssetRef {
+                id: shot.asset_id.clone(),
+                uri: shot.uri.clone(),
+            },
+            start: clock.stored(shot.start_frame, shot.start_ms),
+            end: clock.stored(shot.end_frame, shot.end_ms),
+            rate: clock.rate,
+        }
     }
 }
 
@@ -212,12 +218,7 @@ impl Hit {
             rank: *rank,
         });
         Ok(Self {
-            shot: shot.id(),
-            title: shot.title.clone(),
-            asset: asset_of(shot),
-            start: clock.stored(shot.start_frame, shot.start_ms),
-            end: clock.stored(shot.end_frame, shot.end_ms),
-            rate: clock.rate,
+            place: Place::new(shot, &clock),
             score: found.score,
             evidence: Evidence { visual, dialogue },
         })
@@ -238,12 +239,7 @@ impl ShotDetail {
             })
             .collect();
         Ok(Self {
-            shot: shot.id(),
-            title: shot.title.clone(),
-            asset: asset_of(shot),
-            start: clock.stored(shot.start_frame, shot.start_ms),
-            end: clock.stored(shot.end_frame, shot.end_ms),
-            rate: clock.rate,
+            place: Place::new(shot, &clock),
             variable_rate: clock.variable,
             boundary: shot.boundary.clone(),
             confidence: shot.confidence,

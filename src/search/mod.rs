@@ -18,7 +18,7 @@ use rushes_models::ModelStore;
 pub use encoders::Encoders;
 pub use error::SearchError;
 pub use hit::{
-    Answer, AssetRef, Coverage, Dialogue, Evidence, Hit, Line, ShotDetail, Time, Visual,
+    Answer, AssetRef, Coverage, Dialogue, Evidence, Hit, Line, Place, ShotDetail, Time, Visual,
 };
 pub use query::{Modality, Scope, SearchRequest, Subject};
 

@@ -152,6 +152,16 @@ fn decode(bytes: &[u8]) -> Result<String, DialogueError> {
     Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
+/// A cue of these lines; none if it has no words or no length.
+fn cue((start_ms, end_ms): (u64, u64), lines: &[&str]) -> Option<TimedText> {
+    let text = plain(lines);
+    (!text.is_empty() && end_ms > start_ms).then_some(TimedText {
+        start_ms,
+        end_ms,
+        text,
+    })
+}
+
 /// The words of a cue without tags (`<i>`, `<v Anna>`, `{\an8}`) and without blank lines.
 fn plain(lines: &[&str]) -> String {
     let mut text = String::new();

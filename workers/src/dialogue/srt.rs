@@ -1,6 +1,6 @@
 //! SubRip: numbered blocks of a timing line and text, parted by blank lines.
 
-use super::{DialogueError, TimedText, clock, plain};
+use super::{DialogueError, TimedText, clock, cue};
 
 pub(super) fn parse(text: &str) -> Result<Vec<TimedText>, DialogueError> {
     let lines: Vec<&str> = text.lines().collect();
@@ -23,20 +23,13 @@ pub(super) fn parse(text: &str) -> Result<Vec<TimedText>, DialogueError> {
                 DialogueError::Time { line: at + 1, text }
             });
         };
-        let (start_ms, end_ms) = clock::range(timing, at + 1)?;
-        if cues.last().is_some_and(|last| start_ms < last.end_ms) {
+        let times = clock::range(timing, at + 1)?;
+        if cues.last().is_some_and(|last| times.0 < last.end_ms) {
             return Err(DialogueError::Overlap { line: at + 1 });
         }
         let first = at + 1;
         at = end_of_cue(&lines, first);
-        let text = plain(&lines[first..at]);
-        if !text.is_empty() && end_ms > start_ms {
-            cues.push(TimedText {
-                start_ms,
-                end_ms,
-                text,
-            });
-        }
+        cues.extend(cue(times, &lines[first..at]));
     }
     Ok(cues)
 }

@@ -1,6 +1,6 @@
 //! WebVTT (W3C, Candidate Recommendation 2019): blocks parted by blank lines; cues may overlap.
 
-use super::{DialogueError, TimedText, clock, plain};
+use super::{DialogueError, TimedText, clock, cue};
 
 pub(super) fn parse(text: &str) -> Result<Vec<TimedText>, DialogueError> {
     let mut cues = Vec::new();
@@ -10,19 +10,12 @@ pub(super) fn parse(text: &str) -> Result<Vec<TimedText>, DialogueError> {
         if !line.contains("-->") {
             continue;
         }
-        let (start_ms, end_ms) = clock::range(line, at + 1)?;
+        let times = clock::range(line, at + 1)?;
         let mut words = Vec::new();
         while let Some((_, line)) = lines.next_if(|(_, line)| !line.trim().is_empty()) {
             words.push(line);
         }
-        let text = plain(&words);
-        if !text.is_empty() && end_ms > start_ms {
-            cues.push(TimedText {
-                start_ms,
-                end_ms,
-                text,
-            });
-        }
+        cues.extend(cue(times, &words));
     }
     Ok(cues)
 }
