@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::s3_server::{KEY, S3Server, SECRET};
-use crate::support::{Rushes, films, first, frames, told};
+use crate::support::{Rushes, films, first, frames, material, told};
 
 fn on_s3(server: &S3Server) -> Option<Rushes> {
     Some(
@@ -51,6 +51,17 @@ fn the_same_ingest_with_everything_on_s3_has_the_same_hits() {
     std::fs::create_dir_all(archive.join("films")).unwrap();
     std::fs::create_dir_all(&features).unwrap();
     films_in(&archive.join("films"));
+    let real = material();
+    for name in ["bikes.mp4", "intel_bottle-detection.mp4"] {
+        if let Some(material) = &real {
+            let copy = archive.join("films").join(name);
+            std::fs::write(
+                copy,
+                std::fs::read(material.join("video").join(name)).unwrap(),
+            )
+            .unwrap();
+        }
+    }
     let server = S3Server::start(buckets.path());
     let (Some(remote), Some(local)) = (on_s3(&server), Rushes::new()) else {
         return;
@@ -63,11 +74,21 @@ fn the_same_ingest_with_everything_on_s3_has_the_same_hits() {
         &["search", "--in", "visual", "colour bars", "-n", "10"][..],
         &["search", "--in", "dialogue", "rabbit"],
         &["search", "a rabbit on a test pattern", "-n", "10"],
+        &["search", "bottles", "-n", "10"],
+        &["search", "bicycle", "-n", "10"],
     ] {
         assert_eq!(
             found(&remote.json(query)),
             found(&local.json(query)),
             "{query:?}"
+        );
+    }
+    if real.is_some() {
+        let bottles = remote.json(&["search", "bottles"]);
+        assert_eq!(first(&bottles)["title"], "intel_bottle-detection");
+        assert_eq!(
+            first(&remote.json(&["search", "bicycle"]))["title"],
+            "bikes"
         );
     }
     let spoken = remote.json(&["search", "--in", "dialogue", "rabbit"]);
