@@ -4,7 +4,7 @@ use rushes_workers::storage::Locator;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection};
 
-use super::{AssetId, CatalogError, TitleId, note_change, now_ms};
+use super::{AssetId, CatalogError, RunId, TitleId, note_change, now_ms};
 
 /// A title and how much is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow)]
@@ -350,6 +350,21 @@ async fn discard_upload(db: &mut SqliteConnection, uri: &str) -> Result<(), Cata
             .execute(db)
             .await?;
     }
+    Ok(())
+}
+
+/// Notes as garbage what a worker has stored of a run that was deleted meanwhile.
+///
+/// # Errors
+/// If the database fails.
+pub async fn discard_orphans(db: &mut SqliteConnection, run: &RunId) -> Result<(), CatalogError> {
+    sqlx::query(
+        "INSERT OR IGNORE INTO garbage (prefix)
+         SELECT 'runs/' || ?1 WHERE NOT EXISTS (SELECT 1 FROM runs WHERE id = ?1)",
+    )
+    .bind(run)
+    .execute(db)
+    .await?;
     Ok(())
 }
 

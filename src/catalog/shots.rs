@@ -101,15 +101,16 @@ pub async fn get(db: &mut SqliteConnection, id: &ShotId) -> Result<Shot, Catalog
 pub async fn spans(
     db: &mut SqliteConnection,
     asset: &AssetId,
-) -> Result<Vec<(i64, i64)>, CatalogError> {
-    Ok(sqlx::query_as(
-        "SELECT s.start_frame, s.end_frame FROM shots s
-           JOIN published p ON p.run_id = s.run_id AND p.feature = 'shots'
-          WHERE p.asset_id = ? ORDER BY s.ordinal",
-    )
-    .bind(asset)
-    .fetch_all(db)
-    .await?)
+) -> Result<Vec<(u64, u64)>, CatalogError> {
+    let run: Option<RunId> =
+        sqlx::query_scalar("SELECT run_id FROM published WHERE asset_id = ? AND feature = 'shots'")
+            .bind(asset)
+            .fetch_optional(&mut *db)
+            .await?;
+    match run {
+        Some(run) => spans_of_run(db, &run).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// The published dialogue of an asset, in order of time.
@@ -188,15 +189,17 @@ pub async fn vector(
 pub async fn spans_of_run(
     db: &mut SqliteConnection,
     run: &RunId,
-) -> Result<Vec<(i64, i64)>, CatalogError> {
-    Ok(
-        sqlx::query_as(
-            "SELECT start_frame, end_frame FROM shots WHERE run_id = ? ORDER BY ordinal",
-        )
-        .bind(run)
-        .fetch_all(db)
-        .await?,
+) -> Result<Vec<(u64, u64)>, CatalogError> {
+    let rows: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT start_frame, end_frame FROM shots WHERE run_id = ? ORDER BY ordinal",
     )
+    .bind(run)
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(start, end)| (start.cast_unsigned(), end.cast_unsigned()))
+        .collect())
 }
 
 /// Keys of the objects that a run stored, one a shot, in order.

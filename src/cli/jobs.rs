@@ -2,14 +2,12 @@
 
 use std::process::ExitCode;
 
-use serde::Serialize;
-
 use super::output;
 use crate::app::App;
 use crate::catalog::jobs::Job;
 use crate::catalog::{JobId, assets, jobs};
 use crate::features;
-use crate::http::views::JobView;
+use crate::http::views::{JobList, JobView};
 
 /// Arguments of `jobs`.
 #[derive(Debug, clap::Args)]
@@ -40,11 +38,6 @@ pub(super) struct Args {
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Listing {
-    jobs: Vec<JobView>,
-}
-
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let Some(id) = &args.job else {
         let mut db = app.catalog.read().await?;
@@ -55,7 +48,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         }
         if args.json {
             let jobs = views.into_iter().map(|(view, _)| view).collect();
-            output::json(&Listing { jobs })?;
+            output::json(&JobList { jobs })?;
         } else {
             let rows = views.into_iter().map(|(job, uri)| {
                 vec![

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use super::output;
 use crate::app::App;
 use crate::catalog::{ShotId, shots};
+use crate::search::show;
 
 /// Arguments of `show`.
 #[derive(Debug, clap::Args)]
@@ -30,8 +31,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    let searcher = app.searcher(app.index().await?);
-    let detail = searcher.show(&args.shot).await?;
+    let detail = show(&app.catalog, &args.shot).await?;
     let mut db = app.catalog.read().await?;
     let shot = shots::get(&mut db, &args.shot).await?;
     drop(db);

@@ -14,7 +14,7 @@ use sqlx::SqliteConnection;
 
 use super::{Settings, liveness, request, retry, tasks};
 use crate::catalog::queue::{self, Verdict};
-use crate::catalog::runs::{Run, RunState};
+use crate::catalog::runs::Run;
 use crate::catalog::{Catalog, CatalogError, RunId, assets, results, runs};
 
 /// How long a lease lasts without a heartbeat.
@@ -57,7 +57,11 @@ impl LocalCoordinator {
             }
             // One run that cannot be begun must not keep all others from being begun.
             Err(error @ CatalogError::Corrupt { .. }) => {
-                give_up(&mut tx, &run, error.kind(), &error.to_string()).await?;
+                let failure = Failure {
+                    kind: error.kind(),
+                    reason: error.to_string(),
+                };
+                fail_run(&mut tx, &run, run.token, &failure, Verdict::GiveUp).await?;
                 tx.commit().await?;
                 Ok(None)
             }
@@ -65,9 +69,9 @@ impl LocalCoordinator {
         }
     }
 
-    async fn store(&self, lease: &Lease, output: Output) -> Result<bool, CatalogError> {
+    async fn store(&self, lease: &Lease, output: &Output) -> Result<bool, CatalogError> {
         let id: RunId = lease.run.parse()?;
-        let summary = serde_json::to_string(&summary(&output)).map_err(|_unserialisable| {
+        let summary = serde_json::to_string(&summary(output)).map_err(|_unserialisable| {
             CatalogError::Corrupt {
                 what: "the result of a run",
             }
@@ -75,14 +79,14 @@ impl LocalCoordinator {
         let mut tx = self.catalog.begin().await?;
         // The token is checked first: everything below is written by its holder or not at all.
         if !queue::finish(&mut tx, &id, lease.token, &summary).await? {
-            drop_orphans(&mut tx, &id).await?;
+            assets::discard_orphans(&mut tx, &id).await?;
             tx.commit().await?;
             return Ok(false);
         }
         let run = runs::get(&mut tx, &id).await?;
         match output {
             Output::Probe { blake3, .. } => {
-                if let Some(original) = assets::same_bytes(&mut tx, &run.asset_id, &blake3).await? {
+                if let Some(original) = assets::same_bytes(&mut tx, &run.asset_id, blake3).await? {
                     let settings = settings_of(&mut tx, &run).await?;
                     let gone = assets::is_gone(&assets::get(&mut tx, &original).await?.uri);
                     assets::merge(&mut tx, &run.asset_id, &original, gone).await?;
@@ -91,16 +95,16 @@ impl LocalCoordinator {
                     tx.commit().await?;
                     return Ok(true);
                 }
-                assets::set_blake3(&mut tx, &run.asset_id, &blake3).await?;
+                assets::set_blake3(&mut tx, &run.asset_id, blake3).await?;
             }
-            Output::Shots { shots, .. } => results::store_shots(&mut tx, &id, &shots).await?,
+            Output::Shots { shots, .. } => results::store_shots(&mut tx, &id, shots).await?,
             Output::Proxies { keys } | Output::Thumbnails { keys } => {
-                results::store_objects(&mut tx, &id, &keys).await?;
+                results::store_objects(&mut tx, &id, keys).await?;
             }
             Output::Embeddings { vectors, .. } => {
-                results::store_vectors(&mut tx, &id, &vectors).await?;
+                results::store_vectors(&mut tx, &id, vectors).await?;
             }
-            Output::Dialogue { cues } => results::store_cues(&mut tx, &id, &cues).await?,
+            Output::Dialogue { cues } => results::store_cues(&mut tx, &id, cues).await?,
         }
         results::publish_if_settled(&mut tx, &run.asset_id).await?;
         tx.commit().await?;
@@ -114,28 +118,22 @@ impl LocalCoordinator {
         let run = match runs::get(&mut tx, &id).await {
             Ok(run) => run,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                drop_orphans(&mut tx, &id).await?;
+                assets::discard_orphans(&mut tx, &id).await?;
                 tx.commit().await?;
                 return Ok(false);
             }
             Err(error) => return Err(error),
         };
-        if run.token != lease.token || run.state != RunState::Running {
+        let verdict = retry::verdict(failure.kind, run.attempts);
+        if !fail_run(&mut tx, &run, lease.token, failure, verdict).await? {
             return Ok(false);
         }
-        let verdict = retry::verdict(failure.kind, run.attempts);
+        tx.commit().await?;
         // The reason is kept with the run, where people look for it.
         let retried = matches!(verdict, Verdict::Retry(_));
         tracing::info!(feature = run.feature, asset = %run.asset_id, reason = failure.reason, retried,
                        "a run failed");
         count(&run.feature, if retried { "retried" } else { "failed" });
-        if let Verdict::Retry(_) = verdict {
-            let leased = (&id, lease.token);
-            queue::fail(&mut tx, leased, failure.kind, &failure.reason, verdict).await?;
-        } else {
-            give_up(&mut tx, &run, failure.kind, &failure.reason).await?;
-        }
-        tx.commit().await?;
         Ok(true)
     }
 }
@@ -145,17 +143,23 @@ fn count(feature: &str, outcome: &'static str) {
         .increment(1);
 }
 
-/// Fails a leased run for good, and what waits for it; publishes what is settled by that.
-async fn give_up(
+/// Records the failure of a leased run; `false` if the token no longer fits. With a run that is given
+/// up fails what waits for it, and what is settled by that is published.
+async fn fail_run(
     db: &mut SqliteConnection,
     run: &Run,
-    kind: ErrorKind,
-    reason: &str,
-) -> Result<(), CatalogError> {
-    queue::fail(db, (&run.id, run.token), kind, reason, Verdict::GiveUp).await?;
-    queue::fail_dependents(db, run).await?;
-    results::publish_if_settled(db, &run.asset_id).await?;
-    Ok(())
+    token: i64,
+    failure: &Failure,
+    verdict: Verdict,
+) -> Result<bool, CatalogError> {
+    if !queue::fail(db, (&run.id, token), failure.kind, &failure.reason, verdict).await? {
+        return Ok(false);
+    }
+    if verdict == Verdict::GiveUp {
+        queue::fail_dependents(db, run).await?;
+        results::publish_if_settled(db, &run.asset_id).await?;
+    }
+    Ok(true)
 }
 
 /// What is kept in the run itself: the lists have tables of their own.
@@ -186,18 +190,6 @@ async fn settings_of(db: &mut SqliteConnection, run: &Run) -> Result<Settings, C
         what: "the parameters of a run",
     };
     tasks::settings(&wanted).ok_or(damaged)
-}
-
-/// A run that was deleted while a worker was at it may have stored objects since.
-async fn drop_orphans(db: &mut SqliteConnection, id: &RunId) -> Result<(), CatalogError> {
-    sqlx::query(
-        "INSERT OR IGNORE INTO garbage (prefix)
-         SELECT 'runs/' || ?1 WHERE NOT EXISTS (SELECT 1 FROM runs WHERE id = ?1)",
-    )
-    .bind(id)
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 fn unavailable(error: CatalogError) -> CoordinatorError {
@@ -246,13 +238,13 @@ impl Coordinator for LocalCoordinator {
         })
     }
 
-    async fn complete(&self, lease: &Lease, output: Output) -> Result<(), CoordinatorError> {
+    async fn complete(&self, lease: &Lease, output: &Output) -> Result<(), CoordinatorError> {
         kept(self.store(lease, output).await.map_err(unavailable)?, lease)
     }
 
-    async fn fail(&self, lease: &Lease, failure: Failure) -> Result<(), CoordinatorError> {
+    async fn fail(&self, lease: &Lease, failure: &Failure) -> Result<(), CoordinatorError> {
         kept(
-            self.record(lease, &failure).await.map_err(unavailable)?,
+            self.record(lease, failure).await.map_err(unavailable)?,
             lease,
         )
     }

@@ -25,11 +25,7 @@ pub(super) async fn build(db: &mut SqliteConnection, run: &Run) -> Result<Task, 
         "proxies" => Task::Proxies {
             media,
             timeline: timeline(&inputs)?,
-            shots: shots::spans_of_run(db, &input(&inputs, "shots")?.id)
-                .await?
-                .into_iter()
-                .map(|(start, end)| (start.cast_unsigned(), end.cast_unsigned()))
-                .collect(),
+            shots: shots::spans_of_run(db, &input(&inputs, "shots")?.id).await?,
             height: height(run)?,
         },
         "thumbnails" => Task::Thumbnails {

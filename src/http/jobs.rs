@@ -2,10 +2,10 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
-use super::views::JobView;
+use super::views::{JobList, JobView};
 use super::{Api, ApiError};
 use crate::catalog::{CatalogError, JobId, jobs};
 
@@ -15,13 +15,6 @@ use crate::catalog::{CatalogError, JobId, jobs};
 pub(super) struct ListQuery {
     /// How many; 20 if absent, at most 200.
     limit: Option<u32>,
-}
-
-/// Jobs.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct JobList {
-    /// Newest first.
-    jobs: Vec<JobView>,
 }
 
 /// The newest jobs.

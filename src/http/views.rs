@@ -81,6 +81,13 @@ impl From<&Job> for JobView {
     }
 }
 
+/// Jobs.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct JobList {
+    /// Newest first.
+    pub jobs: Vec<JobView>,
+}
+
 /// An asset.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AssetView {

@@ -4,26 +4,26 @@ use crate::catalog::AssetId;
 
 /// The published state of an asset; empty if it is gone or has none.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AssetEntry {
+pub(super) struct AssetEntry {
     /// The asset.
-    pub asset: AssetId,
+    pub(super) asset: AssetId,
     /// First and one-past-last frame of each shot, in order.
-    pub shots: Vec<(u64, u64)>,
+    pub(super) shots: Vec<(u64, u64)>,
     /// For each space a vector a shot, in the order of the shots.
-    pub vectors: Vec<(String, Vec<Vec<f32>>)>,
+    pub(super) vectors: Vec<(String, Vec<Vec<f32>>)>,
     /// Its dialogue.
-    pub cues: Vec<CueEntry>,
+    pub(super) cues: Vec<CueEntry>,
 }
 
 /// A line of dialogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CueEntry {
+pub(super) struct CueEntry {
     /// First frame and one past the last.
-    pub frames: (u64, u64),
+    pub(super) frames: (u64, u64),
     /// The same in milliseconds.
-    pub ms: (u64, u64),
+    pub(super) ms: (u64, u64),
     /// The words.
-    pub text: String,
+    pub(super) text: String,
 }
 
 impl AssetEntry {

@@ -11,7 +11,7 @@ use super::{AssetEntry, CueEntry, Index, IndexError};
 use crate::catalog::{self, AssetId, Catalog, CatalogError, shots};
 
 /// Name of the file whose lock makes a process the writer.
-pub const INDEX_LOCK: &str = "writer.lock";
+const INDEX_LOCK: &str = "writer.lock";
 /// Changed assets taken in between two commits.
 const BATCH: u32 = 64;
 /// How often the change sequence is looked at; changes may come from other processes.
@@ -184,11 +184,7 @@ async fn entry(
 ) -> Result<AssetEntry, CatalogError> {
     let span = |a: i64, b: i64| (a.cast_unsigned(), b.cast_unsigned());
     Ok(AssetEntry {
-        shots: shots::spans(db, &asset)
-            .await?
-            .into_iter()
-            .map(|(start, end)| span(start, end))
-            .collect(),
+        shots: shots::spans(db, &asset).await?,
         vectors: shots::vectors(db, &asset).await?,
         cues: shots::cues(db, &asset)
             .await?

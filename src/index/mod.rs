@@ -16,10 +16,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub use entry::{AssetEntry, CueEntry};
+use entry::{AssetEntry, CueEntry};
 pub use error::IndexError;
-pub use follow::{Follower, INDEX_LOCK};
-pub use space::EXACT_BELOW;
+pub use follow::Follower;
 pub use text::CueHit;
 
 use crate::catalog::{AssetId, ShotId};

@@ -21,7 +21,7 @@ const SEARCH_WIDTH: usize = 96;
 /// Where no more vectors than this are in scope, or than [`EXACT_PER_HIT`] for each hit asked for, all
 /// of them are compared. By measurement (`benches/search`) a row costs 0.07 µs and the graph 10 µs a
 /// hit, or 30 with a filter; being exact is worth some milliseconds.
-pub const EXACT_BELOW: usize = 20_000;
+const EXACT_BELOW: usize = 20_000;
 /// See [`EXACT_BELOW`].
 const EXACT_PER_HIT: usize = 600;
 /// The share of dead rows at which the space is made again from the living.

@@ -73,18 +73,6 @@ impl Searcher {
         Ok(answer)
     }
 
-    /// One shot with all there is to say of it.
-    ///
-    /// # Errors
-    /// If there is no such shot.
-    pub async fn show(&self, id: &ShotId) -> Result<ShotDetail, SearchError> {
-        let mut db = self.catalog.read().await?;
-        let shot = shots::get(&mut db, id).await?;
-        let cues = shots::cues(&mut db, &shot.asset_id).await?;
-        drop(db);
-        ShotDetail::new(&shot, &cues)
-    }
-
     /// How much of the scope can be found.
     ///
     /// # Errors
@@ -211,4 +199,16 @@ impl Searcher {
         }
         Ok((hits, None))
     }
+}
+
+/// One shot with all there is to say of it. The catalogue alone knows; no index is needed.
+///
+/// # Errors
+/// If there is no such shot.
+pub async fn show(catalog: &Catalog, id: &ShotId) -> Result<ShotDetail, SearchError> {
+    let mut db = catalog.read().await?;
+    let shot = shots::get(&mut db, id).await?;
+    let cues = shots::cues(&mut db, &shot.asset_id).await?;
+    drop(db);
+    ShotDetail::new(&shot, &cues)
 }

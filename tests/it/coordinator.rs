@@ -68,7 +68,7 @@ impl Bench {
                 while let Some(lease) = self.lease(queue).await {
                     idle = false;
                     let output = answer(&lease);
-                    self.coordinator.complete(&lease, output).await.unwrap();
+                    self.coordinator.complete(&lease, &output).await.unwrap();
                 }
             }
             if idle {
@@ -183,7 +183,7 @@ async fn runs_are_leased_only_when_their_inputs_are_ready() {
     assert!(bench.lease(Queue::Embed).await.is_none());
     bench
         .coordinator
-        .complete(&probe, answer(&probe))
+        .complete(&probe, &answer(&probe))
         .await
         .unwrap();
     let shots = bench.lease(Queue::Media).await.unwrap();
@@ -212,21 +212,21 @@ async fn a_completion_counts_once_and_only_with_the_newest_token() {
     assert_eq!(first.run, second.run);
     assert!(second.token > first.token);
     assert!(lost(
-        &bench.coordinator.complete(&first, answer(&first)).await
+        &bench.coordinator.complete(&first, &answer(&first)).await
     ));
     assert!(lost(
         &bench
             .coordinator
-            .fail(&first, failure(ErrorKind::Corrupt))
+            .fail(&first, &failure(ErrorKind::Corrupt))
             .await
     ));
     bench
         .coordinator
-        .complete(&second, answer(&second))
+        .complete(&second, &answer(&second))
         .await
         .unwrap();
     assert!(lost(
-        &bench.coordinator.complete(&second, answer(&second)).await
+        &bench.coordinator.complete(&second, &answer(&second)).await
     ));
 }
 
@@ -245,7 +245,7 @@ async fn a_heartbeat_keeps_the_lease_until_the_job_is_cancelled() {
     tx.commit().await.unwrap();
     assert_eq!(beat().await.unwrap(), Directive::Stop);
     assert!(lost(
-        &bench.coordinator.complete(&lease, answer(&lease)).await
+        &bench.coordinator.complete(&lease, &answer(&lease)).await
     ));
     assert_eq!(bench.state().await, RunState::Cancelled);
 }
@@ -256,7 +256,7 @@ async fn bad_input_fails_at_once_and_what_waited_for_it_too() {
     let lease = bench.lease(Queue::Media).await.unwrap();
     bench
         .coordinator
-        .fail(&lease, failure(ErrorKind::InvalidInput))
+        .fail(&lease, &failure(ErrorKind::InvalidInput))
         .await
         .unwrap();
     assert_eq!(bench.state().await, RunState::Failed);
@@ -278,7 +278,7 @@ async fn what_does_not_answer_is_tried_again_later() {
     let lease = bench.lease(Queue::Media).await.unwrap();
     bench
         .coordinator
-        .fail(&lease, failure(ErrorKind::Unavailable))
+        .fail(&lease, &failure(ErrorKind::Unavailable))
         .await
         .unwrap();
     assert_eq!(bench.state().await, RunState::Pending);
@@ -294,14 +294,14 @@ async fn a_failed_side_feature_does_not_hide_the_film() {
         if matches!(lease.task, Task::Dialogue { .. }) {
             bench
                 .coordinator
-                .fail(&lease, failure(ErrorKind::InvalidInput))
+                .fail(&lease, &failure(ErrorKind::InvalidInput))
                 .await
                 .unwrap();
             break;
         }
         bench
             .coordinator
-            .complete(&lease, answer(&lease))
+            .complete(&lease, &answer(&lease))
             .await
             .unwrap();
     }
@@ -320,7 +320,7 @@ async fn the_same_bytes_under_two_names_become_one_asset() {
         blake3: blake3_of("file:///a.mp4"),
         info: Box::new(info()),
     };
-    bench.coordinator.complete(&probe, output).await.unwrap();
+    bench.coordinator.complete(&probe, &output).await.unwrap();
     let mut db = bench.catalog.read().await.unwrap();
     let found = rushes::catalog::assets::get(&mut db, &twin).await.unwrap();
     assert_eq!(found.id, bench.asset);
@@ -348,7 +348,7 @@ async fn the_runs_of_a_dead_worker_are_taken_over_at_once() {
     let taken = bench.lease(Queue::Media).await.unwrap();
     assert_eq!(taken.run, held.run);
     assert!(lost(
-        &bench.coordinator.complete(&held, answer(&held)).await
+        &bench.coordinator.complete(&held, &answer(&held)).await
     ));
 }
 
@@ -370,7 +370,7 @@ async fn a_film_deleted_under_a_worker_leaves_nothing_behind() {
     assert!(prefixes.contains(&lease.prefix));
     // What the worker stored since is garbage again.
     assert!(lost(
-        &bench.coordinator.complete(&lease, answer(&lease)).await
+        &bench.coordinator.complete(&lease, &answer(&lease)).await
     ));
     let mut db = bench.catalog.read().await.unwrap();
     let garbage = rushes::catalog::assets::garbage(&mut db).await.unwrap();

@@ -85,10 +85,10 @@ pub trait Coordinator: Send + Sync + std::fmt::Debug {
     ) -> Result<Directive, CoordinatorError>;
 
     /// Hands in the result. Once, and only with the newest token.
-    async fn complete(&self, lease: &Lease, output: Output) -> Result<(), CoordinatorError>;
+    async fn complete(&self, lease: &Lease, output: &Output) -> Result<(), CoordinatorError>;
 
     /// Reports a failure; the coordinator decides whether the run is tried again.
-    async fn fail(&self, lease: &Lease, failure: Failure) -> Result<(), CoordinatorError>;
+    async fn fail(&self, lease: &Lease, failure: &Failure) -> Result<(), CoordinatorError>;
 
     /// Gives the run back unfinished, without blame: the worker is shutting down.
     async fn release(&self, lease: &Lease) -> Result<(), CoordinatorError>;

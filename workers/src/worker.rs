@@ -187,12 +187,8 @@ impl Slot {
         let mut tries = 1;
         loop {
             let handed = match &report {
-                Report::Complete(output) => {
-                    self.coordinator
-                        .complete(lease, output.as_ref().clone())
-                        .await
-                }
-                Report::Fail(failure) => self.coordinator.fail(lease, failure.clone()).await,
+                Report::Complete(output) => self.coordinator.complete(lease, output).await,
+                Report::Fail(failure) => self.coordinator.fail(lease, failure).await,
                 Report::Release => self.coordinator.release(lease).await,
             };
             let Err(CoordinatorError::Unavailable(error)) = handed else {
