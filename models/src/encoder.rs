@@ -107,14 +107,16 @@ pub fn open_text_encoder(
         Parameters::ConseEfficientnetLite0(parameters) => Ok(Box::new(LiteTextEncoder::open(
             store, manifest, parameters,
         )?)),
-        Parameters::OnnxRuntime(_) => Err(wrong_kind(model, "read texts")),
+        Parameters::OnnxRuntime(_) | Parameters::Detector(_) => {
+            Err(wrong_kind(model, "read texts"))
+        }
     }
 }
 
 pub(crate) fn conse_parameters(manifest: &Manifest) -> Result<&ConseParameters, ModelError> {
     match &manifest.parameters {
         Parameters::ConseEfficientnetLite0(parameters) => Ok(parameters),
-        Parameters::BertSentence(_) | Parameters::OnnxRuntime(_) => {
+        Parameters::BertSentence(_) | Parameters::OnnxRuntime(_) | Parameters::Detector(_) => {
             Err(wrong_kind(&manifest.id, "see pictures"))
         }
     }

@@ -85,6 +85,9 @@ pub enum ModelError {
     /// A text encoder.
     #[error(transparent)]
     Text(#[from] crate::text::TextError),
+    /// A detector.
+    #[error(transparent)]
+    Detect(#[from] crate::detect::DetectError),
     /// The `lite` model.
     #[error(transparent)]
     Lite(#[from] crate::lite::LiteError),
@@ -100,6 +103,7 @@ impl ModelError {
             Self::Pull(e) => e.kind(),
             Self::Runtime(e) => e.kind(),
             Self::Text(e) => e.kind(),
+            Self::Detect(e) => e.kind(),
             Self::Lite(e) => e.kind(),
         }
     }

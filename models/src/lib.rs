@@ -1,8 +1,9 @@
-//! What the machine sees: image and text encoders, their tokenizers and preprocessing, and the
-//! manifests that say where weights come from.
+//! What the machine sees: image and text encoders with their tokenizers and preprocessing,
+//! detectors, and the manifests that say where weights come from.
 //!
 //! This crate knows nothing of video, of the catalogue or of HTTP.
 
+mod detect;
 mod digest;
 mod encoder;
 mod error;
@@ -18,6 +19,10 @@ mod text;
 mod torch_legacy;
 mod vector;
 
+pub use detect::{
+    Class, DetectError, Detection, Detector, DetectorIdentity, DetectorOptions, detectors_of,
+    overlap,
+};
 pub use digest::{Digest, ParseDigestError};
 pub use encoder::{
     ImageEncoder, Space, TextEncoder, open_image_encoder, open_text_encoder, space_of,

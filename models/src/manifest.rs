@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::error::ErrorKind;
 
+mod detector;
 mod set;
 
+pub use detector::{Colour, DetectorParameters, Head, InputSize};
 pub use set::ManifestSet;
 
 /// One model, or one runtime library, at one revision.
@@ -47,6 +49,8 @@ pub enum Kind {
     TextToShot,
     /// Texts alone.
     Text,
+    /// Boxes in pictures.
+    Detector,
     /// A library that runs models.
     Runtime,
 }
@@ -136,6 +140,8 @@ pub enum Parameters {
     /// EfficientNet-Lite0 joined to a sentence encoder by ConSE.
     #[serde(rename = "conse-efficientnet-lite0")]
     ConseEfficientnetLite0(ConseParameters),
+    /// An ONNX network that finds boxes.
+    Detector(DetectorParameters),
 }
 
 /// Parameters of the ONNX Runtime library.
@@ -266,13 +272,16 @@ impl Manifest {
     #[must_use]
     pub fn dims(&self) -> Option<usize> {
         match &self.parameters {
-            Parameters::OnnxRuntime(_) => None,
+            Parameters::OnnxRuntime(_) | Parameters::Detector(_) => None,
             Parameters::BertSentence(p) => Some(p.dims),
             Parameters::ConseEfficientnetLite0(p) => Some(p.dims),
         }
     }
 
     fn check(&self) -> Result<(), String> {
+        if let Parameters::Detector(parameters) = &self.parameters {
+            parameters.check()?;
+        }
         for (key, value) in [("id", &self.id), ("revision", &self.revision)] {
             if !is_plain_name(value) {
                 return Err(format!(

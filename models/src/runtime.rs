@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
+use ort::ep::{CUDA, ExecutionProvider as _};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 
@@ -78,6 +79,42 @@ pub(crate) fn session(
         .commit_from_memory(graph)
         .map_err(RuntimeError::run("load a graph"))?;
     Ok(session)
+}
+
+/// As [`session`], on a CUDA device where the loaded library can use one; also says where it runs.
+///
+/// # Errors
+///
+/// As [`session`].
+pub(crate) fn accelerated_session(
+    store: &ModelStore,
+    runtime: &str,
+    graph: &[u8],
+    threads: usize,
+) -> Result<(Session, &'static str), ModelError> {
+    let environment = environment(store, runtime)?;
+    if !CUDA::is_available().unwrap_or(false) {
+        return Ok((session(store, runtime, graph, threads)?, "cpu"));
+    }
+    // A library that knows CUDA on a machine that lacks it: the CPU does the work, and the log says so.
+    let accelerated = Session::builder(&environment)
+        .map_err(RuntimeError::run("create a session"))?
+        .with_intra_threads(threads.max(1))
+        .map_err(RuntimeError::run("set the threads"))?
+        .with_execution_providers([CUDA::default().build().error_on_failure()])
+        .map_err(RuntimeError::run("use CUDA"))
+        .and_then(|mut builder| {
+            builder
+                .commit_from_memory(graph)
+                .map_err(RuntimeError::run("load a graph"))
+        });
+    match accelerated {
+        Ok(session) => Ok((session, "cuda")),
+        Err(error) => {
+            tracing::warn!(%error, "CUDA cannot be used; the CPU is");
+            Ok((session(store, runtime, graph, threads)?, "cpu"))
+        }
+    }
 }
 
 fn environment(store: &ModelStore, runtime: &str) -> Result<Environment, ModelError> {

@@ -7,13 +7,26 @@ use std::path::Path;
 use super::{Manifest, ManifestError, display_name};
 
 /// The manifests compiled into this crate.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 7] = [
     (
         "onnxruntime.toml",
         include_str!("../../manifests/onnxruntime.toml"),
     ),
     ("minilm.toml", include_str!("../../manifests/minilm.toml")),
     ("lite.toml", include_str!("../../manifests/lite.toml")),
+    (
+        "centerface.toml",
+        include_str!("../../manifests/centerface.toml"),
+    ),
+    ("yunet.toml", include_str!("../../manifests/yunet.toml")),
+    (
+        "ultra-light.toml",
+        include_str!("../../manifests/ultra-light.toml"),
+    ),
+    (
+        "lpd-yunet.toml",
+        include_str!("../../manifests/lpd-yunet.toml"),
+    ),
 ];
 
 /// Manifests by id.

@@ -1,0 +1,374 @@
+//! Detectors: boxes around faces and number plates in a planar picture.
+//!
+//! A detector is an ONNX file and a manifest that says how pictures go in and which *head* reads what
+//! comes out. New weights of a known architecture need a manifest and no code.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+use ort::session::Session;
+use ort::value::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::error::{ErrorKind, ModelError};
+use crate::manifest::{DetectorParameters, InputSize, Kind, ManifestError, Parameters};
+use crate::onnx;
+use crate::runtime::{self, RuntimeError};
+use crate::store::{ModelStore, StoreError};
+
+mod heads;
+mod input;
+#[cfg(test)]
+mod tests;
+
+use heads::{Grid, Output};
+use input::Frame;
+
+/// Pixels that go through a network at once: more gains nothing on a CPU and takes memory.
+const BATCH_PIXELS: u64 = 4 << 20;
+
+/// Boxes of one picture that agree more than this (intersection over union) are one sighting said twice.
+/// Looser agreement is left to the caller, who blurs the union of all it is told.
+const NEAR_DUPLICATE: f32 = 0.7;
+
+/// What is hidden from whoever sees the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// A human face.
+    Face,
+    /// The number plate of a vehicle.
+    Plate,
+}
+
+impl Class {
+    /// Every class.
+    pub const ALL: [Self; 2] = [Self::Face, Self::Plate];
+
+    /// The stable kebab-case name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Face => "face",
+            Self::Plate => "plate",
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One box in one picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Detection {
+    /// What it is around.
+    pub class: Class,
+    /// Confidence, 0 to 1. Not comparable between detectors.
+    pub score: f32,
+    /// Left, top, right and bottom in pixels from the picture's corner, inside the picture.
+    pub rect: [f32; 4],
+}
+
+/// Why a detector cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DetectError {
+    /// What comes out of the network does not fit its head.
+    #[error("the detector {model} answers with {found}, which head {head} cannot read")]
+    Outputs {
+        /// Id of the manifest.
+        model: String,
+        /// Name of the head.
+        head: String,
+        /// Names and shapes of the outputs.
+        found: String,
+    },
+    /// The file is no ONNX model.
+    #[error("the weights at {} are no ONNX model: {problem}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl DetectError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Outputs { .. } => ErrorKind::InvalidInput,
+            Self::Weights { .. } => ErrorKind::Corrupt,
+        }
+    }
+}
+
+/// What identifies a detector's answers: for the record beside a picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetectorIdentity {
+    /// `id@revision` of the manifest.
+    pub model: String,
+    /// SHA-256 of the weights in use.
+    pub sha256: Digest,
+    /// Where it runs: `cpu` or `cuda`.
+    pub device: String,
+}
+
+/// How a detector is opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DetectorOptions<'a> {
+    /// Threads of one run; 0 is taken as 1.
+    pub threads: usize,
+    /// Weights to use instead of the pulled ones.
+    pub weights: Option<&'a Path>,
+}
+
+/// A network that finds faces or plates. Not shared between threads: each opens its own.
+pub struct Detector {
+    identity: DetectorIdentity,
+    parameters: DetectorParameters,
+    session: Session,
+    input: String,
+}
+
+impl fmt::Debug for Detector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Detector")
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Detector {
+    /// Opens a detector by the id of its manifest.
+    ///
+    /// # Errors
+    /// There is no such detector; it was not pulled (the error names the pull); its weights cannot be used.
+    pub fn open(
+        store: &ModelStore,
+        id: &str,
+        options: DetectorOptions<'_>,
+    ) -> Result<Self, ModelError> {
+        let manifest = store.manifests().get(id)?;
+        let parameters = parameters_of(manifest)?;
+        let path = match options.weights {
+            Some(path) => path.to_owned(),
+            None => store.file(manifest, &parameters.weights)?,
+        };
+        let bytes = std::fs::read(&path).map_err(|e| StoreError::io("read", &path, e))?;
+        let sha256 = Digest::of_bytes(&bytes);
+        let graph = match parameters.size {
+            InputSize::MultipleOf { .. } => onnx::with_any_size(&bytes, parameters.batch),
+            InputSize::Fixed { .. } => onnx::without_constant_inputs(&bytes),
+        }
+        .map_err(|problem| DetectError::Weights { path, problem })?;
+        let (session, device) =
+            runtime::accelerated_session(store, &parameters.runtime, &graph, options.threads)?;
+        let input = session
+            .inputs()
+            .first()
+            .map(|input| input.name().to_owned())
+            .unwrap_or_default();
+        Ok(Self {
+            identity: DetectorIdentity {
+                model: manifest.full_name(),
+                sha256,
+                device: device.to_owned(),
+            },
+            parameters: parameters.clone(),
+            session,
+            input,
+        })
+    }
+
+    /// What this detector's answers are attributed to.
+    #[must_use]
+    pub fn identity(&self) -> &DetectorIdentity {
+        &self.identity
+    }
+
+    /// What it finds.
+    #[must_use]
+    pub fn classes(&self) -> &[Class] {
+        &self.parameters.classes
+    }
+
+    /// The score from which its boxes are worth believing, tuned for recall.
+    #[must_use]
+    pub fn default_threshold(&self) -> f32 {
+        self.parameters.threshold
+    }
+
+    /// Boxes with a score of at least `threshold` in each picture, the best first. Pictures of one size
+    /// share a batch where the network allows it.
+    ///
+    /// # Errors
+    /// The runtime fails, or the network's outputs do not fit its head.
+    pub fn detect(
+        &mut self,
+        pictures: &[RgbImage],
+        threshold: f32,
+    ) -> Result<Vec<Vec<Detection>>, ModelError> {
+        let mut found = Vec::with_capacity(pictures.len());
+        let mut rest = pictures;
+        while let Some(first) = rest.first() {
+            let many = self.batch_of(rest);
+            let (batch, after) = rest.split_at(many);
+            rest = after;
+            if first.width() == 0 || first.height() == 0 {
+                found.extend(batch.iter().map(|_| Vec::new()));
+                continue;
+            }
+            found.extend(self.run(batch, threshold)?);
+        }
+        Ok(found)
+    }
+
+    /// How many of the first pictures can go through together: of one size, and not too large.
+    fn batch_of(&self, pictures: &[RgbImage]) -> usize {
+        let size = pictures[0].dimensions();
+        if !self.parameters.batch || size.0 == 0 || size.1 == 0 {
+            return 1;
+        }
+        let most = BATCH_PIXELS / (u64::from(size.0) * u64::from(size.1));
+        let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
+        pictures
+            .iter()
+            .take(most)
+            .take_while(|picture| picture.dimensions() == size)
+            .count()
+    }
+
+    /// One run over pictures of one size.
+    fn run(
+        &mut self,
+        batch: &[RgbImage],
+        threshold: f32,
+    ) -> Result<Vec<Vec<Detection>>, ModelError> {
+        let frame = Frame::of(batch[0].dimensions(), &self.parameters);
+        let mut planes = Vec::new();
+        for picture in batch {
+            frame.append(picture, &self.parameters, &mut planes)?;
+        }
+        let [width, height] = frame.input;
+        let tensor = Tensor::from_array(([batch.len(), 3, height, width], planes))
+            .map_err(RuntimeError::run("take pictures"))?;
+        let outputs = self
+            .session
+            .run(ort::inputs![self.input.as_str() => tensor])
+            .map_err(RuntimeError::run("detect"))?;
+        let mut values = Vec::with_capacity(outputs.len());
+        for name in outputs.keys() {
+            let (shape, numbers) = outputs[name]
+                .try_extract_tensor::<f32>()
+                .map_err(RuntimeError::run("read boxes"))?;
+            values.push(Output {
+                name,
+                shape: shape
+                    .iter()
+                    .map(|&n| usize::try_from(n).unwrap_or(0))
+                    .collect(),
+                numbers,
+            });
+        }
+        let grid = Grid {
+            width,
+            height,
+            threshold,
+        };
+        let mut answers = Vec::with_capacity(batch.len());
+        for picture in 0..batch.len() {
+            let raw =
+                heads::decode(self.parameters.head, &values, picture, &grid).ok_or_else(|| {
+                    DetectError::Outputs {
+                        model: self.identity.model.clone(),
+                        head: format!("{:?}", self.parameters.head),
+                        found: heads::describe(&values),
+                    }
+                })?;
+            answers.push(settle(raw, &self.parameters.classes, &frame));
+        }
+        Ok(answers)
+    }
+}
+
+/// Boxes in the picture's own pixels, the best first, near duplicates left out.
+fn settle(mut raw: Vec<heads::Raw>, classes: &[Class], frame: &Frame) -> Vec<Detection> {
+    raw.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut kept: Vec<Detection> = Vec::new();
+    for candidate in raw {
+        let Some(&class) = classes.get(candidate.class) else {
+            continue;
+        };
+        let Some(rect) = frame.to_picture(candidate.rect) else {
+            continue;
+        };
+        let duplicate = kept
+            .iter()
+            .any(|k| k.class == class && overlap(k.rect, rect) > NEAR_DUPLICATE);
+        if !duplicate {
+            kept.push(Detection {
+                class,
+                score: candidate.score,
+                rect,
+            });
+        }
+    }
+    kept
+}
+
+/// The detectors there are for a class, best first: the built-in order of preference.
+#[must_use]
+pub fn detectors_of(store: &ModelStore, class: Class) -> Vec<String> {
+    let finds = |id: &str| {
+        store
+            .manifests()
+            .get(id)
+            .ok()
+            .and_then(|manifest| parameters_of(manifest).ok())
+            .is_some_and(|parameters| parameters.classes.contains(&class))
+    };
+    let mut known: Vec<String> = ["centerface", "lpd-yunet"]
+        .into_iter()
+        .filter(|id| finds(id))
+        .map(str::to_owned)
+        .collect();
+    for manifest in store.manifests().iter() {
+        if manifest.kind == Kind::Detector && finds(&manifest.id) && !known.contains(&manifest.id) {
+            known.push(manifest.id.clone());
+        }
+    }
+    known
+}
+
+fn parameters_of(manifest: &crate::Manifest) -> Result<&DetectorParameters, ManifestError> {
+    match &manifest.parameters {
+        Parameters::Detector(parameters) => Ok(parameters),
+        Parameters::OnnxRuntime(_)
+        | Parameters::BertSentence(_)
+        | Parameters::ConseEfficientnetLite0(_) => Err(ManifestError::WrongKind {
+            id: manifest.id.clone(),
+            job: "find faces or plates",
+        }),
+    }
+}
+
+/// Intersection over union of two boxes.
+#[must_use]
+pub fn overlap(a: [f32; 4], b: [f32; 4]) -> f32 {
+    let area = |r: [f32; 4]| (r[2] - r[0]).max(0.0) * (r[3] - r[1]).max(0.0);
+    let both = area([
+        a[0].max(b[0]),
+        a[1].max(b[1]),
+        a[2].min(b[2]),
+        a[3].min(b[3]),
+    ]);
+    let either = area(a) + area(b) - both;
+    if either > 0.0 { both / either } else { 0.0 }
+}
