@@ -8,6 +8,7 @@ mod jobs;
 mod models;
 mod output;
 mod progress;
+mod redact;
 mod search;
 mod serve;
 mod sheet;
@@ -47,6 +48,7 @@ Examples:
   rushes search \"a car exploding\"             by what is to be seen or said
   rushes search --in dialogue \"merry christmas\" --sheet hits.png
   rushes similar 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76
+  rushes redact street/ -o blurred            faces and plates blurred, all else untouched
   rushes serve                                the HTTP API on 127.0.0.1:7420";
 
 #[derive(Debug, Subcommand)]
@@ -69,6 +71,8 @@ enum Command {
     Serve(serve::Args),
     /// Do queued work beside a running server, without HTTP
     Work(work::Args),
+    /// Blur faces and number plates in pictures and films; needs no catalogue
+    Redact(redact::Args),
     /// List, pull and verify models
     Models(models::Args),
     /// Look after the index
@@ -94,6 +98,7 @@ impl Cli {
         match self.command {
             // `main` runs it before any of this.
             Command::DecodeChild => Ok(ExitCode::FAILURE),
+            Command::Redact(args) => redact::run(&config, args).await,
             Command::Models(args) => models::run(&config, args).await,
             Command::Doctor(args) => doctor::run(config, args).await,
             Command::Ingest(args) => ingest::run(&App::open(config).await?, args).await,

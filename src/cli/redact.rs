@@ -1,0 +1,415 @@
+//! `rushes redact`: files in, files out; no catalogue, no server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rushes_models::{Class, ModelStore};
+use rushes_workers::redact::geometry::{Layout, Shape};
+use rushes_workers::redact::{
+    BatchObserver, BatchOptions, CameraChoice, Fill, HandRegions, Item, Outcome, Report, Settings,
+    redact_all, walk,
+};
+use serde::Serialize;
+
+use super::{output, work};
+use crate::config::Config;
+
+mod eval;
+
+/// Arguments of `redact`.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
+Everything runs on this machine; originals are never changed. Where a file cannot be processed there is no
+output, and the exit code is not zero. Beside each output lies NAME.redaction.json, the record of what was done.
+
+Examples:
+  rushes redact photo.jpg -o blurred --classes face
+  rushes redact trip/ -o blurred --recursive --report blurred/report.html
+  rushes redact pano.jpg -o blurred --layout sphere-fine --camera equirect
+  rushes redact trip/ -o blurred --regions corrections.json
+  rushes redact film.mp4 -o blurred --classes face"
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    tool: Option<eval::Tool>,
+    /// Pictures, films and folders of them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Folder of the outputs
+    #[arg(long, short, required = true, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Folders below folders as well
+    #[arg(long, short)]
+    recursive: bool,
+    /// Leave files whose output is there, made from the same input with the same settings
+    #[arg(long)]
+    resume: bool,
+    /// Files at once [default: one a core]
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<usize>,
+    /// Memory that the pictures in work may take together
+    #[arg(long, default_value = "4GiB", value_name = "BYTES", value_parser = parse_bytes)]
+    memory: u64,
+    /// Write a page that sums up the batch, with the doubtful regions to look at
+    #[arg(long, value_name = "HTML")]
+    report: Option<PathBuf>,
+    /// Regions by hand: {"photo.jpg": {"add": [{"class": "face", "box": [x, y, w, h]}], "remove": [...]}}
+    #[arg(long, value_name = "JSON")]
+    regions: Option<PathBuf>,
+    /// Print a line of JSON a file, and one in the end
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    look: Look,
+}
+
+/// What is looked for, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct Look {
+    /// What is looked for
+    #[arg(long, value_delimiter = ',', default_value = "face,plate", value_parser = parse_class)]
+    classes: Vec<Class>,
+    /// Detector to use, more than one to let several look [default: the best for each class]
+    #[arg(long = "detector", value_delimiter = ',', value_name = "ID")]
+    detectors: Vec<String>,
+    /// Weights from a file instead of pulled ones
+    #[arg(long, value_name = "ID=FILE", value_parser = parse_weights)]
+    weights: Vec<(String, PathBuf)>,
+    /// Score from which a detection counts [default: the detector's]
+    #[arg(long = "threshold", value_delimiter = ',', value_name = "CLASS=SCORE", value_parser = parse_threshold)]
+    thresholds: Vec<(Class, f32)>,
+    /// Detectors that must see an object before it is blurred
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    votes: usize,
+    /// How the pictures were taken: auto, planar, equirect, or a file that describes the camera
+    #[arg(long, default_value = "auto", value_name = "CAMERA", value_parser = parse_camera)]
+    camera: CameraChoice,
+    /// The views to look at: a name (see below) or a file [default: by the kind of picture]
+    #[arg(long, value_name = "LAYOUT", value_parser = parse_layout)]
+    layout: Option<Layout>,
+    /// Added on each side of a detection, as a share of its size
+    #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
+    margin: f64,
+    /// Outline of regions: ellipse or box [default: ellipses around faces, boxes around plates]
+    #[arg(long, value_name = "SHAPE", value_parser = parse_name::<Shape>)]
+    shape: Option<Shape>,
+    /// What takes a region's place: blur, solid, or none (only report)
+    #[arg(long, default_value = "blur", value_name = "FILL", value_parser = parse_name::<Fill>)]
+    fill: Fill,
+}
+
+impl Look {
+    /// The settings that these options ask for.
+    pub(super) fn settings(self) -> Settings {
+        Settings {
+            classes: self.classes.into_iter().collect::<BTreeSet<_>>(),
+            detectors: self.detectors,
+            weights: self.weights.into_iter().collect(),
+            thresholds: self.thresholds.into_iter().collect::<BTreeMap<_, _>>(),
+            votes: self.votes,
+            camera: self.camera,
+            layout: self.layout,
+            margin: self.margin,
+            shape: self.shape,
+            fill: self.fill,
+            ..Settings::default()
+        }
+    }
+}
+
+/// One file, in JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    file: &'a Path,
+    state: State,
+    output: Option<&'a Path>,
+    regions: Option<usize>,
+    error: Option<String>,
+    kind: Option<rushes_models::ErrorKind>,
+    seconds: Option<f64>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    Redacted,
+    Resumed,
+    Skipped,
+    Failed,
+}
+
+#[derive(Default, Serialize)]
+struct Summary {
+    redacted: usize,
+    resumed: usize,
+    skipped: usize,
+    failed: usize,
+    not_begun: usize,
+}
+
+pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
+    let store = ModelStore::new(config.models_folder());
+    let stop = Arc::new(AtomicBool::new(false));
+    let work = {
+        let stop = Arc::clone(&stop);
+        tokio::task::spawn_blocking(move || match args.tool {
+            Some(tool) => eval::run(&store, tool),
+            None => batch(&store, args, &stop),
+        })
+    };
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => done?,
+        pressed = work::interrupted() => {
+            pressed?;
+            // What was begun is finished, or left without output; a second Ctrl-C ends the program at once.
+            stop.store(true, Ordering::Relaxed);
+            work.await?
+        }
+    }
+}
+
+fn batch(store: &ModelStore, args: Args, stop: &AtomicBool) -> anyhow::Result<ExitCode> {
+    let Some(out) = args.out else {
+        anyhow::bail!("name the folder of the outputs: -o DIR");
+    };
+    let hand = args.regions.as_deref().map(HandRegions::read).transpose()?.unwrap_or_default();
+    let settings = args.look.settings();
+    let found = walk(&args.paths, args.recursive, &out);
+    let mut watch = Watch::new(args.json, found.items.len());
+    for name in hand.names() {
+        let known = |item: &Item| {
+            item.relative == Path::new(name) || item.relative.file_name() == Some(name.as_ref())
+        };
+        anyhow::ensure!(
+            found.items.iter().any(known),
+            "the regions speak of {name:?}, and no such file is redacted; names are relative to the folder given"
+        );
+    }
+    for skipped in &found.skipped {
+        watch.skip(&skipped.path);
+    }
+    for (path, error) in &found.failed {
+        watch.fail(path, error, None);
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = args.jobs.unwrap_or(cores).clamp(1, found.items.len().max(1));
+    let options = BatchOptions {
+        out,
+        jobs,
+        threads: (cores / jobs).max(1),
+        memory_bytes: args.memory,
+        resume: args.resume,
+        hand,
+    };
+    let all = found.items.len();
+    redact_all(store, &settings, &options, found.items, stop, &mut watch)?;
+    watch.bar.finish_and_clear();
+    watch.summary.not_begun = all - watch.through;
+    if let Some(path) = &args.report {
+        std::fs::write(path, watch.report.html())
+            .with_context(|| format!("cannot write the report {}", path.display()))?;
+    }
+    watch.close()
+}
+
+/// Tells what happens, and remembers it for the end.
+struct Watch {
+    json: bool,
+    bar: ProgressBar,
+    through: usize,
+    summary: Summary,
+    report: Report,
+}
+
+impl Watch {
+    fn new(json: bool, files: usize) -> Self {
+        let target = if json || !std::io::stderr().is_terminal() {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
+        let style = ProgressStyle::with_template(
+            "{prefix:>11} {bar:28} {pos}/{len}  {per_sec}  {eta} left  {msg}",
+        )
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(Some(files as u64), target)
+            .with_style(style)
+            .with_prefix("redact");
+        Self { json, bar, through: 0, summary: Summary::default(), report: Report::default() }
+    }
+
+    fn say(&self, text: &str) {
+        self.bar.suspend(|| output::line(text));
+    }
+
+    fn line(&self, line: &Line<'_>) {
+        if let Ok(json) = serde_json::to_string(line) {
+            output::line(&json);
+        }
+    }
+
+    fn skip(&mut self, path: &Path) {
+        self.summary.skipped += 1;
+        if self.json {
+            self.line(&Line {
+                file: path,
+                state: State::Skipped,
+                output: None,
+                regions: None,
+                error: None,
+                kind: None,
+                seconds: None,
+            });
+        }
+    }
+
+    fn fail(&mut self, path: &Path, error: &rushes_workers::redact::RedactError, seconds: Option<f64>) {
+        self.summary.failed += 1;
+        self.report.fail(path, &error.to_string());
+        if self.json {
+            self.line(&Line {
+                file: path,
+                state: State::Failed,
+                output: None,
+                regions: None,
+                error: Some(error.to_string()),
+                kind: Some(error.kind()),
+                seconds,
+            });
+        } else {
+            self.say(&format!("{}: NOT processed: {error}", path.display()));
+        }
+    }
+
+    /// The last words, and the exit code.
+    fn close(self) -> anyhow::Result<ExitCode> {
+        let Summary { redacted, resumed, skipped, failed, not_begun } = self.summary;
+        if self.json {
+            output::line(&serde_json::to_string(&serde_json::json!({ "summary": self.summary }))?);
+        } else {
+            let mut text = format!("{redacted} redacted, {failed} failed");
+            for (count, what) in [
+                (resumed, "done before"),
+                (skipped, "neither picture nor film"),
+                (not_begun, "not begun: interrupted; run the same command with --resume to go on"),
+            ] {
+                if count > 0 {
+                    text += &format!(", {count} {what}");
+                }
+            }
+            output::line(&text);
+        }
+        Ok(if failed + not_begun > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+}
+
+impl BatchObserver for Watch {
+    fn done(&mut self, outcome: &Outcome) {
+        self.through += 1;
+        self.bar.inc(1);
+        let path = &outcome.item.path;
+        let done = match &outcome.result {
+            Ok(done) => done,
+            Err(error) => return self.fail(path, error, Some(outcome.seconds)),
+        };
+        self.report.add(outcome);
+        let regions = done.record.regions.iter().filter(|region| region.blurred).count();
+        if done.resumed {
+            self.summary.resumed += 1;
+        } else {
+            self.summary.redacted += 1;
+        }
+        if self.json {
+            self.line(&Line {
+                file: path,
+                state: if done.resumed { State::Resumed } else { State::Redacted },
+                output: done.output.as_deref(),
+                regions: Some(regions),
+                error: None,
+                kind: None,
+                seconds: Some(outcome.seconds),
+            });
+        } else if !done.resumed {
+            let hidden = done.record.hidden.len();
+            let mut text = format!("{}: {regions} regions", path.display());
+            if hidden > 0 {
+                text += &format!(", {hidden} hidden copies dealt with");
+            }
+            self.say(&text);
+        }
+    }
+
+    fn progress(&mut self, item: &Item, share: f64) {
+        self.bar.set_message(format!("{} {:.0}%", item.relative.display(), share * 100.0));
+    }
+}
+
+fn parse_class(text: &str) -> Result<Class, String> {
+    Class::ALL
+        .into_iter()
+        .find(|class| class.as_str() == text)
+        .ok_or_else(|| "the classes are face and plate".to_owned())
+}
+
+/// A value by its serialised name.
+fn parse_name<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|e| e.to_string())
+}
+
+fn parse_weights(text: &str) -> Result<(String, PathBuf), String> {
+    text.split_once('=')
+        .map(|(id, path)| (id.to_owned(), PathBuf::from(path)))
+        .ok_or_else(|| "write ID=FILE".to_owned())
+}
+
+fn parse_threshold(text: &str) -> Result<(Class, f32), String> {
+    let (class, score) = text.split_once('=').ok_or("write CLASS=SCORE")?;
+    let score = score.parse::<f32>().map_err(|e| e.to_string())?;
+    Ok((parse_class(class)?, score))
+}
+
+fn parse_camera(text: &str) -> Result<CameraChoice, String> {
+    match text {
+        "auto" => Ok(CameraChoice::Auto),
+        "planar" => Ok(CameraChoice::Planar),
+        "equirect" => Ok(CameraChoice::Equirect),
+        path => {
+            let text = std::fs::read_to_string(path).map_err(|e| {
+                format!("no file {path}: {e}; write auto, planar, equirect or the name of a JSON file")
+            })?;
+            let camera = serde_json::from_str(&text).map_err(|e| format!("{path}: {e}"))?;
+            Ok(CameraChoice::Given(camera))
+        }
+    }
+}
+
+fn parse_layout(text: &str) -> Result<Layout, String> {
+    if Layout::names().any(|name| name == text) {
+        return Layout::named(text).map_err(|e| e.to_string());
+    }
+    let names: Vec<&str> = Layout::names().collect();
+    let file = std::fs::read_to_string(text)
+        .map_err(|e| format!("no file {text}: {e}; the built-in layouts are {}", names.join(", ")))?;
+    Layout::parse(&file).map_err(|e| e.to_string())
+}
+
+/// `512MiB`, `4GiB` or plain bytes.
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10), ("", 0)];
+    let (digits, shift) = units
+        .into_iter()
+        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))
+        .unwrap_or((text, 0));
+    let number: u64 = digits.trim().parse().map_err(|_| "write for example 4GiB".to_owned())?;
+    number.checked_mul(1 << shift).ok_or_else(|| "that is too much".to_owned())
+}

@@ -1,0 +1,241 @@
+//! Many files: from folders to a folder, several at once, and nothing half-written.
+//!
+//! An output appears under its name only when it is complete: it is written aside, flushed to the disk and
+//! renamed. Where a file cannot be processed there is no output, and the batch says so.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError, mpsc};
+use std::time::Instant;
+
+use rushes_models::ModelStore;
+
+use super::hand::HandRegions;
+use super::picture::{self, PictureError};
+use super::record::Record;
+use super::settings::Settings;
+use super::still::Redactor;
+use super::RedactError;
+
+mod output;
+mod walk;
+
+pub use walk::{Item, MediaKind, Skipped, Walk, walk};
+
+/// Added to a file's name for the record beside it.
+pub const RECORD_SUFFIX: &str = ".redaction.json";
+
+/// How a batch is run.
+#[derive(Debug, Clone)]
+pub struct BatchOptions {
+    /// Folder of the outputs.
+    pub out: PathBuf,
+    /// Files at once; each has detectors of its own.
+    pub jobs: usize,
+    /// Threads of a detector.
+    pub threads: usize,
+    /// Bytes that the pictures in work may take together, about; one picture always fits alone.
+    pub memory_bytes: u64,
+    /// Leave files whose output is there, made from the same input with the same settings.
+    pub resume: bool,
+    /// What people corrected.
+    pub hand: HandRegions,
+}
+
+/// What became of one file.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The file.
+    pub item: Item,
+    /// What was done, or why nothing was.
+    pub result: Result<Done, RedactError>,
+    /// Seconds it took.
+    pub seconds: f64,
+}
+
+/// A file that was processed.
+#[derive(Debug)]
+pub struct Done {
+    /// What was done.
+    pub record: Box<Record>,
+    /// Whether it had been done before, and was left alone.
+    pub resumed: bool,
+    /// The redacted file; none if only a report was asked for.
+    pub output: Option<PathBuf>,
+}
+
+/// Follows a batch. Called from several threads, one call at a time.
+pub trait BatchObserver: Send {
+    /// One file is through.
+    fn done(&mut self, outcome: &Outcome);
+
+    /// How far into one long file a worker is, between 0 and 1.
+    fn progress(&mut self, _item: &Item, _share: f64) {}
+}
+
+/// Redacts files with `jobs` threads. Returns when all are through or `stop` is set; files that were not begun
+/// then are in no outcome.
+///
+/// # Errors
+/// The detectors cannot be opened, or the output folder cannot be made. What happens to single files is told to
+/// the observer.
+pub fn redact_all(
+    store: &ModelStore,
+    settings: &Settings,
+    options: &BatchOptions,
+    items: Vec<Item>,
+    stop: &AtomicBool,
+    observer: &mut dyn BatchObserver,
+) -> Result<(), RedactError> {
+    fs::create_dir_all(&options.out).map_err(RedactError::io("make the folder", &options.out))?;
+    output::sweep(&options.out);
+    let jobs = options.jobs.clamp(1, items.len().max(1));
+    // All are opened before the first file is touched: a missing model is said once, at once.
+    let redactors = (0..jobs)
+        .map(|_| Redactor::open(store, settings.clone(), options.threads))
+        .collect::<Result<Vec<_>, _>>()?;
+    let queue = Mutex::new(items.into_iter());
+    let memory = Memory::new(options.memory_bytes);
+    let (tell, told) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for (number, mut redactor) in redactors.into_iter().enumerate() {
+            let (queue, memory, tell) = (&queue, &memory, tell.clone());
+            let worker = move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some(item) = next else { break };
+                    let started = Instant::now();
+                    let result = one(&mut redactor, options, memory, &item);
+                    let seconds = started.elapsed().as_secs_f64();
+                    if tell.send(Outcome { item, result, seconds }).is_err() {
+                        break;
+                    }
+                }
+            };
+            std::thread::Builder::new()
+                .name(format!("redact-{number}"))
+                .spawn_scoped(scope, worker)
+                .map_err(RedactError::io("start a thread for", &options.out))?;
+        }
+        drop(tell);
+        for outcome in told {
+            observer.done(&outcome);
+        }
+        Ok(())
+    })
+}
+
+/// Redacts one file.
+fn one(
+    redactor: &mut Redactor,
+    options: &BatchOptions,
+    memory: &Memory,
+    item: &Item,
+) -> Result<Done, RedactError> {
+    let output = options.out.join(&item.relative);
+    let record_path = output::beside(&output);
+    if same_file(&item.path, &output) {
+        return Err(RedactError::Settings(format!(
+            "{} would be written over itself; choose another output folder",
+            item.path.display()
+        )));
+    }
+    let bytes = read_bounded(&item.path)?;
+    let corrections = options.hand.of(&item.relative);
+    if options.resume
+        && corrections.is_none()
+        && let Some(record) = output::finished(redactor, &bytes, &output, &record_path)
+    {
+        let output = record.output.is_some().then_some(output);
+        return Ok(Done { record: Box::new(record), resumed: true, output });
+    }
+    // What is there from before was made from something else: it must not stand if this run fails.
+    output::discard(&output, &record_path)?;
+    let header = picture::inspect(&bytes)?;
+    let _held = memory.hold(cost(&header));
+    let name = item.relative.to_string_lossy();
+    let redacted = redactor.redact(bytes, &name, corrections)?;
+    output::put(&output, &record_path, redacted.bytes.as_deref(), &redacted.record)?;
+    Ok(Done {
+        output: redacted.bytes.is_some().then_some(output),
+        record: Box::new(redacted.record),
+        resumed: false,
+    })
+}
+
+/// About how many bytes a picture takes while it is worked on: its pixels, their pyramid, its coefficients.
+fn cost(header: &picture::Header) -> u64 {
+    let pixels = u64::from(header.width) * u64::from(header.height);
+    pixels * 3 * (2 + u64::from(header.bits.div_ceil(8))) + (256 << 20)
+}
+
+/// Bytes of the longest picture file: no camera writes more.
+const LONGEST_FILE: u64 = 2 << 30;
+
+/// The whole file, unless it is longer than allowed.
+fn read_bounded(path: &Path) -> Result<Vec<u8>, RedactError> {
+    use std::io::Read as _;
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        fs::File::open(path)?.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(RedactError::io("read", path))?;
+    let found = bytes.len() as u64;
+    if found > LONGEST_FILE {
+        return Err(PictureError::Limit {
+            what: "bytes of a file".to_owned(),
+            found,
+            allowed: LONGEST_FILE,
+        }
+        .into());
+    }
+    Ok(bytes)
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => false,
+    }
+}
+
+/// Bytes that may be in use at once, shared by the workers.
+struct Memory {
+    limit: u64,
+    used: Mutex<u64>,
+    freed: Condvar,
+}
+
+struct Held<'a> {
+    memory: &'a Memory,
+    bytes: u64,
+}
+
+impl Memory {
+    const fn new(limit: u64) -> Self {
+        Self { limit, used: Mutex::new(0), freed: Condvar::new() }
+    }
+
+    /// Waits until so many bytes are free. One that asks for more than there is waits until it is alone.
+    fn hold(&self, bytes: u64) -> Held<'_> {
+        let bytes = bytes.min(self.limit);
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        while *used > 0 && *used + bytes > self.limit {
+            used = self.freed.wait(used).unwrap_or_else(PoisonError::into_inner);
+        }
+        *used += bytes;
+        drop(used);
+        Held { memory: self, bytes }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut used = self.memory.used.lock().unwrap_or_else(PoisonError::into_inner);
+        *used -= self.bytes;
+        drop(used);
+        self.memory.freed.notify_all();
+    }
+}

@@ -1,0 +1,129 @@
+//! Outputs: whole or not at all.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use rushes_models::Digest;
+
+use super::super::record::{Record, SCHEMA, Tool};
+use super::super::still::Redactor;
+use super::{RECORD_SUFFIX, RedactError};
+
+/// Names of files that are being written begin so.
+const ASIDE: &str = ".rushes-part-";
+
+/// Where the record of an output is.
+pub(super) fn beside(output: &Path) -> PathBuf {
+    let mut name = output.file_name().unwrap_or_default().to_owned();
+    name.push(RECORD_SUFFIX);
+    output.with_file_name(name)
+}
+
+/// Writes a picture, if there is one, and its record. Both are complete on the disk before either gets its
+/// name, and the record gets it first: a picture is never without its record.
+pub(super) fn put(
+    output: &Path,
+    record_path: &Path,
+    picture: Option<&[u8]>,
+    record: &Record,
+) -> Result<(), RedactError> {
+    let folder = output.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(RedactError::io("make the folder", folder))?;
+    let mut json = serde_json::to_vec_pretty(record)
+        .map_err(|e| RedactError::io("write", record_path)(e.into()))?;
+    json.push(b'\n');
+    let record_aside = aside(folder, &json, record_path)?;
+    let picture_aside = picture.map(|bytes| aside(folder, bytes, output)).transpose()?;
+    keep(record_aside, record_path)?;
+    if let Some(picture) = picture_aside {
+        keep(picture, output)?;
+    }
+    // The names themselves are on the disk only with their folder.
+    fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(RedactError::io("flush the folder", folder))
+}
+
+fn aside(
+    folder: &Path,
+    bytes: &[u8],
+    target: &Path,
+) -> Result<tempfile::NamedTempFile, RedactError> {
+    let write = || -> std::io::Result<tempfile::NamedTempFile> {
+        let mut file = tempfile::Builder::new().prefix(ASIDE).tempfile_in(folder)?;
+        file.as_file().lock()?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        readable(file.as_file())?;
+        Ok(file)
+    };
+    write().map_err(RedactError::io("write", target))
+}
+
+/// Temporary files are for their owner alone; what we hand out is an ordinary file.
+fn readable(file: &fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+fn keep(file: tempfile::NamedTempFile, target: &Path) -> Result<(), RedactError> {
+    file.persist(target)
+        .map(drop)
+        .map_err(|e| RedactError::io("write", target)(e.error))
+}
+
+/// Takes away what an earlier run wrote.
+pub(super) fn discard(output: &Path, record_path: &Path) -> Result<(), RedactError> {
+    for path in [output, record_path] {
+        match fs::remove_file(path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(RedactError::io("replace", path)(error)),
+        }
+    }
+    Ok(())
+}
+
+/// The record of an earlier run, if that run made what this one would make, and its output is still there.
+pub(super) fn finished(
+    redactor: &mut Redactor,
+    input: &[u8],
+    output: &Path,
+    record_path: &Path,
+) -> Option<Record> {
+    let record: Record = serde_json::from_slice(&fs::read(record_path).ok()?).ok()?;
+    let wanted = redactor.settings_record(&record.settings.layout);
+    let same = record.schema == SCHEMA
+        && record.tool == Tool::this()
+        && record.input.bytes == input.len() as u64
+        && record.settings == wanted
+        && record.detectors == redactor.detectors().records()
+        && record.input.sha256 == Digest::of_bytes(input)
+        && record.regions.iter().all(|region| region.is_automatic());
+    let whole = match &record.output {
+        None => true,
+        Some(file) => {
+            let (digest, bytes) = Digest::of_file(output).ok()?;
+            digest == file.sha256 && bytes == file.bytes
+        }
+    };
+    (same && whole).then_some(record)
+}
+
+/// Takes away what killed runs left aside, below a folder. What a living run writes is locked by it.
+pub(super) fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            sweep(&entry.path());
+        } else if entry.file_name().to_string_lossy().starts_with(ASIDE) {
+            let abandoned = fs::File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+            if abandoned {
+                fs::remove_file(entry.path()).ok();
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The detectors of one worker, and what they see in the views of a picture.
+
+use std::collections::BTreeMap;
+
+use image::RgbImage;
+use rushes_models::{
+    Class, Detection, Detector, DetectorOptions, ModelStore, detectors_of,
+};
+
+use super::RedactError;
+use super::geometry::Sighting;
+use super::record::DetectorRecord;
+use super::settings::Settings;
+
+/// Opened detectors. Not shared between threads: each worker opens its own.
+#[derive(Debug)]
+pub struct Detectors {
+    each: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    detector: Detector,
+    record: DetectorRecord,
+}
+
+/// A sighting, and which detector it is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) sighting: Sighting<Class>,
+    pub(super) detector: usize,
+}
+
+impl Detectors {
+    /// Opens the detectors that the settings ask for, to run on `threads` threads each.
+    ///
+    /// # Errors
+    /// A class has no detector; a detector was not pulled (the error names the pull) or cannot be used.
+    pub fn open(store: &ModelStore, settings: &Settings, threads: usize) -> Result<Self, RedactError> {
+        settings.check()?;
+        let mut ids = settings.detectors.clone();
+        if ids.is_empty() {
+            for &class in &settings.classes {
+                let best = detectors_of(store, class).into_iter().next();
+                ids.extend(best.filter(|id| !ids.contains(id)));
+            }
+        }
+        for id in settings.weights.keys().filter(|id| !ids.contains(id)) {
+            return Err(RedactError::Settings(format!(
+                "weights are given for {id}, which is not among the detectors in use ({})",
+                ids.join(", ")
+            )));
+        }
+        let mut each = Vec::new();
+        for id in &ids {
+            let options = DetectorOptions {
+                threads,
+                weights: settings.weights.get(id).map(std::path::PathBuf::as_path),
+            };
+            each.push(Entry::of(Detector::open(store, id, options)?, settings));
+        }
+        for &class in &settings.classes {
+            if !each.iter().any(|entry| entry.record.thresholds.contains_key(&class)) {
+                let known = detectors_of(store, class);
+                return Err(RedactError::NoDetector {
+                    class,
+                    remedy: format!(
+                        "add one of {} (`rushes models pull {}`), or leave {class} out of the classes",
+                        known.join(", "),
+                        known.first().map_or("ID", String::as_str)
+                    ),
+                });
+            }
+        }
+        Ok(Self { each })
+    }
+
+    /// Who looks, in the order by which sightings name them.
+    pub fn records(&self) -> Vec<DetectorRecord> {
+        self.each.iter().map(|entry| entry.record.clone()).collect()
+    }
+
+    /// What all detectors see in rendered views; `first` is the index of the first of them.
+    pub(super) fn look(
+        &mut self,
+        rendered: &[RgbImage],
+        first: usize,
+    ) -> Result<Vec<Seen>, RedactError> {
+        let mut seen = Vec::new();
+        for (detector, entry) in self.each.iter_mut().enumerate() {
+            let lowest = entry.record.thresholds.values().copied().fold(1.0, f32::min);
+            let answers = entry.detector.detect(rendered, lowest)?;
+            for (offset, detections) in answers.into_iter().enumerate() {
+                for Detection { class, score, rect } in detections {
+                    let counts = entry.record.thresholds.get(&class).is_some_and(|t| score >= *t);
+                    if counts {
+                        let rect = rect.map(f64::from);
+                        let sighting = Sighting { view: first + offset, rect, score, class };
+                        seen.push(Seen { sighting, detector });
+                    }
+                }
+            }
+        }
+        Ok(seen)
+    }
+}
+
+impl Entry {
+    fn of(detector: Detector, settings: &Settings) -> Self {
+        let wanted = detector.classes().iter().filter(|class| settings.classes.contains(class));
+        let thresholds: BTreeMap<Class, f32> = wanted
+            .map(|class| {
+                let own = detector.default_threshold();
+                (*class, settings.thresholds.get(class).copied().unwrap_or(own))
+            })
+            .collect();
+        let identity = detector.identity().clone();
+        Self {
+            record: DetectorRecord {
+                model: identity.model,
+                sha256: identity.sha256,
+                device: identity.device,
+                thresholds,
+            },
+            detector,
+        }
+    }
+}

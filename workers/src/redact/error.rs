@@ -1,0 +1,82 @@
+//! Why something was not redacted.
+
+use std::path::PathBuf;
+
+use rushes_models::{Class, ErrorKind, ModelError};
+
+use super::geometry::GeometryError;
+use super::picture::PictureError;
+use crate::media::MediaError;
+
+/// Why a picture or film was not redacted. There is no output then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedactError {
+    /// The picture file.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// The picture's camera, as its metadata or the caller describes it.
+    #[error(transparent)]
+    Geometry(#[from] GeometryError),
+    /// A detector.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A film.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    /// A class was asked for that no chosen detector finds.
+    #[error("no chosen detector finds {class}s; {remedy}")]
+    NoDetector {
+        /// The class.
+        class: Class,
+        /// What to do.
+        remedy: String,
+    },
+    /// A setting cannot be used.
+    #[error("{0}")]
+    Settings(String),
+    /// A file cannot be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// The file is no picture or film that can be redacted.
+    #[error("{0}")]
+    Unsupported(String),
+    /// Somebody asked to stop.
+    #[error("stopped before it was done")]
+    Cancelled,
+}
+
+impl RedactError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Picture(e) => e.kind(),
+                        Self::Model(e) => e.kind(),
+            Self::Media(e) => e.kind(),
+            Self::NoDetector { .. } | Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::Settings(_) | Self::Geometry(_) => ErrorKind::InvalidInput,
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                ErrorKind::NotFound
+            }
+            Self::Io { .. } => ErrorKind::Unavailable,
+            Self::Cancelled => ErrorKind::Cancelled,
+        }
+    }
+
+    /// Wraps an input or output error of a file.
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}

@@ -1,0 +1,13 @@
+//! How good redaction is: measured against annotated pictures, planar or pasted into panoramas.
+
+mod compose;
+mod dataset;
+mod export;
+mod score;
+mod split;
+
+pub use compose::{ComposeOptions, Composed, compose};
+pub use dataset::{Annotated, Dataset, Truth};
+pub use export::export_views;
+pub use score::{Bin, Evaluation, Evaluator, Tally};
+pub use split::{Part, split};

@@ -1,0 +1,37 @@
+//! Redaction: every face and number plate in a picture or film made unrecognisable, and nothing else touched.
+//!
+//! A picture of any camera becomes planar views ([`geometry`]); detectors look at those ([`Detectors`]); what they
+//! see of one object is merged, and the *union* of it is mapped back to the picture's own pixels, which are
+//! averaged away ([`blur()`]) and written into the original file ([`picture`]), all else kept. A [`Record`] says what was
+//! done. Where anything fails there is no output.
+
+mod batch;
+mod blur;
+mod canvas;
+mod detectors;
+mod error;
+pub mod eval;
+pub mod geometry;
+mod hand;
+pub mod picture;
+mod record;
+mod report;
+mod settings;
+mod still;
+
+pub use batch::{
+    BatchObserver, BatchOptions, Done, Item, MediaKind, Outcome, RECORD_SUFFIX, Skipped, Walk,
+    redact_all, walk,
+};
+pub use blur::{Fill, Target, blur};
+pub use canvas::Canvas;
+pub use detectors::Detectors;
+pub use error::RedactError;
+pub use hand::{Added, Corrections, HandRegions, Place, RemovedBox};
+pub use record::{
+    DetectorRecord, FileRecord, PictureRecord, Record, RegionRecord, RegionSource, SCHEMA,
+    SettingsRecord, SightingRecord, SphereBox, Tool,
+};
+pub use report::Report;
+pub use settings::{CameraChoice, Settings};
+pub use still::{Found, Redacted, Redactor};

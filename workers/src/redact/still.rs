@@ -1,0 +1,410 @@
+//! One picture: views, detection, masks, blur, and the file written back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use image::{DynamicImage, RgbImage};
+use rushes_models::{Class, ModelStore};
+
+use super::blur::{Fill, Target, blur};
+use super::detectors::{Detectors, Seen};
+use super::geometry::{
+    Camera, Chart, Layout, Mask, Object, Pyramid, Sighting, Span, View, merge, rasterise,
+};
+use super::hand::Corrections;
+use super::picture::{Editor, Header, Orientation};
+use super::record::{
+    FileRecord, PictureRecord, Record, RegionRecord, RegionSource, SCHEMA, SettingsRecord,
+    SightingRecord, SphereBox, Tool,
+};
+use super::settings::{Settings, Taken, TakenBy};
+use super::RedactError;
+
+/// Views rendered before the detectors look: enough to fill a batch, few enough to hold.
+const VIEWS_AT_ONCE: usize = 8;
+
+/// Pixels a degree in the middle of the 75° views of the sphere layouts, which are 640 pixels wide.
+const WIDE_VIEW_DENSITY: f64 = 7.3;
+
+/// A redacted picture.
+#[derive(Debug)]
+pub struct Redacted {
+    /// The file to write; none if only a report was asked for.
+    pub bytes: Option<Vec<u8>>,
+    /// What was done.
+    pub record: Record,
+}
+
+/// Redacts pictures, one after the other.
+#[derive(Debug)]
+pub struct Redactor {
+    settings: Settings,
+    detectors: Detectors,
+}
+
+/// What was found in one picture, before anything is changed.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The views that were looked at, and those of regions by hand.
+    pub views: Vec<View>,
+    /// Every sighting, by index into the views.
+    pub sightings: Vec<Sighting<Class>>,
+    /// Which detector each sighting is of; none for a person.
+    pub detectors: Vec<Option<usize>>,
+    /// Objects, each with its sightings.
+    pub objects: Vec<Object<Class>>,
+}
+
+impl Redactor {
+    /// Opens the detectors, to run on `threads` threads each.
+    ///
+    /// # Errors
+    /// As [`Detectors::open`].
+    pub fn open(store: &ModelStore, settings: Settings, threads: usize) -> Result<Self, RedactError> {
+        let detectors = Detectors::open(store, &settings, threads)?;
+        Ok(Self { settings, detectors })
+    }
+
+    /// The settings in use.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The detectors in use.
+    pub const fn detectors(&mut self) -> &mut Detectors {
+        &mut self.detectors
+    }
+
+    /// Redacts one picture file; `name` goes into its record.
+    ///
+    /// # Errors
+    /// Whatever prevents it: there is no output then.
+    pub fn redact(
+        &mut self,
+        bytes: Vec<u8>,
+        name: &str,
+        corrections: Option<&Corrections>,
+    ) -> Result<Redacted, RedactError> {
+        let input = FileRecord::of(name, &bytes);
+        let mut editor = Editor::open(bytes, &self.settings.limits)?;
+        let header = editor.header().clone();
+        let taken = self.settings.taken(&header)?;
+        let layouts = self.layouts(&taken)?;
+        let found = {
+            let upright = upright(editor.rgb()?, header.orientation);
+            let found = self.detect(&upright, &taken.camera, views(&layouts, &taken.camera))?;
+            with_additions(found, &taken.camera, corrections)?
+        };
+        let mut regions = Vec::new();
+        for (id, object) in found.objects.iter().enumerate() {
+            let source = self.source(object, &found, corrections);
+            let blurred = matches!(source, RegionSource::Detected | RegionSource::Added)
+                && self.settings.fill != Fill::None;
+            let mask = self.mask(&taken.camera, object, &found);
+            if blurred {
+                self.blur(&mut editor, &header, &taken.camera, object, &mask)?;
+            }
+            regions.push(region(id, object, &found, source, blurred, mask.area()));
+        }
+        let names: Vec<&str> = layouts.iter().map(|layout| layout.name.as_str()).collect();
+        let settings = self.settings_record(&names.join("+"));
+        let mut record = Record {
+            schema: SCHEMA,
+            tool: Tool::this(),
+            input,
+            output: None,
+            picture: PictureRecord {
+                format: header.format,
+                width: header.width,
+                height: header.height,
+                orientation: header.orientation,
+                camera: taken.camera,
+            },
+            settings,
+            detectors: self.detectors.records(),
+            views: found.views,
+            regions,
+            hidden: Vec::new(),
+            warnings: taken.warning.into_iter().collect(),
+        };
+        if self.settings.fill == Fill::None {
+            return Ok(Redacted { bytes: None, record });
+        }
+        let finished = editor.finish()?;
+        record.output = Some(FileRecord::of(name, &finished.bytes));
+        record.hidden = finished.hidden;
+        Ok(Redacted { bytes: Some(finished.bytes), record })
+    }
+
+    /// Looks at an upright picture with the layouts for its kind.
+    pub(super) fn look(&mut self, upright: &RgbImage, taken: &Taken) -> Result<Found, RedactError> {
+        let layouts = self.layouts(taken)?;
+        self.detect(upright, &taken.camera, views(&layouts, &taken.camera))
+    }
+
+    /// What the detectors see in these views of an upright picture.
+    ///
+    /// # Errors
+    /// A detector fails.
+    pub fn detect(
+        &mut self,
+        upright: &RgbImage,
+        camera: &Camera,
+        views: Vec<View>,
+    ) -> Result<Found, RedactError> {
+        let pyramid = Pyramid::new(upright);
+        let mut seen: Vec<Seen> = Vec::new();
+        // Views of one size follow each other, so that they share a batch.
+        let mut views = views;
+        views.sort_by_key(View::size);
+        for (block, some) in views.chunks(VIEWS_AT_ONCE).enumerate() {
+            let rendered: Vec<RgbImage> =
+                some.iter().map(|view| pyramid.render(camera, view)).collect();
+            seen.extend(self.detectors.look(&rendered, block * VIEWS_AT_ONCE)?);
+        }
+        let sightings: Vec<Sighting<Class>> = seen.iter().map(|s| s.sighting).collect();
+        let objects = merge(camera, &views, &sightings);
+        Ok(Found {
+            views,
+            detectors: seen.iter().map(|s| Some(s.detector)).collect(),
+            sightings,
+            objects,
+        })
+    }
+
+    /// The pixels of the upright picture that an object's region has: the union of all its sightings.
+    #[must_use]
+    pub fn mask(&self, camera: &Camera, object: &Object<Class>, found: &Found) -> Mask {
+        let shape = self.settings.shape_of(object.class);
+        let patches =
+            object.patches(&found.views, &found.sightings, shape, self.settings.margin);
+        rasterise(camera, &patches)
+    }
+
+    /// The layouts that the settings name, or those for a kind of picture.
+    fn layouts(&self, taken: &Taken) -> Result<Vec<Layout>, RedactError> {
+        if let Some(layout) = &self.settings.layout {
+            return Ok(vec![layout.clone()]);
+        }
+        let mut names = match (&taken.camera, taken.kind) {
+            (_, TakenBy::Planar) => vec!["planar"],
+            (Camera::Fisheye { .. }, _) => vec!["fisheye"],
+            (_, TakenBy::Sphere) => vec!["sphere"],
+            (_, TakenBy::PerhapsSphere) => vec!["sphere", "planar"],
+        };
+        // The wide views of a large picture are too coarse for what is small in it.
+        if taken.kind != TakenBy::Planar && pixels_per_degree(&taken.camera) > WIDE_VIEW_DENSITY {
+            names.push("sphere-fine");
+        }
+        let layouts: Result<Vec<_>, _> = names.iter().map(|name| Layout::named(name)).collect();
+        Ok(layouts?)
+    }
+
+    /// Whether enough detectors saw an object.
+    pub(super) fn is_agreed(&self, object: &Object<Class>, found: &Found) -> bool {
+        voters(object, found).len() >= self.settings.votes
+    }
+
+    fn source(
+        &self,
+        object: &Object<Class>,
+        found: &Found,
+        corrections: Option<&Corrections>,
+    ) -> RegionSource {
+        if voters(object, found).is_empty() {
+            RegionSource::Added
+        } else if corrections.is_some_and(|c| c.removes(object.bounds)) {
+            RegionSource::Removed
+        } else if self.is_agreed(object, found) {
+            RegionSource::Detected
+        } else {
+            RegionSource::Outvoted
+        }
+    }
+
+    fn blur(
+        &self,
+        editor: &mut Editor,
+        header: &Header,
+        camera: &Camera,
+        object: &Object<Class>,
+        mask: &Mask,
+    ) -> Result<(), RedactError> {
+        let stored = (header.width, header.height);
+        let chart = Chart::of(camera, object);
+        let [left, top, right, bottom] = object.bounds;
+        let target = Target {
+            class: object.class,
+            mask: &as_stored(mask, header.orientation, stored),
+            locate: &|x, y| {
+                let (x, y) = header.orientation.to_upright((x, y), stored);
+                chart.locate(x, y)
+            },
+            size: (right - left, bottom - top),
+        };
+        blur(editor, &target, self.settings.fill)
+    }
+
+    /// What is asked for; `layout` is the name of the one that the kind of picture calls for, unless one is set.
+    pub(super) fn settings_record(&self, layout: &str) -> SettingsRecord {
+        let classes = &self.settings.classes;
+        SettingsRecord {
+            classes: classes.iter().copied().collect(),
+            votes: self.settings.votes,
+            margin: self.settings.margin,
+            shapes: classes
+                .iter()
+                .map(|&class| (class, self.settings.shape_of(class)))
+                .collect::<BTreeMap<_, _>>(),
+            fill: self.settings.fill,
+            layout: self.settings.layout.as_ref().map_or(layout, |l| l.name.as_str()).to_owned(),
+        }
+    }
+}
+
+/// The detectors that saw an object; none if a person added it.
+fn voters(object: &Object<Class>, found: &Found) -> BTreeSet<usize> {
+    object.sightings.iter().filter_map(|&i| found.detectors[i]).collect()
+}
+
+fn views(layouts: &[Layout], camera: &Camera) -> Vec<View> {
+    layouts.iter().flat_map(|layout| layout.views(camera)).collect()
+}
+
+/// Pixels a degree where the picture is sharpest.
+fn pixels_per_degree(camera: &Camera) -> f64 {
+    match camera {
+        Camera::Pinhole { focal, .. } => focal.to_radians(),
+        Camera::Fisheye { f, .. } => f.to_radians(),
+        Camera::Equirect { full_width, .. } => f64::from(*full_width) / 360.0,
+    }
+}
+
+/// Adds the regions that a person knows of. Each stays an object of its own, whatever it overlaps.
+fn with_additions(
+    mut found: Found,
+    camera: &Camera,
+    corrections: Option<&Corrections>,
+) -> Result<Found, RedactError> {
+    for added in corrections.iter().flat_map(|c| &c.add) {
+        let (view, rect) = added.sighting(camera)?;
+        let sighting = Sighting { view: 0, rect, score: 1.0, class: added.class };
+        let alone = merge(camera, &[view], &[sighting]);
+        let index = found.sightings.len();
+        found.sightings.push(Sighting { view: found.views.len(), ..sighting });
+        found.views.push(view);
+        found.detectors.push(None);
+        found.objects.extend(alone.into_iter().map(|object| Object {
+            sightings: vec![index],
+            ..object
+        }));
+    }
+    Ok(found)
+}
+
+fn region(
+    id: usize,
+    object: &Object<Class>,
+    found: &Found,
+    source: RegionSource,
+    blurred: bool,
+    pixels: u64,
+) -> RegionRecord {
+    let [left, top, right, bottom] = object.bounds;
+    RegionRecord {
+        id,
+        class: object.class,
+        score: object.score,
+        source,
+        bounds: [left, top, right - left, bottom - top],
+        sphere: object.tangent.map(|t| SphereBox {
+            yaw: t.yaw,
+            pitch: t.pitch,
+            width: 2.0 * t.half_width,
+            height: 2.0 * t.half_height,
+        }),
+        pixels,
+        blurred,
+        sightings: object
+            .sightings
+            .iter()
+            .map(|&index| {
+                let sighting = found.sightings[index];
+                SightingRecord {
+                    view: sighting.view,
+                    detector: found.detectors[index],
+                    score: sighting.score,
+                    rect: sighting.rect,
+                }
+            })
+            .collect(),
+    }
+}
+
+/// The picture as a person sees it. Detectors know upright faces; the file itself is never turned.
+pub(super) fn upright(stored: RgbImage, orientation: Orientation) -> RgbImage {
+    use image::metadata::Orientation as Turn;
+    let turn = match orientation {
+        Orientation::Upright => return stored,
+        Orientation::MirrorHorizontal => Turn::FlipHorizontal,
+        Orientation::Rotate180 => Turn::Rotate180,
+        Orientation::MirrorVertical => Turn::FlipVertical,
+        Orientation::Transpose => Turn::Rotate90FlipH,
+        Orientation::Rotate90 => Turn::Rotate90,
+        Orientation::Transverse => Turn::Rotate270FlipH,
+        Orientation::Rotate270 => Turn::Rotate270,
+    };
+    let mut picture = DynamicImage::ImageRgb8(stored);
+    picture.apply_orientation(turn);
+    picture.into_rgb8()
+}
+
+/// The mask in the pixels of the stored picture.
+fn as_stored(mask: &Mask, orientation: Orientation, stored: (u32, u32)) -> Mask {
+    if orientation == Orientation::Upright {
+        return mask.clone();
+    }
+    let spans = mask
+        .spans()
+        .map(|span| {
+            // The corners of the run, turned: still a rectangle of pixels, one wide.
+            let a = orientation.to_stored((f64::from(span.x0), f64::from(span.y)), stored);
+            let b = orientation.to_stored((f64::from(span.x1), f64::from(span.y + 1)), stored);
+            (a, b)
+        })
+        .flat_map(|(a, b)| {
+            let (x0, x1) = (pixel(a.0.min(b.0)), pixel(a.0.max(b.0)));
+            (pixel(a.1.min(b.1))..pixel(a.1.max(b.1))).map(move |y| Span { y, x0, x1 })
+        });
+    Mask::from_spans(spans.collect())
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "corners of pixels of a picture: whole numbers, not negative"
+)]
+fn pixel(corner: f64) -> u32 {
+    corner.round().max(0.0) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turned_picture_and_its_mask_turn_alike() {
+        let exif = 1..=8;
+        for orientation in exif.map(Orientation::from_exif) {
+            // One bright pixel in a dark picture: its mask must come back to where it is stored.
+            let mut stored = RgbImage::new(7, 4);
+            stored.put_pixel(5, 1, image::Rgb([255; 3]));
+            let turned = upright(stored, orientation);
+            let (x, y, _) = turned.enumerate_pixels().find(|(_, _, p)| p.0[0] == 255).unwrap();
+            let mask = Mask::from_spans(vec![Span { y, x0: x, x1: x + 1 }]);
+            let back: Vec<Span> = as_stored(&mask, orientation, (7, 4)).spans().collect();
+            assert_eq!(back, [Span { y: 1, x0: 5, x1: 6 }], "{orientation:?}");
+            assert_eq!(turned.dimensions(), orientation.upright_size((7, 4)));
+        }
+    }
+}
