@@ -1,0 +1,6 @@
+//! Round trips, coverage, an oracle detector and the awkward places: poles, seam, cropped panoramas.
+
+mod back;
+mod forth;
+mod oracle;
+mod support;
