@@ -7,9 +7,13 @@ mod gpano;
 mod hidden;
 mod jpeg;
 mod orientation;
+mod png;
+mod raster;
 #[cfg(test)]
 mod tests;
 mod thumbnail;
+mod tiff;
+mod webp;
 mod xmp;
 
 use image::RgbImage;
@@ -119,6 +123,8 @@ struct Facts<'a> {
     height: u32,
     bits: u8,
     channels: u8,
+    /// Colour components once decoded.
+    components: usize,
     exif: Option<&'a [u8]>,
     xmp: Option<&'a [u8]>,
 }
@@ -130,12 +136,7 @@ struct Facts<'a> {
 /// The bytes are no picture, a damaged one, or one of a kind that cannot be opened.
 pub fn inspect(bytes: &[u8]) -> Result<Header, PictureError> {
     let format = Format::of(bytes).ok_or(PictureError::NotPicture)?;
-    let facts = match format {
-        Format::Jpeg => jpeg::facts(bytes)?,
-        Format::Png | Format::WebP | Format::Tiff => {
-            return Err(PictureError::unsupported("this format"));
-        }
-    };
+    let facts = raster::facts(format, bytes)?;
     let (orientation, lens) = facts.exif.map(exif::facts).unwrap_or_default();
     Ok(Header {
         format,
@@ -259,6 +260,7 @@ pub struct Editor {
 #[derive(Debug)]
 enum Picture {
     Jpeg(Box<jpeg::Jpeg>),
+    Raster(Box<raster::Raster>),
 }
 
 impl Editor {
@@ -272,7 +274,8 @@ impl Editor {
         let picture = match header.format {
             Format::Jpeg => Picture::Jpeg(Box::new(jpeg::Jpeg::open(bytes, limits)?)),
             Format::Png | Format::WebP | Format::Tiff => {
-                return Err(PictureError::unsupported("this format"));
+                let raster = raster::Raster::open(bytes, header.format, limits)?;
+                Picture::Raster(Box::new(raster))
             }
         };
         Ok(Self { header, picture })
@@ -292,6 +295,7 @@ impl Editor {
     pub fn check(&self) -> Result<(), PictureError> {
         match &self.picture {
             Picture::Jpeg(jpeg) => jpeg.check(),
+            Picture::Raster(raster) => raster.check(),
         }
     }
 
@@ -303,6 +307,7 @@ impl Editor {
     pub fn rgb(&self) -> Result<RgbImage, PictureError> {
         match &self.picture {
             Picture::Jpeg(jpeg) => jpeg.rgb(),
+            Picture::Raster(raster) => raster.rgb(),
         }
     }
 
@@ -311,6 +316,7 @@ impl Editor {
     pub fn components(&self) -> usize {
         match &self.picture {
             Picture::Jpeg(jpeg) => jpeg.components(),
+            Picture::Raster(raster) => raster.components(),
         }
     }
 
@@ -323,6 +329,7 @@ impl Editor {
     pub fn step(&self, component: usize) -> (u32, u32) {
         match &self.picture {
             Picture::Jpeg(jpeg) => jpeg.step(component),
+            Picture::Raster(_) => (1, 1),
         }
     }
 
@@ -335,6 +342,7 @@ impl Editor {
     pub fn size(&self, component: usize) -> (u32, u32) {
         match &self.picture {
             Picture::Jpeg(jpeg) => jpeg.size(component),
+            Picture::Raster(raster) => raster.size(),
         }
     }
 
@@ -348,6 +356,7 @@ impl Editor {
         self.check_rect(component, rect)?;
         match &self.picture {
             Picture::Jpeg(jpeg) => jpeg.read(component, rect),
+            Picture::Raster(raster) => raster.read(component, rect),
         }
     }
 
@@ -376,6 +385,7 @@ impl Editor {
         }
         match &mut self.picture {
             Picture::Jpeg(jpeg) => jpeg.write(component, rect, samples, changed),
+            Picture::Raster(raster) => raster.write(component, rect, samples, changed),
         }
     }
 
@@ -388,6 +398,7 @@ impl Editor {
     pub fn finish(self) -> Result<Finished, PictureError> {
         let (bytes, hidden) = match self.picture {
             Picture::Jpeg(jpeg) => jpeg.finish()?,
+            Picture::Raster(raster) => raster.finish()?,
         };
         Ok(Finished { bytes, hidden })
     }

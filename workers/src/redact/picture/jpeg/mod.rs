@@ -28,6 +28,7 @@ pub(crate) fn facts(bytes: &[u8]) -> Result<Facts<'_>, PictureError> {
         height: frame.height,
         bits: 8,
         channels: u8::try_from(frame.components.len()).unwrap_or(u8::MAX),
+        components: frame.components.len(),
         exif: None,
         xmp: None,
     };
