@@ -9,5 +9,5 @@ mod split;
 pub use compose::{ComposeOptions, Composed, compose};
 pub use dataset::{Annotated, Dataset, Truth};
 pub use export::export_views;
-pub use score::{Bin, Evaluation, Evaluator, Tally};
+pub use score::{Bin, ClassScore, Evaluation, Evaluator, Tally};
 pub use split::{Part, split};
