@@ -182,7 +182,12 @@ fn batch(store: &ModelStore, args: Args, stop: &AtomicBool) -> anyhow::Result<Ex
     let Some(out) = args.out else {
         anyhow::bail!("name the folder of the outputs: -o DIR");
     };
-    let hand = args.regions.as_deref().map(HandRegions::read).transpose()?.unwrap_or_default();
+    let hand = args
+        .regions
+        .as_deref()
+        .map(HandRegions::read)
+        .transpose()?
+        .unwrap_or_default();
     let settings = args.look.settings();
     let found = walk(&args.paths, args.recursive, &out);
     let mut watch = Watch::new(args.json, found.items.len());
@@ -202,7 +207,10 @@ fn batch(store: &ModelStore, args: Args, stop: &AtomicBool) -> anyhow::Result<Ex
         watch.fail(path, error, None);
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = args.jobs.unwrap_or(cores).clamp(1, found.items.len().max(1));
+    let jobs = args
+        .jobs
+        .unwrap_or(cores)
+        .clamp(1, found.items.len().max(1));
     let options = BatchOptions {
         out,
         jobs,
@@ -245,7 +253,13 @@ impl Watch {
         let bar = ProgressBar::with_draw_target(Some(files as u64), target)
             .with_style(style)
             .with_prefix("redact");
-        Self { json, bar, through: 0, summary: Summary::default(), report: Report::default() }
+        Self {
+            json,
+            bar,
+            through: 0,
+            summary: Summary::default(),
+            report: Report::default(),
+        }
     }
 
     fn say(&self, text: &str) {
@@ -273,7 +287,12 @@ impl Watch {
         }
     }
 
-    fn fail(&mut self, path: &Path, error: &rushes_workers::redact::RedactError, seconds: Option<f64>) {
+    fn fail(
+        &mut self,
+        path: &Path,
+        error: &rushes_workers::redact::RedactError,
+        seconds: Option<f64>,
+    ) {
         self.summary.failed += 1;
         self.report.fail(path, &error.to_string());
         if self.json {
@@ -293,15 +312,26 @@ impl Watch {
 
     /// The last words, and the exit code.
     fn close(self) -> anyhow::Result<ExitCode> {
-        let Summary { redacted, resumed, skipped, failed, not_begun } = self.summary;
+        let Summary {
+            redacted,
+            resumed,
+            skipped,
+            failed,
+            not_begun,
+        } = self.summary;
         if self.json {
-            output::line(&serde_json::to_string(&serde_json::json!({ "summary": self.summary }))?);
+            output::line(&serde_json::to_string(
+                &serde_json::json!({ "summary": self.summary }),
+            )?);
         } else {
             let mut text = format!("{redacted} redacted, {failed} failed");
             for (count, what) in [
                 (resumed, "done before"),
                 (skipped, "neither picture nor film"),
-                (not_begun, "not begun: interrupted; run the same command with --resume to go on"),
+                (
+                    not_begun,
+                    "not begun: interrupted; run the same command with --resume to go on",
+                ),
             ] {
                 if count > 0 {
                     text += &format!(", {count} {what}");
@@ -309,7 +339,11 @@ impl Watch {
             }
             output::line(&text);
         }
-        Ok(if failed + not_begun > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(if failed + not_begun > 0 {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
     }
 }
 
@@ -323,7 +357,12 @@ impl BatchObserver for Watch {
             Err(error) => return self.fail(path, error, Some(outcome.seconds)),
         };
         self.report.add(outcome);
-        let regions = done.record.regions.iter().filter(|region| region.blurred).count();
+        let regions = done
+            .record
+            .regions
+            .iter()
+            .filter(|region| region.blurred)
+            .count();
         if done.resumed {
             self.summary.resumed += 1;
         } else {
@@ -332,7 +371,11 @@ impl BatchObserver for Watch {
         if self.json {
             self.line(&Line {
                 file: path,
-                state: if done.resumed { State::Resumed } else { State::Redacted },
+                state: if done.resumed {
+                    State::Resumed
+                } else {
+                    State::Redacted
+                },
                 output: done.output.as_deref(),
                 regions: Some(regions),
                 error: None,
@@ -350,7 +393,8 @@ impl BatchObserver for Watch {
     }
 
     fn progress(&mut self, item: &Item, share: f64) {
-        self.bar.set_message(format!("{} {:.0}%", item.relative.display(), share * 100.0));
+        self.bar
+            .set_message(format!("{} {:.0}%", item.relative.display(), share * 100.0));
     }
 }
 
@@ -385,7 +429,9 @@ fn parse_camera(text: &str) -> Result<CameraChoice, String> {
         "equirect" => Ok(CameraChoice::Equirect),
         path => {
             let text = std::fs::read_to_string(path).map_err(|e| {
-                format!("no file {path}: {e}; write auto, planar, equirect or the name of a JSON file")
+                format!(
+                    "no file {path}: {e}; write auto, planar, equirect or the name of a JSON file"
+                )
             })?;
             let camera = serde_json::from_str(&text).map_err(|e| format!("{path}: {e}"))?;
             Ok(CameraChoice::Given(camera))
@@ -398,8 +444,12 @@ fn parse_layout(text: &str) -> Result<Layout, String> {
         return Layout::named(text).map_err(|e| e.to_string());
     }
     let names: Vec<&str> = Layout::names().collect();
-    let file = std::fs::read_to_string(text)
-        .map_err(|e| format!("no file {text}: {e}; the built-in layouts are {}", names.join(", ")))?;
+    let file = std::fs::read_to_string(text).map_err(|e| {
+        format!(
+            "no file {text}: {e}; the built-in layouts are {}",
+            names.join(", ")
+        )
+    })?;
     Layout::parse(&file).map_err(|e| e.to_string())
 }
 
@@ -410,6 +460,11 @@ fn parse_bytes(text: &str) -> Result<u64, String> {
         .into_iter()
         .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))
         .unwrap_or((text, 0));
-    let number: u64 = digits.trim().parse().map_err(|_| "write for example 4GiB".to_owned())?;
-    number.checked_mul(1 << shift).ok_or_else(|| "that is too much".to_owned())
+    let number: u64 = digits
+        .trim()
+        .parse()
+        .map_err(|_| "write for example 4GiB".to_owned())?;
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| "that is too much".to_owned())
 }

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rushes_models::{Class, ModelStore};
+use rushes_workers::redact::Redactor;
 use rushes_workers::redact::eval::{
     Bin, ClassScore, ComposeOptions, Dataset, Evaluation, Evaluator, Tally, compose, export_views,
     split,
 };
-use rushes_workers::redact::Redactor;
 use rushes_workers::redact::geometry::Layout;
 
 use super::super::output;
@@ -66,14 +66,19 @@ Examples:
 pub(super) struct ComposeArgs {
     #[command(flatten)]
     source: Source,
-    /// Folder of the panoramas and of truth.json
+    /// Folder of the panoramas and of truth.json, and of planar.json to compare with
     #[arg(long, short, value_name = "DIR")]
     out: PathBuf,
     /// Panoramas to paste into, taken in turn [default: plain grey]
     #[arg(long, value_delimiter = ',', value_name = "FILE")]
     backgrounds: Vec<PathBuf>,
     /// Pitches at which every picture is pasted once, in degrees
-    #[arg(long, value_delimiter = ',', allow_hyphen_values = true, default_value = "-90,-60,-30,0,30,60,90")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        default_value = "-90,-60,-30,0,30,60,90"
+    )]
     pitch: Vec<f64>,
     /// Width of the panoramas in pixels
     #[arg(long, default_value_t = 5760)]
@@ -121,22 +126,30 @@ pub(super) fn run(store: &ModelStore, tool: Tool) -> anyhow::Result<ExitCode> {
                 seam_only: args.seam_only,
             };
             let bar = bar(None, "panoramas");
-            let made = compose(&set, &args.backgrounds, &options, &args.out, |n| bar.set_position(n as u64))?;
+            let made = compose(&set, &args.backgrounds, &options, &args.out, |n| {
+                bar.set_position(n as u64)
+            })?;
             bar.finish_and_clear();
             let truths: usize = made.dataset.pictures.iter().map(|p| p.truths.len()).sum();
             output::line(&format!(
-                "{} panoramas with {truths} regions: {}",
+                "{} panoramas with {truths} regions: {}; the pictures in them as they are: {}",
                 made.dataset.pictures.len(),
-                made.list.display()
+                made.list.display(),
+                made.planar.display()
             ));
             Ok(ExitCode::SUCCESS)
         }
         Tool::Views(args) => {
             let set = args.source.read()?;
             let bar = bar(Some(set.pictures.len()), "pictures");
-            let views = export_views(&set, &args.layout, &args.out, |n| bar.set_position(n as u64))?;
+            let views = export_views(&set, &args.layout, &args.out, |n| {
+                bar.set_position(n as u64)
+            })?;
             bar.finish_and_clear();
-            output::line(&format!("{views} views: {}", args.out.join("labels.json").display()));
+            output::line(&format!(
+                "{views} views: {}",
+                args.out.join("labels.json").display()
+            ));
             Ok(ExitCode::SUCCESS)
         }
         Tool::Split(args) => {
@@ -151,7 +164,11 @@ pub(super) fn run(store: &ModelStore, tool: Tool) -> anyhow::Result<ExitCode> {
             for (part, set) in split(&set)? {
                 let path = args.out.join(format!("{}.json", part.as_str()));
                 write_json(&path, &set)?;
-                output::line(&format!("{}: {} pictures", path.display(), set.pictures.len()));
+                output::line(&format!(
+                    "{}: {} pictures",
+                    path.display(),
+                    set.pictures.len()
+                ));
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -176,15 +193,27 @@ fn eval(store: &ModelStore, args: EvalArgs) -> anyhow::Result<ExitCode> {
     } else {
         print(&scores);
     }
-    Ok(if scores.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if scores.failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn print(scores: &Evaluation) {
     for (path, why) in &scores.failures {
-        output::line(&format!("{}: {why}; its regions count as missed", path.display()));
+        output::line(&format!(
+            "{}: {why}; its regions count as missed",
+            path.display()
+        ));
     }
     for (class, score) in &scores.classes {
-        let ClassScore { all, reported, right, .. } = score;
+        let ClassScore {
+            all,
+            reported,
+            right,
+            ..
+        } = score;
         output::line(&format!(
             "{class}: {} true, found {} at IoU {} ({:.1} %), covered {} ({:.1} %); {right} of {reported} reported fit (precision {:.1} %)",
             all.truths,
@@ -215,7 +244,11 @@ fn table(name: &str, unit: &str, bins: &[Bin]) {
             None => format!("{from} {unit} and more"),
         };
         from = below.unwrap_or(from);
-        let Tally { truths, found, covered } = tally;
+        let Tally {
+            truths,
+            found,
+            covered,
+        } = tally;
         if *truths > 0 {
             rows.push(vec![
                 range,

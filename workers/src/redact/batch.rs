@@ -11,12 +11,12 @@ use std::time::Instant;
 
 use rushes_models::ModelStore;
 
+use super::RedactError;
 use super::hand::HandRegions;
 use super::picture::{self, PictureError};
 use super::record::Record;
 use super::settings::Settings;
 use super::still::Redactor;
-use super::RedactError;
 
 mod output;
 mod walk;
@@ -108,7 +108,14 @@ pub fn redact_all(
                     let started = Instant::now();
                     let result = one(&mut redactor, options, memory, &item);
                     let seconds = started.elapsed().as_secs_f64();
-                    if tell.send(Outcome { item, result, seconds }).is_err() {
+                    if tell
+                        .send(Outcome {
+                            item,
+                            result,
+                            seconds,
+                        })
+                        .is_err()
+                    {
                         break;
                     }
                 }
@@ -148,7 +155,11 @@ fn one(
         && let Some(record) = output::finished(redactor, &bytes, &output, &record_path)
     {
         let output = record.output.is_some().then_some(output);
-        return Ok(Done { record: Box::new(record), resumed: true, output });
+        return Ok(Done {
+            record: Box::new(record),
+            resumed: true,
+            output,
+        });
     }
     // What is there from before was made from something else: it must not stand if this run fails.
     output::discard(&output, &record_path)?;
@@ -156,7 +167,12 @@ fn one(
     let _held = memory.hold(cost(&header));
     let name = item.relative.to_string_lossy();
     let redacted = redactor.redact(bytes, &name, corrections)?;
-    output::put(&output, &record_path, redacted.bytes.as_deref(), &redacted.record)?;
+    output::put(
+        &output,
+        &record_path,
+        redacted.bytes.as_deref(),
+        &redacted.record,
+    )?;
     Ok(Done {
         output: redacted.bytes.is_some().then_some(output),
         record: Box::new(redacted.record),
@@ -178,7 +194,9 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, RedactError> {
     use std::io::Read as _;
     let read = || -> std::io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        fs::File::open(path)?.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
+        fs::File::open(path)?
+            .take(LONGEST_FILE + 1)
+            .read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     let bytes = read().map_err(RedactError::io("read", path))?;
@@ -215,7 +233,11 @@ struct Held<'a> {
 
 impl Memory {
     const fn new(limit: u64) -> Self {
-        Self { limit, used: Mutex::new(0), freed: Condvar::new() }
+        Self {
+            limit,
+            used: Mutex::new(0),
+            freed: Condvar::new(),
+        }
     }
 
     /// Waits until so many bytes are free. One that asks for more than there is waits until it is alone.
@@ -223,17 +245,27 @@ impl Memory {
         let bytes = bytes.min(self.limit);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         while *used > 0 && *used + bytes > self.limit {
-            used = self.freed.wait(used).unwrap_or_else(PoisonError::into_inner);
+            used = self
+                .freed
+                .wait(used)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         *used += bytes;
         drop(used);
-        Held { memory: self, bytes }
+        Held {
+            memory: self,
+            bytes,
+        }
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        let mut used = self.memory.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = self
+            .memory
+            .used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *used -= self.bytes;
         drop(used);
         self.memory.freed.notify_all();

@@ -80,11 +80,7 @@ struct Part {
 ///
 /// # Errors
 /// The picture is damaged where the object is.
-pub fn blur(
-    canvas: &mut dyn Canvas,
-    target: &Target<'_>,
-    fill: Fill,
-) -> Result<(), RedactError> {
+pub fn blur(canvas: &mut dyn Canvas, target: &Target<'_>, fill: Fill) -> Result<(), RedactError> {
     if fill == Fill::None {
         return Ok(());
     }
@@ -99,7 +95,12 @@ pub fn blur(
         for part in &parts {
             grid.add(part);
         }
-        for Part { rect, mut samples, places } in parts {
+        for Part {
+            rect,
+            mut samples,
+            places,
+        } in parts
+        {
             for (sample, place) in samples.iter_mut().zip(&places) {
                 if let Some(place) = place {
                     *sample = grid.smooth(*place);
@@ -136,8 +137,8 @@ fn part(
         for column in rect.x..rect.x + rect.width {
             // A sample of coarse chroma changes if any pixel it colours is under the mask.
             let (left, top) = (column * step_x, row * step_y);
-            let masked = (top..top + step_y)
-                .any(|y| (left..left + step_x).any(|x| piece.contains(x, y)));
+            let masked =
+                (top..top + step_y).any(|y| (left..left + step_x).any(|x| piece.contains(x, y)));
             places.push(masked.then(|| {
                 let centre = (
                     f64::from(left) + f64::from(step_x) / 2.0,
@@ -147,7 +148,11 @@ fn part(
             }));
         }
     }
-    Ok(Part { rect, samples, places })
+    Ok(Part {
+        rect,
+        samples,
+        places,
+    })
 }
 
 impl Grid {
@@ -177,14 +182,21 @@ impl Grid {
 
     /// Where a place of the object's plane lies in the grid, in cells from its corner. What has no place (a pixel behind
     /// the plane) joins the first cell.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "places in a small grid")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "places in a small grid"
+    )]
     fn place(&self, located: Option<(f64, f64)>) -> (f32, f32) {
         let along = |at: f64, cells: f64, all: usize| {
             let margin = (all as f64 - cells) / 2.0;
             (at * cells + margin).clamp(0.0, all as f64 - 1e-3) as f32
         };
         located.map_or((0.0, 0.0), |(u, v)| {
-            (along(u, self.columns, self.across), along(v, self.rows, self.down))
+            (
+                along(u, self.columns, self.across),
+                along(v, self.rows, self.down),
+            )
         })
     }
 
@@ -199,7 +211,11 @@ impl Grid {
     }
 
     /// The averages around a place, each weighted by how near its centre is (bilinear). Empty cells have no say.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "samples and places in a small grid")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "samples and places in a small grid"
+    )]
     fn smooth(&self, (u, v): (f32, f32)) -> f32 {
         let (own_column, own_row) = (floor(u), floor(v));
         let (mut sum, mut weight) = (0.0, 0.0);
@@ -214,7 +230,11 @@ impl Grid {
                 }
             }
         }
-        if weight > 0.0 { (sum / weight) as f32 } else { 0.0 }
+        if weight > 0.0 {
+            (sum / weight) as f32
+        } else {
+            0.0
+        }
     }
 }
 
@@ -276,7 +296,8 @@ mod tests {
             changed: &[bool],
         ) -> Result<(), RedactError> {
             let width = self.size(component).0;
-            let places = (r.y..r.y + r.height).flat_map(|y| (r.x..r.x + r.width).map(move |x| (y * width + x) as usize));
+            let places = (r.y..r.y + r.height)
+                .flat_map(|y| (r.x..r.x + r.width).map(move |x| (y * width + x) as usize));
             for ((at, sample), changed) in places.zip(samples).zip(changed) {
                 if *changed {
                     self.0[component][at] = *sample;
@@ -287,7 +308,11 @@ mod tests {
     }
 
     fn filled(x: u32, y: u32, width: u32, height: u32) -> Mask {
-        let span = |y| Span { y, x0: x, x1: x + width };
+        let span = |y| Span {
+            y,
+            x0: x,
+            x1: x + width,
+        };
         Mask::from_spans((y..y + height).map(span).collect())
     }
 
@@ -322,11 +347,14 @@ mod tests {
         }
         // Neighbours under the mask are nearly equal: noise of full contrast is gone.
         let steps = (12..40).flat_map(|y| (11..49).map(move |x| y * SIDE as usize + x));
-        let largest = steps.map(|at| (after.0[0][at] - after.0[0][at + 1]).abs()).fold(0.0, f32::max);
+        let largest = steps
+            .map(|at| (after.0[0][at] - after.0[0][at + 1]).abs())
+            .fold(0.0, f32::max);
         assert!(largest < 12.0, "{largest}");
         // The coarse plane changes wherever it colours a masked pixel: from 10/2, 11/2 on.
         let coarse = noise(8, SIDE * SIDE / 4);
-        let changed = |x: usize, y: usize| (coarse[y * 32 + x] - after.0[1][y * 32 + x]).abs() > 1e-6;
+        let changed =
+            |x: usize, y: usize| (coarse[y * 32 + x] - after.0[1][y * 32 + x]).abs() > 1e-6;
         assert!(changed(5, 5) && changed(25, 20));
         assert!(!changed(4, 5) && !changed(26, 20));
     }
@@ -336,7 +364,13 @@ mod tests {
         // Two faces with the same averages become the same picture: nothing else got through.
         let mut planes = [0_u32, 1].map(|phase| {
             let stripes = (0..SIDE * SIDE)
-                .map(|i| if (i % SIDE + phase) % 2 == 0 { 0.0 } else { 200.0 })
+                .map(|i| {
+                    if (i % SIDE + phase) % 2 == 0 {
+                        0.0
+                    } else {
+                        200.0
+                    }
+                })
                 .collect();
             Planes([stripes, vec![0.0; 1024]])
         });
@@ -350,7 +384,18 @@ mod tests {
             };
             blur(plane, &target, Fill::Blur).unwrap();
         }
-        let inside = |p: &Planes| -> Vec<f32> { p.read(0, Rect { x: 8, y: 8, width: 48, height: 48 }).unwrap() };
+        let inside = |p: &Planes| -> Vec<f32> {
+            p.read(
+                0,
+                Rect {
+                    x: 8,
+                    y: 8,
+                    width: 48,
+                    height: 48,
+                },
+            )
+            .unwrap()
+        };
         let [a, b] = &planes;
         for (x, y) in inside(a).iter().zip(inside(b)) {
             assert!((x - y).abs() < 1e-3, "{x} {y}");
@@ -360,7 +405,12 @@ mod tests {
     #[test]
     fn solid_is_one_colour_and_none_changes_nothing() {
         let solid = blurred(Class::Plate, Fill::Solid, 3);
-        let r = Rect { x: 10, y: 11, width: 41, height: 31 };
+        let r = Rect {
+            x: 10,
+            y: 11,
+            width: 41,
+            height: 31,
+        };
         let inside = solid.read(0, r).unwrap();
         assert!(inside.iter().all(|v| (v - inside[0]).abs() < 1e-4));
         assert!(blurred(Class::Plate, Fill::None, 3).0[0] == noise(3, SIDE * SIDE));
@@ -370,7 +420,9 @@ mod tests {
     fn a_cell_of_a_plate_is_as_high_as_the_plate() {
         // Rows of different brightness in a plate: all become the same.
         let mut planes = Planes([
-            (0..SIDE * SIDE).map(|i| if i / SIDE % 4 < 2 { 0.0 } else { 255.0 }).collect(),
+            (0..SIDE * SIDE)
+                .map(|i| if i / SIDE % 4 < 2 { 0.0 } else { 255.0 })
+                .collect(),
             vec![0.0; 1024],
         ]);
         let mask = filled(4, 8, 56, 16);
@@ -382,6 +434,9 @@ mod tests {
         };
         blur(&mut planes, &target, Fill::Blur).unwrap();
         let column: Vec<f32> = (8..24).map(|y| planes.0[0][y * 64 + 30]).collect();
-        assert!(column.iter().all(|v| (v - column[0]).abs() < 1e-3), "{column:?}");
+        assert!(
+            column.iter().all(|v| (v - column[0]).abs() < 1e-3),
+            "{column:?}"
+        );
     }
 }

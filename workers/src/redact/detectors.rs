@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use image::RgbImage;
-use rushes_models::{
-    Class, Detection, Detector, DetectorOptions, ModelStore, detectors_of,
-};
+use rushes_models::{Class, Detection, Detector, DetectorOptions, ModelStore, detectors_of};
 
 use super::RedactError;
 use super::geometry::Sighting;
@@ -36,7 +34,11 @@ impl Detectors {
     ///
     /// # Errors
     /// A class has no detector; a detector was not pulled (the error names the pull) or cannot be used.
-    pub fn open(store: &ModelStore, settings: &Settings, threads: usize) -> Result<Self, RedactError> {
+    pub fn open(
+        store: &ModelStore,
+        settings: &Settings,
+        threads: usize,
+    ) -> Result<Self, RedactError> {
         settings.check()?;
         let mut ids = settings.detectors.clone();
         if ids.is_empty() {
@@ -60,7 +62,10 @@ impl Detectors {
             each.push(Entry::of(Detector::open(store, id, options)?, settings));
         }
         for &class in &settings.classes {
-            if !each.iter().any(|entry| entry.record.thresholds.contains_key(&class)) {
+            if !each
+                .iter()
+                .any(|entry| entry.record.thresholds.contains_key(&class))
+            {
                 let known = detectors_of(store, class);
                 return Err(RedactError::NoDetector {
                     class,
@@ -88,14 +93,28 @@ impl Detectors {
     ) -> Result<Vec<Seen>, RedactError> {
         let mut seen = Vec::new();
         for (detector, entry) in self.each.iter_mut().enumerate() {
-            let lowest = entry.record.thresholds.values().copied().fold(1.0, f32::min);
+            let lowest = entry
+                .record
+                .thresholds
+                .values()
+                .copied()
+                .fold(1.0, f32::min);
             let answers = entry.detector.detect(rendered, lowest)?;
             for (offset, detections) in answers.into_iter().enumerate() {
                 for Detection { class, score, rect } in detections {
-                    let counts = entry.record.thresholds.get(&class).is_some_and(|t| score >= *t);
+                    let counts = entry
+                        .record
+                        .thresholds
+                        .get(&class)
+                        .is_some_and(|t| score >= *t);
                     if counts {
                         let rect = rect.map(f64::from);
-                        let sighting = Sighting { view: first + offset, rect, score, class };
+                        let sighting = Sighting {
+                            view: first + offset,
+                            rect,
+                            score,
+                            class,
+                        };
                         seen.push(Seen { sighting, detector });
                     }
                 }
@@ -107,11 +126,17 @@ impl Detectors {
 
 impl Entry {
     fn of(detector: Detector, settings: &Settings) -> Self {
-        let wanted = detector.classes().iter().filter(|class| settings.classes.contains(class));
+        let wanted = detector
+            .classes()
+            .iter()
+            .filter(|class| settings.classes.contains(class));
         let thresholds: BTreeMap<Class, f32> = wanted
             .map(|class| {
                 let own = detector.default_threshold();
-                (*class, settings.thresholds.get(class).copied().unwrap_or(own))
+                (
+                    *class,
+                    settings.thresholds.get(class).copied().unwrap_or(own),
+                )
             })
             .collect();
         let identity = detector.identity().clone();

@@ -59,7 +59,7 @@ impl RedactError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Picture(e) => e.kind(),
-                        Self::Model(e) => e.kind(),
+            Self::Model(e) => e.kind(),
             Self::Media(e) => e.kind(),
             Self::NoDetector { .. } | Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Settings(_) | Self::Geometry(_) => ErrorKind::InvalidInput,
@@ -77,6 +77,10 @@ impl RedactError {
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { action, path, source }
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
     }
 }

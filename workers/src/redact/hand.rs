@@ -108,7 +108,9 @@ impl Added {
     /// The region as a view and a box in it.
     pub(super) fn sighting(&self, camera: &Camera) -> Result<(View, Rect), RedactError> {
         match self.place {
-            Place::Box { rect: [x, y, width, height] } => {
+            Place::Box {
+                rect: [x, y, width, height],
+            } => {
                 let (w, h) = camera.size();
                 let sound = [x, y, width, height].iter().all(|v| v.is_finite())
                     && width > 0.0
@@ -130,7 +132,12 @@ impl Added {
                 };
                 Ok((view, [x, y, x + width, y + height]))
             }
-            Place::Sphere { yaw, pitch, width, height } => {
+            Place::Sphere {
+                yaw,
+                pitch,
+                width,
+                height,
+            } => {
                 const SIDE: u32 = 1000;
                 let sound = (-90.0..=90.0).contains(&pitch)
                     && yaw.is_finite()
@@ -209,8 +216,16 @@ mod tests {
         let path = folder.path().join("regions.json");
         std::fs::write(&path, r#"{"a.jpg": {"ad": []}}"#).unwrap();
         let error = HandRegions::read(&path).unwrap_err().to_string();
-        assert!(error.contains("regions.json") && error.contains("\"add\""), "{error}");
-        let far = Added { class: Class::Face, place: Place::Box { rect: [500.0, 0.0, 9.0, 9.0] } };
+        assert!(
+            error.contains("regions.json") && error.contains("\"add\""),
+            "{error}"
+        );
+        let far = Added {
+            class: Class::Face,
+            place: Place::Box {
+                rect: [500.0, 0.0, 9.0, 9.0],
+            },
+        };
         assert!(far.sighting(&Camera::planar(400, 200)).is_err());
     }
 }

@@ -68,11 +68,15 @@ impl Report {
     fn count(&mut self, record: &Record) {
         for region in record.regions.iter().filter(|region| is_shown(region)) {
             let longer = region.bounds[2].max(region.bounds[3]);
-            let bin = BINS.iter().position(|&end| longer < end).unwrap_or(BINS.len());
+            let bin = BINS
+                .iter()
+                .position(|&end| longer < end)
+                .unwrap_or(BINS.len());
             self.regions.entry(region.class).or_default()[bin] += 1;
         }
         for warning in &record.warnings {
-            self.notes.push((record.input.name.clone(), warning.clone()));
+            self.notes
+                .push((record.input.name.clone(), warning.clone()));
         }
         for copy in &record.hidden {
             let note = format!("{:?} {:?} ({} bytes)", copy.kind, copy.action, copy.bytes);
@@ -84,7 +88,9 @@ impl Report {
         let doubtful: Vec<&RegionRecord> = record
             .regions
             .iter()
-            .filter(|region| region.blurred && region.score < SURE && region.source == RegionSource::Detected)
+            .filter(|region| {
+                region.blurred && region.score < SURE && region.source == RegionSource::Detected
+            })
             .collect();
         if doubtful.is_empty() {
             return;
@@ -135,7 +141,9 @@ impl Report {
             }
             put(format_args!("</table>"));
         }
-        put(format_args!("<h2>Regions by longer side, in pixels</h2><table><tr><th>"));
+        put(format_args!(
+            "<h2>Regions by longer side, in pixels</h2><table><tr><th>"
+        ));
         for end in BINS {
             put(format_args!("<th>&lt; {end}"));
         }
@@ -147,7 +155,9 @@ impl Report {
             }
             put(format_args!("<td>{}", bins.iter().sum::<usize>()));
         }
-        put(format_args!("</table><h2>Worth a look: blurred on a score below {SURE}</h2>"));
+        put(format_args!(
+            "</table><h2>Worth a look: blurred on a score below {SURE}</h2>"
+        ));
         if self.left_out > 0 {
             put(format_args!("<p>{} more are not shown.</p>", self.left_out));
         }
@@ -210,7 +220,9 @@ fn crop(picture: &image::RgbImage, region: &RegionRecord) -> Option<Vec<u8>> {
     let side = |length: u32| (length * SIDE / longer).max(1);
     let small = image::imageops::resize(&cut, side(across), side(down), FilterType::Triangle);
     let mut jpeg = Vec::new();
-    JpegEncoder::new_with_quality(&mut jpeg, 80).encode_image(&small).ok()?;
+    JpegEncoder::new_with_quality(&mut jpeg, 80)
+        .encode_image(&small)
+        .ok()?;
     Some(jpeg)
 }
 

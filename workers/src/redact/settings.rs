@@ -102,7 +102,11 @@ impl Settings {
         if self.classes.is_empty() {
             return wrong("no class to look for; name face, plate or both".to_owned());
         }
-        if let Some((class, t)) = self.thresholds.iter().find(|(_, t)| !(0.0..=1.0).contains(*t)) {
+        if let Some((class, t)) = self
+            .thresholds
+            .iter()
+            .find(|(_, t)| !(0.0..=1.0).contains(*t))
+        {
             return wrong(format!("threshold {t} for {class}s is not between 0 and 1"));
         }
         if self.votes == 0 {
@@ -126,7 +130,11 @@ impl Settings {
     pub(super) fn taken(&self, header: &Header) -> Result<Taken, RedactError> {
         let stored = (header.width, header.height);
         let (width, height) = header.orientation.upright_size(stored);
-        let sure = |camera, kind| Taken { camera, kind, warning: None };
+        let sure = |camera, kind| Taken {
+            camera,
+            kind,
+            warning: None,
+        };
         let taken = match &self.camera {
             CameraChoice::Planar => sure(Camera::planar(width, height), TakenBy::Planar),
             CameraChoice::Equirect => sure(Camera::equirect(width, height), TakenBy::Sphere),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use image::{DynamicImage, RgbImage};
 use rushes_models::{Class, ModelStore};
 
+use super::RedactError;
 use super::blur::{Fill, Target, blur};
 use super::detectors::{Detectors, Seen};
 use super::geometry::{
@@ -17,7 +18,6 @@ use super::record::{
     SightingRecord, SphereBox, Tool,
 };
 use super::settings::{Settings, Taken, TakenBy};
-use super::RedactError;
 
 /// Views rendered before the detectors look: enough to fill a batch, few enough to hold.
 const VIEWS_AT_ONCE: usize = 8;
@@ -59,9 +59,16 @@ impl Redactor {
     ///
     /// # Errors
     /// As [`Detectors::open`].
-    pub fn open(store: &ModelStore, settings: Settings, threads: usize) -> Result<Self, RedactError> {
+    pub fn open(
+        store: &ModelStore,
+        settings: Settings,
+        threads: usize,
+    ) -> Result<Self, RedactError> {
         let detectors = Detectors::open(store, &settings, threads)?;
-        Ok(Self { settings, detectors })
+        Ok(Self {
+            settings,
+            detectors,
+        })
     }
 
     /// The settings in use.
@@ -128,12 +135,18 @@ impl Redactor {
             warnings: taken.warning.into_iter().collect(),
         };
         if self.settings.fill == Fill::None {
-            return Ok(Redacted { bytes: None, record });
+            return Ok(Redacted {
+                bytes: None,
+                record,
+            });
         }
         let finished = editor.finish()?;
         record.output = Some(FileRecord::of(name, &finished.bytes));
         record.hidden = finished.hidden;
-        Ok(Redacted { bytes: Some(finished.bytes), record })
+        Ok(Redacted {
+            bytes: Some(finished.bytes),
+            record,
+        })
     }
 
     /// Looks at an upright picture with the layouts for its kind.
@@ -158,8 +171,10 @@ impl Redactor {
         let mut views = views;
         views.sort_by_key(View::size);
         for (block, some) in views.chunks(VIEWS_AT_ONCE).enumerate() {
-            let rendered: Vec<RgbImage> =
-                some.iter().map(|view| pyramid.render(camera, view)).collect();
+            let rendered: Vec<RgbImage> = some
+                .iter()
+                .map(|view| pyramid.render(camera, view))
+                .collect();
             seen.extend(self.detectors.look(&rendered, block * VIEWS_AT_ONCE)?);
         }
         let sightings: Vec<Sighting<Class>> = seen.iter().map(|s| s.sighting).collect();
@@ -176,8 +191,7 @@ impl Redactor {
     #[must_use]
     pub fn mask(&self, camera: &Camera, object: &Object<Class>, found: &Found) -> Mask {
         let shape = self.settings.shape_of(object.class);
-        let patches =
-            object.patches(&found.views, &found.sightings, shape, self.settings.margin);
+        let patches = object.patches(&found.views, &found.sightings, shape, self.settings.margin);
         rasterise(camera, &patches)
     }
 
@@ -257,18 +271,30 @@ impl Redactor {
                 .map(|&class| (class, self.settings.shape_of(class)))
                 .collect::<BTreeMap<_, _>>(),
             fill: self.settings.fill,
-            layout: self.settings.layout.as_ref().map_or(layout, |l| l.name.as_str()).to_owned(),
+            layout: self
+                .settings
+                .layout
+                .as_ref()
+                .map_or(layout, |l| l.name.as_str())
+                .to_owned(),
         }
     }
 }
 
 /// The detectors that saw an object; none if a person added it.
 fn voters(object: &Object<Class>, found: &Found) -> BTreeSet<usize> {
-    object.sightings.iter().filter_map(|&i| found.detectors[i]).collect()
+    object
+        .sightings
+        .iter()
+        .filter_map(|&i| found.detectors[i])
+        .collect()
 }
 
 fn views(layouts: &[Layout], camera: &Camera) -> Vec<View> {
-    layouts.iter().flat_map(|layout| layout.views(camera)).collect()
+    layouts
+        .iter()
+        .flat_map(|layout| layout.views(camera))
+        .collect()
 }
 
 /// Pixels a degree where the picture is sharpest.
@@ -288,10 +314,18 @@ fn with_additions(
 ) -> Result<Found, RedactError> {
     for added in corrections.iter().flat_map(|c| &c.add) {
         let (view, rect) = added.sighting(camera)?;
-        let sighting = Sighting { view: 0, rect, score: 1.0, class: added.class };
+        let sighting = Sighting {
+            view: 0,
+            rect,
+            score: 1.0,
+            class: added.class,
+        };
         let alone = merge(camera, &[view], &[sighting]);
         let index = found.sightings.len();
-        found.sightings.push(Sighting { view: found.views.len(), ..sighting });
+        found.sightings.push(Sighting {
+            view: found.views.len(),
+            ..sighting
+        });
         found.views.push(view);
         found.detectors.push(None);
         found.objects.extend(alone.into_iter().map(|object| Object {
@@ -400,8 +434,15 @@ mod tests {
             let mut stored = RgbImage::new(7, 4);
             stored.put_pixel(5, 1, image::Rgb([255; 3]));
             let turned = upright(stored, orientation);
-            let (x, y, _) = turned.enumerate_pixels().find(|(_, _, p)| p.0[0] == 255).unwrap();
-            let mask = Mask::from_spans(vec![Span { y, x0: x, x1: x + 1 }]);
+            let (x, y, _) = turned
+                .enumerate_pixels()
+                .find(|(_, _, p)| p.0[0] == 255)
+                .unwrap();
+            let mask = Mask::from_spans(vec![Span {
+                y,
+                x0: x,
+                x1: x + 1,
+            }]);
             let back: Vec<Span> = as_stored(&mask, orientation, (7, 4)).spans().collect();
             assert_eq!(back, [Span { y: 1, x0: 5, x1: 6 }], "{orientation:?}");
             assert_eq!(turned.dimensions(), orientation.upright_size((7, 4)));

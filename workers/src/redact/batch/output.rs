@@ -34,7 +34,9 @@ pub(super) fn put(
         .map_err(|e| RedactError::io("write", record_path)(e.into()))?;
     json.push(b'\n');
     let record_aside = aside(folder, &json, record_path)?;
-    let picture_aside = picture.map(|bytes| aside(folder, bytes, output)).transpose()?;
+    let picture_aside = picture
+        .map(|bytes| aside(folder, bytes, output))
+        .transpose()?;
     keep(record_aside, record_path)?;
     if let Some(picture) = picture_aside {
         keep(picture, output)?;

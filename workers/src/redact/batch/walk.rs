@@ -49,8 +49,8 @@ pub struct Walk {
 
 /// Names that promise a picture or a film, whatever the content: a damaged one must be told, not passed over.
 const PICTURES: [&str; 18] = [
-    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "gif", "bmp", "heic", "heif", "avif",
-    "jp2", "jxl", "dng", "arw", "cr2",
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "gif", "bmp", "heic", "heif",
+    "avif", "jp2", "jxl", "dng", "arw", "cr2",
 ];
 const FILMS: [&str; 12] = [
     "mp4", "mov", "m4v", "mkv", "webm", "avi", "mpg", "mpeg", "ts", "mts", "m2ts", "360",
@@ -64,11 +64,17 @@ pub fn walk(paths: &[PathBuf], recursive: bool, out: &Path) -> Walk {
     let out = out.canonicalize().ok();
     for path in paths {
         match fs::metadata(path) {
-            Ok(meta) if meta.is_dir() => folder(path, Path::new(""), recursive, out.as_deref(), &mut found),
+            Ok(meta) if meta.is_dir() => {
+                folder(path, Path::new(""), recursive, out.as_deref(), &mut found)
+            }
             Ok(_) => {
                 let relative = PathBuf::from(path.file_name().unwrap_or_default());
                 let kind = kind(path).ok().flatten().unwrap_or(MediaKind::Picture);
-                found.items.push(Item { path: path.clone(), relative, kind });
+                found.items.push(Item {
+                    path: path.clone(),
+                    relative,
+                    kind,
+                });
             }
             Err(error) => {
                 let failure = RedactError::io("read", path)(error);
@@ -85,7 +91,9 @@ fn folder(path: &Path, below: &Path, recursive: bool, out: Option<&Path>, found:
     let mut entries = match entries {
         Ok(entries) => entries,
         Err(error) => {
-            found.failed.push((path.to_owned(), RedactError::io("list", path)(error)));
+            found
+                .failed
+                .push((path.to_owned(), RedactError::io("list", path)(error)));
             return;
         }
     };
@@ -102,7 +110,11 @@ fn folder(path: &Path, below: &Path, recursive: bool, out: Option<&Path>, found:
             continue;
         }
         match kind(&path) {
-            Ok(Some(kind)) => found.items.push(Item { path, relative, kind }),
+            Ok(Some(kind)) => found.items.push(Item {
+                path,
+                relative,
+                kind,
+            }),
             Ok(None) => found.skipped.push(Skipped {
                 path,
                 why: "neither a picture nor a film".to_owned(),
@@ -130,11 +142,17 @@ fn kind(path: &Path) -> std::io::Result<Option<MediaKind>> {
     if picture {
         return Ok(Some(MediaKind::Picture));
     }
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let extension = path
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
     if PICTURES.contains(&extension.as_str()) {
         return Ok(Some(MediaKind::Picture));
     }
-    let still = [&b"heic"[..], b"heix", b"mif1", b"avif"].iter().any(|brand| head.get(8..12) == Some(brand));
+    let still = [&b"heic"[..], b"heix", b"mif1", b"avif"]
+        .iter()
+        .any(|brand| head.get(8..12) == Some(brand));
     if head.get(4..8) == Some(b"ftyp") && still {
         return Ok(Some(MediaKind::Picture));
     }
@@ -146,7 +164,10 @@ fn kind(path: &Path) -> std::io::Result<Option<MediaKind>> {
 fn distinct(found: &mut Walk) {
     let mut taken: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
     for item in std::mem::take(&mut found.items) {
-        let real = item.path.canonicalize().unwrap_or_else(|_| item.path.clone());
+        let real = item
+            .path
+            .canonicalize()
+            .unwrap_or_else(|_| item.path.clone());
         match taken.get(&item.relative) {
             None => {
                 taken.insert(item.relative.clone(), real);

@@ -36,10 +36,12 @@ pub struct Composed {
     pub dataset: Dataset,
     /// Where the list is.
     pub list: PathBuf,
+    /// Where the list of the pictures is that were pasted, at the size they were: what to compare with.
+    pub planar: PathBuf,
 }
 
-/// A picture's place wider than this is too distorted to be one.
-const WIDEST: f64 = 75.0;
+/// Degrees of the widest place. Larger pictures are made smaller.
+const WIDEST: f64 = 50.0;
 
 /// Free degrees between pictures.
 const GAP: f64 = 6.0;
@@ -56,11 +58,12 @@ pub fn compose(
     mut progress: impl FnMut(usize),
 ) -> Result<Composed, RedactError> {
     fs::create_dir_all(out).map_err(RedactError::io("make the folder", out))?;
+    let planar = fitted(dataset, options.width, out)?;
     let mut made = Dataset::default();
     let camera = Camera::equirect(options.width, options.width / 2);
     let mut backgrounds = backgrounds.iter().cycle();
     for &pitch in &options.pitches {
-        let mut rest = dataset.pictures.as_slice();
+        let mut rest = planar.pictures.as_slice();
         while !rest.is_empty() {
             let mut sphere = background(backgrounds.next(), options.width)?;
             let mut truths = Vec::new();
@@ -68,15 +71,22 @@ pub fn compose(
             let (mut edge, mut free) = (180.0, 360.0);
             let mut pasted = 0;
             while let Some((first, others)) = rest.split_first() {
-                let picture = read(&first.file)?;
-                let needed = shadow(&place(&picture, options.width, 0.0, pitch, &first.file)?, pitch);
+                let picture = read(&out.join(&first.file))?;
+                let needed = shadow(&place(&picture, options.width, 0.0, pitch), pitch);
                 if pasted > 0 && (needed > free || options.seam_only) {
                     break;
                 }
-                let yaw = if pasted == 0 { edge } else { edge + needed / 2.0 };
-                let view = place(&picture, options.width, yaw, pitch, &first.file)?;
+                let yaw = if pasted == 0 {
+                    edge
+                } else {
+                    edge + needed / 2.0
+                };
+                let view = place(&picture, options.width, yaw, pitch);
                 paste(&mut sphere, &camera, &picture, &view);
-                truths.extend(first.truths.iter().map(|truth| Truth { view: Some(view), ..*truth }));
+                truths.extend(first.truths.iter().map(|truth| Truth {
+                    view: Some(view),
+                    ..*truth
+                }));
                 edge = yaw + needed / 2.0;
                 free -= needed;
                 pasted += 1;
@@ -93,36 +103,86 @@ pub fn compose(
             progress(made.pictures.len());
         }
     }
-    let list = out.join("truth.json");
-    let json = serde_json::to_vec_pretty(&made).map_err(|e| RedactError::io("write", &list)(e.into()))?;
-    fs::write(&list, json).map_err(RedactError::io("write", &list))?;
+    let list = write_list(&made, &out.join("truth.json"))?;
+    let planar = write_list(&planar, &out.join("planar.json"))?;
     for picture in &mut made.pictures {
         picture.file = out.join(&picture.file);
     }
-    Ok(Composed { dataset: made, list })
+    Ok(Composed {
+        dataset: made,
+        list,
+        planar,
+    })
+}
+
+/// Copies of the pictures, none too large for its place, below `out`.
+fn fitted(dataset: &Dataset, panorama: u32, out: &Path) -> Result<Dataset, RedactError> {
+    let folder = out.join("planar");
+    fs::create_dir_all(&folder).map_err(RedactError::io("make the folder", &folder))?;
+    let focal = f64::from(panorama) / TAU;
+    let longest = 2.0 * focal * (WIDEST / 2.0).to_radians().tan();
+    let mut set = Dataset::default();
+    for (number, annotated) in dataset.pictures.iter().enumerate() {
+        let mut picture = read(&annotated.file)?;
+        let (width, height) = picture.dimensions();
+        let scale = (longest / f64::from(width.max(height))).min(1.0);
+        if scale < 1.0 {
+            let (w, h) = (scaled(width, scale), scaled(height, scale));
+            picture = image::imageops::resize(&picture, w, h, FilterType::Triangle);
+        }
+        let file = PathBuf::from(format!("planar/{number:05}.jpg"));
+        write(&picture, &out.join(&file))?;
+        let (x, y) = (
+            f64::from(picture.width()) / f64::from(width),
+            f64::from(picture.height()) / f64::from(height),
+        );
+        let truths = annotated.truths.iter().map(|truth| {
+            let [left, top, right, bottom] = truth.rect;
+            Truth {
+                rect: [left * x, top * y, right * x, bottom * y],
+                ..*truth
+            }
+        });
+        set.pictures.push(Annotated {
+            file,
+            camera: CameraChoice::Planar,
+            truths: truths.collect(),
+            trip: annotated.trip.clone(),
+        });
+    }
+    Ok(set)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a picture's side"
+)]
+fn scaled(side: u32, scale: f64) -> u32 {
+    (f64::from(side) * scale).round().max(1.0) as u32
+}
+
+fn write_list(set: &Dataset, path: &Path) -> Result<PathBuf, RedactError> {
+    let json =
+        serde_json::to_vec_pretty(set).map_err(|e| RedactError::io("write", path)(e.into()))?;
+    fs::write(path, json).map_err(RedactError::io("write", path))?;
+    Ok(path.to_owned())
 }
 
 /// The view in which a picture keeps its resolution at this place of a panorama.
-fn place(
-    picture: &RgbImage,
-    panorama: u32,
-    yaw: f64,
-    pitch: f64,
-    file: &Path,
-) -> Result<View, RedactError> {
+fn place(picture: &RgbImage, panorama: u32, yaw: f64, pitch: f64) -> View {
     let focal = f64::from(panorama) / TAU;
     let field = |side: u32| 2.0 * (f64::from(side) / 2.0 / focal).atan().to_degrees();
     let (width, height) = picture.dimensions();
-    let (fov_x, fov_y) = (field(width), field(height));
-    if fov_x.max(fov_y) > WIDEST {
-        return Err(RedactError::Settings(format!(
-            "{} ({width} x {height}) would take {:.0} degrees of a panorama {panorama} pixels wide; make it wider",
-            file.display(),
-            fov_x.max(fov_y)
-        )));
+    View::Perspective {
+        yaw: (yaw + 180.0).rem_euclid(360.0) - 180.0,
+        pitch,
+        roll: 0.0,
+        fov_x: field(width),
+        fov_y: field(height),
+        out_width: width,
+        out_height: height,
     }
-    let yaw = (yaw + 180.0).rem_euclid(360.0) - 180.0;
-    Ok(View::Perspective { yaw, pitch, roll: 0.0, fov_x, fov_y, out_width: width, out_height: height })
 }
 
 /// Degrees of yaw that a view takes at its pitch; all round where it comes near a pole.
@@ -140,7 +200,14 @@ fn shadow(view: &View, pitch: f64) -> f64 {
 fn paste(sphere: &mut RgbImage, camera: &Camera, picture: &RgbImage, view: &View) {
     let (width, height) = picture.dimensions();
     let rect = [0.0, 0.0, f64::from(width), f64::from(height)];
-    let mask = rasterise(camera, &[Patch { view, rect, shape: Shape::Box }]);
+    let mask = rasterise(
+        camera,
+        &[Patch {
+            view,
+            rect,
+            shape: Shape::Box,
+        }],
+    );
     for span in mask.spans() {
         for x in span.x0..span.x1 {
             let centre = (f64::from(x) + 0.5, f64::from(span.y) + 0.5);
@@ -162,11 +229,19 @@ fn paste(sphere: &mut RgbImage, camera: &Camera, picture: &RgbImage, view: &View
 )]
 fn bilinear(picture: &RgbImage, x: f64, y: f64) -> Rgb<u8> {
     let (right, bottom) = (picture.width() - 1, picture.height() - 1);
-    let (x, y) = (x.clamp(0.0, f64::from(right)), y.clamp(0.0, f64::from(bottom)));
+    let (x, y) = (
+        x.clamp(0.0, f64::from(right)),
+        y.clamp(0.0, f64::from(bottom)),
+    );
     let (x0, y0) = (x as u32, y as u32);
     let (fx, fy) = (x - f64::from(x0), y - f64::from(y0));
     let at = |x: u32, y: u32| picture.get_pixel(x.min(right), y.min(bottom)).0;
-    let (a, b, c, d) = (at(x0, y0), at(x0 + 1, y0), at(x0, y0 + 1), at(x0 + 1, y0 + 1));
+    let (a, b, c, d) = (
+        at(x0, y0),
+        at(x0 + 1, y0),
+        at(x0, y0 + 1),
+        at(x0 + 1, y0 + 1),
+    );
     Rgb(std::array::from_fn(|i| {
         let mix = |p: u8, q: u8, t: f64| f64::from(p) * (1.0 - t) + f64::from(q) * t;
         let (top, low) = (mix(a[i], b[i], fx), mix(c[i], d[i], fx));
@@ -180,7 +255,12 @@ fn background(path: Option<&PathBuf>, width: u32) -> Result<RgbImage, RedactErro
         return Ok(RgbImage::from_pixel(width, width / 2, Rgb([128; 3])));
     };
     let picture = read(path)?;
-    Ok(image::imageops::resize(&picture, width, width / 2, FilterType::Triangle))
+    Ok(image::imageops::resize(
+        &picture,
+        width,
+        width / 2,
+        FilterType::Triangle,
+    ))
 }
 
 /// A picture, upright.

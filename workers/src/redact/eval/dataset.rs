@@ -81,10 +81,19 @@ impl Dataset {
     /// # Errors
     /// It cannot be read, is none of these, or names no picture.
     pub fn read(path: &Path, plain: Class) -> Result<Self, RedactError> {
-        let is_folder = fs::metadata(path).map_err(RedactError::io("read", path))?.is_dir();
-        let set = if is_folder { text_folder(path, plain)? } else { json(path)? };
+        let is_folder = fs::metadata(path)
+            .map_err(RedactError::io("read", path))?
+            .is_dir();
+        let set = if is_folder {
+            text_folder(path, plain)?
+        } else {
+            json(path)?
+        };
         if set.pictures.is_empty() {
-            return Err(RedactError::Settings(format!("{} names no picture", path.display())));
+            return Err(RedactError::Settings(format!(
+                "{} names no picture",
+                path.display()
+            )));
         }
         Ok(set)
     }
@@ -127,12 +136,17 @@ fn coco(text: &str) -> Result<Dataset, String> {
         let Some(&class) = classes.get(&annotation.category_id) else {
             continue;
         };
-        let picture = pictures
-            .get_mut(&annotation.image_id)
-            .ok_or_else(|| format!("an annotation is of image {}, which is not listed", annotation.image_id))?;
+        let picture = pictures.get_mut(&annotation.image_id).ok_or_else(|| {
+            format!(
+                "an annotation is of image {}, which is not listed",
+                annotation.image_id
+            )
+        })?;
         picture.truths.push(Truth::of_box(class, annotation.bbox));
     }
-    Ok(Dataset { pictures: pictures.into_values().collect() })
+    Ok(Dataset {
+        pictures: pictures.into_values().collect(),
+    })
 }
 
 /// The class that a category's name means.
@@ -149,7 +163,9 @@ fn class_of(name: &str) -> Option<Class> {
 
 fn text_folder(folder: &Path, class: Class) -> Result<Dataset, RedactError> {
     let failed = RedactError::io("list", folder);
-    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(failed)?;
+    let entries = fs::read_dir(folder)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(failed)?;
     let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
     paths.retain(|path| path.extension().is_some_and(|e| e == "txt"));
     paths.sort();
@@ -171,7 +187,9 @@ fn text_folder(folder: &Path, class: Class) -> Result<Dataset, RedactError> {
                 .push(Truth::of_box(class, rect));
         }
     }
-    Ok(Dataset { pictures: pictures.into_values().collect() })
+    Ok(Dataset {
+        pictures: pictures.into_values().collect(),
+    })
 }
 
 fn text_line(line: &str) -> Option<(&str, [f64; 4])> {
@@ -182,7 +200,10 @@ fn text_line(line: &str) -> Option<(&str, [f64; 4])> {
         line.split_whitespace().collect()
     };
     let number = |at: usize| fields.get(at)?.trim().parse::<f64>().ok();
-    Some((fields.first()?, [number(1)?, number(2)?, number(3)?, number(4)?]))
+    Some((
+        fields.first()?,
+        [number(1)?, number(2)?, number(3)?, number(4)?],
+    ))
 }
 
 impl Annotated {
@@ -199,7 +220,11 @@ impl Annotated {
 impl Truth {
     /// A truth of a planar picture from left, top, width, height.
     fn of_box(class: Class, [x, y, width, height]: [f64; 4]) -> Self {
-        Self { class, rect: [x, y, x + width, y + height], view: None }
+        Self {
+            class,
+            rect: [x, y, x + width, y + height],
+            view: None,
+        }
     }
 
     /// The view and the box in it, for a picture by `camera`.
@@ -235,7 +260,10 @@ mod tests {
         let text = Dataset::read(folder.path(), Class::Plate).unwrap();
         let coco = Dataset::read(&at("set.json"), Class::Face).unwrap();
         assert_eq!(text, coco);
-        assert_eq!(coco.pictures[0].truths[0].rect.map(f64::round), [10.0, 20.0, 40.0, 60.0]);
+        assert_eq!(
+            coco.pictures[0].truths[0].rect.map(f64::round),
+            [10.0, 20.0, 40.0, 60.0]
+        );
     }
 
     #[test]
@@ -243,9 +271,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.json");
         fs::write(&path, "{}").unwrap();
-        assert!(Dataset::read(&path, Class::Face).unwrap_err().to_string().contains("COCO"));
+        assert!(
+            Dataset::read(&path, Class::Face)
+                .unwrap_err()
+                .to_string()
+                .contains("COCO")
+        );
         fs::write(folder.path().join("b.txt"), "b.jpg 1 2 three 4").unwrap();
-        let error = Dataset::read(folder.path(), Class::Face).unwrap_err().to_string();
+        let error = Dataset::read(folder.path(), Class::Face)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("b.txt"), "{error}");
     }
 }

@@ -32,7 +32,10 @@ pub fn export_views(
     fs::create_dir_all(out).map_err(RedactError::io("make the folder", out))?;
     let (mut images, mut annotations) = (Vec::new(), Vec::new());
     for (number, annotated) in dataset.pictures.iter().enumerate() {
-        let settings = Settings { camera: annotated.camera.clone(), ..Settings::default() };
+        let settings = Settings {
+            camera: annotated.camera.clone(),
+            ..Settings::default()
+        };
         let bytes = fs::read(&annotated.file).map_err(RedactError::io("read", &annotated.file))?;
         let editor = super::super::picture::Editor::open(bytes, &settings.limits)?;
         let camera = settings.taken(editor.header())?.camera;
@@ -88,11 +91,21 @@ fn label(camera: &Camera, truth: &Truth, view: &View) -> Option<Rect> {
     for point in outline {
         // A truth partly behind the view has no box in it.
         let (u, v) = view.to_view(camera, from.to_picture(camera, point)?)?;
-        rect = [rect[0].min(u), rect[1].min(v), rect[2].max(u), rect[3].max(v)];
+        rect = [
+            rect[0].min(u),
+            rect[1].min(v),
+            rect[2].max(u),
+            rect[3].max(v),
+        ];
     }
     let (width, height) = view.size();
     let (width, height) = (f64::from(width), f64::from(height));
-    let cut = [rect[0].max(0.0), rect[1].max(0.0), rect[2].min(width), rect[3].min(height)];
+    let cut = [
+        rect[0].max(0.0),
+        rect[1].max(0.0),
+        rect[2].min(width),
+        rect[3].min(height),
+    ];
     let area = |r: Rect| (r[2] - r[0]).max(0.0) * (r[3] - r[1]).max(0.0);
     (area(cut) >= INSIDE * area(rect) && area(cut) > 0.0).then_some(cut)
 }

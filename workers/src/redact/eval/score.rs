@@ -111,7 +111,11 @@ impl ClassScore {
 
 #[expect(clippy::cast_precision_loss, reason = "counts of regions")]
 fn share(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        1.0
+    } else {
+        part as f64 / whole as f64
+    }
 }
 
 /// Looks at annotated pictures and keeps score.
@@ -125,7 +129,10 @@ impl Evaluator {
     /// With opened detectors; `iou` is the intersection over union from which a box fits.
     #[must_use]
     pub fn new(redactor: Redactor, iou: f64) -> Self {
-        let scores = Evaluation { iou, ..Evaluation::default() };
+        let scores = Evaluation {
+            iou,
+            ..Evaluation::default()
+        };
         Self { redactor, scores }
     }
 
@@ -141,12 +148,18 @@ impl Evaluator {
     fn add(&mut self, picture: &Annotated) {
         self.scores.pictures += 1;
         let classes = &self.redactor.settings().classes;
-        let truths: Vec<Truth> =
-            picture.truths.iter().copied().filter(|t| classes.contains(&t.class)).collect();
+        let truths: Vec<Truth> = picture
+            .truths
+            .iter()
+            .copied()
+            .filter(|t| classes.contains(&t.class))
+            .collect();
         match self.look(picture) {
             Ok((camera, found)) => self.count(&truths, &camera, &found),
             Err(error) => {
-                self.scores.failures.push((picture.file.clone(), error.to_string()));
+                self.scores
+                    .failures
+                    .push((picture.file.clone(), error.to_string()));
                 for truth in truths {
                     self.score(&truth, false, false);
                 }
@@ -181,8 +194,10 @@ impl Evaluator {
             .iter()
             .filter(|object| self.redactor.is_agreed(object, found))
             .collect();
-        let covers: Vec<Mask> =
-            blurred.iter().map(|object| self.redactor.mask(camera, object, found)).collect();
+        let covers: Vec<Mask> = blurred
+            .iter()
+            .map(|object| self.redactor.mask(camera, object, found))
+            .collect();
         let boxes: Vec<Mask> = blurred
             .iter()
             .map(|object| {
@@ -204,13 +219,20 @@ impl Evaluator {
                     (is_found, *right) = (true, true);
                 }
             }
-            let near: Vec<&Mask> = covers.iter().filter(|cover| common(mask, cover) > 0).collect();
+            let near: Vec<&Mask> = covers
+                .iter()
+                .filter(|cover| common(mask, cover) > 0)
+                .collect();
             let hidden = mask
                 .spans()
                 .flat_map(|span| (span.x0..span.x1).map(move |x| (x, span.y)))
                 .filter(|&(x, y)| near.iter().any(|cover| cover.contains(x, y)))
                 .count();
-            verdicts.push((*truth, is_found, ratio(hidden as u64, mask.area()) >= COVERED));
+            verdicts.push((
+                *truth,
+                is_found,
+                ratio(hidden as u64, mask.area()) >= COVERED,
+            ));
         }
         for (object, right) in blurred.iter().zip(&right) {
             let score = self.scores.classes.entry(object.class).or_default();
@@ -231,7 +253,10 @@ impl Evaluator {
         bin(&mut score.sizes, &SIZES, longer).add(found, covered);
         bin(&mut score.strides, &strides, longer).add(found, covered);
         let middle = (f64::midpoint(left, right), f64::midpoint(top, bottom));
-        if let Some(direction) = truth.view.and_then(|view| view.direction(middle.0, middle.1)) {
+        if let Some(direction) = truth
+            .view
+            .and_then(|view| view.direction(middle.0, middle.1))
+        {
             let latitude = direction.y.clamp(-1.0, 1.0).asin().to_degrees().abs();
             let yaw = direction.x.atan2(direction.z).to_degrees().abs();
             bin(&mut score.latitudes, &LATITUDES, latitude).add(found, covered);
@@ -244,14 +269,27 @@ impl Evaluator {
 fn bin<'a>(bins: &'a mut Vec<Bin>, ends: &[u32], value: f64) -> &'a mut Tally {
     if bins.is_empty() {
         let ends = ends.iter().map(|&end| Some(end)).chain([None]);
-        bins.extend(ends.map(|below| Bin { below, tally: Tally::default() }));
+        bins.extend(ends.map(|below| Bin {
+            below,
+            tally: Tally::default(),
+        }));
     }
-    let at = ends.iter().position(|&end| value < f64::from(end)).unwrap_or(ends.len());
+    let at = ends
+        .iter()
+        .position(|&end| value < f64::from(end))
+        .unwrap_or(ends.len());
     &mut bins[at].tally
 }
 
 fn boxed(camera: &Camera, view: &View, rect: [f64; 4]) -> Mask {
-    rasterise(camera, &[Patch { view, rect, shape: Shape::Box }])
+    rasterise(
+        camera,
+        &[Patch {
+            view,
+            rect,
+            shape: Shape::Box,
+        }],
+    )
 }
 
 /// Pixels in both masks.
@@ -272,7 +310,14 @@ fn common(a: &Mask, b: &Mask) -> u64 {
     both
 }
 
-#[expect(clippy::cast_precision_loss, reason = "areas of pictures are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "areas of pictures are far below 2^52"
+)]
 fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
 }

@@ -73,7 +73,11 @@ pub fn split(dataset: &Dataset) -> Result<BTreeMap<Part, Dataset>, RedactError> 
 fn trip(picture: &Annotated) -> String {
     picture.trip.clone().unwrap_or_else(|| {
         let folder = picture.file.parent().unwrap_or(std::path::Path::new(""));
-        let stem = picture.file.file_stem().unwrap_or_default().to_string_lossy();
+        let stem = picture
+            .file
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy();
         let name: String = stem.chars().filter(|c| !c.is_ascii_digit()).collect();
         format!("{}/{name}", folder.display())
     })
@@ -99,19 +103,39 @@ mod tests {
             .collect();
         let parts = split(&Dataset { pictures }).unwrap();
         let trips = |part| -> std::collections::BTreeSet<String> {
-            parts[&part].pictures.iter().filter_map(|p| p.trip.clone()).collect()
+            parts[&part]
+                .pictures
+                .iter()
+                .filter_map(|p| p.trip.clone())
+                .collect()
         };
-        let (train, validation, test) = (trips(Part::Train), trips(Part::Validation), trips(Part::Test));
-        assert!(train.is_disjoint(&test) && train.is_disjoint(&validation) && test.is_disjoint(&validation));
+        let (train, validation, test) = (
+            trips(Part::Train),
+            trips(Part::Validation),
+            trips(Part::Test),
+        );
+        assert!(
+            train.is_disjoint(&test)
+                && train.is_disjoint(&validation)
+                && test.is_disjoint(&validation)
+        );
         let size = |part| parts[&part].pictures.len();
-        assert!((130..=150).contains(&size(Part::Train)), "{}", size(Part::Train));
+        assert!(
+            (130..=150).contains(&size(Part::Train)),
+            "{}",
+            size(Part::Train)
+        );
         assert!((14..=26).contains(&size(Part::Validation)));
         assert!((34..=46).contains(&size(Part::Test)));
     }
 
     #[test]
     fn names_that_differ_in_digits_are_one_trip() {
-        let pictures = vec![picture("a/1.jpg", None), picture("a/2.jpg", None), picture("b/1.jpg", None)];
+        let pictures = vec![
+            picture("a/1.jpg", None),
+            picture("a/2.jpg", None),
+            picture("b/1.jpg", None),
+        ];
         assert!(split(&Dataset { pictures }).is_err());
     }
 }
