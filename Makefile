@@ -16,7 +16,7 @@ demo: build            ## The main job on real footage
 	scripts/demo $(rushes)
 
 test: build            ## All tests
-	$(rushes) models pull lite
+	$(rushes) models pull lite centerface
 	cargo test --workspace --locked
 
 check: setup           ## Formatting, lints, docs, licences: all as errors

@@ -14,6 +14,7 @@ mod coordinator;
 mod disk_full;
 mod http;
 mod kill;
+mod redact;
 mod s3;
 mod spine;
 mod support;

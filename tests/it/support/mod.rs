@@ -97,12 +97,18 @@ pub(crate) fn rounds(name: &str, default: usize) -> usize {
         .unwrap_or(default)
 }
 
-/// The folder of pulled models, if `lite` is in it.
+/// The folder of pulled models, if `lite` and `centerface` are in it.
 pub(crate) fn models() -> Option<PathBuf> {
     let folder = variable("RUSHES_MODELS").map(PathBuf::from);
-    let found = folder.filter(|folder| folder.join("lite").is_dir());
+    let found = folder.filter(|folder| {
+        ["lite", "centerface"]
+            .iter()
+            .all(|id| folder.join(id).is_dir())
+    });
     if found.is_none() {
-        eprintln!("skipped: RUSHES_MODELS names no folder with the model lite; run `make test`");
+        eprintln!(
+            "skipped: RUSHES_MODELS names no folder with the models lite and centerface; run `make test`"
+        );
     }
     found
 }
