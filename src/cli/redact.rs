@@ -13,7 +13,7 @@ use rushes_models::{Class, ModelStore};
 use rushes_workers::redact::geometry::{Layout, Shape};
 use rushes_workers::redact::{
     BatchObserver, BatchOptions, CameraChoice, Fill, HandRegions, Item, Outcome, Report, Settings,
-    redact_all, walk,
+    Timings, redact_all, walk,
 };
 use serde::Serialize;
 
@@ -136,6 +136,8 @@ struct Line<'a> {
     error: Option<String>,
     kind: Option<rushes_models::ErrorKind>,
     seconds: Option<f64>,
+    /// Seconds by stage.
+    stages: Option<Timings>,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -283,6 +285,7 @@ impl Watch {
                 error: None,
                 kind: None,
                 seconds: None,
+                stages: None,
             });
         }
     }
@@ -304,6 +307,7 @@ impl Watch {
                 error: Some(error.to_string()),
                 kind: Some(error.kind()),
                 seconds,
+                stages: None,
             });
         } else {
             self.say(&format!("{}: NOT processed: {error}", path.display()));
@@ -381,6 +385,7 @@ impl BatchObserver for Watch {
                 error: None,
                 kind: None,
                 seconds: Some(outcome.seconds),
+                stages: done.timings,
             });
         } else if !done.resumed {
             let hidden = done.record.hidden.len();

@@ -17,6 +17,7 @@ use super::picture::{self, PictureError};
 use super::record::Record;
 use super::settings::Settings;
 use super::still::Redactor;
+use super::timings::Timings;
 
 mod output;
 mod walk;
@@ -63,6 +64,8 @@ pub struct Done {
     pub resumed: bool,
     /// The redacted file; none if only a report was asked for.
     pub output: Option<PathBuf>,
+    /// Where the time went; none if it had been done before.
+    pub timings: Option<Timings>,
 }
 
 /// Follows a batch. Called from several threads, one call at a time.
@@ -159,6 +162,7 @@ fn one(
             record: Box::new(record),
             resumed: true,
             output,
+            timings: None,
         });
     }
     // What is there from before was made from something else: it must not stand if this run fails.
@@ -177,6 +181,7 @@ fn one(
         output: redacted.bytes.is_some().then_some(output),
         record: Box::new(redacted.record),
         resumed: false,
+        timings: Some(redacted.timings),
     })
 }
 

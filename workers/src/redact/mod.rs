@@ -18,6 +18,7 @@ mod record;
 mod report;
 mod settings;
 mod still;
+mod timings;
 
 pub use batch::{
     BatchObserver, BatchOptions, Done, Item, MediaKind, Outcome, RECORD_SUFFIX, Skipped, Walk,
@@ -35,3 +36,4 @@ pub use record::{
 pub use report::Report;
 pub use settings::{CameraChoice, Settings};
 pub use still::{Found, Redacted, Redactor};
+pub use timings::Timings;

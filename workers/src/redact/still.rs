@@ -18,6 +18,7 @@ use super::record::{
     SightingRecord, SphereBox, Tool,
 };
 use super::settings::{Settings, Taken, TakenBy};
+use super::timings::{Timings, timed};
 
 /// Views rendered before the detectors look: enough to fill a batch, few enough to hold.
 const VIEWS_AT_ONCE: usize = 8;
@@ -32,6 +33,8 @@ pub struct Redacted {
     pub bytes: Option<Vec<u8>>,
     /// What was done.
     pub record: Record,
+    /// Where the time went.
+    pub timings: Timings,
 }
 
 /// Redacts pictures, one after the other.
@@ -52,6 +55,8 @@ pub struct Found {
     pub detectors: Vec<Option<usize>>,
     /// Objects, each with its sightings.
     pub objects: Vec<Object<Class>>,
+    /// What looking took.
+    pub timings: Timings,
 }
 
 impl Redactor {
@@ -93,26 +98,27 @@ impl Redactor {
         corrections: Option<&Corrections>,
     ) -> Result<Redacted, RedactError> {
         let input = FileRecord::of(name, &bytes);
-        let mut editor = Editor::open(bytes, &self.settings.limits)?;
+        let mut decode = 0.0;
+        let (mut editor, stored) = timed(&mut decode, || {
+            let editor = Editor::open(bytes, &self.settings.limits)?;
+            let stored = editor.rgb()?;
+            Ok::<_, RedactError>((editor, stored))
+        })?;
         let header = editor.header().clone();
         let taken = self.settings.taken(&header)?;
         let layouts = self.layouts(&taken)?;
         let found = {
-            let upright = upright(editor.rgb()?, header.orientation);
+            let upright = upright(stored, header.orientation);
             let found = self.detect(&upright, &taken.camera, views(&layouts, &taken.camera))?;
             with_additions(found, &taken.camera, corrections)?
         };
-        let mut regions = Vec::new();
-        for (id, object) in found.objects.iter().enumerate() {
-            let source = self.source(object, &found, corrections);
-            let blurred = matches!(source, RegionSource::Detected | RegionSource::Added)
-                && self.settings.fill != Fill::None;
-            let mask = self.mask(&taken.camera, object, &found);
-            if blurred {
-                self.blur(&mut editor, &header, &taken.camera, object, &mask)?;
-            }
-            regions.push(region(id, object, &found, source, blurred, mask.area()));
-        }
+        let mut timings = Timings {
+            decode,
+            ..found.timings
+        };
+        let regions = timed(&mut timings.blur, || {
+            self.blur_all(&mut editor, &taken.camera, &found, corrections)
+        })?;
         let names: Vec<&str> = layouts.iter().map(|layout| layout.name.as_str()).collect();
         let settings = self.settings_record(&names.join("+"));
         let mut record = Record {
@@ -138,14 +144,16 @@ impl Redactor {
             return Ok(Redacted {
                 bytes: None,
                 record,
+                timings,
             });
         }
-        let finished = editor.finish()?;
+        let finished = timed(&mut timings.write, || editor.finish())?;
         record.output = Some(FileRecord::of(name, &finished.bytes));
         record.hidden = finished.hidden;
         Ok(Redacted {
             bytes: Some(finished.bytes),
             record,
+            timings,
         })
     }
 
@@ -166,24 +174,29 @@ impl Redactor {
         views: Vec<View>,
     ) -> Result<Found, RedactError> {
         let pyramid = Pyramid::new(upright);
+        let mut timings = Timings::default();
         let mut seen: Vec<Seen> = Vec::new();
         // Views of one size follow each other, so that they share a batch.
         let mut views = views;
         views.sort_by_key(View::size);
         for (block, some) in views.chunks(VIEWS_AT_ONCE).enumerate() {
-            let rendered: Vec<RgbImage> = some
-                .iter()
-                .map(|view| pyramid.render(camera, view))
-                .collect();
-            seen.extend(self.detectors.look(&rendered, block * VIEWS_AT_ONCE)?);
+            let rendered: Vec<RgbImage> = timed(&mut timings.render, || {
+                some.iter()
+                    .map(|view| pyramid.render(camera, view))
+                    .collect()
+            });
+            seen.extend(timed(&mut timings.detect, || {
+                self.detectors.look(&rendered, block * VIEWS_AT_ONCE)
+            })?);
         }
         let sightings: Vec<Sighting<Class>> = seen.iter().map(|s| s.sighting).collect();
-        let objects = merge(camera, &views, &sightings);
+        let objects = timed(&mut timings.merge, || merge(camera, &views, &sightings));
         Ok(Found {
             views,
             detectors: seen.iter().map(|s| Some(s.detector)).collect(),
             sightings,
             objects,
+            timings,
         })
     }
 
@@ -234,6 +247,29 @@ impl Redactor {
         } else {
             RegionSource::Outvoted
         }
+    }
+
+    /// Blurs what is to be blurred, and says of every object what became of it.
+    fn blur_all(
+        &self,
+        editor: &mut Editor,
+        camera: &Camera,
+        found: &Found,
+        corrections: Option<&Corrections>,
+    ) -> Result<Vec<RegionRecord>, RedactError> {
+        let header = editor.header().clone();
+        let mut regions = Vec::with_capacity(found.objects.len());
+        for (id, object) in found.objects.iter().enumerate() {
+            let source = self.source(object, found, corrections);
+            let blurred = matches!(source, RegionSource::Detected | RegionSource::Added)
+                && self.settings.fill != Fill::None;
+            let mask = self.mask(camera, object, found);
+            if blurred {
+                self.blur(editor, &header, camera, object, &mask)?;
+            }
+            regions.push(region(id, object, found, source, blurred, mask.area()));
+        }
+        Ok(regions)
     }
 
     fn blur(
