@@ -292,20 +292,31 @@ impl Detector {
                         found: heads::describe(&values),
                     }
                 })?;
-            answers.push(settle(raw, &self.parameters.classes, &frame));
+            answers.push(settle(raw, &self.parameters, &frame));
         }
         Ok(answers)
     }
 }
 
 /// Boxes in the picture's own pixels, the best first, near duplicates left out.
-fn settle(mut raw: Vec<heads::Raw>, classes: &[Class], frame: &Frame) -> Vec<Detection> {
+fn settle(
+    mut raw: Vec<heads::Raw>,
+    parameters: &DetectorParameters,
+    frame: &Frame,
+) -> Vec<Detection> {
     raw.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<Detection> = Vec::new();
     for candidate in raw {
-        let Some(&class) = classes.get(candidate.class) else {
+        let Some(&class) = parameters.classes.get(candidate.class) else {
             continue;
         };
+        let [x0, y0, x1, y1] = candidate.rect;
+        if parameters
+            .largest
+            .is_some_and(|largest| (x1 - x0).max(y1 - y0) > largest)
+        {
+            continue;
+        }
         let Some(rect) = frame.to_picture(candidate.rect) else {
             continue;
         };

@@ -31,6 +31,10 @@ pub struct DetectorParameters {
     pub batch: bool,
     /// Scores from here on count unless the caller says otherwise.
     pub threshold: f32,
+    /// Longer side in pixels of the input of the largest box to believe; larger ones are beyond what the network was
+    /// trained on, such as a whole sky.
+    #[serde(default)]
+    pub largest: Option<f32>,
 }
 
 /// How a network's outputs are read.
