@@ -21,6 +21,7 @@
 //! [[tiers]]
 //! kind = "whole"             # the picture in one crop
 //! longest = 1280             # scaled down so that its longer side is no longer; optional
+//! above = 1280               # only for pictures with a longer side than this; optional
 //!
 //! [[tiers]]
 //! kind = "tiles"             # crops at the picture's own resolution
@@ -77,6 +78,8 @@ enum Tier {
     },
     Whole {
         longest: Option<u32>,
+        #[serde(default)]
+        above: u32,
     },
     Tiles {
         side: u32,
@@ -128,7 +131,7 @@ impl Layout {
     pub fn whole(longest: Option<u32>) -> Self {
         Self {
             name: "whole".to_owned(),
-            tiers: vec![Tier::Whole { longest }],
+            tiers: vec![Tier::Whole { longest, above: 0 }],
         }
     }
 
@@ -218,7 +221,7 @@ impl Tier {
                 share(*overlap),
                 ("the share of the picture's resolution", *native, 0.01..=4.0),
             ],
-            Self::Whole { longest } => longest.map(side).into_iter().collect(),
+            Self::Whole { longest, .. } => longest.map(side).into_iter().collect(),
             Self::Tiles {
                 side: given,
                 overlap,
@@ -264,7 +267,12 @@ impl Tier {
                 views.retain(|view| sees(camera, view));
                 views
             }
-            Self::Whole { longest } => {
+            Self::Whole { above, .. } | Self::Tiles { above, .. }
+                if width.max(height) <= *above =>
+            {
+                Vec::new()
+            }
+            Self::Whole { longest, .. } => {
                 let longer = width.max(height);
                 let scale = f64::from(longest.unwrap_or(longer).min(longer)) / f64::from(longer);
                 let scaled = |size: u32| cast::pixel(f64::from(size) * scale + 0.5).max(1);
@@ -274,7 +282,6 @@ impl Tier {
                     (scaled(width), scaled(height)),
                 )]
             }
-            Self::Tiles { above, .. } if width.max(height) <= *above => Vec::new(),
             Self::Tiles { side, overlap, .. } => {
                 let size = (width.min(*side), height.min(*side));
                 let mut views = Vec::new();
