@@ -72,7 +72,7 @@ enum Command {
     /// Do queued work beside a running server, without HTTP
     Work(work::Args),
     /// Blur faces and number plates in pictures and films; needs no catalogue
-    Redact(redact::Args),
+    Redact(Box<redact::Args>),
     /// List, pull and verify models
     Models(models::Args),
     /// Look after the index
@@ -98,7 +98,7 @@ impl Cli {
         match self.command {
             // `main` runs it before any of this.
             Command::DecodeChild => Ok(ExitCode::FAILURE),
-            Command::Redact(args) => redact::run(&config, args).await,
+            Command::Redact(args) => redact::run(&config, *args).await,
             Command::Models(args) => models::run(&config, args).await,
             Command::Doctor(args) => doctor::run(config, args).await,
             Command::Ingest(args) => ingest::run(&App::open(config).await?, args).await,

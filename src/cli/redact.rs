@@ -24,6 +24,10 @@ mod eval;
 
 /// Arguments of `redact`.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
@@ -268,16 +272,10 @@ impl Watch {
         self.bar.suspend(|| output::line(text));
     }
 
-    fn line(&self, line: &Line<'_>) {
-        if let Ok(json) = serde_json::to_string(line) {
-            output::line(&json);
-        }
-    }
-
     fn skip(&mut self, path: &Path) {
         self.summary.skipped += 1;
         if self.json {
-            self.line(&Line {
+            tell(&Line {
                 file: path,
                 state: State::Skipped,
                 output: None,
@@ -299,7 +297,7 @@ impl Watch {
         self.summary.failed += 1;
         self.report.fail(path, &error.to_string());
         if self.json {
-            self.line(&Line {
+            tell(&Line {
                 file: path,
                 state: State::Failed,
                 output: None,
@@ -373,7 +371,7 @@ impl BatchObserver for Watch {
             self.summary.redacted += 1;
         }
         if self.json {
-            self.line(&Line {
+            tell(&Line {
                 file: path,
                 state: if done.resumed {
                     State::Resumed
@@ -400,6 +398,12 @@ impl BatchObserver for Watch {
     fn progress(&mut self, item: &Item, share: f64) {
         self.bar
             .set_message(format!("{} {:.0}%", item.relative.display(), share * 100.0));
+    }
+}
+
+fn tell(line: &Line<'_>) {
+    if let Ok(json) = serde_json::to_string(line) {
+        output::line(&json);
     }
 }
 
@@ -468,7 +472,7 @@ fn parse_bytes(text: &str) -> Result<u64, String> {
     let number: u64 = digits
         .trim()
         .parse()
-        .map_err(|_| "write for example 4GiB".to_owned())?;
+        .map_err(|error| format!("{error}; write for example 4GiB"))?;
     number
         .checked_mul(1 << shift)
         .ok_or_else(|| "that is too much".to_owned())

@@ -94,7 +94,7 @@ impl Frame {
         clippy::cast_precision_loss,
         reason = "sides of pictures are far below 2^24"
     )]
-    pub(super) fn to_picture(&self, rect: [f32; 4]) -> Option<[f32; 4]> {
+    pub(super) fn to_picture(self, rect: [f32; 4]) -> Option<[f32; 4]> {
         let (width, height) = (self.picture.0 as f32, self.picture.1 as f32);
         let x = width / self.scaled.0 as f32;
         let y = height / self.scaled.1 as f32;

@@ -127,7 +127,7 @@ pub(super) fn run(store: &ModelStore, tool: Tool) -> anyhow::Result<ExitCode> {
             };
             let bar = bar(None, "panoramas");
             let made = compose(&set, &args.backgrounds, &options, &args.out, |n| {
-                bar.set_position(n as u64)
+                bar.set_position(n as u64);
             })?;
             bar.finish_and_clear();
             let truths: usize = made.dataset.pictures.iter().map(|p| p.truths.len()).sum();
@@ -143,7 +143,7 @@ pub(super) fn run(store: &ModelStore, tool: Tool) -> anyhow::Result<ExitCode> {
             let set = args.source.read()?;
             let bar = bar(Some(set.pictures.len()), "pictures");
             let views = export_views(&set, &args.layout, &args.out, |n| {
-                bar.set_position(n as u64)
+                bar.set_position(n as u64);
             })?;
             bar.finish_and_clear();
             output::line(&format!(

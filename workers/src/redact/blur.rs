@@ -365,7 +365,7 @@ mod tests {
         let mut planes = [0_u32, 1].map(|phase| {
             let stripes = (0..SIDE * SIDE)
                 .map(|i| {
-                    if (i % SIDE + phase) % 2 == 0 {
+                    if (i % SIDE + phase).is_multiple_of(2) {
                         0.0
                     } else {
                         200.0

@@ -65,7 +65,7 @@ pub fn walk(paths: &[PathBuf], recursive: bool, out: &Path) -> Walk {
     for path in paths {
         match fs::metadata(path) {
             Ok(meta) if meta.is_dir() => {
-                folder(path, Path::new(""), recursive, out.as_deref(), &mut found)
+                folder(path, Path::new(""), recursive, out.as_deref(), &mut found);
             }
             Ok(_) => {
                 let relative = PathBuf::from(path.file_name().unwrap_or_default());

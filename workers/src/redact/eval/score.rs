@@ -81,6 +81,13 @@ pub struct Evaluation {
     pub failures: Vec<(PathBuf, String)>,
 }
 
+/// What became of one true region.
+#[derive(Debug, Clone, Copy, Default)]
+struct Verdict {
+    found: bool,
+    covered: bool,
+}
+
 impl Tally {
     /// Share found, 0 to 1; 1 of nothing.
     #[must_use]
@@ -94,10 +101,10 @@ impl Tally {
         share(self.covered, self.truths)
     }
 
-    fn add(&mut self, found: bool, covered: bool) {
+    fn add(&mut self, verdict: Verdict) {
         self.truths += 1;
-        self.found += usize::from(found);
-        self.covered += usize::from(covered);
+        self.found += usize::from(verdict.found);
+        self.covered += usize::from(verdict.covered);
     }
 }
 
@@ -161,7 +168,7 @@ impl Evaluator {
                     .failures
                     .push((picture.file.clone(), error.to_string()));
                 for truth in truths {
-                    self.score(&truth, false, false);
+                    self.score(&truth, Verdict::default());
                 }
             }
         }
@@ -228,30 +235,30 @@ impl Evaluator {
                 .flat_map(|span| (span.x0..span.x1).map(move |x| (x, span.y)))
                 .filter(|&(x, y)| near.iter().any(|cover| cover.contains(x, y)))
                 .count();
-            verdicts.push((
-                *truth,
-                is_found,
-                ratio(hidden as u64, mask.area()) >= COVERED,
-            ));
+            let verdict = Verdict {
+                found: is_found,
+                covered: ratio(hidden as u64, mask.area()) >= COVERED,
+            };
+            verdicts.push((*truth, verdict));
         }
         for (object, right) in blurred.iter().zip(&right) {
             let score = self.scores.classes.entry(object.class).or_default();
             score.reported += 1;
             score.right += usize::from(*right);
         }
-        for (truth, is_found, is_covered) in verdicts {
-            self.score(&truth, is_found, is_covered);
+        for (truth, verdict) in verdicts {
+            self.score(&truth, verdict);
         }
     }
 
-    fn score(&mut self, truth: &Truth, found: bool, covered: bool) {
+    fn score(&mut self, truth: &Truth, verdict: Verdict) {
         let score = self.scores.classes.entry(truth.class).or_default();
-        score.all.add(found, covered);
+        score.all.add(verdict);
         let [left, top, right, bottom] = truth.rect;
         let longer = (right - left).max(bottom - top);
         let strides: Vec<u32> = (STRIDE..=LAST_STRIDE).step_by(STRIDE as usize).collect();
-        bin(&mut score.sizes, &SIZES, longer).add(found, covered);
-        bin(&mut score.strides, &strides, longer).add(found, covered);
+        bin(&mut score.sizes, &SIZES, longer).add(verdict);
+        bin(&mut score.strides, &strides, longer).add(verdict);
         let middle = (f64::midpoint(left, right), f64::midpoint(top, bottom));
         if let Some(direction) = truth
             .view
@@ -259,8 +266,8 @@ impl Evaluator {
         {
             let latitude = direction.y.clamp(-1.0, 1.0).asin().to_degrees().abs();
             let yaw = direction.x.atan2(direction.z).to_degrees().abs();
-            bin(&mut score.latitudes, &LATITUDES, latitude).add(found, covered);
-            bin(&mut score.seam, &SEAM, 180.0 - yaw).add(found, covered);
+            bin(&mut score.latitudes, &LATITUDES, latitude).add(verdict);
+            bin(&mut score.seam, &SEAM, 180.0 - yaw).add(verdict);
         }
     }
 }
