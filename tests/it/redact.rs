@@ -609,11 +609,10 @@ fn plates_are_found_more_often_than_by_one_pass() {
         "plate",
         "--weights",
         &format!("lpd-yunet={}", weights.display()),
-        "--iou",
-        "0.3",
     ]);
     let plates = &scores["classes"]["plate"];
     assert_eq!(plates["truths"], 108);
-    // One pass at 320 x 240 finds 64.
-    assert!(plates["found"].as_u64().unwrap() > 70, "{plates:#}");
+    // One pass at 320 x 240, with a score of 0.5 and an IoU of 0.3, finds 64.
+    assert!(plates["found"].as_u64().unwrap() > 95, "{plates:#}");
+    assert!(plates["covered"].as_u64().unwrap() > 95, "{plates:#}");
 }
