@@ -5,6 +5,8 @@ mod dataset;
 mod export;
 mod score;
 mod split;
+#[cfg(test)]
+mod tests;
 
 pub use compose::{ComposeOptions, Composed, compose};
 pub use dataset::{Annotated, Dataset, Truth};
