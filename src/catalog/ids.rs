@@ -68,6 +68,10 @@ id! {
     /// Id of a job.
     JobId, "a job"
 }
+id! {
+    /// Id of a redaction.
+    RedactionId, "a redaction"
+}
 
 /// A shot, named by what it is: `asset.start-end`, frames half-open.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,4 +1,4 @@
-//! What there is: titles, assets, the runs of their features, shots, vectors and dialogue.
+//! What there is: titles, assets, the runs of their features, shots, vectors, dialogue, and redactions.
 //!
 //! One SQLite file in write-ahead mode. It is the truth; the index is derived from it. Functions that
 //! take a connection are meant to be combined in one transaction ([`Catalog::begin`]).
@@ -8,6 +8,7 @@ mod error;
 mod ids;
 pub mod jobs;
 pub mod queue;
+pub mod redactions;
 pub mod results;
 pub mod runs;
 pub mod shots;
@@ -22,7 +23,7 @@ use sqlx::sqlite::{
 use sqlx::{SqliteConnection, Transaction};
 
 pub use error::CatalogError;
-pub use ids::{AssetId, JobId, RunId, ShotId, TitleId};
+pub use ids::{AssetId, JobId, RedactionId, RunId, ShotId, TitleId};
 
 /// How long a writer waits for another process to finish its transaction.
 const BUSY: Duration = Duration::from_secs(30);

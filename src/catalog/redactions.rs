@@ -1,0 +1,469 @@
+//! Redactions: batches of pictures, and the durable queue of their files.
+//!
+//! One process at a time works on them (the engine's lock), so a file that is running when nobody works is one
+//! that a kill left behind.
+
+pub mod upkeep;
+
+use rushes_models::ErrorKind;
+use serde::Serialize;
+use sqlx::SqliteConnection;
+
+use super::{CatalogError, RedactionId, now_ms};
+
+/// Where a redaction stands as a whole, apart from its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Its upload is under way; nobody sees it yet.
+    Receiving,
+    /// Its inputs are to be looked up.
+    Listing,
+    /// Its files are in the queue, or through.
+    Open,
+    /// Gone for everybody, to be cleared away.
+    Deleting,
+}
+
+/// Where a file, or a redaction of files, stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(rename_all = "kebab-case")]
+#[sqlx(rename_all = "kebab-case")]
+pub enum Progress {
+    /// Not begun.
+    Queued,
+    /// Under way.
+    Running,
+    /// Through.
+    Done,
+    /// Through without a result; for a redaction, at least one file is.
+    Failed,
+}
+
+/// One redaction.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Redaction {
+    /// Id.
+    pub id: RedactionId,
+    /// Where it stands.
+    pub stage: Stage,
+    /// JSON.
+    pub settings: String,
+    /// JSON: names of files, folders and prefixes.
+    pub inputs: String,
+    /// The prefix that results are written below, if they are not kept.
+    pub output: Option<String>,
+    /// Files below its inputs that are no pictures.
+    pub skipped: i64,
+    /// When it was asked for, Unix milliseconds.
+    pub created_at: i64,
+}
+
+/// How many files of a redaction stand where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Not begun.
+    pub queued: i64,
+    /// Under way.
+    pub running: i64,
+    /// Through.
+    pub done: i64,
+    /// Through without a result.
+    pub failed: i64,
+}
+
+impl Redaction {
+    /// Where the whole stands.
+    #[must_use]
+    pub const fn state(&self, counts: Counts) -> Progress {
+        if matches!(self.stage, Stage::Listing | Stage::Receiving) {
+            return Progress::Queued;
+        }
+        let Counts {
+            queued,
+            running,
+            done,
+            failed,
+        } = counts;
+        match (queued + running, done + failed) {
+            (0, _) if failed > 0 => Progress::Failed,
+            (0, _) => Progress::Done,
+            (_, 0) if running == 0 => Progress::Queued,
+            _ => Progress::Running,
+        }
+    }
+}
+
+/// One file of a redaction.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct RedactionFile {
+    /// The redaction.
+    pub redaction_id: RedactionId,
+    /// Its number, from 0.
+    pub ordinal: i64,
+    /// Relative and plain.
+    pub name: String,
+    /// Where the original is; none once that of an upload is deleted.
+    pub source: Option<String>,
+    /// Where it stands.
+    pub state: Progress,
+    /// How often it was begun.
+    pub attempts: i64,
+    /// Regions made unrecognisable.
+    pub regions: Option<i64>,
+    /// Media type of the result; none if there is no picture.
+    pub media_type: Option<String>,
+    /// Kind of the failure.
+    pub failure_kind: Option<String>,
+    /// Its stable code.
+    pub failure_code: Option<String>,
+    /// What went wrong, for people.
+    pub reason: Option<String>,
+}
+
+/// Why a file failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// For programs.
+    pub kind: ErrorKind,
+    /// Stable.
+    pub code: String,
+    /// For people.
+    pub reason: String,
+}
+
+/// A file to be queued, or one that failed before it could be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// Relative and plain, and no other file's.
+    pub name: String,
+    /// Where the original is.
+    pub source: Option<String>,
+    /// Why it cannot be redacted.
+    pub failure: Option<Failure>,
+}
+
+/// A file that a worker now has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// The file.
+    pub file: RedactionFile,
+    /// JSON.
+    pub settings: String,
+    /// The prefix that results are written below, if they are not kept.
+    pub output: Option<String>,
+}
+
+/// Writes a redaction down without any file yet.
+///
+/// # Errors
+/// If the database fails.
+pub async fn create(
+    db: &mut SqliteConnection,
+    stage: Stage,
+    settings: &str,
+    inputs: &str,
+    output: Option<&str>,
+) -> Result<RedactionId, CatalogError> {
+    let id = RedactionId::new();
+    sqlx::query(
+        "INSERT INTO redactions (id, stage, settings, inputs, output, created_at)
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&id)
+    .bind(stage)
+    .bind(settings)
+    .bind(inputs)
+    .bind(output)
+    .bind(now_ms())
+    .execute(db)
+    .await?;
+    Ok(id)
+}
+
+/// Gives an upload its settings.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_settings(
+    db: &mut SqliteConnection,
+    id: &RedactionId,
+    settings: &str,
+) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE redactions SET settings = ? WHERE id = ?")
+        .bind(settings)
+        .bind(id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Queues the files of a redaction that has none yet; `false` if it was deleted meanwhile.
+///
+/// # Errors
+/// If the database fails.
+pub async fn open(
+    db: &mut SqliteConnection,
+    id: &RedactionId,
+    files: &[NewFile],
+    skipped: i64,
+) -> Result<bool, CatalogError> {
+    let opened = sqlx::query(
+        "UPDATE redactions SET stage = 'open', skipped = ?
+          WHERE id = ? AND stage IN ('receiving', 'listing')",
+    )
+    .bind(skipped)
+    .bind(id)
+    .execute(&mut *db)
+    .await?;
+    if opened.rows_affected() != 1 {
+        return Ok(false);
+    }
+    for (ordinal, file) in (0_i64..).zip(files) {
+        let failure = file.failure.as_ref();
+        sqlx::query(
+            "INSERT INTO redaction_files
+                    (redaction_id, ordinal, name, source, state, failure_kind, failure_code, reason)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(id)
+        .bind(ordinal)
+        .bind(&file.name)
+        .bind(&file.source)
+        .bind(if failure.is_some() {
+            Progress::Failed
+        } else {
+            Progress::Queued
+        })
+        .bind(failure.map(|f| f.kind.as_str()))
+        .bind(failure.map(|f| &f.code))
+        .bind(failure.map(|f| &f.reason))
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(true)
+}
+
+/// The redaction with this id.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is none, or it was deleted.
+pub async fn get(db: &mut SqliteConnection, id: &RedactionId) -> Result<Redaction, CatalogError> {
+    sqlx::query_as("SELECT * FROM redactions WHERE id = ? AND stage IN ('listing', 'open')")
+        .bind(id)
+        .fetch_optional(db)
+        .await?
+        .ok_or_else(|| CatalogError::NotFound {
+            what: "redaction",
+            id: id.to_string(),
+        })
+}
+
+/// Redactions, newest first, from the one after `before`.
+///
+/// # Errors
+/// If the database fails.
+pub async fn recent(
+    db: &mut SqliteConnection,
+    before: Option<&RedactionId>,
+    limit: u32,
+) -> Result<Vec<Redaction>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT * FROM redactions
+          WHERE stage IN ('listing', 'open') AND (?1 IS NULL OR id < ?1)
+          ORDER BY id DESC LIMIT ?2",
+    )
+    .bind(before)
+    .bind(limit)
+    .fetch_all(db)
+    .await?)
+}
+
+/// How many files of a redaction stand where.
+///
+/// # Errors
+/// If the database fails.
+pub async fn counts(db: &mut SqliteConnection, id: &RedactionId) -> Result<Counts, CatalogError> {
+    let rows: Vec<(Progress, i64)> = sqlx::query_as(
+        "SELECT state, COUNT(*) FROM redaction_files
+          WHERE state IN ('queued', 'running', 'done', 'failed') AND redaction_id = ? GROUP BY state",
+    )
+    .bind(id)
+    .fetch_all(db)
+    .await?;
+    let of = |state| {
+        rows.iter()
+            .find(|(s, _)| *s == state)
+            .map_or(0, |(_, n)| *n)
+    };
+    Ok(Counts {
+        queued: of(Progress::Queued),
+        running: of(Progress::Running),
+        done: of(Progress::Done),
+        failed: of(Progress::Failed),
+    })
+}
+
+/// Files of a redaction from number `first` on.
+///
+/// # Errors
+/// If the database fails.
+pub async fn files(
+    db: &mut SqliteConnection,
+    id: &RedactionId,
+    first: i64,
+    limit: u32,
+) -> Result<Vec<RedactionFile>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT * FROM redaction_files WHERE redaction_id = ? AND ordinal >= ?
+          ORDER BY ordinal LIMIT ?",
+    )
+    .bind(id)
+    .bind(first)
+    .bind(limit)
+    .fetch_all(db)
+    .await?)
+}
+
+/// One file of a redaction.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is no such redaction or file.
+pub async fn file(
+    db: &mut SqliteConnection,
+    id: &RedactionId,
+    ordinal: i64,
+) -> Result<RedactionFile, CatalogError> {
+    get(db, id).await?;
+    sqlx::query_as("SELECT * FROM redaction_files WHERE redaction_id = ? AND ordinal = ?")
+        .bind(id)
+        .bind(ordinal)
+        .fetch_optional(db)
+        .await?
+        .ok_or_else(|| CatalogError::NotFound {
+            what: "redaction-file",
+            id: ordinal.to_string(),
+        })
+}
+
+/// Takes a redaction out of sight; what there is of it is cleared away later.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is none.
+pub async fn doom(db: &mut SqliteConnection, id: &RedactionId) -> Result<(), CatalogError> {
+    let doomed = sqlx::query(
+        "UPDATE redactions SET stage = 'deleting' WHERE id = ? AND stage <> 'deleting'",
+    )
+    .bind(id)
+    .execute(db)
+    .await?;
+    if doomed.rows_affected() == 1 {
+        return Ok(());
+    }
+    Err(CatalogError::NotFound {
+        what: "redaction",
+        id: id.to_string(),
+    })
+}
+
+/// Takes the next file: of the oldest redaction the first that is queued.
+///
+/// # Errors
+/// If the database fails.
+pub async fn take(db: &mut SqliteConnection) -> Result<Option<Task>, CatalogError> {
+    let file: Option<RedactionFile> = sqlx::query_as(
+        "UPDATE redaction_files SET state = 'running', attempts = attempts + 1
+          WHERE rowid = (
+                SELECT f.rowid FROM redaction_files f JOIN redactions r ON r.id = f.redaction_id
+                 WHERE f.state = 'queued' AND f.not_before <= ? AND r.stage = 'open'
+                 ORDER BY f.redaction_id, f.ordinal LIMIT 1)
+         RETURNING *",
+    )
+    .bind(now_ms())
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(file) = file else { return Ok(None) };
+    let (settings, output) = sqlx::query_as("SELECT settings, output FROM redactions WHERE id = ?")
+        .bind(&file.redaction_id)
+        .fetch_one(db)
+        .await?;
+    Ok(Some(Task {
+        file,
+        settings,
+        output,
+    }))
+}
+
+/// Whether [`take`] would find a file.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_waiting(db: &mut SqliteConnection) -> Result<bool, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM redaction_files f JOIN redactions r ON r.id = f.redaction_id
+                         WHERE f.state = 'queued' AND f.not_before <= ? AND r.stage = 'open')",
+    )
+    .bind(now_ms())
+    .fetch_one(db)
+    .await?)
+}
+
+/// Records that a file is through; `false` if it is no longer the caller's.
+///
+/// # Errors
+/// If the database fails.
+pub async fn finish(
+    db: &mut SqliteConnection,
+    file: &RedactionFile,
+    regions: i64,
+    media_type: Option<&str>,
+) -> Result<bool, CatalogError> {
+    let recorded = sqlx::query(
+        "UPDATE redaction_files SET state = 'done', regions = ?, media_type = ?, finished_at = ?,
+                failure_kind = NULL, failure_code = NULL, reason = NULL
+          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND attempts = ?",
+    )
+    .bind(regions)
+    .bind(media_type)
+    .bind(now_ms())
+    .bind(&file.redaction_id)
+    .bind(file.ordinal)
+    .bind(file.attempts)
+    .execute(db)
+    .await?;
+    Ok(recorded.rows_affected() == 1)
+}
+
+/// Records a failure; the file is tried again after `retry_ms`, if that is given. `false` if it is no longer the
+/// caller's.
+///
+/// # Errors
+/// If the database fails.
+pub async fn fail(
+    db: &mut SqliteConnection,
+    file: &RedactionFile,
+    failure: &Failure,
+    retry_ms: Option<i64>,
+) -> Result<bool, CatalogError> {
+    let (state, not_before, finished) = match retry_ms {
+        Some(delay) => (Progress::Queued, now_ms() + delay, None),
+        None => (Progress::Failed, 0, Some(now_ms())),
+    };
+    let recorded = sqlx::query(
+        "UPDATE redaction_files SET state = ?, not_before = ?, finished_at = ?, failure_kind = ?,
+                failure_code = ?, reason = ?
+          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND attempts = ?",
+    )
+    .bind(state)
+    .bind(not_before)
+    .bind(finished)
+    .bind(failure.kind.as_str())
+    .bind(&failure.code)
+    .bind(&failure.reason)
+    .bind(&file.redaction_id)
+    .bind(file.ordinal)
+    .bind(file.attempts)
+    .execute(db)
+    .await?;
+    Ok(recorded.rows_affected() == 1)
+}

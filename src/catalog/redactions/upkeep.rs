@@ -1,0 +1,117 @@
+//! What keeps redactions going beside their files: what a kill left behind, inputs to look up, things to clear
+//! away.
+
+use sqlx::SqliteConnection;
+
+use super::super::{CatalogError, RedactionId, now_ms};
+use super::Redaction;
+
+/// Files that were under way this often when the process ended bring it down, and are given up.
+const DEADLY: i64 = 5;
+
+/// Takes up what a kill left behind: files under way are queued again, uploads that broke off are deleted.
+///
+/// # Errors
+/// If the database fails.
+pub async fn recover(db: &mut SqliteConnection) -> Result<(), CatalogError> {
+    sqlx::query(
+        "UPDATE redaction_files SET state = 'failed', finished_at = ?, failure_kind = 'internal',
+                failure_code = 'process-died',
+                reason = 'the process ended each time this file was worked on; look into the server''s log'
+          WHERE state = 'running' AND attempts >= ?",
+    )
+    .bind(now_ms())
+    .bind(DEADLY)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("UPDATE redaction_files SET state = 'queued' WHERE state = 'running'")
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("UPDATE redactions SET stage = 'deleting' WHERE stage = 'receiving'")
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Gives back what is under way as if it had not been begun. Nobody may be at work.
+///
+/// # Errors
+/// If the database fails.
+pub async fn release(db: &mut SqliteConnection) -> Result<(), CatalogError> {
+    sqlx::query(
+        "UPDATE redaction_files SET state = 'queued', attempts = attempts - 1 WHERE state = 'running'",
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The oldest redaction whose inputs are to be looked up.
+///
+/// # Errors
+/// If the database fails.
+pub async fn to_list(db: &mut SqliteConnection) -> Result<Option<Redaction>, CatalogError> {
+    Ok(
+        sqlx::query_as("SELECT * FROM redactions WHERE stage = 'listing' ORDER BY id LIMIT 1")
+            .fetch_optional(db)
+            .await?,
+    )
+}
+
+/// Deleted redactions that nobody is at work on.
+///
+/// # Errors
+/// If the database fails.
+pub async fn doomed(db: &mut SqliteConnection) -> Result<Vec<RedactionId>, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "SELECT id FROM redactions r WHERE stage = 'deleting'
+            AND NOT EXISTS (SELECT 1 FROM redaction_files f
+                             WHERE f.state = 'running' AND f.redaction_id = r.id)",
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// Forgets a redaction that has been cleared away.
+///
+/// # Errors
+/// If the database fails.
+pub async fn remove(db: &mut SqliteConnection, id: &RedactionId) -> Result<(), CatalogError> {
+    sqlx::query("DELETE FROM redactions WHERE id = ? AND stage = 'deleting'")
+        .bind(id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Uploaded originals of files that are through: redaction and number of each.
+///
+/// # Errors
+/// If the database fails.
+pub async fn spent_originals(
+    db: &mut SqliteConnection,
+) -> Result<Vec<(RedactionId, i64)>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT redaction_id, ordinal FROM redaction_files
+          WHERE state IN ('done', 'failed') AND substr(source, 1, 6) = 'store:' LIMIT 1000",
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// Records that an uploaded original has been deleted.
+///
+/// # Errors
+/// If the database fails.
+pub async fn original_deleted(
+    db: &mut SqliteConnection,
+    id: &RedactionId,
+    ordinal: i64,
+) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE redaction_files SET source = NULL WHERE redaction_id = ? AND ordinal = ?")
+        .bind(id)
+        .bind(ordinal)
+        .execute(db)
+        .await?;
+    Ok(())
+}
