@@ -12,4 +12,5 @@ pub mod features;
 pub mod http;
 pub mod index;
 pub mod ingest;
+pub mod redactions;
 pub mod search;

@@ -17,6 +17,7 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::features::Settings;
 use crate::index::{Follower, Index, IndexError};
+use crate::redactions::{Options, Redactions};
 use crate::search::Searcher;
 
 /// Everything a subcommand may need, opened once.
@@ -30,6 +31,8 @@ pub struct App {
     pub storage: Storage,
     /// Pulled models.
     pub models: ModelStore,
+    /// Redacts pictures.
+    pub redactions: Redactions,
 }
 
 impl App {
@@ -45,9 +48,25 @@ impl App {
             )
         })?;
         let catalog = Catalog::open(&config.catalog_file()).await?;
-        let storage = Storage::open(&config.store_url(), S3Options::new(config.aws.settings()))?;
+        let s3 = S3Options::new(config.aws.settings());
+        let storage = Storage::open(&config.store_url(), s3.clone())?;
+        let models = ModelStore::new(config.models_folder());
+        let (redactors, threads) = config.redactors();
+        let options = Options {
+            redactors,
+            threads,
+            picture_limit: config.picture_limit(),
+        };
+        let redactions = Redactions::new(
+            catalog.clone(),
+            storage.clone(),
+            models.clone(),
+            s3,
+            options,
+        );
         Ok(Self {
-            models: ModelStore::new(config.models_folder()),
+            models,
+            redactions,
             config: Arc::new(config),
             catalog,
             storage,

@@ -72,6 +72,8 @@ pub struct Work {
     pub child_stall_s: u64,
     /// Height of proxies in pixels.
     pub proxy_height: u32,
+    /// Pictures that are redacted side by side; 0 is half the cores, at least one.
+    pub redactors: usize,
 }
 
 /// The HTTP server.
@@ -84,6 +86,8 @@ pub struct Server {
     pub media_roots: Vec<String>,
     /// Largest upload in MiB.
     pub upload_limit_mib: u64,
+    /// Largest picture to redact in MiB.
+    pub picture_limit_mib: u64,
 }
 
 /// The variables S3 clients share. Holds secrets, so it never prints values.
@@ -140,6 +144,7 @@ impl Default for Work {
             child_memory_mib: 4096,
             child_stall_s: 120,
             proxy_height: 480,
+            redactors: 0,
         }
     }
 }
@@ -150,6 +155,7 @@ impl Default for Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 7420)),
             media_roots: Vec::new(),
             upload_limit_mib: 100 * 1024,
+            picture_limit_mib: 256,
         }
     }
 }
@@ -282,6 +288,12 @@ impl Config {
             self.server.upload_limit_mib,
             1..=10 * 1024 * 1024,
         );
+        range("work.redactors", self.work.redactors as u64, 0..=256);
+        range(
+            "server.picture_limit_mib",
+            self.server.picture_limit_mib,
+            1..=2048,
+        );
         if !self.server.listen.ip().is_loopback() {
             problems.push(Problem {
                 key: "server.listen".to_owned(),
@@ -342,6 +354,22 @@ impl Config {
             0 => cores(),
             count => count,
         }
+    }
+
+    /// Pictures redacted side by side on this machine, and threads for each.
+    #[must_use]
+    pub fn redactors(&self) -> (usize, usize) {
+        let count = match self.work.redactors {
+            0 => (cores() / 2).max(1),
+            count => count,
+        };
+        (count, (cores() / count).max(1))
+    }
+
+    /// Largest picture to redact in bytes.
+    #[must_use]
+    pub const fn picture_limit(&self) -> u64 {
+        self.server.picture_limit_mib * MIB
     }
 
     /// Largest upload in bytes.

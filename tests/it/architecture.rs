@@ -10,13 +10,35 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("features", &["catalog"]),
     ("index", &["catalog"]),
     ("ingest", &["catalog", "features"]),
+    ("redactions", &["catalog"]),
     ("search", &["catalog", "features", "index"]),
-    ("http", &["catalog", "features", "ingest", "search"]),
-    ("app", &["catalog", "config", "features", "index", "search"]),
+    (
+        "http",
+        &["catalog", "features", "ingest", "redactions", "search"],
+    ),
+    (
+        "app",
+        &[
+            "catalog",
+            "config",
+            "features",
+            "index",
+            "redactions",
+            "search",
+        ],
+    ),
     (
         "cli",
         &[
-            "app", "catalog", "config", "features", "http", "index", "ingest", "search",
+            "app",
+            "catalog",
+            "config",
+            "features",
+            "http",
+            "index",
+            "ingest",
+            "redactions",
+            "search",
         ],
     ),
 ];

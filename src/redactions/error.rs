@@ -1,0 +1,110 @@
+//! Why a redaction is refused, or a picture of it fails.
+
+use rushes_models::{ErrorKind, ModelError, StoreError};
+use rushes_workers::redact::RedactError;
+use rushes_workers::redact::picture::PictureError;
+use rushes_workers::storage::StorageError;
+use thiserror::Error;
+
+use crate::catalog::CatalogError;
+use crate::catalog::redactions::Failure;
+
+/// A refused redaction, or a failed picture.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RedactionError {
+    /// The catalogue.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// Where bytes are.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The picture, the detectors or the settings.
+    #[error(transparent)]
+    Redact(#[from] RedactError),
+    /// The settings, as a client gives them.
+    #[error("{0}")]
+    Settings(String),
+    /// Nothing to redact, or too much of it.
+    #[error("{0}")]
+    Inputs(String),
+    /// Results cannot be written there.
+    #[error("{0}")]
+    Output(String),
+    /// A picture is larger than is taken.
+    #[error("the picture has {bytes} bytes, and {limit} are allowed; make a smaller copy")]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// As many pictures as this server takes are under way.
+    #[error("as many pictures as this server redacts at once are under way; try again in a moment")]
+    Busy,
+    /// Bytes could not be read to their end.
+    #[error("{name}: reading it broke off: {source}")]
+    Read {
+        /// The file.
+        name: String,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// A defect of this program.
+    #[error("internal error: {0}")]
+    Died(String),
+}
+
+impl RedactionError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Catalog(error) => error.kind(),
+            Self::Storage(error) => error.kind(),
+            Self::Redact(error) => error.kind(),
+            Self::Settings(_) | Self::Inputs(_) | Self::Output(_) => ErrorKind::InvalidInput,
+            Self::TooLarge { .. } => ErrorKind::Limit,
+            Self::Busy => ErrorKind::Overloaded,
+            Self::Read { .. } => ErrorKind::Unavailable,
+            Self::Died(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> String {
+        let code = match self {
+            Self::Redact(RedactError::Picture(error)) => PictureError::code(error),
+            Self::Redact(RedactError::NoDetector { .. }) => "no-detector",
+            Self::Redact(RedactError::Geometry(_)) => "bad-geometry",
+            Self::Redact(RedactError::Settings(_)) | Self::Settings(_) => "bad-settings",
+            Self::Redact(RedactError::Model(ModelError::Store(StoreError::Missing { .. }))) => {
+                "model-not-pulled"
+            }
+            Self::Redact(RedactError::Model(error)) if error.kind() == ErrorKind::NotFound => {
+                "model-not-found"
+            }
+            Self::Inputs(_) => "bad-inputs",
+            Self::Output(_) => "bad-output",
+            Self::TooLarge { .. } => "too-large",
+            Self::Storage(StorageError::NotFound(_)) => "file-not-found",
+            Self::Catalog(_)
+            | Self::Storage(_)
+            | Self::Redact(_)
+            | Self::Busy
+            | Self::Read { .. }
+            | Self::Died(_) => self.kind().as_str(),
+        };
+        code.to_owned()
+    }
+
+    /// As it is kept with a file.
+    pub(super) fn failure(&self) -> Failure {
+        Failure {
+            kind: self.kind(),
+            code: self.code(),
+            reason: self.to_string(),
+        }
+    }
+}

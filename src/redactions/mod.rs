@@ -1,0 +1,324 @@
+//! Pictures whose faces and plates are to be made unrecognisable: one at once, or many in the background.
+//!
+//! A batch is a *redaction*; its files are rows of the catalogue, which is the queue as well, so that a kill loses
+//! nothing. Where anything fails there is no output. Uploaded originals are deleted as soon as their file is through.
+
+mod error;
+mod gather;
+mod names;
+mod pool;
+mod settings;
+mod store;
+mod work;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::Stream;
+use rushes_models::ModelStore;
+use rushes_workers::redact::Redacted;
+use rushes_workers::redact::picture::Format;
+use rushes_workers::storage::{S3Options, Storage};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+pub use error::RedactionError;
+pub use names::Names;
+pub use settings::{Camera, Wanted};
+pub use work::Workers;
+
+use crate::catalog::redactions::{self, NewFile, RedactionFile, Stage};
+use crate::catalog::{Catalog, CatalogError, RedactionId};
+use pool::Pool;
+
+/// Files of one redaction.
+pub const MOST_FILES: usize = 10_000;
+/// Names of files, folders and prefixes of one redaction.
+const MOST_INPUTS: usize = 1000;
+/// Added to a picture's name for the record beside it.
+const RECORD_SUFFIX: &str = ".redaction.json";
+
+/// How much is done at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Pictures redacted side by side, for requests; as many again for batches.
+    pub redactors: usize,
+    /// Threads of each.
+    pub threads: usize,
+    /// Largest picture in bytes.
+    pub picture_limit: u64,
+}
+
+/// Redacts. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Redactions(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    catalog: Catalog,
+    storage: Storage,
+    s3: S3Options,
+    options: Options,
+    pool: Pool,
+    /// Single pictures that are taken in.
+    admitted: Arc<Semaphore>,
+    /// Single pictures in work.
+    working: Arc<Semaphore>,
+    /// The output used last, with its open connections.
+    output: Mutex<Option<(String, Storage)>>,
+    /// There is something to do.
+    news: Notify,
+}
+
+/// The place of one picture that is redacted at once.
+#[derive(Debug)]
+pub struct Place {
+    _held: OwnedSemaphorePermit,
+}
+
+impl Redactions {
+    /// Opens nothing yet: redactors are opened when they are first needed.
+    #[must_use]
+    pub fn new(
+        catalog: Catalog,
+        storage: Storage,
+        models: ModelStore,
+        s3: S3Options,
+        options: Options,
+    ) -> Self {
+        let count = options.redactors.max(1);
+        Self(Arc::new(Inner {
+            catalog,
+            storage,
+            s3,
+            options,
+            pool: Pool::new(models, options.threads, 2 * count),
+            // One in work and one on its way, for each redactor: all of them are in memory.
+            admitted: Arc::new(Semaphore::new(2 * count)),
+            working: Arc::new(Semaphore::new(count)),
+            output: Mutex::default(),
+            news: Notify::new(),
+        }))
+    }
+
+    /// Largest picture in bytes.
+    #[must_use]
+    pub fn picture_limit(&self) -> u64 {
+        self.0.options.picture_limit
+    }
+
+    /// A place for one picture, before any byte of it is read.
+    ///
+    /// # Errors
+    /// [`RedactionError::Busy`] if there is none.
+    pub fn admit(&self) -> Result<Place, RedactionError> {
+        match Arc::clone(&self.0.admitted).try_acquire_owned() {
+            Ok(held) => Ok(Place { _held: held }),
+            Err(_full) => Err(RedactionError::Busy),
+        }
+    }
+
+    /// Redacts one picture.
+    ///
+    /// # Errors
+    /// Whatever prevents it: there is no output then.
+    pub async fn redact(
+        &self,
+        place: Place,
+        bytes: Vec<u8>,
+        name: String,
+        wanted: Wanted,
+    ) -> Result<Redacted, RedactionError> {
+        let turn = Arc::clone(&self.0.working)
+            .acquire_owned()
+            .await
+            .map_err(|closed| RedactionError::Died(closed.to_string()))?;
+        let this = self.clone();
+        self.blocking(move || {
+            // Held here: work goes on when the client has gone away.
+            let _both = (place, turn);
+            this.0
+                .pool
+                .redact(&Handle::current(), &wanted, bytes, &name)
+        })
+        .await
+    }
+
+    /// Sees that a batch with these settings could be worked on.
+    ///
+    /// # Errors
+    /// The settings are wrong, or a model is missing; the error names the pull.
+    pub async fn check(&self, wanted: &Wanted) -> Result<(), RedactionError> {
+        if wanted.corrections.is_some() {
+            return Err(RedactionError::Settings(
+                "corrections are of one picture: send it to /v1/redact".to_owned(),
+            ));
+        }
+        let (this, wanted) = (self.clone(), wanted.clone());
+        self.blocking(move || this.0.pool.check(&wanted)).await
+    }
+
+    /// Where results below the prefix `output` are written.
+    fn output(&self, output: &str) -> Result<Storage, RedactionError> {
+        let mut last = self.0.output.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, storage)) = last.as_ref()
+            && of == output
+        {
+            return Ok(storage.clone());
+        }
+        let storage = Storage::open(output, self.0.s3.clone())?;
+        *last = Some((output.to_owned(), storage.clone()));
+        drop(last);
+        Ok(storage)
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, RedactionError> + Send + 'static,
+    ) -> Result<T, RedactionError> {
+        tokio::task::spawn_blocking(work)
+            .await
+            .unwrap_or_else(|died| Err(RedactionError::Died(died.to_string())))
+    }
+
+    /// Begins a redaction of uploaded files. Nobody sees it before [`Redactions::received`].
+    ///
+    /// # Errors
+    /// If the catalogue fails.
+    pub async fn begin(&self) -> Result<RedactionId, RedactionError> {
+        let mut tx = self.0.catalog.begin().await?;
+        let id = redactions::create(&mut tx, Stage::Receiving, "{}", "[]", None).await?;
+        tx.commit().await.map_err(CatalogError::from)?;
+        Ok(id)
+    }
+
+    /// Streams one file of an upload into the store.
+    ///
+    /// # Errors
+    /// If the stream breaks off, is too long, or the store refuses.
+    pub async fn receive<S>(
+        &self,
+        id: &RedactionId,
+        ordinal: usize,
+        bytes: S,
+    ) -> Result<(), RedactionError>
+    where
+        S: Stream<Item = std::io::Result<Bytes>> + Send,
+    {
+        let key = store::original_key(id, ordinal);
+        let limit = self.picture_limit();
+        self.0.storage.put_stream(&key, bytes, limit).await?;
+        Ok(())
+    }
+
+    /// Queues what was uploaded, by name.
+    ///
+    /// # Errors
+    /// If the catalogue fails.
+    pub async fn received(
+        &self,
+        id: &RedactionId,
+        wanted: &Wanted,
+        names: Vec<String>,
+    ) -> Result<(), RedactionError> {
+        let files: Vec<NewFile> = names
+            .into_iter()
+            .enumerate()
+            .map(|(ordinal, name)| NewFile {
+                name,
+                source: Some(format!("store:{}", store::original_key(id, ordinal))),
+                failure: None,
+            })
+            .collect();
+        let mut tx = self.0.catalog.begin().await?;
+        redactions::set_settings(&mut tx, id, &wanted.json()).await?;
+        redactions::open(&mut tx, id, &files, 0).await?;
+        tx.commit().await.map_err(CatalogError::from)?;
+        self.0.news.notify_waiters();
+        Ok(())
+    }
+
+    /// Queues what lies below these names, which may be read, and whose results may be written below `output`.
+    ///
+    /// # Errors
+    /// Too many inputs or none, or an output that could overwrite one of them.
+    pub async fn submit(
+        &self,
+        wanted: &Wanted,
+        inputs: &[String],
+        output: Option<&str>,
+    ) -> Result<RedactionId, RedactionError> {
+        if inputs.is_empty() || inputs.len() > MOST_INPUTS {
+            return Err(RedactionError::Inputs(format!(
+                "{} inputs; name 1 to {MOST_INPUTS} files, folders or prefixes",
+                inputs.len()
+            )));
+        }
+        let output = output
+            .map(|output| store::checked(output, inputs))
+            .transpose()?;
+        let names = serde_json::to_string(inputs)
+            .map_err(|error| RedactionError::Inputs(error.to_string()))?;
+        let mut tx = self.0.catalog.begin().await?;
+        let settings = wanted.json();
+        let id = redactions::create(
+            &mut tx,
+            Stage::Listing,
+            &settings,
+            &names,
+            output.as_deref(),
+        )
+        .await?;
+        tx.commit().await.map_err(CatalogError::from)?;
+        self.0.news.notify_waiters();
+        Ok(id)
+    }
+
+    /// Deletes a redaction. What is under way of it ends without a result.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn delete(&self, id: &RedactionId) -> Result<(), RedactionError> {
+        let mut tx = self.0.catalog.begin().await?;
+        redactions::doom(&mut tx, id).await?;
+        tx.commit().await.map_err(CatalogError::from)?;
+        self.0.news.notify_waiters();
+        Ok(())
+    }
+
+    /// The redacted picture of a file that is through.
+    ///
+    /// # Errors
+    /// If the store does not have it.
+    pub async fn picture(&self, file: &RedactionFile) -> Result<Bytes, RedactionError> {
+        let key = store::picture_key(&file.redaction_id, file.ordinal);
+        Ok(self.0.storage.get(&key).await?)
+    }
+
+    /// The record of a file that is through, JSON.
+    ///
+    /// # Errors
+    /// If the store does not have it.
+    pub async fn record(&self, file: &RedactionFile) -> Result<Bytes, RedactionError> {
+        let key = store::record_key(&file.redaction_id, file.ordinal);
+        Ok(self.0.storage.get(&key).await?)
+    }
+}
+
+/// How many regions of a picture were made unrecognisable.
+#[must_use]
+pub fn regions(redacted: &Redacted) -> usize {
+    let regions = redacted.record.regions.iter();
+    regions.filter(|region| region.blurred).count()
+}
+
+/// The media type of a picture file.
+#[must_use]
+pub const fn media_type(format: Format) -> &'static str {
+    match format {
+        Format::Jpeg => "image/jpeg",
+        Format::Png => "image/png",
+        Format::WebP => "image/webp",
+        Format::Tiff => "image/tiff",
+    }
+}

@@ -1,0 +1,183 @@
+//! What a client may ask for: the library's settings less what names files of this machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rushes_models::Class;
+use rushes_workers::redact::geometry::{Layout, Shape};
+use rushes_workers::redact::{CameraChoice, Corrections, Fill, Settings};
+use serde::{Deserialize, Serialize};
+
+use super::RedactionError;
+
+/// Detectors of one redaction.
+const MOST_DETECTORS: usize = 8;
+/// Corrections of one picture.
+const MOST_CORRECTIONS: usize = 10_000;
+
+/// What is looked for, how, and what takes its place. What is left out has the command line's default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(as = RedactionSettings)]
+pub struct Wanted {
+    /// `face`, `plate` or both.
+    #[schema(value_type = Vec<String>, example = json!(["face"]))]
+    pub classes: BTreeSet<Class>,
+    /// Ids of detectors; the best for each class if there are none.
+    pub detectors: Vec<String>,
+    /// Score from 0 to 1, by class, from which a detection counts; the detector's own if absent.
+    #[schema(value_type = BTreeMap<String, f32>)]
+    pub thresholds: BTreeMap<Class, f32>,
+    /// Detectors that must see an object before it is blurred.
+    #[schema(minimum = 1)]
+    pub votes: usize,
+    /// How the pictures were taken.
+    pub camera: Camera,
+    /// Name of the views to look at; by the kind of picture if absent.
+    pub layout: Option<String>,
+    /// Added on each side of a detection, as a share of its size.
+    pub margin: f64,
+    /// `ellipse` or `box`; ellipses around faces and boxes around plates if absent.
+    #[schema(value_type = Option<String>)]
+    pub shape: Option<Shape>,
+    /// `blur`, `solid`, or `none`: only the record, no picture.
+    #[schema(value_type = String)]
+    pub fill: Fill,
+    /// Regions by hand, of a single picture: `{"add": [{"class": "face", "box": [x, y, w, h]}], "remove": [{"box":
+    /// [x, y, w, h]}]}`; added ones may be on the sphere: `yaw`, `pitch`, `width`, `height` in degrees.
+    #[schema(value_type = Option<Object>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corrections: Option<Corrections>,
+}
+
+/// How pictures were taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Camera {
+    /// As their metadata say.
+    #[default]
+    Auto,
+    /// Planar pictures, whatever the metadata say.
+    Planar,
+    /// Whole level panoramas, whatever the metadata say.
+    Equirect,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        let defaults = Settings::default();
+        Self {
+            classes: defaults.classes,
+            detectors: defaults.detectors,
+            thresholds: defaults.thresholds,
+            votes: defaults.votes,
+            camera: Camera::Auto,
+            layout: None,
+            margin: defaults.margin,
+            shape: defaults.shape,
+            fill: defaults.fill,
+            corrections: None,
+        }
+    }
+}
+
+impl Wanted {
+    /// The library's settings.
+    pub(super) fn settings(&self) -> Result<Settings, RedactionError> {
+        let wrong = |what: String| Err(RedactionError::Settings(what));
+        if self.detectors.len() > MOST_DETECTORS {
+            return wrong(format!("more than {MOST_DETECTORS} detectors"));
+        }
+        let hand = self.corrections.iter();
+        if hand.map(|c| c.add.len() + c.remove.len()).sum::<usize>() > MOST_CORRECTIONS {
+            return wrong(format!("more than {MOST_CORRECTIONS} corrections"));
+        }
+        let layout = match &self.layout {
+            None => None,
+            // By name only: a layout of the client's own could ask for any number of views.
+            Some(name) if Layout::names().any(|known| known == name) => {
+                Some(Layout::named(name).map_err(|error| RedactionError::Redact(error.into()))?)
+            }
+            Some(name) => {
+                let names: Vec<&str> = Layout::names().collect();
+                return wrong(format!(
+                    "there is no layout {name:?}; the layouts are {}",
+                    names.join(", ")
+                ));
+            }
+        };
+        let settings = Settings {
+            classes: self.classes.clone(),
+            detectors: self.detectors.clone(),
+            thresholds: self.thresholds.clone(),
+            votes: self.votes,
+            camera: match self.camera {
+                Camera::Auto => CameraChoice::Auto,
+                Camera::Planar => CameraChoice::Planar,
+                Camera::Equirect => CameraChoice::Equirect,
+            },
+            layout,
+            margin: self.margin,
+            shape: self.shape,
+            fill: self.fill,
+            ..Settings::default()
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// What tells redactors apart: everything but the corrections.
+    pub(super) fn key(&self) -> String {
+        let alone = Self {
+            corrections: None,
+            ..self.clone()
+        };
+        alone.json()
+    }
+
+    /// As it is kept.
+    pub(super) fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// As it was kept.
+    pub(super) fn parse(json: &str) -> Result<Self, RedactionError> {
+        serde_json::from_str(json).map_err(|error| RedactionError::Settings(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_name_no_files_and_nothing_unknown() {
+        for bad in [
+            r#"{"weights": {"centerface": "/etc/passwd"}}"#,
+            r#"{"camera": {"given": {}}}"#,
+            r#"{"classes": ["dog"]}"#,
+            r#"{"corrections": {"ad": []}}"#,
+        ] {
+            assert!(Wanted::parse(bad).is_err(), "{bad}");
+        }
+        let path = Wanted::parse(r#"{"layout": "/etc/passwd"}"#).unwrap();
+        let error = path.settings().unwrap_err().to_string();
+        assert!(error.contains("sphere"), "{error}");
+        assert!(
+            Wanted::parse(r#"{"votes": 0}"#)
+                .unwrap()
+                .settings()
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn what_is_kept_reads_as_what_was_asked() {
+        let asked = Wanted::parse(
+            r#"{"classes": ["face"], "thresholds": {"face": 0.25}, "fill": "solid", "shape": "box"}"#,
+        )
+        .unwrap();
+        assert_eq!(Wanted::parse(&asked.json()).unwrap(), asked);
+        assert_eq!(asked.settings().unwrap().thresholds, asked.thresholds);
+        assert_eq!(Wanted::parse("{}").unwrap(), Wanted::default());
+    }
+}
