@@ -14,6 +14,7 @@ use super::App;
 use crate::catalog::assets;
 use crate::features::{LocalCoordinator, WorkerLock};
 use crate::index::{Follower, Index};
+use crate::redactions;
 
 /// How often stored objects that nothing refers to are looked for.
 const SWEEP: std::time::Duration = std::time::Duration::from_secs(5);
@@ -25,6 +26,8 @@ pub struct EngineParts {
     pub media: usize,
     /// Workers on the embed queue.
     pub embed: usize,
+    /// Workers that redact pictures.
+    pub redact: usize,
 }
 
 /// Running workers and index writer.
@@ -32,6 +35,7 @@ pub struct EngineParts {
 pub struct Engine {
     index: Arc<Index>,
     workers: Workers,
+    redacting: Option<redactions::Workers>,
     following: JoinHandle<()>,
     sweeping: JoinHandle<()>,
     stop: CancellationToken,
@@ -55,9 +59,14 @@ impl Engine {
         let following = tokio::spawn(follower.run(stop.clone()));
         let sweeping = tokio::spawn(sweep(app.clone(), stop.clone()));
         let (worker, workers) = start_workers(app, parts)?;
+        let redacting = match parts.redact {
+            0 => None,
+            count => Some(redactions::Workers::start(&app.redactions, count).await?),
+        };
         Ok(Some(Self {
             index,
             workers,
+            redacting,
             following,
             sweeping,
             stop,
@@ -74,7 +83,12 @@ impl Engine {
 
     /// Gives unfinished work back, writes the index, and ends.
     pub async fn stop(self) {
-        self.workers.stop().await;
+        let redacting = async {
+            if let Some(redacting) = self.redacting {
+                redacting.stop().await;
+            }
+        };
+        tokio::join!(self.workers.stop(), redacting);
         self.stop.cancel();
         for task in [self.following, self.sweeping] {
             if let Err(error) = task.await {

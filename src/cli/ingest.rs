@@ -127,6 +127,8 @@ async fn follow(app: &App, ids: &[JobId], quiet: bool) -> anyhow::Result<bool> {
     let parts = EngineParts {
         media: app.config.media_workers(),
         embed: 1,
+        // Pictures that wait are no part of this.
+        redact: 0,
     };
     let mut engine = Engine::start(app, parts).await?;
     let mut progress = Progress::new(quiet);

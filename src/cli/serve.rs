@@ -47,6 +47,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     let parts = EngineParts {
         media: app.config.media_workers(),
         embed: 1,
+        redact: app.config.redactors().0,
     };
     let engine = Engine::start(&app, parts).await?.with_context(|| {
         format!(
@@ -64,6 +65,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         settings: app.settings(),
         roots: Arc::new(roots),
         upload_limit: app.config.upload_limit(),
+        redactions: app.redactions.clone(),
         metrics,
     });
     let stop = CancellationToken::new();

@@ -39,6 +39,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             0
         },
         embed: usize::from(args.queues.contains(&Queue::Embed)),
+        redact: app.config.redactors().0,
     };
     // Alone on the data folder, it keeps the index up to date as well.
     if let Some(engine) = Engine::start(app, parts).await? {

@@ -147,7 +147,7 @@ async fn by_name(api: &Api, request: Request) -> Result<(Vec<Film>, Option<Strin
 }
 
 /// The route allows bodies as large as an upload; a JSON body is held to less.
-fn http_body_limit(
+pub(super) fn http_body_limit(
     body: axum::body::Body,
 ) -> impl axum::body::HttpBody<Data = bytes::Bytes, Error = Box<dyn std::error::Error + Send + Sync>>
 + Send {

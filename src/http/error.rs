@@ -12,6 +12,7 @@ use ulid::Ulid;
 use utoipa::ToSchema;
 
 use crate::catalog::CatalogError;
+use crate::redactions::RedactionError;
 use crate::search::SearchError;
 
 const REQUEST_ID: &str = "x-request-id";
@@ -140,6 +141,31 @@ impl From<SearchError> for ApiError {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others have codes of their own"
+)]
+impl From<RedactionError> for ApiError {
+    fn from(error: RedactionError) -> Self {
+        match error {
+            RedactionError::Catalog(error) => error.into(),
+            RedactionError::Storage(error) => error.into(),
+            error => {
+                let api = Self::new(error.kind(), &error.code(), error.to_string());
+                // It is what the request needs that is not there, not what it is addressed to.
+                if api.status == StatusCode::NOT_FOUND {
+                    Self {
+                        status: StatusCode::UNPROCESSABLE_ENTITY,
+                        ..api
+                    }
+                } else {
+                    api
+                }
+            }
+        }
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         // The body is written by `finish`, which knows the request's id.
@@ -194,6 +220,11 @@ fn problem(error: ApiError, id: &str, response: Response) -> Response {
         request_id: id.to_owned(),
     };
     let (mut parts, _) = response.into_parts();
+    if error.kind == ErrorKind::Overloaded {
+        parts
+            .headers
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     let json = serde_json::to_vec(&body).unwrap_or_default();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(

@@ -11,6 +11,9 @@ mod health;
 mod jobs;
 mod media;
 mod openapi;
+mod redact;
+mod redaction_form;
+mod redactions;
 mod search;
 mod shots;
 mod upload;
@@ -31,6 +34,7 @@ pub use error::ApiError;
 
 use crate::catalog::Catalog;
 use crate::features::Settings;
+use crate::redactions::Redactions;
 use crate::search::Searcher;
 
 /// Largest JSON body in bytes; uploads have a limit of their own.
@@ -51,6 +55,8 @@ pub struct Api {
     pub roots: Arc<Roots>,
     /// Largest upload in bytes.
     pub upload_limit: u64,
+    /// Redacts pictures.
+    pub redactions: Redactions,
     /// Renders `/metrics`.
     pub metrics: Metrics,
 }
@@ -102,6 +108,10 @@ impl Metrics {
                 "Requests answered, by status.",
             ),
             ("rushes_device_pictures_total", "Pictures encoded."),
+            (
+                "rushes_redacted_pictures_total",
+                "Pictures of batches that were redacted, by outcome.",
+            ),
         ] {
             metrics::describe_counter!(name, what);
         }
@@ -118,7 +128,27 @@ impl Metrics {
 /// All routes.
 pub fn router(api: Api) -> Router {
     let limit = usize::try_from(api.upload_limit).unwrap_or(usize::MAX);
+    let picture = usize::try_from(api.redactions.picture_limit()).unwrap_or(usize::MAX);
     Router::new()
+        .route(
+            "/v1/redact",
+            post(redact::redact).layer(DefaultBodyLimit::max(picture.saturating_add(2 * MAX_JSON))),
+        )
+        .route("/v1/redactions", get(redactions::list))
+        .route(
+            "/v1/redactions",
+            post(redactions::create).layer(DefaultBodyLimit::max(limit.saturating_add(MAX_JSON))),
+        )
+        .route(
+            "/v1/redactions/{id}",
+            get(redactions::get).delete(redactions::delete),
+        )
+        .route("/v1/redactions/{id}/files", get(redactions::files))
+        .route("/v1/redactions/{id}/files/{n}", get(redactions::picture))
+        .route(
+            "/v1/redactions/{id}/files/{n}/record",
+            get(redactions::record),
+        )
         .route("/v1/assets", get(assets::list))
         .route(
             "/v1/assets",

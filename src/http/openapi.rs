@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{assets, health, jobs, media, search, shots};
+use super::{assets, health, jobs, media, redact, redactions, search, shots};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -24,6 +24,14 @@ use super::{assets, health, jobs, media, search, shots};
         shots::get,
         media::thumbnail,
         media::clip,
+        redact::redact,
+        redactions::create,
+        redactions::list,
+        redactions::get,
+        redactions::delete,
+        redactions::files,
+        redactions::picture,
+        redactions::record,
         health::live,
         health::ready,
         health::metrics

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use crate::support::{Rushes, films, first, frames};
 
 /// A running `rushes serve`; killed at the end.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    address: String,
-    client: Client,
+    pub(crate) address: String,
+    pub(crate) client: Client,
 }
 
 impl Server {
-    fn start(rushes: &Rushes, args: &[&str]) -> Self {
+    pub(crate) fn start(rushes: &Rushes, args: &[&str]) -> Self {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(args);
         let mut child = rushes
@@ -40,15 +40,15 @@ impl Server {
         }
     }
 
-    fn get(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(format!("{}{path}", self.address))
     }
 
-    fn post(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("{}{path}", self.address))
     }
 
-    fn json(&self, path: &str) -> Value {
+    pub(crate) fn json(&self, path: &str) -> Value {
         let answer = self.get(path).send().unwrap();
         assert!(
             answer.status().is_success(),
@@ -95,7 +95,7 @@ impl Drop for Server {
 }
 
 /// The status and code of a refusal, which must be problem details.
-fn problem(answer: Response) -> (u16, String) {
+pub(crate) fn problem(answer: Response) -> (u16, String) {
     let status = answer.status().as_u16();
     assert_eq!(answer.headers()["content-type"], "application/problem+json");
     let id = answer.headers()["x-request-id"]
@@ -164,7 +164,7 @@ fn a_film_is_uploaded_found_watched_and_deleted() {
 }
 
 /// An upload that was deleted is cleared away soon after, with all that was computed of it.
-fn nothing_is_left_in(store: &std::path::Path) {
+pub(crate) fn nothing_is_left_in(store: &std::path::Path) {
     let files = || {
         let found = std::process::Command::new("find")
             .arg(store)

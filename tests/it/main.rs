@@ -15,6 +15,7 @@ mod disk_full;
 mod http;
 mod kill;
 mod redact;
+mod redactions;
 mod s3;
 mod spine;
 mod support;

@@ -1,0 +1,154 @@
+//! The forms of redaction: one picture into memory, many into the store, each with a limit.
+
+use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::{FromRequest as _, Multipart, Request};
+use axum::http::StatusCode;
+use futures::TryStreamExt as _;
+use rushes_models::ErrorKind;
+
+use super::{Api, ApiError, MAX_JSON};
+use crate::catalog::RedactionId;
+use crate::redactions::{MOST_FILES, Names, RedactionError, Wanted};
+
+/// One picture and what is wanted of it.
+pub(super) struct Single {
+    pub(super) bytes: Vec<u8>,
+    pub(super) name: String,
+    pub(super) wanted: Wanted,
+}
+
+/// Reads the form of one picture.
+pub(super) async fn single(api: &Api, request: Request) -> Result<Single, ApiError> {
+    let mut form = open(api, request).await?;
+    let (mut picture, mut wanted) = (None, None);
+    while let Some(field) = form.next_field().await.map_err(|e| broken(&e))? {
+        match field.name() {
+            Some("picture") if picture.is_none() => {
+                let name = Names::default().plain(field.file_name().unwrap_or_default());
+                let limit = api.redactions.picture_limit();
+                picture = Some((bytes(field, limit).await?, name));
+            }
+            Some("settings") if wanted.is_none() => wanted = Some(settings(field).await?),
+            other => return Err(unknown(other, "one `picture` and `settings`")),
+        }
+    }
+    let (bytes, name) = picture.ok_or_else(|| bad("the form has no field `picture`".to_owned()))?;
+    Ok(Single {
+        bytes,
+        name,
+        wanted: wanted.unwrap_or_default(),
+    })
+}
+
+/// Streams the files of a form into the store and queues them. If anything is wrong with it, nothing of it stays.
+pub(super) async fn many(api: &Api, request: Request) -> Result<RedactionId, ApiError> {
+    let form = open(api, request).await?;
+    let api = api.clone();
+    // On a task of its own: a client that goes away ends its request, and what it sent is cleared away all the same.
+    let received = tokio::spawn(async move {
+        let id = api.redactions.begin().await?;
+        let received = receive(&api, form, &id).await;
+        if received.is_err()
+            && let Err(left) = api.redactions.delete(&id).await
+        {
+            tracing::warn!(%left, redaction = %id, "a broken upload is cleared away at the next start");
+        }
+        received.map(|()| id)
+    });
+    received
+        .await
+        .unwrap_or_else(|died| Err(RedactionError::Died(died.to_string()).into()))
+}
+
+async fn receive(api: &Api, mut form: Multipart, id: &RedactionId) -> Result<(), ApiError> {
+    let (mut given, mut names, mut wanted) = (Names::default(), Vec::new(), None);
+    while let Some(field) = form.next_field().await.map_err(|e| broken(&e))? {
+        match field.name() {
+            Some("file") if names.len() == MOST_FILES => {
+                let detail = format!("more than {MOST_FILES} files; send them in parts");
+                return Err(ApiError::new(ErrorKind::Limit, "too-many-files", detail));
+            }
+            Some("file") => {
+                let name = given.plain(field.file_name().unwrap_or_default());
+                let mut failure = None;
+                let chunks = field.map_err(|error| {
+                    failure = Some(broken(&error));
+                    std::io::Error::other(error)
+                });
+                let stored = api.redactions.receive(id, names.len(), chunks).await;
+                // A body that breaks off is not the store's failure.
+                if let Some(failure) = failure {
+                    return Err(failure);
+                }
+                stored?;
+                names.push(name);
+            }
+            Some("settings") if wanted.is_none() => {
+                let settings = settings(field).await?;
+                api.redactions.check(&settings).await?;
+                wanted = Some(settings);
+            }
+            other => return Err(unknown(other, "`file`s and one `settings`")),
+        }
+    }
+    if names.is_empty() {
+        return Err(bad("the form has no field `file`".to_owned()));
+    }
+    if wanted.is_none() {
+        api.redactions.check(&Wanted::default()).await?;
+    }
+    Ok(api
+        .redactions
+        .received(id, &wanted.unwrap_or_default(), names)
+        .await?)
+}
+
+async fn open(api: &Api, request: Request) -> Result<Multipart, ApiError> {
+    Multipart::from_request(request, api)
+        .await
+        .map_err(|rejection| bad(rejection.body_text()))
+}
+
+async fn settings(field: Field<'_>) -> Result<Wanted, ApiError> {
+    let json = bytes(field, MAX_JSON as u64).await?;
+    serde_json::from_slice(&json).map_err(|error| {
+        let detail = format!("the settings cannot be read: {error}");
+        ApiError::new(ErrorKind::InvalidInput, "bad-settings", detail)
+    })
+}
+
+async fn bytes(mut field: Field<'_>, limit: u64) -> Result<Vec<u8>, ApiError> {
+    let (mut bytes, mut length) = (Vec::new(), 0);
+    // What is too much is read, but not kept: a client that is still sending would not see the answer. The route's
+    // own limit ends that soon.
+    while let Some(chunk) = field.chunk().await.map_err(|e| broken(&e))? {
+        length += chunk.len() as u64;
+        if length <= limit {
+            bytes.extend_from_slice(&chunk);
+        } else {
+            bytes = Vec::new();
+        }
+    }
+    if length > limit {
+        let name = field.name().unwrap_or_default();
+        let detail = format!("`{name}` is larger than the limit of {limit} bytes");
+        return Err(ApiError::new(ErrorKind::Limit, "too-large", detail));
+    }
+    Ok(bytes)
+}
+
+fn unknown(name: Option<&str>, known: &str) -> ApiError {
+    let name = name.unwrap_or_default();
+    bad(format!("no field `{name}` is expected here; send {known}"))
+}
+
+fn broken(error: &MultipartError) -> ApiError {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return ApiError::new(ErrorKind::Limit, "too-large", error.body_text());
+    }
+    bad(error.body_text())
+}
+
+fn bad(detail: String) -> ApiError {
+    ApiError::new(ErrorKind::InvalidInput, "bad-upload", detail)
+}

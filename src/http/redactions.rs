@@ -1,0 +1,419 @@
+//! `/v1/redactions`: many pictures, in the background.
+
+use axum::Json;
+use axum::extract::{FromRequest as _, Path, Query, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use rushes_models::ErrorKind;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Api, ApiError, assets, redact, redaction_form};
+use crate::catalog::RedactionId;
+use crate::catalog::redactions::{self, Counts, Progress, Redaction, RedactionFile};
+use crate::redactions::Wanted;
+
+/// Pictures to redact, by name.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RedactionBody {
+    /// Paths, `file://` or `s3://` names, below the server's media roots: pictures, or folders and prefixes of them.
+    #[schema(example = json!(["s3://archive/trip/"]))]
+    inputs: Vec<String>,
+    /// `s3://` prefix below the media roots, apart from the inputs, where pictures and their `.redaction.json` are
+    /// written; if absent, they are kept and fetched from here.
+    #[schema(example = "s3://archive/redacted/trip/")]
+    output: Option<String>,
+    /// What is looked for and how; faces and plates are blurred if absent.
+    settings: Option<Wanted>,
+}
+
+/// Pictures to redact, uploaded.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "it only describes the form; the form is read as a stream"
+)]
+struct PicturesForm {
+    /// The pictures. Their names may have folders.
+    #[schema(value_type = Vec<String>)]
+    file: Vec<Vec<u8>>,
+    /// JSON; put it first, so that a mistake in it is told before the pictures are sent.
+    settings: Option<Wanted>,
+}
+
+/// How many files stand where.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CountsView {
+    queued: i64,
+    running: i64,
+    done: i64,
+    failed: i64,
+}
+
+/// Where more is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RedactionLinks {
+    /// This.
+    #[serde(rename = "self")]
+    this: String,
+    /// Its files.
+    files: String,
+}
+
+/// A redaction.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RedactionView {
+    /// Its id.
+    #[schema(value_type = String)]
+    id: RedactionId,
+    /// `queued`, `running`, `done`, or `failed`: through, and at least one file failed.
+    #[schema(value_type = String)]
+    state: Progress,
+    /// Files. All zero until the inputs have been looked up.
+    counts: CountsView,
+    /// Files below the inputs that are no pictures.
+    skipped: i64,
+    /// When it was asked for, Unix milliseconds.
+    created_ms: i64,
+    /// Where results are written; none if they are kept here.
+    output: Option<String>,
+    /// What was asked for.
+    #[schema(value_type = Wanted)]
+    settings: serde_json::Value,
+    /// Where more is.
+    links: RedactionLinks,
+}
+
+/// Redactions.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RedactionList {
+    /// Newest first.
+    redactions: Vec<RedactionView>,
+    /// The `page` to ask for next; none at the end.
+    next: Option<String>,
+}
+
+/// Why a file failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FileError {
+    /// `invalid-input`, `corrupt`, `limit` …
+    kind: Option<String>,
+    /// Stable, for programs: `picture-truncated`.
+    code: Option<String>,
+    /// For people.
+    message: String,
+}
+
+/// Where the results of a file are.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(super) struct FileLinks {
+    /// The redacted picture.
+    picture: Option<String>,
+    /// What was done to it.
+    record: Option<String>,
+}
+
+/// A file of a redaction.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FileView {
+    /// Its number, from 0.
+    n: i64,
+    /// Its name, relative and plain.
+    name: String,
+    /// `queued`, `running`, `done` or `failed`.
+    #[schema(value_type = String)]
+    state: Progress,
+    /// Regions made unrecognisable.
+    regions: Option<i64>,
+    /// Why it failed, or why it is tried again.
+    error: Option<FileError>,
+    /// Once it is done.
+    links: FileLinks,
+}
+
+/// Files of a redaction.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FileList {
+    /// By number.
+    files: Vec<FileView>,
+    /// The `page` to ask for next; none at the end.
+    next: Option<String>,
+}
+
+/// Which part of a list to get.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PageQuery {
+    /// What `next` said.
+    page: Option<String>,
+    /// How many; 100 if absent, at most 1000.
+    limit: Option<u32>,
+}
+
+impl PageQuery {
+    fn limit(&self) -> u32 {
+        self.limit.unwrap_or(100).clamp(1, 1000)
+    }
+}
+
+impl RedactionView {
+    fn new(redaction: Redaction, counts: Counts) -> Self {
+        let at = format!("/v1/redactions/{}", redaction.id);
+        Self {
+            state: redaction.state(counts),
+            counts: CountsView {
+                queued: counts.queued,
+                running: counts.running,
+                done: counts.done,
+                failed: counts.failed,
+            },
+            skipped: redaction.skipped,
+            created_ms: redaction.created_at,
+            output: redaction.output,
+            settings: serde_json::from_str(&redaction.settings).unwrap_or_default(),
+            links: RedactionLinks {
+                files: format!("{at}/files"),
+                this: at,
+            },
+            id: redaction.id,
+        }
+    }
+}
+
+impl FileView {
+    fn new(file: RedactionFile, output: Option<&str>) -> Self {
+        let at = format!(
+            "/v1/redactions/{}/files/{}",
+            file.redaction_id, file.ordinal
+        );
+        let (picture, record) = match output {
+            None => (at.clone(), format!("{at}/record")),
+            Some(output) => {
+                let picture = format!("{output}/{}", file.name);
+                (picture.clone(), format!("{picture}.redaction.json"))
+            }
+        };
+        let done = file.state == Progress::Done;
+        Self {
+            n: file.ordinal,
+            name: file.name,
+            state: file.state,
+            regions: file.regions,
+            error: file.reason.map(|message| FileError {
+                kind: file.failure_kind,
+                code: file.failure_code,
+                message,
+            }),
+            links: FileLinks {
+                picture: (done && file.media_type.is_some()).then_some(picture),
+                record: done.then_some(record),
+            },
+        }
+    }
+}
+
+/// Redact many pictures: by name (JSON) or by upload (`multipart/form-data` with `file`s, and optionally `settings`).
+/// Answers at once; follow it by its link. A file that cannot be redacted has no result, and is told among the files.
+#[utoipa::path(post, operation_id = "create_redaction", path = "/v1/redactions", tag = "redaction",
+    request_body(content((RedactionBody = "application/json"), (PicturesForm = "multipart/form-data"))),
+    responses((status = 202, description = "Accepted: follow it", body = RedactionView), (status = "4XX", description = "The request cannot be answered as it is", body = super::error::Problem, content_type = "application/problem+json")))]
+pub(super) async fn create(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let is_form = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/form-data"));
+    let id = if is_form {
+        redaction_form::many(&api, request).await?
+    } else {
+        by_name(&api, request).await?
+    };
+    let view = view(&api, &id).await?;
+    let location = HeaderValue::from_str(&view.links.this);
+    let mut response = (StatusCode::ACCEPTED, Json(view)).into_response();
+    if let Ok(location) = location {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+async fn by_name(api: &Api, request: Request) -> Result<RedactionId, ApiError> {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::Body::new(assets::http_body_limit(body));
+    let Json(body) = Json::<RedactionBody>::from_request(Request::from_parts(parts, body), api)
+        .await
+        .map_err(|rejection| ApiError::unreadable(&rejection))?;
+    let inputs: Vec<String> = body
+        .inputs
+        .iter()
+        .map(|input| api.roots.admit(input))
+        .collect::<Result<_, _>>()?;
+    if let Some(output) = &body.output {
+        // The same places may be written to.
+        api.roots.admit(output)?;
+    }
+    let wanted = body.settings.unwrap_or_default();
+    api.redactions.check(&wanted).await?;
+    Ok(api
+        .redactions
+        .submit(&wanted, &inputs, body.output.as_deref())
+        .await?)
+}
+
+async fn view(api: &Api, id: &RedactionId) -> Result<RedactionView, ApiError> {
+    let mut db = api.catalog.snapshot().await?;
+    let redaction = redactions::get(&mut db, id).await?;
+    let counts = redactions::counts(&mut db, id).await?;
+    Ok(RedactionView::new(redaction, counts))
+}
+
+/// Redactions.
+#[utoipa::path(get, operation_id = "list_redactions", path = "/v1/redactions", tag = "redaction",
+    responses((status = 200, description = "Success", body = RedactionList)))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<RedactionList>, ApiError> {
+    let before: Option<RedactionId> = query.page.as_deref().map(str::parse).transpose()?;
+    let limit = query.limit();
+    let mut db = api.catalog.snapshot().await?;
+    let found = redactions::recent(&mut db, before.as_ref(), limit).await?;
+    let full = found.len() == limit as usize;
+    let next = found.last().filter(|_| full).map(|r| r.id.to_string());
+    let mut views = Vec::with_capacity(found.len());
+    for redaction in found {
+        let counts = redactions::counts(&mut db, &redaction.id).await?;
+        views.push(RedactionView::new(redaction, counts));
+    }
+    Ok(Json(RedactionList {
+        redactions: views,
+        next,
+    }))
+}
+
+/// One redaction: how far it is.
+#[utoipa::path(get, operation_id = "get_redaction", path = "/v1/redactions/{id}", tag = "redaction", params(("id" = String, Path)),
+    responses((status = 200, description = "Success", body = RedactionView), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
+pub(super) async fn get(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<RedactionView>, ApiError> {
+    Ok(Json(view(&api, &id.parse()?).await?))
+}
+
+/// Delete a redaction: what is under way ends without a result, and originals and results that are kept here are
+/// deleted. What was written to a bucket stays.
+#[utoipa::path(delete, operation_id = "delete_redaction", path = "/v1/redactions/{id}", tag = "redaction", params(("id" = String, Path)),
+    responses((status = 204, description = "Deleted"), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    api.redactions.delete(&id.parse()?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The files of a redaction.
+#[utoipa::path(get, operation_id = "list_redaction_files", path = "/v1/redactions/{id}/files", tag = "redaction", params(("id" = String, Path)),
+    responses((status = 200, description = "Success", body = FileList), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
+pub(super) async fn files(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<FileList>, ApiError> {
+    let id: RedactionId = id.parse()?;
+    let first: i64 = query.page.as_deref().unwrap_or("0").parse().map_err(|_e| {
+        let detail = "this page token is none of ours; take `next` of the page before";
+        ApiError::new(ErrorKind::InvalidInput, "bad-page-token", detail)
+    })?;
+    let limit = query.limit();
+    let mut db = api.catalog.snapshot().await?;
+    let redaction = redactions::get(&mut db, &id).await?;
+    let found = redactions::files(&mut db, &id, first, limit).await?;
+    let full = found.len() == limit as usize;
+    let next = found
+        .last()
+        .filter(|_| full)
+        .map(|f| (f.ordinal + 1).to_string());
+    let output = redaction.output.as_deref();
+    Ok(Json(FileList {
+        files: found
+            .into_iter()
+            .map(|file| FileView::new(file, output))
+            .collect(),
+        next,
+    }))
+}
+
+/// A redacted picture.
+#[utoipa::path(get, operation_id = "get_redacted_picture", path = "/v1/redactions/{id}/files/{n}", tag = "redaction", params(("id" = String, Path), ("n" = i64, Path)),
+    responses((status = 200, description = "Success", content_type = "image/*"), (status = 404, description = "There is no such thing, or not yet", body = super::error::Problem, content_type = "application/problem+json")))]
+pub(super) async fn picture(
+    State(api): State<Api>,
+    Path((id, n)): Path<(String, i64)>,
+) -> Result<Response, ApiError> {
+    let file = done(&api, &id, n).await?;
+    let Some(kind) = file.media_type.clone() else {
+        let detail = "this redaction only looks; see the record";
+        return Err(ApiError::new(ErrorKind::NotFound, "no-picture", detail));
+    };
+    let bytes = api.redactions.picture(&file).await?;
+    let name = redact::quotable(&file.name);
+    Ok(answer(
+        bytes,
+        &kind,
+        &format!("attachment; filename=\"{name}\""),
+    ))
+}
+
+/// What was done to a picture.
+#[utoipa::path(get, operation_id = "get_redaction_record", path = "/v1/redactions/{id}/files/{n}/record", tag = "redaction", params(("id" = String, Path), ("n" = i64, Path)),
+    responses((status = 200, description = "Success", body = serde_json::Value), (status = 404, description = "There is no such thing, or not yet", body = super::error::Problem, content_type = "application/problem+json")))]
+pub(super) async fn record(
+    State(api): State<Api>,
+    Path((id, n)): Path<(String, i64)>,
+) -> Result<Response, ApiError> {
+    let file = done(&api, &id, n).await?;
+    let bytes = api.redactions.record(&file).await?;
+    Ok(answer(bytes, "application/json", "inline"))
+}
+
+/// A file that is through and whose results are kept here.
+async fn done(api: &Api, id: &str, n: i64) -> Result<RedactionFile, ApiError> {
+    let id: RedactionId = id.parse()?;
+    let none = |code: &str, detail: String| ApiError::new(ErrorKind::NotFound, code, detail);
+    let mut db = api.catalog.snapshot().await?;
+    let redaction = redactions::get(&mut db, &id).await?;
+    let file = redactions::file(&mut db, &id, n).await?;
+    match file.state {
+        Progress::Queued | Progress::Running => {
+            let detail = "this has not been made yet; follow the redaction".to_owned();
+            Err(none("not-made-yet", detail))
+        }
+        Progress::Failed => {
+            let reason = file.reason.unwrap_or_default();
+            let detail = format!("there is no result, because it failed: {reason}");
+            Err(none("redaction-failed", detail))
+        }
+        Progress::Done => match redaction.output {
+            None => Ok(file),
+            Some(output) => Err(none(
+                "written-elsewhere",
+                format!("it is at {output}/{}", file.name),
+            )),
+        },
+    }
+}
+
+fn answer(bytes: Bytes, kind: &str, disposition: &str) -> Response {
+    let mut response = Response::new(axum::body::Body::from(bytes));
+    let mut insert = |name: HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    };
+    insert(header::CONTENT_TYPE, kind);
+    insert(header::CONTENT_DISPOSITION, disposition);
+    insert(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    insert(header::CACHE_CONTROL, "private, no-cache");
+    response
+}
