@@ -5,7 +5,6 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
-use futures::StreamExt as _;
 use rushes_models::ErrorKind;
 use rushes_workers::redact::Redacted;
 use utoipa::ToSchema;
@@ -68,7 +67,7 @@ pub(super) async fn redact(
     let place = match api.redactions.admit() {
         Ok(place) => place,
         Err(busy) => {
-            drain(request, api.redactions.picture_limit()).await;
+            redaction_form::drain(request).await;
             return Err(busy.into());
         }
     };
@@ -79,18 +78,6 @@ pub(super) async fn redact(
         .redact(place, form.bytes, form.name, form.wanted)
         .await?;
     respond(wanted, redacted, &name)
-}
-
-/// Reads a body without keeping it: a client that is still sending would not see the answer.
-async fn drain(request: Request, limit: u64) {
-    let mut chunks = request.into_body().into_data_stream();
-    let mut read = 0;
-    while let Some(Ok(chunk)) = chunks.next().await {
-        read += chunk.len() as u64;
-        if read > limit {
-            break;
-        }
-    }
 }
 
 fn respond(wanted: Answer, redacted: Redacted, name: &str) -> Result<Response, ApiError> {

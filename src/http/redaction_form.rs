@@ -1,9 +1,11 @@
 //! The forms of redaction: one picture into memory, many into the store, each with a limit.
 
+use std::time::Duration;
+
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::StatusCode;
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use rushes_models::ErrorKind;
 
 use super::{Api, ApiError, MAX_JSON};
@@ -17,9 +19,20 @@ pub(super) struct Single {
     pub(super) wanted: Wanted,
 }
 
+/// How long the rest of a refused request is still read. A client that is sending would not see the answer else.
+const LINGER: Duration = Duration::from_secs(3);
+
 /// Reads the form of one picture.
 pub(super) async fn single(api: &Api, request: Request) -> Result<Single, ApiError> {
     let mut form = open(api, request).await?;
+    let read = read(api, &mut form).await;
+    if read.is_err() {
+        skip(form).await;
+    }
+    read
+}
+
+async fn read(api: &Api, form: &mut Multipart) -> Result<Single, ApiError> {
     let (mut picture, mut wanted) = (None, None);
     while let Some(field) = form.next_field().await.map_err(|e| broken(&e))? {
         match field.name() {
@@ -42,12 +55,15 @@ pub(super) async fn single(api: &Api, request: Request) -> Result<Single, ApiErr
 
 /// Streams the files of a form into the store and queues them. If anything is wrong with it, nothing of it stays.
 pub(super) async fn many(api: &Api, request: Request) -> Result<RedactionId, ApiError> {
-    let form = open(api, request).await?;
+    let mut form = open(api, request).await?;
     let api = api.clone();
     // On a task of its own: a client that goes away ends its request, and what it sent is cleared away all the same.
     let received = tokio::spawn(async move {
         let id = api.redactions.begin().await?;
-        let received = receive(&api, form, &id).await;
+        let received = receive(&api, &mut form, &id).await;
+        if received.is_err() {
+            skip(form).await;
+        }
         if received.is_err()
             && let Err(left) = api.redactions.delete(&id).await
         {
@@ -60,7 +76,7 @@ pub(super) async fn many(api: &Api, request: Request) -> Result<RedactionId, Api
         .unwrap_or_else(|died| Err(RedactionError::Died(died.to_string()).into()))
 }
 
-async fn receive(api: &Api, mut form: Multipart, id: &RedactionId) -> Result<(), ApiError> {
+async fn receive(api: &Api, form: &mut Multipart, id: &RedactionId) -> Result<(), ApiError> {
     let (mut given, mut names, mut wanted) = (Names::default(), Vec::new(), None);
     while let Some(field) = form.next_field().await.map_err(|e| broken(&e))? {
         match field.name() {
@@ -103,6 +119,23 @@ async fn receive(api: &Api, mut form: Multipart, id: &RedactionId) -> Result<(),
         .await?)
 }
 
+/// Reads the rest of a form, without keeping it, for a while.
+async fn skip(mut form: Multipart) {
+    let rest = async { while let Ok(Some(_)) = form.next_field().await {} };
+    if tokio::time::timeout(LINGER, rest).await.is_err() {
+        tracing::debug!("a client goes on sending what is refused");
+    }
+}
+
+/// Reads a request, without keeping it, for a while.
+pub(super) async fn drain(request: Request) {
+    let mut chunks = request.into_body().into_data_stream();
+    let rest = async { while let Some(Ok(_)) = chunks.next().await {} };
+    if tokio::time::timeout(LINGER, rest).await.is_err() {
+        tracing::debug!("a client goes on sending what is refused");
+    }
+}
+
 async fn open(api: &Api, request: Request) -> Result<Multipart, ApiError> {
     Multipart::from_request(request, api)
         .await
@@ -118,21 +151,14 @@ async fn settings(field: Field<'_>) -> Result<Wanted, ApiError> {
 }
 
 async fn bytes(mut field: Field<'_>, limit: u64) -> Result<Vec<u8>, ApiError> {
-    let (mut bytes, mut length) = (Vec::new(), 0);
-    // What is too much is read, but not kept: a client that is still sending would not see the answer. The route's
-    // own limit ends that soon.
+    let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(|e| broken(&e))? {
-        length += chunk.len() as u64;
-        if length <= limit {
-            bytes.extend_from_slice(&chunk);
-        } else {
-            bytes = Vec::new();
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() as u64 > limit {
+            let name = field.name().unwrap_or_default();
+            let detail = format!("`{name}` is larger than the limit of {limit} bytes");
+            return Err(ApiError::new(ErrorKind::Limit, "too-large", detail));
         }
-    }
-    if length > limit {
-        let name = field.name().unwrap_or_default();
-        let detail = format!("`{name}` is larger than the limit of {limit} bytes");
-        return Err(ApiError::new(ErrorKind::Limit, "too-large", detail));
     }
     Ok(bytes)
 }
