@@ -616,3 +616,21 @@ fn plates_are_found_more_often_than_by_one_pass() {
     assert!(plates["found"].as_u64().unwrap() > 95, "{plates:#}");
     assert!(plates["covered"].as_u64().unwrap() > 95, "{plates:#}");
 }
+
+#[test]
+fn votes_that_no_object_can_get_are_refused() {
+    let Some(bench) = Bench::new() else { return };
+    bench.original("a.jpg", &jpeg(1));
+    for more in [
+        &["--votes", "2"][..],
+        &["--votes", "2", "--detector", "centerface,centerface"],
+    ] {
+        let output = bench.run(more);
+        assert!(!output.status.success());
+        assert!(
+            told(&output).contains("nothing would ever be blurred"),
+            "{}",
+            told(&output)
+        );
+    }
+}
