@@ -38,8 +38,8 @@ pub enum MediaError {
     /// The decoder or demuxer gave up.
     #[error("decoding failed: {0}")]
     Decode(String),
-    /// A proxy could not be encoded.
-    #[error("encoding a proxy failed: {0}")]
+    /// A proxy or another film could not be encoded.
+    #[error("encoding failed: {0}")]
     Encode(String),
     /// The named stream does not exist, or is not of the kind asked for.
     #[error("stream {index} is not {wanted}")]

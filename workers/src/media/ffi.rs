@@ -12,7 +12,8 @@ use std::ptr;
 
 use ffmpeg_next::ffi;
 use ffmpeg_next::filter::Graph;
-use ffmpeg_next::format::context::Input;
+use ffmpeg_next::format::context::{Input, Output};
+use ffmpeg_next::frame;
 
 use super::MediaError;
 
@@ -300,4 +301,189 @@ pub(super) fn decode_subtitle(
 pub(super) fn discard(stream: &mut ffmpeg_next::StreamMut<'_>) {
     // SAFETY: `stream` borrows a valid stream mutably.
     unsafe { (*stream.as_mut_ptr()).discard = ffi::AVDiscard::AVDISCARD_ALL };
+}
+
+/// What a stream says of the sphere around its camera.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RawSphere {
+    /// FFmpeg's number of the projection: 0 for equirectangular, 2 for a part of one.
+    pub(super) projection: u32,
+    /// Of a part: how far each of its edges (left, top, right, bottom) is from that of the whole, in units of 2^-32.
+    pub(super) bounds: [u32; 4],
+}
+
+/// The spherical metadata of the stream `index`.
+pub(super) fn sphere(input: &Input, index: usize) -> Option<RawSphere> {
+    let stream = input.stream(index)?;
+    let mut size = 0;
+    // SAFETY: `stream` borrows a valid stream. The side data is null or `size` bytes long, and is read only if
+    // the whole structure fits; its enum is read as the integer that it is, whatever its value.
+    unsafe {
+        let data = ffi::av_stream_get_side_data(
+            stream.as_ptr(),
+            ffi::AVPacketSideDataType::AV_PKT_DATA_SPHERICAL,
+            &raw mut size,
+        );
+        if data.is_null() || size < size_of::<ffi::AVSphericalMapping>() {
+            return None;
+        }
+        let mapping = data.cast::<ffi::AVSphericalMapping>().cast_const();
+        Some(RawSphere {
+            projection: (&raw const (*mapping).projection).cast::<u32>().read(),
+            bounds: [
+                (*mapping).bound_left,
+                (*mapping).bound_top,
+                (*mapping).bound_right,
+                (*mapping).bound_bottom,
+            ],
+        })
+    }
+}
+
+/// The four characters by which an MP4 names the codec of the stream `index`; zeros elsewhere.
+pub(super) fn codec_tag(input: &Input, index: usize) -> [u8; 4] {
+    input.stream(index).map_or([0; 4], |stream| {
+        // SAFETY: `stream` borrows a valid stream; its parameters are allocated with it.
+        unsafe { (*(*stream.as_ptr()).codecpar).codec_tag.to_le_bytes() }
+    })
+}
+
+/// Whether a container, by FFmpeg's name of it, takes the codec of the stream `index`.
+pub(super) fn takes(container: &CStr, input: &Input, index: usize) -> bool {
+    let Some(stream) = input.stream(index) else {
+        return false;
+    };
+    // SAFETY: `stream` borrows a valid stream with parameters; formats are static.
+    unsafe {
+        let format = ffi::av_guess_format(container.as_ptr(), ptr::null(), ptr::null());
+        let codec = (*(*stream.as_ptr()).codecpar).codec_id;
+        !format.is_null()
+            && ffi::avformat_query_codec(format, codec, ffi::FF_COMPLIANCE_NORMAL) == 1
+    }
+}
+
+/// Whether the file has a tag whose key contains `part`.
+pub(super) fn has_tag_like(input: &Input, part: &str) -> bool {
+    let mut entry: *const ffi::AVDictionaryEntry = ptr::null();
+    loop {
+        // SAFETY: `input` owns a valid context; an empty key with this flag walks over all entries.
+        let key = unsafe {
+            entry = ffi::av_dict_get(
+                (*input.as_ptr()).metadata,
+                c"".as_ptr(),
+                entry,
+                ffi::AV_DICT_IGNORE_SUFFIX,
+            );
+            if entry.is_null() {
+                return false;
+            }
+            owned((*entry).key)
+        };
+        if key.is_some_and(|key| key.contains(part)) {
+            return true;
+        }
+    }
+}
+
+/// Copies the tags of the file.
+pub(super) fn copy_file_tags(input: &Input, output: &mut Output) {
+    // SAFETY: both own valid contexts; the copy belongs to the output. A lack of memory loses tags only.
+    unsafe {
+        ffi::av_dict_copy(
+            &raw mut (*output.as_mut_ptr()).metadata,
+            (*input.as_ptr()).metadata,
+            0,
+        );
+        for key in [
+            c"major_brand",
+            c"minor_version",
+            c"compatible_brands",
+            c"encoder",
+        ] {
+            ffi::av_dict_set(
+                &raw mut (*output.as_mut_ptr()).metadata,
+                key.as_ptr(),
+                ptr::null(),
+                0,
+            );
+        }
+    }
+}
+
+/// Copies what surrounds the codec of a stream: tags, disposition, side data (turn, sphere, light), pixel aspect and
+/// frame rate.
+pub(super) fn copy_surroundings(
+    input: &Input,
+    from: usize,
+    output: &mut Output,
+    to: usize,
+) -> Result<(), MediaError> {
+    let missing = || MediaError::Internal("a stream is missing".to_owned());
+    let source = input.stream(from).ok_or_else(missing)?;
+    let mut target = output.stream_mut(to).ok_or_else(missing)?;
+    // SAFETY: both borrow valid streams of two contexts; side data is copied as the bytes that it says it is.
+    unsafe {
+        let (source, target) = (source.as_ptr(), target.as_mut_ptr());
+        ffi::av_dict_copy(&raw mut (*target).metadata, (*source).metadata, 0);
+        (*target).disposition = (*source).disposition;
+        (*target).avg_frame_rate = (*source).avg_frame_rate;
+        (*target).r_frame_rate = (*source).r_frame_rate;
+        let aspect = ffi::av_guess_sample_aspect_ratio(
+            input.as_ptr().cast_mut(),
+            source.cast_mut(),
+            ptr::null_mut(),
+        );
+        (*target).sample_aspect_ratio = aspect;
+        (*(*target).codecpar).sample_aspect_ratio = aspect;
+        for index in 0..usize::try_from((*source).nb_side_data).unwrap_or(0) {
+            let data = (*source).side_data.add(index);
+            let copy = ffi::av_stream_new_side_data(target, (*data).type_, (*data).size);
+            if copy.is_null() {
+                return Err(super::open::out_of_memory());
+            }
+            ptr::copy_nonoverlapping((*data).data, copy, (*data).size);
+        }
+    }
+    Ok(())
+}
+
+/// Adds a stream with the very codec of the stream `from`, for packets that are only copied.
+pub(super) fn add_copy(
+    input: &Input,
+    from: usize,
+    output: &mut Output,
+) -> Result<usize, MediaError> {
+    let missing = || MediaError::Internal("a stream is missing".to_owned());
+    let source = input.stream(from).ok_or_else(missing)?;
+    // SAFETY: both contexts are valid; the parameters of the new stream are allocated with it. A tag is kept only
+    // if the container knows it for this codec, as the muxer refuses others.
+    let index = unsafe {
+        let stream = ffi::avformat_new_stream(output.as_mut_ptr(), ptr::null());
+        if stream.is_null() {
+            return Err(super::open::out_of_memory());
+        }
+        let parameters = (*source.as_ptr()).codecpar;
+        if ffi::avcodec_parameters_copy((*stream).codecpar, parameters) < 0 {
+            return Err(super::open::out_of_memory());
+        }
+        let (tag, codec) = ((*parameters).codec_tag, (*parameters).codec_id);
+        let known = (*(*output.as_ptr()).oformat).codec_tag;
+        if !known.is_null() && ffi::av_codec_get_id(known, tag) != codec {
+            (*(*stream).codecpar).codec_tag = 0;
+        }
+        (*stream).time_base = (*source.as_ptr()).time_base;
+        usize::try_from((*stream).index).unwrap_or(0)
+    };
+    copy_surroundings(input, from, output, index)?;
+    Ok(index)
+}
+
+/// Gives a frame samples of its own: a decoder may still refer to those it handed out.
+pub(super) fn make_writable(picture: &mut frame::Video) -> Result<(), MediaError> {
+    // SAFETY: `picture` owns a valid frame.
+    let done = unsafe { ffi::av_frame_make_writable(picture.as_mut_ptr()) };
+    if done < 0 {
+        return Err(super::open::out_of_memory());
+    }
+    Ok(())
 }

@@ -36,6 +36,14 @@ pub struct Frame {
     pub(super) picture: frame::Video,
 }
 
+impl Frame {
+    /// Width and height as stored.
+    #[must_use]
+    pub fn size(&self) -> (u32, u32) {
+        (self.picture.width(), self.picture.height())
+    }
+}
+
 impl std::fmt::Debug for Frame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Frame")

@@ -17,6 +17,8 @@ mod open;
 mod picture;
 mod probe;
 mod proxy;
+mod rewrite;
+mod rgb;
 mod sample;
 mod small;
 mod subtitles;
@@ -33,6 +35,10 @@ pub use self::picture::PictureMaker;
 pub(crate) use self::probe::earliest;
 pub use self::probe::probe;
 pub use self::proxy::{CutOutput, Film, ProxyParams, cut};
+pub use self::rewrite::{
+    Edit, Planes, Rewrite, RewriteOptions, StreamFate, StreamUse, Survey, Written, rewrite, survey,
+};
+pub use self::rgb::RgbMaker;
 pub use self::sample::{ThumbnailAt, sample_frames, thumbnail};
 pub use self::small::{Shrinker, SmallFrame};
 pub use self::subtitles::{RawCue, subtitles};

@@ -1,0 +1,229 @@
+//! What a film holds, and what becomes of each part when its pictures are changed.
+
+use std::ffi::CStr;
+
+use ffmpeg_next::format::context::Input;
+use serde::{Deserialize, Serialize};
+
+use crate::media::open::{Container, SharedSource};
+use crate::media::{Bounds, MediaError, MediaInfo, StreamDetails, StreamInfo, ffi, probe};
+use crate::source::ByteSource;
+
+/// What becomes of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StreamFate {
+    /// The film itself: changed and encoded anew.
+    Redacted,
+    /// Its packets are copied as they are.
+    Copied,
+    /// Made again from the tags of the file.
+    Remade,
+    /// Left out.
+    Dropped,
+}
+
+/// One stream of a film, and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamUse {
+    /// Its place in the file.
+    pub index: usize,
+    /// `video`, `audio`, `subtitle`, `picture` (cover art) or `data`.
+    pub kind: String,
+    /// FFmpeg's name of the codec, or what the file itself calls it.
+    pub codec: String,
+    /// What becomes of it.
+    pub fate: StreamFate,
+    /// Why it is dropped.
+    pub why: Option<String>,
+}
+
+/// What a film holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Survey {
+    /// What the file says about itself.
+    pub info: MediaInfo,
+    /// The part of an equirectangular panorama that the pictures are, as shares of the whole that are missing at the
+    /// left, top, right and bottom; `None` where the file speaks of no panorama.
+    pub panorama: Option<[f64; 4]>,
+    /// FFmpeg's name of the container that is written.
+    pub container: String,
+    /// The extension that the output needs; `None` if it keeps that of the input.
+    pub extension: Option<String>,
+    /// All streams.
+    pub streams: Vec<StreamUse>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+impl Survey {
+    /// The streams with this fate.
+    pub fn with_fate(&self, fate: StreamFate) -> impl Iterator<Item = &StreamUse> {
+        self.streams
+            .iter()
+            .filter(move |stream| stream.fate == fate)
+    }
+}
+
+/// Extensions under which an MP4 or MOV is known.
+const MP4_NAMES: [&str; 8] = ["mp4", "mov", "m4v", "qt", "360", "3gp", "3g2", "f4v"];
+
+/// Looks at a film whose name ends in `extension` (lower case, without the dot).
+///
+/// # Errors
+/// Any [`MediaError`] of opening; [`MediaError::NoVideo`].
+pub fn survey(
+    source: Box<dyn ByteSource>,
+    extension: &str,
+    bounds: &Bounds,
+) -> Result<Survey, MediaError> {
+    let bytes = source.len();
+    let container = Container::open(SharedSource::new(source), bounds)?;
+    let input = &container.input;
+    let info = probe::describe(input, bytes);
+    let main = info.main_video.ok_or(MediaError::NoVideo)?;
+    let mut warnings = Vec::new();
+    let (muxer, new_extension) = choose(input, &info, extension, &mut warnings);
+    let streams = info
+        .streams
+        .iter()
+        .map(|stream| use_of(input, &info, stream, muxer))
+        .collect();
+    let panorama = match ffi::sphere(input, main) {
+        Some(sphere) if sphere.projection == 0 || sphere.projection == 2 => {
+            Some(sphere.bounds.map(|edge| f64::from(edge) / 4_294_967_296.0))
+        }
+        Some(_) => {
+            warnings.push(
+                "a sphere in a projection other than equirectangular: looked at as planar pictures"
+                    .to_owned(),
+            );
+            None
+        }
+        None => None,
+    };
+    let base = info.streams[main].time_base;
+    if muxer == c"matroska"
+        && base.is_some_and(|base| base.den() != 1 || !1000_u32.is_multiple_of(base.num()))
+    {
+        warnings.push(
+            "Matroska keeps times in whole milliseconds: those of this film are rounded".to_owned(),
+        );
+    }
+    if let Some(new) = &new_extension {
+        warnings.push(format!(
+            "written as .{new}: its own container does not take H.264 with all that the film holds"
+        ));
+    }
+    Ok(Survey {
+        panorama,
+        container: muxer.to_string_lossy().into_owned(),
+        extension: new_extension,
+        streams,
+        warnings,
+        info,
+    })
+}
+
+/// The container to write, and the extension it needs if that is another than the film's.
+fn choose(
+    input: &Input,
+    info: &MediaInfo,
+    extension: &str,
+    warnings: &mut Vec<String>,
+) -> (&'static CStr, Option<String>) {
+    let sounds: Vec<usize> = info
+        .streams
+        .iter()
+        .filter(|stream| matches!(stream.details, StreamDetails::Audio(_)))
+        .map(|stream| stream.index)
+        .collect();
+    let takes_all = |muxer: &CStr| sounds.iter().all(|&index| ffi::takes(muxer, input, index));
+    let is_matroska = info.container.contains("matroska");
+    if info.container.contains("mp4") {
+        let brand = ffi::file_tag(input, c"major_brand").unwrap_or_default();
+        let own = if brand.starts_with("qt") || extension == "mov" {
+            c"mov"
+        } else {
+            c"mp4"
+        };
+        let keeps = MP4_NAMES.contains(&extension);
+        let named = |new: &str| (!keeps).then(|| new.to_owned());
+        return if takes_all(own) {
+            (own, named("mp4"))
+        } else if takes_all(c"mov") {
+            warnings.push(
+                "its sound is of a kind that only QuickTime files hold: written as one".to_owned(),
+            );
+            (c"mov", named("mov"))
+        } else {
+            (own, named("mp4"))
+        };
+    }
+    if is_matroska && extension == "mkv" {
+        return (c"matroska", None);
+    }
+    // MP4 keeps the clock of any film; Matroska takes any sound.
+    if !is_matroska && takes_all(c"mp4") {
+        (c"mp4", Some("mp4".to_owned()))
+    } else {
+        (c"matroska", Some("mkv".to_owned()))
+    }
+}
+
+fn use_of(input: &Input, info: &MediaInfo, stream: &StreamInfo, muxer: &CStr) -> StreamUse {
+    let index = stream.index;
+    let takes = || ffi::takes(muxer, input, index);
+    let dropped = |why: &str| (StreamFate::Dropped, Some(why.to_owned()));
+    let refused = "the output's container does not take it";
+    let tag = ffi::codec_tag(input, index);
+    let (kind, (fate, why)) = match &stream.details {
+        StreamDetails::Video(_) if info.main_video == Some(index) => {
+            ("video", (StreamFate::Redacted, None))
+        }
+        StreamDetails::Video(_) => (
+            "video",
+            dropped("a further stream of pictures, which may show what is hidden"),
+        ),
+        StreamDetails::AttachedPicture => (
+            "picture",
+            dropped("a still picture, which may show what is hidden"),
+        ),
+        StreamDetails::Audio(_) if takes() => ("audio", (StreamFate::Copied, None)),
+        StreamDetails::Audio(_) => ("audio", dropped(refused)),
+        StreamDetails::Subtitle(subtitle) if subtitle.text && takes() => {
+            ("subtitle", (StreamFate::Copied, None))
+        }
+        StreamDetails::Subtitle(subtitle) => (
+            "subtitle",
+            dropped(if subtitle.text {
+                refused
+            } else {
+                "subtitles that are pictures are not carried over"
+            }),
+        ),
+        StreamDetails::Other if tag == *b"gpmd" && takes() => ("data", (StreamFate::Copied, None)),
+        StreamDetails::Other
+            if tag == *b"tmcd" && info.start_timecode.is_some() && muxer != c"matroska" =>
+        {
+            ("data", (StreamFate::Remade, None))
+        }
+        StreamDetails::Other => (
+            "data",
+            dropped("data or an attachment of a kind that is not carried over"),
+        ),
+    };
+    let is_named = tag.iter().all(u8::is_ascii_alphanumeric);
+    let codec = if kind == "data" && is_named {
+        String::from_utf8_lossy(&tag).into_owned()
+    } else {
+        stream.codec.clone()
+    };
+    StreamUse {
+        index,
+        kind: kind.to_owned(),
+        codec,
+        fate,
+        why,
+    }
+}
