@@ -12,8 +12,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rushes_models::{Class, ModelStore};
 use rushes_workers::redact::geometry::{Layout, Shape};
 use rushes_workers::redact::{
-    BatchObserver, BatchOptions, CameraChoice, Fill, HandRegions, Item, Outcome, Report, Settings,
-    Timings, redact_all, walk,
+    BatchObserver, BatchOptions, CameraChoice, Fill, FilmOptions, HandRegions, Item, Outcome,
+    Report, Settings, Timings, redact_all, walk,
 };
 use serde::Serialize;
 
@@ -60,7 +60,10 @@ pub(super) struct Args {
     /// Files at once [default: one a core]
     #[arg(long, short, value_name = "N")]
     jobs: Option<usize>,
-    /// Memory that the pictures in work may take together
+    /// Of a film, look at every N-th frame only; what is between is filled in
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    every: u32,
+    /// Memory that the pictures and films in work may take together
     #[arg(long, default_value = "4GiB", value_name = "BYTES", value_parser = parse_bytes)]
     memory: u64,
     /// Write a page that sums up the batch, with the doubtful regions to look at
@@ -224,6 +227,7 @@ fn batch(store: &ModelStore, args: Args, stop: &AtomicBool) -> anyhow::Result<Ex
         memory_bytes: args.memory,
         resume: args.resume,
         hand,
+        films: FilmOptions::new(args.every)?,
     };
     let all = found.items.len();
     redact_all(store, &settings, &options, found.items, stop, &mut watch)?;
@@ -359,12 +363,7 @@ impl BatchObserver for Watch {
             Err(error) => return self.fail(path, error, Some(outcome.seconds)),
         };
         self.report.add(outcome);
-        let regions = done
-            .record
-            .regions
-            .iter()
-            .filter(|region| region.blurred)
-            .count();
+        let regions = done.record.hidden_objects();
         if done.resumed {
             self.summary.resumed += 1;
         } else {
@@ -386,7 +385,7 @@ impl BatchObserver for Watch {
                 stages: done.timings,
             });
         } else if !done.resumed {
-            let hidden = done.record.hidden.len();
+            let hidden = done.record.hidden_copies();
             let mut text = format!("{}: {regions} regions", path.display());
             if hidden > 0 {
                 text += &format!(", {hidden} hidden copies dealt with");

@@ -11,7 +11,10 @@ use std::time::Instant;
 
 use rushes_models::ModelStore;
 
+use crate::media::StreamFate;
+
 use super::RedactError;
+use super::film::{self, FilmOptions, FilmRecord};
 use super::hand::HandRegions;
 use super::picture::{self, PictureError};
 use super::record::Record;
@@ -19,7 +22,7 @@ use super::settings::Settings;
 use super::still::Redactor;
 use super::timings::Timings;
 
-mod output;
+pub(super) mod output;
 mod walk;
 
 pub use walk::{Item, MediaKind, Skipped, Walk, walk};
@@ -42,6 +45,8 @@ pub struct BatchOptions {
     pub resume: bool,
     /// What people corrected.
     pub hand: HandRegions,
+    /// How films are redacted.
+    pub films: FilmOptions,
 }
 
 /// What became of one file.
@@ -59,13 +64,56 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Done {
     /// What was done.
-    pub record: Box<Record>,
+    pub record: Made,
     /// Whether it had been done before, and was left alone.
     pub resumed: bool,
     /// The redacted file; none if only a report was asked for.
     pub output: Option<PathBuf>,
     /// Where the time went; none if it had been done before.
     pub timings: Option<Timings>,
+}
+
+/// The record of what was done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Made {
+    /// Of a picture.
+    Picture(Box<Record>),
+    /// Of a film.
+    Film(Box<FilmRecord>),
+}
+
+impl Made {
+    /// Regions of a picture, or tracks of a film, that were hidden.
+    #[must_use]
+    pub fn hidden_objects(&self) -> usize {
+        match self {
+            Self::Picture(record) => record.regions.iter().filter(|it| it.blurred).count(),
+            Self::Film(record) if record.output.is_some() => record.tracks.len(),
+            Self::Film(_) => 0,
+        }
+    }
+
+    /// Copies of what was hidden that the file had elsewhere: thumbnails, previews, cover art.
+    #[must_use]
+    pub fn hidden_copies(&self) -> usize {
+        match self {
+            Self::Picture(record) => record.hidden.len(),
+            Self::Film(record) => {
+                let shows = |kind: &str| kind == "video" || kind == "picture";
+                let dropped = record
+                    .streams
+                    .iter()
+                    .filter(|it| it.fate == StreamFate::Dropped);
+                dropped.filter(|stream| shows(&stream.kind)).count()
+            }
+        }
+    }
+}
+
+/// What a worker tells.
+enum Told {
+    Done(Box<Outcome>),
+    Progress(Item, f64),
 }
 
 /// Follows a batch. Called from several threads, one call at a time.
@@ -78,7 +126,7 @@ pub trait BatchObserver: Send {
 }
 
 /// Redacts files with `jobs` threads. Returns when all are through or `stop` is set; files that were not begun
-/// then are in no outcome.
+/// then, and films that were not finished, are in no outcome.
 ///
 /// # Errors
 /// The detectors cannot be opened, or the output folder cannot be made. What happens to single files is told to
@@ -109,16 +157,26 @@ pub fn redact_all(
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some(item) = next else { break };
                     let started = Instant::now();
-                    let result = one(&mut redactor, options, memory, &item);
+                    let mut progress = |share: f64| {
+                        // Nobody who listens means that all is over, which is noticed below.
+                        drop(tell.send(Told::Progress(item.clone(), share)));
+                    };
+                    let how = How {
+                        options,
+                        memory,
+                        stop,
+                    };
+                    let result = one(&mut redactor, &how, &item, &mut progress);
+                    if matches!(result, Err(RedactError::Cancelled)) {
+                        break;
+                    }
                     let seconds = started.elapsed().as_secs_f64();
-                    if tell
-                        .send(Outcome {
-                            item,
-                            result,
-                            seconds,
-                        })
-                        .is_err()
-                    {
+                    let outcome = Outcome {
+                        item,
+                        result,
+                        seconds,
+                    };
+                    if tell.send(Told::Done(Box::new(outcome))).is_err() {
                         break;
                     }
                 }
@@ -129,20 +187,35 @@ pub fn redact_all(
                 .map_err(RedactError::io("start a thread for", &options.out))?;
         }
         drop(tell);
-        for outcome in told {
-            observer.done(&outcome);
+        for news in told {
+            match news {
+                Told::Done(outcome) => observer.done(&outcome),
+                Told::Progress(item, share) => observer.progress(&item, share),
+            }
         }
         Ok(())
     })
 }
 
+/// What all files of a batch share.
+struct How<'a> {
+    options: &'a BatchOptions,
+    memory: &'a Memory,
+    stop: &'a AtomicBool,
+}
+
 /// Redacts one file.
 fn one(
     redactor: &mut Redactor,
-    options: &BatchOptions,
-    memory: &Memory,
+    how: &How<'_>,
     item: &Item,
+    progress: &mut dyn FnMut(f64),
 ) -> Result<Done, RedactError> {
+    let How {
+        options,
+        memory,
+        stop,
+    } = *how;
     let output = options.out.join(&item.relative);
     let record_path = output::beside(&output);
     if same_file(&item.path, &output) {
@@ -150,6 +223,16 @@ fn one(
             "{} would be written over itself; choose another output folder",
             item.path.display()
         )));
+    }
+    if item.kind == MediaKind::Film {
+        let _held = memory.hold(film::COST);
+        return film::redact(film::Work {
+            redactor,
+            options,
+            item,
+            stop,
+            progress,
+        });
     }
     let bytes = read_bounded(&item.path)?;
     let corrections = options.hand.of(&item.relative);
@@ -159,7 +242,7 @@ fn one(
     {
         let output = record.output.is_some().then_some(output);
         return Ok(Done {
-            record: Box::new(record),
+            record: Made::Picture(Box::new(record)),
             resumed: true,
             output,
             timings: None,
@@ -179,7 +262,7 @@ fn one(
     )?;
     Ok(Done {
         output: redacted.bytes.is_some().then_some(output),
-        record: Box::new(redacted.record),
+        record: Made::Picture(Box::new(redacted.record)),
         resumed: false,
         timings: Some(redacted.timings),
     })
@@ -217,7 +300,7 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, RedactError> {
     Ok(bytes)
 }
 
-fn same_file(a: &Path, b: &Path) -> bool {
+pub(super) fn same_file(a: &Path, b: &Path) -> bool {
     match (a.canonicalize(), b.canonicalize()) {
         (Ok(a), Ok(b)) => a == b,
         (Ok(_) | Err(_), Ok(_) | Err(_)) => false,

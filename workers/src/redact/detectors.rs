@@ -85,11 +85,13 @@ impl Detectors {
         self.each.iter().map(|entry| entry.record.clone()).collect()
     }
 
-    /// What all detectors see in rendered views; `first` is the index of the first of them.
+    /// What all detectors see in rendered views from a share of their thresholds on; `first` is the index of the
+    /// first view.
     pub(super) fn look(
         &mut self,
         rendered: &[RgbImage],
         first: usize,
+        share: f32,
     ) -> Result<Vec<Seen>, RedactError> {
         let mut seen = Vec::new();
         for (detector, entry) in self.each.iter_mut().enumerate() {
@@ -99,14 +101,14 @@ impl Detectors {
                 .values()
                 .copied()
                 .fold(1.0, f32::min);
-            let answers = entry.detector.detect(rendered, lowest)?;
+            let answers = entry.detector.detect(rendered, lowest * share)?;
             for (offset, detections) in answers.into_iter().enumerate() {
                 for Detection { class, score, rect } in detections {
                     let counts = entry
                         .record
                         .thresholds
                         .get(&class)
-                        .is_some_and(|t| score >= *t);
+                        .is_some_and(|t| score >= t * share);
                     if counts {
                         let rect = rect.map(f64::from);
                         let sighting = Sighting {

@@ -11,8 +11,10 @@ mod canvas;
 mod detectors;
 mod error;
 pub mod eval;
+pub(crate) mod film;
 pub mod geometry;
 mod hand;
+mod paint;
 pub mod picture;
 mod record;
 mod report;
@@ -21,13 +23,15 @@ mod still;
 mod timings;
 
 pub use batch::{
-    BatchObserver, BatchOptions, Done, Item, MediaKind, Outcome, RECORD_SUFFIX, Skipped, Walk,
-    redact_all, walk,
+    BatchObserver, BatchOptions, Done, Item, Made, MediaKind, Outcome, RECORD_SUFFIX, Skipped,
+    Walk, redact_all, walk,
 };
 pub use blur::{Fill, Target, blur};
 pub use canvas::Canvas;
 pub use detectors::Detectors;
 pub use error::RedactError;
+pub use film::{FilmBox, FilmOptions, FilmRecord, FilmTrack, FoundBy, VideoRecord};
+pub(crate) use film::{LookJob, Looked, RewriteJob};
 pub use hand::{Added, Corrections, HandRegions, Place, RemovedBox};
 pub use record::{
     DetectorRecord, FileRecord, PictureRecord, Record, RegionRecord, RegionSource, SCHEMA,

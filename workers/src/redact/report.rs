@@ -10,7 +10,8 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use rushes_models::Class;
 
-use super::batch::Outcome;
+use super::batch::{Made, Outcome};
+use super::film::FilmRecord;
 use super::picture::{Editor, Limits};
 use super::record::{Record, RegionRecord, RegionSource};
 
@@ -52,9 +53,14 @@ impl Report {
             Ok(done) => {
                 self.processed += 1;
                 self.resumed += usize::from(done.resumed);
-                self.count(&done.record);
-                if let Some(output) = &done.output {
-                    self.cut(&done.record, output);
+                match &done.record {
+                    Made::Picture(record) => {
+                        self.count(record);
+                        if let Some(output) = &done.output {
+                            self.cut(record, output);
+                        }
+                    }
+                    Made::Film(record) => self.count_film(record),
                 }
             }
         }
@@ -65,14 +71,31 @@ impl Report {
         self.failures.push((path.to_owned(), why.to_owned()));
     }
 
+    /// Each track counts once, where it is largest.
+    fn count_film(&mut self, record: &FilmRecord) {
+        for track in &record.tracks {
+            let sides = track.boxes.iter().map(|it| it.bounds[2].max(it.bounds[3]));
+            self.size(track.class, sides.fold(0.0, f64::max));
+        }
+        let name = &record.input.name;
+        let notes = record
+            .warnings
+            .iter()
+            .map(|warning| (name.clone(), warning.clone()));
+        self.notes.extend(notes);
+    }
+
+    fn size(&mut self, class: Class, longer: f64) {
+        let bin = BINS
+            .iter()
+            .position(|&end| longer < end)
+            .unwrap_or(BINS.len());
+        self.regions.entry(class).or_default()[bin] += 1;
+    }
+
     fn count(&mut self, record: &Record) {
         for region in record.regions.iter().filter(|region| is_shown(region)) {
-            let longer = region.bounds[2].max(region.bounds[3]);
-            let bin = BINS
-                .iter()
-                .position(|&end| longer < end)
-                .unwrap_or(BINS.len());
-            self.regions.entry(region.class).or_default()[bin] += 1;
+            self.size(region.class, region.bounds[2].max(region.bounds[3]));
         }
         for warning in &record.warnings {
             self.notes

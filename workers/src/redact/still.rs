@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use image::{DynamicImage, RgbImage};
+use image::RgbImage;
 use rushes_models::{Class, ModelStore};
 
 use super::RedactError;
-use super::blur::{Fill, Target, blur};
+use super::blur::Fill;
 use super::detectors::{Detectors, Seen};
-use super::geometry::{
-    Camera, Chart, Layout, Mask, Object, Pyramid, Sighting, Span, View, merge, rasterise,
-};
+use super::geometry::{Camera, Layout, Mask, Object, Pyramid, Sighting, View, merge, rasterise};
 use super::hand::Corrections;
-use super::picture::{Editor, Header, Orientation};
+pub(super) use super::paint::upright;
+use super::paint::{Ground, paint};
+use super::picture::Editor;
 use super::record::{
     FileRecord, PictureRecord, Record, RegionRecord, RegionSource, SCHEMA, SettingsRecord,
     SightingRecord, SphereBox, Tool,
@@ -173,6 +173,17 @@ impl Redactor {
         camera: &Camera,
         views: Vec<View>,
     ) -> Result<Found, RedactError> {
+        self.detect_from(upright, camera, views, 1.0)
+    }
+
+    /// As [`Self::detect`], with what scores at least this share of its threshold.
+    pub(super) fn detect_from(
+        &mut self,
+        upright: &RgbImage,
+        camera: &Camera,
+        views: Vec<View>,
+        share: f32,
+    ) -> Result<Found, RedactError> {
         let pyramid = Pyramid::new(upright);
         let mut timings = Timings::default();
         let mut seen: Vec<Seen> = Vec::new();
@@ -186,7 +197,7 @@ impl Redactor {
                     .collect()
             });
             seen.extend(timed(&mut timings.detect, || {
-                self.detectors.look(&rendered, block * VIEWS_AT_ONCE)
+                self.detectors.look(&rendered, block * VIEWS_AT_ONCE, share)
             })?);
         }
         let sightings: Vec<Sighting<Class>> = seen.iter().map(|s| s.sighting).collect();
@@ -209,7 +220,7 @@ impl Redactor {
     }
 
     /// The layouts that the settings name, or those for a kind of picture.
-    fn layouts(&self, taken: &Taken) -> Result<Vec<Layout>, RedactError> {
+    pub(super) fn layouts(&self, taken: &Taken) -> Result<Vec<Layout>, RedactError> {
         if let Some(layout) = &self.settings.layout {
             return Ok(vec![layout.clone()]);
         }
@@ -265,34 +276,16 @@ impl Redactor {
                 && self.settings.fill != Fill::None;
             let mask = self.mask(camera, object, found);
             if blurred {
-                self.blur(editor, &header, camera, object, &mask)?;
+                let ground = Ground {
+                    camera,
+                    orientation: header.orientation,
+                    stored: (header.width, header.height),
+                };
+                paint(editor, &ground, object, &mask, self.settings.fill)?;
             }
             regions.push(region(id, object, found, source, blurred, mask.area()));
         }
         Ok(regions)
-    }
-
-    fn blur(
-        &self,
-        editor: &mut Editor,
-        header: &Header,
-        camera: &Camera,
-        object: &Object<Class>,
-        mask: &Mask,
-    ) -> Result<(), RedactError> {
-        let stored = (header.width, header.height);
-        let chart = Chart::of(camera, object);
-        let [left, top, right, bottom] = object.bounds;
-        let target = Target {
-            class: object.class,
-            mask: &as_stored(mask, header.orientation, stored),
-            locate: &|x, y| {
-                let (x, y) = header.orientation.to_upright((x, y), stored);
-                chart.locate(x, y)
-            },
-            size: (right - left, bottom - top),
-        };
-        blur(editor, &target, self.settings.fill)
     }
 
     /// What is asked for; `layout` is the name of the one that the kind of picture calls for, unless one is set.
@@ -318,7 +311,7 @@ impl Redactor {
 }
 
 /// The detectors that saw an object; none if a person added it.
-fn voters(object: &Object<Class>, found: &Found) -> BTreeSet<usize> {
+pub(super) fn voters(object: &Object<Class>, found: &Found) -> BTreeSet<usize> {
     object
         .sightings
         .iter()
@@ -326,7 +319,7 @@ fn voters(object: &Object<Class>, found: &Found) -> BTreeSet<usize> {
         .collect()
 }
 
-fn views(layouts: &[Layout], camera: &Camera) -> Vec<View> {
+pub(super) fn views(layouts: &[Layout], camera: &Camera) -> Vec<View> {
     layouts
         .iter()
         .flat_map(|layout| layout.views(camera))
@@ -408,80 +401,5 @@ fn region(
                 }
             })
             .collect(),
-    }
-}
-
-/// The picture as a person sees it. Detectors know upright faces; the file itself is never turned.
-pub(super) fn upright(stored: RgbImage, orientation: Orientation) -> RgbImage {
-    use image::metadata::Orientation as Turn;
-    let turn = match orientation {
-        Orientation::Upright => return stored,
-        Orientation::MirrorHorizontal => Turn::FlipHorizontal,
-        Orientation::Rotate180 => Turn::Rotate180,
-        Orientation::MirrorVertical => Turn::FlipVertical,
-        Orientation::Transpose => Turn::Rotate90FlipH,
-        Orientation::Rotate90 => Turn::Rotate90,
-        Orientation::Transverse => Turn::Rotate270FlipH,
-        Orientation::Rotate270 => Turn::Rotate270,
-    };
-    let mut picture = DynamicImage::ImageRgb8(stored);
-    picture.apply_orientation(turn);
-    picture.into_rgb8()
-}
-
-/// The mask in the pixels of the stored picture.
-fn as_stored(mask: &Mask, orientation: Orientation, stored: (u32, u32)) -> Mask {
-    if orientation == Orientation::Upright {
-        return mask.clone();
-    }
-    let spans = mask
-        .spans()
-        .map(|span| {
-            // The corners of the run, turned: still a rectangle of pixels, one wide.
-            let a = orientation.to_stored((f64::from(span.x0), f64::from(span.y)), stored);
-            let b = orientation.to_stored((f64::from(span.x1), f64::from(span.y + 1)), stored);
-            (a, b)
-        })
-        .flat_map(|(a, b)| {
-            let (x0, x1) = (pixel(a.0.min(b.0)), pixel(a.0.max(b.0)));
-            (pixel(a.1.min(b.1))..pixel(a.1.max(b.1))).map(move |y| Span { y, x0, x1 })
-        });
-    Mask::from_spans(spans.collect())
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "corners of pixels of a picture: whole numbers, not negative"
-)]
-fn pixel(corner: f64) -> u32 {
-    corner.round().max(0.0) as u32
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_turned_picture_and_its_mask_turn_alike() {
-        let exif = 1..=8;
-        for orientation in exif.map(Orientation::from_exif) {
-            // One bright pixel in a dark picture: its mask must come back to where it is stored.
-            let mut stored = RgbImage::new(7, 4);
-            stored.put_pixel(5, 1, image::Rgb([255; 3]));
-            let turned = upright(stored, orientation);
-            let (x, y, _) = turned
-                .enumerate_pixels()
-                .find(|(_, _, p)| p.0[0] == 255)
-                .unwrap();
-            let mask = Mask::from_spans(vec![Span {
-                y,
-                x0: x,
-                x1: x + 1,
-            }]);
-            let back: Vec<Span> = as_stored(&mask, orientation, (7, 4)).spans().collect();
-            assert_eq!(back, [Span { y: 1, x0: 5, x1: 6 }], "{orientation:?}");
-            assert_eq!(turned.dimensions(), orientation.upright_size((7, 4)));
-        }
     }
 }

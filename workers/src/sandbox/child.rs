@@ -1,7 +1,7 @@
 //! The decoding child: one request, and no way out but its standard input and output.
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,9 @@ use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal,
 use serde::Serialize;
 
 use super::Limits;
-use super::wire::{BLOCK, FromChild, Job, Request, ToChild, encode_error};
+use super::wire::{BLOCK, FromChild, Job, MAX_WRITE, Request, ToChild, encode_error};
 use crate::media::{self, MediaError};
+use crate::redact::film as redact;
 use crate::segment;
 use crate::source::ByteSource;
 
@@ -102,6 +103,26 @@ fn run(request: Request) -> Result<Vec<u8>, MediaError> {
             result(&())
         }
         Job::Subtitles(stream) => result(&media::subtitles(source, stream, &bounds)?),
+        Job::Survey(extension) => result(&media::survey(source, &extension, &bounds)?),
+        Job::Look(job) => result(&redact::look(
+            source,
+            job,
+            &bounds,
+            &mut PipeOutput { report },
+        )?),
+        Job::Rewrite(job) => {
+            let output = PipeFile {
+                position: 0,
+                len: 0,
+            };
+            result(&redact::rewrite(
+                source,
+                &job,
+                &bounds,
+                output,
+                &mut PipeOutput { report },
+            )?)
+        }
     }
 }
 
@@ -153,6 +174,68 @@ impl media::CutOutput for PipeOutput {
     }
 }
 
+/// Frames leave through the pipe, and plans come.
+impl redact::ChildOutput for PipeOutput {
+    fn progress(&mut self, done: u64, total: Option<u64>) -> Result<(), MediaError> {
+        self.report.progress(done, total)
+    }
+
+    fn frame(&mut self, number: u64, bytes: Vec<u8>) -> Result<(), MediaError> {
+        tell_parent(&FromChild::Blob {
+            index: number,
+            bytes,
+        })
+    }
+
+    fn plan(&mut self, number: u64, pts: i64) -> Result<Vec<u8>, MediaError> {
+        tell_parent(&FromChild::Plan { number, pts })?;
+        let answer = ToChild::read(&mut io::stdin().lock());
+        match answer {
+            Ok(ToChild::Plan(bytes)) => Ok(bytes),
+            Ok(ToChild::Request(_) | ToChild::Data(_) | ToChild::NoData(_)) => Err(MediaError::Io(
+                "the parent answers another question".to_owned(),
+            )),
+            Err(error) => Err(MediaError::Io(format!("the parent is gone: {error}"))),
+        }
+    }
+}
+
+/// A film that the parent writes for us.
+struct PipeFile {
+    position: u64,
+    len: u64,
+}
+
+impl Write for PipeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let most = usize::try_from(MAX_WRITE).unwrap_or(usize::MAX);
+        let some = &bytes[..bytes.len().min(most)];
+        tell(&FromChild::Written {
+            offset: self.position,
+            bytes: some.to_vec(),
+        })?;
+        self.position += some.len() as u64;
+        self.len = self.len.max(self.position);
+        Ok(some.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for PipeFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::End(by) => self.len.checked_add_signed(by),
+        };
+        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}
+
 /// The source, which the parent reads for us in blocks.
 struct RemoteSource {
     len: u64,
@@ -191,7 +274,7 @@ fn fetch(offset: u64) -> io::Result<Vec<u8>> {
     match answer {
         ToChild::Data(bytes) => Ok(bytes),
         ToChild::NoData(why) => Err(io::Error::other(why)),
-        ToChild::Request(_) => Err(io::ErrorKind::InvalidData.into()),
+        ToChild::Request(_) | ToChild::Plan(_) => Err(io::ErrorKind::InvalidData.into()),
     }
 }
 

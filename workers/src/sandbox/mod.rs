@@ -13,7 +13,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::media::{Bounds, MediaError, MediaInfo, ProxyParams, RawCue, SandboxFailure};
+use crate::media::{
+    Bounds, MediaError, MediaInfo, ProxyParams, RawCue, SandboxFailure, Survey, Written,
+};
+use crate::redact::{LookJob, Looked, RewriteJob};
 use crate::segment::{SegmentParams, ShotScan};
 use crate::source::ByteSource;
 use crate::time::Timeline;
@@ -23,6 +26,8 @@ mod parent;
 mod wire;
 
 pub use self::child::child_main;
+use self::parent::Blobs;
+pub(crate) use self::parent::Take;
 use self::wire::Job;
 
 /// What a decoding child may use.
@@ -103,7 +108,7 @@ impl Sandbox {
         source: &mut dyn ByteSource,
         observer: &mut dyn Observer,
     ) -> Result<MediaInfo, MediaError> {
-        parse(&self.run(source, Job::Probe, observer, &mut no_proxies)?)
+        parse(&self.run(source, Job::Probe, observer, &mut ())?)
     }
 
     /// The film's timeline and shots.
@@ -117,7 +122,7 @@ impl Sandbox {
         observer: &mut dyn Observer,
     ) -> Result<ShotScan, MediaError> {
         let job = Job::Shots(params.clone());
-        parse(&self.run(source, job, observer, &mut no_proxies)?)
+        parse(&self.run(source, job, observer, &mut ())?)
     }
 
     /// One small mp4 for each span of frames, handed to `sink` in order.
@@ -136,7 +141,7 @@ impl Sandbox {
             spans: job.spans.to_vec(),
             params: job.params.clone(),
         };
-        parse(&self.run(source, task, observer, sink)?)
+        parse(&self.run(source, task, observer, &mut Blobs(sink))?)
     }
 
     /// The cues of a text subtitle stream.
@@ -149,19 +154,46 @@ impl Sandbox {
         stream: usize,
         observer: &mut dyn Observer,
     ) -> Result<Vec<RawCue>, MediaError> {
-        parse(&self.run(source, Job::Subtitles(stream), observer, &mut no_proxies)?)
+        parse(&self.run(source, Job::Subtitles(stream), observer, &mut ())?)
+    }
+
+    /// What a film holds, and what becomes of it when it is redacted.
+    pub(crate) fn survey(
+        &self,
+        source: &mut dyn ByteSource,
+        extension: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<Survey, MediaError> {
+        let job = Job::Survey(extension.to_owned());
+        parse(&self.run(source, job, observer, &mut ())?)
+    }
+
+    /// Hands up the frames of a film.
+    pub(crate) fn look(
+        &self,
+        source: &mut dyn ByteSource,
+        job: LookJob,
+        observer: &mut dyn Observer,
+        taker: &mut dyn Take,
+    ) -> Result<Looked, MediaError> {
+        parse(&self.run(source, Job::Look(job), observer, taker)?)
+    }
+
+    /// Writes a film with changed frames.
+    pub(crate) fn rewrite(
+        &self,
+        source: &mut dyn ByteSource,
+        job: RewriteJob,
+        observer: &mut dyn Observer,
+        taker: &mut dyn Take,
+    ) -> Result<Written, MediaError> {
+        parse(&self.run(source, Job::Rewrite(Box::new(job)), observer, taker)?)
     }
 }
 
 fn parse<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, MediaError> {
     serde_json::from_slice(json)
         .map_err(|error| MediaError::Sandbox(SandboxFailure::Protocol(error.to_string())))
-}
-
-/// The sink of jobs that make no proxies.
-fn no_proxies(_index: usize, _bytes: Vec<u8>) -> Result<(), MediaError> {
-    let what = "a proxy nobody asked for".to_owned();
-    Err(MediaError::Sandbox(SandboxFailure::Protocol(what)))
 }
 
 /// Which proxies to make, and how.

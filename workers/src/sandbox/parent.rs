@@ -26,8 +26,41 @@ const LAST_BREATH: Duration = Duration::from_secs(1);
 /// Bytes of the child's standard error that are kept: the last ones.
 const KEPT_STDERR: usize = 2 << 10;
 
-/// What is done with a proxy: its index, its bytes.
-pub(super) type Sink<'a> = dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError> + 'a;
+/// What is done with what a child hands up. An error ends its work; by default nothing is expected.
+pub(crate) trait Take {
+    /// A proxy or a frame: its number, its bytes.
+    fn blob(&mut self, index: usize, _bytes: Vec<u8>) -> Result<(), MediaError> {
+        Err(protocol(format!(
+            "bytes with the number {index} nobody asked for"
+        )))
+    }
+
+    /// What to change in the frame `number`, which is shown at `pts`.
+    fn plan(&mut self, number: u64, _pts: i64) -> Result<Vec<u8>, MediaError> {
+        Err(protocol(format!(
+            "a question for the frame {number}, of which nobody knows"
+        )))
+    }
+
+    /// Bytes of the film that the child writes.
+    fn written(&mut self, offset: u64, _bytes: &[u8]) -> Result<(), MediaError> {
+        Err(protocol(format!(
+            "bytes at {offset} of a film nobody asked for"
+        )))
+    }
+}
+
+/// Nothing is expected.
+impl Take for () {}
+
+/// Proxies, handed to a function.
+pub(super) struct Blobs<'a>(pub(super) &'a mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>);
+
+impl Take for Blobs<'_> {
+    fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
+        (self.0)(index, bytes)
+    }
+}
 
 /// A running child that does not outlive this value.
 struct Running {
@@ -50,12 +83,12 @@ impl Sandbox {
         source: &mut dyn ByteSource,
         job: Job,
         observer: &mut dyn Observer,
-        sink: &mut Sink<'_>,
+        taker: &mut dyn Take,
     ) -> Result<Vec<u8>, MediaError> {
         if source.is_empty() {
             return Err(MediaError::Empty);
         }
-        let max_blob = job.max_blob();
+        let max_blob = job.max_blob(&self.limits);
         let request = Request {
             limits: self.limits.clone(),
             source_len: source.len(),
@@ -95,8 +128,12 @@ impl Sandbox {
                         let index = usize::try_from(index).map_err(|_too_big| {
                             protocol(format!("a proxy with the number {index}"))
                         })?;
-                        sink(index, bytes)?;
+                        taker.blob(index, bytes)?;
                     }
+                    FromChild::Plan { number, pts } => {
+                        post(&to_child, ToChild::Plan(taker.plan(number, pts)?))?;
+                    }
+                    FromChild::Written { offset, bytes } => taker.written(offset, &bytes)?,
                     FromChild::Done(json) => return Ok(json),
                     FromChild::Failed(json) => return Err(self.failure(&json)),
                 }

@@ -2,7 +2,7 @@
 //!
 //! A message is a tag (1 byte), a length (8 bytes, little-endian) and that many bytes. The parent
 //! sends one request; then the child asks for bytes of the source, each time waiting for them, and
-//! reports progress and proxies, until it is done or has failed. The parent believes no length: each
+//! reports progress and proxies, or looks up what to change in a frame and writes a film, until it is done or has failed. The parent believes no length: each
 //! kind of message has a bound, and memory grows only with the bytes that arrive.
 
 use std::io::{self, Read, Write};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Limits;
 use crate::media::{MediaError, ProxyParams};
+use crate::redact::{LookJob, RewriteJob};
 use crate::segment::SegmentParams;
 use crate::time::Timeline;
 
@@ -23,6 +24,15 @@ const MAX_RESULT: u64 = 512 << 20;
 
 /// Bytes a request may have: it carries a timeline as well.
 const MAX_REQUEST: u64 = MAX_RESULT;
+
+/// Bytes that the plan of one frame may have: some hundred thousand regions.
+const MAX_PLAN: u64 = 64 << 20;
+
+/// Bytes of a film that the child writes at once.
+pub(super) const MAX_WRITE: u64 = 1 << 20;
+
+/// Bytes of a frame's header, before its pixels.
+const FRAME_HEADER: u64 = 32;
 
 /// Bytes of an error.
 const MAX_ERROR: u64 = 64 << 10;
@@ -36,7 +46,7 @@ pub(super) struct Request {
     pub(super) job: Job,
 }
 
-/// One of the four things a child can do.
+/// One of the things a child can do.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Job {
     Probe,
@@ -47,14 +57,29 @@ pub(super) enum Job {
         params: ProxyParams,
     },
     Subtitles(usize),
+    /// Describe a film whose name ends so, before it is redacted.
+    Survey(String),
+    /// Hand up the frames of a film.
+    Look(LookJob),
+    /// Write a film with changed frames.
+    Rewrite(Box<RewriteJob>),
 }
 
 impl Job {
-    /// Bytes that one message with a proxy may have.
-    pub(super) const fn max_blob(&self) -> u64 {
+    /// Bytes that one message with a proxy or a frame may have.
+    pub(super) const fn max_blob(&self, limits: &Limits) -> u64 {
         match self {
             Self::Proxies { params, .. } => params.max_bytes.saturating_add(8),
-            Self::Probe | Self::Shots(_) | Self::Subtitles(_) => 0,
+            Self::Look(_) => limits
+                .bounds
+                .max_pixels
+                .saturating_mul(3)
+                .saturating_add(FRAME_HEADER),
+            Self::Probe
+            | Self::Shots(_)
+            | Self::Subtitles(_)
+            | Self::Survey(_)
+            | Self::Rewrite(_) => 0,
         }
     }
 }
@@ -68,6 +93,8 @@ pub(super) enum ToChild {
     Data(Vec<u8>),
     /// The source could not be read, and why.
     NoData(String),
+    /// What to change in the frame asked for.
+    Plan(Vec<u8>),
 }
 
 /// What the child says.
@@ -77,8 +104,12 @@ pub(super) enum FromChild {
     Read { offset: u64, len: u32 },
     /// It is through `done` of about `total` frames.
     Progress { done: u64, total: Option<u64> },
-    /// A proxy.
+    /// A proxy, or a frame.
     Blob { index: u64, bytes: Vec<u8> },
+    /// It wants to know what to change in the frame `number`, which is shown at `pts`.
+    Plan { number: u64, pts: i64 },
+    /// Bytes of the film it writes, from `offset`.
+    Written { offset: u64, bytes: Vec<u8> },
     /// It is done; the result as JSON.
     Done(Vec<u8>),
     /// It has failed; a [`MediaError`] as JSON.
@@ -91,6 +122,7 @@ impl ToChild {
             Self::Request(json) => send(out, 1, &[json]),
             Self::Data(bytes) => send(out, 2, &[bytes]),
             Self::NoData(why) => send(out, 3, &[why.as_bytes()]),
+            Self::Plan(bytes) => send(out, 4, &[bytes]),
         }
     }
 
@@ -99,6 +131,7 @@ impl ToChild {
         match tag {
             1 => Ok(Self::Request(body(input, len, MAX_REQUEST)?)),
             2 => Ok(Self::Data(body(input, len, u64::from(BLOCK))?)),
+            4 => Ok(Self::Plan(body(input, len, MAX_PLAN)?)),
             3 => {
                 let why = body(input, len, MAX_ERROR)?;
                 Ok(Self::NoData(String::from_utf8_lossy(&why).into_owned()))
@@ -122,6 +155,10 @@ impl FromChild {
             Self::Blob { index, bytes } => send(out, 3, &[&index.to_le_bytes(), bytes]),
             Self::Done(json) => send(out, 4, &[json]),
             Self::Failed(json) => send(out, 5, &[json]),
+            Self::Plan { number, pts } => {
+                send(out, 6, &[&number.to_le_bytes(), &pts.to_le_bytes()])
+            }
+            Self::Written { offset, bytes } => send(out, 7, &[&offset.to_le_bytes(), bytes]),
         }
     }
 
@@ -146,18 +183,23 @@ impl FromChild {
                 })
             }
             3 => {
-                let mut index = [0; 8];
-                let rest = len
-                    .checked_sub(8)
-                    .ok_or_else(|| nonsense("a proxy without index"))?;
-                input.read_exact(&mut index)?;
-                Ok(Self::Blob {
-                    index: u64::from_le_bytes(index),
-                    bytes: body(input, rest, max_blob)?,
-                })
+                let (index, bytes) = numbered(input, len, max_blob)?;
+                Ok(Self::Blob { index, bytes })
             }
             4 => Ok(Self::Done(body(input, len, MAX_RESULT)?)),
             5 => Ok(Self::Failed(body(input, len, MAX_ERROR)?)),
+            6 => {
+                let body: [u8; 16] = array(&body(input, len, 16)?)?;
+                let (number, pts) = body.split_at(8);
+                Ok(Self::Plan {
+                    number: u64::from_le_bytes(array(number)?),
+                    pts: i64::from_le_bytes(array(pts)?),
+                })
+            }
+            7 => {
+                let (offset, bytes) = numbered(input, len, MAX_WRITE)?;
+                Ok(Self::Written { offset, bytes })
+            }
             _ => Err(nonsense("unknown tag")),
         }
     }
@@ -199,6 +241,16 @@ fn body(input: &mut impl Read, len: u64, max: u64) -> io::Result<Vec<u8>> {
     } else {
         Err(io::ErrorKind::UnexpectedEof.into())
     }
+}
+
+/// A number, and at most `max` bytes behind it.
+fn numbered(input: &mut impl Read, len: u64, max: u64) -> io::Result<(u64, Vec<u8>)> {
+    let mut number = [0; 8];
+    let rest = len
+        .checked_sub(8)
+        .ok_or_else(|| nonsense("bytes without their number"))?;
+    input.read_exact(&mut number)?;
+    Ok((u64::from_le_bytes(number), body(input, rest, max)?))
 }
 
 fn array<const N: usize>(bytes: &[u8]) -> io::Result<[u8; N]> {
@@ -248,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_hostile_length_is_refused_before_memory_is_taken() {
-        for tag in 1..=5 {
+        for tag in 1..=7 {
             let mut wire = vec![tag];
             wire.extend(u64::MAX.to_le_bytes());
             wire.extend([0; 64]);

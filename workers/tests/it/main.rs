@@ -12,6 +12,8 @@ mod hostile;
 mod pictures;
 mod probing;
 mod proxies;
+mod redact_film;
+mod rewriting;
 mod sandboxing;
 mod shots;
 mod timing;

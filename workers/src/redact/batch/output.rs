@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rushes_models::Digest;
 
+use super::super::film::FilmRecord;
 use super::super::record::{Record, SCHEMA, Tool};
 use super::super::still::Redactor;
 use super::{RECORD_SUFFIX, RedactError};
@@ -14,7 +15,7 @@ use super::{RECORD_SUFFIX, RedactError};
 const ASIDE: &str = ".rushes-part-";
 
 /// Where the record of an output is.
-pub(super) fn beside(output: &Path) -> PathBuf {
+pub(in crate::redact) fn beside(output: &Path) -> PathBuf {
     let mut name = output.file_name().unwrap_or_default().to_owned();
     name.push(RECORD_SUFFIX);
     output.with_file_name(name)
@@ -47,6 +48,67 @@ pub(super) fn put(
         .map_err(RedactError::io("flush the folder", folder))
 }
 
+/// As [`put`], for a film that was written aside. The record of a film is long: it has no spaces.
+pub(in crate::redact) fn put_film(
+    output: &Path,
+    record_path: &Path,
+    film: Option<Aside>,
+    record: &FilmRecord,
+) -> Result<(), RedactError> {
+    let folder = output.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(RedactError::io("make the folder", folder))?;
+    let mut json =
+        serde_json::to_vec(record).map_err(|e| RedactError::io("write", record_path)(e.into()))?;
+    json.push(b'\n');
+    let record_aside = aside(folder, &json, record_path)?;
+    keep(record_aside, record_path)?;
+    if let Some(film) = film {
+        keep(film.file, output)?;
+    }
+    fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(RedactError::io("flush the folder", folder))
+}
+
+/// A film that is being written, without a name of its own; gone if it is dropped.
+pub(in crate::redact) struct Aside {
+    file: tempfile::NamedTempFile,
+    target: PathBuf,
+}
+
+impl Aside {
+    /// An empty one in the folder of its future name.
+    pub(in crate::redact) fn new(target: &Path) -> Result<Self, RedactError> {
+        let folder = target.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(RedactError::io("make the folder", folder))?;
+        let make = || -> std::io::Result<tempfile::NamedTempFile> {
+            let file = tempfile::Builder::new().prefix(ASIDE).tempfile_in(folder)?;
+            file.as_file().lock()?;
+            Ok(file)
+        };
+        let file = make().map_err(RedactError::io("write", target))?;
+        Ok(Self {
+            file,
+            target: target.to_owned(),
+        })
+    }
+
+    /// Where to write.
+    pub(in crate::redact) fn file(&self) -> &fs::File {
+        self.file.as_file()
+    }
+
+    /// Brings it to the disk; its digest and length.
+    pub(in crate::redact) fn sealed(&self) -> Result<(Digest, u64), RedactError> {
+        let seal = || -> std::io::Result<(Digest, u64)> {
+            self.file.as_file().sync_all()?;
+            readable(self.file.as_file())?;
+            Digest::of_file(self.file.path())
+        };
+        seal().map_err(RedactError::io("write", &self.target))
+    }
+}
+
 fn aside(
     folder: &Path,
     bytes: &[u8],
@@ -76,7 +138,7 @@ fn keep(file: tempfile::NamedTempFile, target: &Path) -> Result<(), RedactError>
 }
 
 /// Takes away what an earlier run wrote.
-pub(super) fn discard(output: &Path, record_path: &Path) -> Result<(), RedactError> {
+pub(in crate::redact) fn discard(output: &Path, record_path: &Path) -> Result<(), RedactError> {
     for path in [output, record_path] {
         match fs::remove_file(path) {
             Ok(()) => {}

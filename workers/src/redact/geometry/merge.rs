@@ -1,5 +1,7 @@
 //! One object, seen in several views.
 
+use serde::{Deserialize, Serialize};
+
 use super::camera::Camera;
 use super::rasterise::{Patch, Shape, rasterise};
 use super::vector::{Rotation, Vec3};
@@ -39,7 +41,7 @@ pub struct Object<C> {
 }
 
 /// A box on the tangent plane at its middle; all in degrees.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Tangent {
     /// Direction of its middle, positive to the right.
     pub yaw: f64,

@@ -1,0 +1,243 @@
+//! What a decoding child does of a film's redaction: hands up frames, and writes changed ones. It knows no path and no
+//! detector.
+
+use std::io::{Seek, Write};
+
+use rushes_models::Class;
+use serde::{Deserialize, Serialize};
+
+use super::super::RedactError;
+use super::super::blur::Fill;
+use super::super::canvas::Canvas;
+use super::super::geometry::{
+    Camera, Object, Patch, Rect as Corners, Shape, Tangent, View, rasterise,
+};
+use super::super::paint::{Ground, paint};
+use super::super::picture::{Orientation, Rect};
+use crate::media::{
+    Bounds, Edit, FrameReader, MediaError, Planes, ReadOptions, Rewrite, RewriteOptions, RgbMaker,
+    Shrinker, SmallFrame, Written,
+};
+use crate::segment::{
+    AdaptiveDetector, BoundaryDetector as _, BoundaryKind, CorruptSpan, SegmentParams,
+};
+use crate::source::ByteSource;
+
+/// Bytes of a frame's time and size, before its pixels.
+pub(super) const HEADER: usize = 16;
+
+/// How frames are handed up.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct LookJob {
+    /// Every so-maniest frame comes with its pixels, of the others only the time.
+    pub(super) every: u32,
+    /// Threads that decode.
+    pub(super) threads: u32,
+}
+
+/// What a pass over a film finds besides its frames.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Looked {
+    pub(super) frames: u64,
+    /// The first frames after cuts.
+    pub(super) cuts: Vec<u64>,
+    /// Where the film is damaged.
+    pub(super) corrupt: Vec<CorruptSpan>,
+}
+
+/// How a film is written with regions changed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RewriteJob {
+    pub(super) options: RewriteOptions,
+    /// Of the upright picture.
+    pub(super) camera: Camera,
+    pub(super) orientation: Orientation,
+    pub(super) fill: Fill,
+    /// For the progress.
+    pub(super) frames: u64,
+}
+
+/// One region of one frame to change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct PlanRegion {
+    pub(super) class: Class,
+    /// The box in upright pixels, which with `tangent` says where the region's own plane is.
+    pub(super) bounds: Corners,
+    pub(super) tangent: Option<Tangent>,
+    /// What is changed: boxes in views, and their outline.
+    pub(super) patches: Vec<(View, Corners, Shape)>,
+}
+
+/// The way up.
+pub(crate) trait ChildOutput {
+    /// So many frames are through.
+    fn progress(&mut self, done: u64, total: Option<u64>) -> Result<(), MediaError>;
+    /// A frame: its time and size, and its pixels if they are wanted.
+    fn frame(&mut self, number: u64, bytes: Vec<u8>) -> Result<(), MediaError>;
+    /// Asks for the regions of a frame.
+    fn plan(&mut self, number: u64, pts: i64) -> Result<Vec<u8>, MediaError>;
+}
+
+/// Hands up the frames of a film, as stored.
+pub(crate) fn look(
+    source: Box<dyn ByteSource>,
+    job: LookJob,
+    bounds: &Bounds,
+    output: &mut dyn ChildOutput,
+) -> Result<Looked, MediaError> {
+    let options = ReadOptions {
+        threads: job.threads,
+        rough: false,
+    };
+    let mut reader = FrameReader::open(source, options, bounds)?;
+    let total = reader.info().video().and_then(|(_, video)| video.frames);
+    let mut shrinker = Shrinker::default();
+    let mut small = SmallFrame::grey();
+    let mut cuts = AdaptiveDetector::new(&SegmentParams::default());
+    let mut maker = RgbMaker::default();
+    let mut frames = 0;
+    while let Some(frame) = reader.next_frame()? {
+        let (number, pts) = (frame.number, frame.pts);
+        shrinker.shrink(&frame, &mut small)?;
+        cuts.push(&small, number);
+        let mut bytes = Vec::new();
+        bytes.extend_from_slice(&pts.to_le_bytes());
+        let (width, height) = frame.size();
+        bytes.extend_from_slice(&width.to_le_bytes());
+        bytes.extend_from_slice(&height.to_le_bytes());
+        if number.is_multiple_of(u64::from(job.every.max(1))) {
+            let rgb = maker.make(frame)?;
+            bytes.extend_from_slice(rgb.as_raw());
+        }
+        output.frame(number, bytes)?;
+        frames = number + 1;
+        output.progress(frames, total)?;
+    }
+    let cuts = cuts
+        .finish()
+        .into_iter()
+        .filter(|boundary| boundary.kind == BoundaryKind::Cut);
+    Ok(Looked {
+        frames,
+        cuts: cuts.map(|boundary| boundary.start).collect(),
+        corrupt: reader.corrupt().to_vec(),
+    })
+}
+
+/// Writes a film with the regions changed that the parent names for each frame.
+pub(crate) fn rewrite<W: Write + Seek + Send + 'static>(
+    source: Box<dyn ByteSource>,
+    job: &RewriteJob,
+    bounds: &Bounds,
+    output: W,
+    way_up: &mut dyn ChildOutput,
+) -> Result<Written, MediaError> {
+    let work = Rewrite {
+        source,
+        bounds,
+        options: &job.options,
+        output,
+    };
+    crate::media::rewrite(work, &mut Painter { job, way_up })
+}
+
+struct Painter<'a> {
+    job: &'a RewriteJob,
+    way_up: &'a mut dyn ChildOutput,
+}
+
+impl Edit for Painter<'_> {
+    fn frame(&mut self, number: u64, pts: i64, planes: &mut Planes) -> Result<(), MediaError> {
+        let plan = self.way_up.plan(number, pts)?;
+        let regions: Vec<PlanRegion> = serde_json::from_slice(&plan)
+            .map_err(|error| MediaError::Internal(format!("the plan of a frame: {error}")))?;
+        for region in &regions {
+            self.change(region, planes).map_err(|error| {
+                MediaError::Internal(format!(
+                    "a region of frame {number} cannot be changed: {error}"
+                ))
+            })?;
+        }
+        self.way_up.progress(number + 1, Some(self.job.frames))
+    }
+}
+
+impl Painter<'_> {
+    fn change(&self, region: &PlanRegion, planes: &mut Planes) -> Result<(), RedactError> {
+        let RewriteJob {
+            camera,
+            orientation,
+            fill,
+            ..
+        } = self.job;
+        let stored = planes.size(0);
+        if orientation.upright_size(stored) != camera.size() {
+            return Err(RedactError::Unsupported(
+                "the frame has another size than the film".to_owned(),
+            ));
+        }
+        let patches: Vec<Patch<'_>> = region
+            .patches
+            .iter()
+            .map(|(view, rect, shape)| Patch {
+                view,
+                rect: *rect,
+                shape: *shape,
+            })
+            .collect();
+        let object = Object {
+            class: region.class,
+            score: 1.0,
+            sightings: Vec::new(),
+            bounds: region.bounds,
+            tangent: region.tangent,
+        };
+        let ground = Ground {
+            camera,
+            orientation: *orientation,
+            stored,
+        };
+        paint(
+            &mut Frame(planes),
+            &ground,
+            &object,
+            &rasterise(camera, &patches),
+            *fill,
+        )
+    }
+}
+
+/// A frame as a canvas.
+struct Frame<'a>(&'a mut Planes);
+
+const fn area(rect: Rect) -> [u32; 4] {
+    [rect.x, rect.y, rect.width, rect.height]
+}
+
+impl Canvas for Frame<'_> {
+    fn components(&self) -> usize {
+        self.0.count()
+    }
+
+    fn step(&self, component: usize) -> (u32, u32) {
+        self.0.step(component)
+    }
+
+    fn size(&self, component: usize) -> (u32, u32) {
+        self.0.size(component)
+    }
+
+    fn read(&self, component: usize, rect: Rect) -> Result<Vec<f32>, RedactError> {
+        Ok(self.0.read(component, area(rect))?)
+    }
+
+    fn write(
+        &mut self,
+        component: usize,
+        rect: Rect,
+        samples: &[f32],
+        changed: &[bool],
+    ) -> Result<(), RedactError> {
+        Ok(self.0.write(component, area(rect), samples, changed)?)
+    }
+}

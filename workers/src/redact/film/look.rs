@@ -1,0 +1,147 @@
+//! The first pass: what the detectors see in the frames.
+
+use image::RgbImage;
+
+use super::super::RedactError;
+use super::super::geometry::{Camera, Rect, Tangent, View};
+use super::super::paint::upright;
+use super::super::picture::Orientation;
+use super::super::still::Redactor;
+use super::super::timings::Timings;
+use super::child::HEADER;
+use super::track::{Place, Spot};
+use crate::media::{MediaError, SandboxFailure};
+use crate::sandbox::Take;
+
+/// A sighting that only continues a track scores at least this share of what one must that begins one.
+const UNSURE: f32 = 0.5;
+
+/// What was seen of one object in one frame.
+#[derive(Debug, Clone)]
+pub(super) struct Sight {
+    pub(super) spot: Spot,
+    pub(super) score: f32,
+    pub(super) bounds: Rect,
+    pub(super) tangent: Option<Tangent>,
+    /// Boxes, each in the view of this index.
+    pub(super) patches: Vec<(usize, Rect)>,
+}
+
+/// Looks at frames as they come.
+pub(super) struct Looking<'a> {
+    pub(super) redactor: &'a mut Redactor,
+    pub(super) camera: &'a Camera,
+    pub(super) views: Vec<View>,
+    pub(super) orientation: Orientation,
+    /// As stored.
+    pub(super) size: (u32, u32),
+    pub(super) every: u32,
+    pub(super) max_frames: u64,
+    /// Times of the frames so far.
+    pub(super) pts: Vec<i64>,
+    pub(super) sights: Vec<Sight>,
+    pub(super) timings: Timings,
+    /// What ended the work, if it was not the film.
+    pub(super) error: Option<RedactError>,
+}
+
+impl Take for Looking<'_> {
+    fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
+        self.frame(index, bytes).map_err(|error| {
+            self.error = Some(error);
+            MediaError::Cancelled
+        })
+    }
+}
+
+impl Looking<'_> {
+    fn frame(&mut self, number: usize, bytes: Vec<u8>) -> Result<(), RedactError> {
+        let (pts, size, pixels) =
+            parts(bytes).ok_or_else(|| nonsense("a frame without a header"))?;
+        if number != self.pts.len() || number as u64 >= self.max_frames {
+            return Err(nonsense("a frame out of order"));
+        }
+        if self.pts.last().is_some_and(|last| *last >= pts) {
+            return Err(nonsense("times that do not ascend"));
+        }
+        if size != self.size {
+            return Err(RedactError::Unsupported(format!(
+                "frame {number} has {} x {} pixels, and the film {} x {}: films that change their size cannot be redacted",
+                size.0, size.1, self.size.0, self.size.1
+            )));
+        }
+        self.pts.push(pts);
+        let is_wanted = (number as u64).is_multiple_of(u64::from(self.every));
+        if !is_wanted {
+            return Ok(());
+        }
+        let stored = RgbImage::from_raw(size.0, size.1, pixels)
+            .ok_or_else(|| nonsense("a frame with too few pixels"))?;
+        let upright = upright(stored, self.orientation);
+        let found = self
+            .redactor
+            .detect_from(&upright, self.camera, self.views.clone(), UNSURE)?;
+        self.timings.render += found.timings.render;
+        self.timings.detect += found.timings.detect;
+        self.timings.merge += found.timings.merge;
+        let thresholds = self.redactor.detectors().records();
+        let votes = self.redactor.settings().votes;
+        for object in &found.objects {
+            let counts = |index: &&usize| {
+                let seen = found.sightings[**index];
+                found.detectors[**index].is_some_and(|detector| {
+                    thresholds[detector]
+                        .thresholds
+                        .get(&seen.class)
+                        .is_some_and(|t| seen.score >= *t)
+                })
+            };
+            let counted: Vec<usize> = object.sightings.iter().filter(counts).copied().collect();
+            let mut voters: Vec<_> = counted
+                .iter()
+                .map(|&index| found.detectors[index])
+                .collect();
+            voters.sort_unstable();
+            voters.dedup();
+            let sure = !counted.is_empty() && voters.len() >= votes;
+            let patches = if sure { &counted } else { &object.sightings };
+            self.sights.push(Sight {
+                spot: Spot {
+                    frame: number,
+                    class: object.class,
+                    sure,
+                    place: object
+                        .tangent
+                        .map_or(Place::Flat(object.bounds), Place::Sphere),
+                },
+                score: best(patches.iter().map(|&index| found.sightings[index].score)),
+                bounds: object.bounds,
+                tangent: object.tangent,
+                patches: patches
+                    .iter()
+                    .map(|&index| (found.sightings[index].view, found.sightings[index].rect))
+                    .collect(),
+            });
+        }
+        self.views = found.views;
+        Ok(())
+    }
+}
+
+/// The highest score.
+pub(super) fn best(scores: impl Iterator<Item = f32>) -> f32 {
+    scores.fold(0.0, f32::max)
+}
+
+/// Time, size and pixels.
+fn parts(mut bytes: Vec<u8>) -> Option<(i64, (u32, u32), Vec<u8>)> {
+    let pts = i64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
+    let side = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let size = (side(8)?, side(12)?);
+    bytes.drain(..HEADER);
+    Some((pts, size, bytes))
+}
+
+fn nonsense(what: &str) -> RedactError {
+    MediaError::Sandbox(SandboxFailure::Protocol(what.to_owned())).into()
+}

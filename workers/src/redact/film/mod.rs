@@ -1,0 +1,387 @@
+//! Films: every frame looked at, tracks made of what was seen, and all of it hidden in each frame.
+//!
+//! Two passes, each in a decoding child that knows neither path nor detector. The first hands up frames, at which the
+//! detectors of this process look. From the sightings come tracks, which fill what detectors miss. In the second
+//! pass the child decodes the film again, asks for each frame what to hide in it, and hands up the bytes of the
+//! new film. Frames go by one at a time, so memory does not grow with the film but for boxes and times.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use rushes_models::Digest;
+
+use super::RedactError;
+use super::batch::{BatchOptions, Done, Item, Made, output};
+use super::blur::Fill;
+use super::record::{FileRecord, SCHEMA, Tool};
+use super::still::{Redactor, views};
+use super::timings::Timings;
+use crate::media::{Bounds, MediaError, RewriteOptions, StreamFate};
+use crate::sandbox::{Limits, Observer, Sandbox};
+use crate::source::ByteSource as _;
+use crate::time::Rate;
+
+mod child;
+mod look;
+mod opened;
+mod place;
+mod plan;
+mod record;
+mod track;
+
+pub(crate) use child::{ChildOutput, LookJob, Looked, RewriteJob, look, rewrite};
+use look::Looking;
+use opened::{Opened, finished, named, open};
+use plan::{Plan, Writing, disagree};
+pub use record::{FilmBox, FilmRecord, FilmTrack, VideoRecord};
+pub use track::FoundBy;
+use track::{Rules, Times, tracks};
+
+/// The longest gap in a track that is filled, in seconds.
+const GAP: f64 = 1.0;
+/// How long a track goes on at both ends, in seconds.
+const EXTENSION: f64 = 0.25;
+/// x264: visually lossless, and fast enough not to be what one waits for.
+const CRF: u8 = 18;
+const PRESET: &str = "fast";
+/// Threads of a child. Each takes address space for its stack and its heap.
+const MOST_THREADS: usize = 8;
+/// Part of the work that the first pass is, for the progress.
+const FIRST_PASS: f64 = 0.75;
+
+/// How films are redacted.
+#[derive(Debug, Clone)]
+pub struct FilmOptions {
+    /// Look at every so-maniest frame; tracks fill the others.
+    pub every: u32,
+    /// How decoding children are started.
+    pub sandbox: Sandbox,
+}
+
+impl FilmOptions {
+    /// With children of this very program.
+    ///
+    /// # Errors
+    /// The system does not tell the path of the running program.
+    pub fn new(every: u32) -> Result<Self, RedactError> {
+        let sandbox = Sandbox::current_exe(Self::limits())
+            .map_err(RedactError::io("find", "the running program"))?;
+        Ok(Self { every, sandbox })
+    }
+
+    /// What a child may use: an encoder keeps some sixty frames, which at 8K is 5 GB of addresses.
+    #[must_use]
+    pub fn limits() -> Limits {
+        Limits {
+            memory_bytes: 12 << 30,
+            bounds: Bounds::default(),
+            ..Limits::default()
+        }
+    }
+}
+
+/// One film to redact.
+pub(super) struct Work<'a> {
+    pub(super) redactor: &'a mut Redactor,
+    pub(super) options: &'a BatchOptions,
+    pub(super) item: &'a Item,
+    pub(super) stop: &'a AtomicBool,
+    pub(super) progress: &'a mut dyn FnMut(f64),
+}
+
+/// Tells how far a child is, and stops it.
+struct Follow<'a> {
+    stop: &'a AtomicBool,
+    progress: &'a mut dyn FnMut(f64),
+    from: f64,
+    to: f64,
+}
+
+impl Observer for Follow<'_> {
+    #[expect(clippy::cast_precision_loss, reason = "a share of the work")]
+    fn progress(&mut self, done: u64, total: Option<u64>) {
+        if let Some(total) = total.filter(|&total| total > 0) {
+            let share = (done as f64 / total as f64).min(1.0);
+            (self.progress)(self.from + (self.to - self.from) * share);
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// About how many bytes a film of 4K takes while it is worked on: frames in the decoder, the encoder and here.
+pub(super) const COST: u64 = 2 << 30;
+
+/// Redacts one film, or finds that it was done before.
+pub(super) fn redact(mut work: Work<'_>) -> Result<Done, RedactError> {
+    if work.options.hand.of(&work.item.relative).is_some() {
+        return Err(RedactError::Unsupported(
+            "regions by hand are for pictures; take this film out of them".to_owned(),
+        ));
+    }
+    if work.options.films.every == 0 {
+        return Err(RedactError::Settings(
+            "every is 0; look at least at every frame: 1".to_owned(),
+        ));
+    }
+    let path = &work.item.path;
+    let source = File::open(path).map_err(RedactError::io("read", path))?;
+    let (sha256, bytes) = Digest::of_file(path).map_err(RedactError::io("read", path))?;
+    let name = work.item.relative.to_string_lossy().into_owned();
+    let input = FileRecord {
+        name,
+        sha256,
+        bytes,
+    };
+    if work.options.resume
+        && let Some(done) = finished(&mut work, &input)
+    {
+        return Ok(done);
+    }
+    let opened = open(&work, source, input)?;
+    output::discard(&opened.output, &opened.record)?;
+    run(&mut work, opened)
+}
+
+/// Somebody who stops a child stops the film.
+fn stopped(error: MediaError) -> RedactError {
+    if error == MediaError::Cancelled {
+        RedactError::Cancelled
+    } else {
+        error.into()
+    }
+}
+
+/// Both passes.
+fn run(work: &mut Work<'_>, mut film: Opened) -> Result<Done, RedactError> {
+    let camera = film.taken.camera.clone();
+    let layouts = work.redactor.layouts(&film.taken)?;
+    let names: Vec<&str> = layouts.iter().map(|layout| layout.name.as_str()).collect();
+    let layout = names.join("+");
+    let every = work.options.films.every;
+    let threads = u32::try_from(work.options.threads.clamp(1, MOST_THREADS)).unwrap_or(1);
+    let begun = Instant::now();
+    let sandbox = &work.options.films.sandbox;
+    let mut looking = Looking {
+        views: views(&layouts, &camera),
+        redactor: &mut *work.redactor,
+        camera: &camera,
+        orientation: film.orientation,
+        size: (film.video.width, film.video.height),
+        every,
+        max_frames: sandbox.limits.bounds.max_frames,
+        pts: Vec::new(),
+        sights: Vec::new(),
+        timings: Timings::default(),
+        error: None,
+    };
+    let looked = {
+        let mut follow = Follow {
+            stop: work.stop,
+            progress: &mut *work.progress,
+            from: 0.0,
+            to: FIRST_PASS,
+        };
+        sandbox.look(
+            &mut film.source,
+            LookJob { every, threads },
+            &mut follow,
+            &mut looking,
+        )
+    };
+    let Looking {
+        pts,
+        sights,
+        views,
+        mut timings,
+        error,
+        ..
+    } = looking;
+    let looked = looked.map_err(|other| error.unwrap_or_else(|| stopped(other)))?;
+    if looked.frames != pts.len() as u64 {
+        return Err(disagree(looked.frames.min(pts.len() as u64)));
+    }
+    let seen = begun.elapsed().as_secs_f64();
+    timings.decode = (seen - timings.render - timings.detect - timings.merge).max(0.0);
+    let times = times(&pts, film.time_base, &looked);
+    let rules = Rules {
+        gap: GAP.max(2.0 * longest_step(&times, every)),
+        extension: EXTENSION.max(longest_step(&times, every)),
+    };
+    let spots: Vec<_> = sights.iter().map(|sight| sight.spot).collect();
+    let tracks = tracks(&spots, &times, rules);
+    let settings = work.redactor.settings().clone();
+    let plan = Plan::new(&camera, &settings, &views, &sights, &tracks, pts.len());
+    let mut record = FilmRecord {
+        schema: SCHEMA,
+        tool: Tool::this(),
+        input: film.input.clone(),
+        output: None,
+        video: video_record(&film, pts.len()),
+        settings: work.redactor.settings_record(&layout),
+        every,
+        detectors: work.redactor.detectors().records(),
+        views: views.clone(),
+        tracks: plan.records(),
+        streams: film.survey.streams.clone(),
+        warnings: warnings(&film, &looked),
+    };
+    let mut written = None;
+    if settings.fill != Fill::None {
+        let begun = Instant::now();
+        written = Some(write(work, &mut film, &plan, &pts, threads, &mut record)?);
+        timings.blur = begun.elapsed().as_secs_f64();
+    }
+    let begun = Instant::now();
+    let is_written = written.is_some();
+    output::put_film(&film.output, &film.record, written, &record)?;
+    timings.write = begun.elapsed().as_secs_f64();
+    Ok(Done {
+        record: Made::Film(Box::new(record)),
+        resumed: false,
+        output: is_written.then_some(film.output),
+        timings: Some(timings),
+    })
+}
+
+/// The second pass: the film with its regions hidden, in a file that has no name yet.
+fn write(
+    work: &mut Work<'_>,
+    film: &mut Opened,
+    plan: &Plan<'_>,
+    pts: &[i64],
+    threads: u32,
+    record: &mut FilmRecord,
+) -> Result<output::Aside, RedactError> {
+    let aside = output::Aside::new(&film.output)?;
+    let copies = film
+        .survey
+        .with_fate(StreamFate::Copied)
+        .map(|stream| stream.index)
+        .collect();
+    let job = RewriteJob {
+        options: RewriteOptions {
+            container: film.survey.container.clone(),
+            copies,
+            crf: CRF,
+            preset: PRESET.to_owned(),
+            threads,
+        },
+        camera: plan.camera.clone(),
+        orientation: film.orientation,
+        fill: plan.settings.fill,
+        frames: pts.len() as u64,
+    };
+    let length = film.source.len();
+    let mut writing = Writing {
+        plan,
+        pts,
+        next: 0,
+        file: aside.file(),
+        // A film of few bits a pixel grows when it is encoded well, but not without end.
+        longest: length.saturating_mul(64).saturating_add(1 << 30),
+        error: None,
+    };
+    let mut follow = Follow {
+        stop: work.stop,
+        progress: &mut *work.progress,
+        from: FIRST_PASS,
+        to: 1.0,
+    };
+    let sandbox = &work.options.films.sandbox;
+    let written = sandbox.rewrite(&mut film.source, job, &mut follow, &mut writing);
+    let error = writing.error.take();
+    let next = writing.next;
+    let written = written.map_err(|other| error.unwrap_or_else(|| stopped(other)))?;
+    if written.frames != pts.len() as u64 || next != pts.len() {
+        return Err(disagree(written.frames));
+    }
+    if written.converted {
+        record.warnings.push(format!(
+            "its pictures were converted to {} to be changed and encoded",
+            written.pixel_format
+        ));
+    }
+    record.video.pixel_format = Some(written.pixel_format);
+    let (sha256, bytes) = aside.sealed()?;
+    let name = named(
+        Path::new(&film.input.name),
+        film.survey.extension.as_deref(),
+    );
+    record.output = Some(FileRecord {
+        name: name.to_string_lossy().into_owned(),
+        sha256,
+        bytes,
+    });
+    Ok(aside)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "times in seconds, for tracks only"
+)]
+fn times(pts: &[i64], time_base: Rate, looked: &Looked) -> Times {
+    let unit = f64::from(time_base.den()) / f64::from(time_base.num());
+    let first = pts.first().copied().unwrap_or(0);
+    Times {
+        seconds: pts.iter().map(|pts| (pts - first) as f64 * unit).collect(),
+        cuts: looked
+            .cuts
+            .iter()
+            .filter_map(|&cut| usize::try_from(cut).ok())
+            .collect::<BTreeSet<_>>(),
+    }
+}
+
+/// The usual time from one frame that is looked at to the next, in seconds; 0 if all are.
+fn longest_step(times: &Times, every: u32) -> f64 {
+    let frames = times.seconds.len().saturating_sub(1);
+    if every <= 1 || frames == 0 {
+        return 0.0;
+    }
+    let whole = times.seconds.last().copied().unwrap_or(0.0);
+    whole * f64::from(every) / f64::from(u32::try_from(frames).unwrap_or(u32::MAX))
+}
+
+fn video_record(film: &Opened, frames: usize) -> VideoRecord {
+    let codec = film
+        .survey
+        .info
+        .video()
+        .map(|(stream, _)| stream.codec.clone());
+    VideoRecord {
+        container: film.survey.info.container.clone(),
+        codec: codec.unwrap_or_default(),
+        width: film.video.width,
+        height: film.video.height,
+        orientation: film.orientation,
+        camera: film.taken.camera.clone(),
+        time_base: film.time_base.to_string(),
+        frames: frames as u64,
+        pixel_format: None,
+    }
+}
+
+fn warnings(film: &Opened, looked: &Looked) -> Vec<String> {
+    let mut warnings = film.survey.warnings.clone();
+    warnings.extend(film.taken.warning.clone());
+    if !looked.corrupt.is_empty() {
+        warnings.push(format!(
+            "the film is damaged in {} places: frames there may be missing, or show rubbish",
+            looked.corrupt.len()
+        ));
+    }
+    for stream in film.survey.with_fate(StreamFate::Dropped) {
+        let why = stream.why.as_deref().unwrap_or("it cannot be carried over");
+        warnings.push(format!(
+            "stream {} ({}, {}) is left out: {why}",
+            stream.index, stream.kind, stream.codec
+        ));
+    }
+    warnings
+}

@@ -1,0 +1,179 @@
+//! A film before anything is looked at: what it holds, where its output goes, and whether that is there already.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rushes_models::Digest;
+
+use super::super::RedactError;
+use super::super::batch::{Done, Made, output, same_file};
+use super::super::picture::{Format, GPano, Header, Lens, Orientation};
+use super::super::record::{FileRecord, SCHEMA, Tool};
+use super::super::settings::Taken;
+use super::record::FilmRecord;
+use super::{Follow, Work, stopped};
+use crate::media::{MediaError, Survey, VideoInfo};
+use crate::time::Rate;
+
+/// A film before anything is looked at.
+pub(super) struct Opened {
+    pub(super) source: File,
+    pub(super) input: FileRecord,
+    pub(super) survey: Survey,
+    pub(super) video: VideoInfo,
+    pub(super) time_base: Rate,
+    pub(super) orientation: Orientation,
+    pub(super) taken: Taken,
+    pub(super) output: PathBuf,
+    pub(super) record: PathBuf,
+}
+
+/// The names that the output of a film may have.
+fn outputs(work: &Work<'_>) -> impl Iterator<Item = PathBuf> {
+    let own = work.options.out.join(&work.item.relative);
+    [None, Some("mp4"), Some("mkv"), Some("mov")]
+        .into_iter()
+        .map(move |new| named(&own, new))
+}
+
+/// A name with another extension behind its own, so that `a.avi` and `a.mpg` stay two.
+pub(super) fn named(path: &Path, extension: Option<&str>) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    if let Some(extension) = extension {
+        name.push(".");
+        name.push(extension);
+    }
+    name.into()
+}
+
+/// What an earlier run made, if it is what this one would make.
+pub(super) fn finished(work: &mut Work<'_>, input: &FileRecord) -> Option<Done> {
+    let detectors = work.redactor.detectors().records();
+    outputs(work).find_map(|path| {
+        let json = std::fs::read(output::beside(&path)).ok()?;
+        let record: FilmRecord = serde_json::from_slice(&json).ok()?;
+        let same = record.schema == SCHEMA
+            && record.tool == Tool::this()
+            && record.input == *input
+            && record.every == work.options.films.every
+            && record.settings == work.redactor.settings_record(&record.settings.layout)
+            && record.detectors == detectors;
+        let whole = match &record.output {
+            None => true,
+            Some(file) => {
+                let (digest, bytes) = Digest::of_file(&path).ok()?;
+                digest == file.sha256 && bytes == file.bytes
+            }
+        };
+        (same && whole).then(|| Done {
+            output: record.output.is_some().then_some(path),
+            record: Made::Film(Box::new(record)),
+            resumed: true,
+            timings: None,
+        })
+    })
+}
+
+/// Looks at what the film holds.
+pub(super) fn open(
+    work: &Work<'_>,
+    mut source: File,
+    input: FileRecord,
+) -> Result<Opened, RedactError> {
+    let path = &work.item.path;
+    let extension = path
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
+    let mut follow = Follow {
+        stop: work.stop,
+        progress: &mut |_share| {},
+        from: 0.0,
+        to: 0.0,
+    };
+    let sandbox = &work.options.films.sandbox;
+    let survey = sandbox
+        .survey(&mut source, &extension, &mut follow)
+        .map_err(stopped)?;
+    let (stream, video) = survey.info.video().ok_or(MediaError::NoVideo)?;
+    let video = video.clone();
+    let time_base = stream
+        .time_base
+        .ok_or_else(|| MediaError::Decode("the film has no time base".to_owned()))?;
+    let orientation = match video.rotation {
+        90 => Orientation::Rotate90,
+        180 => Orientation::Rotate180,
+        270 => Orientation::Rotate270,
+        _ => Orientation::Upright,
+    };
+    let taken = work
+        .redactor
+        .settings()
+        .taken(&header(&survey, &video, orientation))?;
+    let own = work.options.out.join(&work.item.relative);
+    let output = named(&own, survey.extension.as_deref());
+    if same_file(path, &output) {
+        return Err(RedactError::Settings(format!(
+            "{} would be written over itself; choose another output folder",
+            path.display()
+        )));
+    }
+    let record = output::beside(&output);
+    Ok(Opened {
+        source,
+        input,
+        video,
+        time_base,
+        orientation,
+        taken,
+        output,
+        record,
+        survey,
+    })
+}
+
+/// The film's pictures as a picture file would describe them.
+fn header(survey: &Survey, video: &VideoInfo, orientation: Orientation) -> Header {
+    let gpano = survey.panorama.map(|[left, top, right, bottom]| {
+        let whole = |side: u32, missing: f64| pixels(f64::from(side) / (1.0 - missing).max(0.01));
+        let full = (
+            whole(video.width, left + right),
+            whole(video.height, top + bottom),
+        );
+        GPano {
+            projection: Some("equirectangular".to_owned()),
+            full_width: Some(full.0),
+            full_height: Some(full.1),
+            cropped_width: Some(video.width),
+            cropped_height: Some(video.height),
+            cropped_left: Some(
+                pixels(f64::from(full.0) * left).min(full.0.saturating_sub(video.width)),
+            ),
+            cropped_top: Some(
+                pixels(f64::from(full.1) * top).min(full.1.saturating_sub(video.height)),
+            ),
+            ..GPano::default()
+        }
+    });
+    Header {
+        // Nothing that is asked of this header depends on it.
+        format: Format::Jpeg,
+        width: video.width,
+        height: video.height,
+        bits: video.bit_depth.unwrap_or(8),
+        channels: 3,
+        orientation,
+        gpano,
+        lens: Lens::default(),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a whole number of pixels, not negative; saturates"
+)]
+fn pixels(exact: f64) -> u32 {
+    exact.round().max(0.0) as u32
+}

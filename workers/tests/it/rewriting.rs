@@ -1,0 +1,339 @@
+//! Films written again: changed pixels where they were asked for, and all else as it was.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rushes_workers::media::{
+    Bounds, Edit, MediaError, Planes, Rewrite, RewriteOptions, StreamFate, Survey, Written,
+    rewrite, survey,
+};
+
+use crate::clips::{Clips, ffprobe, ffprobe_pts, material, open};
+
+/// Blackens a square of 32 pixels at 16, 16 in some frames.
+struct Blacken(Vec<u64>);
+
+impl Edit for Blacken {
+    fn frame(&mut self, number: u64, _pts: i64, planes: &mut Planes) -> Result<(), MediaError> {
+        if !self.0.contains(&number) {
+            return Ok(());
+        }
+        for plane in 0..planes.count() {
+            let (x, y) = planes.step(plane);
+            let area = [16 / x, 16 / y, 32 / x, 32 / y];
+            let count = (area[2] * area[3]) as usize;
+            // Mid grey of any depth is half of what a plane holds; black is a sixteenth of it.
+            let deep = planes
+                .read(plane, area)?
+                .iter()
+                .any(|&sample| sample > 255.0);
+            let scale = if deep { 4.0 } else { 1.0 };
+            let value = if plane == 0 { 16.0 } else { 128.0 } * scale;
+            planes.write(plane, area, &vec![value; count], &vec![true; count])?;
+        }
+        Ok(())
+    }
+}
+
+fn surveyed(path: &Path) -> Survey {
+    let extension = path.extension().unwrap().to_string_lossy().into_owned();
+    survey(open(path), &extension, &Bounds::default()).unwrap()
+}
+
+/// Writes a film again beside it.
+fn again(path: &Path, black: &[u64]) -> (PathBuf, Survey, Written) {
+    let survey = surveyed(path);
+    let extension = survey.extension.clone().unwrap_or_else(|| {
+        let own = path.extension().unwrap();
+        own.to_string_lossy().into_owned()
+    });
+    let output = path.with_extension(format!("again.{extension}"));
+    let options = RewriteOptions {
+        container: survey.container.clone(),
+        copies: survey
+            .with_fate(StreamFate::Copied)
+            .map(|it| it.index)
+            .collect(),
+        crf: 12,
+        preset: "veryfast".to_owned(),
+        threads: 2,
+    };
+    let work = Rewrite {
+        source: open(path),
+        bounds: &Bounds::default(),
+        options: &options,
+        output: File::create(&output).unwrap(),
+    };
+    let written = rewrite(work, &mut Blacken(black.to_vec())).unwrap();
+    (output, survey, written)
+}
+
+/// Times in seconds, and digests, of the packets of a stream.
+fn packets(path: &Path, stream: &str) -> (Vec<f64>, Vec<String>) {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-show_data_hash", "md5"])
+        .args(["-select_streams", stream, "-of", "csv"])
+        .args(["-show_entries", "packet=pts_time,data_hash"])
+        .arg(path)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let cells = || text.split([',', '\n']).map(str::trim);
+    let times = cells().filter_map(|cell| cell.parse().ok());
+    let digests = cells().filter(|cell| cell.starts_with("MD5:"));
+    (times.collect(), digests.map(str::to_owned).collect())
+}
+
+/// Whether all packets are the same, and shown at the same time as far as both containers can say.
+fn same_packets(a: &Path, b: &Path, stream: &str) -> bool {
+    let ((a_times, a_digests), (b_times, b_digests)) = (packets(a, stream), packets(b, stream));
+    let near = a_times
+        .iter()
+        .zip(&b_times)
+        .all(|(a, b)| (a - b).abs() < 1.1e-3);
+    !a_digests.is_empty() && a_digests == b_digests && a_times.len() == b_times.len() && near
+}
+
+/// Mean luma of the blackened square in each frame.
+fn square(path: &Path) -> Vec<u8> {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-noautorotate", "-i"])
+        .arg(path)
+        .args([
+            "-vf",
+            "crop=28:28:18:18,scale=1:1:flags=area,format=gray",
+            "-vsync",
+            "0",
+        ])
+        .args(["-f", "rawvideo", "-"])
+        .output()
+        .unwrap();
+    output.stdout
+}
+
+const FILM: &str = "-f lavfi -i testsrc2=r=25:s=192x128:d=2,lutyuv=y='val/2+110'";
+const SOUND: &str = "-f lavfi -i sine=d=2:f=300";
+
+#[test]
+fn frames_change_where_asked_and_sound_stays_bit_by_bit() {
+    let clips = Clips::new();
+    for (name, codec) in [
+        (
+            "film.mp4",
+            "-c:v libx264 -pix_fmt yuv420p -bf 3 -c:a aac -shortest",
+        ),
+        (
+            "film.mov",
+            "-c:v libx264 -pix_fmt yuv422p10le -c:a pcm_s16le",
+        ),
+        (
+            "film.mkv",
+            "-c:v libx264 -pix_fmt yuv444p -c:a libopus -shortest",
+        ),
+        ("film.avi", "-c:v mpeg4 -c:a mp3"),
+        ("film.ts", "-c:v mpeg2video -c:a mp2"),
+        ("film.webm", "-c:v libvpx -deadline realtime -c:a libopus"),
+    ] {
+        let path = clips.make(&format!("{FILM} {SOUND} {codec}"), name);
+        let black: Vec<u64> = (10..20).collect();
+        let (output, survey, written) = again(&path, &black);
+        let times = ffprobe_pts(&path);
+        assert_eq!(written.frames, times.len() as u64, "{name}");
+        let base = |path: &Path| ffprobe(path, "v:0", "stream=time_base");
+        if base(&path) == base(&output) {
+            assert_eq!(ffprobe_pts(&output), times, "{name}");
+        } else {
+            assert_eq!(ffprobe_pts(&output).len(), times.len(), "{name}");
+            assert!(survey.extension.is_some(), "{name}");
+        }
+        assert!(same_packets(&output, &path, "a:0"), "{name}");
+        let format = ffprobe(&path, "v:0", "stream=pix_fmt");
+        // Of a transport stream it is told once more, for its programme.
+        let format = format.split(',').next().unwrap();
+        assert_eq!(ffprobe(&output, "v:0", "stream=pix_fmt"), format, "{name}");
+        for (number, luma) in square(&output).into_iter().enumerate() {
+            let is_black = (10..20).contains(&number);
+            assert_eq!(luma < 60, is_black, "{name}: frame {number} has {luma}");
+        }
+    }
+}
+
+#[test]
+fn times_stay_whatever_they_are() {
+    let clips = Clips::new();
+    let vfr = clips.make(
+        "-f lavfi -i testsrc2=r=30:s=96x64:d=3,select='not(mod(n\\,3))+lt(n\\,20)' -vsync vfr -c:v libx264 -bf 2 -video_track_timescale 90000",
+        "vfr.mp4",
+    );
+    let sound_first = clips.make(
+        &format!("-itsoffset 0.48 {FILM} {SOUND} -map 0 -map 1 -c:v libx264 -c:a aac"),
+        "late.mp4",
+    );
+    let odd = clips.make(
+        "-f lavfi -i testsrc2=r=24000/1001:s=96x64:d=2 -c:v libx264 -video_track_timescale 24000",
+        "odd.mov",
+    );
+    let mut films = vec![vfr, sound_first, odd];
+    if let Some(material) = material() {
+        let path = material.join("video/delayed_start.mp4");
+        films.push(clips.write("delayed.mp4", &std::fs::read(path).unwrap()));
+    }
+    for path in films {
+        let (output, ..) = again(&path, &[]);
+        let base = ffprobe(&path, "v:0", "stream=time_base,start_pts");
+        assert_eq!(
+            ffprobe(&output, "v:0", "stream=time_base,start_pts"),
+            base,
+            "{path:?}"
+        );
+        assert_eq!(ffprobe_pts(&output), ffprobe_pts(&path), "{path:?}");
+    }
+}
+
+#[test]
+fn what_surrounds_the_pictures_stays() {
+    let clips = Clips::new();
+    clips.write(
+        "chapters.txt",
+        b";FFMETADATA1\ntitle=A day\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=900\ntitle=One\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=900\nEND=2000\ntitle=Two\n",
+    );
+    clips.write(
+        "lines.srt",
+        b"1\n00:00:00,200 --> 00:00:01,000\nHello\n\n2\n00:00:01,100 --> 00:00:01,900\nYou\n",
+    );
+    let path = clips.make(
+        &format!(
+            "{FILM} {SOUND} -i chapters.txt -i lines.srt -map 0 -map 1 -map 3 -map_metadata 2 -map_chapters 2 \
+             -c:v libx264 -c:a aac -c:s mov_text -vf setsar=4/3 -color_primaries bt709 -color_trc bt709 -colorspace bt709 \
+             -color_range tv -metadata:s:a language=deu -timecode 01:02:03:04"
+        ),
+        "rich.mp4",
+    );
+    let (output, survey, _) = again(&path, &[3]);
+    for entries in [
+        "stream=sample_aspect_ratio,color_primaries,color_transfer,color_space,color_range,avg_frame_rate",
+        "stream_tags=timecode",
+        "format_tags=title",
+    ] {
+        let before = ffprobe(&path, "v:0", entries);
+        assert_eq!(ffprobe(&output, "v:0", entries), before);
+        assert!(!before.is_empty(), "{entries}");
+    }
+    assert_eq!(ffprobe(&output, "a:0", "stream_tags=language"), "deu");
+    assert!(same_packets(&output, &path, "s:0"));
+    let after = surveyed(&output);
+    assert_eq!(after.info.chapters, survey.info.chapters);
+    assert_eq!(after.info.chapters.len(), 2);
+    assert_eq!(after.info.start_timecode.as_deref(), Some("01:02:03:04"));
+}
+
+#[test]
+fn a_turned_film_stays_turned() {
+    let clips = Clips::new();
+    let path = clips.make_turned(&format!("{FILM} -c:v libx264"), "90", "turned.mp4");
+    let rotation = |path: &Path| surveyed(path).info.video().unwrap().1.rotation;
+    assert_ne!(rotation(&path), 0);
+    let (output, ..) = again(&path, &[1]);
+    assert_eq!(rotation(&output), rotation(&path));
+    assert_eq!(
+        ffprobe(&output, "v:0", "stream=width,height").trim_end_matches(','),
+        "192,128",
+        "stored as before"
+    );
+}
+
+#[test]
+fn further_pictures_are_left_out() {
+    let clips = Clips::new();
+    clips.make("-f lavfi -i testsrc2=s=64x64 -frames:v 1", "cover.jpg");
+    let path = clips.make(
+        &format!(
+            "{FILM} {SOUND} -i cover.jpg -f lavfi -i testsrc2=s=64x64:d=2 -map 0 -map 1 -map 2 -map 3 -c:v libx264 -c:v:1 mjpeg -c:a aac -disposition:v:1 attached_pic"
+        ),
+        "cover.mp4",
+    );
+    let (output, survey, _) = again(&path, &[]);
+    let kinds: Vec<(&str, StreamFate)> = survey
+        .streams
+        .iter()
+        .map(|it| (it.kind.as_str(), it.fate))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            ("video", StreamFate::Redacted),
+            ("audio", StreamFate::Copied),
+            ("video", StreamFate::Dropped),
+            ("picture", StreamFate::Dropped)
+        ]
+    );
+    let after = surveyed(&output);
+    assert_eq!(after.streams.len(), 2);
+}
+
+#[test]
+fn odd_sizes_and_rgb_are_converted() {
+    let clips = Clips::new();
+    for (name, codec) in [
+        ("odd.mkv", "-vf scale=91:61 -c:v ffv1 -pix_fmt yuv420p"),
+        ("rgb.mkv", "-c:v ffv1 -pix_fmt bgr0"),
+        ("grey.mkv", "-c:v ffv1 -pix_fmt gray10le"),
+    ] {
+        let path = clips.make(&format!("{FILM} {codec}"), name);
+        let (output, _, written) = again(&path, &[4]);
+        assert!(written.converted, "{name}");
+        assert_eq!(
+            ffprobe(&output, "v:0", "stream=width,height"),
+            ffprobe(&path, "v:0", "stream=width,height")
+        );
+        let luma = square(&output);
+        assert!(luma[4] < 60 && luma[5] > 90, "{name}: {luma:?}");
+    }
+}
+
+/// Puts boxes that say "equirectangular" into the description of an MP4's H.264.
+fn as_panorama(mp4: &[u8]) -> Vec<u8> {
+    let st3d = [0, 0, 0, 13, b's', b't', b'3', b'd', 0, 0, 0, 0, 0];
+    let boxed = |kind: &[u8; 4], body: &[u8]| {
+        let length = u32::try_from(body.len() + 8).unwrap();
+        [&length.to_be_bytes(), &kind[..], body].concat()
+    };
+    let head = boxed(b"svhd", b"\0\0\0\0test\0");
+    let pose = boxed(b"prhd", &[0; 16]);
+    let whole = boxed(b"equi", &[0; 20]);
+    let added = [
+        &st3d[..],
+        &boxed(
+            b"sv3d",
+            &[head, boxed(b"proj", &[pose, whole].concat())].concat(),
+        ),
+    ]
+    .concat();
+    let find = |kind: &[u8; 4]| mp4.windows(4).rposition(|window| window == kind).unwrap() - 4;
+    let at = find(b"avcC");
+    let mut bytes = mp4.to_vec();
+    // The index lies behind the pictures, so that no offset changes but the lengths of what encloses it.
+    for kind in [
+        b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1",
+    ] {
+        let start = find(kind);
+        let length = u32::from_be_bytes(bytes[start..start + 4].try_into().unwrap());
+        let longer = length + u32::try_from(added.len()).unwrap();
+        bytes[start..start + 4].copy_from_slice(&longer.to_be_bytes());
+    }
+    bytes.splice(at..at, added);
+    bytes
+}
+
+#[test]
+fn a_panorama_stays_one() {
+    let clips = Clips::new();
+    let path = clips.make(&format!("{FILM} -c:v libx264"), "flat.mp4");
+    assert_eq!(surveyed(&path).panorama, None);
+    let bytes = as_panorama(&std::fs::read(&path).unwrap());
+    let path = clips.write("round.mp4", &bytes);
+    assert_eq!(surveyed(&path).panorama, Some([0.0; 4]));
+    let (output, ..) = again(&path, &[1]);
+    assert_eq!(surveyed(&output).panorama, Some([0.0; 4]));
+}
