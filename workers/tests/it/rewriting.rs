@@ -337,3 +337,37 @@ fn a_panorama_stays_one() {
     let (output, ..) = again(&path, &[1]);
     assert_eq!(surveyed(&output).panorama, Some([0.0; 4]));
 }
+
+#[test]
+fn telemetry_of_cameras_stays_and_other_data_goes() {
+    let clips = Clips::new();
+    let coded = clips.make(
+        &format!("{FILM} -c:v libx264 -timecode 01:00:00:00"),
+        "coded.mp4",
+    );
+    // The track of the timecode, made one of telemetry by its two names: of what handles it, and of its samples.
+    let bytes = std::fs::read(&coded).unwrap();
+    let named = |tag: &[u8; 4]| {
+        let mut bytes = bytes.clone();
+        let names = |from: &[u8]| {
+            from.windows(4)
+                .rposition(|window| window == b"tmcd")
+                .unwrap()
+        };
+        let sample = names(&bytes);
+        bytes[sample..sample + 4].copy_from_slice(tag);
+        let is_handler = |window: &[u8]| &window[..4] == b"hdlr" && &window[12..] == b"tmcd";
+        let handler = bytes.windows(16).position(is_handler).unwrap() + 12;
+        bytes[handler..handler + 4].copy_from_slice(b"meta");
+        bytes
+    };
+    let path = clips.write("sport.mp4", &named(b"gpmd"));
+    let (output, survey, _) = again(&path, &[]);
+    assert_eq!(survey.streams[1].codec, "gpmd");
+    assert_eq!(survey.streams[1].fate, StreamFate::Copied);
+    assert!(same_packets(&output, &path, "d:0"));
+    let path = clips.write("other.mp4", &named(b"abcd"));
+    let (output, survey, _) = again(&path, &[]);
+    assert_eq!(survey.streams[1].fate, StreamFate::Dropped);
+    assert_eq!(surveyed(&output).streams.len(), 1);
+}
