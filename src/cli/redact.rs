@@ -32,8 +32,17 @@ mod eval;
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "\
-Everything runs on this machine; originals are never changed. Where a file cannot be processed there is no
-output, and the exit code is not zero. Beside each output lies NAME.redaction.json, the record of what was done.
+Everything runs on this machine; originals are never changed. Where a file cannot be processed there
+is no output, and the exit code is not zero. Beside each output lies NAME.redaction.json, the record
+of what was done.
+
+Layouts: planar and whole for planar pictures; sphere, sphere-22, sphere-coarse and sphere-fine for
+panoramas; fisheye. By default a panorama is looked at with sphere, and if it is large with
+sphere-fine as well.
+
+A camera file, here of a fisheye lens (Kannala and Brandt 2006, as OpenCV calibrates it):
+  {\"model\": \"fisheye\", \"width\": 1920, \"height\": 1280, \"f\": 560.0, \"cx\": 960.0, \"cy\": 640.0,
+   \"k\": [-0.02, 0.003, 0.0, 0.0], \"max_theta\": 1.6}
 
 Examples:
   rushes redact photo.jpg -o blurred --classes face

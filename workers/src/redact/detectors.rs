@@ -1,6 +1,6 @@
 //! The detectors of one worker, and what they see in the views of a picture.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use image::RgbImage;
 use rushes_models::{Class, Detection, Detector, DetectorOptions, ModelStore, detectors_of};
@@ -41,13 +41,16 @@ impl Detectors {
     ) -> Result<Self, RedactError> {
         settings.check()?;
         let mut ids = settings.detectors.clone();
+        let mut known = BTreeSet::new();
+        // One that is named twice has one vote.
+        ids.retain(|id| known.insert(id.clone()));
         if ids.is_empty() {
             for &class in &settings.classes {
                 let best = detectors_of(store, class).into_iter().next();
                 ids.extend(best.filter(|id| !ids.contains(id)));
             }
         }
-        for id in settings.weights.keys().filter(|id| !ids.contains(id)) {
+        if let Some(id) = settings.weights.keys().find(|id| !ids.contains(id)) {
             return Err(RedactError::Settings(format!(
                 "weights are given for {id}, which is not among the detectors in use ({})",
                 ids.join(", ")
@@ -62,10 +65,17 @@ impl Detectors {
             each.push(Entry::of(Detector::open(store, id, options)?, settings));
         }
         for &class in &settings.classes {
-            if !each
+            let looking = each
                 .iter()
-                .any(|entry| entry.record.thresholds.contains_key(&class))
-            {
+                .filter(|entry| entry.record.thresholds.contains_key(&class))
+                .count();
+            if looking > 0 && looking < settings.votes {
+                return Err(RedactError::Settings(format!(
+                    "votes is {}, and only {looking} of the detectors look for {class}s; name more detectors, or ask for fewer votes",
+                    settings.votes
+                )));
+            }
+            if looking == 0 {
                 let known = detectors_of(store, class);
                 return Err(RedactError::NoDetector {
                     class,

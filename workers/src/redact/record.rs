@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::blur::Fill;
 use super::geometry::{Camera, Shape, View};
 use super::picture::{Format, HiddenCopy, Orientation};
+use super::settings::CameraChoice;
 
 /// Version of the record's shape; it grows when a field changes its meaning or goes.
 pub const SCHEMA: u32 = 1;
@@ -29,6 +30,8 @@ pub struct Record {
     pub settings: SettingsRecord,
     /// Who looked.
     pub detectors: Vec<DetectorRecord>,
+    /// The layouts that the views are of.
+    pub layouts: Vec<String>,
     /// The views that were looked at, by which regions name them.
     pub views: Vec<View>,
     /// What was found or added by hand, and what became of it.
@@ -110,8 +113,10 @@ pub struct SettingsRecord {
     pub shapes: BTreeMap<Class, Shape>,
     /// What takes the place of a region.
     pub fill: Fill,
-    /// Name of the layout of views.
-    pub layout: String,
+    /// How the picture was said to be taken.
+    pub camera: CameraChoice,
+    /// The layout of views that was asked for; by the kind of picture if none was.
+    pub layout: Option<String>,
 }
 
 /// One detector.

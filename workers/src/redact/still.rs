@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use image::RgbImage;
-use rushes_models::{Class, ModelStore};
+use rushes_models::{Class, Digest, ModelStore};
 
 use super::RedactError;
 use super::blur::Fill;
@@ -119,8 +119,6 @@ impl Redactor {
         let regions = timed(&mut timings.blur, || {
             self.blur_all(&mut editor, &taken.camera, &found, corrections)
         })?;
-        let names: Vec<&str> = layouts.iter().map(|layout| layout.name.as_str()).collect();
-        let settings = self.settings_record(&names.join("+"));
         let mut record = Record {
             schema: SCHEMA,
             tool: Tool::this(),
@@ -133,8 +131,9 @@ impl Redactor {
                 orientation: header.orientation,
                 camera: taken.camera,
             },
-            settings,
+            settings: self.settings_record(),
             detectors: self.detectors.records(),
+            layouts: layouts.iter().map(layout_name).collect(),
             views: found.views,
             regions,
             hidden: Vec::new(),
@@ -288,8 +287,8 @@ impl Redactor {
         Ok(regions)
     }
 
-    /// What is asked for; `layout` is the name of the one that the kind of picture calls for, unless one is set.
-    pub(super) fn settings_record(&self, layout: &str) -> SettingsRecord {
+    /// What is asked for.
+    pub(super) fn settings_record(&self) -> SettingsRecord {
         let classes = &self.settings.classes;
         SettingsRecord {
             classes: classes.iter().copied().collect(),
@@ -300,14 +299,19 @@ impl Redactor {
                 .map(|&class| (class, self.settings.shape_of(class)))
                 .collect::<BTreeMap<_, _>>(),
             fill: self.settings.fill,
-            layout: self
-                .settings
-                .layout
-                .as_ref()
-                .map_or(layout, |l| l.name.as_str())
-                .to_owned(),
+            camera: self.settings.camera.clone(),
+            layout: self.settings.layout.as_ref().map(layout_name),
         }
     }
+}
+
+/// A layout's name; one that is not built in has a digest of what it says as well, for its name says nothing.
+pub(super) fn layout_name(layout: &Layout) -> String {
+    if Layout::named(&layout.name).is_ok_and(|known| known == *layout) {
+        return layout.name.clone();
+    }
+    let digest = Digest::of_bytes(format!("{layout:?}").as_bytes()).to_string();
+    format!("{}@{}", layout.name, &digest[..12])
 }
 
 /// The detectors that saw an object; none if a person added it.

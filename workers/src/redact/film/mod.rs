@@ -17,7 +17,7 @@ use super::RedactError;
 use super::batch::{BatchOptions, Done, Item, Made, output};
 use super::blur::Fill;
 use super::record::{FileRecord, SCHEMA, Tool};
-use super::still::{Redactor, views};
+use super::still::{Redactor, layout_name, views};
 use super::timings::Timings;
 use crate::media::{Bounds, MediaError, RewriteOptions, StreamFate};
 use crate::sandbox::{Limits, Observer, Sandbox};
@@ -161,8 +161,6 @@ fn stopped(error: MediaError) -> RedactError {
 fn run(work: &mut Work<'_>, mut film: Opened) -> Result<Done, RedactError> {
     let camera = film.taken.camera.clone();
     let layouts = work.redactor.layouts(&film.taken)?;
-    let names: Vec<&str> = layouts.iter().map(|layout| layout.name.as_str()).collect();
-    let layout = names.join("+");
     let every = work.options.films.every;
     let threads = u32::try_from(work.options.threads.clamp(1, MOST_THREADS)).unwrap_or(1);
     let begun = Instant::now();
@@ -223,9 +221,10 @@ fn run(work: &mut Work<'_>, mut film: Opened) -> Result<Done, RedactError> {
         input: film.input.clone(),
         output: None,
         video: video_record(&film, pts.len()),
-        settings: work.redactor.settings_record(&layout),
+        settings: work.redactor.settings_record(),
         every,
         detectors: work.redactor.detectors().records(),
+        layouts: layouts.iter().map(layout_name).collect(),
         views: views.clone(),
         tracks: plan.records(),
         streams: film.survey.streams.clone(),

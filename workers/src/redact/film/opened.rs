@@ -56,7 +56,7 @@ pub(super) fn finished(work: &mut Work<'_>, input: &FileRecord) -> Option<Done> 
             && record.tool == Tool::this()
             && record.input == *input
             && record.every == work.options.films.every
-            && record.settings == work.redactor.settings_record(&record.settings.layout)
+            && record.settings == work.redactor.settings_record()
             && record.detectors == detectors;
         let whole = match &record.output {
             None => true,

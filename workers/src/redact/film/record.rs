@@ -28,6 +28,8 @@ pub struct FilmRecord {
     pub every: u32,
     /// Who looked.
     pub detectors: Vec<DetectorRecord>,
+    /// The layouts that the views are of.
+    pub layouts: Vec<String>,
     /// The views that were looked at.
     pub views: Vec<View>,
     /// What was found.
