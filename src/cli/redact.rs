@@ -208,13 +208,18 @@ fn batch(store: &ModelStore, args: Args, stop: &AtomicBool) -> anyhow::Result<Ex
         .unwrap_or_default();
     let settings = args.look.settings();
     let found = walk(&args.paths, args.recursive, &out);
-    let mut watch = Watch::new(args.json, found.items.len());
+    let mut watch = Watch::new(args.json, args.report.is_some(), found.items.len());
     for name in hand.names() {
         let known = |item: &Item| {
             item.relative == Path::new(name) || item.relative.file_name() == Some(name.as_ref())
         };
+        let many = found.items.iter().filter(|item| known(item)).count();
         anyhow::ensure!(
-            found.items.iter().any(known),
+            many <= 1,
+            "the regions speak of {name:?}, and {many} files are called so; name it with its folder"
+        );
+        anyhow::ensure!(
+            many > 0,
             "the regions speak of {name:?}, and no such file is redacted; names are relative to the folder given"
         );
     }
@@ -242,8 +247,8 @@ fn batch(store: &ModelStore, args: Args, stop: &AtomicBool) -> anyhow::Result<Ex
     redact_all(store, &settings, &options, found.items, stop, &mut watch)?;
     watch.bar.finish_and_clear();
     watch.summary.not_begun = all - watch.through;
-    if let Some(path) = &args.report {
-        std::fs::write(path, watch.report.html())
+    if let (Some(path), Some(report)) = (&args.report, &watch.report) {
+        std::fs::write(path, report.html())
             .with_context(|| format!("cannot write the report {}", path.display()))?;
     }
     watch.close()
@@ -255,11 +260,11 @@ struct Watch {
     bar: ProgressBar,
     through: usize,
     summary: Summary,
-    report: Report,
+    report: Option<Report>,
 }
 
 impl Watch {
-    fn new(json: bool, files: usize) -> Self {
+    fn new(json: bool, report: bool, files: usize) -> Self {
         let target = if json || !std::io::stderr().is_terminal() {
             ProgressDrawTarget::hidden()
         } else {
@@ -277,7 +282,7 @@ impl Watch {
             bar,
             through: 0,
             summary: Summary::default(),
-            report: Report::default(),
+            report: report.then(Report::default),
         }
     }
 
@@ -308,7 +313,9 @@ impl Watch {
         seconds: Option<f64>,
     ) {
         self.summary.failed += 1;
-        self.report.fail(path, &error.to_string());
+        if let Some(report) = &mut self.report {
+            report.fail(path, &error.to_string());
+        }
         if self.json {
             tell(&Line {
                 file: path,
@@ -371,7 +378,9 @@ impl BatchObserver for Watch {
             Ok(done) => done,
             Err(error) => return self.fail(path, error, Some(outcome.seconds)),
         };
-        self.report.add(outcome);
+        if let Some(report) = &mut self.report {
+            report.add(outcome);
+        }
         let regions = done.record.hidden_objects();
         if done.resumed {
             self.summary.resumed += 1;

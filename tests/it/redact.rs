@@ -325,7 +325,7 @@ fn an_original_is_never_written_over() {
         .run(&["redact", &folder, "-o", &folder, "--classes", "face"]);
     assert!(!output.status.success());
     assert!(
-        told(&output).contains("written over itself"),
+        told(&output).contains("written over the original"),
         "{}",
         told(&output)
     );
@@ -633,4 +633,66 @@ fn votes_that_no_object_can_get_are_refused() {
             told(&output)
         );
     }
+}
+
+#[test]
+fn files_that_others_made_are_not_written_over() {
+    let Some(bench) = Bench::new() else { return };
+    bench.original("a.jpg", &jpeg(1));
+    std::fs::create_dir(&bench.out).unwrap();
+    let theirs = jpeg(2);
+    std::fs::write(bench.out.join("a.jpg"), &theirs).unwrap();
+    let output = bench.run(&[]);
+    assert!(!output.status.success());
+    assert!(
+        line(&output, "a.jpg")["error"]
+            .as_str()
+            .unwrap()
+            .contains("not made by a redaction")
+    );
+    assert_eq!(std::fs::read(bench.out.join("a.jpg")).unwrap(), theirs);
+}
+
+#[test]
+fn a_run_with_other_views_or_another_camera_is_not_taken_for_done() {
+    let Some(bench) = Bench::new() else { return };
+    bench.original("a.jpg", &jpeg(1));
+    assert_eq!(summary(&bench.run(&["--layout", "whole"]))["redacted"], 1);
+    assert_eq!(
+        summary(&bench.run(&["--layout", "whole", "--resume"]))["resumed"],
+        1
+    );
+    assert_eq!(summary(&bench.run(&["--resume"]))["redacted"], 1);
+    assert_eq!(
+        summary(&bench.run(&["--resume", "--camera", "planar"]))["redacted"],
+        1
+    );
+    assert_eq!(
+        summary(&bench.run(&["--resume", "--camera", "planar"]))["resumed"],
+        1
+    );
+}
+
+#[test]
+fn corrections_that_could_mean_two_files_or_no_pixel_are_refused() {
+    let Some(bench) = Bench::new() else { return };
+    bench.original("a/x.jpg", &jpeg(1));
+    bench.original("b/x.jpg", &jpeg(2));
+    let regions = bench.rushes.folder.path().join("regions.json");
+    let path = regions.to_str().unwrap().to_owned();
+    std::fs::write(&regions, r#"{"x.jpg": {"add": []}}"#).unwrap();
+    let output = bench.run(&["--recursive", "--regions", &path]);
+    assert!(
+        !output.status.success() && told(&output).contains("with its folder"),
+        "{}",
+        told(&output)
+    );
+    std::fs::write(
+        &regions,
+        r#"{"a/x.jpg": {"add": [{"box": [-100, 0, 50, 50]}]}}"#,
+    )
+    .unwrap();
+    let output = bench.run(&["--recursive", "--regions", &path]);
+    assert_eq!(summary(&output)["failed"], 1, "{}", told(&output));
+    assert!(!bench.out.join("a/x.jpg").exists() && bench.out.join("b/x.jpg").exists());
 }

@@ -191,7 +191,7 @@ fn lpd_yunet(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<
     const VARIANCE: [f32; 2] = [0.1, 0.2];
     let mut found = Vec::new();
     for (i, &[x, y, size]) in priors.iter().enumerate() {
-        let score = (classes[2 * i + 1] * ious[i].clamp(0.0, 1.0)).sqrt();
+        let score = (classes[2 * i + 1].max(0.0) * ious[i].clamp(0.0, 1.0)).sqrt();
         if score < grid.threshold {
             continue;
         }

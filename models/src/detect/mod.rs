@@ -33,6 +33,10 @@ const BATCH_PIXELS: u64 = 4 << 20;
 /// Looser agreement is left to the caller, who blurs the union of all it is told.
 const NEAR_DUPLICATE: f32 = 0.7;
 
+/// Boxes of one picture before near duplicates are left out. Far more than any crowd makes, and far fewer than a
+/// threshold of nothing does.
+const MOST_BOXES: usize = 20_000;
+
 /// What is hidden from whoever sees the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -88,6 +92,22 @@ pub enum DetectError {
         /// Names and shapes of the outputs.
         found: String,
     },
+    /// The network answers with what is no number.
+    #[error("the detector {model} answers with numbers that are none; its weights are broken")]
+    NotANumber {
+        /// Id of the manifest.
+        model: String,
+    },
+    /// More boxes than can be looked through.
+    #[error(
+        "the detector {model} sees {found} things in one view, and at most {MOST_BOXES} can be told apart; raise its threshold"
+    )]
+    TooMany {
+        /// Id of the manifest.
+        model: String,
+        /// How many.
+        found: usize,
+    },
     /// The file is no ONNX model.
     #[error("the weights at {} are no ONNX model: {problem}", path.display())]
     Weights {
@@ -104,7 +124,8 @@ impl DetectError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Outputs { .. } => ErrorKind::InvalidInput,
-            Self::Weights { .. } => ErrorKind::Corrupt,
+            Self::Weights { .. } | Self::NotANumber { .. } => ErrorKind::Corrupt,
+            Self::TooMany { .. } => ErrorKind::Limit,
         }
     }
 }
@@ -268,6 +289,12 @@ impl Detector {
             let (shape, numbers) = outputs[name]
                 .try_extract_tensor::<f32>()
                 .map_err(RuntimeError::run("read boxes"))?;
+            if numbers.iter().any(|number| number.is_nan()) {
+                return Err(DetectError::NotANumber {
+                    model: self.identity.model.clone(),
+                }
+                .into());
+            }
             values.push(Output {
                 name,
                 shape: shape
@@ -292,6 +319,13 @@ impl Detector {
                         found: heads::describe(&values),
                     }
                 })?;
+            if raw.len() > MOST_BOXES {
+                return Err(DetectError::TooMany {
+                    model: self.identity.model.clone(),
+                    found: raw.len(),
+                }
+                .into());
+            }
             answers.push(settle(raw, &self.parameters, &frame));
         }
         Ok(answers)

@@ -4,9 +4,10 @@
 //! renamed. Where a file cannot be processed there is no output, and the batch says so.
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Instant;
 
 use rushes_models::ModelStore;
@@ -22,9 +23,13 @@ use super::settings::Settings;
 use super::still::Redactor;
 use super::timings::Timings;
 
+mod memory;
 pub(super) mod output;
 mod walk;
 
+use memory::Memory;
+pub use memory::memory_needed;
+pub(super) use output::Claims;
 pub use walk::{Item, MediaKind, Skipped, Walk, walk};
 
 /// Added to a file's name for the record beside it.
@@ -146,12 +151,13 @@ pub fn redact_all(
     let redactors = (0..jobs)
         .map(|_| Redactor::open(store, settings.clone(), options.threads))
         .collect::<Result<Vec<_>, _>>()?;
+    let claims = Claims::new(items.iter().map(|item| item.path.as_path()));
     let queue = Mutex::new(items.into_iter());
     let memory = Memory::new(options.memory_bytes);
     let (tell, told) = mpsc::channel();
     std::thread::scope(|scope| {
         for (number, mut redactor) in redactors.into_iter().enumerate() {
-            let (queue, memory, tell) = (&queue, &memory, tell.clone());
+            let (queue, memory, claims, tell) = (&queue, &memory, &claims, tell.clone());
             let worker = move || {
                 while !stop.load(Ordering::Relaxed) {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -164,9 +170,17 @@ pub fn redact_all(
                     let how = How {
                         options,
                         memory,
+                        claims,
                         stop,
                     };
-                    let result = one(&mut redactor, &how, &item, &mut progress);
+                    let worked = catch_unwind(AssertUnwindSafe(|| {
+                        one(&mut redactor, &how, &item, &mut progress)
+                    }));
+                    let result = worked.unwrap_or_else(|_panic| {
+                        // Whatever state it was left in, the next file gets a new one.
+                        redactor = Redactor::open(store, settings.clone(), options.threads)?;
+                        Err(RedactError::Defect)
+                    });
                     if matches!(result, Err(RedactError::Cancelled)) {
                         break;
                     }
@@ -201,6 +215,7 @@ pub fn redact_all(
 struct How<'a> {
     options: &'a BatchOptions,
     memory: &'a Memory,
+    claims: &'a Claims,
     stop: &'a AtomicBool,
 }
 
@@ -214,31 +229,29 @@ fn one(
     let How {
         options,
         memory,
+        claims,
         stop,
     } = *how;
-    let output = options.out.join(&item.relative);
-    let record_path = output::beside(&output);
-    if same_file(&item.path, &output) {
-        return Err(RedactError::Settings(format!(
-            "{} would be written over itself; choose another output folder",
-            item.path.display()
-        )));
-    }
     if item.kind == MediaKind::Film {
         let _held = memory.hold(film::COST);
         return film::redact(film::Work {
             redactor,
             options,
+            claims,
             item,
             stop,
             progress,
         });
     }
-    let bytes = read_bounded(&item.path)?;
+    let output = options.out.join(&item.relative);
+    let record_path = output::beside(&output);
+    claims.claim(&output)?;
     let corrections = options.hand.of(&item.relative);
+    let bytes = read_bounded(&item.path);
     if options.resume
         && corrections.is_none()
-        && let Some(record) = output::finished(redactor, &bytes, &output, &record_path)
+        && let Ok(bytes) = &bytes
+        && let Some(record) = output::finished(redactor, bytes, &output, &record_path)
     {
         let output = record.output.is_some().then_some(output);
         return Ok(Done {
@@ -250,8 +263,9 @@ fn one(
     }
     // What is there from before was made from something else: it must not stand if this run fails.
     output::discard(&output, &record_path)?;
+    let bytes = bytes?;
     let header = picture::inspect(&bytes)?;
-    let _held = memory.hold(cost(&header));
+    let _held = memory.hold(memory_needed(&header));
     let name = item.relative.to_string_lossy();
     let redacted = redactor.redact(bytes, &name, corrections)?;
     output::put(
@@ -268,14 +282,8 @@ fn one(
     })
 }
 
-/// About how many bytes a picture takes while it is worked on: its pixels, their pyramid, its coefficients.
-fn cost(header: &picture::Header) -> u64 {
-    let pixels = u64::from(header.width) * u64::from(header.height);
-    pixels * 3 * (2 + u64::from(header.bits.div_ceil(8))) + (256 << 20)
-}
-
 /// Bytes of the longest picture file: no camera writes more.
-const LONGEST_FILE: u64 = 2 << 30;
+const LONGEST_FILE: u64 = 1 << 30;
 
 /// The whole file, unless it is longer than allowed.
 fn read_bounded(path: &Path) -> Result<Vec<u8>, RedactError> {
@@ -298,64 +306,4 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, RedactError> {
         .into());
     }
     Ok(bytes)
-}
-
-pub(super) fn same_file(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        (Ok(_) | Err(_), Ok(_) | Err(_)) => false,
-    }
-}
-
-/// Bytes that may be in use at once, shared by the workers.
-struct Memory {
-    limit: u64,
-    used: Mutex<u64>,
-    freed: Condvar,
-}
-
-struct Held<'a> {
-    memory: &'a Memory,
-    bytes: u64,
-}
-
-impl Memory {
-    const fn new(limit: u64) -> Self {
-        Self {
-            limit,
-            used: Mutex::new(0),
-            freed: Condvar::new(),
-        }
-    }
-
-    /// Waits until so many bytes are free. One that asks for more than there is waits until it is alone.
-    fn hold(&self, bytes: u64) -> Held<'_> {
-        let bytes = bytes.min(self.limit);
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        while *used > 0 && *used + bytes > self.limit {
-            used = self
-                .freed
-                .wait(used)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        *used += bytes;
-        drop(used);
-        Held {
-            memory: self,
-            bytes,
-        }
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        let mut used = self
-            .memory
-            .used
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *used -= self.bytes;
-        drop(used);
-        self.memory.freed.notify_all();
-    }
 }

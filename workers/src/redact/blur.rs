@@ -32,17 +32,17 @@ pub struct Target<'a> {
     pub class: Class,
     /// The pixels that change.
     pub mask: &'a Mask,
-    /// Where a point of the picture lies in the object's plane, in which its box is the unit square.
+    /// Where a point of the picture lies in the object's plane, in which its reported box is the unit square.
     pub locate: &'a dyn Fn(f64, f64) -> Option<(f64, f64)>,
-    /// About how many pixels the box is wide and high.
-    pub size: (f64, f64),
+    /// Width over height of that box in the object's plane.
+    pub aspect: f64,
 }
 
 impl std::fmt::Debug for Target<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Target")
             .field("class", &self.class)
-            .field("size", &self.size)
+            .field("aspect", &self.aspect)
             .finish_non_exhaustive()
     }
 }
@@ -53,15 +53,11 @@ const FACE_CELLS: f64 = 6.0;
 /// Pixels of the smallest cell: a grid of single pixels would hide nothing.
 const LEAST_CELL: f64 = 4.0;
 
-/// How far the grid reaches beyond the object's box, in boxes. What lies further out joins the outermost cells.
-const REACH: f64 = 1.0;
-
-/// Averages over the object's plane.
+/// Averages over all that changes, laid out in the object's plane.
 struct Grid {
-    /// Cells a box.
-    columns: f64,
-    rows: f64,
-    /// Cells of the whole grid.
+    /// Left and top of the mask in the plane, and cells a unit of it.
+    origin: (f32, f32),
+    scale: (f32, f32),
     across: usize,
     down: usize,
     /// Sum and count of each cell.
@@ -72,8 +68,18 @@ struct Grid {
 struct Part {
     rect: Rect,
     samples: Vec<f32>,
-    /// Place of each sample in cells from the grid's corner; none outside the mask.
-    places: Vec<Option<(f32, f32)>>,
+    places: Vec<Place>,
+}
+
+/// Where a sample lies.
+#[derive(Clone, Copy)]
+enum Place {
+    /// Not under the mask.
+    Outside,
+    /// Under the mask, behind the object's plane.
+    Behind,
+    /// Under the mask.
+    At(f32, f32),
 }
 
 /// Blurs one object in every component of a picture.
@@ -84,14 +90,16 @@ pub fn blur(canvas: &mut dyn Canvas, target: &Target<'_>, fill: Fill) -> Result<
     if fill == Fill::None {
         return Ok(());
     }
+    let mut shape = None;
     for component in 0..canvas.components() {
-        let mut grid = Grid::of(target, fill);
         let parts: Vec<Part> = target
             .mask
             .pieces
             .iter()
-            .map(|piece| part(canvas, component, piece, target, &grid))
+            .map(|piece| part(canvas, component, piece, target))
             .collect::<Result<_, _>>()?;
+        // All components share the grid of the first, which is the finest.
+        let mut grid = Grid::new(*shape.get_or_insert_with(|| Shape::of(&parts, target, fill)));
         for part in &parts {
             grid.add(part);
         }
@@ -101,12 +109,14 @@ pub fn blur(canvas: &mut dyn Canvas, target: &Target<'_>, fill: Fill) -> Result<
             places,
         } in parts
         {
+            let mut changed = Vec::with_capacity(places.len());
             for (sample, place) in samples.iter_mut().zip(&places) {
-                if let Some(place) = place {
-                    *sample = grid.smooth(*place);
+                let at = grid.locate(*place);
+                if let Some(at) = at {
+                    *sample = grid.smooth(at);
                 }
+                changed.push(at.is_some());
             }
-            let changed: Vec<bool> = places.iter().map(Option::is_some).collect();
             canvas.write(component, rect, &samples, &changed)?;
         }
     }
@@ -119,7 +129,6 @@ fn part(
     component: usize,
     piece: &Piece,
     target: &Target<'_>,
-    grid: &Grid,
 ) -> Result<Part, RedactError> {
     let (step_x, step_y) = canvas.step(component);
     let (width, height) = canvas.size(component);
@@ -139,13 +148,15 @@ fn part(
             let (left, top) = (column * step_x, row * step_y);
             let masked =
                 (top..top + step_y).any(|y| (left..left + step_x).any(|x| piece.contains(x, y)));
-            places.push(masked.then(|| {
-                let centre = (
-                    f64::from(left) + f64::from(step_x) / 2.0,
-                    f64::from(top) + f64::from(step_y) / 2.0,
-                );
-                grid.place((target.locate)(centre.0, centre.1))
-            }));
+            if !masked {
+                places.push(Place::Outside);
+                continue;
+            }
+            let centre = (
+                f64::from(left) + f64::from(step_x) / 2.0,
+                f64::from(top) + f64::from(step_y) / 2.0,
+            );
+            places.push(Place::of((target.locate)(centre.0, centre.1)));
         }
     }
     Ok(Part {
@@ -155,9 +166,52 @@ fn part(
     })
 }
 
-impl Grid {
-    fn of(target: &Target<'_>, fill: Fill) -> Self {
-        let (width, height) = target.size;
+impl Place {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a place to a hundredth of a cell is enough"
+    )]
+    fn of(located: Option<(f64, f64)>) -> Self {
+        match located {
+            Some((u, v)) if u.is_finite() && v.is_finite() => Self::At(u as f32, v as f32),
+            Some(_) | None => Self::Behind,
+        }
+    }
+}
+
+/// Where a grid lies, and its cells.
+#[derive(Clone, Copy)]
+struct Shape {
+    origin: (f32, f32),
+    size: (f32, f32),
+    columns: f64,
+    rows: f64,
+}
+
+impl Shape {
+    /// The grid over all that changes. It is as large as the mask, not as the reported box: where one sighting of an
+    /// object is much larger than the reported one, its cells must be as well.
+    #[expect(clippy::cast_precision_loss, reason = "counts of pixels")]
+    fn of(parts: &[Part], target: &Target<'_>, fill: Fill) -> Self {
+        let (mut low, mut high) = ((f32::MAX, f32::MAX), (f32::MIN, f32::MIN));
+        let mut pixels = 0_usize;
+        for place in parts.iter().flat_map(|part| &part.places) {
+            if let &Place::At(u, v) = place {
+                low = (low.0.min(u), low.1.min(v));
+                high = (high.0.max(u), high.1.max(v));
+                pixels += 1;
+            }
+        }
+        if pixels == 0 {
+            (low, high) = ((0.0, 0.0), (1.0, 1.0));
+        }
+        let size = ((high.0 - low.0).max(1e-6), (high.1 - low.1).max(1e-6));
+        let aspect = (target.aspect * f64::from(size.0) / f64::from(size.1)).clamp(1e-3, 1e3);
+        // As wide and high as a box of this shape with as many pixels.
+        let (width, height) = (
+            (pixels as f64 * aspect).sqrt(),
+            (pixels as f64 / aspect).sqrt(),
+        );
         let (columns, rows) = match (fill, target.class) {
             (Fill::Solid | Fill::None, _) => (1.0, 1.0),
             // One row: a cell is as high as the plate, so higher than any glyph on it.
@@ -167,42 +221,51 @@ impl Grid {
                 (cells(width / cell), cells(height / cell))
             }
         };
-        // A flat fill has a single cell, which all samples share.
-        let reach = if fill == Fill::Solid { 0.0 } else { REACH };
-        let across = whole(columns * (1.0 + 2.0 * reach));
-        let down = whole(rows * (1.0 + 2.0 * reach));
         Self {
+            origin: low,
+            size,
             columns,
             rows,
+        }
+    }
+}
+
+impl Grid {
+    #[expect(clippy::cast_possible_truncation, reason = "at most 64 cells")]
+    fn new(shape: Shape) -> Self {
+        let (across, down) = (whole(shape.columns), whole(shape.rows));
+        Self {
+            origin: shape.origin,
+            scale: (
+                shape.columns as f32 / shape.size.0,
+                shape.rows as f32 / shape.size.1,
+            ),
             across,
             down,
             cells: vec![(0.0, 0); across * down],
         }
     }
 
-    /// Where a place of the object's plane lies in the grid, in cells from its corner. What has no place (a pixel behind
-    /// the plane) joins the first cell.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        reason = "places in a small grid"
-    )]
-    fn place(&self, located: Option<(f64, f64)>) -> (f32, f32) {
-        let along = |at: f64, cells: f64, all: usize| {
-            let margin = (all as f64 - cells) / 2.0;
-            (at * cells + margin).clamp(0.0, all as f64 - 1e-3) as f32
+    /// Where a place lies in the grid, in cells from its corner; none outside the mask. What lies behind the plane joins
+    /// the first cell.
+    #[expect(clippy::cast_precision_loss, reason = "at most 64 cells")]
+    fn locate(&self, place: Place) -> Option<(f32, f32)> {
+        let along = |at: f32, origin: f32, scale: f32, cells: usize| {
+            ((at - origin) * scale).clamp(0.0, cells as f32 - 1e-3)
         };
-        located.map_or((0.0, 0.0), |(u, v)| {
-            (
-                along(u, self.columns, self.across),
-                along(v, self.rows, self.down),
-            )
-        })
+        match place {
+            Place::Outside => None,
+            Place::Behind => Some((0.0, 0.0)),
+            Place::At(u, v) => Some((
+                along(u, self.origin.0, self.scale.0, self.across),
+                along(v, self.origin.1, self.scale.1, self.down),
+            )),
+        }
     }
 
     fn add(&mut self, part: &Part) {
         for (sample, place) in part.samples.iter().zip(&part.places) {
-            if let &Some((u, v)) = place {
+            if let Some((u, v)) = self.locate(*place) {
                 let cell = &mut self.cells[floor(v) * self.across + floor(u)];
                 cell.0 += f64::from(*sample);
                 cell.1 += 1;
@@ -238,7 +301,7 @@ impl Grid {
     }
 }
 
-/// Cells a box, rounded down: rather larger cells than smaller ones.
+/// Cells a side, rounded down: rather larger cells than smaller ones.
 fn cells(exact: f64) -> f64 {
     exact.floor().clamp(1.0, 64.0)
 }
@@ -246,7 +309,7 @@ fn cells(exact: f64) -> f64 {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "at most 3 × 64 cells"
+    reason = "1 to 64 cells"
 )]
 fn whole(cells: f64) -> usize {
     cells.ceil().max(1.0) as usize
@@ -262,181 +325,4 @@ fn floor(place: f32) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::redact::geometry::Span;
-
-    /// One plane, and one at half the resolution.
-    struct Planes([Vec<f32>; 2]);
-
-    const SIDE: u32 = 64;
-
-    impl Canvas for Planes {
-        fn components(&self) -> usize {
-            2
-        }
-        fn step(&self, component: usize) -> (u32, u32) {
-            [(1, 1), (2, 2)][component]
-        }
-        fn size(&self, component: usize) -> (u32, u32) {
-            [(SIDE, SIDE), (SIDE / 2, SIDE / 2)][component]
-        }
-        fn read(&self, component: usize, r: Rect) -> Result<Vec<f32>, RedactError> {
-            let width = self.size(component).0;
-            Ok((r.y..r.y + r.height)
-                .flat_map(|y| (r.x..r.x + r.width).map(move |x| (y * width + x) as usize))
-                .map(|at| self.0[component][at])
-                .collect())
-        }
-        fn write(
-            &mut self,
-            component: usize,
-            r: Rect,
-            samples: &[f32],
-            changed: &[bool],
-        ) -> Result<(), RedactError> {
-            let width = self.size(component).0;
-            let places = (r.y..r.y + r.height)
-                .flat_map(|y| (r.x..r.x + r.width).map(move |x| (y * width + x) as usize));
-            for ((at, sample), changed) in places.zip(samples).zip(changed) {
-                if *changed {
-                    self.0[component][at] = *sample;
-                }
-            }
-            Ok(())
-        }
-    }
-
-    fn filled(x: u32, y: u32, width: u32, height: u32) -> Mask {
-        let span = |y| Span {
-            y,
-            x0: x,
-            x1: x + width,
-        };
-        Mask::from_spans((y..y + height).map(span).collect())
-    }
-
-    fn noise(seed: u32, count: u32) -> Vec<f32> {
-        (0..count)
-            .map(|i| f32::from(u8::try_from((i ^ seed).wrapping_mul(2_654_435_761) >> 24).unwrap()))
-            .collect()
-    }
-
-    fn blurred(class: Class, fill: Fill, seed: u32) -> Planes {
-        let mut planes = Planes([noise(seed, SIDE * SIDE), noise(seed + 1, SIDE * SIDE / 4)]);
-        let mask = filled(10, 11, 41, 31);
-        let target = Target {
-            class,
-            mask: &mask,
-            locate: &|x, y| Some(((x - 10.0) / 41.0, (y - 11.0) / 31.0)),
-            size: (41.0, 31.0),
-        };
-        blur(&mut planes, &target, fill).unwrap();
-        planes
-    }
-
-    #[test]
-    fn only_what_is_under_the_mask_changes_and_all_of_it() {
-        let (before, after) = (noise(7, SIDE * SIDE), blurred(Class::Face, Fill::Blur, 7));
-        for (at, (old, new)) in before.iter().zip(&after.0[0]).enumerate() {
-            let (x, y) = (at % SIDE as usize, at / SIDE as usize);
-            let inside = (10..51).contains(&x) && (11..42).contains(&y);
-            if !inside {
-                assert!((old - new).abs() < f32::EPSILON, "{x} {y}");
-            }
-        }
-        // Neighbours under the mask are nearly equal: noise of full contrast is gone.
-        let steps = (12..40).flat_map(|y| (11..49).map(move |x| y * SIDE as usize + x));
-        let largest = steps
-            .map(|at| (after.0[0][at] - after.0[0][at + 1]).abs())
-            .fold(0.0, f32::max);
-        assert!(largest < 12.0, "{largest}");
-        // The coarse plane changes wherever it colours a masked pixel: from 10/2, 11/2 on.
-        let coarse = noise(8, SIDE * SIDE / 4);
-        let changed =
-            |x: usize, y: usize| (coarse[y * 32 + x] - after.0[1][y * 32 + x]).abs() > 1e-6;
-        assert!(changed(5, 5) && changed(25, 20));
-        assert!(!changed(4, 5) && !changed(26, 20));
-    }
-
-    #[test]
-    fn what_remains_is_no_more_than_the_averages() {
-        // Two faces with the same averages become the same picture: nothing else got through.
-        let mut planes = [0_u32, 1].map(|phase| {
-            let stripes = (0..SIDE * SIDE)
-                .map(|i| {
-                    if (i % SIDE + phase).is_multiple_of(2) {
-                        0.0
-                    } else {
-                        200.0
-                    }
-                })
-                .collect();
-            Planes([stripes, vec![0.0; 1024]])
-        });
-        let mask = filled(8, 8, 48, 48);
-        for plane in &mut planes {
-            let target = Target {
-                class: Class::Face,
-                mask: &mask,
-                locate: &|x, y| Some(((x - 8.0) / 48.0, (y - 8.0) / 48.0)),
-                size: (48.0, 48.0),
-            };
-            blur(plane, &target, Fill::Blur).unwrap();
-        }
-        let inside = |p: &Planes| -> Vec<f32> {
-            p.read(
-                0,
-                Rect {
-                    x: 8,
-                    y: 8,
-                    width: 48,
-                    height: 48,
-                },
-            )
-            .unwrap()
-        };
-        let [a, b] = &planes;
-        for (x, y) in inside(a).iter().zip(inside(b)) {
-            assert!((x - y).abs() < 1e-3, "{x} {y}");
-        }
-    }
-
-    #[test]
-    fn solid_is_one_colour_and_none_changes_nothing() {
-        let solid = blurred(Class::Plate, Fill::Solid, 3);
-        let r = Rect {
-            x: 10,
-            y: 11,
-            width: 41,
-            height: 31,
-        };
-        let inside = solid.read(0, r).unwrap();
-        assert!(inside.iter().all(|v| (v - inside[0]).abs() < 1e-4));
-        assert!(blurred(Class::Plate, Fill::None, 3).0[0] == noise(3, SIDE * SIDE));
-    }
-
-    #[test]
-    fn a_cell_of_a_plate_is_as_high_as_the_plate() {
-        // Rows of different brightness in a plate: all become the same.
-        let mut planes = Planes([
-            (0..SIDE * SIDE)
-                .map(|i| if i / SIDE % 4 < 2 { 0.0 } else { 255.0 })
-                .collect(),
-            vec![0.0; 1024],
-        ]);
-        let mask = filled(4, 8, 56, 16);
-        let target = Target {
-            class: Class::Plate,
-            mask: &mask,
-            locate: &|x, y| Some(((x - 4.0) / 56.0, (y - 8.0) / 16.0)),
-            size: (56.0, 16.0),
-        };
-        blur(&mut planes, &target, Fill::Blur).unwrap();
-        let column: Vec<f32> = (8..24).map(|y| planes.0[0][y * 64 + 30]).collect();
-        assert!(
-            column.iter().all(|v| (v - column[0]).abs() < 1e-3),
-            "{column:?}"
-        );
-    }
-}
+mod tests;

@@ -48,6 +48,15 @@ pub enum RedactError {
     /// The file is no picture or film that can be redacted.
     #[error("{0}")]
     Unsupported(String),
+    /// The detectors see more than can be told apart.
+    #[error("more than {allowed} things are seen in one picture; raise the threshold")]
+    Crowded {
+        /// As many can be.
+        allowed: usize,
+    },
+    /// A defect of this program.
+    #[error("the program failed at this file, which is a defect of it; please report it")]
+    Defect,
     /// Somebody asked to stop.
     #[error("stopped before it was done")]
     Cancelled,
@@ -67,6 +76,8 @@ impl RedactError {
                 ErrorKind::NotFound
             }
             Self::Io { .. } => ErrorKind::Unavailable,
+            Self::Crowded { .. } => ErrorKind::Limit,
+            Self::Defect => ErrorKind::Internal,
             Self::Cancelled => ErrorKind::Cancelled,
         }
     }

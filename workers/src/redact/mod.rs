@@ -24,7 +24,7 @@ mod timings;
 
 pub use batch::{
     BatchObserver, BatchOptions, Done, Item, Made, MediaKind, Outcome, RECORD_SUFFIX, Skipped,
-    Walk, redact_all, walk,
+    Walk, memory_needed, redact_all, walk,
 };
 pub use blur::{Fill, Target, blur};
 pub use canvas::Canvas;

@@ -6,7 +6,7 @@ use rushes_models::Class;
 use super::RedactError;
 use super::blur::{Fill, Target, blur};
 use super::canvas::Canvas;
-use super::geometry::{Camera, Chart, Mask, Object, Span};
+use super::geometry::{Camera, Chart, Mask, Object, Piece};
 use super::picture::Orientation;
 
 /// The picture as a person sees it. Detectors know upright faces; the file itself is never turned.
@@ -50,7 +50,6 @@ pub(super) fn paint(
         stored,
     } = *ground;
     let chart = Chart::of(camera, object);
-    let [left, top, right, bottom] = object.bounds;
     let target = Target {
         class: object.class,
         mask: &as_stored(mask, orientation, stored),
@@ -58,29 +57,48 @@ pub(super) fn paint(
             let (x, y) = orientation.to_upright((x, y), stored);
             chart.locate(x, y)
         },
-        size: (right - left, bottom - top),
+        aspect: chart.aspect(),
     };
     blur(canvas, &target, fill)
 }
 
 /// The mask in the pixels of the stored picture.
 fn as_stored(mask: &Mask, orientation: Orientation, stored: (u32, u32)) -> Mask {
-    if orientation == Orientation::Upright {
-        return mask.clone();
+    let pieces = mask.pieces.iter();
+    Mask {
+        pieces: pieces
+            .map(|piece| turned(piece, orientation, stored))
+            .collect(),
     }
-    let spans = mask
-        .spans()
-        .map(|span| {
-            // The corners of the run, turned: still a rectangle of pixels, one wide.
-            let a = orientation.to_stored((f64::from(span.x0), f64::from(span.y)), stored);
-            let b = orientation.to_stored((f64::from(span.x1), f64::from(span.y + 1)), stored);
-            (a, b)
-        })
-        .flat_map(|(a, b)| {
-            let (x0, x1) = (pixel(a.0.min(b.0)), pixel(a.0.max(b.0)));
-            (pixel(a.1.min(b.1))..pixel(a.1.max(b.1))).map(move |y| Span { y, x0, x1 })
-        });
-    Mask::from_spans(spans.collect())
+}
+
+fn turned(piece: &Piece, orientation: Orientation, stored: (u32, u32)) -> Piece {
+    if orientation == Orientation::Upright {
+        return piece.clone();
+    }
+    let at = |x: u32, y: u32| orientation.to_stored((f64::from(x), f64::from(y)), stored);
+    let (a, b) = (
+        at(piece.x, piece.y),
+        at(piece.x + piece.width, piece.y + piece.height),
+    );
+    let (x, y) = (pixel(a.0.min(b.0)), pixel(a.1.min(b.1)));
+    let (width, height) = (pixel(a.0.max(b.0)) - x, pixel(a.1.max(b.1)) - y);
+    let mut bits = vec![false; piece.bits.len()];
+    for span in piece.spans() {
+        for column in span.x0..span.x1 {
+            let centre = (f64::from(column) + 0.5, f64::from(span.y) + 0.5);
+            let (sx, sy) = orientation.to_stored(centre, stored);
+            let (sx, sy) = (pixel(sx - 0.5) - x, pixel(sy - 0.5) - y);
+            bits[sy as usize * width as usize + sx as usize] = true;
+        }
+    }
+    Piece {
+        x,
+        y,
+        width,
+        height,
+        bits,
+    }
 }
 
 #[expect(
@@ -95,6 +113,7 @@ fn pixel(corner: f64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::geometry::Span;
 
     #[test]
     fn a_turned_picture_and_its_mask_turn_alike() {

@@ -115,6 +115,10 @@ impl Report {
                 region.blurred && region.score < SURE && region.source == RegionSource::Detected
             })
             .collect();
+        if self.crops.len() >= MOST_CROPS {
+            self.left_out += doubtful.len();
+            return;
+        }
         if doubtful.is_empty() {
             return;
         }

@@ -105,9 +105,11 @@ impl Settings {
         if let Some((class, t)) = self
             .thresholds
             .iter()
-            .find(|(_, t)| !(0.0..=1.0).contains(*t))
+            .find(|(_, t)| !(0.01..=1.0).contains(*t))
         {
-            return wrong(format!("threshold {t} for {class}s is not between 0 and 1"));
+            return wrong(format!(
+                "threshold {t} for {class}s is not between 0.01 and 1"
+            ));
         }
         if self.votes == 0 {
             return wrong("votes is 0; at least one detector must see an object".to_owned());

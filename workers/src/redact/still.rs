@@ -23,6 +23,9 @@ use super::timings::{Timings, timed};
 /// Views rendered before the detectors look: enough to fill a batch, few enough to hold.
 const VIEWS_AT_ONCE: usize = 8;
 
+/// Sightings of one picture that can be told apart in reasonable time.
+const MOST_SIGHTINGS: usize = 20_000;
+
 /// Pixels a degree in the middle of the 75° views of the sphere layouts, which are 640 pixels wide.
 const WIDE_VIEW_DENSITY: f64 = 7.3;
 
@@ -198,6 +201,11 @@ impl Redactor {
             seen.extend(timed(&mut timings.detect, || {
                 self.detectors.look(&rendered, block * VIEWS_AT_ONCE, share)
             })?);
+            if seen.len() > MOST_SIGHTINGS {
+                return Err(RedactError::Crowded {
+                    allowed: MOST_SIGHTINGS,
+                });
+            }
         }
         let sightings: Vec<Sighting<Class>> = seen.iter().map(|s| s.sighting).collect();
         let objects = timed(&mut timings.merge, || merge(camera, &views, &sightings));
@@ -354,6 +362,11 @@ fn with_additions(
             class: added.class,
         };
         let alone = merge(camera, &[view], &[sighting]);
+        if alone.is_empty() {
+            return Err(RedactError::Settings(format!(
+                "an added region lies outside the picture: {added:?}"
+            )));
+        }
         let index = found.sightings.len();
         found.sightings.push(Sighting {
             view: found.views.len(),

@@ -1,13 +1,16 @@
 //! Outputs: whole or not at all.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rushes_models::Digest;
+use serde::Deserialize;
 
 use super::super::film::FilmRecord;
-use super::super::record::{Record, SCHEMA, Tool};
+use super::super::record::{FileRecord, Record, SCHEMA, Tool};
 use super::super::still::Redactor;
 use super::{RECORD_SUFFIX, RedactError};
 
@@ -21,31 +24,16 @@ pub(in crate::redact) fn beside(output: &Path) -> PathBuf {
     output.with_file_name(name)
 }
 
-/// Writes a picture, if there is one, and its record. Both are complete on the disk before either gets its
-/// name, and the record gets it first: a picture is never without its record.
+/// Writes a picture, if there is one, and its record.
 pub(super) fn put(
     output: &Path,
     record_path: &Path,
     picture: Option<&[u8]>,
     record: &Record,
 ) -> Result<(), RedactError> {
-    let folder = output.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(RedactError::io("make the folder", folder))?;
-    let mut json = serde_json::to_vec_pretty(record)
-        .map_err(|e| RedactError::io("write", record_path)(e.into()))?;
-    json.push(b'\n');
-    let record_aside = aside(folder, &json, record_path)?;
-    let picture_aside = picture
-        .map(|bytes| aside(folder, bytes, output))
-        .transpose()?;
-    keep(record_aside, record_path)?;
-    if let Some(picture) = picture_aside {
-        keep(picture, output)?;
-    }
-    // The names themselves are on the disk only with their folder.
-    fs::File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(RedactError::io("flush the folder", folder))
+    let written = picture.map(|bytes| Aside::of(output, bytes)).transpose()?;
+    let json = serde_json::to_vec_pretty(record);
+    finish(output, record_path, written, json)
 }
 
 /// As [`put`], for a film that was written aside. The record of a film is long: it has no spaces.
@@ -55,22 +43,32 @@ pub(in crate::redact) fn put_film(
     film: Option<Aside>,
     record: &FilmRecord,
 ) -> Result<(), RedactError> {
-    let folder = output.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(RedactError::io("make the folder", folder))?;
-    let mut json =
-        serde_json::to_vec(record).map_err(|e| RedactError::io("write", record_path)(e.into()))?;
+    finish(output, record_path, film, serde_json::to_vec(record))
+}
+
+/// Both are complete on the disk before either gets its name, and the record gets it first: an output is never without
+/// its record.
+fn finish(
+    output: &Path,
+    record_path: &Path,
+    written: Option<Aside>,
+    record: serde_json::Result<Vec<u8>>,
+) -> Result<(), RedactError> {
+    let mut json = record.map_err(|e| RedactError::io("write", record_path)(e.into()))?;
     json.push(b'\n');
-    let record_aside = aside(folder, &json, record_path)?;
-    keep(record_aside, record_path)?;
-    if let Some(film) = film {
-        keep(film.file, output)?;
+    let record = Aside::of(record_path, &json)?;
+    record.keep()?;
+    if let Some(written) = written {
+        written.keep()?;
     }
+    // The names themselves are on the disk only with their folder.
+    let folder = output.parent().unwrap_or(Path::new("."));
     fs::File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(RedactError::io("flush the folder", folder))
 }
 
-/// A film that is being written, without a name of its own; gone if it is dropped.
+/// A file that is being written, without a name of its own; gone if it is dropped.
 pub(in crate::redact) struct Aside {
     file: tempfile::NamedTempFile,
     target: PathBuf,
@@ -93,6 +91,26 @@ impl Aside {
         })
     }
 
+    /// These bytes, on the disk.
+    fn of(target: &Path, bytes: &[u8]) -> Result<Self, RedactError> {
+        let aside = Self::new(target)?;
+        let write = || -> std::io::Result<()> {
+            aside.file().write_all(bytes)?;
+            aside.file().sync_all()?;
+            readable(aside.file())
+        };
+        write().map_err(RedactError::io("write", target))?;
+        Ok(aside)
+    }
+
+    /// Gives it its name.
+    fn keep(self) -> Result<(), RedactError> {
+        self.file
+            .persist(&self.target)
+            .map(drop)
+            .map_err(|e| RedactError::io("write", &self.target)(e.error))
+    }
+
     /// Where to write.
     pub(in crate::redact) fn file(&self) -> &fs::File {
         self.file.as_file()
@@ -109,36 +127,66 @@ impl Aside {
     }
 }
 
-fn aside(
-    folder: &Path,
-    bytes: &[u8],
-    target: &Path,
-) -> Result<tempfile::NamedTempFile, RedactError> {
-    let write = || -> std::io::Result<tempfile::NamedTempFile> {
-        let mut file = tempfile::Builder::new().prefix(ASIDE).tempfile_in(folder)?;
-        file.as_file().lock()?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        readable(file.as_file())?;
-        Ok(file)
-    };
-    write().map_err(RedactError::io("write", target))
-}
-
 /// Temporary files are for their owner alone; what we hand out is an ordinary file.
 fn readable(file: &fs::File) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     file.set_permissions(fs::Permissions::from_mode(0o644))
 }
 
-fn keep(file: tempfile::NamedTempFile, target: &Path) -> Result<(), RedactError> {
-    file.persist(target)
-        .map(drop)
-        .map_err(|e| RedactError::io("write", target)(e.error))
+/// Which names are taken: those of the originals, which are never written over, and those of outputs.
+pub(in crate::redact) struct Claims {
+    originals: BTreeSet<PathBuf>,
+    outputs: Mutex<BTreeSet<PathBuf>>,
+}
+
+impl Claims {
+    pub(super) fn new<'a>(originals: impl Iterator<Item = &'a Path>) -> Self {
+        Self {
+            originals: originals
+                .filter_map(|path| path.canonicalize().ok())
+                .collect(),
+            outputs: Mutex::default(),
+        }
+    }
+
+    /// Takes a name for an output.
+    ///
+    /// # Errors
+    /// It is that of an original, or of another output.
+    pub(in crate::redact) fn claim(&self, output: &Path) -> Result<(), RedactError> {
+        let real = output.canonicalize();
+        if real.is_ok_and(|real| self.originals.contains(&real)) {
+            return Err(RedactError::Settings(format!(
+                "its output would be written over the original {}; choose another output folder",
+                output.display()
+            )));
+        }
+        let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        if outputs.insert(output.to_owned()) {
+            Ok(())
+        } else {
+            Err(RedactError::Settings(format!(
+                "its output would be {}, which is that of another file; redact them into two folders",
+                output.display()
+            )))
+        }
+    }
 }
 
 /// Takes away what an earlier run wrote.
+///
+/// # Errors
+/// There is a file without a record of ours beside it: somebody else made it. Or it cannot be removed.
 pub(in crate::redact) fn discard(output: &Path, record_path: &Path) -> Result<(), RedactError> {
+    let is_there = output
+        .try_exists()
+        .map_err(RedactError::io("look for", output))?;
+    if is_there && made_from(record_path).is_none() {
+        return Err(RedactError::Settings(format!(
+            "{} is there already and was not made by a redaction; move it, or choose another output folder",
+            output.display()
+        )));
+    }
     for path in [output, record_path] {
         match fs::remove_file(path) {
             Ok(()) => {}
@@ -147,6 +195,17 @@ pub(in crate::redact) fn discard(output: &Path, record_path: &Path) -> Result<()
         }
     }
     Ok(())
+}
+
+/// The name of the input that a record of ours speaks of.
+pub(in crate::redact) fn made_from(record_path: &Path) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Head {
+        tool: Tool,
+        input: FileRecord,
+    }
+    let head: Head = serde_json::from_slice(&fs::read(record_path).ok()?).ok()?;
+    (head.tool.name == Tool::this().name).then_some(head.input.name)
 }
 
 /// The record of an earlier run, if that run made what this one would make, and its output is still there.

@@ -14,7 +14,7 @@ use std::time::Instant;
 use rushes_models::Digest;
 
 use super::RedactError;
-use super::batch::{BatchOptions, Done, Item, Made, output};
+use super::batch::{BatchOptions, Claims, Done, Item, Made, output};
 use super::blur::Fill;
 use super::record::{FileRecord, SCHEMA, Tool};
 use super::still::{Redactor, layout_name, views};
@@ -34,7 +34,7 @@ mod track;
 
 pub(crate) use child::{ChildOutput, LookJob, Looked, RewriteJob, look, rewrite};
 use look::Looking;
-use opened::{Opened, finished, named, open};
+use opened::{Opened, discard_all, finished, named, open};
 use plan::{Plan, Writing, disagree};
 pub use record::{FilmBox, FilmRecord, FilmTrack, VideoRecord};
 pub use track::FoundBy;
@@ -87,6 +87,7 @@ impl FilmOptions {
 pub(super) struct Work<'a> {
     pub(super) redactor: &'a mut Redactor,
     pub(super) options: &'a BatchOptions,
+    pub(super) claims: &'a Claims,
     pub(super) item: &'a Item,
     pub(super) stop: &'a AtomicBool,
     pub(super) progress: &'a mut dyn FnMut(f64),
@@ -129,23 +130,34 @@ pub(super) fn redact(mut work: Work<'_>) -> Result<Done, RedactError> {
             "every is 0; look at least at every frame: 1".to_owned(),
         ));
     }
-    let path = &work.item.path;
-    let source = File::open(path).map_err(RedactError::io("read", path))?;
-    let (sha256, bytes) = Digest::of_file(path).map_err(RedactError::io("read", path))?;
-    let name = work.item.relative.to_string_lossy().into_owned();
+    let input = identify(work.item);
+    if work.options.resume
+        && let Ok((_, input)) = &input
+        && let Some(done) = finished(&mut work, input)
+    {
+        return Ok(done);
+    }
+    // What is there from before must not stand if this run fails, whatever it was called.
+    discard_all(&work)?;
+    let (source, input) = input?;
+    let opened = open(&work, source, input)?;
+    work.claims.claim(&opened.output)?;
+    output::discard(&opened.output, &opened.record)?;
+    run(&mut work, opened)
+}
+
+/// The film, and what identifies it.
+fn identify(item: &Item) -> Result<(File, FileRecord), RedactError> {
+    let source = File::open(&item.path).map_err(RedactError::io("read", &item.path))?;
+    let (sha256, bytes) =
+        Digest::of_file(&item.path).map_err(RedactError::io("read", &item.path))?;
+    let name = item.relative.to_string_lossy().into_owned();
     let input = FileRecord {
         name,
         sha256,
         bytes,
     };
-    if work.options.resume
-        && let Some(done) = finished(&mut work, &input)
-    {
-        return Ok(done);
-    }
-    let opened = open(&work, source, input)?;
-    output::discard(&opened.output, &opened.record)?;
-    run(&mut work, opened)
+    Ok((source, input))
 }
 
 /// Somebody who stops a child stops the film.
@@ -337,14 +349,22 @@ fn times(pts: &[i64], time_base: Rate, looked: &Looked) -> Times {
     }
 }
 
-/// The usual time from one frame that is looked at to the next, in seconds; 0 if all are.
+/// The longest time from one frame that is looked at to the next, in seconds; 0 if all are.
 fn longest_step(times: &Times, every: u32) -> f64 {
-    let frames = times.seconds.len().saturating_sub(1);
-    if every <= 1 || frames == 0 {
+    if every <= 1 {
         return 0.0;
     }
-    let whole = times.seconds.last().copied().unwrap_or(0.0);
-    whole * f64::from(every) / f64::from(u32::try_from(frames).unwrap_or(u32::MAX))
+    let looked: Vec<f64> = times
+        .seconds
+        .iter()
+        .step_by(usize::try_from(every).unwrap_or(usize::MAX))
+        .chain(times.seconds.last())
+        .copied()
+        .collect();
+    looked
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .fold(0.0, f64::max)
 }
 
 fn video_record(film: &Opened, frames: usize) -> VideoRecord {

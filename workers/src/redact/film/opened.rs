@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rushes_models::Digest;
 
 use super::super::RedactError;
-use super::super::batch::{Done, Made, output, same_file};
+use super::super::batch::{Done, Made, output};
 use super::super::picture::{Format, GPano, Header, Lens, Orientation};
 use super::super::record::{FileRecord, SCHEMA, Tool};
 use super::super::settings::Taken;
@@ -74,6 +74,18 @@ pub(super) fn finished(work: &mut Work<'_>, input: &FileRecord) -> Option<Done> 
     })
 }
 
+/// Takes away what earlier runs made of this film, by the record beside it.
+pub(super) fn discard_all(work: &Work<'_>) -> Result<(), RedactError> {
+    let name = work.item.relative.to_string_lossy();
+    for path in outputs(work) {
+        let record = output::beside(&path);
+        if output::made_from(&record).is_some_and(|from| from == name) {
+            output::discard(&path, &record)?;
+        }
+    }
+    Ok(())
+}
+
 /// Looks at what the film holds.
 pub(super) fn open(
     work: &Work<'_>,
@@ -113,12 +125,6 @@ pub(super) fn open(
         .taken(&header(&survey, &video, orientation))?;
     let own = work.options.out.join(&work.item.relative);
     let output = named(&own, survey.extension.as_deref());
-    if same_file(path, &output) {
-        return Err(RedactError::Settings(format!(
-            "{} would be written over itself; choose another output folder",
-            path.display()
-        )));
-    }
     let record = output::beside(&output);
     Ok(Opened {
         source,
