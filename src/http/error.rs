@@ -65,6 +65,14 @@ impl ApiError {
         }
     }
 
+    /// A request whose body does not arrive.
+    pub(super) fn too_slow(detail: String) -> Self {
+        Self {
+            status: StatusCode::REQUEST_TIMEOUT,
+            ..Self::new(ErrorKind::InvalidInput, "too-slow", detail)
+        }
+    }
+
     /// An error with a code of its own.
     pub fn new(kind: ErrorKind, code: &str, detail: impl Into<String>) -> Self {
         Self {

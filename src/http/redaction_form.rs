@@ -1,7 +1,9 @@
 //! The forms of redaction: one picture into memory, many into the store, each with a limit.
 
-use std::time::Duration;
+use std::error::Error;
+use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::StatusCode;
@@ -21,6 +23,13 @@ pub(super) struct Single {
 
 /// How long the rest of a refused request is still read. A client that is sending would not see the answer else.
 const LINGER: Duration = Duration::from_secs(3);
+
+/// How long the next bytes of a form may be in coming.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a form may be in coming, apart from its bytes …
+const START: Duration = Duration::from_secs(60);
+/// … which come this fast at least, per second.
+const SLOWEST: u64 = 16 << 10;
 
 /// Reads the form of one picture.
 pub(super) async fn single(api: &Api, request: Request) -> Result<Single, ApiError> {
@@ -137,9 +146,31 @@ pub(super) async fn drain(request: Request) {
 }
 
 async fn open(api: &Api, request: Request) -> Result<Multipart, ApiError> {
+    let request = request.map(|body| paced(body, PATIENCE));
     Multipart::from_request(request, api)
         .await
         .map_err(|rejection| bad(rejection.body_text()))
+}
+
+/// A body that breaks off when the client is too slow. Only the waiting for it counts, not what is done meanwhile.
+fn paced(body: Body, patience: Duration) -> Body {
+    let state = Some((body.into_data_stream(), Duration::ZERO, 0_u64));
+    Body::from_stream(futures::stream::unfold(state, move |state| async move {
+        let (mut chunks, waited, bytes) = state?;
+        let allowed = START + Duration::from_secs(bytes / SLOWEST);
+        let began = Instant::now();
+        let next =
+            tokio::time::timeout(patience.min(allowed.saturating_sub(waited)), chunks.next());
+        match next.await {
+            Ok(Some(Ok(chunk))) => {
+                let state = (chunks, waited + began.elapsed(), bytes + chunk.len() as u64);
+                Some((Ok(chunk), Some(state)))
+            }
+            Ok(Some(Err(error))) => Some((Err(std::io::Error::other(error)), None)),
+            Ok(None) => None,
+            Err(_elapsed) => Some((Err(std::io::ErrorKind::TimedOut.into()), None)),
+        }
+    }))
 }
 
 async fn settings(field: Field<'_>) -> Result<Wanted, ApiError> {
@@ -172,9 +203,55 @@ fn broken(error: &MultipartError) -> ApiError {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return ApiError::new(ErrorKind::Limit, "too-large", error.body_text());
     }
+    if is_late(error) {
+        return ApiError::too_slow("the form was too long in coming; send it again".to_owned());
+    }
     bad(error.body_text())
 }
 
 fn bad(detail: String) -> ApiError {
     ApiError::new(ErrorKind::InvalidInput, "bad-upload", detail)
+}
+
+fn is_late(error: &MultipartError) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>()
+            && error.kind() == std::io::ErrorKind::TimedOut
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_form_that_stops_coming_is_given_up() {
+        let begun = "--x\r\nContent-Disposition: form-data; name=\"picture\"\r\n\r\nhalf";
+        let chunks = futures::stream::once(async move { Ok::<_, std::io::Error>(begun) })
+            .chain(futures::stream::pending());
+        let request = Request::builder()
+            .header("content-type", "multipart/form-data; boundary=x")
+            .body(paced(Body::from_stream(chunks), Duration::from_millis(20)))
+            .unwrap();
+        let mut form = Multipart::from_request(request, &()).await.unwrap();
+        let field = form.next_field().await.unwrap().unwrap();
+        let error = bytes(field, 1000).await.unwrap_err();
+        assert_eq!(error.into_response().status(), StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn a_form_in_time_is_whole() {
+        let chunks = futures::stream::iter(["a", "b"].map(Ok::<_, std::io::Error>));
+        let body = paced(Body::from_stream(chunks), PATIENCE);
+        let whole = axum::body::to_bytes(body, 10).await.unwrap();
+        assert_eq!(whole.as_ref(), b"ab");
+    }
 }

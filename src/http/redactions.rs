@@ -6,6 +6,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use rushes_models::ErrorKind;
+use rushes_workers::redact::RECORD_SUFFIX;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -22,7 +23,7 @@ pub(super) struct RedactionBody {
     #[schema(example = json!(["s3://archive/trip/"]))]
     inputs: Vec<String>,
     /// `s3://` prefix below the media roots, apart from the inputs, where pictures and their `.redaction.json` are
-    /// written; if absent, they are kept and fetched from here.
+    /// written; if absent, they are kept and fetched from here. Only what an earlier redaction wrote is replaced there.
     #[schema(example = "s3://archive/redacted/trip/")]
     output: Option<String>,
     /// What is looked for and how; faces and plates are blurred if absent.
@@ -192,7 +193,7 @@ impl FileView {
             None => (at.clone(), format!("{at}/record")),
             Some(output) => {
                 let picture = format!("{output}/{}", file.name);
-                (picture.clone(), format!("{picture}.redaction.json"))
+                (picture.clone(), format!("{picture}{RECORD_SUFFIX}"))
             }
         };
         let done = file.state == Progress::Done;

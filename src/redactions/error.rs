@@ -31,6 +31,11 @@ pub enum RedactionError {
     /// Results cannot be written there.
     #[error("{0}")]
     Output(String),
+    /// A file lies where a result belongs, and it is no result of ours.
+    #[error(
+        "{0}: there is a file already that rushes did not write; move it, or choose another output"
+    )]
+    Taken(String),
     /// A picture is larger than is taken.
     #[error("the picture has {bytes} bytes, and {limit} are allowed; make a smaller copy")]
     TooLarge {
@@ -63,7 +68,9 @@ impl RedactionError {
             Self::Catalog(error) => error.kind(),
             Self::Storage(error) => error.kind(),
             Self::Redact(error) => error.kind(),
-            Self::Settings(_) | Self::Inputs(_) | Self::Output(_) => ErrorKind::InvalidInput,
+            Self::Settings(_) | Self::Inputs(_) | Self::Output(_) | Self::Taken(_) => {
+                ErrorKind::InvalidInput
+            }
             Self::TooLarge { .. } => ErrorKind::Limit,
             Self::Busy => ErrorKind::Overloaded,
             Self::Read { .. } => ErrorKind::Unavailable,
@@ -87,6 +94,7 @@ impl RedactionError {
             }
             Self::Inputs(_) => "bad-inputs",
             Self::Output(_) => "bad-output",
+            Self::Taken(_) => "output-taken",
             Self::TooLarge { .. } => "too-large",
             Self::Storage(StorageError::NotFound(_)) => "file-not-found",
             Self::Catalog(_)

@@ -2,18 +2,12 @@
 
 use std::path::Path;
 
+use rushes_workers::redact::PICTURE_EXTENSIONS;
 use rushes_workers::storage::Storage;
 
 use super::names::Names;
 use super::{MOST_FILES, RedactionError};
 use crate::catalog::redactions::NewFile;
-
-/// Names in a folder that promise a picture, whatever the content: a damaged one, or one of a kind that cannot be
-/// redacted, must be told, not passed over. A file named by itself is taken as it is.
-const PICTURES: [&str; 18] = [
-    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "gif", "bmp", "heic", "heif",
-    "avif", "jp2", "jxl", "dng", "arw", "cr2",
-];
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -105,10 +99,11 @@ fn last(input: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
+/// By its name in a folder. A file named by itself is taken as it is.
 fn is_picture(name: &str) -> bool {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension);
     extension.is_some_and(|name| {
-        PICTURES
+        PICTURE_EXTENSIONS
             .iter()
             .any(|known| known.eq_ignore_ascii_case(name))
     })

@@ -6,6 +6,7 @@
 mod error;
 mod gather;
 mod names;
+mod output;
 mod pool;
 mod settings;
 mod store;
@@ -35,8 +36,6 @@ use pool::Pool;
 pub const MOST_FILES: usize = 10_000;
 /// Names of files, folders and prefixes of one redaction.
 const MOST_INPUTS: usize = 1000;
-/// Added to a picture's name for the record beside it.
-const RECORD_SUFFIX: &str = ".redaction.json";
 
 /// How much is done at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +61,7 @@ struct Inner {
     pool: Pool,
     /// Single pictures that are taken in.
     admitted: Arc<Semaphore>,
-    /// Single pictures in work.
+    /// Single pictures in work, and settings that are looked at.
     working: Arc<Semaphore>,
     /// The output used last, with its open connections.
     output: Mutex<Option<(String, Storage)>>,
@@ -129,10 +128,7 @@ impl Redactions {
         name: String,
         wanted: Wanted,
     ) -> Result<Redacted, RedactionError> {
-        let turn = Arc::clone(&self.0.working)
-            .acquire_owned()
-            .await
-            .map_err(|closed| RedactionError::Died(closed.to_string()))?;
+        let turn = self.turn().await?;
         let this = self.clone();
         self.blocking(move || {
             // Held here: work goes on when the client has gone away.
@@ -154,8 +150,21 @@ impl Redactions {
                 "corrections are of one picture: send it to /v1/redact".to_owned(),
             ));
         }
+        // Opening detectors is work, too.
+        let turn = self.turn().await?;
         let (this, wanted) = (self.clone(), wanted.clone());
-        self.blocking(move || this.0.pool.check(&wanted)).await
+        self.blocking(move || {
+            let _turn = turn;
+            this.0.pool.check(&wanted)
+        })
+        .await
+    }
+
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, RedactionError> {
+        Arc::clone(&self.0.working)
+            .acquire_owned()
+            .await
+            .map_err(|closed| RedactionError::Died(closed.to_string()))
     }
 
     /// Where results below the prefix `output` are written.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rushes_models::ModelStore;
 use rushes_workers::redact::picture::{self, Header};
-use rushes_workers::redact::{Redacted, Redactor};
+use rushes_workers::redact::{Redacted, Redactor, memory_needed};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -75,10 +75,7 @@ impl Pool {
     }
 
     async fn hold(&self, header: &Header) -> Result<SemaphorePermit<'_>, RedactionError> {
-        let pixels = u64::from(header.width) * u64::from(header.height);
-        // Its pixels, their pyramid, its coefficients, and what detectors need.
-        let bytes = pixels * 3 * (2 + u64::from(header.bits.div_ceil(8))) + (256 << 20);
-        let mib = u32::try_from(bytes >> 20)
+        let mib = u32::try_from(memory_needed(header) >> 20)
             .unwrap_or(MEMORY_MIB)
             .min(MEMORY_MIB);
         self.memory

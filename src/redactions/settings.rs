@@ -11,6 +11,8 @@ use super::RedactionError;
 
 /// Detectors of one redaction.
 const MOST_DETECTORS: usize = 8;
+/// Lowest threshold: far below it detectors see something everywhere, and every picture takes for ever.
+const LOWEST_THRESHOLD: f32 = 0.05;
 /// Corrections of one picture.
 const MOST_CORRECTIONS: usize = 10_000;
 
@@ -24,7 +26,7 @@ pub struct Wanted {
     pub classes: BTreeSet<Class>,
     /// Ids of detectors; the best for each class if there are none.
     pub detectors: Vec<String>,
-    /// Score from 0 to 1, by class, from which a detection counts; the detector's own if absent.
+    /// Score from 0.05 to 1, by class, from which a detection counts; the detector's own if absent.
     #[schema(value_type = BTreeMap<String, f32>)]
     pub thresholds: BTreeMap<Class, f32>,
     /// Detectors that must see an object before it is blurred.
@@ -90,6 +92,11 @@ impl Wanted {
         let hand = self.corrections.iter();
         if hand.map(|c| c.add.len() + c.remove.len()).sum::<usize>() > MOST_CORRECTIONS {
             return wrong(format!("more than {MOST_CORRECTIONS} corrections"));
+        }
+        if let Some((class, low)) = self.thresholds.iter().find(|(_, t)| **t < LOWEST_THRESHOLD) {
+            return wrong(format!(
+                "threshold {low} for {class}s is below {LOWEST_THRESHOLD}, the lowest that is taken here"
+            ));
         }
         let layout = match &self.layout {
             None => None,

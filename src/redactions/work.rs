@@ -12,8 +12,9 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::gather::{self, gather};
+use super::output::Target;
 use super::settings::Wanted;
-use super::{RECORD_SUFFIX, RedactionError, Redactions, media_type, regions, store};
+use super::{RedactionError, Redactions, media_type, regions, store};
 use crate::catalog::redactions::{self, RedactionFile, Task, upkeep};
 use crate::catalog::{Catalog, CatalogError, RedactionId};
 
@@ -184,11 +185,24 @@ impl Worker {
 
     /// Redacts a file and stores the results.
     fn redact(&self, task: &Task) -> Result<Made, RedactionError> {
+        if let Some(target) = self.target(task)? {
+            // What an earlier redaction wrote must not stand if this one fails.
+            self.runtime.block_on(target.clear())?;
+        }
         let wanted = Wanted::parse(&task.settings)?;
         let bytes = self.read(&task.file)?;
         let pool = &self.redactions.0.pool;
         let redacted = pool.redact(&self.runtime, &wanted, bytes, &task.file.name)?;
         self.runtime.block_on(self.keep(task, redacted))
+    }
+
+    /// Where the results of a file go, if they are not kept.
+    fn target(&self, task: &Task) -> Result<Option<Target>, RedactionError> {
+        let Some(output) = &task.output else {
+            return Ok(None);
+        };
+        let storage = self.redactions.output(output)?;
+        Ok(Some(Target::new(storage, output, &task.file.name)))
     }
 
     /// The whole original, unless it is too large.
@@ -243,21 +257,17 @@ impl Worker {
         let mut record = serde_json::to_vec_pretty(&redacted.record)
             .map_err(|error| RedactionError::Died(error.to_string()))?;
         record.push(b'\n');
-        let (storage, record_key, picture_key) = match &task.output {
-            None => (
-                inner.storage.clone(),
-                store::record_key(&file.redaction_id, file.ordinal),
-                store::picture_key(&file.redaction_id, file.ordinal),
-            ),
-            Some(output) => (
-                self.redactions.output(output)?,
-                format!("{}{RECORD_SUFFIX}", file.name),
-                file.name.clone(),
-            ),
-        };
-        storage.put(&record_key, Bytes::from(record)).await?;
-        if let Some(bytes) = redacted.bytes {
-            storage.put(&picture_key, Bytes::from(bytes)).await?;
+        let record = Bytes::from(record);
+        let picture = redacted.bytes.map(Bytes::from);
+        if let Some(target) = self.target(task)? {
+            target.put(record, picture).await?;
+            return Ok(made);
+        }
+        let (id, ordinal) = (&file.redaction_id, file.ordinal);
+        let storage = &inner.storage;
+        storage.put(&store::record_key(id, ordinal), record).await?;
+        if let Some(bytes) = picture {
+            storage.put(&store::picture_key(id, ordinal), bytes).await?;
         }
         Ok(made)
     }

@@ -23,8 +23,8 @@ mod still;
 mod timings;
 
 pub use batch::{
-    BatchObserver, BatchOptions, Done, Item, Made, MediaKind, Outcome, RECORD_SUFFIX, Skipped,
-    Walk, memory_needed, redact_all, walk,
+    BatchObserver, BatchOptions, Done, Item, Made, MediaKind, Outcome, PICTURE_EXTENSIONS,
+    RECORD_SUFFIX, Skipped, Walk, memory_needed, redact_all, walk,
 };
 pub use blur::{Fill, Target, blur};
 pub use canvas::Canvas;

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use futures::TryStreamExt as _;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
 use serde::{Deserialize, Serialize};
 
 pub use error::StorageError;
@@ -234,6 +234,34 @@ impl Storage {
         Ok(())
     }
 
+    /// Stores one derived object, unless there is one of this name: then `false`.
+    ///
+    /// # Errors
+    /// As for [`Storage::put`].
+    pub async fn create(&self, key: &str, bytes: Bytes) -> Result<bool, StorageError> {
+        let payload = PutPayload::from_bytes(bytes);
+        let created = self
+            .features
+            .put_opts(&Path::from(key), payload, PutMode::Create.into())
+            .await;
+        match created {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(source) => Err(StorageError::store(key, source)),
+        }
+    }
+
+    /// Deletes one derived object; a missing one is no error.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn delete(&self, key: &str) -> Result<(), StorageError> {
+        match self.features.delete(&Path::from(key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(source) => Err(StorageError::store(key, source)),
+        }
+    }
+
     /// Streams an upload into the feature store, in parts; nothing is left behind if it fails.
     ///
     /// # Errors
@@ -417,6 +445,19 @@ mod tests {
         assert!(storage.get("runs/a/1.mp4").await.is_err());
         assert_eq!(storage.get("runs/b/1.mp4").await.unwrap().as_ref(), b"x");
         storage.delete_prefix("runs/never").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_created_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = storage(folder.path());
+        let create = |bytes: &'static [u8]| storage.create("a b.jpg", Bytes::from_static(bytes));
+        assert!(create(b"one").await.unwrap());
+        assert!(!create(b"two").await.unwrap());
+        assert_eq!(storage.get("a b.jpg").await.unwrap().as_ref(), b"one");
+        storage.delete("a b.jpg").await.unwrap();
+        storage.delete("a b.jpg").await.unwrap();
+        assert!(create(b"two").await.unwrap());
     }
 
     #[tokio::test]

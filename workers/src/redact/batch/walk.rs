@@ -47,11 +47,13 @@ pub struct Walk {
     pub failed: Vec<(PathBuf, RedactError)>,
 }
 
-/// Names that promise a picture or a film, whatever the content: a damaged one must be told, not passed over.
-const PICTURES: [&str; 18] = [
+/// Extensions in lower case that promise a picture, whatever the content: a damaged one, or one of a kind that cannot
+/// be redacted, must be told, not passed over.
+pub const PICTURE_EXTENSIONS: [&str; 18] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "gif", "bmp", "heic", "heif",
     "avif", "jp2", "jxl", "dng", "arw", "cr2",
 ];
+/// The same for films.
 const FILMS: [&str; 12] = [
     "mp4", "mov", "m4v", "mkv", "webm", "avi", "mpg", "mpeg", "ts", "mts", "m2ts", "360",
 ];
@@ -147,7 +149,7 @@ fn kind(path: &Path) -> std::io::Result<Option<MediaKind>> {
         .unwrap_or_default()
         .to_string_lossy()
         .to_lowercase();
-    if PICTURES.contains(&extension.as_str()) {
+    if PICTURE_EXTENSIONS.contains(&extension.as_str()) {
         return Ok(Some(MediaKind::Picture));
     }
     let still = [&b"heic"[..], b"heix", b"mif1", b"avif"]
