@@ -208,7 +208,11 @@ fn batch(store: &ModelStore, args: Args, stop: &AtomicBool) -> anyhow::Result<Ex
         .unwrap_or_default();
     let settings = args.look.settings();
     let found = walk(&args.paths, args.recursive, &out);
-    let mut watch = Watch::new(args.json, args.report.is_some(), found.items.len());
+    let mut watch = Watch::new(
+        args.json,
+        args.report.as_ref().map(|_| Report::default()),
+        found.items.len(),
+    );
     for name in hand.names() {
         let known = |item: &Item| {
             item.relative == Path::new(name) || item.relative.file_name() == Some(name.as_ref())
@@ -264,7 +268,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(json: bool, report: bool, files: usize) -> Self {
+    fn new(json: bool, report: Option<Report>, files: usize) -> Self {
         let target = if json || !std::io::stderr().is_terminal() {
             ProgressDrawTarget::hidden()
         } else {
@@ -282,7 +286,7 @@ impl Watch {
             bar,
             through: 0,
             summary: Summary::default(),
-            report: report.then(Report::default),
+            report,
         }
     }
 
