@@ -4,8 +4,10 @@
 //! converted with replacement characters.
 #![expect(
     unsafe_code,
-    reason = "all direct calls into FFmpeg's C interface are kept in this file"
+    reason = "all direct calls into FFmpeg's C interface are kept in this module"
 )]
+
+mod tags;
 
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
@@ -16,6 +18,7 @@ use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::frame;
 
 use super::MediaError;
+use tags::{copy_tags, entries, tag};
 
 /// The parameters of a stream that the safe bindings do not show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,20 +57,6 @@ unsafe fn owned(text: *const c_char) -> Option<String> {
     // SAFETY: not null, and zero-terminated as the caller promises.
     let text = unsafe { CStr::from_ptr(text) };
     Some(text.to_string_lossy().into_owned())
-}
-
-/// Reads one tag of a dictionary.
-///
-/// # Safety
-/// `dictionary` is null or a valid dictionary.
-unsafe fn tag(dictionary: *const ffi::AVDictionary, key: &CStr) -> Option<String> {
-    // SAFETY: a null dictionary is an empty one; `key` is zero-terminated.
-    let entry = unsafe { ffi::av_dict_get(dictionary, key.as_ptr(), ptr::null(), 0) };
-    if entry.is_null() {
-        return None;
-    }
-    // SAFETY: a found entry has a value that lives as long as the dictionary.
-    unsafe { owned((*entry).value) }
 }
 
 /// A tag of the file.
@@ -364,35 +353,21 @@ pub(super) fn takes(container: &CStr, input: &Input, index: usize) -> bool {
 
 /// Whether the file has a tag whose key contains `part`.
 pub(super) fn has_tag_like(input: &Input, part: &str) -> bool {
-    let mut entry: *const ffi::AVDictionaryEntry = ptr::null();
-    loop {
-        // SAFETY: `input` owns a valid context; an empty key with this flag walks over all entries.
-        let key = unsafe {
-            entry = ffi::av_dict_get(
-                (*input.as_ptr()).metadata,
-                c"".as_ptr(),
-                entry,
-                ffi::AV_DICT_IGNORE_SUFFIX,
-            );
-            if entry.is_null() {
-                return false;
-            }
-            owned((*entry).key)
-        };
-        if key.is_some_and(|key| key.contains(part)) {
-            return true;
-        }
+    // SAFETY: `input` owns a valid context, borrowed here; entries have keys.
+    unsafe {
+        entries((*input.as_ptr()).metadata)
+            .filter_map(|entry| owned((*entry).key))
+            .any(|key| key.contains(part))
     }
 }
 
 /// Copies the tags of the file.
 pub(super) fn copy_file_tags(input: &Input, output: &mut Output) {
-    // SAFETY: both own valid contexts; the copy belongs to the output. A lack of memory loses tags only.
+    // SAFETY: both own valid contexts; the copy belongs to the output.
     unsafe {
-        ffi::av_dict_copy(
-            &raw mut (*output.as_mut_ptr()).metadata,
+        copy_tags(
             (*input.as_ptr()).metadata,
-            0,
+            &raw mut (*output.as_mut_ptr()).metadata,
         );
         for key in [
             c"major_brand",
@@ -424,7 +399,7 @@ pub(super) fn copy_surroundings(
     // SAFETY: both borrow valid streams of two contexts; side data is copied as the bytes that it says it is.
     unsafe {
         let (source, target) = (source.as_ptr(), target.as_mut_ptr());
-        ffi::av_dict_copy(&raw mut (*target).metadata, (*source).metadata, 0);
+        copy_tags((*source).metadata, &raw mut (*target).metadata);
         (*target).disposition = (*source).disposition;
         (*target).avg_frame_rate = (*source).avg_frame_rate;
         (*target).r_frame_rate = (*source).r_frame_rate;
