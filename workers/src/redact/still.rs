@@ -112,7 +112,7 @@ impl Redactor {
         let layouts = self.layouts(&taken)?;
         let found = {
             let upright = upright(stored, header.orientation);
-            let found = self.detect(&upright, &taken.camera, views(&layouts, &taken.camera))?;
+            let found = self.detect(&upright, &taken.camera, views(&layouts, &taken.camera)?)?;
             with_additions(found, &taken.camera, corrections)?
         };
         let mut timings = Timings {
@@ -162,7 +162,7 @@ impl Redactor {
     /// Looks at an upright picture with the layouts for its kind.
     pub(super) fn look(&mut self, upright: &RgbImage, taken: &Taken) -> Result<Found, RedactError> {
         let layouts = self.layouts(taken)?;
-        self.detect(upright, &taken.camera, views(&layouts, &taken.camera))
+        self.detect(upright, &taken.camera, views(&layouts, &taken.camera)?)
     }
 
     /// What the detectors see in these views of an upright picture.
@@ -331,11 +331,12 @@ pub(super) fn voters(object: &Object<Class>, found: &Found) -> BTreeSet<usize> {
         .collect()
 }
 
-pub(super) fn views(layouts: &[Layout], camera: &Camera) -> Vec<View> {
-    layouts
-        .iter()
-        .flat_map(|layout| layout.views(camera))
-        .collect()
+pub(super) fn views(layouts: &[Layout], camera: &Camera) -> Result<Vec<View>, RedactError> {
+    let mut views = Vec::new();
+    for layout in layouts {
+        views.extend(layout.views(camera)?);
+    }
+    Ok(views)
 }
 
 /// Pixels a degree where the picture is sharpest.

@@ -41,7 +41,7 @@ pub fn export_views(
         let camera = settings.taken(editor.header())?.camera;
         let picture = super::super::still::upright(editor.rgb()?, editor.header().orientation);
         let pyramid = Pyramid::new(&picture);
-        for view in layout.views(&camera) {
+        for view in layout.views(&camera)? {
             let id = images.len();
             let file = PathBuf::from(format!("{number:05}-{id:06}.jpg"));
             write(&pyramid.render(&camera, &view), &out.join(&file))?;

@@ -178,7 +178,7 @@ fn run(work: &mut Work<'_>, mut film: Opened) -> Result<Done, RedactError> {
     let begun = Instant::now();
     let sandbox = &work.options.films.sandbox;
     let mut looking = Looking {
-        views: views(&layouts, &camera),
+        views: views(&layouts, &camera)?,
         redactor: &mut *work.redactor,
         camera: &camera,
         orientation: film.orientation,

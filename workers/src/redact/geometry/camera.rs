@@ -6,6 +6,9 @@ use super::error::GeometryError;
 use super::vector::{Rotation, Vec3};
 use std::f64::consts::{PI, TAU};
 
+/// The sides of a whole panorama that are believed, in px.
+const MOST_PIXELS: f64 = 1e6;
+
 /// How a picture's points and directions belong together.
 ///
 /// Picture coordinates are continuous pixels of the upright picture: (0, 0) is the outer corner of
@@ -400,6 +403,8 @@ impl Camera {
                         full_height,
                     });
                 }
+                within("full width", f64::from(full_width), 1.0, MOST_PIXELS)?;
+                within("full height", f64::from(full_height), 1.0, MOST_PIXELS)?;
                 if left
                     .checked_add(width)
                     .is_none_or(|right| right > full_width)

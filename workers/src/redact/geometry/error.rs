@@ -77,6 +77,16 @@ pub enum GeometryError {
     /// The text is not a layout.
     #[error("the layout cannot be read")]
     LayoutSyntax(#[from] toml::de::Error),
+    /// A layout has more views of a picture than it may have.
+    #[error("layout {layout:?} has {views:.0} views of this picture, of at most {most}")]
+    TooManyViews {
+        /// The layout's name.
+        layout: String,
+        /// Views it has, at least.
+        views: f64,
+        /// Views it may have.
+        most: f64,
+    },
     /// A number of a layout is outside its range.
     #[error("layout {layout:?}: {what} is {value}")]
     LayoutValue {

@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! name = "mine"
+//! include = ["sphere-22"]    # built-in layouts whose tiers come first; optional
 //!
 //! [[tiers]]
 //! kind = "rows"              # perspective views at chosen pitches
@@ -51,13 +52,27 @@ const BUILT_IN: [(&str, &str); 7] = [
 
 /// The widest view that an even tier is made of, in degrees.
 const WIDEST: f64 = 75.0;
+/// Views that a layout may have of one picture.
+const MOST_VIEWS: f64 = 20_000.0;
+/// Square degrees of the sphere.
+const SPHERE: f64 = 41_252.96;
 
 /// Which views of a picture the detectors see.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// Its name.
     pub name: String,
+    tiers: Vec<Tier>,
+}
+
+/// A layout as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    #[serde(default)]
+    include: Vec<String>,
+    #[serde(default)]
     tiers: Vec<Tier>,
 }
 
@@ -126,21 +141,21 @@ impl Layout {
         }
     }
 
-    /// The picture in one view, its longer side at most `longest` px.
-    #[must_use]
-    pub fn whole(longest: Option<u32>) -> Self {
-        Self {
-            name: "whole".to_owned(),
-            tiers: vec![Tier::Whole { longest, above: 0 }],
-        }
-    }
-
     /// Reads a layout from TOML.
     ///
     /// # Errors
-    /// Text that is no layout, or numbers out of range.
+    /// Text that is no layout, an unknown layout to include, or numbers out of range.
     pub fn parse(text: &str) -> Result<Self, GeometryError> {
-        let layout: Self = toml::from_str(text)?;
+        let written: Written = toml::from_str(text)?;
+        let mut layout = Self {
+            name: written.name,
+            tiers: Vec::new(),
+        };
+        // Only built-in layouts can be included, and these in no circle.
+        for name in &written.include {
+            layout.tiers.extend(Self::named(name)?.tiers);
+        }
+        layout.tiers.extend(written.tiers);
         let bad = |what, value| {
             Err(GeometryError::LayoutValue {
                 layout: layout.name.clone(),
@@ -148,8 +163,8 @@ impl Layout {
                 value,
             })
         };
-        if layout.tiers.is_empty() {
-            return bad("the number of tiers", 0.0);
+        if layout.tiers.is_empty() || layout.tiers.len() > 1000 {
+            return bad("the number of tiers", cast::count_of(layout.tiers.len()));
         }
         for (what, value, range) in layout.tiers.iter().flat_map(Tier::numbers) {
             if !range.contains(&value) {
@@ -160,12 +175,24 @@ impl Layout {
     }
 
     /// The views of a picture by `camera`. Views that see nothing of the picture are left out.
-    #[must_use]
-    pub fn views(&self, camera: &Camera) -> Vec<View> {
-        self.tiers
-            .iter()
-            .flat_map(|tier| tier.views(camera))
-            .collect()
+    ///
+    /// # Errors
+    /// More views than anybody can wait for, as of a hostile picture; they are counted first.
+    pub fn views(&self, camera: &Camera) -> Result<Vec<View>, GeometryError> {
+        let least: f64 = self.tiers.iter().map(|tier| tier.least(camera)).sum();
+        // Not a number counts as too many.
+        if least <= MOST_VIEWS {
+            return Ok(self
+                .tiers
+                .iter()
+                .flat_map(|tier| tier.views(camera))
+                .collect());
+        }
+        Err(GeometryError::TooManyViews {
+            layout: self.name.clone(),
+            views: least,
+            most: MOST_VIEWS,
+        })
     }
 }
 
@@ -196,8 +223,10 @@ impl Tier {
                     ),
                 ];
                 numbers.extend(given.map(side));
-                numbers.extend(pixels_per_degree.map(|it| ("the px per degree", it, 0.1..=200.0)));
                 for row in rows {
+                    let fov = row.fov.unwrap_or(*fov);
+                    let of = |density: f64| side(side_of(fov, density.to_degrees()));
+                    numbers.extend(pixels_per_degree.map(of));
                     numbers.extend([
                         ("the pitch in degrees", row.pitch, -90.0..=90.0),
                         ("the roll in degrees", row.roll, -360.0..=360.0),
@@ -230,6 +259,30 @@ impl Tier {
         }
     }
 
+    /// How many views there are, but for those that see nothing; of an even tier fewer than there
+    /// are, by a share that does not depend on the picture.
+    fn least(&self, camera: &Camera) -> f64 {
+        let (width, height) = camera.size();
+        match self {
+            Self::Rows { rows, .. } => rows.iter().map(|row| f64::from(row.count)).sum(),
+            Self::Even {
+                side,
+                overlap,
+                native,
+            } => SPHERE / (even_fov(camera, *side, *native) * (1.0 - overlap)).powi(2),
+            Self::Whole { above, .. } | Self::Tiles { above, .. }
+                if width.max(height) <= *above =>
+            {
+                0.0
+            }
+            Self::Whole { .. } => 1.0,
+            Self::Tiles { side, overlap, .. } => {
+                let along = |length| f64::from(gaps(length, *side, *overlap)) + 1.0;
+                along(width) * along(height)
+            }
+        }
+    }
+
     fn views(&self, camera: &Camera) -> Vec<View> {
         let (width, height) = camera.size();
         match self {
@@ -255,11 +308,7 @@ impl Tier {
                 overlap,
                 native,
             } => {
-                // the densest direction decides: the middle of a lens, anywhere in a panorama
-                let density = camera.density(Vec3::new(0.0, 0.0, 1.0)) * native;
-                let fov = (2.0 * (f64::from(*side) / 2.0 / density).atan())
-                    .to_degrees()
-                    .min(WIDEST);
+                let fov = even_fov(camera, *side, *native);
                 let mut views: Vec<View> = even_rows(fov, *overlap)
                     .iter()
                     .flat_map(|row| row.views(fov, *side))
@@ -322,6 +371,15 @@ impl Row {
     }
 }
 
+/// The angle in degrees of a view of an even tier.
+fn even_fov(camera: &Camera, side: u32, native: f64) -> f64 {
+    // the densest direction decides: the middle of a lens, anywhere in a panorama
+    let density = camera.density(Vec3::new(0.0, 0.0, 1.0)) * native;
+    (2.0 * (f64::from(side) / 2.0 / density).atan())
+        .to_degrees()
+        .min(WIDEST)
+}
+
 /// The side in px of a view of `fov` degrees with `density` px per radian in its middle.
 fn side_of(fov: f64, density: f64) -> u32 {
     cast::pixel(2.0 * density * (fov / 2.0).to_radians().tan() + 0.5).max(1)
@@ -343,13 +401,19 @@ fn crop((x, y): (u32, u32), size: (u32, u32), (out_width, out_height): (u32, u32
 /// the next.
 fn starts(length: u32, side: u32, overlap: f64) -> impl Iterator<Item = u32> {
     let room = length.saturating_sub(side);
-    // a pixel less than the step, since the starts are rounded
-    let step = (f64::from(side) * (1.0 - overlap) - 1.0).max(1.0);
-    let gaps = cast::pixel((f64::from(room) / step).ceil());
+    let gaps = gaps(length, side, overlap);
     (0..=gaps).map(move |index| {
         let share = f64::from(index) / f64::from(gaps.max(1));
         cast::pixel(f64::from(room) * share)
     })
+}
+
+/// How many tiles follow the first.
+fn gaps(length: u32, side: u32, overlap: f64) -> u32 {
+    let room = length.saturating_sub(side);
+    // a pixel less than the step, since the starts are rounded
+    let step = (f64::from(side) * (1.0 - overlap) - 1.0).max(1.0);
+    cast::pixel((f64::from(room) / step).ceil())
 }
 
 /// The rows of square views of `fov` degrees that see every cap as wide as the overlap whole, with the

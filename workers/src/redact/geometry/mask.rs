@@ -114,48 +114,6 @@ impl Mask {
         self.pieces.is_empty()
     }
 
-    /// The pixels of either mask.
-    #[must_use]
-    pub fn union(&self, other: &Self) -> Self {
-        Self::from_spans(self.spans().chain(other.spans()).collect())
-    }
-
-    /// Every pixel at most `radius` columns and `radius` rows from one of the mask, round the seam of
-    /// a panorama too.
-    #[must_use]
-    pub fn dilated(&self, radius: u32, camera: &Camera) -> Self {
-        let (width, height) = camera.size();
-        let mut spans = Vec::new();
-        for Span { y, x0, x1 } in self.spans() {
-            let (left, right) = (
-                x0.saturating_sub(radius),
-                x1.saturating_add(radius).min(width),
-            );
-            for y in y.saturating_sub(radius)..y.saturating_add(radius + 1).min(height) {
-                spans.push(Span {
-                    y,
-                    x0: left,
-                    x1: right,
-                });
-                if camera.wraps() {
-                    let before = radius.saturating_sub(x0).min(width);
-                    let behind = x1.saturating_add(radius).saturating_sub(width).min(width);
-                    spans.push(Span {
-                        y,
-                        x0: width - before,
-                        x1: width,
-                    });
-                    spans.push(Span {
-                        y,
-                        x0: 0,
-                        x1: behind,
-                    });
-                }
-            }
-        }
-        Self::from_spans(spans)
-    }
-
     /// The smallest box around the mask, in picture px. In a panorama that wraps it may cross the seam:
     /// it then begins left of the picture's right edge and ends beyond it. None for an empty mask.
     #[must_use]

@@ -9,8 +9,12 @@ use super::view::{Frame, Plane, Rect, Scale, View, corners, sound, widened};
 
 /// Two sightings are of one object from this share of their common area in their joint area.
 const SAME: f64 = 0.4;
-/// A sighting cut off by its view's edge is of the object that holds this share of it.
+/// A sighting cut off by its view's edge is of the object that holds this share of it, or that it
+/// holds this share of.
 const PART: f64 = 0.7;
+/// It is not of one whose reported box has less than this share of its area: a large face cut off
+/// shows no small one within it.
+const SMALLEST: f64 = 0.25;
 
 /// A box that a detector found in a view.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,7 +86,8 @@ impl<C: Copy + Eq> Object<C> {
 /// perspective view is among them, else in the picture's plane.
 ///
 /// The surest sighting speaks for an object, those cut off by their view's edge after all others;
-/// every sighting stays with the object it belongs to, for the mask. Sightings that touch no pixel of
+/// every sighting stays with the object it belongs to, for the mask, but a large one cut off does not
+/// join a small object within it. Sightings that touch no pixel of
 /// the picture (in a view that reaches beyond a cropped panorama) are left out.
 ///
 /// # Panics
@@ -190,7 +195,13 @@ impl Seen {
     /// Whether `other`, which is less sure, shows the same object.
     fn shows_same(&self, other: &Self) -> bool {
         let (own, its) = match (self.flat, other.flat) {
-            (Some(own), Some(its)) => (corners(own).to_vec(), corners(its).to_vec()),
+            (Some(own), Some(its)) => {
+                // Boxes of tiles mostly lie apart.
+                if own[2] <= its[0] || its[2] <= own[0] || own[3] <= its[1] || its[3] <= own[1] {
+                    return false;
+                }
+                (corners(own).to_vec(), corners(its).to_vec())
+            }
             (Some(_) | None, Some(_) | None) => {
                 if self.middle.angle_to(other.middle) > self.radius + other.radius {
                     return false;
@@ -203,9 +214,9 @@ impl Seen {
         };
         let common = area(&clipped(&own, &its));
         let (own, its) = (area(&own), area(&its));
-        let smaller = own.min(its);
+        // Cut ones come last: where this one is cut, the other is as well.
         common >= SAME * (own + its - common)
-            || ((self.cut || other.cut) && common >= PART * smaller)
+            || (other.cut && own >= SMALLEST * its && common >= PART * own.min(its))
     }
 
     /// Both boxes on the tangent plane at the direction between them; None if they are too far apart

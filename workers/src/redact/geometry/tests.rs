@@ -2,5 +2,6 @@
 
 mod back;
 mod forth;
+mod hostile;
 mod oracle;
 mod support;

@@ -217,8 +217,8 @@ pub fn widened([x0, y0, x1, y1]: Rect, margin: f64) -> Rect {
     [x0 - dx, y0 - dy, x1 + dx, y1 + dy]
 }
 
-/// The box itself, or its whole view if it is not finite: a broken number hides too much rather than too
-/// little.
+/// The box itself, or its whole view if one of its numbers is not finite: what is broken covers too much
+/// rather than nothing. (Detectors leave such boxes out, so that none of theirs comes here.)
 pub(super) fn sound(view: &View, rect: Rect) -> Rect {
     if rect.iter().all(|edge| edge.is_finite()) {
         return rect;

@@ -8,7 +8,7 @@ use super::super::view::Frame;
 use super::super::{
     Camera, GeometryError, Layout, Panorama, Pyramid, Rotation, Vec3, View, render,
 };
-use super::support::{Dice, cropped, depth, fibonacci, fisheye, pinhole, tilted, views};
+use super::support::{Dice, cropped, depth, fibonacci, fisheye, pinhole, tilted, views, whole};
 
 fn assert_round_trip(camera: &Camera, x: f64, y: f64) {
     let Some(ray) = camera.ray(x, y) else { return };
@@ -214,6 +214,18 @@ fn layouts_are_data() {
     assert!(Layout::parse(&text.replace("190", "90").replace("side", "sides")).is_err());
     assert!(Layout::parse(&text.replace("fov = 190\nside = 64", "fov = 90")).is_err());
     assert!(Layout::parse(&text.replace("count = 1", "count = 0").replace("190", "90")).is_err());
+    let dense = text.replace("side = 64", "pixels_per_degree = 100");
+    assert!(Layout::parse(&dense.replace("190", "90")).is_ok());
+    assert!(Layout::parse(&dense.replace("190", "150")).is_err());
+    let more = |included: &str| {
+        let head = format!("name = \"x\"\ninclude = [{included:?}]");
+        Layout::parse(&text.replace("190", "90").replace("name = \"x\"", &head))
+    };
+    assert_eq!(more("sphere-22").unwrap().views(&camera).unwrap().len(), 23);
+    assert!(matches!(
+        more("x"),
+        Err(GeometryError::UnknownLayout { .. })
+    ));
 }
 
 #[test]
@@ -286,11 +298,8 @@ fn tiles_cover_large_pictures_with_overlap() {
     assert_eq!(columns.last().copied(), Some(4032.0 - 1280.0));
     let camera = Camera::planar(4032, 3024);
     assert_eq!(views("planar", &camera)[0].size(), (1280, 960));
-    assert_eq!(
-        Layout::whole(Some(640)).views(&camera)[0].size(),
-        (640, 480)
-    );
-    assert_eq!(Layout::whole(None).views(&camera)[0].size(), (4032, 3024));
+    assert_eq!(whole(640, &camera).size(), (640, 480));
+    assert_eq!(views("whole", &camera)[0].size(), (4032, 3024));
 }
 
 /// A smooth picture whose left edge continues at its right one and that is calm towards the poles, as
@@ -381,7 +390,7 @@ fn views_look_as_a_slow_renderer_draws_them() {
             let apart = mean_difference(&drawn, &supersampled(&picture, &camera, &view));
             assert!(apart < 1.5, "{camera:?} {view:?}: {apart}");
         }
-        let whole = Layout::whole(Some(300)).views(&camera)[0];
+        let whole = whole(300, &camera);
         let apart = mean_difference(
             &pyramid.render(&camera, &whole),
             &supersampled(&picture, &camera, &whole),

@@ -1,6 +1,6 @@
 //! What the tests share.
 
-use super::super::{Camera, Layout, Vec3, View};
+use super::super::{Camera, Layout, Mask, Vec3, View};
 
 /// A number in [0, 1) from a small generator (`SplitMix64`), the same in every run.
 pub(super) struct Dice(pub(super) u64);
@@ -37,7 +37,21 @@ pub(super) fn fibonacci(count: u32) -> impl Iterator<Item = Vec3> {
 }
 
 pub(super) fn views(layout: &str, camera: &Camera) -> Vec<View> {
-    Layout::named(layout).unwrap().views(camera)
+    Layout::named(layout).unwrap().views(camera).unwrap()
+}
+
+/// The picture in one view, its longer side at most `longest` px.
+pub(super) fn whole(longest: u32, camera: &Camera) -> View {
+    let text = format!("name = \"x\"\n[[tiers]]\nkind = \"whole\"\nlongest = {longest}");
+    Layout::parse(&text).unwrap().views(camera).unwrap()[0]
+}
+
+/// Pixels of a mask that are not in another.
+pub(super) fn beyond(mask: &Mask, other: &Mask) -> usize {
+    let pixels = mask
+        .spans()
+        .flat_map(|span| (span.x0..span.x1).map(move |x| (x, span.y)));
+    pixels.filter(|(x, y)| !other.contains(*x, *y)).count()
 }
 
 /// The angle (degrees) by which the direction lies inside the view's nearest side; negative outside.
