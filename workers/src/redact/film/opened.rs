@@ -7,7 +7,7 @@ use rushes_models::Digest;
 
 use super::super::RedactError;
 use super::super::batch::{Done, Made, output};
-use super::super::picture::{Format, GPano, Header, Lens, Orientation};
+use super::super::picture::{Format, GPano, Header, Orientation};
 use super::super::record::{FileRecord, SCHEMA, Tool};
 use super::super::settings::Taken;
 use super::record::FilmRecord;
@@ -171,7 +171,6 @@ fn header(survey: &Survey, video: &VideoInfo, orientation: Orientation) -> Heade
         channels: 3,
         orientation,
         gpano,
-        lens: Lens::default(),
     }
 }
 

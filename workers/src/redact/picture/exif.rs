@@ -1,11 +1,11 @@
-//! EXIF (CIPA DC-008, EXIF 2.32): what it says of orientation and lens, and the pictures in it.
+//! EXIF (CIPA DC-008, EXIF 2.32): what it says of orientation, and the pictures in it.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::Lens;
 use super::hidden::{HiddenAction, HiddenCopy, HiddenKind, find_jpeg, jpeg_length, jpeg_size};
 
+const ORIENTATION: u16 = 0x0112;
 const SUB_IFDS: u16 = 0x014A;
 const EXIF_IFD: u16 = 0x8769;
 const GPS_IFD: u16 = 0x8825;
@@ -17,6 +17,10 @@ const JPEG_LENGTH: u16 = 0x0202;
 
 /// Directories that are followed; real files have at most a dozen.
 const MAX_DIRECTORIES: usize = 64;
+/// Values outside their directories, and strips, that are looked at; real files have some hundreds.
+const MAX_RANGES: usize = 4096;
+/// Beginnings of pictures without an end.
+const MAX_ENDLESS: usize = 64;
 
 /// One entry of a directory.
 #[derive(Debug, Clone, Copy)]
@@ -141,27 +145,6 @@ impl<'a> Tiff<'a> {
         }
     }
 
-    fn rational(&self, entry: &Entry) -> Option<f64> {
-        let value = match entry.kind {
-            5 => {
-                let (above, below) = (self.u32_at(entry.at)?, self.u32_at(entry.at + 4)?);
-                f64::from(above) / f64::from(below)
-            }
-            _ => f64::from(self.number(entry, 0)?),
-        };
-        (value.is_finite() && value > 0.0).then_some(value)
-    }
-
-    fn text(&self, entry: &Entry) -> Option<String> {
-        if entry.kind != 2 {
-            return None;
-        }
-        let bytes = self.data.get(entry.at..entry.at + entry.length.min(256))?;
-        let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
-        let text = String::from_utf8_lossy(&bytes[..end]).trim().to_owned();
-        (!text.is_empty()).then_some(text)
-    }
-
     /// All directories: those of the main chain first, in order, then the nested ones.
     fn walk(&self) -> (Vec<Directory>, Vec<Directory>) {
         let mut seen = BTreeSet::new();
@@ -215,34 +198,12 @@ impl Directory {
     }
 }
 
-/// Orientation value (0 where absent) and lens of an EXIF block.
-pub(crate) fn facts(data: &[u8]) -> (u16, Lens) {
-    let mut lens = Lens::default();
-    let Some(tiff) = Tiff::new(data) else {
-        return (0, lens);
-    };
-    let Some(main) = tiff.first().and_then(|at| tiff.directory(at)) else {
-        return (0, lens);
-    };
-    let text = |d: &Directory, tag| d.find(tag).and_then(|e| tiff.text(e));
-    let number = |d: &Directory, tag| d.find(tag).and_then(|e| tiff.number(e, 0));
-    let rational = |d: &Directory, tag| d.find(tag).and_then(|e| tiff.rational(e));
-    lens.make = text(&main, 0x010F);
-    lens.model = text(&main, 0x0110);
-    if let Some(exif) = number(&main, EXIF_IFD).and_then(|at| tiff.directory(at)) {
-        lens.lens_make = text(&exif, 0xA433);
-        lens.lens_model = text(&exif, 0xA434);
-        lens.focal_length_mm = rational(&exif, 0x920A);
-        lens.focal_length_35mm = rational(&exif, 0xA405);
-        lens.digital_zoom = rational(&exif, 0xA404);
-        lens.focal_plane_x_resolution = rational(&exif, 0xA20E);
-        lens.focal_plane_y_resolution = rational(&exif, 0xA20F);
-        lens.focal_plane_unit = number(&exif, 0xA210).and_then(|v| u16::try_from(v).ok());
-        lens.pixel_width = number(&exif, 0xA002);
-        lens.pixel_height = number(&exif, 0xA003);
-    }
-    let orientation = number(&main, 0x0112).and_then(|v| u16::try_from(v).ok());
-    (orientation.unwrap_or(0), lens)
+/// The orientation that an EXIF block says.
+pub(crate) fn orientation(data: &[u8]) -> Option<u16> {
+    let tiff = Tiff::new(data)?;
+    let main = tiff.directory(tiff.first()?)?;
+    let value = tiff.number(main.find(ORIENTATION)?, 0)?;
+    u16::try_from(value).ok()
 }
 
 /// Where a thumbnail stands that is to be made again.
@@ -297,29 +258,30 @@ fn unlink(data: &mut [u8], next_at: usize) {
     }
 }
 
-/// Takes the pictures out of an EXIF block, in place. The thumbnail stays where the picture was not
-/// changed; where it was, the place to put a new one is handed back.
-pub(crate) fn clean(data: &mut [u8], changed: bool, hidden: &mut Vec<HiddenCopy>) -> Option<Slot> {
-    let plan = plan(data);
-    let mut spared = plan.slot.as_ref().map(|slot| slot.range.clone());
-    if plan.slot.is_some() && !changed {
-        let bytes = spared.as_ref().map_or(0, ExactSizeIterator::len);
+/// Takes the pictures out of an EXIF block, in place. The thumbnail stays where it `belongs` to the
+/// picture; where it does not, the place to put a new one is handed back. One that cannot be compared
+/// goes.
+pub(crate) fn clean(
+    data: &mut [u8],
+    belongs: &dyn Fn(&[u8]) -> bool,
+    hidden: &mut Vec<HiddenCopy>,
+) -> Option<Slot> {
+    let Some(plan) = plan(data) else {
+        empty(data, hidden);
+        return None;
+    };
+    let spared = plan.slot.as_ref().map(|slot| slot.range.clone());
+    let kept = spared
+        .as_ref()
+        .is_some_and(|range| belongs(&data[range.clone()]));
+    if let Some(range) = spared.as_ref().filter(|_| kept) {
         hidden.push(HiddenCopy::new(
             HiddenKind::ExifThumbnail,
-            bytes,
+            range.len(),
             HiddenAction::Kept,
         ));
     }
-    if let (None, Some((_, strips)), false) = (&plan.slot, &plan.unsound, changed)
-        && let [only] = strips.as_slice()
-    {
-        spared = Some(only.clone());
-        hidden.push(HiddenCopy::new(
-            HiddenKind::ExifThumbnail,
-            only.len(),
-            HiddenAction::Kept,
-        ));
-    }
+    let mut endless = 0;
     let mut from = 0;
     while let Some(start) = find_jpeg(data, from) {
         if let Some(kept) = spared.as_ref().filter(|kept| kept.contains(&start)) {
@@ -342,12 +304,18 @@ pub(crate) fn clean(data: &mut [u8], changed: bool, hidden: &mut Vec<HiddenCopy>
             _ => bound,
         };
         // Where the picture has an end, no range, which may be false, keeps a part of it.
-        let end = jpeg_length(&data[start..]).map_or(bound, |length| start + length);
+        let length = jpeg_length(&data[start..]);
+        endless += usize::from(length.is_none());
+        if endless > MAX_ENDLESS {
+            empty(data, hidden);
+            return None;
+        }
+        let end = length.map_or(bound, |length| start + length);
         data[start..end].fill(0);
         hidden.push(HiddenCopy::removed(HiddenKind::MakerNote, end - start));
         from = end;
     }
-    if let (None, Some((next_at, strips)), true) = (&plan.slot, &plan.unsound, changed) {
+    if let (None, Some((next_at, strips))) = (&plan.slot, &plan.unsound) {
         for strip in strips {
             data[strip.clone()].fill(0);
         }
@@ -361,7 +329,36 @@ pub(crate) fn clean(data: &mut [u8], changed: bool, hidden: &mut Vec<HiddenCopy>
             hidden.push(HiddenCopy::removed(HiddenKind::MakerNote, strip.len()));
         }
     }
-    if changed { plan.slot } else { None }
+    plan.slot.filter(|_| !kept)
+}
+
+/// Leaves nothing of a block that no camera writes but its orientation.
+fn empty(data: &mut [u8], hidden: &mut Vec<HiddenCopy>) {
+    let orientation = orientation(data).unwrap_or(1);
+    let (count, kind) = (1_u16, 3_u16);
+    let big_endian = data.starts_with(b"MM");
+    let short = |value: u16| {
+        if big_endian {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        }
+    };
+    hidden.push(HiddenCopy::removed(HiddenKind::MakerNote, data.len()));
+    let Some(body) = data.get_mut(4..) else {
+        return;
+    };
+    body.fill(0);
+    let low = usize::from(big_endian) * 3;
+    // The directory at 8, whose one entry has a count in four bytes.
+    if let Some(head) = body.get_mut(..22) {
+        head[low] = 8;
+        head[4..6].copy_from_slice(&short(count));
+        head[6..8].copy_from_slice(&short(ORIENTATION));
+        head[8..10].copy_from_slice(&short(kind));
+        head[10 + low] = 1;
+        head[14..16].copy_from_slice(&short(orientation));
+    }
 }
 
 /// What an EXIF block holds.
@@ -377,10 +374,11 @@ struct Plan {
     ranges: Vec<Range<usize>>,
 }
 
-fn plan(data: &[u8]) -> Plan {
+/// None where there is more than any camera writes.
+fn plan(data: &[u8]) -> Option<Plan> {
     let mut plan = Plan::default();
     let Some(tiff) = Tiff::new(data) else {
-        return plan;
+        return Some(plan);
     };
     let (chain, nested) = tiff.walk();
     for directory in chain.iter().chain(&nested) {
@@ -388,6 +386,10 @@ fn plan(data: &[u8]) -> Plan {
         for entry in directory.entries.iter().filter(|e| e.length > 4) {
             plan.ranges.push(entry.at..entry.at + entry.length);
         }
+    }
+    let counts = chain.iter().chain(&nested).map(strip_count);
+    if plan.ranges.len() > MAX_RANGES || counts.sum::<usize>() > MAX_RANGES {
+        return None;
     }
     if let [main, thumbnail, ..] = chain.as_slice() {
         plan.slot = slot(&tiff, thumbnail, main.next_at, &plan.ranges);
@@ -404,7 +406,12 @@ fn plan(data: &[u8]) -> Plan {
         strips.retain(|strip| !overlaps(strip, &plan.ranges));
         plan.previews.extend(strips);
     }
-    plan
+    Some(plan)
+}
+
+fn strip_count(directory: &Directory) -> usize {
+    let count = |tag| directory.find(tag).map_or(0, |entry| entry.count as usize);
+    count(STRIP_OFFSETS).min(count(STRIP_COUNTS)) + count(JPEG_OFFSET).min(count(JPEG_LENGTH))
 }
 
 fn overlaps(range: &Range<usize>, others: &[Range<usize>]) -> bool {

@@ -79,7 +79,8 @@ pub(crate) fn read(xmp: &[u8]) -> Option<GPano> {
                 for attribute in tag.attributes().with_checks(false).flatten() {
                     let key = attribute.key.as_ref();
                     if let Some(prefix) = key.strip_prefix(b"xmlns:") {
-                        if attribute.value.as_ref() == NAMESPACE {
+                        // Each is compared with the name of every property.
+                        if attribute.value.as_ref() == NAMESPACE && prefixes.len() < 16 {
                             prefixes.push(prefix.to_vec());
                         }
                     } else if let Some(name) = property(key, &prefixes) {

@@ -41,9 +41,9 @@ pub enum HiddenKind {
 pub enum HiddenAction {
     /// It is gone.
     Removed,
-    /// It was made again from the changed picture.
+    /// It was made again from the picture.
     Remade,
-    /// It stays, since the picture itself was not changed.
+    /// It stays, since it shows the picture, which was not changed.
     Kept,
 }
 
@@ -71,6 +71,9 @@ impl HiddenCopy {
         Self::new(kind, bytes, HiddenAction::Removed)
     }
 }
+
+/// Bytes of unknown data that are too few for a picture.
+pub(crate) const SMALL: usize = 64;
 
 /// Whether bytes hold the beginning of a picture or film anywhere.
 pub(crate) fn has_picture(bytes: &[u8]) -> bool {
@@ -151,11 +154,12 @@ fn next_segment(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
 
 fn reaches_scan(bytes: &[u8]) -> bool {
     let mut at = 2;
-    while let Some((marker, next)) = next_segment(bytes, at) {
-        match marker {
-            0xDA => return true,
-            0xD0..=0xD9 | 0 | 1 => return false,
-            _ => at = next,
+    // Bounded, as it is asked at every place that may be a beginning; a preview has a dozen segments.
+    for _ in 0..256 {
+        match next_segment(bytes, at) {
+            Some((0xDA, _)) => return true,
+            None | Some((0xD0..=0xD9 | 0 | 1, _)) => return false,
+            Some((_, next)) => at = next,
         }
     }
     false

@@ -7,6 +7,7 @@ mod gpano;
 mod hidden;
 mod jpeg;
 mod orientation;
+mod photoshop;
 mod png;
 mod raster;
 #[cfg(test)]
@@ -66,35 +67,6 @@ impl Format {
     }
 }
 
-/// What EXIF says of the camera and its lens.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Lens {
-    /// Make of the camera.
-    pub make: Option<String>,
-    /// Model of the camera.
-    pub model: Option<String>,
-    /// Make of the lens.
-    pub lens_make: Option<String>,
-    /// Model of the lens.
-    pub lens_model: Option<String>,
-    /// Focal length in millimetres.
-    pub focal_length_mm: Option<f64>,
-    /// Focal length in millimetres that shows as much on 35 mm film.
-    pub focal_length_35mm: Option<f64>,
-    /// Digital zoom.
-    pub digital_zoom: Option<f64>,
-    /// Pixels across per unit of the focal plane.
-    pub focal_plane_x_resolution: Option<f64>,
-    /// Pixels down per unit of the focal plane.
-    pub focal_plane_y_resolution: Option<f64>,
-    /// That unit: 2 inch, 3 centimetre.
-    pub focal_plane_unit: Option<u16>,
-    /// Width of the picture as the camera took it.
-    pub pixel_width: Option<u32>,
-    /// Height of the picture as the camera took it.
-    pub pixel_height: Option<u32>,
-}
-
 /// What a picture file says of itself, without its pixels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
@@ -112,8 +84,6 @@ pub struct Header {
     pub orientation: Orientation,
     /// The panorama it is.
     pub gpano: Option<GPano>,
-    /// Its camera and lens.
-    pub lens: Lens,
 }
 
 /// What the formats find for [`Header`].
@@ -137,7 +107,7 @@ struct Facts<'a> {
 pub fn inspect(bytes: &[u8]) -> Result<Header, PictureError> {
     let format = Format::of(bytes).ok_or(PictureError::NotPicture)?;
     let facts = raster::facts(format, bytes)?;
-    let (orientation, lens) = facts.exif.map(exif::facts).unwrap_or_default();
+    let orientation = facts.exif.and_then(exif::orientation).unwrap_or(0);
     Ok(Header {
         format,
         width: facts.width,
@@ -146,7 +116,6 @@ pub fn inspect(bytes: &[u8]) -> Result<Header, PictureError> {
         channels: facts.channels,
         orientation: Orientation::from_exif(orientation),
         gpano: facts.xmp.and_then(gpano::read),
-        lens,
     })
 }
 
@@ -285,18 +254,6 @@ impl Editor {
     #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
-    }
-
-    /// Decodes all samples, and so finds any damage, before the first is read.
-    ///
-    /// # Errors
-    ///
-    /// Damaged data.
-    pub fn check(&self) -> Result<(), PictureError> {
-        match &self.picture {
-            Picture::Jpeg(jpeg) => jpeg.check(),
-            Picture::Raster(raster) => raster.check(),
-        }
     }
 
     /// The picture as it was opened, as stored (not turned), in 8-bit RGB, without alpha.

@@ -7,8 +7,9 @@ use flate2::read::ZlibDecoder;
 use png::{BitDepth, ColorType, Decoder, Encoder, Limits, Transformations};
 
 use super::error::PictureError;
-use super::hidden::{HiddenCopy, HiddenKind, has_picture};
-use super::raster::{Pixels, Samples, clean_exif};
+use super::hidden::{HiddenCopy, HiddenKind, SMALL, has_picture};
+use super::raster::{Pixels, Samples};
+use super::thumbnail::{Origin, clean_exif};
 use super::{Facts, xmp};
 
 const SIGNATURE: usize = 8;
@@ -182,6 +183,7 @@ fn encode(pixels: &Pixels) -> Result<Vec<u8>, PictureError> {
 pub(crate) fn finish(
     bytes: &[u8],
     changed: Option<&Pixels>,
+    origin: &Origin<'_>,
     hidden: &mut Vec<HiddenCopy>,
 ) -> Result<Option<Vec<u8>>, PictureError> {
     let (old, end) = chunks(bytes)?;
@@ -211,7 +213,7 @@ pub(crate) fn finish(
                 }
             }
             (kind, Some(_)) if stale.contains(&kind) => {}
-            (kind, _) => match clean(*kind, data, changed, hidden) {
+            (kind, _) => match clean(*kind, data, origin, hidden) {
                 None => out.extend_from_slice(&bytes[chunk.whole.clone()]),
                 Some(data) if data.is_empty() => {}
                 Some(data) => put(&mut out, *kind, &data)?,
@@ -240,22 +242,33 @@ fn put(out: &mut Vec<u8>, kind: [u8; 4], data: &[u8]) -> Result<(), PictureError
 fn clean(
     kind: [u8; 4],
     data: &[u8],
-    changed: Option<&Pixels>,
+    origin: &Origin<'_>,
     hidden: &mut Vec<HiddenCopy>,
 ) -> Option<Vec<u8>> {
     match &kind {
         b"IHDR" | b"PLTE" | b"IDAT" | b"IEND" | b"iCCP" => None,
         b"eXIf" => {
             let mut block = data.to_vec();
-            clean_exif(&mut block, changed, hidden);
+            clean_exif(&mut block, origin, hidden);
             (block != data).then_some(block)
         }
         b"iTXt" | b"zTXt" | b"tEXt" => clean_text(kind, data, hidden),
-        _ => has_picture(data).then(|| {
+        _ => (has_picture(data) || (origin.is_changed() && is_strange(kind, data))).then(|| {
             hidden.push(HiddenCopy::removed(HiddenKind::Segment, data.len()));
             Vec::new()
         }),
     }
+}
+
+/// Whether a chunk is none of those that are known to show nothing, and long enough for a picture
+/// in some way of its own.
+fn is_strange(kind: [u8; 4], data: &[u8]) -> bool {
+    const KNOWN: [&[u8; 4]; 22] = [
+        b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"mDCv", b"cLLI", b"cLLi",
+        b"pHYs", b"sBIT", b"bKGD", b"hIST", b"tIME", b"oFFs", b"sCAL", b"sTER", b"sPLT", b"pCAL",
+        b"gIFg", b"iDOT",
+    ];
+    data.len() > SMALL && !KNOWN.contains(&&kind)
 }
 
 fn clean_text(kind: [u8; 4], data: &[u8], hidden: &mut Vec<HiddenCopy>) -> Option<Vec<u8>> {

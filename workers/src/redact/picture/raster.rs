@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 use image::RgbImage;
 
 use super::error::PictureError;
-use super::hidden::{HiddenAction, HiddenCopy, HiddenKind};
-use super::{Facts, Format, Limits, Rect, exif, png, thumbnail, tiff, webp};
+use super::hidden::HiddenCopy;
+use super::thumbnail::Origin;
+use super::{Facts, Format, Limits, Rect, png, tiff, webp};
 
 /// Samples of eight or sixteen bits.
 #[derive(Debug, Clone)]
@@ -176,10 +177,6 @@ impl Raster {
             .map_err(Clone::clone)
     }
 
-    pub(crate) fn check(&self) -> Result<(), PictureError> {
-        self.pixels().map(|_pixels| ())
-    }
-
     pub(crate) fn rgb(&self) -> Result<RgbImage, PictureError> {
         Ok(self.pixels()?.rgb())
     }
@@ -219,9 +216,11 @@ impl Raster {
         } else {
             None
         };
+        let decode = || self.rgb();
+        let origin = Origin::new(self.changed, &decode);
         let written = match self.format {
-            Format::Png => png::finish(&self.bytes, changed, &mut hidden)?,
-            Format::WebP => webp::finish(&self.bytes, changed, &mut hidden)?,
+            Format::Png => png::finish(&self.bytes, changed, &origin, &mut hidden)?,
+            Format::WebP => webp::finish(&self.bytes, changed, &origin, &mut hidden)?,
             Format::Tiff => {
                 tiff::finish(&self.bytes, changed, || self.pixels().cloned(), &mut hidden)?
             }
@@ -238,23 +237,5 @@ pub(crate) fn facts(format: Format, bytes: &[u8]) -> Result<Facts<'_>, PictureEr
         Format::WebP => webp::facts(bytes),
         Format::Tiff => tiff::facts(bytes),
         Format::Jpeg => super::jpeg::facts(bytes),
-    }
-}
-
-/// Takes the pictures out of an EXIF block, and makes its thumbnail again. Its length stays.
-pub(crate) fn clean_exif(block: &mut [u8], changed: Option<&Pixels>, hidden: &mut Vec<HiddenCopy>) {
-    let slot = exif::clean(block, changed.is_some(), hidden);
-    if let (Some(slot), Some(pixels)) = (slot, changed) {
-        let new = thumbnail::encode(&pixels.rgb(), slot.size, slot.range.len());
-        slot.fill(block, new.as_deref());
-        hidden.push(HiddenCopy::new(
-            HiddenKind::ExifThumbnail,
-            slot.range.len(),
-            if new.is_some() {
-                HiddenAction::Remade
-            } else {
-                HiddenAction::Removed
-            },
-        ));
     }
 }

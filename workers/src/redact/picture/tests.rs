@@ -117,7 +117,7 @@ fn only_the_changed_samples_change() {
 fn a_no_op_is_the_very_input() {
     for (_, _, bytes) in files() {
         let editor = open(&bytes);
-        editor.check().unwrap();
+        editor.rgb().unwrap();
         assert_eq!(editor.rgb().unwrap().dimensions(), (37, 29));
         assert_eq!(editor.finish().unwrap().bytes, bytes);
     }
@@ -130,7 +130,7 @@ fn truncation_and_damage_never_panic() {
             let cut = bytes[..bytes.len() * part / 20].to_vec();
             let opened = Editor::open(cut, &Limits::default());
             // The directory of a TIFF file may come before its end.
-            assert!(opened.and_then(|e| e.check()).is_err(), "{format:?} {part}");
+            assert!(opened.and_then(|e| e.rgb()).is_err(), "{format:?} {part}");
         }
         for at in 0..bytes.len().min(600) {
             let mut damaged = bytes.clone();
@@ -140,7 +140,7 @@ fn truncation_and_damage_never_panic() {
                 max_memory: 1 << 24,
             };
             if let Ok(editor) = Editor::open(damaged, &limits) {
-                let _finished = editor.check().and_then(|()| editor.finish());
+                let _finished = editor.rgb().and_then(|_| editor.finish());
             }
         }
     }
@@ -194,6 +194,127 @@ fn further_pages_of_tiff_go() {
     assert!(!finished.bytes.windows(8).any(|w| w == [101; 8]));
     let rgb = open(&finished.bytes).rgb().unwrap();
     assert!(rgb.pixels().all(|pixel| pixel.0 == [100; 3]));
+    assert!(open(&finished.bytes).finish().unwrap().hidden.is_empty());
+}
+
+/// A small TIFF with one more tag, of bytes: the directory is written anew behind its end.
+fn with_tag(tag: u16, kind: u16, value: &[u8]) -> Vec<u8> {
+    let mut out = Cursor::new(Vec::new());
+    tiff::encoder::TiffEncoder::new(&mut out)
+        .unwrap()
+        .write_image::<tiff::encoder::colortype::Gray8>(8, 8, &[100; 64])
+        .unwrap();
+    let mut bytes = out.into_inner();
+    let u32_at = |bytes: &[u8], at: usize| {
+        u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize
+    };
+    let at = u32_at(&bytes, 4);
+    let count = usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+    let mut entries = bytes[at + 2..at + 2 + 12 * count].to_vec();
+    let value_at = u32::try_from(bytes.len()).unwrap();
+    bytes.extend_from_slice(value);
+    entries.extend(tag.to_le_bytes());
+    entries.extend(kind.to_le_bytes());
+    let size = if kind == 4 { 4 } else { 1 };
+    entries.extend(u32::try_from(value.len() / size).unwrap().to_le_bytes());
+    if value.len() > 4 {
+        entries.extend(value_at.to_le_bytes());
+    } else {
+        entries.extend([value, &[0; 4][value.len()..]].concat());
+    }
+    let directory = u32::try_from(bytes.len()).unwrap();
+    bytes.extend(u16::try_from(count + 1).unwrap().to_le_bytes());
+    bytes.extend(entries);
+    bytes.extend([0; 4]);
+    bytes[4..8].copy_from_slice(&directory.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn layers_and_thumbnails_of_photoshop_go_from_tiff() {
+    let layers = with_tag(
+        37724,
+        7,
+        b"Adobe Photoshop Document Data Block\0 and layers",
+    );
+    let finished = open(&layers).finish().unwrap();
+    assert_eq!(finished.hidden.len(), 1);
+    assert_eq!(finished.hidden[0].kind, HiddenKind::Photoshop);
+    assert!(!finished.bytes.windows(6).any(|w| w == b"layers"));
+
+    let thumbnail = b"8BIM\x04\x0C\0\0\0\0\0\x06hidden";
+    let other = b"8BIM\x03\xED\0\0\0\0\0\x04keep";
+    let resources = with_tag(34377, 1, &[&thumbnail[..], other].concat());
+    let finished = open(&resources).finish().unwrap();
+    assert_eq!(finished.hidden[0].kind, HiddenKind::Photoshop);
+    assert!(!finished.bytes.windows(6).any(|w| w == b"hidden"));
+    assert!(finished.bytes.windows(16).any(|w| w == other));
+    let again = open(&finished.bytes).finish().unwrap();
+    assert!(again.hidden.is_empty());
+    let harmless = with_tag(34377, 1, other);
+    assert_eq!(open(&harmless).finish().unwrap().bytes, harmless);
+}
+
+#[test]
+fn raw_pictures_and_previews_are_refused() {
+    for bytes in [
+        with_tag(50706, 1, &[1, 4, 0, 0]),
+        with_tag(254, 4, &[1, 0, 0, 0]),
+    ] {
+        let error = inspect(&bytes).unwrap_err();
+        assert!(matches!(error, PictureError::Unsupported(_)), "{error}");
+    }
+    assert!(inspect(&with_tag(254, 4, &[2, 0, 0, 0])).is_ok());
+}
+
+#[test]
+fn many_previews_in_one_tag_are_soon_taken_out() {
+    let preview = [0xFF, 0xD8, 0xFF, 0xDB, 0, 2, 0xFF, 0xD9];
+    let bytes = with_tag(0x927C, 7, &preview.repeat(200_000));
+    let finished = open(&bytes).finish().unwrap();
+    assert_eq!(finished.hidden[0].kind, HiddenKind::MakerNote);
+    assert!(!finished.bytes.windows(8).any(|w| w == preview));
+}
+
+#[test]
+fn unknown_chunks_go_once_something_is_changed() {
+    let (_, _, plain) = files().swap_remove(0);
+    let own = with_chunk(&plain, *b"prVt", &[7; 300]);
+    let known = with_chunk(&own, *b"sPLT", &[8; 300]);
+    let bytes = with_chunk(&known, *b"vpAg", &[9; 9]);
+    assert_eq!(open(&bytes).finish().unwrap().bytes, bytes);
+    let finished = edit(&bytes);
+    assert_eq!(finished.hidden.len(), 1);
+    assert_eq!(finished.hidden[0].kind, HiddenKind::Segment);
+    let has = |kind: &[u8; 4]| finished.bytes.windows(4).any(|w| w == kind);
+    assert!(!has(b"prVt") && has(b"sPLT") && has(b"vpAg"));
+
+    let all = files();
+    let (_, _, webp) = all.iter().find(|f| f.0 == Format::WebP).unwrap();
+    let mut webp = [webp, &b"OWN \x50\0\0\0"[..], &[7; 80]].concat();
+    let length = u32::try_from(webp.len() - 8).unwrap();
+    webp[4..8].copy_from_slice(&length.to_le_bytes());
+    assert_eq!(open(&webp).finish().unwrap().bytes, webp);
+    assert_eq!(edit(&webp).hidden[0].kind, HiddenKind::Segment);
+}
+
+#[test]
+fn exif_that_no_camera_writes_leaves_its_orientation() {
+    let mut block = b"MM\0*\0\0\0\x08".to_vec();
+    block.extend(5000_u16.to_be_bytes());
+    block.extend([0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0]);
+    for _ in 1..5000 {
+        block.extend([0x92, 0x7C, 0, 7, 0, 0, 0, 8, 0, 0, 0, 8]);
+    }
+    block.extend([0; 4]);
+    let (_, _, plain) = files().swap_remove(0);
+    let finished = open(&with_chunk(&plain, *b"eXIf", &block))
+        .finish()
+        .unwrap();
+    assert_eq!(finished.hidden[0].kind, HiddenKind::MakerNote);
+    let header = inspect(&finished.bytes).unwrap();
+    assert_eq!(header.orientation, Orientation::Rotate90);
+    assert!(!finished.bytes.windows(2).any(|w| w == [0x92, 0x7C]));
     assert!(open(&finished.bytes).finish().unwrap().hidden.is_empty());
 }
 

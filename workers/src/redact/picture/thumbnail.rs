@@ -1,10 +1,122 @@
-//! Thumbnails made again from a changed picture.
+//! Thumbnails: whether they show the picture, and others in their place where they do not.
+
+use std::cell::OnceCell;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder, RgbImage, imageops};
 
+use super::error::PictureError;
+use super::hidden::{HiddenAction, HiddenCopy, HiddenKind};
+use super::jpeg::Jpeg;
+use super::{Limits, exif};
+
 /// Pixels a thumbnail may have; a greater one is not made again but removed.
 const MAX_PIXELS: u64 = 4 << 20;
+
+/// The longer side of the picture once it is made smaller for all comparisons.
+const REDUCED: u32 = 320;
+/// Columns and rows, at most, in which thumbnail and picture are compared.
+const GRID: (u32, u32) = (32, 24);
+/// How far both may be apart, of 255: all over the grid, and at one place of it.
+const APART: (u32, u32) = (12, 48);
+
+/// The picture that thumbnails belong to, decoded when the first is met.
+pub(crate) struct Origin<'a> {
+    decode: &'a dyn Fn() -> Result<RgbImage, PictureError>,
+    changed: bool,
+    picture: OnceCell<Option<RgbImage>>,
+    reduced: OnceCell<RgbImage>,
+}
+
+impl<'a> Origin<'a> {
+    /// Whether samples of it were `changed`; then no thumbnail belongs to it.
+    pub(crate) const fn new(
+        changed: bool,
+        decode: &'a dyn Fn() -> Result<RgbImage, PictureError>,
+    ) -> Self {
+        Self {
+            decode,
+            changed,
+            picture: OnceCell::new(),
+            reduced: OnceCell::new(),
+        }
+    }
+
+    pub(crate) const fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// None where it is damaged.
+    fn picture(&self) -> Option<&RgbImage> {
+        self.picture.get_or_init(|| (self.decode)().ok()).as_ref()
+    }
+
+    /// Whether a JPEG is a thumbnail of the picture as it is now. Of a cropped or retouched one it
+    /// may still be that of what was there before.
+    pub(crate) fn belongs(&self, jpeg: &[u8]) -> bool {
+        let limits = Limits {
+            max_pixels: MAX_PIXELS,
+            max_memory: MAX_PIXELS * 8,
+        };
+        !self.changed
+            && Jpeg::open(jpeg.to_vec(), &limits)
+                .and_then(|jpeg| jpeg.rgb())
+                .is_ok_and(|thumbnail| self.is_shown_by(&thumbnail))
+    }
+
+    /// Whether this is a thumbnail of the picture as it is now.
+    pub(crate) fn is_shown_by(&self, thumbnail: &RgbImage) -> bool {
+        let Some(picture) = self.picture().filter(|_| !self.changed) else {
+            return false;
+        };
+        let size = thumbnail.dimensions();
+        if size.0 == 0 || size.1 == 0 {
+            return false;
+        }
+        let reduced = self.reduced.get_or_init(|| {
+            let (width, height) = picture.dimensions();
+            let side = |length: u32| {
+                let longer = u64::from(width.max(height).max(REDUCED));
+                let side = u64::from(length) * u64::from(REDUCED) / longer;
+                u32::try_from(side).unwrap_or(length).clamp(1, length)
+            };
+            imageops::thumbnail(picture, side(width), side(height))
+        });
+        let (width, height) = inner(picture.dimensions(), size);
+        let (left, top) = ((size.0 - width) / 2, (size.1 - height) / 2);
+        let shown = imageops::crop_imm(thumbnail, left, top, width, height).to_image();
+        let apart = |(a, b): (&u8, &u8)| u32::from(a.abs_diff(*b));
+        let grid = (width.min(GRID.0), height.min(GRID.1));
+        let small = |picture: &RgbImage| {
+            image::DynamicImage::from(imageops::thumbnail(picture, grid.0, grid.1)).into_luma8()
+        };
+        let (own, its) = (small(reduced), small(&shown));
+        let differences: Vec<u32> = own.iter().zip(its.iter()).map(apart).collect();
+        differences.iter().sum::<u32>() < APART.0 * grid.0 * grid.1
+            && differences.iter().all(|&d| d < APART.1)
+    }
+}
+
+/// Takes the pictures out of an EXIF block, and makes its thumbnail again where it does not show the
+/// picture. The length of the block stays.
+pub(crate) fn clean_exif(block: &mut [u8], origin: &Origin<'_>, hidden: &mut Vec<HiddenCopy>) {
+    let Some(slot) = exif::clean(block, &|jpeg| origin.belongs(jpeg), hidden) else {
+        return;
+    };
+    let new = origin
+        .picture()
+        .and_then(|picture| encode(picture, slot.size, slot.range.len()));
+    slot.fill(block, new.as_deref());
+    hidden.push(HiddenCopy::new(
+        HiddenKind::ExifThumbnail,
+        slot.range.len(),
+        if new.is_some() {
+            HiddenAction::Remade
+        } else {
+            HiddenAction::Removed
+        },
+    ));
+}
 
 /// A JPEG of `size` that shows `picture`, in at most `room` bytes; none where it does not fit.
 ///

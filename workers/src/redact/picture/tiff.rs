@@ -11,8 +11,9 @@ use super::error::PictureError;
 use super::exif::{Directory, Tiff};
 use super::hidden::{HiddenCopy, HiddenKind, find_jpeg, has_picture, jpeg_length};
 use super::raster::{Pixels, Samples};
-use super::{Facts, xmp};
+use super::{Facts, photoshop, xmp};
 
+const NEW_SUBFILE_TYPE: u16 = 254;
 const WIDTH: u16 = 256;
 const HEIGHT: u16 = 257;
 const BITS: u16 = 258;
@@ -25,7 +26,11 @@ const STRIP_COUNTS: u16 = 279;
 const PLANAR: u16 = 284;
 const SUB_IFDS: u16 = 330;
 const XMP: u16 = 700;
+const IMAGE_RESOURCES: u16 = 34377;
 const ICC: u16 = 34675;
+/// The layers of Photoshop.
+const IMAGE_SOURCE: u16 = 37724;
+const DNG_VERSION: u16 = 50706;
 const MAKER_NOTE: u16 = 0x927C;
 /// Directories of EXIF, GPS and interoperability.
 const NESTED: [u16; 3] = [0x8769, 0x8825, 0xA005];
@@ -86,6 +91,15 @@ fn first_page(bytes: &[u8]) -> Result<(Tiff<'_>, Directory), PictureError> {
 pub(crate) fn facts(bytes: &[u8]) -> Result<Facts<'_>, PictureError> {
     let (tiff, page) = first_page(bytes)?;
     let number = |tag| page.find(tag).and_then(|entry| tiff.number(entry, 0));
+    // Their picture is raw data in another directory, which would be taken for a further page.
+    if page.find(DNG_VERSION).is_some() {
+        return Err(PictureError::unsupported("DNG"));
+    }
+    if number(NEW_SUBFILE_TYPE).is_some_and(|kind| kind & 1 != 0) {
+        return Err(PictureError::unsupported(
+            "TIFF whose first page is a preview of another",
+        ));
+    }
     let width = number(WIDTH).ok_or_else(corrupt)?;
     let height = number(HEIGHT).ok_or_else(corrupt)?;
     if width == 0 || height == 0 {
@@ -270,7 +284,7 @@ impl Writer {
             }
             if let Some(kind) = clean(entry.tag, &mut value) {
                 hidden.push(HiddenCopy::removed(kind, entry.length));
-                // XMP becomes shorter, which only a value of bytes can.
+                // XMP and image resources become shorter, which only a value of bytes can.
                 let shorter = value.len() != entry.length;
                 if value.is_empty() || (shorter && entry.length != entry.count as usize) {
                     continue;
@@ -301,15 +315,26 @@ fn clean(tag: u16, value: &mut Vec<u8>) -> Option<HiddenKind> {
         }
         MAKER_NOTE => {
             let mut found = None;
-            while let Some(at) = find_jpeg(value, 0) {
+            let mut from = 0;
+            while let Some(at) = find_jpeg(value, from) {
                 let end = jpeg_length(&value[at..]).map_or(value.len(), |length| at + length);
                 value[at..end].fill(0);
+                from = end;
                 found = Some(HiddenKind::MakerNote);
             }
             found
         }
-        // Image resources of Photoshop hold its thumbnail and layers.
-        34377 | 37724 if has_picture(value) => {
+        IMAGE_RESOURCES => {
+            match photoshop::clean(value) {
+                Some((_, 0)) => return None,
+                Some((rest, _)) => *value = rest,
+                None if has_picture(value) => value.clear(),
+                None => return None,
+            }
+            Some(HiddenKind::Photoshop)
+        }
+        // Layers are compressed as no format of pictures is.
+        IMAGE_SOURCE => {
             value.clear();
             Some(HiddenKind::Photoshop)
         }

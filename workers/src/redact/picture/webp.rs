@@ -6,8 +6,9 @@ use std::ops::Range;
 use image_webp::{ColorType, WebPDecoder, WebPEncoder};
 
 use super::error::PictureError;
-use super::hidden::{HiddenCopy, HiddenKind, has_picture};
-use super::raster::{Pixels, Samples, clean_exif};
+use super::hidden::{HiddenCopy, HiddenKind, SMALL, has_picture};
+use super::raster::{Pixels, Samples};
+use super::thumbnail::{Origin, clean_exif};
 use super::{Facts, xmp};
 
 /// One chunk: its kind, its data, and all of it with its padding.
@@ -116,6 +117,7 @@ fn encode(pixels: &Pixels) -> Result<Vec<u8>, PictureError> {
 pub(crate) fn finish(
     bytes: &[u8],
     changed: Option<&Pixels>,
+    origin: &Origin<'_>,
     hidden: &mut Vec<HiddenCopy>,
 ) -> Result<Option<Vec<u8>>, PictureError> {
     let (old, end) = chunks(bytes)?;
@@ -127,7 +129,7 @@ pub(crate) fn finish(
             (b"VP8 " | b"VP8L", Some(fresh)) => out.extend_from_slice(fresh),
             // Alpha is part of the new image data.
             (b"ALPH", Some(_)) => {}
-            (kind, _) => match clean(*kind, data, changed, hidden) {
+            (kind, _) => match clean(*kind, data, origin, hidden) {
                 None => out.extend_from_slice(&bytes[chunk.whole.clone()]),
                 Some(data) if data.is_empty() => {}
                 Some(data) => {
@@ -154,21 +156,21 @@ pub(crate) fn finish(
 fn clean(
     kind: [u8; 4],
     data: &[u8],
-    changed: Option<&Pixels>,
+    origin: &Origin<'_>,
     hidden: &mut Vec<HiddenCopy>,
 ) -> Option<Vec<u8>> {
     match &kind {
         b"VP8X" | b"VP8 " | b"VP8L" | b"ALPH" | b"ICCP" => None,
         b"EXIF" => {
             let mut block = data.to_vec();
-            clean_exif(&mut block[exif_start(data)..], changed, hidden);
+            clean_exif(&mut block[exif_start(data)..], origin, hidden);
             (block != data).then_some(block)
         }
         b"XMP " => xmp::clean(data).map(|(rest, removed)| {
             hidden.push(HiddenCopy::removed(HiddenKind::Xmp, removed));
             rest
         }),
-        _ => has_picture(data).then(|| {
+        _ => (has_picture(data) || (origin.is_changed() && data.len() > SMALL)).then(|| {
             hidden.push(HiddenCopy::removed(HiddenKind::Segment, data.len()));
             Vec::new()
         }),

@@ -16,6 +16,7 @@ use image::RgbImage;
 
 use super::error::PictureError;
 use super::hidden::HiddenCopy;
+use super::thumbnail::Origin;
 use super::{Facts, Limits, Rect};
 use decode::Plane;
 use markers::{Frame, Layout};
@@ -117,10 +118,6 @@ impl Jpeg {
             .map_err(Clone::clone)
     }
 
-    pub(crate) fn check(&self) -> Result<(), PictureError> {
-        self.planes().map(|_planes| ())
-    }
-
     pub(crate) fn rgb(&self) -> Result<RgbImage, PictureError> {
         Ok(colour::rgb(&self.bytes, &self.layout, self.planes()?))
     }
@@ -216,13 +213,11 @@ impl Jpeg {
 
     pub(crate) fn finish(self) -> Result<(Vec<u8>, Vec<HiddenCopy>), PictureError> {
         let mut hidden = Vec::new();
-        let mut cleaned = segments::clean(&self.bytes, &self.layout, self.changed, &mut hidden);
+        let decode = || self.rgb();
+        let origin = Origin::new(self.changed, &decode);
+        let cleaned = segments::clean(&self.bytes, &self.layout, &origin, &mut hidden);
         if !self.changed && !cleaned.altered && self.layout.end == self.bytes.len() {
             return Ok((self.bytes, hidden));
-        }
-        if let Some(thumbnails) = cleaned.thumbnails.take() {
-            let picture = self.rgb()?;
-            hidden.extend(thumbnails.remake(&mut cleaned.pieces, &picture));
         }
         Ok((self.assemble(&cleaned)?, hidden))
     }

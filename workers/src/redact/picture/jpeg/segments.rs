@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use image::RgbImage;
 
-use super::super::exif::{self, Slot};
 use super::super::hidden::{
     HiddenAction, HiddenCopy, HiddenKind, find_jpeg, has_picture, is_picture_start,
 };
-use super::super::{thumbnail, xmp};
+use super::super::thumbnail::{Origin, clean_exif};
+use super::super::{photoshop, xmp};
 use super::markers::{APP0, APP15, Layout, Piece};
 
 const EXIF: &[u8] = b"Exif\0";
@@ -31,44 +31,6 @@ pub(super) struct Cleaned {
     pub(super) pieces: Vec<Kept>,
     /// Whether any is not the same.
     pub(super) altered: bool,
-    /// Thumbnails to be made again.
-    pub(super) thumbnails: Option<Thumbnails>,
-}
-
-/// The thumbnails to be made again.
-#[derive(Debug, Default)]
-pub(super) struct Thumbnails(Vec<Thumbnail>);
-
-#[derive(Debug)]
-struct Thumbnail {
-    piece: usize,
-    /// Where the EXIF block begins in the bytes of the piece.
-    at: usize,
-    slot: Slot,
-}
-
-impl Thumbnails {
-    /// Puts thumbnails of `picture` in place.
-    pub(super) fn remake(&self, pieces: &mut [Kept], picture: &RgbImage) -> Vec<HiddenCopy> {
-        let mut copies = Vec::new();
-        for Thumbnail { piece, at, slot } in &self.0 {
-            let Some(Kept::Changed(bytes)) = pieces.get_mut(*piece) else {
-                continue;
-            };
-            let new = thumbnail::encode(picture, slot.size, slot.range.len());
-            slot.fill(&mut bytes[*at..], new.as_deref());
-            copies.push(HiddenCopy::new(
-                HiddenKind::ExifThumbnail,
-                slot.range.len(),
-                if new.is_some() {
-                    HiddenAction::Remade
-                } else {
-                    HiddenAction::Removed
-                },
-            ));
-        }
-        copies
-    }
 }
 
 /// The EXIF block of a segment.
@@ -89,7 +51,7 @@ pub(super) fn xmp(marker: u8, payload: &[u8]) -> Option<&[u8]> {
 pub(super) fn clean(
     bytes: &[u8],
     layout: &Layout,
-    changed: bool,
+    origin: &Origin<'_>,
     hidden: &mut Vec<HiddenCopy>,
 ) -> Cleaned {
     let payload = |piece: &Piece| &bytes[piece.payload.clone()];
@@ -102,9 +64,8 @@ pub(super) fn clean(
         .map(|piece| family(piece.marker, payload(piece)))
         .collect();
     let spilled = photoshop_spills(bytes, layout);
-    let mut thumbnails = Thumbnails::default();
     let mut pieces = Vec::with_capacity(layout.pieces.len());
-    for (index, piece) in layout.pieces.iter().enumerate() {
+    for piece in &layout.pieces {
         let data = payload(piece);
         let kept = if !is_application(piece.marker) {
             Kept::Same
@@ -118,14 +79,8 @@ pub(super) fn clean(
         } else if exif(piece.marker, data).is_some() {
             let mut whole = bytes[piece.whole.clone()].to_vec();
             let at = piece.payload.start - piece.whole.start + 6;
-            if let Some(slot) = exif::clean(&mut whole[at..], changed, hidden) {
-                thumbnails.0.push(Thumbnail {
-                    piece: index,
-                    at,
-                    slot,
-                });
-                Kept::Changed(whole)
-            } else if whole == bytes[piece.whole.clone()] {
+            clean_exif(&mut whole[at..], origin, hidden);
+            if whole == bytes[piece.whole.clone()] {
                 Kept::Same
             } else {
                 Kept::Changed(whole)
@@ -134,7 +89,7 @@ pub(super) fn clean(
             hidden.push(HiddenCopy::removed(HiddenKind::Photoshop, data.len()));
             Kept::Dropped
         } else {
-            clean_known(piece.marker, data, changed, hidden)
+            clean_known(piece.marker, data, origin, hidden)
         };
         pieces.push(kept);
     }
@@ -142,13 +97,12 @@ pub(super) fn clean(
     Cleaned {
         altered: pieces.iter().any(|kept| *kept != Kept::Same),
         pieces,
-        thumbnails: (!thumbnails.0.is_empty()).then_some(thumbnails),
     }
 }
 
-/// Application segments, and the markers reserved for extensions, which decoders skip alike.
+/// Application segments, comments, and the markers reserved for extensions, which decoders skip alike.
 const fn is_application(marker: u8) -> bool {
-    matches!(marker, APP0..=APP15 | 0xF0..=0xFD)
+    matches!(marker, APP0..=APP15 | 0xF0..=0xFE)
 }
 
 /// Segments of one kind: their marker and the beginning of their name.
@@ -169,16 +123,23 @@ fn is_unknown(marker: u8, payload: &[u8]) -> bool {
     is_application(marker) && !known.iter().any(|name| payload.starts_with(name))
 }
 
-fn clean_known(marker: u8, payload: &[u8], changed: bool, hidden: &mut Vec<HiddenCopy>) -> Kept {
+fn clean_known(
+    marker: u8,
+    payload: &[u8],
+    origin: &Origin<'_>,
+    hidden: &mut Vec<HiddenCopy>,
+) -> Kept {
     let mut drop = |kind| {
         hidden.push(HiddenCopy::removed(kind, payload.len()));
         Kept::Dropped
     };
     if payload.starts_with(b"JFIF\0") {
-        return clean_jfif(payload, changed, hidden);
+        return clean_jfif(payload, origin, hidden);
     }
     if payload.starts_with(b"JFXX\0") {
-        if changed {
+        // Extension 0x10 is a JPEG; colours of a palette or without compression are rarer still.
+        let jpeg = payload.strip_prefix(b"JFXX\0\x10");
+        if !jpeg.is_some_and(|jpeg| origin.belongs(jpeg)) {
             return drop(HiddenKind::Jfxx);
         }
         hidden.push(HiddenCopy::new(
@@ -205,7 +166,7 @@ fn clean_known(marker: u8, payload: &[u8], changed: bool, hidden: &mut Vec<Hidde
         };
     }
     if let Some(resources) = payload.strip_prefix(PHOTOSHOP) {
-        return match clean_photoshop(resources) {
+        return match photoshop::clean(resources) {
             Some((_, 0)) => Kept::Same,
             Some((rest, removed)) => {
                 hidden.push(HiddenCopy::removed(HiddenKind::Photoshop, removed));
@@ -234,14 +195,18 @@ fn build(marker: u8, parts: &[&[u8]]) -> Kept {
 }
 
 /// JFIF 1.02: name 5, version 2, units 1, densities 4, then width and height of the thumbnail.
-fn clean_jfif(payload: &[u8], changed: bool, hidden: &mut Vec<HiddenCopy>) -> Kept {
+fn clean_jfif(payload: &[u8], origin: &Origin<'_>, hidden: &mut Vec<HiddenCopy>) -> Kept {
     let Some((head, rest)) = payload.split_at_checked(14) else {
         return Kept::Same;
     };
     if rest.is_empty() {
         return Kept::Same;
     }
-    if changed {
+    let size = (u32::from(head[12]), u32::from(head[13]));
+    let thumbnail = RgbImage::from_raw(size.0, size.1, rest.to_vec());
+    // Bytes behind its last one would stay with it.
+    let exact = rest.len() == (size.0 * size.1 * 3) as usize;
+    if !exact || !thumbnail.is_some_and(|thumbnail| origin.is_shown_by(&thumbnail)) {
         hidden.push(HiddenCopy::removed(HiddenKind::JfifThumbnail, rest.len()));
         build(APP0, &[&head[..12], &[0, 0]])
     } else {
@@ -263,41 +228,11 @@ fn photoshop_spills(bytes: &[u8], layout: &Layout) -> bool {
         .filter(|piece| piece.marker == APP0 + 13)
         .filter_map(|piece| bytes[piece.payload.clone()].strip_prefix(PHOTOSHOP))
         .collect();
-    if parts.len() < 2 || parts.iter().all(|part| clean_photoshop(part).is_some()) {
+    if parts.len() < 2 || parts.iter().all(|part| photoshop::clean(part).is_some()) {
         return false;
     }
     let all = parts.concat();
-    has_picture(&all) || clean_photoshop(&all).is_some_and(|(_, removed)| removed > 0)
-}
-
-/// Image resources without pictures, and the bytes taken out; none where they are no sound list.
-fn clean_photoshop(resources: &[u8]) -> Option<(Vec<u8>, usize)> {
-    let mut kept = Vec::with_capacity(resources.len());
-    let mut at = 0;
-    while at < resources.len() {
-        // Some writers pad the list with zeros.
-        if resources[at..].iter().all(|&b| b == 0) {
-            kept.extend_from_slice(&resources[at..]);
-            break;
-        }
-        let number = u16::from_be_bytes([*resources.get(at + 4)?, *resources.get(at + 5)?]);
-        // The name is a counted string, the count included in the padding to an even length.
-        let name = usize::from(*resources.get(at + 6)?);
-        let size_at = at + 6 + (name + 2) / 2 * 2;
-        let size = <[u8; 4]>::try_from(resources.get(size_at..size_at + 4)?).ok()?;
-        let size = u32::from_be_bytes(size) as usize;
-        let data_at = size_at + 4;
-        let data = resources.get(data_at..data_at.checked_add(size)?)?;
-        // The last resource may lack its padding.
-        let end = (data_at + size + size % 2).min(resources.len());
-        let thumbnail = matches!(number, 0x0409 | 0x040C);
-        if !thumbnail && !has_picture(data) {
-            kept.extend_from_slice(&resources[at..end]);
-        }
-        at = end;
-    }
-    let removed = resources.len() - kept.len();
-    Some((kept, removed))
+    has_picture(&all) || photoshop::clean(&all).is_some_and(|(_, removed)| removed > 0)
 }
 
 /// Reports what stands behind the end of the picture.

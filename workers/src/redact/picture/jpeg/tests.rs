@@ -284,7 +284,7 @@ fn a_no_op_is_the_very_input() {
     for recipe in recipes() {
         let bytes = make(&recipe, &[(0xFE, b"comment".to_vec())]);
         let editor = open(&bytes);
-        editor.check().unwrap();
+        editor.rgb().unwrap();
         let finished = editor.finish().unwrap();
         assert_eq!(finished.bytes, bytes);
         assert!(finished.hidden.is_empty());
@@ -341,7 +341,7 @@ fn truncation_is_an_error_wherever_it_happens() {
             let mut closed = cut.to_vec();
             closed.extend_from_slice(&[0xFF, 0xD9]);
             if let Ok(editor) = Editor::open(closed.clone(), &Limits::default())
-                && editor.check().is_ok()
+                && editor.rgb().is_ok()
             {
                 // A progressive picture is whole after each of its scans.
                 let scans = markers::layout(&closed).unwrap().scans.len();
@@ -407,7 +407,7 @@ proptest! {
         }
         let limits = Limits { max_pixels: 1 << 20, max_memory: 1 << 24 };
         if let Ok(mut editor) = Editor::open(bytes, &limits)
-            && editor.check().is_ok()
+            && editor.rgb().is_ok()
         {
             let size = editor.size(0);
             let rect = Rect { x: 0, y: 0, width: size.0.min(9), height: size.1.min(9) };

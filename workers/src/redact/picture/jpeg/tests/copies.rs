@@ -1,7 +1,7 @@
 //! Copies of the picture within and behind a JPEG file.
 
 use super::super::super::hidden::{HiddenAction, HiddenKind};
-use super::super::super::{Orientation, inspect};
+use super::super::super::{Orientation, inspect, thumbnail};
 use super::{Recipe, contains, decoded, make, open, paint, recipes};
 use proptest::prelude::*;
 
@@ -80,6 +80,13 @@ fn exif(thumbnail: &[u8], preview: &[u8], big: bool) -> Vec<u8> {
     payload
 }
 
+/// A thumbnail of a picture, with room.
+fn thumbnail_of(picture: &[u8]) -> Vec<u8> {
+    let jpeg = thumbnail::encode(&decoded(picture), (32, 24), usize::MAX).unwrap();
+    let comment = [&[0xFF, 0xFE, 3, 0x86][..], &[b'a'; 900]].concat();
+    [&jpeg[..2], &comment, &jpeg[2..]].concat()
+}
+
 fn small(seed: u16) -> Vec<u8> {
     let recipe = Recipe {
         size: (32 + seed, 24),
@@ -92,7 +99,8 @@ fn small(seed: u16) -> Vec<u8> {
 #[test]
 fn thumbnails_and_previews_in_exif() {
     for big in [false, true] {
-        let (thumbnail, preview) = (small(0), small(8));
+        let thumbnail = thumbnail_of(&make(&recipes()[3], &[]));
+        let preview = small(8);
         let block = exif(&thumbnail, &preview, big);
         let bytes = make(&recipes()[3], &[(0xE1, block.clone())]);
         let header = inspect(&bytes).unwrap();
@@ -121,7 +129,10 @@ fn thumbnails_and_previews_in_exif() {
                 (HiddenKind::ExifThumbnail, HiddenAction::Remade),
             ]
         );
-        assert!(!contains(&finished.bytes, &thumbnail[1000..1040]));
+        assert!(!contains(
+            &finished.bytes,
+            &thumbnail[thumbnail.len() - 60..]
+        ));
         assert!(!contains(&finished.bytes, &preview[1000..1040]));
         let after = &finished.bytes[6..6 + block.len()];
         // All but the length of the thumbnail (at 86 + 2 + 12 + 8 of the block), note and picture.
@@ -136,6 +147,38 @@ fn thumbnails_and_previews_in_exif() {
         let again = open(&finished.bytes).finish().unwrap();
         assert_eq!(again.bytes, finished.bytes);
     }
+}
+
+#[test]
+fn a_thumbnail_of_another_picture_is_made_again() {
+    let plain = make(&recipes()[3], &[]);
+    let with = |thumbnail: &[u8]| make(&recipes()[3], &[(0xE1, exif(thumbnail, &[], false))]);
+    let own = with(&thumbnail_of(&plain));
+    let finished = open(&own).finish().unwrap();
+    assert!(finished.bytes == own);
+    assert_eq!(finished.hidden[0].action, HiddenAction::Kept);
+    assert_eq!(finished.hidden.len(), 1);
+
+    // Of what the picture was before it was cropped.
+    let foreign = small(0);
+    let finished = open(&with(&foreign)).finish().unwrap();
+    assert_eq!(finished.hidden.len(), 1);
+    assert_eq!(finished.hidden[0].kind, HiddenKind::ExifThumbnail);
+    assert_eq!(finished.hidden[0].action, HiddenAction::Remade);
+    assert!(!contains(&finished.bytes, &foreign[foreign.len() - 60..]));
+    assert_eq!(decoded(&finished.bytes), decoded(&plain));
+    assert_eq!(finished.bytes.len(), with(&foreign).len());
+    let again = open(&finished.bytes).finish().unwrap();
+    assert_eq!(again.bytes, finished.bytes);
+}
+
+#[test]
+fn comments_that_hold_pictures_go() {
+    let copy = small(4);
+    let segments = [(0xFE, copy.clone()), (0xFE, b"a comment".to_vec())];
+    let finished = open(&make(&recipes()[0], &segments)).finish().unwrap();
+    assert_eq!(finished.hidden[0].kind, HiddenKind::Segment);
+    assert_eq!(finished.bytes, make(&recipes()[0], &segments[1..]));
 }
 
 #[test]
