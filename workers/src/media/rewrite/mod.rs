@@ -32,7 +32,7 @@ const OUT_BUFFER: usize = 1 << 20;
 /// How a film is written again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RewriteOptions {
-    /// FFmpeg's name of the container, as [`survey`] chose it.
+    /// FFmpeg's name of the container, as [`survey()`] chose it.
     pub container: String,
     /// Streams whose packets are copied.
     pub copies: Vec<usize>,
