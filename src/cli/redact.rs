@@ -156,6 +156,22 @@ struct Line<'a> {
     stages: Option<Timings>,
 }
 
+impl<'a> Line<'a> {
+    /// Of a file of which no more is known.
+    const fn of(file: &'a Path, state: State) -> Self {
+        Self {
+            file,
+            state,
+            output: None,
+            regions: None,
+            error: None,
+            kind: None,
+            seconds: None,
+            stages: None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum State {
@@ -213,20 +229,7 @@ fn batch(store: &ModelStore, args: Args, stop: &AtomicBool) -> anyhow::Result<Ex
         args.report.as_ref().map(|_| Report::default()),
         found.items.len(),
     );
-    for name in hand.names() {
-        let known = |item: &Item| {
-            item.relative == Path::new(name) || item.relative.file_name() == Some(name.as_ref())
-        };
-        let many = found.items.iter().filter(|item| known(item)).count();
-        anyhow::ensure!(
-            many <= 1,
-            "the regions speak of {name:?}, and {many} files are called so; name it with its folder"
-        );
-        anyhow::ensure!(
-            many > 0,
-            "the regions speak of {name:?}, and no such file is redacted; names are relative to the folder given"
-        );
-    }
+    hand.check(&found.items)?;
     for skipped in &found.skipped {
         watch.skip(&skipped.path);
     }
@@ -297,16 +300,7 @@ impl Watch {
     fn skip(&mut self, path: &Path) {
         self.summary.skipped += 1;
         if self.json {
-            tell(&Line {
-                file: path,
-                state: State::Skipped,
-                output: None,
-                regions: None,
-                error: None,
-                kind: None,
-                seconds: None,
-                stages: None,
-            });
+            tell(&Line::of(path, State::Skipped));
         }
     }
 
@@ -322,14 +316,10 @@ impl Watch {
         }
         if self.json {
             tell(&Line {
-                file: path,
-                state: State::Failed,
-                output: None,
-                regions: None,
                 error: Some(error.to_string()),
                 kind: Some(error.kind()),
                 seconds,
-                stages: None,
+                ..Line::of(path, State::Failed)
             });
         } else {
             self.say(&format!("{}: NOT processed: {error}", path.display()));
@@ -392,19 +382,17 @@ impl BatchObserver for Watch {
             self.summary.redacted += 1;
         }
         if self.json {
+            let state = if done.resumed {
+                State::Resumed
+            } else {
+                State::Redacted
+            };
             tell(&Line {
-                file: path,
-                state: if done.resumed {
-                    State::Resumed
-                } else {
-                    State::Redacted
-                },
                 output: done.output.as_deref(),
                 regions: Some(regions),
-                error: None,
-                kind: None,
                 seconds: Some(outcome.seconds),
                 stages: done.timings,
+                ..Line::of(path, state)
             });
         } else if !done.resumed {
             let hidden = done.record.hidden_copies();

@@ -10,7 +10,7 @@ use rushes_workers::redact::Redacted;
 use utoipa::ToSchema;
 
 use super::{Api, ApiError, redaction_form};
-use crate::redactions::{RedactionError, Wanted, media_type, regions};
+use crate::redactions::{RedactionError, Wanted, media_type};
 
 /// How many regions were made unrecognisable.
 const REGIONS: HeaderName = HeaderName::from_static("x-rushes-regions");
@@ -82,7 +82,7 @@ pub(super) async fn redact(
 }
 
 fn respond(wanted: Answer, redacted: Redacted, name: &str) -> Result<Response, ApiError> {
-    let count = regions(&redacted);
+    let count = redacted.record.blurred();
     let kind = media_type(redacted.record.picture.format);
     let record = serde_json::to_vec(&redacted.record)
         .map_err(|error| RedactionError::Died(error.to_string()))?;

@@ -314,13 +314,6 @@ impl Redactions {
     }
 }
 
-/// How many regions of a picture were made unrecognisable.
-#[must_use]
-pub fn regions(redacted: &Redacted) -> usize {
-    let regions = redacted.record.regions.iter();
-    regions.filter(|region| region.blurred).count()
-}
-
 /// The media type of a picture file.
 #[must_use]
 pub const fn media_type(format: Format) -> &'static str {

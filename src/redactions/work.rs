@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::gather::{self, gather};
 use super::output::Target;
 use super::settings::Wanted;
-use super::{RedactionError, Redactions, media_type, regions, store};
+use super::{RedactionError, Redactions, media_type, store};
 use crate::catalog::redactions::{self, RedactionFile, Task, upkeep};
 use crate::catalog::{Catalog, CatalogError, RedactionId};
 
@@ -222,20 +222,12 @@ impl Worker {
         })?;
         let length = usize::try_from(source.len()).unwrap_or(usize::MAX);
         let mut bytes = vec![0; length];
-        let mut filled = 0;
-        while filled < length {
-            let read = source.read_at(filled as u64, &mut bytes[filled..]);
-            match read {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(source) => {
-                    return Err(RedactionError::Read {
-                        name: file.name.clone(),
-                        source,
-                    });
-                }
-            }
-        }
+        let filled = source
+            .read_full_at(0, &mut bytes)
+            .map_err(|source| RedactionError::Read {
+                name: file.name.clone(),
+                source,
+            })?;
         bytes.truncate(filled);
         Ok(bytes)
     }
@@ -248,7 +240,7 @@ impl Worker {
         redactions::get(&mut db, &file.redaction_id).await?;
         drop(db);
         let made = Made {
-            regions: i64::try_from(regions(&redacted)).unwrap_or(i64::MAX),
+            regions: i64::try_from(redacted.record.blurred()).unwrap_or(i64::MAX),
             media_type: redacted
                 .bytes
                 .is_some()

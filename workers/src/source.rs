@@ -20,6 +20,23 @@ pub trait ByteSource: Send {
     /// # Errors
     /// Whatever the place where the bytes live reports.
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Fills `buffer` from `offset` on; how much of it, less only at the end.
+    ///
+    /// # Errors
+    /// As [`ByteSource::read_at`].
+    fn read_full_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.read_at(offset.saturating_add(filled as u64), &mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
 }
 
 impl ByteSource for std::fs::File {

@@ -92,7 +92,7 @@ impl Made {
     #[must_use]
     pub fn hidden_objects(&self) -> usize {
         match self {
-            Self::Picture(record) => record.regions.iter().filter(|it| it.blurred).count(),
+            Self::Picture(record) => record.blurred(),
             Self::Film(record) if record.output.is_some() => record.tracks.len(),
             Self::Film(_) => 0,
         }

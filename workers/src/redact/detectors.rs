@@ -91,8 +91,14 @@ impl Detectors {
     }
 
     /// Who looks, in the order by which sightings name them.
+    #[must_use]
     pub fn records(&self) -> Vec<DetectorRecord> {
         self.each.iter().map(|entry| entry.record.clone()).collect()
+    }
+
+    /// Whether a score counts, for a detector and a class.
+    pub(super) fn counts(&self, detector: usize, class: Class, score: f32) -> bool {
+        self.each[detector].record.counts(class, score, 1.0)
     }
 
     /// What all detectors see in rendered views from a share of their thresholds on; `first` is the index of the
@@ -114,12 +120,7 @@ impl Detectors {
             let answers = entry.detector.detect(rendered, lowest * share)?;
             for (offset, detections) in answers.into_iter().enumerate() {
                 for Detection { class, score, rect } in detections {
-                    let counts = entry
-                        .record
-                        .thresholds
-                        .get(&class)
-                        .is_some_and(|t| score >= t * share);
-                    if counts {
+                    if entry.record.counts(class, score, share) {
                         let rect = rect.map(f64::from);
                         let sighting = Sighting {
                             view: first + offset,

@@ -1,5 +1,6 @@
 //! Regions by hand: what a person adds to, and takes out of, what the detectors found.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -7,6 +8,7 @@ use rushes_models::Class;
 use serde::{Deserialize, Serialize};
 
 use super::RedactError;
+use super::batch::Item;
 use super::geometry::{Camera, Rect, View};
 
 /// A file of hand-made regions: by path relative to the folder that is redacted, or by file name.
@@ -92,16 +94,38 @@ impl HandRegions {
     /// The corrections of one picture.
     #[must_use]
     pub fn of(&self, relative: &Path) -> Option<&Corrections> {
-        let name = relative.file_name().unwrap_or_default().to_string_lossy();
-        self.0
-            .get(relative.to_string_lossy().as_ref())
-            .or_else(|| self.0.get(name.as_ref()))
+        names_of(relative).find_map(|name| self.0.get(name.as_ref()))
     }
 
-    /// The names it speaks of, so that one that matches no picture can be told.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+    /// Sees that every name it speaks of is that of just one file.
+    ///
+    /// # Errors
+    /// A name is that of no file, or of several.
+    pub fn check(&self, files: &[Item]) -> Result<(), RedactError> {
+        for name in self.0.keys() {
+            let is_named = |item: &&Item| names_of(&item.relative).any(|known| known == *name);
+            match files.iter().filter(is_named).count() {
+                1 => {}
+                0 => {
+                    return Err(RedactError::Settings(format!(
+                        "the regions speak of {name:?}, and no such file is redacted; names are relative to the folder given"
+                    )));
+                }
+                many => {
+                    return Err(RedactError::Settings(format!(
+                        "the regions speak of {name:?}, and {many} files are called so; name it with its folder"
+                    )));
+                }
+            }
+        }
+        Ok(())
     }
+}
+
+/// What a file may be called: its path, or else its name.
+fn names_of(relative: &Path) -> impl Iterator<Item = Cow<'_, str>> {
+    let name = Path::new(relative.file_name().unwrap_or_default());
+    [relative, name].into_iter().map(Path::to_string_lossy)
 }
 
 impl Added {

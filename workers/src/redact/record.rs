@@ -1,12 +1,13 @@
 //! The record beside each output: what was done to the file, with what, and where.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use rushes_models::{Class, Digest};
 use serde::{Deserialize, Serialize};
 
 use super::blur::Fill;
-use super::geometry::{Camera, Shape, View};
+use super::geometry::{Camera, Shape, Tangent, View};
 use super::picture::{Format, HiddenCopy, Orientation};
 use super::settings::CameraChoice;
 
@@ -155,6 +156,42 @@ pub struct RegionRecord {
     pub blurred: bool,
     /// Every sighting; the first is the one reported.
     pub sightings: Vec<SightingRecord>,
+}
+
+impl DetectorRecord {
+    /// Whether a score is at least this share of the class's threshold.
+    pub(super) fn counts(&self, class: Class, score: f32, share: f32) -> bool {
+        self.thresholds
+            .get(&class)
+            .is_some_and(|threshold| score >= threshold * share)
+    }
+}
+
+impl FileRecord {
+    /// Whether a file is still what was written.
+    pub(super) fn is_of(&self, path: &Path) -> bool {
+        Digest::of_file(path)
+            .is_ok_and(|(digest, bytes)| digest == self.sha256 && bytes == self.bytes)
+    }
+}
+
+impl Record {
+    /// Regions that were made unrecognisable.
+    #[must_use]
+    pub fn blurred(&self) -> usize {
+        self.regions.iter().filter(|region| region.blurred).count()
+    }
+}
+
+impl From<Tangent> for SphereBox {
+    fn from(tangent: Tangent) -> Self {
+        Self {
+            yaw: tangent.yaw,
+            pitch: tangent.pitch,
+            width: 2.0 * tangent.half_width,
+            height: 2.0 * tangent.half_height,
+        }
+    }
 }
 
 impl RegionRecord {

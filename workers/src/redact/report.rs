@@ -12,6 +12,7 @@ use rushes_models::Class;
 
 use super::batch::{Made, Outcome};
 use super::film::FilmRecord;
+use super::paint::upright;
 use super::picture::{Editor, Limits};
 use super::record::{Record, RegionRecord, RegionSource};
 
@@ -130,7 +131,7 @@ impl Report {
             self.left_out += doubtful.len();
             return;
         };
-        let picture = super::still::upright(picture, orientation);
+        let picture = upright(picture, orientation);
         for region in doubtful {
             if self.crops.len() >= MOST_CROPS {
                 self.left_out += 1;

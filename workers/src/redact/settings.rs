@@ -127,7 +127,9 @@ impl Settings {
             Class::Plate => Shape::Box,
         })
     }
+}
 
+impl CameraChoice {
     /// The camera of a picture.
     pub(super) fn taken(&self, header: &Header) -> Result<Taken, RedactError> {
         let stored = (header.width, header.height);
@@ -137,23 +139,23 @@ impl Settings {
             kind,
             warning: None,
         };
-        let taken = match &self.camera {
-            CameraChoice::Planar => sure(Camera::planar(width, height), TakenBy::Planar),
-            CameraChoice::Equirect => sure(Camera::equirect(width, height), TakenBy::Sphere),
-            CameraChoice::Given(camera) if camera.size() == (width, height) => {
+        let taken = match self {
+            Self::Planar => sure(Camera::planar(width, height), TakenBy::Planar),
+            Self::Equirect => sure(Camera::equirect(width, height), TakenBy::Sphere),
+            Self::Given(camera) if camera.size() == (width, height) => {
                 let kind = match camera {
                     Camera::Pinhole { .. } => TakenBy::Planar,
                     Camera::Fisheye { .. } | Camera::Equirect { .. } => TakenBy::Sphere,
                 };
                 sure(camera.clone(), kind)
             }
-            CameraChoice::Given(camera) => {
+            Self::Given(camera) => {
                 let (w, h) = camera.size();
                 return Err(RedactError::Settings(format!(
                     "the given camera takes pictures of {w} x {h} pixels, and this one has {width} x {height}"
                 )));
             }
-            CameraChoice::Auto => match &header.gpano {
+            Self::Auto => match &header.gpano {
                 Some(gpano) if is_equirectangular(gpano) => {
                     let said = said(gpano, width, height);
                     sure(Camera::panorama(width, height, &said)?, TakenBy::Sphere)

@@ -10,12 +10,11 @@ use super::blur::Fill;
 use super::detectors::{Detectors, Seen};
 use super::geometry::{Camera, Layout, Mask, Object, Pyramid, Sighting, View, merge, rasterise};
 use super::hand::Corrections;
-pub(super) use super::paint::upright;
-use super::paint::{Ground, paint};
+use super::paint::{Ground, paint, upright};
 use super::picture::Editor;
 use super::record::{
-    FileRecord, PictureRecord, Record, RegionRecord, RegionSource, SCHEMA, SettingsRecord,
-    SightingRecord, SphereBox, Tool,
+    DetectorRecord, FileRecord, PictureRecord, Record, RegionRecord, RegionSource, SCHEMA,
+    SettingsRecord, SightingRecord, Tool,
 };
 use super::settings::{Settings, Taken, TakenBy};
 use super::timings::{Timings, timed};
@@ -86,8 +85,14 @@ impl Redactor {
     }
 
     /// The detectors in use.
-    pub const fn detectors(&mut self) -> &mut Detectors {
-        &mut self.detectors
+    #[must_use]
+    pub const fn detectors(&self) -> &Detectors {
+        &self.detectors
+    }
+
+    /// Whether this was made with what is asked for now.
+    pub(super) fn is_asked(&self, settings: &SettingsRecord, detectors: &[DetectorRecord]) -> bool {
+        *settings == self.settings_record() && detectors == self.detectors.records()
     }
 
     /// Redacts one picture file; `name` goes into its record.
@@ -108,7 +113,7 @@ impl Redactor {
             Ok::<_, RedactError>((editor, stored))
         })?;
         let header = editor.header().clone();
-        let taken = self.settings.taken(&header)?;
+        let taken = self.settings.camera.taken(&header)?;
         let layouts = self.layouts(&taken)?;
         let found = {
             let upright = upright(stored, header.orientation);
@@ -247,7 +252,7 @@ impl Redactor {
 
     /// Whether enough detectors saw an object.
     pub(super) fn is_agreed(&self, object: &Object<Class>, found: &Found) -> bool {
-        voters(object, found).len() >= self.settings.votes
+        voters(&object.sightings, found).len() >= self.settings.votes
     }
 
     fn source(
@@ -256,7 +261,7 @@ impl Redactor {
         found: &Found,
         corrections: Option<&Corrections>,
     ) -> RegionSource {
-        if voters(object, found).is_empty() {
+        if voters(&object.sightings, found).is_empty() {
             RegionSource::Added
         } else if corrections.is_some_and(|c| c.removes(object.bounds)) {
             RegionSource::Removed
@@ -322,10 +327,9 @@ pub(super) fn layout_name(layout: &Layout) -> String {
     format!("{}@{}", layout.name, &digest[..12])
 }
 
-/// The detectors that saw an object; none if a person added it.
-pub(super) fn voters(object: &Object<Class>, found: &Found) -> BTreeSet<usize> {
-    object
-        .sightings
+/// The detectors of these sightings; none of what a person added.
+pub(super) fn voters(sightings: &[usize], found: &Found) -> BTreeSet<usize> {
+    sightings
         .iter()
         .filter_map(|&i| found.detectors[i])
         .collect()
@@ -398,12 +402,7 @@ fn region(
         score: object.score,
         source,
         bounds: [left, top, right - left, bottom - top],
-        sphere: object.tangent.map(|t| SphereBox {
-            yaw: t.yaw,
-            pitch: t.pitch,
-            width: 2.0 * t.half_width,
-            height: 2.0 * t.half_height,
-        }),
+        sphere: object.tangent.map(Into::into),
         pixels,
         blurred,
         sightings: object

@@ -269,17 +269,13 @@ fn read(source: &mut dyn ByteSource, offset: u64, len: u32) -> Result<ToChild, M
         return Err(protocol(format!("a question for {len} bytes")));
     }
     let mut bytes = vec![0; len as usize];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match source.read_at(offset.saturating_add(filled as u64), &mut bytes[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Ok(ToChild::NoData(error.to_string())),
+    Ok(match source.read_full_at(offset, &mut bytes) {
+        Ok(filled) => {
+            bytes.truncate(filled);
+            ToChild::Data(bytes)
         }
-    }
-    bytes.truncate(filled);
-    Ok(ToChild::Data(bytes))
+        Err(error) => ToChild::NoData(error.to_string()),
+    })
 }
 
 fn write_all(mut stdin: ChildStdin, outbox: &Receiver<ToChild>) {

@@ -55,19 +55,12 @@ impl Dialogue<'_> {
         let mut source = self.stages.open(sidecar)?;
         let size = usize::try_from(source.len()).unwrap_or(0);
         let mut bytes = vec![0; size];
-        let mut filled = 0;
-        while filled < size {
-            let read = source
-                .read_at(filled as u64, &mut bytes[filled..])
-                .map_err(|source| StageError::Read {
-                    name: sidecar.uri.clone(),
-                    source,
-                })?;
-            if read == 0 {
-                break;
-            }
-            filled += read;
-        }
+        let filled = source
+            .read_full_at(0, &mut bytes)
+            .map_err(|source| StageError::Read {
+                name: sidecar.uri.clone(),
+                source,
+            })?;
         parse(&bytes[..filled]).map_err(|source| StageError::Dialogue {
             name: sidecar.uri.clone(),
             source,

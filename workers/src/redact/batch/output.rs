@@ -210,27 +210,19 @@ pub(in crate::redact) fn made_from(record_path: &Path) -> Option<String> {
 
 /// The record of an earlier run, if that run made what this one would make, and its output is still there.
 pub(super) fn finished(
-    redactor: &mut Redactor,
+    redactor: &Redactor,
     input: &[u8],
     output: &Path,
     record_path: &Path,
 ) -> Option<Record> {
     let record: Record = serde_json::from_slice(&fs::read(record_path).ok()?).ok()?;
-    let wanted = redactor.settings_record();
     let same = record.schema == SCHEMA
         && record.tool == Tool::this()
         && record.input.bytes == input.len() as u64
-        && record.settings == wanted
-        && record.detectors == redactor.detectors().records()
+        && redactor.is_asked(&record.settings, &record.detectors)
         && record.input.sha256 == Digest::of_bytes(input)
         && record.regions.iter().all(|region| region.is_automatic());
-    let whole = match &record.output {
-        None => true,
-        Some(file) => {
-            let (digest, bytes) = Digest::of_file(output).ok()?;
-            digest == file.sha256 && bytes == file.bytes
-        }
-    };
+    let whole = record.output.as_ref().is_none_or(|file| file.is_of(output));
     (same && whole).then_some(record)
 }
 

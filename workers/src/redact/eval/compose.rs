@@ -13,9 +13,9 @@ use image::{Rgb, RgbImage};
 
 use super::super::RedactError;
 use super::super::geometry::{Camera, Patch, Shape, View, rasterise};
+use super::super::paint::upright;
 use super::super::picture::{Editor, Limits};
 use super::super::settings::CameraChoice;
-use super::super::still::upright;
 use super::dataset::{Annotated, Dataset, Truth};
 
 /// Where pictures are pasted.

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::super::RedactError;
 use super::super::geometry::{Camera, Layout, Pyramid, Rect, View};
-use super::super::settings::Settings;
+use super::super::paint::upright;
+use super::super::picture::{Editor, Limits};
 use super::compose::write;
 use super::dataset::{Dataset, Truth};
 
@@ -32,14 +33,10 @@ pub fn export_views(
     fs::create_dir_all(out).map_err(RedactError::io("make the folder", out))?;
     let (mut images, mut annotations) = (Vec::new(), Vec::new());
     for (number, annotated) in dataset.pictures.iter().enumerate() {
-        let settings = Settings {
-            camera: annotated.camera.clone(),
-            ..Settings::default()
-        };
         let bytes = fs::read(&annotated.file).map_err(RedactError::io("read", &annotated.file))?;
-        let editor = super::super::picture::Editor::open(bytes, &settings.limits)?;
-        let camera = settings.taken(editor.header())?.camera;
-        let picture = super::super::still::upright(editor.rgb()?, editor.header().orientation);
+        let editor = Editor::open(bytes, &Limits::default())?;
+        let camera = annotated.camera.taken(editor.header())?.camera;
+        let picture = upright(editor.rgb()?, editor.header().orientation);
         let pyramid = Pyramid::new(&picture);
         for view in layout.views(&camera)? {
             let id = images.len();

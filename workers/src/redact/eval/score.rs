@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::RedactError;
 use super::super::geometry::{Camera, Mask, Patch, Shape, View, rasterise};
+use super::super::paint::upright;
 use super::super::picture::Editor;
-use super::super::settings::Settings;
-use super::super::still::{Found, Redactor, upright};
+use super::super::still::{Found, Redactor};
 use super::dataset::{Annotated, Dataset, Truth};
 
 /// Share of a true region that must be covered for it to count as hidden.
@@ -178,11 +178,7 @@ impl Evaluator {
         let bytes = fs::read(&picture.file).map_err(RedactError::io("read", &picture.file))?;
         let editor = Editor::open(bytes, &self.redactor.settings().limits)?;
         let header = editor.header();
-        let asked = Settings {
-            camera: picture.camera.clone(),
-            ..self.redactor.settings().clone()
-        };
-        let taken = asked.taken(header)?;
+        let taken = picture.camera.taken(header)?;
         let upright = upright(editor.rgb()?, header.orientation);
         let found = self.redactor.look(&upright, &taken)?;
         Ok((taken.camera, found))

@@ -6,7 +6,7 @@ use super::super::RedactError;
 use super::super::geometry::{Camera, Rect, Tangent, View};
 use super::super::paint::upright;
 use super::super::picture::Orientation;
-use super::super::still::Redactor;
+use super::super::still::{Redactor, voters};
 use super::super::timings::Timings;
 use super::child::HEADER;
 use super::track::{Place, Spot};
@@ -78,32 +78,25 @@ impl Looking<'_> {
         let stored = RgbImage::from_raw(size.0, size.1, pixels)
             .ok_or_else(|| nonsense("a frame with too few pixels"))?;
         let upright = upright(stored, self.orientation);
-        let found = self
-            .redactor
-            .detect_from(&upright, self.camera, self.views.clone(), UNSURE)?;
+        let found = self.redactor.detect_from(
+            &upright,
+            self.camera,
+            std::mem::take(&mut self.views),
+            UNSURE,
+        )?;
         self.timings.render += found.timings.render;
         self.timings.detect += found.timings.detect;
         self.timings.merge += found.timings.merge;
-        let thresholds = self.redactor.detectors().records();
+        let detectors = self.redactor.detectors();
         let votes = self.redactor.settings().votes;
         for object in &found.objects {
             let counts = |index: &&usize| {
                 let seen = found.sightings[**index];
-                found.detectors[**index].is_some_and(|detector| {
-                    thresholds[detector]
-                        .thresholds
-                        .get(&seen.class)
-                        .is_some_and(|t| seen.score >= *t)
-                })
+                found.detectors[**index]
+                    .is_some_and(|detector| detectors.counts(detector, seen.class, seen.score))
             };
             let counted: Vec<usize> = object.sightings.iter().filter(counts).copied().collect();
-            let mut voters: Vec<_> = counted
-                .iter()
-                .map(|&index| found.detectors[index])
-                .collect();
-            voters.sort_unstable();
-            voters.dedup();
-            let sure = !counted.is_empty() && voters.len() >= votes;
+            let sure = !counted.is_empty() && voters(&counted, &found).len() >= votes;
             let patches = if sure { &counted } else { &object.sightings };
             self.sights.push(Sight {
                 spot: Spot {

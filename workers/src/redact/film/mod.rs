@@ -133,7 +133,7 @@ pub(super) fn redact(mut work: Work<'_>) -> Result<Done, RedactError> {
     let input = identify(work.item);
     if work.options.resume
         && let Ok((_, input)) = &input
-        && let Some(done) = finished(&mut work, input)
+        && let Some(done) = finished(&work, input)
     {
         return Ok(done);
     }

@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rushes_models::Digest;
-
 use super::super::RedactError;
 use super::super::batch::{Done, Made, output};
 use super::super::picture::{Format, GPano, Header, Orientation};
@@ -47,8 +45,7 @@ pub(super) fn named(path: &Path, extension: Option<&str>) -> PathBuf {
 }
 
 /// What an earlier run made, if it is what this one would make.
-pub(super) fn finished(work: &mut Work<'_>, input: &FileRecord) -> Option<Done> {
-    let detectors = work.redactor.detectors().records();
+pub(super) fn finished(work: &Work<'_>, input: &FileRecord) -> Option<Done> {
     outputs(work).find_map(|path| {
         let json = std::fs::read(output::beside(&path)).ok()?;
         let record: FilmRecord = serde_json::from_slice(&json).ok()?;
@@ -56,15 +53,8 @@ pub(super) fn finished(work: &mut Work<'_>, input: &FileRecord) -> Option<Done> 
             && record.tool == Tool::this()
             && record.input == *input
             && record.every == work.options.films.every
-            && record.settings == work.redactor.settings_record()
-            && record.detectors == detectors;
-        let whole = match &record.output {
-            None => true,
-            Some(file) => {
-                let (digest, bytes) = Digest::of_file(&path).ok()?;
-                digest == file.sha256 && bytes == file.bytes
-            }
-        };
+            && work.redactor.is_asked(&record.settings, &record.detectors);
+        let whole = record.output.as_ref().is_none_or(|file| file.is_of(&path));
         (same && whole).then(|| Done {
             output: record.output.is_some().then_some(path),
             record: Made::Film(Box::new(record)),
@@ -122,6 +112,7 @@ pub(super) fn open(
     let taken = work
         .redactor
         .settings()
+        .camera
         .taken(&header(&survey, &video, orientation))?;
     let own = work.options.out.join(&work.item.relative);
     let output = named(&own, survey.extension.as_deref());

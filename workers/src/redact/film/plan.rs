@@ -7,7 +7,6 @@ use rushes_models::Class;
 
 use super::super::RedactError;
 use super::super::geometry::{Camera, Object, Rect, Sighting, View, merge, widened};
-use super::super::record::SphereBox;
 use super::super::settings::Settings;
 use super::child::PlanRegion;
 use super::look::{Sight, best};
@@ -141,12 +140,7 @@ impl<'a> Plan<'a> {
         Some(FilmBox {
             frame: step.frame,
             bounds: [left, top, right - left, bottom - top].map(short),
-            sphere: tangent.map(|t| SphereBox {
-                yaw: t.yaw,
-                pitch: t.pitch,
-                width: 2.0 * t.half_width,
-                height: 2.0 * t.half_height,
-            }),
+            sphere: tangent.map(Into::into),
             by: step.by,
             score,
         })
