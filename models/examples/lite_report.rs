@@ -32,7 +32,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     drop(probe);
 
     let images = open_image_encoder(&store, "lite", THREADS)?;
-    write_floats(&out.join("images.f32"), &images.encode(&pictures)?.concat())?;
+    write_floats(
+        &out.join("images.f32"),
+        &images.encode_pictures(&pictures)?.concat(),
+    )?;
     let queries = fs::read_to_string(out.join("queries.txt"))?;
     let queries: Vec<&str> = queries.lines().collect();
     let texts = open_text_encoder(&store, "lite")?;
@@ -47,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in io::stdin().lock().lines() {
         line?;
         let start = Instant::now();
-        images.encode(&pictures)?;
+        images.encode_pictures(&pictures)?;
         let rate = pictures.len() as f64 / start.elapsed().as_secs_f64();
         writeln!(answer, "{rate:.1}")?;
         answer.flush()?;

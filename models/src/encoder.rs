@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::ModelError;
 use crate::lite::{LiteImageEncoder, LiteTextEncoder};
 use crate::manifest::{ConseParameters, Manifest, ManifestError, ManifestSet, Parameters};
+use crate::preprocess::Prepared;
 use crate::store::ModelStore;
 use crate::text::SentenceEncoder;
 
@@ -35,15 +36,39 @@ pub trait ImageEncoder: Send + Sync + Debug {
     /// Where the vectors live.
     fn space(&self) -> &Space;
 
+    /// What computes, for people: library, precision, device.
+    fn backend(&self) -> String;
+
     /// How many pictures are best given at once; more are cut into such batches.
     fn preferred_batch(&self) -> usize;
 
-    /// One unit vector a picture, in order; the pictures may have different sizes.
+    /// Brings a picture of any size to what the network looks at. Work for any thread, so that the one
+    /// that feeds the device need not do it.
     ///
     /// # Errors
     ///
-    /// A picture has no pixels, or the network fails.
-    fn encode(&self, pictures: &[RgbImage]) -> Result<Vec<Vec<f32>>, ModelError>;
+    /// The picture has no pixels.
+    fn prepare(&self, picture: &RgbImage) -> Result<Prepared, ModelError>;
+
+    /// One unit vector a picture, in order.
+    ///
+    /// # Errors
+    ///
+    /// A picture was prepared for another encoder, or the network fails.
+    fn encode(&self, pictures: &[Prepared]) -> Result<Vec<Vec<f32>>, ModelError>;
+
+    /// Prepares and encodes pictures, which may have different sizes.
+    ///
+    /// # Errors
+    ///
+    /// As [`ImageEncoder::prepare`] and [`ImageEncoder::encode`].
+    fn encode_pictures(&self, pictures: &[RgbImage]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let prepared: Result<Vec<Prepared>, ModelError> = pictures
+            .iter()
+            .map(|picture| self.prepare(picture))
+            .collect();
+        self.encode(&prepared?)
+    }
 }
 
 /// Turns texts into vectors.

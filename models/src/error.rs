@@ -82,6 +82,9 @@ pub enum ModelError {
     /// ONNX Runtime.
     #[error(transparent)]
     Runtime(#[from] crate::runtime::RuntimeError),
+    /// A picture.
+    #[error(transparent)]
+    Picture(#[from] crate::preprocess::PictureError),
     /// A text encoder.
     #[error(transparent)]
     Text(#[from] crate::text::TextError),
@@ -102,6 +105,7 @@ impl ModelError {
             Self::Store(e) => e.kind(),
             Self::Pull(e) => e.kind(),
             Self::Runtime(e) => e.kind(),
+            Self::Picture(e) => e.kind(),
             Self::Text(e) => e.kind(),
             Self::Detect(e) => e.kind(),
             Self::Lite(e) => e.kind(),

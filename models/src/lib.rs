@@ -10,6 +10,7 @@ mod error;
 mod lite;
 mod manifest;
 mod onnx;
+mod preprocess;
 mod pull;
 mod runtime;
 mod store;
@@ -30,6 +31,7 @@ pub use encoder::{
 pub use error::{ErrorKind, ModelError};
 pub use lite::{LiteError, LiteProbe};
 pub use manifest::*;
+pub use preprocess::{PictureError, Prepared};
 pub use pull::{Attempt, PullError, PullOptions, PullProgress, SourceError, Token, pull};
 pub use runtime::RuntimeError;
 pub use store::{Finding, ModelStore, Status, StoreError, VerifiedFile, VerifyReport};

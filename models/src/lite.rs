@@ -12,7 +12,6 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fast_image_resize::Resizer;
 use image::RgbImage;
 use ort::session::Session;
 use ort::value::Tensor;
@@ -20,6 +19,7 @@ use ort::value::Tensor;
 use crate::encoder::{ImageEncoder, Space, TextEncoder};
 use crate::error::{ErrorKind, ModelError};
 use crate::manifest::{ConseParameters, Manifest};
+use crate::preprocess::{Filter, Fit, PictureError, Prepared, Preprocess};
 use crate::runtime::{self, RuntimeError};
 use crate::store::ModelStore;
 use crate::text::MiniLm;
@@ -28,13 +28,11 @@ use crate::vector;
 
 mod class_vectors;
 mod efficientnet;
-mod preprocess;
 #[cfg(test)]
 mod tests;
 
 use class_vectors::ClassVectors;
 use efficientnet::CLASSES;
-use preprocess::Preprocess;
 
 /// The weights, in the manifest's files.
 const WEIGHTS: &str = "efficientnet-lite0.pth";
@@ -46,20 +44,6 @@ const BATCH: usize = 8;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LiteError {
-    /// The picture has no pixels.
-    #[error("a picture of {width}x{height} pixels has nothing to see")]
-    EmptyPicture {
-        /// In pixels.
-        width: u32,
-        /// In pixels.
-        height: u32,
-    },
-    /// The picture cannot be resized.
-    #[error("a picture cannot be resized: {message}")]
-    Resize {
-        /// Cause.
-        message: String,
-    },
     /// The weights cannot be read.
     #[error("the weights of the classifier cannot be read: {0}; run `rushes models verify lite`")]
     Weights(#[from] TorchError),
@@ -69,6 +53,12 @@ pub enum LiteError {
         /// Its name.
         name: String,
     },
+    /// The parameters of the manifest contradict the model.
+    #[error("the manifest's parameters cannot be used: {problem}")]
+    Parameters {
+        /// What is wrong.
+        problem: String,
+    },
     /// A tensor of the weights has another shape.
     #[error("tensor {name:?} of the classifier has the unexpected shape {actual:?}")]
     Shape {
@@ -77,12 +67,6 @@ pub enum LiteError {
         /// Its shape.
         actual: Vec<usize>,
     },
-    /// The parameters of the manifest contradict the model.
-    #[error("the manifest's parameters cannot be used: {problem}")]
-    Parameters {
-        /// What is wrong.
-        problem: String,
-    },
 }
 
 impl LiteError {
@@ -90,9 +74,8 @@ impl LiteError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::EmptyPicture { .. } | Self::Parameters { .. } => ErrorKind::InvalidInput,
-            Self::Resize { .. } => ErrorKind::Internal,
             Self::Weights(e) => e.kind(),
+            Self::Parameters { .. } => ErrorKind::InvalidInput,
             Self::MissingTensor { .. } | Self::Shape { .. } => ErrorKind::Corrupt,
         }
     }
@@ -176,7 +159,15 @@ impl ImageEncoder for LiteImageEncoder {
         BATCH
     }
 
-    fn encode(&self, pictures: &[RgbImage]) -> Result<Vec<Vec<f32>>, ModelError> {
+    fn backend(&self) -> String {
+        "ONNX Runtime, f32, on the CPU".to_owned()
+    }
+
+    fn prepare(&self, picture: &RgbImage) -> Result<Prepared, ModelError> {
+        Ok(self.classifier.preprocess.prepare(picture)?)
+    }
+
+    fn encode(&self, pictures: &[Prepared]) -> Result<Vec<Vec<f32>>, ModelError> {
         let logits = self.classifier.logits(pictures)?;
         Ok(logits
             .chunks_exact(CLASSES)
@@ -234,8 +225,16 @@ impl Classifier {
         parameters: &ConseParameters,
         threads: usize,
     ) -> Result<Self, ModelError> {
-        let preprocess = Preprocess::new(parameters)?;
-        let graph = classifier_graph(store, manifest, preprocess)?;
+        let preprocess = Preprocess::new(
+            Fit::CentreCrop {
+                shorter: parameters.resize_side,
+            },
+            Filter::Bicubic,
+            parameters.crop_side,
+            [parameters.mean; 3],
+            [parameters.std; 3],
+        )?;
+        let graph = classifier_graph(store, manifest, &preprocess)?;
         let session = Mutex::new(runtime::session(
             store,
             &parameters.runtime,
@@ -249,14 +248,13 @@ impl Classifier {
     }
 
     /// The logits of each picture, one after the other.
-    fn logits(&self, pictures: &[RgbImage]) -> Result<Vec<f32>, ModelError> {
-        let side = self.preprocess.side();
-        let mut resizer = Resizer::new();
+    fn logits(&self, pictures: &[Prepared]) -> Result<Vec<f32>, ModelError> {
+        let side = self.preprocess.side() as usize;
         let mut logits = Vec::with_capacity(pictures.len() * CLASSES);
         for batch in pictures.chunks(BATCH) {
             let mut planes = Vec::with_capacity(batch.len() * 3 * side * side);
             for picture in batch {
-                self.preprocess.append(picture, &mut resizer, &mut planes)?;
+                self.preprocess.append(picture, &mut planes)?;
             }
             let input = Tensor::from_array(([batch.len(), 3, side, side], planes))
                 .map_err(RuntimeError::run("take pictures"))?;
@@ -278,12 +276,12 @@ impl Classifier {
 fn classifier_graph(
     store: &ModelStore,
     manifest: &Manifest,
-    preprocess: Preprocess,
+    preprocess: &Preprocess,
 ) -> Result<Vec<u8>, ModelError> {
     let path = store.file(manifest, WEIGHTS)?;
     let bytes = std::fs::read(&path).map_err(|e| crate::StoreError::io("read", &path, e))?;
     let weights = torch_legacy::read(&bytes).map_err(LiteError::from)?;
-    Ok(efficientnet::graph(&weights, preprocess.side())?)
+    Ok(efficientnet::graph(&weights, preprocess.side() as usize)?)
 }
 
 /// The classifier alone, for measuring it against its original: logits and the ONNX model they come from.
@@ -303,7 +301,7 @@ impl LiteProbe {
         let manifest = store.manifests().get("lite")?;
         let parameters = crate::encoder::conse_parameters(manifest)?;
         let classifier = Classifier::open(store, manifest, parameters, threads)?;
-        let graph = classifier_graph(store, manifest, classifier.preprocess)?;
+        let graph = classifier_graph(store, manifest, &classifier.preprocess)?;
         Ok(Self { classifier, graph })
     }
 
@@ -313,7 +311,11 @@ impl LiteProbe {
     ///
     /// As [`crate::ImageEncoder::encode`].
     pub fn logits(&self, pictures: &[RgbImage]) -> Result<Vec<f32>, ModelError> {
-        self.classifier.logits(pictures)
+        let prepared: Result<Vec<Prepared>, PictureError> = pictures
+            .iter()
+            .map(|picture| self.classifier.preprocess.prepare(picture))
+            .collect();
+        self.classifier.logits(&prepared?)
     }
 
     /// The serialised ONNX model.

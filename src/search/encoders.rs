@@ -77,7 +77,7 @@ impl Encoders {
                 open_image_encoder(&this.models, &this.model, THREADS).map(Arc::from)
             })?;
             let picture = Arc::unwrap_or_clone(picture);
-            Ok::<_, SearchError>(encoder.encode(std::slice::from_ref(&picture))?)
+            Ok::<_, SearchError>(encoder.encode_pictures(std::slice::from_ref(&picture))?)
         });
         one(encoded.await.map_err(|_join| SearchError::Died)??)
     }

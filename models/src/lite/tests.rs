@@ -33,12 +33,12 @@ fn pictures_of_any_size_become_unit_vectors_and_none_an_empty_answer() {
     assert_eq!(encoder.space(), &crate::space_of("lite").unwrap());
     let pictures = [(1, 1), (20_000, 10), (10, 2_000), (640, 360)]
         .map(|(w, h)| RgbImage::from_pixel(w, h, image::Rgb([200, 80, 30])));
-    for vector in encoder.encode(&pictures).unwrap() {
+    for vector in encoder.encode_pictures(&pictures).unwrap() {
         assert_eq!(vector.len(), encoder.space().dims);
         assert!((vector.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-4);
     }
-    assert!(encoder.encode(&[]).unwrap().is_empty());
-    let error = encoder.encode(&[RgbImage::new(0, 7)]).unwrap_err();
+    assert!(encoder.encode_pictures(&[]).unwrap().is_empty());
+    let error = encoder.encode_pictures(&[RgbImage::new(0, 7)]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
 }
 
@@ -54,9 +54,11 @@ fn a_picture_has_the_same_vector_alone_and_in_a_batch() {
             })
         })
         .collect();
-    let together = encoder.encode(&pictures).unwrap();
+    let together = encoder.encode_pictures(&pictures).unwrap();
     for (picture, vector) in pictures.iter().zip(&together) {
-        let alone = &encoder.encode(std::slice::from_ref(picture)).unwrap()[0];
+        let alone = &encoder
+            .encode_pictures(std::slice::from_ref(picture))
+            .unwrap()[0];
         assert!(cosine(alone, vector) > 0.99999);
     }
 }
@@ -102,7 +104,7 @@ fn the_words_of_a_file_name_find_its_picture() {
     let (names, pictures): (Vec<_>, Vec<_>) = pictures.into_iter().unzip();
     let images = open_image_encoder(&store, "lite", 2)
         .unwrap()
-        .encode(&pictures)
+        .encode_pictures(&pictures)
         .unwrap();
     let text = open_text_encoder(&store, "lite").unwrap();
     let found_first = |query: &str| {

@@ -135,7 +135,7 @@ fn own(model: &str, encoder: &dyn ImageEncoder, batches: &Receiver<Batch>) {
     while let Ok(batch) = batches.recv() {
         waited.increment(idle_since.elapsed().as_secs_f64());
         let started = Instant::now();
-        let vectors = encoder.encode(&batch.pictures);
+        let vectors = encoder.encode_pictures(&batch.pictures);
         busy.increment(started.elapsed().as_secs_f64());
         pictures_total.increment(batch.pictures.len() as u64);
         // The asker may have been cancelled; then nobody wants the vectors.

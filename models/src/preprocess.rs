@@ -1,0 +1,337 @@
+//! A picture of any size to the square that a network looks at, as Pillow and torchvision make it.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::RgbImage;
+
+use crate::error::ErrorKind;
+
+/// A picture as an encoder looks at it: resized and cropped, RGB, 8 bits a channel.
+///
+/// Only the encoder that prepared it can use it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared(RgbImage);
+
+impl Prepared {
+    /// Its pixels, row by row, as bytes of R, G and B.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_raw()
+    }
+
+    /// Its pixels.
+    #[must_use]
+    pub fn picture(&self) -> &RgbImage {
+        &self.0
+    }
+}
+
+/// Why a picture cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PictureError {
+    /// It has no pixels.
+    #[error("a picture of {width} x {height} pixels shows nothing")]
+    Empty {
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+    },
+    /// The resize failed.
+    #[error("a picture cannot be resized: {message}")]
+    Resize {
+        /// Cause.
+        message: String,
+    },
+    /// It was prepared for another encoder.
+    #[error(
+        "a picture prepared at {actual} pixels was given to an encoder that looks at {expected}"
+    )]
+    Foreign {
+        /// Its side.
+        actual: u32,
+        /// The encoder's.
+        expected: u32,
+    },
+    /// The numbers of the model's files cannot be used.
+    #[error("the preprocessing of the model cannot be used: {problem}")]
+    Parameters {
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl PictureError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Empty { .. } | Self::Parameters { .. } => ErrorKind::InvalidInput,
+            Self::Resize { .. } | Self::Foreign { .. } => ErrorKind::Internal,
+        }
+    }
+}
+
+/// How a picture becomes a square.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// The shorter side becomes so many pixels, and the centre is cut out.
+    CentreCrop {
+        /// Length of the shorter side after the resize.
+        shorter: u32,
+    },
+    /// Both sides are resized apart; the picture is distorted.
+    Squash,
+}
+
+/// Filter of the resize; both widen when they shrink a picture, as Pillow's do ("antialias").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filter {
+    /// Pillow's bicubic, a Catmull-Rom spline (a = -0.5).
+    Bicubic,
+    /// A triangle.
+    Bilinear,
+}
+
+/// Resize, crop and normalisation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Preprocess {
+    fit: Fit,
+    filter: Filter,
+    side: u32,
+    mean: [f32; 3],
+    std: [f32; 3],
+}
+
+impl Preprocess {
+    /// Of squares of `side` pixels. `mean` is subtracted from channels of 0 to 255, `std` divides after that.
+    ///
+    /// # Errors
+    ///
+    /// The square is empty, does not fit into the resized picture, or the numbers would not be finite.
+    pub(crate) fn new(
+        fit: Fit,
+        filter: Filter,
+        side: u32,
+        mean: [f32; 3],
+        std: [f32; 3],
+    ) -> Result<Self, PictureError> {
+        let fits = match fit {
+            Fit::CentreCrop { shorter } => side <= shorter,
+            Fit::Squash => true,
+        };
+        let finite = mean.iter().all(|m| m.is_finite()) && std.iter().all(|s| s.is_normal());
+        if side == 0 || side > LARGEST_SIDE || !fits || !finite {
+            let problem = format!("a square of {side} by {fit:?}, mean {mean:?}, std {std:?}");
+            return Err(PictureError::Parameters { problem });
+        }
+        Ok(Self {
+            fit,
+            filter,
+            side,
+            mean,
+            std,
+        })
+    }
+
+    /// Side of the square, in pixels.
+    pub(crate) fn side(&self) -> u32 {
+        self.side
+    }
+
+    /// What is subtracted from each channel of 0 to 255, and what divides after that.
+    pub(crate) fn normalisation(&self) -> ([f32; 3], [f32; 3]) {
+        (self.mean, self.std)
+    }
+
+    /// Appends 3 × side × side numbers: the red plane, the green, the blue.
+    ///
+    /// # Errors
+    ///
+    /// The picture was prepared for another encoder.
+    pub(crate) fn append(
+        &self,
+        picture: &Prepared,
+        planes: &mut Vec<f32>,
+    ) -> Result<(), PictureError> {
+        self.check(picture)?;
+        let (pixels, _) = picture.as_bytes().as_chunks::<3>();
+        for channel in 0..3 {
+            let (mean, std) = (self.mean[channel], self.std[channel]);
+            planes.extend(
+                pixels
+                    .iter()
+                    .map(|pixel| (f32::from(pixel[channel]) - mean) / std),
+            );
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    ///
+    /// The picture was prepared for another encoder.
+    pub(crate) fn check(&self, picture: &Prepared) -> Result<(), PictureError> {
+        let actual = picture.0.width();
+        if actual == self.side {
+            Ok(())
+        } else {
+            Err(PictureError::Foreign {
+                actual,
+                expected: self.side,
+            })
+        }
+    }
+
+    /// The square of a picture.
+    ///
+    /// Only what is kept is computed: the resize reads the part of the source that the crop shows. A
+    /// picture of 20,000 × 10 pixels would otherwise become one of 512,000 × 256 on the way.
+    ///
+    /// # Errors
+    ///
+    /// The picture has no pixels.
+    pub(crate) fn prepare(&self, picture: &RgbImage) -> Result<Prepared, PictureError> {
+        let (width, height) = picture.dimensions();
+        if width == 0 || height == 0 {
+            return Err(PictureError::Empty { width, height });
+        }
+        let ((left, shown_width), (top, shown_height)) = match self.fit {
+            Fit::CentreCrop { shorter } => {
+                let shortest = u64::from(width.min(height));
+                // The longer side is rounded down, as torchvision does.
+                let resized = |length: u32| u64::from(length) * u64::from(shorter) / shortest;
+                (
+                    shown(width, resized(width), self.side),
+                    shown(height, resized(height), self.side),
+                )
+            }
+            Fit::Squash => ((0.0, f64::from(width)), (0.0, f64::from(height))),
+        };
+        let failed = |message: String| PictureError::Resize { message };
+        let source = ImageRef::new(width, height, picture.as_raw(), PixelType::U8x3)
+            .map_err(|e| failed(e.to_string()))?;
+        let mut square = Image::new(self.side, self.side, PixelType::U8x3);
+        let filter = match self.filter {
+            Filter::Bicubic => FilterType::CatmullRom,
+            Filter::Bilinear => FilterType::Bilinear,
+        };
+        let options = ResizeOptions::new()
+            .resize_alg(ResizeAlg::Convolution(filter))
+            .crop(left, top, shown_width, shown_height);
+        Resizer::new()
+            .resize(&source, &mut square, &options)
+            .map_err(|e| failed(e.to_string()))?;
+        RgbImage::from_raw(self.side, self.side, square.into_vec())
+            .map(Prepared)
+            .ok_or_else(|| failed("the square has another size".to_owned()))
+    }
+}
+
+/// No encoder looks at more; a damaged file may say anything.
+const LARGEST_SIDE: u32 = 4096;
+
+/// Start and length, in source pixels, of what a centre crop of `crop` shows of an axis of `length`
+/// pixels that is resized to `resized`.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "lengths of pictures are far below 2^52"
+)]
+fn shown(length: u32, resized: u64, crop: u32) -> (f64, f64) {
+    // Half to even, as Python rounds.
+    let start = ((resized as f64 - f64::from(crop)) / 2.0).round_ties_even();
+    let scale = f64::from(length) / resized as f64;
+    (start * scale, f64::from(crop) * scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lite() -> Preprocess {
+        Preprocess::new(
+            Fit::CentreCrop { shorter: 256 },
+            Filter::Bicubic,
+            224,
+            [127.0; 3],
+            [128.0; 3],
+        )
+        .unwrap()
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "any colours will do")]
+    fn square(width: u32, height: u32) -> Result<Vec<f32>, PictureError> {
+        let picture = RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, 127]));
+        let mut planes = Vec::new();
+        let prepared = lite().prepare(&picture)?;
+        lite().append(&prepared, &mut planes).map(|()| planes)
+    }
+
+    #[test]
+    fn every_shape_of_picture_becomes_the_same_square() {
+        for (width, height) in [
+            (1, 1),
+            (1, 300),
+            (20_000, 10),
+            (3, 20_000),
+            (224, 224),
+            (640, 480),
+        ] {
+            assert_eq!(
+                square(width, height).unwrap().len(),
+                3 * 224 * 224,
+                "{width}x{height}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_picture_without_pixels_is_an_error() {
+        assert!(matches!(
+            square(0, 10),
+            Err(PictureError::Empty {
+                width: 0,
+                height: 10
+            })
+        ));
+    }
+
+    #[test]
+    fn a_picture_prepared_for_another_encoder_is_refused() {
+        let other = Preprocess::new(Fit::Squash, Filter::Bilinear, 32, [0.0; 3], [1.0; 3]).unwrap();
+        let prepared = other.prepare(&RgbImage::new(9, 4)).unwrap();
+        let error = lite().append(&prepared, &mut Vec::new()).unwrap_err();
+        assert!(matches!(
+            error,
+            PictureError::Foreign {
+                actual: 32,
+                expected: 224
+            }
+        ));
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_are_refused() {
+        let made = |fit, side, std| Preprocess::new(fit, Filter::Bicubic, side, [0.0; 3], [std; 3]);
+        assert!(made(Fit::Squash, 0, 1.0).is_err());
+        assert!(made(Fit::Squash, 1 << 20, 1.0).is_err());
+        assert!(made(Fit::Squash, 224, 0.0).is_err());
+        assert!(made(Fit::CentreCrop { shorter: 200 }, 224, 1.0).is_err());
+    }
+
+    #[test]
+    #[expect(
+        clippy::float_cmp,
+        reason = "pixels that are only copied give exact numbers"
+    )]
+    fn a_picture_of_the_resized_size_is_only_cropped_and_normalised() {
+        let planes = square(256, 256).unwrap();
+        assert_eq!(
+            planes[0],
+            (16.0 - 127.0) / 128.0,
+            "the crop starts at column 16"
+        );
+        assert_eq!(planes[224 * 224], (16.0 - 127.0) / 128.0, "and at row 16");
+        assert!(planes[2 * 224 * 224..].iter().all(|&blue| blue == 0.0));
+    }
+}
