@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use image::RgbImage;
-use rushes_models::{LiteProbe, ModelStore, open_image_encoder, open_text_encoder};
+use rushes_models::{EncoderOptions, LiteProbe, ModelStore, open_image_encoder, open_text_encoder};
 
 const THREADS: usize = 2;
 
@@ -31,14 +31,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     write_floats(&out.join("logits.f32"), &probe.logits(&pictures)?)?;
     drop(probe);
 
-    let images = open_image_encoder(&store, "lite", THREADS)?;
+    let images = open_image_encoder(&store, "lite", &EncoderOptions::threads(THREADS))?;
     write_floats(
         &out.join("images.f32"),
         &images.encode_pictures(&pictures)?.concat(),
     )?;
     let queries = fs::read_to_string(out.join("queries.txt"))?;
     let queries: Vec<&str> = queries.lines().collect();
-    let texts = open_text_encoder(&store, "lite")?;
+    let texts = open_text_encoder(&store, "lite", &EncoderOptions::threads(2))?;
     let start = Instant::now();
     let vectors = texts.encode(&queries)?;
     let rate = queries.len() as f64 / start.elapsed().as_secs_f64();

@@ -6,6 +6,8 @@ use std::fmt::Debug;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
+use crate::backend::EncoderOptions;
+use crate::dual::{DualImageEncoder, DualTextEncoder};
 use crate::error::ModelError;
 use crate::lite::{LiteImageEncoder, LiteTextEncoder};
 use crate::manifest::{ConseParameters, Manifest, ManifestError, ManifestSet, Parameters};
@@ -98,7 +100,7 @@ pub fn space_of(id: &str) -> Result<Space, ModelError> {
     Ok(Space::of(manifest, dims))
 }
 
-/// Opens the picture half of a model, to run on `threads` threads of the CPU.
+/// Opens the picture half of a model.
 ///
 /// # Errors
 ///
@@ -106,12 +108,20 @@ pub fn space_of(id: &str) -> Result<Space, ModelError> {
 pub fn open_image_encoder(
     store: &ModelStore,
     model: &str,
-    threads: usize,
+    options: &EncoderOptions,
 ) -> Result<Box<dyn ImageEncoder>, ModelError> {
     let manifest = store.manifests().get(model)?;
+    if let Parameters::DualEncoder(parameters) = &manifest.parameters {
+        return Ok(Box::new(DualImageEncoder::open(
+            store, manifest, parameters, options,
+        )?));
+    }
     let parameters = conse_parameters(manifest)?;
     Ok(Box::new(LiteImageEncoder::open(
-        store, manifest, parameters, threads,
+        store,
+        manifest,
+        parameters,
+        options.threads,
     )?))
 }
 
@@ -123,6 +133,7 @@ pub fn open_image_encoder(
 pub fn open_text_encoder(
     store: &ModelStore,
     model: &str,
+    options: &EncoderOptions,
 ) -> Result<Box<dyn TextEncoder>, ModelError> {
     let manifest = store.manifests().get(model)?;
     match &manifest.parameters {
@@ -131,6 +142,9 @@ pub fn open_text_encoder(
         )?)),
         Parameters::ConseEfficientnetLite0(parameters) => Ok(Box::new(LiteTextEncoder::open(
             store, manifest, parameters,
+        )?)),
+        Parameters::DualEncoder(parameters) => Ok(Box::new(DualTextEncoder::open(
+            store, manifest, parameters, options,
         )?)),
         Parameters::OnnxRuntime(_) | Parameters::Detector(_) => {
             Err(wrong_kind(model, "read texts"))
@@ -141,9 +155,10 @@ pub fn open_text_encoder(
 pub(crate) fn conse_parameters(manifest: &Manifest) -> Result<&ConseParameters, ModelError> {
     match &manifest.parameters {
         Parameters::ConseEfficientnetLite0(parameters) => Ok(parameters),
-        Parameters::BertSentence(_) | Parameters::OnnxRuntime(_) | Parameters::Detector(_) => {
-            Err(wrong_kind(&manifest.id, "see pictures"))
-        }
+        Parameters::BertSentence(_)
+        | Parameters::DualEncoder(_)
+        | Parameters::OnnxRuntime(_)
+        | Parameters::Detector(_) => Err(wrong_kind(&manifest.id, "see pictures")),
     }
 }
 
@@ -183,20 +198,22 @@ mod tests {
     fn a_model_that_was_not_pulled_is_an_error_that_names_the_pull() {
         let root = tempfile::tempdir().unwrap();
         let store = ModelStore::new(root.path().to_owned());
-        let error = open_image_encoder(&store, "lite", 1).unwrap_err();
+        let error = open_image_encoder(&store, "lite", &EncoderOptions::threads(1)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(
             error.to_string().contains("rushes models pull lite"),
             "{error}"
         );
         assert!(
-            open_text_encoder(&store, "minilm")
+            open_text_encoder(&store, "minilm", &EncoderOptions::threads(1))
                 .unwrap_err()
                 .to_string()
                 .contains("rushes models pull minilm")
         );
         assert_eq!(
-            open_image_encoder(&store, "minilm", 1).unwrap_err().kind(),
+            open_image_encoder(&store, "minilm", &EncoderOptions::threads(1))
+                .unwrap_err()
+                .kind(),
             ErrorKind::InvalidInput
         );
     }

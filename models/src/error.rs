@@ -91,6 +91,20 @@ pub enum ModelError {
     /// A detector.
     #[error(transparent)]
     Detect(#[from] crate::detect::DetectError),
+    /// A dual encoder.
+    #[error(transparent)]
+    Dual(#[from] crate::dual::DualError),
+    /// A back end.
+    #[error(transparent)]
+    Backend(#[from] crate::backend::BackendError),
+    /// A device has no room for a batch; a smaller one may fit.
+    #[error("{backend}: out of memory with a batch of {batch}")]
+    OutOfMemory {
+        /// What computes.
+        backend: String,
+        /// Pictures or texts in the batch.
+        batch: usize,
+    },
     /// The `lite` model.
     #[error(transparent)]
     Lite(#[from] crate::lite::LiteError),
@@ -108,6 +122,9 @@ impl ModelError {
             Self::Picture(e) => e.kind(),
             Self::Text(e) => e.kind(),
             Self::Detect(e) => e.kind(),
+            Self::Dual(e) => e.kind(),
+            Self::Backend(e) => e.kind(),
+            Self::OutOfMemory { .. } => ErrorKind::Limit,
             Self::Lite(e) => e.kind(),
         }
     }

@@ -3,8 +3,10 @@
 //!
 //! This crate knows nothing of video, of the catalogue or of HTTP.
 
+mod backend;
 mod detect;
 mod digest;
+mod dual;
 mod encoder;
 mod error;
 mod lite;
@@ -20,11 +22,13 @@ mod text;
 mod torch_legacy;
 mod vector;
 
+pub use backend::{Backend, BackendError, EncoderOptions, device_count};
 pub use detect::{
     Class, DetectError, Detection, Detector, DetectorIdentity, DetectorOptions, detectors_of,
     overlap,
 };
 pub use digest::{Digest, ParseDigestError};
+pub use dual::DualError;
 pub use encoder::{
     ImageEncoder, Space, TextEncoder, open_image_encoder, open_text_encoder, space_of,
 };

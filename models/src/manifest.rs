@@ -140,6 +140,8 @@ pub enum Parameters {
     /// EfficientNet-Lite0 joined to a sentence encoder by ConSE.
     #[serde(rename = "conse-efficientnet-lite0")]
     ConseEfficientnetLite0(ConseParameters),
+    /// Pictures and texts in one space by two transformers; the model's own files say which.
+    DualEncoder(DualParameters),
     /// An ONNX network that finds boxes.
     Detector(DetectorParameters),
 }
@@ -150,6 +152,14 @@ pub enum Parameters {
 pub struct OnnxRuntimeParameters {
     /// Which of the files is the library.
     pub library: String,
+}
+
+/// Parameters of a dual encoder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DualParameters {
+    /// Length of a vector; what the model's files say must agree.
+    pub dims: usize,
 }
 
 /// Parameters of a BERT sentence encoder.
@@ -274,6 +284,7 @@ impl Manifest {
         match &self.parameters {
             Parameters::OnnxRuntime(_) | Parameters::Detector(_) => None,
             Parameters::BertSentence(p) => Some(p.dims),
+            Parameters::DualEncoder(p) => Some(p.dims),
             Parameters::ConseEfficientnetLite0(p) => Some(p.dims),
         }
     }

@@ -196,52 +196,86 @@ impl Preprocess {
         if width == 0 || height == 0 {
             return Err(PictureError::Empty { width, height });
         }
-        let ((left, shown_width), (top, shown_height)) = match self.fit {
+        let (across, down) = match self.fit {
             Fit::CentreCrop { shorter } => {
                 let shortest = u64::from(width.min(height));
                 // The longer side is rounded down, as torchvision does.
                 let resized = |length: u32| u64::from(length) * u64::from(shorter) / shortest;
                 (
-                    shown(width, resized(width), self.side),
-                    shown(height, resized(height), self.side),
+                    Shown::centre(width, resized(width), self.side),
+                    Shown::centre(height, resized(height), self.side),
                 )
             }
-            Fit::Squash => ((0.0, f64::from(width)), (0.0, f64::from(height))),
+            Fit::Squash => (Shown::whole(width), Shown::whole(height)),
         };
+        // Rows first, then columns, as Pillow does: what lies between is rounded and clipped to bytes, so that
+        // the order shows.
+        let rows = self.resize(picture, (across, self.side), (Shown::whole(height), height))?;
+        let whole = Shown::whole(self.side);
+        self.resize(&rows, (whole, self.side), (down, self.side))
+            .map(Prepared)
+    }
+
+    /// Resizes what of each axis is shown to so many pixels.
+    fn resize(
+        &self,
+        picture: &RgbImage,
+        (across, width): (Shown, u32),
+        (down, height): (Shown, u32),
+    ) -> Result<RgbImage, PictureError> {
         let failed = |message: String| PictureError::Resize { message };
-        let source = ImageRef::new(width, height, picture.as_raw(), PixelType::U8x3)
+        let (from_width, from_height) = picture.dimensions();
+        let source = ImageRef::new(from_width, from_height, picture.as_raw(), PixelType::U8x3)
             .map_err(|e| failed(e.to_string()))?;
-        let mut square = Image::new(self.side, self.side, PixelType::U8x3);
+        let mut resized = Image::new(width, height, PixelType::U8x3);
         let filter = match self.filter {
             Filter::Bicubic => FilterType::CatmullRom,
             Filter::Bilinear => FilterType::Bilinear,
         };
         let options = ResizeOptions::new()
             .resize_alg(ResizeAlg::Convolution(filter))
-            .crop(left, top, shown_width, shown_height);
+            .crop(across.from, down.from, across.length, down.length);
         Resizer::new()
-            .resize(&source, &mut square, &options)
+            .resize(&source, &mut resized, &options)
             .map_err(|e| failed(e.to_string()))?;
-        RgbImage::from_raw(self.side, self.side, square.into_vec())
-            .map(Prepared)
-            .ok_or_else(|| failed("the square has another size".to_owned()))
+        RgbImage::from_raw(width, height, resized.into_vec())
+            .ok_or_else(|| failed("the result has another size".to_owned()))
     }
 }
 
 /// No encoder looks at more; a damaged file may say anything.
 const LARGEST_SIDE: u32 = 4096;
 
-/// Start and length, in source pixels, of what a centre crop of `crop` shows of an axis of `length`
-/// pixels that is resized to `resized`.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "lengths of pictures are far below 2^52"
-)]
-fn shown(length: u32, resized: u64, crop: u32) -> (f64, f64) {
-    // Half to even, as Python rounds.
-    let start = ((resized as f64 - f64::from(crop)) / 2.0).round_ties_even();
-    let scale = f64::from(length) / resized as f64;
-    (start * scale, f64::from(crop) * scale)
+/// What of an axis is resized to the side of the square: start and length in source pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Shown {
+    from: f64,
+    length: f64,
+}
+
+impl Shown {
+    /// All of an axis of `length` pixels.
+    fn whole(length: u32) -> Self {
+        Self {
+            from: 0.0,
+            length: f64::from(length),
+        }
+    }
+
+    /// What a centre crop of `side` shows of an axis of `length` pixels that is resized to `resized`.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "lengths of pictures are far below 2^52"
+    )]
+    fn centre(length: u32, resized: u64, side: u32) -> Self {
+        // Half to even, as Python rounds.
+        let start = ((resized as f64 - f64::from(side)) / 2.0).round_ties_even();
+        let scale = f64::from(length) / resized as f64;
+        Self {
+            from: start * scale,
+            length: f64::from(side) * scale,
+        }
+    }
 }
 
 #[cfg(test)]

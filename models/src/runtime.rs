@@ -4,13 +4,16 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
-use ort::ep::{CUDA, ExecutionProvider as _};
+use ort::ep::{
+    ArbitrarilyConfigurableExecutionProvider as _, CUDA, ExecutionProvider as _, OpenVINO,
+};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 
+use crate::backend::Backend;
 use crate::error::{ErrorKind, ModelError};
 use crate::manifest::{ManifestError, Parameters};
-use crate::store::ModelStore;
+use crate::store::{ModelStore, Status};
 
 /// The one environment of the process. A failure to load is not kept: after a pull the next try works.
 static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
@@ -117,7 +120,80 @@ pub(crate) fn accelerated_session(
     }
 }
 
+/// Prepares the graph of a dual encoder for a back end of ONNX Runtime.
+///
+/// # Errors
+///
+/// As [`session`].
+pub(crate) fn encoder_session(
+    store: &ModelStore,
+    graph: &[u8],
+    backend: Backend,
+    threads: usize,
+) -> Result<Session, ModelError> {
+    let precision = match backend {
+        Backend::Openvino => "bf16",
+        Backend::OpenvinoF32 => "f32",
+        _ => return session(store, PLAIN, graph, threads),
+    };
+    let environment = environment(store, OPENVINO)?;
+    // Without this hint OpenVINO takes bfloat16 wherever the CPU has it.
+    let hint = format!(r#"{{"CPU":{{"INFERENCE_PRECISION_HINT":"{precision}"}}}}"#);
+    let provider = OpenVINO::default()
+        .with_device_type("CPU")
+        .with_num_threads(threads.max(1))
+        .with_arbitrary_config("load_config", hint)
+        .build()
+        .error_on_failure();
+    let session = Session::builder(&environment)
+        .map_err(RuntimeError::run("create a session"))?
+        // OpenVINO optimises by itself, and knows the graph as it was written.
+        .with_optimization_level(GraphOptimizationLevel::Disable)
+        .map_err(RuntimeError::run("set the optimization level"))?
+        .with_intra_threads(threads.max(1))
+        .map_err(RuntimeError::run("set the threads"))?
+        .with_execution_providers([provider])
+        .map_err(RuntimeError::run("use OpenVINO"))?
+        .commit_from_memory(graph)
+        .map_err(RuntimeError::run("load a graph"))?;
+    Ok(session)
+}
+
+/// The library that a process loads, of those pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Library {
+    /// Id of its manifest.
+    pub(crate) id: &'static str,
+    /// Whether it has `OpenVINO` in it.
+    pub(crate) openvino: bool,
+}
+
+/// Which library this process loads: a process can load one, and the one with `OpenVINO` does all that the plain
+/// one does.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub(crate) fn library(store: &ModelStore) -> Result<Option<Library>, ModelError> {
+    for (id, openvino) in [(OPENVINO, true), (PLAIN, false)] {
+        if let Ok(manifest) = store.manifests().get(id)
+            && store.status(manifest)? == Status::Installed
+        {
+            return Ok(Some(Library { id, openvino }));
+        }
+    }
+    Ok(None)
+}
+
+/// Manifests of the two libraries.
+const PLAIN: &str = "onnxruntime";
+const OPENVINO: &str = "onnxruntime-openvino";
+
 fn environment(store: &ModelStore, runtime: &str) -> Result<Environment, ModelError> {
+    let runtime = match library(store)? {
+        Some(library) if runtime == PLAIN => library.id,
+        Some(_) | None => runtime,
+    };
     let mut loaded = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(environment) = &*loaded {
         return Ok(environment.clone());

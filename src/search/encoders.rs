@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use image::RgbImage;
 use rushes_models::{
-    ImageEncoder, ModelError, ModelStore, Space, TextEncoder, open_image_encoder,
+    EncoderOptions, ImageEncoder, ModelError, ModelStore, Space, TextEncoder, open_image_encoder,
     open_text_encoder, space_of,
 };
 
 use super::SearchError;
 
 /// CPU threads for the picture of a query.
-const THREADS: usize = 2;
+const OPTIONS: EncoderOptions = EncoderOptions::threads(2);
 
 /// Encoders of one model.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Encoders {
         let (this, text) = (Arc::clone(self), text.to_owned());
         let encoded = tokio::task::spawn_blocking(move || {
             let encoder = loaded(&this.text, || {
-                open_text_encoder(&this.models, &this.model).map(Arc::from)
+                open_text_encoder(&this.models, &this.model, &OPTIONS).map(Arc::from)
             })?;
             Ok::<_, SearchError>(encoder.encode(&[&text])?)
         });
@@ -74,7 +74,7 @@ impl Encoders {
         let this = Arc::clone(self);
         let encoded = tokio::task::spawn_blocking(move || {
             let encoder = loaded(&this.image, || {
-                open_image_encoder(&this.models, &this.model, THREADS).map(Arc::from)
+                open_image_encoder(&this.models, &this.model, &OPTIONS).map(Arc::from)
             })?;
             let picture = Arc::unwrap_or_clone(picture);
             Ok::<_, SearchError>(encoder.encode_pictures(std::slice::from_ref(&picture))?)

@@ -397,6 +397,7 @@ fn parameters_of(manifest: &crate::Manifest) -> Result<&DetectorParameters, Mani
         Parameters::Detector(parameters) => Ok(parameters),
         Parameters::OnnxRuntime(_)
         | Parameters::BertSentence(_)
+        | Parameters::DualEncoder(_)
         | Parameters::ConseEfficientnetLite0(_) => Err(ManifestError::WrongKind {
             id: manifest.id.clone(),
             job: "find faces or plates",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::testing::{cosine, material, model_store};
-use crate::{open_image_encoder, open_text_encoder};
+use crate::{EncoderOptions, open_image_encoder, open_text_encoder};
 
 fn pictures_in(folder: &Path) -> Vec<(String, RgbImage)> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
@@ -29,7 +29,7 @@ fn pictures_in(folder: &Path) -> Vec<(String, RgbImage)> {
 #[test]
 fn pictures_of_any_size_become_unit_vectors_and_none_an_empty_answer() {
     let Some(store) = model_store() else { return };
-    let encoder = open_image_encoder(&store, "lite", 2).unwrap();
+    let encoder = open_image_encoder(&store, "lite", &EncoderOptions::threads(2)).unwrap();
     assert_eq!(encoder.space(), &crate::space_of("lite").unwrap());
     let pictures = [(1, 1), (20_000, 10), (10, 2_000), (640, 360)]
         .map(|(w, h)| RgbImage::from_pixel(w, h, image::Rgb([200, 80, 30])));
@@ -46,7 +46,7 @@ fn pictures_of_any_size_become_unit_vectors_and_none_an_empty_answer() {
 #[expect(clippy::cast_possible_truncation, reason = "any colours will do")]
 fn a_picture_has_the_same_vector_alone_and_in_a_batch() {
     let Some(store) = model_store() else { return };
-    let encoder = open_image_encoder(&store, "lite", 2).unwrap();
+    let encoder = open_image_encoder(&store, "lite", &EncoderOptions::threads(2)).unwrap();
     let pictures: Vec<_> = (0..BATCH as u32 + 3)
         .map(|i| {
             RgbImage::from_fn(300, 200 + i, |x, y| {
@@ -102,11 +102,11 @@ fn the_words_of_a_file_name_find_its_picture() {
     };
     let pictures = pictures_in(&material.join("labelled/rclip_images"));
     let (names, pictures): (Vec<_>, Vec<_>) = pictures.into_iter().unzip();
-    let images = open_image_encoder(&store, "lite", 2)
+    let images = open_image_encoder(&store, "lite", &EncoderOptions::threads(2))
         .unwrap()
         .encode_pictures(&pictures)
         .unwrap();
-    let text = open_text_encoder(&store, "lite").unwrap();
+    let text = open_text_encoder(&store, "lite", &EncoderOptions::threads(2)).unwrap();
     let found_first = |query: &str| {
         let vector = &text.encode(&[query]).unwrap()[0];
         let best = (0..images.len())

@@ -6,27 +6,33 @@ use std::path::Path;
 
 use super::{Manifest, ManifestError, display_name};
 
+/// Compiles a manifest in, by its id.
+macro_rules! manifests {
+    ($($id:literal),* $(,)?) => {
+        [$(($id, include_str!(concat!("../../manifests/", $id, ".toml")))),*]
+    };
+}
+
 /// The manifests compiled into this crate.
-const BUILT_IN: [(&str, &str); 7] = [
-    (
-        "onnxruntime.toml",
-        include_str!("../../manifests/onnxruntime.toml"),
-    ),
-    ("minilm.toml", include_str!("../../manifests/minilm.toml")),
-    ("lite.toml", include_str!("../../manifests/lite.toml")),
-    (
-        "centerface.toml",
-        include_str!("../../manifests/centerface.toml"),
-    ),
-    ("yunet.toml", include_str!("../../manifests/yunet.toml")),
-    (
-        "ultra-light.toml",
-        include_str!("../../manifests/ultra-light.toml"),
-    ),
-    (
-        "lpd-yunet.toml",
-        include_str!("../../manifests/lpd-yunet.toml"),
-    ),
+const BUILT_IN: [(&str, &str); 18] = manifests![
+    "onnxruntime",
+    "minilm",
+    "lite",
+    "centerface",
+    "yunet",
+    "ultra-light",
+    "lpd-yunet",
+    "onnxruntime-openvino",
+    "clip-vit-b32",
+    "clip-vit-b16",
+    "clip-vit-l14",
+    "clip-vit-b32-datacomp",
+    "siglip-b16",
+    "siglip2-b16",
+    "siglip2-b16-256",
+    "siglip2-so400m",
+    "pe-core-b16",
+    "pe-core-l14",
 ];
 
 /// Manifests by id.

@@ -5,8 +5,8 @@ use prost::Message;
 use super::proto;
 use super::proto::DimensionValue;
 
-/// Opset 13: the first where `Clip` takes its bounds as inputs, known to every ONNX Runtime in use.
-const OPSET: i64 = 13;
+/// Opset 17: the first with `LayerNormalization`, known to every ONNX Runtime in use.
+const OPSET: i64 = 17;
 const IR_VERSION: i64 = 8;
 
 /// The name of a tensor in the graph.
@@ -30,7 +30,7 @@ pub(crate) struct Conv<'a> {
     pub(crate) groups: usize,
 }
 
-/// An ONNX graph in the making: 32-bit floats throughout, a symbolic batch as the first axis.
+/// An ONNX graph in the making: 32-bit floats but for inputs, a symbolic batch as the first axis.
 #[derive(Debug)]
 pub(crate) struct GraphBuilder {
     graph: proto::Graph,
@@ -46,10 +46,25 @@ impl GraphBuilder {
         }
     }
 
-    /// Declares an input of shape batch × `shape`.
+    /// Declares an input of floats, of shape batch × `shape`.
     pub(crate) fn input(&mut self, name: &str, shape: &[usize]) -> Value {
-        self.graph.input.push(value_info(name, shape));
+        self.typed_input(name, Element::F32, shape)
+    }
+
+    /// Declares an input of shape batch × `shape`.
+    pub(crate) fn typed_input(&mut self, name: &str, element: Element, shape: &[usize]) -> Value {
+        self.graph.input.push(value_info(name, element, shape));
         Value(name.to_owned())
+    }
+
+    /// Any operator with one output; [`int`] and its like make attributes.
+    pub(crate) fn operator(
+        &mut self,
+        op_type: &str,
+        inputs: &[&Value],
+        attributes: Vec<proto::Attribute>,
+    ) -> Value {
+        self.node(op_type, inputs, attributes)
     }
 
     /// Convolution of N × C × H × W.
@@ -99,7 +114,9 @@ impl GraphBuilder {
             op_type: "Identity".to_owned(),
             attribute: Vec::new(),
         });
-        self.graph.output.push(value_info(name, shape));
+        self.graph
+            .output
+            .push(value_info(name, Element::F32, shape));
         let model = proto::Model {
             ir_version: IR_VERSION,
             producer_name: "rushes".to_owned(),
@@ -112,13 +129,25 @@ impl GraphBuilder {
         model.encode_to_vec()
     }
 
-    fn constant(&mut self, shape: &[usize], data: &[f32]) -> Value {
+    /// A tensor of floats.
+    pub(crate) fn constant(&mut self, shape: &[usize], data: &[f32]) -> Value {
+        let data = data.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.initializer(shape, Element::F32, data)
+    }
+
+    /// A list of integers, such as a shape.
+    pub(crate) fn integers(&mut self, data: &[i64]) -> Value {
+        let bytes = data.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.initializer(&[data.len()], Element::I64, bytes)
+    }
+
+    fn initializer(&mut self, shape: &[usize], element: Element, raw_data: Vec<u8>) -> Value {
         let name = format!("c{}", self.graph.initializer.len());
         self.graph.initializer.push(proto::Tensor {
             dims: shape.iter().map(|&n| length(n)).collect(),
-            data_type: proto::FLOAT,
+            data_type: element.code(),
             name: name.clone(),
-            raw_data: data.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            raw_data,
         });
         Value(name)
     }
@@ -140,16 +169,55 @@ impl GraphBuilder {
     }
 }
 
-fn int(name: &str, value: usize) -> proto::Attribute {
+/// What a tensor is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Element {
+    /// 32-bit float.
+    F32,
+    /// Byte.
+    U8,
+    /// 64-bit integer.
+    I64,
+}
+
+impl Element {
+    /// `TensorProto.DataType`.
+    pub(crate) const fn code(self) -> i32 {
+        match self {
+            Self::F32 => proto::FLOAT,
+            Self::U8 => 2,
+            Self::I64 => 7,
+        }
+    }
+}
+
+/// An attribute that is an integer, from the end where negative.
+pub(crate) fn signed(name: &str, value: i64) -> proto::Attribute {
     proto::Attribute {
         name: name.to_owned(),
-        i: length(value),
+        i: value,
         r#type: proto::ATTRIBUTE_INT,
         ..Default::default()
     }
 }
 
-fn ints(name: &str, values: &[usize]) -> proto::Attribute {
+/// An attribute that is a length, a count or an axis.
+pub(crate) fn int(name: &str, value: usize) -> proto::Attribute {
+    signed(name, length(value))
+}
+
+/// An attribute that is a number.
+pub(crate) fn float(name: &str, value: f32) -> proto::Attribute {
+    proto::Attribute {
+        name: name.to_owned(),
+        f: value,
+        r#type: proto::ATTRIBUTE_FLOAT,
+        ..Default::default()
+    }
+}
+
+/// An attribute that is a list of lengths or axes.
+pub(crate) fn ints(name: &str, values: &[usize]) -> proto::Attribute {
     proto::Attribute {
         name: name.to_owned(),
         ints: values.iter().map(|&n| length(n)).collect(),
@@ -158,7 +226,7 @@ fn ints(name: &str, values: &[usize]) -> proto::Attribute {
     }
 }
 
-fn value_info(name: &str, shape: &[usize]) -> proto::ValueInfo {
+fn value_info(name: &str, element: Element, shape: &[usize]) -> proto::ValueInfo {
     let batch = DimensionValue::Symbol("batch".to_owned());
     let fixed = shape.iter().map(|&n| DimensionValue::Fixed(length(n)));
     let dim = std::iter::once(batch)
@@ -166,7 +234,7 @@ fn value_info(name: &str, shape: &[usize]) -> proto::ValueInfo {
         .map(|value| proto::Dimension { value: Some(value) })
         .collect();
     let tensor_type = proto::TensorType {
-        elem_type: proto::FLOAT,
+        elem_type: element.code(),
         shape: Some(proto::Shape { dim }),
     };
     proto::ValueInfo {

@@ -8,6 +8,7 @@ use prost::Message;
 pub(super) const FLOAT: i32 = 1;
 
 /// `AttributeProto.AttributeType`.
+pub(super) const ATTRIBUTE_FLOAT: i32 = 1;
 pub(super) const ATTRIBUTE_INT: i32 = 2;
 pub(super) const ATTRIBUTE_INTS: i32 = 7;
 
@@ -58,9 +59,11 @@ pub(super) struct Node {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Attribute {
+pub(crate) struct Attribute {
     #[prost(string, tag = "1")]
     pub(super) name: String,
+    #[prost(float, tag = "2")]
+    pub(super) f: f32,
     #[prost(int64, tag = "3")]
     pub(super) i: i64,
     #[prost(int64, repeated, tag = "8")]

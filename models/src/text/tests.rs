@@ -1,7 +1,7 @@
 //! Tests that need weights.
 
-use crate::open_text_encoder;
 use crate::testing::{cosine, model_store};
+use crate::{EncoderOptions, open_text_encoder};
 
 const TEXTS: [&str; 5] = [
     "Merry Christmas!",
@@ -14,7 +14,7 @@ const TEXTS: [&str; 5] = [
 #[test]
 fn a_batch_equals_its_texts_one_by_one() {
     let Some(store) = model_store() else { return };
-    let encoder = open_text_encoder(&store, "minilm").unwrap();
+    let encoder = open_text_encoder(&store, "minilm", &EncoderOptions::threads(2)).unwrap();
     let together = encoder.encode(&TEXTS).unwrap();
     for (text, vector) in TEXTS.iter().zip(&together) {
         let alone = &encoder.encode(&[text]).unwrap()[0];
@@ -26,7 +26,7 @@ fn a_batch_equals_its_texts_one_by_one() {
 #[test]
 fn texts_of_one_meaning_are_closer_than_others() {
     let Some(store) = model_store() else { return };
-    let encoder = open_text_encoder(&store, "minilm").unwrap();
+    let encoder = open_text_encoder(&store, "minilm", &EncoderOptions::threads(2)).unwrap();
     let v = encoder
         .encode(&[
             "a man is playing guitar",
@@ -40,7 +40,7 @@ fn texts_of_one_meaning_are_closer_than_others() {
 #[test]
 fn a_text_is_cut_at_the_length_the_model_was_trained_on() {
     let Some(store) = model_store() else { return };
-    let encoder = open_text_encoder(&store, "minilm").unwrap();
+    let encoder = open_text_encoder(&store, "minilm", &EncoderOptions::threads(2)).unwrap();
     // Two special tokens and one a word: 254 words fit.
     let cut = "word ".repeat(254);
     let long = format!("{cut} {}", "other ".repeat(5_000));

@@ -7,7 +7,9 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use image::RgbImage;
-use rushes_models::{ImageEncoder, ModelError, ModelStore, Space, open_image_encoder};
+use rushes_models::{
+    EncoderOptions, ImageEncoder, ModelError, ModelStore, Space, open_image_encoder,
+};
 
 /// Batches that may wait for the device: one at work, one ready.
 const QUEUE: usize = 1;
@@ -47,7 +49,8 @@ impl Devices {
         if let Some(device) = open.get(model).filter(|device| device.is_alive()) {
             return Ok(Arc::clone(device));
         }
-        let encoder = open_image_encoder(&self.models, model, self.threads)?;
+        let encoder =
+            open_image_encoder(&self.models, model, &EncoderOptions::threads(self.threads))?;
         let device = Arc::new(Device::start(model, encoder));
         open.insert(model.to_owned(), Arc::clone(&device));
         drop(open);

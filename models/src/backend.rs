@@ -1,0 +1,244 @@
+//! Back ends: which library computes an encoder, how precisely, and how that is chosen.
+
+use std::fmt;
+use std::str::FromStr;
+
+use candle_core::Device;
+use serde::{Deserialize, Serialize};
+
+use crate::dual::DualError;
+use crate::error::{ErrorKind, ModelError};
+use crate::runtime;
+use crate::store::ModelStore;
+
+/// How an encoder is to be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EncoderOptions {
+    /// Threads of the CPU, where the CPU computes.
+    pub threads: usize,
+    /// The back end; the best that is here if not said.
+    pub backend: Option<Backend>,
+    /// Which GPU, counted from 0, where a GPU computes.
+    pub gpu: usize,
+}
+
+impl EncoderOptions {
+    /// The best back end that is here, on so many threads of the CPU.
+    #[must_use]
+    pub const fn threads(threads: usize) -> Self {
+        Self {
+            threads,
+            backend: None,
+            gpu: 0,
+        }
+    }
+}
+
+/// A library and a precision. Vectors of one model from different back ends may be compared: they differ by less
+/// than a thousandth in cosine, which the tests hold each to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// candle on the CPU, in 32 bits. Needs nothing.
+    Candle,
+    /// candle on a CUDA device, in bfloat16. Needs a build with the feature `cuda`.
+    Cuda,
+    /// As [`Backend::Cuda`], in 16-bit floats.
+    CudaF16,
+    /// As [`Backend::Cuda`], in 32 bits.
+    CudaF32,
+    /// ONNX Runtime on the CPU, in 32 bits. Needs `onnxruntime` pulled.
+    Onnxruntime,
+    /// ONNX Runtime with `OpenVINO`, in bfloat16, which CPUs with AMX or AVX-512 BF16 multiply natively. Needs
+    /// `onnxruntime-openvino` pulled.
+    Openvino,
+    /// As [`Backend::Openvino`], in 32 bits.
+    OpenvinoF32,
+}
+
+/// Of weights and of what passes between layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Precision {
+    F32,
+    F16,
+    Bf16,
+}
+
+/// Why a back end cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// There is no such back end.
+    #[error("there is no back end {name:?}; there are {}", names())]
+    Unknown {
+        /// The name given.
+        name: String,
+    },
+    /// This program was built without it.
+    #[error(
+        "this rushes was built without CUDA; build with `--features cuda`, or choose another back end"
+    )]
+    NotBuilt,
+    /// There is no GPU, or none that can be used.
+    #[error("GPU {gpu} cannot be used: {message}; `nvidia-smi` shows what the driver sees")]
+    NoGpu {
+        /// Its number.
+        gpu: usize,
+        /// Cause.
+        message: String,
+    },
+}
+
+impl BackendError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unknown { .. } => ErrorKind::InvalidInput,
+            Self::NotBuilt | Self::NoGpu { .. } => ErrorKind::Unsupported,
+        }
+    }
+}
+
+impl Backend {
+    /// All there are, with their names.
+    pub const ALL: [(Self, &'static str); 7] = [
+        (Self::Candle, "candle"),
+        (Self::Cuda, "cuda"),
+        (Self::CudaF16, "cuda-f16"),
+        (Self::CudaF32, "cuda-f32"),
+        (Self::Onnxruntime, "onnxruntime"),
+        (Self::Openvino, "openvino"),
+        (Self::OpenvinoF32, "openvino-f32"),
+    ];
+
+    /// The back end that was asked for; else the best that is here.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub fn choose(store: &ModelStore, options: &EncoderOptions) -> Result<Self, ModelError> {
+        if let Some(backend) = options.backend {
+            return Ok(backend);
+        }
+        if cfg!(feature = "cuda") {
+            return Ok(Self::Cuda);
+        }
+        Ok(match runtime::library(store)? {
+            Some(library) if library.openvino && multiplies_bf16() => Self::Openvino,
+            Some(_) => Self::Onnxruntime,
+            None => Self::Candle,
+        })
+    }
+
+    /// The name in settings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        let named = Self::ALL.iter().find(|(backend, _)| *backend == self);
+        named.map_or("", |(_, name)| name)
+    }
+
+    pub(crate) const fn is_candle(self) -> bool {
+        matches!(
+            self,
+            Self::Candle | Self::Cuda | Self::CudaF16 | Self::CudaF32
+        )
+    }
+
+    pub(crate) const fn precision(self) -> Precision {
+        match self {
+            Self::Candle | Self::CudaF32 | Self::Onnxruntime | Self::OpenvinoF32 => Precision::F32,
+            Self::CudaF16 => Precision::F16,
+            Self::Cuda | Self::Openvino => Precision::Bf16,
+        }
+    }
+
+    /// Where candle computes.
+    pub(crate) fn candle_device(self, gpu: usize) -> Result<Device, BackendError> {
+        match self {
+            Self::Cuda | Self::CudaF16 | Self::CudaF32 => cuda_device(gpu),
+            Self::Candle | Self::Onnxruntime | Self::Openvino | Self::OpenvinoF32 => {
+                Ok(Device::Cpu)
+            }
+        }
+    }
+
+    /// An error of candle while it ran a batch: a device that is out of memory can do a smaller one.
+    pub(crate) fn blame(self, error: DualError, batch: usize) -> ModelError {
+        if error.to_string().contains("OUT_OF_MEMORY") {
+            return ModelError::OutOfMemory {
+                backend: self.to_string(),
+                batch,
+            };
+        }
+        error.into()
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Candle => "candle, f32, on the CPU",
+            Self::Cuda => "candle, bf16, on CUDA",
+            Self::CudaF16 => "candle, f16, on CUDA",
+            Self::CudaF32 => "candle, f32, on CUDA",
+            Self::Onnxruntime => "ONNX Runtime, f32, on the CPU",
+            Self::Openvino => "ONNX Runtime with OpenVINO, bf16, on the CPU",
+            Self::OpenvinoF32 => "ONNX Runtime with OpenVINO, f32, on the CPU",
+        })
+    }
+}
+
+impl FromStr for Backend {
+    type Err = BackendError;
+
+    fn from_str(name: &str) -> Result<Self, BackendError> {
+        let named = Self::ALL.iter().find(|(_, known)| *known == name);
+        named
+            .map(|(backend, _)| *backend)
+            .ok_or_else(|| BackendError::Unknown {
+                name: name.to_owned(),
+            })
+    }
+}
+
+fn names() -> String {
+    Backend::ALL.map(|(_, name)| name).join(", ")
+}
+
+#[cfg(feature = "cuda")]
+fn cuda_device(gpu: usize) -> Result<Device, BackendError> {
+    Device::new_cuda(gpu).map_err(|e| BackendError::NoGpu {
+        gpu,
+        message: e.to_string(),
+    })
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda_device(_gpu: usize) -> Result<Device, BackendError> {
+    Err(BackendError::NotBuilt)
+}
+
+/// GPUs that an encoder can be opened on; 1 where a CPU computes.
+#[must_use]
+pub fn device_count() -> usize {
+    #[cfg(feature = "cuda")]
+    {
+        // Devices are numbered without gaps.
+        (0..64)
+            .take_while(|&gpu| Device::new_cuda(gpu).is_ok())
+            .count()
+            .max(1)
+    }
+    #[cfg(not(feature = "cuda"))]
+    {
+        1
+    }
+}
+
+/// Whether the CPU multiplies bfloat16 by itself; where it does not, 32 bits are faster and exact.
+fn multiplies_bf16() -> bool {
+    // The detection macro of the standard library does not know AMX in its stable form.
+    std::fs::read_to_string("/proc/cpuinfo")
+        .is_ok_and(|text| text.contains("amx_bf16") || text.contains("avx512_bf16"))
+}

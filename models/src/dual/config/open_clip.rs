@@ -1,0 +1,194 @@
+//! `open_clip_config.json` of the `OpenCLIP` library: CLIP, and Meta's Perception Encoder (arXiv 2504.13181).
+
+use serde::Deserialize;
+
+use super::hugging_face::{CLIP_MEAN, CLIP_STD};
+use super::{parse, preprocess};
+use crate::dual::DualError;
+use crate::dual::spec::{
+    Activation, Cleaning, Layout, Pool, Spec, Text, Transformer, Vision, config,
+};
+use crate::preprocess::{Filter, Fit};
+
+#[derive(Deserialize)]
+struct File {
+    model_cfg: Model,
+    #[serde(default)]
+    preprocess_cfg: Processor,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    embed_dim: usize,
+    #[serde(default)]
+    quick_gelu: bool,
+    vision_cfg: Picture,
+    text_cfg: Words,
+}
+
+#[derive(Deserialize)]
+struct Picture {
+    image_size: usize,
+    timm_model_name: Option<String>,
+    width: Option<usize>,
+    layers: Option<usize>,
+    patch_size: Option<usize>,
+    head_width: Option<usize>,
+    mlp_ratio: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Words {
+    context_length: usize,
+    vocab_size: usize,
+    width: usize,
+    heads: usize,
+    layers: usize,
+    mlp_ratio: Option<f64>,
+    hf_model_name: Option<String>,
+    #[serde(default)]
+    no_causal_mask: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Processor {
+    mean: Option<[f32; 3]>,
+    std: Option<[f32; 3]>,
+    interpolation: Option<String>,
+    resize_mode: Option<String>,
+}
+
+/// The picture towers of the Perception Encoder in timm: name, patch, width, layers, heads.
+const PERCEPTION: [(&str, usize, usize, usize, usize); 5] = [
+    ("vit_pe_core_tiny_patch16_384", 16, 192, 12, 3),
+    ("vit_pe_core_small_patch16_384", 16, 384, 12, 6),
+    ("vit_pe_core_base_patch16_224", 16, 768, 12, 12),
+    ("vit_pe_core_large_patch14_336", 14, 1024, 24, 16),
+    // Made for tests of this crate.
+    ("vit_pe_core_test_patch8_32", 8, 16, 2, 2),
+];
+/// Heads of the pool of all of them.
+const PERCEPTION_POOL_HEADS: usize = 8;
+
+pub(super) fn spec(bytes: &[u8]) -> Result<Spec, DualError> {
+    let File {
+        model_cfg: model,
+        preprocess_cfg,
+    } = parse("open_clip_config.json", bytes)?;
+    let activation = if model.quick_gelu {
+        Activation::QuickGelu
+    } else {
+        Activation::Gelu
+    };
+    if let Some(name) = &model.text_cfg.hf_model_name {
+        return Err(DualError::Architecture { name: name.clone() });
+    }
+    if model.text_cfg.no_causal_mask {
+        return Err(config(
+            "open_clip_config.json: no_causal_mask is not known".to_owned(),
+        ));
+    }
+    let (vision, layout) = vision(&model.vision_cfg, activation)?;
+    let words = &model.text_cfg;
+    let text = Text {
+        transformer: Transformer {
+            width: words.width,
+            layers: words.layers,
+            heads: words.heads,
+            hidden: scaled(words.width, words.mlp_ratio),
+            activation,
+            epsilon: 1e-5,
+        },
+        vocabulary: words.vocab_size,
+        context: words.context_length,
+        causal: true,
+    };
+    let fit = match preprocess_cfg.resize_mode.as_deref() {
+        None | Some("shortest") => Fit::CentreCrop {
+            shorter: u32::try_from(vision.side).unwrap_or(u32::MAX),
+        },
+        Some("squash") => Fit::Squash,
+        Some(other) => return Err(config(format!("resize_mode {other:?} is not known"))),
+    };
+    let filter = match preprocess_cfg.interpolation.as_deref() {
+        None | Some("bicubic") => Filter::Bicubic,
+        Some("bilinear") => Filter::Bilinear,
+        Some(other) => return Err(config(format!("interpolation {other:?} is not known"))),
+    };
+    Ok(Spec {
+        preprocess: preprocess(
+            fit,
+            filter,
+            u32::try_from(vision.side).unwrap_or(u32::MAX),
+            preprocess_cfg.mean.unwrap_or(CLIP_MEAN),
+            preprocess_cfg.std.unwrap_or(CLIP_STD),
+        )?,
+        vision,
+        text,
+        dims: model.embed_dim,
+        cleaning: Cleaning::None,
+        layout,
+    })
+}
+
+fn vision(read: &Picture, activation: Activation) -> Result<(Vision, Layout), DualError> {
+    if let Some(name) = &read.timm_model_name {
+        let known = PERCEPTION.iter().find(|(known, ..)| known == name);
+        let &(_, patch, width, layers, heads) =
+            known.ok_or_else(|| DualError::Architecture { name: name.clone() })?;
+        let vision = Vision {
+            transformer: Transformer {
+                width,
+                layers,
+                heads,
+                hidden: width * 4,
+                activation: Activation::Gelu,
+                epsilon: 1e-5,
+            },
+            side: read.image_size,
+            patch,
+            class_token: true,
+            pre_norm: true,
+            rotary: true,
+            pool: Pool::Attention {
+                heads: PERCEPTION_POOL_HEADS,
+            },
+        };
+        return Ok((vision, Layout::OpenClipPe));
+    }
+    let (Some(width), Some(layers), Some(patch)) = (read.width, read.layers, read.patch_size)
+    else {
+        return Err(config(
+            "open_clip_config.json: the picture tower is no transformer".to_owned(),
+        ));
+    };
+    let vision = Vision {
+        transformer: Transformer {
+            width,
+            layers,
+            heads: width / read.head_width.unwrap_or(64).max(1),
+            hidden: scaled(width, read.mlp_ratio),
+            activation,
+            epsilon: 1e-5,
+        },
+        side: read.image_size,
+        patch,
+        class_token: true,
+        pre_norm: true,
+        rotary: false,
+        pool: Pool::Class,
+    };
+    Ok((vision, Layout::OpenClip))
+}
+
+/// Width of a hidden layer; four times that of the tokens unless the file says otherwise.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "widths are small; what is not is refused by Spec::check"
+)]
+fn scaled(width: usize, ratio: Option<f64>) -> usize {
+    (width as f64 * ratio.unwrap_or(4.0)) as usize
+}

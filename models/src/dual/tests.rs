@@ -1,0 +1,434 @@
+//! The dual encoders beside the reference implementations: `fixtures/make.py` says how the goldens were made.
+
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+use serde::Deserialize;
+
+use crate::testing::cosine;
+use crate::{
+    Backend, EncoderOptions, ErrorKind, ImageEncoder, Manifest, ManifestSet, ModelError,
+    ModelStore, PullOptions, TextEncoder, open_image_encoder, open_text_encoder, pull, testing,
+};
+
+const FIXTURES: [(&str, usize); 5] = [
+    ("clip", 24),
+    ("siglip", 16),
+    ("siglip2", 16),
+    ("open-clip", 24),
+    ("pe-core", 24),
+];
+
+#[derive(Deserialize)]
+struct Golden {
+    texts: Vec<String>,
+    ids: Vec<Vec<u32>>,
+    text_vectors: Vec<Vec<f32>>,
+    pictures: Vec<String>,
+    picture_vectors: Vec<Vec<f32>>,
+}
+
+fn folder() -> PathBuf {
+    let crate_folder = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
+    Path::new(&crate_folder).join("fixtures")
+}
+
+/// A fixture pulled into a store of its own, as from a snapshot of the hub.
+struct Fixture {
+    store: ModelStore,
+    golden: Golden,
+    name: &'static str,
+    root: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn new(name: &'static str, dims: usize) -> Self {
+        Self::of(name, dims, &folder())
+    }
+
+    /// From `snapshot/<name>` instead of the committed files.
+    fn of(name: &'static str, dims: usize, snapshot: &Path) -> Self {
+        let mut files = String::new();
+        for entry in std::fs::read_dir(snapshot.join(name)).unwrap() {
+            let file = entry.unwrap().file_name().into_string().unwrap();
+            if !file.ends_with(".png") && file != "golden.json" {
+                files += &format!(
+                    "[[files]]\nname = '{file}'\nsources = [{{ from = 'hf', repo = '{name}', revision = 'main', path = '{file}' }}]\n"
+                );
+            }
+        }
+        let manifest = format!(
+            "id = '{name}'\nrevision = 'test'\nkind = 'text-to-shot'\nlicence = 'MIT'\ndescription = 'tiny'\n{files}\n\
+             [parameters]\narchitecture = 'dual-encoder'\ndims = {dims}\n"
+        );
+        let mut manifests = ManifestSet::built_in();
+        manifests.insert(Manifest::parse(name, &manifest).unwrap());
+        let root = tempfile::tempdir().unwrap();
+        // The runtimes that are pulled on this machine serve this store as well.
+        if let Some(pulled) = testing::model_store() {
+            for runtime in ["onnxruntime", "onnxruntime-openvino"] {
+                let there = pulled.root().join(runtime);
+                if there.exists() {
+                    std::os::unix::fs::symlink(there, root.path().join(runtime)).unwrap();
+                }
+            }
+        }
+        let store = ModelStore::with_manifests(root.path().to_owned(), manifests);
+        let options = PullOptions {
+            offline_dir: Some(snapshot.to_owned()),
+            ..PullOptions::default()
+        };
+        pull(&store, name, &options, &()).unwrap();
+        let golden = std::fs::read(folder().join(name).join("golden.json")).unwrap();
+        Self {
+            store,
+            golden: serde_json::from_slice(&golden).unwrap(),
+            name,
+            root,
+        }
+    }
+
+    fn images(&self, backend: Backend) -> Result<Box<dyn ImageEncoder>, ModelError> {
+        open_image_encoder(&self.store, self.name, &options(backend))
+    }
+
+    fn texts(&self, backend: Backend) -> Result<Box<dyn TextEncoder>, ModelError> {
+        open_text_encoder(&self.store, self.name, &options(backend))
+    }
+
+    fn pictures(&self) -> Vec<RgbImage> {
+        let sources = folder().join("pictures");
+        self.golden
+            .pictures
+            .iter()
+            .map(|name| read(&sources.join(format!("{name}.png"))))
+            .collect()
+    }
+
+    /// The back ends that can run here.
+    fn backends(&self) -> Vec<Backend> {
+        let mut backends = vec![Backend::Candle];
+        match crate::runtime::library(&self.store).unwrap() {
+            Some(library) => {
+                backends.push(Backend::Onnxruntime);
+                if library.openvino {
+                    backends.push(Backend::OpenvinoF32);
+                }
+            }
+            None => {
+                eprintln!("skipped: ONNX Runtime is not pulled; RUSHES_MODELS names the folder")
+            }
+        }
+        backends
+    }
+}
+
+fn options(backend: Backend) -> EncoderOptions {
+    EncoderOptions {
+        backend: Some(backend),
+        ..EncoderOptions::threads(2)
+    }
+}
+
+fn read(path: &Path) -> RgbImage {
+    image::open(path).unwrap().to_rgb8()
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max)
+}
+
+fn assert_same(what: &str, ours: &[Vec<f32>], reference: &[Vec<f32>]) {
+    assert_eq!(ours.len(), reference.len(), "{what}");
+    let mut worst = (1.0_f32, 0.0_f32);
+    for (ours, reference) in ours.iter().zip(reference) {
+        worst.0 = worst.0.min(cosine(ours, reference));
+        worst.1 = worst.1.max(largest_difference(ours, reference));
+    }
+    println!(
+        "{what}: cosine {:.7}, largest difference {:.1e}",
+        worst.0, worst.1
+    );
+    assert!(worst.0 > 0.9999 && worst.1 < 1e-3, "{what}: {worst:?}");
+}
+
+#[test]
+fn vectors_are_those_of_the_reference_on_every_back_end() {
+    for (name, dims) in FIXTURES {
+        let fixture = Fixture::new(name, dims);
+        let golden = &fixture.golden;
+        let texts: Vec<&str> = golden.texts.iter().map(String::as_str).collect();
+        for backend in fixture.backends() {
+            let images = fixture.images(backend).unwrap();
+            let vectors = images.encode_pictures(&fixture.pictures()).unwrap();
+            assert_same(
+                &format!("{name}, pictures, {backend}"),
+                &vectors,
+                &golden.picture_vectors,
+            );
+            let vectors = fixture.texts(backend).unwrap().encode(&texts).unwrap();
+            assert_same(
+                &format!("{name}, texts, {backend}"),
+                &vectors,
+                &golden.text_vectors,
+            );
+        }
+    }
+}
+
+#[test]
+fn pictures_are_prepared_as_by_the_reference_to_one_step_of_255() {
+    for (name, dims) in FIXTURES {
+        let fixture = Fixture::new(name, dims);
+        let images = fixture.images(Backend::Candle).unwrap();
+        for (picture, of) in fixture.pictures().iter().zip(&fixture.golden.pictures) {
+            let prepared = images.prepare(picture).unwrap();
+            let reference = read(&folder().join(name).join(format!("{of}.png")));
+            assert_eq!(prepared.picture().dimensions(), reference.dimensions());
+            let worst = prepared
+                .as_bytes()
+                .iter()
+                .zip(reference.as_raw())
+                .map(|(a, b)| a.abs_diff(*b))
+                .max();
+            assert!(worst <= Some(1), "{name}, {of}: {worst:?}");
+        }
+    }
+}
+
+#[test]
+fn texts_are_cut_into_the_tokens_of_the_reference() {
+    for (name, dims) in FIXTURES {
+        let fixture = Fixture::new(name, dims);
+        let manifest = fixture.store.manifests().get(name).unwrap();
+        let folder = super::Folder {
+            store: &fixture.store,
+            manifest,
+        };
+        let crate::Parameters::DualEncoder(parameters) = &manifest.parameters else {
+            panic!("{name} is no dual encoder");
+        };
+        let spec = folder.spec(parameters).unwrap();
+        let file = folder.read("tokenizer.json").unwrap();
+        let options = folder.optional("tokenizer_config.json").unwrap();
+        let tokens = super::Tokens::open(&spec, &file, options.as_deref()).unwrap();
+        for (text, expected) in fixture.golden.texts.iter().zip(&fixture.golden.ids) {
+            let ids = tokens.ids(&[text]).unwrap();
+            assert_eq!(&ids.ids, expected, "{name}: {text:?}");
+            assert_eq!(ids.places, [u32::try_from(expected.len() - 1).unwrap()]);
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_many_equals_as_many_batches_of_one() {
+    for (name, dims) in FIXTURES {
+        let fixture = Fixture::new(name, dims);
+        let texts: Vec<&str> = fixture.golden.texts.iter().map(String::as_str).collect();
+        for backend in fixture.backends() {
+            let images = fixture.images(backend).unwrap();
+            let pictures = fixture.pictures();
+            let alone: Vec<Vec<f32>> = pictures
+                .iter()
+                .flat_map(|picture| {
+                    images
+                        .encode_pictures(std::slice::from_ref(picture))
+                        .unwrap()
+                })
+                .collect();
+            let together = images.encode_pictures(&pictures).unwrap();
+            assert_same(&format!("{name}, batch, {backend}"), &together, &alone);
+            let encoder = fixture.texts(backend).unwrap();
+            let alone: Vec<Vec<f32>> = texts
+                .iter()
+                .flat_map(|text| encoder.encode(&[text]).unwrap())
+                .collect();
+            let together = encoder.encode(&texts).unwrap();
+            assert_same(&format!("{name}, batch, {backend}"), &together, &alone);
+            assert!(encoder.encode(&[]).unwrap().is_empty());
+            assert!(images.encode(&[]).unwrap().is_empty());
+        }
+    }
+}
+
+/// A copy of a fixture's files that can be damaged.
+fn copy(name: &str) -> tempfile::TempDir {
+    let copied = tempfile::tempdir().unwrap();
+    let target = copied.path().join(name);
+    std::fs::create_dir(&target).unwrap();
+    for entry in std::fs::read_dir(folder().join(name)).unwrap() {
+        let from = entry.unwrap().path();
+        std::fs::copy(&from, target.join(from.file_name().unwrap())).unwrap();
+    }
+    copied
+}
+
+/// Opens the picture half of damaged files on both kinds of back end; both must refuse alike.
+fn refusal(name: &'static str, dims: usize, copied: &tempfile::TempDir) -> ModelError {
+    let fixture = Fixture::of(name, dims, copied.path());
+    let mut refusals: Vec<ModelError> = fixture
+        .backends()
+        .into_iter()
+        .map(|backend| fixture.images(backend).unwrap_err())
+        .collect();
+    let first = refusals.remove(0);
+    for other in refusals {
+        assert_eq!(other.to_string(), first.to_string());
+    }
+    assert!(fixture.root.path().exists());
+    first
+}
+
+/// Changes the tensors of a fixture's weights.
+fn with_tensors(
+    name: &str,
+    change: impl FnOnce(&mut std::collections::HashMap<String, candle_core::Tensor>),
+) -> tempfile::TempDir {
+    let copied = copy(name);
+    let path = copied.path().join(name).join("model.safetensors");
+    let mut tensors = candle_core::safetensors::load(&path, &candle_core::Device::Cpu).unwrap();
+    change(&mut tensors);
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    copied
+}
+
+#[test]
+fn damaged_weights_are_refused_with_what_is_wrong() {
+    let norm = "vision_model.post_layernorm.weight";
+    let tensor = |values: Vec<f32>| {
+        let length = values.len();
+        candle_core::Tensor::from_vec(values, length, &candle_core::Device::Cpu).unwrap()
+    };
+    let cases = [
+        (
+            with_tensors("clip", |t| drop(t.remove(norm))),
+            "have no tensor \"vision_model.post_layernorm.weight\"",
+        ),
+        (
+            with_tensors("clip", |t| {
+                drop(t.insert(norm.to_owned(), tensor(vec![1.0; 5])))
+            }),
+            "has the shape [5] instead of [16]",
+        ),
+        (
+            with_tensors("clip", |t| {
+                drop(t.insert("other.weight".to_owned(), tensor(vec![1.0])))
+            }),
+            "1 tensors that the configuration does not speak of, such as other.weight",
+        ),
+        (
+            with_tensors("clip", |t| {
+                drop(t.insert(norm.to_owned(), tensor(vec![f32::NAN; 16])))
+            }),
+            "holds values that are no numbers",
+        ),
+        (
+            with_tensors("clip", |t| drop(t.remove("text_projection.weight"))),
+            "have no tensor \"text_projection.weight\"",
+        ),
+    ];
+    for (copied, expected) in cases {
+        let error = refusal("clip", 24, &copied);
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        let message = error.to_string();
+        assert!(message.contains(expected), "{message}");
+        assert!(
+            message.contains("model.safetensors") && message.contains("rushes models verify clip")
+        );
+    }
+}
+
+#[test]
+fn weights_cut_short_are_refused() {
+    let copied = copy("clip");
+    let path = copied.path().join("clip/model.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    for length in [0, 7, 100, bytes.len() - 1] {
+        std::fs::write(&path, &bytes[..length]).unwrap();
+        let error = refusal("clip", 24, &copied);
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_architecture_and_numbers_that_cannot_be_are_refused() {
+    let copied = copy("clip");
+    let path = copied.path().join("clip/config.json");
+    let config = std::fs::read_to_string(&path).unwrap();
+    let cases = [
+        (
+            config.replace("\"model_type\": \"clip\"", "\"model_type\": \"blip\""),
+            ErrorKind::Unsupported,
+            "\"blip\" is not known",
+        ),
+        (
+            config.replace("\"hidden_act\": \"quick_gelu\"", "\"hidden_act\": \"mish\""),
+            ErrorKind::Corrupt,
+            "\"mish\" is not known",
+        ),
+        (
+            config.replace("\"num_attention_heads\": 2", "\"num_attention_heads\": 3"),
+            ErrorKind::Corrupt,
+            "cannot be",
+        ),
+        (
+            config.replace("\"patch_size\": 8", "\"patch_size\": 0"),
+            ErrorKind::Corrupt,
+            "cannot be",
+        ),
+        (
+            config.replace("\"projection_dim\": 24", "\"projection_dim\": 25"),
+            ErrorKind::Corrupt,
+            "25",
+        ),
+        ("{".to_owned(), ErrorKind::Corrupt, "config.json"),
+    ];
+    for (changed, kind, expected) in cases {
+        assert_ne!(changed, config);
+        std::fs::write(&path, changed).unwrap();
+        let error = refusal("clip", 24, &copied);
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn pictures_of_every_shape_are_encoded() {
+    let fixture = Fixture::new("siglip", 16);
+    let images = fixture.images(Backend::Candle).unwrap();
+    let pictures = [(1, 1), (20_000, 10), (3, 4_000)].map(|(w, h)| RgbImage::new(w, h));
+    let vectors = images.encode_pictures(&pictures).unwrap();
+    assert!(vectors.iter().flatten().all(|x| x.is_finite()));
+    let error = images.encode_pictures(&[RgbImage::new(0, 3)]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn cuda_without_the_feature_is_an_error_that_says_so() {
+    if cfg!(feature = "cuda") {
+        return;
+    }
+    let fixture = Fixture::new("clip", 24);
+    let error = fixture.images(Backend::Cuda).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("--features cuda"), "{error}");
+}
+
+#[test]
+fn the_names_of_back_ends_are_read_back() {
+    for (backend, name) in Backend::ALL {
+        assert_eq!(name.parse::<Backend>().unwrap(), backend);
+        assert_eq!(backend.as_str(), name);
+        assert_eq!(serde_json::to_value(backend).unwrap(), name);
+    }
+    assert!(
+        "gpu"
+            .parse::<Backend>()
+            .unwrap_err()
+            .to_string()
+            .contains("openvino")
+    );
+}
