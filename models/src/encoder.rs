@@ -86,14 +86,13 @@ pub trait TextEncoder: Send + Sync + Debug {
     fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError>;
 }
 
-/// The space of a built-in model, without opening it.
+/// The space of a model, without opening it.
 ///
 /// # Errors
 ///
 /// There is no such model, or it makes no vectors.
-pub fn space_of(id: &str) -> Result<Space, ModelError> {
-    let set = ManifestSet::built_in();
-    let manifest = set.get(id)?;
+pub fn space_of(manifests: &ManifestSet, id: &str) -> Result<Space, ModelError> {
+    let manifest = manifests.get(id)?;
     let dims = manifest
         .dims()
         .ok_or_else(|| wrong_kind(id, "make vectors"))?;
@@ -178,18 +177,22 @@ mod tests {
     #[test]
     fn the_space_is_the_model_and_its_revision() {
         assert_eq!(
-            space_of("lite").unwrap(),
+            space_of(&ManifestSet::built_in(), "lite").unwrap(),
             Space {
                 id: "lite@0.1.0".to_owned(),
                 dims: 384
             }
         );
         assert_eq!(
-            space_of("nonsense").unwrap_err().kind(),
+            space_of(&ManifestSet::built_in(), "nonsense")
+                .unwrap_err()
+                .kind(),
             ErrorKind::NotFound
         );
         assert_eq!(
-            space_of("onnxruntime").unwrap_err().kind(),
+            space_of(&ManifestSet::built_in(), "onnxruntime")
+                .unwrap_err()
+                .kind(),
             ErrorKind::InvalidInput
         );
     }

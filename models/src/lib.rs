@@ -3,6 +3,7 @@
 //!
 //! This crate knows nothing of video, of the catalogue or of HTTP.
 
+mod adopt;
 mod backend;
 mod detect;
 mod digest;
@@ -21,7 +22,9 @@ mod testing;
 mod text;
 mod torch_legacy;
 mod vector;
+mod verify;
 
+pub use adopt::adopt;
 pub use backend::{Backend, BackendError, EncoderOptions, device_count};
 pub use detect::{
     Class, DetectError, Detection, Detector, DetectorIdentity, DetectorOptions, detectors_of,
@@ -42,3 +45,4 @@ pub use store::{Finding, ModelStore, Status, StoreError, VerifiedFile, VerifyRep
 pub use text::TextError;
 pub use torch_legacy::TorchError;
 pub use vector::mean_pool;
+pub use verify::{VerifiedVector, verify_vectors};

@@ -37,8 +37,21 @@ pub struct Manifest {
     pub requires: Vec<String>,
     /// The files in the model's folder.
     pub files: Vec<ManifestFile>,
+    /// Vectors that the model must make, computed by its reference implementation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub goldens: Vec<Golden>,
     /// How the files are used.
     pub parameters: Parameters,
+}
+
+/// A text and its vector.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Golden {
+    /// The text.
+    pub text: String,
+    /// Its unit vector.
+    pub vector: Vec<f32>,
 }
 
 /// What a manifest's files are for.

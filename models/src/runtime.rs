@@ -134,7 +134,11 @@ pub(crate) fn encoder_session(
     let precision = match backend {
         Backend::Openvino => "bf16",
         Backend::OpenvinoF32 => "f32",
-        _ => return session(store, PLAIN, graph, threads),
+        Backend::Candle
+        | Backend::Cuda
+        | Backend::CudaF16
+        | Backend::CudaF32
+        | Backend::Onnxruntime => return session(store, PLAIN, graph, threads),
     };
     let environment = environment(store, OPENVINO)?;
     // Without this hint OpenVINO takes bfloat16 wherever the CPU has it.

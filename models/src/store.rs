@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::error::ErrorKind;
-use crate::manifest::{DERIVED, Manifest, ManifestFile, ManifestSet};
+use crate::manifest::{DERIVED, Manifest, ManifestError, ManifestFile, ManifestSet};
 
 mod pins;
 
@@ -150,6 +150,31 @@ impl ModelStore {
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
         Self::with_manifests(root, ManifestSet::built_in())
+    }
+
+    /// A store at `root` with the built-in manifests and those in its folder `manifests`, which win.
+    ///
+    /// # Errors
+    ///
+    /// A file of that folder is no manifest.
+    pub fn open(root: PathBuf) -> Result<Self, ManifestError> {
+        let mut store = Self::new(root);
+        let folder = store.manifest_folder();
+        if folder.is_dir() {
+            store.manifests.add_folder(&folder)?;
+        }
+        Ok(store)
+    }
+
+    /// Where manifests are kept that are not built in.
+    #[must_use]
+    pub(crate) fn manifest_folder(&self) -> PathBuf {
+        self.root.join("manifests")
+    }
+
+    /// Makes a manifest known, in place of one with the same id.
+    pub(crate) fn add(&mut self, manifest: Manifest) {
+        self.manifests.insert(manifest);
     }
 
     /// A store at `root` with other manifests.

@@ -50,7 +50,7 @@ impl App {
         let catalog = Catalog::open(&config.catalog_file()).await?;
         let s3 = S3Options::new(config.aws.settings());
         let storage = Storage::open(&config.store_url(), s3.clone())?;
-        let models = ModelStore::new(config.models_folder());
+        let models = ModelStore::open(config.models_folder())?;
         let (redactors, threads) = config.redactors();
         let options = Options {
             redactors,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use rushes_models::{ModelStore, Status};
+use rushes_models::{Backend, ModelStore, Status};
 use serde::Serialize;
 
 use super::output;
@@ -51,7 +51,7 @@ impl Check {
 }
 
 pub(super) async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
-    let mut checks = vec![ffmpeg(), gpu()];
+    let mut checks = vec![ffmpeg(), encoders(&config)];
     checks.extend(models(&config));
     checks.push(disk("disk of the data folder", &config.data));
     checks.extend(catalogue(config).await);
@@ -90,13 +90,33 @@ fn ffmpeg() -> Check {
     }
 }
 
-fn gpu() -> Check {
-    // This build computes on the CPU; a GPU is not missed.
-    Check::good("GPU", "not used by this build; encoders run on the CPU")
+/// What computes the encoders of dual models here, and why.
+fn encoders(config: &Config) -> Check {
+    let what = "encoders";
+    let options = config.encoder_options();
+    let chosen = ModelStore::open(config.models_folder())
+        .map_err(rushes_models::ModelError::from)
+        .and_then(|store| Backend::choose(&store, &options));
+    match chosen {
+        Ok(backend) => {
+            let why = match options.backend {
+                Some(_) => "as models.backend says",
+                None => "the best of what is pulled and the CPU offers",
+            };
+            Check::good(what, format!("{backend}: {why}"))
+        }
+        Err(error) => Check::bad(what, error.to_string(), "set models.backend to another"),
+    }
 }
 
 fn models(config: &Config) -> Vec<Check> {
-    let store = ModelStore::new(config.models_folder());
+    let store = match ModelStore::open(config.models_folder()) {
+        Ok(store) => store,
+        Err(error) => {
+            let fix = "mend or remove the file in the folder manifests of the models";
+            return vec![Check::bad("model", error.to_string(), fix)];
+        }
+    };
     let wanted = &config.models.text_to_shot;
     let needed = match store.manifests().with_requirements(wanted) {
         Ok(needed) => needed,

@@ -6,7 +6,8 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rushes_models::{
-    Finding, ModelStore, PullOptions, PullProgress, SourceError, Status, Token, pull,
+    EncoderOptions, Finding, ModelStore, PullOptions, PullProgress, SourceError, Status, Token,
+    adopt, pull, verify_vectors,
 };
 use serde::Serialize;
 
@@ -18,8 +19,10 @@ use crate::config::{Config, hub_settings};
 #[command(after_help = "\
 Examples:
   rushes models list
-  rushes models pull lite             with what it needs
-  rushes models verify                re-hash what search needs")]
+  rushes models pull lite                            with what it needs
+  rushes models pull clip-vit-b32 --from /mnt/hub    from a copy of the hub (owner/name/file)
+  rushes models pull ours --model-dir ./exported     a CLIP, SigLIP or PE-Core of your own
+  rushes models verify                               re-hash what search needs, encode its golden texts")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -41,6 +44,10 @@ enum Command {
         /// A folder laid out like the model hub (owner/name/path), used instead of it
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
+        /// A folder with one model in the hub's layout (config.json, tokenizer.json, *.safetensors), taken in
+        /// under the one id given
+        #[arg(long, value_name = "DIR", conflicts_with = "from")]
+        model_dir: Option<PathBuf>,
     },
     /// Hash the files of models again and compare
     Verify {
@@ -71,14 +78,20 @@ struct Verified {
 }
 
 pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
-    let store = ModelStore::new(config.models_folder());
+    let mut store = ModelStore::open(config.models_folder())?;
     match args.command {
         Command::List { json } => list(&store, json),
         Command::Verify { models, json } => {
             let needed = [config.models.text_to_shot.clone()];
-            tokio::task::spawn_blocking(move || verify(&store, &models, &needed, json)).await?
+            let options = config.encoder_options();
+            let verify = move || verify(&store, &models, &needed, &options, json);
+            tokio::task::spawn_blocking(verify).await?
         }
-        Command::Pull { models, from } => {
+        Command::Pull {
+            models,
+            from,
+            model_dir,
+        } => {
             let (endpoint, token) = hub_settings();
             let mut options = PullOptions {
                 python: config.models.python.clone().into(),
@@ -90,6 +103,12 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
                 options.hf_endpoint = endpoint;
             }
             tokio::task::spawn_blocking(move || {
+                if let Some(folder) = model_dir {
+                    let [id] = models.as_slice() else {
+                        anyhow::bail!("--model-dir holds one model; give the one id it is to have");
+                    };
+                    adopt(&mut store, id, &folder)?;
+                }
                 for model in &models {
                     let bar = Bar::default();
                     pull(&store, model, &options, &bar)?;
@@ -147,6 +166,7 @@ fn verify(
     store: &ModelStore,
     models: &[String],
     needed: &[String],
+    options: &EncoderOptions,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     let mut verified = Vec::new();
@@ -162,6 +182,17 @@ fn verify(
                 sound: file.finding == Finding::Sound,
                 finding: described(&file.finding),
                 file: file.name,
+            });
+        }
+        if verified.iter().any(|file| !file.sound) {
+            continue;
+        }
+        for vector in verify_vectors(store, manifest, options)? {
+            verified.push(Verified {
+                model: manifest.id.clone(),
+                file: format!("vector of {:?}", vector.text),
+                sound: vector.sound,
+                finding: format!("cosine {:.5} to the reference's", vector.cosine),
             });
         }
     }

@@ -191,7 +191,7 @@ struct Summary {
 }
 
 pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
-    let store = ModelStore::new(config.models_folder());
+    let store = ModelStore::open(config.models_folder())?;
     let stop = Arc::new(AtomicBool::new(false));
     let work = {
         let stop = Arc::clone(&stop);

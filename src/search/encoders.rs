@@ -10,14 +10,12 @@ use rushes_models::{
 
 use super::SearchError;
 
-/// CPU threads for the picture of a query.
-const OPTIONS: EncoderOptions = EncoderOptions::threads(2);
-
 /// Encoders of one model.
 #[derive(Debug)]
 pub struct Encoders {
     models: ModelStore,
     model: String,
+    options: EncoderOptions,
     text: Mutex<Option<Arc<dyn TextEncoder>>>,
     image: Mutex<Option<Arc<dyn ImageEncoder>>>,
 }
@@ -25,10 +23,11 @@ pub struct Encoders {
 impl Encoders {
     /// Encoders of `model`, whose files are in `models`.
     #[must_use]
-    pub fn new(models: ModelStore, model: &str) -> Self {
+    pub fn new(models: ModelStore, model: &str, options: EncoderOptions) -> Self {
         Self {
             models,
             model: model.to_owned(),
+            options,
             text: Mutex::default(),
             image: Mutex::default(),
         }
@@ -45,7 +44,7 @@ impl Encoders {
     /// # Errors
     /// If there is no such model.
     pub fn space(&self) -> Result<Space, SearchError> {
-        Ok(space_of(&self.model)?)
+        Ok(space_of(self.models.manifests(), &self.model)?)
     }
 
     /// The vector of some words.
@@ -56,7 +55,7 @@ impl Encoders {
         let (this, text) = (Arc::clone(self), text.to_owned());
         let encoded = tokio::task::spawn_blocking(move || {
             let encoder = loaded(&this.text, || {
-                open_text_encoder(&this.models, &this.model, &OPTIONS).map(Arc::from)
+                open_text_encoder(&this.models, &this.model, &this.options).map(Arc::from)
             })?;
             Ok::<_, SearchError>(encoder.encode(&[&text])?)
         });
@@ -74,7 +73,7 @@ impl Encoders {
         let this = Arc::clone(self);
         let encoded = tokio::task::spawn_blocking(move || {
             let encoder = loaded(&this.image, || {
-                open_image_encoder(&this.models, &this.model, &OPTIONS).map(Arc::from)
+                open_image_encoder(&this.models, &this.model, &this.options).map(Arc::from)
             })?;
             let picture = Arc::unwrap_or_clone(picture);
             Ok::<_, SearchError>(encoder.encode_pictures(std::slice::from_ref(&picture))?)

@@ -20,13 +20,13 @@ use crate::runtime::{self, RuntimeError};
 
 /// Runs the picture tower.
 pub(super) enum PictureEngine {
-    Candle(Computed<VisionTower<Tensor>>),
+    Candle(Box<Computed<VisionTower<Tensor>>>),
     Onnx(Recorded),
 }
 
 /// Runs the text tower.
 pub(super) enum TextEngine {
-    Candle(Computed<TextTower<Tensor>>),
+    Candle(Box<Computed<TextTower<Tensor>>>),
     Onnx { recorded: Recorded, context: usize },
 }
 
@@ -53,11 +53,11 @@ impl PictureEngine {
         if backend.is_candle() {
             let mut candle = candle(backend, options)?;
             let tower = folder.weights(|checkpoint| picture_half(spec, checkpoint, &mut candle))?;
-            return Ok(Self::Candle(Computed {
+            return Ok(Self::Candle(Box::new(Computed {
                 tower,
                 candle,
                 backend,
-            }));
+            })));
         }
         let graph = folder.weights(|checkpoint| picture_graph(spec, checkpoint))?;
         Ok(Self::Onnx(Recorded::open(
@@ -107,11 +107,11 @@ impl TextEngine {
         if backend.is_candle() {
             let mut candle = candle(backend, options)?;
             let tower = folder.weights(|checkpoint| text_half(spec, checkpoint, &mut candle))?;
-            return Ok(Self::Candle(Computed {
+            return Ok(Self::Candle(Box::new(Computed {
                 tower,
                 candle,
                 backend,
-            }));
+            })));
         }
         let graph = folder.weights(|checkpoint| text_graph(spec, checkpoint))?;
         Ok(Self::Onnx {

@@ -51,7 +51,7 @@ pub(super) fn vision<P: Place>(
     };
     let patches = loader.patches(spec, names.patches)?;
     let positions = loader.picture_positions(vision, names.class_token)?;
-    let pre_norm = vision.pre_norm.then(|| loader.norm(names.pre_norm));
+    let pre_norm = vision.class_token.then(|| loader.norm(names.pre_norm));
     let rotary = vision.rotary.then(|| loader.rotary(vision));
     let pool = match vision.pool {
         Pool::Class => None,

@@ -57,7 +57,7 @@ pub enum DualError {
         /// The file, or the folder of configuration files.
         path: PathBuf,
         /// What is wrong with it.
-        source: Box<DualError>,
+        source: Box<Self>,
     },
     /// The architecture is not one of those above.
     #[error(
@@ -229,6 +229,33 @@ impl Folder<'_> {
             .and_then(build)
             .map_err(|e| self.blame(&self.path(name), e).into())
     }
+}
+
+/// Length of the vectors of a model in the hub's layout.
+///
+/// # Errors
+///
+/// A file cannot be read, or is not what it should be.
+pub(crate) fn dims(id: &str, folder: &Path) -> Result<usize, ModelError> {
+    let read = |name: &str| -> Result<Option<Vec<u8>>, ModelError> {
+        let path = folder.join(name);
+        path.is_file()
+            .then(|| std::fs::read(&path).map_err(|e| StoreError::io("read", &path, e).into()))
+            .transpose()
+    };
+    let config = read("config.json")?;
+    let open_clip = read("open_clip_config.json")?;
+    let files = Files {
+        config: config.as_deref(),
+        open_clip: open_clip.as_deref(),
+        ..Files::default()
+    };
+    let spec = files.spec().map_err(|source| DualError::File {
+        model: id.to_owned(),
+        path: folder.to_owned(),
+        source: Box::new(source),
+    })?;
+    Ok(spec.dims)
 }
 
 /// The picture half of a dual encoder.

@@ -40,10 +40,9 @@ pub(super) struct Vision {
     pub(super) side: usize,
     /// Side of a patch, in pixels. What is left at the right and bottom is not looked at.
     pub(super) patch: usize,
-    /// A token of its own before those of the patches, learned.
+    /// A learned token before those of the patches. Towers that have one normalise before the first block, and
+    /// project patches without a bias; those without do neither.
     pub(super) class_token: bool,
-    /// A normalisation before the first block.
-    pub(super) pre_norm: bool,
     /// Rotary positions in attention (Su et al. 2021), over two axes, besides the learned ones.
     pub(super) rotary: bool,
     /// How tokens become one vector.

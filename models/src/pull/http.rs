@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, Response};
-use reqwest::header::{CONTENT_RANGE, RANGE};
+use reqwest::header::{CONTENT_RANGE, HeaderMap, RANGE};
+use reqwest::redirect::Policy;
 
 use super::transfer::Transfer;
 use super::{SourceError, Token};
 
+/// How this program names itself.
+const AGENT: &str = concat!("rushes/", env!("CARGO_PKG_VERSION"));
 /// A server that says nothing for this long is given up.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -20,7 +23,7 @@ pub(super) fn fetch(
     transfer: &Transfer<'_>,
 ) -> Result<(), SourceError> {
     let client = Client::builder()
-        .user_agent(concat!("rushes/", env!("CARGO_PKG_VERSION")))
+        .user_agent(AGENT)
         .connect_timeout(SILENCE)
         // The blocking client's timeout is of each wait, not of the whole transfer, which has no
         // honest bound.
@@ -55,6 +58,24 @@ pub(super) fn fetch(
         url: url.to_owned(),
         message: e.to_string(),
     })
+}
+
+/// The headers of the answer to a request for nothing but them; a redirect is not followed, since the first answer
+/// is the one that describes the file.
+pub(super) fn headers(url: &str, token: Option<&Token>) -> Result<HeaderMap, SourceError> {
+    let client = Client::builder()
+        .user_agent(AGENT)
+        .connect_timeout(SILENCE)
+        .timeout(SILENCE)
+        .redirect(Policy::none())
+        .build()
+        .map_err(|e| network(url, &e))?;
+    let mut request = client.head(url);
+    if let Some(token) = token {
+        request = request.bearer_auth(token.reveal());
+    }
+    let response = request.send().map_err(|e| network(url, &e))?;
+    Ok(response.headers().clone())
 }
 
 fn request(

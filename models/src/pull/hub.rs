@@ -2,26 +2,60 @@
 
 use super::transfer::Transfer;
 use super::{PullOptions, SourceError, http, local};
+use crate::digest::Digest;
 use crate::manifest::HfSource;
 
-/// Reads the offline folder where one is given, else asks the endpoint.
+/// What the hub says of a file before it sends it. A mirror may say nothing.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Announced {
+    /// Digest of a file that is kept by Git LFS, as large ones are.
+    pub(super) sha256: Option<Digest>,
+    /// Its length.
+    pub(super) bytes: Option<u64>,
+    /// The commit that the revision stands for now.
+    pub(super) commit: Option<String>,
+}
+
+/// Asks the hub about a file. A failure says nothing: the download that follows will tell it better.
+pub(super) fn announced(source: &HfSource, options: &PullOptions) -> Announced {
+    if options.offline_dir.is_some() {
+        return Announced::default();
+    }
+    let url = resolve_url(&options.hf_endpoint, source, &source.revision);
+    let Ok(headers) = http::headers(&url, options.token.as_ref()) else {
+        return Announced::default();
+    };
+    let header = |name: &str| headers.get(name)?.to_str().ok();
+    Announced {
+        sha256: header("x-linked-etag").and_then(|etag| etag.trim_matches('"').parse().ok()),
+        bytes: header("x-linked-size").and_then(|size| size.parse().ok()),
+        commit: header("x-repo-commit")
+            .filter(|commit| commit.bytes().all(|b| b.is_ascii_hexdigit()))
+            .map(str::to_owned),
+    }
+}
+
+/// Reads the offline folder where one is given, else asks the endpoint, of the announced commit if there is one: a
+/// push in between must not mix two revisions.
 pub(super) fn fetch(
     source: &HfSource,
     options: &PullOptions,
+    announced: &Announced,
     transfer: &Transfer<'_>,
 ) -> Result<(), SourceError> {
     if let Some(folder) = &options.offline_dir {
         return local::fetch(&folder.join(&source.repo).join(&source.path), transfer);
     }
-    let url = resolve_url(&options.hf_endpoint, source);
+    let revision = announced.commit.as_ref().unwrap_or(&source.revision);
+    let url = resolve_url(&options.hf_endpoint, source, revision);
     http::fetch(&url, options.token.as_ref(), transfer)
 }
 
-fn resolve_url(endpoint: &str, source: &HfSource) -> String {
+fn resolve_url(endpoint: &str, source: &HfSource, revision: &str) -> String {
     let endpoint = endpoint.trim_end_matches('/');
     format!(
-        "{endpoint}/{}/resolve/{}/{}",
-        source.repo, source.revision, source.path
+        "{endpoint}/{}/resolve/{revision}/{}",
+        source.repo, source.path
     )
 }
 
@@ -37,6 +71,9 @@ mod tests {
             path: "onnx/model.onnx".to_owned(),
         };
         let expected = "https://hub.example/owner/name/resolve/main/onnx/model.onnx";
-        assert_eq!(resolve_url("https://hub.example/", &source), expected);
+        assert_eq!(
+            resolve_url("https://hub.example/", &source, "main"),
+            expected
+        );
     }
 }

@@ -277,3 +277,86 @@ fn a_download_without_a_digest_starts_anew() {
     assert_eq!(pulled(&store), CONTENT);
     assert_eq!(server.join().unwrap(), None);
 }
+
+/// Answers two requests as the hub does: the first, for headers, with a redirect and what is known of the file; the
+/// second with `CONTENT`. Returns the paths asked for.
+fn serve_as_hub(digest: Digest) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let serve = move || {
+        let mut asked = Vec::new();
+        for turn in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let request: Vec<String> = lines
+                .map(Result::unwrap)
+                .take_while(|line| !line.is_empty())
+                .collect();
+            asked.push(request[0].clone());
+            let length = CONTENT.len();
+            if turn == 0 {
+                write!(
+                    stream,
+                    "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\nx-repo-commit: c0ffee\r\n\
+                     x-linked-etag: \"{digest}\"\r\nx-linked-size: {length}\r\nconnection: close\r\n\r\n"
+                )
+                .unwrap();
+            } else {
+                write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+                )
+                .unwrap();
+                stream.write_all(CONTENT).unwrap();
+            }
+        }
+        asked
+    };
+    let thread = std::thread::Builder::new().name("test-hub".to_owned());
+    (endpoint, thread.spawn(serve).unwrap())
+}
+
+fn pull_from_hub(root: &Path, digest: Digest) -> (Result<(), ModelError>, Vec<String>, ModelStore) {
+    let (endpoint, server) = serve_as_hub(digest);
+    let source = Source::Hf(crate::HfSource {
+        repo: "owner/name".to_owned(),
+        revision: "main".to_owned(),
+        path: "w.bin".to_owned(),
+    });
+    let store = store(root, vec![source], None);
+    let options = PullOptions {
+        hf_endpoint: endpoint,
+        ..PullOptions::default()
+    };
+    let result = pull(&store, "small", &options, &());
+    (result, server.join().unwrap(), store)
+}
+
+#[test]
+fn a_file_of_the_hub_is_checked_against_the_hubs_digest_at_one_commit_and_pinned() {
+    let root = tempfile::tempdir().unwrap();
+    let (result, asked, store) = pull_from_hub(root.path(), Digest::of_bytes(CONTENT));
+    result.unwrap();
+    assert_eq!(pulled(&store), CONTENT);
+    assert!(
+        asked[0].starts_with("HEAD /owner/name/resolve/main/w.bin"),
+        "{asked:?}"
+    );
+    assert!(
+        asked[1].starts_with("GET /owner/name/resolve/c0ffee/w.bin"),
+        "{asked:?}"
+    );
+    let manifest = store.manifests().get("small").unwrap();
+    let pinned = Pins::read(store.root()).unwrap().get(manifest, "w.bin");
+    assert_eq!(pinned, Some(Digest::of_bytes(CONTENT)));
+}
+
+#[test]
+fn a_file_that_is_not_what_the_hub_announced_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let (result, _, store) = pull_from_hub(root.path(), Digest::of_bytes(b"other weights"));
+    let error = source_error(result);
+    assert!(matches!(error, SourceError::Digest { .. }), "{error}");
+    let manifest = store.manifests().get("small").unwrap();
+    assert!(store.file(manifest, "w.bin").is_err());
+}

@@ -86,7 +86,6 @@ pub(super) fn spec(
         side,
         patch: read.vision_config.patch_size.unwrap_or(defaults.patch),
         class_token: !siglip,
-        pre_norm: !siglip,
         rotary: false,
         pool: if siglip {
             let heads = read.vision_config.num_attention_heads;
@@ -126,7 +125,7 @@ pub(super) fn spec(
         preprocess: processor(preprocessor, side, siglip)?,
         cleaning: match cleaning(tokenizer)? {
             Cleaning::None if siglip => Cleaning::Canonical,
-            cleaning => cleaning,
+            known @ (Cleaning::None | Cleaning::Lowercase | Cleaning::Canonical) => known,
         },
         layout: if siglip {
             Layout::HuggingFaceSiglip

@@ -149,7 +149,6 @@ fn vision(read: &Picture, activation: Activation) -> Result<(Vision, Layout), Du
             side: read.image_size,
             patch,
             class_token: true,
-            pre_norm: true,
             rotary: true,
             pool: Pool::Attention {
                 heads: PERCEPTION_POOL_HEADS,
@@ -175,7 +174,6 @@ fn vision(read: &Picture, activation: Activation) -> Result<(Vision, Layout), Du
         side: read.image_size,
         patch,
         class_token: true,
-        pre_norm: true,
         rotary: false,
         pool: Pool::Class,
     };
