@@ -20,6 +20,8 @@ pub struct EncoderOptions {
     pub backend: Option<Backend>,
     /// Which GPU, counted from 0, where a GPU computes.
     pub gpu: usize,
+    /// Pictures that are run at once; what suits the device if not said.
+    pub batch: Option<usize>,
 }
 
 impl EncoderOptions {
@@ -30,6 +32,7 @@ impl EncoderOptions {
             threads,
             backend: None,
             gpu: 0,
+            batch: None,
         }
     }
 }

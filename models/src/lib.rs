@@ -31,7 +31,7 @@ pub use detect::{
     overlap,
 };
 pub use digest::{Digest, ParseDigestError};
-pub use dual::DualError;
+pub use dual::{DualError, Sample, write_sample};
 pub use encoder::{
     ImageEncoder, Space, TextEncoder, open_image_encoder, open_text_encoder, space_of,
 };

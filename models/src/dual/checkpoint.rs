@@ -18,6 +18,8 @@ const NOT_OURS: [&str; 4] = [
 /// Tensors not yet taken, on the CPU.
 pub(super) struct Checkpoint {
     tensors: HashMap<String, Tensor>,
+    /// What was made up, where weights are made up when they are taken.
+    invented: Option<HashMap<String, Tensor>>,
 }
 
 impl Checkpoint {
@@ -32,7 +34,23 @@ impl Checkpoint {
                 }
             })?;
         tensors.retain(|name, _| !NOT_OURS.contains(&name.as_str()));
-        Ok(Self { tensors })
+        Ok(Self {
+            tensors,
+            invented: None,
+        })
+    }
+
+    /// Random weights of whatever name and shape is taken.
+    pub(super) fn invent() -> Self {
+        Self {
+            tensors: HashMap::new(),
+            invented: Some(HashMap::new()),
+        }
+    }
+
+    /// What was made up, by name.
+    pub(super) fn invented(self) -> HashMap<String, Tensor> {
+        self.invented.unwrap_or_default()
     }
 
     /// Takes a tensor, as 32-bit floats.
@@ -41,6 +59,11 @@ impl Checkpoint {
     ///
     /// It is not there, has another shape, or holds what is no number.
     pub(super) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, DualError> {
+        if let Some(invented) = &mut self.invented {
+            let tensor = made_up(name, shape)?;
+            invented.insert(name.to_owned(), tensor.clone());
+            return Ok(tensor);
+        }
         let tensor = self
             .tensors
             .remove(name)
@@ -81,4 +104,11 @@ impl Checkpoint {
             some: names.join(", "),
         })
     }
+}
+
+/// Weights as before training: normal with the deviation that keeps values in range, scales near 1.
+fn made_up(name: &str, shape: &[usize]) -> Result<Tensor, DualError> {
+    let is_scale = shape.len() == 1 && name.ends_with("weight");
+    let mean = if is_scale { 1.0 } else { 0.0 };
+    Ok(Tensor::randn(mean, 0.03_f32, shape, &Device::Cpu)?)
 }

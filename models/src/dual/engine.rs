@@ -73,7 +73,7 @@ impl PictureEngine {
     }
 
     /// Pictures that are best run at once: a CPU gains nothing from more, a GPU must be filled.
-    pub(super) fn batch(&self) -> usize {
+    pub(super) fn preferred_batch(&self) -> usize {
         match self {
             Self::Candle(computed) if computed.candle.device.is_cuda() => 64,
             Self::Candle(_) | Self::Onnx(_) => 8,

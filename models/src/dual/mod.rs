@@ -26,6 +26,7 @@ mod engine;
 mod layout;
 mod load;
 mod record;
+mod sample;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ mod tower;
 use checkpoint::Checkpoint;
 use config::Files;
 use engine::{PictureEngine, TextEngine};
+pub use sample::{Sample, write_sample};
 use spec::Spec;
 use tokens::Tokens;
 
@@ -263,6 +265,7 @@ pub(crate) struct DualImageEncoder {
     space: Space,
     preprocess: Preprocess,
     side: usize,
+    batch: usize,
     engine: PictureEngine,
 }
 
@@ -295,6 +298,10 @@ impl DualImageEncoder {
             space: Space::of(manifest, parameters.dims),
             preprocess: spec.preprocess,
             side: spec.vision.grid() * spec.vision.patch,
+            batch: options
+                .batch
+                .unwrap_or_else(|| engine.preferred_batch())
+                .max(1),
             engine,
         })
     }
@@ -323,7 +330,7 @@ impl ImageEncoder for DualImageEncoder {
     }
 
     fn preferred_batch(&self) -> usize {
-        self.engine.batch()
+        self.batch
     }
 
     fn prepare(&self, picture: &RgbImage) -> Result<Prepared, ModelError> {

@@ -1,0 +1,151 @@
+//! What a GPU does with the encoders: parity with the CPU, pictures a second, the share of the chip's own rate, and how
+//! busy the streaming device is kept. `scripts/gpu-check` builds it, runs it beside torch, and prints a table.
+//!
+//! `gpu_check FIXTURES WORK [SAMPLE...]` prints one JSON object a line.
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Instant;
+
+use candle_core::{DType, Device, Tensor};
+use image::RgbImage;
+use rushes_models::{
+    Backend, EncoderOptions, ImageEncoder, ModelStore, Sample, adopt, open_image_encoder, pull,
+    write_sample,
+};
+use serde_json::json;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+const FIXTURES: [&str; 5] = ["clip", "siglip", "siglip2", "open-clip", "pe-core"];
+const BATCHES: [usize; 6] = [1, 8, 32, 64, 128, 256];
+/// Side of the square matrices whose product is the chip's measured rate.
+const MATRIX: usize = 8192;
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [fixtures, work, samples @ ..] = arguments.as_slice() else {
+        return Err("usage: gpu_check FIXTURES WORK [SAMPLE...]".into());
+    };
+    let (fixtures, work) = (Path::new(fixtures), Path::new(work));
+    let mut store = ModelStore::open(work.join("store"))?;
+    parity(&mut store, fixtures)?;
+    let rate = matrix_rate()?;
+    say(&json!({ "what": "matrix", "tflops": rate / 1e12 }));
+    for name in samples {
+        let known = Sample::ALL.iter().find(|(_, known)| known == name);
+        let &(sample, _) = known.ok_or("no such sample")?;
+        let folder = work.join(name);
+        std::fs::create_dir_all(&folder)?;
+        write_sample(sample, &folder)?;
+        std::fs::copy(
+            fixtures.join("clip/tokenizer.json"),
+            folder.join("tokenizer.json"),
+        )?;
+        take_in(&mut store, name, &folder)?;
+        speed(&store, name, &folder)?;
+    }
+    Ok(())
+}
+
+fn say(line: &serde_json::Value) {
+    #[expect(clippy::print_stdout, reason = "this is what the program is for")]
+    {
+        println!("{line}");
+    }
+}
+
+fn take_in(store: &mut ModelStore, id: &str, folder: &Path) -> Outcome<()> {
+    adopt(store, id, folder)?;
+    Ok(pull(
+        store,
+        id,
+        &rushes_models::PullOptions::default(),
+        &(),
+    )?)
+}
+
+fn open(
+    store: &ModelStore,
+    id: &str,
+    backend: Backend,
+    batch: Option<usize>,
+) -> Outcome<Box<dyn ImageEncoder>> {
+    let options = EncoderOptions {
+        backend: Some(backend),
+        batch,
+        ..EncoderOptions::threads(8)
+    };
+    Ok(open_image_encoder(store, id, &options)?)
+}
+
+/// The least cosine of the GPU's vectors to the CPU's, for each architecture and precision.
+fn parity(store: &mut ModelStore, fixtures: &Path) -> Outcome<()> {
+    let mut pictures = Vec::new();
+    for name in ["wide", "tall", "square", "dot"] {
+        pictures.push(image::open(fixtures.join(format!("pictures/{name}.png")))?.to_rgb8());
+    }
+    for name in FIXTURES {
+        take_in(store, name, &fixtures.join(name))?;
+        let reference = open(store, name, Backend::Candle, None)?.encode_pictures(&pictures)?;
+        for backend in [Backend::CudaF32, Backend::CudaF16, Backend::Cuda] {
+            let vectors = open(store, name, backend, None)?.encode_pictures(&pictures)?;
+            let cosine = vectors
+                .iter()
+                .zip(&reference)
+                .map(|(a, b)| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>())
+                .fold(1.0, f32::min);
+            say(
+                &json!({ "what": "parity", "model": name, "backend": backend.as_str(), "cosine": cosine }),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Floating-point operations a second of a large bf16 matrix product.
+#[expect(clippy::cast_precision_loss, reason = "a rate is an estimate")]
+fn matrix_rate() -> Outcome<f64> {
+    let device = Device::new_cuda(0)?;
+    let a = Tensor::randn(0.0_f32, 1.0, (MATRIX, MATRIX), &device)?.to_dtype(DType::BF16)?;
+    let rounds = 20;
+    let mut product = a.matmul(&a)?;
+    device.synchronize()?;
+    let start = Instant::now();
+    for _ in 0..rounds {
+        product = a.matmul(&a)?;
+    }
+    device.synchronize()?;
+    drop(product);
+    Ok(2.0 * (MATRIX as f64).powi(3) * f64::from(rounds) / start.elapsed().as_secs_f64())
+}
+
+/// Pictures a second for each batch, and the vectors of one batch for the peer to compare with.
+fn speed(store: &ModelStore, name: &str, folder: &Path) -> Outcome<()> {
+    let picture = RgbImage::from_fn(640, 360, |x, y| {
+        image::Rgb([
+            x.to_le_bytes()[0],
+            y.to_le_bytes()[0],
+            (x * y).to_le_bytes()[1],
+        ])
+    });
+    for batch in BATCHES {
+        let encoder = open(store, name, Backend::Cuda, Some(batch))?;
+        let pictures = vec![encoder.prepare(&picture)?; batch];
+        let vectors = encoder.encode(&pictures)?;
+        encoder.encode(&pictures)?;
+        let start = Instant::now();
+        let mut done = 0_u32;
+        while start.elapsed().as_secs_f64() < 2.0 {
+            encoder.encode(&pictures)?;
+            done += u32::try_from(batch)?;
+        }
+        let rate = f64::from(done) / start.elapsed().as_secs_f64();
+        say(&json!({ "what": "speed", "model": name, "batch": batch, "rate": rate }));
+        if batch == 1 {
+            picture.save(folder.join("picture.png"))?;
+            std::fs::write(folder.join("vector.json"), serde_json::to_vec(&vectors[0])?)?;
+        }
+    }
+    Ok(())
+}
