@@ -12,6 +12,7 @@ mod bad_input;
 mod cli;
 mod coordinator;
 mod disk_full;
+mod encoders;
 mod http;
 mod kill;
 mod redact;

@@ -14,6 +14,8 @@ use crate::store::{StoreError, write_whole};
 pub enum Sample {
     /// CLIP ViT-B/32.
     ClipB32,
+    /// The same with one layer in each tower: quick, and of the same vectors.
+    ClipThin,
     /// CLIP ViT-L/14.
     ClipL14,
     /// `SigLIP` base, patches of 16.
@@ -26,8 +28,9 @@ pub enum Sample {
 
 impl Sample {
     /// All there are, with their names.
-    pub const ALL: [(Self, &'static str); 5] = [
+    pub const ALL: [(Self, &'static str); 6] = [
         (Self::ClipB32, "clip-b32"),
+        (Self::ClipThin, "clip-thin"),
         (Self::ClipL14, "clip-l14"),
         (Self::SiglipB16, "siglip-b16"),
         (Self::PeCoreB16, "pe-core-b16"),
@@ -40,6 +43,11 @@ impl Sample {
             Self::ClipB32 => (
                 "config.json",
                 r#"{"model_type":"clip","projection_dim":512}"#,
+            ),
+            Self::ClipThin => (
+                "config.json",
+                r#"{"model_type":"clip","projection_dim":512,
+"text_config":{"num_hidden_layers":1},"vision_config":{"num_hidden_layers":1}}"#,
             ),
             Self::ClipL14 => (
                 "config.json",

@@ -1,0 +1,127 @@
+//! A dual encoder pulled from a copy of the hub, from film to answer, on each back end.
+
+use std::path::{Path, PathBuf};
+
+use rushes::catalog::{AssetId, Catalog, shots};
+use rushes_models::{Sample, write_sample};
+
+use crate::support::{Rushes, films, models, told};
+
+/// A copy of the hub with one model of random weights, and an empty folder of models that has the runtimes.
+struct Hub {
+    folder: tempfile::TempDir,
+}
+
+impl Hub {
+    fn new() -> Option<Self> {
+        let pulled = models()?;
+        let folder = tempfile::tempdir().unwrap();
+        let repository = folder.path().join("hub/openai/clip-vit-base-patch32");
+        std::fs::create_dir_all(&repository).unwrap();
+        write_sample(Sample::ClipThin, &repository).unwrap();
+        let fixture = fixture("clip");
+        for name in ["tokenizer.json", "tokenizer_config.json"] {
+            std::fs::copy(fixture.join(name), repository.join(name)).unwrap();
+        }
+        std::fs::write(repository.join("preprocessor_config.json"), "{}").unwrap();
+        std::fs::create_dir(folder.path().join("models")).unwrap();
+        for runtime in ["onnxruntime", "onnxruntime-openvino"] {
+            let there = pulled.join(runtime);
+            if there.is_dir() {
+                std::os::unix::fs::symlink(there, folder.path().join("models").join(runtime))
+                    .unwrap();
+            }
+        }
+        Some(Self { folder })
+    }
+
+    fn rushes(&self, model: &str, backend: &str) -> Rushes {
+        let models = self.folder.path().join("models");
+        Rushes::new()
+            .unwrap()
+            .with("RUSHES_MODELS", models.to_str().unwrap())
+            .with("RUSHES_MODELS__TEXT_TO_SHOT", model)
+            .with("RUSHES_MODELS__BACKEND", backend)
+    }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    let root = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    Path::new(&root).join("models/fixtures").join(name)
+}
+
+async fn vectors(rushes: &Rushes) -> Vec<Vec<f32>> {
+    let catalog = Catalog::open(&rushes.data().join("catalog.db"))
+        .await
+        .unwrap();
+    let mut db = catalog.read().await.unwrap();
+    let assets: Vec<AssetId> = sqlx::query_scalar("SELECT id FROM assets")
+        .fetch_all(&mut *db)
+        .await
+        .unwrap();
+    let mut spaces = shots::vectors(&mut db, &assets[0]).await.unwrap();
+    assert_eq!(spaces.len(), 1);
+    spaces.remove(0).1
+}
+
+#[tokio::test]
+async fn a_model_of_the_hub_finds_shots_on_both_back_ends_alike() {
+    let Some(hub) = Hub::new() else { return };
+    let film = films::made(&hub.folder.path().join("film.mp4"), 4, 40, 7);
+    let snapshot = hub.folder.path().join("hub");
+    let mut both = Vec::new();
+    for backend in ["candle", "onnxruntime"] {
+        let rushes = hub.rushes("clip-vit-b32", backend);
+        let pulled = rushes.run(&[
+            "models",
+            "pull",
+            "clip-vit-b32",
+            "--from",
+            snapshot.to_str().unwrap(),
+        ]);
+        assert!(pulled.status.success(), "{}", told(&pulled));
+        let verified = rushes.run(&["models", "verify", "clip-vit-b32"]);
+        assert!(verified.status.success(), "{}", told(&verified));
+        let summary = rushes.ingest(&[&film]);
+        assert_eq!(summary["films"][0]["state"], "ready", "{summary:#}");
+        let answer = rushes.json(&["search", "a car exploding"]);
+        assert_eq!(answer["hits"].as_array().unwrap().len(), 4, "{answer:#}");
+        both.push(vectors(&rushes).await);
+    }
+    assert_eq!(both[0].len(), 4);
+    for (a, b) in both[0].iter().zip(&both[1]) {
+        let cosine: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+        assert!(a.len() == 512 && cosine > 0.9999, "{cosine}");
+    }
+}
+
+#[test]
+fn a_model_in_a_folder_is_taken_in_and_an_unknown_back_end_is_told() {
+    let Some(hub) = Hub::new() else { return };
+    let rushes = hub.rushes("ours", "candle");
+    let folder = fixture("siglip");
+    let pulled = rushes.run(&[
+        "models",
+        "pull",
+        "ours",
+        "--model-dir",
+        folder.to_str().unwrap(),
+    ]);
+    assert!(pulled.status.success(), "{}", told(&pulled));
+    let film = films::made(&hub.folder.path().join("film.mp4"), 2, 30, 8);
+    let summary = rushes.ingest(&[&film]);
+    assert_eq!(summary["films"][0]["state"], "ready", "{summary:#}");
+    let answer = rushes.json(&["search", "a city at night"]);
+    assert_eq!(answer["hits"].as_array().unwrap().len(), 2, "{answer:#}");
+
+    let wrong = hub.rushes("ours", "gpu").run(&["doctor"]);
+    assert!(!wrong.status.success());
+    assert!(told(&wrong).contains("models.backend"), "{}", told(&wrong));
+    let cuda = hub.rushes("ours", "cuda").run(&["search", "a city"]);
+    assert!(!cuda.status.success());
+    assert!(
+        told(&cuda).contains("--features cuda") || cfg!(feature = "cuda"),
+        "{}",
+        told(&cuda)
+    );
+}
