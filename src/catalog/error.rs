@@ -34,6 +34,17 @@ pub enum CatalogError {
         /// As it was given.
         id: String,
     },
+    /// A name that cannot be given to a key.
+    #[error("{0:?} cannot be the name of a key; use 1 to 64 letters, digits, '.', '_' and '-'")]
+    BadName(String),
+    /// Another key has this name.
+    #[error(
+        "there is a key named {0} already; choose another name, or revoke it: rushes key revoke {0}"
+    )]
+    NameInUse(String),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(String),
     /// The disk that holds the catalogue is full.
     #[error("the disk that holds the catalogue is full; free some room and try again")]
     Full(#[source] sqlx::Error),
@@ -57,8 +68,8 @@ impl CatalogError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound { .. } => ErrorKind::NotFound,
-            Self::BadId { .. } => ErrorKind::InvalidInput,
-            Self::Full(_) | Self::Locked(_) => ErrorKind::Unavailable,
+            Self::BadId { .. } | Self::BadName(_) | Self::NameInUse(_) => ErrorKind::InvalidInput,
+            Self::Full(_) | Self::Locked(_) | Self::Random(_) => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Open { .. } | Self::Database(_) => ErrorKind::Internal,
         }

@@ -69,6 +69,10 @@ id! {
     JobId, "a job"
 }
 id! {
+    /// Id of a key.
+    KeyId, "a key"
+}
+id! {
     /// Id of a redaction.
     RedactionId, "a redaction"
 }

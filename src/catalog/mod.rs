@@ -1,4 +1,4 @@
-//! What there is: titles, assets, the runs of their features, shots, vectors, dialogue, and redactions.
+//! What there is: titles, assets, the runs of their features, shots, vectors, dialogue, redactions, keys.
 //!
 //! One SQLite file in write-ahead mode. It is the truth; the index is derived from it. Functions that
 //! take a connection are meant to be combined in one transaction ([`Catalog::begin`]).
@@ -7,6 +7,7 @@ pub mod assets;
 mod error;
 mod ids;
 pub mod jobs;
+pub mod keys;
 pub mod queue;
 pub mod redactions;
 pub mod results;
@@ -23,7 +24,7 @@ use sqlx::sqlite::{
 use sqlx::{SqliteConnection, Transaction};
 
 pub use error::CatalogError;
-pub use ids::{AssetId, JobId, RedactionId, RunId, ShotId, TitleId};
+pub use ids::{AssetId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId};
 
 /// How long a writer waits for another process to finish its transaction.
 const BUSY: Duration = Duration::from_secs(30);

@@ -67,6 +67,8 @@ pub struct Run {
     pub attempts: i64,
     /// Fencing token of the newest lease.
     pub token: i64,
+    /// Who holds the lease.
+    pub worker: Option<String>,
     /// Units done.
     pub done: i64,
     /// Units in all, where known.
