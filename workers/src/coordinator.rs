@@ -1,5 +1,8 @@
 //! Where workers get their work and leave their results.
 
+pub mod http;
+pub mod wire;
+
 use async_trait::async_trait;
 use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
@@ -55,6 +58,12 @@ pub enum CoordinatorError {
     /// The lease ran out and the run is somebody else's, or nobody's.
     #[error("the lease of run {0} is lost; its result is dropped")]
     LeaseLost(String),
+    /// The result cannot be one of this run; the run is as it was.
+    #[error("the result cannot be taken: {0}")]
+    Invalid(String),
+    /// The worker is not let in. Asking again changes nothing.
+    #[error("{0}")]
+    Refused(String),
     /// The coordinator or its database does not answer.
     #[error("the coordinator does not answer: {0}")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -66,6 +75,9 @@ impl CoordinatorError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::LeaseLost(_) => ErrorKind::Cancelled,
+            // A sound worker makes sound results: this one has a defect.
+            Self::Invalid(_) => ErrorKind::Internal,
+            Self::Refused(_) => ErrorKind::Unsupported,
             Self::Unavailable(_) => ErrorKind::Unavailable,
         }
     }

@@ -1,11 +1,10 @@
 //! The worker: named threads that lease runs, compute them, and hand in the results.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rushes_models::ErrorKind;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +24,7 @@ const TRIES: u32 = 150;
 pub struct Workers {
     threads: Vec<JoinHandle<()>>,
     stop: CancellationToken,
+    refusal: Arc<OnceLock<String>>,
 }
 
 /// Shared between a running stage and its heartbeat.
@@ -70,6 +70,7 @@ impl Workers {
         counts: &[(Queue, usize)],
     ) -> std::io::Result<Self> {
         let stop = CancellationToken::new();
+        let refusal = Arc::<OnceLock<String>>::default();
         let mut threads = Vec::new();
         for &(queue, count) in counts {
             for number in 0..count {
@@ -80,6 +81,7 @@ impl Workers {
                     stages: Arc::clone(stages),
                     runtime: Handle::current(),
                     stop: stop.clone(),
+                    refusal: Arc::clone(&refusal),
                 };
                 threads.push(
                     std::thread::Builder::new()
@@ -88,7 +90,20 @@ impl Workers {
                 );
             }
         }
-        Ok(Self { threads, stop })
+        Ok(Self {
+            threads,
+            stop,
+            refusal,
+        })
+    }
+
+    /// Waits until the coordinator no longer lets these workers in, and says why; forever if it does.
+    pub async fn refused(&self) -> String {
+        self.stop.cancelled().await;
+        match self.refusal.get() {
+            Some(why) => why.clone(),
+            None => std::future::pending().await,
+        }
     }
 
     /// Asks every thread to give its work back and waits until all have ended.
@@ -115,6 +130,7 @@ struct Slot {
     stages: Arc<Stages>,
     runtime: Handle,
     stop: CancellationToken,
+    refusal: Arc<OnceLock<String>>,
 }
 
 impl Slot {
@@ -129,6 +145,11 @@ impl Slot {
             match leased {
                 Ok(Some(lease)) => self.work(&lease),
                 Ok(None) => {}
+                Err(CoordinatorError::Refused(why)) => {
+                    // The first reason is as good as any other.
+                    self.refusal.set(why).ok();
+                    self.stop.cancel();
+                }
                 Err(error) => {
                     tracing::warn!(%error, queue = self.queue.as_str(), "cannot lease work");
                     self.runtime.block_on(async {
@@ -169,7 +190,16 @@ impl Slot {
             if let Err(error) = self.coordinator.heartbeat(lease, watch.now()).await {
                 tracing::debug!(%error, run = lease.run, "the last heartbeat was not heard");
             }
-            self.hand_in(lease, report).await
+            match self.hand_in(lease, report).await {
+                Err(error @ CoordinatorError::Invalid(_)) => {
+                    let failure = Failure {
+                        kind: error.kind(),
+                        reason: error.to_string(),
+                    };
+                    self.hand_in(lease, Report::Fail(failure)).await
+                }
+                handed => handed,
+            }
         });
         heart.abort();
         match reported {
@@ -231,7 +261,7 @@ async fn beat(
         match coordinator.heartbeat(&lease, watch.now()).await {
             Ok(Directive::Continue) => {}
             Ok(Directive::Stop) => watch.stopped.store(true, Ordering::Relaxed),
-            Err(error) if error.kind() == ErrorKind::Cancelled => {
+            Err(CoordinatorError::LeaseLost(_) | CoordinatorError::Refused(_)) => {
                 watch.stopped.store(true, Ordering::Relaxed);
             }
             Err(error) => tracing::warn!(%error, run = lease.run, "a heartbeat was not heard"),

@@ -5,6 +5,7 @@
 //! begin with the run that made it.
 
 mod error;
+mod identity;
 mod local;
 mod object;
 mod options;

@@ -1,0 +1,398 @@
+//! The coordinator of a worker on another machine: a server's `/v1/work`, over HTTP.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, Method, StatusCode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use super::wire::{
+    About, BAD_RESULT, Completion, Directed, Failed, Heartbeat, LEASE_LOST, LeaseRequest, Leased,
+    PATH, Release,
+};
+use super::{Coordinator, CoordinatorError, Directive, Failure, Lease, Progress};
+use crate::task::{Output, Queue};
+
+/// How long a request for work waits at the server.
+const WAIT: Duration = Duration::from_secs(4);
+/// For a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+/// For an answer that needs no thought.
+const PROMPT: Duration = Duration::from_secs(15);
+/// For sending the vectors of a long film over a thin line.
+const LONG: Duration = Duration::from_secs(300);
+/// Largest answer in bytes: a lease names every shot of a film.
+const MAX_ANSWER: usize = 32 * 1024 * 1024;
+/// Longest part of a foreign server's answer that is repeated to a person.
+const MAX_QUOTE: usize = 300;
+
+/// A server's key. It prints itself nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WorkKey(String);
+
+impl WorkKey {
+    /// From text, with or without white space around it; `None` if it cannot be a key.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let sound =
+            !text.is_empty() && text.len() <= 512 && text.chars().all(|c| c.is_ascii_graphic());
+        sound.then(|| Self(text.to_owned()))
+    }
+
+    fn header(&self) -> Result<HeaderValue, CoordinatorError> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0))
+            // The cause would quote the key.
+            .map_err(|_not_a_header| {
+                CoordinatorError::Refused("the key has letters no key has".to_owned())
+            })?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+impl fmt::Debug for WorkKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WorkKey")
+    }
+}
+
+/// The queue of a server, for workers of another machine. Only the `embed` queue is there.
+pub struct HttpCoordinator {
+    client: Client,
+    /// Without a slash at the end.
+    server: String,
+    authorization: HeaderValue,
+    wait: Duration,
+}
+
+impl fmt::Debug for HttpCoordinator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpCoordinator")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Problem details, as far as they matter here.
+#[derive(Debug, Default, Deserialize)]
+struct Problem {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    detail: String,
+}
+
+impl HttpCoordinator {
+    /// For the server at `server`, e.g. `https://rushes.example`. Nothing is sent yet.
+    ///
+    /// Over plain HTTP anybody on the way can read the key, so it is refused but to this machine itself,
+    /// unless `insecure`.
+    ///
+    /// # Errors
+    /// [`CoordinatorError::Refused`] if the address or the key cannot be used.
+    pub fn new(server: &str, key: &WorkKey, insecure: bool) -> Result<Self, CoordinatorError> {
+        let url = address(server, insecure)?;
+        let mut builder = Client::builder()
+            .connect_timeout(CONNECT)
+            // A key is for the server it was given for, not for where that one points.
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("rushes/", env!("CARGO_PKG_VERSION")));
+        if url.scheme() == "http" {
+            // Through TLS a proxy sees nothing; in plain text it would read the key.
+            builder = builder.no_proxy();
+        }
+        let client = builder
+            .build()
+            .map_err(|error| CoordinatorError::Refused(told(&error)))?;
+        Ok(Self {
+            client,
+            server: url.as_str().trim_end_matches('/').to_owned(),
+            authorization: key.header()?,
+            wait: WAIT,
+        })
+    }
+
+    /// The same, with another time that a request for work waits at the server.
+    #[must_use]
+    pub const fn waiting(mut self, wait: Duration) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// What the server wants of its workers; says, too, that the key is accepted.
+    ///
+    /// # Errors
+    /// As all others.
+    pub async fn about(&self) -> Result<About, CoordinatorError> {
+        let answer = self.send(Method::GET, "", None::<&()>, PROMPT).await?;
+        answer
+            .ok_or_else(|| foreign("an empty answer"))
+            .and_then(|bytes| read(&bytes))
+    }
+
+    async fn post<T: Serialize + Sync>(
+        &self,
+        lease: &Lease,
+        what: &str,
+        body: &T,
+        limit: Duration,
+    ) -> Result<Option<Vec<u8>>, CoordinatorError> {
+        let path = format!("/{}/{what}", lease.run);
+        match self.send(Method::POST, &path, Some(body), limit).await {
+            Err(CoordinatorError::LeaseLost(_)) => {
+                Err(CoordinatorError::LeaseLost(lease.run.clone()))
+            }
+            answer => answer,
+        }
+    }
+
+    /// The body of the answer; `None` if it has none to have.
+    async fn send<T: Serialize + Sync>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&T>,
+        limit: Duration,
+    ) -> Result<Option<Vec<u8>>, CoordinatorError> {
+        let mut request = self
+            .client
+            .request(method, format!("{}{PATH}{path}", self.server))
+            .header(AUTHORIZATION, self.authorization.clone())
+            .timeout(limit);
+        if let Some(body) = body {
+            let json = serde_json::to_vec(body)
+                .map_err(|error| CoordinatorError::Invalid(error.to_string()))?;
+            request = request.header(CONTENT_TYPE, "application/json").body(json);
+        }
+        let unavailable =
+            |error: reqwest::Error| CoordinatorError::Unavailable(told(&error).into());
+        let mut answer = request.send().await.map_err(unavailable)?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(unavailable)? {
+            if bytes.len() + chunk.len() > MAX_ANSWER {
+                return Err(foreign("an answer without end"));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        match answer.status() {
+            StatusCode::NO_CONTENT => Ok(None),
+            status if status.is_success() => Ok(Some(bytes)),
+            status => Err(self.refusal(status, &bytes)),
+        }
+    }
+
+    /// What a status other than success means to a worker.
+    fn refusal(&self, status: StatusCode, body: &[u8]) -> CoordinatorError {
+        let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
+        let detail = match problem.detail.is_empty() {
+            true => status.to_string(),
+            false => problem.detail.chars().take(MAX_QUOTE).collect(),
+        };
+        match (status, problem.code.as_str()) {
+            (StatusCode::CONFLICT, LEASE_LOST) | (StatusCode::GONE, _) => {
+                CoordinatorError::LeaseLost(String::new())
+            }
+            (_, BAD_RESULT) | (StatusCode::PAYLOAD_TOO_LARGE, _) => {
+                CoordinatorError::Invalid(detail)
+            }
+            (StatusCode::UNAUTHORIZED, _) => CoordinatorError::Refused(format!(
+                "{} does not accept the key; make one there with `rushes key create NAME`, and give it \
+                 with --key-file or RUSHES_KEY",
+                self.server
+            )),
+            (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS, _) => {
+                CoordinatorError::Unavailable(detail.into())
+            }
+            (status, _) if status.is_server_error() => CoordinatorError::Unavailable(detail.into()),
+            (status, "") => CoordinatorError::Refused(format!(
+                "{} answered {status}, which no rushes server of this version does; check the address",
+                self.server
+            )),
+            _ => CoordinatorError::Refused(format!("{}: {detail}", self.server)),
+        }
+    }
+}
+
+/// An error of the client with its causes, of which the outermost says little.
+fn told(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn foreign(what: &str) -> CoordinatorError {
+    CoordinatorError::Unavailable(format!("it gave {what}").into())
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CoordinatorError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| foreign(&format!("an answer that cannot be read: {error}")))
+}
+
+/// The server's address, if a key may be sent there.
+fn address(server: &str, insecure: bool) -> Result<Url, CoordinatorError> {
+    let refused = |why: &str| CoordinatorError::Refused(format!("--server: {why}"));
+    let url = Url::parse(server).map_err(|error| {
+        refused(&format!(
+            "{error}; write https://host or http://127.0.0.1:7420"
+        ))
+    })?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refused(
+            "leave name and password out; the key is the one secret",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(refused("leave everything after ? and # out"));
+    }
+    let here = match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if here || insecure => Ok(url),
+        "http" => Err(refused(
+            "over plain http anybody on the way can read the key and change results; use https, or a \
+             tunnel to this machine (ssh -L), or say --insecure on a network where that is no danger",
+        )),
+        _ => Err(refused("write https://host or http://127.0.0.1:7420")),
+    }
+}
+
+#[async_trait]
+impl Coordinator for HttpCoordinator {
+    async fn lease(&self, worker: &str, queue: Queue) -> Result<Option<Lease>, CoordinatorError> {
+        let body = LeaseRequest {
+            worker: worker.to_owned(),
+            queues: vec![queue],
+            wait_ms: u64::try_from(self.wait.as_millis()).unwrap_or(u64::MAX),
+        };
+        let limit = self.wait + PROMPT;
+        let answer = self
+            .send(Method::POST, "/lease", Some(&body), limit)
+            .await?;
+        let leased: Option<Leased> = answer.map(|bytes| read(&bytes)).transpose()?;
+        Ok(leased.map(Lease::from))
+    }
+
+    async fn heartbeat(
+        &self,
+        lease: &Lease,
+        progress: Progress,
+    ) -> Result<Directive, CoordinatorError> {
+        let body = Heartbeat::new(lease, progress);
+        match self.post(lease, "heartbeat", &body, PROMPT).await {
+            Ok(Some(bytes)) => Ok(read::<Directed>(&bytes)?.directive),
+            Ok(None) => Err(foreign("an empty answer")),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn complete(&self, lease: &Lease, output: &Output) -> Result<(), CoordinatorError> {
+        let body = Completion::new(lease.token, output)?;
+        self.post(lease, "complete", &body, LONG).await.map(drop)
+    }
+
+    async fn fail(&self, lease: &Lease, failure: &Failure) -> Result<(), CoordinatorError> {
+        let body = Failed::new(lease, failure);
+        self.post(lease, "fail", &body, PROMPT).await.map(drop)
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), CoordinatorError> {
+        let body = Release { token: lease.token };
+        self.post(lease, "release", &body, PROMPT).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> WorkKey {
+        WorkKey::new(" rk_hush\n").unwrap()
+    }
+
+    #[test]
+    fn a_key_goes_over_plain_http_to_this_machine_only() {
+        for good in [
+            "http://127.0.0.1:7420",
+            "http://localhost:7420/",
+            "http://[::1]:7420",
+            "https://rushes.example/behind/a/proxy/",
+        ] {
+            HttpCoordinator::new(good, &key(), false).unwrap();
+        }
+        let plain = "http://10.0.0.7:7420";
+        HttpCoordinator::new(plain, &key(), true).unwrap();
+        let error = HttpCoordinator::new(plain, &key(), false).unwrap_err();
+        assert!(error.to_string().contains("--insecure"), "{error}");
+        for bad in [
+            "",
+            "rushes.example",
+            "ftp://rushes.example",
+            "http://localhost.evil.example",
+            "https://name:word@rushes.example",
+            "https://rushes.example/?key=1",
+        ] {
+            let error = HttpCoordinator::new(bad, &key(), false).unwrap_err();
+            assert!(
+                matches!(error, CoordinatorError::Refused(_)),
+                "{bad}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_key_is_not_printed() {
+        let coordinator = HttpCoordinator::new("https://rushes.example", &key(), false).unwrap();
+        let printed = format!(
+            "{coordinator:?} {:?} {:?}",
+            key(),
+            coordinator.authorization
+        );
+        assert!(!printed.contains("hush"), "{printed}");
+        assert_eq!(WorkKey::new("rk_ü"), None);
+        assert_eq!(WorkKey::new("rk_a\nrk_b"), None);
+    }
+
+    #[test]
+    fn statuses_become_what_a_worker_does() {
+        let coordinator = HttpCoordinator::new("https://rushes.example", &key(), false).unwrap();
+        let told = |status: u16, body: &str| {
+            coordinator.refusal(StatusCode::from_u16(status).unwrap(), body.as_bytes())
+        };
+        let lost = told(409, r#"{"code": "lease-lost", "detail": "gone"}"#);
+        assert!(matches!(lost, CoordinatorError::LeaseLost(_)));
+        let bad = told(
+            422,
+            r#"{"code": "bad-result", "detail": "3 vectors for 4 shots"}"#,
+        );
+        assert!(matches!(bad, CoordinatorError::Invalid(why) if why.contains("4 shots")));
+        for status in [408, 429, 500, 502, 503] {
+            let later = told(status, "<html>");
+            assert!(
+                matches!(later, CoordinatorError::Unavailable(_)),
+                "{status}"
+            );
+        }
+        for status in [302, 400, 401, 403, 404] {
+            let never = told(status, "<html>");
+            assert!(matches!(never, CoordinatorError::Refused(_)), "{status}");
+        }
+    }
+}
