@@ -107,19 +107,7 @@ impl App {
     /// # Errors
     /// If the path of this program is not known.
     pub fn stages(&self) -> anyhow::Result<Stages> {
-        let limits = Limits {
-            memory_bytes: self.config.child_memory(),
-            stall: std::time::Duration::from_secs(self.config.work.child_stall_s),
-            ..Limits::default()
-        };
-        let sandbox = Sandbox::current_exe(limits)
-            .context("this program's own path is needed to start decoding children")?;
-        Ok(Stages::new(
-            self.storage.clone(),
-            sandbox,
-            self.models.clone(),
-            self.config.encoder_threads(),
-        ))
+        stages(&self.config, self.storage.clone(), self.models.clone())
     }
 
     /// What is asked for of every film.
@@ -130,4 +118,28 @@ impl App {
             proxy_height: self.config.work.proxy_height,
         }
     }
+}
+
+/// The stages that workers run on `storage` with `models`; no catalogue is needed.
+///
+/// # Errors
+/// If the path of this program is not known.
+pub(crate) fn stages(
+    config: &Config,
+    storage: Storage,
+    models: ModelStore,
+) -> anyhow::Result<Stages> {
+    let limits = Limits {
+        memory_bytes: config.child_memory(),
+        stall: std::time::Duration::from_secs(config.work.child_stall_s),
+        ..Limits::default()
+    };
+    let sandbox = Sandbox::current_exe(limits)
+        .context("this program's own path is needed to start decoding children")?;
+    Ok(Stages::new(
+        storage,
+        sandbox,
+        models,
+        config.encoder_threads(),
+    ))
 }

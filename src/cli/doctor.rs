@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use rushes_models::{Backend, ModelStore, Status};
+use rushes_workers::coordinator::http::HttpCoordinator;
 use serde::Serialize;
 
-use super::output;
+use super::{output, remote};
 use crate::app::App;
 use crate::config::Config;
 
@@ -15,7 +16,13 @@ const LITTLE_ROOM: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rushes doctor
+  rushes doctor --server https://rushes.example --key-file gpu-1.key --store s3://features/rushes")]
 pub(super) struct Args {
+    #[command(flatten)]
+    server: remote::Server,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -52,9 +59,13 @@ impl Check {
 
 pub(super) async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
     let mut checks = vec![ffmpeg(), encoders(&config)];
-    checks.extend(models(&config));
-    checks.push(disk("disk of the data folder", &config.data));
-    checks.extend(catalogue(config).await);
+    if let Some(server) = args.server.coordinator(&config)? {
+        checks.extend(worker(&config, &server).await);
+    } else {
+        checks.extend(models(&config));
+        checks.push(disk("disk of the data folder", &config.data));
+        checks.extend(catalogue(config).await);
+    }
     let ok = checks.iter().all(|check| check.ok);
     if args.json {
         output::json(&checks)?;
@@ -138,6 +149,39 @@ fn models(config: &Config) -> Vec<Check> {
             }
         })
         .collect()
+}
+
+/// What a worker of a server on another machine needs.
+async fn worker(config: &Config, server: &HttpCoordinator) -> Vec<Check> {
+    let about = match server.about().await {
+        Ok(about) => about,
+        Err(error) => {
+            let fix = "check the address, the network and the key";
+            return vec![Check::bad("server", error.to_string(), fix)];
+        }
+    };
+    let found = format!("rushes {}, the key is accepted", about.version);
+    let models = ModelStore::new(config.models_folder());
+    let model = match remote::check_model(&models, &about) {
+        Ok(()) => Check::good("model", about.space.clone()),
+        Err(error) => {
+            let fix = format!("rushes models pull {}", about.model);
+            Check::bad("model", format!("{error:#}"), fix)
+        }
+    };
+    let store = match remote::store(config) {
+        Ok(storage) => remote::check_store(&storage, &about).await,
+        Err(error) => Err(error),
+    };
+    let store = match store {
+        Ok(()) => Check::good("store", config.store_url()),
+        Err(error) => Check::bad(
+            "store",
+            format!("{error:#}"),
+            "check --store and the AWS_ variables",
+        ),
+    };
+    vec![Check::good("server", found), model, store]
 }
 
 fn disk(what: &'static str, folder: &Path) -> Check {

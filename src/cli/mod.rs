@@ -5,10 +5,12 @@ mod doctor;
 mod index;
 mod ingest;
 mod jobs;
+mod key;
 mod models;
 mod output;
 mod progress;
 mod redact;
+mod remote;
 mod search;
 mod serve;
 mod sheet;
@@ -69,8 +71,10 @@ enum Command {
     Delete(delete::Args),
     /// Serve the HTTP API, and do the queued work
     Serve(serve::Args),
-    /// Do queued work beside a running server, without HTTP
+    /// Do queued work: beside a running server, or for one on another machine
     Work(work::Args),
+    /// Make, list and revoke keys for workers on other machines
+    Key(key::Args),
     /// Blur faces and number plates in pictures and films; needs no catalogue
     Redact(Box<redact::Args>),
     /// List, pull and verify models
@@ -109,7 +113,8 @@ impl Cli {
             Command::Jobs(args) => jobs::run(&App::open(config).await?, args).await,
             Command::Delete(args) => delete::run(&App::open(config).await?, args).await,
             Command::Serve(args) => serve::run(config, args).await,
-            Command::Work(args) => work::run(&App::open(config).await?, args).await,
+            Command::Work(args) => work::run(config, args).await,
+            Command::Key(args) => key::run(&App::open(config).await?, args).await,
             Command::Index(args) => index::run(&App::open(config).await?, args).await,
         }
     }

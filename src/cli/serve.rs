@@ -6,12 +6,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use axum::Router;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{output, work};
 use crate::app::{App, Engine, EngineParts};
 use crate::config::Config;
-use crate::http::{self, Api, Metrics, Roots};
+use crate::features::LocalCoordinator;
+use crate::http::{self, Api, Metrics, Roots, Work};
 
 /// How long requests under way may go on after a signal to stop.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -21,11 +24,15 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 #[command(after_help = "\
 Examples:
   rushes serve
-  rushes serve --listen 127.0.0.1:8080 --media-root ~/films --media-root s3://archive/films")]
+  rushes serve --listen 127.0.0.1:8080 --media-root ~/films --media-root s3://archive/films
+  rushes serve --work-listen 10.0.0.5:7421     and workers with a key, from other machines")]
 pub(super) struct Args {
     /// Address and port [default: 127.0.0.1:7420]
     #[arg(long)]
     listen: Option<SocketAddr>,
+    /// Another address and port, for workers on other machines alone, who need a key; plain http
+    #[arg(long, value_name = "ADDR")]
+    work_listen: Option<SocketAddr>,
     /// Folder or `s3://bucket/prefix` from which films may be registered; may be given more than once
     #[arg(long = "media-root", value_name = "DIR|URL")]
     media_roots: Vec<String>,
@@ -35,18 +42,20 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     if let Some(listen) = args.listen {
         config.server.listen = listen;
     }
+    config.server.work_listen = args.work_listen.or(config.server.work_listen);
     config.server.media_roots.extend(args.media_roots);
     config.check()?;
     let metrics = Metrics::install()?;
     let roots = Roots::new(&config.server.media_roots).context("a media root cannot be used")?;
     let app = App::open(config).await?;
-    let listen = app.config.server.listen;
-    let listener = tokio::net::TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}; choose another with --listen"))?;
+    let listener = listen(app.config.server.listen, "--listen").await?;
+    let for_workers = match app.config.server.work_listen {
+        Some(address) => Some(listen(address, "--work-listen").await?),
+        None => None,
+    };
     let parts = EngineParts {
         media: app.config.media_workers(),
-        embed: 1,
+        embed: app.config.work.embed,
         redact: app.config.redactors().0,
     };
     let engine = Engine::start(&app, parts).await?.with_context(|| {
@@ -57,7 +66,14 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     })?;
     let address = listener.local_addr()?;
     output::line(&format!("serving on http://{address}/ (Ctrl-C to stop)"));
+    if let Some(listener) = &for_workers {
+        let address = listener.local_addr()?;
+        output::line(&format!(
+            "workers with a key are served on http://{address}/"
+        ));
+    }
     let searcher = app.searcher(Arc::clone(engine.index()));
+    let work = workers_on_other_machines(&app);
     let router = http::router(Api {
         catalog: app.catalog.clone(),
         storage: app.storage.clone(),
@@ -66,19 +82,24 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         roots: Arc::new(roots),
         upload_limit: app.config.upload_limit(),
         redactions: app.redactions.clone(),
+        work: work.clone(),
         metrics,
     });
     let stop = CancellationToken::new();
-    let stopping = stop.clone();
-    let server = axum::serve(listener, router)
-        .with_graceful_shutdown(async move { stopping.cancelled().await });
-    let mut server = tokio::spawn(server.into_future());
+    let mut server = tokio::spawn(serve(
+        [
+            Some((listener, router)),
+            for_workers.map(|listener| (listener, http::work_router(work.clone()))),
+        ],
+        stop.clone(),
+    ));
     let served = tokio::select! {
         ended = &mut server => ended.context("the server died").and_then(|ended| ended.context("the server failed")),
         signalled = work::interrupted() => signalled,
     };
     // Work is given back at once; requests under way get a moment.
     stop.cancel();
+    work.stop();
     engine.stop().await;
     if !server.is_finished() && tokio::time::timeout(GRACE, &mut server).await.is_err() {
         server.abort();
@@ -86,4 +107,34 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     app.catalog.close().await;
     served?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; choose another with {flag}"))
+}
+
+fn workers_on_other_machines(app: &App) -> Work {
+    let coordinator = LocalCoordinator::new(app.catalog.clone(), app.config.data.clone());
+    Work::new(
+        app.catalog.clone(),
+        Arc::new(coordinator),
+        app.storage.clone(),
+        app.config.models.text_to_shot.clone(),
+    )
+}
+
+/// Serves each router on its listener, until `stop` and the end of the last request.
+async fn serve(
+    routers: [Option<(TcpListener, Router)>; 2],
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let servers = routers.into_iter().flatten().map(|(listener, router)| {
+        let stopping = stop.clone();
+        axum::serve(listener, router)
+            .with_graceful_shutdown(async move { stopping.cancelled().await })
+            .into_future()
+    });
+    futures::future::try_join_all(servers).await.map(drop)
 }

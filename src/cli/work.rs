@@ -2,24 +2,34 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
-use super::output;
+use super::{output, remote};
 use crate::app::{App, Engine, EngineParts, start_workers};
+use crate::config::Config;
 
 /// Arguments of `work`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   rushes work                          both queues, until Ctrl-C
-  rushes work --queues media --media 4")]
+  rushes work --queues media --media 4
+
+On another machine, with a key from `rushes key create` at the server:
+  rushes work --server https://rushes.example --key-file gpu-1.key --store s3://features/rushes
+  rushes work --server http://127.0.0.1:7420 --store /mnt/store     through a tunnel; the key in RUSHES_KEY")]
 pub(super) struct Args {
-    /// Queues to work on
-    #[arg(long, value_delimiter = ',', default_values = ["media", "embed"])]
+    /// Queues to work on [default: media,embed; with a server on another machine, where no other is: embed]
+    #[arg(long, value_delimiter = ',')]
     queues: Vec<Queue>,
     /// Films decoded side by side [default: half the cores]
     #[arg(long)]
     media: Option<usize>,
+    #[command(flatten)]
+    server: remote::Server,
+    /// What the server calls this worker [default: made up]
+    #[arg(long)]
+    name: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -30,7 +40,19 @@ enum Queue {
     Embed,
 }
 
-pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(config: Config, mut args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(coordinator) = args.server.coordinator(&config)? {
+        ensure!(
+            args.media.is_none() && !args.queues.contains(&Queue::Media),
+            "only the queue embed has work for other machines: media reads films that may lie on the server's \
+             own disk; say --queues embed, and run `rushes work --queues media` beside the server"
+        );
+        return remote::run(&config, coordinator, args.name).await;
+    }
+    if args.queues.is_empty() {
+        args.queues = vec![Queue::Media, Queue::Embed];
+    }
+    let app = &App::open(config).await?;
     let media = args.media.unwrap_or_else(|| app.config.media_workers());
     let parts = EngineParts {
         media: if args.queues.contains(&Queue::Media) {

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use etcetera::{BaseStrategy as _, choose_base_strategy};
 use rushes_models::{Backend, EncoderOptions};
+use rushes_workers::coordinator::http::WorkKey;
 use serde::{Deserialize, Serialize};
 
 pub use error::{ConfigError, Problem};
@@ -37,6 +38,9 @@ pub struct Config {
     /// `AWS_…` variables, for stores in S3.
     #[serde(skip)]
     pub aws: Aws,
+    /// `RUSHES_KEY`, for a server on another machine. It is in no file of settings, which people pass on.
+    #[serde(skip)]
+    pub key: Option<WorkKey>,
 }
 
 /// Where derived objects are kept.
@@ -67,6 +71,8 @@ pub struct Models {
 pub struct Work {
     /// Films that are decoded side by side; 0 is half the cores, at least one.
     pub media: usize,
+    /// Runs on the embed queue that `serve` computes side by side; 0 leaves them to other workers.
+    pub embed: usize,
     /// Threads of the encoder; 0 is one for each core.
     pub encoder_threads: usize,
     /// Memory in MiB that a decoding child may take.
@@ -77,14 +83,20 @@ pub struct Work {
     pub proxy_height: u32,
     /// Pictures that are redacted side by side; 0 is half the cores, at least one.
     pub redactors: usize,
+    /// Server on another machine that `rushes work` works for; none works on the data folder.
+    pub server: Option<String>,
+    /// File that holds the key for it.
+    pub key_file: Option<PathBuf>,
 }
 
 /// The HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
-    /// Address and port. Only loopback, until there are keys.
+    /// Address and port. Only loopback: what is served there needs no key.
     pub listen: SocketAddr,
+    /// Another address for workers on other machines alone, who need a key; none listens on none.
+    pub work_listen: Option<SocketAddr>,
     /// Folders and `s3://bucket/prefix`es from which films may be registered over HTTP.
     pub media_roots: Vec<String>,
     /// Largest upload in MiB.
@@ -125,6 +137,7 @@ impl Default for Config {
             work: Work::default(),
             server: Server::default(),
             aws: Aws::default(),
+            key: None,
         }
     }
 }
@@ -144,11 +157,14 @@ impl Default for Work {
     fn default() -> Self {
         Self {
             media: 0,
+            embed: 1,
             encoder_threads: 0,
             child_memory_mib: 4096,
             child_stall_s: 120,
             proxy_height: 480,
             redactors: 0,
+            server: None,
+            key_file: None,
         }
     }
 }
@@ -157,6 +173,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7420)),
+            work_listen: None,
             media_roots: Vec::new(),
             upload_limit_mib: 100 * 1024,
             picture_limit_mib: 256,
@@ -230,6 +247,15 @@ impl Config {
             merge::variable(&mut table, "STORAGE__URL", store);
         }
         let mut config = merge::typed(table, &mut problems);
+        if let Some(text) = variable("RUSHES_KEY") {
+            config.key = WorkKey::new(&text);
+            if config.key.is_none() {
+                problems.push(Problem {
+                    key: "RUSHES_KEY".to_owned(),
+                    what: "holds no key, which is one line rk_…".to_owned(),
+                });
+            }
+        }
         config.validate(&mut problems);
         problems.dedup();
         config.aws = Aws(environment
@@ -271,6 +297,7 @@ impl Config {
             }
         };
         range("work.media", self.work.media as u64, 0..=256);
+        range("work.embed", self.work.embed as u64, 0..=16);
         range(
             "work.encoder_threads",
             self.work.encoder_threads as u64,
@@ -313,8 +340,9 @@ impl Config {
             problems.push(Problem {
                 key: "server.listen".to_owned(),
                 what: format!(
-                    "{} can be reached from other machines, and this version has no keys to keep \
-                     strangers out; listen on 127.0.0.1 and put a proxy with authentication before it",
+                    "{} can be reached from other machines, and only workers have keys in this version; \
+                     listen on 127.0.0.1 and put a proxy with authentication before it; for workers alone \
+                     there is server.work_listen",
                     self.server.listen
                 ),
             });
@@ -444,68 +472,4 @@ fn cores() -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-
-    fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rushes.toml");
-        std::fs::write(&path, file).unwrap();
-        let flags = Flags {
-            file: Some(path),
-            ..Flags::default()
-        };
-        let environment = environment
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        Config::from_sources(&flags, environment)
-    }
-
-    #[test]
-    fn a_variable_overrides_the_file_and_a_flag_overrides_both() {
-        let file = "data = '/a'\n[work]\nmedia = 3\nproxy_height = 360\n";
-        let config = load(file, &[("RUSHES_WORK__MEDIA", "5"), ("RUSHES_DATA", "/b")]).unwrap();
-        assert_eq!(config.work.media, 5);
-        assert_eq!(config.work.proxy_height, 360);
-        assert_eq!(config.data, Path::new("/b"));
-        let flags = Flags {
-            data: Some("/c".into()),
-            ..Flags::default()
-        };
-        let environment = vec![("RUSHES_DATA".to_owned(), "/b".to_owned())];
-        let config = Config::from_sources(&flags, environment).unwrap();
-        assert_eq!(config.data, Path::new("/c"));
-    }
-
-    #[test]
-    fn every_problem_is_reported_at_once() {
-        let file = "[work]\nmedai = 3\nproxy_height = 9\n[server]\nlisten = '0.0.0.0:80'\n[storage]\nurl = 5\n";
-        let error = load(file, &[]).unwrap_err().to_string();
-        for part in [
-            "work.medai",
-            "work.proxy_height",
-            "server.listen",
-            "storage.url",
-        ] {
-            assert!(error.contains(part), "{part} in {error}");
-        }
-    }
-
-    #[test]
-    fn a_variable_with_one_underscore_too_few_is_told() {
-        let error = load("", &[("RUSHES_STORAGE_URL", "s3://a")])
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("RUSHES_STORAGE__URL"), "{error}");
-    }
-
-    #[test]
-    fn secrets_are_not_printed() {
-        let config = load("", &[("AWS_SECRET_ACCESS_KEY", "hush")]).unwrap();
-        assert_eq!(config.aws.settings().len(), 1);
-        assert!(!format!("{config:?}").contains("hush"));
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use rushes_workers::task::{Output, Queue};
 use rushes_workers::worker::HEARTBEAT;
 use sqlx::SqliteConnection;
 
-use super::{Settings, liveness, request, retry, tasks};
+use super::{Settings, liveness, request, retry, tasks, verify};
 use crate::catalog::queue::{self, Verdict};
 use crate::catalog::runs::Run;
 use crate::catalog::{Catalog, CatalogError, RunId, assets, results, runs};
@@ -24,6 +24,14 @@ const LEASE_MS: i64 = 30_000;
 const POLL: Duration = Duration::from_millis(300);
 
 const _: () = assert!(LEASE_MS.cast_unsigned() as u128 > 5 * HEARTBEAT.as_millis());
+
+/// What became of a result.
+enum Stored {
+    Kept,
+    LeaseLost,
+    /// It cannot be one of this run: nothing was stored, and the lease stays.
+    Invalid(String),
+}
 
 /// The queue in the catalogue, for workers of this machine.
 #[derive(Debug, Clone)]
@@ -69,7 +77,7 @@ impl LocalCoordinator {
         }
     }
 
-    async fn store(&self, lease: &Lease, output: &Output) -> Result<bool, CatalogError> {
+    async fn store(&self, lease: &Lease, output: &Output) -> Result<Stored, CatalogError> {
         let id: RunId = lease.run.parse()?;
         let summary = serde_json::to_string(&summary(output)).map_err(|_unserialisable| {
             CatalogError::Corrupt {
@@ -81,9 +89,12 @@ impl LocalCoordinator {
         if !queue::finish(&mut tx, &id, lease.token, &summary).await? {
             assets::discard_orphans(&mut tx, &id).await?;
             tx.commit().await?;
-            return Ok(false);
+            return Ok(Stored::LeaseLost);
         }
         let run = runs::get(&mut tx, &id).await?;
+        if let Some(fault) = verify::fault(&mut tx, &run, output).await? {
+            return Ok(Stored::Invalid(fault));
+        }
         match output {
             Output::Probe { blake3, .. } => {
                 if let Some(original) = assets::same_bytes(&mut tx, &run.asset_id, blake3).await? {
@@ -93,7 +104,7 @@ impl LocalCoordinator {
                     // What had failed of the original, or what its new subtitles hold, is wanted now.
                     request(&mut tx, &original, &settings).await?;
                     tx.commit().await?;
-                    return Ok(true);
+                    return Ok(Stored::Kept);
                 }
                 assets::set_blake3(&mut tx, &run.asset_id, blake3).await?;
             }
@@ -109,7 +120,7 @@ impl LocalCoordinator {
         results::publish_if_settled(&mut tx, &run.asset_id).await?;
         tx.commit().await?;
         count(&run.feature, "ready");
-        Ok(true)
+        Ok(Stored::Kept)
     }
 
     async fn record(&self, lease: &Lease, failure: &Failure) -> Result<bool, CatalogError> {
@@ -239,7 +250,10 @@ impl Coordinator for LocalCoordinator {
     }
 
     async fn complete(&self, lease: &Lease, output: &Output) -> Result<(), CoordinatorError> {
-        kept(self.store(lease, output).await.map_err(unavailable)?, lease)
+        match self.store(lease, output).await.map_err(unavailable)? {
+            Stored::Invalid(fault) => Err(CoordinatorError::Invalid(fault)),
+            stored => kept(matches!(stored, Stored::Kept), lease),
+        }
     }
 
     async fn fail(&self, lease: &Lease, failure: &Failure) -> Result<(), CoordinatorError> {

@@ -11,7 +11,7 @@ use crate::catalog::assets::Asset;
 use crate::catalog::runs::{self, NewRun};
 use crate::catalog::{AssetId, CatalogError, RunId, assets};
 
-const EMBEDDINGS: &str = "embeddings";
+pub(super) const EMBEDDINGS: &str = "embeddings";
 
 /// One kind of feature. `version` counts changes of the code that change results.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ mod graph;
 mod liveness;
 mod retry;
 mod tasks;
+mod verify;
 
 pub use coordinator::LocalCoordinator;
 pub use graph::{STAGES, Settings, embeddings_of, request};

@@ -65,12 +65,25 @@ impl ApiError {
         }
     }
 
+    /// A request without a key that opens what it asks for.
+    pub(super) fn unauthorised(detail: &str) -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            ..Self::new(ErrorKind::InvalidInput, "unauthorised", detail)
+        }
+    }
+
     /// A request whose body does not arrive.
     pub(super) fn too_slow(detail: String) -> Self {
         Self {
             status: StatusCode::REQUEST_TIMEOUT,
             ..Self::new(ErrorKind::InvalidInput, "too-slow", detail)
         }
+    }
+
+    /// Whether this is the error with the code `code`.
+    pub(super) fn is(&self, code: &str) -> bool {
+        self.code == code
     }
 
     /// An error with a code of its own.
@@ -232,6 +245,12 @@ fn problem(error: ApiError, id: &str, response: Response) -> Response {
         parts
             .headers
             .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if error.status == StatusCode::UNAUTHORIZED {
+        parts.headers.insert(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"rushes\""),
+        );
     }
     let json = serde_json::to_vec(&body).unwrap_or_default();
     parts.headers.remove(header::CONTENT_LENGTH);

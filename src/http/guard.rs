@@ -4,22 +4,31 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use rushes_workers::coordinator::wire::PATH;
 
 use super::ApiError;
 
 /// Refuses requests that were addressed to another name than this machine's (DNS rebinding), or that a
 /// page of another origin sent (cross-site requests).
 pub(super) async fn same_origin(request: Request, next: Next) -> Response {
-    match refusal(request.headers()) {
+    // What needs a key, no web page can have: a browser never adds one by itself. So workers may come by any
+    // name, as behind a proxy; they never send an origin.
+    let path = request.uri().path();
+    let keyed = path == PATH
+        || path
+            .strip_prefix(PATH)
+            .is_some_and(|rest| rest.starts_with('/'));
+    match refusal(request.headers(), keyed) {
         Some(detail) => ApiError::forbidden("foreign-origin", detail).into_response(),
         None => next.run(request).await,
     }
 }
 
-fn refusal(headers: &HeaderMap) -> Option<String> {
+fn refusal(headers: &HeaderMap, keyed: bool) -> Option<String> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST);
     if let Some(host) = host
+        && !keyed
         && !is_loopback(host)
     {
         return Some(format!(
@@ -27,9 +36,10 @@ fn refusal(headers: &HeaderMap) -> Option<String> {
         ));
     }
     let origin = text(header::ORIGIN)?;
-    let same = origin
-        .split_once("://")
-        .is_some_and(|(_, authority)| host == Some(authority));
+    let same = !keyed
+        && origin
+            .split_once("://")
+            .is_some_and(|(_, authority)| host == Some(authority));
     (!same).then(|| format!("requests from pages of {origin:?} are not accepted"))
 }
 
@@ -66,20 +76,28 @@ mod tests {
             "[::1]:7420",
             "localhost",
         ] {
-            assert_eq!(refusal(&headers(host, None)), None, "{host}");
+            assert_eq!(refusal(&headers(host, None), false), None, "{host}");
         }
         assert_eq!(
-            refusal(&headers("localhost:1", Some("http://localhost:1"))),
+            refusal(&headers("localhost:1", Some("http://localhost:1")), false),
             None
         );
     }
 
     #[test]
     fn other_names_and_other_origins_are_not() {
-        assert!(refusal(&headers("evil.example", None)).is_some());
-        assert!(refusal(&headers("127.0.0.1.evil.example", None)).is_some());
-        assert!(refusal(&headers("localhost:1", Some("https://evil.example"))).is_some());
-        assert!(refusal(&headers("localhost:1", Some("null"))).is_some());
-        assert!(refusal(&headers("localhost:1", Some("http://localhost:2"))).is_some());
+        assert!(refusal(&headers("evil.example", None), false).is_some());
+        assert!(refusal(&headers("127.0.0.1.evil.example", None), false).is_some());
+        assert!(refusal(&headers("localhost:1", Some("https://evil.example")), false).is_some());
+        assert!(refusal(&headers("localhost:1", Some("null")), false).is_some());
+        assert!(refusal(&headers("localhost:1", Some("http://localhost:2")), false).is_some());
+    }
+
+    #[test]
+    fn what_needs_a_key_may_come_by_any_name_but_from_no_page() {
+        assert_eq!(refusal(&headers("rushes.example", None), true), None);
+        for origin in ["https://evil.example", "http://localhost:1"] {
+            assert!(refusal(&headers("localhost:1", Some(origin)), true).is_some());
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The HTTP API: a thin layer of handlers over catalogue, ingest and search.
 //!
-//! It serves one machine's users until there are keys: it listens on loopback only, and turns away
-//! requests that a web page of another origin makes a browser send.
+//! It serves one machine's users: it listens on loopback only, and turns away requests that a web page of
+//! another origin makes a browser send. Workers on other machines come with a key, and reach nothing else.
 
 mod assets;
 mod confine;
@@ -18,6 +18,7 @@ mod search;
 mod shots;
 mod upload;
 pub mod views;
+mod work;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use confine::Roots;
 pub use error::ApiError;
+pub use work::Work;
 
 use crate::catalog::Catalog;
 use crate::features::Settings;
@@ -57,6 +59,8 @@ pub struct Api {
     pub upload_limit: u64,
     /// Redacts pictures.
     pub redactions: Redactions,
+    /// Hands out work to workers on other machines.
+    pub work: Work,
     /// Renders `/metrics`.
     pub metrics: Metrics,
 }
@@ -125,11 +129,16 @@ impl Metrics {
     }
 }
 
+/// The routes for workers alone, all behind a key, and the sign of life.
+pub fn work_router(work: Work) -> Router {
+    finished(work::routes(work).route("/healthz", get(health::live)))
+}
+
 /// All routes.
 pub fn router(api: Api) -> Router {
     let limit = usize::try_from(api.upload_limit).unwrap_or(usize::MAX);
     let picture = usize::try_from(api.redactions.picture_limit()).unwrap_or(usize::MAX);
-    Router::new()
+    let routes = Router::new()
         .route(
             "/v1/redact",
             post(redact::redact).layer(DefaultBodyLimit::max(picture.saturating_add(2 * MAX_JSON))),
@@ -167,10 +176,16 @@ pub fn router(api: Api) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(openapi::document))
+        .with_state(api.clone());
+    finished(routes.merge(work::routes(api.work)))
+}
+
+/// What all answers have in common.
+fn finished(routes: Router) -> Router {
+    routes
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::from_fn(guard::same_origin))
         .layer(axum::middleware::from_fn(error::finish))
-        .with_state(api)
 }

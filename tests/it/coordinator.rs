@@ -2,12 +2,15 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rushes::catalog::assets::{NewAsset, register};
+use rushes::catalog::keys::{self, Scope};
 use rushes::catalog::runs::RunState;
-use rushes::catalog::{AssetId, Catalog, JobId, jobs};
+use rushes::catalog::{AssetId, Catalog, JobId, RunId, jobs};
 use rushes::features::{LocalCoordinator, Settings, WorkerLock, request};
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, space_of};
+use rushes_workers::coordinator::http::{HttpCoordinator, WorkKey};
 use rushes_workers::coordinator::{
     Coordinator, CoordinatorError, Directive, Failure, Lease, Progress,
 };
@@ -15,41 +18,122 @@ use rushes_workers::media::MediaInfo;
 use rushes_workers::storage::Locator;
 use rushes_workers::task::{Output, Queue, ShotSpan, Task};
 
+use crate::support::work_server::WorkServer;
+
+/// What is tested: a coordinator, on a queue of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    LocalMedia,
+    LocalEmbed,
+    /// A real server on loopback. It has the embed queue only.
+    HttpEmbed,
+}
+
 /// A catalogue with one film in it, and the coordinator that is tested.
-struct Bench {
-    catalog: Catalog,
-    coordinator: Arc<dyn Coordinator>,
+pub(crate) struct Bench {
+    pub(crate) catalog: Catalog,
+    /// Does the work of the media queue.
+    pub(crate) local: Arc<dyn Coordinator>,
+    /// Is tested on `queue`.
+    pub(crate) coordinator: Arc<dyn Coordinator>,
+    queue: Queue,
     asset: AssetId,
     job: JobId,
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) server: Option<WorkServer>,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    async fn new(over: Over) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let catalog = Catalog::open(&folder.path().join("catalog.db"))
             .await
             .unwrap();
         let (asset, job) = film(&catalog, "a").await;
+        let local: Arc<dyn Coordinator> = Arc::new(LocalCoordinator::new(
+            catalog.clone(),
+            folder.path().to_owned(),
+        ));
+        let mut coordinator = Arc::clone(&local);
+        let mut server = None;
+        if over == Over::HttpEmbed {
+            let started = WorkServer::start(&catalog, folder.path());
+            coordinator = Arc::new(client(&started, &key(&catalog, "key").await));
+            server = Some(started);
+        }
         Self {
-            coordinator: Arc::new(LocalCoordinator::new(
-                catalog.clone(),
-                folder.path().to_owned(),
-            )),
+            local,
+            coordinator,
+            queue: if over == Over::LocalMedia {
+                Queue::Media
+            } else {
+                Queue::Embed
+            },
             catalog,
             asset,
             job,
             folder,
+            server,
+        }
+    }
+
+    /// Over a server, with a run of the embed queue to be leased.
+    pub(crate) async fn over_http() -> Self {
+        let bench = Self::new(Over::HttpEmbed).await;
+        bench.complete_media().await;
+        bench
+    }
+
+    /// The coordinator that has `queue`.
+    fn of(&self, queue: Queue) -> &Arc<dyn Coordinator> {
+        if queue == self.queue {
+            &self.coordinator
+        } else {
+            &self.local
         }
     }
 
     async fn lease(&self, queue: Queue) -> Option<Lease> {
-        self.coordinator.lease("worker", queue).await.unwrap()
+        self.of(queue).lease("worker", queue).await.unwrap()
+    }
+
+    /// Leases the first run of the tested queue, whose inputs are made ready.
+    async fn begin(&self) -> Lease {
+        if self.queue == Queue::Embed {
+            self.complete_media().await;
+        }
+        self.next().await.unwrap()
+    }
+
+    pub(crate) async fn next(&self) -> Option<Lease> {
+        self.lease(self.queue).await
+    }
+
+    async fn complete(&self, lease: &Lease) {
+        let queue = match lease.task {
+            Task::Embeddings { .. } => Queue::Embed,
+            _ => Queue::Media,
+        };
+        let done = self.of(queue).complete(lease, &answer(lease)).await;
+        done.unwrap();
+    }
+
+    async fn complete_media(&self) {
+        while let Some(lease) = self.lease(Queue::Media).await {
+            self.complete(&lease).await;
+        }
     }
 
     async fn state(&self) -> RunState {
         let mut db = self.catalog.read().await.unwrap();
         jobs::get(&mut db, &self.job).await.unwrap().state()
+    }
+
+    pub(crate) async fn state_of(&self, lease: &Lease) -> RunState {
+        let id: RunId = lease.run.parse().unwrap();
+        let mut db = self.catalog.read().await.unwrap();
+        let run = rushes::catalog::runs::get(&mut db, &id).await.unwrap();
+        run.state
     }
 
     async fn generation(&self) -> i64 {
@@ -67,8 +151,7 @@ impl Bench {
             for queue in [Queue::Media, Queue::Embed] {
                 while let Some(lease) = self.lease(queue).await {
                     idle = false;
-                    let output = answer(&lease);
-                    self.coordinator.complete(&lease, &output).await.unwrap();
+                    self.complete(&lease).await;
                 }
             }
             if idle {
@@ -76,6 +159,51 @@ impl Bench {
             }
         }
     }
+}
+
+/// The secret of a new key.
+pub(crate) async fn key(catalog: &Catalog, name: &str) -> String {
+    let mut tx = catalog.begin().await.unwrap();
+    let (_, secret) = keys::create(&mut tx, name, Scope::Work).await.unwrap();
+    tx.commit().await.unwrap();
+    secret.reveal().to_owned()
+}
+
+/// A client that does not wait for work.
+pub(crate) fn client(server: &WorkServer, secret: &str) -> HttpCoordinator {
+    let key = WorkKey::new(secret).unwrap();
+    HttpCoordinator::new(&server.address, &key, false)
+        .unwrap()
+        .waiting(Duration::ZERO)
+}
+
+/// Runs each check over each coordinator.
+macro_rules! suite {
+    ($($check:ident)*) => {
+        mod local_media { $(#[tokio::test] async fn $check() {
+            super::$check(super::Bench::new(super::Over::LocalMedia).await).await;
+        })* }
+        mod local_embed { $(#[tokio::test] async fn $check() {
+            super::$check(super::Bench::new(super::Over::LocalEmbed).await).await;
+        })* }
+        mod http_embed { $(#[tokio::test] async fn $check() {
+            super::$check(super::Bench::new(super::Over::HttpEmbed).await).await;
+        })* }
+    };
+}
+
+suite! {
+    runs_are_leased_only_when_their_inputs_are_ready
+    an_asset_is_published_once_when_all_of_it_is_settled
+    a_completion_counts_once_and_only_with_the_newest_token
+    a_heartbeat_keeps_the_lease_until_the_job_is_cancelled
+    bad_input_fails_at_once_and_what_waited_for_it_too
+    what_does_not_answer_is_tried_again_later
+    a_failed_side_feature_does_not_hide_the_film
+    the_same_bytes_under_two_names_become_one_asset
+    vectors_that_cannot_be_right_are_refused_and_nothing_is_lost
+    vectors_are_stored_to_the_bit
+    a_film_deleted_under_a_worker_leaves_nothing_behind
 }
 
 fn settings() -> Settings {
@@ -105,7 +233,7 @@ async fn film(catalog: &Catalog, name: &str) -> (AssetId, JobId) {
 }
 
 /// A plausible result of a task: two shots.
-fn answer(lease: &Lease) -> Output {
+pub(crate) fn answer(lease: &Lease) -> Output {
     let keys = |kind: &str| {
         vec![
             format!("{}/0.{kind}", lease.prefix),
@@ -142,11 +270,25 @@ fn answer(lease: &Lease) -> Output {
             assert_eq!(proxies.len(), 2);
             Output::Thumbnails { keys: keys("jpg") }
         }
-        Task::Embeddings { model, .. } => Output::Embeddings {
-            space: format!("{model}@1"),
-            vectors: vec![vec![1.0, 0.0], vec![0.0, 1.0]],
-        },
+        Task::Embeddings { proxies, .. } => {
+            assert_eq!(proxies.len(), 2);
+            vectors(&[1.0, 0.0])
+        }
         Task::Dialogue { .. } => Output::Dialogue { cues: Vec::new() },
+    }
+}
+
+/// A vector for each shot, whose first numbers are these.
+pub(crate) fn vectors(firsts: &[f32]) -> Output {
+    let space = space_of("lite").unwrap();
+    let vector = |first: &f32| {
+        let mut vector = vec![0.25; space.dims];
+        vector[0] = *first;
+        vector
+    };
+    Output::Embeddings {
+        vectors: firsts.iter().map(vector).collect(),
+        space: space.id,
     }
 }
 
@@ -170,70 +312,57 @@ fn failure(kind: ErrorKind) -> Failure {
     }
 }
 
-fn lost(result: &Result<(), CoordinatorError>) -> bool {
+pub(crate) fn lost(result: &Result<(), CoordinatorError>) -> bool {
     matches!(result, Err(CoordinatorError::LeaseLost(_)))
 }
 
-#[tokio::test]
-async fn runs_are_leased_only_when_their_inputs_are_ready() {
-    let bench = Bench::new().await;
+async fn runs_are_leased_only_when_their_inputs_are_ready(bench: Bench) {
     let probe = bench.lease(Queue::Media).await.unwrap();
     assert!(matches!(probe.task, Task::Probe { .. }));
     assert!(bench.lease(Queue::Media).await.is_none());
     assert!(bench.lease(Queue::Embed).await.is_none());
-    bench
-        .coordinator
-        .complete(&probe, &answer(&probe))
-        .await
-        .unwrap();
+    bench.complete(&probe).await;
     let shots = bench.lease(Queue::Media).await.unwrap();
     assert!(matches!(shots.task, Task::Shots { .. }));
+    assert!(bench.lease(Queue::Embed).await.is_none());
+    bench.complete(&shots).await;
+    bench.complete_media().await;
+    let vectors = bench.lease(Queue::Embed).await.unwrap();
+    assert!(matches!(vectors.task, Task::Embeddings { .. }));
+    assert!(bench.lease(Queue::Embed).await.is_none());
 }
 
-#[tokio::test]
-async fn an_asset_is_published_once_when_all_of_it_is_settled() {
-    let bench = Bench::new().await;
+async fn an_asset_is_published_once_when_all_of_it_is_settled(bench: Bench) {
     assert_eq!(bench.generation().await, 0);
     bench.complete_all().await;
     assert_eq!(bench.state().await, RunState::Ready);
     assert_eq!(bench.generation().await, 1);
     // Asking again computes nothing and publishes nothing.
     film(&bench.catalog, "a").await;
-    assert!(bench.lease(Queue::Media).await.is_none());
+    assert!(bench.next().await.is_none());
     assert_eq!(bench.generation().await, 1);
 }
 
-#[tokio::test]
-async fn a_completion_counts_once_and_only_with_the_newest_token() {
-    let bench = Bench::new().await;
-    let first = bench.lease(Queue::Media).await.unwrap();
+async fn a_completion_counts_once_and_only_with_the_newest_token(bench: Bench) {
+    let first = bench.begin().await;
     bench.coordinator.release(&first).await.unwrap();
-    let second = bench.lease(Queue::Media).await.unwrap();
+    let second = bench.next().await.unwrap();
     assert_eq!(first.run, second.run);
     assert!(second.token > first.token);
     assert!(lost(
         &bench.coordinator.complete(&first, &answer(&first)).await
     ));
-    assert!(lost(
-        &bench
-            .coordinator
-            .fail(&first, &failure(ErrorKind::Corrupt))
-            .await
-    ));
-    bench
-        .coordinator
-        .complete(&second, &answer(&second))
-        .await
-        .unwrap();
+    let corrupt = failure(ErrorKind::Corrupt);
+    assert!(lost(&bench.coordinator.fail(&first, &corrupt).await));
+    assert!(lost(&bench.coordinator.release(&first).await));
+    bench.complete(&second).await;
     assert!(lost(
         &bench.coordinator.complete(&second, &answer(&second)).await
     ));
 }
 
-#[tokio::test]
-async fn a_heartbeat_keeps_the_lease_until_the_job_is_cancelled() {
-    let bench = Bench::new().await;
-    let lease = bench.lease(Queue::Media).await.unwrap();
+async fn a_heartbeat_keeps_the_lease_until_the_job_is_cancelled(bench: Bench) {
+    let lease = bench.begin().await;
     let progress = Progress {
         done: 3,
         total: Some(10),
@@ -247,72 +376,51 @@ async fn a_heartbeat_keeps_the_lease_until_the_job_is_cancelled() {
     assert!(lost(
         &bench.coordinator.complete(&lease, &answer(&lease)).await
     ));
-    assert_eq!(bench.state().await, RunState::Cancelled);
+    assert_eq!(bench.state_of(&lease).await, RunState::Cancelled);
 }
 
-#[tokio::test]
-async fn bad_input_fails_at_once_and_what_waited_for_it_too() {
-    let bench = Bench::new().await;
-    let lease = bench.lease(Queue::Media).await.unwrap();
-    bench
-        .coordinator
-        .fail(&lease, &failure(ErrorKind::InvalidInput))
-        .await
-        .unwrap();
+async fn bad_input_fails_at_once_and_what_waited_for_it_too(bench: Bench) {
+    let lease = bench.begin().await;
+    let bad = failure(ErrorKind::InvalidInput);
+    bench.coordinator.fail(&lease, &bad).await.unwrap();
     assert_eq!(bench.state().await, RunState::Failed);
     let mut db = bench.catalog.read().await.unwrap();
     let job = jobs::get(&mut db, &bench.job).await.unwrap();
     assert_eq!(job.reasons(), ["a.mp4: because"]);
     drop(db);
-    assert!(bench.lease(Queue::Media).await.is_none());
+    assert!(bench.next().await.is_none());
     // Asking again begins anew.
     film(&bench.catalog, "a").await;
-    assert_eq!(bench.state().await, RunState::Pending);
+    assert_eq!(bench.state_of(&lease).await, RunState::Pending);
     bench.complete_all().await;
     assert_eq!(bench.state().await, RunState::Ready);
 }
 
-#[tokio::test]
-async fn what_does_not_answer_is_tried_again_later() {
-    let bench = Bench::new().await;
-    let lease = bench.lease(Queue::Media).await.unwrap();
-    bench
-        .coordinator
-        .fail(&lease, &failure(ErrorKind::Unavailable))
-        .await
-        .unwrap();
-    assert_eq!(bench.state().await, RunState::Pending);
+async fn what_does_not_answer_is_tried_again_later(bench: Bench) {
+    let lease = bench.begin().await;
+    let later = failure(ErrorKind::Unavailable);
+    bench.coordinator.fail(&lease, &later).await.unwrap();
+    assert_eq!(bench.state_of(&lease).await, RunState::Pending);
     // It waits: not at once.
-    assert!(bench.lease(Queue::Media).await.is_none());
+    assert!(bench.next().await.is_none());
 }
 
-#[tokio::test]
-async fn a_failed_side_feature_does_not_hide_the_film() {
-    let bench = Bench::new().await;
+async fn a_failed_side_feature_does_not_hide_the_film(bench: Bench) {
     loop {
-        let lease = bench.lease(Queue::Media).await.unwrap();
-        if matches!(lease.task, Task::Dialogue { .. }) {
-            bench
-                .coordinator
-                .fail(&lease, &failure(ErrorKind::InvalidInput))
-                .await
-                .unwrap();
+        let lease = bench.begin().await;
+        if matches!(lease.task, Task::Dialogue { .. } | Task::Embeddings { .. }) {
+            let bad = failure(ErrorKind::InvalidInput);
+            bench.coordinator.fail(&lease, &bad).await.unwrap();
             break;
         }
-        bench
-            .coordinator
-            .complete(&lease, &answer(&lease))
-            .await
-            .unwrap();
+        bench.complete(&lease).await;
     }
     bench.complete_all().await;
     assert_eq!(bench.state().await, RunState::Failed);
     assert_eq!(bench.generation().await, 1);
 }
 
-#[tokio::test]
-async fn the_same_bytes_under_two_names_become_one_asset() {
-    let bench = Bench::new().await;
+async fn the_same_bytes_under_two_names_become_one_asset(bench: Bench) {
     bench.complete_all().await;
     let (twin, job) = film(&bench.catalog, "b").await;
     let probe = bench.lease(Queue::Media).await.unwrap();
@@ -320,7 +428,7 @@ async fn the_same_bytes_under_two_names_become_one_asset() {
         blake3: blake3_of("file:///a.mp4"),
         info: Box::new(info()),
     };
-    bench.coordinator.complete(&probe, &output).await.unwrap();
+    bench.local.complete(&probe, &output).await.unwrap();
     let mut db = bench.catalog.read().await.unwrap();
     let found = rushes::catalog::assets::get(&mut db, &twin).await.unwrap();
     assert_eq!(found.id, bench.asset);
@@ -329,12 +437,70 @@ async fn the_same_bytes_under_two_names_become_one_asset() {
         RunState::Ready
     );
     drop(db);
-    assert!(bench.lease(Queue::Media).await.is_none());
+    assert!(bench.next().await.is_none());
 }
 
+async fn vectors_that_cannot_be_right_are_refused_and_nothing_is_lost(bench: Bench) {
+    bench.complete_media().await;
+    let lease = bench.lease(Queue::Embed).await.unwrap();
+    let Output::Embeddings {
+        space,
+        vectors: sound,
+    } = answer(&lease)
+    else {
+        panic!("no vectors");
+    };
+    let with = |space: &str, vectors: &[Vec<f32>]| Output::Embeddings {
+        space: space.to_owned(),
+        vectors: vectors.to_vec(),
+    };
+    let shorter: Vec<Vec<f32>> = sound.iter().map(|vector| vector[1..].to_vec()).collect();
+    let nan = vectors(&[1.0, f32::NAN]);
+    let infinite = vectors(&[1.0, f32::INFINITY]);
+    for (bad, why) in [
+        (with(&space, &sound[1..]), "1 vectors for 2 shots"),
+        (with(&space, &[]), "0 vectors for 2 shots"),
+        (with(&space, &shorter), "383 numbers"),
+        (with("lite@9", &sound), "lite@9"),
+        (nan, "no numbers"),
+        (infinite, "no numbers"),
+    ] {
+        let refused = bench.of(Queue::Embed).complete(&lease, &bad).await;
+        match refused {
+            Err(CoordinatorError::Invalid(told)) => assert!(told.contains(why), "{told}"),
+            other => panic!("{why}: {other:?}"),
+        }
+        assert_eq!(bench.state_of(&lease).await, RunState::Running);
+    }
+    assert_eq!(bench.generation().await, 0);
+    bench.complete(&lease).await;
+    assert_eq!(bench.generation().await, 1);
+}
+
+async fn vectors_are_stored_to_the_bit(bench: Bench) {
+    bench.complete_media().await;
+    let lease = bench.lease(Queue::Embed).await.unwrap();
+    // Numbers that a way through decimal or through wider floats might change.
+    let odd = vectors(&[f32::from_bits(1), -0.0]);
+    let done = bench.of(Queue::Embed).complete(&lease, &odd).await;
+    done.unwrap();
+    let mut db = bench.catalog.read().await.unwrap();
+    let kept = rushes::catalog::shots::vectors(&mut db, &bench.asset).await;
+    let kept = kept.unwrap().remove(0);
+    let Output::Embeddings { space, vectors } = odd else {
+        panic!("no vectors");
+    };
+    let bits = |vectors: &[Vec<f32>]| -> Vec<u32> {
+        vectors.iter().flatten().map(|x| x.to_bits()).collect()
+    };
+    assert_eq!(kept.0, space);
+    assert_eq!(bits(&kept.1), bits(&vectors));
+}
+
+/// Over HTTP there are no locks: a worker there is dead when its lease is over.
 #[tokio::test]
 async fn the_runs_of_a_dead_worker_are_taken_over_at_once() {
-    let bench = Bench::new().await;
+    let bench = Bench::new(Over::LocalMedia).await;
     let dead = WorkerLock::new(bench.folder.path()).unwrap();
     let held = bench
         .coordinator
@@ -352,10 +518,8 @@ async fn the_runs_of_a_dead_worker_are_taken_over_at_once() {
     ));
 }
 
-#[tokio::test]
-async fn a_film_deleted_under_a_worker_leaves_nothing_behind() {
-    let bench = Bench::new().await;
-    let lease = bench.lease(Queue::Media).await.unwrap();
+async fn a_film_deleted_under_a_worker_leaves_nothing_behind(bench: Bench) {
+    let lease = bench.begin().await;
     let mut tx = bench.catalog.begin().await.unwrap();
     rushes::catalog::assets::remove(&mut tx, &bench.asset)
         .await

@@ -59,7 +59,7 @@ impl Server {
     }
 
     /// Follows a job to its end.
-    fn finished(&self, job: &str) -> Value {
+    pub(crate) fn finished(&self, job: &str) -> Value {
         let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             let job = self.json(&format!("/v1/jobs/{job}"));
@@ -72,7 +72,7 @@ impl Server {
     }
 
     /// Searches until everything registered can be found.
-    fn search(&self, body: &Value) -> Value {
+    pub(crate) fn search(&self, body: &Value) -> Value {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let answer = self.post("/v1/search").json(body).send().unwrap();

@@ -17,6 +17,7 @@ mod http;
 mod kill;
 mod redact;
 mod redactions;
+mod remote;
 mod s3;
 mod spine;
 mod support;

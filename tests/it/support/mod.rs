@@ -2,6 +2,7 @@
 
 pub(crate) mod films;
 pub(crate) mod s3_server;
+pub(crate) mod work_server;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

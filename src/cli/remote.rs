@@ -1,0 +1,169 @@
+//! Working for a server on another machine: `rushes work --server`, and what `rushes doctor --server` looks at.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use rushes_models::{ModelStore, Status, space_of};
+use rushes_workers::coordinator::http::{HttpCoordinator, WorkKey};
+use rushes_workers::coordinator::wire::About;
+use rushes_workers::coordinator::{Coordinator, CoordinatorError};
+use rushes_workers::storage::{S3Options, Storage};
+use rushes_workers::task::Queue;
+use rushes_workers::worker::Workers;
+
+use super::{output, work};
+use crate::app;
+use crate::config::Config;
+
+/// How long a worker waits before it asks a server again that did not answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Which server, and how to get in.
+#[derive(Debug, clap::Args)]
+pub(super) struct Server {
+    /// Server on another machine, `https://host`; also `RUSHES_WORK__SERVER`
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// File that holds the server's key; also `RUSHES_WORK__KEY_FILE`, or the key itself in `RUSHES_KEY`
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// Send the key over plain http, where anybody on the way can read it
+    #[arg(long)]
+    insecure: bool,
+}
+
+impl Server {
+    /// The server that is named here or in the settings; `None` if there is none.
+    pub(super) fn coordinator(&self, config: &Config) -> anyhow::Result<Option<HttpCoordinator>> {
+        let Some(server) = self.server.as_ref().or(config.work.server.as_ref()) else {
+            ensure!(
+                self.key_file.is_none() && !self.insecure,
+                "--key-file and --insecure are about a server; name it with --server URL"
+            );
+            return Ok(None);
+        };
+        let key = self.key(config)?;
+        Ok(Some(HttpCoordinator::new(server, &key, self.insecure)?))
+    }
+
+    /// A flag goes before the environment, and the environment before the file.
+    fn key(&self, config: &Config) -> anyhow::Result<WorkKey> {
+        if self.key_file.is_none()
+            && let Some(key) = &config.key
+        {
+            return Ok(key.clone());
+        }
+        let Some(file) = self.key_file.as_ref().or(config.work.key_file.as_ref()) else {
+            bail!(
+                "the server asks for a key: make one there with `rushes key create NAME`, and give it here \
+                 with --key-file FILE or RUSHES_KEY"
+            );
+        };
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("the key file {} cannot be read", file.display()))?;
+        WorkKey::new(&text)
+            .with_context(|| format!("{} holds no key, which is one line rk_…", file.display()))
+    }
+}
+
+/// The server's store, as this machine reaches it.
+pub(super) fn store(config: &Config) -> anyhow::Result<Storage> {
+    let Some(url) = &config.storage.url else {
+        bail!(
+            "a worker on another machine reads the shots' clips from the server's store: name the same one \
+             with --store s3://bucket/prefix, or the folder where it is mounted"
+        );
+    };
+    // Opening would make a missing folder, and then every clip would be missing from it.
+    ensure!(
+        url.contains("://") || Path::new(url).is_dir(),
+        "{url} is not there; name the folder where the server's store is mounted, with --store"
+    );
+    Ok(Storage::open(url, S3Options::new(config.aws.settings()))?)
+}
+
+/// Whether this is the server's store: in any other, every clip is missing, and films would be given up for it.
+pub(super) async fn check_store(storage: &Storage, about: &About) -> anyhow::Result<()> {
+    let known = storage.known_identity().await?;
+    ensure!(
+        known.as_deref() == Some(&about.store),
+        "this is not the server's store; give --store as the server has it: the same bucket and prefix, or \
+         the same folder"
+    );
+    Ok(())
+}
+
+/// Whether the server's model is here, in the server's revision.
+pub(super) fn check_model(models: &ModelStore, about: &About) -> anyhow::Result<()> {
+    let here = space_of(&about.model).with_context(|| {
+        format!(
+            "the server ({}) works with a model this version does not know",
+            about.version
+        )
+    })?;
+    ensure!(
+        here.id == about.space && here.dims == about.dims,
+        "the server ({}) wants vectors of {}, this version makes {}; use the same version on both",
+        about.version,
+        about.space,
+        here.id
+    );
+    for manifest in models.manifests().with_requirements(&about.model)? {
+        ensure!(
+            models.status(manifest)? == Status::Installed,
+            "{} {} is not here; run: rushes models pull {}",
+            manifest.id,
+            manifest.revision,
+            about.model
+        );
+    }
+    Ok(())
+}
+
+/// Works for `coordinator` until it is interrupted or no longer let in. Opens no catalogue.
+pub(super) async fn run(
+    config: &Config,
+    coordinator: HttpCoordinator,
+    name: Option<String>,
+) -> anyhow::Result<ExitCode> {
+    let storage = store(config)?;
+    let models = ModelStore::new(config.models_folder());
+    let about = tokio::select! {
+        about = patiently(&coordinator) => about?,
+        signalled = work::interrupted() => {
+            signalled?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    check_model(&models, &about)?;
+    check_store(&storage, &about).await?;
+    let stages = Arc::new(app::stages(config, storage, models)?);
+    let name = name.unwrap_or_else(|| format!("worker-{}", ulid::Ulid::generate()));
+    let coordinator: Arc<dyn Coordinator> = Arc::new(coordinator);
+    let workers = Workers::start(&name, &coordinator, &stages, &[(Queue::Embed, 1)])
+        .context("a worker thread could not be started")?;
+    output::line(&format!("working as {name}; Ctrl-C to stop"));
+    let ended = tokio::select! {
+        signalled = work::interrupted() => signalled,
+        why = workers.refused() => Err(anyhow::Error::msg(why)),
+    };
+    workers.stop().await;
+    ended?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks until the server answers: the two may have been started at the same moment.
+async fn patiently(coordinator: &HttpCoordinator) -> Result<About, CoordinatorError> {
+    loop {
+        match coordinator.about().await {
+            Err(CoordinatorError::Unavailable(error)) => {
+                tracing::warn!(%error, "the server does not answer; tried again");
+                tokio::time::sleep(PATIENCE).await;
+            }
+            answer => return answer,
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! `/v1/work`: the queue for workers on other machines. Every route needs a key.
+//!
+//! A worker's name is put below its key's (`remote/KEY/WORKER`): it can neither pass for a worker of this
+//! machine, whose death is told by its file lock, nor speak for the runs of another key.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest as _, FromRequestParts, Path, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use rushes_models::{ErrorKind, space_of};
+use rushes_workers::coordinator::wire::{
+    About, BAD_RESULT, Completion, Directed, Failed, Heartbeat, LEASE_LOST, LeaseRequest, Leased,
+    MAX_WAIT_MS, Release,
+};
+use rushes_workers::coordinator::{Coordinator, CoordinatorError, Failure, Lease};
+use rushes_workers::storage::Storage;
+use rushes_workers::task::{Queue, Task};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::ApiError;
+use crate::catalog::keys::{self, Key, Scope};
+use crate::catalog::{Catalog, CatalogError, RunId, runs};
+
+/// Largest body in bytes that is no result.
+const MAX_BODY: usize = 64 * 1024;
+/// Largest result in bytes: the vectors of 20,000 shots in the widest space there is (1,152 numbers), as Base64.
+const MAX_RESULT: usize = 128 * 1024 * 1024;
+/// Results received at the same time, which bounds the memory they take.
+const RESULTS: usize = 4;
+/// How long a result may be on its way.
+const RESULT_TIME: Duration = Duration::from_secs(240);
+/// Longest reason of a failure that is kept, in characters.
+const MAX_REASON: usize = 4_000;
+
+/// What the routes share.
+#[derive(Debug, Clone)]
+pub struct Work {
+    catalog: Catalog,
+    coordinator: Arc<dyn Coordinator>,
+    storage: Storage,
+    model: String,
+    results: Arc<Semaphore>,
+    /// Ends the waiting for work.
+    stop: CancellationToken,
+}
+
+impl Work {
+    /// Hands out the runs of `coordinator`, which are those of `catalog`; `model` is what vectors are asked of.
+    #[must_use]
+    pub fn new(
+        catalog: Catalog,
+        coordinator: Arc<dyn Coordinator>,
+        storage: Storage,
+        model: String,
+    ) -> Self {
+        Self {
+            catalog,
+            coordinator,
+            storage,
+            model,
+            results: Arc::new(Semaphore::new(RESULTS)),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// Answers those who wait for work at once, now and from now on: the server is about to end.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+}
+
+/// The routes below `/v1/work`.
+pub(super) fn routes(work: Work) -> Router {
+    let result = DefaultBodyLimit::max(MAX_RESULT);
+    Router::new()
+        .route("/v1/work", get(about))
+        .route("/v1/work/lease", post(lease))
+        .route("/v1/work/{run}/heartbeat", post(heartbeat))
+        .route("/v1/work/{run}/fail", post(fail))
+        .route("/v1/work/{run}/release", post(release))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .route("/v1/work/{run}/complete", post(complete).layer(result))
+        .with_state(work)
+}
+
+/// The one who holds a key for work.
+#[derive(Debug)]
+pub(super) struct Holder(Key);
+
+impl FromRequestParts<Work> for Holder {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, work: &Work) -> Result<Self, ApiError> {
+        let Some(secret) = secret(&parts.headers) else {
+            return Err(ApiError::unauthorised(
+                "this needs a key: send `authorization: Bearer rk_…`; `rushes key create NAME` makes one",
+            ));
+        };
+        let mut db = work.catalog.read().await?;
+        let Some(key) = keys::find(&mut db, secret, Scope::Work).await? else {
+            return Err(ApiError::unauthorised(
+                "there is no such key, or it was revoked; `rushes key create NAME` makes another",
+            ));
+        };
+        drop(db);
+        if keys::is_use_to_be_noted(&key) {
+            let mut tx = work.catalog.begin().await?;
+            keys::note_use(&mut tx, &key.id).await?;
+            tx.commit().await.map_err(CatalogError::from)?;
+        }
+        Ok(Self(key))
+    }
+}
+
+impl Holder {
+    fn worker(&self, name: &str) -> Result<String, ApiError> {
+        if keys::is_plain_name(name) {
+            return Ok(format!("{}{name}", self.workers()));
+        }
+        Err(ApiError::new(
+            ErrorKind::InvalidInput,
+            "bad-worker-name",
+            format!(
+                "{name:?} cannot be a worker's name; use 1 to 64 letters, digits, '.', '_' and '-'"
+            ),
+        ))
+    }
+
+    /// What the names of its workers begin with.
+    fn workers(&self) -> String {
+        format!("remote/{}/", self.0.name)
+    }
+
+    /// The lease that `run` and `token` are of, if it is one of this key. The token is checked where it counts.
+    async fn lease(&self, work: &Work, run: &str, token: i64) -> Result<Lease, ApiError> {
+        let id: RunId = run.parse()?;
+        let mut db = work.catalog.read().await?;
+        let held = match runs::get(&mut db, &id).await {
+            Ok(run) => run
+                .worker
+                .is_some_and(|worker| worker.starts_with(&self.workers())),
+            // Deleted under its worker; the coordinator knows what to do about it.
+            Err(CatalogError::NotFound { .. }) => true,
+            Err(error) => return Err(error.into()),
+        };
+        if !held {
+            return Err(CoordinatorError::LeaseLost(id.to_string()).into());
+        }
+        Ok(Lease {
+            prefix: format!("runs/{id}"),
+            run: id.to_string(),
+            token,
+            // Nobody looks at the task of a run that is reported on.
+            task: Task::Embeddings {
+                model: String::new(),
+                proxies: Vec::new(),
+            },
+        })
+    }
+}
+
+/// The secret that a request brings, as `authorization: Bearer` or as `x-api-key`.
+fn secret(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+        let (scheme, secret) = value.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
+    });
+    bearer.or_else(|| headers.get("x-api-key")?.to_str().ok())
+}
+
+impl From<CoordinatorError> for ApiError {
+    fn from(error: CoordinatorError) -> Self {
+        let (kind, code) = match &error {
+            CoordinatorError::LeaseLost(_) => (ErrorKind::Cancelled, LEASE_LOST),
+            CoordinatorError::Invalid(_) => (ErrorKind::Unsupported, BAD_RESULT),
+            CoordinatorError::Unavailable(_) => (ErrorKind::Unavailable, "unavailable"),
+            _ => (ErrorKind::Internal, "internal"),
+        };
+        Self::new(kind, code, error.to_string())
+    }
+}
+
+type Body<T> = Result<Json<T>, JsonRejection>;
+
+fn body<T>(body: Body<T>) -> Result<T, ApiError> {
+    let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
+    Ok(body)
+}
+
+/// What a worker must know before it begins: that its key is accepted, the model, the store.
+#[utoipa::path(get, operation_id = "about_work", path = "/v1/work", tag = "work", security(("key" = [])),
+    responses((status = 200, description = "Success", body = About),
+              (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
+              (status = 503, description = "The store does not answer", body = super::error::Problem, content_type = "application/problem+json")))]
+pub(super) async fn about(
+    _holder: Holder,
+    State(work): State<Work>,
+) -> Result<Json<About>, ApiError> {
+    let space = space_of(&work.model)
+        .map_err(|error| ApiError::new(error.kind(), "no-such-model", error.to_string()))?;
+    Ok(Json(About {
+        ok: true,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        model: work.model,
+        space: space.id,
+        dims: space.dims,
+        store: work
+            .storage
+            .identity(ulid::Ulid::generate().to_string())
+            .await?,
+    }))
+}
+
+/// Take the oldest run that is ready to be computed. Waits as long as the request asks for; nothing to do is 204.
+#[utoipa::path(post, operation_id = "lease_work", path = "/v1/work/lease", tag = "work", security(("key" = [])), request_body = LeaseRequest,
+    responses((status = 200, description = "Success", body = Leased), (status = 204, description = "There is nothing to do"),
+              (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
+              (status = "4XX", description = "The request cannot be answered as it is", body = super::error::Problem, content_type = "application/problem+json")))]
+pub(super) async fn lease(
+    holder: Holder,
+    State(work): State<Work>,
+    request: Body<LeaseRequest>,
+) -> Result<Response, ApiError> {
+    let request = body(request)?;
+    let worker = holder.worker(&request.worker)?;
+    if request.queues != [Queue::Embed] {
+        return Err(ApiError::new(
+            ErrorKind::InvalidInput,
+            "queue-not-remote",
+            "only the queue `embed` has work for other machines: the others read films that may lie on the \
+             server's own disk; ask for [\"embed\"]",
+        ));
+    }
+    let until = Instant::now() + Duration::from_millis(request.wait_ms.min(MAX_WAIT_MS));
+    loop {
+        // A coordinator that has nothing waits a moment itself before it says so.
+        if let Some(lease) = work.coordinator.lease(&worker, Queue::Embed).await? {
+            return Ok(Json(Leased::new(lease)?).into_response());
+        }
+        if Instant::now() >= until || work.stop.is_cancelled() {
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
+    }
+}
+
+/// Say that the worker lives and how far it is. Without it a lease ends after 30 seconds.
+#[utoipa::path(post, operation_id = "heartbeat_work", path = "/v1/work/{run}/heartbeat", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = Heartbeat,
+    responses((status = 200, description = "Success", body = Directed),
+              (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
+              (status = 409, description = "The lease is lost", body = super::error::Problem, content_type = "application/problem+json")))]
+pub(super) async fn heartbeat(
+    holder: Holder,
+    State(work): State<Work>,
+    Path(run): Path<String>,
+    request: Body<Heartbeat>,
+) -> Result<Json<Directed>, ApiError> {
+    let request = body(request)?;
+    let lease = match holder.lease(&work, &run, request.token).await {
+        Ok(lease) => lease,
+        // As a worker of this machine hears it: not an error, but the end of this work.
+        Err(error) if error.is(LEASE_LOST) => {
+            let directive = rushes_workers::coordinator::Directive::Stop;
+            return Ok(Json(Directed { directive }));
+        }
+        Err(error) => return Err(error),
+    };
+    let directive = work
+        .coordinator
+        .heartbeat(&lease, request.progress())
+        .await?;
+    Ok(Json(Directed { directive }))
+}
+
+/// Hand in the vectors of a run. They are checked; if they cannot be right, nothing is stored and the lease stays.
+#[utoipa::path(post, operation_id = "complete_work", path = "/v1/work/{run}/complete", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = Completion,
+    responses((status = 204, description = "Success"),
+              (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
+              (status = 409, description = "The lease is lost", body = super::error::Problem, content_type = "application/problem+json"),
+              (status = 422, description = "These cannot be the vectors of this run", body = super::error::Problem, content_type = "application/problem+json")))]
+pub(super) async fn complete(
+    holder: Holder,
+    State(work): State<Work>,
+    Path(run): Path<String>,
+    request: Request,
+) -> Result<StatusCode, ApiError> {
+    // Before any byte is kept, so that memory is bounded.
+    let _place = work.results.acquire().await.map_err(|_closed| {
+        ApiError::new(
+            ErrorKind::Unavailable,
+            "unavailable",
+            "the server is ending",
+        )
+    })?;
+    let received =
+        tokio::time::timeout(RESULT_TIME, Json::<Completion>::from_request(request, &()));
+    let received = received.await.map_err(|_elapsed| {
+        ApiError::too_slow("the result was too long in coming; send it again".to_owned())
+    })?;
+    let completion = body(received)?;
+    let lease = holder.lease(&work, &run, completion.token).await?;
+    let output = completion.into_output()?;
+    work.coordinator.complete(&lease, &output).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Say that a run failed. Its kind decides whether it is tried again.
+#[utoipa::path(post, operation_id = "fail_work", path = "/v1/work/{run}/fail", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = Failed,
+    responses((status = 204, description = "Success"),
+              (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
+              (status = 409, description = "The lease is lost", body = super::error::Problem, content_type = "application/problem+json")))]
+pub(super) async fn fail(
+    holder: Holder,
+    State(work): State<Work>,
+    Path(run): Path<String>,
+    request: Body<Failed>,
+) -> Result<StatusCode, ApiError> {
+    let request = body(request)?;
+    let lease = holder.lease(&work, &run, request.token).await?;
+    let failure = Failure {
+        kind: request.kind,
+        reason: request.reason.chars().take(MAX_REASON).collect(),
+    };
+    work.coordinator.fail(&lease, &failure).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Give a run back unfinished, without blame: the worker is about to end.
+#[utoipa::path(post, operation_id = "release_work", path = "/v1/work/{run}/release", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = Release,
+    responses((status = 204, description = "Success"),
+              (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
+              (status = 409, description = "The lease is lost", body = super::error::Problem, content_type = "application/problem+json")))]
+pub(super) async fn release(
+    holder: Holder,
+    State(work): State<Work>,
+    Path(run): Path<String>,
+    request: Body<Release>,
+) -> Result<StatusCode, ApiError> {
+    let request = body(request)?;
+    let lease = holder.lease(&work, &run, request.token).await?;
+    work.coordinator.release(&lease).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,77 @@
+//! The routes for workers of other machines, on loopback, in this process.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use rushes::catalog::Catalog;
+use rushes::features::LocalCoordinator;
+use rushes::http::{Work, work_router};
+use rushes_workers::storage::{S3Options, Storage};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+/// The server. It ends with this value, with all its connections.
+pub(crate) struct WorkServer {
+    pub(crate) address: String,
+    pub(crate) socket: SocketAddr,
+    runtime: Option<Runtime>,
+}
+
+impl WorkServer {
+    /// On a free port, over `catalog` in the data folder `data`.
+    pub(crate) fn start(catalog: &Catalog, data: &Path) -> Self {
+        Self::start_at(([127, 0, 0, 1], 0).into(), catalog, data)
+    }
+
+    /// On this very port.
+    pub(crate) fn start_at(at: SocketAddr, catalog: &Catalog, data: &Path) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("work-server")
+            .enable_all()
+            .build()
+            .unwrap();
+        let store = data.join("store");
+        let storage = Storage::open(store.to_str().unwrap(), S3Options::default()).unwrap();
+        let coordinator = LocalCoordinator::new(catalog.clone(), data.to_owned());
+        let work = Work::new(
+            catalog.clone(),
+            Arc::new(coordinator),
+            storage,
+            "lite".to_owned(),
+        );
+        let listener = std::net::TcpListener::bind(at).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let socket = listener.local_addr().unwrap();
+        runtime.spawn(async move {
+            let listener = TcpListener::from_std(listener).unwrap();
+            axum::serve(listener, work_router(work)).await.unwrap();
+        });
+        Self {
+            address: format!("http://{socket}"),
+            socket,
+            runtime: Some(runtime),
+        }
+    }
+}
+
+impl WorkServer {
+    /// Ends it, and waits until its port is free.
+    pub(crate) fn stop(mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            let ended = std::thread::Builder::new().spawn(move || drop(runtime));
+            // A runtime that is dropped waits for its threads, which a test's own must not do.
+            ended.unwrap().join().unwrap();
+        }
+    }
+}
+
+impl Drop for WorkServer {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Tests are on a runtime themselves, which must not wait for another.
+            runtime.shutdown_background();
+        }
+    }
+}
