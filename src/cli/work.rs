@@ -17,7 +17,7 @@ Examples:
 
 On another machine, with a key from `rushes key create` at the server:
   rushes work --server https://rushes.example --key-file gpu-1.key --store s3://features/rushes
-  rushes work --server http://127.0.0.1:7420 --store /mnt/store     through a tunnel; the key in RUSHES_KEY")]
+  rushes work --server http://127.0.0.1:7420 --store /mnt/store   (a tunnel; key in RUSHES_KEY)")]
 pub(super) struct Args {
     /// Queues to work on [default: media,embed; with a server on another machine, where no other is: embed]
     #[arg(long, value_delimiter = ',')]

@@ -252,7 +252,8 @@ impl Coordinator for LocalCoordinator {
     async fn complete(&self, lease: &Lease, output: &Output) -> Result<(), CoordinatorError> {
         match self.store(lease, output).await.map_err(unavailable)? {
             Stored::Invalid(fault) => Err(CoordinatorError::Invalid(fault)),
-            stored => kept(matches!(stored, Stored::Kept), lease),
+            Stored::Kept => Ok(()),
+            Stored::LeaseLost => kept(false, lease),
         }
     }
 

@@ -6,6 +6,8 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use rushes_models::ErrorKind;
+use rushes_workers::coordinator::CoordinatorError;
+use rushes_workers::coordinator::wire::{BAD_RESULT, LEASE_LOST};
 use rushes_workers::storage::StorageError;
 use serde::Serialize;
 use ulid::Ulid;
@@ -182,6 +184,27 @@ impl From<RedactionError> for ApiError {
                 } else {
                     api
                 }
+            }
+        }
+    }
+}
+
+impl From<CoordinatorError> for ApiError {
+    fn from(error: CoordinatorError) -> Self {
+        match error {
+            CoordinatorError::LeaseLost(_) => {
+                Self::new(ErrorKind::Cancelled, LEASE_LOST, error.to_string())
+            }
+            CoordinatorError::Invalid(why) => Self::new(ErrorKind::Unsupported, BAD_RESULT, why),
+            CoordinatorError::Unavailable(cause) => match cause.downcast::<CatalogError>() {
+                // A defect or a damaged catalogue is for our log.
+                Ok(error) if error.kind() == ErrorKind::Internal => (*error).into(),
+                Ok(error) => Self::new(ErrorKind::Unavailable, "unavailable", error.to_string()),
+                Err(cause) => Self::new(ErrorKind::Unavailable, "unavailable", cause.to_string()),
+            },
+            // No coordinator of this process refuses its own server.
+            CoordinatorError::Refused(_) | _ => {
+                Self::new(ErrorKind::Internal, "internal", error.to_string())
             }
         }
     }

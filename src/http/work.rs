@@ -15,8 +15,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use rushes_models::{ErrorKind, space_of};
 use rushes_workers::coordinator::wire::{
-    About, BAD_RESULT, Completion, Directed, Failed, Heartbeat, LEASE_LOST, LeaseRequest, Leased,
-    MAX_WAIT_MS, Release,
+    About, Completion, Directed, Failed, Heartbeat, LEASE_LOST, LeaseRequest, Leased, MAX_WAIT_MS,
+    Release,
 };
 use rushes_workers::coordinator::{Coordinator, CoordinatorError, Failure, Lease};
 use rushes_workers::storage::Storage;
@@ -33,7 +33,7 @@ const MAX_BODY: usize = 64 * 1024;
 /// Largest result in bytes: the vectors of 20,000 shots in the widest space there is (1,152 numbers), as Base64.
 const MAX_RESULT: usize = 128 * 1024 * 1024;
 /// Results received at the same time, which bounds the memory they take.
-const RESULTS: usize = 4;
+const RESULTS: usize = 2;
 /// How long a result may be on its way.
 const RESULT_TIME: Duration = Duration::from_secs(240);
 /// Longest reason of a failure that is kept, in characters.
@@ -175,18 +175,6 @@ fn secret(headers: &HeaderMap) -> Option<&str> {
     bearer.or_else(|| headers.get("x-api-key")?.to_str().ok())
 }
 
-impl From<CoordinatorError> for ApiError {
-    fn from(error: CoordinatorError) -> Self {
-        let (kind, code) = match &error {
-            CoordinatorError::LeaseLost(_) => (ErrorKind::Cancelled, LEASE_LOST),
-            CoordinatorError::Invalid(_) => (ErrorKind::Unsupported, BAD_RESULT),
-            CoordinatorError::Unavailable(_) => (ErrorKind::Unavailable, "unavailable"),
-            _ => (ErrorKind::Internal, "internal"),
-        };
-        Self::new(kind, code, error.to_string())
-    }
-}
-
 type Body<T> = Result<Json<T>, JsonRejection>;
 
 fn body<T>(body: Body<T>) -> Result<T, ApiError> {
@@ -325,10 +313,16 @@ pub(super) async fn fail(
     let lease = holder.lease(&work, &run, request.token).await?;
     let failure = Failure {
         kind: request.kind,
-        reason: request.reason.chars().take(MAX_REASON).collect(),
+        reason: printable(&request.reason),
     };
     work.coordinator.fail(&lease, &failure).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Text from elsewhere as it may be shown in a terminal, which takes orders from control characters.
+fn printable(text: &str) -> String {
+    let plain = |c: &char| !c.is_control() || *c == '\n';
+    text.chars().filter(plain).take(MAX_REASON).collect()
 }
 
 /// Give a run back unfinished, without blame: the worker is about to end.

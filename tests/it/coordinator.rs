@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rushes::catalog::assets::{NewAsset, register};
 use rushes::catalog::keys::{self, Scope};
-use rushes::catalog::runs::RunState;
+use rushes::catalog::runs::{self, Run, RunState};
 use rushes::catalog::{AssetId, Catalog, JobId, RunId, jobs};
 use rushes::features::{LocalCoordinator, Settings, WorkerLock, request};
 use rushes_models::{ErrorKind, space_of};
@@ -110,9 +110,10 @@ impl Bench {
     }
 
     async fn complete(&self, lease: &Lease) {
-        let queue = match lease.task {
-            Task::Embeddings { .. } => Queue::Embed,
-            _ => Queue::Media,
+        let queue = if matches!(lease.task, Task::Embeddings { .. }) {
+            Queue::Embed
+        } else {
+            Queue::Media
         };
         let done = self.of(queue).complete(lease, &answer(lease)).await;
         done.unwrap();
@@ -129,11 +130,14 @@ impl Bench {
         jobs::get(&mut db, &self.job).await.unwrap().state()
     }
 
-    pub(crate) async fn state_of(&self, lease: &Lease) -> RunState {
+    pub(crate) async fn run(&self, lease: &Lease) -> Run {
         let id: RunId = lease.run.parse().unwrap();
         let mut db = self.catalog.read().await.unwrap();
-        let run = rushes::catalog::runs::get(&mut db, &id).await.unwrap();
-        run.state
+        runs::get(&mut db, &id).await.unwrap()
+    }
+
+    async fn state_of(&self, lease: &Lease) -> RunState {
+        self.run(lease).await.state
     }
 
     async fn generation(&self) -> i64 {

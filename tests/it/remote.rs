@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rushes::catalog::keys;
 use rushes_models::ErrorKind;
@@ -10,7 +10,7 @@ use rushes_workers::coordinator::http::{HttpCoordinator, WorkKey};
 use rushes_workers::coordinator::{
     Coordinator as _, CoordinatorError, Directive, Failure, Progress,
 };
-use rushes_workers::task::Queue;
+use rushes_workers::task::{Output, Queue};
 use serde_json::{Value, json};
 
 use crate::coordinator::{Bench, answer, client, key, lost};
@@ -137,6 +137,35 @@ async fn only_the_embed_queue_is_for_other_machines() {
     let big = "w".repeat(1024 * 1024);
     let answer = lease(json!({"worker": big, "queues": ["embed"]})).await;
     assert_eq!(answer.unwrap().status(), 413);
+}
+
+#[tokio::test]
+async fn the_vectors_of_a_very_long_film_fit() {
+    let bench = Bench::over_http().await;
+    let lease = bench.next().await.unwrap();
+    let long = Output::Embeddings {
+        space: "lite@0.1.0".to_owned(),
+        vectors: vec![vec![0.5; 1152]; 10_000],
+    };
+    // It arrives whole, and is then found to be another film's.
+    match bench.coordinator.complete(&lease, &long).await {
+        Err(CoordinatorError::Invalid(why)) => assert_eq!(why, "10000 vectors for 2 shots"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_a_worker_says_gives_no_orders_to_a_terminal() {
+    let bench = Bench::over_http().await;
+    let lease = bench.next().await.unwrap();
+    let failure = Failure {
+        kind: ErrorKind::InvalidInput,
+        reason: format!("a\u{1b}[2Jb\nc{}", "d".repeat(10_000)),
+    };
+    bench.coordinator.fail(&lease, &failure).await.unwrap();
+    let reason = bench.run(&lease).await.reason.unwrap();
+    assert!(reason.starts_with("a[2Jb\ncd"), "{reason}");
+    assert_eq!(reason.len(), 4_000);
 }
 
 #[tokio::test]
@@ -321,7 +350,7 @@ fn a_film_gets_its_vectors_from_another_machine() {
 
     let healthy = |ok: bool| {
         let output = elsewhere.command(&rushes, "doctor").arg("--json").output();
-        let output: Output = output.unwrap();
+        let output = output.unwrap();
         assert_eq!(output.status.success(), ok, "{}", told(&output));
         told(&output)
     };

@@ -268,3 +268,80 @@ async fn beat(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use rushes_models::{ErrorKind, ModelStore};
+    use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+    use super::*;
+    use crate::sandbox::{Limits, Sandbox};
+    use crate::storage::{S3Options, Storage};
+    use crate::task::Task;
+
+    /// Has one run, takes no result, and then lets nobody in.
+    #[derive(Debug)]
+    struct Picky {
+        lease: Mutex<Option<Lease>>,
+        failures: UnboundedSender<Failure>,
+    }
+
+    #[async_trait]
+    impl Coordinator for Picky {
+        async fn lease(&self, _: &str, _: Queue) -> Result<Option<Lease>, CoordinatorError> {
+            let lease = self.lease.lock().unwrap().take();
+            match lease {
+                Some(lease) => Ok(Some(lease)),
+                None => Err(CoordinatorError::Refused("the key was revoked".to_owned())),
+            }
+        }
+
+        async fn heartbeat(&self, _: &Lease, _: Progress) -> Result<Directive, CoordinatorError> {
+            Ok(Directive::Continue)
+        }
+
+        async fn complete(&self, _: &Lease, _: &Output) -> Result<(), CoordinatorError> {
+            Err(CoordinatorError::Invalid("no such thing".to_owned()))
+        }
+
+        async fn fail(&self, _: &Lease, failure: &Failure) -> Result<(), CoordinatorError> {
+            self.failures.send(failure.clone()).unwrap();
+            Ok(())
+        }
+
+        async fn release(&self, _: &Lease) -> Result<(), CoordinatorError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_result_that_is_not_taken_fails_its_run_and_a_refusal_ends_the_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(folder.path().to_str().unwrap(), S3Options::default()).unwrap();
+        let sandbox = Sandbox::current_exe(Limits::default()).unwrap();
+        let models = ModelStore::new(folder.path().to_owned());
+        let stages = Arc::new(Stages::new(storage, sandbox, models, 1));
+        let (failures, mut failed) = unbounded_channel();
+        let coordinator: Arc<dyn Coordinator> = Arc::new(Picky {
+            lease: Mutex::new(Some(Lease {
+                run: "run".to_owned(),
+                token: 1,
+                task: Task::Thumbnails {
+                    proxies: Vec::new(),
+                },
+                prefix: "runs/run".to_owned(),
+            })),
+            failures,
+        });
+        let workers =
+            Workers::start("worker", &coordinator, &stages, &[(Queue::Media, 1)]).unwrap();
+        let failure = failed.recv().await.unwrap();
+        assert_eq!(failure.kind, ErrorKind::Internal);
+        assert!(failure.reason.contains("no such thing"), "{failure:?}");
+        assert_eq!(workers.refused().await, "the key was revoked");
+        workers.stop().await;
+    }
+}

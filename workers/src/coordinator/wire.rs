@@ -184,12 +184,13 @@ impl Heartbeat {
         }
     }
 
-    /// How far the run has come.
+    /// How far the run has come; counts that no film has are cut to what a catalogue can keep.
     #[must_use]
-    pub const fn progress(self) -> Progress {
+    pub fn progress(self) -> Progress {
+        let most = i64::MAX.cast_unsigned();
         Progress {
-            done: self.done,
-            total: self.total,
+            done: self.done.min(most),
+            total: self.total.map(|total| total.min(most)),
         }
     }
 }
