@@ -89,6 +89,8 @@ async fn fill(catalog: &Catalog, count: usize, data: &Path) -> Vec<AssetId> {
         let settings = Settings {
             model: "lite".to_owned(),
             proxy_height: 480,
+            frames_per_shot: 4,
+            frame_vectors: false,
         };
         request(&mut tx, &asset, &settings).await.unwrap();
         let shots: Vec<ShotSpan> = (0..SHOTS as u64)

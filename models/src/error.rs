@@ -108,6 +108,16 @@ pub enum ModelError {
     /// The `lite` model.
     #[error(transparent)]
     Lite(#[from] crate::lite::LiteError),
+    /// The device has no memory for so many pictures at once; fewer may fit.
+    #[error(
+        "{backend} has no memory for {batch} pictures at once; choose a smaller model, or free memory of the device"
+    )]
+    OutOfMemory {
+        /// What was to compute, for people.
+        backend: String,
+        /// Pictures of the batch.
+        batch: usize,
+    },
 }
 
 impl ModelError {
@@ -126,6 +136,7 @@ impl ModelError {
             Self::Backend(e) => e.kind(),
             Self::OutOfMemory { .. } => ErrorKind::Limit,
             Self::Lite(e) => e.kind(),
+            Self::OutOfMemory { .. } => ErrorKind::Limit,
         }
     }
 }

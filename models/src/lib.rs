@@ -6,6 +6,7 @@
 mod adopt;
 mod backend;
 mod detect;
+pub mod device;
 mod digest;
 mod dual;
 mod encoder;

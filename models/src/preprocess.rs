@@ -13,6 +13,12 @@ use crate::error::ErrorKind;
 pub struct Prepared(RgbImage);
 
 impl Prepared {
+    /// A picture that is what its encoder looks at already.
+    #[must_use]
+    pub const fn new(picture: RgbImage) -> Self {
+        Self(picture)
+    }
+
     /// Its pixels, row by row, as bytes of R, G and B.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -116,6 +116,8 @@ impl App {
         Settings {
             model: self.config.models.text_to_shot.clone(),
             proxy_height: self.config.work.proxy_height,
+            frames_per_shot: self.config.work.frames_per_shot,
+            frame_vectors: self.config.work.frame_vectors,
         }
     }
 }

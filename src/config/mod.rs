@@ -81,6 +81,10 @@ pub struct Work {
     pub child_stall_s: u64,
     /// Height of proxies in pixels.
     pub proxy_height: u32,
+    /// Frames that the encoder looks at of each shot.
+    pub frames_per_shot: u32,
+    /// Whether the vectors of single frames are kept beside those of shots, to find moments with.
+    pub frame_vectors: bool,
     /// Pictures that are redacted side by side; 0 is half the cores, at least one.
     pub redactors: usize,
     /// Server on another machine that `rushes work` works for; none works on the data folder.
@@ -162,6 +166,8 @@ impl Default for Work {
             child_memory_mib: 4096,
             child_stall_s: 120,
             proxy_height: 480,
+            frames_per_shot: 4,
+            frame_vectors: false,
             redactors: 0,
             server: None,
             key_file: None,
@@ -313,6 +319,11 @@ impl Config {
             "work.proxy_height",
             u64::from(self.work.proxy_height),
             64..=2160,
+        );
+        range(
+            "work.frames_per_shot",
+            u64::from(self.work.frames_per_shot),
+            1..=64,
         );
         range(
             "server.upload_limit_mib",

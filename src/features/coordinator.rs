@@ -176,9 +176,14 @@ async fn fail_run(
 /// What is kept in the run itself: the lists have tables of their own.
 fn summary(output: &Output) -> Output {
     match output {
-        Output::Embeddings { space, .. } => Output::Embeddings {
+        Output::Embeddings {
+            space,
+            frame_vectors,
+            ..
+        } => Output::Embeddings {
             space: space.clone(),
             vectors: Vec::new(),
+            frame_vectors: frame_vectors.clone(),
         },
         Output::Dialogue { .. } => Output::Dialogue { cues: Vec::new() },
         Output::Proxies { .. } => Output::Proxies { keys: Vec::new() },

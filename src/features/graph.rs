@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rushes_models::space_of;
-use rushes_workers::task::Queue;
+use rushes_workers::task::{FRAMES_PER_SHOT, Queue};
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
@@ -44,7 +44,7 @@ const GRAPH: &[Feature] = &[
     },
     Feature {
         name: "proxies",
-        version: 1,
+        version: 2,
         inputs: &["shots"],
         queue: Queue::Media,
     },
@@ -79,6 +79,10 @@ pub struct Settings {
     pub model: String,
     /// Height of proxies in pixels.
     pub proxy_height: u32,
+    /// Frames looked at of each shot.
+    pub frames_per_shot: u32,
+    /// Whether the vectors of single frames are kept.
+    pub frame_vectors: bool,
 }
 
 /// Asks for every feature of an asset: runs that are there are kept, failed ones begun again, missing
@@ -144,7 +148,15 @@ fn params(feature: &Feature, asset: &Asset, settings: &Settings) -> Result<Value
                 what: "model",
                 id: settings.model.clone(),
             })?;
-            json!({ "space": space.id })
+            let mut params = json!({ "space": space.id });
+            // Named only where somebody chose, so that vectors made before there was a choice stay.
+            if settings.frames_per_shot != FRAMES_PER_SHOT {
+                params["frames"] = settings.frames_per_shot.into();
+            }
+            if settings.frame_vectors {
+                params["frame_vectors"] = true.into();
+            }
+            params
         }
         "proxies" => json!({ "height": settings.proxy_height }),
         // Other subtitles beside the film are another computation.

@@ -1,7 +1,7 @@
 //! From a leased run to the task a worker is given: the results of its inputs, put together.
 
 use rushes_workers::media::StreamDetails;
-use rushes_workers::task::{Output, Task};
+use rushes_workers::task::{FRAMES_PER_SHOT, Output, Task};
 use sqlx::SqliteConnection;
 
 use super::Settings;
@@ -37,6 +37,8 @@ pub(super) async fn build(db: &mut SqliteConnection, run: &Run) -> Result<Task, 
                 .ok_or(DAMAGED)?
                 .to_owned(),
             proxies: shots::keys_of_run(db, &input(&inputs, "proxies")?.id).await?,
+            frames: frames_per_shot(run)?,
+            frame_vectors: params(run)?["frame_vectors"] == true,
         },
     })
 }
@@ -61,23 +63,41 @@ fn timeline(inputs: &[Run]) -> Result<String, CatalogError> {
     Ok(timeline)
 }
 
-fn height(run: &Run) -> Result<u32, CatalogError> {
-    serde_json::from_str::<serde_json::Value>(&run.params)
-        .ok()
-        .and_then(|params| params["height"].as_u64())
-        .and_then(|height| u32::try_from(height).ok())
+fn params(run: &Run) -> Result<serde_json::Value, CatalogError> {
+    serde_json::from_str(&run.params).map_err(|_not_json| DAMAGED)
+}
+
+fn small(value: &serde_json::Value) -> Result<u32, CatalogError> {
+    value
+        .as_u64()
+        .and_then(|value| u32::try_from(value).ok())
         .ok_or(DAMAGED)
+}
+
+fn height(run: &Run) -> Result<u32, CatalogError> {
+    small(&params(run)?["height"])
+}
+
+/// Named in the parameters only where somebody chose.
+fn frames_per_shot(run: &Run) -> Result<u32, CatalogError> {
+    match params(run)?.get("frames") {
+        Some(frames) => small(frames),
+        None => Ok(FRAMES_PER_SHOT),
+    }
 }
 
 /// The settings with which these runs were asked for.
 pub(super) fn settings(wanted: &[Run]) -> Option<Settings> {
-    let model = wanted
-        .iter()
-        .find_map(|run| run.feature.strip_prefix("embeddings/"))?;
+    let (embeddings, model) = wanted.iter().find_map(|run| {
+        let model = run.feature.strip_prefix("embeddings/")?;
+        Some((run, model))
+    })?;
     let proxies = wanted.iter().find(|run| run.feature == "proxies")?;
     Some(Settings {
         model: model.to_owned(),
         proxy_height: height(proxies).ok()?,
+        frames_per_shot: frames_per_shot(embeddings).ok()?,
+        frame_vectors: params(embeddings).ok()?["frame_vectors"] == true,
     })
 }
 

@@ -214,6 +214,8 @@ fn settings() -> Settings {
     Settings {
         model: "lite".to_owned(),
         proxy_height: 480,
+        frames_per_shot: 4,
+        frame_vectors: false,
     }
 }
 
@@ -284,7 +286,7 @@ pub(crate) fn answer(lease: &Lease) -> Output {
 
 /// A vector for each shot, whose first numbers are these.
 pub(crate) fn vectors(firsts: &[f32]) -> Output {
-    let space = space_of("lite").unwrap();
+    let space = space_of(&ManifestSet::built_in(), "lite").unwrap();
     let vector = |first: &f32| {
         let mut vector = vec![0.25; space.dims];
         vector[0] = *first;
@@ -293,6 +295,7 @@ pub(crate) fn vectors(firsts: &[f32]) -> Output {
     Output::Embeddings {
         vectors: firsts.iter().map(vector).collect(),
         space: space.id,
+        frame_vectors: None,
     }
 }
 
@@ -450,6 +453,7 @@ async fn vectors_that_cannot_be_right_are_refused_and_nothing_is_lost(bench: Ben
     let Output::Embeddings {
         space,
         vectors: sound,
+        ..
     } = answer(&lease)
     else {
         panic!("no vectors");
@@ -457,6 +461,7 @@ async fn vectors_that_cannot_be_right_are_refused_and_nothing_is_lost(bench: Ben
     let with = |space: &str, vectors: &[Vec<f32>]| Output::Embeddings {
         space: space.to_owned(),
         vectors: vectors.to_vec(),
+        frame_vectors: None,
     };
     let shorter: Vec<Vec<f32>> = sound.iter().map(|vector| vector[1..].to_vec()).collect();
     let nan = vectors(&[1.0, f32::NAN]);
@@ -491,7 +496,7 @@ async fn vectors_are_stored_to_the_bit(bench: Bench) {
     let mut db = bench.catalog.read().await.unwrap();
     let kept = rushes::catalog::shots::vectors(&mut db, &bench.asset).await;
     let kept = kept.unwrap().remove(0);
-    let Output::Embeddings { space, vectors } = odd else {
+    let Output::Embeddings { space, vectors, .. } = odd else {
         panic!("no vectors");
     };
     let bits = |vectors: &[Vec<f32>]| -> Vec<u32> {

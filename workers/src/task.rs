@@ -30,6 +30,13 @@ impl Queue {
     }
 }
 
+/// Frames looked at of each shot, where nobody chose.
+pub const FRAMES_PER_SHOT: u32 = 4;
+
+const fn frames_per_shot() -> u32 {
+    FRAMES_PER_SHOT
+}
+
 /// One run to compute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "feature", rename_all = "kebab-case")]
@@ -66,6 +73,12 @@ pub enum Task {
         model: String,
         /// The shots' proxies, in order.
         proxies: Vec<String>,
+        /// Frames looked at of each shot, evenly spaced in time; at least one.
+        #[serde(default = "frames_per_shot")]
+        frames: u32,
+        /// Whether the vectors of single frames are stored as well.
+        #[serde(default)]
+        frame_vectors: bool,
     },
     /// Read the dialogue of subtitle files and subtitle streams.
     Dialogue {
@@ -158,6 +171,10 @@ pub enum Output {
         space: String,
         /// One vector a shot, each of the space's dimension.
         vectors: Vec<Vec<f32>>,
+        /// Key of the vectors of single frames, a safetensors file: `vectors` (n × dimension, f32), and
+        /// of each its `shot` and its `frame`, the rank among the shot's samples (u32).
+        #[serde(default)]
+        frame_vectors: Option<String>,
     },
     /// Of [`Task::Dialogue`].
     Dialogue {

@@ -49,6 +49,11 @@ impl Watch {
         self.stopped.load(Ordering::Relaxed)
     }
 
+    /// Asks the stage to end.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
     fn now(&self) -> Progress {
         let total = self.total.load(Ordering::Relaxed);
         Progress {
@@ -185,6 +190,7 @@ impl Slot {
                 reason: error.to_string(),
             }),
         };
+        let is_complete = matches!(report, Report::Complete(_));
         let reported = self.runtime.block_on(async {
             // So that what is shown as done is what was done.
             if let Err(error) = self.coordinator.heartbeat(lease, watch.now()).await {
@@ -203,6 +209,11 @@ impl Slot {
         });
         heart.abort();
         match reported {
+            Ok(()) if is_complete => {
+                if let Err(error) = self.stages.tidy(lease) {
+                    tracing::warn!(%error, run = lease.run, "parts of a run are left in the store");
+                }
+            }
             Ok(()) => {}
             Err(error @ CoordinatorError::LeaseLost(_)) => tracing::info!(%error),
             // The run stays leased and comes back when the lease runs out.
@@ -255,15 +266,13 @@ async fn beat(
             () = tokio::time::sleep(HEARTBEAT) => {}
             // The stage ends soon; until it has, the lease must not lapse.
             () = stop.cancelled(), if !watch.stopped() => {
-                watch.stopped.store(true, Ordering::Relaxed);
+                watch.stop();
             }
         }
         match coordinator.heartbeat(&lease, watch.now()).await {
             Ok(Directive::Continue) => {}
             Ok(Directive::Stop) => watch.stopped.store(true, Ordering::Relaxed),
-            Err(CoordinatorError::LeaseLost(_) | CoordinatorError::Refused(_)) => {
-                watch.stopped.store(true, Ordering::Relaxed);
-            }
+            Err(CoordinatorError::LeaseLost(_) | CoordinatorError::Refused(_)) => watch.stop(),
             Err(error) => tracing::warn!(%error, run = lease.run, "a heartbeat was not heard"),
         }
     }

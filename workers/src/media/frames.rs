@@ -152,6 +152,25 @@ impl FrameReader {
         PictureMaker::new(self.geometry, self.geometry.inside(max_width, max_height))
     }
 
+    /// Whether frames are stored in the order in which they are shown, and key frames can be relied on.
+    pub(super) fn shows_as_stored(&self) -> bool {
+        self.decoder.id() == ffmpeg::codec::Id::H264 && !self.decoder.has_b_frames()
+    }
+
+    /// The next packet of the video, for those that decode by themselves; `None` at the end.
+    pub(super) fn video_packet(&mut self) -> Result<Option<ffmpeg::Packet>, PacketError> {
+        loop {
+            match self.container.packet()? {
+                Some(packet) if packet.stream() != self.stream => {}
+                packet => return Ok(packet),
+            }
+        }
+    }
+
+    pub(super) const fn decoder(&mut self) -> &mut ffmpeg::decoder::Video {
+        &mut self.decoder
+    }
+
     pub(super) const fn geometry(&self) -> Geometry {
         self.geometry
     }

@@ -21,6 +21,7 @@ mod rewrite;
 mod rgb;
 mod sample;
 mod small;
+mod sparse;
 mod subtitles;
 mod versions;
 
@@ -39,7 +40,7 @@ pub use self::rewrite::{
     Edit, Planes, Rewrite, RewriteOptions, StreamFate, StreamUse, Survey, Written, rewrite, survey,
 };
 pub use self::rgb::RgbMaker;
-pub use self::sample::{ThumbnailAt, sample_frames, thumbnail};
+pub use self::sample::{ThumbnailAt, sample_frames, sample_frames_plainly, thumbnail};
 pub use self::small::{Shrinker, SmallFrame};
 pub use self::subtitles::{RawCue, subtitles};
 pub use self::versions::{Versions, versions};

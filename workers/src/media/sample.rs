@@ -5,7 +5,7 @@ use image::codecs::jpeg::JpegEncoder;
 
 use super::frames::{Frame, FrameReader, ReadOptions};
 use super::open::SharedSource;
-use super::{Bounds, MediaError};
+use super::{Bounds, MediaError, sparse};
 use crate::source::ByteSource;
 
 /// Quality of thumbnails, of 100.
@@ -32,9 +32,20 @@ pub fn sample_frames(
     count: usize,
     max_side: u32,
 ) -> Result<Vec<RgbImage>, MediaError> {
-    let parts = count as u64;
-    let wanted: Vec<Moment> = (0..parts).map(|part| Moment { part, parts }).collect();
-    pictures(source, &wanted, (max_side, max_side))
+    pictures(source, &evenly(count), (max_side, max_side))
+}
+
+/// [`sample_frames`] by decoding the whole clip: slower, and the measure of what it must answer.
+///
+/// # Errors
+/// As [`sample_frames`].
+pub fn sample_frames_plainly(
+    source: Box<dyn ByteSource>,
+    count: usize,
+    max_side: u32,
+) -> Result<Vec<RgbImage>, MediaError> {
+    let opened = Opened::new(source)?;
+    opened.plainly(&evenly(count), (max_side, max_side))
 }
 
 /// A JPEG of one frame of a proxy, upright, with square pixels, `width` pixels wide or as wide as
@@ -63,16 +74,22 @@ pub fn thumbnail(
     Ok(jpeg)
 }
 
+/// The middles of `count` equal parts.
+fn evenly(count: usize) -> Vec<Moment> {
+    let parts = count as u64;
+    (0..parts).map(|part| Moment { part, parts }).collect()
+}
+
 /// The middle of part `part` of `parts` equal parts.
 #[derive(Debug, Clone, Copy)]
-struct Moment {
-    part: u64,
-    parts: u64,
+pub(super) struct Moment {
+    pub(super) part: u64,
+    pub(super) parts: u64,
 }
 
 impl Moment {
     /// Its timestamp in a clip from `start` to `end`, rounded down.
-    fn pts(self, start: i64, end: i64) -> i64 {
+    pub(super) fn pts(self, start: i64, end: i64) -> i64 {
         let length = i128::from(end) - i128::from(start);
         let into = length * (2 * i128::from(self.part) + 1) / (2 * i128::from(self.parts));
         i64::try_from(i128::from(start) + into).unwrap_or(end)
@@ -85,35 +102,70 @@ fn pictures(
     moments: &[Moment],
     inside: (u32, u32),
 ) -> Result<Vec<RgbImage>, MediaError> {
-    let source = SharedSource::new(source);
-    let mut reader = open(source.clone())?;
-    let (start, end) = match extent(&reader) {
-        Some(extent) => extent,
-        None => measure(source)?,
-    };
-    let mut maker = reader.picture_maker(inside.0, inside.1);
-    let mut pictures: Vec<RgbImage> = Vec::with_capacity(moments.len());
-    let mut shown: Option<Frame> = None;
-    while pictures.len() < moments.len() {
-        let next = reader.next_frame()?;
-        // The first frame stands for moments before it, the last for those after it.
-        let until = next.as_ref().map_or(i64::MAX, |frame| frame.pts);
-        let due = moments[pictures.len()..]
-            .iter()
-            .take_while(|moment| moment.pts(start, end) < until)
-            .count();
-        if let Some(frame) = shown.take()
-            && due > 0
-        {
-            let picture = maker.make(frame)?;
-            pictures.extend(std::iter::repeat_n(picture, due));
-        }
-        if next.is_none() {
-            break;
-        }
-        shown = next;
+    let mut opened = Opened::new(source)?;
+    let mut maker = opened.reader.picture_maker(inside.0, inside.1);
+    let (start, end) = opened.extent;
+    let times: Vec<i64> = moments.iter().map(|moment| moment.pts(start, end)).collect();
+    if let Some(pictures) = sparse::pictures(&mut opened.reader, &mut maker, &times)? {
+        return Ok(pictures);
     }
-    Ok(pictures)
+    opened.reader = open(opened.source.clone())?;
+    opened.plainly(moments, inside)
+}
+
+/// A clip at its first frame, and when it is shown.
+struct Opened {
+    source: SharedSource,
+    reader: FrameReader,
+    extent: (i64, i64),
+}
+
+impl Opened {
+    fn new(source: Box<dyn ByteSource>) -> Result<Self, MediaError> {
+        let source = SharedSource::new(source);
+        let reader = open(source.clone())?;
+        let extent = match extent(&reader) {
+            Some(extent) => extent,
+            None => measure(source.clone())?,
+        };
+        Ok(Self {
+            source,
+            reader,
+            extent,
+        })
+    }
+
+    /// The frames shown at `moments`, which ascend, by decoding all of the clip.
+    fn plainly(
+        mut self,
+        moments: &[Moment],
+        inside: (u32, u32),
+    ) -> Result<Vec<RgbImage>, MediaError> {
+        let (start, end) = self.extent;
+        let mut maker = self.reader.picture_maker(inside.0, inside.1);
+        let mut pictures: Vec<RgbImage> = Vec::with_capacity(moments.len());
+        let mut shown: Option<Frame> = None;
+        while pictures.len() < moments.len() {
+            let next = self.reader.next_frame()?;
+            // The first frame stands for moments before it, the last for those after it.
+            let until = next.as_ref().map_or(i64::MAX, |frame| frame.pts);
+            let due = moments[pictures.len()..]
+                .iter()
+                .take_while(|moment| moment.pts(start, end) < until)
+                .count();
+            if let Some(frame) = shown.take()
+                && due > 0
+            {
+                let picture = maker.make(frame)?;
+                pictures.extend(std::iter::repeat_n(picture, due));
+            }
+            if next.is_none() {
+                break;
+            }
+            shown = next;
+        }
+        Ok(pictures)
+    }
 }
 
 /// The timestamps between which a clip is shown, as its index says; our proxies have an exact one.

@@ -1,5 +1,6 @@
 //! Why a stage failed.
 
+use rushes_models::device::DeviceError;
 use rushes_models::{ErrorKind, ModelError};
 use thiserror::Error;
 
@@ -52,9 +53,9 @@ pub enum StageError {
     /// Somebody asked for the work to stop.
     #[error("cancelled")]
     Cancelled,
-    /// The thread that owns the encoder is gone.
-    #[error("the device thread of model {0} ended; see the log")]
-    DeviceGone(String),
+    /// The device has ended, or cannot be started.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// A defect.
     #[error("the stage panicked; this is a defect of rushes, see the log")]
     Panicked,
@@ -72,7 +73,8 @@ impl StageError {
             Self::Read { .. } => ErrorKind::Unavailable,
             Self::Corrupt(_) => ErrorKind::Corrupt,
             Self::Cancelled => ErrorKind::Cancelled,
-            Self::DeviceGone(_) | Self::Panicked => ErrorKind::Internal,
+            Self::Device(source) => source.kind(),
+            Self::Panicked => ErrorKind::Internal,
         }
     }
 

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 pub use error::StageError;
 
 use crate::coordinator::Lease;
-use crate::embed::Devices;
+use crate::embed::{self, Devices, EmbedOptions, Embedder};
 use crate::media::ProxyParams;
 use crate::sandbox::{Observer, Sandbox};
 use crate::segment::SegmentParams;
@@ -37,6 +37,8 @@ pub struct Stages {
     pub proxy: ProxyParams,
     /// The threads that own the encoders.
     pub devices: Devices,
+    /// What keeps them fed.
+    pub embedder: Embedder,
     /// The runtime on which the object store is reached.
     pub runtime: Handle,
 }
@@ -51,6 +53,7 @@ impl Stages {
             segment: SegmentParams::default(),
             proxy: ProxyParams::default(),
             devices: Devices::new(models, threads),
+            embedder: Embedder::new(EmbedOptions::default()),
             runtime: Handle::current(),
         }
     }
@@ -78,7 +81,20 @@ impl Stages {
             }
             .run(watch),
             Task::Thumbnails { proxies } => thumbnails::run(self, proxies, &lease.prefix, watch),
-            Task::Embeddings { model, proxies } => embeddings::run(self, model, proxies, watch),
+            Task::Embeddings {
+                model,
+                proxies,
+                frames,
+                frame_vectors,
+            } => embeddings::Embeddings {
+                stages: self,
+                model,
+                proxies,
+                frames: *frames,
+                keep_frames: *frame_vectors,
+                prefix: &lease.prefix,
+            }
+            .run(watch),
             Task::Dialogue {
                 media,
                 timeline,
@@ -92,6 +108,24 @@ impl Stages {
                 sidecars,
             }
             .run(watch),
+        }
+    }
+
+    /// Clears away what only an unfinished run needs, once its result is handed in. Blocks.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub fn tidy(&self, lease: &Lease) -> Result<(), StageError> {
+        match &lease.task {
+            Task::Embeddings { .. } => {
+                let parts = embed::parts_of(&lease.prefix);
+                Ok(self.runtime.block_on(self.storage.delete_prefix(&parts))?)
+            }
+            Task::Probe { .. }
+            | Task::Shots { .. }
+            | Task::Proxies { .. }
+            | Task::Thumbnails { .. }
+            | Task::Dialogue { .. } => Ok(()),
         }
     }
 

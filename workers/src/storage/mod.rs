@@ -9,6 +9,7 @@ mod identity;
 mod local;
 mod object;
 mod options;
+mod part;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use error::StorageError;
 pub use object::RangedObject;
 pub use options::S3Options;
+pub use part::Part;
 
 use crate::source::ByteSource;
 

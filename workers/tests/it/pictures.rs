@@ -1,8 +1,14 @@
 //! Sampled frames and thumbnails.
 
-use rushes_workers::media::{ThumbnailAt, sample_frames, thumbnail};
+use std::ops::Range;
 
-use crate::clips::{Clips, open};
+use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
+use rushes_workers::media::{
+    Bounds, CutOutput, Film, MediaError, ProxyParams, ThumbnailAt, cut, sample_frames,
+    sample_frames_plainly, thumbnail,
+};
+
+use crate::clips::{Clips, open, scan};
 
 /// Green while its second half lasts, red before.
 fn red_then_green(clips: &Clips) -> std::path::PathBuf {
@@ -74,4 +80,112 @@ fn a_thumbnail_shows_the_middle_with_square_pixels() {
     assert_eq!((picture.width(), picture.height()), (320, 90));
     let start = thumbnail(open(&film), ThumbnailAt::Start, 320).unwrap();
     assert_ne!(start, jpeg);
+}
+
+/// Noise, so that no two frames are alike.
+const NOISE: &str =
+    "-f lavfi -i nullsrc=s=16x9:r=25:d=4,geq=random(1)*255:128:128,scale=64:36:flags=neighbor";
+
+struct Kept(Vec<Vec<u8>>);
+
+impl CutOutput for Kept {
+    fn progress(&mut self, _done: u64, _total: u64) -> Result<(), MediaError> {
+        Ok(())
+    }
+
+    fn proxy(&mut self, _index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
+        self.0.push(bytes);
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn samples_of_proxies_are_those_that_decoding_all_shows(
+        (rate, lengths, samples, counts) in (
+            proptest::sample::select(vec!["25", "vfr", "24000/1001"]),
+            proptest::collection::vec(1_u64..60, 1..4),
+            0_u32..9,
+            proptest::collection::vec(0_usize..20, 3),
+        )
+    ) {
+        let clips = Clips::new();
+        let film = match rate {
+            "vfr" => clips.make(
+                &format!("{NOISE} -vf select='not(mod(n\\,3))+gt(n\\,50)' -vsync vfr -c:v libx264"),
+                "film.mkv",
+            ),
+            rate => clips.make(&format!("{NOISE} -r {rate} -c:v libx264"), "film.mp4"),
+        };
+        let scan = scan(&film);
+        let mut spans: Vec<Range<u64>> = Vec::new();
+        for length in lengths {
+            let start = spans.last().map_or(0, |span| span.end);
+            let end = (start + length).min(scan.timeline.frames());
+            if start < end {
+                spans.push(start..end);
+            }
+        }
+        let mut kept = Kept(Vec::new());
+        let bounds = Bounds::default();
+        let source = Film { source: open(&film), timeline: &scan.timeline, bounds: &bounds };
+        let params = ProxyParams { samples, ..ProxyParams::default() };
+        cut(source, &spans, &params, &mut kept).unwrap();
+        for proxy in kept.0 {
+            let bytes = bytes::Bytes::from(proxy);
+            for &count in &counts {
+                let sparse = sample_frames(Box::new(bytes.clone()), count, 640).unwrap();
+                let plain = sample_frames_plainly(Box::new(bytes.clone()), count, 640).unwrap();
+                prop_assert_eq!(sparse.len(), count);
+                prop_assert_eq!(sparse, plain);
+            }
+        }
+    }
+}
+
+#[test]
+fn samples_of_other_clips_are_those_that_decoding_all_shows() {
+    let clips = Clips::new();
+    for (arguments, name) in [
+        ("-c:v libx264 -bf 3 -g 30", "reordered.mp4"),
+        ("-c:v libx264 -bf 0 -g 7", "short-groups.mp4"),
+        ("-c:v libx264 -bf 0 -x264-params open-gop=1:keyint=9", "open.mkv"),
+        ("-c:v libx264 -bf 0 -x264-params intra-refresh=1:keyint=20", "refresh.mp4"),
+        ("-c:v libx264 -bf 2", "reordered.ts"),
+        ("-c:v libx264 -bf 0", "plain.ts"),
+        ("-c:v mpeg4 -bf 2", "other.mp4"),
+        ("-c:v libvpx -b:v 500k", "other.webm"),
+        ("-c:v mpeg1video", "other.mpg"),
+        ("-c:v libx264 -bf 0 -ss 0.5", "late.mp4"),
+    ] {
+        let film = clips.make(&format!("{NOISE} {arguments}"), name);
+        for count in [1, 2, 3, 4, 7, 16, 64, 150] {
+            let sparse = sample_frames(open(&film), count, 640).unwrap();
+            let plain = sample_frames_plainly(open(&film), count, 640).unwrap();
+            assert!(sparse == plain, "{name}: {count}");
+        }
+    }
+}
+
+#[test]
+fn a_proxy_begins_anew_where_it_is_sampled() {
+    let clips = Clips::new();
+    let film = clips.make(&format!("{NOISE} -c:v libx264"), "film.mp4");
+    let scan = scan(&film);
+    let bounds = Bounds::default();
+    let mut kept = Kept(Vec::new());
+    let source = Film {
+        source: open(&film),
+        timeline: &scan.timeline,
+        bounds: &bounds,
+    };
+    let spans: Vec<Range<u64>> = vec![0..80];
+    cut(source, &spans, &ProxyParams::default(), &mut kept).unwrap();
+    let path = clips.write("proxy.mp4", &kept.0[0]);
+    let keys = crate::clips::ffprobe(&path, "v:0", "frame=key_frame");
+    let is_key: Vec<bool> = keys.lines().map(|line| line.starts_with('1')).collect();
+    for part in [10, 30, 50, 70] {
+        assert!(is_key[part], "frame {part} of {keys}");
+    }
 }

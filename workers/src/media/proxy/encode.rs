@@ -94,16 +94,22 @@ impl Encoder {
         })
     }
 
-    /// Adds a picture that is shown from `pts`, counted from the start of the proxy.
+    /// Adds a picture that is shown from `pts`, counted from the start of the proxy; as a key frame if
+    /// it must be one.
     pub(super) fn picture(
         &mut self,
         picture: &mut frame::Video,
         pts: i64,
         duration: i64,
+        is_key: bool,
     ) -> Result<(), MediaError> {
         picture.set_pts(Some(pts));
-        // The encoder decides which frames are key frames, not the film.
-        picture.set_kind(ffmpeg::picture::Type::None);
+        // The encoder decides which other frames are key frames, not the film.
+        picture.set_kind(if is_key {
+            ffmpeg::picture::Type::I
+        } else {
+            ffmpeg::picture::Type::None
+        });
         self.durations.push_back(duration);
         self.video
             .send_frame(picture)

@@ -11,6 +11,7 @@ use super::audio::{AudioReader, sample_at};
 use super::frames::{Frame, FrameReader, ReadOptions};
 use super::open::SharedSource;
 use super::picture::Converter;
+use super::sample::Moment;
 use super::{Bounds, MediaError};
 use crate::source::ByteSource;
 use crate::time::Timeline;
@@ -28,6 +29,9 @@ pub struct ProxyParams {
     pub crf: u8,
     /// x264's preset, e.g. `veryfast`.
     pub preset: String,
+    /// Into how many equal parts of its time a proxy is thought; the frame in the middle of each is a
+    /// key frame, so that sampling as many frames decodes hardly more than those.
+    pub samples: u32,
     /// Bits per second of the AAC sound.
     pub audio_bit_rate: u32,
     /// Bytes one proxy may take; it is built in memory. A longer shot must be cut in pieces.
@@ -42,6 +46,7 @@ impl Default for ProxyParams {
             height: 480,
             crf: 26,
             preset: "veryfast".to_owned(),
+            samples: 4,
             audio_bit_rate: 96_000,
             max_bytes: 512 << 20,
             threads: 0,
@@ -236,6 +241,11 @@ impl Cutter<'_> {
         let start_pts = self.timeline.pts_of(span.start);
         let pts = self.timeline.pts_of(number);
         let next_pts = self.timeline.pts_of(number + 1);
+        let end_pts = self.timeline.pts_of(end);
+        let parts = u64::from(self.params.samples);
+        let is_key = (0..parts).any(|part| {
+            (pts..next_pts).contains(&Moment { part, parts }.pts(start_pts, end_pts))
+        });
         let encoder = match &mut self.encoder {
             Some(encoder) => encoder,
             none => {
@@ -252,7 +262,7 @@ impl Cutter<'_> {
                 none.insert(Encoder::new(shape, self.params, &picture)?)
             }
         };
-        encoder.picture(&mut picture, pts - start_pts, next_pts - pts)?;
+        encoder.picture(&mut picture, pts - start_pts, next_pts - pts, is_key)?;
         if let Some(audio) = &mut self.audio {
             let mut planes = vec![Vec::new(); usize::from(audio.channels())];
             let from = sample_at(pts, time_base, audio.rate());

@@ -1,0 +1,426 @@
+//! The streaming embedder: is the device ever without pictures?
+//!
+//! `cargo bench --bench embed-stream -- [FILM]`. Cuts a film (a procedural one unless FILM is named) into
+//! proxies of 2 to 5 seconds at 480p, puts them into a local store several times over, and streams
+//! them through devices: one that costs nothing, the real `lite` where RUSHES_MODELS has it, and ones
+//! that only pass the time a batch would take.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a bench prints its table and is told by the environment where things are"
+)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts and times of a bench are small"
+)]
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use image::RgbImage;
+use object_store::local::LocalFileSystem;
+use object_store::throttle::{ThrottleConfig, ThrottledStore};
+use rushes_models::device::{Device, DeviceOptions, DeviceStats, Received};
+use rushes_models::{
+    ImageEncoder, ModelError, ModelStore, Prepared, Space, open_image_encoder,
+};
+use rushes_workers::embed::{EmbedOptions, Embedder, Film};
+use rushes_workers::media::{
+    Bounds, CutOutput, Film as MediaFilm, MediaError, ProxyParams, cut, sample_frames,
+    sample_frames_plainly,
+};
+use rushes_workers::segment::{SegmentParams, segment};
+use rushes_workers::storage::{S3Options, Storage};
+use rushes_workers::worker::Watch;
+use tokio::runtime::Runtime;
+
+/// Seconds of the procedural film: 21 shots of 2 to 5 seconds.
+const SECONDS: u64 = 72;
+/// Frames of the shots, in turn.
+const SHOTS: [u64; 4] = [50, 75, 100, 125];
+/// Frames sampled of each shot.
+const FRAMES: usize = 4;
+/// How long a measurement should take.
+const AIM: Duration = Duration::from_secs(8);
+/// An H200 encoding ViT-B-like pictures, as assumed: so many pictures in so long.
+const H200: (usize, Duration) = (64, Duration::from_millis(8));
+/// Cores beside such a device, as assumed.
+const H200_CORES: f64 = 16.0;
+
+/// Prepares pictures as the real encoder does, and passes the time.
+struct Fake {
+    space: Space,
+    batch: usize,
+    time: Duration,
+    lite: Option<Arc<dyn ImageEncoder>>,
+}
+
+impl std::fmt::Debug for Fake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fake").finish_non_exhaustive()
+    }
+}
+
+impl ImageEncoder for Fake {
+    fn space(&self) -> &Space {
+        &self.space
+    }
+
+    fn backend(&self) -> String {
+        "a clock".to_owned()
+    }
+
+    fn preferred_batch(&self) -> usize {
+        self.batch
+    }
+
+    fn prepare(&self, picture: &RgbImage) -> Result<Prepared, ModelError> {
+        match &self.lite {
+            Some(lite) => lite.prepare(picture),
+            None => Ok(Prepared::new(image::imageops::thumbnail(picture, 224, 224))),
+        }
+    }
+
+    fn encode(&self, pictures: &[Prepared]) -> Result<Vec<Vec<f32>>, ModelError> {
+        if !self.time.is_zero() {
+            std::thread::sleep(self.time);
+        }
+        Ok(vec![vec![1.0, 0.0]; pictures.len()])
+    }
+}
+
+struct Bench {
+    runtime: Runtime,
+    folder: tempfile::TempDir,
+    /// Distinct proxies.
+    proxies: Vec<Vec<u8>>,
+    lite: Option<Arc<dyn ImageEncoder>>,
+    cores: usize,
+}
+
+/// What a streamed film took.
+struct Streamed {
+    pictures: usize,
+    wall: Duration,
+    stats: DeviceStats,
+}
+
+impl Streamed {
+    fn rate(&self) -> f64 {
+        self.pictures as f64 / self.wall.as_secs_f64()
+    }
+}
+
+impl Bench {
+    fn fake(&self, batch: usize, time: Duration) -> Box<dyn ImageEncoder> {
+        Box::new(Fake {
+            space: Space {
+                id: "fake@1".to_owned(),
+                dims: 2,
+            },
+            batch,
+            time,
+            lite: self.lite.clone(),
+        })
+    }
+
+    fn local(&self) -> Storage {
+        Storage::open(self.folder.path().to_str().unwrap(), S3Options::default()).unwrap()
+    }
+
+    /// The same store, so much later with every answer.
+    fn distant(&self, latency: Duration) -> Storage {
+        let store = LocalFileSystem::new_with_prefix(self.folder.path()).unwrap();
+        let config = ThrottleConfig {
+            wait_get_per_call: latency,
+            ..ThrottleConfig::default()
+        };
+        Storage::over(Arc::new(ThrottledStore::new(store, config)))
+    }
+
+    /// Streams so many shots, as two films side by side, through a new device.
+    fn stream(&self, storage: &Storage, encoder: Box<dyn ImageEncoder>, shots: usize) -> Streamed {
+        let device = Device::start("bench", vec![encoder], DeviceOptions::default()).unwrap();
+        let device = Arc::new(device);
+        let embedder = Embedder::new(EmbedOptions::default());
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            for film in 0..2 {
+                let (device, embedder) = (&device, &embedder);
+                let keys = (0..shots).filter(|shot| shot % 2 == film);
+                let keys = keys.map(|shot| (shot, key(shot % self.proxies.len())));
+                let film = Film {
+                    storage,
+                    runtime: self.runtime.handle(),
+                    device,
+                    frames: FRAMES,
+                    shots: keys.collect(),
+                };
+                scope.spawn(move || {
+                    embedder
+                        .stream(film, &Watch::default(), &mut |_shot| Ok(()))
+                        .unwrap();
+                });
+            }
+        });
+        Streamed {
+            pictures: shots * FRAMES,
+            wall: began.elapsed(),
+            stats: device.stats(),
+        }
+    }
+
+    /// Shots that keep the bench busy for a while at `rate` pictures a second.
+    fn shots(&self, rate: f64) -> usize {
+        let shots = (AIM.as_secs_f64() * rate / FRAMES as f64) as usize;
+        shots.clamp(50, 20_000)
+    }
+}
+
+fn key(proxy: usize) -> String {
+    format!("film/{proxy:06}.mp4")
+}
+
+/// A film with motion, noise and texture; nothing of it is anybody's.
+fn film(folder: &Path) -> PathBuf {
+    let path = folder.join("film.mp4");
+    let source = format!(
+        "mandelbrot=s=854x480:r=25:end_scale=0.01:maxiter=200,trim=duration={SECONDS},noise=alls=6:allf=t"
+    );
+    let status = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", &source])
+        .args(["-c:v", "libx264", "-preset", "ultrafast", "-crf", "18", "-pix_fmt", "yuv420p"])
+        .arg(&path)
+        .status();
+    assert!(status.unwrap().success());
+    path
+}
+
+/// Cuts a film into proxies of 2 to 5 seconds, whatever its shots.
+fn proxies(path: &Path) -> Vec<Vec<u8>> {
+    struct Kept(Vec<Vec<u8>>);
+    impl CutOutput for Kept {
+        fn progress(&mut self, _done: u64, _total: u64) -> Result<(), MediaError> {
+            Ok(())
+        }
+
+        fn proxy(&mut self, _index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
+            self.0.push(bytes);
+            Ok(())
+        }
+    }
+    let open = || Box::new(std::fs::File::open(path).unwrap());
+    let bounds = Bounds::default();
+    let scan = segment(open(), &SegmentParams::default(), &bounds, &mut |_, _| Ok(())).unwrap();
+    let mut spans: Vec<Range<u64>> = Vec::new();
+    for length in SHOTS.iter().cycle() {
+        let start = spans.last().map_or(0, |span| span.end);
+        if start + length > scan.timeline.frames() {
+            break;
+        }
+        spans.push(start..start + length);
+    }
+    for samples in [0, ProxyParams::default().samples] {
+        let params = ProxyParams {
+            samples,
+            ..ProxyParams::default()
+        };
+        let film = MediaFilm {
+            source: open(),
+            timeline: &scan.timeline,
+            bounds: &bounds,
+        };
+        let mut kept = Kept(Vec::new());
+        let began = Instant::now();
+        cut(film, &spans, &params, &mut kept).unwrap();
+        let wall = began.elapsed().as_secs_f64();
+        let bytes: usize = kept.0.iter().map(Vec::len).sum();
+        println!(
+            "{} proxies, {samples} key frames asked for: made in {wall:.1} s, {} KB each",
+            spans.len(),
+            bytes / spans.len() / 1000
+        );
+        let time = |plainly: bool| {
+            let began = Instant::now();
+            for proxy in &kept.0 {
+                let source = Box::new(bytes::Bytes::from(proxy.clone()));
+                let sample = if plainly { sample_frames_plainly } else { sample_frames };
+                sample(source, FRAMES, 640).unwrap();
+            }
+            began.elapsed().as_secs_f64() * 1e3 / kept.0.len() as f64
+        };
+        println!(
+            "  {FRAMES} frames sampled of each on one thread: {:6.1} ms decoding all, {:6.1} ms decoding what they need",
+            time(true),
+            time(false)
+        );
+        if samples > 0 {
+            return kept.0;
+        }
+    }
+    Vec::new()
+}
+
+fn row(name: &str, streamed: &Streamed, bar: Option<f64>) {
+    let stats = &streamed.stats;
+    let busy = stats.busy_fraction();
+    let bar = bar.map_or(String::new(), |bar| {
+        format!("  (bar {bar:.2}: {})", if busy >= bar { "met" } else { "MISSED" })
+    });
+    println!(
+        "{name:58} {:7.1} pictures/s  {:5} batches, {:5} full  busy {busy:.3}{bar}",
+        streamed.rate(),
+        stats.batches,
+        stats.full,
+    );
+}
+
+fn main() {
+    let named = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = named.map_or_else(|| film(folder.path()), PathBuf::from);
+    let proxies = proxies(&path);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let store = std::env::var("RUSHES_MODELS").ok().map(|models| ModelStore::new(models.into()));
+    let lite = store.and_then(|store| open_image_encoder(&store, "lite", cores).ok());
+    let bench = Bench {
+        runtime: Runtime::new().unwrap(),
+        folder: tempfile::tempdir().unwrap(),
+        proxies,
+        lite: lite.map(Arc::from),
+        cores,
+    };
+    let local = bench.local();
+    for (proxy, bytes) in bench.proxies.iter().enumerate() {
+        let put = local.put(&key(proxy), bytes.clone().into());
+        bench.runtime.block_on(put).unwrap();
+    }
+    println!("{cores} cores; two films at a time, {FRAMES} frames a shot");
+
+    let free = bench.stream(&local, bench.fake(8, Duration::ZERO), 200);
+    let free = bench.stream(&local, bench.fake(8, Duration::ZERO), bench.shots(free.rate()));
+    println!("feeding alone, into a device that costs nothing: {:.1} pictures/s", free.rate());
+    match &bench.lite {
+        Some(_) => real(&bench, &local, free.rate()),
+        None => println!("lite: skipped, RUSHES_MODELS names no folder that has it"),
+    }
+    timed(&bench, &local, free.rate());
+    prepared(&bench);
+}
+
+/// The real encoder, which shares the cores with the decoders.
+fn real(bench: &Bench, local: &Storage, feeding: f64) {
+    let Some(lite) = bench.lite.clone() else { return };
+    let picture = RgbImage::from_fn(640, 360, |x, y| image::Rgb([x as u8, y as u8, 127]));
+    let batch = vec![lite.prepare(&picture).unwrap(); lite.preferred_batch()];
+    let began = Instant::now();
+    let mut count = 0;
+    while began.elapsed() < AIM / 2 {
+        lite.encode(&batch).unwrap();
+        count += batch.len();
+    }
+    let encoding = f64::from(u32::try_from(count).unwrap()) / began.elapsed().as_secs_f64();
+    let bound = 1.0 / (1.0 / feeding + 1.0 / encoding);
+    let streamed = bench.stream(local, Box::new(Shared(lite)), bench.shots(bound));
+    println!(
+        "lite on the same {} cores: encoding alone {encoding:.1}, bound {bound:.1}, streamed {:.1} pictures/s: {:.3} of the bound (bar 0.90: {})",
+        bench.cores,
+        streamed.rate(),
+        streamed.rate() / bound,
+        if streamed.rate() >= 0.9 * bound { "met" } else { "MISSED" }
+    );
+}
+
+/// Devices that only pass the time.
+fn timed(bench: &Bench, local: &Storage, feeding: f64) {
+    let batch = 16;
+    let device = 0.8 * feeding;
+    let time = Duration::from_secs_f64(batch as f64 / device);
+    println!(
+        "a device of {batch} pictures in {:.1} ms, 0.8 of what feeding allows:",
+        time.as_secs_f64() * 1e3
+    );
+    let shots = bench.shots(device);
+    let distant = bench.distant(Duration::from_millis(20));
+    for (name, storage, bar) in [
+        ("  local store", local, 0.95),
+        ("  20 ms more a request", &distant, 0.9),
+    ] {
+        let streamed = bench.stream(storage, bench.fake(batch, time), shots);
+        row(name, &streamed, Some(bar));
+    }
+    let share = bench.cores as f64 / H200_CORES;
+    let time = H200.1.div_f64(share);
+    println!(
+        "an assumed H200 ({} pictures in {:?}) beside {H200_CORES} cores, slowed to the {} here: {:.1} ms a batch:",
+        H200.0,
+        H200.1,
+        bench.cores,
+        time.as_secs_f64() * 1e3
+    );
+    let streamed = bench.stream(local, bench.fake(H200.0, time), shots);
+    row("  local store", &streamed, None);
+}
+
+/// The pipeline's own cost: pictures that are prepared already, at the assumed speed.
+fn prepared(bench: &Bench) {
+    let (batch, time) = H200;
+    let encoder = bench.fake(batch, time);
+    let picture = Prepared::new(RgbImage::new(224, 224));
+    let device = Device::start("bench", vec![encoder], DeviceOptions::default()).unwrap();
+    let count = batch * 500;
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _film in 0..2 {
+            let (feed, answers) = device.open(4 * batch).unwrap();
+            let picture = &picture;
+            scope.spawn(move || {
+                for tag in 0..count / 2 {
+                    feed.push(tag as u64, picture.clone()).unwrap();
+                }
+            });
+            scope.spawn(move || {
+                while !matches!(answers.receive(AIM).unwrap(), Received::Finished) {}
+            });
+        }
+    });
+    let streamed = Streamed {
+        pictures: count,
+        wall: began.elapsed(),
+        stats: device.stats(),
+    };
+    println!("prepared pictures into {batch} in {time:?}: the queue's own cost");
+    row("  two films, two threads", &streamed, None);
+}
+
+/// An encoder that others use as well.
+#[derive(Debug)]
+struct Shared(Arc<dyn ImageEncoder>);
+
+impl ImageEncoder for Shared {
+    fn space(&self) -> &Space {
+        self.0.space()
+    }
+
+    fn backend(&self) -> String {
+        self.0.backend()
+    }
+
+    fn preferred_batch(&self) -> usize {
+        self.0.preferred_batch()
+    }
+
+    fn prepare(&self, picture: &RgbImage) -> Result<Prepared, ModelError> {
+        self.0.prepare(picture)
+    }
+
+    fn encode(&self, pictures: &[Prepared]) -> Result<Vec<Vec<f32>>, ModelError> {
+        self.0.encode(pictures)
+    }
+}

@@ -1,0 +1,152 @@
+//! The threads that decode proxies and prepare their frames, shared by all films of a process.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use rushes_models::device::{Device, Feed};
+use tokio::sync::mpsc;
+
+use super::fetch::Held;
+use crate::media::sample_frames;
+use crate::stages::StageError;
+
+/// Frames are scaled so that neither side is longer; encoders look at 224 to 384 pixels.
+const MAX_SIDE: u32 = 640;
+
+/// A fetched proxy.
+pub(super) struct Job {
+    pub(super) shot: usize,
+    pub(super) key: String,
+    pub(super) bytes: Bytes,
+    /// Bytes counted until they are decoded.
+    pub(super) held: Held,
+    pub(super) film: Arc<FilmJobs>,
+    pub(super) feed: Feed,
+}
+
+/// What the jobs of one film share.
+#[derive(Debug)]
+pub(super) struct FilmJobs {
+    pub(super) device: Arc<Device>,
+    /// Frames sampled of each shot.
+    pub(super) frames: usize,
+    /// The first thing that went wrong.
+    failure: Mutex<Option<StageError>>,
+}
+
+/// Why a film cannot be embedded.
+pub(super) struct Failure(pub(super) StageError);
+
+impl FilmJobs {
+    pub(super) const fn new(device: Arc<Device>, frames: usize) -> Self {
+        Self {
+            device,
+            frames,
+            failure: Mutex::new(None),
+        }
+    }
+
+    /// Gives the film up; the first failure is the one that is told.
+    pub(super) fn fail(&self, Failure(error): Failure, feed: &Feed) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.get_or_insert(error);
+        drop(failure);
+        feed.give_up();
+    }
+
+    pub(super) fn take_failure(&self) -> Option<StageError> {
+        self.failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
+/// A bounded pool of named threads. They end when the pool is dropped and its jobs are done.
+#[derive(Debug)]
+pub(super) struct Decoders {
+    count: usize,
+    jobs: OnceLock<mpsc::Sender<Job>>,
+}
+
+impl Decoders {
+    pub(super) const fn new(count: usize) -> Self {
+        Self {
+            count,
+            jobs: OnceLock::new(),
+        }
+    }
+
+    /// How many threads there are.
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Where jobs go in; starts the threads if they are not running yet.
+    pub(super) fn jobs(&self) -> mpsc::Sender<Job> {
+        let started = self.jobs.get_or_init(|| {
+            // One ready for each thread, so that none waits for the network if it need not.
+            let (sender, receiver) = mpsc::channel(self.count);
+            let receiver = Arc::new(Mutex::new(receiver));
+            for number in 0..self.count {
+                let receiver = Arc::clone(&receiver);
+                let started = std::thread::Builder::new()
+                    .name(format!("decode-{number}"))
+                    .spawn(move || work(&receiver));
+                if let Err(error) = started {
+                    // Without any, jobs find the channel closed.
+                    tracing::error!(%error, "a decoding thread could not be started");
+                }
+            }
+            sender
+        });
+        started.clone()
+    }
+}
+
+fn work(jobs: &Mutex<mpsc::Receiver<Job>>) {
+    loop {
+        // Whoever holds the lock waits for the next job, the others for the lock.
+        let next = jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .blocking_recv();
+        let Some(job) = next else { return };
+        if job.feed.is_given_up() {
+            continue;
+        }
+        let (film, feed) = (Arc::clone(&job.film), job.feed.clone());
+        // A defect that a proxy brings to light fails its film, and neither the thread nor the others.
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decode(job)))
+            .unwrap_or(Err(StageError::Panicked));
+        if let Err(error) = done {
+            film.fail(Failure(error), &feed);
+        }
+    }
+}
+
+fn decode(job: Job) -> Result<(), StageError> {
+    let Job {
+        shot,
+        key,
+        bytes,
+        held,
+        film,
+        feed,
+    } = job;
+    let pictures = sample_frames(Box::new(bytes), film.frames, MAX_SIDE)
+        .map_err(StageError::media(&key))?;
+    drop(held);
+    if pictures.len() != film.frames {
+        return Err(StageError::Corrupt(key));
+    }
+    let prepared: Result<Vec<_>, _> = pictures
+        .iter()
+        .map(|picture| film.device.prepare(picture))
+        .collect();
+    drop(pictures);
+    for (frame, picture) in prepared?.into_iter().enumerate() {
+        feed.push((shot * film.frames + frame) as u64, picture)?;
+    }
+    Ok(())
+}

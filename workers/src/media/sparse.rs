@@ -1,0 +1,133 @@
+//! Pictures of a few moments of a clip, decoding no more of it than they need.
+//!
+//! Where frames are stored in the order in which they are shown, the packets' own timestamps say which
+//! frame is shown when, before anything is decoded. Of each group of frames that begins with a key
+//! frame only those up to the last wanted one are decoded, and of other groups none. Proxies begin
+//! such a group at each frame that is usually sampled.
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::{Packet, frame};
+use image::RgbImage;
+
+use super::MediaError;
+use super::frames::{Frame, FrameReader};
+use super::open::is_again;
+use super::picture::PictureMaker;
+
+/// The pictures shown at `moments`, which ascend: those that decoding the whole clip would show. `None`
+/// where that is not certain: damage, frames out of order, anything but H.264.
+///
+/// # Errors
+/// If a picture cannot be converted.
+pub(super) fn pictures(
+    reader: &mut FrameReader,
+    maker: &mut PictureMaker,
+    moments: &[i64],
+) -> Result<Option<Vec<RgbImage>>, MediaError> {
+    if !reader.shows_as_stored() {
+        return Ok(None);
+    }
+    let mut pictures: Vec<RgbImage> = Vec::with_capacity(moments.len());
+    let mut group = Group::default();
+    while pictures.len() < moments.len() {
+        let Ok(packet) = reader.video_packet() else {
+            return Ok(None);
+        };
+        let until = match &packet {
+            None => i64::MAX,
+            Some(packet) => match packet.pts() {
+                Some(pts) if !packet.is_corrupt() && group.last().is_none_or(|last| last < pts) => {
+                    pts
+                }
+                _ => return Ok(None),
+            },
+        };
+        // As when all is decoded: the first frame stands for moments before it, the last for those
+        // after it.
+        let due = moments[pictures.len()..]
+            .iter()
+            .take_while(|&&moment| moment < until)
+            .count();
+        if due > 0 && group.last().is_some() {
+            let Some(frame) = group.decode_last(reader) else {
+                return Ok(None);
+            };
+            let picture = maker.make(frame)?;
+            pictures.extend(std::iter::repeat_n(picture, due));
+        }
+        match packet {
+            None if group.last().is_none() => return Ok(None),
+            None => break,
+            Some(packet) if packet.is_key() => group = Group::begin(packet),
+            Some(_) if group.last().is_none() => return Ok(None),
+            Some(packet) => group.packets.push(packet),
+        }
+    }
+    Ok(Some(pictures))
+}
+
+/// The packets since the last key frame.
+#[derive(Default)]
+struct Group {
+    packets: Vec<Packet>,
+    /// How many of them the decoder was given since it was last flushed for this group.
+    sent: usize,
+}
+
+impl Group {
+    fn begin(key: Packet) -> Self {
+        Self {
+            packets: vec![key],
+            sent: 0,
+        }
+    }
+
+    fn last(&self) -> Option<i64> {
+        self.packets.last().and_then(Packet::pts)
+    }
+
+    /// Decodes up to the last packet; its frame, if it is there and whole.
+    fn decode_last(&mut self, reader: &mut FrameReader) -> Option<Frame> {
+        let pts = self.last()?;
+        let decoder = reader.decoder();
+        if self.sent == 0 {
+            decoder.flush();
+        }
+        let mut found = None;
+        for packet in &self.packets[self.sent..] {
+            decoder.send_packet(packet).ok()?;
+            found = newest(decoder, found)?;
+        }
+        self.sent = self.packets.len();
+        if found.as_ref().and_then(frame::Video::timestamp) != Some(pts) {
+            // The decoder holds it back. Once it is drained, the group must be given to it again.
+            decoder.send_eof().ok()?;
+            found = newest(decoder, found)?;
+            self.sent = 0;
+        }
+        let picture = found.filter(|picture| picture.timestamp() == Some(pts))?;
+        Some(Frame {
+            number: 0,
+            pts,
+            picture,
+        })
+    }
+}
+
+/// Takes the frames that are ready; the newest of them, or else `before`. `None` if one is damaged.
+fn newest(
+    decoder: &mut ffmpeg::decoder::Video,
+    before: Option<frame::Video>,
+) -> Option<Option<frame::Video>> {
+    let mut newest = before;
+    loop {
+        let mut picture = frame::Video::empty();
+        match decoder.receive_frame(&mut picture) {
+            Ok(()) if picture.is_corrupt() || picture.has_decode_errors() => return None,
+            Ok(()) => newest = Some(picture),
+            Err(ffmpeg::Error::Eof) => return Some(newest),
+            Err(error) if is_again(error) => return Some(newest),
+            Err(_) => return None,
+        }
+    }
+}
