@@ -24,12 +24,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use image::RgbImage;
-use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::throttle::{ThrottleConfig, ThrottledStore};
 use rushes_models::device::{Device, DeviceOptions, DeviceStats, Received};
-use rushes_models::{
-    ImageEncoder, ModelError, ModelStore, Prepared, Space, open_image_encoder,
-};
+use rushes_models::{ImageEncoder, ModelError, ModelStore, Prepared, Space, open_image_encoder};
 use rushes_workers::embed::{EmbedOptions, Embedder, Film};
 use rushes_workers::media::{
     Bounds, CutOutput, Film as MediaFilm, MediaError, ProxyParams, cut, sample_frames,
@@ -134,14 +132,23 @@ impl Bench {
         Storage::open(self.folder.path().to_str().unwrap(), S3Options::default()).unwrap()
     }
 
-    /// The same store, so much later with every answer.
+    /// A store in memory that is so much later with every answer.
     fn distant(&self, latency: Duration) -> Storage {
-        let store = LocalFileSystem::new_with_prefix(self.folder.path()).unwrap();
+        let store = InMemory::new();
         let config = ThrottleConfig {
             wait_get_per_call: latency,
             ..ThrottleConfig::default()
         };
-        Storage::over(Arc::new(ThrottledStore::new(store, config)))
+        let storage = Storage::over(Arc::new(ThrottledStore::new(store, config)));
+        self.fill(&storage);
+        storage
+    }
+
+    fn fill(&self, storage: &Storage) {
+        for (proxy, bytes) in self.proxies.iter().enumerate() {
+            let put = storage.put(&key(proxy), bytes.clone().into());
+            self.runtime.block_on(put).unwrap();
+        }
     }
 
     /// Streams so many shots, as two films side by side, through a new device.
@@ -195,7 +202,16 @@ fn film(folder: &Path) -> PathBuf {
     );
     let status = Command::new("ffmpeg")
         .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", &source])
-        .args(["-c:v", "libx264", "-preset", "ultrafast", "-crf", "18", "-pix_fmt", "yuv420p"])
+        .args([
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-crf",
+            "18",
+            "-pix_fmt",
+            "yuv420p",
+        ])
         .arg(&path)
         .status();
     assert!(status.unwrap().success());
@@ -217,7 +233,10 @@ fn proxies(path: &Path) -> Vec<Vec<u8>> {
     }
     let open = || Box::new(std::fs::File::open(path).unwrap());
     let bounds = Bounds::default();
-    let scan = segment(open(), &SegmentParams::default(), &bounds, &mut |_, _| Ok(())).unwrap();
+    let scan = segment(open(), &SegmentParams::default(), &bounds, &mut |_, _| {
+        Ok(())
+    })
+    .unwrap();
     let mut spans: Vec<Range<u64>> = Vec::new();
     for length in SHOTS.iter().cycle() {
         let start = spans.last().map_or(0, |span| span.end);
@@ -250,7 +269,11 @@ fn proxies(path: &Path) -> Vec<Vec<u8>> {
             let began = Instant::now();
             for proxy in &kept.0 {
                 let source = Box::new(bytes::Bytes::from(proxy.clone()));
-                let sample = if plainly { sample_frames_plainly } else { sample_frames };
+                let sample = if plainly {
+                    sample_frames_plainly
+                } else {
+                    sample_frames
+                };
                 sample(source, FRAMES, 640).unwrap();
             }
             began.elapsed().as_secs_f64() * 1e3 / kept.0.len() as f64
@@ -271,7 +294,10 @@ fn row(name: &str, streamed: &Streamed, bar: Option<f64>) {
     let stats = &streamed.stats;
     let busy = stats.busy_fraction();
     let bar = bar.map_or(String::new(), |bar| {
-        format!("  (bar {bar:.2}: {})", if busy >= bar { "met" } else { "MISSED" })
+        format!(
+            "  (bar {bar:.2}: {})",
+            if busy >= bar { "met" } else { "MISSED" }
+        )
     });
     println!(
         "{name:58} {:7.1} pictures/s  {:5} batches, {:5} full  busy {busy:.3}{bar}",
@@ -287,7 +313,9 @@ fn main() {
     let path = named.map_or_else(|| film(folder.path()), PathBuf::from);
     let proxies = proxies(&path);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let store = std::env::var("RUSHES_MODELS").ok().map(|models| ModelStore::new(models.into()));
+    let store = std::env::var("RUSHES_MODELS")
+        .ok()
+        .map(|models| ModelStore::new(models.into()));
     let lite = store.and_then(|store| open_image_encoder(&store, "lite", cores).ok());
     let bench = Bench {
         runtime: Runtime::new().unwrap(),
@@ -297,15 +325,19 @@ fn main() {
         cores,
     };
     let local = bench.local();
-    for (proxy, bytes) in bench.proxies.iter().enumerate() {
-        let put = local.put(&key(proxy), bytes.clone().into());
-        bench.runtime.block_on(put).unwrap();
-    }
+    bench.fill(&local);
     println!("{cores} cores; two films at a time, {FRAMES} frames a shot");
 
     let free = bench.stream(&local, bench.fake(8, Duration::ZERO), 200);
-    let free = bench.stream(&local, bench.fake(8, Duration::ZERO), bench.shots(free.rate()));
-    println!("feeding alone, into a device that costs nothing: {:.1} pictures/s", free.rate());
+    let free = bench.stream(
+        &local,
+        bench.fake(8, Duration::ZERO),
+        bench.shots(free.rate()),
+    );
+    println!(
+        "feeding alone, into a device that costs nothing: {:.1} pictures/s",
+        free.rate()
+    );
     match &bench.lite {
         Some(_) => real(&bench, &local, free.rate()),
         None => println!("lite: skipped, RUSHES_MODELS names no folder that has it"),
@@ -316,7 +348,9 @@ fn main() {
 
 /// The real encoder, which shares the cores with the decoders.
 fn real(bench: &Bench, local: &Storage, feeding: f64) {
-    let Some(lite) = bench.lite.clone() else { return };
+    let Some(lite) = bench.lite.clone() else {
+        return;
+    };
     let picture = RgbImage::from_fn(640, 360, |x, y| image::Rgb([x as u8, y as u8, 127]));
     let batch = vec![lite.prepare(&picture).unwrap(); lite.preferred_batch()];
     let began = Instant::now();
@@ -333,7 +367,11 @@ fn real(bench: &Bench, local: &Storage, feeding: f64) {
         bench.cores,
         streamed.rate(),
         streamed.rate() / bound,
-        if streamed.rate() >= 0.9 * bound { "met" } else { "MISSED" }
+        if streamed.rate() >= 0.9 * bound {
+            "met"
+        } else {
+            "MISSED"
+        }
     );
 }
 
@@ -385,9 +423,11 @@ fn prepared(bench: &Bench) {
                     feed.push(tag as u64, picture.clone()).unwrap();
                 }
             });
-            scope.spawn(move || {
-                while !matches!(answers.receive(AIM).unwrap(), Received::Finished) {}
-            });
+            scope.spawn(
+                move || {
+                    while !matches!(answers.receive(AIM).unwrap(), Received::Finished) {}
+                },
+            );
         }
     });
     let streamed = Streamed {

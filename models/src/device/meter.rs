@@ -67,10 +67,7 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn new(model: &str, number: usize) -> Self {
-        let labels = [
-            ("model", model.to_owned()),
-            ("device", number.to_string()),
-        ];
+        let labels = [("model", model.to_owned()), ("device", number.to_string())];
         Self {
             pictures: metrics::counter!("rushes_device_pictures_total", &labels),
             batches: metrics::counter!("rushes_device_batches_total", &labels),

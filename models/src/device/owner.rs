@@ -20,11 +20,7 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        encoder: Arc<dyn ImageEncoder>,
-        number: usize,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, encoder: Arc<dyn ImageEncoder>, number: usize) -> Self {
         let meter = Meter::new(&shared.model, number);
         let full = shared.batch;
         Self {

@@ -112,7 +112,10 @@ impl Shared {
                 }
                 Some(_) => {}
             }
-            state = self.left.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .left
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         state.queue.push_back(item);
         state.last_arrival = Some(Instant::now());

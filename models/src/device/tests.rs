@@ -63,7 +63,10 @@ impl ImageEncoder for Fake {
 }
 
 impl Fake {
-    fn new(batch: usize, mood: impl Fn(usize) -> Result<(), ModelError> + Send + Sync + 'static) -> Self {
+    fn new(
+        batch: usize,
+        mood: impl Fn(usize) -> Result<(), ModelError> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             space: Space {
                 id: "fake@1".to_owned(),
@@ -120,7 +123,9 @@ fn pictures_of_several_films_share_full_batches() {
             feed.push(u64::from(at), picture(at)).unwrap();
         }
     }
-    let expected: Vec<(u64, f32)> = (0..12_u8).map(|at| (u64::from(at), f32::from(at))).collect();
+    let expected: Vec<(u64, f32)> = (0..12_u8)
+        .map(|at| (u64::from(at), f32::from(at)))
+        .collect();
     for (feed, answers) in films {
         drop(feed);
         assert_eq!(all(&answers).unwrap(), expected);
@@ -180,7 +185,9 @@ fn a_batch_too_big_for_the_memory_is_halved_and_nothing_is_lost() {
         feed.push(u64::from(at), picture(at)).unwrap();
     }
     drop(feed);
-    let expected: Vec<(u64, f32)> = (0..16_u8).map(|at| (u64::from(at), f32::from(at))).collect();
+    let expected: Vec<(u64, f32)> = (0..16_u8)
+        .map(|at| (u64::from(at), f32::from(at)))
+        .collect();
     assert_eq!(all(&answers).unwrap(), expected);
     assert_eq!(*seen.lock().unwrap(), [8, 4, 2, 2, 2, 2, 2, 2, 2, 2]);
     assert_eq!(device.stats().halved, 2);

@@ -134,8 +134,8 @@ fn decode(job: Job) -> Result<(), StageError> {
         film,
         feed,
     } = job;
-    let pictures = sample_frames(Box::new(bytes), film.frames, MAX_SIDE)
-        .map_err(StageError::media(&key))?;
+    let pictures =
+        sample_frames(Box::new(bytes), film.frames, MAX_SIDE).map_err(StageError::media(&key))?;
     drop(held);
     if pictures.len() != film.frames {
         return Err(StageError::Corrupt(key));

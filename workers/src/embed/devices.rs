@@ -9,8 +9,7 @@ use rushes_models::{ImageEncoder, ModelError, ModelStore, open_image_encoder};
 use crate::stages::StageError;
 
 /// Opens the encoders of a model, one for each device it is to run on.
-pub type Opener =
-    Box<dyn Fn(&str) -> Result<Vec<Box<dyn ImageEncoder>>, ModelError> + Send + Sync>;
+pub type Opener = Box<dyn Fn(&str) -> Result<Vec<Box<dyn ImageEncoder>>, ModelError> + Send + Sync>;
 
 /// The devices of this process, by model.
 pub struct Devices {

@@ -147,7 +147,9 @@ impl Parts<'_> {
             notes,
         );
         let packed = packed.map_err(|_wrong_shape| StageError::Corrupt(key.clone()))?;
-        Ok(self.runtime.block_on(self.storage.put(&key, packed.into()))?)
+        Ok(self
+            .runtime
+            .block_on(self.storage.put(&key, packed.into()))?)
     }
 }
 
@@ -288,7 +290,10 @@ fn bytes<'f>(values: impl Iterator<Item = &'f f32>) -> Vec<u8> {
 
 fn floats(bytes: &[u8]) -> Vec<f32> {
     let (values, _) = bytes.as_chunks::<4>();
-    values.iter().map(|&value| f32::from_le_bytes(value)).collect()
+    values
+        .iter()
+        .map(|&value| f32::from_le_bytes(value))
+        .collect()
 }
 
 fn integers(values: impl Iterator<Item = usize>) -> Vec<u8> {

@@ -105,7 +105,10 @@ fn pictures(
     let mut opened = Opened::new(source)?;
     let mut maker = opened.reader.picture_maker(inside.0, inside.1);
     let (start, end) = opened.extent;
-    let times: Vec<i64> = moments.iter().map(|moment| moment.pts(start, end)).collect();
+    let times: Vec<i64> = moments
+        .iter()
+        .map(|moment| moment.pts(start, end))
+        .collect();
     if let Some(pictures) = sparse::pictures(&mut opened.reader, &mut maker, &times)? {
         return Ok(pictures);
     }

@@ -99,7 +99,7 @@ impl Group {
             found = newest(decoder, found)?;
         }
         self.sent = self.packets.len();
-        if found.as_ref().and_then(frame::Video::timestamp) != Some(pts) {
+        if found.as_ref().and_then(|picture| picture.timestamp()) != Some(pts) {
             // The decoder holds it back. Once it is drained, the group must be given to it again.
             decoder.send_eof().ok()?;
             found = newest(decoder, found)?;

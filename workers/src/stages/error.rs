@@ -78,7 +78,7 @@ impl StageError {
         }
     }
 
-    pub(super) fn media(name: &str) -> impl FnOnce(MediaError) -> Self + '_ {
+    pub(crate) fn media(name: &str) -> impl FnOnce(MediaError) -> Self + '_ {
         move |source| Self::Media {
             name: name.to_owned(),
             source,

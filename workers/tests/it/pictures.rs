@@ -150,8 +150,14 @@ fn samples_of_other_clips_are_those_that_decoding_all_shows() {
     for (arguments, name) in [
         ("-c:v libx264 -bf 3 -g 30", "reordered.mp4"),
         ("-c:v libx264 -bf 0 -g 7", "short-groups.mp4"),
-        ("-c:v libx264 -bf 0 -x264-params open-gop=1:keyint=9", "open.mkv"),
-        ("-c:v libx264 -bf 0 -x264-params intra-refresh=1:keyint=20", "refresh.mp4"),
+        (
+            "-c:v libx264 -bf 0 -x264-params open-gop=1:keyint=9",
+            "open.mkv",
+        ),
+        (
+            "-c:v libx264 -bf 0 -x264-params intra-refresh=1:keyint=20",
+            "refresh.mp4",
+        ),
         ("-c:v libx264 -bf 2", "reordered.ts"),
         ("-c:v libx264 -bf 0", "plain.ts"),
         ("-c:v mpeg4 -bf 2", "other.mp4"),
@@ -184,7 +190,9 @@ fn a_proxy_begins_anew_where_it_is_sampled() {
     cut(source, &spans, &ProxyParams::default(), &mut kept).unwrap();
     let path = clips.write("proxy.mp4", &kept.0[0]);
     let keys = crate::clips::ffprobe(&path, "v:0", "frame=key_frame");
-    let is_key: Vec<bool> = keys.lines().map(|line| line.starts_with('1')).collect();
+    // The first frame has side data, which take a line of their own.
+    let lines = keys.lines().filter(|line| !line.is_empty());
+    let is_key: Vec<bool> = lines.map(|line| line.starts_with('1')).collect();
     for part in [10, 30, 50, 70] {
         assert!(is_key[part], "frame {part} of {keys}");
     }

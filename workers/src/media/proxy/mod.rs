@@ -243,9 +243,8 @@ impl Cutter<'_> {
         let next_pts = self.timeline.pts_of(number + 1);
         let end_pts = self.timeline.pts_of(end);
         let parts = u64::from(self.params.samples);
-        let is_key = (0..parts).any(|part| {
-            (pts..next_pts).contains(&Moment { part, parts }.pts(start_pts, end_pts))
-        });
+        let is_key = (0..parts)
+            .any(|part| (pts..next_pts).contains(&Moment { part, parts }.pts(start_pts, end_pts)));
         let encoder = match &mut self.encoder {
             Some(encoder) => encoder,
             none => {
