@@ -146,7 +146,8 @@ impl Bench {
 
     fn fill(&self, storage: &Storage) {
         for (proxy, bytes) in self.proxies.iter().enumerate() {
-            let put = storage.put(&key(proxy), bytes.clone().into());
+            let key = key(proxy);
+            let put = storage.put(&key, bytes.clone().into());
             self.runtime.block_on(put).unwrap();
         }
     }
@@ -170,9 +171,8 @@ impl Bench {
                     shots: keys.collect(),
                 };
                 scope.spawn(move || {
-                    embedder
-                        .stream(film, &Watch::default(), &mut |_shot| Ok(()))
-                        .unwrap();
+                    let watch = Watch::default();
+                    embedder.stream(film, &watch, &mut |_shot| Ok(())).unwrap();
                 });
             }
         });

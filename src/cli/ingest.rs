@@ -126,7 +126,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 async fn follow(app: &App, ids: &[JobId], quiet: bool) -> anyhow::Result<bool> {
     let parts = EngineParts {
         media: app.config.media_workers(),
-        embed: 1,
+        embed: app.config.work.embed.max(1),
         // Pictures that wait are no part of this.
         redact: 0,
     };

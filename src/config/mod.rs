@@ -71,7 +71,8 @@ pub struct Models {
 pub struct Work {
     /// Films that are decoded side by side; 0 is half the cores, at least one.
     pub media: usize,
-    /// Runs on the embed queue that `serve` computes side by side; 0 leaves them to other workers.
+    /// Films that are embedded side by side, so that while one ends the next already feeds the device; 0 leaves
+    /// them to other workers when serving.
     pub embed: usize,
     /// Threads of the encoder; 0 is one for each core.
     pub encoder_threads: usize,
@@ -161,7 +162,7 @@ impl Default for Work {
     fn default() -> Self {
         Self {
             media: 0,
-            embed: 1,
+            embed: 2,
             encoder_threads: 0,
             child_memory_mib: 4096,
             child_stall_s: 120,

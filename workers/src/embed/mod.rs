@@ -16,6 +16,8 @@ mod fetch;
 mod parts;
 mod stream;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

@@ -1,259 +1,20 @@
 //! The way from stored proxies to vectors, with fake encoders and small real proxies.
 
-use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
 
-use image::RgbImage;
-use rushes_models::device::Device;
-use rushes_models::{ErrorKind, ImageEncoder, ModelError, Prepared, Space};
-use tokio::runtime::Runtime;
+use rushes_models::{ErrorKind, Space};
 
+use super::testing::{BATCH, Bench, FRAMES, Fake, mean_colour, proxies};
 use super::*;
-use crate::media::{Bounds, CutOutput, Film as MediaFilm, MediaError, ProxyParams, cut};
-use crate::segment::{SegmentParams, segment};
-use crate::stages::StageError;
-use crate::storage::{S3Options, Storage};
+use crate::coordinator::Lease;
+use crate::media::ProxyParams;
+use crate::sandbox::{Limits, Sandbox};
+use crate::segment::SegmentParams;
+use crate::stages::{StageError, Stages};
+use crate::storage::Storage;
+use crate::task::{Output, Task};
 use crate::worker::Watch;
-
-/// The mean of the picture's colours, scaled to length 1, is the vector.
-struct Fake {
-    space: Space,
-    batch: usize,
-    /// Pictures encoded.
-    count: Arc<AtomicUsize>,
-    /// Closed, it holds batches up.
-    gate: Arc<Gate>,
-    panics_after: usize,
-}
-
-#[derive(Default)]
-struct Gate {
-    is_closed: Mutex<bool>,
-    opened: Condvar,
-}
-
-impl Gate {
-    fn set(&self, is_closed: bool) {
-        *self.is_closed.lock().unwrap() = is_closed;
-        self.opened.notify_all();
-    }
-
-    fn pass(&self) {
-        let closed = self.is_closed.lock().unwrap();
-        drop(self.opened.wait_while(closed, |closed| *closed).unwrap());
-    }
-}
-
-impl std::fmt::Debug for Fake {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fake").finish_non_exhaustive()
-    }
-}
-
-impl ImageEncoder for Fake {
-    fn space(&self) -> &Space {
-        &self.space
-    }
-
-    fn backend(&self) -> String {
-        "a fake".to_owned()
-    }
-
-    fn preferred_batch(&self) -> usize {
-        self.batch
-    }
-
-    fn prepare(&self, picture: &RgbImage) -> Result<Prepared, ModelError> {
-        let small = image::imageops::thumbnail(picture, 8, 8);
-        Ok(Prepared::new(small))
-    }
-
-    fn encode(&self, pictures: &[Prepared]) -> Result<Vec<Vec<f32>>, ModelError> {
-        self.gate.pass();
-        let before = self.count.fetch_add(pictures.len(), Ordering::SeqCst);
-        assert!(before + pictures.len() <= self.panics_after, "on purpose");
-        Ok(pictures.iter().map(mean_colour).collect())
-    }
-}
-
-fn mean_colour(picture: &Prepared) -> Vec<f32> {
-    let mut sums = vec![0.0_f32; 3];
-    for pixel in picture.as_bytes().as_chunks::<3>().0 {
-        for (sum, &value) in sums.iter_mut().zip(pixel) {
-            *sum += f32::from(value);
-        }
-    }
-    rushes_models::mean_pool(&[sums])
-}
-
-/// A store with the proxies of a film in it, and what embeds them.
-struct Bench {
-    runtime: Runtime,
-    storage: Storage,
-    embedder: Embedder,
-    device: Arc<Device>,
-    count: Arc<AtomicUsize>,
-    gate: Arc<Gate>,
-    _folder: tempfile::TempDir,
-}
-
-const BATCH: usize = 4;
-const FRAMES: usize = 4;
-
-impl Bench {
-    fn new() -> Self {
-        Self::with(usize::MAX)
-    }
-
-    /// With an encoder that panics after so many pictures.
-    fn with(panics_after: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let storage = Storage::open(folder.path().to_str().unwrap(), S3Options::default()).unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        let (count, gate) = (Arc::<AtomicUsize>::default(), Arc::<Gate>::default());
-        let fake = Fake {
-            space: Space {
-                id: "fake@1".to_owned(),
-                dims: 3,
-            },
-            batch: BATCH,
-            count: Arc::clone(&count),
-            gate: Arc::clone(&gate),
-            panics_after,
-        };
-        let device = Device::start("fake", vec![Box::new(fake)], Default::default()).unwrap();
-        Self {
-            runtime,
-            storage,
-            embedder: Embedder::new(EmbedOptions::default()),
-            device: Arc::new(device),
-            count,
-            gate,
-            _folder: folder,
-        }
-    }
-
-    /// Stores proxies of shots whose colours differ; their keys.
-    fn film(&self, name: &str, shots: usize) -> Vec<String> {
-        let proxies = proxies();
-        (0..shots)
-            .map(|shot| {
-                let key = format!("{name}/{shot:06}.mp4");
-                let bytes = proxies[shot % proxies.len()].clone();
-                self.runtime
-                    .block_on(self.storage.put(&key, bytes.into()))
-                    .unwrap();
-                key
-            })
-            .collect()
-    }
-
-    fn stream(&self, keys: &[String], watch: &Watch) -> Result<Vec<ShotVectors>, StageError> {
-        let film = Film {
-            storage: &self.storage,
-            runtime: self.runtime.handle(),
-            device: &self.device,
-            frames: FRAMES,
-            shots: keys.iter().cloned().enumerate().collect(),
-        };
-        let mut found = Vec::new();
-        self.embedder.stream(film, watch, &mut |shot| {
-            found.push(shot);
-            Ok(())
-        })?;
-        found.sort_by_key(|shot| shot.shot);
-        Ok(found)
-    }
-
-    /// A whole run under `prefix`, given up by its watch after so many shots.
-    fn run(
-        &self,
-        keys: &[String],
-        stop_after: usize,
-    ) -> Result<(usize, Vec<Vec<f32>>), StageError> {
-        let parts = self.parts(keys);
-        let mut vectors = FrameVectors::resume(&parts, true)?;
-        let before = vectors.done();
-        let watch = Watch::default();
-        let film = Film {
-            storage: &self.storage,
-            runtime: self.runtime.handle(),
-            device: &self.device,
-            frames: FRAMES,
-            shots: vectors.missing(),
-        };
-        let streamed = self.embedder.stream(film, &watch, &mut |shot| {
-            vectors.add(shot);
-            if vectors.done() == stop_after {
-                watch.stop();
-            }
-            Ok(())
-        });
-        if let Err(error) = streamed {
-            vectors.save();
-            return Err(error);
-        }
-        let (vectors, key) = vectors.finish()?;
-        assert_eq!(key.unwrap(), "runs/a/frames.safetensors");
-        Ok((before, vectors))
-    }
-
-    fn parts<'a>(&'a self, keys: &'a [String]) -> Parts<'a> {
-        Parts {
-            storage: &self.storage,
-            runtime: self.runtime.handle(),
-            prefix: "runs/a",
-            space: self.device.space(),
-            frames: FRAMES,
-            proxies: keys,
-        }
-    }
-}
-
-/// Two proxies of procedural films, made by our own proxy maker.
-fn proxies() -> Vec<Vec<u8>> {
-    struct Kept(Vec<Vec<u8>>);
-    impl CutOutput for Kept {
-        fn progress(&mut self, _done: u64, _total: u64) -> Result<(), MediaError> {
-            Ok(())
-        }
-
-        fn proxy(&mut self, _index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
-            self.0.push(bytes);
-            Ok(())
-        }
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("film.mp4");
-    let made = std::process::Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i"])
-        .arg("testsrc2=r=25:s=160x90:d=1.2,hue=H=2*t")
-        .args(["-c:v", "libx264"])
-        .arg(&path)
-        .status()
-        .unwrap();
-    assert!(made.success());
-    let open = || Box::new(std::fs::File::open(&path).unwrap());
-    let bounds = Bounds::default();
-    let scan = segment(open(), &SegmentParams::default(), &bounds, &mut |_, _| {
-        Ok(())
-    })
-    .unwrap();
-    let spans: Vec<Range<u64>> = vec![0..13, 13..14, 14..30];
-    let mut kept = Kept(Vec::new());
-    let film = MediaFilm {
-        source: open(),
-        timeline: &scan.timeline,
-        bounds: &bounds,
-    };
-    cut(film, &spans, &ProxyParams::default(), &mut kept).unwrap();
-    kept.0
-}
 
 #[test]
 fn the_vectors_of_a_film_are_those_of_its_frames_in_order() {
@@ -453,4 +214,71 @@ fn a_proxy_of_many_parts_is_read_whole() {
         bench.runtime.block_on(put).unwrap();
     }
     assert_eq!(bench.stream(&keys, &Watch::default()).unwrap().len(), 6);
+}
+
+#[test]
+fn a_leased_run_uses_its_parts_and_tidies_up() {
+    let bench = Bench::new();
+    let proxies = bench.film("film", 9);
+    assert!(bench.run(&proxies, 5).is_err());
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let opener: Opener = Box::new(move |_model| {
+        let fake = Fake {
+            space: Space {
+                id: "fake@1".to_owned(),
+                dims: 3,
+            },
+            batch: BATCH,
+            count: Arc::clone(&counted),
+            gate: Arc::default(),
+            panics_after: usize::MAX,
+        };
+        Ok(vec![Box::new(fake)])
+    });
+    let stages = Stages {
+        storage: bench.storage.clone(),
+        sandbox: Sandbox {
+            command: "none".into(),
+            args: Vec::new(),
+            limits: Limits::default(),
+        },
+        segment: SegmentParams::default(),
+        proxy: ProxyParams::default(),
+        devices: Devices::opened_by(opener),
+        embedder: Embedder::new(EmbedOptions::default()),
+        runtime: bench.runtime.handle().clone(),
+    };
+    let lease = Lease {
+        run: "a".to_owned(),
+        token: 1,
+        task: Task::Embeddings {
+            model: "fake".to_owned(),
+            proxies,
+            frames: 4,
+            frame_vectors: true,
+        },
+        prefix: "runs/a".to_owned(),
+    };
+    let output = stages.compute(&lease, &Watch::default()).unwrap();
+    let Output::Embeddings {
+        space,
+        vectors,
+        frame_vectors,
+    } = output
+    else {
+        panic!("another feature");
+    };
+    assert_eq!((space.as_str(), vectors.len()), ("fake@1", 9));
+    assert_eq!(count.load(Ordering::SeqCst), 4 * FRAMES);
+    stages.tidy(&lease).unwrap();
+    let left = bench
+        .runtime
+        .block_on(bench.storage.keys_under("runs/a"))
+        .unwrap();
+    assert_eq!(left, [frame_vectors.unwrap()]);
+    let stored = bench.runtime.block_on(bench.storage.get(&left[0])).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&stored).unwrap();
+    assert_eq!(tensors.tensor("vectors").unwrap().shape(), [9 * FRAMES, 3]);
+    assert_eq!(tensors.tensor("frame").unwrap().data()[4], 1);
 }
