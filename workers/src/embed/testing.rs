@@ -95,7 +95,7 @@ pub(super) struct Bench {
     pub(super) device: Arc<Device>,
     pub(super) count: Arc<AtomicUsize>,
     pub(super) gate: Arc<Gate>,
-    _folder: tempfile::TempDir,
+    pub(super) _folder: tempfile::TempDir,
 }
 
 pub(super) const BATCH: usize = 4;

@@ -96,13 +96,13 @@ impl Group {
         let mut found = None;
         for packet in &self.packets[self.sent..] {
             decoder.send_packet(packet).ok()?;
-            found = newest(decoder, found)?;
+            found = newest(decoder, found).ok()?;
         }
         self.sent = self.packets.len();
         if found.as_ref().and_then(|picture| picture.timestamp()) != Some(pts) {
             // The decoder holds it back. Once it is drained, the group must be given to it again.
             decoder.send_eof().ok()?;
-            found = newest(decoder, found)?;
+            found = newest(decoder, found).ok()?;
             self.sent = 0;
         }
         let picture = found.filter(|picture| picture.timestamp() == Some(pts))?;
@@ -114,20 +114,23 @@ impl Group {
     }
 }
 
-/// Takes the frames that are ready; the newest of them, or else `before`. `None` if one is damaged.
+/// A frame that is not whole.
+struct Damaged;
+
+/// Takes the frames that are ready; the newest of them, or else `before`.
 fn newest(
     decoder: &mut ffmpeg::decoder::Video,
     before: Option<frame::Video>,
-) -> Option<Option<frame::Video>> {
+) -> Result<Option<frame::Video>, Damaged> {
     let mut newest = before;
     loop {
         let mut picture = frame::Video::empty();
         match decoder.receive_frame(&mut picture) {
-            Ok(()) if picture.is_corrupt() || picture.has_decode_errors() => return None,
+            Ok(()) if picture.is_corrupt() || picture.has_decode_errors() => return Err(Damaged),
             Ok(()) => newest = Some(picture),
-            Err(ffmpeg::Error::Eof) => return Some(newest),
-            Err(error) if is_again(error) => return Some(newest),
-            Err(_) => return None,
+            Err(ffmpeg::Error::Eof) => return Ok(newest),
+            Err(error) if is_again(error) => return Ok(newest),
+            Err(_) => return Err(Damaged),
         }
     }
 }

@@ -339,7 +339,7 @@ fn a_child_that_dies_and_a_person_who_stops_leave_nothing() {
 
 /// The committed table of faces labelled by eye.
 fn labels() -> Vec<(usize, [f64; 4])> {
-    let path = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap())
+    let path = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
         .join("../benches/redact/egoblur_faces.tsv");
     let table = std::fs::read_to_string(path).unwrap();
     let rows = table
