@@ -27,7 +27,9 @@ use image::RgbImage;
 use object_store::memory::InMemory;
 use object_store::throttle::{ThrottleConfig, ThrottledStore};
 use rushes_models::device::{Device, DeviceOptions, DeviceStats, Received};
-use rushes_models::{ImageEncoder, ModelError, ModelStore, Prepared, Space, open_image_encoder};
+use rushes_models::{
+    EncoderOptions, ImageEncoder, ModelError, ModelStore, Prepared, Space, open_image_encoder,
+};
 use rushes_workers::embed::{EmbedOptions, Embedder, Film};
 use rushes_workers::media::{
     Bounds, CutOutput, Film as MediaFilm, MediaError, ProxyParams, cut, sample_frames,
@@ -316,7 +318,8 @@ fn main() {
     let store = std::env::var("RUSHES_MODELS")
         .ok()
         .map(|models| ModelStore::new(models.into()));
-    let lite = store.and_then(|store| open_image_encoder(&store, "lite", cores).ok());
+    let lite = store
+        .and_then(|store| open_image_encoder(&store, "lite", &EncoderOptions::threads(cores)).ok());
     let bench = Bench {
         runtime: Runtime::new().unwrap(),
         folder: tempfile::tempdir().unwrap(),

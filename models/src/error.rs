@@ -98,7 +98,9 @@ pub enum ModelError {
     #[error(transparent)]
     Backend(#[from] crate::backend::BackendError),
     /// A device has no room for a batch; a smaller one may fit.
-    #[error("{backend}: out of memory with a batch of {batch}")]
+    #[error(
+        "{backend} has no memory for {batch} pictures at once; choose a smaller model, or free memory of the device"
+    )]
     OutOfMemory {
         /// What computes.
         backend: String,
@@ -108,16 +110,6 @@ pub enum ModelError {
     /// The `lite` model.
     #[error(transparent)]
     Lite(#[from] crate::lite::LiteError),
-    /// The device has no memory for so many pictures at once; fewer may fit.
-    #[error(
-        "{backend} has no memory for {batch} pictures at once; choose a smaller model, or free memory of the device"
-    )]
-    OutOfMemory {
-        /// What was to compute, for people.
-        backend: String,
-        /// Pictures of the batch.
-        batch: usize,
-    },
 }
 
 impl ModelError {
@@ -134,7 +126,6 @@ impl ModelError {
             Self::Detect(e) => e.kind(),
             Self::Dual(e) => e.kind(),
             Self::Backend(e) => e.kind(),
-            Self::OutOfMemory { .. } => ErrorKind::Limit,
             Self::Lite(e) => e.kind(),
             Self::OutOfMemory { .. } => ErrorKind::Limit,
         }

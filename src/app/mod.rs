@@ -5,7 +5,7 @@ mod engine;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use rushes_models::ModelStore;
+use rushes_models::{ModelError, ModelStore, space_of};
 use rushes_workers::sandbox::{Limits, Sandbox};
 use rushes_workers::stages::Stages;
 use rushes_workers::storage::{S3Options, Storage};
@@ -98,7 +98,10 @@ impl App {
             self.catalog.clone(),
             index,
             self.models.clone(),
-            &self.config.models.text_to_shot,
+            (
+                &self.config.models.text_to_shot,
+                self.config.encoder_options(),
+            ),
         )
     }
 
@@ -111,14 +114,18 @@ impl App {
     }
 
     /// What is asked for of every film.
-    #[must_use]
-    pub fn settings(&self) -> Settings {
-        Settings {
-            model: self.config.models.text_to_shot.clone(),
+    ///
+    /// # Errors
+    /// If there is no such model as the settings name.
+    pub fn settings(&self) -> Result<Settings, ModelError> {
+        let model = &self.config.models.text_to_shot;
+        Ok(Settings {
+            model: model.clone(),
+            space: space_of(self.models.manifests(), model)?,
             proxy_height: self.config.work.proxy_height,
             frames_per_shot: self.config.work.frames_per_shot,
             frame_vectors: self.config.work.frame_vectors,
-        }
+        })
     }
 }
 
@@ -142,6 +149,6 @@ pub(crate) fn stages(
         storage,
         sandbox,
         models,
-        config.encoder_threads(),
+        config.encoder_options(),
     ))
 }

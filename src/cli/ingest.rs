@@ -70,7 +70,7 @@ struct Summary {
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     models::require(&app.models, &app.config.models.text_to_shot)?;
     let (films, refusals) = find(&app.storage, &args.inputs).await;
-    let settings = app.settings();
+    let settings = app.settings()?;
     let mut submitted = Vec::with_capacity(films.len());
     for film in &films {
         let title = args.title.clone().unwrap_or_else(|| film.default_title());

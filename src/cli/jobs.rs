@@ -67,7 +67,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         jobs::cancel(&mut tx, id).await?
     } else if args.retry {
         let job = jobs::get(&mut tx, id).await?;
-        features::request(&mut tx, &job.asset_id, &app.settings()).await?;
+        features::request(&mut tx, &job.asset_id, &app.settings()?).await?;
         jobs::get(&mut tx, id).await?
     } else {
         jobs::get(&mut tx, id).await?

@@ -98,7 +98,7 @@ pub(super) async fn check_store(storage: &Storage, about: &About) -> anyhow::Res
 
 /// Whether the server's model is here, in the server's revision.
 pub(super) fn check_model(models: &ModelStore, about: &About) -> anyhow::Result<()> {
-    let here = space_of(&about.model).with_context(|| {
+    let here = space_of(models.manifests(), &about.model).with_context(|| {
         format!(
             "the server ({}) works with a model this version does not know",
             about.version

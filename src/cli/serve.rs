@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{output, work};
 use crate::app::{App, Engine, EngineParts};
 use crate::config::Config;
-use crate::features::LocalCoordinator;
+use crate::features::{LocalCoordinator, Settings};
 use crate::http::{self, Api, Metrics, Roots, Work};
 
 /// How long requests under way may go on after a signal to stop.
@@ -73,12 +73,13 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         ));
     }
     let searcher = app.searcher(Arc::clone(engine.index()));
-    let work = workers_on_other_machines(&app);
+    let settings = app.settings()?;
+    let work = workers_on_other_machines(&app, &settings);
     let router = http::router(Api {
         catalog: app.catalog.clone(),
         storage: app.storage.clone(),
         searcher,
-        settings: app.settings(),
+        settings,
         roots: Arc::new(roots),
         upload_limit: app.config.upload_limit(),
         redactions: app.redactions.clone(),
@@ -115,13 +116,13 @@ async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> 
         .with_context(|| format!("cannot listen on {address}; choose another with {flag}"))
 }
 
-fn workers_on_other_machines(app: &App) -> Work {
+fn workers_on_other_machines(app: &App, settings: &Settings) -> Work {
     let coordinator = LocalCoordinator::new(app.catalog.clone(), app.config.data.clone());
     Work::new(
         app.catalog.clone(),
         Arc::new(coordinator),
         app.storage.clone(),
-        app.config.models.text_to_shot.clone(),
+        (settings.model.clone(), settings.space.clone()),
     )
 }
 

@@ -42,6 +42,7 @@ fn every_problem_is_reported_at_once() {
     for part in [
         "work.medai",
         "work.proxy_height",
+        "work.frames_per_shot",
         "server.listen",
         "storage.url",
     ] {

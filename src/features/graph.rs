@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use rushes_models::space_of;
-use rushes_workers::task::{FRAMES_PER_SHOT, Queue};
+use rushes_models::Space;
+use rushes_workers::task::Queue;
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
@@ -77,6 +77,8 @@ pub const STAGES: [&str; 6] = [
 pub struct Settings {
     /// The text-to-shot model.
     pub model: String,
+    /// Where its vectors live; another revision of a model makes another space.
+    pub space: Space,
     /// Height of proxies in pixels.
     pub proxy_height: u32,
     /// Frames looked at of each shot.
@@ -142,29 +144,17 @@ pub fn embeddings_of(model: &str) -> String {
 /// What the result depends on besides the inputs and the code.
 fn params(feature: &Feature, asset: &Asset, settings: &Settings) -> Result<Value, CatalogError> {
     Ok(match feature.name {
-        EMBEDDINGS => embedding_params(settings)?,
+        EMBEDDINGS => json!({
+            "space": settings.space.id,
+            "dims": settings.space.dims,
+            "frames": settings.frames_per_shot,
+            "frame_vectors": settings.frame_vectors,
+        }),
         "proxies" => json!({ "height": settings.proxy_height }),
         // Other subtitles beside the film are another computation.
         "dialogue" => json!({ "sidecars": asset.sidecars()? }),
         _ => json!({}),
     })
-}
-
-fn embedding_params(settings: &Settings) -> Result<Value, CatalogError> {
-    // Another revision of a model makes another space.
-    let space = space_of(&settings.model).map_err(|_unknown| CatalogError::NotFound {
-        what: "model",
-        id: settings.model.clone(),
-    })?;
-    let mut params = json!({ "space": space.id });
-    // Named only where somebody chose, so that vectors made before there was a choice stay.
-    if settings.frames_per_shot != FRAMES_PER_SHOT {
-        params["frames"] = settings.frames_per_shot.into();
-    }
-    if settings.frame_vectors {
-        params["frame_vectors"] = true.into();
-    }
-    Ok(params)
 }
 
 fn key(feature: &Feature, params: &str, inputs: &[RunId]) -> String {
@@ -194,24 +184,5 @@ mod tests {
             }
         }
         assert!(GRAPH.iter().map(|feature| feature.name).eq(STAGES));
-    }
-
-    #[test]
-    fn how_frames_are_sampled_is_named_only_where_somebody_chose() {
-        let params = |frames_per_shot, frame_vectors| {
-            let settings = Settings {
-                model: "lite".to_owned(),
-                proxy_height: 480,
-                frames_per_shot,
-                frame_vectors,
-            };
-            embedding_params(&settings).unwrap().to_string()
-        };
-        assert_eq!(params(4, false), r#"{"space":"lite@0.1.0"}"#);
-        assert_eq!(params(8, false), r#"{"frames":8,"space":"lite@0.1.0"}"#);
-        assert_eq!(
-            params(4, true),
-            r#"{"frame_vectors":true,"space":"lite@0.1.0"}"#
-        );
     }
 }

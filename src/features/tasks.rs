@@ -1,7 +1,8 @@
 //! From a leased run to the task a worker is given: the results of its inputs, put together.
 
+use rushes_models::Space;
 use rushes_workers::media::StreamDetails;
-use rushes_workers::task::{FRAMES_PER_SHOT, Output, Task};
+use rushes_workers::task::{Output, Task};
 use sqlx::SqliteConnection;
 
 use super::Settings;
@@ -37,7 +38,7 @@ pub(super) async fn build(db: &mut SqliteConnection, run: &Run) -> Result<Task, 
                 .ok_or(DAMAGED)?
                 .to_owned(),
             proxies: shots::keys_of_run(db, &input(&inputs, "proxies")?.id).await?,
-            frames: frames_per_shot(run)?,
+            frames: small(&params(run)?["frames"])?,
             frame_vectors: params(run)?["frame_vectors"] == true,
         },
     })
@@ -78,12 +79,13 @@ fn height(run: &Run) -> Result<u32, CatalogError> {
     small(&params(run)?["height"])
 }
 
-/// Named in the parameters only where somebody chose.
-fn frames_per_shot(run: &Run) -> Result<u32, CatalogError> {
-    match params(run)?.get("frames") {
-        Some(frames) => small(frames),
-        None => Ok(FRAMES_PER_SHOT),
-    }
+/// The space that a run's vectors were asked of.
+pub(super) fn space(run: &Run) -> Result<Space, CatalogError> {
+    let params = params(run)?;
+    Ok(Space {
+        id: params["space"].as_str().ok_or(DAMAGED)?.to_owned(),
+        dims: small(&params["dims"])? as usize,
+    })
 }
 
 /// The settings with which these runs were asked for.
@@ -95,8 +97,9 @@ pub(super) fn settings(wanted: &[Run]) -> Option<Settings> {
     let proxies = wanted.iter().find(|run| run.feature == "proxies")?;
     Some(Settings {
         model: model.to_owned(),
+        space: space(embeddings).ok()?,
         proxy_height: height(proxies).ok()?,
-        frames_per_shot: frames_per_shot(embeddings).ok()?,
+        frames_per_shot: small(&params(embeddings).ok()?["frames"]).ok()?,
         frame_vectors: params(embeddings).ok()?["frame_vectors"] == true,
     })
 }

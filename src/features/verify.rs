@@ -1,10 +1,10 @@
 //! Whether a result can be one of its run. Workers may be on other machines and of other versions.
 
-use rushes_models::space_of;
 use rushes_workers::task::Output;
 use sqlx::SqliteConnection;
 
 use super::graph::EMBEDDINGS;
+use super::tasks;
 use crate::catalog::runs::{self, Run};
 use crate::catalog::{CatalogError, shots};
 
@@ -14,22 +14,31 @@ pub(super) async fn fault(
     run: &Run,
     output: &Output,
 ) -> Result<Option<String>, CatalogError> {
-    let (feature, model) = match run.feature.split_once('/') {
-        Some((feature, model)) => (feature, Some(model)),
-        None => (run.feature.as_str(), None),
-    };
+    // `embeddings/<model>` is one of the features that a model may have several of.
+    let feature = run.feature.split('/').next().unwrap_or_default();
     if feature != feature_of(output) {
         let made = feature_of(output);
         return Ok(Some(format!("{made} where {feature} were asked for")));
     }
-    let (Output::Embeddings { space, vectors }, Some(model)) = (output, model) else {
+    let Output::Embeddings {
+        space,
+        vectors,
+        frame_vectors,
+    } = output
+    else {
         return Ok(None);
     };
-    let asked = serde_json::from_str::<serde_json::Value>(&run.params).unwrap_or_default();
-    let asked = asked["space"].as_str().unwrap_or_default();
-    if space != asked {
+    let own = format!("runs/{}/", run.id);
+    if let Some(key) = frame_vectors.as_ref().filter(|key| !key.starts_with(&own)) {
         return Ok(Some(format!(
-            "vectors of {space} where {asked} was asked for; use the same version of rushes everywhere"
+            "frame vectors at {key:?}, which is not below {own}"
+        )));
+    }
+    let asked = tasks::space(run)?;
+    if *space != asked.id {
+        return Ok(Some(format!(
+            "vectors of {space} where {} was asked for; use the same version of rushes everywhere",
+            asked.id
         )));
     }
     let inputs = runs::inputs(db, &run.id).await?;
@@ -37,10 +46,7 @@ pub(super) async fn fault(
     if let Some(proxies) = inputs.iter().find(|input| input.feature == "proxies") {
         count = shots::keys_of_run(db, &proxies.id).await?.len();
     }
-    // A run asked for before an update may be of a revision that this version no longer knows.
-    let known = space_of(model).ok().filter(|known| known.id == asked);
-    let dims = known.map_or_else(|| vectors.first().map_or(0, Vec::len), |known| known.dims);
-    Ok(fault_of_vectors(vectors, count, dims))
+    Ok(fault_of_vectors(vectors, count, asked.dims))
 }
 
 fn fault_of_vectors(vectors: &[Vec<f32>], count: usize, dims: usize) -> Option<String> {

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use rushes_models::{ErrorKind, space_of};
+use rushes_models::{ErrorKind, Space};
 use rushes_workers::coordinator::wire::{
     About, Completion, Directed, Failed, Heartbeat, LEASE_LOST, LeaseRequest, Leased, MAX_WAIT_MS,
     Release,
@@ -46,25 +46,27 @@ pub struct Work {
     coordinator: Arc<dyn Coordinator>,
     storage: Storage,
     model: String,
+    space: Space,
     results: Arc<Semaphore>,
     /// Ends the waiting for work.
     stop: CancellationToken,
 }
 
 impl Work {
-    /// Hands out the runs of `coordinator`, which are those of `catalog`; `model` is what vectors are asked of.
+    /// Hands out the runs of `coordinator`, which are those of `catalog`; `model` makes the vectors, in `space`.
     #[must_use]
     pub fn new(
         catalog: Catalog,
         coordinator: Arc<dyn Coordinator>,
         storage: Storage,
-        model: String,
+        (model, space): (String, Space),
     ) -> Self {
         Self {
             catalog,
             coordinator,
             storage,
             model,
+            space,
             results: Arc::new(Semaphore::new(RESULTS)),
             stop: CancellationToken::new(),
         }
@@ -161,6 +163,8 @@ impl Holder {
             task: Task::Embeddings {
                 model: String::new(),
                 proxies: Vec::new(),
+                frames: 0,
+                frame_vectors: false,
             },
         })
     }
@@ -191,14 +195,12 @@ pub(super) async fn about(
     _holder: Holder,
     State(work): State<Work>,
 ) -> Result<Json<About>, ApiError> {
-    let space = space_of(&work.model)
-        .map_err(|error| ApiError::new(error.kind(), "no-such-model", error.to_string()))?;
     Ok(Json(About {
         ok: true,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         model: work.model,
-        space: space.id,
-        dims: space.dims,
+        space: work.space.id,
+        dims: work.space.dims,
         store: work
             .storage
             .identity(ulid::Ulid::generate().to_string())

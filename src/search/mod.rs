@@ -13,7 +13,7 @@ mod query;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use rushes_models::ModelStore;
+use rushes_models::{EncoderOptions, ModelStore};
 
 pub use encoders::Encoders;
 pub use error::SearchError;
@@ -45,11 +45,16 @@ pub struct Searcher {
 impl Searcher {
     /// With encoders of `model` from `models`, loaded when first needed.
     #[must_use]
-    pub fn new(catalog: Catalog, index: Arc<Index>, models: ModelStore, model: &str) -> Self {
+    pub fn new(
+        catalog: Catalog,
+        index: Arc<Index>,
+        models: ModelStore,
+        (model, options): (&str, EncoderOptions),
+    ) -> Self {
         Self {
             catalog,
             index,
-            encoders: Arc::new(Encoders::new(models, model)),
+            encoders: Arc::new(Encoders::new(models, model, options)),
         }
     }
 

@@ -146,6 +146,7 @@ async fn the_vectors_of_a_very_long_film_fit() {
     let long = Output::Embeddings {
         space: "lite@0.1.0".to_owned(),
         vectors: vec![vec![0.5; 1152]; 10_000],
+        frame_vectors: None,
     };
     // It arrives whole, and is then found to be another film's.
     match bench.coordinator.complete(&lease, &long).await {

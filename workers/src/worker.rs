@@ -283,7 +283,7 @@ mod tests {
     use std::sync::Mutex;
 
     use async_trait::async_trait;
-    use rushes_models::{ErrorKind, ModelStore};
+    use rushes_models::{EncoderOptions, ErrorKind, ModelStore};
     use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
     use super::*;
@@ -332,7 +332,12 @@ mod tests {
         let storage = Storage::open(folder.path().to_str().unwrap(), S3Options::default()).unwrap();
         let sandbox = Sandbox::current_exe(Limits::default()).unwrap();
         let models = ModelStore::new(folder.path().to_owned());
-        let stages = Arc::new(Stages::new(storage, sandbox, models, 1));
+        let stages = Arc::new(Stages::new(
+            storage,
+            sandbox,
+            models,
+            EncoderOptions::threads(1),
+        ));
         let (failures, mut failed) = unbounded_channel();
         let coordinator: Arc<dyn Coordinator> = Arc::new(Picky {
             lease: Mutex::new(Some(Lease {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rushes::catalog::Catalog;
 use rushes::features::LocalCoordinator;
 use rushes::http::{Work, work_router};
+use rushes_models::{ManifestSet, space_of};
 use rushes_workers::storage::{S3Options, Storage};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -39,7 +40,10 @@ impl WorkServer {
             catalog.clone(),
             Arc::new(coordinator),
             storage,
-            "lite".to_owned(),
+            (
+                "lite".to_owned(),
+                space_of(&ManifestSet::built_in(), "lite").unwrap(),
+            ),
         );
         let listener = std::net::TcpListener::bind(at).unwrap();
         listener.set_nonblocking(true).unwrap();

@@ -68,6 +68,10 @@ pub struct Leased {
     pub model: String,
     /// Keys in the store of the shots' clips, in order.
     pub proxies: Vec<String>,
+    /// Frames to look at of each shot.
+    pub frames: u32,
+    /// Whether the vectors of single frames are to be stored as well.
+    pub frame_vectors: bool,
     /// Stored objects of this run have keys that begin with this.
     pub prefix: String,
 }
@@ -106,6 +110,9 @@ pub struct Completion {
     /// All vectors one after another, in the shots' order: 32-bit floats, little-endian, as Base64, so
     /// that each arrives to the bit.
     pub vectors: String,
+    /// Key in the store of the vectors of single frames, where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame_vectors: Option<String>,
 }
 
 /// A failure.
@@ -145,7 +152,13 @@ impl Leased {
     /// # Errors
     /// [`CoordinatorError::Invalid`] for a task that only the coordinator's own machine can do.
     pub fn new(lease: Lease) -> Result<Self, CoordinatorError> {
-        let Task::Embeddings { model, proxies } = lease.task else {
+        let Task::Embeddings {
+            model,
+            proxies,
+            frames,
+            frame_vectors,
+        } = lease.task
+        else {
             let why = format!("run {} is no work for another machine", lease.run);
             return Err(CoordinatorError::Invalid(why));
         };
@@ -154,6 +167,8 @@ impl Leased {
             token: lease.token,
             model,
             proxies,
+            frames,
+            frame_vectors,
             prefix: lease.prefix,
         })
     }
@@ -167,6 +182,8 @@ impl From<Leased> for Lease {
             task: Task::Embeddings {
                 model: leased.model,
                 proxies: leased.proxies,
+                frames: leased.frames,
+                frame_vectors: leased.frame_vectors,
             },
             prefix: leased.prefix,
         }
@@ -201,7 +218,12 @@ impl Completion {
     /// # Errors
     /// [`CoordinatorError::Invalid`] if these are no vectors of one length.
     pub fn new(token: i64, output: &Output) -> Result<Self, CoordinatorError> {
-        let Output::Embeddings { space, vectors } = output else {
+        let Output::Embeddings {
+            space,
+            vectors,
+            frame_vectors,
+        } = output
+        else {
             let why = "only vectors are made on another machine".to_owned();
             return Err(CoordinatorError::Invalid(why));
         };
@@ -221,6 +243,7 @@ impl Completion {
             space: space.clone(),
             dims,
             vectors: STANDARD.encode(bytes),
+            frame_vectors: frame_vectors.clone(),
         })
     }
 
@@ -248,6 +271,7 @@ impl Completion {
                 .chunks_exact(stride.max(1))
                 .map(|vector| vector.chunks_exact(FLOAT).map(number).collect())
                 .collect(),
+            frame_vectors: self.frame_vectors,
         })
     }
 }
@@ -274,6 +298,7 @@ mod tests {
         Output::Embeddings {
             space: "lite@0.1.0".to_owned(),
             vectors,
+            frame_vectors: None,
         }
     }
 

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rushes_models::device::{Device, DeviceOptions};
-use rushes_models::{ImageEncoder, ModelError, ModelStore, open_image_encoder};
+use rushes_models::{
+    EncoderOptions, ImageEncoder, ModelError, ModelStore, device_count, open_image_encoder,
+};
 
 use crate::stages::StageError;
 
@@ -24,11 +26,13 @@ impl std::fmt::Debug for Devices {
 }
 
 impl Devices {
-    /// Encoders from `models`, each computing on `threads` CPU threads.
+    /// Encoders from `models`, opened by `options`: one, or one for each GPU.
     #[must_use]
-    pub fn new(models: ModelStore, threads: usize) -> Self {
+    pub fn new(models: ModelStore, options: EncoderOptions) -> Self {
         Self::opened_by(Box::new(move |model| {
-            Ok(vec![open_image_encoder(&models, model, threads)?])
+            (0..device_count())
+                .map(|gpu| open_image_encoder(&models, model, &EncoderOptions { gpu, ..options }))
+                .collect()
         }))
     }
 

@@ -8,7 +8,7 @@ mod proxies;
 mod shots;
 mod thumbnails;
 
-use rushes_models::ModelStore;
+use rushes_models::{EncoderOptions, ModelStore};
 use tokio::runtime::Handle;
 
 pub use error::StageError;
@@ -46,13 +46,18 @@ pub struct Stages {
 impl Stages {
     /// Stages with default parameters.
     #[must_use]
-    pub fn new(storage: Storage, sandbox: Sandbox, models: ModelStore, threads: usize) -> Self {
+    pub fn new(
+        storage: Storage,
+        sandbox: Sandbox,
+        models: ModelStore,
+        encoders: EncoderOptions,
+    ) -> Self {
         Self {
             storage,
             sandbox,
             segment: SegmentParams::default(),
             proxy: ProxyParams::default(),
-            devices: Devices::new(models, threads),
+            devices: Devices::new(models, encoders),
             embedder: Embedder::new(EmbedOptions::default()),
             runtime: Handle::current(),
         }
