@@ -5,10 +5,11 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
+use rushes_models::device::{Device as Stream, DeviceOptions, Received};
 use rushes_models::{
     Backend, EncoderOptions, ImageEncoder, ModelStore, Sample, adopt, open_image_encoder, pull,
     write_sample,
@@ -44,6 +45,7 @@ fn main() -> Outcome<()> {
         )?;
         take_in(&mut store, name, &folder)?;
         speed(&store, name, &folder)?;
+        stream(&store, name)?;
     }
     Ok(())
 }
@@ -120,15 +122,64 @@ fn matrix_rate() -> Outcome<f64> {
     Ok(2.0 * (MATRIX as f64).powi(3) * f64::from(rounds) / start.elapsed().as_secs_f64())
 }
 
-/// Pictures a second for each batch, and the vectors of one batch for the peer to compare with.
-fn speed(store: &ModelStore, name: &str, folder: &Path) -> Outcome<()> {
-    let picture = RgbImage::from_fn(640, 360, |x, y| {
+/// How busy the streaming device is kept by threads that bring frames to the network's size, as those do that decode
+/// proxies. The frames are decoded before: this program has no FFmpeg.
+fn stream(store: &ModelStore, name: &str) -> Outcome<()> {
+    let cores = std::thread::available_parallelism()?.get();
+    let feeders = cores.saturating_sub(1).max(1);
+    let device = Stream::start(
+        name,
+        vec![open(store, name, Backend::Cuda, None)?],
+        DeviceOptions::default(),
+    )?;
+    let share = device.queue() * 50 / feeders;
+    let promised = device.queue();
+    let (feed, answers) = device.open(promised * 2)?;
+    let start = Instant::now();
+    let before = device.stats();
+    std::thread::scope(|scope| -> Outcome<()> {
+        for feeder in 0..feeders {
+            let (feed, device) = (feed.clone(), &device);
+            std::thread::Builder::new()
+                .name(format!("feeder-{feeder}"))
+                .spawn_scoped(scope, move || {
+                    let frame = frame();
+                    for number in 0..share {
+                        let tag = (feeder * share + number) as u64;
+                        let fed = device
+                            .prepare(&frame)
+                            .is_ok_and(|p| feed.push(tag, p).is_ok());
+                        if !fed {
+                            break;
+                        }
+                    }
+                })?;
+        }
+        drop(feed);
+        while let Received::Answer(_) = answers.receive(Duration::from_secs(60))? {}
+        Ok(())
+    })?;
+    let done = device.stats().since(&before);
+    let rate = done.pictures as f64 / start.elapsed().as_secs_f64();
+    say(
+        &json!({ "what": "stream", "model": name, "busy": done.busy_fraction(), "rate": rate, "feeders": feeders }),
+    );
+    Ok(())
+}
+
+fn frame() -> RgbImage {
+    RgbImage::from_fn(640, 360, |x, y| {
         image::Rgb([
             x.to_le_bytes()[0],
             y.to_le_bytes()[0],
             (x * y).to_le_bytes()[1],
         ])
-    });
+    })
+}
+
+/// Pictures a second for each batch, and the vectors of one batch for the peer to compare with.
+fn speed(store: &ModelStore, name: &str, folder: &Path) -> Outcome<()> {
+    let picture = frame();
     for batch in BATCHES {
         let encoder = open(store, name, Backend::Cuda, Some(batch))?;
         let pictures = vec![encoder.prepare(&picture)?; batch];

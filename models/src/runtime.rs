@@ -79,6 +79,9 @@ pub(crate) fn session(
         .map_err(RuntimeError::run("set the optimization level"))?
         .with_intra_threads(threads.max(1))
         .map_err(RuntimeError::run("set the threads"))?
+        // Threads that spin while they wait take the CPU from those that decode the next pictures.
+        .with_intra_op_spinning(false)
+        .map_err(RuntimeError::run("keep threads from spinning"))?
         .commit_from_memory(graph)
         .map_err(RuntimeError::run("load a graph"))?;
     Ok(session)

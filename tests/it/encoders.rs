@@ -96,6 +96,35 @@ async fn a_model_of_the_hub_finds_shots_on_both_back_ends_alike() {
 }
 
 #[test]
+fn odd_pictures_are_looked_at_and_what_is_none_is_told() {
+    let Some(rushes) = Rushes::new() else { return };
+    let film = films::made(&rushes.folder.path().join("film.mp4"), 2, 30, 9);
+    rushes.ingest(&[&film]);
+    for name in [
+        "cmyk.jpg",
+        "animated.gif",
+        "deep.png",
+        "transparent.png",
+        "dot.png",
+        "long.png",
+    ] {
+        let picture = fixture("odd").join(name);
+        let answer = rushes.json(&["similar", picture.to_str().unwrap()]);
+        assert_eq!(
+            answer["hits"].as_array().unwrap().len(),
+            2,
+            "{name}: {answer:#}"
+        );
+    }
+    let cut = rushes.folder.path().join("cut.png");
+    let whole = std::fs::read(fixture("odd").join("deep.png")).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    let refused = rushes.run(&["similar", cut.to_str().unwrap()]);
+    assert!(!refused.status.success());
+    assert!(told(&refused).contains("cut.png"), "{}", told(&refused));
+}
+
+#[test]
 fn a_model_in_a_folder_is_taken_in_and_an_unknown_back_end_is_told() {
     let Some(hub) = Hub::new() else { return };
     let rushes = hub.rushes("ours", "candle");
