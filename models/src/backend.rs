@@ -213,7 +213,8 @@ fn names() -> String {
 fn cuda_device(gpu: usize) -> Result<Device, BackendError> {
     Device::new_cuda(gpu).map_err(|e| BackendError::NoGpu {
         gpu,
-        message: e.to_string(),
+        // What follows the first line is a backtrace.
+        message: e.to_string().lines().next().unwrap_or_default().to_owned(),
     })
 }
 

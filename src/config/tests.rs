@@ -37,7 +37,7 @@ fn a_variable_overrides_the_file_and_a_flag_overrides_both() {
 
 #[test]
 fn every_problem_is_reported_at_once() {
-    let file = "[work]\nmedai = 3\nproxy_height = 9\n[server]\nlisten = '0.0.0.0:80'\n[storage]\nurl = 5\n";
+    let file = "[work]\nmedai = 3\nproxy_height = 9\nframes_per_shot = 65\n[server]\nlisten = '0.0.0.0:80'\n[storage]\nurl = 5\n";
     let error = load(file, &[]).unwrap_err().to_string();
     for part in [
         "work.medai",

@@ -63,7 +63,7 @@ fn doctor_finds_nothing_to_mend() {
         .collect();
     for wanted in [
         "FFmpeg",
-        "GPU",
+        "encoders",
         "model",
         "disk of the data folder",
         "catalogue",
