@@ -79,6 +79,8 @@ def torch_rate(model, batch):
     return done / (time.perf_counter() - start)
 
 
+MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).cuda()
+STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).cuda()
 print(f"{torch.cuda.get_device_name()}; torch {torch.__version__}\n\nParity with the CPU in 32 bits")
 sound = True
 for line in (l for l in lines if l["what"] == "parity"):
@@ -96,6 +98,13 @@ for line in (l for l in lines if l["what"] == "speed"):
     if name in peers:
         model = peers[name]
         rate = torch_rate(model, line["batch"])
+        if line["batch"] == 1:
+            with torch.inference_mode():
+                pixels = torch.frombuffer(bytearray((work / name / "pixels.bin").read_bytes()), dtype=torch.uint8).reshape(1, 224, 224, 3).cuda()
+                pixels = ((pixels / 255 - MEAN) / STD).permute(0, 3, 1, 2).bfloat16()
+                theirs = model(pixels)[0].cpu()
+            ours = torch.tensor(json.loads((work / name / "vector.json").read_text()))
+            print(f"{name}: cosine of rushes to torch on the same weights {float(ours @ theirs):.5f}")
         tokens = model.w["vision_model.embeddings.position_embedding.weight"].shape[0]
         row += f" {rate:9.1f} {line['rate'] / rate:6.2f} {line['rate'] * model.flops(tokens) / chip / 1e12:11.1%}"
     print(row)

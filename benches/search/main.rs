@@ -88,8 +88,11 @@ async fn fill(catalog: &Catalog, count: usize, data: &Path) -> Vec<AssetId> {
         let (asset, _) = register(&mut tx, new).await.unwrap();
         let settings = Settings {
             model: "lite".to_owned(),
-            space: rushes_models::space_of(&rushes_models::ManifestSet::built_in(), "lite")
-                .unwrap(),
+            space: rushes_models::space_of(
+                &rushes_models::ModelStore::new("models".into()),
+                "lite",
+            )
+            .unwrap(),
             proxy_height: 480,
             frames_per_shot: 4,
             frame_vectors: false,

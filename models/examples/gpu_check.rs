@@ -194,7 +194,7 @@ fn speed(store: &ModelStore, name: &str, folder: &Path) -> Outcome<()> {
         let rate = f64::from(done) / start.elapsed().as_secs_f64();
         say(&json!({ "what": "speed", "model": name, "batch": batch, "rate": rate }));
         if batch == 1 {
-            picture.save(folder.join("picture.png"))?;
+            std::fs::write(folder.join("pixels.bin"), pictures[0].as_bytes())?;
             std::fs::write(folder.join("vector.json"), serde_json::to_vec(&vectors[0])?)?;
         }
     }

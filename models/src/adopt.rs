@@ -21,7 +21,7 @@ const READ: [&str; 5] = [
 ];
 
 /// Makes a model of an exported folder (the hub's layout: `config.json` or `open_clip_config.json`,
-/// `tokenizer.json`, one `*.safetensors`) known to the store as `id`; [`crate::pull`] then copies its files.
+/// `tokenizer.json`, one `*.safetensors`) known to the store as `id`; [`crate::pull()`] then copies its files.
 ///
 /// Its revision is the beginning of the weights' digest, so that other weights make another space.
 ///

@@ -6,11 +6,11 @@ use std::fmt::Debug;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::EncoderOptions;
+use crate::backend::{Backend, EncoderOptions};
 use crate::dual::{DualImageEncoder, DualTextEncoder};
 use crate::error::ModelError;
 use crate::lite::{LiteImageEncoder, LiteTextEncoder};
-use crate::manifest::{ConseParameters, Manifest, ManifestError, ManifestSet, Parameters};
+use crate::manifest::{ConseParameters, Manifest, ManifestError, Parameters};
 use crate::preprocess::Prepared;
 use crate::store::ModelStore;
 use crate::text::SentenceEncoder;
@@ -25,11 +25,17 @@ pub struct Space {
 }
 
 impl Space {
-    pub(crate) fn of(manifest: &Manifest, dims: usize) -> Self {
-        Self {
-            id: manifest.full_name(),
-            dims,
-        }
+    /// Of a model whose manifest names no revision, the space is that of the weights that were pulled.
+    pub(crate) fn of(
+        store: &ModelStore,
+        manifest: &Manifest,
+        dims: usize,
+    ) -> Result<Self, ModelError> {
+        let id = match store.pinned_weights(manifest)? {
+            Some(digest) => format!("{}@{}", manifest.id, &digest.to_string()[..12]),
+            None => manifest.full_name(),
+        };
+        Ok(Self { id, dims })
     }
 }
 
@@ -91,12 +97,12 @@ pub trait TextEncoder: Send + Sync + Debug {
 /// # Errors
 ///
 /// There is no such model, or it makes no vectors.
-pub fn space_of(manifests: &ManifestSet, id: &str) -> Result<Space, ModelError> {
-    let manifest = manifests.get(id)?;
+pub fn space_of(store: &ModelStore, id: &str) -> Result<Space, ModelError> {
+    let manifest = store.manifests().get(id)?;
     let dims = manifest
         .dims()
         .ok_or_else(|| wrong_kind(id, "make vectors"))?;
-    Ok(Space::of(manifest, dims))
+    Space::of(store, manifest, dims)
 }
 
 /// Opens the picture half of a model.
@@ -122,6 +128,30 @@ pub fn open_image_encoder(
         parameters,
         options.threads,
     )?))
+}
+
+/// Opens the picture half of a model for each device that it is to run on: one for each GPU, or one.
+///
+/// # Errors
+///
+/// As [`open_image_encoder`].
+pub fn open_image_encoders(
+    store: &ModelStore,
+    model: &str,
+    options: &EncoderOptions,
+) -> Result<Vec<Box<dyn ImageEncoder>>, ModelError> {
+    let is_dual = matches!(
+        store.manifests().get(model)?.parameters,
+        Parameters::DualEncoder(_)
+    );
+    let count = if is_dual {
+        Backend::choose(store, options)?.encoders()
+    } else {
+        1
+    };
+    (0..count)
+        .map(|gpu| open_image_encoder(store, model, &EncoderOptions { gpu, ..*options }))
+        .collect()
 }
 
 /// Opens the text half of a model.
@@ -176,23 +206,21 @@ mod tests {
 
     #[test]
     fn the_space_is_the_model_and_its_revision() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ModelStore::new(root.path().to_owned());
         assert_eq!(
-            space_of(&ManifestSet::built_in(), "lite").unwrap(),
+            space_of(&store, "lite").unwrap(),
             Space {
                 id: "lite@0.1.0".to_owned(),
                 dims: 384
             }
         );
         assert_eq!(
-            space_of(&ManifestSet::built_in(), "nonsense")
-                .unwrap_err()
-                .kind(),
+            space_of(&store, "nonsense").unwrap_err().kind(),
             ErrorKind::NotFound
         );
         assert_eq!(
-            space_of(&ManifestSet::built_in(), "onnxruntime")
-                .unwrap_err()
-                .kind(),
+            space_of(&store, "onnxruntime").unwrap_err().kind(),
             ErrorKind::InvalidInput
         );
     }

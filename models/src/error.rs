@@ -127,7 +127,8 @@ impl ModelError {
             Self::Dual(e) => e.kind(),
             Self::Backend(e) => e.kind(),
             Self::Lite(e) => e.kind(),
-            Self::OutOfMemory { .. } => ErrorKind::Limit,
+            // Of the device and the moment, not of the input.
+            Self::OutOfMemory { .. } => ErrorKind::Overloaded,
         }
     }
 }

@@ -26,7 +26,7 @@ mod vector;
 mod verify;
 
 pub use adopt::adopt;
-pub use backend::{Backend, BackendError, EncoderOptions, device_count};
+pub use backend::{Backend, BackendError, EncoderOptions};
 pub use detect::{
     Class, DetectError, Detection, Detector, DetectorIdentity, DetectorOptions, detectors_of,
     overlap,
@@ -34,7 +34,8 @@ pub use detect::{
 pub use digest::{Digest, ParseDigestError};
 pub use dual::{DualError, Sample, write_sample};
 pub use encoder::{
-    ImageEncoder, Space, TextEncoder, open_image_encoder, open_text_encoder, space_of,
+    ImageEncoder, Space, TextEncoder, open_image_encoder, open_image_encoders, open_text_encoder,
+    space_of,
 };
 pub use error::{ErrorKind, ModelError};
 pub use lite::{LiteError, LiteProbe};

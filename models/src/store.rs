@@ -8,6 +8,9 @@ use crate::digest::Digest;
 use crate::error::ErrorKind;
 use crate::manifest::{DERIVED, Manifest, ManifestError, ManifestFile, ManifestSet};
 
+/// The revision of a manifest whose files its author could not fetch.
+const UNVERIFIED: &str = "unverified";
+
 mod pins;
 
 pub(crate) use pins::Pins;
@@ -164,6 +167,22 @@ impl ModelStore {
             store.manifests.add_folder(&folder)?;
         }
         Ok(store)
+    }
+
+    /// Digest of the weights of a model whose manifest says that nobody has seen them, once they were pulled.
+    ///
+    /// # Errors
+    ///
+    /// The lock file cannot be read.
+    pub(crate) fn pinned_weights(&self, manifest: &Manifest) -> Result<Option<Digest>, StoreError> {
+        if manifest.revision != UNVERIFIED {
+            return Ok(None);
+        }
+        let mut names = manifest.files.iter().map(|file| file.name.as_str());
+        let Some(weights) = names.find(|name| name.ends_with(".safetensors")) else {
+            return Ok(None);
+        };
+        Ok(Pins::read(&self.root)?.get(manifest, weights))
     }
 
     /// Where manifests are kept that are not built in.

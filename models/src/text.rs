@@ -26,7 +26,7 @@ impl SentenceEncoder {
         parameters: &BertSentenceParameters,
     ) -> Result<Self, ModelError> {
         Ok(Self {
-            space: Space::of(manifest, parameters.dims),
+            space: Space::of(store, manifest, parameters.dims)?,
             network: MiniLm::open(store, &manifest.id)?,
         })
     }

@@ -121,7 +121,7 @@ impl App {
         let model = &self.config.models.text_to_shot;
         Ok(Settings {
             model: model.clone(),
-            space: space_of(self.models.manifests(), model)?,
+            space: space_of(&self.models, model)?,
             proxy_height: self.config.work.proxy_height,
             frames_per_shot: self.config.work.frames_per_shot,
             frame_vectors: self.config.work.frame_vectors,

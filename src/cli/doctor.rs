@@ -107,7 +107,11 @@ fn encoders(config: &Config) -> Check {
     let options = config.encoder_options();
     let chosen = ModelStore::open(config.models_folder())
         .map_err(rushes_models::ModelError::from)
-        .and_then(|store| Backend::choose(&store, &options));
+        .and_then(|store| {
+            let backend = Backend::choose(&store, &options)?;
+            backend.check(&store, options.gpu)?;
+            Ok(backend)
+        });
     match chosen {
         Ok(backend) => {
             let why = match options.backend {
@@ -161,8 +165,10 @@ async fn worker(config: &Config, server: &HttpCoordinator) -> Vec<Check> {
         }
     };
     let found = format!("rushes {}, the key is accepted", about.version);
-    let models = ModelStore::new(config.models_folder());
-    let model = match remote::check_model(&models, &about) {
+    let checked = ModelStore::open(config.models_folder())
+        .map_err(anyhow::Error::from)
+        .and_then(|models| remote::check_model(&models, &about));
+    let model = match checked {
         Ok(()) => Check::good("model", about.space.clone()),
         Err(error) => {
             let fix = format!("rushes models pull {}", about.model);

@@ -98,7 +98,7 @@ pub(super) async fn check_store(storage: &Storage, about: &About) -> anyhow::Res
 
 /// Whether the server's model is here, in the server's revision.
 pub(super) fn check_model(models: &ModelStore, about: &About) -> anyhow::Result<()> {
-    let here = space_of(models.manifests(), &about.model).with_context(|| {
+    let here = space_of(models, &about.model).with_context(|| {
         format!(
             "the server ({}) works with a model this version does not know",
             about.version
@@ -130,7 +130,7 @@ pub(super) async fn run(
     name: Option<String>,
 ) -> anyhow::Result<ExitCode> {
     let storage = store(config)?;
-    let models = ModelStore::new(config.models_folder());
+    let models = ModelStore::open(config.models_folder())?;
     let about = tokio::select! {
         about = patiently(&coordinator) => about?,
         signalled = work::interrupted() => {
@@ -141,10 +141,20 @@ pub(super) async fn run(
     check_model(&models, &about)?;
     check_store(&storage, &about).await?;
     let stages = Arc::new(app::stages(config, storage, models)?);
+    // A device that cannot be used must fail here, not run after run.
+    let (opened, model) = (Arc::clone(&stages), about.model.clone());
+    tokio::task::spawn_blocking(move || opened.devices.get(&model).map(drop))
+        .await
+        .context("the encoder could not be opened")??;
     let name = name.unwrap_or_else(|| format!("worker-{}", ulid::Ulid::generate()));
     let coordinator: Arc<dyn Coordinator> = Arc::new(coordinator);
-    let workers = Workers::start(&name, &coordinator, &stages, &[(Queue::Embed, 1)])
-        .context("a worker thread could not be started")?;
+    let workers = Workers::start(
+        &name,
+        &coordinator,
+        &stages,
+        &[(Queue::Embed, config.work.embed.max(1))],
+    )
+    .context("a worker thread could not be started")?;
     output::line(&format!("working as {name}; Ctrl-C to stop"));
     let ended = tokio::select! {
         signalled = work::interrupted() => signalled,

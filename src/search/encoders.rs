@@ -44,7 +44,7 @@ impl Encoders {
     /// # Errors
     /// If there is no such model.
     pub fn space(&self) -> Result<Space, SearchError> {
-        Ok(space_of(self.models.manifests(), &self.model)?)
+        Ok(space_of(&self.models, &self.model)?)
     }
 
     /// The vector of some words.

@@ -9,7 +9,7 @@ use rushes::catalog::keys::{self, Scope};
 use rushes::catalog::runs::{self, Run, RunState};
 use rushes::catalog::{AssetId, Catalog, JobId, RunId, jobs};
 use rushes::features::{LocalCoordinator, Settings, WorkerLock, request};
-use rushes_models::{ErrorKind, ManifestSet, space_of};
+use rushes_models::{ErrorKind, ModelStore, space_of};
 use rushes_workers::coordinator::http::{HttpCoordinator, WorkKey};
 use rushes_workers::coordinator::{
     Coordinator, CoordinatorError, Directive, Failure, Lease, Progress,
@@ -213,7 +213,7 @@ suite! {
 fn settings() -> Settings {
     Settings {
         model: "lite".to_owned(),
-        space: space_of(&ManifestSet::built_in(), "lite").unwrap(),
+        space: space_of(&ModelStore::new("models".into()), "lite").unwrap(),
         proxy_height: 480,
         frames_per_shot: 4,
         frame_vectors: false,
@@ -287,7 +287,7 @@ pub(crate) fn answer(lease: &Lease) -> Output {
 
 /// A vector for each shot, whose first numbers are these.
 pub(crate) fn vectors(firsts: &[f32]) -> Output {
-    let space = space_of(&ManifestSet::built_in(), "lite").unwrap();
+    let space = space_of(&ModelStore::new("models".into()), "lite").unwrap();
     let vector = |first: &f32| {
         let mut vector = vec![0.25; space.dims];
         vector[0] = *first;

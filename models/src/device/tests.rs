@@ -207,7 +207,7 @@ fn no_memory_for_one_picture_is_an_error() {
     for at in 0..4 {
         feed.push(u64::from(at), picture(at)).unwrap();
     }
-    assert_eq!(all(&answers).unwrap_err().kind(), ErrorKind::Limit);
+    assert_eq!(all(&answers).unwrap_err().kind(), ErrorKind::Overloaded);
     assert_eq!(*seen.lock().unwrap(), [4, 2, 1]);
 }
 

@@ -25,6 +25,10 @@ impl Place for Candle {
             .to_device(&self.device)?
             .contiguous()?)
     }
+
+    fn place_exactly(&mut self, tensor: &Tensor) -> Result<Tensor, DualError> {
+        Ok(tensor.to_device(&self.device)?.contiguous()?)
+    }
 }
 
 impl Candle {
@@ -67,10 +71,12 @@ impl Ops for Candle {
             .transpose(2, 3)?
             .reshape((batch, grid * grid, patch * patch * 3))?
             .to_device(&self.device)?
-            .to_dtype(self.dtype)?;
+            .to_dtype(DType::F32)?;
+        // Half precision would shift the mean.
         let normalised = squares
             .broadcast_sub(&patches.mean)?
-            .broadcast_mul(&patches.scale)?;
+            .broadcast_mul(&patches.scale)?
+            .to_dtype(self.dtype)?;
         self.linear(&normalised, &patches.projection)
     }
 

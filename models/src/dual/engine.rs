@@ -18,6 +18,9 @@ use crate::backend::{Backend, EncoderOptions, Precision};
 use crate::error::ModelError;
 use crate::runtime::{self, RuntimeError};
 
+/// Bytes of weights that fit into a graph, with room for the rest of it.
+const LARGEST_GRAPH: usize = 2_000_000_000;
+
 /// Runs the picture tower.
 pub(super) enum PictureEngine {
     Candle(Box<Computed<VisionTower<Tensor>>>),
@@ -104,6 +107,13 @@ impl TextEngine {
         backend: Backend,
         options: &EncoderOptions,
     ) -> Result<Self, ModelError> {
+        // A graph is one protobuf message, which may not be longer. Of the known models only the multilingual
+        // ones with their large vocabularies come near.
+        let backend = if spec.text_bytes() > LARGEST_GRAPH && !backend.is_candle() {
+            Backend::Candle
+        } else {
+            backend
+        };
         if backend.is_candle() {
             let mut candle = candle(backend, options)?;
             let tower = folder.weights(|checkpoint| text_half(spec, checkpoint, &mut candle))?;
@@ -118,6 +128,13 @@ impl TextEngine {
             recorded: Recorded::open(folder, &graph, backend, options)?,
             context: spec.text.context,
         })
+    }
+
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Candle(computed) => computed.backend.to_string(),
+            Self::Onnx { recorded, .. } => recorded.backend.to_string(),
+        }
     }
 
     /// Texts to vectors.

@@ -17,6 +17,11 @@ pub(super) trait Place {
 
     /// Places a tensor of 32-bit floats on the CPU.
     fn place(&mut self, tensor: &Tensor) -> Result<Self::Weight, DualError>;
+
+    /// The same, for numbers that must stay in 32 bits.
+    fn place_exactly(&mut self, tensor: &Tensor) -> Result<Self::Weight, DualError> {
+        self.place(tensor)
+    }
 }
 
 /// Takes weights from a checkpoint and places them.
@@ -233,8 +238,8 @@ impl<P: Place> Loader<'_, P> {
         Ok(Patches {
             patch,
             grid: spec.vision.grid(),
-            mean: self.place.place(&repeated(mean)?)?,
-            scale: self.place.place(&repeated(std.map(f32::recip))?)?,
+            mean: self.place.place_exactly(&repeated(mean)?)?,
+            scale: self.place.place_exactly(&repeated(std.map(f32::recip))?)?,
             projection: Linear {
                 weight: self.place.place(&kernel)?,
                 bias,

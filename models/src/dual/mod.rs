@@ -113,6 +113,14 @@ pub enum DualError {
         /// Its name.
         name: String,
     },
+    /// The network made vectors that are none.
+    #[error(
+        "{backend} made vectors that are no numbers or zero; try another back end (models.backend)"
+    )]
+    Diverged {
+        /// What computed.
+        backend: String,
+    },
     /// The tokenizer refused a text.
     #[error("the tokenizer failed: {message}")]
     Tokenize {
@@ -137,7 +145,7 @@ impl DualError {
             | Self::Shape { .. }
             | Self::UnknownTensors { .. }
             | Self::NotFinite { .. } => ErrorKind::Corrupt,
-            Self::Tokenize { .. } | Self::Run(_) => ErrorKind::Internal,
+            Self::Diverged { .. } | Self::Tokenize { .. } | Self::Run(_) => ErrorKind::Internal,
         }
     }
 }
@@ -226,9 +234,9 @@ impl Folder<'_> {
         };
         let mut names = self.manifest.files.iter().map(|file| file.name.as_str());
         let name = names.find(is_weights).unwrap_or("model.safetensors");
-        let bytes = self.read(name)?;
-        Checkpoint::read(&bytes)
-            .and_then(build)
+        // Freed before the network is built: weights may be gigabytes.
+        let read = self.read(name).map(|bytes| Checkpoint::read(&bytes))?;
+        read.and_then(build)
             .map_err(|e| self.blame(&self.path(name), e).into())
     }
 }
@@ -247,9 +255,11 @@ pub(crate) fn dims(id: &str, folder: &Path) -> Result<usize, ModelError> {
     };
     let config = read("config.json")?;
     let open_clip = read("open_clip_config.json")?;
+    let tokenizer = read("tokenizer_config.json")?;
     let files = Files {
         config: config.as_deref(),
         open_clip: open_clip.as_deref(),
+        tokenizer: tokenizer.as_deref(),
         ..Files::default()
     };
     let spec = files.spec().map_err(|source| DualError::File {
@@ -295,7 +305,7 @@ impl DualImageEncoder {
         let backend = Backend::choose(store, options)?;
         let engine = PictureEngine::open(&folder, &spec, backend, options)?;
         Ok(Self {
-            space: Space::of(manifest, parameters.dims),
+            space: Space::of(store, manifest, parameters.dims)?,
             preprocess: spec.preprocess,
             side: spec.vision.grid() * spec.vision.patch,
             batch: options
@@ -343,9 +353,22 @@ impl ImageEncoder for DualImageEncoder {
             let pixels = self.pixels(batch)?;
             vectors.extend(self.engine.run(pixels, (batch.len(), self.side))?);
         }
-        vectors.iter_mut().for_each(|v| vector::normalise(v));
-        Ok(vectors)
+        Ok(units(vectors, || self.engine.describe())?)
     }
+}
+
+/// Scales vectors to length 1. What cannot be is told: as zeros it would be stored and found by nothing.
+fn units(
+    mut vectors: Vec<Vec<f32>>,
+    backend: impl Fn() -> String,
+) -> Result<Vec<Vec<f32>>, DualError> {
+    for vector in &mut vectors {
+        vector::normalise(vector);
+        if vector.iter().all(|&x| x == 0.0) {
+            return Err(DualError::Diverged { backend: backend() });
+        }
+    }
+    Ok(vectors)
 }
 
 /// The text half of a dual encoder.
@@ -383,7 +406,7 @@ impl DualTextEncoder {
             .map_err(|e| folder.blame(&folder.path("tokenizer.json"), e))?;
         let backend = Backend::choose(store, options)?;
         Ok(Self {
-            space: Space::of(manifest, parameters.dims),
+            space: Space::of(store, manifest, parameters.dims)?,
             tokens,
             engine: TextEngine::open(&folder, &spec, backend, options)?,
         })
@@ -400,7 +423,6 @@ impl TextEncoder for DualTextEncoder {
         for batch in texts.chunks(TEXT_BATCH) {
             vectors.extend(self.engine.run(&self.tokens.ids(batch)?)?);
         }
-        vectors.iter_mut().for_each(|v| vector::normalise(v));
-        Ok(vectors)
+        Ok(units(vectors, || self.engine.describe())?)
     }
 }

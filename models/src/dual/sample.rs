@@ -74,6 +74,9 @@ impl Sample {
     }
 }
 
+/// Says of `SigLIP` which it is, and nothing of CLIP.
+const TOKENIZER: &str = r#"{"tokenizer_class":"SiglipTokenizer","pad_token":"</s>"}"#;
+
 /// Tensors go nowhere but into the checkpoint's memory of them.
 struct Nowhere;
 
@@ -96,6 +99,7 @@ pub fn write_sample(sample: Sample, folder: &Path) -> Result<(), ModelError> {
     let files = match name {
         "config.json" => Files {
             config: Some(config.as_bytes()),
+            tokenizer: Some(TOKENIZER.as_bytes()),
             ..Files::default()
         },
         _ => Files {
@@ -108,6 +112,9 @@ pub fn write_sample(sample: Sample, folder: &Path) -> Result<(), ModelError> {
     load::vision(&spec, &mut checkpoint, &mut Nowhere)?;
     load::text(&spec, &mut checkpoint, &mut Nowhere)?;
     write_whole(&folder.join(name), config.as_bytes())?;
+    if sample == Sample::SiglipB16 {
+        write_whole(&folder.join("tokenizer_config.json"), TOKENIZER.as_bytes())?;
+    }
     let path = folder.join("model.safetensors");
     candle_core::safetensors::save(&checkpoint.invented(), &path)
         .map_err(|e| StoreError::io("write", &path, std::io::Error::other(e)).into())

@@ -142,6 +142,12 @@ impl Spec {
         {
             return Err(config(format!("{heads} heads do not divide the pool")));
         }
+        if text.context < 3 {
+            return Err(config(format!(
+                "a context of {} tokens has no room for a word",
+                text.context
+            )));
+        }
         if vision.rotary && (vision.transformer.width / vision.transformer.heads) % 4 != 0 {
             return Err(config(
                 "rotary positions need heads of a multiple of 4".to_owned(),
@@ -155,6 +161,19 @@ impl Spec {
             )));
         }
         Ok(())
+    }
+}
+
+impl Spec {
+    /// Bytes of the text tower's weights in 32 bits, nearly.
+    pub(super) fn text_bytes(&self) -> usize {
+        let Transformer {
+            width,
+            layers,
+            hidden,
+            ..
+        } = self.text.transformer;
+        4 * (self.text.vocabulary * width + layers * (4 * width * width + 2 * width * hidden))
     }
 }
 

@@ -438,3 +438,126 @@ fn the_names_of_back_ends_are_read_back() {
             .contains("openvino")
     );
 }
+
+#[test]
+fn golden_vectors_of_a_manifest_are_made_again_or_the_model_is_not_sound() {
+    let fixture = Fixture::new("clip", 24);
+    let mut manifest = fixture.store.manifests().get("clip").unwrap().clone();
+    let options = options(Backend::Candle);
+    let golden = |text: &str, vector: &[f32]| crate::Golden {
+        text: text.to_owned(),
+        vector: vector.to_vec(),
+    };
+    assert!(
+        crate::verify_vectors(&fixture.store, &manifest, &options)
+            .unwrap()
+            .is_empty()
+    );
+    let Golden {
+        texts,
+        text_vectors,
+        ..
+    } = &fixture.golden;
+    manifest.goldens = vec![
+        golden(&texts[0], &text_vectors[0]),
+        golden(&texts[1], &text_vectors[0]),
+        golden(&texts[0], &text_vectors[0][1..]),
+    ];
+    let sound: Vec<bool> = crate::verify_vectors(&fixture.store, &manifest, &options)
+        .unwrap()
+        .iter()
+        .map(|vector| vector.sound)
+        .collect();
+    assert_eq!(sound, [true, false, false]);
+}
+
+/// Opens the picture half of a fixture one of whose files was changed.
+fn changed(name: &'static str, dims: usize, file: &str, from: &str, to: &str) -> ModelError {
+    let copied = copy(name);
+    let path = copied.path().join(name).join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    std::fs::write(&path, text.replace(from, to)).unwrap();
+    refusal(name, dims, &copied)
+}
+
+#[test]
+fn what_would_change_vectors_without_a_word_is_refused() {
+    let cases = [
+        changed(
+            "siglip",
+            16,
+            "tokenizer_config.json",
+            "SiglipTokenizer",
+            "TokenizersBackend",
+        ),
+        changed(
+            "pe-core",
+            24,
+            "open_clip_config.json",
+            "\"image_size\": 32",
+            "\"image_size\": 64",
+        ),
+        changed(
+            "pe-core",
+            24,
+            "open_clip_config.json",
+            "\"context_length\"",
+            "\"pool_type\": \"last\", \"context_length\"",
+        ),
+        changed(
+            "clip",
+            24,
+            "config.json",
+            "\"max_position_embeddings\": 12",
+            "\"max_position_embeddings\": 2",
+        ),
+    ];
+    let said = [
+        "must name SiglipTokenizer",
+        "looks at 32 pixels",
+        "pool_type",
+        "no room for a word",
+    ];
+    for (error, said) in cases.iter().zip(said) {
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+    }
+}
+
+#[test]
+fn vectors_that_are_none_are_an_error_and_not_zeros() {
+    let copied = with_tensors("clip", |tensors| {
+        for name in ["visual_projection.weight", "text_projection.weight"] {
+            let zeros = tensors[name].zeros_like().unwrap();
+            tensors.insert(name.to_owned(), zeros);
+        }
+    });
+    let fixture = Fixture::of("clip", 24, copied.path());
+    for backend in fixture.backends() {
+        let images = fixture.images(backend).unwrap();
+        let error = images.encode_pictures(&fixture.pictures()).unwrap_err();
+        assert!(error.to_string().contains("no numbers or zero"), "{error}");
+        let error = fixture.texts(backend).unwrap().encode(&["a"]).unwrap_err();
+        assert!(error.to_string().contains("no numbers or zero"), "{error}");
+    }
+}
+
+#[test]
+fn bfloat16_strays_little_where_it_can_be_had() {
+    let fixture = Fixture::new("clip", 24);
+    if !fixture.backends().contains(&Backend::OpenvinoF32) {
+        eprintln!("skipped: onnxruntime-openvino is not pulled");
+        return;
+    }
+    let images = fixture.images(Backend::Openvino).unwrap();
+    let vectors = images.encode_pictures(&fixture.pictures()).unwrap();
+    for (ours, reference) in vectors.iter().zip(&fixture.golden.picture_vectors) {
+        // So tiny a network averages less out than a real one does.
+        assert!(
+            cosine(ours, reference) > 0.999,
+            "{}",
+            cosine(ours, reference)
+        );
+    }
+}

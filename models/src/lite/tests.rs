@@ -30,10 +30,7 @@ fn pictures_in(folder: &Path) -> Vec<(String, RgbImage)> {
 fn pictures_of_any_size_become_unit_vectors_and_none_an_empty_answer() {
     let Some(store) = model_store() else { return };
     let encoder = open_image_encoder(&store, "lite", &EncoderOptions::threads(2)).unwrap();
-    assert_eq!(
-        encoder.space(),
-        &crate::space_of(store.manifests(), "lite").unwrap()
-    );
+    assert_eq!(encoder.space(), &crate::space_of(&store, "lite").unwrap());
     let pictures = [(1, 1), (20_000, 10), (10, 2_000), (640, 360)]
         .map(|(w, h)| RgbImage::from_pixel(w, h, image::Rgb([200, 80, 30])));
     for vector in encoder.encode_pictures(&pictures).unwrap() {

@@ -30,7 +30,7 @@ pub(super) fn announced(source: &HfSource, options: &PullOptions) -> Announced {
         sha256: header("x-linked-etag").and_then(|etag| etag.trim_matches('"').parse().ok()),
         bytes: header("x-linked-size").and_then(|size| size.parse().ok()),
         commit: header("x-repo-commit")
-            .filter(|commit| commit.bytes().all(|b| b.is_ascii_hexdigit()))
+            .filter(|commit| commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit()))
             .map(str::to_owned),
     }
 }
@@ -53,6 +53,8 @@ pub(super) fn fetch(
 
 fn resolve_url(endpoint: &str, source: &HfSource, revision: &str) -> String {
     let endpoint = endpoint.trim_end_matches('/');
+    // A revision is one part of the address, even where it is `refs/pr/1`.
+    let revision = revision.replace('/', "%2F");
     format!(
         "{endpoint}/{}/resolve/{revision}/{}",
         source.repo, source.path
@@ -75,5 +77,7 @@ mod tests {
             resolve_url("https://hub.example/", &source, "main"),
             expected
         );
+        let pull_request = resolve_url("https://hub.example", &source, "refs/pr/1");
+        assert_eq!(pull_request, expected.replace("main", "refs%2Fpr%2F1"));
     }
 }

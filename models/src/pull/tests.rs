@@ -297,7 +297,7 @@ fn serve_as_hub(digest: Digest) -> (String, JoinHandle<Vec<String>>) {
             if turn == 0 {
                 write!(
                     stream,
-                    "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\nx-repo-commit: c0ffee\r\n\
+                    "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\nx-repo-commit: c0ffee0000000000000000000000000000000000\r\n\
                      x-linked-etag: \"{digest}\"\r\nx-linked-size: {length}\r\nconnection: close\r\n\r\n"
                 )
                 .unwrap();
@@ -343,7 +343,8 @@ fn a_file_of_the_hub_is_checked_against_the_hubs_digest_at_one_commit_and_pinned
         "{asked:?}"
     );
     assert!(
-        asked[1].starts_with("GET /owner/name/resolve/c0ffee/w.bin"),
+        asked[1]
+            .starts_with("GET /owner/name/resolve/c0ffee0000000000000000000000000000000000/w.bin"),
         "{asked:?}"
     );
     let manifest = store.manifests().get("small").unwrap();

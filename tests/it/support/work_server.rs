@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rushes::catalog::Catalog;
 use rushes::features::LocalCoordinator;
 use rushes::http::{Work, work_router};
-use rushes_models::{ManifestSet, space_of};
+use rushes_models::{ModelStore, space_of};
 use rushes_workers::storage::{S3Options, Storage};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -42,7 +42,7 @@ impl WorkServer {
             storage,
             (
                 "lite".to_owned(),
-                space_of(&ManifestSet::built_in(), "lite").unwrap(),
+                space_of(&ModelStore::new("models".into()), "lite").unwrap(),
             ),
         );
         let listener = std::net::TcpListener::bind(at).unwrap();

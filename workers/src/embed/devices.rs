@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rushes_models::device::{Device, DeviceOptions};
-use rushes_models::{
-    EncoderOptions, ImageEncoder, ModelError, ModelStore, device_count, open_image_encoder,
-};
+use rushes_models::{EncoderOptions, ImageEncoder, ModelError, ModelStore, open_image_encoders};
 
 use crate::stages::StageError;
 
@@ -30,9 +28,7 @@ impl Devices {
     #[must_use]
     pub fn new(models: ModelStore, options: EncoderOptions) -> Self {
         Self::opened_by(Box::new(move |model| {
-            (0..device_count())
-                .map(|gpu| open_image_encoder(&models, model, &EncoderOptions { gpu, ..options }))
-                .collect()
+            open_image_encoders(&models, model, &options)
         }))
     }
 

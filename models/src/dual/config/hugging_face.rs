@@ -124,7 +124,13 @@ pub(super) fn spec(
         dims,
         preprocess: processor(preprocessor, side, siglip)?,
         cleaning: match cleaning(tokenizer)? {
-            Cleaning::None if siglip => Cleaning::Canonical,
+            // Its two kinds differ in nothing else than how texts are cleaned and padded.
+            Cleaning::None if siglip => {
+                return Err(config(
+                    "tokenizer_config.json must name SiglipTokenizer, Siglip2Tokenizer or GemmaTokenizer"
+                        .to_owned(),
+                ));
+            }
             known @ (Cleaning::None | Cleaning::Lowercase | Cleaning::Canonical) => known,
         },
         layout: if siglip {
@@ -198,12 +204,17 @@ fn processor(bytes: Option<&[u8]>, side: usize, siglip: bool) -> Result<Preproce
                 "preprocessor_config.json: pictures are not square".to_owned(),
             ));
         }
-        Some(Size::Both { .. }) if !crop => squash,
+        Some(Size::Both { height, .. }) if !crop || height == side => squash,
+        Some(Size::Both { height, .. }) => {
+            return Err(config(format!(
+                "preprocessor_config.json: pictures squashed to {height} pixels and then cropped are not known"
+            )));
+        }
         Some(Size::Number(_)) if siglip => squash,
         None if siglip => squash,
-        Some(
-            Size::Both { height: n, .. } | Size::Number(n) | Size::Shortest { shortest_edge: n },
-        ) => Fit::CentreCrop { shorter: n },
+        Some(Size::Number(n) | Size::Shortest { shortest_edge: n }) => {
+            Fit::CentreCrop { shorter: n }
+        }
         None => Fit::CentreCrop { shorter: side },
     };
     let looked_at = match (crop, read.crop_size) {

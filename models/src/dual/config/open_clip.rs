@@ -1,6 +1,7 @@
 //! `open_clip_config.json` of the `OpenCLIP` library: CLIP, and Meta's Perception Encoder (arXiv 2504.13181).
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::hugging_face::{CLIP_MEAN, CLIP_STD};
 use super::{parse, preprocess};
@@ -26,7 +27,9 @@ struct Model {
     text_cfg: Words,
 }
 
+/// A key that is not here may change vectors, so it is refused.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Picture {
     image_size: usize,
     timm_model_name: Option<String>,
@@ -35,9 +38,20 @@ struct Picture {
     patch_size: Option<usize>,
     head_width: Option<usize>,
     mlp_ratio: Option<f64>,
+    // These say how timm's tower is made, which its name says as well; or matter in training alone.
+    #[serde(rename = "timm_pool")]
+    _timm_pool: Option<IgnoredAny>,
+    #[serde(rename = "timm_proj")]
+    _timm_proj: Option<IgnoredAny>,
+    #[serde(rename = "timm_model_pretrained")]
+    _timm_model_pretrained: Option<IgnoredAny>,
+    #[serde(rename = "patch_dropout")]
+    _patch_dropout: Option<IgnoredAny>,
 }
 
+/// As [`Picture`].
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Words {
     context_length: usize,
     vocab_size: usize,
@@ -48,6 +62,10 @@ struct Words {
     hf_model_name: Option<String>,
     #[serde(default)]
     no_causal_mask: bool,
+    #[serde(rename = "hf_tokenizer_name")]
+    _hf_tokenizer_name: Option<IgnoredAny>,
+    #[serde(rename = "tokenizer_kwargs")]
+    _tokenizer_kwargs: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize, Default)]
@@ -59,14 +77,14 @@ struct Processor {
     resize_mode: Option<String>,
 }
 
-/// The picture towers of the Perception Encoder in timm: name, patch, width, layers, heads.
-const PERCEPTION: [(&str, usize, usize, usize, usize); 5] = [
-    ("vit_pe_core_tiny_patch16_384", 16, 192, 12, 3),
-    ("vit_pe_core_small_patch16_384", 16, 384, 12, 6),
-    ("vit_pe_core_base_patch16_224", 16, 768, 12, 12),
-    ("vit_pe_core_large_patch14_336", 14, 1024, 24, 16),
+/// The picture towers of the Perception Encoder in timm: name, side, patch, width, layers, heads.
+const PERCEPTION: [(&str, [usize; 5]); 5] = [
+    ("vit_pe_core_tiny_patch16_384", [384, 16, 192, 12, 3]),
+    ("vit_pe_core_small_patch16_384", [384, 16, 384, 12, 6]),
+    ("vit_pe_core_base_patch16_224", [224, 16, 768, 12, 12]),
+    ("vit_pe_core_large_patch14_336", [336, 14, 1024, 24, 16]),
     // Made for tests of this crate.
-    ("vit_pe_core_test_patch8_32", 8, 16, 2, 2),
+    ("vit_pe_core_test_patch8_32", [32, 8, 16, 2, 2]),
 ];
 /// Heads of the pool of all of them.
 const PERCEPTION_POOL_HEADS: usize = 8;
@@ -134,9 +152,16 @@ pub(super) fn spec(bytes: &[u8]) -> Result<Spec, DualError> {
 
 fn vision(read: &Picture, activation: Activation) -> Result<(Vision, Layout), DualError> {
     if let Some(name) = &read.timm_model_name {
-        let known = PERCEPTION.iter().find(|(known, ..)| known == name);
-        let &(_, patch, width, layers, heads) =
+        let known = PERCEPTION.iter().find(|(known, _)| known == name);
+        let &(_, [side, patch, width, layers, heads]) =
             known.ok_or_else(|| DualError::Architecture { name: name.clone() })?;
+        if side != read.image_size {
+            // Its rotary positions would have to be those of the grid it was trained on.
+            return Err(config(format!(
+                "open_clip_config.json: {name} looks at {side} pixels, not at {}",
+                read.image_size
+            )));
+        }
         let vision = Vision {
             transformer: Transformer {
                 width,
@@ -146,7 +171,7 @@ fn vision(read: &Picture, activation: Activation) -> Result<(Vision, Layout), Du
                 activation: Activation::Gelu,
                 epsilon: 1e-5,
             },
-            side: read.image_size,
+            side,
             patch,
             class_token: true,
             rotary: true,
