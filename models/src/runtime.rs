@@ -13,7 +13,7 @@ use ort::session::builder::GraphOptimizationLevel;
 use crate::backend::Backend;
 use crate::error::{ErrorKind, ModelError};
 use crate::manifest::{ManifestError, Parameters};
-use crate::store::{ModelStore, Status};
+use crate::store::{ModelStore, Status, StoreError};
 
 /// The one environment of the process. A failure to load is not kept: after a pull the next try works.
 static ENVIRONMENT: Mutex<Option<(&str, Environment)>> = Mutex::new(None);
@@ -241,6 +241,9 @@ fn environment(store: &ModelStore, runtime: &str) -> Result<Environment, ModelEr
         .into());
     };
     let path = store.file(manifest, &parameters.library)?;
+    // Execution providers are looked for beside it and only when they are used, so a link on the way to it must
+    // not matter any more by then.
+    let path = std::fs::canonicalize(&path).map_err(|e| StoreError::io("read", &path, e))?;
     let failed = |message| RuntimeError::Load {
         model: runtime.to_owned(),
         path: path.clone(),
