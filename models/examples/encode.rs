@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rushes_models::{
-    Backend, EncoderOptions, ImageEncoder, ModelStore, Prepared, PullOptions, Sample, adopt,
-    open_image_encoder, pull, write_sample,
+    Backend, EncoderOptions, ImageEncoder, ModelStore, Prepared, Sample, adopt, open_image_encoder,
+    write_sample,
 };
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -55,8 +55,7 @@ fn make(root: &Path, name: &str, folder: &Path, tokenizer: &Path) -> Outcome<()>
     std::fs::copy(tokenizer, folder.join("tokenizer.json"))?;
     let mut store = ModelStore::open(root.to_owned())?;
     let id = format!("sample-{name}");
-    adopt(&mut store, &id, folder)?;
-    Ok(pull(&store, &id, &PullOptions::default(), &())?)
+    Ok(adopt(&mut store, &id, folder, &())?)
 }
 
 fn golden(encoder: &dyn ImageEncoder, folder: &Path, backend: &str) -> Outcome<Vec<Prepared>> {

@@ -11,7 +11,7 @@ use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 use rushes_models::device::{Device as Stream, DeviceOptions, Received};
 use rushes_models::{
-    Backend, EncoderOptions, ImageEncoder, ModelStore, Sample, adopt, open_image_encoder, pull,
+    Backend, EncoderOptions, ImageEncoder, ModelStore, Sample, adopt, open_image_encoder,
     write_sample,
 };
 use serde_json::json;
@@ -43,9 +43,10 @@ fn main() -> Outcome<()> {
             fixtures.join("clip/tokenizer.json"),
             folder.join("tokenizer.json"),
         )?;
-        take_in(&mut store, name, &folder)?;
-        speed(&store, name, &folder)?;
-        stream(&store, name)?;
+        let id = format!("sample-{name}");
+        take_in(&mut store, &id, &folder)?;
+        speed(&store, (&id, name), &folder)?;
+        stream(&store, (&id, name))?;
     }
     Ok(())
 }
@@ -58,13 +59,7 @@ fn say(line: &serde_json::Value) {
 }
 
 fn take_in(store: &mut ModelStore, id: &str, folder: &Path) -> Outcome<()> {
-    adopt(store, id, folder)?;
-    Ok(pull(
-        store,
-        id,
-        &rushes_models::PullOptions::default(),
-        &(),
-    )?)
+    Ok(adopt(store, id, folder, &())?)
 }
 
 fn open(
@@ -124,12 +119,12 @@ fn matrix_rate() -> Outcome<f64> {
 
 /// How busy the streaming device is kept by threads that bring frames to the network's size, as those do that decode
 /// proxies. The frames are decoded before: this program has no FFmpeg.
-fn stream(store: &ModelStore, name: &str) -> Outcome<()> {
+fn stream(store: &ModelStore, (id, name): (&str, &str)) -> Outcome<()> {
     let cores = std::thread::available_parallelism()?.get();
     let feeders = cores.saturating_sub(1).max(1);
     let device = Stream::start(
         name,
-        vec![open(store, name, Backend::Cuda, None)?],
+        vec![open(store, id, Backend::Cuda, None)?],
         DeviceOptions::default(),
     )?;
     let share = device.queue() * 50 / feeders;
@@ -178,10 +173,10 @@ fn frame() -> RgbImage {
 }
 
 /// Pictures a second for each batch, and the vectors of one batch for the peer to compare with.
-fn speed(store: &ModelStore, name: &str, folder: &Path) -> Outcome<()> {
+fn speed(store: &ModelStore, (id, name): (&str, &str), folder: &Path) -> Outcome<()> {
     let picture = frame();
     for batch in BATCHES {
-        let encoder = open(store, name, Backend::Cuda, Some(batch))?;
+        let encoder = open(store, id, Backend::Cuda, Some(batch))?;
         let pictures = vec![encoder.prepare(&picture)?; batch];
         let vectors = encoder.encode(&pictures)?;
         encoder.encode(&pictures)?;

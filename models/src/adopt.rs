@@ -3,12 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::backend::{Backend, EncoderOptions};
 use crate::digest::Digest;
 use crate::dual;
+use crate::encoder::{open_image_encoder, open_text_encoder};
 use crate::error::ModelError;
 use crate::manifest::{
-    DualParameters, FileSource, Kind, Manifest, ManifestError, ManifestFile, Parameters, Source,
+    DualParameters, FileSource, Kind, Manifest, ManifestError, ManifestFile, ManifestSet,
+    Parameters, Source,
 };
+use crate::pull::{PullOptions, PullProgress, pull};
 use crate::store::{ModelStore, StoreError, write_whole};
 
 /// Files of a model's folder that an encoder reads, besides its weights.
@@ -20,15 +24,26 @@ const READ: [&str; 5] = [
     "tokenizer_config.json",
 ];
 
-/// Makes a model of an exported folder (the hub's layout: `config.json` or `open_clip_config.json`,
-/// `tokenizer.json`, one `*.safetensors`) known to the store as `id`; [`crate::pull()`] then copies its files.
+/// Takes a model from an exported folder (the hub's layout: `config.json` or `open_clip_config.json`,
+/// `tokenizer.json`, one `*.safetensors`) into the store as `id`, in place of an earlier one of that name, and opens
+/// it once.
 ///
-/// Its revision is the beginning of the weights' digest, so that other weights make another space.
+/// Its revision is the beginning of a digest of all its files, so that whatever changes vectors makes another space.
 ///
 /// # Errors
 ///
-/// The folder cannot be read, lacks a file, or is of no known architecture; the store cannot be written.
-pub fn adopt(store: &mut ModelStore, id: &str, folder: &Path) -> Result<(), ModelError> {
+/// The id is a built-in model's; the folder cannot be read, lacks a file, or is of no known architecture; the store
+/// cannot be written. Of a model that cannot be opened nothing stays.
+pub fn adopt(
+    store: &mut ModelStore,
+    id: &str,
+    folder: &Path,
+    progress: &dyn PullProgress,
+) -> Result<(), ModelError> {
+    if ManifestSet::built_in().get(id).is_ok() {
+        let problem = "is the id of a model of rushes; give yours another".to_owned();
+        return Err(invalid(id, problem));
+    }
     let folder = fs::canonicalize(folder).map_err(|e| StoreError::io("read", folder, e))?;
     let weights = weights(&folder)?;
     let mut names: Vec<String> = READ
@@ -36,16 +51,19 @@ pub fn adopt(store: &mut ModelStore, id: &str, folder: &Path) -> Result<(), Mode
         .filter(|name| folder.join(name).is_file())
         .map(|&name| name.to_owned())
         .collect();
-    names.push(weights.clone());
+    if !names.iter().any(|name| name == "tokenizer.json") {
+        let problem =
+            "there is no tokenizer.json, without which no text can be searched for".to_owned();
+        return Err(invalid(&folder.display().to_string(), problem));
+    }
+    names.push(weights);
     let mut files = Vec::with_capacity(names.len());
-    let mut revision = String::new();
+    let mut digests = String::new();
     for name in names {
         let path = folder.join(&name);
         let (sha256, bytes) =
             Digest::of_file(&path).map_err(|e| StoreError::io("read", &path, e))?;
-        if name == weights {
-            revision = sha256.to_string()[..12].to_owned();
-        }
+        digests += &format!("{name} {sha256}\n");
         files.push(ManifestFile {
             name,
             sha256: Some(sha256),
@@ -55,7 +73,7 @@ pub fn adopt(store: &mut ModelStore, id: &str, folder: &Path) -> Result<(), Mode
     }
     let manifest = Manifest {
         id: id.to_owned(),
-        revision,
+        revision: Digest::of_bytes(digests.as_bytes()).to_string()[..12].to_owned(),
         kind: Kind::TextToShot,
         licence: "unknown".to_owned(),
         description: format!("taken in from {}", folder.display()),
@@ -73,12 +91,35 @@ pub fn adopt(store: &mut ModelStore, id: &str, folder: &Path) -> Result<(), Mode
     })?;
     // Parsed again, so that a name that could leave the store is refused as in any manifest.
     let manifest = Manifest::parse(id, &text)?;
+    let mut tried = store.clone();
+    tried.add(manifest.clone());
+    let taken = pull(&tried, id, &PullOptions::default(), progress).and_then(|()| {
+        let options = EncoderOptions {
+            backend: Some(Backend::Candle),
+            ..EncoderOptions::threads(1)
+        };
+        open_image_encoder(&tried, id, &options)?;
+        open_text_encoder(&tried, id, &options)?;
+        Ok(())
+    });
+    if let Err(error) = taken {
+        tried.discard(&manifest);
+        return Err(error);
+    }
     write_whole(
         &store.manifest_folder().join(format!("{id}.toml")),
         text.as_bytes(),
     )?;
-    store.add(manifest);
+    *store = tried;
     Ok(())
+}
+
+fn invalid(name: &str, problem: String) -> ModelError {
+    ManifestError::Invalid {
+        name: name.to_owned(),
+        problem,
+    }
+    .into()
 }
 
 fn weights(folder: &Path) -> Result<String, ModelError> {

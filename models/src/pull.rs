@@ -168,9 +168,22 @@ impl Pull<'_> {
                 }
             }
         }
+        // Put there by hand, as the error below says one may: without a digest to hold it to, it is the one.
+        if pinned.is_none()
+            && let Some(digest) = digest_of(&place)?
+        {
+            self.pins
+                .insert(self.store.root(), manifest, &file.name, digest)?;
+            return Ok(());
+        }
         Err(Box::new(PullError {
             model: manifest.id.clone(),
             file: file.name.clone(),
+            others: manifest
+                .files
+                .iter()
+                .map(|file| file.name.clone())
+                .collect(),
             attempts,
             sha256: pinned,
             place,
@@ -215,12 +228,17 @@ impl Pull<'_> {
 
 /// Whether a file is there with the expected digest; with nothing expected, nothing is sound.
 fn is_sound(path: &Path, expected: Option<Digest>) -> Result<bool, StoreError> {
-    let Some(expected) = expected else {
-        return Ok(false);
-    };
+    match expected {
+        Some(expected) => Ok(digest_of(path)? == Some(expected)),
+        None => Ok(false),
+    }
+}
+
+/// The digest of a file, if it is there.
+fn digest_of(path: &Path) -> Result<Option<Digest>, StoreError> {
     match Digest::of_file(path) {
-        Ok((actual, _)) => Ok(actual == expected),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Ok((digest, _)) => Ok(Some(digest)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(StoreError::io("read", path, e)),
     }
 }

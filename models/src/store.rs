@@ -191,6 +191,16 @@ impl ModelStore {
         self.root.join("manifests")
     }
 
+    /// Removes the files of a model at its revision.
+    pub(crate) fn discard(&self, manifest: &Manifest) {
+        let folder = self.path_of(manifest, "");
+        if let Err(error) = fs::remove_dir_all(&folder)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, folder = %folder.display(), "files of a model could not be removed");
+        }
+    }
+
     /// Makes a manifest known, in place of one with the same id.
     pub(crate) fn add(&mut self, manifest: Manifest) {
         self.manifests.insert(manifest);

@@ -120,7 +120,11 @@ fn encoders(config: &Config) -> Check {
             };
             Check::good(what, format!("{backend}: {why}"))
         }
-        Err(error) => Check::bad(what, error.to_string(), "set models.backend to another"),
+        Err(error) => Check::bad(
+            what,
+            error.to_string(),
+            "get what is missing, or set models.backend to another",
+        ),
     }
 }
 

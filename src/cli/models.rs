@@ -6,8 +6,8 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rushes_models::{
-    EncoderOptions, Finding, ModelStore, PullOptions, PullProgress, SourceError, Status, Token,
-    adopt, pull, verify_vectors,
+    EncoderOptions, Finding, Kind, ModelStore, PullOptions, PullProgress, SourceError, Status,
+    Token, adopt, open_image_encoder, open_text_encoder, pull, verify_vectors,
 };
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ Examples:
   rushes models pull lite                            with what it needs
   rushes models pull clip-vit-b32 --from /mnt/hub    from a copy of the hub (owner/name/file)
   rushes models pull ours --model-dir ./exported     a CLIP, SigLIP or PE-Core of your own
-  rushes models verify                               re-hash what search needs, encode its golden texts")]
+  rushes models verify                               re-hash what search needs, and open it")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -49,7 +49,7 @@ enum Command {
         #[arg(long, value_name = "DIR", conflicts_with = "from")]
         model_dir: Option<PathBuf>,
     },
-    /// Hash the files of models again and compare
+    /// Hash the files of models again, open them, and compare vectors where the manifest has some
     Verify {
         /// Ids; by default what search needs
         models: Vec<String>,
@@ -63,7 +63,7 @@ enum Command {
 struct Listed {
     id: String,
     revision: String,
-    kind: rushes_models::Kind,
+    kind: Kind,
     licence: String,
     status: &'static str,
     description: String,
@@ -107,7 +107,11 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
                     let [id] = models.as_slice() else {
                         anyhow::bail!("--model-dir holds one model; give the one id it is to have");
                     };
-                    adopt(&mut store, id, &folder)?;
+                    let bar = Bar::default();
+                    adopt(&mut store, id, &folder, &bar)?;
+                    bar.finish();
+                    output::line(&format!("{id}: here"));
+                    return Ok(ExitCode::SUCCESS);
                 }
                 for model in &models {
                     let bar = Bar::default();
@@ -186,6 +190,21 @@ fn verify(
         }
         if verified.iter().any(|file| !file.sound) {
             continue;
+        }
+        if manifest.kind == Kind::TextToShot {
+            let opened = open_image_encoder(store, &manifest.id, options)
+                .and_then(|_| open_text_encoder(store, &manifest.id, options));
+            verified.push(Verified {
+                model: manifest.id.clone(),
+                file: "opens".to_owned(),
+                sound: opened.is_ok(),
+                finding: opened
+                    .err()
+                    .map_or_else(String::new, |error| error.to_string()),
+            });
+            if verified.last().is_some_and(|opens| !opens.sound) {
+                continue;
+            }
         }
         for vector in verify_vectors(store, manifest, options)? {
             verified.push(Verified {
@@ -272,7 +291,7 @@ impl PullProgress for Bar {
     }
 
     fn source_failed(&self, file: &str, error: &SourceError) {
-        tracing::warn!(file, %error, "a source failed; the next one is tried");
+        tracing::info!(file, %error, "a source failed");
     }
 }
 

@@ -100,13 +100,15 @@ pub(super) async fn check_store(storage: &Storage, about: &About) -> anyhow::Res
 pub(super) fn check_model(models: &ModelStore, about: &About) -> anyhow::Result<()> {
     let here = space_of(models, &about.model).with_context(|| {
         format!(
-            "the server ({}) works with a model this version does not know",
+            "the server ({}) works with a model that is not known here; one of your own is taken in on both with \
+             `rushes models pull ID --model-dir DIR`",
             about.version
         )
     })?;
     ensure!(
         here.id == about.space && here.dims == about.dims,
-        "the server ({}) wants vectors of {}, this version makes {}; use the same version on both",
+        "the server ({}) wants vectors of {}, and the files here make those of {}; pull the same files on both, \
+         with the same version",
         about.version,
         about.space,
         here.id

@@ -135,6 +135,47 @@ fn odd_pictures_are_looked_at_and_what_is_none_is_told() {
 }
 
 #[test]
+fn a_model_that_cannot_work_is_not_taken_in() {
+    let Some(hub) = Hub::new() else { return };
+    let copied = |name: &str| {
+        let copy = hub.folder.path().join(name);
+        std::fs::create_dir(&copy).unwrap();
+        for entry in std::fs::read_dir(fixture("siglip")).unwrap() {
+            let from = entry.unwrap().path();
+            std::fs::copy(&from, copy.join(from.file_name().unwrap())).unwrap();
+        }
+        copy
+    };
+    let silent = copied("silent");
+    std::fs::remove_file(silent.join("tokenizer.json")).unwrap();
+    let cut = copied("cut");
+    let weights = std::fs::read(cut.join("model.safetensors")).unwrap();
+    std::fs::write(cut.join("model.safetensors"), &weights[..5_000]).unwrap();
+    let rushes = hub.rushes("lite", "candle");
+    let refused = |id: &str, folder: &Path| {
+        let output = rushes.run(&[
+            "models",
+            "pull",
+            id,
+            "--model-dir",
+            folder.to_str().unwrap(),
+        ]);
+        assert!(!output.status.success(), "{}", told(&output));
+        let listed = rushes.run(&["models", "list"]);
+        assert!(
+            !told(&listed).contains("taken in from"),
+            "{}",
+            told(&listed)
+        );
+        told(&output)
+    };
+    assert!(refused("ours", &silent).contains("tokenizer.json"));
+    assert!(refused("ours", &cut).contains("model.safetensors"));
+    assert!(refused("lite", &fixture("siglip")).contains("another"));
+    assert!(refused("../ours", &fixture("siglip")).contains("letters"));
+}
+
+#[test]
 fn a_model_in_a_folder_is_taken_in_and_an_unknown_back_end_is_told() {
     let Some(hub) = Hub::new() else { return };
     let rushes = hub.rushes("ours", "candle");

@@ -15,6 +15,8 @@ pub struct PullError {
     pub model: String,
     /// Name of the file.
     pub file: String,
+    /// All files of the model.
+    pub others: Vec<String>,
     /// What was tried, in order.
     pub attempts: Vec<Attempt>,
     /// Digest the file must have, where one is known.
@@ -169,7 +171,18 @@ impl fmt::Display for PullError {
         if let Some(sha256) = self.sha256 {
             write!(f, " with sha256 {sha256}")?;
         }
-        write!(f, " at {}", self.place.display())
+        write!(f, " at {}", self.place.display())?;
+        if self.others.len() > 1 {
+            write!(
+                f,
+                ", and the model's others beside it ({}); then pull again",
+                self.others.join(", ")
+            )?;
+        }
+        write!(
+            f,
+            "\nor name a copy of the hub, laid out as owner/name/file: --from DIR, or a mirror in HF_ENDPOINT"
+        )
     }
 }
 

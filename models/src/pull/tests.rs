@@ -361,3 +361,24 @@ fn a_file_that_is_not_what_the_hub_announced_is_refused() {
     let manifest = store.manifests().get("small").unwrap();
     assert!(store.file(manifest, "w.bin").is_err());
 }
+
+#[test]
+fn a_file_put_in_place_by_hand_is_taken_and_pinned_where_nobody_knows_its_digest() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("nowhere.bin");
+    let store = store(root.path(), vec![Source::File(FileSource { path })], None);
+    let manifest = store.manifests().get("small").unwrap();
+    let error = pull_small(&store).unwrap_err().to_string();
+    assert!(
+        error.contains("by hand") && error.contains("--from"),
+        "{error}"
+    );
+    let place = store.path_of(manifest, "w.bin");
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::write(&place, CONTENT).unwrap();
+    pull_small(&store).unwrap();
+    assert!(store.verify(manifest).unwrap().is_sound());
+    // From now on it is the only one.
+    fs::write(&place, b"other bytes").unwrap();
+    assert!(pull_small(&store).is_err());
+}
