@@ -85,10 +85,7 @@ pub fn adopt(
             dims: dual::dims(id, &folder)?,
         }),
     };
-    let text = toml::to_string(&manifest).map_err(|e| ManifestError::Invalid {
-        name: id.to_owned(),
-        problem: e.to_string(),
-    })?;
+    let text = toml::to_string(&manifest).map_err(|e| invalid(id, e.to_string()))?;
     // Parsed again, so that a name that could leave the store is refused as in any manifest.
     let manifest = Manifest::parse(id, &text)?;
     let mut tried = store.clone();
@@ -133,13 +130,12 @@ fn weights(folder: &Path) -> Result<String, ModelError> {
         .collect();
     match (found.pop(), found.is_empty()) {
         (Some(name), true) => Ok(name),
-        (name, _) => Err(ManifestError::Invalid {
-            name: folder.display().to_string(),
-            problem: format!(
-                "there must be one file of weights (*.safetensors) and there are {}; join shards before",
-                found.len() + usize::from(name.is_some())
-            ),
+        (name, _) => {
+            let count = found.len() + usize::from(name.is_some());
+            let problem = format!(
+                "there must be one file of weights (*.safetensors) and there are {count}; join shards before"
+            );
+            Err(invalid(&folder.display().to_string(), problem))
         }
-        .into()),
     }
 }

@@ -22,15 +22,19 @@ use crate::runtime::{self, RuntimeError};
 const LARGEST_GRAPH: usize = 2_000_000_000;
 
 /// Runs the picture tower.
-pub(super) enum PictureEngine {
-    Candle(Box<Computed<VisionTower<Tensor>>>),
-    Onnx(Recorded),
-}
+pub(super) type PictureEngine = Engine<VisionTower<Tensor>>;
 
 /// Runs the text tower.
-pub(super) enum TextEngine {
-    Candle(Box<Computed<TextTower<Tensor>>>),
-    Onnx { recorded: Recorded, context: usize },
+pub(super) struct TextEngine {
+    engine: Engine<TextTower<Tensor>>,
+    /// Tokens of each text in a recorded graph.
+    context: usize,
+}
+
+/// Runs a tower.
+pub(super) enum Engine<T> {
+    Candle(Box<Computed<T>>),
+    Onnx(Recorded),
 }
 
 /// A tower in candle's hands.
@@ -46,26 +50,27 @@ pub(super) struct Recorded {
     backend: Backend,
 }
 
-impl PictureEngine {
-    pub(super) fn open(
+impl<T> Engine<T> {
+    /// Takes the tower, or the graph recorded of it, from the weights.
+    fn load(
         folder: &Folder<'_>,
-        spec: &Spec,
-        backend: Backend,
-        options: &EncoderOptions,
+        (backend, options): (Backend, &EncoderOptions),
+        tower: impl FnOnce(Checkpoint, &mut Candle) -> Result<T, DualError>,
+        graph: impl FnOnce(Checkpoint) -> Result<Vec<u8>, DualError>,
     ) -> Result<Self, ModelError> {
-        if backend.is_candle() {
-            let mut candle = candle(backend, options)?;
-            let tower = folder.weights(|checkpoint| picture_half(spec, checkpoint, &mut candle))?;
-            return Ok(Self::Candle(Box::new(Computed {
-                tower,
-                candle,
-                backend,
-            })));
+        if !backend.is_candle() {
+            let graph = folder.weights(graph)?;
+            return Ok(Self::Onnx(Recorded::open(
+                folder, &graph, backend, options,
+            )?));
         }
-        let graph = folder.weights(|checkpoint| picture_graph(spec, checkpoint))?;
-        Ok(Self::Onnx(Recorded::open(
-            folder, &graph, backend, options,
-        )?))
+        let mut candle = candle(backend, options)?;
+        let tower = folder.weights(|checkpoint| tower(checkpoint, &mut candle))?;
+        Ok(Self::Candle(Box::new(Computed {
+            tower,
+            candle,
+            backend,
+        })))
     }
 
     pub(super) fn describe(&self) -> String {
@@ -73,6 +78,22 @@ impl PictureEngine {
             Self::Candle(computed) => computed.backend.to_string(),
             Self::Onnx(recorded) => recorded.backend.to_string(),
         }
+    }
+}
+
+impl PictureEngine {
+    pub(super) fn open(
+        folder: &Folder<'_>,
+        spec: &Spec,
+        backend: Backend,
+        options: &EncoderOptions,
+    ) -> Result<Self, ModelError> {
+        Self::load(
+            folder,
+            (backend, options),
+            |checkpoint, candle| picture_half(spec, checkpoint, candle),
+            |checkpoint| picture_graph(spec, checkpoint),
+        )
     }
 
     /// Pictures that are best run at once: a CPU gains nothing from more, a GPU must be filled.
@@ -114,35 +135,29 @@ impl TextEngine {
         } else {
             backend
         };
-        if backend.is_candle() {
-            let mut candle = candle(backend, options)?;
-            let tower = folder.weights(|checkpoint| text_half(spec, checkpoint, &mut candle))?;
-            return Ok(Self::Candle(Box::new(Computed {
-                tower,
-                candle,
-                backend,
-            })));
-        }
-        let graph = folder.weights(|checkpoint| text_graph(spec, checkpoint))?;
-        Ok(Self::Onnx {
-            recorded: Recorded::open(folder, &graph, backend, options)?,
+        let engine = Engine::load(
+            folder,
+            (backend, options),
+            |checkpoint, candle| text_half(spec, checkpoint, candle),
+            |checkpoint| text_graph(spec, checkpoint),
+        )?;
+        Ok(Self {
+            engine,
             context: spec.text.context,
         })
     }
 
     pub(super) fn describe(&self) -> String {
-        match self {
-            Self::Candle(computed) => computed.backend.to_string(),
-            Self::Onnx { recorded, .. } => recorded.backend.to_string(),
-        }
+        self.engine.describe()
     }
 
     /// Texts to vectors.
     pub(super) fn run(&self, ids: &Ids) -> Result<Vec<Vec<f32>>, ModelError> {
         let count = ids.places.len();
-        match self {
-            Self::Candle(computed) => computed.texts(ids),
-            Self::Onnx { recorded, context } => {
+        let context = &self.context;
+        match &self.engine {
+            Engine::Candle(computed) => computed.texts(ids),
+            Engine::Onnx(recorded) => {
                 let mut padded = Vec::with_capacity(count * context);
                 for text in ids.ids.chunks_exact(ids.tokens.max(1)) {
                     padded.extend(text.iter().map(|&id| i64::from(id)));
