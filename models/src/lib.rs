@@ -5,6 +5,7 @@
 
 mod adopt;
 mod backend;
+pub mod boundary;
 mod detect;
 pub mod device;
 mod digest;

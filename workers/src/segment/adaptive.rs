@@ -3,24 +3,12 @@
 use std::collections::VecDeque;
 
 use super::dissolve::Dissolves;
+use super::even::{ALIKE, EvenRuns, FLASH, change};
 use super::{Boundary, BoundaryDetector, BoundaryKind, SegmentParams};
-use crate::media::SmallFrame;
-
-/// Frames that a flash of light lasts at most; also how far pictures are compared around a cut.
-const FLASH: usize = 5;
-
-/// A picture after a flash resembles the one before it if it differs by less than this part of the
-/// change that the flash made.
-const ALIKE: f32 = 0.4;
+use crate::media::{MediaError, SmallFrame};
 
 /// Added to a neighbourhood's mean change, so that in a still picture noise is no cut.
 const NOISE: f32 = 0.3;
-
-/// Change from one frame to the next that no fade makes.
-const SUDDEN: f32 = 40.0;
-
-/// Part of the cells that may be lighter than black, or darker than white.
-const SPECKS: f32 = 0.02;
 
 /// Finds cuts where a frame changes far more than the frames around it do, and fades where the
 /// picture stays black or white for a while.
@@ -59,7 +47,7 @@ impl AdaptiveDetector {
             recent: VecDeque::new(),
             next: 0,
             cuts: Vec::new(),
-            even: EvenRuns::default(),
+            even: EvenRuns::new(params),
             dissolves: Dissolves::default(),
         }
     }
@@ -113,12 +101,12 @@ impl AdaptiveDetector {
 }
 
 impl BoundaryDetector for AdaptiveDetector {
-    fn push(&mut self, frame: &SmallFrame, number: u64) {
+    fn push(&mut self, frame: &SmallFrame, number: u64) -> Result<(), MediaError> {
         let change = self
             .recent
             .back()
             .map_or(0.0, |previous| change(&previous.frame, frame));
-        self.even.push(evenness(frame, &self.params), frame, number);
+        self.even.push(frame, number);
         self.dissolves.push(frame, number);
         // A frame that is too old lends its memory to the new one.
         let reach = self.reach();
@@ -143,14 +131,15 @@ impl BoundaryDetector for AdaptiveDetector {
             self.judge(self.next);
             self.next += 1;
         }
+        Ok(())
     }
 
-    fn finish(&mut self) -> Vec<Boundary> {
+    fn finish(&mut self) -> Result<Vec<Boundary>, MediaError> {
         while self.next < self.recent.len() {
             self.judge(self.next);
             self.next += 1;
         }
-        let fades = std::mem::take(&mut self.even).finish();
+        let fades = self.even.finish();
         let mut found = std::mem::take(&mut self.cuts);
         // A cut to or from black is part of the fade.
         found.retain(|cut| {
@@ -162,118 +151,6 @@ impl BoundaryDetector for AdaptiveDetector {
         let dissolves = std::mem::take(&mut self.dissolves).finish(&found);
         found.extend(dissolves);
         found.sort_by_key(|boundary| (boundary.frame(), boundary.start));
-        found
-    }
-}
-
-/// Mean difference of two frames: of luma plus that of both chroma components, 0 to 765.
-fn change(a: &SmallFrame, b: &SmallFrame) -> f32 {
-    let difference = |(a, b): (&Vec<u8>, &Vec<u8>)| {
-        a.iter()
-            .zip(b)
-            .map(|(&a, &b)| u32::from(a.abs_diff(b)))
-            .sum::<u32>()
-    };
-    let sum: u32 = a.planes.iter().zip(&b.planes).map(difference).sum();
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "at most 765 times the number of cells"
-    )]
-    {
-        sum as f32 / SmallFrame::CELLS as f32
-    }
-}
-
-/// What an even frame shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Even {
-    Black,
-    White,
-}
-
-fn evenness(frame: &SmallFrame, params: &SegmentParams) -> Option<Even> {
-    let luma = &frame.planes[0];
-    let share = |cells: usize| {
-        #[expect(clippy::cast_precision_loss, reason = "a grid has few cells")]
-        {
-            cells as f32 / SmallFrame::CELLS as f32
-        }
-    };
-    let lighter = luma
-        .iter()
-        .filter(|&&cell| f32::from(cell) > params.black)
-        .count();
-    if share(lighter) <= SPECKS {
-        return Some(Even::Black);
-    }
-    let darker = luma
-        .iter()
-        .filter(|&&cell| f32::from(cell) < params.white)
-        .count();
-    (share(darker) <= SPECKS).then_some(Even::White)
-}
-
-/// Runs of black or white frames.
-#[derive(Debug, Default)]
-struct EvenRuns {
-    run: Option<Run>,
-    previous: Option<SmallFrame>,
-    fades: Vec<Boundary>,
-}
-
-#[derive(Debug)]
-struct Run {
-    even: Even,
-    start: u64,
-    /// The picture before it, and how far the first even frame is from that; none at the beginning
-    /// of the film, where black is part of the first shot.
-    before: Option<(SmallFrame, f32)>,
-}
-
-impl EvenRuns {
-    fn push(&mut self, even: Option<Even>, frame: &SmallFrame, number: u64) {
-        if self.run.as_ref().map(|run| run.even) != even {
-            self.close(frame, number);
-            let before = self
-                .previous
-                .as_ref()
-                .map(|before| (before.clone(), change(before, frame)));
-            self.run = even.map(|even| Run {
-                even,
-                start: number,
-                before,
-            });
-        }
-        match &mut self.previous {
-            Some(previous) => previous.clone_from(frame),
-            none => *none = Some(frame.clone()),
-        }
-    }
-
-    fn close(&mut self, after: &SmallFrame, end: u64) {
-        let Some(Run {
-            start,
-            before: Some((before, step)),
-            ..
-        }) = self.run.take()
-        else {
-            return;
-        };
-        // A short and sudden run is a flash or a drop-out if the picture comes back after it.
-        let is_short = end - start <= FLASH as u64;
-        let is_flash = is_short && step >= SUDDEN && change(&before, after) < ALIKE * step;
-        if end - start >= 2 && !is_flash {
-            self.fades.push(Boundary {
-                kind: BoundaryKind::Fade,
-                start,
-                end,
-                confidence: 0.9,
-            });
-        }
-    }
-
-    /// Black after the film is part of its last shot, so an open run is no boundary.
-    fn finish(self) -> Vec<Boundary> {
-        self.fades
+        Ok(found)
     }
 }

@@ -4,15 +4,19 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::media::SmallFrame;
+use crate::media::{MediaError, SmallFrame};
 use crate::time::Timeline;
 
 mod adaptive;
 mod dissolve;
+mod even;
+mod learned;
 mod scan;
 mod timeline;
+mod verdicts;
 
 pub use self::adaptive::AdaptiveDetector;
+pub use self::learned::LearnedDetector;
 pub use self::scan::{Progress, segment, segment_with};
 
 /// How one shot gives way to the next.
@@ -70,10 +74,16 @@ impl Boundary {
 /// Finds the boundaries of a film whose frames go by once, keeping only a few of them.
 pub trait BoundaryDetector {
     /// Looks at the next frame; `number` ascends by one from 0.
-    fn push(&mut self, frame: &SmallFrame, number: u64);
+    ///
+    /// # Errors
+    /// [`MediaError::Internal`] for a fault of the program.
+    fn push(&mut self, frame: &SmallFrame, number: u64) -> Result<(), MediaError>;
 
     /// All boundaries found, in order, after the last frame. [`BoundaryKind::Start`] is not one.
-    fn finish(&mut self) -> Vec<Boundary>;
+    ///
+    /// # Errors
+    /// As [`BoundaryDetector::push`].
+    fn finish(&mut self) -> Result<Vec<Boundary>, MediaError>;
 }
 
 /// A run of frames `[start, end)` between two boundaries.
@@ -116,10 +126,23 @@ pub struct ShotScan {
     pub corrupt: Vec<CorruptSpan>,
 }
 
+/// What finds the boundaries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DetectorKind {
+    /// The boundary network: [`LearnedDetector`].
+    #[default]
+    Learned,
+    /// Differences between frames: [`AdaptiveDetector`]. Faster, and knows no wipes.
+    Signal,
+}
+
 /// How a film is segmented.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SegmentParams {
+    /// What finds the boundaries. All that follows but the last two is for the signal detector.
+    pub detector: DetectorKind,
     /// How far a frame's change must stand out from its neighbours' to be a cut.
     pub ratio: f32,
     /// The least change, from 0 to 765 (luma and both chroma components), that can be a cut.
@@ -139,6 +162,7 @@ pub struct SegmentParams {
 impl Default for SegmentParams {
     fn default() -> Self {
         Self {
+            detector: DetectorKind::default(),
             ratio: 3.0,
             min_change: 12.0,
             window: 2,

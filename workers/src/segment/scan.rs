@@ -2,7 +2,8 @@
 
 use super::timeline::build;
 use super::{
-    AdaptiveDetector, Boundary, BoundaryDetector, BoundaryKind, SegmentParams, Shot, ShotScan,
+    AdaptiveDetector, Boundary, BoundaryDetector, BoundaryKind, DetectorKind, LearnedDetector,
+    SegmentParams, Shot, ShotScan,
 };
 use crate::media::{Bounds, FrameReader, MediaError, ReadOptions, Shrinker, SmallFrame};
 use crate::source::ByteSource;
@@ -26,12 +27,15 @@ pub fn segment(
         rough: true,
     };
     let reader = FrameReader::open(source, options, bounds)?;
-    segment_with(
-        reader,
-        &mut AdaptiveDetector::new(params),
-        params.min_shot_ms,
-        progress,
-    )
+    let mut detector = detector(params)?;
+    segment_with(reader, detector.as_mut(), params.min_shot_ms, progress)
+}
+
+fn detector(params: &SegmentParams) -> Result<Box<dyn BoundaryDetector>, MediaError> {
+    Ok(match params.detector {
+        DetectorKind::Learned => Box::new(LearnedDetector::new(params)?),
+        DetectorKind::Signal => Box::new(AdaptiveDetector::new(params)),
+    })
 }
 
 /// Segments a film in one pass with a given detector; shots shorter than `min_shot_ms` join a
@@ -51,12 +55,12 @@ pub fn segment_with(
     let mut pts = Vec::new();
     while let Some(frame) = reader.next_frame()? {
         shrinker.shrink(&frame, &mut small)?;
-        detector.push(&small, frame.number);
+        detector.push(&small, frame.number)?;
         pts.push(frame.pts);
         progress(frame.number + 1, total)?;
     }
     let timeline = build(reader.info(), reader.time_base(), pts, reader.end_pts());
-    let shots = shots(&timeline, &detector.finish(), min_shot_ms);
+    let shots = shots(&timeline, &detector.finish()?, min_shot_ms);
     Ok(ShotScan {
         shots,
         corrupt: reader.corrupt().to_vec(),

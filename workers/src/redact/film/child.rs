@@ -99,7 +99,7 @@ pub(crate) fn look(
     while let Some(frame) = reader.next_frame()? {
         let (number, pts) = (frame.number, frame.pts);
         shrinker.shrink(&frame, &mut small)?;
-        cuts.push(&small, number);
+        cuts.push(&small, number)?;
         let mut bytes = Vec::new();
         bytes.extend_from_slice(&pts.to_le_bytes());
         let (width, height) = frame.size();
@@ -114,7 +114,7 @@ pub(crate) fn look(
         output.progress(frames, total)?;
     }
     let cuts = cuts
-        .finish()
+        .finish()?
         .into_iter()
         .filter(|boundary| boundary.kind == BoundaryKind::Cut);
     Ok(Looked {

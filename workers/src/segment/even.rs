@@ -1,0 +1,138 @@
+//! Frames that are black or white all over, which part one picture from the next.
+
+use super::{Boundary, BoundaryKind, SegmentParams};
+use crate::media::SmallFrame;
+
+/// Frames that a flash of light lasts at most; also how far pictures are compared around a cut.
+pub(super) const FLASH: usize = 5;
+
+/// A picture after a flash resembles the one before it if it differs by less than this part of the
+/// change that the flash made.
+pub(super) const ALIKE: f32 = 0.4;
+
+/// Change from one frame to the next that no fade makes.
+const SUDDEN: f32 = 40.0;
+
+/// Part of the cells that may be lighter than black, or darker than white.
+const SPECKS: f32 = 0.02;
+
+/// Mean difference of two frames: of luma plus that of both chroma components, 0 to 765.
+pub(super) fn change(a: &SmallFrame, b: &SmallFrame) -> f32 {
+    let difference = |(a, b): (&Vec<u8>, &Vec<u8>)| {
+        a.iter()
+            .zip(b)
+            .map(|(&a, &b)| u32::from(a.abs_diff(b)))
+            .sum::<u32>()
+    };
+    let sum: u32 = a.planes.iter().zip(&b.planes).map(difference).sum();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "at most 765 times the number of cells"
+    )]
+    {
+        sum as f32 / SmallFrame::CELLS as f32
+    }
+}
+
+/// What an even frame shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Even {
+    Black,
+    White,
+}
+
+fn evenness(frame: &SmallFrame, black: f32, white: f32) -> Option<Even> {
+    let luma = &frame.planes[0];
+    let share = |cells: usize| {
+        #[expect(clippy::cast_precision_loss, reason = "a grid has few cells")]
+        {
+            cells as f32 / SmallFrame::CELLS as f32
+        }
+    };
+    let lighter = luma.iter().filter(|&&cell| f32::from(cell) > black).count();
+    if share(lighter) <= SPECKS {
+        return Some(Even::Black);
+    }
+    let darker = luma.iter().filter(|&&cell| f32::from(cell) < white).count();
+    (share(darker) <= SPECKS).then_some(Even::White)
+}
+
+/// Runs of black or white frames between pictures.
+#[derive(Debug)]
+pub(super) struct EvenRuns {
+    /// Mean luma up to which a frame is black, and from which on it is white.
+    black: f32,
+    white: f32,
+    run: Option<Run>,
+    previous: Option<SmallFrame>,
+    fades: Vec<Boundary>,
+}
+
+#[derive(Debug)]
+struct Run {
+    even: Even,
+    start: u64,
+    /// The picture before it, and how far the first even frame is from that; none at the beginning
+    /// of the film, where black is part of the first shot.
+    before: Option<(SmallFrame, f32)>,
+}
+
+impl EvenRuns {
+    pub(super) const fn new(params: &SegmentParams) -> Self {
+        Self {
+            black: params.black,
+            white: params.white,
+            run: None,
+            previous: None,
+            fades: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, frame: &SmallFrame, number: u64) {
+        let even = evenness(frame, self.black, self.white);
+        if self.run.as_ref().map(|run| run.even) != even {
+            self.close(frame, number);
+            let before = self
+                .previous
+                .as_ref()
+                .map(|before| (before.clone(), change(before, frame)));
+            self.run = even.map(|even| Run {
+                even,
+                start: number,
+                before,
+            });
+        }
+        match &mut self.previous {
+            Some(previous) => previous.clone_from(frame),
+            none => *none = Some(frame.clone()),
+        }
+    }
+
+    fn close(&mut self, after: &SmallFrame, end: u64) {
+        let Some(Run {
+            start,
+            before: Some((before, step)),
+            ..
+        }) = self.run.take()
+        else {
+            return;
+        };
+        // A short and sudden run is a flash or a drop-out if the picture comes back after it.
+        let is_short = end - start <= FLASH as u64;
+        let is_flash = is_short && step >= SUDDEN && change(&before, after) < ALIKE * step;
+        if end - start >= 2 && !is_flash {
+            self.fades.push(Boundary {
+                kind: BoundaryKind::Fade,
+                start,
+                end,
+                confidence: 0.9,
+            });
+        }
+    }
+
+    /// Black after the film is part of its last shot, so an open run is no boundary.
+    pub(super) fn finish(&mut self) -> Vec<Boundary> {
+        self.run = None;
+        std::mem::take(&mut self.fades)
+    }
+}

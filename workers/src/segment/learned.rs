@@ -1,0 +1,104 @@
+//! Boundaries as the boundary network sees them.
+
+use rushes_models::boundary::{AROUND, BoundaryError, BoundaryNetwork};
+
+use super::even::EvenRuns;
+use super::verdicts::Verdicts;
+use super::{Boundary, BoundaryDetector, SegmentParams};
+use crate::media::{MediaError, SmallFrame};
+
+/// Frames that the network answers for at a time. It also looks at [`AROUND`] frames on each side of them.
+const BLOCK: usize = 256;
+
+/// Frames between an even passage and a boundary that the network finds, up to which they are one.
+const NEAR: u64 = 8;
+
+/// Asks the boundary network what each frame is, a block of frames at a time.
+///
+/// Blocks begin at multiples of their length, so the answers do not depend on how the film was decoded.
+///
+/// The network learned from pictures. What parts them by being black or white all over needs no learning, so that is looked
+/// for as well, and counts where the network finds nothing.
+#[derive(Debug)]
+pub struct LearnedDetector {
+    network: BoundaryNetwork,
+    /// The frames of the block that is gathered, and those before and after it.
+    frames: Vec<SmallFrame>,
+    /// How many of `frames` are before the block.
+    before: usize,
+    /// Frames whose memory is free.
+    free: Vec<SmallFrame>,
+    verdicts: Verdicts,
+    even: EvenRuns,
+}
+
+impl LearnedDetector {
+    /// A detector at the beginning of a film.
+    ///
+    /// # Errors
+    /// [`MediaError::Internal`] if the network in this program is damaged.
+    pub fn new(params: &SegmentParams) -> Result<Self, MediaError> {
+        Ok(Self {
+            network: BoundaryNetwork::new().map_err(|error| internal(&error))?,
+            frames: Vec::with_capacity(BLOCK + 2 * AROUND),
+            before: 0,
+            free: Vec::new(),
+            verdicts: Verdicts::default(),
+            even: EvenRuns::new(params),
+        })
+    }
+
+    /// Looks at `block` frames, which have all the frames around them that there will be.
+    fn look(&mut self, block: usize) -> Result<(), MediaError> {
+        let planes: Vec<[&[u8]; 3]> = self
+            .frames
+            .iter()
+            .map(|frame| frame.planes.each_ref().map(Vec::as_slice))
+            .collect();
+        let found = self
+            .network
+            .look(&planes)
+            .map_err(|error| internal(&error))?;
+        for verdict in &found[self.before..self.before + block] {
+            self.verdicts.push(*verdict);
+        }
+        Ok(())
+    }
+}
+
+impl BoundaryDetector for LearnedDetector {
+    fn push(&mut self, frame: &SmallFrame, number: u64) -> Result<(), MediaError> {
+        self.even.push(frame, number);
+        let mut kept = self.free.pop().unwrap_or_else(SmallFrame::grey);
+        kept.clone_from(frame);
+        self.frames.push(kept);
+        if self.frames.len() == self.before + BLOCK + AROUND {
+            self.look(BLOCK)?;
+            let done = self.before + BLOCK - AROUND;
+            self.free.extend(self.frames.drain(..done));
+            self.before = AROUND;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Vec<Boundary>, MediaError> {
+        let left = self.frames.len() - self.before;
+        if left > 0 {
+            self.look(left)?;
+        }
+        let mut found = std::mem::take(&mut self.verdicts).finish();
+        let mut fades = self.even.finish();
+        fades.retain(|fade| {
+            let near =
+                |other: &Boundary| other.start <= fade.end + NEAR && fade.start <= other.end + NEAR;
+            !found.iter().any(near)
+        });
+        found.append(&mut fades);
+        found.sort_by_key(|boundary| (boundary.frame(), boundary.start));
+        Ok(found)
+    }
+}
+
+fn internal(error: &BoundaryError) -> MediaError {
+    MediaError::Internal(error.to_string())
+}
