@@ -106,6 +106,7 @@ async fn fill(catalog: &Catalog, count: usize, data: &Path) -> Vec<AssetId> {
                 end_ms: at * 2000 + 2000,
                 boundary: "cut".to_owned(),
                 confidence: 1.0,
+                same_as: None,
             })
             .collect();
         let rows: Vec<Vec<f32>> = (0..SHOTS).map(|_| vectors.next()).collect();

@@ -138,17 +138,24 @@ pub(crate) fn stages(
     storage: Storage,
     models: ModelStore,
 ) -> anyhow::Result<Stages> {
+    Ok(Stages::new(
+        storage,
+        sandbox(config)?,
+        models,
+        config.encoder_options(),
+    ))
+}
+
+/// Where films are decoded.
+///
+/// # Errors
+/// If the path of this program is not known.
+pub(crate) fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
     let limits = Limits {
         memory_bytes: config.child_memory(),
         stall: std::time::Duration::from_secs(config.work.child_stall_s),
         ..Limits::default()
     };
-    let sandbox = Sandbox::current_exe(limits)
-        .context("this program's own path is needed to start decoding children")?;
-    Ok(Stages::new(
-        storage,
-        sandbox,
-        models,
-        config.encoder_options(),
-    ))
+    Sandbox::current_exe(limits)
+        .context("this program's own path is needed to start decoding children")
 }

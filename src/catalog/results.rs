@@ -20,8 +20,8 @@ pub async fn store_shots(
 ) -> Result<(), CatalogError> {
     for (ordinal, shot) in shots.iter().enumerate() {
         sqlx::query(
-            "INSERT INTO shots (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, boundary, confidence)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO shots (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, boundary, confidence, same_as)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(run)
         .bind(ordinal.cast_signed() as i64)
@@ -31,6 +31,7 @@ pub async fn store_shots(
         .bind(shot.end_ms.cast_signed())
         .bind(&shot.boundary)
         .bind(shot.confidence)
+        .bind(shot.same_as.map(u64::cast_signed))
         .execute(&mut *db)
         .await?;
     }

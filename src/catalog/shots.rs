@@ -27,6 +27,10 @@ pub struct Shot {
     pub boundary: String,
     /// Confidence of that boundary.
     pub confidence: f64,
+    /// First frame of the asset's first shot that shows nearly the same picture, if an earlier one does.
+    pub same_as_start: Option<i64>,
+    /// One past the last frame of that shot.
+    pub same_as_end: Option<i64>,
     /// The result of the run that found it: rate, timecode.
     pub scan: String,
     /// Key of its proxy, if there is one.
@@ -39,10 +43,21 @@ impl Shot {
     /// Its id.
     #[must_use]
     pub fn id(&self) -> ShotId {
+        self.id_of(self.start_frame, self.end_frame)
+    }
+
+    /// The id of the first shot that shows nearly the same picture, if an earlier one does.
+    #[must_use]
+    pub fn same_as(&self) -> Option<ShotId> {
+        let span = self.same_as_start.zip(self.same_as_end);
+        span.map(|(start, end)| self.id_of(start, end))
+    }
+
+    fn id_of(&self, start: i64, end: i64) -> ShotId {
         ShotId {
             asset: self.asset_id.clone(),
-            start: self.start_frame.cast_unsigned(),
-            end: self.end_frame.cast_unsigned(),
+            start: start.cast_unsigned(),
+            end: end.cast_unsigned(),
         }
     }
 }
@@ -71,7 +86,7 @@ pub struct Cue {
 pub async fn get(db: &mut SqliteConnection, id: &ShotId) -> Result<Shot, CatalogError> {
     sqlx::query_as(
         "SELECT a.id AS asset_id, a.uri, t.name AS title, s.ordinal, s.start_frame, s.end_frame,
-                s.start_ms, s.end_ms, s.boundary, s.confidence, r.output AS scan,
+                s.start_ms, s.end_ms, s.boundary, s.confidence, f.start_frame AS same_as_start, f.end_frame AS same_as_end, r.output AS scan,
                 (SELECT o.key FROM objects o JOIN published q ON q.run_id = o.run_id
                   WHERE q.asset_id = a.id AND q.feature = 'proxies' AND o.ordinal = s.ordinal) AS proxy,
                 (SELECT o.key FROM objects o JOIN published q ON q.run_id = o.run_id
@@ -81,6 +96,7 @@ pub async fn get(db: &mut SqliteConnection, id: &ShotId) -> Result<Shot, Catalog
            JOIN published p ON p.asset_id = a.id AND p.feature = 'shots'
            JOIN runs r ON r.id = p.run_id
            JOIN shots s ON s.run_id = p.run_id AND s.start_frame = ? AND s.end_frame = ?
+           LEFT JOIN shots f ON f.run_id = s.run_id AND f.ordinal = s.same_as
           WHERE a.id = COALESCE((SELECT asset_id FROM aliases WHERE id = ?3), ?3)",
     )
     .bind(id.start.cast_signed())

@@ -14,6 +14,7 @@ mod remote;
 mod search;
 mod serve;
 mod sheet;
+mod shots;
 mod show;
 mod titles;
 mod work;
@@ -50,6 +51,7 @@ Examples:
   rushes search \"a car exploding\"             by what is to be seen or said
   rushes search --in dialogue \"merry christmas\" --sheet hits.png
   rushes similar 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76
+  rushes shots film.mp4 --sheet shots.png      its shots, without taking it in
   rushes redact street/ -o blurred            faces and plates blurred, all else untouched
   rushes serve                                the HTTP API on 127.0.0.1:7420";
 
@@ -75,6 +77,8 @@ enum Command {
     Work(work::Args),
     /// Make, list and revoke keys for workers on other machines
     Key(key::Args),
+    /// Find the shots of films and print them; needs no catalogue
+    Shots(shots::Args),
     /// Blur faces and number plates in pictures and films; needs no catalogue
     Redact(Box<redact::Args>),
     /// List, pull and verify models
@@ -102,6 +106,7 @@ impl Cli {
         match self.command {
             // `main` runs it before any of this.
             Command::DecodeChild => Ok(ExitCode::FAILURE),
+            Command::Shots(args) => shots::run(&config, args).await,
             Command::Redact(args) => redact::run(&config, *args).await,
             Command::Models(args) => models::run(&config, args).await,
             Command::Doctor(args) => doctor::run(config, args).await,

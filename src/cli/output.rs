@@ -20,6 +20,12 @@ pub(super) fn line(text: &str) {
     }
 }
 
+/// Tells a person what went wrong, where standard output is for results.
+pub(super) fn complain(text: &str) {
+    // If even this cannot be written, the exit code has to do.
+    writeln!(std::io::stderr(), "rushes: {text}").ok();
+}
+
 /// Prints a table.
 pub(super) fn table(headers: &[&str], rows: Vec<Vec<String>>) {
     let mut table = Table::new();

@@ -42,13 +42,8 @@ struct Stage {
 impl Progress {
     /// Bars on standard error, or none at all.
     pub(super) fn new(quiet: bool) -> Self {
-        let target = if quiet {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr()
-        };
         Self {
-            bars: MultiProgress::with_draw_target(target),
+            bars: MultiProgress::with_draw_target(target(quiet)),
             stages: HashMap::new(),
         }
     }
@@ -107,6 +102,47 @@ impl Progress {
         for stage in self.stages.values() {
             stage.bar.abandon();
         }
+    }
+}
+
+/// Progress of one film, in frames: a bar that goes when it is through.
+pub(super) struct FrameProgress(Stage);
+
+impl FrameProgress {
+    /// A bar on standard error, or none at all.
+    pub(super) fn new(name: &'static str, quiet: bool) -> Self {
+        let bar = new_bar(name);
+        bar.set_draw_target(target(quiet));
+        let began = Some((Instant::now(), 0));
+        Self(Stage { bar, began })
+    }
+
+    /// Draws that `done` of about `total` frames are through.
+    pub(super) fn show(&self, done: u64, total: Option<u64>) {
+        let Stage { bar, began } = &self.0;
+        // Of a film whose length is unknown the bar stays empty.
+        bar.set_length(total.map_or(u64::MAX, |total| total.max(done)));
+        bar.set_position(done);
+        let seconds = began.map_or(0.0, |(since, _)| since.elapsed().as_secs_f64());
+        let rate = per_second("shots", done as f64 / seconds.max(0.001));
+        let mut message = format!("{done} frames  {rate}");
+        if let Some(left) = self.0.left().filter(|_| total.is_some()) {
+            message += &format!("  {left} left");
+        }
+        bar.set_message(message);
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        self.0.bar.finish_and_clear();
+    }
+}
+
+fn target(quiet: bool) -> ProgressDrawTarget {
+    if quiet {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
     }
 }
 

@@ -75,6 +75,9 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             format!("{} ({:.2})", detail.boundary, detail.confidence),
         ],
     ];
+    if let Some(first) = detail.same_as {
+        rows.push(vec!["same as".to_owned(), first.to_string()]);
+    }
     for line in detail.dialogue {
         rows.push(vec![line.start.smpte, line.text]);
     }

@@ -32,7 +32,7 @@ const GRAPH: &[Feature] = &[
     },
     Feature {
         name: "shots",
-        version: 1,
+        version: 2,
         inputs: &["probe"],
         queue: Queue::Media,
     },

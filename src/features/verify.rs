@@ -1,6 +1,6 @@
 //! Whether a result can be one of its run. Workers may be on other machines and of other versions.
 
-use rushes_workers::task::Output;
+use rushes_workers::task::{Output, ShotSpan};
 use sqlx::SqliteConnection;
 
 use super::graph::EMBEDDINGS;
@@ -19,6 +19,9 @@ pub(super) async fn fault(
     if feature != feature_of(output) {
         let made = feature_of(output);
         return Ok(Some(format!("{made} where {feature} were asked for")));
+    }
+    if let Output::Shots { shots, .. } = output {
+        return Ok(fault_of_shots(shots));
     }
     let Output::Embeddings {
         space,
@@ -49,6 +52,14 @@ pub(super) async fn fault(
     Ok(fault_of_vectors(vectors, count, asked.dims))
 }
 
+fn fault_of_shots(shots: &[ShotSpan]) -> Option<String> {
+    let later = |(at, shot): &(u64, &ShotSpan)| shot.same_as.is_some_and(|first| first >= *at);
+    let (at, _) = (0..).zip(shots).find(later)?;
+    Some(format!(
+        "shot {at} is said to be like one that is not before it"
+    ))
+}
+
 fn fault_of_vectors(vectors: &[Vec<f32>], count: usize, dims: usize) -> Option<String> {
     if vectors.len() != count {
         return Some(format!("{} vectors for {count} shots", vectors.len()));
@@ -77,5 +88,32 @@ const fn feature_of(output: &Output) -> &'static str {
         Output::Thumbnails { .. } => "thumbnails",
         Output::Embeddings { .. } => EMBEDDINGS,
         Output::Dialogue { .. } => "dialogue",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Shots as a worker hands them in, the second said to be like the one with this index.
+    fn shots(same_as: &str) -> Vec<ShotSpan> {
+        let shot = |more: &str| {
+            format!(
+                r#"{{"start": 0, "end": 1, "start_ms": 0, "end_ms": 40, "boundary": "cut", "confidence": 1.0{more}}}"#
+            )
+        };
+        let json = format!("[{}, {}]", shot(""), shot(same_as));
+        serde_json::from_str(&json).unwrap()
+    }
+
+    #[test]
+    fn a_shot_is_like_one_before_it_or_like_none() {
+        // Older workers say nothing of it.
+        assert_eq!(fault_of_shots(&shots("")), None);
+        assert_eq!(fault_of_shots(&shots(r#", "same_as": 0"#)), None);
+        for wrong in [1, 2, u64::MAX] {
+            let fault = fault_of_shots(&shots(&format!(r#", "same_as": {wrong}"#)));
+            assert!(fault.is_some(), "{wrong}");
+        }
     }
 }

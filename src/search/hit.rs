@@ -128,6 +128,9 @@ pub struct ShotDetail {
     pub boundary: String,
     /// Confidence of that boundary, 0 to 1.
     pub confidence: f64,
+    /// The first shot of the film that shows nearly the same picture; null where no earlier one does.
+    #[schema(value_type = Option<String>)]
+    pub same_as: Option<ShotId>,
     /// What is said during it.
     pub dialogue: Vec<Line>,
 }
@@ -243,6 +246,7 @@ impl ShotDetail {
             variable_rate: clock.variable,
             boundary: shot.boundary.clone(),
             confidence: shot.confidence,
+            same_as: shot.same_as(),
             dialogue,
         })
     }

@@ -14,7 +14,7 @@ fn every_subcommand_has_help() {
     );
     for command in [
         "ingest", "search", "similar", "show", "titles", "jobs", "delete", "serve", "work",
-        "models", "index", "doctor",
+        "models", "index", "doctor", "shots",
     ] {
         assert!(text.contains(command), "{command} is missing in --help");
         let help = rushes.run(&[command, "--help"]);

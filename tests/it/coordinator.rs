@@ -254,6 +254,7 @@ pub(crate) fn answer(lease: &Lease) -> Output {
         end_ms: end * 40,
         boundary: "cut".to_owned(),
         confidence: 1.0,
+        same_as: None,
     };
     match &lease.task {
         Task::Probe { media } => Output::Probe {

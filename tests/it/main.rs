@@ -19,5 +19,6 @@ mod redact;
 mod redactions;
 mod remote;
 mod s3;
+mod shots;
 mod spine;
 mod support;

@@ -108,6 +108,9 @@ pub struct ShotSpan {
     pub boundary: String,
     /// Confidence of that boundary, 0 to 1.
     pub confidence: f32,
+    /// Index of the first shot of the film that shows nearly the same picture, if an earlier one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<u64>,
 }
 
 /// A line of dialogue on the frames of its asset.

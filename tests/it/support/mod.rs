@@ -25,6 +25,14 @@ impl Rushes {
         })
     }
 
+    /// For what needs no model.
+    pub(crate) fn without_models() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            environment: Vec::new(),
+        }
+    }
+
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self

@@ -22,6 +22,7 @@ mod rgb;
 mod sample;
 mod small;
 mod sparse;
+mod stills;
 mod subtitles;
 mod versions;
 
@@ -42,6 +43,7 @@ pub use self::rewrite::{
 pub use self::rgb::RgbMaker;
 pub use self::sample::{ThumbnailAt, sample_frames, sample_frames_plainly, thumbnail};
 pub use self::small::{Shrinker, SmallFrame};
+pub use self::stills::{StillsJob, StillsOutput, stills};
 pub use self::subtitles::{RawCue, subtitles};
 pub use self::versions::{Versions, versions};
 #[cfg(doc)]

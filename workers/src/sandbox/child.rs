@@ -5,10 +5,12 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use image::RgbImage;
 use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 use serde::Serialize;
 
 use super::Limits;
+use super::stills::encode;
 use super::wire::{BLOCK, FromChild, Job, MAX_WRITE, Request, ToChild, encode_error};
 use crate::media::{self, MediaError};
 use crate::redact::film as redact;
@@ -102,6 +104,10 @@ fn run(request: Request) -> Result<Vec<u8>, MediaError> {
             media::cut(film, &spans, &params, &mut output)?;
             result(&())
         }
+        Job::Stills(job) => {
+            let mut output = PipeOutput { report };
+            result(&media::stills(source, &job, &bounds, &mut output)?)
+        }
         Job::Subtitles(stream) => result(&media::subtitles(source, stream, &bounds)?),
         Job::Survey(extension) => result(&media::survey(source, &extension, &bounds)?),
         Job::Look(job) => result(&redact::look(
@@ -170,6 +176,20 @@ impl media::CutOutput for PipeOutput {
         tell_parent(&FromChild::Blob {
             index: index as u64,
             bytes,
+        })
+    }
+}
+
+/// Pictures leave through the pipe.
+impl media::StillsOutput for PipeOutput {
+    fn progress(&mut self, done: u64, total: u64) -> Result<(), MediaError> {
+        self.report.progress(done, Some(total))
+    }
+
+    fn still(&mut self, number: u64, picture: RgbImage) -> Result<(), MediaError> {
+        tell_parent(&FromChild::Blob {
+            index: number,
+            bytes: encode(&picture),
         })
     }
 }

@@ -11,10 +11,11 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use crate::media::{
-    Bounds, MediaError, MediaInfo, ProxyParams, RawCue, SandboxFailure, Survey, Written,
+    Bounds, MediaError, MediaInfo, ProxyParams, RawCue, SandboxFailure, StillsJob, Survey, Written,
 };
 use crate::redact::{LookJob, Looked, RewriteJob};
 use crate::segment::{SegmentParams, ShotScan};
@@ -23,11 +24,13 @@ use crate::time::Timeline;
 
 mod child;
 mod parent;
+mod stills;
 mod wire;
 
 pub use self::child::child_main;
 use self::parent::Blobs;
 pub(crate) use self::parent::Take;
+use self::stills::Stills;
 use self::wire::Job;
 
 /// What a decoding child may use.
@@ -142,6 +145,23 @@ impl Sandbox {
             params: job.params.clone(),
         };
         parse(&self.run(source, task, observer, &mut Blobs(sink))?)
+    }
+
+    /// Pictures of chosen frames, handed to `sink` in order with the numbers of their frames.
+    ///
+    /// # Errors
+    /// Any [`MediaError`].
+    pub fn stills(
+        &self,
+        source: &mut dyn ByteSource,
+        job: &StillsJob,
+        observer: &mut dyn Observer,
+        sink: &mut dyn FnMut(u64, RgbImage) -> Result<(), MediaError>,
+    ) -> Result<(), MediaError> {
+        let mut stills = Stills::new(job, sink);
+        let task = Job::Stills(job.clone());
+        let (): () = parse(&self.run(source, task, observer, &mut stills)?)?;
+        stills.finish()
     }
 
     /// The cues of a text subtitle stream.

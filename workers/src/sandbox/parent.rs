@@ -248,7 +248,7 @@ fn start_error(error: &io::Error) -> MediaError {
     MediaError::Sandbox(SandboxFailure::Start(error.to_string()))
 }
 
-fn protocol(what: String) -> MediaError {
+pub(super) fn protocol(what: String) -> MediaError {
     MediaError::Sandbox(SandboxFailure::Protocol(what))
 }
 

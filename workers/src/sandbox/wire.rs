@@ -10,8 +10,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::Limits;
-use crate::media::{MediaError, ProxyParams};
+use super::{Limits, stills};
+use crate::media::{MediaError, ProxyParams, StillsJob};
 use crate::redact::{LookJob, RewriteJob};
 use crate::segment::SegmentParams;
 use crate::time::Timeline;
@@ -56,6 +56,8 @@ pub(super) enum Job {
         spans: Vec<Range<u64>>,
         params: ProxyParams,
     },
+    /// Hand up pictures of chosen frames.
+    Stills(StillsJob),
     Subtitles(usize),
     /// Describe a film whose name ends so, before it is redacted.
     Survey(String),
@@ -66,10 +68,11 @@ pub(super) enum Job {
 }
 
 impl Job {
-    /// Bytes that one message with a proxy or a frame may have.
+    /// Bytes that one message with a proxy, a picture or a frame may have.
     pub(super) const fn max_blob(&self, limits: &Limits) -> u64 {
         match self {
             Self::Proxies { params, .. } => params.max_bytes.saturating_add(8),
+            Self::Stills(job) => stills::max_bytes(job),
             Self::Look(_) => limits
                 .bounds
                 .max_pixels
@@ -104,7 +107,7 @@ pub(super) enum FromChild {
     Read { offset: u64, len: u32 },
     /// It is through `done` of about `total` frames.
     Progress { done: u64, total: Option<u64> },
-    /// A proxy, or a frame.
+    /// A proxy, a picture, or a frame.
     Blob { index: u64, bytes: Vec<u8> },
     /// It wants to know what to change in the frame `number`, which is shown at `pts`.
     Plan { number: u64, pts: i64 },

@@ -11,6 +11,7 @@ mod adaptive;
 mod dissolve;
 mod even;
 mod learned;
+mod likeness;
 mod scan;
 mod timeline;
 mod verdicts;
@@ -96,6 +97,9 @@ pub struct Shot {
     /// The boundary that opens it.
     #[serde(rename = "in")]
     pub opening: Boundary,
+    /// Index of the first shot of the film that shows nearly the same picture, if an earlier one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<u64>,
 }
 
 impl Shot {

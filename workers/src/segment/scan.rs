@@ -1,5 +1,6 @@
 //! One pass over a film: its timeline and its shots.
 
+use super::likeness::{Look, mark};
 use super::timeline::build;
 use super::{
     AdaptiveDetector, Boundary, BoundaryDetector, BoundaryKind, DetectorKind, LearnedDetector,
@@ -53,14 +54,17 @@ pub fn segment_with(
     let mut shrinker = Shrinker::default();
     let mut small = SmallFrame::grey();
     let mut pts = Vec::new();
+    let mut looks = Vec::new();
     while let Some(frame) = reader.next_frame()? {
         shrinker.shrink(&frame, &mut small)?;
         detector.push(&small, frame.number)?;
         pts.push(frame.pts);
+        looks.push(Look::of(&small));
         progress(frame.number + 1, total)?;
     }
     let timeline = build(reader.info(), reader.time_base(), pts, reader.end_pts());
-    let shots = shots(&timeline, &detector.finish()?, min_shot_ms);
+    let mut shots = shots(&timeline, &detector.finish()?, min_shot_ms);
+    mark(&mut shots, &looks);
     Ok(ShotScan {
         shots,
         corrupt: reader.corrupt().to_vec(),
@@ -116,6 +120,7 @@ fn shots(timeline: &Timeline, boundaries: &[Boundary], min_shot_ms: u64) -> Vec<
             start: opening.frame(),
             end,
             opening: *opening,
+            same_as: None,
         })
         .collect()
 }

@@ -27,6 +27,7 @@ pub(super) fn run(
             end_ms: timeline.ms_of(shot.end),
             boundary: shot.opening.kind.as_str().to_owned(),
             confidence: shot.opening.confidence,
+            same_as: shot.same_as,
         })
         .collect();
     let warnings = scan

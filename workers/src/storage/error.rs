@@ -14,7 +14,7 @@ pub enum StorageError {
     #[error("{0}: there is no film in it")]
     NoFilms(String),
     /// A folder or a special file where a regular file is needed.
-    #[error("{0}: not a regular file")]
+    #[error("{0}: not a regular file; name a file")]
     NotAFile(String),
     /// Not a path, `file://`, `s3://` or `store:` name.
     #[error("{0}: not a place rushes can read; give a path, file:// or s3://bucket/key")]

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
+use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
@@ -91,6 +92,16 @@ impl Storage {
             s3,
             buckets: Arc::default(),
         })
+    }
+
+    /// For reading films alone: what is stored is kept in memory, and no folder is made.
+    #[must_use]
+    pub fn of_sources(s3: S3Options) -> Self {
+        Self {
+            features: Arc::new(InMemory::new()),
+            s3,
+            buckets: Arc::default(),
+        }
     }
 
     /// Finds one file by URI or path, without reading it.

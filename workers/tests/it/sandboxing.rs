@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use rushes_workers::media::{MediaError, ProxyParams, SandboxFailure};
+use rushes_workers::media::{MediaError, ProxyParams, SandboxFailure, StillsJob};
 use rushes_workers::sandbox::{Limits, Observer, ProxyJob, Sandbox};
 use rushes_workers::segment::{SegmentParams, ShotScan};
 use rushes_workers::source::ByteSource;
@@ -64,6 +64,51 @@ fn a_child_answers_what_this_process_would() {
         .subtitles(open(&film).as_mut(), 0, &mut ())
         .unwrap_err();
     assert_eq!(error.code(), "wrong-stream");
+}
+
+#[test]
+fn stills_are_the_frames_that_were_asked_for() {
+    let clips = Clips::new();
+    // Frames next to each other differ much in their grey, and the film is to be shown turned.
+    let film = clips.make_turned(
+        "-f lavfi -i color=black:r=25:s=320x180:d=2,format=yuv420p,geq=lum=16+mod(37*N\\,200):cb=128:cr=128 \
+         -c:v libx264 -preset ultrafast -qp 0",
+        "90",
+        "steps.mp4",
+    );
+    let sandbox = sandbox(Limits::default());
+    let mut job = StillsJob {
+        frames: vec![0, 7, 8, 49],
+        max_width: 90,
+        max_height: 90,
+        threads: 1,
+    };
+    let mut got = Vec::new();
+    let mut sink = |number, picture: image::RgbImage| {
+        assert_eq!(picture.dimensions(), (51, 90));
+        got.push((number, picture.get_pixel(25, 45).0[0]));
+        Ok(())
+    };
+    sandbox
+        .stills(open(&film).as_mut(), &job, &mut (), &mut sink)
+        .unwrap();
+    for (number, grey) in got {
+        // Luma of 16 to 235 is 0 to 255.
+        let wanted = (37 * number % 200) as f64 * 255.0 / 219.0;
+        assert!((f64::from(grey) - wanted).abs() <= 4.0, "{number}: {grey}");
+    }
+    let mut ignore = |_number, _picture| Ok(());
+    for wrong in [vec![3, 3], vec![4, 3], vec![10, 50]] {
+        job.frames = wrong;
+        let error = sandbox
+            .stills(open(&film).as_mut(), &job, &mut (), &mut ignore)
+            .unwrap_err();
+        assert_eq!(error.code(), "wrong-spans", "{:?}", job.frames);
+    }
+    job.frames.clear();
+    sandbox
+        .stills(open(&film).as_mut(), &job, &mut (), &mut ignore)
+        .unwrap();
 }
 
 /// Does something to the child on its first sign of progress.

@@ -107,3 +107,94 @@ fn a_dissolve_is_a_boundary_in_its_middle() {
     assert_eq!(shots[1].opening.kind, BoundaryKind::Dissolve);
     assert!(shots[1].start.abs_diff(56) <= 4, "{}", shots[1].start);
 }
+
+/// Index of the shot that each shot was found to look like.
+fn marks(scan: &ShotScan) -> Vec<Option<u64>> {
+    scan.shots.iter().map(|shot| shot.same_as).collect()
+}
+
+/// The parts `[start, end)` of inputs joined end to end.
+fn joined(clips: &Clips, inputs: &[&std::path::Path], parts: &[(usize, u32, u32)]) -> ShotScan {
+    let mut arguments = String::new();
+    let mut graph = String::new();
+    let mut order = String::new();
+    for (at, &(input, start, end)) in parts.iter().enumerate() {
+        arguments += &format!("-i {} ", inputs[input].display());
+        graph += &format!(
+            "[{at}:v]trim=start_frame={start}:end_frame={end},setpts=PTS-STARTPTS[p{at}];"
+        );
+        order += &format!("[p{at}]");
+    }
+    let count = parts.len();
+    let film = clips.make(
+        &format!(
+            "{arguments}-filter_complex {graph}{order}concat=n={count}:v=1:a=0 -c:v libx264 -preset ultrafast"
+        ),
+        "joined.mp4",
+    );
+    scan(&film)
+}
+
+#[test]
+fn the_sides_of_a_dialogue_are_recognised_and_told_apart() {
+    let Some(material) = material() else { return };
+    let clips = Clips::new();
+    let speaker = |name: &str| material.join("grid").join(name);
+    // Two takes of one man, and men who sit before the same backdrop like him.
+    let (take, other_take) = (speaker("id2_vcd_swwp2s.mpg"), speaker("pwij3p.mpg"));
+    let (like_him, another) = (speaker("sbia1a.mpg"), speaker("bbaf2n.mpg"));
+    let inputs = [&*take, &*like_him, &*other_take, &*another];
+    let found = joined(
+        &clips,
+        &inputs,
+        &[
+            (0, 0, 37),
+            (1, 0, 37),
+            (0, 37, 75),
+            (1, 37, 75),
+            (2, 0, 75),
+            (3, 0, 75),
+        ],
+    );
+    assert_eq!(starts(&found), [0, 37, 74, 112, 150, 225]);
+    assert_eq!(marks(&found), [None, None, Some(0), Some(1), Some(0), None]);
+}
+
+#[test]
+fn speakers_before_one_backdrop_are_not_taken_for_each_other() {
+    let Some(material) = material() else { return };
+    let clips = Clips::new();
+    let mut names: Vec<_> = std::fs::read_dir(material.join("grid"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        // The second take of a speaker who is there already.
+        .filter(|path| {
+            path.extension().is_some_and(|end| end == "mpg") && !path.ends_with("pwij3p.mpg")
+        })
+        .collect();
+    names.sort();
+    let inputs: Vec<_> = names.iter().map(std::path::PathBuf::as_path).collect();
+    // Everybody once, then everybody again with the rest of the take.
+    let parts: Vec<_> = (0..inputs.len())
+        .map(|input| (input, 0, 40))
+        .chain((0..inputs.len()).map(|input| (input, 40, 75)))
+        .collect();
+    let found = joined(&clips, &inputs, &parts);
+    let nobody = inputs.iter().map(|_| None);
+    let themselves = (0..inputs.len() as u64).map(Some);
+    assert_eq!(marks(&found), nobody.chain(themselves).collect::<Vec<_>>());
+}
+
+#[test]
+fn even_pictures_that_come_back_are_not_alike() {
+    let clips = Clips::new();
+    let film = clips.make(
+        "-f lavfi -i color=blue:r=25:s=320x180:d=1 -f lavfi -i testsrc2=r=25:s=320x180:d=1 \
+         -f lavfi -i color=blue:r=25:s=320x180:d=1 -f lavfi -i testsrc2=r=25:s=320x180:d=1 \
+         -filter_complex concat=n=4 -c:v libx264 -preset ultrafast",
+        "even.mp4",
+    );
+    let found = scan(&film);
+    assert_eq!(starts(&found), [0, 25, 50, 75]);
+    assert_eq!(marks(&found), [None, None, None, Some(1)]);
+}

@@ -1,0 +1,222 @@
+//! `rushes shots`: films in, shots out; no catalogue, no server.
+
+mod names;
+mod report;
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use rushes_workers::media::{MediaError, StillsJob};
+use rushes_workers::sandbox::{Observer, Sandbox};
+use rushes_workers::segment::SegmentParams;
+use rushes_workers::source::ByteSource;
+use rushes_workers::storage::{S3Options, Storage};
+use tokio::runtime::Handle;
+
+use super::progress::FrameProgress;
+use super::sheet::{MAX_SHOTS, PICTURE, ShotSheets, folder_of};
+use super::{output, work};
+use crate::app;
+use crate::config::Config;
+
+pub(super) use report::{FilmView, ShotView};
+use report::{Form, Report};
+
+/// Arguments of `shots`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Shots and frames are counted from 0, ends are exclusive, and half of a dissolve or fade belongs to the
+shot that goes out. A shot that shows nearly the same picture as an earlier one is `same_as` that one.
+
+Nothing is kept but the sheets. A sheet has up to 50 shots; those of a longer film go on in OUT.2.png,
+OUT.3.png and so on, up to 5000 shots. With several films, each film's sheets are called OUT-FILM.png.
+
+Examples:
+  rushes shots film.mp4
+  rushes shots film.mp4 --json | jq '.shots[] | [.start.smpte, .in.kind]'
+  rushes shots day3/*.mov --csv > day3.csv
+  rushes shots s3://archive/film.mxf --sheet film.png")]
+pub(super) struct Args {
+    /// Films: files or `s3://bucket/key`
+    #[arg(required = true, value_name = "FILE|URL")]
+    inputs: Vec<String>,
+    /// Print JSON: an object, or with several films an array of those that could be read
+    #[arg(long)]
+    json: bool,
+    /// Print CSV, a line a shot
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Draw the first, middle and last frame of every shot into this PNG
+    #[arg(long, value_name = "OUT.png", value_parser = names::parse_png)]
+    sheet: Option<PathBuf>,
+    /// Threads that decode [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    threads: Option<u32>,
+}
+
+pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(sheet) = &args.sheet {
+        // Told before hours of decoding, not after.
+        let folder = folder_of(sheet);
+        let there = std::fs::metadata(folder).is_ok_and(|found| found.is_dir());
+        anyhow::ensure!(
+            there,
+            "{}: there is no folder {}; make it first",
+            sheet.display(),
+            folder.display()
+        );
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let work = Work {
+        sandbox: app::sandbox(config)?,
+        storage: Storage::of_sources(S3Options::new(config.aws.settings())),
+        runtime: Handle::current(),
+        params: SegmentParams {
+            threads: args.threads.unwrap_or(0),
+            ..SegmentParams::default()
+        },
+        quiet: args.json || args.csv || !std::io::stderr().is_terminal(),
+        stop: Arc::clone(&stop),
+    };
+    let all = async { tokio::task::spawn_blocking(move || work.films(&args)).await? };
+    tokio::pin!(all);
+    tokio::select! {
+        // In this order, so that no work is begun before an interruption would be heard.
+        biased;
+        pressed = work::interrupted() => {
+            pressed?;
+            // The child of the film under way is ended, and its sheets are dropped.
+            stop.store(true, Ordering::Relaxed);
+            all.await
+        }
+        done = &mut all => done,
+    }
+}
+
+/// What all films share. A film is decoded on all cores, so they take turns.
+struct Work {
+    sandbox: Sandbox,
+    storage: Storage,
+    runtime: Handle,
+    params: SegmentParams,
+    quiet: bool,
+    stop: Arc<AtomicBool>,
+}
+
+impl Work {
+    fn films(&self, args: &Args) -> anyhow::Result<ExitCode> {
+        let sheets = args
+            .sheet
+            .as_deref()
+            .map(|sheet| names::of_sheets(sheet, &args.inputs));
+        let form = match (args.json, args.csv) {
+            (true, _) => Form::Json,
+            (_, true) => Form::Csv,
+            _ => Form::Table,
+        };
+        let mut report = Report::new(form, args.inputs.len() > 1);
+        let mut failed = false;
+        for (at, input) in args.inputs.iter().enumerate() {
+            let sheet = sheets.as_ref().map(|sheets| sheets[at].as_path());
+            match self.film(input, sheet) {
+                Ok((film, drawn)) => report.add(film, &drawn),
+                Err(error) => {
+                    failed = true;
+                    if self.stop.load(Ordering::Relaxed) {
+                        output::complain(&format!("interrupted; {input} is not done"));
+                        break;
+                    }
+                    output::complain(&format!("{error:#}"));
+                }
+            }
+        }
+        report.finish()?;
+        Ok(if failed {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
+    }
+
+    /// The shots of one film, and the sheets that were drawn of them.
+    fn film(&self, input: &str, sheet: Option<&Path>) -> anyhow::Result<(FilmView, Vec<PathBuf>)> {
+        let locator = self.runtime.block_on(self.storage.locate(input))?;
+        let mut source = self.runtime.block_on(self.storage.open_source(&locator))?;
+        let mut watching = self.watching("shots");
+        let scan = self
+            .sandbox
+            .shots(source.as_mut(), &self.params, &mut watching);
+        watching.bar.finish();
+        let film = FilmView::new(input, &scan.with_context(|| input.to_owned())?);
+        let drawn = match sheet {
+            Some(file) => self.draw(&film, source.as_mut(), file)?,
+            None => Vec::new(),
+        };
+        Ok((film, drawn))
+    }
+
+    fn draw(
+        &self,
+        film: &FilmView,
+        source: &mut dyn ByteSource,
+        file: &Path,
+    ) -> anyhow::Result<Vec<PathBuf>> {
+        let mut sheets = ShotSheets::new(film, file);
+        let job = StillsJob {
+            frames: sheets.frames(),
+            max_width: PICTURE.0,
+            max_height: PICTURE.1,
+            threads: self.params.threads,
+        };
+        // A full disk ends the decoding; its own error is the one to report.
+        let mut refused = None;
+        let mut sink = |number, picture| {
+            sheets.take(number, &picture).map_err(|error| {
+                refused = Some(error);
+                MediaError::Cancelled
+            })
+        };
+        let mut watching = self.watching("sheet");
+        let made = self.sandbox.stills(source, &job, &mut watching, &mut sink);
+        watching.bar.finish();
+        if let Some(error) = refused {
+            return Err(error);
+        }
+        made.with_context(|| film.file.clone())?;
+        if film.shots.len() > MAX_SHOTS {
+            let all = film.shots.len();
+            output::complain(&format!(
+                "{}: its sheets have the first {MAX_SHOTS} of {all} shots",
+                film.file
+            ));
+        }
+        sheets.show()
+    }
+
+    fn watching(&self, what: &'static str) -> Watching<'_> {
+        Watching {
+            bar: FrameProgress::new(what, self.quiet),
+            stop: &self.stop,
+        }
+    }
+}
+
+/// Shows how far a child is, and stops it.
+struct Watching<'a> {
+    bar: FrameProgress,
+    stop: &'a AtomicBool,
+}
+
+impl Observer for Watching<'_> {
+    fn progress(&mut self, done: u64, total: Option<u64>) {
+        self.bar.show(done, total);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}

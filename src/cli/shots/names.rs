@@ -1,0 +1,79 @@
+//! What the sheets of films are called.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use crate::ingest::file_name;
+
+/// A sheet's name: a PNG, so that no film is written over by mistake.
+pub(super) fn parse_png(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_png = path
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+    if is_png {
+        Ok(path)
+    } else {
+        Err("sheets are PNG files; give a name that ends in .png".to_owned())
+    }
+}
+
+/// The name of each film's first sheet: `sheet` itself for one film; for several `sheet-FILM.png`,
+/// with a number where films are called alike.
+pub(super) fn of_sheets(sheet: &Path, films: &[String]) -> Vec<PathBuf> {
+    if films.len() == 1 {
+        return vec![sheet.to_owned()];
+    }
+    let stem = |path: &Path| {
+        path.file_stem()
+            .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+    };
+    let mut taken = HashSet::new();
+    let names = films.iter().map(|film| {
+        let name = format!("{}-{}", stem(sheet), stem(Path::new(&file_name(film))));
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let free = std::iter::once(name.clone())
+            .chain(numbered)
+            .find(|name| taken.insert(name.clone()));
+        sheet.with_file_name(format!("{}.png", free.unwrap_or(name)))
+    });
+    names.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(sheet: &str, films: &[&str]) -> Vec<String> {
+        let films: Vec<String> = films.iter().map(|&film| film.to_owned()).collect();
+        of_sheets(Path::new(sheet), &films)
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect()
+    }
+
+    #[test]
+    fn each_film_has_a_sheet_of_its_own() {
+        assert_eq!(names("out/a.png", &["x/film.mp4"]), ["out/a.png"]);
+        assert_eq!(
+            names(
+                "out/a.png",
+                &["film.mp4", "x/film.mp4", "film-2.mov", "s3://b/k/c.d.mxf"]
+            ),
+            [
+                "out/a-film.png",
+                "out/a-film-2.png",
+                "out/a-film-2-2.png",
+                "out/a-c.d.png"
+            ]
+        );
+    }
+
+    #[test]
+    fn only_a_png_is_written() {
+        assert!(parse_png("a.PNG").is_ok());
+        for wrong in ["film.mp4", "a", "png", "a.jpg"] {
+            assert!(parse_png(wrong).is_err(), "{wrong}");
+        }
+    }
+}

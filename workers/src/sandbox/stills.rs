@@ -1,0 +1,142 @@
+//! Pictures on the way from the child to its parent: width and height (4 bytes each, little-endian),
+//! then the pixels, three bytes each.
+
+use image::RgbImage;
+
+use super::parent::{Take, protocol};
+use crate::media::{MediaError, StillsJob};
+
+/// Bytes before the pixels.
+const HEADER: usize = 8;
+
+/// Bytes that one picture may have.
+pub(super) const fn max_bytes(job: &StillsJob) -> u64 {
+    (job.max_width as u64)
+        .saturating_mul(job.max_height as u64)
+        .saturating_mul(3)
+        .saturating_add(HEADER as u64)
+}
+
+pub(super) fn encode(picture: &RgbImage) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER + picture.as_raw().len());
+    bytes.extend(picture.width().to_le_bytes());
+    bytes.extend(picture.height().to_le_bytes());
+    bytes.extend_from_slice(picture.as_raw());
+    bytes
+}
+
+/// The picture in `bytes`; none if it is larger than asked for, or not as large as it says.
+fn decode(bytes: &[u8], job: &StillsJob) -> Option<RgbImage> {
+    let (width, rest) = bytes.split_first_chunk()?;
+    let (height, pixels) = rest.split_first_chunk()?;
+    let (width, height) = (u32::from_le_bytes(*width), u32::from_le_bytes(*height));
+    let fits = (1..=job.max_width).contains(&width) && (1..=job.max_height).contains(&height);
+    let len = u64::from(width) * u64::from(height) * 3;
+    if !fits || pixels.len() as u64 != len {
+        return None;
+    }
+    RgbImage::from_raw(width, height, pixels.to_vec())
+}
+
+/// Passes on the pictures that were asked for, in their order, and no others.
+pub(super) struct Stills<'a> {
+    job: &'a StillsJob,
+    /// How many have come.
+    taken: usize,
+    sink: &'a mut dyn FnMut(u64, RgbImage) -> Result<(), MediaError>,
+}
+
+impl<'a> Stills<'a> {
+    pub(super) const fn new(
+        job: &'a StillsJob,
+        sink: &'a mut dyn FnMut(u64, RgbImage) -> Result<(), MediaError>,
+    ) -> Self {
+        Self {
+            job,
+            taken: 0,
+            sink,
+        }
+    }
+
+    /// Whether all have come.
+    pub(super) fn finish(&self) -> Result<(), MediaError> {
+        if self.taken == self.job.frames.len() {
+            Ok(())
+        } else {
+            let (taken, all) = (self.taken, self.job.frames.len());
+            Err(protocol(format!("{taken} pictures of {all}")))
+        }
+    }
+}
+
+impl Take for Stills<'_> {
+    fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
+        let number = index as u64;
+        if self.job.frames.get(self.taken) != Some(&number) {
+            return Err(protocol(format!(
+                "a picture of frame {number}, which is not the next"
+            )));
+        }
+        let picture = decode(&bytes, self.job)
+            .ok_or_else(|| protocol(format!("a picture of frame {number} of the wrong size")))?;
+        self.taken += 1;
+        (self.sink)(number, picture)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job() -> StillsJob {
+        StillsJob {
+            frames: vec![3, 9],
+            max_width: 4,
+            max_height: 2,
+            threads: 1,
+        }
+    }
+
+    #[test]
+    fn a_picture_survives_the_way() {
+        let picture = RgbImage::from_fn(3, 2, |x, y| [x as u8, y as u8, 7].into());
+        let bytes = encode(&picture);
+        assert!(bytes.len() as u64 <= max_bytes(&job()));
+        assert_eq!(decode(&bytes, &job()), Some(picture));
+    }
+
+    #[test]
+    fn a_picture_that_lies_about_its_size_is_refused() {
+        let honest = encode(&RgbImage::new(4, 2));
+        for (width, height) in [(5, 2), (4, 3), (0, 2), (4, 1), (2, 4), (u32::MAX, u32::MAX)] {
+            let mut bytes = honest.clone();
+            bytes[..4].copy_from_slice(&u32::to_le_bytes(width));
+            bytes[4..8].copy_from_slice(&u32::to_le_bytes(height));
+            assert_eq!(decode(&bytes, &job()), None, "{width}x{height}");
+        }
+        assert_eq!(decode(&honest[..7], &job()), None);
+    }
+
+    #[test]
+    fn pictures_come_in_order_and_all_of_them() {
+        let job = job();
+        let still = || encode(&RgbImage::new(1, 1));
+        let mut seen = Vec::new();
+        let mut sink = |number, _picture| {
+            seen.push(number);
+            Ok(())
+        };
+        let mut stills = Stills::new(&job, &mut sink);
+        assert_eq!(
+            stills.blob(9, still()).unwrap_err().code(),
+            "sandbox-protocol"
+        );
+        stills.blob(3, still()).unwrap();
+        assert!(stills.finish().is_err());
+        assert!(stills.blob(3, still()).is_err());
+        stills.blob(9, still()).unwrap();
+        stills.finish().unwrap();
+        assert!(stills.blob(10, still()).is_err());
+        assert_eq!(seen, [3, 9]);
+    }
+}
