@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context as _;
 use rushes_workers::media::{MediaError, StillsJob};
 use rushes_workers::sandbox::{Observer, Sandbox};
-use rushes_workers::segment::SegmentParams;
+use rushes_workers::segment::{DetectorKind, SegmentParams};
 use rushes_workers::source::ByteSource;
 use rushes_workers::storage::{S3Options, Storage};
 use tokio::runtime::Handle;
@@ -39,6 +39,7 @@ Examples:
   rushes shots film.mp4
   rushes shots film.mp4 --json | jq '.shots[] | [.start.smpte, .in.kind]'
   rushes shots day3/*.mov --csv > day3.csv
+  rushes shots --fast film.mp4
   rushes shots s3://archive/film.mxf --sheet film.png")]
 pub(super) struct Args {
     /// Films: files or `s3://bucket/key`
@@ -53,6 +54,9 @@ pub(super) struct Args {
     /// Draw the first, middle and last frame of every shot into this PNG
     #[arg(long, value_name = "OUT.png", value_parser = names::parse_png)]
     sheet: Option<PathBuf>,
+    /// Compare frames instead of asking the boundary network: faster, finds no wipes and fewer dissolves
+    #[arg(long)]
+    fast: bool,
     /// Threads that decode [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     threads: Option<u32>,
@@ -76,6 +80,11 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
         storage: Storage::of_sources(S3Options::new(config.aws.settings())),
         runtime: Handle::current(),
         params: SegmentParams {
+            detector: if args.fast {
+                DetectorKind::Signal
+            } else {
+                DetectorKind::Learned
+            },
             threads: args.threads.unwrap_or(0),
             ..SegmentParams::default()
         },
