@@ -9,8 +9,10 @@
 
 mod audio;
 mod clock;
+mod damage;
 mod error;
 mod ffi;
+mod film;
 mod frames;
 mod info;
 mod open;
@@ -41,7 +43,7 @@ pub use self::rewrite::{
 };
 pub use self::rgb::RgbMaker;
 pub use self::sample::{ThumbnailAt, sample_frames, sample_frames_plainly, thumbnail};
-pub use self::small::{Shrinker, SmallFrame};
+pub use self::small::{Shrinker, SmallFrame, SmallFrames, SmallOptions};
 pub use self::subtitles::{RawCue, subtitles};
 pub use self::versions::{Versions, versions};
 #[cfg(doc)]
