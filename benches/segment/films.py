@@ -82,7 +82,7 @@ def piece(rng, clips, length, not_like):
     return which, clip[np.where(numbers < len(clip), numbers, 2 * len(clip) - 2 - numbers)]
 
 
-def joined(rng, clips, count, kinds, length=(40, 110), span=(4, 49), disturb=None):
+def joined(rng, clips, count, kinds, length=(85, 130), span=(4, 49), disturb=None):
     """Frames of a film of `count` shots, and its boundaries."""
     which, current = piece(rng, clips, int(rng.integers(*length)), -1)
     frames, truth = [], []
@@ -97,7 +97,7 @@ def joined(rng, clips, count, kinds, length=(40, 110), span=(4, 49), disturb=Non
             truth.append({"kind": "cut", "start": len(frames), "end": len(frames)})
             current = following
             continue
-        width = min(int(rng.integers(*span)), len(current) - 12, len(following) - 12)
+        width = min(int(rng.integers(*span)), len(current) - REST, len(following) - REST)
         frames += current[: len(current) - width]
         truth.append({"kind": kind, "start": len(frames), "end": len(frames) + width})
         frames += transition(rng, kind, current[len(current) - width :], following[:width])
@@ -256,12 +256,15 @@ def halved(truth):
     return [{"kind": b["kind"], "start": (b["start"] + (b["kind"] == "cut")) // 2, "end": (b["end"] + 1) // 2} for b in truth]
 
 
+# Frames of a shot between two transitions, at least.
+REST = 30
+
 KINDS = ["cut", "dissolve", "fade", "wipe"]
 
 # Name: seed, shots, kinds, and how it is written.
 FILMS = {
-    "cuts": (1, 90, ["cut"], "steady"),
-    "dissolves": (2, 60, ["dissolve"], "steady"),
+    "cuts": (1, 60, ["cut"], "steady"),
+    "dissolves": (2, 50, ["dissolve"], "steady"),
     "fades": (3, 50, ["fade"], "steady"),
     "wipes": (4, 50, ["wipe"], "steady"),
     "mixed-23.976": (5, 40, KINDS, "24000/1001"),
@@ -283,7 +286,7 @@ def make(name, clips, folder):
     if how == "disturbed":
         frames, truth = joined(rng, clips, count, kinds, long, disturb=disturbed(seed))
     elif how == "interlaced":
-        frames, truth = joined(rng, clips, count, kinds, (80, 200), (8, 97))
+        frames, truth = joined(rng, clips, count, kinds, (170, 260), (8, 97))
         truth, frames = halved(truth), fields(frames)
     else:
         frames, truth = joined(rng, clips, count, kinds)

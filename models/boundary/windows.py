@@ -103,8 +103,17 @@ class Pool:
 
     def __init__(self, shots, pairs):
         self.shots, self.pairs = shots, pairs
+        # The middle of each shot, very small, to find shots that are hard to tell apart.
+        self.middles = np.stack([cv2.resize(shot[len(shot) // 2], (16, 9), interpolation=cv2.INTER_AREA) for shot in shots]).astype(np.int16)
 
-    def take(self, rng, frames, index=None):
+    def like(self, rng, index):
+        """Of some shots, the one that looks most like shot `index` and can still be told from it."""
+        some = rng.integers(len(self.shots), size=60)
+        far = np.abs(self.middles[some] - self.middles[index]).mean((1, 2, 3))
+        far[far < 6] = np.inf
+        return int(some[far.argmin()])
+
+    def take(self, rng, frames, index=None, grading=None):
         """A stretch of a shot, turned, mirrored and graded by chance."""
         source = self.shots[rng.integers(len(self.shots)) if index is None else index]
         frames = min(frames, len(source))
@@ -114,7 +123,7 @@ class Pool:
             piece = piece[::-1]
         if rng.random() < 0.5:
             piece = piece[:, :, ::-1]
-        return grade(rng, np.array(piece, order="C"))
+        return grade(np.random.default_rng(grading) if grading else rng, np.array(piece, order="C"))
 
 
 def bars(shot, size, upright):
@@ -134,8 +143,8 @@ def film(rng, pool, frames):
     letterbox = (rng.uniform(0.04, 0.16), rng.random() < 0.3) if rng.random() < 0.2 else (0, False)
     longest = len(pool.shots[0])
 
-    def take(index=None):
-        shot = pool.take(rng, int(rng.integers(70, longest)), index)
+    def take(index=None, grading=None):
+        shot = pool.take(rng, int(rng.integers(70, longest)), index, grading)
         bars(shot, *(letterbox if rng.random() < 0.9 else (0, False)))
         if rng.random() < 0.4:
             disturb(rng, shot, pool)
@@ -150,9 +159,14 @@ def film(rng, pool, frames):
                 return new
         return None
 
-    twin = rng.random() < 0.25
-    pair = pool.pairs[rng.integers(len(pool.pairs))] if twin else None
-    current = take(pair[0] if twin else None)
+    style = rng.random()
+    pair, grading = None, None
+    if style < 0.2:  # Back and forth between two framings of one picture.
+        pair = pool.pairs[rng.integers(len(pool.pairs))]
+    elif style < 0.4:  # Between two that look alike, lit alike.
+        first = int(rng.integers(len(pool.shots)))
+        pair, grading = (first, pool.like(rng, first)), int(rng.integers(1, 1 << 30))
+    current = take(pair and pair[0], grading)
     used, at = 0, 0
     swap = 1
     while at < frames:
@@ -166,7 +180,7 @@ def film(rng, pool, frames):
             cut[at] = 1
             used = leap
             continue
-        new = take(pair[swap]) if twin and rng.random() < 0.8 else following(current[used - 1])
+        new = take(pair[swap], grading) if pair and rng.random() < 0.8 else following(current[used - 1])
         swap = 1 - swap
         if new is None:
             new = take()

@@ -35,6 +35,11 @@ impl Clock {
         }
     }
 
+    /// What the file's own timestamps are off by at present.
+    pub(super) const fn shift(&self) -> i64 {
+        self.shift
+    }
+
     /// The timestamp of the next frame, from the file's own and the frame's duration (0 if unknown).
     pub(super) fn stamp(&mut self, timestamp: Option<i64>, duration: i64) -> i64 {
         let duration = if duration > 0 { duration } else { self.usual };
@@ -58,9 +63,68 @@ impl Clock {
     }
 }
 
+/// Chooses between the timestamps that a decoder passes on, as FFmpeg does for its "best effort".
+///
+/// FFmpeg counts over all frames of a decoder how often each kind of timestamp fails to ascend, and takes
+/// the one that fails less. Where several decoders share a film, that must be counted outside of them.
+#[derive(Debug, Default)]
+pub(super) struct BestEffort {
+    presentation: Trust,
+    decoding: Trust,
+}
+
+/// How far one kind of timestamp can be trusted.
+#[derive(Debug, Default)]
+struct Trust {
+    last: Option<i64>,
+    faults: u64,
+}
+
+impl Trust {
+    fn see(&mut self, timestamp: i64) {
+        if self.last.is_some_and(|last| timestamp <= last) {
+            self.faults += 1;
+        }
+        self.last = Some(timestamp);
+    }
+}
+
+impl BestEffort {
+    /// The timestamp of the next frame, from its own and that of the packet with which it came out.
+    pub(super) fn choose(&mut self, pts: Option<i64>, dts: Option<i64>) -> Option<i64> {
+        match (dts, pts) {
+            (Some(dts), _) => self.decoding.see(dts),
+            (None, Some(pts)) => self.decoding.last = Some(pts),
+            (None, None) => {}
+        }
+        match (pts, dts) {
+            (Some(pts), _) => self.presentation.see(pts),
+            (None, Some(dts)) => self.presentation.last = Some(dts),
+            (None, None) => {}
+        }
+        if self.presentation.faults <= self.decoding.faults {
+            pts.or(dts)
+        } else {
+            dts.or(pts)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kind_of_timestamp_that_ascends_is_trusted() {
+        let mut effort = BestEffort::default();
+        assert_eq!(effort.choose(Some(40), Some(0)), Some(40));
+        assert_eq!(effort.choose(None, Some(10)), Some(10));
+        assert_eq!(effort.choose(Some(60), None), Some(60));
+        assert_eq!(effort.choose(None, None), None);
+        // Now the presentation timestamp falls back where the other does not.
+        assert_eq!(effort.choose(Some(20), Some(80)), Some(80));
+        assert_eq!(effort.choose(Some(100), Some(90)), Some(90));
+    }
 
     fn clock() -> Clock {
         Clock::new(Rate::new(1000, 1).unwrap(), Rate::new(25, 1))

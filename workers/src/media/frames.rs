@@ -4,26 +4,27 @@ use ffmpeg_next as ffmpeg;
 use ffmpeg_next::frame;
 
 use super::clock::Clock;
+use super::damage::Damage;
+use super::film::MainVideo;
 use super::open::{
-    Container, PacketError, SharedSource, decode_error, internal, is_again, is_memory,
-    out_of_memory, within,
+    PacketError, SharedSource, decode_error, is_again, is_memory, out_of_memory, within,
 };
 use super::picture::{Geometry, PictureMaker};
-use super::{Bounds, MediaError, MediaInfo, ffi, probe};
+use super::{Bounds, MediaError, MediaInfo};
 use crate::segment::CorruptSpan;
 use crate::source::ByteSource;
 use crate::time::Rate;
 
 /// Damaged reads in a row after which the rest of a file is given up.
-const MAX_DAMAGED: u32 = 1000;
+pub(super) const MAX_DAMAGED: u32 = 1000;
 
 /// How a film is decoded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReadOptions {
     /// Threads that decode; 0 for one for each core.
     pub threads: u32,
-    /// Leave out the deblocking of frames that no other frame refers to: faster, slightly blocky,
-    /// for analysis only.
+    /// Leave out deblocking: faster, slightly blocky, for analysis only. As frames are made from such
+    /// frames, they drift a little from what they should be until the next key frame.
     pub rough: bool,
 }
 
@@ -63,23 +64,19 @@ impl std::fmt::Debug for Frame {
 ///
 /// Damaged packets are skipped and their time recorded, see [`FrameReader::corrupt`].
 pub struct FrameReader {
-    container: Container,
+    film: MainVideo,
     decoder: ffmpeg::decoder::Video,
-    stream: usize,
-    info: MediaInfo,
-    time_base: Rate,
-    geometry: Geometry,
     bounds: Bounds,
     clock: Clock,
     number: u64,
-    corrupt: Vec<CorruptSpan>,
+    damage: Damage,
     draining: bool,
 }
 
 impl std::fmt::Debug for FrameReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FrameReader")
-            .field("stream", &self.stream)
+            .field("stream", &self.film.stream)
             .field("number", &self.number)
             .finish_non_exhaustive()
     }
@@ -104,52 +101,37 @@ impl FrameReader {
         options: ReadOptions,
         bounds: &Bounds,
     ) -> Result<Self, MediaError> {
-        let bytes = source.len();
-        let mut container = Container::open(source, bounds)?;
-        let info = probe::describe(&container.input, bytes);
-        let stream = info.main_video.ok_or(MediaError::NoVideo)?;
-        container.only(stream);
-        let raw = ffi::raw_stream(&container.input, stream).unwrap_or_default();
-        let geometry = Geometry::of(&raw);
-        within("pixels a frame", geometry.pixels(), bounds.max_pixels)?;
-        let (_, video) = info.video().ok_or(MediaError::NoVideo)?;
-        let rate = video.average_rate.or(video.base_rate);
-        let time_base = info.streams[stream]
-            .time_base
-            .ok_or_else(|| MediaError::Decode("the film has no time base".to_owned()))?;
-        let decoder = decoder(&container, stream, options)?;
+        let film = MainVideo::open(source, bounds)?;
+        let decoder = film.codec()?.open(options)?;
         Ok(Self {
-            container,
             decoder,
-            stream,
-            time_base,
-            geometry,
             bounds: *bounds,
-            clock: Clock::new(time_base, rate),
+            clock: Clock::new(film.time_base, film.rate),
             number: 0,
-            corrupt: Vec::new(),
+            damage: Damage::default(),
             draining: false,
-            info,
+            film,
         })
     }
 
     /// What the file says about itself.
     #[must_use]
     pub const fn info(&self) -> &MediaInfo {
-        &self.info
+        &self.film.info
     }
 
     /// Units per second of the timestamps.
     #[must_use]
     pub const fn time_base(&self) -> Rate {
-        self.time_base
+        self.film.time_base
     }
 
     /// Makes upright pictures with square pixels of this film's frames, scaled down, never up, to fit
     /// into `max_width` by `max_height`.
     #[must_use]
     pub fn picture_maker(&self, max_width: u32, max_height: u32) -> PictureMaker {
-        PictureMaker::new(self.geometry, self.geometry.inside(max_width, max_height))
+        let geometry = self.film.geometry;
+        PictureMaker::new(geometry, geometry.inside(max_width, max_height))
     }
 
     /// Whether frames are stored in the order in which they are shown, and key frames can be relied on.
@@ -159,12 +141,7 @@ impl FrameReader {
 
     /// The next packet of the video, for those that decode by themselves; `None` at the end.
     pub(super) fn video_packet(&mut self) -> Result<Option<ffmpeg::Packet>, PacketError> {
-        loop {
-            match self.container.packet()? {
-                Some(packet) if packet.stream() != self.stream => {}
-                packet => return Ok(packet),
-            }
-        }
+        self.film.packet()
     }
 
     pub(super) const fn decoder(&mut self) -> &mut ffmpeg::decoder::Video {
@@ -172,7 +149,7 @@ impl FrameReader {
     }
 
     pub(super) const fn geometry(&self) -> Geometry {
-        self.geometry
+        self.film.geometry
     }
 
     /// When the last frame so far ceases to be shown.
@@ -187,7 +164,7 @@ impl FrameReader {
     /// version 6.1, FFmpeg can hand out a frame before another thread has noted its damage.
     #[must_use]
     pub fn corrupt(&self) -> &[CorruptSpan] {
-        &self.corrupt
+        self.damage.spans()
     }
 
     /// Decodes the next frame; `None` at the end.
@@ -208,7 +185,7 @@ impl FrameReader {
                 Err(_) if self.draining => return self.end_early(),
                 Err(_) => {
                     let end = self.clock.end();
-                    self.damaged(end, end);
+                    self.damage.add(end, end);
                 }
             }
         }
@@ -218,8 +195,7 @@ impl FrameReader {
     fn feed(&mut self) -> Result<(), MediaError> {
         let mut failures = 0;
         loop {
-            match self.container.packet() {
-                Ok(Some(packet)) if packet.stream() != self.stream => {}
+            match self.film.packet() {
                 Ok(Some(packet)) => {
                     let sent = self.decoder.send_packet(&packet);
                     return self.sent(sent, &packet);
@@ -228,14 +204,14 @@ impl FrameReader {
                 Err(PacketError::Damaged) if failures < MAX_DAMAGED => {
                     failures += 1;
                     let end = self.clock.end();
-                    self.damaged(end, end);
+                    self.damage.add(end, end);
                 }
                 Err(PacketError::Damaged) => return self.drain(),
                 Err(PacketError::Final(error @ MediaError::Decode(_))) => {
                     // A demuxer that gives up at the cut end of a file: what is there counts.
                     tracing::debug!(%error, "the demuxer gave up");
                     let end = self.clock.end();
-                    self.damaged(end, end);
+                    self.damage.add(end, end);
                     return self.drain();
                 }
                 Err(PacketError::Final(error)) => return Err(error),
@@ -256,7 +232,8 @@ impl FrameReader {
                     .pts()
                     .or(packet.dts())
                     .unwrap_or_else(|| self.clock.end());
-                self.damaged(start, start.saturating_add(packet.duration().max(0)));
+                self.damage
+                    .add(start, start.saturating_add(packet.duration().max(0)));
                 Ok(())
             }
         }
@@ -275,7 +252,7 @@ impl FrameReader {
             return Err(MediaError::NoFrames);
         }
         let end = self.clock.end();
-        self.damaged(end, end);
+        self.damage.add(end, end);
         Ok(None)
     }
 
@@ -286,7 +263,7 @@ impl FrameReader {
         let duration = picture.packet().duration;
         let pts = self.clock.stamp(picture.timestamp(), duration);
         if picture.is_corrupt() || picture.has_decode_errors() {
-            self.damaged(pts, self.clock.end());
+            self.damage.add(pts, self.clock.end());
         }
         let number = self.number;
         self.number += 1;
@@ -296,47 +273,4 @@ impl FrameReader {
             picture,
         })
     }
-
-    /// Records damage, joined to what it touches. The list stays short however bad the file is.
-    fn damaged(&mut self, start_pts: i64, end_pts: i64) {
-        const MAX_SPANS: usize = 10_000;
-        let full = self.corrupt.len() >= MAX_SPANS;
-        match self.corrupt.last_mut() {
-            Some(last) if full || (start_pts <= last.end_pts && end_pts >= last.start_pts) => {
-                last.start_pts = last.start_pts.min(start_pts);
-                last.end_pts = last.end_pts.max(end_pts);
-            }
-            _ => self.corrupt.push(CorruptSpan { start_pts, end_pts }),
-        }
-    }
-}
-
-fn decoder(
-    container: &Container,
-    stream: usize,
-    options: ReadOptions,
-) -> Result<ffmpeg::decoder::Video, MediaError> {
-    let stream = container.input.stream(stream).ok_or(MediaError::NoVideo)?;
-    let parameters = stream.parameters();
-    let id = parameters.id();
-    let unsupported = || MediaError::UnsupportedCodec(id.name().to_owned());
-    let codec = ffmpeg::decoder::find(id).ok_or_else(unsupported)?;
-    let mut decoder = ffmpeg::codec::Context::from_parameters(parameters)
-        .map_err(internal)?
-        .decoder();
-    decoder.set_packet_time_base(stream.time_base());
-    if options.rough {
-        decoder.skip_loop_filter(ffmpeg::Discard::NonReference);
-    }
-    let mut settings = ffmpeg::Dictionary::new();
-    settings.set("threads", &options.threads.to_string());
-    let opened = decoder.open_as_with(codec, settings).map_err(|error| {
-        // Threads that cannot be started lack memory for their stacks.
-        if is_again(error) {
-            out_of_memory()
-        } else {
-            container.explain(error)
-        }
-    })?;
-    opened.video().map_err(|_wrong_kind| unsupported())
 }

@@ -9,8 +9,10 @@
 
 mod audio;
 mod clock;
+mod damage;
 mod error;
 mod ffi;
+mod film;
 mod frames;
 mod info;
 mod open;
@@ -42,7 +44,7 @@ pub use self::rewrite::{
 };
 pub use self::rgb::RgbMaker;
 pub use self::sample::{ThumbnailAt, sample_frames, sample_frames_plainly, thumbnail};
-pub use self::small::{Shrinker, SmallFrame};
+pub use self::small::{Shrinker, SmallFrame, SmallFrames, SmallOptions};
 pub use self::stills::{StillsJob, StillsOutput, stills};
 pub use self::subtitles::{RawCue, subtitles};
 pub use self::versions::{Versions, versions};

@@ -159,8 +159,10 @@ pub struct SegmentParams {
     pub black: f32,
     /// Mean luma, from 0 to 255, at or above which an even frame is white.
     pub white: f32,
-    /// Threads that decode; 0 for one for each core.
+    /// Decoders that share the film; 0 for one for each core.
     pub threads: u32,
+    /// Frames that one decoder decodes before another may go on; 0 for never.
+    pub chunk_frames: u32,
 }
 
 impl Default for SegmentParams {
@@ -174,6 +176,7 @@ impl Default for SegmentParams {
             black: 20.0,
             white: 235.0,
             threads: 0,
+            chunk_frames: 250,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{
     AdaptiveDetector, Boundary, BoundaryDetector, BoundaryKind, DetectorKind, LearnedDetector,
     SegmentParams, Shot, ShotScan,
 };
-use crate::media::{Bounds, FrameReader, MediaError, ReadOptions, Shrinker, SmallFrame};
+use crate::media::{Bounds, MediaError, SmallFrame, SmallFrames, SmallOptions};
 use crate::source::ByteSource;
 use crate::time::Timeline;
 
@@ -23,11 +23,11 @@ pub fn segment(
     bounds: &Bounds,
     progress: &mut Progress<'_>,
 ) -> Result<ShotScan, MediaError> {
-    let options = ReadOptions {
-        threads: params.threads,
-        rough: true,
+    let options = SmallOptions {
+        decoders: params.threads,
+        chunk_frames: params.chunk_frames,
     };
-    let reader = FrameReader::open(source, options, bounds)?;
+    let reader = SmallFrames::open(source, options, bounds)?;
     let mut detector = detector(params)?;
     segment_with(reader, detector.as_mut(), params.min_shot_ms, progress)
 }
@@ -45,22 +45,20 @@ fn detector(params: &SegmentParams) -> Result<Box<dyn BoundaryDetector>, MediaEr
 /// # Errors
 /// As [`segment`].
 pub fn segment_with(
-    mut reader: FrameReader,
+    mut reader: SmallFrames,
     detector: &mut dyn BoundaryDetector,
     min_shot_ms: u64,
     progress: &mut Progress<'_>,
 ) -> Result<ShotScan, MediaError> {
     let total = expected_frames(&reader);
-    let mut shrinker = Shrinker::default();
     let mut small = SmallFrame::grey();
     let mut pts = Vec::new();
     let mut looks = Vec::new();
-    while let Some(frame) = reader.next_frame()? {
-        shrinker.shrink(&frame, &mut small)?;
-        detector.push(&small, frame.number)?;
-        pts.push(frame.pts);
+    while let Some((number, shown_at)) = reader.next_frame(&mut small)? {
+        detector.push(&small, number)?;
+        pts.push(shown_at);
         looks.push(Look::of(&small));
-        progress(frame.number + 1, total)?;
+        progress(number + 1, total)?;
     }
     let timeline = build(reader.info(), reader.time_base(), pts, reader.end_pts());
     let mut shots = shots(&timeline, &detector.finish()?, min_shot_ms);
@@ -73,7 +71,7 @@ pub fn segment_with(
 }
 
 /// The number of frames: of the container's index, else from duration and rate.
-fn expected_frames(reader: &FrameReader) -> Option<u64> {
+fn expected_frames(reader: &SmallFrames) -> Option<u64> {
     let info = reader.info();
     let (_, video) = info.video()?;
     video.frames.or_else(|| {

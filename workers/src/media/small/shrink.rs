@@ -4,9 +4,9 @@ use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame;
 use ffmpeg_next::software::scaling;
 
-use super::MediaError;
-use super::frames::Frame;
-use super::open::decode_error;
+use crate::media::MediaError;
+use crate::media::frames::Frame;
+use crate::media::open::decode_error;
 
 /// A frame averaged over a grid of [`SmallFrame::WIDTH`] by [`SmallFrame::HEIGHT`] cells, whatever
 /// its shape: luma and both chroma components of each cell, 0 to 255, row by row.
@@ -55,14 +55,22 @@ impl Shrinker {
     /// # Errors
     /// [`MediaError::Decode`] if its pixel format cannot be converted.
     pub fn shrink(&mut self, frame: &Frame, small: &mut SmallFrame) -> Result<(), MediaError> {
-        let picture = &frame.picture;
+        self.shrink_picture(&frame.picture, small).map(drop)
+    }
+
+    /// As [`Shrinker::shrink`]; returns what was averaged, where that is not the picture itself.
+    pub(super) fn shrink_picture(
+        &mut self,
+        picture: &frame::Video,
+        small: &mut SmallFrame,
+    ) -> Result<Option<frame::Video>, MediaError> {
         if is_planar_8_bit(picture.format()) {
             average(picture, small);
-            return Ok(());
+            return Ok(None);
         }
         let converted = self.convert(picture)?;
         average(&converted, small);
-        Ok(())
+        Ok(Some(converted))
     }
 
     fn convert(&mut self, picture: &frame::Video) -> Result<frame::Video, MediaError> {
@@ -119,31 +127,99 @@ fn average(picture: &frame::Video, small: &mut SmallFrame) {
     }
 }
 
+/// A number that differs, all but certainly, if any pixel of a planar 8-bit picture does.
+pub(super) fn fingerprint(picture: &frame::Video) -> u64 {
+    let size = u64::from(picture.width()) << 32 | u64::from(picture.height());
+    (0..3).fold(size, |print, index| {
+        let width = picture.plane_width(index) as usize;
+        let lines = picture.data(index).chunks(picture.stride(index).max(1));
+        let lines = lines.take(picture.plane_height(index) as usize);
+        lines.fold(print, |print, line| {
+            mix(print, line.get(..width).unwrap_or(line))
+        })
+    })
+}
+
+/// Mixes a line of pixels into a fingerprint.
+fn mix(print: u64, line: &[u8]) -> u64 {
+    /// Odd, and without pattern: the golden ratio.
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    /// Words that are mixed side by side, as one product must wait for the one before it.
+    const LANES: usize = 4;
+    let mut lanes: [u64; LANES] = std::array::from_fn(|lane| print.rotate_left(lane as u32 * 16));
+    let blocks = line.chunks_exact(8 * LANES);
+    let step = |lane: u64, word: u64| (lane ^ word).wrapping_mul(FACTOR).rotate_left(29);
+    let rest = blocks.remainder();
+    for block in blocks {
+        for (lane, word) in lanes.iter_mut().zip(block.chunks_exact(8)) {
+            let word = word.try_into().map_or(0, u64::from_le_bytes);
+            *lane = step(*lane, word);
+        }
+    }
+    let print = lanes.into_iter().fold(line.len() as u64, step);
+    rest.iter()
+        .fold(print, |print, &pixel| step(print, u64::from(pixel)))
+}
+
 /// Averages a plane of `size` (width, height) over the grid.
 fn average_plane(data: &[u8], stride: usize, size: (usize, usize), cells: &mut [u8]) {
-    /// Rows of pixels read for each row of cells.
+    /// Rows of pixels read for each row of cells: their sum fits 16 bits.
     const ROWS: usize = 4;
+    /// Columns added up at a time.
+    const STRIP: usize = 1024;
     let (width, height) = size;
     let columns: [(usize, usize); SmallFrame::WIDTH] =
         std::array::from_fn(|cell| part(cell, SmallFrame::WIDTH, width));
+    let mut strip = [0_u16; STRIP];
     for (row, cells) in cells.chunks_exact_mut(SmallFrame::WIDTH).enumerate() {
         let (top, bottom) = part(row, SmallFrame::HEIGHT, height);
         let rows = (bottom - top).min(ROWS);
-        let mut sums = [0_u32; SmallFrame::WIDTH];
-        for step in 0..rows {
+        let lines: [&[u8]; ROWS] = std::array::from_fn(|step| {
             let y = top + (2 * step + 1) * (bottom - top) / (2 * rows);
-            let line = &data[y * stride..y * stride + width];
-            for (sum, &(left, right)) in sums.iter_mut().zip(&columns) {
-                *sum += line[left..right]
-                    .iter()
-                    .map(|&pixel| u32::from(pixel))
-                    .sum::<u32>();
-            }
+            let line = if step < rows {
+                y * stride..y * stride + width
+            } else {
+                0..0
+            };
+            &data[line]
+        });
+        let mut sums = [0_u32; SmallFrame::WIDTH];
+        for from in (0..width).step_by(STRIP) {
+            let strip = &mut strip[..STRIP.min(width - from)];
+            add_up(&lines[..rows], from, strip);
+            add_cells(strip, from, &columns, &mut sums);
         }
         for ((cell, sum), (left, right)) in cells.iter_mut().zip(sums).zip(columns) {
             let count = u32::try_from((right - left) * rows).unwrap_or(u32::MAX);
             *cell = u8::try_from((sum + count / 2) / count).unwrap_or(u8::MAX);
         }
+    }
+}
+
+/// Adds up lines, column by column, from the column `from` on: a loop that compiles to wide additions.
+fn add_up(lines: &[&[u8]], from: usize, strip: &mut [u16]) {
+    strip.fill(0);
+    for line in lines {
+        for (sum, &pixel) in strip.iter_mut().zip(&line[from..]) {
+            *sum += u16::from(pixel);
+        }
+    }
+}
+
+/// Adds the columns of a strip that begins at the column `from` to their cells.
+fn add_cells(
+    strip: &[u16],
+    from: usize,
+    columns: &[(usize, usize); SmallFrame::WIDTH],
+    sums: &mut [u32; SmallFrame::WIDTH],
+) {
+    for (sum, &(left, right)) in sums.iter_mut().zip(columns) {
+        let left = left.saturating_sub(from).min(strip.len());
+        let right = right.saturating_sub(from).min(strip.len());
+        *sum += strip[left..right]
+            .iter()
+            .map(|&sum| u32::from(sum))
+            .sum::<u32>();
     }
 }
 
@@ -165,6 +241,40 @@ mod tests {
             let mut cells = vec![0; SmallFrame::CELLS];
             average_plane(&data, size.0, size, &mut cells);
             assert!(cells.iter().all(|&cell| cell == 77), "{size:?}");
+        }
+    }
+
+    #[test]
+    fn a_cell_is_the_mean_of_its_pixels() {
+        // Wider than a strip; in each cell four rows count.
+        let (width, height) = (2051, 36 * 4);
+        let data: Vec<u8> = (0..width * height)
+            .map(|index| u8::try_from(index * index / 7 % 256).unwrap())
+            .collect();
+        let mut cells = vec![0; SmallFrame::CELLS];
+        average_plane(&data, width, (width, height), &mut cells);
+        for (index, &cell) in cells.iter().enumerate() {
+            let (left, right) = part(index % 64, 64, width);
+            let rows = (0..4).map(|row| (index / 64 * 4 + row) * width);
+            let sum: usize = rows
+                .flat_map(|row| &data[row + left..row + right])
+                .map(|&pixel| usize::from(pixel))
+                .sum();
+            let count = (right - left) * 4;
+            assert_eq!(usize::from(cell), (sum + count / 2) / count, "{index}");
+        }
+    }
+
+    #[test]
+    fn one_pixel_changes_the_fingerprint() {
+        let line: Vec<u8> = (0..77).collect();
+        let print = mix(1, &line);
+        assert_eq!(print, mix(1, &line));
+        assert_ne!(print, mix(2, &line));
+        for index in 0..line.len() {
+            let mut other = line.clone();
+            other[index] ^= 1;
+            assert_ne!(print, mix(1, &other), "{index}");
         }
     }
 

@@ -1,0 +1,126 @@
+//! The main video stream of an open file: its packets, and decoders for it.
+
+use ffmpeg_next as ffmpeg;
+
+use super::frames::ReadOptions;
+use super::open::{
+    Container, PacketError, SharedSource, decode_error, internal, is_again, out_of_memory, within,
+};
+use super::picture::Geometry;
+use super::{Bounds, MediaError, MediaInfo, ffi, probe};
+use crate::time::Rate;
+
+/// An open file of which only the main video stream is read.
+pub(super) struct MainVideo {
+    pub(super) container: Container,
+    pub(super) stream: usize,
+    pub(super) info: MediaInfo,
+    /// Units per second of the stream's timestamps.
+    pub(super) time_base: Rate,
+    /// Frames a second, where the file says.
+    pub(super) rate: Option<Rate>,
+    pub(super) geometry: Geometry,
+}
+
+impl MainVideo {
+    /// Opens a file before its first packet.
+    pub(super) fn open(source: SharedSource, bounds: &Bounds) -> Result<Self, MediaError> {
+        let bytes = source.len();
+        let mut container = Container::open(source, bounds)?;
+        let info = probe::describe(&container.input, bytes);
+        let stream = info.main_video.ok_or(MediaError::NoVideo)?;
+        container.only(stream);
+        let raw = ffi::raw_stream(&container.input, stream).unwrap_or_default();
+        let geometry = Geometry::of(&raw);
+        within("pixels a frame", geometry.pixels(), bounds.max_pixels)?;
+        let (_, video) = info.video().ok_or(MediaError::NoVideo)?;
+        let rate = video.average_rate.or(video.base_rate);
+        let time_base = info.streams[stream]
+            .time_base
+            .ok_or_else(|| MediaError::Decode("the film has no time base".to_owned()))?;
+        Ok(Self {
+            container,
+            stream,
+            info,
+            time_base,
+            rate,
+            geometry,
+        })
+    }
+
+    /// The next packet of the video; `None` at the end.
+    pub(super) fn packet(&mut self) -> Result<Option<ffmpeg::Packet>, PacketError> {
+        loop {
+            match self.container.packet()? {
+                Some(packet) if packet.stream() != self.stream => {}
+                packet => return Ok(packet),
+            }
+        }
+    }
+
+    /// What decoders of the video are made from.
+    pub(super) fn codec(&self) -> Result<Codec, MediaError> {
+        let stream = self.container.input.stream(self.stream);
+        let stream = stream.ok_or(MediaError::NoVideo)?;
+        Ok(Codec {
+            // A copy of its own, which does not keep the file open.
+            parameters: stream.parameters().clone(),
+            time_base: stream.time_base(),
+        })
+    }
+}
+
+/// What a decoder is made from; any number of them, on any threads.
+#[derive(Clone)]
+pub(super) struct Codec {
+    parameters: ffmpeg::codec::Parameters,
+    time_base: ffmpeg::Rational,
+}
+
+impl Codec {
+    /// Makes a decoder for the film from its beginning.
+    pub(super) fn open(&self, options: ReadOptions) -> Result<ffmpeg::decoder::Video, MediaError> {
+        self.make(options, ffmpeg::codec::Flags::empty())
+    }
+
+    /// Makes a decoder that begins at a key frame in the middle.
+    pub(super) fn open_amid(
+        &self,
+        options: ReadOptions,
+    ) -> Result<ffmpeg::decoder::Video, MediaError> {
+        // FFmpeg's decoder of H.264 drops what it puts out last, at the end of the film, if it began at
+        // a key frame that may be referred across: only there it forgets that it has recovered.
+        self.make(options, ffmpeg::codec::Flags::OUTPUT_CORRUPT)
+    }
+
+    fn make(
+        &self,
+        options: ReadOptions,
+        flags: ffmpeg::codec::Flags,
+    ) -> Result<ffmpeg::decoder::Video, MediaError> {
+        let id = self.parameters.id();
+        let unsupported = || MediaError::UnsupportedCodec(id.name().to_owned());
+        let codec = ffmpeg::decoder::find(id).ok_or_else(unsupported)?;
+        let mut decoder = ffmpeg::codec::Context::from_parameters(self.parameters.clone())
+            .map_err(internal)?
+            .decoder();
+        decoder.set_packet_time_base(self.time_base);
+        if !flags.is_empty() {
+            decoder.set_flags(flags);
+        }
+        if options.rough {
+            decoder.skip_loop_filter(ffmpeg::Discard::All);
+        }
+        let mut settings = ffmpeg::Dictionary::new();
+        settings.set("threads", &options.threads.to_string());
+        let opened = decoder.open_as_with(codec, settings).map_err(|error| {
+            // Threads that cannot be started lack memory for their stacks.
+            if is_again(error) {
+                out_of_memory()
+            } else {
+                decode_error(error)
+            }
+        })?;
+        opened.video().map_err(|_wrong_kind| unsupported())
+    }
+}

@@ -1,0 +1,256 @@
+//! A film's packets in order, and where among them decoding may begin.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ffmpeg_next::Packet;
+use ffmpeg_next::packet::side_data::Type as SideData;
+
+use crate::media::MediaError;
+use crate::media::film::MainVideo;
+use crate::media::frames::MAX_DAMAGED;
+use crate::media::open::PacketError;
+
+/// Packets among which a frame may change places on its way from storage to the screen, with room to spare:
+/// decoders hold back 16 frames at most.
+const REORDERED: usize = 32;
+
+/// Bytes that a packet costs beside its data.
+const OVERHEAD: usize = 512;
+
+/// Packets looked at, at most, for a place where a film can be split.
+const LOOK_AHEAD: usize = 2000;
+
+/// One step through a film.
+#[derive(Clone)]
+pub(super) enum Entry {
+    /// A packet; decoders share it.
+    Packet(Arc<Packet>),
+    /// Data that could not be read, with what is known of its time.
+    Gap(Option<i64>),
+    /// Reading failed for good; the last entry.
+    Failed(MediaError),
+}
+
+impl Entry {
+    /// Bytes that it occupies.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Packet(packet) => packet.size() + OVERHEAD,
+            Self::Gap(_) | Self::Failed(_) => OVERHEAD,
+        }
+    }
+
+    /// When its frame is shown, of a packet that says so.
+    pub(super) fn pts(&self) -> Option<i64> {
+        match self {
+            Self::Packet(packet) => packet.pts(),
+            Self::Gap(_) | Self::Failed(_) => None,
+        }
+    }
+}
+
+/// A key frame at which a decoder may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Split {
+    /// Its entry's number.
+    pub(super) seq: u64,
+    /// When it is shown. Frames that were stored before it are shown before it.
+    pub(super) pts: i64,
+}
+
+/// Finds splits.
+pub(super) struct Splitter {
+    /// Entries between two splits, at least.
+    frames: u64,
+    /// Bytes between two splits that are far enough apart however few entries they are.
+    bytes: usize,
+    since_frames: u64,
+    since_bytes: usize,
+    recent: VecDeque<i64>,
+    seq: u64,
+    /// The film has something for which a decoder needs to have seen what came before.
+    closed: bool,
+}
+
+impl Splitter {
+    fn new(frames: u32, bytes: usize) -> Self {
+        Self {
+            frames: u64::from(frames.max(1)),
+            bytes,
+            since_frames: 0,
+            since_bytes: 0,
+            recent: VecDeque::with_capacity(REORDERED),
+            seq: 0,
+            closed: false,
+        }
+    }
+
+    /// Looks at the next entry of the film.
+    fn look(&mut self, entry: &Entry) -> Option<Split> {
+        let seq = self.seq;
+        self.seq += 1;
+        let split = match entry {
+            Entry::Packet(packet) => self.look_at(packet, seq),
+            Entry::Gap(_) | Entry::Failed(_) => None,
+        };
+        if split.is_some() {
+            (self.since_frames, self.since_bytes) = (0, 0);
+        }
+        self.since_frames += 1;
+        self.since_bytes += entry.bytes();
+        split
+    }
+
+    fn look_at(&mut self, packet: &Packet, seq: u64) -> Option<Split> {
+        let changes = |side: &ffmpeg_next::packet::SideData<'_>| {
+            matches!(side.kind(), SideData::NewExtraData | SideData::ParamChange)
+        };
+        let Some(pts) = packet.pts() else {
+            self.closed = true;
+            return None;
+        };
+        self.closed |= seq > 0 && packet.side_data().any(|side| changes(&side));
+        let is_far = self.since_frames >= self.frames || self.since_bytes >= self.bytes;
+        let is_clean = packet.is_key() && !packet.is_corrupt();
+        let is_split = !self.closed
+            && is_far
+            && is_clean
+            && seq > 0
+            && self.recent.iter().all(|&earlier| earlier < pts);
+        if self.recent.len() >= REORDERED {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(pts);
+        is_split.then_some(Split { seq, pts })
+    }
+}
+
+/// Reads a film's entries in order.
+pub(super) struct Packets {
+    film: MainVideo,
+    splitter: Splitter,
+    ahead: VecDeque<(Entry, Option<Split>)>,
+    ended: bool,
+    /// When what was read so far ceases to be shown.
+    latest: Option<i64>,
+    failures: u32,
+}
+
+impl Packets {
+    /// Packets with splits at least `frames` entries or `bytes` apart.
+    pub(super) fn new(film: MainVideo, frames: u32, bytes: usize) -> Self {
+        Self {
+            film,
+            splitter: Splitter::new(frames, bytes),
+            ahead: VecDeque::new(),
+            ended: false,
+            latest: None,
+            failures: 0,
+        }
+    }
+
+    /// Whether the film can be split, and soon: reads ahead until that is known, `bytes` at most.
+    pub(super) fn can_split(&mut self, bytes: usize) -> bool {
+        let mut read = 0;
+        while read < bytes && self.ahead.len() < LOOK_AHEAD && !self.splitter.closed {
+            let Some((entry, split)) = self.read() else {
+                return false;
+            };
+            read += entry.bytes();
+            self.ahead.push_back((entry, split));
+            if split.is_some() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The next entry, and the split that it is; `None` at the end.
+    pub(super) fn next(&mut self) -> Option<(Entry, Option<Split>)> {
+        self.ahead.pop_front().or_else(|| self.read())
+    }
+
+    fn read(&mut self) -> Option<(Entry, Option<Split>)> {
+        if self.ended {
+            return None;
+        }
+        let entry = match self.film.packet() {
+            Ok(Some(packet)) => {
+                self.failures = 0;
+                let end = packet.pts().or(packet.dts());
+                let end = end.map(|pts| pts.saturating_add(packet.duration().max(0)));
+                self.latest = self.latest.max(end);
+                Entry::Packet(Arc::new(packet))
+            }
+            Ok(None) => {
+                self.ended = true;
+                return None;
+            }
+            Err(PacketError::Damaged) => {
+                self.failures += 1;
+                self.ended = self.failures > MAX_DAMAGED;
+                Entry::Gap(self.latest)
+            }
+            Err(PacketError::Final(error @ MediaError::Decode(_))) => {
+                // A demuxer that gives up at the cut end of a file: what is there counts.
+                tracing::debug!(%error, "the demuxer gave up");
+                self.ended = true;
+                Entry::Gap(self.latest)
+            }
+            Err(PacketError::Final(error)) => {
+                self.ended = true;
+                Entry::Failed(error)
+            }
+        };
+        let split = self.splitter.look(&entry);
+        Some((entry, split))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ffmpeg_next::packet::Flags;
+
+    fn packet(pts: Option<i64>, key: bool) -> Entry {
+        let mut packet = Packet::copy(&[0; 10]);
+        packet.set_pts(pts);
+        if key {
+            packet.set_flags(Flags::KEY);
+        }
+        Entry::Packet(Arc::new(packet))
+    }
+
+    fn splits(frames: u32, entries: &[Entry]) -> Vec<u64> {
+        let mut splitter = Splitter::new(frames, usize::MAX);
+        let splits = entries.iter().filter_map(|entry| splitter.look(entry));
+        splits.map(|split| split.seq).collect()
+    }
+
+    #[test]
+    fn splits_are_key_frames_far_enough_apart() {
+        let film: Vec<_> = (0..100).map(|n| packet(Some(n), n % 10 == 0)).collect();
+        assert_eq!(splits(1, &film), [10, 20, 30, 40, 50, 60, 70, 80, 90]);
+        assert_eq!(splits(11, &film), [20, 40, 60, 80]);
+        let mut splitter = Splitter::new(1000, 15 * (10 + OVERHEAD));
+        let by_bytes = film.iter().filter_map(|entry| splitter.look(entry));
+        let by_bytes: Vec<_> = by_bytes.map(|split| split.seq).collect();
+        assert_eq!(by_bytes, [20, 40, 60, 80]);
+    }
+
+    #[test]
+    fn a_key_frame_before_what_was_shown_is_no_split() {
+        let mut film: Vec<_> = (0..20).map(|n| packet(Some(n), false)).collect();
+        film.extend((5..50).map(|n| packet(Some(n), n % 10 == 0)));
+        // 10 comes while 19 may still be waiting in a decoder; 40 is long after it.
+        assert_eq!(splits(1, &film), [35, 45, 55]);
+    }
+
+    #[test]
+    fn without_a_timestamp_there_is_no_split_any_more() {
+        let mut film: Vec<_> = (0..20).map(|n| packet(Some(n), n % 5 == 0)).collect();
+        film[12] = packet(None, false);
+        assert_eq!(splits(1, &film), [5, 10]);
+    }
+}

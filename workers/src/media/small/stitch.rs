@@ -1,0 +1,60 @@
+//! Small frames of one or many decoders, put on the film's one clock.
+
+use super::decode::{Item, Shown};
+use crate::media::clock::{BestEffort, Clock};
+use crate::media::damage::Damage;
+use crate::media::film::MainVideo;
+use crate::media::open::within;
+use crate::media::{Bounds, MediaError};
+
+/// All that is counted over the whole film.
+pub(super) struct Stitch {
+    effort: BestEffort,
+    clock: Clock,
+    pub(super) number: u64,
+    pub(super) damage: Damage,
+    max_frames: u64,
+}
+
+impl Stitch {
+    pub(super) fn new(film: &MainVideo, bounds: &Bounds) -> Self {
+        Self {
+            effort: BestEffort::default(),
+            clock: Clock::new(film.time_base, film.rate),
+            number: 0,
+            damage: Damage::default(),
+            max_frames: bounds.max_frames,
+        }
+    }
+
+    /// When the last frame so far ceases to be shown.
+    pub(super) const fn end(&self) -> i64 {
+        self.clock.end()
+    }
+
+    /// Takes the film's next item; a frame comes back with its timestamp.
+    pub(super) fn take(&mut self, item: Item) -> Result<Option<(Box<Shown>, i64)>, MediaError> {
+        match item {
+            Item::Frame(shown) => {
+                within("frames of a film", self.number + 1, self.max_frames)?;
+                let timestamp = self.effort.choose(shown.pts, shown.dts);
+                let pts = self.clock.stamp(timestamp, shown.duration);
+                if shown.damaged {
+                    self.damage.add(pts, self.clock.end());
+                }
+                self.number += 1;
+                Ok(Some((shown, pts)))
+            }
+            Item::Damage(span) => {
+                let shift = self.clock.shift();
+                let (start, end) = span.map_or_else(
+                    || (self.clock.end(), self.clock.end()),
+                    |(start, end)| (start.saturating_add(shift), end.saturating_add(shift)),
+                );
+                self.damage.add(start, end);
+                Ok(None)
+            }
+            Item::Failed(error) => Err(error),
+        }
+    }
+}
