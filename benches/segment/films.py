@@ -29,14 +29,14 @@ def dissolve(rng, old, new):
 
 
 def fade(rng, old, new, level):
-    """Out, sometimes a while of nothing, and in."""
+    """Out until nothing is seen, sometimes a while of that, and in."""
     frames = len(old)
     hold = int(frames * rng.choice([0, 0.2, 0.5]))
     out = (frames - hold) // 2
     images = []
     for n in range(frames):
         if n < out:
-            images.append(mix(old[n], level, np.float32((n + 1) / (out + 1))))
+            images.append(mix(old[n], level, np.float32((n + 1) / out)))
         elif n < out + hold:
             images.append(np.full((HEIGHT, WIDTH, 3), level, np.uint8))
         else:
@@ -185,6 +185,8 @@ def repeats(rng, shot, at):
 
 
 def freeze(rng, shot, at):
+    """The picture stands still for 35 frames and goes on where it stopped."""
+    shot[at + 35 :] = shot[at : len(shot) - 35]
     for n in range(1, 35):
         shot[at + n] = shot[at]
 

@@ -251,7 +251,7 @@ def grade(rng, shot):
     """Exposure, contrast, saturation and tint of a whole shot, by tables."""
     ramp = (np.arange(256) - 16) / 219
     gamma = np.exp(rng.normal(0, 0.3))
-    gain = rng.uniform(0.6, 1.15) if rng.random() < 0.8 else rng.uniform(0.08, 0.4)  # A fifth is dark.
+    gain = rng.uniform(0.6, 1.15) if rng.random() < 0.8 else rng.uniform(0.05, 0.4)  # A fifth is dark.
     lift = rng.choice([0, rng.uniform(0, 0.15)])
     luma = 16 + 219 * (lift + gain * np.clip(ramp, 0, None) ** gamma)
     saturation = rng.choice([0, rng.uniform(0.3, 1.4)], p=[0.1, 0.9]) * min(1, gain * 1.3)

@@ -217,13 +217,14 @@ def jump(rng, shot, used):
     change = lambda a, b: np.abs(shot[a].astype(np.int16) - shot[b]).mean()
     around = max(change(n, n - 1) for n in (used - 1, used - 2, leap + 1, leap + 2))
     step = change(leap, used - 1)
-    return leap if step > 1.5 and step > 4 * around else None
+    moved = np.abs(shot[leap, ..., 0].astype(np.int16) - shot[used - 1, ..., 0]) > 5
+    return leap if step > 4 * around and moved.mean() > 0.3 else None
 
 
 def disturb(rng, shot, pool):
     """Strews over a shot what is no boundary."""
     for _ in range(rng.integers(1, 3)):
-        kind = rng.choice(["flash", "flash", "strobe", "explosion", "explosion", "exposure", "exposure", "exposure", "caption", "caption", "bars", "bars", "bars", "hold", "pulldown", "twos", "drop", "inset", "blur", "occlude", "bump"])
+        kind = rng.choice(["flash", "flash", "strobe", "explosion", "explosion", "exposure", "exposure", "exposure", "exposure", "caption", "caption", "caption", "bars", "bars", "bars", "bars", "hold", "pulldown", "twos", "drop", "inset", "blur", "occlude", "bump"])
         DISTURBANCES[kind](rng, shot, pool)
 
 

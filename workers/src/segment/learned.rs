@@ -59,8 +59,9 @@ impl LearnedDetector {
             .network
             .look(&planes)
             .map_err(|error| internal(&error))?;
-        for verdict in &found[self.before..self.before + block] {
-            self.verdicts.push(*verdict);
+        let judged = self.before..self.before + block;
+        for (verdict, frame) in found[judged.clone()].iter().zip(&self.frames[judged]) {
+            self.verdicts.push(*verdict, frame);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::time::Timeline;
 mod adaptive;
 mod dissolve;
 mod even;
+mod evidence;
 mod learned;
 mod likeness;
 mod scan;

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use rushes_models::boundary::Verdict;
 
+use super::evidence::{changed, correlation, spread, strangeness};
 use super::{Boundary, BoundaryKind};
+use crate::media::SmallFrame;
 
 // These numbers were chosen on films made like those that the network learned from, not on the bench.
 
@@ -15,8 +17,15 @@ const CUT: f32 = 0.7;
 /// How sure it must be that a frame is within a transition.
 const GRADUAL: f32 = 0.5;
 
-/// How sure it must be of a whole dissolve, fade or wipe: what passes close to the camera looks much like a wipe.
-const SURE: [f32; 3] = [0.6, 0.6, 0.75];
+/// How sure it must be of a whole transition.
+const SURE: f32 = 0.6;
+
+/// How sure it must be of a wipe, by how strange what is seen during it is to both pictures: what passes close to the
+/// camera looks much like a wipe.
+const SURE_OF_WIPE: [(f32, f32); 3] = [(0.15, 0.65), (0.3, 0.77), (f32::INFINITY, 0.88)];
+
+/// Frames of a transition that are kept to see that.
+const KEPT: usize = 128;
 
 /// Frames that may be missing in the middle of a transition.
 const GAP: u64 = 2;
@@ -27,56 +36,136 @@ const SHORTEST: u64 = 3;
 /// Frames on each side of which a cut must be the surest.
 const NEAR: usize = 2;
 
+/// The least part of a picture that a cut changes; one that changes no more than [`FEW`] must be surer than [`SURE_CUT`].
+const LEAST: f32 = 0.15;
+const FEW: f32 = 0.4;
+const SURE_CUT: f32 = 0.95;
+
+/// The correlation of the pictures before and after a transition from which on they are one picture, so that it is none:
+/// a change of light.
+const SAME: f32 = 0.92;
+
+/// The spread of luma that the evenest frame of a fade has at most.
+const EVEN: f32 = 4.5;
+
 /// Collects verdicts on a film's frames, from the first on.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
-    /// How sure the network is of a cut at each of the last frames, oldest first.
-    recent: VecDeque<f32>,
+    /// The last frames, oldest first.
+    recent: VecDeque<Entry>,
+    previous: Option<SmallFrame>,
     frames: u64,
     run: Option<Run>,
     cuts: Vec<Boundary>,
     transitions: Vec<Boundary>,
 }
 
+#[derive(Debug)]
+struct Entry {
+    /// How sure the network is of a cut.
+    cut: f32,
+    /// The part that has changed since the frame before.
+    changed: f32,
+}
+
 /// Frames in a row that are within a transition.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Run {
     start: u64,
     end: u64,
+    /// The frame before it, and the one after it once that is known.
+    before: Option<SmallFrame>,
+    after: Option<SmallFrame>,
+    /// The spread of its evenest frame.
+    evenest: f32,
+    /// The luma of its first frames.
+    lumas: Vec<Vec<u8>>,
     sure: f32,
     /// How much speaks for a dissolve, a fade, a wipe.
     kinds: [f32; 3],
 }
 
+impl Run {
+    /// Whether the pictures bear out what the network says.
+    fn is_seen(&self, kind: BoundaryKind, confidence: f32) -> bool {
+        let reaches_a_colour = self.evenest <= EVEN;
+        let Some((before, after)) = self.before.as_ref().zip(self.after.as_ref()) else {
+            // It begins or ends with the film, and is no boundary anyway.
+            return false;
+        };
+        if kind == BoundaryKind::Fade {
+            // Only a fade may come back to the picture it left.
+            return reaches_a_colour;
+        }
+        if correlation(before, after) >= SAME || changed(before, after) < LEAST {
+            return false;
+        }
+        if kind != BoundaryKind::Wipe {
+            return true;
+        }
+        let strange = strangeness(&self.lumas, before, after);
+        SURE_OF_WIPE
+            .iter()
+            .find(|(most, _)| strange < *most)
+            .is_some_and(|(_, least)| confidence >= *least)
+    }
+}
+
 impl Verdicts {
-    pub(super) fn push(&mut self, verdict: Verdict) {
-        self.push_cut(verdict.cut);
-        let number = self.frames;
+    pub(super) fn push(&mut self, verdict: Verdict, frame: &SmallFrame) {
+        let changed = self
+            .previous
+            .as_ref()
+            .map_or(1.0, |previous| changed(previous, frame));
+        self.push_cut(Entry {
+            cut: verdict.cut,
+            changed,
+        });
+        self.push_gradual(verdict, frame);
         self.frames += 1;
+        match &mut self.previous {
+            Some(previous) => previous.clone_from(frame),
+            none => *none = Some(frame.clone()),
+        }
+    }
+
+    fn push_gradual(&mut self, verdict: Verdict, frame: &SmallFrame) {
+        let number = self.frames;
         if verdict.gradual < GRADUAL {
-            if self.run.as_ref().is_some_and(|run| number > run.end + GAP) {
-                self.close();
+            if let Some(run) = &mut self.run {
+                run.after.get_or_insert_with(|| frame.clone());
+                if number > run.end + GAP {
+                    self.close();
+                }
             }
             return;
         }
         let run = self.run.get_or_insert_with(|| Run {
             start: number,
-            ..Run::default()
+            end: number,
+            before: self.previous.clone(),
+            after: None,
+            evenest: f32::INFINITY,
+            lumas: Vec::new(),
+            sure: 0.0,
+            kinds: [0.0; 3],
         });
         run.end = number + 1;
+        run.after = None;
+        run.evenest = run.evenest.min(spread(frame));
+        if run.lumas.len() < KEPT {
+            run.lumas.push(frame.planes[0].clone());
+        }
         run.sure += verdict.gradual;
-        for (sum, kind) in run
-            .kinds
-            .iter_mut()
-            .zip([verdict.dissolve, verdict.fade, verdict.wipe])
-        {
+        let kinds = [verdict.dissolve, verdict.fade, verdict.wipe];
+        for (sum, kind) in run.kinds.iter_mut().zip(kinds) {
             *sum += kind * verdict.gradual;
         }
     }
 
     /// A cut is where the network is surest among the frames around.
-    fn push_cut(&mut self, cut: f32) {
-        self.recent.push_back(cut);
+    fn push_cut(&mut self, entry: Entry) {
+        self.recent.push_back(entry);
         if self.recent.len() > 2 * NEAR + 1 {
             self.recent.pop_front();
         }
@@ -87,12 +176,13 @@ impl Verdicts {
     }
 
     fn judge(&mut self, index: usize, number: u64) {
-        let cut = self.recent[index];
-        let is_surest = self.recent.iter().enumerate().all(|(other, &value)| {
+        let Entry { cut, changed } = self.recent[index];
+        let is_surest = self.recent.iter().enumerate().all(|(other, entry)| {
             // Of equals the first counts.
-            value < cut || (value <= cut && other >= index)
+            entry.cut < cut || (entry.cut <= cut && other >= index)
         });
-        if number > 0 && cut >= CUT && is_surest {
+        let is_seen = changed >= FEW || (changed >= LEAST && cut >= SURE_CUT);
+        if number > 0 && cut >= CUT && is_surest && is_seen {
             self.cuts.push(Boundary {
                 kind: BoundaryKind::Cut,
                 start: number,
@@ -114,13 +204,10 @@ impl Verdicts {
         ];
         let likeliest = kinds
             .into_iter()
-            .zip(SURE)
             .zip(run.kinds)
             .max_by(|a, b| a.1.total_cmp(&b.1));
-        let Some(((kind, least), _)) = likeliest else {
-            return;
-        };
-        if frames < SHORTEST || confidence < least {
+        let Some((kind, _)) = likeliest else { return };
+        if frames < SHORTEST || confidence < SURE || !run.is_seen(kind, confidence) {
             return;
         }
         self.transitions.push(Boundary {
@@ -173,13 +260,23 @@ mod tests {
         for frame in 0..frames {
             let mut verdict = NOTHING;
             change(frame, &mut verdict);
-            verdicts.push(verdict);
+            verdicts.push(verdict, &picture(frame));
         }
         let found = verdicts.finish();
         found
             .iter()
             .map(|boundary| (boundary.kind, boundary.start, boundary.end))
             .collect()
+    }
+
+    /// Noise that is another for every frame.
+    fn picture(number: usize) -> SmallFrame {
+        let mut frame = SmallFrame::grey();
+        for (index, cell) in frame.planes[0].iter_mut().enumerate() {
+            let mixed = (index * 2_654_435_761 + number * 40_503) >> 7;
+            *cell = u8::try_from(mixed.wrapping_mul(2_246_822_519) >> 13 & 0xff).unwrap();
+        }
+        frame
     }
 
     fn dissolve(frames: std::ops::Range<usize>, frame: usize, verdict: &mut Verdict) {

@@ -1,0 +1,130 @@
+//! What must be seen of two frames, whatever the network says of what is between them.
+//!
+//! The limits are from films made like those that the network learned from: of true boundaries one in fifty is beyond
+//! them, of what the network wrongly reports most is.
+
+use crate::media::SmallFrame;
+
+/// Steps of luma by which a cell differs if it has changed.
+const CHANGED: u8 = 8;
+
+/// The part of the cells whose luma differs, from 0 to 1. Of a cut's it is mostly more than half; of a caption that
+/// appears less than a fifth.
+pub(super) fn changed(a: &SmallFrame, b: &SmallFrame) -> f32 {
+    let cells = a.planes[0].iter().zip(&b.planes[0]);
+    let count = cells.filter(|(a, b)| a.abs_diff(**b) > CHANGED).count();
+    share(count)
+}
+
+/// The correlation of the two lumas, from -1 to 1: how alike they are, whatever the light. Near 1 for one picture in two
+/// lights.
+pub(super) fn correlation(a: &SmallFrame, b: &SmallFrame) -> f32 {
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let mut products = [0.0_f32; 3];
+    for (&a, &b) in a.planes[0].iter().zip(&b.planes[0]) {
+        let (a, b) = (f32::from(a) - mean_a, f32::from(b) - mean_b);
+        products[0] += a * b;
+        products[1] += a * a;
+        products[2] += b * b;
+    }
+    // An even picture is like none.
+    products[0] / (products[1] * products[2]).sqrt().max(1.0)
+}
+
+/// How far the lumas of `between` are from the nearer of `before` and `after`, cell by cell, as a part of how far these
+/// are from each other. Near 0 in a wipe, where every cell shows one picture or the other; about a half where something
+/// else passes.
+pub(super) fn strangeness(between: &[Vec<u8>], before: &SmallFrame, after: &SmallFrame) -> f32 {
+    let ends = || before.planes[0].iter().zip(&after.planes[0]);
+    let apart: u32 = ends().map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
+    let strange = |luma: &Vec<u8>| -> u32 {
+        let cells = luma.iter().zip(ends());
+        cells
+            .map(|(cell, (a, b))| u32::from(cell.abs_diff(*a).min(cell.abs_diff(*b))))
+            .sum()
+    };
+    let strange: f64 = between.iter().map(|luma| f64::from(strange(luma))).sum();
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "a part of few digits"
+    )]
+    {
+        (strange / (between.len().max(1) as f64 * f64::from(apart.max(1)))) as f32
+    }
+}
+
+/// The standard deviation of the luma, in its steps; about 1 where the picture is even.
+pub(super) fn spread(frame: &SmallFrame) -> f32 {
+    let mean = mean(frame);
+    let squares: f32 = frame.planes[0]
+        .iter()
+        .map(|&cell| (f32::from(cell) - mean).powi(2))
+        .sum();
+    (squares * share(1)).sqrt()
+}
+
+fn mean(frame: &SmallFrame) -> f32 {
+    let sum: u32 = frame.planes[0].iter().map(|&cell| u32::from(cell)).sum();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "at most 255 times the number of cells"
+    )]
+    {
+        sum as f32 * share(1)
+    }
+}
+
+fn share(cells: usize) -> f32 {
+    #[expect(clippy::cast_precision_loss, reason = "a grid has few cells")]
+    {
+        cells as f32 / SmallFrame::CELLS as f32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(luma: impl Fn(usize) -> u8) -> SmallFrame {
+        let mut frame = SmallFrame::grey();
+        for (index, cell) in frame.planes[0].iter_mut().enumerate() {
+            *cell = luma(index);
+        }
+        frame
+    }
+
+    #[test]
+    fn a_picture_in_another_light_is_alike_and_an_even_one_is_like_none() {
+        let picture = frame(|index| u8::try_from(index % 97 + 40).unwrap());
+        let darker = frame(|index| u8::try_from((index % 97 + 40) / 2).unwrap());
+        let grey = frame(|_| 90);
+        assert!(correlation(&picture, &darker) > 0.99);
+        assert!(correlation(&picture, &grey).abs() < 0.01);
+        assert!(spread(&grey) < 0.1 && spread(&picture) > 20.0);
+    }
+
+    #[test]
+    fn half_of_each_picture_is_not_strange_and_a_third_picture_is() {
+        let before = frame(|index| u8::try_from(index % 90 + 20).unwrap());
+        let after = frame(|index| u8::try_from(index % 70 + 160).unwrap());
+        let half = frame(|index| {
+            if index % 64 < 32 {
+                before.planes[0][index]
+            } else {
+                after.planes[0][index]
+            }
+        });
+        let luma = |frame: &SmallFrame| frame.planes[0].clone();
+        assert!(strangeness(&[luma(&half)], &before, &after) < 0.01);
+        let grey = SmallFrame::grey();
+        assert!(strangeness(&[luma(&grey), luma(&grey)], &before, &after) > 0.3);
+    }
+
+    #[test]
+    fn the_part_that_changed_is_counted() {
+        let before = frame(|_| 100);
+        let after = frame(|index| if index % 4 == 0 { 120 } else { 104 });
+        assert!((changed(&before, &after) - 0.25).abs() < 1e-6);
+    }
+}
