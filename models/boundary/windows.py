@@ -51,8 +51,8 @@ def distance(rng):
 def wipe(rng, old, new, progress):
     """Old gives way to new from place to place."""
     style = rng.random()
-    if style < 0.3:  # Push, slide in, or slide out.
-        axis, sign, moves = rng.integers(1, 3), rng.choice([-1, 1]), rng.integers(3)
+    if style < 0.4:  # Push, slide in, or slide out.
+        axis, sign, moves = rng.integers(1, 3), rng.choice([-1, 1]), rng.choice([0, 0, 1, 2])
         out = old.copy()
         length = old.shape[axis]
         for number, part in enumerate(progress):
@@ -185,7 +185,7 @@ def film(rng, pool, frames):
         if new is None:
             new = take()
         left = len(current) - used
-        kind = rng.choice([-1, DISSOLVE, FADE, WIPE], p=[0.5, 0.22, 0.15, 0.13])
+        kind = rng.choice([-1, DISSOLVE, FADE, WIPE], p=[0.46, 0.2, 0.12, 0.22])
         span = int(rng.integers(2, 14)) if rng.random() < 0.4 else int(rng.integers(10, 56))
         if kind == DISSOLVE:
             span = max(span, 3)
