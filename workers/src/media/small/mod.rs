@@ -9,9 +9,12 @@
 //! gradual refresh no frame is whole, and damage is concealed with what came before. So each decoder goes
 //! on a few frames beyond the point where the next one began, which also gives it the frames that are
 //! stored after that key frame and shown before it, and their every pixel and timestamp must agree.
-//! If they do not, the later decoder's work is thrown away, and the earlier one goes on. What cannot be
-//! seen in that way is a reference across a key frame that is first used more than
-//! a few frames after it.
+//! If they do not, the later decoder's work is thrown away, and the earlier one goes on.
+//!
+//! Two things cannot be seen in that way. A reference across a key frame that is first used more than a few
+//! frames after it. And what a decoder makes up for data that is damaged or missing: that depends on what
+//! was in its memory before, so pixels of such frames, and of those made from them up to the next key frame,
+//! may differ a little with the number of decoders; their number, times and marked damage do not.
 //!
 //! Films that cannot be split, because packets have no timestamps or there are no key frames, have one
 //! decoder with FFmpeg's threads.
@@ -63,7 +66,7 @@ pub struct SmallOptions {
 /// A film's small frames in presentation order.
 ///
 /// They come out the same, with the same timestamps and the same damage, however many decoders there
-/// are. As for [`super::FrameReader`], timestamps always ascend, and damaged packets are skipped.
+/// are; but where data is damaged, what is made up for it may look a little different. As for [`super::FrameReader`], timestamps always ascend, and damaged packets are skipped.
 /// Deblocking is left out.
 ///
 /// Threads end when this is dropped, as soon as the source answers if it is being read.
@@ -288,7 +291,8 @@ impl Crew {
     ) -> Result<(), MediaError> {
         // A thread that cannot be started lacks memory for its stack.
         let thread = Builder::new().name(name).spawn(work);
-        self.threads.push(thread.map_err(|_| out_of_memory())?);
+        self.threads
+            .push(thread.map_err(|_refused| out_of_memory())?);
         Ok(())
     }
 }

@@ -48,11 +48,19 @@ struct State {
     /// Items that wait in all chunks.
     queued: usize,
     spare: Vec<SmallFrame>,
-    stopped: bool,
-    broken: bool,
+    stop: Option<Stop>,
     waiting_workers: usize,
     rejected: u64,
     accepted: u64,
+}
+
+/// Why all threads are to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// The caller wants no more.
+    Done,
+    /// A thread panicked.
+    Broken,
 }
 
 /// What one decoder decodes, from a split to the next one at which another decoder began.
@@ -142,7 +150,7 @@ impl Shared {
 
     /// Ends all waiting; threads return as soon as they notice.
     pub(super) fn stop(&self) {
-        self.lock().stopped = true;
+        self.lock().stop = Some(Stop::Done);
         self.wake_all();
     }
 
@@ -155,10 +163,10 @@ impl Shared {
     /// Appends to the window, once there is room; `false` if nobody wants any more.
     pub(super) fn offer(&self, entry: Entry, split: Option<Split>) -> bool {
         let mut state = self.lock();
-        while state.bytes >= self.budget && !state.stopped {
+        while state.bytes >= self.budget && state.stop.is_none() {
             state = Self::wait(&self.demuxer, state);
         }
-        if state.stopped {
+        if state.stop.is_some() {
             return false;
         }
         state.bytes += entry.bytes();
@@ -181,7 +189,8 @@ impl Shared {
     pub(super) fn claim(&self) -> Option<Claim> {
         let mut state = self.lock();
         loop {
-            if state.stopped || (state.splits.is_empty() && (state.ended || state.gave_up())) {
+            if state.stop.is_some() || (state.splits.is_empty() && (state.ended || state.gave_up()))
+            {
                 return None;
             }
             if state.queued < self.most_queued
@@ -209,7 +218,7 @@ impl Shared {
             return Trade::Gone;
         }
         loop {
-            let Some(place) = state.place(id).filter(|_| !state.stopped) else {
+            let Some(place) = state.place(id).filter(|_| state.stop.is_none()) else {
                 return Trade::Gone;
             };
             if state.has_room(place) {
@@ -278,7 +287,7 @@ impl Shared {
         let frames = ours.iter().filter(|item| matches!(item, Item::Frame(_)));
         let frames = frames.count();
         loop {
-            let Some(place) = state.place(id).filter(|_| !state.stopped) else {
+            let Some(place) = state.place(id).filter(|_| state.stop.is_none()) else {
                 return Verdict::Gone;
             };
             let Some(next) = state.chunks.get(place + 1) else {
@@ -322,7 +331,7 @@ impl Shared {
         let mut state = self.lock();
         state.spare.append(spare);
         loop {
-            if state.broken {
+            if state.stop == Some(Stop::Broken) {
                 return Err(MediaError::Internal(
                     "a decoding thread panicked".to_owned(),
                 ));
@@ -440,10 +449,7 @@ pub(super) struct Alarm<'a>(pub(super) &'a Shared);
 impl Drop for Alarm<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let mut state = self.0.lock();
-            state.broken = true;
-            state.stopped = true;
-            drop(state);
+            self.0.lock().stop = Some(Stop::Broken);
             self.0.wake_all();
         }
     }

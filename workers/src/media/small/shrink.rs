@@ -144,10 +144,9 @@ pub(super) fn fingerprint(picture: &frame::Video) -> u64 {
 fn mix(print: u64, line: &[u8]) -> u64 {
     /// Odd, and without pattern: the golden ratio.
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    /// Words that are mixed side by side, as one product must wait for the one before it.
-    const LANES: usize = 4;
-    let mut lanes: [u64; LANES] = std::array::from_fn(|lane| print.rotate_left(lane as u32 * 16));
-    let blocks = line.chunks_exact(8 * LANES);
+    let mut lanes = [0, 16, 32, 48].map(|by| print.rotate_left(by));
+    // Four words are mixed side by side, as one product must wait for the one before it.
+    let blocks = line.chunks_exact(32);
     let step = |lane: u64, word: u64| (lane ^ word).wrapping_mul(FACTOR).rotate_left(29);
     let rest = blocks.remainder();
     for block in blocks {
