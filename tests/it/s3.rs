@@ -100,6 +100,16 @@ fn the_same_ingest_with_everything_on_s3_has_the_same_hits() {
     let drawn = remote.run(&["search", "bars", "--sheet", sheet.to_str().unwrap()]);
     assert!(drawn.status.success(), "{}", told(&drawn));
     assert!(image::open(&sheet).unwrap().width() > 600);
+    // Without a catalogue as well.
+    let listed = std::fs::read_dir(archive.join("films")).unwrap();
+    let local_film = listed
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|end| end == "mp4"))
+        .unwrap();
+    let name = local_film.file_name().unwrap().to_str().unwrap();
+    let over_s3 = remote.json(&["shots", &format!("s3://archive/films/{name}")]);
+    let from_disk = local.json(&["shots", local_film.to_str().unwrap()]);
+    assert_eq!(over_s3["shots"], from_disk["shots"]);
 }
 
 #[test]

@@ -204,14 +204,15 @@ fn a_long_film_goes_on_in_further_sheets() {
     let second = image::open(folder.join("out.2.png")).unwrap().into_rgb8();
     assert_eq!(second.dimensions(), (1116, 48 + 10 * 156));
     // Shots 50 and 51 are its first rows.
-    let grey = |luma: f64| [((luma - 16.0) * 255.0 / 219.0) as u8; 3];
+    // Luma of 16 to 235 is 0 to 255.
+    let (light, dark) = ([191; 3], [51; 3]);
     assert!(
-        near(middle(&second, 0, 0), grey(180.0)),
+        near(middle(&second, 0, 0), light),
         "{:?}",
         middle(&second, 0, 0)
     );
     assert!(
-        near(middle(&second, 1, 2), grey(60.0)),
+        near(middle(&second, 1, 2), dark),
         "{:?}",
         middle(&second, 1, 2)
     );
@@ -311,15 +312,18 @@ fn a_film_of_one_frame_is_one_shot() {
 #[test]
 fn damage_is_told_and_the_shots_are_given_all_the_same() {
     let (rushes, folder) = ready();
-    let film = films::made(&folder.join("film.ts"), 3, 40, 0);
+    let film = folder.join("film.ts");
+    let made = "testsrc2=r=25:s=320x180:d=6";
+    let coded = ["-f", "lavfi", "-i", made, "-c:v", "libx264", "-g", "25"];
+    films::ffmpeg(&[&coded[..], &[text(&film)]].concat());
     let mut bytes = std::fs::read(&film).unwrap();
-    // Packets in the middle lose their payload.
-    let middle = bytes.len() / 2 / 188 * 188;
-    for packet in bytes[middle..middle + 188 * 40].chunks_exact_mut(188) {
-        packet[4..].fill(0x55);
+    let middle = bytes.len() / 2;
+    for byte in &mut bytes[middle..middle + 20_000] {
+        *byte = byte.wrapping_mul(167).wrapping_add(13);
     }
     std::fs::write(&film, bytes).unwrap();
-    let found = rushes.json(&["shots", text(&film)]);
+    // On several threads FFmpeg 5.1 may hand out a frame before it knows of its damage.
+    let found = rushes.json(&["shots", text(&film), "--threads", "1"]);
     let spans = found["corrupt"].as_array().unwrap();
     assert!(!spans.is_empty());
     let frames = found["frames"].as_u64().unwrap();
@@ -328,7 +332,7 @@ fn damage_is_told_and_the_shots_are_given_all_the_same() {
         assert!(at("start") <= at("end") && at("end") <= frames, "{span:#}");
         assert!(span["start"]["smpte"].is_string() && span["start"]["ms"].is_u64());
     }
-    let table = rushes.run(&["shots", text(&film)]);
+    let table = rushes.run(&["shots", text(&film), "--threads", "1"]);
     assert!(table.status.success(), "{}", told(&table));
     assert!(
         told(&table).contains("film.ts: damaged in "),

@@ -101,7 +101,10 @@ impl<'a> ShotSheets<'a> {
         let width = GAP + LABEL + COLUMNS * (PICTURE.0 + GAP);
         let mut sheet = RgbImage::from_pixel(width, top(rows.len()), PAPER);
         let last = first + rows.len().saturating_sub(1);
-        let head = format!("{}   shots {first} to {last} of {all}", self.film.file);
+        let path = Path::new(&self.film.file);
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        let name = name.to_string_lossy();
+        let head = format!("{name}   shots {first} to {last} of {all}");
         let at = (GAP, GAP + 4);
         write(
             &mut sheet,

@@ -3,8 +3,6 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::ingest::file_name;
-
 /// A sheet's name: a PNG, so that no film is written over by mistake.
 pub(super) fn parse_png(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
@@ -30,7 +28,7 @@ pub(super) fn of_sheets(sheet: &Path, films: &[String]) -> Vec<PathBuf> {
     };
     let mut taken = HashSet::new();
     let names = films.iter().map(|film| {
-        let name = format!("{}-{}", stem(sheet), stem(Path::new(&file_name(film))));
+        let name = format!("{}-{}", stem(sheet), stem(Path::new(film)));
         let numbered = (2..).map(|number| format!("{name}-{number}"));
         let free = std::iter::once(name.clone())
             .chain(numbered)

@@ -96,9 +96,12 @@ impl FilmView {
     fn damage(&self) -> Option<String> {
         let first = self.corrupt.first()?;
         Some(format!(
-            "{}: damaged in {} places, first at {} ms ({}); frames there may be missing, and --json has all places",
+            "{}: damaged in {}, first at {} ms ({}); frames there may be missing, and --json says where",
             self.file,
-            self.corrupt.len(),
+            match self.corrupt.len() {
+                1 => "one place".to_owned(),
+                count => format!("{count} places"),
+            },
             first.start.ms,
             first.start.smpte,
         ))
