@@ -8,6 +8,9 @@ use crate::media::SmallFrame;
 /// Steps of luma by which a cell differs if it has changed.
 const CHANGED: u8 = 8;
 
+/// The luma of black in a film of limited range.
+const BLACK: f32 = 16.0;
+
 /// The part of the cells whose luma differs, from 0 to 1. Of a cut's it is mostly more than half; of a caption that
 /// appears less than a fifth.
 pub(super) fn changed(a: &SmallFrame, b: &SmallFrame) -> f32 {
@@ -52,6 +55,13 @@ pub(super) fn strangeness(between: &[Vec<u8>], before: &SmallFrame, after: &Smal
     {
         (strange / (between.len().max(1) as f64 * f64::from(apart.max(1)))) as f32
     }
+}
+
+/// How many times as light the lighter of two frames is as the other.
+pub(super) fn light(a: &SmallFrame, b: &SmallFrame) -> f32 {
+    let above_black = |frame| (mean(frame) - BLACK).max(1.0);
+    let ratio = above_black(a) / above_black(b);
+    ratio.max(1.0 / ratio)
 }
 
 /// The standard deviation of the luma, in its steps; about 1 where the picture is even.
@@ -100,6 +110,7 @@ mod tests {
         let darker = frame(|index| u8::try_from((index % 97 + 40) / 2).unwrap());
         let grey = frame(|_| 90);
         assert!(correlation(&picture, &darker) > 0.99);
+        assert!(light(&picture, &darker) > 1.9 && light(&darker, &picture) > 1.9);
         assert!(correlation(&picture, &grey).abs() < 0.01);
         assert!(spread(&grey) < 0.1 && spread(&picture) > 20.0);
     }
