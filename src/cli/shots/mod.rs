@@ -41,6 +41,10 @@ Examples:
   rushes shots day3/*.mov --csv > day3.csv
   rushes shots --fast film.mp4
   rushes shots s3://archive/film.mxf --sheet film.png")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags are independent of each other"
+)]
 pub(super) struct Args {
     /// Films: files or `s3://bucket/key`
     #[arg(required = true, value_name = "FILE|URL")]
