@@ -14,7 +14,7 @@ use crate::media::SmallFrame;
 
 /// How sure the network must be of a cut. In its training cuts weigh four times as much as other frames, so it is
 /// surer than it should be.
-const CUT: f32 = 0.8;
+const CUT: f32 = 0.7;
 
 /// How sure it must be that a frame is within a transition.
 const GRADUAL: f32 = 0.5;
@@ -40,7 +40,7 @@ const NEAR: usize = 2;
 
 /// The least part of a picture that a cut changes; one that changes no more than [`FEW`] must be surer than [`SURE_CUT`].
 const LEAST: f32 = 0.15;
-const FEW: f32 = 0.4;
+const FEW: f32 = 0.33;
 const SURE_CUT: f32 = 0.95;
 
 /// The correlation of the pictures before and after a transition from which on they are one picture, so that it is none.
