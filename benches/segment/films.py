@@ -181,7 +181,7 @@ def letterbox(rng, shot, at):
 
 def repeats(rng, shot, at):
     for n in range(at, at + 40):
-        shot[n] = shot[at + (n - at) // int(3) * 3]
+        shot[n] = shot[at + (n - at) // 3 * 3]
 
 
 def freeze(rng, shot, at):

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-FRAMES_AROUND = 64  # Frames on each side that an answer may depend on; the reach of the layers below is less.
 LAGS = 32  # Likeness is looked up to this many frames before and after.
 
 

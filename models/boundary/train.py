@@ -104,15 +104,12 @@ def main():
     pool = windows.Pool(everything, pairs)
     print(f"{len(everything)} shots", flush=True)
     queue = mp.Queue(8)
-    feeders = [mp.Process(target=feed, args=(options.seed * 1000 + n, pool, queue), daemon=True) for n in range(1)]
-    for feeder in feeders:
-        feeder.start()
+    mp.Process(target=feed, args=(options.seed * 1000, pool, queue), daemon=True).start()
     network = Network()
     if options.start:
         network.load_state_dict({name: value.float() for name, value in load_file(options.start).items()})
     print(sum(p.numel() for p in network.parameters()), "weights", flush=True)
-    trial = [batch(np.random.default_rng(77), pool, BATCH) for _ in range(1)]
-    trial += [batch(np.random.default_rng(78 + n), pool, BATCH) for n in range(7)]
+    trial = [batch(np.random.default_rng(77 + n), pool, BATCH) for n in range(8)]
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=1e-3)
     begun, steps, average = time.time(), 0, None
     shadow = {name: value.clone() for name, value in network.state_dict().items()}

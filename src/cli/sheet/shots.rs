@@ -25,7 +25,7 @@ const ROWS: usize = 50;
 pub(in crate::cli) const MAX_SHOTS: usize = 5000;
 
 /// Draws the sheets of one film from pictures that come in the order of their frames. Each is written
-/// aside when it is full, and they get their names together at the end: there are all or none.
+/// aside when it is full, and they get their names together at the end: all are drawn before the first gets its name.
 pub(in crate::cli) struct ShotSheets<'a> {
     film: &'a FilmView,
     /// Name of the first sheet.

@@ -61,8 +61,8 @@ pub(super) struct Args {
     /// Compare frames instead of asking the boundary network: faster, finds no wipes and fewer dissolves
     #[arg(long)]
     fast: bool,
-    /// Threads that decode [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    /// Decoders that share the film, at most 16 [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
     threads: Option<u32>,
 }
 
@@ -136,7 +136,16 @@ impl Work {
         for (at, input) in args.inputs.iter().enumerate() {
             let sheet = sheets.as_ref().map(|sheets| sheets[at].as_path());
             match self.film(input, sheet) {
-                Ok((film, drawn)) => report.add(film, &drawn),
+                Ok((film, Ok(drawn))) => report.add(film, &drawn),
+                Ok((film, Err(error))) => {
+                    // What took long is told in spite of it.
+                    failed = true;
+                    report.add(film, &[]);
+                    output::complain(&format!("{error:#}"));
+                    if self.stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
                 Err(error) => {
                     failed = true;
                     if self.stop.load(Ordering::Relaxed) {
@@ -155,8 +164,12 @@ impl Work {
         })
     }
 
-    /// The shots of one film, and the sheets that were drawn of them.
-    fn film(&self, input: &str, sheet: Option<&Path>) -> anyhow::Result<(FilmView, Vec<PathBuf>)> {
+    /// The shots of one film, and the sheets that were drawn of them or why they were not.
+    fn film(
+        &self,
+        input: &str,
+        sheet: Option<&Path>,
+    ) -> anyhow::Result<(FilmView, anyhow::Result<Vec<PathBuf>>)> {
         let locator = self.runtime.block_on(self.storage.locate(input))?;
         let mut source = self.runtime.block_on(self.storage.open_source(&locator))?;
         let mut watching = self.watching("shots");
@@ -166,8 +179,8 @@ impl Work {
         watching.bar.finish();
         let film = FilmView::new(input, &scan.with_context(|| input.to_owned())?);
         let drawn = match sheet {
-            Some(file) => self.draw(&film, source.as_mut(), file)?,
-            None => Vec::new(),
+            Some(file) => self.draw(&film, source.as_mut(), file),
+            None => Ok(Vec::new()),
         };
         Ok((film, drawn))
     }

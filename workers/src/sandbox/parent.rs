@@ -23,6 +23,9 @@ const TICK: Duration = Duration::from_millis(50);
 /// How long a child that has closed its output may take to end.
 const LAST_BREATH: Duration = Duration::from_secs(1);
 
+/// Threads on which a child multiplies matrices, at most.
+const MATH_THREADS: usize = 4;
+
 /// Bytes of the child's standard error that are kept: the last ones.
 const KEPT_STDERR: usize = 2 << 10;
 
@@ -146,6 +149,9 @@ impl Sandbox {
         let mut child = Command::new(&self.command)
             .args(&self.args)
             .env_clear()
+            // Threads cost address space, which is limited: an arena and a stack each.
+            .env("MALLOC_ARENA_MAX", "8")
+            .env("RAYON_NUM_THREADS", math_threads().to_string())
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -242,6 +248,10 @@ impl Sandbox {
             limit: self.limits.memory_bytes,
         })
     }
+}
+
+fn math_threads() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().min(MATH_THREADS))
 }
 
 fn start_error(error: &io::Error) -> MediaError {

@@ -146,7 +146,7 @@ pub enum DetectorKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SegmentParams {
-    /// What finds the boundaries. All that follows but the last two is for the signal detector.
+    /// What finds the boundaries. `ratio`, `min_change` and `window` are for the signal detector only.
     pub detector: DetectorKind,
     /// How far a frame's change must stand out from its neighbours' to be a cut.
     pub ratio: f32,

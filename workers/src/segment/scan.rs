@@ -13,7 +13,7 @@ use crate::time::Timeline;
 /// Told of frames done and, where it can be estimated, of all frames; an error stops the pass.
 pub type Progress<'a> = dyn FnMut(u64, Option<u64>) -> Result<(), MediaError> + 'a;
 
-/// Segments a film in one pass with the default detector.
+/// Segments a film in one pass with the detector of `params`.
 ///
 /// # Errors
 /// Any [`MediaError`] of opening or decoding, and any error of `progress`.

@@ -30,7 +30,7 @@ const SURE_OF_WIPE: [(f32, f32); 3] = [(0.15, 0.65), (0.3, 0.77), (f32::INFINITY
 const KEPT: usize = 128;
 
 /// Frames that may be missing in the middle of a transition.
-const GAP: u64 = 2;
+const GAP: u64 = 3;
 
 /// A transition of fewer frames is none; where there is a cut in it, that counts.
 const SHORTEST: u64 = 3;
@@ -145,7 +145,7 @@ impl Verdicts {
         if verdict.gradual < GRADUAL {
             if let Some(run) = &mut self.run {
                 run.after.get_or_insert_with(|| frame.clone());
-                if number > run.end + GAP {
+                if number >= run.end + GAP {
                     self.close();
                 }
             }

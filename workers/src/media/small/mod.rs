@@ -8,7 +8,8 @@
 //! That a key frame is a place to begin is what the file says, and files are wrong at times: with
 //! gradual refresh no frame is whole, and damage is concealed with what came before. So each decoder goes
 //! on a few frames beyond the point where the next one began, which also gives it the frames that are
-//! stored after that key frame and shown before it, and their every pixel and timestamp must agree.
+//! stored after that key frame and shown before it, and their every pixel and timestamp must agree
+//! (of pixel formats that are not planar with 8 bits, every pixel of a smaller copy).
 //! If they do not, the later decoder's work is thrown away, and the earlier one goes on.
 //!
 //! Two things cannot be seen in that way. A reference across a key frame that is first used more than a few

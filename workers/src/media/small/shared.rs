@@ -303,6 +303,7 @@ impl Shared {
                     return Verdict::Same;
                 }
                 state.reject_after(place);
+                self.demuxer.notify_all();
                 self.wake_workers(&state);
                 return Verdict::Different;
             }
@@ -315,6 +316,7 @@ impl Shared {
         let mut state = self.lock();
         if let Some(place) = state.place(id) {
             state.reject_after(place);
+            self.demuxer.notify_all();
             self.wake_workers(&state);
         }
     }
@@ -366,12 +368,13 @@ impl State {
         self.chunks.binary_search_by_key(&id, |chunk| chunk.id).ok()
     }
 
-    /// Whether a chunk may put out more. One that an earlier decoder has overtaken must, or that one would
+    /// Whether a chunk may put out more. One that an earlier decoder has caught up with must, or that one would
     /// wait for packets that find no room in the window.
     fn has_room(&self, place: usize) -> bool {
         let chunk = &self.chunks[place];
         let mut earlier = self.chunks.iter().take(place);
-        chunk.items.len() < MOST_WAITING || earlier.any(|earlier| earlier.position > chunk.position)
+        chunk.items.len() < MOST_WAITING
+            || earlier.any(|earlier| earlier.position >= chunk.position)
     }
 
     /// Whether the film's key frames have turned out not to be what they say.
@@ -426,6 +429,8 @@ impl State {
         let gave_up = self.gave_up();
         self.splits
             .retain(|split| split.seq >= position && !gave_up);
+        // What only the dropped chunks needed makes room, for which the demuxer may be waiting.
+        self.release();
     }
 }
 

@@ -44,11 +44,13 @@ struct Border {
 }
 
 impl Border {
+    /// Nothing is before the film's first packet.
     const fn new(split: Split) -> Self {
+        let is_first = split.seq == 0;
         Self {
             split,
-            passed: false,
-            leading: true,
+            passed: is_first,
+            leading: !is_first,
         }
     }
 
