@@ -64,7 +64,7 @@ mod tests {
                 "out/a-film.png",
                 "out/a-film-2.png",
                 "out/a-film-2-2.png",
-                "out/a-c.d.png"
+                "out/a-c-d.png"
             ]
         );
     }

@@ -139,7 +139,7 @@ impl BoundaryDetector for AdaptiveDetector {
             self.judge(self.next);
             self.next += 1;
         }
-        let fades = self.even.finish();
+        let fades = self.even.finish().fades;
         let mut found = std::mem::take(&mut self.cuts);
         // A cut to or from black is part of the fade.
         found.retain(|cut| {

@@ -1,5 +1,7 @@
 //! Frames that are black or white all over, which part one picture from the next.
 
+use std::ops::Range;
+
 use super::{Boundary, BoundaryKind, SegmentParams};
 use crate::media::SmallFrame;
 
@@ -66,6 +68,16 @@ pub(super) struct EvenRuns {
     run: Option<Run>,
     previous: Option<SmallFrame>,
     fades: Vec<Boundary>,
+    flashes: Vec<Range<u64>>,
+}
+
+/// What black and white passages turned out to be.
+#[derive(Debug)]
+pub(super) struct Passages {
+    /// Those that part one picture from the next.
+    pub(super) fades: Vec<Boundary>,
+    /// Those after which the picture comes back at once: flashes and drop-outs, `[start, end)`.
+    pub(super) flashes: Vec<Range<u64>>,
 }
 
 #[derive(Debug)]
@@ -85,6 +97,7 @@ impl EvenRuns {
             run: None,
             previous: None,
             fades: Vec::new(),
+            flashes: Vec::new(),
         }
     }
 
@@ -120,7 +133,9 @@ impl EvenRuns {
         // A short and sudden run is a flash or a drop-out if the picture comes back after it.
         let is_short = end - start <= FLASH as u64;
         let is_flash = is_short && step >= SUDDEN && change(&before, after) < ALIKE * step;
-        if end - start >= 2 && !is_flash {
+        if is_flash {
+            self.flashes.push(start..end);
+        } else if end - start >= 2 {
             self.fades.push(Boundary {
                 kind: BoundaryKind::Fade,
                 start,
@@ -131,8 +146,11 @@ impl EvenRuns {
     }
 
     /// Black after the film is part of its last shot, so an open run is no boundary.
-    pub(super) fn finish(&mut self) -> Vec<Boundary> {
+    pub(super) fn finish(&mut self) -> Passages {
         self.run = None;
-        std::mem::take(&mut self.fades)
+        Passages {
+            fades: std::mem::take(&mut self.fades),
+            flashes: std::mem::take(&mut self.flashes),
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! Boundaries as the boundary network sees them.
 
+use std::ops::Range;
+
 use rushes_models::boundary::{AROUND, BoundaryError, BoundaryNetwork};
 
-use super::even::EvenRuns;
+use super::even::{EvenRuns, FLASH, Passages};
 use super::verdicts::Verdicts;
-use super::{Boundary, BoundaryDetector, SegmentParams};
+use super::{Boundary, BoundaryDetector, BoundaryKind, SegmentParams};
 use crate::media::{MediaError, SmallFrame};
 
 /// Frames that the network answers for at a time. It also looks at [`AROUND`] frames on each side of them.
@@ -18,7 +20,8 @@ const NEAR: u64 = 8;
 /// Blocks begin at multiples of their length, so the answers do not depend on how the film was decoded.
 ///
 /// The network learned from pictures. What parts them by being black or white all over needs no learning, so that is looked
-/// for as well, and counts where the network finds nothing.
+/// for as well, and counts where the network finds nothing near; and a flash that leaves nothing to be seen is no fade,
+/// whatever the network says.
 #[derive(Debug)]
 pub struct LearnedDetector {
     network: BoundaryNetwork,
@@ -88,7 +91,14 @@ impl BoundaryDetector for LearnedDetector {
             self.look(left)?;
         }
         let mut found = std::mem::take(&mut self.verdicts).finish();
-        let mut fades = self.even.finish();
+        let Passages { mut fades, flashes } = self.even.finish();
+        let is_flash = |found: &Boundary| {
+            let short = found.end - found.start <= 2 * FLASH as u64;
+            let during =
+                |flash: &Range<u64>| found.start <= flash.end + 1 && flash.start <= found.end + 1;
+            found.kind == BoundaryKind::Fade && short && flashes.iter().any(during)
+        };
+        found.retain(|boundary| !is_flash(boundary));
         fades.retain(|fade| {
             let near =
                 |other: &Boundary| other.start <= fade.end + NEAR && fade.start <= other.end + NEAR;
