@@ -6,11 +6,19 @@ use rushes_models::boundary::{AROUND, BoundaryError, BoundaryNetwork};
 
 use super::even::{EvenRuns, FLASH, Passages};
 use super::verdicts::Verdicts;
-use super::{Boundary, BoundaryDetector, BoundaryKind, SegmentParams};
+use super::{AdaptiveDetector, Boundary, BoundaryDetector, BoundaryKind, SegmentParams};
 use crate::media::{MediaError, SmallFrame};
 
 /// Frames that the network answers for at a time. It also looks at [`AROUND`] frames on each side of them.
 const BLOCK: usize = 256;
+
+/// How far a frame's change must stand out from its neighbours', and how large it must be of 765, to be a cut whatever the
+/// network says: it has seen few test pictures and drawings.
+const PLAIN_RATIO: f32 = 10.0;
+const PLAIN_CHANGE: f32 = 60.0;
+
+/// Frames around a boundary in which there is no other cut.
+const APART: u64 = 3;
 
 /// Frames between an even passage and a boundary that the network finds, up to which they are one.
 const NEAR: u64 = 8;
@@ -19,9 +27,9 @@ const NEAR: u64 = 8;
 ///
 /// Blocks begin at multiples of their length, so the answers do not depend on how the film was decoded.
 ///
-/// The network learned from pictures. What parts them by being black or white all over needs no learning, so that is looked
-/// for as well, and counts where the network finds nothing near; and a flash that leaves nothing to be seen is no fade,
-/// whatever the network says.
+/// The network learned from pictures. What parts them by being black or white all over needs no learning, so that is
+/// looked for as well, and so are cuts that stand out from everything around them; both count where the network finds
+/// nothing near. A flash that leaves nothing to be seen is no fade, whatever the network says.
 #[derive(Debug)]
 pub struct LearnedDetector {
     network: BoundaryNetwork,
@@ -33,6 +41,8 @@ pub struct LearnedDetector {
     free: Vec<SmallFrame>,
     verdicts: Verdicts,
     even: EvenRuns,
+    /// Finds cuts that nobody can doubt.
+    signal: AdaptiveDetector,
 }
 
 impl LearnedDetector {
@@ -48,6 +58,11 @@ impl LearnedDetector {
             free: Vec::new(),
             verdicts: Verdicts::default(),
             even: EvenRuns::new(params),
+            signal: AdaptiveDetector::new(&SegmentParams {
+                ratio: PLAIN_RATIO,
+                min_change: PLAIN_CHANGE,
+                ..params.clone()
+            }),
         })
     }
 
@@ -73,6 +88,7 @@ impl LearnedDetector {
 impl BoundaryDetector for LearnedDetector {
     fn push(&mut self, frame: &SmallFrame, number: u64) -> Result<(), MediaError> {
         self.even.push(frame, number);
+        self.signal.push(frame, number)?;
         let mut kept = self.free.pop().unwrap_or_else(SmallFrame::grey);
         kept.clone_from(frame);
         self.frames.push(kept);
@@ -93,7 +109,7 @@ impl BoundaryDetector for LearnedDetector {
         let mut found = std::mem::take(&mut self.verdicts).finish();
         let Passages { mut fades, flashes } = self.even.finish();
         let is_flash = |found: &Boundary| {
-            let short = found.end - found.start <= 2 * FLASH as u64;
+            let short = found.end - found.start <= FLASH as u64 + 1;
             let during =
                 |flash: &Range<u64>| found.start <= flash.end + 1 && flash.start <= found.end + 1;
             found.kind == BoundaryKind::Fade && short && flashes.iter().any(during)
@@ -105,6 +121,13 @@ impl BoundaryDetector for LearnedDetector {
             !found.iter().any(near)
         });
         found.append(&mut fades);
+        let mut plain = self.signal.finish()?;
+        plain.retain(|cut| {
+            let near =
+                |other: &Boundary| other.start <= cut.end + APART && cut.start <= other.end + APART;
+            cut.kind == BoundaryKind::Cut && !found.iter().any(near)
+        });
+        found.append(&mut plain);
         found.sort_by_key(|boundary| (boundary.frame(), boundary.start));
         Ok(found)
     }
