@@ -32,14 +32,10 @@ def match(found, true, tolerance):
     return pairs
 
 
-def figures(found, true, tolerance, kinds=None):
-    """Precision, recall and F1. With `kinds`, only true boundaries of these count, and found ones that match no other."""
-    pairs = match(found, true, tolerance)
-    wanted = [boundary for boundary in true if kinds is None or boundary["kind"] in kinds]
-    hits = sum(1 for _, boundary in pairs if kinds is None or boundary["kind"] in kinds)
-    elsewhere = len(pairs) - hits
-    reported = len(found) - elsewhere
-    precision, recall = hits / max(reported, 1), hits / max(len(wanted), 1)
+def figures(found, true, tolerance):
+    """Precision, recall and F1."""
+    hits = len(match(found, true, tolerance))
+    precision, recall = hits / max(len(found), 1), hits / max(len(true), 1)
     return precision, recall, 2 * precision * recall / max(precision + recall, 1e-9)
 
 

@@ -146,7 +146,9 @@ def film(rng, pool, frames):
     def take(index=None, grading=None):
         shot = pool.take(rng, int(rng.integers(70, longest)), index, grading)
         bars(shot, *(letterbox if rng.random() < 0.9 else (0, False)))
-        if rng.random() < 0.4:
+        if rng.random() < 0.15:
+            sway(rng, shot)
+        if rng.random() < 0.45:
             disturb(rng, shot, pool)
         return shot
 
@@ -381,6 +383,37 @@ def bump(rng, shot, _pool):
     for number in range(at, min(at + length, len(shot))):
         shift = rng.normal(0, [4, 3])
         shot[number] = cv2.warpAffine(shot[number], np.float32([[1, 0, shift[0]], [0, 1, shift[1]]]), (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+
+
+def sway(rng, shot):
+    """A part of the picture, from which the camera goes to other parts at once or by and by, now and then back again."""
+    span = rng.uniform(0.35, 0.8)
+    place = rng.uniform(0, 1 - span, 2)
+    at, path = 0, np.empty((len(shot), 2))
+    while at < len(shot):
+        rest, length = int(rng.integers(0, 70)), int(rng.integers(4, 30))
+        path[at : at + rest] = place
+        at += rest
+        goal = rng.uniform(0, 1 - span, 2) if rng.random() < 0.3 else place.copy()
+        axis = rng.integers(2)
+        goal[axis] = rng.choice([0, 1 - span, rng.uniform(0, 1 - span)])
+        part = np.arange(1, length + 1)[:, None] / length
+        if rng.random() < 0.5:
+            part = part * part * (3 - 2 * part)
+        legs = place + (goal - place) * part
+        path[at : at + length] = legs[: max(0, len(shot) - at)]
+        at, place = at + length, goal
+    shutter = rng.uniform(0.3, 1)
+    before = path[0]
+    for number, now in enumerate(path):
+        steps = int(np.clip(np.abs(now - before).max() / span * WIDTH, 1, 5))
+        views = []
+        for step in range(steps):
+            x, y = (before + (now - before) * (1 - shutter * step / steps)) * [WIDTH, HEIGHT]
+            matrix = np.float32([[span, 0, x], [0, span, y]])
+            views.append(cv2.warpAffine(shot[number], matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT))
+        shot[number] = views[0] if steps == 1 else np.mean(views, 0)
+        before = now
 
 
 DISTURBANCES = {

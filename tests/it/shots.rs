@@ -350,12 +350,20 @@ fn child_of(parent: u32) -> rustix::process::Pid {
             let list = thread.unwrap().path().join("children");
             let list = std::fs::read_to_string(list).unwrap_or_default();
             let first = list.split_whitespace().next();
-            if let Some(id) = first.and_then(|id| id.parse().ok()) {
+            let Some(id) = first.and_then(|id| id.parse().ok()) else {
+                continue;
+            };
+            // Until then it is a copy of its parent, which waits for it to become a program of its own.
+            if command_line(id) != command_line(parent.cast_signed()) {
                 return rustix::process::Pid::from_raw(id).unwrap();
             }
         }
         std::thread::yield_now();
     }
+}
+
+fn command_line(id: i32) -> Vec<u8> {
+    std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default()
 }
 
 #[test]

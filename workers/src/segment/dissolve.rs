@@ -79,11 +79,8 @@ impl Dissolves {
     pub(super) fn finish(mut self, others: &[Boundary]) -> Vec<Boundary> {
         self.close();
         let near = SPAN as u64 / 2;
-        self.found.retain(|dissolve| {
-            !others.iter().any(|other| {
-                other.start <= dissolve.end + near && dissolve.start <= other.end + near
-            })
-        });
+        self.found
+            .retain(|dissolve| !others.iter().any(|other| other.is_near(dissolve, near)));
         self.found
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::evidence::share;
 use super::{Boundary, BoundaryKind, SegmentParams};
 use crate::media::SmallFrame;
 
@@ -45,12 +46,6 @@ enum Even {
 
 fn evenness(frame: &SmallFrame, black: f32, white: f32) -> Option<Even> {
     let luma = &frame.planes[0];
-    let share = |cells: usize| {
-        #[expect(clippy::cast_precision_loss, reason = "a grid has few cells")]
-        {
-            cells as f32 / SmallFrame::CELLS as f32
-        }
-    };
     let lighter = luma.iter().filter(|&&cell| f32::from(cell) > black).count();
     if share(lighter) <= SPECKS {
         return Some(Even::Black);

@@ -85,7 +85,8 @@ fn mean(frame: &SmallFrame) -> f32 {
     }
 }
 
-fn share(cells: usize) -> f32 {
+/// What part of all cells `cells` are.
+pub(super) fn share(cells: usize) -> f32 {
     #[expect(clippy::cast_precision_loss, reason = "a grid has few cells")]
     {
         cells as f32 / SmallFrame::CELLS as f32

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use rushes_models::boundary::{AROUND, BoundaryError, BoundaryNetwork};
 
+use super::cuts::Cuts;
 use super::even::{EvenRuns, FLASH, Passages};
 use super::verdicts::Verdicts;
-use super::{AdaptiveDetector, Boundary, BoundaryDetector, BoundaryKind, SegmentParams};
+use super::{Boundary, BoundaryDetector, BoundaryKind, SegmentParams};
 use crate::media::{MediaError, SmallFrame};
 
 /// Frames that the network answers for at a time. It also looks at [`AROUND`] frames on each side of them.
@@ -42,7 +43,7 @@ pub struct LearnedDetector {
     verdicts: Verdicts,
     even: EvenRuns,
     /// Finds cuts that nobody can doubt.
-    signal: AdaptiveDetector,
+    plain: Cuts,
 }
 
 impl LearnedDetector {
@@ -58,11 +59,7 @@ impl LearnedDetector {
             free: Vec::new(),
             verdicts: Verdicts::default(),
             even: EvenRuns::new(params),
-            signal: AdaptiveDetector::new(&SegmentParams {
-                ratio: PLAIN_RATIO,
-                min_change: PLAIN_CHANGE,
-                ..params.clone()
-            }),
+            plain: Cuts::new(PLAIN_RATIO, PLAIN_CHANGE, params.window),
         })
     }
 
@@ -88,7 +85,7 @@ impl LearnedDetector {
 impl BoundaryDetector for LearnedDetector {
     fn push(&mut self, frame: &SmallFrame, number: u64) -> Result<(), MediaError> {
         self.even.push(frame, number);
-        self.signal.push(frame, number)?;
+        self.plain.push(frame, number);
         let mut kept = self.free.pop().unwrap_or_else(SmallFrame::grey);
         kept.clone_from(frame);
         self.frames.push(kept);
@@ -115,18 +112,10 @@ impl BoundaryDetector for LearnedDetector {
             found.kind == BoundaryKind::Fade && short && flashes.iter().any(during)
         };
         found.retain(|boundary| !is_flash(boundary));
-        fades.retain(|fade| {
-            let near =
-                |other: &Boundary| other.start <= fade.end + NEAR && fade.start <= other.end + NEAR;
-            !found.iter().any(near)
-        });
+        let mut plain = self.plain.finish(&fades);
+        fades.retain(|fade| !found.iter().any(|other| other.is_near(fade, NEAR)));
         found.append(&mut fades);
-        let mut plain = self.signal.finish()?;
-        plain.retain(|cut| {
-            let near =
-                |other: &Boundary| other.start <= cut.end + APART && cut.start <= other.end + APART;
-            cut.kind == BoundaryKind::Cut && !found.iter().any(near)
-        });
+        plain.retain(|cut| !found.iter().any(|other| other.is_near(cut, APART)));
         found.append(&mut plain);
         found.sort_by_key(|boundary| (boundary.frame(), boundary.start));
         Ok(found)

@@ -8,6 +8,7 @@ use crate::media::{MediaError, SmallFrame};
 use crate::time::Timeline;
 
 mod adaptive;
+mod cuts;
 mod dissolve;
 mod even;
 mod evidence;
@@ -70,6 +71,11 @@ impl Boundary {
     #[must_use]
     pub const fn frame(&self) -> u64 {
         u64::midpoint(self.start, self.end)
+    }
+
+    /// Whether at most `frames` frames lie between the two.
+    const fn is_near(&self, other: &Self, frames: u64) -> bool {
+        self.start <= other.end + frames && other.start <= self.end + frames
     }
 }
 

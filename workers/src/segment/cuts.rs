@@ -1,0 +1,144 @@
+//! Cuts that stand out from their neighbourhood.
+
+use std::collections::VecDeque;
+
+use super::even::{ALIKE, FLASH, change};
+use super::{Boundary, BoundaryKind};
+use crate::media::SmallFrame;
+
+/// Added to a neighbourhood's mean change, so that in a still picture noise is no cut.
+const NOISE: f32 = 0.3;
+
+/// Finds cuts where a frame changes far more than the frames around it do.
+///
+/// Change between two frames is the mean over a coarse grid of how much luma and chroma differ.
+/// Its level depends on motion and noise, so it is judged against the mean change of the frames
+/// just before and after: camera motion raises all of them, a cut only one. A flash of light makes
+/// two such peaks, but then the picture before the first resembles the picture after the second,
+/// and neither is a cut.
+#[derive(Debug)]
+pub(super) struct Cuts {
+    /// How far a frame's change must stand out from its neighbours'.
+    ratio: f32,
+    /// The least change, from 0 to 765, that can be a cut.
+    min_change: f32,
+    /// Frames on each side that are the neighbourhood.
+    window: usize,
+    /// The last frames, oldest first.
+    recent: VecDeque<Entry>,
+    /// Which of them is judged next.
+    next: usize,
+    found: Vec<Boundary>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    number: u64,
+    frame: SmallFrame,
+    /// Change from the frame before, 0 to 765.
+    change: f32,
+}
+
+impl Cuts {
+    pub(super) const fn new(ratio: f32, min_change: f32, window: u32) -> Self {
+        Self {
+            ratio,
+            min_change,
+            window: window as usize,
+            recent: VecDeque::new(),
+            next: 0,
+            found: Vec::new(),
+        }
+    }
+
+    /// Frames kept on each side of the one that is judged.
+    fn reach(&self) -> usize {
+        FLASH.max(self.window)
+    }
+
+    pub(super) fn push(&mut self, frame: &SmallFrame, number: u64) {
+        let change = self
+            .recent
+            .back()
+            .map_or(0.0, |previous| change(&previous.frame, frame));
+        // A frame that is too old lends its memory to the new one.
+        let reach = self.reach();
+        let mut frame_memory = SmallFrame {
+            planes: [vec![], vec![], vec![]],
+        };
+        if self.next > reach {
+            if let Some(oldest) = self.recent.pop_front() {
+                frame_memory = oldest.frame;
+            }
+            self.next -= 1;
+        }
+        for (kept, plane) in frame_memory.planes.iter_mut().zip(&frame.planes) {
+            kept.clone_from(plane);
+        }
+        self.recent.push_back(Entry {
+            number,
+            frame: frame_memory,
+            change,
+        });
+        if self.recent.len() - self.next > reach {
+            self.judge(self.next);
+            self.next += 1;
+        }
+    }
+
+    /// All cuts, in order. A cut to or from black is part of the fade.
+    pub(super) fn finish(&mut self, fades: &[Boundary]) -> Vec<Boundary> {
+        while self.next < self.recent.len() {
+            self.judge(self.next);
+            self.next += 1;
+        }
+        let mut found = std::mem::take(&mut self.found);
+        found.retain(|cut| {
+            !fades
+                .iter()
+                .any(|fade| (fade.start..=fade.end).contains(&cut.start))
+        });
+        found
+    }
+
+    fn judge(&mut self, index: usize) {
+        let entry = &self.recent[index];
+        let change = entry.change;
+        if entry.number == 0 || change < self.min_change {
+            return;
+        }
+        let first = index.saturating_sub(self.window);
+        let last = (index + self.window).min(self.recent.len() - 1);
+        let around = || {
+            (first..=last)
+                .filter(|&other| other != index)
+                .map(|other| &self.recent[other])
+        };
+        let count = around().count().max(1);
+        #[expect(clippy::cast_precision_loss, reason = "a window has few frames")]
+        let mean = around().map(|other| other.change).sum::<f32>() / count as f32;
+        let ratio = change / (mean + NOISE);
+        let is_peak = around().all(|other| other.change <= change);
+        if ratio >= self.ratio && is_peak && !self.is_flash(index) {
+            self.found.push(Boundary {
+                kind: BoundaryKind::Cut,
+                start: entry.number,
+                end: entry.number,
+                confidence: 1.0 - self.ratio / (2.0 * ratio),
+            });
+        }
+    }
+
+    /// Whether the picture before `index` comes back just after, or the picture at `index` was
+    /// there just before.
+    fn is_flash(&self, index: usize) -> bool {
+        let limit = self.recent[index].change * ALIKE;
+        let before = &self.recent[index - 1].frame;
+        let after = &self.recent[index].frame;
+        let later = (index + 1..self.recent.len()).take(FLASH);
+        let earlier = (0..index - 1).rev().take(FLASH);
+        let comes_back = |other: usize| change(before, &self.recent[other].frame) < limit;
+        let was_there = |other: usize| change(&self.recent[other].frame, after) < limit;
+        later.into_iter().any(comes_back) || earlier.into_iter().any(was_there)
+    }
+}
