@@ -224,7 +224,7 @@ fn film(folder: &Path) -> PathBuf {
 fn proxies(path: &Path) -> Vec<Vec<u8>> {
     struct Kept(Vec<Vec<u8>>);
     impl CutOutput for Kept {
-        fn progress(&mut self, _done: u64, _total: u64) -> Result<(), MediaError> {
+        fn progress(&mut self, _done: u64) -> Result<(), MediaError> {
             Ok(())
         }
 
@@ -254,12 +254,12 @@ fn proxies(path: &Path) -> Vec<Vec<u8>> {
         };
         let film = MediaFilm {
             source: open(),
-            timeline: &scan.timeline,
             bounds: &bounds,
         };
+        let mut stretches = spans.iter().map(|span| Ok(scan.timeline.stretch(span)));
         let mut kept = Kept(Vec::new());
         let began = Instant::now();
-        cut(film, &spans, &params, &mut kept).unwrap();
+        cut(film, &mut stretches, &params, &mut kept).unwrap();
         let wall = began.elapsed().as_secs_f64();
         let bytes: usize = kept.0.iter().map(Vec::len).sum();
         println!(

@@ -57,7 +57,7 @@ impl LocalCoordinator {
             Ok(task) => {
                 tx.commit().await?;
                 Ok(Some(Lease {
-                    prefix: format!("runs/{}", run.id),
+                    prefix: tasks::prefix(&run.id),
                     run: run.id.to_string(),
                     token: run.token,
                     task,

@@ -2,13 +2,13 @@
 
 use rushes_models::Space;
 use rushes_workers::media::StreamDetails;
-use rushes_workers::task::{Output, Task};
+use rushes_workers::task::{EarlyProxies, Output, Task};
 use sqlx::SqliteConnection;
 
 use super::Settings;
 use crate::catalog::assets::Asset;
 use crate::catalog::runs::{self, Run};
-use crate::catalog::{CatalogError, assets, shots};
+use crate::catalog::{CatalogError, RunId, assets, shots};
 
 const DAMAGED: CatalogError = CatalogError::Corrupt {
     what: "the result of a run",
@@ -21,7 +21,10 @@ pub(super) async fn build(db: &mut SqliteConnection, run: &Run) -> Result<Task, 
     let media = asset.locator();
     Ok(match run.feature.as_str() {
         "probe" => Task::Probe { media },
-        "shots" => Task::Shots { media },
+        "shots" => Task::Shots {
+            media,
+            proxies: early_proxies(db, run).await?,
+        },
         "dialogue" => dialogue(&asset, &inputs)?,
         "proxies" => Task::Proxies {
             media,
@@ -42,6 +45,30 @@ pub(super) async fn build(db: &mut SqliteConnection, run: &Run) -> Result<Task, 
             frame_vectors: params(run)?["frame_vectors"] == true,
         },
     })
+}
+
+/// Keys of the objects of a run begin with this.
+pub(super) fn prefix(run: &RunId) -> String {
+    format!("runs/{run}")
+}
+
+/// The proxies that wait for the shots that `run` will find.
+async fn early_proxies(
+    db: &mut SqliteConnection,
+    run: &Run,
+) -> Result<Option<EarlyProxies>, CatalogError> {
+    let wanted = runs::wanted(db, &run.asset_id).await?;
+    let Some(proxies) = wanted.iter().find(|run| run.feature == "proxies") else {
+        return Ok(None);
+    };
+    let inputs = runs::inputs(db, &proxies.id).await?;
+    if !inputs.iter().any(|input| input.id == run.id) {
+        return Ok(None);
+    }
+    Ok(Some(EarlyProxies {
+        prefix: prefix(&proxies.id),
+        height: height(proxies)?,
+    }))
 }
 
 fn input<'a>(inputs: &'a [Run], feature: &str) -> Result<&'a Run, CatalogError> {

@@ -31,7 +31,7 @@ pub(super) async fn fault(
     else {
         return Ok(None);
     };
-    let own = format!("runs/{}/", run.id);
+    let own = format!("{}/", tasks::prefix(&run.id));
     if let Some(key) = frame_vectors.as_ref().filter(|key| !key.starts_with(&own)) {
         return Ok(Some(format!(
             "frame vectors at {key:?}, which is not below {own}"

@@ -50,6 +50,9 @@ pub enum Task {
     Shots {
         /// The film.
         media: Locator,
+        /// The proxies that wait for this run: some may be cut while shots are still looked for.
+        #[serde(default)]
+        proxies: Option<EarlyProxies>,
     },
     /// Cut every shot into a small mp4.
     Proxies {
@@ -91,6 +94,15 @@ pub enum Task {
         /// Subtitle files beside it, with their languages.
         sidecars: Vec<(Locator, Option<String>)>,
     },
+}
+
+/// Proxies that may be cut before their own run begins, which then goes on from them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlyProxies {
+    /// Keys of the objects of the proxies' run begin with this.
+    pub prefix: String,
+    /// Height in pixels.
+    pub height: u32,
 }
 
 /// A shot as segmentation found it.

@@ -5,6 +5,7 @@
 //! (SMPTE ST 12-1) is derived from the frame number and the rate, for people and edit lists.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -264,6 +265,18 @@ impl Timeline {
         u64::try_from(ms.max(0)).unwrap_or(u64::MAX)
     }
 
+    /// The frames `frames` of this film; fewer of them where the film ends before.
+    #[must_use]
+    pub fn stretch(&self, frames: &Range<u64>) -> Stretch {
+        let end = frames.end.min(self.frames());
+        let shown = (frames.start..end).map(|frame| self.pts_of(frame));
+        Stretch {
+            time_base: self.time_base,
+            frames: frames.clone(),
+            pts: shown.chain([self.pts_of(end)]).collect(),
+        }
+    }
+
     /// The frames shown at any time within `[start_ms, end_ms)`, as a half-open range of numbers.
     #[must_use]
     pub fn frames_within(&self, start_ms: u64, end_ms: u64) -> (u64, u64) {
@@ -282,6 +295,27 @@ impl Timeline {
             .as_deref()
             .and_then(|text| Timecode::starting_at(self.rate, text).ok())
             .unwrap_or_else(|| Timecode::from_zero(self.rate))
+    }
+}
+
+/// Frames of a film in a row, and when each is shown: part of a [`Timeline`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// Units per second of the timestamps.
+    pub time_base: Rate,
+    /// Which frames.
+    pub frames: Range<u64>,
+    /// When each of them is shown, and last when the last one ceases to be.
+    pub pts: Vec<i64>,
+}
+
+impl Stretch {
+    /// Whether it has a timestamp for each of at least one frame, and one more, in ascending order.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let count = self.frames.end.checked_sub(self.frames.start);
+        count.is_some_and(|count| count > 0 && count + 1 == self.pts.len() as u64)
+            && self.pts.is_sorted_by(|a, b| a < b)
     }
 }
 

@@ -223,7 +223,7 @@ impl Bench {
 pub(super) fn proxies() -> Vec<Vec<u8>> {
     struct Kept(Vec<Vec<u8>>);
     impl CutOutput for Kept {
-        fn progress(&mut self, _done: u64, _total: u64) -> Result<(), MediaError> {
+        fn progress(&mut self, _done: u64) -> Result<(), MediaError> {
             Ok(())
         }
 
@@ -252,9 +252,9 @@ pub(super) fn proxies() -> Vec<Vec<u8>> {
     let mut kept = Kept(Vec::new());
     let film = MediaFilm {
         source: open(),
-        timeline: &scan.timeline,
         bounds: &bounds,
     };
-    cut(film, &spans, &ProxyParams::default(), &mut kept).unwrap();
+    let mut stretches = spans.iter().map(|span| Ok(scan.timeline.stretch(span)));
+    cut(film, &mut stretches, &ProxyParams::default(), &mut kept).unwrap();
     kept.0
 }

@@ -16,6 +16,7 @@ use crate::media::{self, MediaError};
 use crate::redact::film as redact;
 use crate::segment;
 use crate::source::ByteSource;
+use crate::time::Stretch;
 
 /// Blocks of the source kept, so that going back a little (a container's index, a second reader)
 /// costs no round trip.
@@ -83,25 +84,20 @@ fn confine(limits: &Limits) -> io::Result<()> {
 fn run(request: Request) -> Result<Vec<u8>, MediaError> {
     let source = Box::new(RemoteSource::new(request.source_len));
     let bounds = request.limits.bounds;
-    let mut report = Report::default();
+    let report = Report::default();
     match request.job {
         Job::Probe => result(&media::probe(source, &bounds)?),
-        Job::Shots(params) => {
-            let mut progress = |done, total| report.progress(done, total);
-            result(&segment::segment(source, &params, &bounds, &mut progress)?)
+        Job::Shots { params, early } => {
+            let mut output = PipeShots { report, early };
+            result(&segment::segment(source, &params, &bounds, &mut output)?)
         }
-        Job::Proxies {
-            timeline,
-            spans,
-            params,
-        } => {
+        Job::Proxies(params) => {
             let film = media::Film {
                 source,
-                timeline: &timeline,
                 bounds: &bounds,
             };
-            let mut output = PipeOutput { report };
-            media::cut(film, &spans, &params, &mut output)?;
+            let mut stretches = std::iter::from_fn(|| next_stretch().transpose());
+            media::cut(film, &mut stretches, &params, &mut PipeOutput { report })?;
             result(&())
         }
         Job::Stills(job) => {
@@ -141,7 +137,15 @@ fn tell(message: &FromChild) -> io::Result<()> {
 }
 
 fn tell_parent(message: &FromChild) -> Result<(), MediaError> {
-    tell(message).map_err(|error| MediaError::Io(format!("the parent is gone: {error}")))
+    tell(message).map_err(|error| parent_is_gone(&error))
+}
+
+fn parent_is_gone(error: &io::Error) -> MediaError {
+    MediaError::Io(format!("the parent is gone: {error}"))
+}
+
+fn another_question() -> MediaError {
+    MediaError::Io("the parent answers another question".to_owned())
 }
 
 /// Reports progress, but not for every frame.
@@ -168,8 +172,8 @@ struct PipeOutput {
 }
 
 impl media::CutOutput for PipeOutput {
-    fn progress(&mut self, done: u64, total: u64) -> Result<(), MediaError> {
-        self.report.progress(done, Some(total))
+    fn progress(&mut self, done: u64) -> Result<(), MediaError> {
+        self.report.progress(done, None)
     }
 
     fn proxy(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
@@ -177,6 +181,41 @@ impl media::CutOutput for PipeOutput {
             index: index as u64,
             bytes,
         })
+    }
+}
+
+/// What to cut next, which the parent knows.
+fn next_stretch() -> Result<Option<Stretch>, MediaError> {
+    tell_parent(&FromChild::Next)?;
+    let answer = ToChild::read(&mut io::stdin().lock());
+    let json = match answer {
+        Ok(ToChild::Stretch(json)) => json,
+        Ok(_) => return Err(another_question()),
+        Err(error) => return Err(parent_is_gone(&error)),
+    };
+    if json.is_empty() {
+        return Ok(None);
+    }
+    let stretch = serde_json::from_slice(&json);
+    stretch.map_err(|error| MediaError::Internal(error.to_string()))
+}
+
+/// Shots leave through the pipe as they settle.
+struct PipeShots {
+    report: Report,
+    early: bool,
+}
+
+impl segment::SegmentOutput for PipeShots {
+    fn progress(&mut self, done: u64, total: Option<u64>) -> Result<(), MediaError> {
+        self.report.progress(done, total)
+    }
+
+    fn settled(&mut self, shot: &Stretch) -> Result<(), MediaError> {
+        if self.early {
+            tell_parent(&FromChild::Settled(result(shot)?))?;
+        }
+        Ok(())
     }
 }
 
@@ -212,10 +251,8 @@ impl redact::ChildOutput for PipeOutput {
         let answer = ToChild::read(&mut io::stdin().lock());
         match answer {
             Ok(ToChild::Plan(bytes)) => Ok(bytes),
-            Ok(ToChild::Request(_) | ToChild::Data(_) | ToChild::NoData(_)) => Err(MediaError::Io(
-                "the parent answers another question".to_owned(),
-            )),
-            Err(error) => Err(MediaError::Io(format!("the parent is gone: {error}"))),
+            Ok(_) => Err(another_question()),
+            Err(error) => Err(parent_is_gone(&error)),
         }
     }
 }
@@ -294,7 +331,9 @@ fn fetch(offset: u64) -> io::Result<Vec<u8>> {
     match answer {
         ToChild::Data(bytes) => Ok(bytes),
         ToChild::NoData(why) => Err(io::Error::other(why)),
-        ToChild::Request(_) | ToChild::Plan(_) => Err(io::ErrorKind::InvalidData.into()),
+        ToChild::Request(_) | ToChild::Plan(_) | ToChild::Stretch(_) => {
+            Err(io::ErrorKind::InvalidData.into())
+        }
     }
 }
 

@@ -7,7 +7,6 @@
 //! its caller gives up, is cancelled, dies, or hears nothing for too long.
 
 use std::ffi::OsString;
-use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use crate::media::{
 use crate::redact::{LookJob, Looked, RewriteJob};
 use crate::segment::{SegmentParams, ShotScan};
 use crate::source::ByteSource;
-use crate::time::Timeline;
+use crate::time::Stretch;
 
 mod child;
 mod parent;
@@ -28,8 +27,8 @@ mod stills;
 mod wire;
 
 pub use self::child::child_main;
-use self::parent::Blobs;
 pub(crate) use self::parent::Take;
+use self::parent::{Proxies, Settled};
 use self::stills::Stills;
 use self::wire::Job;
 
@@ -124,27 +123,47 @@ impl Sandbox {
         params: &SegmentParams,
         observer: &mut dyn Observer,
     ) -> Result<ShotScan, MediaError> {
-        let job = Job::Shots(params.clone());
+        let job = Job::Shots {
+            params: params.clone(),
+            early: false,
+        };
         parse(&self.run(source, job, observer, &mut ())?)
     }
 
-    /// One small mp4 for each span of frames, handed to `sink` in order.
+    /// As [`Sandbox::shots`]; shots that nothing later will change are handed to `settled` in order
+    /// while others are still looked for. The last few come with the result only.
+    ///
+    /// # Errors
+    /// Any [`MediaError`].
+    pub fn shots_as_they_settle(
+        &self,
+        source: &mut dyn ByteSource,
+        params: &SegmentParams,
+        observer: &mut dyn Observer,
+        settled: &mut dyn FnMut(Stretch),
+    ) -> Result<ShotScan, MediaError> {
+        let job = Job::Shots {
+            params: params.clone(),
+            early: true,
+        };
+        parse(&self.run(source, job, observer, &mut Settled(settled))?)
+    }
+
+    /// One small mp4 for each of `stretches`, handed to `sink` in order. The next stretch is asked for
+    /// when the one before is done; that may wait.
     ///
     /// # Errors
     /// Any [`MediaError`].
     pub fn proxies(
         &self,
         source: &mut dyn ByteSource,
-        job: &ProxyJob<'_>,
+        params: &ProxyParams,
+        stretches: &mut dyn Iterator<Item = Stretch>,
         observer: &mut dyn Observer,
         sink: &mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>,
     ) -> Result<(), MediaError> {
-        let task = Job::Proxies {
-            timeline: job.timeline.clone(),
-            spans: job.spans.to_vec(),
-            params: job.params.clone(),
-        };
-        parse(&self.run(source, task, observer, &mut Blobs(sink))?)
+        let job = Job::Proxies(params.clone());
+        parse(&self.run(source, job, observer, &mut Proxies { stretches, sink })?)
     }
 
     /// Pictures of chosen frames, handed to `sink` in order with the numbers of their frames.
@@ -214,15 +233,4 @@ impl Sandbox {
 fn parse<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, MediaError> {
     serde_json::from_slice(json)
         .map_err(|error| MediaError::Sandbox(SandboxFailure::Protocol(error.to_string())))
-}
-
-/// Which proxies to make, and how.
-#[derive(Debug, Clone, Copy)]
-pub struct ProxyJob<'a> {
-    /// The film's timeline, as [`Sandbox::shots`] found it.
-    pub timeline: &'a Timeline,
-    /// Spans of frames `[start, end)`, sorted, not overlapping.
-    pub spans: &'a [Range<u64>],
-    /// How they are encoded.
-    pub params: &'a ProxyParams,
 }

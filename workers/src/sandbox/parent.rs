@@ -13,9 +13,10 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::Signal;
 
 use super::wire::{BLOCK, FromChild, Job, Request, ToChild};
-use super::{Observer, Sandbox};
+use super::{Observer, Sandbox, parse};
 use crate::media::{MediaError, SandboxFailure};
 use crate::source::ByteSource;
+use crate::time::Stretch;
 
 /// How often a silent child is looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -45,6 +46,16 @@ pub(crate) trait Take {
         )))
     }
 
+    /// A shot that nothing later will change.
+    fn settled(&mut self, _shot: Stretch) -> Result<(), MediaError> {
+        Err(protocol("a shot nobody asked for".to_owned()))
+    }
+
+    /// What to cut next; may wait. Nothing if that was all.
+    fn next(&mut self) -> Result<Option<Stretch>, MediaError> {
+        Err(protocol("a question for what to cut".to_owned()))
+    }
+
     /// Bytes of the film that the child writes.
     fn written(&mut self, offset: u64, _bytes: &[u8]) -> Result<(), MediaError> {
         Err(protocol(format!(
@@ -56,12 +67,29 @@ pub(crate) trait Take {
 /// Nothing is expected.
 impl Take for () {}
 
-/// Proxies, handed to a function.
-pub(super) struct Blobs<'a>(pub(super) &'a mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>);
+/// Shots, handed to a function as they settle.
+pub(super) struct Settled<'a>(pub(super) &'a mut dyn FnMut(Stretch));
 
-impl Take for Blobs<'_> {
+impl Take for Settled<'_> {
+    fn settled(&mut self, shot: Stretch) -> Result<(), MediaError> {
+        (self.0)(shot);
+        Ok(())
+    }
+}
+
+/// What to cut, and proxies, handed to a function.
+pub(super) struct Proxies<'a> {
+    pub(super) stretches: &'a mut dyn Iterator<Item = Stretch>,
+    pub(super) sink: &'a mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>,
+}
+
+impl Take for Proxies<'_> {
+    fn next(&mut self) -> Result<Option<Stretch>, MediaError> {
+        Ok(self.stretches.next())
+    }
+
     fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
-        (self.0)(index, bytes)
+        (self.sink)(index, bytes)
     }
 }
 
@@ -135,6 +163,14 @@ impl Sandbox {
                     }
                     FromChild::Plan { number, pts } => {
                         post(&to_child, ToChild::Plan(taker.plan(number, pts)?))?;
+                    }
+                    FromChild::Settled(json) => taker.settled(parse(&json)?)?,
+                    FromChild::Next => {
+                        let next = taker.next()?.map(|stretch| serde_json::to_vec(&stretch));
+                        let json = next
+                            .transpose()
+                            .map_err(|error| MediaError::Internal(error.to_string()))?;
+                        post(&to_child, ToChild::Stretch(json.unwrap_or_default()))?;
                     }
                     FromChild::Written { offset, bytes } => taker.written(offset, &bytes)?,
                     FromChild::Done(json) => return Ok(json),

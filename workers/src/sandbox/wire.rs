@@ -2,11 +2,11 @@
 //!
 //! A message is a tag (1 byte), a length (8 bytes, little-endian) and that many bytes. The parent
 //! sends one request; then the child asks for bytes of the source, each time waiting for them, and
-//! reports progress and proxies, or looks up what to change in a frame and writes a film, until it is done or has failed. The parent believes no length: each
+//! reports progress and shots, asks what to cut and hands up proxies, or looks up what to change in a frame and writes a film,
+//! until it is done or has failed. The parent believes no length: each
 //! kind of message has a bound, and memory grows only with the bytes that arrive.
 
 use std::io::{self, Read, Write};
-use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,6 @@ use super::{Limits, stills};
 use crate::media::{MediaError, ProxyParams, StillsJob};
 use crate::redact::{LookJob, RewriteJob};
 use crate::segment::SegmentParams;
-use crate::time::Timeline;
 
 /// Bytes of the source the child asks for at once.
 pub(super) const BLOCK: u32 = 512 << 10;
@@ -22,7 +21,7 @@ pub(super) const BLOCK: u32 = 512 << 10;
 /// Bytes a result may have: the timeline of a very long film, written as JSON.
 const MAX_RESULT: u64 = 512 << 20;
 
-/// Bytes a request may have: it carries a timeline as well.
+/// Bytes a request may have: some carry a plan for a whole film.
 const MAX_REQUEST: u64 = MAX_RESULT;
 
 /// Bytes that the plan of one frame may have: some hundred thousand regions.
@@ -50,12 +49,13 @@ pub(super) struct Request {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Job {
     Probe,
-    Shots(SegmentParams),
-    Proxies {
-        timeline: Timeline,
-        spans: Vec<Range<u64>>,
-        params: ProxyParams,
+    /// Find the shots, and hand them up as they settle if that is wanted.
+    Shots {
+        params: SegmentParams,
+        early: bool,
     },
+    /// Cut stretches of the film, asking for one after the other.
+    Proxies(ProxyParams),
     /// Hand up pictures of chosen frames.
     Stills(StillsJob),
     Subtitles(usize),
@@ -71,7 +71,7 @@ impl Job {
     /// Bytes that one message with a proxy, a picture or a frame may have.
     pub(super) const fn max_blob(&self, limits: &Limits) -> u64 {
         match self {
-            Self::Proxies { params, .. } => params.max_bytes.saturating_add(8),
+            Self::Proxies(params) => params.max_bytes.saturating_add(8),
             Self::Stills(job) => stills::max_bytes(job),
             Self::Look(_) => limits
                 .bounds
@@ -79,7 +79,7 @@ impl Job {
                 .saturating_mul(3)
                 .saturating_add(FRAME_HEADER),
             Self::Probe
-            | Self::Shots(_)
+            | Self::Shots { .. }
             | Self::Subtitles(_)
             | Self::Survey(_)
             | Self::Rewrite(_) => 0,
@@ -98,6 +98,8 @@ pub(super) enum ToChild {
     NoData(String),
     /// What to change in the frame asked for.
     Plan(Vec<u8>),
+    /// What to cut next, as JSON; nothing if that was all.
+    Stretch(Vec<u8>),
 }
 
 /// What the child says.
@@ -113,6 +115,10 @@ pub(super) enum FromChild {
     Plan { number: u64, pts: i64 },
     /// Bytes of the film it writes, from `offset`.
     Written { offset: u64, bytes: Vec<u8> },
+    /// A shot that nothing later will change: its frames and their times, as JSON.
+    Settled(Vec<u8>),
+    /// It wants to know what to cut next.
+    Next,
     /// It is done; the result as JSON.
     Done(Vec<u8>),
     /// It has failed; a [`MediaError`] as JSON.
@@ -126,6 +132,7 @@ impl ToChild {
             Self::Data(bytes) => send(out, 2, &[bytes]),
             Self::NoData(why) => send(out, 3, &[why.as_bytes()]),
             Self::Plan(bytes) => send(out, 4, &[bytes]),
+            Self::Stretch(json) => send(out, 5, &[json]),
         }
     }
 
@@ -135,6 +142,7 @@ impl ToChild {
             1 => Ok(Self::Request(body(input, len, MAX_REQUEST)?)),
             2 => Ok(Self::Data(body(input, len, u64::from(BLOCK))?)),
             4 => Ok(Self::Plan(body(input, len, MAX_PLAN)?)),
+            5 => Ok(Self::Stretch(body(input, len, MAX_RESULT)?)),
             3 => {
                 let why = body(input, len, MAX_ERROR)?;
                 Ok(Self::NoData(String::from_utf8_lossy(&why).into_owned()))
@@ -162,6 +170,8 @@ impl FromChild {
                 send(out, 6, &[&number.to_le_bytes(), &pts.to_le_bytes()])
             }
             Self::Written { offset, bytes } => send(out, 7, &[&offset.to_le_bytes(), bytes]),
+            Self::Settled(json) => send(out, 8, &[json]),
+            Self::Next => send(out, 9, &[]),
         }
     }
 
@@ -203,6 +213,8 @@ impl FromChild {
                 let (offset, bytes) = numbered(input, len, MAX_WRITE)?;
                 Ok(Self::Written { offset, bytes })
             }
+            8 => Ok(Self::Settled(body(input, len, MAX_RESULT)?)),
+            9 => body(input, len, 0).map(|_nothing| Self::Next),
             _ => Err(nonsense("unknown tag")),
         }
     }
@@ -303,14 +315,14 @@ mod tests {
 
     #[test]
     fn a_hostile_length_is_refused_before_memory_is_taken() {
-        for tag in 1..=7 {
+        for tag in 1..=9 {
             let mut wire = vec![tag];
             wire.extend(u64::MAX.to_le_bytes());
             wire.extend([0; 64]);
             let error = FromChild::read(&mut wire.as_slice(), 100).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "tag {tag}");
         }
-        assert!(FromChild::read(&mut [9_u8; 20].as_slice(), 100).is_err());
+        assert!(FromChild::read(&mut [10_u8; 20].as_slice(), 100).is_err());
     }
 
     #[test]

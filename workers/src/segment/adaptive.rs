@@ -36,8 +36,10 @@ impl BoundaryDetector for AdaptiveDetector {
     }
 
     fn finish(&mut self) -> Result<Vec<Boundary>, MediaError> {
-        let fades = self.even.finish().fades;
-        let mut found = self.cuts.finish(&fades);
+        self.cuts.end();
+        self.even.end();
+        let fades = self.even.take(u64::MAX).fades;
+        let mut found = self.cuts.take(u64::MAX, &fades);
         found.extend(fades);
         let dissolves = std::mem::take(&mut self.dissolves).finish(&found);
         found.extend(dissolves);

@@ -1,6 +1,7 @@
 //! Cuts that stand out from their neighbourhood.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::even::{ALIKE, FLASH, change};
 use super::{Boundary, BoundaryKind};
@@ -86,13 +87,23 @@ impl Cuts {
         }
     }
 
-    /// All cuts, in order. A cut to or from black is part of the fade.
-    pub(super) fn finish(&mut self, fades: &[Boundary]) -> Vec<Boundary> {
+    /// Judges the last frames, after which there are none.
+    pub(super) fn end(&mut self) {
         while self.next < self.recent.len() {
             self.judge(self.next);
             self.next += 1;
         }
-        let mut found = std::mem::take(&mut self.found);
+    }
+
+    /// Whether there is a cut at one of `frames`.
+    pub(super) fn touch(&self, frames: &Range<u64>) -> bool {
+        self.found.iter().any(|cut| frames.contains(&cut.start))
+    }
+
+    /// Hands out the cuts before frame `until`, in order. A cut to or from black is part of the fade.
+    pub(super) fn take(&mut self, until: u64, fades: &[Boundary]) -> Vec<Boundary> {
+        let count = self.found.partition_point(|cut| cut.start < until);
+        let mut found: Vec<_> = self.found.drain(..count).collect();
         found.retain(|cut| {
             !fades
                 .iter()

@@ -141,11 +141,26 @@ impl EvenRuns {
     }
 
     /// Black after the film is part of its last shot, so an open run is no boundary.
-    pub(super) fn finish(&mut self) -> Passages {
+    pub(super) fn end(&mut self) {
         self.run = None;
+    }
+
+    /// Whether one of `frames` is, or may yet turn out to be, in a passage.
+    pub(super) fn touch(&self, frames: &Range<u64>) -> bool {
+        let of_fade = |fade: &Boundary| fade.start < frames.end && frames.start < fade.end;
+        let of_flash = |flash: &Range<u64>| flash.start < frames.end && frames.start < flash.end;
+        self.run.as_ref().is_some_and(|run| run.start < frames.end)
+            || self.fades.iter().any(of_fade)
+            || self.flashes.iter().any(of_flash)
+    }
+
+    /// Hands out the passages that begin before frame `until`.
+    pub(super) fn take(&mut self, until: u64) -> Passages {
+        let fades = self.fades.partition_point(|fade| fade.start < until);
+        let flashes = self.flashes.partition_point(|flash| flash.start < until);
         Passages {
-            fades: std::mem::take(&mut self.fades),
-            flashes: std::mem::take(&mut self.flashes),
+            fades: self.fades.drain(..fades).collect(),
+            flashes: self.flashes.drain(..flashes).collect(),
         }
     }
 }

@@ -38,6 +38,8 @@ pub struct LearnedDetector {
     frames: Vec<SmallFrame>,
     /// How many of `frames` are before the block.
     before: usize,
+    /// Whether there is news since somebody asked what is settled.
+    has_looked: bool,
     /// Frames whose memory is free.
     free: Vec<SmallFrame>,
     verdicts: Verdicts,
@@ -56,6 +58,7 @@ impl LearnedDetector {
             network: BoundaryNetwork::new().map_err(|error| internal(&error))?,
             frames: Vec::with_capacity(BLOCK + 2 * AROUND),
             before: 0,
+            has_looked: false,
             free: Vec::new(),
             verdicts: Verdicts::default(),
             even: EvenRuns::new(params),
@@ -78,7 +81,28 @@ impl LearnedDetector {
         for (verdict, frame) in found[judged.clone()].iter().zip(&self.frames[judged]) {
             self.verdicts.push(*verdict, frame);
         }
+        self.has_looked = true;
         Ok(())
+    }
+
+    /// Hands out the boundaries that begin before frame `until`, in order.
+    fn take(&mut self, until: u64) -> Vec<Boundary> {
+        let mut found = self.verdicts.take(until);
+        let Passages { mut fades, flashes } = self.even.take(until);
+        let is_flash = |found: &Boundary| {
+            let short = found.end - found.start <= FLASH as u64 + 1;
+            let during =
+                |flash: &Range<u64>| found.start <= flash.end + 1 && flash.start <= found.end + 1;
+            found.kind == BoundaryKind::Fade && short && flashes.iter().any(during)
+        };
+        found.retain(|boundary| !is_flash(boundary));
+        let mut plain = self.plain.take(until, &fades);
+        fades.retain(|fade| !found.iter().any(|other| other.is_near(fade, NEAR)));
+        found.append(&mut fades);
+        plain.retain(|cut| !found.iter().any(|other| other.is_near(cut, APART)));
+        found.append(&mut plain);
+        found.sort_by_key(|boundary| (boundary.frame(), boundary.start));
+        found
     }
 }
 
@@ -98,27 +122,31 @@ impl BoundaryDetector for LearnedDetector {
         Ok(())
     }
 
+    fn settled(&mut self) -> Vec<Boundary> {
+        if !std::mem::take(&mut self.has_looked) {
+            return Vec::new();
+        }
+        // Where nothing is for a while, what is before has no bearing on what comes.
+        let judged = self.verdicts.frames();
+        let Some(start) = judged.checked_sub(2 * NEAR) else {
+            return Vec::new();
+        };
+        let quiet = start..judged;
+        if self.verdicts.touch(&quiet) || self.even.touch(&quiet) || self.plain.touch(&quiet) {
+            return Vec::new();
+        }
+        self.take(judged - NEAR)
+    }
+
     fn finish(&mut self) -> Result<Vec<Boundary>, MediaError> {
         let left = self.frames.len() - self.before;
         if left > 0 {
             self.look(left)?;
         }
-        let mut found = std::mem::take(&mut self.verdicts).finish();
-        let Passages { mut fades, flashes } = self.even.finish();
-        let is_flash = |found: &Boundary| {
-            let short = found.end - found.start <= FLASH as u64 + 1;
-            let during =
-                |flash: &Range<u64>| found.start <= flash.end + 1 && flash.start <= found.end + 1;
-            found.kind == BoundaryKind::Fade && short && flashes.iter().any(during)
-        };
-        found.retain(|boundary| !is_flash(boundary));
-        let mut plain = self.plain.finish(&fades);
-        fades.retain(|fade| !found.iter().any(|other| other.is_near(fade, NEAR)));
-        found.append(&mut fades);
-        plain.retain(|cut| !found.iter().any(|other| other.is_near(cut, APART)));
-        found.append(&mut plain);
-        found.sort_by_key(|boundary| (boundary.frame(), boundary.start));
-        Ok(found)
+        self.verdicts.end();
+        self.even.end();
+        self.plain.end();
+        Ok(self.take(u64::MAX))
     }
 }
 

@@ -20,7 +20,7 @@ mod verdicts;
 
 pub use self::adaptive::AdaptiveDetector;
 pub use self::learned::LearnedDetector;
-pub use self::scan::{Progress, segment, segment_with};
+pub use self::scan::{SegmentOutput, segment};
 
 /// How one shot gives way to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -87,7 +87,13 @@ pub trait BoundaryDetector {
     /// [`MediaError::Internal`] for a fault of the program.
     fn push(&mut self, frame: &SmallFrame, number: u64) -> Result<(), MediaError>;
 
-    /// All boundaries found, in order, after the last frame. [`BoundaryKind::Start`] is not one.
+    /// Boundaries that nothing later will change or come before, each once, in order. None unless a detector can
+    /// tell.
+    fn settled(&mut self) -> Vec<Boundary> {
+        Vec::new()
+    }
+
+    /// The boundaries that are left after the last frame, in order. [`BoundaryKind::Start`] is not one.
     ///
     /// # Errors
     /// As [`BoundaryDetector::push`].

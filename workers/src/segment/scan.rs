@@ -1,72 +1,88 @@
 //! One pass over a film: its timeline and its shots.
 
+use std::ops::Range;
+
 use super::likeness::{Look, mark};
-use super::timeline::build;
+use super::timeline::{add, begin, complete};
 use super::{
     AdaptiveDetector, Boundary, BoundaryDetector, BoundaryKind, DetectorKind, LearnedDetector,
     SegmentParams, Shot, ShotScan,
 };
 use crate::media::{Bounds, MediaError, SmallFrame, SmallFrames, SmallOptions};
 use crate::source::ByteSource;
-use crate::time::Timeline;
+use crate::time::{Stretch, Timeline};
 
-/// Told of frames done and, where it can be estimated, of all frames; an error stops the pass.
-pub type Progress<'a> = dyn FnMut(u64, Option<u64>) -> Result<(), MediaError> + 'a;
+/// Told how a pass over a film goes. An error stops it.
+pub trait SegmentOutput {
+    /// `done` frames are through, and, where it can be estimated, of how many.
+    ///
+    /// # Errors
+    /// Whatever is to stop the pass.
+    fn progress(&mut self, done: u64, total: Option<u64>) -> Result<(), MediaError>;
+
+    /// A shot that nothing later will change. All but the last few are told while the pass goes on, in
+    /// order, if the detector can tell; the result has all.
+    ///
+    /// # Errors
+    /// Whatever is to stop the pass.
+    fn settled(&mut self, _shot: &Stretch) -> Result<(), MediaError> {
+        Ok(())
+    }
+}
+
+/// A function that is told of progress only.
+impl<F: FnMut(u64, Option<u64>) -> Result<(), MediaError>> SegmentOutput for F {
+    fn progress(&mut self, done: u64, total: Option<u64>) -> Result<(), MediaError> {
+        self(done, total)
+    }
+}
 
 /// Segments a film in one pass with the detector of `params`.
 ///
 /// # Errors
-/// Any [`MediaError`] of opening or decoding, and any error of `progress`.
+/// Any [`MediaError`] of opening or decoding, and any error of `output`.
 pub fn segment(
     source: Box<dyn ByteSource>,
     params: &SegmentParams,
     bounds: &Bounds,
-    progress: &mut Progress<'_>,
+    output: &mut dyn SegmentOutput,
 ) -> Result<ShotScan, MediaError> {
     let options = SmallOptions {
         decoders: params.threads,
         chunk_frames: params.chunk_frames,
     };
-    let reader = SmallFrames::open(source, options, bounds)?;
+    let mut reader = SmallFrames::open(source, options, bounds)?;
     let mut detector = detector(params)?;
-    segment_with(reader, detector.as_mut(), params.min_shot_ms, progress)
+    let total = expected_frames(&reader);
+    let mut small = SmallFrame::grey();
+    let mut timeline = begin(reader.info(), reader.time_base());
+    let mut looks = Vec::new();
+    let mut joiner = Joiner::new(params.min_shot_ms);
+    while let Some((number, shown_at)) = reader.next_frame(&mut small)? {
+        detector.push(&small, number)?;
+        add(&mut timeline, shown_at);
+        looks.push(Look::of(&small));
+        joiner.add(&timeline, &detector.settled());
+        for shot in joiner.settled() {
+            output.settled(&timeline.stretch(&shot))?;
+        }
+        output.progress(number + 1, total)?;
+    }
+    complete(&mut timeline, reader.info(), reader.end_pts());
+    joiner.add(&timeline, &detector.finish()?);
+    let mut shots = joiner.finish(&timeline);
+    mark(&mut shots, &looks);
+    Ok(ShotScan {
+        shots,
+        corrupt: reader.corrupt().to_vec(),
+        timeline,
+    })
 }
 
 fn detector(params: &SegmentParams) -> Result<Box<dyn BoundaryDetector>, MediaError> {
     Ok(match params.detector {
         DetectorKind::Learned => Box::new(LearnedDetector::new(params)?),
         DetectorKind::Signal => Box::new(AdaptiveDetector::new(params)),
-    })
-}
-
-/// Segments a film in one pass with a given detector; shots shorter than `min_shot_ms` join a
-/// neighbour.
-///
-/// # Errors
-/// As [`segment`].
-pub fn segment_with(
-    mut reader: SmallFrames,
-    detector: &mut dyn BoundaryDetector,
-    min_shot_ms: u64,
-    progress: &mut Progress<'_>,
-) -> Result<ShotScan, MediaError> {
-    let total = expected_frames(&reader);
-    let mut small = SmallFrame::grey();
-    let mut pts = Vec::new();
-    let mut looks = Vec::new();
-    while let Some((number, shown_at)) = reader.next_frame(&mut small)? {
-        detector.push(&small, number)?;
-        pts.push(shown_at);
-        looks.push(Look::of(&small));
-        progress(number + 1, total)?;
-    }
-    let timeline = build(reader.info(), reader.time_base(), pts, reader.end_pts());
-    let mut shots = shots(&timeline, &detector.finish()?, min_shot_ms);
-    mark(&mut shots, &looks);
-    Ok(ShotScan {
-        shots,
-        corrupt: reader.corrupt().to_vec(),
-        timeline,
     })
 }
 
@@ -80,47 +96,81 @@ fn expected_frames(reader: &SmallFrames) -> Option<u64> {
     })
 }
 
-/// The shots between boundaries, which cover the whole timeline.
-fn shots(timeline: &Timeline, boundaries: &[Boundary], min_shot_ms: u64) -> Vec<Shot> {
-    let frames = timeline.frames();
-    let too_short =
-        |start: u64, end: u64| timeline.ms_of(end) - timeline.ms_of(start) < min_shot_ms;
-    let mut kept: Vec<Boundary> = vec![Boundary {
-        kind: BoundaryKind::Start,
-        start: 0,
-        end: 0,
-        confidence: 1.0,
-    }];
-    for boundary in boundaries {
-        let frame = boundary.frame();
-        let Some(last) = kept.last_mut() else { break };
-        if frame <= last.frame() || frame >= frames {
-            continue;
-        }
-        if !too_short(last.frame(), frame) {
-            kept.push(*boundary);
-        } else if last.kind != BoundaryKind::Start && boundary.confidence > last.confidence {
-            // Of two boundaries too close to be both true, the surer one stands.
-            *last = *boundary;
+/// Makes shots of boundaries as they are found. Those too short join a neighbour.
+struct Joiner {
+    min_shot_ms: u64,
+    /// The boundaries that stand; the next one may yet replace the last.
+    kept: Vec<Boundary>,
+    /// How many shots were told.
+    told: usize,
+}
+
+impl Joiner {
+    fn new(min_shot_ms: u64) -> Self {
+        Self {
+            min_shot_ms,
+            kept: vec![Boundary {
+                kind: BoundaryKind::Start,
+                start: 0,
+                end: 0,
+                confidence: 1.0,
+            }],
+            told: 0,
         }
     }
-    if kept.len() > 1
-        && kept
-            .last()
-            .is_some_and(|last| too_short(last.frame(), frames))
-    {
-        kept.pop();
+
+    fn is_short(&self, timeline: &Timeline, start: u64, end: u64) -> bool {
+        timeline.ms_of(end) - timeline.ms_of(start) < self.min_shot_ms
     }
-    let ends = kept.iter().skip(1).map(Boundary::frame).chain([frames]);
-    kept.iter()
-        .zip(ends)
-        .map(|(opening, end)| Shot {
-            start: opening.frame(),
-            end,
-            opening: *opening,
-            same_as: None,
-        })
-        .collect()
+
+    /// Takes in the next boundaries of a film that is known so far.
+    fn add(&mut self, timeline: &Timeline, boundaries: &[Boundary]) {
+        for boundary in boundaries {
+            let frame = boundary.frame();
+            let Some(&last) = self.kept.last() else { break };
+            if frame <= last.frame() || frame >= timeline.frames() {
+                continue;
+            }
+            if !self.is_short(timeline, last.frame(), frame) {
+                self.kept.push(*boundary);
+            } else if last.kind != BoundaryKind::Start && boundary.confidence > last.confidence {
+                // Of two boundaries too close to be both true, the surer one stands.
+                self.kept.pop();
+                self.kept.push(*boundary);
+            }
+        }
+    }
+
+    /// The shots that no later boundary can change, and that were not told yet.
+    fn settled(&mut self) -> Vec<Range<u64>> {
+        let ends = self.kept.len() - 1;
+        let from = self.told.min(ends);
+        self.told = ends.saturating_sub(1).max(from);
+        self.kept[from..=self.told]
+            .windows(2)
+            .map(|pair| pair[0].frame()..pair[1].frame())
+            .collect()
+    }
+
+    /// All shots, which cover the whole timeline.
+    fn finish(mut self, timeline: &Timeline) -> Vec<Shot> {
+        let frames = timeline.frames();
+        let last = self.kept.last().map_or(0, Boundary::frame);
+        if self.kept.len() > 1 && self.is_short(timeline, last, frames) {
+            self.kept.pop();
+        }
+        let ends = self.kept.iter().skip(1).map(Boundary::frame);
+        self.kept
+            .iter()
+            .zip(ends.chain([frames]))
+            .map(|(opening, end)| Shot {
+                start: opening.frame(),
+                end,
+                opening: *opening,
+                same_as: None,
+            })
+            .collect()
+    }
 }
 
 #[cfg(test)]
@@ -150,7 +200,20 @@ mod tests {
     }
 
     fn starts(boundaries: &[Boundary]) -> Vec<u64> {
-        let shots = shots(&timeline(100), boundaries, 300);
+        let (timeline, mut joiner) = (timeline(100), Joiner::new(300));
+        let mut told = Vec::new();
+        for boundary in boundaries {
+            joiner.add(&timeline, &[*boundary]);
+            told.extend(joiner.settled());
+        }
+        let shots = joiner.finish(&timeline);
+        // All but the last two shots were told before the end, and nothing else was.
+        assert!(told.len() + 2 >= shots.len());
+        let frames = shots.iter().map(Shot::frames);
+        assert!(
+            told.iter()
+                .eq(frames.take(told.len()).collect::<Vec<_>>().iter())
+        );
         assert_eq!(shots[0].start, 0);
         assert_eq!(shots.last().unwrap().end, 100);
         assert!(shots.windows(2).all(|pair| pair[0].end == pair[1].start));

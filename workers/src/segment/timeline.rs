@@ -1,12 +1,34 @@
-//! The timeline of a film from the timestamps of its frames.
+//! The timeline of a film from the timestamps of its frames, as they come.
 
 use crate::media::{MediaInfo, earliest};
 use crate::time::{Rate, Timeline};
 
-/// Builds the timeline of a film of at least one frame.
-pub(super) fn build(info: &MediaInfo, time_base: Rate, pts: Vec<i64>, end_pts: i64) -> Timeline {
-    let first = pts.first().copied().unwrap_or(0);
-    let end_pts = end_pts.max(pts.last().map_or(0, |&last| last.saturating_add(1)));
+/// The timeline of a film before its first frame. Its rate is known in the end only.
+pub(super) fn begin(info: &MediaInfo, time_base: Rate) -> Timeline {
+    Timeline {
+        time_base,
+        rate: time_base,
+        variable: false,
+        start_timecode: info.start_timecode.clone(),
+        origin_pts: earliest(&info.streams, time_base).unwrap_or(i64::MAX),
+        pts: Vec::new(),
+        end_pts: i64::MIN,
+    }
+}
+
+/// Adds a frame, which is shown from `pts`.
+pub(super) fn add(timeline: &mut Timeline, pts: i64) {
+    if timeline.pts.is_empty() {
+        timeline.origin_pts = timeline.origin_pts.min(pts);
+    }
+    timeline.pts.push(pts);
+    timeline.end_pts = pts.saturating_add(1);
+}
+
+/// Ends a timeline of at least one frame.
+pub(super) fn complete(timeline: &mut Timeline, info: &MediaInfo, end_pts: i64) {
+    timeline.end_pts = timeline.end_pts.max(end_pts);
+    let (pts, time_base) = (&timeline.pts, timeline.time_base);
     let video = info.video().map(|(_, video)| video);
     let declared = [
         video.and_then(|video| video.base_rate),
@@ -15,20 +37,12 @@ pub(super) fn build(info: &MediaInfo, time_base: Rate, pts: Vec<i64>, end_pts: i
     let steady = declared
         .into_iter()
         .flatten()
-        .find(|&rate| is_steady(&pts, time_base, rate));
-    let rate = steady
+        .find(|&rate| is_steady(pts, time_base, rate));
+    timeline.rate = steady
         .or(declared[1])
-        .or_else(|| mean_rate(&pts, end_pts, time_base))
+        .or_else(|| mean_rate(pts, timeline.end_pts, time_base))
         .unwrap_or(time_base);
-    Timeline {
-        time_base,
-        rate,
-        variable: steady.is_none(),
-        start_timecode: info.start_timecode.clone(),
-        origin_pts: earliest(&info.streams, time_base).map_or(first, |origin| origin.min(first)),
-        pts,
-        end_pts,
-    }
+    timeline.variable = steady.is_none();
 }
 
 /// Whether every frame is where a constant rate puts it, up to the rounding of the time base.

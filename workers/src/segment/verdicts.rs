@@ -1,6 +1,7 @@
 //! From what the network says of each frame to boundaries.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use rushes_models::boundary::Verdict;
 
@@ -229,26 +230,46 @@ impl Verdicts {
         });
     }
 
-    /// All boundaries, in order.
-    pub(super) fn finish(mut self) -> Vec<Boundary> {
-        // The last frames have none after them.
+    /// How many frames were judged.
+    pub(super) const fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Judges the last frames, after which there are none.
+    pub(super) fn end(&mut self) {
         for number in self.frames.saturating_sub(NEAR as u64)..self.frames {
             let index = self.recent.len() - usize::try_from(self.frames - number).unwrap_or(1);
             self.judge(index, number);
         }
         self.close();
         let frames = self.frames;
-        // What the film begins or ends with is no boundary between two shots.
         self.transitions
-            .retain(|transition| transition.start > 0 && transition.end < frames);
-        let transitions = &self.transitions;
-        self.cuts.retain(|cut| {
+            .retain(|transition| transition.end < frames);
+    }
+
+    /// Whether one of `frames` is, or may yet turn out to be, in a boundary.
+    pub(super) fn touch(&self, frames: &Range<u64>) -> bool {
+        let touches = |found: &Boundary| found.start < frames.end && frames.start <= found.end;
+        self.run.as_ref().is_some_and(|run| run.start < frames.end)
+            || self.cuts.iter().any(touches)
+            || self.transitions.iter().any(touches)
+    }
+
+    /// Hands out the boundaries that begin before frame `until`, in order.
+    pub(super) fn take(&mut self, until: u64) -> Vec<Boundary> {
+        let before = |found: &Boundary| found.start < until;
+        let transitions = self.transitions.partition_point(before);
+        let mut transitions: Vec<_> = self.transitions.drain(..transitions).collect();
+        // What the film begins with is no boundary between two shots.
+        transitions.retain(|transition| transition.start > 0);
+        let cuts = self.cuts.partition_point(before);
+        let mut found: Vec<_> = self.cuts.drain(..cuts).collect();
+        found.retain(|cut| {
             !transitions
                 .iter()
                 .any(|other| (other.start..=other.end).contains(&cut.start))
         });
-        let mut found = self.cuts;
-        found.append(&mut self.transitions);
+        found.append(&mut transitions);
         found.sort_by_key(|boundary| (boundary.frame(), boundary.start));
         found
     }
@@ -273,7 +294,8 @@ mod tests {
             change(frame, &mut verdict);
             verdicts.push(verdict, &picture(frame));
         }
-        let found = verdicts.finish();
+        verdicts.end();
+        let found = verdicts.take(u64::MAX);
         found
             .iter()
             .map(|boundary| (boundary.kind, boundary.start, boundary.end))
@@ -290,7 +312,7 @@ mod tests {
         frame
     }
 
-    fn dissolve(frames: std::ops::Range<usize>, frame: usize, verdict: &mut Verdict) {
+    fn dissolve(frames: Range<usize>, frame: usize, verdict: &mut Verdict) {
         if frames.contains(&frame) {
             verdict.gradual = 0.9;
             verdict.dissolve = 0.8;

@@ -70,21 +70,23 @@ impl Stages {
     pub fn compute(&self, lease: &Lease, watch: &Watch) -> Result<Output, StageError> {
         match &lease.task {
             Task::Probe { media } => probe::run(self, media, watch),
-            Task::Shots { media } => shots::run(self, media, &lease.prefix, watch),
+            Task::Shots { media, proxies } => {
+                shots::run(self, media, proxies.as_ref(), &lease.prefix, watch)
+            }
             Task::Proxies {
                 media,
                 timeline,
                 shots,
                 height,
-            } => proxies::Proxies {
-                stages: self,
-                media,
-                timeline,
-                shots,
-                height: *height,
-                prefix: &lease.prefix,
+            } => {
+                let cutter = proxies::Cutter {
+                    stages: self,
+                    media,
+                    height: *height,
+                    prefix: &lease.prefix,
+                };
+                proxies::run(&cutter, timeline, shots, watch)
             }
-            .run(watch),
             Task::Thumbnails { proxies } => thumbnails::run(self, proxies, &lease.prefix, watch),
             Task::Embeddings {
                 model,

@@ -1,21 +1,29 @@
 //! `shots`: the time of every frame, and where each shot begins and ends.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use super::proxies::Cutter;
 use super::{Observed, StageError, Stages};
+use crate::sandbox::Observer;
+use crate::segment::ShotScan;
 use crate::storage::Locator;
-use crate::task::{Output, ShotSpan};
+use crate::task::{EarlyProxies, Output, ShotSpan};
+use crate::time::Stretch;
 use crate::worker::Watch;
 
 pub(super) fn run(
     stages: &Stages,
     media: &Locator,
+    proxies: Option<&EarlyProxies>,
     prefix: &str,
     watch: &Watch,
 ) -> Result<Output, StageError> {
-    let mut source = stages.open(media)?;
-    let scan = stages
-        .sandbox
-        .shots(source.as_mut(), &stages.segment, &mut Observed(watch))
-        .map_err(StageError::media(&media.uri))?;
+    let scan = match proxies {
+        Some(proxies) => scan_and_cut(stages, media, proxies, watch),
+        None => scan(stages, media, watch, &mut |_shot| {}),
+    }?;
     let timeline = scan.timeline;
     let shots = scan
         .shots
@@ -59,4 +67,82 @@ pub(super) fn run(
         shots,
         warnings,
     })
+}
+
+fn scan(
+    stages: &Stages,
+    media: &Locator,
+    watch: &Watch,
+    settled: &mut dyn FnMut(Stretch),
+) -> Result<ShotScan, StageError> {
+    let mut source = stages.open(media)?;
+    stages
+        .sandbox
+        .shots_as_they_settle(
+            source.as_mut(),
+            &stages.segment,
+            &mut Observed(watch),
+            settled,
+        )
+        .map_err(StageError::media(&media.uri))
+}
+
+/// Looks for shots, and meanwhile cuts proxies of those that are settled. Their own run goes on from there; what goes wrong
+/// with them it will meet, and report, itself.
+fn scan_and_cut(
+    stages: &Stages,
+    media: &Locator,
+    proxies: &EarlyProxies,
+    watch: &Watch,
+) -> Result<ShotScan, StageError> {
+    let cutter = Cutter {
+        stages,
+        media,
+        height: proxies.height,
+        prefix: &proxies.prefix,
+    };
+    let made = cutter.made()?;
+    let (sender, receiver) = mpsc::channel::<Stretch>();
+    let through = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let cut = || {
+            let mut missing = receiver
+                .into_iter()
+                .filter(|shot| !made.contains(&cutter.key(&shot.frames)));
+            let mut until = Until {
+                watch,
+                through: &through,
+            };
+            if let Err(error) = cutter.cut(&mut missing, &mut until)
+                && !until.cancelled()
+            {
+                tracing::debug!(%error, media = media.uri, "no proxies are cut early");
+            }
+        };
+        let started = thread::Builder::new()
+            .name("early-proxies".to_owned())
+            .spawn_scoped(scope, cut);
+        if let Err(error) = started {
+            tracing::debug!(%error, "no thread to cut proxies early");
+        }
+        // Without a cutter nobody takes them.
+        let scan = scan(stages, media, watch, &mut |shot| drop(sender.send(shot)));
+        drop(sender);
+        through.store(true, Ordering::Relaxed);
+        scan
+    })
+}
+
+/// Gives up when the shots are found.
+struct Until<'a> {
+    watch: &'a Watch,
+    through: &'a AtomicBool,
+}
+
+impl Observer for Until<'_> {
+    fn progress(&mut self, _done: u64, _total: Option<u64>) {}
+
+    fn cancelled(&self) -> bool {
+        self.watch.stopped() || self.through.load(Ordering::Relaxed)
+    }
 }

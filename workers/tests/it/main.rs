@@ -9,6 +9,7 @@
 
 mod chunks;
 mod clips;
+mod early;
 mod hostile;
 mod pictures;
 mod probing;

@@ -89,7 +89,7 @@ const NOISE: &str =
 struct Kept(Vec<Vec<u8>>);
 
 impl CutOutput for Kept {
-    fn progress(&mut self, _done: u64, _total: u64) -> Result<(), MediaError> {
+    fn progress(&mut self, _done: u64) -> Result<(), MediaError> {
         Ok(())
     }
 
@@ -129,9 +129,10 @@ proptest! {
         }
         let mut kept = Kept(Vec::new());
         let bounds = Bounds::default();
-        let source = Film { source: open(&film), timeline: &scan.timeline, bounds: &bounds };
+        let source = Film { source: open(&film), bounds: &bounds };
+        let mut stretches = spans.iter().map(|span| Ok(scan.timeline.stretch(span)));
         let params = ProxyParams { samples, ..ProxyParams::default() };
-        cut(source, &spans, &params, &mut kept).unwrap();
+        cut(source, &mut stretches, &params, &mut kept).unwrap();
         for proxy in kept.0 {
             let bytes = bytes::Bytes::from(proxy);
             for &count in &counts {
@@ -183,11 +184,10 @@ fn a_proxy_begins_anew_where_it_is_sampled() {
     let mut kept = Kept(Vec::new());
     let source = Film {
         source: open(&film),
-        timeline: &scan.timeline,
         bounds: &bounds,
     };
-    let spans: Vec<Range<u64>> = vec![0..80];
-    cut(source, &spans, &ProxyParams::default(), &mut kept).unwrap();
+    let mut stretches = std::iter::once(Ok(scan.timeline.stretch(&(0..80))));
+    cut(source, &mut stretches, &ProxyParams::default(), &mut kept).unwrap();
     let path = clips.write("proxy.mp4", &kept.0[0]);
     let keys = crate::clips::ffprobe(&path, "v:0", "frame=key_frame");
     // The first frame has side data, which take a line of their own.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rushes_workers::media::{MediaError, ProxyParams, SandboxFailure, StillsJob};
-use rushes_workers::sandbox::{Limits, Observer, ProxyJob, Sandbox};
+use rushes_workers::sandbox::{Limits, Observer, Sandbox};
 use rushes_workers::segment::{SegmentParams, ShotScan};
 use rushes_workers::source::ByteSource;
 use rustix::process::{Pid, Signal, kill_process};
@@ -43,11 +43,9 @@ fn a_child_answers_what_this_process_would() {
     assert_eq!(info.video().unwrap().1.width, 640);
     let found = shots(&sandbox, &film, &mut ()).unwrap();
     assert_eq!(found, scan(&film));
-    let job = ProxyJob {
-        timeline: &found.timeline,
-        spans: &[0..50, 50..100],
-        params: &ProxyParams::default(),
-    };
+    let mut stretches = [0..50, 50..100]
+        .map(|span| found.timeline.stretch(&span))
+        .into_iter();
     let mut proxies = Vec::new();
     let mut sink = |index, bytes: Vec<u8>| {
         assert_eq!(index, proxies.len());
@@ -55,7 +53,13 @@ fn a_child_answers_what_this_process_would() {
         Ok(())
     };
     sandbox
-        .proxies(open(&film).as_mut(), &job, &mut (), &mut sink)
+        .proxies(
+            open(&film).as_mut(),
+            &ProxyParams::default(),
+            &mut stretches,
+            &mut (),
+            &mut sink,
+        )
         .unwrap();
     assert_eq!(proxies.len(), 2);
     let proxy = clips.write("proxy.mp4", &proxies[1]);
@@ -204,18 +208,21 @@ fn a_child_that_uses_up_its_time_is_an_error_that_names_the_limit() {
         ..Limits::default()
     });
     let found = scan(&film);
-    let job = ProxyJob {
-        timeline: &found.timeline,
-        spans: &[0..100],
-        params: &ProxyParams {
-            preset: "placebo".to_owned(),
-            crf: 1,
-            ..ProxyParams::default()
-        },
+    let params = ProxyParams {
+        preset: "placebo".to_owned(),
+        crf: 1,
+        ..ProxyParams::default()
     };
+    let mut stretches = std::iter::once(found.timeline.stretch(&(0..100)));
     let mut sink = |_index, _bytes| Ok(());
     let error = sandbox
-        .proxies(open(&film).as_mut(), &job, &mut (), &mut sink)
+        .proxies(
+            open(&film).as_mut(),
+            &params,
+            &mut stretches,
+            &mut (),
+            &mut sink,
+        )
         .unwrap_err();
     assert_eq!(
         error,
@@ -248,13 +255,17 @@ fn a_sink_that_fails_ends_the_work() {
     let clips = Clips::new();
     let film = film(&clips);
     let found = scan(&film);
-    let job = ProxyJob {
-        timeline: &found.timeline,
-        spans: &[0..10, 10..100],
-        params: &ProxyParams::default(),
-    };
+    let mut stretches = [0..10, 10..100]
+        .map(|span| found.timeline.stretch(&span))
+        .into_iter();
     let mut sink = |_index, _bytes| Err(MediaError::Io("the store is full".to_owned()));
-    let result = sandbox(Limits::default()).proxies(open(&film).as_mut(), &job, &mut (), &mut sink);
+    let result = sandbox(Limits::default()).proxies(
+        open(&film).as_mut(),
+        &ProxyParams::default(),
+        &mut stretches,
+        &mut (),
+        &mut sink,
+    );
     assert_eq!(
         result.unwrap_err(),
         MediaError::Io("the store is full".to_owned())

@@ -14,7 +14,7 @@ use super::picture::Converter;
 use super::sample::Moment;
 use super::{Bounds, MediaError};
 use crate::source::ByteSource;
-use crate::time::Timeline;
+use crate::time::{Rate, Stretch};
 
 mod encode;
 mod mp4;
@@ -58,21 +58,19 @@ impl Default for ProxyParams {
 pub struct Film<'a> {
     /// Its bytes.
     pub source: Box<dyn ByteSource>,
-    /// Its timeline, as segmentation found it.
-    pub timeline: &'a Timeline,
     /// What it may demand.
     pub bounds: &'a Bounds,
 }
 
 /// Where proxies go. An error ends the work.
 pub trait CutOutput {
-    /// `done` of `total` frames are encoded.
+    /// `done` frames are encoded.
     ///
     /// # Errors
     /// Whatever is to stop the work.
-    fn progress(&mut self, done: u64, total: u64) -> Result<(), MediaError>;
+    fn progress(&mut self, done: u64) -> Result<(), MediaError>;
 
-    /// The proxy of span `index` is complete.
+    /// The proxy of stretch `index` is complete.
     ///
     /// # Errors
     /// Whatever keeps it from being stored.
@@ -87,11 +85,13 @@ impl std::fmt::Debug for Film<'_> {
     }
 }
 
-/// Encodes each span of frames `[start, end)` as a small mp4, in one pass over the film.
+/// Encodes each of `stretches` as a small mp4, in one pass over the film. The next is asked for when
+/// the last is done, so it may not be known before.
 ///
-/// A proxy has exactly the frames of its span, with the film's own timing, upright and with square
+/// A proxy has exactly the frames of its stretch, with the film's own timing, upright and with square
 /// pixels; the first is a key frame. Its sound, if the film has any that can be decoded, is that of
-/// the span's time, to the sample. Its index comes first, so it plays while it loads.
+/// the stretch's time, to the sample. Its index comes first, so it plays while it loads. It depends on
+/// no other stretch.
 ///
 /// Memory does not grow with the film: pictures and sound are read side by side, and one proxy is
 /// built at a time, in memory, up to [`ProxyParams::max_bytes`].
@@ -100,73 +100,79 @@ impl std::fmt::Debug for Film<'_> {
 /// stands in for a missing one.
 ///
 /// # Errors
-/// [`MediaError::Spans`] if spans are not sorted, overlap, leave the film, or the timeline is not
-/// that of the film; [`MediaError::Limit`]; any error of decoding, of encoding, or of `output`.
+/// [`MediaError::Spans`] if stretches are not in order, overlap, or are not of this film;
+/// [`MediaError::Limit`]; any error of decoding, of encoding, of `output`, or that a stretch is.
 pub fn cut(
     film: Film<'_>,
-    spans: &[Range<u64>],
+    stretches: &mut dyn Iterator<Item = Result<Stretch, MediaError>>,
     params: &ProxyParams,
     output: &mut dyn CutOutput,
 ) -> Result<(), MediaError> {
-    check(spans, film.timeline)?;
     let source = SharedSource::new(film.source);
     let options = ReadOptions {
         threads: params.threads,
         rough: false,
     };
     let mut reader = FrameReader::open_shared(source.clone(), options, film.bounds)?;
-    if reader.time_base() != film.timeline.time_base {
-        return Err(MediaError::Spans(
-            "the timeline is that of another film".to_owned(),
-        ));
-    }
     let size = reader.geometry().of_height(params.height);
+    let video = reader.info().video().map(|(_, video)| video);
     let mut cutter = Cutter {
-        timeline: film.timeline,
-        spans,
-        span: 0,
+        time_base: reader.time_base(),
+        rate: video.and_then(|video| video.average_rate.or(video.base_rate)),
         params,
         converter: Converter::new(reader.geometry(), size, Pixel::YUV420P),
         size,
         audio: AudioReader::open(source, film.bounds)?,
         encoder: None,
         last: None,
-        next: 0,
         replaced: 0,
         done: 0,
-        total: spans.iter().map(|span| span.end - span.start).sum(),
     };
-    while cutter.span < spans.len() {
-        let Some(frame) = reader.next_frame()? else {
-            break;
-        };
-        cutter.frame(frame, output)?;
-    }
-    cutter.finish(output)
-}
-
-fn check(spans: &[Range<u64>], timeline: &Timeline) -> Result<(), MediaError> {
+    // A frame that is later than the stretch it was read for.
+    let mut ahead = None;
     let mut end = 0;
-    for (index, span) in spans.iter().enumerate() {
-        if span.start < end || span.end <= span.start || span.end > timeline.frames() {
-            return Err(MediaError::Spans(format!(
-                "span {index} is {}..{}, after {end}, in a film of {} frames",
-                span.start,
-                span.end,
-                timeline.frames(),
-            )));
+    for (index, stretch) in stretches.enumerate() {
+        let stretch = stretch?;
+        cutter.check(&stretch, end)?;
+        end = stretch.frames.end;
+        // Nothing of another stretch may show in this one, which may be cut alone.
+        cutter.last = None;
+        let mut next = 0;
+        while next < stretch.pts.len() - 1 {
+            let frame = match ahead.take() {
+                Some(frame) => Some(frame),
+                None => reader.next_frame()?,
+            };
+            let shown = frame.as_ref().map_or(i64::MAX, |frame: &Frame| frame.pts);
+            if shown < stretch.pts[next] {
+                // Before the stretch, or in it and not there when the timeline was made.
+                if shown > stretch.pts[0] {
+                    cutter.replace()?;
+                }
+                continue;
+            }
+            if shown == stretch.pts[next]
+                && let Some(frame) = frame
+            {
+                cutter.frame(&stretch, next, frame, output)?;
+            } else {
+                cutter.missing(&stretch, next, output)?;
+                ahead = frame;
+            }
+            next += 1;
         }
-        end = span.end;
+        if let Some(encoder) = cutter.encoder.take() {
+            output.proxy(index, encoder.finish()?)?;
+        }
     }
     Ok(())
 }
 
 /// Sorts frames into proxies.
 struct Cutter<'a> {
-    timeline: &'a Timeline,
-    spans: &'a [Range<u64>],
-    /// The span that is being filled, or the next one.
-    span: usize,
+    time_base: Rate,
+    /// The film's rate as it says itself, which only guides the encoder.
+    rate: Option<Rate>,
     params: &'a ProxyParams,
     converter: Converter,
     size: (u32, u32),
@@ -174,74 +180,71 @@ struct Cutter<'a> {
     encoder: Option<Encoder>,
     /// The last picture encoded, to stand in for one that is missing.
     last: Option<frame::Video>,
-    /// The frame of the timeline that comes next.
-    next: u64,
-    /// Pictures that others stand in for.
+    /// Pictures that others stand in for, and pictures that nobody expected.
     replaced: u64,
     done: u64,
-    total: u64,
 }
 
 impl Cutter<'_> {
-    fn frame(&mut self, frame: Frame, output: &mut dyn CutOutput) -> Result<(), MediaError> {
-        // Frames of the timeline that did not come this time.
-        while self.next < self.timeline.frames() && self.timeline.pts_of(self.next) < frame.pts {
-            self.missing(output)?;
+    fn check(&self, stretch: &Stretch, end: u64) -> Result<(), MediaError> {
+        let Range { start, end: last } = stretch.frames;
+        if start < end || !stretch.is_sound() {
+            return Err(MediaError::Spans(format!(
+                "frames {start} to {last}, after {end}, with {} timestamps",
+                stretch.pts.len()
+            )));
         }
-        if self.timeline.pts_of(self.next) != frame.pts || self.next >= self.timeline.frames() {
-            self.replaced += 1;
-            return self.check_film();
+        if stretch.time_base != self.time_base {
+            return Err(another_film());
         }
-        if self.wants(self.next) {
-            let picture = self.converter.convert(frame.picture)?;
-            self.encode(picture, output)?;
-        }
-        self.next += 1;
         Ok(())
     }
 
-    fn wants(&self, number: u64) -> bool {
-        self.spans
-            .get(self.span)
-            .is_some_and(|span| span.contains(&number))
+    fn frame(
+        &mut self,
+        stretch: &Stretch,
+        number: usize,
+        frame: Frame,
+        output: &mut dyn CutOutput,
+    ) -> Result<(), MediaError> {
+        let picture = self.converter.convert(frame.picture)?;
+        self.encode(stretch, number, picture, output)
     }
 
-    fn missing(&mut self, output: &mut dyn CutOutput) -> Result<(), MediaError> {
-        self.replaced += 1;
-        self.check_film()?;
-        if self.wants(self.next) {
-            let picture = match self.last.take() {
-                Some(picture) => picture,
-                None => black(self.size),
-            };
-            self.encode(picture, output)?;
-        }
-        self.next += 1;
-        Ok(())
+    fn missing(
+        &mut self,
+        stretch: &Stretch,
+        number: usize,
+        output: &mut dyn CutOutput,
+    ) -> Result<(), MediaError> {
+        self.replace()?;
+        let picture = match self.last.take() {
+            Some(picture) => picture,
+            None => black(self.size),
+        };
+        self.encode(stretch, number, picture, output)
     }
 
     /// A few frames may decode differently in damaged data; many are another film.
-    fn check_film(&self) -> Result<(), MediaError> {
-        if self.replaced <= 250 + self.timeline.frames() / 10 {
+    fn replace(&mut self) -> Result<(), MediaError> {
+        self.replaced += 1;
+        if self.replaced <= 250 + self.done / 10 {
             return Ok(());
         }
-        Err(MediaError::Spans(
-            "the timeline is that of another film".to_owned(),
-        ))
+        Err(another_film())
     }
 
     fn encode(
         &mut self,
+        stretch: &Stretch,
+        number: usize,
         mut picture: frame::Video,
         output: &mut dyn CutOutput,
     ) -> Result<(), MediaError> {
-        let span = &self.spans[self.span];
-        let (number, end) = (self.next, span.end);
-        let time_base = self.timeline.time_base;
-        let start_pts = self.timeline.pts_of(span.start);
-        let pts = self.timeline.pts_of(number);
-        let next_pts = self.timeline.pts_of(number + 1);
-        let end_pts = self.timeline.pts_of(end);
+        let time_base = self.time_base;
+        let start_pts = stretch.pts[0];
+        let (pts, next_pts) = (stretch.pts[number], stretch.pts[number + 1]);
+        let end_pts = stretch.pts[stretch.pts.len() - 1];
         let parts = u64::from(self.params.samples);
         let is_key = (0..parts)
             .any(|part| (pts..next_pts).contains(&Moment { part, parts }.pts(start_pts, end_pts)));
@@ -255,7 +258,7 @@ impl Cutter<'_> {
                 let shape = Shape {
                     size: self.size,
                     time_base,
-                    rate: self.timeline.rate,
+                    rate: self.rate.unwrap_or(time_base),
                     sound,
                 };
                 none.insert(Encoder::new(shape, self.params, &picture)?)
@@ -271,23 +274,12 @@ impl Cutter<'_> {
         }
         self.last = Some(picture);
         self.done += 1;
-        output.progress(self.done, self.total)?;
-        if number + 1 == end
-            && let Some(encoder) = self.encoder.take()
-        {
-            output.proxy(self.span, encoder.finish()?)?;
-            self.span += 1;
-        }
-        Ok(())
+        output.progress(self.done)
     }
+}
 
-    /// Fills what the end of the film left open.
-    fn finish(mut self, output: &mut dyn CutOutput) -> Result<(), MediaError> {
-        while self.span < self.spans.len() {
-            self.missing(output)?;
-        }
-        Ok(())
-    }
+fn another_film() -> MediaError {
+    MediaError::Spans("the timeline is that of another film".to_owned())
 }
 
 /// A black picture, for a film whose first frame is missing.
