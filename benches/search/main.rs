@@ -22,6 +22,7 @@ use rushes::catalog::assets::{NewAsset, register};
 use rushes::catalog::{AssetId, Catalog, note_change, results, runs};
 use rushes::features::{Settings, request};
 use rushes::index::{Follower, Index};
+use rushes_workers::segment::DetectorKind;
 use rushes_workers::storage::Locator;
 use rushes_workers::task::ShotSpan;
 
@@ -93,6 +94,7 @@ async fn fill(catalog: &Catalog, count: usize, data: &Path) -> Vec<AssetId> {
                 "lite",
             )
             .unwrap(),
+            detector: DetectorKind::default(),
             proxy_height: 480,
             frames_per_shot: 4,
             frame_vectors: false,

@@ -122,6 +122,7 @@ impl App {
         Ok(Settings {
             model: model.clone(),
             space: space_of(&self.models, model)?,
+            detector: self.config.work.detector,
             proxy_height: self.config.work.proxy_height,
             frames_per_shot: self.config.work.frames_per_shot,
             frame_vectors: self.config.work.frame_vectors,

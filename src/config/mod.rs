@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use etcetera::{BaseStrategy as _, choose_base_strategy};
 use rushes_models::{Backend, EncoderOptions};
 use rushes_workers::coordinator::http::WorkKey;
+use rushes_workers::segment::DetectorKind;
 use serde::{Deserialize, Serialize};
 
 pub use error::{ConfigError, Problem};
@@ -80,6 +81,8 @@ pub struct Work {
     pub child_memory_mib: u64,
     /// Seconds after which a decoding child that says nothing is killed.
     pub child_stall_s: u64,
+    /// What finds the shots: `learned`, the boundary network, or `signal`, which is faster and misses more.
+    pub detector: DetectorKind,
     /// Height of proxies in pixels.
     pub proxy_height: u32,
     /// Frames that the encoder looks at of each shot.
@@ -166,6 +169,7 @@ impl Default for Work {
             encoder_threads: 0,
             child_memory_mib: 4096,
             child_stall_s: 120,
+            detector: DetectorKind::default(),
             proxy_height: 480,
             frames_per_shot: 4,
             frame_vectors: false,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use rushes_models::Space;
+use rushes_workers::segment::DetectorKind;
 use rushes_workers::task::Queue;
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
@@ -79,6 +80,8 @@ pub struct Settings {
     pub model: String,
     /// Where its vectors live; another revision of a model makes another space.
     pub space: Space,
+    /// What finds the shots.
+    pub detector: DetectorKind,
     /// Height of proxies in pixels.
     pub proxy_height: u32,
     /// Frames looked at of each shot.
@@ -150,6 +153,9 @@ fn params(feature: &Feature, asset: &Asset, settings: &Settings) -> Result<Value
             "frames": settings.frames_per_shot,
             "frame_vectors": settings.frame_vectors,
         }),
+        "shots" if settings.detector != DetectorKind::default() => {
+            json!({ "detector": settings.detector })
+        }
         "proxies" => json!({ "height": settings.proxy_height }),
         // Other subtitles beside the film are another computation.
         "dialogue" => json!({ "sidecars": asset.sidecars()? }),

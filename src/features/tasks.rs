@@ -2,7 +2,9 @@
 
 use rushes_models::Space;
 use rushes_workers::media::StreamDetails;
+use rushes_workers::segment::DetectorKind;
 use rushes_workers::task::{EarlyProxies, Output, Task};
+use serde::Deserialize;
 use sqlx::SqliteConnection;
 
 use super::Settings;
@@ -23,6 +25,7 @@ pub(super) async fn build(db: &mut SqliteConnection, run: &Run) -> Result<Task, 
         "probe" => Task::Probe { media },
         "shots" => Task::Shots {
             media,
+            detector: detector(run)?,
             proxies: early_proxies(db, run).await?,
         },
         "dialogue" => dialogue(&asset, &inputs)?,
@@ -106,6 +109,13 @@ fn height(run: &Run) -> Result<u32, CatalogError> {
     small(&params(run)?["height"])
 }
 
+fn detector(run: &Run) -> Result<DetectorKind, CatalogError> {
+    match params(run)?.get("detector") {
+        Some(kind) => DetectorKind::deserialize(kind).map_err(|_unknown| DAMAGED),
+        None => Ok(DetectorKind::default()),
+    }
+}
+
 /// The space that a run's vectors were asked of.
 pub(super) fn space(run: &Run) -> Result<Space, CatalogError> {
     let params = params(run)?;
@@ -121,10 +131,12 @@ pub(super) fn settings(wanted: &[Run]) -> Option<Settings> {
         let model = run.feature.strip_prefix("embeddings/")?;
         Some((run, model))
     })?;
+    let shots = wanted.iter().find(|run| run.feature == "shots")?;
     let proxies = wanted.iter().find(|run| run.feature == "proxies")?;
     Some(Settings {
         model: model.to_owned(),
         space: space(embeddings).ok()?,
+        detector: detector(shots).ok()?,
         proxy_height: height(proxies).ok()?,
         frames_per_shot: small(&params(embeddings).ok()?["frames"]).ok()?,
         frame_vectors: params(embeddings).ok()?["frame_vectors"] == true,

@@ -15,6 +15,7 @@ use rushes_workers::coordinator::{
     Coordinator, CoordinatorError, Directive, Failure, Lease, Progress,
 };
 use rushes_workers::media::MediaInfo;
+use rushes_workers::segment::DetectorKind;
 use rushes_workers::storage::Locator;
 use rushes_workers::task::{Output, Queue, ShotSpan, Task};
 
@@ -214,6 +215,7 @@ fn settings() -> Settings {
     Settings {
         model: "lite".to_owned(),
         space: space_of(&ModelStore::new("models".into()), "lite").unwrap(),
+        detector: DetectorKind::Learned,
         proxy_height: 480,
         frames_per_shot: 4,
         frame_vectors: false,
@@ -332,10 +334,26 @@ async fn runs_are_leased_only_when_their_inputs_are_ready(bench: Bench) {
     assert!(bench.lease(Queue::Embed).await.is_none());
     bench.complete(&probe).await;
     let shots = bench.lease(Queue::Media).await.unwrap();
-    assert!(matches!(shots.task, Task::Shots { .. }));
+    let Task::Shots {
+        detector, proxies, ..
+    } = &shots.task
+    else {
+        panic!("{:?}", shots.task)
+    };
+    assert_eq!(*detector, DetectorKind::Learned);
+    let early = proxies.clone().unwrap();
     assert!(bench.lease(Queue::Embed).await.is_none());
     bench.complete(&shots).await;
-    bench.complete_media().await;
+    // What was cut early is where the run of the proxies looks for it.
+    let mut prefix = None;
+    while let Some(lease) = bench.lease(Queue::Media).await {
+        if let Task::Proxies { height, .. } = lease.task {
+            assert_eq!(early.height, height);
+            prefix = Some(lease.prefix.clone());
+        }
+        bench.complete(&lease).await;
+    }
+    assert_eq!(prefix, Some(early.prefix));
     let vectors = bench.lease(Queue::Embed).await.unwrap();
     assert!(matches!(vectors.task, Task::Embeddings { .. }));
     assert!(bench.lease(Queue::Embed).await.is_none());
@@ -509,6 +527,37 @@ async fn vectors_are_stored_to_the_bit(bench: Bench) {
 }
 
 /// Over HTTP there are no locks: a worker there is dead when its lease is over.
+#[tokio::test]
+async fn another_detector_finds_shots_anew_and_the_first_ones_are_kept() {
+    let bench = Bench::new(Over::LocalMedia).await;
+    bench.complete_media().await;
+    let ask = async |detector| {
+        let mut tx = bench.catalog.begin().await.unwrap();
+        let settings = Settings {
+            detector,
+            ..settings()
+        };
+        request(&mut tx, &bench.asset, &settings).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    ask(DetectorKind::Signal).await;
+    let lease = bench.next().await.unwrap();
+    let is_signal = |task: &Task| {
+        matches!(
+            task,
+            Task::Shots {
+                detector: DetectorKind::Signal,
+                ..
+            }
+        )
+    };
+    assert!(is_signal(&lease.task), "{:?}", lease.task);
+    bench.complete(&lease).await;
+    bench.complete_media().await;
+    ask(DetectorKind::Learned).await;
+    assert!(bench.next().await.is_none());
+}
+
 #[tokio::test]
 async fn the_runs_of_a_dead_worker_are_taken_over_at_once() {
     let bench = Bench::new(Over::LocalMedia).await;

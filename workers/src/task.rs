@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::media::MediaInfo;
+use crate::segment::DetectorKind;
 use crate::storage::Locator;
 use crate::time::Rate;
 
@@ -50,6 +51,9 @@ pub enum Task {
     Shots {
         /// The film.
         media: Locator,
+        /// What finds them.
+        #[serde(default)]
+        detector: DetectorKind,
         /// The proxies that wait for this run: some may be cut while shots are still looked for.
         #[serde(default)]
         proxies: Option<EarlyProxies>,

@@ -70,9 +70,16 @@ impl Stages {
     pub fn compute(&self, lease: &Lease, watch: &Watch) -> Result<Output, StageError> {
         match &lease.task {
             Task::Probe { media } => probe::run(self, media, watch),
-            Task::Shots { media, proxies } => {
-                shots::run(self, media, proxies.as_ref(), &lease.prefix, watch)
+            Task::Shots {
+                media,
+                detector,
+                proxies,
+            } => shots::Shots {
+                stages: self,
+                media,
+                detector: *detector,
             }
+            .run(proxies.as_ref(), &lease.prefix, watch),
             Task::Proxies {
                 media,
                 timeline,

@@ -7,130 +7,131 @@ use std::thread;
 use super::proxies::Cutter;
 use super::{Observed, StageError, Stages};
 use crate::sandbox::Observer;
-use crate::segment::ShotScan;
+use crate::segment::{DetectorKind, SegmentParams, ShotScan};
 use crate::storage::Locator;
 use crate::task::{EarlyProxies, Output, ShotSpan};
 use crate::time::Stretch;
 use crate::worker::Watch;
 
-pub(super) fn run(
-    stages: &Stages,
-    media: &Locator,
-    proxies: Option<&EarlyProxies>,
-    prefix: &str,
-    watch: &Watch,
-) -> Result<Output, StageError> {
-    let scan = match proxies {
-        Some(proxies) => scan_and_cut(stages, media, proxies, watch),
-        None => scan(stages, media, watch, &mut |_shot| {}),
-    }?;
-    let timeline = scan.timeline;
-    let shots = scan
-        .shots
-        .iter()
-        .map(|shot| ShotSpan {
-            start: shot.start,
-            end: shot.end,
-            start_ms: timeline.ms_of(shot.start),
-            end_ms: timeline.ms_of(shot.end),
-            boundary: shot.opening.kind.as_str().to_owned(),
-            confidence: shot.opening.confidence,
-            same_as: shot.same_as,
-        })
-        .collect();
-    let warnings = scan
-        .corrupt
-        .iter()
-        .map(|span| {
-            format!(
-                "{}: damaged between {} ms and {} ms; frames there may be missing",
-                media.uri,
-                timeline.ms_at(span.start_pts),
-                timeline.ms_at(span.end_pts),
-            )
-        })
-        .collect();
-    let key = format!("{prefix}/timeline.json.zst");
-    let json = serde_json::to_vec(&timeline)
-        .map_err(|_unserialisable| StageError::Corrupt(key.clone()))?;
-    let packed = zstd::encode_all(json.as_slice(), 3).map_err(|source| StageError::Read {
-        name: key.clone(),
-        source,
-    })?;
-    stages.put(&key, packed)?;
-    Ok(Output::Shots {
-        timeline: key,
-        frames: timeline.frames(),
-        rate: timeline.rate,
-        variable: timeline.variable,
-        start_timecode: timeline.start_timecode,
-        shots,
-        warnings,
-    })
+/// The shots of one film.
+pub(super) struct Shots<'a> {
+    pub(super) stages: &'a Stages,
+    pub(super) media: &'a Locator,
+    pub(super) detector: DetectorKind,
 }
 
-fn scan(
-    stages: &Stages,
-    media: &Locator,
-    watch: &Watch,
-    settled: &mut dyn FnMut(Stretch),
-) -> Result<ShotScan, StageError> {
-    let mut source = stages.open(media)?;
-    stages
-        .sandbox
-        .shots_as_they_settle(
-            source.as_mut(),
-            &stages.segment,
-            &mut Observed(watch),
-            settled,
-        )
-        .map_err(StageError::media(&media.uri))
-}
+impl Shots<'_> {
+    pub(super) fn run(
+        &self,
+        proxies: Option<&EarlyProxies>,
+        prefix: &str,
+        watch: &Watch,
+    ) -> Result<Output, StageError> {
+        let scan = match proxies {
+            Some(proxies) => self.scan_and_cut(proxies, watch),
+            None => self.scan(watch, &mut |_shot| {}),
+        }?;
+        let timeline = scan.timeline;
+        let shots = scan
+            .shots
+            .iter()
+            .map(|shot| ShotSpan {
+                start: shot.start,
+                end: shot.end,
+                start_ms: timeline.ms_of(shot.start),
+                end_ms: timeline.ms_of(shot.end),
+                boundary: shot.opening.kind.as_str().to_owned(),
+                confidence: shot.opening.confidence,
+                same_as: shot.same_as,
+            })
+            .collect();
+        let warnings = scan
+            .corrupt
+            .iter()
+            .map(|span| {
+                format!(
+                    "{}: damaged between {} ms and {} ms; frames there may be missing",
+                    self.media.uri,
+                    timeline.ms_at(span.start_pts),
+                    timeline.ms_at(span.end_pts),
+                )
+            })
+            .collect();
+        let key = format!("{prefix}/timeline.json.zst");
+        let json = serde_json::to_vec(&timeline)
+            .map_err(|_unserialisable| StageError::Corrupt(key.clone()))?;
+        let packed = zstd::encode_all(json.as_slice(), 3).map_err(|source| StageError::Read {
+            name: key.clone(),
+            source,
+        })?;
+        self.stages.put(&key, packed)?;
+        Ok(Output::Shots {
+            timeline: key,
+            frames: timeline.frames(),
+            rate: timeline.rate,
+            variable: timeline.variable,
+            start_timecode: timeline.start_timecode,
+            shots,
+            warnings,
+        })
+    }
 
-/// Looks for shots, and meanwhile cuts proxies of those that are settled. Their own run goes on from there; what goes wrong
-/// with them it will meet, and report, itself.
-fn scan_and_cut(
-    stages: &Stages,
-    media: &Locator,
-    proxies: &EarlyProxies,
-    watch: &Watch,
-) -> Result<ShotScan, StageError> {
-    let cutter = Cutter {
-        stages,
-        media,
-        height: proxies.height,
-        prefix: &proxies.prefix,
-    };
-    let made = cutter.made()?;
-    let (sender, receiver) = mpsc::channel::<Stretch>();
-    let through = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let cut = || {
-            let mut missing = receiver
-                .into_iter()
-                .filter(|shot| !made.contains(&cutter.key(&shot.frames)));
-            let mut until = Until {
-                watch,
-                through: &through,
-            };
-            if let Err(error) = cutter.cut(&mut missing, &mut until)
-                && !until.cancelled()
-            {
-                tracing::debug!(%error, media = media.uri, "no proxies are cut early");
-            }
+    fn scan(
+        &self,
+        watch: &Watch,
+        settled: &mut dyn FnMut(Stretch),
+    ) -> Result<ShotScan, StageError> {
+        let mut source = self.stages.open(self.media)?;
+        let params = SegmentParams {
+            detector: self.detector,
+            ..self.stages.segment.clone()
         };
-        let started = thread::Builder::new()
-            .name("early-proxies".to_owned())
-            .spawn_scoped(scope, cut);
-        if let Err(error) = started {
-            tracing::debug!(%error, "no thread to cut proxies early");
-        }
-        // Without a cutter nobody takes them.
-        let scan = scan(stages, media, watch, &mut |shot| drop(sender.send(shot)));
-        drop(sender);
-        through.store(true, Ordering::Relaxed);
-        scan
-    })
+        let (sandbox, source) = (&self.stages.sandbox, source.as_mut());
+        sandbox
+            .shots_as_they_settle(source, &params, &mut Observed(watch), settled)
+            .map_err(StageError::media(&self.media.uri))
+    }
+
+    /// Looks for shots, and meanwhile cuts proxies of those that are settled. Their own run goes on from there; what goes wrong
+    /// with them it will meet, and report, itself.
+    fn scan_and_cut(&self, proxies: &EarlyProxies, watch: &Watch) -> Result<ShotScan, StageError> {
+        let cutter = Cutter {
+            stages: self.stages,
+            media: self.media,
+            height: proxies.height,
+            prefix: &proxies.prefix,
+        };
+        let made = cutter.made()?;
+        let (sender, receiver) = mpsc::channel::<Stretch>();
+        let through = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let cut = || {
+                let mut missing = receiver
+                    .into_iter()
+                    .filter(|shot| !made.contains(&cutter.key(&shot.frames)));
+                let mut until = Until {
+                    watch,
+                    through: &through,
+                };
+                if let Err(error) = cutter.cut(&mut missing, &mut until)
+                    && !until.cancelled()
+                {
+                    tracing::debug!(%error, media = self.media.uri, "no proxies are cut early");
+                }
+            };
+            let started = thread::Builder::new()
+                .name("early-proxies".to_owned())
+                .spawn_scoped(scope, cut);
+            if let Err(error) = started {
+                tracing::debug!(%error, "no thread to cut proxies early");
+            }
+            // Without a cutter nobody takes them.
+            let scan = self.scan(watch, &mut |shot| drop(sender.send(shot)));
+            drop(sender);
+            through.store(true, Ordering::Relaxed);
+            scan
+        })
+    }
 }
 
 /// Gives up when the shots are found.

@@ -276,9 +276,15 @@ fn damaged(clips: &Clips, film: &Path) -> Vec<PathBuf> {
     let name = film.file_name().unwrap().to_string_lossy().into_owned();
     let bytes = std::fs::read(film).unwrap();
     let mut films = vec![clips.write(&format!("half_{name}"), &bytes[..bytes.len() / 2])];
-    for (part, length) in [(3, 200), (4, 20_000), (5, 3)] {
+    let eighth = bytes.len() / 8;
+    // The first is in the first picture.
+    for (start, length) in [
+        (4_000, 300),
+        (3 * eighth, 200),
+        (4 * eighth, 20_000),
+        (5 * eighth, 3),
+    ] {
         let mut bytes = bytes.clone();
-        let start = bytes.len() * part / 8;
         let end = bytes.len().min(start + length);
         for byte in &mut bytes[start..end] {
             *byte = byte.wrapping_mul(167).wrapping_add(13);
@@ -305,6 +311,25 @@ fn damage_is_the_same_by_one_decoder_and_by_many() {
         let film = clips.make(&format!("{MOVING} {arguments}"), name);
         for film in damaged(&clips, &film) {
             assert_equal_to_one(&film, 5, 40);
+        }
+    }
+}
+
+#[test]
+fn damage_in_the_first_picture_is_told() {
+    let clips = Clips::new();
+    for name in ["film.mp4", "film.ts"] {
+        let film = clips.make(&format!("{MOVING} -c:v libx264 -g 12 -bf 2"), name);
+        let film = &damaged(&clips, &film)[1];
+        for decoders in [1, 5] {
+            let options = SmallOptions {
+                decoders,
+                chunk_frames: 40,
+            };
+            let (strip, _) = read(film, options).unwrap();
+            let (_, second, _) = strip.frames[1];
+            let told = strip.corrupt.first().unwrap();
+            assert!(told.start_pts <= second, "{name}: {told:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use rushes_workers::media::{
 };
 use rushes_workers::sandbox::Limits;
 use rushes_workers::segment::{
-    BoundaryDetector, LearnedDetector, SegmentOutput, SegmentParams, Shot, segment,
+    BoundaryDetector, DetectorKind, LearnedDetector, SegmentOutput, SegmentParams, Shot, segment,
 };
 use rushes_workers::stages::Stages;
 use rushes_workers::storage::{S3Options, Storage};
@@ -215,6 +215,7 @@ fn a_run_of_proxies_goes_on_from_those_that_are_there() {
         .unwrap();
     let shots_task = |prefix: Option<&str>| Task::Shots {
         media: media.clone(),
+        detector: DetectorKind::Learned,
         proxies: prefix.map(|prefix| EarlyProxies {
             prefix: prefix.to_owned(),
             height: 90,
