@@ -169,7 +169,12 @@ async fn sweep_once(app: &App) -> anyhow::Result<()> {
     let prefixes = assets::garbage(&mut db).await?;
     drop(db);
     for prefix in prefixes {
-        app.storage.delete_prefix(&prefix).await?;
+        // A worker that has not heard yet that its run is gone may still store below it: only what was empty is
+        // forgotten.
+        if !app.storage.keys_under(&prefix).await?.is_empty() {
+            app.storage.delete_prefix(&prefix).await?;
+            continue;
+        }
         let mut tx = app.catalog.begin().await?;
         assets::collected(&mut tx, &prefix).await?;
         tx.commit().await?;

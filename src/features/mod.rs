@@ -14,3 +14,4 @@ mod verify;
 pub use coordinator::LocalCoordinator;
 pub use graph::{STAGES, Settings, embeddings_of, request};
 pub use liveness::WorkerLock;
+pub(crate) use tasks::prefix;

@@ -51,7 +51,7 @@ pub(super) async fn build(db: &mut SqliteConnection, run: &Run) -> Result<Task, 
 }
 
 /// Keys of the objects of a run begin with this.
-pub(super) fn prefix(run: &RunId) -> String {
+pub(crate) fn prefix(run: &RunId) -> String {
     format!("runs/{run}")
 }
 

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use super::ApiError;
 use crate::catalog::keys::{self, Key, Scope};
 use crate::catalog::{Catalog, CatalogError, RunId, runs};
+use crate::features;
 
 /// Largest body in bytes that is no result.
 const MAX_BODY: usize = 64 * 1024;
@@ -156,7 +157,7 @@ impl Holder {
             return Err(CoordinatorError::LeaseLost(id.to_string()).into());
         }
         Ok(Lease {
-            prefix: format!("runs/{id}"),
+            prefix: features::prefix(&id),
             run: id.to_string(),
             token,
             // Nobody looks at the task of a run that is reported on.

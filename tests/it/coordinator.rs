@@ -526,7 +526,6 @@ async fn vectors_are_stored_to_the_bit(bench: Bench) {
     assert_eq!(bits(&kept.1), bits(&vectors));
 }
 
-/// Over HTTP there are no locks: a worker there is dead when its lease is over.
 #[tokio::test]
 async fn another_detector_finds_shots_anew_and_the_first_ones_are_kept() {
     let bench = Bench::new(Over::LocalMedia).await;
@@ -558,6 +557,7 @@ async fn another_detector_finds_shots_anew_and_the_first_ones_are_kept() {
     assert!(bench.next().await.is_none());
 }
 
+/// Over HTTP there are no locks: a worker there is dead when its lease is over.
 #[tokio::test]
 async fn the_runs_of_a_dead_worker_are_taken_over_at_once() {
     let bench = Bench::new(Over::LocalMedia).await;

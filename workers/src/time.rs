@@ -314,8 +314,9 @@ impl Stretch {
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let count = self.frames.end.checked_sub(self.frames.start);
-        count.is_some_and(|count| count > 0 && count + 1 == self.pts.len() as u64)
-            && self.pts.is_sorted_by(|a, b| a < b)
+        count.is_some_and(|count| {
+            count > 0 && self.pts.len().checked_sub(1) == usize::try_from(count).ok()
+        }) && self.pts.is_sorted_by(|a, b| a < b)
     }
 }
 

@@ -146,7 +146,7 @@ impl Sandbox {
             params: params.clone(),
             early: true,
         };
-        parse(&self.run(source, job, observer, &mut Settled(settled))?)
+        parse(&self.run(source, job, observer, &mut Settled::new(settled))?)
     }
 
     /// One small mp4 for each of `stretches`, handed to `sink` in order. The next stretch is asked for
@@ -163,7 +163,9 @@ impl Sandbox {
         sink: &mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>,
     ) -> Result<(), MediaError> {
         let job = Job::Proxies(params.clone());
-        parse(&self.run(source, job, observer, &mut Proxies { stretches, sink })?)
+        let mut proxies = Proxies::new(stretches, sink);
+        let (): () = parse(&self.run(source, job, observer, &mut proxies)?)?;
+        proxies.finish()
     }
 
     /// Pictures of chosen frames, handed to `sink` in order with the numbers of their frames.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::Signal;
 
-use super::wire::{BLOCK, FromChild, Job, Request, ToChild};
+use super::wire::{BLOCK, FromChild, Job, MAX_RESULT, Request, ToChild};
 use super::{Observer, Sandbox, parse};
 use crate::media::{MediaError, SandboxFailure};
 use crate::source::ByteSource;
@@ -50,8 +50,8 @@ pub(crate) trait Take {
         )))
     }
 
-    /// A shot that nothing later will change.
-    fn settled(&mut self, _shot: Stretch) -> Result<(), MediaError> {
+    /// A shot that nothing later will change, as JSON.
+    fn settled(&mut self, _json: &[u8]) -> Result<(), MediaError> {
         Err(protocol("a shot nobody asked for".to_owned()))
     }
 
@@ -71,28 +71,81 @@ pub(crate) trait Take {
 /// Nothing is expected.
 impl Take for () {}
 
-/// Shots, handed to a function as they settle.
-pub(super) struct Settled<'a>(pub(super) &'a mut dyn FnMut(Stretch));
+/// Shots, handed to a function as they settle: each sound and after the last, all together bounded.
+pub(super) struct Settled<'a> {
+    handed: &'a mut dyn FnMut(Stretch),
+    end: u64,
+    bytes: u64,
+}
+
+impl<'a> Settled<'a> {
+    pub(super) const fn new(handed: &'a mut dyn FnMut(Stretch)) -> Self {
+        Self {
+            handed,
+            end: 0,
+            bytes: 0,
+        }
+    }
+}
 
 impl Take for Settled<'_> {
-    fn settled(&mut self, shot: Stretch) -> Result<(), MediaError> {
-        (self.0)(shot);
+    fn settled(&mut self, json: &[u8]) -> Result<(), MediaError> {
+        self.bytes = self.bytes.saturating_add(json.len() as u64);
+        if self.bytes > MAX_RESULT {
+            return Err(protocol("more shots than a film can have".to_owned()));
+        }
+        let shot: Stretch = parse(json)?;
+        if !shot.is_sound() || shot.frames.start != self.end {
+            return Err(protocol(format!("a shot of frames {:?}", shot.frames)));
+        }
+        self.end = shot.frames.end;
+        (self.handed)(shot);
         Ok(())
     }
 }
 
-/// What to cut, and proxies, handed to a function.
+/// What to cut, and proxies, handed to a function: one for each stretch, in order.
 pub(super) struct Proxies<'a> {
-    pub(super) stretches: &'a mut dyn Iterator<Item = Stretch>,
-    pub(super) sink: &'a mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>,
+    stretches: &'a mut dyn Iterator<Item = Stretch>,
+    sink: &'a mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>,
+    asked: usize,
+    made: usize,
+}
+
+impl<'a> Proxies<'a> {
+    pub(super) const fn new(
+        stretches: &'a mut dyn Iterator<Item = Stretch>,
+        sink: &'a mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>,
+    ) -> Self {
+        Self {
+            stretches,
+            sink,
+            asked: 0,
+            made: 0,
+        }
+    }
+
+    /// Whether the child has cut all that there is.
+    pub(super) fn finish(self) -> Result<(), MediaError> {
+        if self.made == self.asked && self.stretches.next().is_none() {
+            return Ok(());
+        }
+        Err(protocol("an end before all was cut".to_owned()))
+    }
 }
 
 impl Take for Proxies<'_> {
     fn next(&mut self) -> Result<Option<Stretch>, MediaError> {
-        Ok(self.stretches.next())
+        let next = self.stretches.next();
+        self.asked += usize::from(next.is_some());
+        Ok(next)
     }
 
     fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
+        if index != self.made || index >= self.asked {
+            return Err(protocol(format!("a proxy with the number {index}")));
+        }
+        self.made += 1;
         (self.sink)(index, bytes)
     }
 }
@@ -168,7 +221,7 @@ impl Sandbox {
                     FromChild::Plan { number, pts } => {
                         post(&to_child, ToChild::Plan(taker.plan(number, pts)?))?;
                     }
-                    FromChild::Settled(json) => taker.settled(parse(&json)?)?,
+                    FromChild::Settled(json) => taker.settled(&json)?,
                     FromChild::Next => {
                         let next = taker.next()?.map(|stretch| serde_json::to_vec(&stretch));
                         let json = next

@@ -19,7 +19,7 @@ use crate::segment::SegmentParams;
 pub(super) const BLOCK: u32 = 512 << 10;
 
 /// Bytes a result may have: the timeline of a very long film, written as JSON.
-const MAX_RESULT: u64 = 512 << 20;
+pub(super) const MAX_RESULT: u64 = 512 << 20;
 
 /// Bytes a request may have: some carry a plan for a whole film.
 const MAX_REQUEST: u64 = MAX_RESULT;

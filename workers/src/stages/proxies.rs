@@ -31,6 +31,7 @@ pub(super) fn run(
         before: frames(&mut spans().filter(is_made)),
         total,
     };
+    watch.progress(observer.before, Some(total));
     if observer.before < total {
         let mut missing = spans()
             .filter(|span| !is_made(span))
@@ -111,7 +112,8 @@ struct Observed<'a> {
 
 impl Observer for Observed<'_> {
     fn progress(&mut self, done: u64, _unknown: Option<u64>) {
-        self.watch.progress(self.before + done, Some(self.total));
+        let done = self.before.saturating_add(done);
+        self.watch.progress(done, Some(self.total));
     }
 
     fn cancelled(&self) -> bool {

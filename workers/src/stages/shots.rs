@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use super::proxies::Cutter;
 use super::{Observed, StageError, Stages};
@@ -29,7 +29,7 @@ impl Shots<'_> {
     ) -> Result<Output, StageError> {
         let scan = match proxies {
             Some(proxies) => self.scan_and_cut(proxies, watch),
-            None => self.scan(watch, &mut |_shot| {}),
+            None => self.scan(watch, None),
         }?;
         let timeline = scan.timeline;
         let shots = scan
@@ -79,7 +79,7 @@ impl Shots<'_> {
     fn scan(
         &self,
         watch: &Watch,
-        settled: &mut dyn FnMut(Stretch),
+        settled: Option<&mut dyn FnMut(Stretch)>,
     ) -> Result<ShotScan, StageError> {
         let mut source = self.stages.open(self.media)?;
         let params = SegmentParams {
@@ -87,9 +87,12 @@ impl Shots<'_> {
             ..self.stages.segment.clone()
         };
         let (sandbox, source) = (&self.stages.sandbox, source.as_mut());
-        sandbox
-            .shots_as_they_settle(source, &params, &mut Observed(watch), settled)
-            .map_err(StageError::media(&self.media.uri))
+        let observer = &mut Observed(watch);
+        match settled {
+            Some(settled) => sandbox.shots_as_they_settle(source, &params, observer, settled),
+            None => sandbox.shots(source, &params, observer),
+        }
+        .map_err(StageError::media(&self.media.uri))
     }
 
     /// Looks for shots, and meanwhile cuts proxies of those that are settled. Their own run goes on from there; what goes wrong
@@ -101,7 +104,13 @@ impl Shots<'_> {
             height: proxies.height,
             prefix: &proxies.prefix,
         };
-        let made = cutter.made()?;
+        let made = match cutter.made() {
+            Ok(made) => made,
+            Err(error) => {
+                tracing::debug!(%error, "no proxies are cut early");
+                return self.scan(watch, None);
+            }
+        };
         let (sender, receiver) = mpsc::channel::<Stretch>();
         let through = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -122,13 +131,18 @@ impl Shots<'_> {
             let started = thread::Builder::new()
                 .name("early-proxies".to_owned())
                 .spawn_scoped(scope, cut);
-            if let Err(error) = started {
-                tracing::debug!(%error, "no thread to cut proxies early");
-            }
             // Without a cutter nobody takes them.
-            let scan = self.scan(watch, &mut |shot| drop(sender.send(shot)));
+            let mut settled = |shot| drop(sender.send(shot));
+            let scan = self.scan(watch, Some(&mut settled));
             drop(sender);
             through.store(true, Ordering::Relaxed);
+            match started.map(ScopedJoinHandle::join) {
+                Ok(Ok(())) => {}
+                Ok(Err(_panic)) => {
+                    tracing::error!(media = self.media.uri, "cutting proxies early panicked");
+                }
+                Err(error) => tracing::debug!(%error, "no thread to cut proxies early"),
+            }
             scan
         })
     }

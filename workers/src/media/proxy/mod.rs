@@ -97,7 +97,7 @@ impl std::fmt::Debug for Film<'_> {
 /// built at a time, in memory, up to [`ProxyParams::max_bytes`].
 ///
 /// Where damaged data decodes differently than when the timeline was made, the picture before
-/// stands in for a missing one.
+/// stands in for a missing one, and the next for a missing first one.
 ///
 /// # Errors
 /// [`MediaError::Spans`] if stretches are not in order, overlap, or are not of this film;
@@ -147,16 +147,19 @@ pub fn cut(
             if shown < stretch.pts[next] {
                 // Before the stretch, or in it and not there when the timeline was made.
                 if shown > stretch.pts[0] {
-                    cutter.replace()?;
+                    cutter.replace(end)?;
                 }
                 continue;
             }
             if shown == stretch.pts[next]
                 && let Some(frame) = frame
             {
-                cutter.frame(&stretch, next, frame, output)?;
+                let picture = cutter.converter.convert(frame.picture)?;
+                cutter.encode(&stretch, next, picture, output)?;
             } else {
-                cutter.missing(&stretch, next, output)?;
+                cutter.replace(end)?;
+                let picture = cutter.stand_in(frame.as_ref())?;
+                cutter.encode(&stretch, next, picture, output)?;
                 ahead = frame;
             }
             next += 1;
@@ -200,35 +203,19 @@ impl Cutter<'_> {
         Ok(())
     }
 
-    fn frame(
-        &mut self,
-        stretch: &Stretch,
-        number: usize,
-        frame: Frame,
-        output: &mut dyn CutOutput,
-    ) -> Result<(), MediaError> {
-        let picture = self.converter.convert(frame.picture)?;
-        self.encode(stretch, number, picture, output)
+    /// A picture for a frame that did not come; `later` is the next that did.
+    fn stand_in(&mut self, later: Option<&Frame>) -> Result<frame::Video, MediaError> {
+        match (self.last.take(), later) {
+            (Some(before), _) => Ok(before),
+            (None, Some(later)) => self.converter.convert(later.picture.clone()),
+            (None, None) => Ok(black(self.size)),
+        }
     }
 
-    fn missing(
-        &mut self,
-        stretch: &Stretch,
-        number: usize,
-        output: &mut dyn CutOutput,
-    ) -> Result<(), MediaError> {
-        self.replace()?;
-        let picture = match self.last.take() {
-            Some(picture) => picture,
-            None => black(self.size),
-        };
-        self.encode(stretch, number, picture, output)
-    }
-
-    /// A few frames may decode differently in damaged data; many are another film.
-    fn replace(&mut self) -> Result<(), MediaError> {
+    /// A few frames may decode differently in damaged data; many, of the film's first `end`, are another film.
+    fn replace(&mut self, end: u64) -> Result<(), MediaError> {
         self.replaced += 1;
-        if self.replaced <= 250 + self.done / 10 {
+        if self.replaced <= 250 + end / 10 {
             return Ok(());
         }
         Err(another_film())
@@ -282,7 +269,7 @@ fn another_film() -> MediaError {
     MediaError::Spans("the timeline is that of another film".to_owned())
 }
 
-/// A black picture, for a film whose first frame is missing.
+/// A black picture, for a film that ends before the stretch.
 fn black(size: (u32, u32)) -> frame::Video {
     let mut picture = frame::Video::new(Pixel::YUV420P, size.0, size.1);
     picture.data_mut(0).fill(16);
