@@ -14,6 +14,7 @@ mod even;
 mod evidence;
 mod learned;
 mod likeness;
+mod motion;
 mod scan;
 mod timeline;
 mod verdicts;

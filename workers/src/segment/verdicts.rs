@@ -7,6 +7,7 @@ use rushes_models::boundary::Verdict;
 
 use super::even::FLASH;
 use super::evidence::{changed, correlation, light, spread, strangeness};
+use super::motion::{left_by_shifting, strangeness_of_push};
 use super::{Boundary, BoundaryKind};
 use crate::media::SmallFrame;
 
@@ -26,6 +27,15 @@ const SURE: f32 = 0.6;
 /// How sure it must be of a wipe, by how strange what is seen during it is to both pictures: what passes close to the
 /// camera looks much like a wipe.
 const SURE_OF_WIPE: [(f32, f32); 3] = [(0.15, 0.65), (0.3, 0.77), (f32::INFINITY, 0.88)];
+
+/// The same where the whole picture moves, by how far it is from a push: a camera that pans looks much like one.
+const SURE_OF_PUSH: [(f32, f32); 2] = [(0.2, 0.75), (f32::INFINITY, 0.85)];
+
+/// How sure it must be of a dissolve while the whole picture moves.
+const SURE_WHILE_MOVING: f32 = 0.8;
+
+/// What is left of the change by shifting the picture, up to which the whole picture moves.
+const MOVING: f32 = 0.5;
 
 /// Frames of a transition that are kept to see that.
 const KEPT: usize = 128;
@@ -112,15 +122,33 @@ impl Run {
         if likeness >= SAME || is_relit || changed(before, after) < LEAST {
             return false;
         }
-        if kind != BoundaryKind::Wipe {
-            return true;
+        let (before, after) = (&before.planes[0], &after.planes[0]);
+        let lumas = self.lumas.iter().chain([after]).map(Vec::as_slice);
+        let lumas: Vec<&[u8]> = [before.as_slice()].into_iter().chain(lumas).collect();
+        let is_moving = left_by_shifting(&lumas) < MOVING;
+        let between = &lumas[1..lumas.len() - 1];
+        match (kind == BoundaryKind::Wipe, is_moving) {
+            (true, true) => {
+                let strange = strangeness_of_push(between, before, after);
+                is_sure(confidence, &SURE_OF_PUSH, strange.unwrap_or(f32::INFINITY))
+            }
+            (true, false) => is_sure(
+                confidence,
+                &SURE_OF_WIPE,
+                strangeness(between, before, after),
+            ),
+            (false, true) => confidence >= SURE_WHILE_MOVING,
+            (false, false) => true,
         }
-        let strange = strangeness(&self.lumas, before, after);
-        SURE_OF_WIPE
-            .iter()
-            .find(|(most, _)| strange < *most)
-            .is_some_and(|(_, least)| confidence >= *least)
     }
+}
+
+/// Whether the confidence is enough for what is so strange.
+fn is_sure(confidence: f32, wanted: &[(f32, f32)], strange: f32) -> bool {
+    wanted
+        .iter()
+        .find(|(most, _)| strange <= *most)
+        .is_some_and(|(_, least)| confidence >= *least)
 }
 
 impl Verdicts {
