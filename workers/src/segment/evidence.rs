@@ -11,6 +11,9 @@ const CHANGED: u8 = 8;
 /// The luma of black in a film of limited range.
 const BLACK: f32 = 16.0;
 
+/// Steps of luma above black up to which a picture is dark.
+const DARK: f32 = 8.0;
+
 /// The part of the cells whose luma differs, from 0 to 1. Of a cut's it is mostly more than half; of a caption that
 /// appears less than a fifth.
 pub(super) fn changed(a: &SmallFrame, b: &SmallFrame) -> f32 {
@@ -22,7 +25,7 @@ pub(super) fn changed(a: &SmallFrame, b: &SmallFrame) -> f32 {
 /// The correlation of the two lumas, from -1 to 1: how alike they are, whatever the light. Near 1 for one picture in two
 /// lights.
 pub(super) fn correlation(a: &SmallFrame, b: &SmallFrame) -> f32 {
-    let (mean_a, mean_b) = (mean(a), mean(b));
+    let (mean_a, mean_b) = (mean(&a.planes[0]), mean(&b.planes[0]));
     let mut products = [0.0_f32; 3];
     for (&a, &b) in a.planes[0].iter().zip(&b.planes[0]) {
         let (a, b) = (f32::from(a) - mean_a, f32::from(b) - mean_b);
@@ -59,14 +62,29 @@ pub(super) fn strangeness(between: &[&[u8]], before: &[u8], after: &[u8]) -> f32
 
 /// How many times as light the lighter of two frames is as the other.
 pub(super) fn light(a: &SmallFrame, b: &SmallFrame) -> f32 {
-    let above_black = |frame| (mean(frame) - BLACK).max(1.0);
-    let ratio = above_black(a) / above_black(b);
+    let ratio = above_black(&a.planes[0]) / above_black(&b.planes[0]);
     ratio.max(1.0 / ratio)
+}
+
+/// How light the darkest of `between` is, as a part of the darker of `before` and `after`. About 1 or more in a dissolve,
+/// whose light is between those of both pictures; less where a lamp goes down and comes back. 1 where both are so dark
+/// that there is nothing to tell.
+pub(super) fn dip(between: &[&[u8]], before: &[u8], after: &[u8]) -> f32 {
+    let darker = above_black(before).min(above_black(after));
+    if darker < DARK {
+        return 1.0;
+    }
+    let darkest = between.iter().map(|luma| above_black(luma));
+    darkest.fold(f32::INFINITY, f32::min) / darker
+}
+
+fn above_black(luma: &[u8]) -> f32 {
+    (mean(luma) - BLACK).max(1.0)
 }
 
 /// The standard deviation of the luma, in its steps; about 1 where the picture is even.
 pub(super) fn spread(frame: &SmallFrame) -> f32 {
-    let mean = mean(frame);
+    let mean = mean(&frame.planes[0]);
     let squares: f32 = frame.planes[0]
         .iter()
         .map(|&cell| (f32::from(cell) - mean).powi(2))
@@ -74,8 +92,8 @@ pub(super) fn spread(frame: &SmallFrame) -> f32 {
     (squares * share(1)).sqrt()
 }
 
-fn mean(frame: &SmallFrame) -> f32 {
-    let sum: u32 = frame.planes[0].iter().map(|&cell| u32::from(cell)).sum();
+fn mean(luma: &[u8]) -> f32 {
+    let sum: u32 = luma.iter().map(|&cell| u32::from(cell)).sum();
     #[expect(
         clippy::cast_precision_loss,
         reason = "at most 255 times the number of cells"
@@ -134,6 +152,18 @@ mod tests {
         };
         assert!(strange(&half) < 0.01);
         assert!(strange(&SmallFrame::grey()) > 0.3);
+    }
+
+    #[test]
+    fn the_light_of_a_dissolve_does_not_dip_and_that_of_a_lamp_does() {
+        let [light, dark, lower, black] = [200, 90, 50, 18].map(|luma| frame(|_| luma));
+        let dip = |between: &SmallFrame, before: &SmallFrame, after: &SmallFrame| {
+            let [between, before, after] = [between, before, after].map(|frame| &*frame.planes[0]);
+            dip(&[before, between, after], before, after)
+        };
+        assert!(dip(&dark, &light, &lower) >= 1.0);
+        assert!(dip(&lower, &light, &dark) < 0.5);
+        assert!(dip(&black, &black, &light) >= 1.0);
     }
 
     #[test]

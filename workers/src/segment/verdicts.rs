@@ -6,7 +6,7 @@ use std::ops::Range;
 use rushes_models::boundary::Verdict;
 
 use super::even::FLASH;
-use super::evidence::{changed, correlation, light, spread, strangeness};
+use super::evidence::{changed, correlation, dip, light, spread, strangeness};
 use super::motion::{left_by_shifting, strangeness_of_push};
 use super::{Boundary, BoundaryKind};
 use crate::media::SmallFrame;
@@ -34,6 +34,9 @@ const SURE_OF_PUSH: [(f32, f32); 3] = [(0.12, 0.65), (0.3, 0.75), (f32::INFINITY
 
 /// How sure it must be of a dissolve while the whole picture moves.
 const SURE_WHILE_MOVING: f32 = 0.9;
+
+/// How much darker a dissolve may be than both pictures: to this part of their light, since what they show moves.
+const LEAST_DIP: f32 = 0.7;
 
 /// What is left of the change by shifting the picture, up to which the whole picture moves.
 const MOVING: f32 = 0.5;
@@ -138,8 +141,10 @@ impl Run {
                 &SURE_OF_WIPE,
                 strangeness(between, before, after),
             ),
-            (false, true) => confidence >= SURE_WHILE_MOVING,
-            (false, false) => true,
+            (false, _) => {
+                dip(between, before, after) >= LEAST_DIP
+                    && (!is_moving || confidence >= SURE_WHILE_MOVING)
+            }
         }
     }
 }
