@@ -12,7 +12,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum MediaError {
     /// The file has no bytes.
-    #[error("the file is empty; upload it again")]
+    #[error("the file is empty; copy or upload it again")]
     Empty,
     /// No known container format.
     #[error("this is not a video file: {0}")]
@@ -33,7 +33,7 @@ pub enum MediaError {
     #[error("the codec {0:?} is not supported by this build of FFmpeg; transcode the file first")]
     UnsupportedCodec(String),
     /// The file is cut short: its index or most of its data is missing.
-    #[error("the file is cut short ({0}); upload it again")]
+    #[error("the file is cut short ({0}); copy or upload it again")]
     Truncated(String),
     /// The decoder or demuxer gave up.
     #[error("decoding failed: {0}")]
