@@ -7,6 +7,7 @@
 //! its caller gives up, is cancelled, dies, or hears nothing for too long.
 
 use std::ffi::OsString;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -149,7 +150,7 @@ impl Sandbox {
         parse(&self.run(source, job, observer, &mut Settled::new(settled))?)
     }
 
-    /// One small mp4 for each of `stretches`, handed to `sink` in order. The next stretch is asked for
+    /// One small mp4 for each of `stretches`, handed to `sink` in order with its frames. The next stretch is asked for
     /// when the one before is done; that may wait.
     ///
     /// # Errors
@@ -160,7 +161,7 @@ impl Sandbox {
         params: &ProxyParams,
         stretches: &mut dyn Iterator<Item = Stretch>,
         observer: &mut dyn Observer,
-        sink: &mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>,
+        sink: &mut dyn FnMut(Range<u64>, Vec<u8>) -> Result<(), MediaError>,
     ) -> Result<(), MediaError> {
         let job = Job::Proxies(params.clone());
         let mut proxies = Proxies::new(stretches, sink);

@@ -1,7 +1,9 @@
 //! The parent's side of a decoding child: start it, feed it, watch it, bury it.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -104,30 +106,31 @@ impl Take for Settled<'_> {
     }
 }
 
-/// What to cut, and proxies, handed to a function: one for each stretch, in order.
+/// What to cut, and proxies, handed to a function with their frames: one for each stretch, in order.
 pub(super) struct Proxies<'a> {
     stretches: &'a mut dyn Iterator<Item = Stretch>,
-    sink: &'a mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>,
-    asked: usize,
+    sink: &'a mut dyn FnMut(Range<u64>, Vec<u8>) -> Result<(), MediaError>,
+    /// The frames of what was asked for and not handed up yet.
+    asked: VecDeque<Range<u64>>,
     made: usize,
 }
 
 impl<'a> Proxies<'a> {
     pub(super) const fn new(
         stretches: &'a mut dyn Iterator<Item = Stretch>,
-        sink: &'a mut dyn FnMut(usize, Vec<u8>) -> Result<(), MediaError>,
+        sink: &'a mut dyn FnMut(Range<u64>, Vec<u8>) -> Result<(), MediaError>,
     ) -> Self {
         Self {
             stretches,
             sink,
-            asked: 0,
+            asked: VecDeque::new(),
             made: 0,
         }
     }
 
     /// Whether the child has cut all that there is.
     pub(super) fn finish(self) -> Result<(), MediaError> {
-        if self.made == self.asked && self.stretches.next().is_none() {
+        if self.asked.is_empty() && self.stretches.next().is_none() {
             return Ok(());
         }
         Err(protocol("an end before all was cut".to_owned()))
@@ -137,16 +140,16 @@ impl<'a> Proxies<'a> {
 impl Take for Proxies<'_> {
     fn next(&mut self) -> Result<Option<Stretch>, MediaError> {
         let next = self.stretches.next();
-        self.asked += usize::from(next.is_some());
+        self.asked
+            .extend(next.as_ref().map(|next| next.frames.clone()));
         Ok(next)
     }
 
     fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
-        if index != self.made || index >= self.asked {
-            return Err(protocol(format!("a proxy with the number {index}")));
-        }
+        let frames = self.asked.pop_front().filter(|_| index == self.made);
+        let frames = frames.ok_or_else(|| protocol(format!("a proxy with the number {index}")))?;
         self.made += 1;
-        (self.sink)(index, bytes)
+        (self.sink)(frames, bytes)
     }
 }
 

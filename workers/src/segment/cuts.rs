@@ -73,9 +73,7 @@ impl Cuts {
             }
             self.next -= 1;
         }
-        for (kept, plane) in frame_memory.planes.iter_mut().zip(&frame.planes) {
-            kept.clone_from(plane);
-        }
+        frame_memory.clone_from(frame);
         self.recent.push_back(Entry {
             number,
             frame: frame_memory,
@@ -97,18 +95,14 @@ impl Cuts {
 
     /// Whether there is a cut at one of `frames`.
     pub(super) fn touch(&self, frames: &Range<u64>) -> bool {
-        self.found.iter().any(|cut| frames.contains(&cut.start))
+        self.found.iter().any(|cut| cut.touches(frames))
     }
 
     /// Hands out the cuts before frame `until`, in order. A cut to or from black is part of the fade.
     pub(super) fn take(&mut self, until: u64, fades: &[Boundary]) -> Vec<Boundary> {
         let count = self.found.partition_point(|cut| cut.start < until);
         let mut found: Vec<_> = self.found.drain(..count).collect();
-        found.retain(|cut| {
-            !fades
-                .iter()
-                .any(|fade| (fade.start..=fade.end).contains(&cut.start))
-        });
+        found.retain(|cut| !fades.iter().any(|fade| fade.is_near(cut, 0)));
         found
     }
 

@@ -74,6 +74,11 @@ impl Boundary {
         u64::midpoint(self.start, self.end)
     }
 
+    /// Whether it begins or ends at one of `frames`, or spans them.
+    const fn touches(&self, frames: &Range<u64>) -> bool {
+        self.start < frames.end && frames.start <= self.end
+    }
+
     /// Whether at most `frames` frames lie between the two.
     const fn is_near(&self, other: &Self, frames: u64) -> bool {
         self.start <= other.end + frames && other.start <= self.end + frames

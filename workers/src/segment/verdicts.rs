@@ -283,7 +283,7 @@ impl Verdicts {
 
     /// Whether one of `frames` is, or may yet turn out to be, in a boundary.
     pub(super) fn touch(&self, frames: &Range<u64>) -> bool {
-        let touches = |found: &Boundary| found.start < frames.end && frames.start <= found.end;
+        let touches = |found: &Boundary| found.touches(frames);
         self.run.as_ref().is_some_and(|run| run.start < frames.end)
             || self.cuts.iter().any(touches)
             || self.transitions.iter().any(touches)
@@ -298,11 +298,7 @@ impl Verdicts {
         transitions.retain(|transition| transition.start > 0);
         let cuts = self.cuts.partition_point(before);
         let mut found: Vec<_> = self.cuts.drain(..cuts).collect();
-        found.retain(|cut| {
-            !transitions
-                .iter()
-                .any(|other| (other.start..=other.end).contains(&cut.start))
-        });
+        found.retain(|cut| !transitions.iter().any(|other| other.is_near(cut, 0)));
         found.append(&mut transitions);
         found.sort_by_key(|boundary| (boundary.frame(), boundary.start));
         found

@@ -1,6 +1,5 @@
 //! `proxies`: each shot as a small mp4 in the object store.
 
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -74,19 +73,10 @@ impl Cutter<'_> {
             height: self.height,
             ..self.stages.proxy.clone()
         };
-        let asked = RefCell::new(Vec::new());
-        let mut stretches =
-            stretches.inspect(|stretch| asked.borrow_mut().push(self.key(&stretch.frames)));
         // A refusing store ends the decoding; its own error is the one to report.
         let mut refused = None;
-        let mut store = |at: usize, mp4: Vec<u8>| {
-            let asked = asked.borrow();
-            let Some(key) = asked.get(at) else {
-                return Err(MediaError::Internal(format!(
-                    "a proxy {at} nobody asked for"
-                )));
-            };
-            self.stages.put(key, mp4).map_err(|error| {
+        let mut store = |frames: Range<u64>, mp4: Vec<u8>| {
+            self.stages.put(&self.key(&frames), mp4).map_err(|error| {
                 refused = Some(error);
                 MediaError::Cancelled
             })
@@ -94,7 +84,7 @@ impl Cutter<'_> {
         let mut source = self.stages.open(self.media)?;
         let sandbox = &self.stages.sandbox;
         let source = source.as_mut();
-        let made = sandbox.proxies(source, &params, &mut stretches, observer, &mut store);
+        let made = sandbox.proxies(source, &params, stretches, observer, &mut store);
         match (made, refused) {
             (_, Some(error)) => Err(error),
             (Err(error), None) => Err(StageError::media(&self.media.uri)(error)),

@@ -127,7 +127,7 @@ fn proxies_can_be_cut_while_shots_are_looked_for() {
     let params = exact();
     let cut = |stretches: &mut dyn Iterator<Item = Stretch>| {
         let mut proxies = Vec::new();
-        let mut sink = |_index, bytes| {
+        let mut sink = |_frames, bytes| {
             proxies.push(bytes);
             Ok(())
         };

@@ -1,6 +1,7 @@
 //! The decoding child: the same answers as without it, and a typed error however it ends.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,8 +48,9 @@ fn a_child_answers_what_this_process_would() {
         .map(|span| found.timeline.stretch(&span))
         .into_iter();
     let mut proxies = Vec::new();
-    let mut sink = |index, bytes: Vec<u8>| {
-        assert_eq!(index, proxies.len());
+    let mut sink = |frames: Range<u64>, bytes: Vec<u8>| {
+        let number = proxies.len() as u64;
+        assert_eq!(frames, number * 50..number * 50 + 50);
         proxies.push(bytes);
         Ok(())
     };
@@ -214,7 +216,7 @@ fn a_child_that_uses_up_its_time_is_an_error_that_names_the_limit() {
         ..ProxyParams::default()
     };
     let mut stretches = std::iter::once(found.timeline.stretch(&(0..100)));
-    let mut sink = |_index, _bytes| Ok(());
+    let mut sink = |_frames, _bytes| Ok(());
     let error = sandbox
         .proxies(
             open(&film).as_mut(),
@@ -258,7 +260,7 @@ fn a_sink_that_fails_ends_the_work() {
     let mut stretches = [0..10, 10..100]
         .map(|span| found.timeline.stretch(&span))
         .into_iter();
-    let mut sink = |_index, _bytes| Err(MediaError::Io("the store is full".to_owned()));
+    let mut sink = |_frames, _bytes| Err(MediaError::Io("the store is full".to_owned()));
     let result = sandbox(Limits::default()).proxies(
         open(&film).as_mut(),
         &ProxyParams::default(),

@@ -10,10 +10,23 @@ use crate::media::open::decode_error;
 
 /// A frame averaged over a grid of [`SmallFrame::WIDTH`] by [`SmallFrame::HEIGHT`] cells, whatever
 /// its shape: luma and both chroma components of each cell, 0 to 255, row by row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct SmallFrame {
     /// Luma, blue difference, red difference; each [`SmallFrame::CELLS`] long.
     pub planes: [Vec<u8>; 3],
+}
+
+impl Clone for SmallFrame {
+    fn clone(&self) -> Self {
+        Self {
+            planes: self.planes.clone(),
+        }
+    }
+
+    /// Takes no new memory, unlike what would be derived.
+    fn clone_from(&mut self, source: &Self) {
+        self.planes.clone_from(&source.planes);
+    }
 }
 
 impl SmallFrame {
