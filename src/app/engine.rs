@@ -11,8 +11,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use crate::catalog::assets;
-use crate::features::{LocalCoordinator, WorkerLock};
+use crate::catalog::{CatalogError, assets, uploads};
+use crate::features::WorkerLock;
 use crate::index::{Follower, Index};
 use crate::redactions;
 
@@ -58,6 +58,7 @@ impl Engine {
         let stop = CancellationToken::new();
         let following = tokio::spawn(follower.run(stop.clone()));
         let sweeping = tokio::spawn(sweep(app.clone(), stop.clone()));
+        settle(app).await?;
         let (worker, workers) = start_workers(app, parts)?;
         let redacting = match parts.redact {
             0 => None,
@@ -98,6 +99,14 @@ impl Engine {
     }
 }
 
+/// Settles what the process left behind that had the engine before: nobody else is at work now.
+async fn settle(app: &App) -> Result<(), CatalogError> {
+    app.coordinator().renew_leases().await?;
+    let mut tx = app.catalog.begin().await?;
+    uploads::discard_all(&mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
 /// Starts worker threads alone, beside whichever process runs the engine.
 ///
 /// # Errors
@@ -107,10 +116,7 @@ pub(crate) fn start_workers(
     parts: EngineParts,
 ) -> anyhow::Result<(WorkerLock, Workers)> {
     let worker = WorkerLock::new(&app.config.data).context("the data folder cannot be written")?;
-    let coordinator: Arc<dyn Coordinator> = Arc::new(LocalCoordinator::new(
-        app.catalog.clone(),
-        app.config.data.clone(),
-    ));
+    let coordinator: Arc<dyn Coordinator> = Arc::new(app.coordinator());
     let stages = Arc::new(app.stages()?);
     let counts = [(Queue::Media, parts.media), (Queue::Embed, parts.embed)];
     let workers = Workers::start(worker.name(), &coordinator, &stages, &counts)
@@ -171,8 +177,7 @@ async fn sweep_once(app: &App) -> anyhow::Result<()> {
     for prefix in prefixes {
         // A worker that has not heard yet that its run is gone may still store below it: only what was empty is
         // forgotten.
-        if !app.storage.keys_under(&prefix).await?.is_empty() {
-            app.storage.delete_prefix(&prefix).await?;
+        if app.storage.delete_prefix(&prefix).await? > 0 {
             continue;
         }
         let mut tx = app.catalog.begin().await?;

@@ -15,7 +15,7 @@ pub use engine::{Engine, EngineParts};
 
 use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::features::Settings;
+use crate::features::{LocalCoordinator, Settings};
 use crate::index::{Follower, Index, IndexError};
 use crate::redactions::{Options, Redactions};
 use crate::search::Searcher;
@@ -56,6 +56,7 @@ impl App {
             redactors,
             threads,
             picture_limit: config.picture_limit(),
+            picture_pixels: config.picture_pixels(),
         };
         let redactions = Redactions::new(
             catalog.clone(),
@@ -89,6 +90,12 @@ impl App {
             Err(IndexError::Locked) => Ok(Arc::new(Index::open(&folder)?)),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Hands out the runs of the catalogue.
+    #[must_use]
+    pub fn coordinator(&self) -> LocalCoordinator {
+        LocalCoordinator::new(self.catalog.clone(), self.config.data.clone())
     }
 
     /// A searcher over `index`.

@@ -4,12 +4,13 @@ use rushes_workers::storage::Locator;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection};
 
-use super::{AssetId, CatalogError, RunId, TitleId, note_change, now_ms};
+use super::{AssetId, CatalogError, RunId, TitleId, note_change, now_ms, uploads};
 
 /// A title and how much is in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow, utoipa::ToSchema)]
 pub struct Title {
     /// Id.
+    #[schema(value_type = String)]
     pub id: TitleId,
     /// What a viewer would call it. Unique.
     pub name: String,
@@ -118,8 +119,8 @@ pub async fn register(
     let title = ensure_title(db, new.title).await?;
     let asset = AssetId::new();
     sqlx::query(
-        "INSERT INTO assets (id, title_id, uri, version, size, sidecars, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO assets (id, title_id, uri, version, size, sidecars, created_at, registered)
+         VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT COALESCE(MAX(registered), 0) + 1 FROM assets))",
     )
     .bind(&asset)
     .bind(&title)
@@ -137,6 +138,9 @@ pub async fn register(
         .bind(&asset)
         .execute(&mut *db)
         .await?;
+    if let Some(folder) = upload_folder(&new.locator.uri) {
+        uploads::complete(db, folder).await?;
+    }
     note_change(db, &asset).await?;
     Ok((asset, true))
 }
@@ -277,12 +281,14 @@ pub async fn retire_overwritten(
     current: &AssetId,
 ) -> Result<(), CatalogError> {
     let uri = get(db, current).await?.uri;
-    let overwritten: Vec<AssetId> =
-        sqlx::query_scalar("SELECT id FROM assets WHERE uri = ? AND id < ?")
-            .bind(&uri)
-            .bind(current)
-            .fetch_all(&mut *db)
-            .await?;
+    let overwritten: Vec<AssetId> = sqlx::query_scalar(
+        "SELECT id FROM assets WHERE uri = ?1
+                AND registered < (SELECT registered FROM assets WHERE id = ?2)",
+    )
+    .bind(&uri)
+    .bind(current)
+    .fetch_all(&mut *db)
+    .await?;
     for asset in overwritten {
         sqlx::query("DELETE FROM locators WHERE asset_id = ? AND uri = ?")
             .bind(&asset)
@@ -340,17 +346,16 @@ async fn set_sidecars(
 
 /// Notes the folder of an upload as garbage; a film that was only pointed at is not ours to delete.
 async fn discard_upload(db: &mut SqliteConnection, uri: &str) -> Result<(), CatalogError> {
-    let folder = uri
-        .strip_prefix("store:")
-        .and_then(|key| key.rsplit_once('/'))
-        .map(|(folder, _name)| folder);
-    if let Some(folder) = folder {
-        sqlx::query("INSERT OR IGNORE INTO garbage (prefix) VALUES (?)")
-            .bind(folder)
-            .execute(db)
-            .await?;
+    match upload_folder(uri) {
+        Some(folder) => uploads::discard(db, folder).await,
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The folder of the store that an uploaded film is in, alone.
+fn upload_folder(uri: &str) -> Option<&str> {
+    let (folder, _name) = uri.strip_prefix("store:")?.rsplit_once('/')?;
+    Some(folder)
 }
 
 /// Notes as garbage what a worker has stored of a run that was deleted meanwhile.
@@ -380,16 +385,21 @@ pub async fn remove(db: &mut SqliteConnection, id: &AssetId) -> Result<(), Catal
     .bind(id)
     .execute(&mut *db)
     .await?;
-    let uri: Option<String> = sqlx::query_scalar("SELECT uri FROM assets WHERE id = ?")
-        .bind(id)
-        .fetch_optional(&mut *db)
-        .await?;
-    discard_upload(db, uri.as_deref().unwrap_or_default()).await?;
+    let known: Option<(String, TitleId)> =
+        sqlx::query_as("SELECT uri, title_id FROM assets WHERE id = ?")
+            .bind(id)
+            .fetch_optional(&mut *db)
+            .await?;
+    let Some((uri, title)) = known else {
+        return Ok(());
+    };
+    discard_upload(db, &uri).await?;
     sqlx::query("DELETE FROM assets WHERE id = ?")
         .bind(id)
         .execute(&mut *db)
         .await?;
-    sqlx::query("DELETE FROM titles WHERE id NOT IN (SELECT title_id FROM assets)")
+    sqlx::query("DELETE FROM titles WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM assets WHERE title_id = ?1)")
+        .bind(&title)
         .execute(&mut *db)
         .await?;
     note_change(db, id).await
@@ -423,13 +433,8 @@ pub async fn collected(db: &mut SqliteConnection, prefix: &str) -> Result<(), Ca
 /// If the database fails.
 pub async fn titles(db: &mut SqliteConnection) -> Result<Vec<Title>, CatalogError> {
     Ok(sqlx::query_as(
-        "SELECT t.id, t.name,
-                (SELECT COUNT(*) FROM assets a WHERE a.title_id = t.id) AS assets,
-                (SELECT COUNT(*) FROM assets a
-                   JOIN published p ON p.asset_id = a.id AND p.feature = 'shots'
-                   JOIN shots s ON s.run_id = p.run_id
-                  WHERE a.title_id = t.id) AS shots
-           FROM titles t ORDER BY t.name",
+        "SELECT t.id, t.name, COUNT(a.id) AS assets, COALESCE(SUM(a.shots), 0) AS shots
+           FROM titles t LEFT JOIN assets a ON a.title_id = t.id GROUP BY t.id ORDER BY t.name",
     )
     .fetch_all(db)
     .await?)
@@ -467,34 +472,4 @@ pub async fn list(
             .fetch_all(db)
             .await?,
     )
-}
-
-/// How many assets, of `scope` or of all, can be found by `feature` in an index that goes up to change
-/// `seq`; and how many there are.
-///
-/// # Errors
-/// If the database fails.
-pub async fn coverage<'a>(
-    db: &mut SqliteConnection,
-    feature: &str,
-    seq: i64,
-    scope: Option<impl IntoIterator<Item = &'a AssetId>>,
-) -> Result<(i64, i64), CatalogError> {
-    let scope = scope.map(|assets| {
-        let ids: Vec<&str> = assets.into_iter().map(AssetId::as_str).collect();
-        serde_json::json!(ids).to_string()
-    });
-    Ok(sqlx::query_as(
-        "SELECT COALESCE(SUM(findable), 0), COUNT(*) FROM (
-            SELECT EXISTS (SELECT 1 FROM published p WHERE p.asset_id = a.id AND p.feature = ?3)
-                   AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.asset_id = a.id AND c.seq > ?1)
-                   AS findable
-              FROM assets a
-             WHERE ?2 IS NULL OR a.id IN (SELECT value FROM json_each(?2)))",
-    )
-    .bind(seq)
-    .bind(scope)
-    .bind(feature)
-    .fetch_one(db)
-    .await?)
 }

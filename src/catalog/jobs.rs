@@ -1,5 +1,7 @@
 //! Jobs: what a person asked for and follows.
 
+use std::collections::HashMap;
+
 use sqlx::SqliteConnection;
 
 use super::runs::{Run, RunState};
@@ -86,6 +88,39 @@ pub async fn get(db: &mut SqliteConnection, id: &JobId) -> Result<Job, CatalogEr
         created_at,
         runs,
     })
+}
+
+/// The jobs with these ids that are still there, in no order. Two statements, however many there are.
+///
+/// # Errors
+/// If the database fails.
+pub async fn get_many(db: &mut SqliteConnection, ids: &[JobId]) -> Result<Vec<Job>, CatalogError> {
+    let ids = serde_json::json!(ids).to_string();
+    let rows: Vec<(JobId, AssetId, i64)> = sqlx::query_as(
+        "SELECT id, asset_id, created_at FROM jobs WHERE id IN (SELECT value FROM json_each(?))",
+    )
+    .bind(&ids)
+    .fetch_all(&mut *db)
+    .await?;
+    let wanted: Vec<Run> = sqlx::query_as(
+        "SELECT r.* FROM runs r JOIN wanted w ON w.run_id = r.id
+          WHERE w.asset_id IN (SELECT asset_id FROM jobs WHERE id IN (SELECT value FROM json_each(?)))
+          ORDER BY r.rowid",
+    )
+    .bind(&ids)
+    .fetch_all(db)
+    .await?;
+    let mut runs: HashMap<AssetId, Vec<Run>> = HashMap::new();
+    for run in wanted {
+        runs.entry(run.asset_id.clone()).or_default().push(run);
+    }
+    let jobs = rows.into_iter().map(|(id, asset_id, created_at)| Job {
+        id,
+        runs: runs.get(&asset_id).cloned().unwrap_or_default(),
+        asset_id,
+        created_at,
+    });
+    Ok(jobs.collect())
 }
 
 /// The newest jobs, newest first.

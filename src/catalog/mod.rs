@@ -4,6 +4,7 @@
 //! take a connection are meant to be combined in one transaction ([`Catalog::begin`]).
 
 pub mod assets;
+mod coverage;
 mod error;
 mod ids;
 pub mod jobs;
@@ -13,6 +14,7 @@ pub mod redactions;
 pub mod results;
 pub mod runs;
 pub mod shots;
+pub mod uploads;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -23,9 +25,13 @@ use sqlx::sqlite::{
 };
 use sqlx::{SqliteConnection, Transaction};
 
+pub use coverage::coverage;
 pub use error::CatalogError;
 pub use ids::{AssetId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId};
 
+/// Positions of an index that are kept. Its vectors are written once a minute, and lie behind by as many as there
+/// were in between.
+const MARKS: i64 = 10_000;
 /// How long a writer waits for another process to finish its transaction.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -114,26 +120,15 @@ async fn lock(file: &Path) -> std::io::Result<std::fs::File> {
 /// # Errors
 /// If the database fails.
 pub async fn note_change(db: &mut SqliteConnection, asset: &AssetId) -> Result<(), CatalogError> {
-    sqlx::query("INSERT INTO changes (asset_id) VALUES (?)")
+    // One row per asset: an older change says nothing that the newer one does not.
+    sqlx::query("REPLACE INTO changes (asset_id) VALUES (?)")
         .bind(asset)
         .execute(db)
         .await?;
     Ok(())
 }
 
-/// The newest change.
-///
-/// # Errors
-/// If the database fails.
-pub async fn last_change(db: &mut SqliteConnection) -> Result<i64, CatalogError> {
-    Ok(
-        sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM changes")
-            .fetch_one(db)
-            .await?,
-    )
-}
-
-/// The assets that changed after `seq`, each once, with the newest change of each, oldest first.
+/// The assets that changed after `seq`, with the newest change of each, oldest first.
 ///
 /// # Errors
 /// If the database fails.
@@ -142,14 +137,53 @@ pub async fn changes_after(
     seq: i64,
     limit: u32,
 ) -> Result<Vec<(i64, AssetId)>, CatalogError> {
-    Ok(sqlx::query_as(
-        "SELECT MAX(seq), asset_id FROM changes WHERE seq > ?
-         GROUP BY asset_id ORDER BY MAX(seq) LIMIT ?",
+    Ok(
+        sqlx::query_as("SELECT seq, asset_id FROM changes WHERE seq > ? ORDER BY seq LIMIT ?")
+            .bind(seq)
+            .bind(limit)
+            .fetch_all(db)
+            .await?,
     )
-    .bind(seq)
-    .bind(limit)
-    .fetch_all(db)
-    .await?)
+}
+
+/// Notes that an index is about to follow up to change `seq`; the answer marks that position as one of this
+/// catalogue.
+///
+/// # Errors
+/// If the database fails.
+pub async fn mark_position(db: &mut SqliteConnection, seq: i64) -> Result<String, CatalogError> {
+    let mark = ulid::Ulid::generate().to_string();
+    sqlx::query("INSERT INTO index_marks (mark, seq) VALUES (?, ?)")
+        .bind(&mark)
+        .bind(seq)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "DELETE FROM index_marks
+          WHERE seq < (SELECT seq FROM index_marks ORDER BY seq DESC LIMIT 1 OFFSET ?)",
+    )
+    .bind(MARKS)
+    .execute(db)
+    .await?;
+    Ok(mark)
+}
+
+/// Whether an index at `seq` followed this catalogue, and not another one, or a later state of it before it was put
+/// back to an earlier one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_marked(
+    db: &mut SqliteConnection,
+    seq: i64,
+    mark: &str,
+) -> Result<bool, CatalogError> {
+    let marked = "SELECT EXISTS (SELECT 1 FROM index_marks WHERE mark = ? AND seq = ?)";
+    Ok(sqlx::query_scalar(marked)
+        .bind(mark)
+        .bind(seq)
+        .fetch_one(db)
+        .await?)
 }
 
 /// Unix time in milliseconds.

@@ -6,10 +6,41 @@ use sqlx::SqliteConnection;
 use super::runs::Run;
 use super::{CatalogError, RunId, now_ms};
 
-/// Leases the oldest run of `queue` whose inputs are ready, for `lease_ms` from now.
+/// A retry that is further away than this was scheduled by a clock that has been set back since.
+pub(super) const FARTHEST_RETRY_MS: i64 = 600_000;
+/// Deaths of workers' processes after which a run is given up.
+const DEADLY: i64 = 3;
+
+/// Whether a worker's death shows in its file lock. Leases of such workers do not lapse, whatever the clock does.
+fn is_local(worker: &str) -> bool {
+    worker.starts_with("local-")
+}
+
+/// Whether there may be a run of `queue` to lease. Only reads, so asking costs no writer anything.
 ///
-/// Runs of films that came first go first, so that films become findable one after another. A run
-/// whose lease has lapsed is taken over; its former worker's token no longer fits.
+/// # Errors
+/// If the database fails.
+pub async fn is_waiting(
+    db: &mut SqliteConnection,
+    queue: &str,
+    now: i64,
+) -> Result<bool, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM runs WHERE queue = ?1 AND state = 'pending' AND waits_for = 0
+                           AND (not_before <= ?2 OR not_before > ?2 + ?3))
+             OR EXISTS (SELECT 1 FROM runs WHERE state = 'running' AND queue = ?1 AND lease_until < ?2)",
+    )
+    .bind(queue)
+    .bind(now)
+    .bind(FARTHEST_RETRY_MS)
+    .fetch_one(db)
+    .await?)
+}
+
+/// Leases the oldest run of `queue` whose inputs are ready, for `lease_ms` from `now`.
+///
+/// Runs of films that came first go first, so that films become findable one after another; runs under which
+/// a worker's process ended go last.
 ///
 /// # Errors
 /// If the database fails.
@@ -17,27 +48,24 @@ pub async fn lease(
     db: &mut SqliteConnection,
     queue: &str,
     worker: &str,
-    lease_ms: i64,
+    (now, lease_ms): (i64, i64),
 ) -> Result<Option<Run>, CatalogError> {
-    let now = now_ms();
     Ok(sqlx::query_as(
         "UPDATE runs
             SET state = 'running', token = token + 1, attempts = attempts + 1, worker = ?2,
-                lease_until = ?3 + ?4, started_at = COALESCE(started_at, ?3), done = 0, total = NULL
+                lease_until = ?4, started_at = COALESCE(started_at, ?3), done = 0, total = NULL
           WHERE id = (
-                SELECT r.id FROM runs r
-                 WHERE r.queue = ?1
-                   AND (r.state = 'pending' AND r.not_before <= ?3
-                        OR r.state = 'running' AND r.lease_until < ?3)
-                   AND NOT EXISTS (SELECT 1 FROM run_inputs i JOIN runs p ON p.id = i.input_id
-                                    WHERE i.run_id = r.id AND p.state <> 'ready')
-                 ORDER BY r.asset_id, r.rowid LIMIT 1)
+                SELECT id FROM runs
+                 WHERE queue = ?1 AND state = 'pending' AND waits_for = 0
+                   AND (not_before <= ?3 OR not_before > ?3 + ?5)
+                 ORDER BY deaths, asset_id, rowid LIMIT 1)
          RETURNING *",
     )
     .bind(queue)
     .bind(worker)
     .bind(now)
-    .bind(lease_ms)
+    .bind((!is_local(worker)).then_some(now + lease_ms))
+    .bind(FARTHEST_RETRY_MS)
     .fetch_optional(db)
     .await?)
 }
@@ -48,16 +76,15 @@ pub async fn lease(
 /// If the database fails.
 pub async fn heartbeat(
     db: &mut SqliteConnection,
-    run: &RunId,
-    token: i64,
-    lease_ms: i64,
+    (run, token): (&RunId, i64),
+    until: i64,
     progress: (i64, Option<i64>),
 ) -> Result<bool, CatalogError> {
     let kept = sqlx::query(
-        "UPDATE runs SET lease_until = ?, done = ?, total = ?
+        "UPDATE runs SET lease_until = CASE WHEN lease_until IS NULL THEN NULL ELSE ? END, done = ?, total = ?
           WHERE id = ? AND token = ? AND state = 'running'",
     )
-    .bind(now_ms() + lease_ms)
+    .bind(until)
     .bind(progress.0)
     .bind(progress.1)
     .bind(run)
@@ -87,9 +114,19 @@ pub async fn finish(
     .bind(now_ms())
     .bind(run)
     .bind(token)
+    .execute(&mut *db)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query(
+        "UPDATE runs SET waits_for = waits_for - 1
+          WHERE id IN (SELECT run_id FROM run_inputs WHERE input_id = ?)",
+    )
+    .bind(run)
     .execute(db)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(true)
 }
 
 /// What becomes of a run that failed.
@@ -174,29 +211,90 @@ pub async fn release(
     Ok(done.rows_affected() == 1)
 }
 
-/// The workers that hold leases.
+/// The workers of this machine that hold leases.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn holders(db: &mut SqliteConnection) -> Result<Vec<String>, CatalogError> {
+pub async fn local_holders(db: &mut SqliteConnection) -> Result<Vec<String>, CatalogError> {
     Ok(sqlx::query_scalar(
-        "SELECT DISTINCT worker FROM runs WHERE state = 'running' AND worker IS NOT NULL",
+        "SELECT DISTINCT worker FROM runs INDEXED BY runs_leased
+          WHERE state = 'running' AND worker >= 'local-' AND worker < 'local.'",
     )
     .fetch_all(db)
     .await?)
 }
 
-/// Gives back every run of a worker that is known to be dead, without blame.
+/// Takes the runs of `worker`, whose process has ended, away from it.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn release_all(db: &mut SqliteConnection, worker: &str) -> Result<u64, CatalogError> {
-    let done = sqlx::query(
-        "UPDATE runs SET state = 'pending', attempts = attempts - 1, lease_until = NULL, worker = NULL
-          WHERE worker = ? AND state = 'running'",
+pub async fn bury(db: &mut SqliteConnection, worker: &str) -> Result<Vec<Run>, CatalogError> {
+    let held = sqlx::query_as("SELECT * FROM runs WHERE state = 'running' AND worker = ?")
+        .bind(worker)
+        .fetch_all(&mut *db)
+        .await?;
+    take_back(db, held).await
+}
+
+/// Takes runs whose leases have lapsed away from their workers, which are elsewhere.
+///
+/// # Errors
+/// If the database fails.
+pub async fn bury_lapsed(db: &mut SqliteConnection, now: i64) -> Result<Vec<Run>, CatalogError> {
+    let held = sqlx::query_as("SELECT * FROM runs WHERE state = 'running' AND lease_until < ?")
+        .bind(now)
+        .fetch_all(&mut *db)
+        .await?;
+    take_back(db, held).await
+}
+
+/// Leases of workers elsewhere begin again: while no server ran, none of them could be extended.
+///
+/// # Errors
+/// If the database fails.
+pub async fn renew_leases(db: &mut SqliteConnection, until: i64) -> Result<(), CatalogError> {
+    sqlx::query(
+        "UPDATE runs SET lease_until = ? WHERE state = 'running' AND lease_until IS NOT NULL",
     )
-    .bind(worker)
+    .bind(until)
     .execute(db)
     .await?;
-    Ok(done.rows_affected())
+    Ok(())
+}
+
+/// Puts runs back into the queue after the death of their worker, and gives up those that were held by
+/// [`DEADLY`] of them. Answers with those given up.
+async fn take_back(db: &mut SqliteConnection, held: Vec<Run>) -> Result<Vec<Run>, CatalogError> {
+    let mut given_up = Vec::new();
+    for mut run in held {
+        run.deaths += 1;
+        let is_deadly = run.deaths >= DEADLY;
+        let (state, kind, reason, finished) = if is_deadly {
+            let reason = format!(
+                "process-died: {DEADLY} workers ended while they computed {}, and said nothing; look for a lack of \
+                 memory or a crash in the system's log, then run `rushes jobs retry`",
+                run.feature
+            );
+            ("failed", Some("process-died"), Some(reason), Some(now_ms()))
+        } else {
+            ("pending", None, None, None)
+        };
+        sqlx::query(
+            "UPDATE runs SET state = ?, deaths = ?, attempts = attempts - 1, failure_kind = ?, reason = ?,
+                    finished_at = ?, lease_until = NULL, worker = NULL
+              WHERE id = ?",
+        )
+        .bind(state)
+        .bind(run.deaths)
+        .bind(kind)
+        .bind(reason)
+        .bind(finished)
+        .bind(&run.id)
+        .execute(&mut *db)
+        .await?;
+        if is_deadly {
+            given_up.push(run);
+        }
+    }
+    Ok(given_up)
 }

@@ -9,6 +9,7 @@ use rushes_models::ErrorKind;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
+use super::queue::FARTHEST_RETRY_MS;
 use super::{CatalogError, RedactionId, now_ms};
 
 /// Where a redaction stands as a whole, apart from its files.
@@ -109,6 +110,8 @@ pub struct RedactionFile {
     pub state: Progress,
     /// How often it was begun.
     pub attempts: i64,
+    /// Fencing token of the newest attempt.
+    pub token: i64,
     /// Regions made unrecognisable.
     pub regions: Option<i64>,
     /// Media type of the result; none if there is no picture.
@@ -372,14 +375,15 @@ pub async fn doom(db: &mut SqliteConnection, id: &RedactionId) -> Result<(), Cat
 /// If the database fails.
 pub async fn take(db: &mut SqliteConnection) -> Result<Option<Task>, CatalogError> {
     let file: Option<RedactionFile> = sqlx::query_as(
-        "UPDATE redaction_files SET state = 'running', attempts = attempts + 1
+        "UPDATE redaction_files SET state = 'running', attempts = attempts + 1, token = token + 1
           WHERE rowid = (
                 SELECT f.rowid FROM redaction_files f JOIN redactions r ON r.id = f.redaction_id
-                 WHERE f.state = 'queued' AND f.not_before <= ? AND r.stage = 'open'
+                 WHERE f.state = 'queued' AND (f.not_before <= ?1 OR f.not_before > ?1 + ?2) AND r.stage = 'open'
                  ORDER BY f.redaction_id, f.ordinal LIMIT 1)
          RETURNING *",
     )
     .bind(now_ms())
+    .bind(FARTHEST_RETRY_MS)
     .fetch_optional(&mut *db)
     .await?;
     let Some(file) = file else { return Ok(None) };
@@ -401,9 +405,29 @@ pub async fn take(db: &mut SqliteConnection) -> Result<Option<Task>, CatalogErro
 pub async fn is_waiting(db: &mut SqliteConnection) -> Result<bool, CatalogError> {
     Ok(sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM redaction_files f JOIN redactions r ON r.id = f.redaction_id
-                         WHERE f.state = 'queued' AND f.not_before <= ? AND r.stage = 'open')",
+                         WHERE f.state = 'queued' AND (f.not_before <= ?1 OR f.not_before > ?1 + ?2) AND r.stage = 'open')",
     )
     .bind(now_ms())
+    .bind(FARTHEST_RETRY_MS)
+    .fetch_one(db)
+    .await?)
+}
+
+/// Whether the caller's attempt is still the newest one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_held(
+    db: &mut SqliteConnection,
+    file: &RedactionFile,
+) -> Result<bool, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM redaction_files
+          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND token = ?)",
+    )
+    .bind(&file.redaction_id)
+    .bind(file.ordinal)
+    .bind(file.token)
     .fetch_one(db)
     .await?)
 }
@@ -421,14 +445,14 @@ pub async fn finish(
     let recorded = sqlx::query(
         "UPDATE redaction_files SET state = 'done', regions = ?, media_type = ?, finished_at = ?,
                 failure_kind = NULL, failure_code = NULL, reason = NULL
-          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND attempts = ?",
+          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND token = ?",
     )
     .bind(regions)
     .bind(media_type)
     .bind(now_ms())
     .bind(&file.redaction_id)
     .bind(file.ordinal)
-    .bind(file.attempts)
+    .bind(file.token)
     .execute(db)
     .await?;
     Ok(recorded.rows_affected() == 1)
@@ -452,7 +476,7 @@ pub async fn fail(
     let recorded = sqlx::query(
         "UPDATE redaction_files SET state = ?, not_before = ?, finished_at = ?, failure_kind = ?,
                 failure_code = ?, reason = ?
-          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND attempts = ?",
+          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND token = ?",
     )
     .bind(state)
     .bind(not_before)
@@ -462,7 +486,7 @@ pub async fn fail(
     .bind(&failure.reason)
     .bind(&file.redaction_id)
     .bind(file.ordinal)
-    .bind(file.attempts)
+    .bind(file.token)
     .execute(db)
     .await?;
     Ok(recorded.rows_affected() == 1)

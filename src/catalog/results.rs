@@ -110,8 +110,8 @@ pub async fn store_cues(
 /// Publishes what is wanted of an asset if nothing of it is still under way; `true` if readers now
 /// see something new.
 ///
-/// Nothing is published without shots, and a feature that readers see is not taken from them because
-/// its newer run failed.
+/// Nothing is published without shots. What readers see of a kind of feature (vectors, whatever the model) stays
+/// until a newer run of that kind is ready.
 ///
 /// # Errors
 /// If the database fails.
@@ -123,30 +123,58 @@ pub async fn publish_if_settled(
     if wanted.iter().any(|run| !run.state.is_final()) {
         return Ok(false);
     }
-    let ready: Vec<&Run> = wanted
-        .iter()
-        .filter(|run| run.state == RunState::Ready)
-        .collect();
-    if !ready.iter().any(|run| run.feature == BACKBONE) {
+    let (mut next, unready): (Vec<Run>, Vec<Run>) = wanted
+        .into_iter()
+        .partition(|run| run.state == RunState::Ready);
+    if !next.iter().any(|run| run.feature == BACKBONE) {
         return Ok(false);
     }
     let seen = super::runs::published(db, asset).await?;
-    let failed = wanted.iter().filter(|run| run.state != RunState::Ready);
-    let loses = failed
-        .into_iter()
-        .any(|new| seen.iter().any(|old| old.feature == new.feature));
-    let same = seen.len() == ready.len()
+    let kept = seen.iter().filter(|old| {
+        let same_kind = |new: &Run| kind(&new.feature) == kind(&old.feature);
+        unready.iter().any(same_kind) && !next.iter().any(same_kind)
+    });
+    let kept: Vec<Run> = kept.cloned().collect();
+    for old in kept {
+        let inputs = super::runs::inputs(db, &old.id).await?;
+        if !inputs
+            .iter()
+            .all(|input| next.iter().any(|new| new.id == input.id))
+        {
+            // It was computed from other shots than the new ones: readers see all of the old or all of the new.
+            return Ok(false);
+        }
+        next.push(old);
+    }
+    let same = seen.len() == next.len()
         && seen
             .iter()
-            .all(|old| ready.iter().any(|new| new.id == old.id));
-    if loses || same {
+            .all(|old| next.iter().any(|new| new.id == old.id));
+    if same {
         return Ok(false);
     }
+    replace_published(db, asset, &next).await?;
+    drop_superseded(db, asset).await?;
+    super::assets::retire_overwritten(db, asset).await?;
+    note_change(db, asset).await?;
+    Ok(true)
+}
+
+/// `embeddings` of `embeddings/lite`: what there may be several of, for different models.
+fn kind(feature: &str) -> &str {
+    feature.split('/').next().unwrap_or(feature)
+}
+
+async fn replace_published(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    runs: &[Run],
+) -> Result<(), CatalogError> {
     sqlx::query("DELETE FROM published WHERE asset_id = ?")
         .bind(asset)
         .execute(&mut *db)
         .await?;
-    for run in ready {
+    for run in runs {
         sqlx::query("INSERT INTO published (asset_id, feature, run_id) VALUES (?, ?, ?)")
             .bind(asset)
             .bind(&run.feature)
@@ -154,14 +182,16 @@ pub async fn publish_if_settled(
             .execute(&mut *db)
             .await?;
     }
-    sqlx::query("UPDATE assets SET generation = generation + 1 WHERE id = ?")
-        .bind(asset)
-        .execute(&mut *db)
-        .await?;
-    drop_superseded(db, asset).await?;
-    super::assets::retire_overwritten(db, asset).await?;
-    note_change(db, asset).await?;
-    Ok(true)
+    sqlx::query(
+        "UPDATE assets SET generation = generation + 1, shots = (
+                SELECT COUNT(*) FROM published p JOIN shots s ON s.run_id = p.run_id
+                 WHERE p.asset_id = ?1 AND p.feature = 'shots')
+          WHERE id = ?1",
+    )
+    .bind(asset)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Deletes runs that are neither seen nor wanted, nor an input of one that is.

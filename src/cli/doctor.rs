@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::{output, remote};
 use crate::app::App;
+use crate::catalog::assets;
 use crate::config::Config;
+use crate::index::Index;
 
 /// Below this, an ingest soon stops.
 const LITTLE_ROOM: u64 = 2 * 1024 * 1024 * 1024;
@@ -71,7 +73,7 @@ pub(super) async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> 
         output::json(&checks)?;
     } else {
         let rows = checks.into_iter().map(|check| {
-            let mark = if check.ok { "ok" } else { "MEND" };
+            let mark = if check.ok { "ok" } else { "FIX" };
             vec![
                 mark.to_owned(),
                 check.what.to_owned(),
@@ -132,7 +134,7 @@ fn models(config: &Config) -> Vec<Check> {
     let store = match ModelStore::open(config.models_folder()) {
         Ok(store) => store,
         Err(error) => {
-            let fix = "mend or remove the file in the folder manifests of the models";
+            let fix = "correct or remove the file in the folder manifests of the models";
             return vec![Check::bad("model", error.to_string(), fix)];
         }
     };
@@ -242,6 +244,7 @@ async fn catalogue(config: Config) -> Vec<Check> {
                     "check --store and the AWS_ variables",
                 ),
             });
+            checks.extend(index(&app).await);
             checks
         }
         Err(error) => vec![Check::bad(
@@ -250,4 +253,29 @@ async fn catalogue(config: Config) -> Vec<Check> {
             "name another folder with --data",
         )],
     }
+}
+
+/// Whether everything that is published can be found.
+async fn index(app: &App) -> Vec<Check> {
+    let what = "index";
+    let index = match Index::open(&app.config.index_folder()) {
+        Ok(index) => index,
+        Err(error) => return vec![Check::bad(what, error.to_string(), "rushes index rebuild")],
+    };
+    let aside = index.set_aside();
+    if aside.is_empty() {
+        return vec![Check::good(what, format!("{} vectors", index.vectors()))];
+    }
+    let mut checks = Vec::new();
+    for (asset, fault) in aside {
+        let name = match app.catalog.read().await {
+            Ok(mut db) => assets::get(&mut db, &asset).await.map(|asset| asset.uri),
+            Err(error) => Err(error),
+        };
+        let name = name.unwrap_or_else(|_gone| asset.to_string());
+        let found = format!("{name} cannot be found by sight: {fault}");
+        let fix = format!("rushes delete {asset}, then ingest the file again");
+        checks.push(Check::bad(what, found, fix));
+    }
+    checks
 }

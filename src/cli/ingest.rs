@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -12,10 +12,13 @@ use crate::app::{App, Engine, EngineParts};
 use crate::catalog::jobs::Job;
 use crate::catalog::runs::RunState;
 use crate::catalog::{AssetId, JobId, assets, jobs};
-use crate::ingest::{Submitted, file_name, find, submit};
+use crate::features;
+use crate::ingest::{Film, Submitted, file_name, find, submit};
 
-/// How often progress is looked at.
+/// How often progress is looked at …
 const LOOK: Duration = Duration::from_millis(200);
+/// … or, where very many films are followed, this many times as rarely as a look takes.
+const LOOK_SHARE: u32 = 20;
 
 /// Arguments of `ingest`.
 #[derive(Debug, clap::Args)]
@@ -42,6 +45,9 @@ pub(super) struct Args {
     queue_only: bool,
 }
 
+/// The state of a film that somebody deleted while it was followed.
+const DELETED: &str = "deleted";
+
 /// What became of one film.
 #[derive(Debug, Serialize)]
 struct Outcome {
@@ -50,7 +56,8 @@ struct Outcome {
     uri: String,
     title: String,
     new: bool,
-    state: RunState,
+    /// That of the job, or `deleted` if the film was deleted meanwhile.
+    state: &'static str,
     shots: usize,
     reasons: Vec<String>,
 }
@@ -71,11 +78,13 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     models::require(&app.models, &app.config.models.text_to_shot)?;
     let (films, refusals) = find(&app.storage, &args.inputs).await;
     let settings = app.settings()?;
+    // What died with an earlier process is settled first, so that asking again begins it anew.
+    features::bury_the_dead(&app.config.data, &app.catalog).await?;
     let mut submitted = Vec::with_capacity(films.len());
-    for film in &films {
+    for film in films {
         let title = args.title.clone().unwrap_or_else(|| film.default_title());
-        let job = submit(&app.catalog, film, &title, &settings).await?;
-        submitted.push(job);
+        let job = submit(&app.catalog, &film, &title, &settings).await?;
+        submitted.push((film, title, job));
     }
     let quiet = args.json || !std::io::stderr().is_terminal();
     let finished = if args.queue_only {
@@ -83,13 +92,13 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     } else {
         let ids: Vec<JobId> = submitted
             .iter()
-            .map(|submitted| submitted.job.clone())
+            .map(|(_, _, submitted)| submitted.job.clone())
             .collect();
         follow(app, &ids, quiet).await?
     };
     let mut outcomes = Vec::with_capacity(submitted.len());
-    for one in submitted {
-        outcomes.push(outcome(app, one).await?);
+    for (film, title, submitted) in submitted {
+        outcomes.push(outcome(app, &film, title, submitted).await?);
     }
     let refused: Vec<Refused> = refusals
         .into_iter()
@@ -98,10 +107,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             reason: refusal.error.to_string(),
         })
         .collect();
-    let failed = !refused.is_empty()
-        || outcomes
-            .iter()
-            .any(|film| matches!(film.state, RunState::Failed | RunState::Cancelled));
+    let failed = !refused.is_empty() || outcomes.iter().any(|film| film.has_failed());
     let summary = Summary {
         films: outcomes,
         refused,
@@ -132,51 +138,80 @@ async fn follow(app: &App, ids: &[JobId], quiet: bool) -> anyhow::Result<bool> {
     };
     let mut engine = Engine::start(app, parts).await?;
     let mut progress = Progress::new(quiet);
-    let interrupted = work::interrupted();
-    tokio::pin!(interrupted);
-    let finished = loop {
-        let all = read_jobs(app, ids).await?;
-        progress.show(&all);
-        if all.iter().all(|job| job.state().is_final()) {
-            break true;
-        }
-        if engine.is_none() {
-            // Whoever did the work may have ended; then it is ours.
-            engine = Engine::start(app, parts).await?;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            pressed = &mut interrupted => {
-                pressed?;
-                break false;
-            }
-        }
-    };
+    let finished = follow_until_ended(app, ids, parts, (&mut engine, &mut progress)).await;
     progress.finish();
+    // Whatever happened: what is under way is given back and the index written.
     if let Some(engine) = engine {
         engine.stop().await;
     }
-    Ok(finished)
+    finished
 }
 
-async fn read_jobs(app: &App, ids: &[JobId]) -> anyhow::Result<Vec<Job>> {
-    let mut db = app.catalog.read().await?;
-    let mut all = Vec::with_capacity(ids.len());
-    for id in ids {
-        all.push(jobs::get(&mut db, id).await?);
+async fn follow_until_ended(
+    app: &App,
+    ids: &[JobId],
+    parts: EngineParts,
+    (engine, progress): (&mut Option<Engine>, &mut Progress),
+) -> anyhow::Result<bool> {
+    let interrupted = work::interrupted();
+    tokio::pin!(interrupted);
+    // What has ended is not read again, nor is what was deleted.
+    let (mut open, mut ended) = (ids.to_vec(), Vec::new());
+    loop {
+        let began = Instant::now();
+        let mut db = app.catalog.read().await?;
+        let read = jobs::get_many(&mut db, &open).await?;
+        drop(db);
+        let (through, under_way): (Vec<Job>, Vec<Job>) =
+            read.into_iter().partition(|job| job.state().is_final());
+        ended.extend(through);
+        open = under_way.iter().map(|job| job.id.clone()).collect();
+        progress.show(ended.iter().chain(&under_way));
+        if open.is_empty() {
+            return Ok(true);
+        }
+        if engine.is_none() {
+            // Whoever did the work may have ended; then it is ours.
+            *engine = Engine::start(app, parts).await?;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK.max(began.elapsed() * LOOK_SHARE)) => {}
+            pressed = &mut interrupted => {
+                pressed?;
+                return Ok(false);
+            }
+        }
     }
-    Ok(all)
 }
 
-async fn outcome(app: &App, submitted: Submitted) -> anyhow::Result<Outcome> {
+async fn outcome(
+    app: &App,
+    film: &Film,
+    title: String,
+    submitted: Submitted,
+) -> anyhow::Result<Outcome> {
     let mut db = app.catalog.read().await?;
-    let job = jobs::get(&mut db, &submitted.job).await?;
+    let Some(job) = jobs::get_many(&mut db, std::slice::from_ref(&submitted.job))
+        .await?
+        .pop()
+    else {
+        return Ok(Outcome {
+            job: submitted.job,
+            asset: submitted.asset,
+            uri: film.locator.uri.clone(),
+            title,
+            new: submitted.new,
+            state: DELETED,
+            shots: 0,
+            reasons: Vec::new(),
+        });
+    };
     let asset = assets::get(&mut db, &job.asset_id).await?;
     let shots = crate::catalog::shots::spans(&mut db, &asset.id)
         .await?
         .len();
     Ok(Outcome {
-        state: job.state(),
+        state: job.state().as_str(),
         reasons: job.reasons().into_iter().map(str::to_owned).collect(),
         job: submitted.job,
         // A file with the bytes of a known one is that one.
@@ -188,12 +223,20 @@ async fn outcome(app: &App, submitted: Submitted) -> anyhow::Result<Outcome> {
     })
 }
 
+impl Outcome {
+    fn has_failed(&self) -> bool {
+        [RunState::Failed, RunState::Cancelled]
+            .iter()
+            .any(|state| self.state == state.as_str())
+    }
+}
+
 fn print(summary: &Summary) {
     let rows = summary.films.iter().map(|film| {
         vec![
             film.title.clone(),
             file_name(&film.uri),
-            film.state.to_string(),
+            film.state.to_owned(),
             film.shots.to_string(),
             film.reasons.join("; "),
         ]

@@ -49,10 +49,10 @@ impl Progress {
     }
 
     /// Draws where `jobs` stand.
-    pub(super) fn show(&mut self, jobs: &[Job]) {
+    pub(super) fn show<'a>(&mut self, jobs: impl Iterator<Item = &'a Job> + Clone) {
         for name in STAGES {
             let runs: Vec<&Run> = jobs
-                .iter()
+                .clone()
                 .flat_map(|job| &job.runs)
                 .filter(|run| run.feature.split('/').next() == Some(name))
                 .collect();

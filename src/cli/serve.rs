@@ -1,6 +1,5 @@
 //! `rushes serve`.
 
-use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,13 +7,14 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{output, work};
 use crate::app::{App, Engine, EngineParts};
 use crate::config::Config;
-use crate::features::{LocalCoordinator, Settings};
-use crate::http::{self, Api, Metrics, Roots, Work};
+use crate::features::Settings;
+use crate::http::{self, Api, Bounds, Metrics, Roots, Work};
 
 /// How long requests under way may go on after a signal to stop.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -79,6 +79,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         catalog: app.catalog.clone(),
         storage: app.storage.clone(),
         searcher,
+        searching: Arc::new(Semaphore::new(http::MOST_SEARCHES)),
         settings,
         roots: Arc::new(roots),
         upload_limit: app.config.upload_limit(),
@@ -95,7 +96,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         stop.clone(),
     ));
     let served = tokio::select! {
-        ended = &mut server => ended.context("the server died").and_then(|ended| ended.context("the server failed")),
+        ended = &mut server => ended.context("the server died"),
         signalled = work::interrupted() => signalled,
     };
     // Work is given back at once; requests under way get a moment.
@@ -117,25 +118,19 @@ async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> 
 }
 
 fn workers_on_other_machines(app: &App, settings: &Settings) -> Work {
-    let coordinator = LocalCoordinator::new(app.catalog.clone(), app.config.data.clone());
     Work::new(
         app.catalog.clone(),
-        Arc::new(coordinator),
+        Arc::new(app.coordinator()),
         app.storage.clone(),
         (settings.model.clone(), settings.space.clone()),
     )
 }
 
 /// Serves each router on its listener, until `stop` and the end of the last request.
-async fn serve(
-    routers: [Option<(TcpListener, Router)>; 2],
-    stop: CancellationToken,
-) -> std::io::Result<()> {
-    let servers = routers.into_iter().flatten().map(|(listener, router)| {
-        let stopping = stop.clone();
-        axum::serve(listener, router)
-            .with_graceful_shutdown(async move { stopping.cancelled().await })
-            .into_future()
-    });
-    futures::future::try_join_all(servers).await.map(drop)
+async fn serve(routers: [Option<(TcpListener, Router)>; 2], stop: CancellationToken) {
+    let servers = routers
+        .into_iter()
+        .flatten()
+        .map(|(listener, router)| http::serve(listener, router, Bounds::default(), stop.clone()));
+    futures::future::join_all(servers).await;
 }

@@ -77,13 +77,31 @@ pub(super) async fn run(config: Config, mut args: Args) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for Ctrl-C or a request to terminate.
+/// Waits for Ctrl-C or a request to terminate. From then on a second one ends the program at once: what is being
+/// finished in good order may take long.
 pub(super) async fn interrupted() -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
+    let mut pressed = signal(SignalKind::interrupt()).context("signals cannot be received")?;
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
     tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed.context("signals cannot be received")?,
+        _ = pressed.recv() => {}
         _ = terminate.recv() => {}
     }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = pressed.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        end_at_once()
+    });
     Ok(())
+}
+
+/// Ends the process as a shell expects of one that was interrupted. Nothing is lost that a kill would not lose.
+#[expect(
+    clippy::exit,
+    reason = "the orderly end is what the user will not wait for"
+)]
+fn end_at_once() {
+    std::process::exit(130)
 }

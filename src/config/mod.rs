@@ -4,8 +4,8 @@
 
 mod error;
 mod merge;
+mod server;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use etcetera::{BaseStrategy as _, choose_base_strategy};
@@ -15,6 +15,7 @@ use rushes_workers::segment::DetectorKind;
 use serde::{Deserialize, Serialize};
 
 pub use error::{ConfigError, Problem};
+pub use server::Server;
 
 /// Environment variables that are settings look like `RUSHES_SERVER__LISTEN`.
 const PREFIX: &str = "RUSHES_";
@@ -97,22 +98,6 @@ pub struct Work {
     pub key_file: Option<PathBuf>,
 }
 
-/// The HTTP server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Server {
-    /// Address and port. Only loopback: what is served there needs no key.
-    pub listen: SocketAddr,
-    /// Another address for workers on other machines alone, who need a key; none listens on none.
-    pub work_listen: Option<SocketAddr>,
-    /// Folders and `s3://bucket/prefix`es from which films may be registered over HTTP.
-    pub media_roots: Vec<String>,
-    /// Largest upload in MiB.
-    pub upload_limit_mib: u64,
-    /// Largest picture to redact in MiB.
-    pub picture_limit_mib: u64,
-}
-
 /// The variables S3 clients share. Holds secrets, so it never prints values.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Aws(Vec<(String, String)>);
@@ -176,18 +161,6 @@ impl Default for Work {
             redactors: 0,
             server: None,
             key_file: None,
-        }
-    }
-}
-
-impl Default for Server {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 7420)),
-            work_listen: None,
-            media_roots: Vec::new(),
-            upload_limit_mib: 100 * 1024,
-            picture_limit_mib: 256,
         }
     }
 }
@@ -341,6 +314,11 @@ impl Config {
             self.server.picture_limit_mib,
             1..=2048,
         );
+        range(
+            "server.picture_limit_mpx",
+            self.server.picture_limit_mpx,
+            1..=512,
+        );
         if let Some(Err(error)) = self
             .models
             .backend
@@ -440,6 +418,12 @@ impl Config {
     #[must_use]
     pub const fn picture_limit(&self) -> u64 {
         self.server.picture_limit_mib * MIB
+    }
+
+    /// Largest picture to redact in pixels.
+    #[must_use]
+    pub const fn picture_pixels(&self) -> u64 {
+        self.server.picture_limit_mpx * 1_000_000
     }
 
     /// Largest upload in bytes.

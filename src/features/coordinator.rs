@@ -1,7 +1,8 @@
 //! The coordinator for workers in this process: straight onto the catalogue.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rushes_models::ErrorKind;
@@ -11,11 +12,12 @@ use rushes_workers::coordinator::{
 use rushes_workers::task::{Output, Queue};
 use rushes_workers::worker::HEARTBEAT;
 use sqlx::SqliteConnection;
+use tokio::sync::Notify;
 
 use super::{Settings, liveness, request, retry, tasks, verify};
 use crate::catalog::queue::{self, Verdict};
 use crate::catalog::runs::Run;
-use crate::catalog::{Catalog, CatalogError, RunId, assets, results, runs};
+use crate::catalog::{Catalog, CatalogError, RunId, assets, now_ms, results, runs};
 
 /// How long a lease lasts without a heartbeat.
 const LEASE_MS: i64 = 30_000;
@@ -38,19 +40,72 @@ enum Stored {
 pub struct LocalCoordinator {
     catalog: Catalog,
     data: PathBuf,
+    clock: LeaseClock,
+    /// Rung when a run of this process has ended, since others may have waited for it.
+    ended: Arc<Notify>,
+}
+
+/// Unix time as it was when the process began, and the time since by a clock that nobody can set: a system clock
+/// that jumps ends no lease and makes none last.
+#[derive(Debug, Clone, Copy)]
+struct LeaseClock {
+    began: Instant,
+    began_ms: i64,
+}
+
+impl LeaseClock {
+    fn start() -> Self {
+        Self {
+            began: Instant::now(),
+            began_ms: now_ms(),
+        }
+    }
+
+    fn now_ms(self) -> i64 {
+        let since = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        self.began_ms.saturating_add(since)
+    }
 }
 
 impl LocalCoordinator {
     /// Over `catalog`, which lives in the data folder `data`.
     #[must_use]
-    pub const fn new(catalog: Catalog, data: PathBuf) -> Self {
-        Self { catalog, data }
+    pub fn new(catalog: Catalog, data: PathBuf) -> Self {
+        Self {
+            catalog,
+            data,
+            clock: LeaseClock::start(),
+            ended: Arc::new(Notify::new()),
+        }
+    }
+
+    /// Lets the leases of workers elsewhere begin again. For the process that begins to serve them: while none did,
+    /// they could not be extended.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn renew_leases(&self) -> Result<(), CatalogError> {
+        let mut tx = self.catalog.begin().await?;
+        queue::renew_leases(&mut tx, self.clock.now_ms() + LEASE_MS).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     async fn take(&self, worker: &str, queue: Queue) -> Result<Option<Lease>, CatalogError> {
-        liveness::release_the_dead(&self.data, &self.catalog).await?;
+        liveness::bury_the_dead(&self.data, &self.catalog).await?;
+        let now = self.clock.now_ms();
+        let mut db = self.catalog.read().await?;
+        let is_waiting = queue::is_waiting(&mut db, queue.as_str(), now).await?;
+        drop(db);
+        if !is_waiting {
+            return Ok(None);
+        }
         let mut tx = self.catalog.begin().await?;
-        let Some(run) = queue::lease(&mut tx, queue.as_str(), worker, LEASE_MS).await? else {
+        let given_up = queue::bury_lapsed(&mut tx, now).await?;
+        settle(&mut tx, &given_up).await?;
+        let Some(run) = queue::lease(&mut tx, queue.as_str(), worker, (now, LEASE_MS)).await?
+        else {
+            tx.commit().await?;
             return Ok(None);
         };
         match tasks::build(&mut tx, &run).await {
@@ -167,10 +222,22 @@ async fn fail_run(
         return Ok(false);
     }
     if verdict == Verdict::GiveUp {
-        queue::fail_dependents(db, run).await?;
-        results::publish_if_settled(db, &run.asset_id).await?;
+        settle(db, std::slice::from_ref(run)).await?;
     }
     Ok(true)
+}
+
+/// Fails what waits for runs that were given up, and publishes what is settled by that.
+pub(super) async fn settle(
+    db: &mut SqliteConnection,
+    given_up: &[Run],
+) -> Result<(), CatalogError> {
+    for run in given_up {
+        queue::fail_dependents(db, run).await?;
+        results::publish_if_settled(db, &run.asset_id).await?;
+        count(&run.feature, "failed");
+    }
+    Ok(())
 }
 
 /// What is kept in the run itself: the lists have tables of their own.
@@ -223,9 +290,11 @@ fn kept(kept: bool, lease: &Lease) -> Result<(), CoordinatorError> {
 #[async_trait]
 impl Coordinator for LocalCoordinator {
     async fn lease(&self, worker: &str, queue: Queue) -> Result<Option<Lease>, CoordinatorError> {
+        // Listened for before looking, so that no end is missed in between.
+        let ended = self.ended.notified();
         let leased = self.take(worker, queue).await.map_err(unavailable)?;
         if leased.is_none() {
-            tokio::time::sleep(POLL).await;
+            tokio::time::timeout(POLL, ended).await.ok();
         }
         Ok(leased)
     }
@@ -241,7 +310,8 @@ impl Coordinator for LocalCoordinator {
             progress.total.map(u64::cast_signed),
         );
         let mut tx = self.catalog.begin().await.map_err(unavailable)?;
-        let alive = queue::heartbeat(&mut tx, &id, lease.token, LEASE_MS, counted)
+        let until = self.clock.now_ms() + LEASE_MS;
+        let alive = queue::heartbeat(&mut tx, (&id, lease.token), until, counted)
             .await
             .map_err(unavailable)?;
         tx.commit()
@@ -255,7 +325,9 @@ impl Coordinator for LocalCoordinator {
     }
 
     async fn complete(&self, lease: &Lease, output: &Output) -> Result<(), CoordinatorError> {
-        match self.store(lease, output).await.map_err(unavailable)? {
+        let stored = self.store(lease, output).await.map_err(unavailable)?;
+        self.ended.notify_waiters();
+        match stored {
             Stored::Invalid(fault) => Err(CoordinatorError::Invalid(fault)),
             Stored::Kept => Ok(()),
             Stored::LeaseLost => kept(false, lease),

@@ -7,6 +7,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::coordinator;
 use crate::catalog::{Catalog, CatalogError, queue};
 
 /// Held while this process works.
@@ -50,22 +51,23 @@ impl Drop for WorkerLock {
     }
 }
 
-/// Gives back the runs of workers of this machine that have died.
+/// Takes over the runs of workers of this machine that have died. A run under which several died is given up.
 ///
 /// # Errors
 /// If the database fails.
-pub(super) async fn release_the_dead(data: &Path, catalog: &Catalog) -> Result<(), CatalogError> {
+pub async fn bury_the_dead(data: &Path, catalog: &Catalog) -> Result<(), CatalogError> {
     let mut db = catalog.read().await?;
-    let holders = queue::holders(&mut db).await?;
+    let holders = queue::local_holders(&mut db).await?;
     drop(db);
     for worker in holders {
-        if !worker.starts_with("local-") || !is_dead(&folder(data).join(&worker)) {
+        if !is_dead(&folder(data).join(&worker)) {
             continue;
         }
         let mut tx = catalog.begin().await?;
-        let runs = queue::release_all(&mut tx, &worker).await?;
+        let given_up = queue::bury(&mut tx, &worker).await?;
+        coordinator::settle(&mut tx, &given_up).await?;
         tx.commit().await?;
-        tracing::info!(worker, runs, "took over from a worker that died");
+        tracing::info!(worker, "took over from a worker that died");
         std::fs::remove_file(folder(data).join(&worker)).ok();
     }
     Ok(())

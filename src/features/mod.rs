@@ -13,5 +13,5 @@ mod verify;
 
 pub use coordinator::LocalCoordinator;
 pub use graph::{STAGES, Settings, embeddings_of, request};
-pub use liveness::WorkerLock;
+pub use liveness::{WorkerLock, bury_the_dead};
 pub(crate) use tasks::prefix;

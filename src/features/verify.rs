@@ -8,6 +8,9 @@ use super::tasks;
 use crate::catalog::runs::{self, Run};
 use crate::catalog::{CatalogError, shots};
 
+/// How far from 1 the length of a vector may be. Half precision costs 5e-4.
+const UNIT_TOLERANCE: f64 = 1e-3;
+
 /// What is wrong with `output` as the result of `run`, for people; `None` if nothing is.
 pub(super) async fn fault(
     db: &mut SqliteConnection,
@@ -75,9 +78,20 @@ fn fault_of_vectors(vectors: &[Vec<f32>], count: usize, dims: usize) -> Option<S
                 "the vector of shot {shot} has values that are no numbers"
             ))
         } else {
-            None
+            let length = length(vector);
+            // No picture in sight, no direction: a shot of zeros is like no other, and harms nothing.
+            let is_unit = (length - 1.0).abs() <= UNIT_TOLERANCE || length == 0.0;
+            (!is_unit).then(|| {
+                format!("the vector of shot {shot} is {length:.4} long, not 1; vectors must be normalised")
+            })
         }
     })
+}
+
+/// In double precision, since the sum of a thousand squares in single precision is off by as much as is looked for.
+fn length(vector: &[f32]) -> f64 {
+    let squares = vector.iter().map(|&x| f64::from(x) * f64::from(x));
+    squares.sum::<f64>().sqrt()
 }
 
 const fn feature_of(output: &Output) -> &'static str {

@@ -1,5 +1,10 @@
 //! `/v1/assets` and `/v1/titles`.
 
+#![expect(
+    unused_qualifications,
+    reason = "the macro that describes a handler repeats the type of its query"
+)]
+
 use axum::Json;
 use axum::extract::{FromRequest as _, Path, Query, Request, State};
 use axum::http::{StatusCode, header};
@@ -37,8 +42,8 @@ struct UploadForm {
     /// Title; the file's name if absent.
     title: Option<String>,
     /// Subtitle files, `.srt` or `.vtt`.
-    #[schema(value_type = Vec<String>)]
-    subtitles: Vec<Vec<u8>>,
+    #[schema(inline)]
+    subtitles: Option<Vec<super::form::FilePart>>,
 }
 
 /// A registered film.
@@ -63,6 +68,7 @@ pub(super) struct RegisteredList {
 
 /// Which assets to list.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     /// Only of this title, by id or name.
@@ -81,7 +87,6 @@ pub(super) struct AssetIds {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct TitleList {
     /// By name.
-    #[schema(value_type = Vec<Object>)]
     titles: Vec<Title>,
 }
 
@@ -155,8 +160,8 @@ pub(super) fn http_body_limit(
 }
 
 /// Ids of all assets, or of a title's.
-#[utoipa::path(get, operation_id = "list_assets", path = "/v1/assets", tag = "assets",
-    responses((status = 200, description = "Success", body = AssetIds)))]
+#[utoipa::path(get, operation_id = "list_assets", path = "/v1/assets", tag = "assets", params(ListQuery),
+    responses((status = 200, description = "Success", body = AssetIds), (status = 404, description = "There is no such title", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     State(api): State<Api>,
     Query(query): Query<ListQuery>,

@@ -13,6 +13,7 @@ use serde::Serialize;
 use ulid::Ulid;
 use utoipa::ToSchema;
 
+use super::pace;
 use crate::catalog::CatalogError;
 use crate::redactions::RedactionError;
 use crate::search::SearchError;
@@ -48,6 +49,9 @@ pub(super) struct Problem {
 impl ApiError {
     /// A JSON body that cannot be read.
     pub(super) fn unreadable(rejection: &JsonRejection) -> Self {
+        if pace::io_kind(rejection) == Some(std::io::ErrorKind::TimedOut) {
+            return Self::too_slow("the body was too long in coming; send it again".to_owned());
+        }
         let detail = rejection.body_text();
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Self::new(ErrorKind::Limit, "too-large", detail),
@@ -72,6 +76,18 @@ impl ApiError {
         Self {
             status: StatusCode::UNAUTHORIZED,
             ..Self::new(ErrorKind::InvalidInput, "unauthorised", detail)
+        }
+    }
+
+    /// A range that lies outside what is asked for, of `size` bytes.
+    pub(super) fn no_such_range(size: u64) -> Self {
+        Self {
+            status: StatusCode::RANGE_NOT_SATISFIABLE,
+            ..Self::new(
+                ErrorKind::InvalidInput,
+                "no-such-range",
+                format!("there are {size} bytes; ask for a range within them"),
+            )
         }
     }
 
@@ -264,7 +280,7 @@ fn problem(error: ApiError, id: &str, response: Response) -> Response {
         request_id: id.to_owned(),
     };
     let (mut parts, _) = response.into_parts();
-    if error.kind == ErrorKind::Overloaded {
+    if matches!(error.kind, ErrorKind::Overloaded | ErrorKind::Unavailable) {
         parts
             .headers
             .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

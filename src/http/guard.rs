@@ -1,7 +1,7 @@
 //! Keeping other web pages out: a browser on this machine can reach loopback for any site it shows.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use rushes_workers::coordinator::wire::PATH;
@@ -20,12 +20,20 @@ pub(super) async fn same_origin(request: Request, next: Next) -> Response {
             .is_some_and(|rest| rest.starts_with('/'));
     match refusal(request.headers(), keyed) {
         Some(detail) => ApiError::forbidden("foreign-origin", detail).into_response(),
-        None => next.run(request).await,
+        None => {
+            let mut response = next.run(request).await;
+            // Browsers keep the answer from pages of other origins that asked without saying so.
+            response.headers_mut().insert(
+                "cross-origin-resource-policy",
+                HeaderValue::from_static("same-origin"),
+            );
+            response
+        }
     }
 }
 
 fn refusal(headers: &HeaderMap, keyed: bool) -> Option<String> {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST);
     if let Some(host) = host
         && !keyed
@@ -33,6 +41,14 @@ fn refusal(headers: &HeaderMap, keyed: bool) -> Option<String> {
     {
         return Some(format!(
             "this server answers as localhost only, not as {host:?}"
+        ));
+    }
+    // A picture or a link of another page brings no origin, but what browsers say of it (W3C Fetch Metadata).
+    if let Some(site @ ("cross-site" | "same-site")) =
+        text(HeaderName::from_static("sec-fetch-site"))
+    {
+        return Some(format!(
+            "requests from pages of other origins ({site}) are not accepted"
         ));
     }
     let origin = text(header::ORIGIN)?;
@@ -86,6 +102,14 @@ mod tests {
 
     #[test]
     fn other_names_and_other_origins_are_not() {
+        let mut embedded = headers("localhost:1", None);
+        embedded.insert("sec-fetch-site", "cross-site".parse().unwrap());
+        assert!(refusal(&embedded, false).is_some());
+        // Typed into the address bar, or from a page of this server.
+        for site in ["none", "same-origin"] {
+            embedded.insert("sec-fetch-site", site.parse().unwrap());
+            assert_eq!(refusal(&embedded, false), None);
+        }
         assert!(refusal(&headers("evil.example", None), false).is_some());
         assert!(refusal(&headers("127.0.0.1.evil.example", None), false).is_some());
         assert!(refusal(&headers("localhost:1", Some("https://evil.example")), false).is_some());

@@ -1,7 +1,13 @@
 //! `/v1/jobs`.
 
+#![expect(
+    unused_qualifications,
+    reason = "the macro that describes a handler repeats the type of its query"
+)]
+
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use rushes_models::ErrorKind;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -11,21 +17,26 @@ use crate::catalog::{CatalogError, JobId, jobs};
 
 /// Which jobs to list.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
-    /// How many; 20 if absent, at most 200.
+    /// How many, 1 to 200; 20 if absent.
     limit: Option<u32>,
 }
 
 /// The newest jobs.
-#[utoipa::path(get, operation_id = "list_jobs", path = "/v1/jobs", tag = "jobs",
+#[utoipa::path(get, operation_id = "list_jobs", path = "/v1/jobs", tag = "jobs", params(ListQuery),
     responses((status = 200, description = "Success", body = JobList)))]
 pub(super) async fn list(
     State(api): State<Api>,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<JobList>, ApiError> {
     let mut db = api.catalog.read().await?;
-    let limit = query.limit.unwrap_or(20).min(200);
+    let limit = query.limit.unwrap_or(20);
+    if !(1..=200).contains(&limit) {
+        let detail = format!("limit {limit} is not from 1 to 200");
+        return Err(ApiError::new(ErrorKind::InvalidInput, "bad-limit", detail));
+    }
     let jobs = jobs::recent(&mut db, limit).await?;
     Ok(Json(JobList {
         jobs: jobs.iter().map(JobView::from).collect(),

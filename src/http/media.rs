@@ -4,9 +4,8 @@ use std::ops::Range;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::Response;
-use bytes::Bytes;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use rushes_models::ErrorKind;
 
 use super::{Api, ApiError};
@@ -14,27 +13,30 @@ use crate::catalog::{ShotId, shots};
 
 /// The middle frame of a shot.
 #[utoipa::path(get, operation_id = "get_thumbnail", path = "/v1/shots/{id}/thumbnail.jpg", tag = "shots", params(("id" = String, Path)),
-    responses((status = 200, description = "Success", content_type = "image/jpeg"), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Success", content_type = "image/jpeg"), (status = 206, description = "The range asked for", content_type = "image/jpeg"), (status = 304, description = "It is the one that `if-none-match` names"),
+              (status = 416, description = "There is no such range", body = super::error::Problem, content_type = "application/problem+json"), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn thumbnail(
     State(api): State<Api>,
     Path(id): Path<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let shot = find(&api, &id).await?;
-    serve(&api, shot.thumbnail, "image/jpeg", &headers).await
+    serve(&api, shot.thumbnail, "image/jpeg", (&method, &headers)).await
 }
 
 /// A shot as a small mp4.
 #[utoipa::path(get, operation_id = "get_clip", path = "/v1/shots/{id}/clip.mp4", tag = "shots", params(("id" = String, Path)),
     responses((status = 200, description = "Success", content_type = "video/mp4"), (status = 206, description = "The range asked for", content_type = "video/mp4"),
-              (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json"), (status = 416, description = "There is no such range")))]
+              (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json"), (status = 304, description = "It is the one that `if-none-match` names"), (status = 416, description = "There is no such range", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn clip(
     State(api): State<Api>,
     Path(id): Path<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let shot = find(&api, &id).await?;
-    serve(&api, shot.proxy, "video/mp4", &headers).await
+    serve(&api, shot.proxy, "video/mp4", (&method, &headers)).await
 }
 
 async fn find(api: &Api, id: &str) -> Result<shots::Shot, ApiError> {
@@ -47,7 +49,7 @@ async fn serve(
     api: &Api,
     key: Option<String>,
     kind: &'static str,
-    headers: &HeaderMap,
+    (method, headers): (&Method, &HeaderMap),
 ) -> Result<Response, ApiError> {
     let key = key.ok_or_else(|| {
         let detail = "this has not been made yet; follow the asset's job";
@@ -57,31 +59,45 @@ async fn serve(
     let tag = format!("\"{key}\"");
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     if text(header::IF_NONE_MATCH) == Some(tag.as_str()) {
-        return Ok(answer(StatusCode::NOT_MODIFIED, kind, &tag, Bytes::new()));
+        return Ok(answer(StatusCode::NOT_MODIFIED, kind, &tag, Body::empty()));
     }
-    let bytes = api.storage.get(&key).await?;
+    let size = api.storage.size(&key).await?;
     // A range of another version (If-Range) is answered with the whole of this one.
     let current = text(header::IF_RANGE).is_none_or(|of| of == tag);
     let wanted = text(header::RANGE).filter(|_| current);
-    match wanted.map_or(Requested::Whole, |range| parse(range, bytes.len())) {
-        Requested::Whole => Ok(answer(StatusCode::OK, kind, &tag, bytes)),
-        Requested::Part(range) => {
-            let content = format!("bytes {}-{}/{}", range.start, range.end - 1, bytes.len());
-            let mut part = answer(StatusCode::PARTIAL_CONTENT, kind, &tag, bytes.slice(range));
-            insert(&mut part, header::CONTENT_RANGE, &content);
-            Ok(part)
-        }
+    let requested = wanted.map_or(Requested::Whole, |range| parse(range, size));
+    let (status, range) = match requested {
+        Requested::Whole => (StatusCode::OK, 0..size),
+        Requested::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
         Requested::Impossible => {
-            let content = format!("bytes */{}", bytes.len());
-            let mut refusal = answer(StatusCode::RANGE_NOT_SATISFIABLE, kind, &tag, Bytes::new());
-            insert(&mut refusal, header::CONTENT_RANGE, &content);
-            Ok(refusal)
+            let mut refusal = ApiError::no_such_range(size).into_response();
+            insert(
+                &mut refusal,
+                header::CONTENT_RANGE,
+                &format!("bytes */{size}"),
+            );
+            return Ok(refusal);
         }
+    };
+    // What is asked for goes through, and no more: players seek much, and clips can be long.
+    let body = if *method == Method::HEAD || range.is_empty() {
+        Body::empty()
+    } else {
+        let part = (status == StatusCode::PARTIAL_CONTENT).then(|| range.clone());
+        Body::from_stream(api.storage.stream(&key, part).await?)
+    };
+    let mut response = answer(status, kind, &tag, body);
+    let length = range.end - range.start;
+    insert(&mut response, header::CONTENT_LENGTH, &length.to_string());
+    if status == StatusCode::PARTIAL_CONTENT {
+        let content = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+        insert(&mut response, header::CONTENT_RANGE, &content);
     }
+    Ok(response)
 }
 
-fn answer(status: StatusCode, kind: &'static str, tag: &str, bytes: Bytes) -> Response {
-    let mut response = Response::new(Body::from(bytes));
+fn answer(status: StatusCode, kind: &'static str, tag: &str, body: Body) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     insert(&mut response, header::CONTENT_TYPE, kind);
     insert(&mut response, header::ETAG, tag);
@@ -101,19 +117,19 @@ fn insert(response: &mut Response, name: header::HeaderName, value: &str) {
 #[derive(Debug, PartialEq, Eq)]
 enum Requested {
     Whole,
-    Part(Range<usize>),
+    Part(Range<u64>),
     Impossible,
 }
 
 /// One range of bytes (RFC 9110, section 14.1.2); several at once, and other units, get the whole.
-fn parse(header: &str, len: usize) -> Requested {
+fn parse(header: &str, len: u64) -> Requested {
     let Some(spec) = header.strip_prefix("bytes=") else {
         return Requested::Whole;
     };
     let Some((first, last)) = spec.split_once('-').filter(|_| !spec.contains(',')) else {
         return Requested::Whole;
     };
-    let range = match (first.trim().parse::<usize>(), last.trim().parse::<usize>()) {
+    let range = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
         (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(len),
         (Ok(first), Err(_)) if last.trim().is_empty() => first..len,
         (Err(_), Ok(suffix)) if first.trim().is_empty() => len.saturating_sub(suffix)..len,

@@ -6,11 +6,14 @@
 mod assets;
 mod confine;
 mod error;
+mod form;
 mod guard;
 mod health;
 mod jobs;
+mod listener;
 mod media;
 mod openapi;
+mod pace;
 mod redact;
 mod redaction_form;
 mod redactions;
@@ -23,15 +26,20 @@ mod work;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::get;
+use axum::{Json, Router};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rushes_workers::storage::Storage;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
 
 pub use confine::Roots;
 pub use error::ApiError;
+pub use listener::{Bounds, serve};
 pub use work::Work;
 
 use crate::catalog::Catalog;
@@ -39,6 +47,8 @@ use crate::features::Settings;
 use crate::redactions::Redactions;
 use crate::search::Searcher;
 
+/// Searches under way at the same time.
+pub const MOST_SEARCHES: usize = 64;
 /// Largest JSON body in bytes; uploads have a limit of their own.
 const MAX_JSON: usize = 1024 * 1024;
 
@@ -51,6 +61,8 @@ pub struct Api {
     pub storage: Storage,
     /// Answers searches.
     pub searcher: Searcher,
+    /// Searches that may be under way at the same time.
+    pub searching: Arc<Semaphore>,
     /// What is asked for of every film.
     pub settings: Settings,
     /// From where films may be registered.
@@ -132,53 +144,50 @@ impl Metrics {
 /// The routes for workers alone, all behind a key, and the sign of life.
 pub fn work_router(work: Work) -> Router {
     // Nobody learns anything from the sign of life, so whoever watches over this address may ask by any name.
-    finished(work::routes(work)).route("/healthz", get(health::live))
+    finished(work::routes(work).into()).route("/healthz", get(health::live))
 }
 
 /// All routes.
 pub fn router(api: Api) -> Router {
-    let limit = usize::try_from(api.upload_limit).unwrap_or(usize::MAX);
+    let work = work::routes(api.work.clone());
+    let (routes, mut document) = described(&api)
+        .with_state(api)
+        .merge(work)
+        .split_for_parts();
+    openapi::complete(&mut document);
+    let document = Arc::new(document);
+    let served = move || std::future::ready(Json(Arc::clone(&document)));
+    finished(routes.route("/openapi.json", get(served)))
+}
+
+/// The routes with what the document says of them.
+fn described(api: &Api) -> OpenApiRouter<Api> {
     let picture = usize::try_from(api.redactions.picture_limit()).unwrap_or(usize::MAX);
-    let routes = Router::new()
-        .route(
-            "/v1/redact",
-            post(redact::redact).layer(DefaultBodyLimit::max(picture.saturating_add(2 * MAX_JSON))),
-        )
-        .route("/v1/redactions", get(redactions::list))
-        .route(
-            "/v1/redactions",
-            post(redactions::create).layer(DefaultBodyLimit::max(limit.saturating_add(MAX_JSON))),
-        )
-        .route(
-            "/v1/redactions/{id}",
-            get(redactions::get).delete(redactions::delete),
-        )
-        .route("/v1/redactions/{id}/files", get(redactions::files))
-        .route("/v1/redactions/{id}/files/{n}", get(redactions::picture))
-        .route(
-            "/v1/redactions/{id}/files/{n}/record",
-            get(redactions::record),
-        )
-        .route("/v1/assets", get(assets::list))
-        .route(
-            "/v1/assets",
-            // The stream itself is counted; this only lifts the small default.
-            post(assets::register).layer(DefaultBodyLimit::max(limit.saturating_add(MAX_JSON))),
-        )
-        .route("/v1/assets/{id}", get(assets::get).delete(assets::delete))
-        .route("/v1/titles", get(assets::titles))
-        .route("/v1/jobs", get(jobs::list))
-        .route("/v1/jobs/{id}", get(jobs::get).delete(jobs::cancel))
-        .route("/v1/search", post(search::search))
-        .route("/v1/shots/{id}", get(shots::get))
-        .route("/v1/shots/{id}/thumbnail.jpg", get(media::thumbnail))
-        .route("/v1/shots/{id}/clip.mp4", get(media::clip))
-        .route("/healthz", get(health::live))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
-        .route("/openapi.json", get(openapi::document))
-        .with_state(api.clone());
-    finished(routes.merge(work::routes(api.work)))
+    let picture = DefaultBodyLimit::max(picture.saturating_add(2 * MAX_JSON));
+    // The streams themselves are counted; this only lifts the small default.
+    let upload = usize::try_from(api.upload_limit).unwrap_or(usize::MAX);
+    let upload = DefaultBodyLimit::max(upload.saturating_add(MAX_JSON));
+    OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .routes(routes!(assets::register).layer(upload))
+        .routes(routes!(assets::list))
+        .routes(routes!(assets::get, assets::delete))
+        .routes(routes!(assets::titles))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::get, jobs::cancel))
+        .routes(routes!(search::search))
+        .routes(routes!(shots::get))
+        .routes(routes!(media::thumbnail))
+        .routes(routes!(media::clip))
+        .routes(routes!(redact::redact).layer(picture))
+        .routes(routes!(redactions::create).layer(upload))
+        .routes(routes!(redactions::list))
+        .routes(routes!(redactions::get, redactions::delete))
+        .routes(routes!(redactions::files))
+        .routes(routes!(redactions::picture))
+        .routes(routes!(redactions::record))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
 }
 
 /// What all answers have in common.
@@ -186,6 +195,7 @@ fn finished(routes: Router) -> Router {
     routes
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
+        .layer(axum::middleware::from_fn(pace::keep_coming))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::from_fn(guard::same_origin))
         .layer(axum::middleware::from_fn(error::finish))

@@ -1,10 +1,13 @@
-//! The OpenAPI document, made from the handlers themselves.
+//! The OpenAPI document. Routes and their descriptions are one thing ([`utoipa_axum`]), so neither can be without
+//! the other; what all operations may answer is added here.
 
-use axum::Json;
+use axum::http::Method;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use super::{assets, health, jobs, media, redact, redactions, search, shots, work};
+use super::error::Problem;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -12,40 +15,10 @@ use super::{assets, health, jobs, media, redact, redactions, search, shots, work
         title = "rushes",
         description = "Find the shot you need inside thousands of hours of film, frame-exact."
     ),
-    paths(
-        assets::register,
-        assets::list,
-        assets::get,
-        assets::delete,
-        assets::titles,
-        jobs::list,
-        jobs::get,
-        jobs::cancel,
-        search::search,
-        shots::get,
-        media::thumbnail,
-        media::clip,
-        redact::redact,
-        redactions::create,
-        redactions::list,
-        redactions::get,
-        redactions::delete,
-        redactions::files,
-        redactions::picture,
-        redactions::record,
-        health::live,
-        health::ready,
-        health::metrics,
-        work::about,
-        work::lease,
-        work::heartbeat,
-        work::complete,
-        work::fail,
-        work::release
-    ),
+    components(schemas(Problem)),
     modifiers(&Keys)
 )]
-struct Document;
+pub(super) struct Document;
 
 /// How a key is sent.
 struct Keys;
@@ -61,7 +34,64 @@ impl Modify for Keys {
     }
 }
 
-/// `/openapi.json`.
-pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
-    Json(std::future::ready(Document::openapi()).await)
+/// Adds what any operation may answer, where it does not say so itself.
+pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        let has_id = path.contains('{');
+        for (method, operation) in operations(item) {
+            let reads =
+                has_id || operation.parameters.is_some() || operation.request_body.is_some();
+            if reads {
+                add(
+                    operation,
+                    "400",
+                    "The request cannot be read: `bad-id`, `bad-request` …",
+                );
+            }
+            if operation.request_body.is_some() {
+                add(operation, "408", "The body was too long in coming");
+                add(operation, "413", "The body is too large");
+            }
+            add(
+                operation,
+                "403",
+                "The request comes from a page of another origin: `foreign-origin`",
+            );
+            add(
+                operation,
+                "500",
+                "A defect; the server's log has more under the request id",
+            );
+            add(
+                operation,
+                "503",
+                "The catalogue or the store does not answer; `retry-after` says when to come back",
+            );
+            debug_assert!(method != Method::HEAD, "HEAD is answered as GET is");
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+    [
+        (Method::GET, item.get.as_mut()),
+        (Method::POST, item.post.as_mut()),
+        (Method::PUT, item.put.as_mut()),
+        (Method::PATCH, item.patch.as_mut()),
+        (Method::DELETE, item.delete.as_mut()),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| Some((method, operation?)))
+}
+
+fn add(operation: &mut Operation, status: &str, description: &str) {
+    let problem = Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem"))));
+    let response = ResponseBuilder::new()
+        .description(description)
+        .content("application/problem+json", problem)
+        .build();
+    let responses = &mut operation.responses.responses;
+    responses
+        .entry(status.to_owned())
+        .or_insert(RefOr::T(response));
 }

@@ -68,7 +68,7 @@ pub(super) async fn redact(
     let place = match api.redactions.admit() {
         Ok(place) => place,
         Err(busy) => {
-            redaction_form::drain(request).await;
+            super::form::drain(request).await;
             return Err(busy.into());
         }
     };

@@ -1,15 +1,11 @@
 //! The forms of redaction: one picture into memory, many into the store, each with a limit.
 
-use std::error::Error;
-use std::time::{Duration, Instant};
-
-use axum::body::Body;
-use axum::extract::multipart::{Field, MultipartError};
-use axum::extract::{FromRequest as _, Multipart, Request};
-use axum::http::StatusCode;
-use futures::{StreamExt as _, TryStreamExt as _};
+use axum::extract::Request;
+use axum::extract::multipart::Field;
+use futures::TryStreamExt as _;
 use rushes_models::ErrorKind;
 
+use super::form::{Form, bad, broken};
 use super::{Api, ApiError, MAX_JSON};
 use crate::catalog::RedactionId;
 use crate::redactions::{MOST_FILES, Names, RedactionError, Wanted};
@@ -21,29 +17,19 @@ pub(super) struct Single {
     pub(super) wanted: Wanted,
 }
 
-/// How long the rest of a refused request is still read. A client that is sending would not see the answer else.
-const LINGER: Duration = Duration::from_secs(3);
-
-/// How long the next bytes of a form may be in coming.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a form may be in coming, apart from its bytes …
-const START: Duration = Duration::from_secs(60);
-/// … which come this fast at least, per second.
-const SLOWEST: u64 = 16 << 10;
-
 /// Reads the form of one picture.
 pub(super) async fn single(api: &Api, request: Request) -> Result<Single, ApiError> {
-    let mut form = open(api, request).await?;
+    let mut form = Form::open(api, request).await?;
     let read = read(api, &mut form).await;
     if read.is_err() {
-        skip(form).await;
+        form.skip().await;
     }
     read
 }
 
-async fn read(api: &Api, form: &mut Multipart) -> Result<Single, ApiError> {
+async fn read(api: &Api, form: &mut Form) -> Result<Single, ApiError> {
     let (mut picture, mut wanted) = (None, None);
-    while let Some(field) = form.next_field().await.map_err(|e| broken(&e))? {
+    while let Some(field) = form.next_field().await? {
         match field.name() {
             Some("picture") if picture.is_none() => {
                 let name = Names::default().plain(field.file_name().unwrap_or_default());
@@ -64,14 +50,14 @@ async fn read(api: &Api, form: &mut Multipart) -> Result<Single, ApiError> {
 
 /// Streams the files of a form into the store and queues them. If anything is wrong with it, nothing of it stays.
 pub(super) async fn many(api: &Api, request: Request) -> Result<RedactionId, ApiError> {
-    let mut form = open(api, request).await?;
+    let mut form = Form::open(api, request).await?;
     let api = api.clone();
     // On a task of its own: a client that goes away ends its request, and what it sent is cleared away all the same.
     let received = tokio::spawn(async move {
         let id = api.redactions.begin().await?;
         let received = receive(&api, &mut form, &id).await;
         if received.is_err() {
-            skip(form).await;
+            form.skip().await;
         }
         if received.is_err()
             && let Err(left) = api.redactions.delete(&id).await
@@ -85,9 +71,9 @@ pub(super) async fn many(api: &Api, request: Request) -> Result<RedactionId, Api
         .unwrap_or_else(|died| Err(RedactionError::Died(died.to_string()).into()))
 }
 
-async fn receive(api: &Api, form: &mut Multipart, id: &RedactionId) -> Result<(), ApiError> {
+async fn receive(api: &Api, form: &mut Form, id: &RedactionId) -> Result<(), ApiError> {
     let (mut given, mut names, mut wanted) = (Names::default(), Vec::new(), None);
-    while let Some(field) = form.next_field().await.map_err(|e| broken(&e))? {
+    while let Some(field) = form.next_field().await? {
         match field.name() {
             Some("file") if names.len() == MOST_FILES => {
                 let detail = format!("more than {MOST_FILES} files; send them in parts");
@@ -128,51 +114,6 @@ async fn receive(api: &Api, form: &mut Multipart, id: &RedactionId) -> Result<()
         .await?)
 }
 
-/// Reads the rest of a form, without keeping it, for a while.
-async fn skip(mut form: Multipart) {
-    let rest = async { while let Ok(Some(_)) = form.next_field().await {} };
-    if tokio::time::timeout(LINGER, rest).await.is_err() {
-        tracing::debug!("a client goes on sending what is refused");
-    }
-}
-
-/// Reads a request, without keeping it, for a while.
-pub(super) async fn drain(request: Request) {
-    let mut chunks = request.into_body().into_data_stream();
-    let rest = async { while let Some(Ok(_)) = chunks.next().await {} };
-    if tokio::time::timeout(LINGER, rest).await.is_err() {
-        tracing::debug!("a client goes on sending what is refused");
-    }
-}
-
-async fn open(api: &Api, request: Request) -> Result<Multipart, ApiError> {
-    let request = request.map(|body| paced(body, PATIENCE));
-    Multipart::from_request(request, api)
-        .await
-        .map_err(|rejection| bad(rejection.body_text()))
-}
-
-/// A body that breaks off when the client is too slow. Only the waiting for it counts, not what is done meanwhile.
-fn paced(body: Body, patience: Duration) -> Body {
-    let state = Some((body.into_data_stream(), Duration::ZERO, 0_u64));
-    Body::from_stream(futures::stream::unfold(state, move |state| async move {
-        let (mut chunks, waited, bytes) = state?;
-        let allowed = START + Duration::from_secs(bytes / SLOWEST);
-        let began = Instant::now();
-        let next =
-            tokio::time::timeout(patience.min(allowed.saturating_sub(waited)), chunks.next());
-        match next.await {
-            Ok(Some(Ok(chunk))) => {
-                let state = (chunks, waited + began.elapsed(), bytes + chunk.len() as u64);
-                Some((Ok(chunk), Some(state)))
-            }
-            Ok(Some(Err(error))) => Some((Err(std::io::Error::other(error)), None)),
-            Ok(None) => None,
-            Err(_elapsed) => Some((Err(std::io::ErrorKind::TimedOut.into()), None)),
-        }
-    }))
-}
-
 async fn settings(field: Field<'_>) -> Result<Wanted, ApiError> {
     let json = bytes(field, MAX_JSON as u64).await?;
     serde_json::from_slice(&json).map_err(|error| {
@@ -199,37 +140,17 @@ fn unknown(name: Option<&str>, known: &str) -> ApiError {
     bad(format!("no field `{name}` is expected here; send {known}"))
 }
 
-fn broken(error: &MultipartError) -> ApiError {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return ApiError::new(ErrorKind::Limit, "too-large", error.body_text());
-    }
-    if is_late(error) {
-        return ApiError::too_slow("the form was too long in coming; send it again".to_owned());
-    }
-    bad(error.body_text())
-}
-
-fn bad(detail: String) -> ApiError {
-    ApiError::new(ErrorKind::InvalidInput, "bad-upload", detail)
-}
-
-fn is_late(error: &MultipartError) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<std::io::Error>()
-            && error.kind() == std::io::ErrorKind::TimedOut
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
-    use axum::response::IntoResponse as _;
+    use std::time::Duration;
 
+    use axum::body::Body;
+    use axum::extract::{FromRequest as _, Multipart};
+    use axum::http::StatusCode;
+    use axum::response::IntoResponse as _;
+    use futures::StreamExt as _;
+
+    use super::super::pace::paced;
     use super::*;
 
     #[tokio::test]
@@ -245,13 +166,5 @@ mod tests {
         let field = form.next_field().await.unwrap().unwrap();
         let error = bytes(field, 1000).await.unwrap_err();
         assert_eq!(error.into_response().status(), StatusCode::REQUEST_TIMEOUT);
-    }
-
-    #[tokio::test]
-    async fn a_form_in_time_is_whole() {
-        let chunks = futures::stream::iter(["a", "b"].map(Ok::<_, std::io::Error>));
-        let body = paced(Body::from_stream(chunks), PATIENCE);
-        let whole = axum::body::to_bytes(body, 10).await.unwrap();
-        assert_eq!(whole.as_ref(), b"ab");
     }
 }

@@ -1,5 +1,10 @@
 //! `/v1/redactions`: many pictures, in the background.
 
+#![expect(
+    unused_qualifications,
+    reason = "the macro that describes a handler repeats the type of its query"
+)]
+
 use axum::Json;
 use axum::extract::{FromRequest as _, Path, Query, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -38,8 +43,8 @@ pub(super) struct RedactionBody {
 )]
 struct PicturesForm {
     /// The pictures. Their names may have folders.
-    #[schema(value_type = Vec<String>)]
-    file: Vec<Vec<u8>>,
+    #[schema(inline)]
+    file: Vec<super::form::FilePart>,
     /// JSON; put it first, so that a mistake in it is told before the pictures are sent.
     settings: Option<Wanted>,
 }
@@ -145,6 +150,7 @@ pub(super) struct FileList {
 
 /// Which part of a list to get.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PageQuery {
     /// What `next` said.
@@ -268,7 +274,7 @@ async fn view(api: &Api, id: &RedactionId) -> Result<RedactionView, ApiError> {
 }
 
 /// Redactions.
-#[utoipa::path(get, operation_id = "list_redactions", path = "/v1/redactions", tag = "redaction",
+#[utoipa::path(get, operation_id = "list_redactions", path = "/v1/redactions", tag = "redaction", params(PageQuery),
     responses((status = 200, description = "Success", body = RedactionList)))]
 pub(super) async fn list(
     State(api): State<Api>,
@@ -314,7 +320,7 @@ pub(super) async fn delete(
 }
 
 /// The files of a redaction.
-#[utoipa::path(get, operation_id = "list_redaction_files", path = "/v1/redactions/{id}/files", tag = "redaction", params(("id" = String, Path)),
+#[utoipa::path(get, operation_id = "list_redaction_files", path = "/v1/redactions/{id}/files", tag = "redaction", params(("id" = String, Path), PageQuery),
     responses((status = 200, description = "Success", body = FileList), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn files(
     State(api): State<Api>,

@@ -40,7 +40,9 @@ pub(super) struct SearchBody {
 
 /// Find shots.
 #[utoipa::path(post, operation_id = "search", path = "/v1/search", tag = "search", request_body = SearchBody,
-    responses((status = 200, description = "Success", body = Answer), (status = "4XX", description = "The request cannot be answered as it is", body = super::error::Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Success", body = Answer),
+              (status = 429, description = "Too many searches at once", body = super::error::Problem, content_type = "application/problem+json"),
+              (status = "4XX", description = "The request cannot be answered as it is", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn search(
     State(api): State<Api>,
     body: Result<Json<SearchBody>, JsonRejection>,
@@ -68,6 +70,11 @@ pub(super) async fn search(
         limit: body.limit.unwrap_or(LIMIT),
         page: body.page,
     };
+    // A search takes a thread and, for a text, the encoder with all cores: more at once only make all of them late.
+    let _place = api.searching.try_acquire().map_err(|_all_taken| {
+        let detail = "too many searches at once; ask again in a moment";
+        ApiError::new(ErrorKind::Overloaded, "too-many-searches", detail)
+    })?;
     Ok(Json(api.searcher.search(&request).await?))
 }
 

@@ -1,13 +1,14 @@
 //! Receiving a film: streamed into the store part by part, never whole in memory.
 
+use axum::extract::Request;
 use axum::extract::multipart::Field;
-use axum::extract::{FromRequest as _, Multipart, Request};
 use futures::TryStreamExt as _;
-use rushes_models::ErrorKind;
 use rushes_workers::dialogue::{MAX_SUBTITLE_BYTES, is_subtitle_name, sidecar_language};
 
+use super::form::{Form, bad, broken};
 use super::{Api, ApiError};
 use crate::catalog::assets::Sidecar;
+use crate::catalog::{CatalogError, uploads};
 use crate::ingest::Film;
 
 /// Longest title in bytes.
@@ -23,10 +24,12 @@ pub(super) struct Upload {
 
 /// Reads the form. If anything is wrong with it, nothing of it stays in the store.
 pub(super) async fn receive(api: &Api, request: Request) -> Result<Upload, ApiError> {
-    let form = Multipart::from_request(request, api)
-        .await
-        .map_err(|rejection| bad(rejection.body_text()))?;
+    let form = Form::open(api, request).await?;
     let prefix = format!("uploads/{}", ulid::Ulid::generate());
+    // Written down before the first byte: a kill leaves nothing that the next start does not clear away.
+    let mut tx = api.catalog.begin().await?;
+    uploads::begin(&mut tx, &prefix).await?;
+    tx.commit().await.map_err(CatalogError::from)?;
     match read(api, form, &prefix).await {
         Ok(upload) => Ok(upload),
         Err(error) => {
@@ -36,20 +39,21 @@ pub(super) async fn receive(api: &Api, request: Request) -> Result<Upload, ApiEr
     }
 }
 
-/// Removes an upload that came to nothing.
+/// Has an upload that came to nothing cleared away.
 pub(super) async fn clear(api: &Api, prefix: &str) {
-    if let Err(left) = api.storage.delete_prefix(prefix).await {
-        tracing::warn!(%left, prefix, "a broken upload could not be cleared away");
+    let discarded = async {
+        let mut tx = api.catalog.begin().await?;
+        uploads::discard(&mut tx, prefix).await?;
+        Ok::<_, CatalogError>(tx.commit().await?)
+    };
+    if let Err(left) = discarded.await {
+        tracing::warn!(%left, prefix, "a broken upload is cleared away at the next start");
     }
 }
 
-async fn read(api: &Api, mut form: Multipart, prefix: &str) -> Result<Upload, ApiError> {
+async fn read(api: &Api, mut form: Form, prefix: &str) -> Result<Upload, ApiError> {
     let (mut film, mut title, mut subtitles) = (None, None, Vec::new());
-    while let Some(field) = form
-        .next_field()
-        .await
-        .map_err(|error| bad(error.body_text()))?
-    {
+    while let Some(field) = form.next_field().await? {
         match field.name() {
             Some("title") => title = Some(text(field).await?),
             Some("file") if film.is_none() => {
@@ -98,18 +102,23 @@ async fn store(
         "{prefix}/{}",
         safe_name(field.file_name().unwrap_or("film"))
     );
-    let chunks = field.map_err(std::io::Error::other);
-    api.storage.put_stream(&key, chunks, limit).await?;
+    let mut failure = None;
+    let chunks = field.map_err(|error| {
+        failure = Some(broken(&error));
+        std::io::Error::other(error)
+    });
+    let stored = api.storage.put_stream(&key, chunks, limit).await;
+    // A body that breaks off is not the store's failure.
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    stored?;
     Ok(api.storage.locate(&format!("store:{key}")).await?)
 }
 
 async fn text(mut field: Field<'_>) -> Result<String, ApiError> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = field
-        .chunk()
-        .await
-        .map_err(|error| bad(error.body_text()))?
-    {
+    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > MAX_TITLE {
             return Err(bad(format!("the title is longer than {MAX_TITLE} bytes")));
@@ -146,10 +155,6 @@ fn safe_name(name: &str) -> String {
     } else {
         name.to_owned()
     }
-}
-
-fn bad(detail: String) -> ApiError {
-    ApiError::new(ErrorKind::InvalidInput, "bad-upload", detail)
 }
 
 #[cfg(test)]

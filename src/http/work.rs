@@ -3,16 +3,16 @@
 //! A worker's name is put below its key's (`remote/KEY/WORKER`): it can neither pass for a worker of this
 //! machine, whose death is told by its file lock, nor speak for the runs of another key.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use rushes_models::{ErrorKind, Space};
 use rushes_workers::coordinator::wire::{
     About, Completion, Directed, Failed, Heartbeat, LEASE_LOST, LeaseRequest, Leased, MAX_WAIT_MS,
@@ -23,18 +23,23 @@ use rushes_workers::storage::Storage;
 use rushes_workers::task::{Queue, Task};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
 
 use super::ApiError;
 use crate::catalog::keys::{self, Key, Scope};
-use crate::catalog::{Catalog, CatalogError, RunId, runs};
+use crate::catalog::{Catalog, CatalogError, KeyId, RunId, runs};
 use crate::features;
 
 /// Largest body in bytes that is no result.
 const MAX_BODY: usize = 64 * 1024;
 /// Largest result in bytes: the vectors of 20,000 shots in the widest space there is (1,152 numbers), as Base64.
 const MAX_RESULT: usize = 128 * 1024 * 1024;
-/// Results received at the same time, which bounds the memory they take.
-const RESULTS: usize = 2;
+/// Results received at the same time, which bounds the memory they take; one of each key, so that none keeps the
+/// others waiting by being slow.
+const RESULTS: usize = 4;
+/// Runs that are remembered as leased. Far more than there are workers.
+const MOST_LEASED: usize = 10_000;
 /// How long a result may be on its way.
 const RESULT_TIME: Duration = Duration::from_secs(240);
 /// Longest reason of a failure that is kept, in characters.
@@ -49,6 +54,10 @@ pub struct Work {
     model: String,
     space: Space,
     results: Arc<Semaphore>,
+    /// The place of each key for a result.
+    places: Arc<Mutex<HashMap<KeyId, Arc<Semaphore>>>>,
+    /// Which key each run was leased to, so that nobody reports on runs that never were theirs.
+    leased: Arc<Mutex<HashMap<RunId, KeyId>>>,
     /// Ends the waiting for work.
     stop: CancellationToken,
 }
@@ -69,8 +78,33 @@ impl Work {
             model,
             space,
             results: Arc::new(Semaphore::new(RESULTS)),
+            places: Arc::default(),
+            leased: Arc::default(),
             stop: CancellationToken::new(),
         }
+    }
+
+    fn note_lease(&self, run: &RunId, key: &KeyId) {
+        let mut leased = self.leased.lock().unwrap_or_else(PoisonError::into_inner);
+        if leased.len() >= MOST_LEASED {
+            leased.clear();
+        }
+        leased.insert(run.clone(), key.clone());
+    }
+
+    fn was_leased(&self, run: &RunId, key: &KeyId) -> bool {
+        let leased = self.leased.lock().unwrap_or_else(PoisonError::into_inner);
+        leased.get(run) == Some(key)
+    }
+
+    /// The place that `key` has for a result.
+    fn place(&self, key: &KeyId) -> Arc<Semaphore> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(
+            places
+                .entry(key.clone())
+                .or_insert_with(|| Arc::new(Semaphore::new(1))),
+        )
     }
 
     /// Answers those who wait for work at once, now and from now on: the server is about to end.
@@ -80,16 +114,16 @@ impl Work {
 }
 
 /// The routes below `/v1/work`.
-pub(super) fn routes(work: Work) -> Router {
+pub(super) fn routes(work: Work) -> OpenApiRouter {
     let result = DefaultBodyLimit::max(MAX_RESULT);
-    Router::new()
-        .route("/v1/work", get(about))
-        .route("/v1/work/lease", post(lease))
-        .route("/v1/work/{run}/heartbeat", post(heartbeat))
-        .route("/v1/work/{run}/fail", post(fail))
-        .route("/v1/work/{run}/release", post(release))
+    OpenApiRouter::new()
+        .routes(routes!(about))
+        .routes(routes!(lease))
+        .routes(routes!(heartbeat))
+        .routes(routes!(fail))
+        .routes(routes!(release))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .route("/v1/work/{run}/complete", post(complete).layer(result))
+        .routes(routes!(complete).layer(result))
         .with_state(work)
 }
 
@@ -150,7 +184,7 @@ impl Holder {
                 .worker
                 .is_some_and(|worker| worker.starts_with(&self.workers())),
             // Deleted under its worker; the coordinator knows what to do about it.
-            Err(CatalogError::NotFound { .. }) => true,
+            Err(CatalogError::NotFound { .. }) => work.was_leased(&id, &self.0.id),
             Err(error) => return Err(error.into()),
         };
         if !held {
@@ -233,6 +267,7 @@ pub(super) async fn lease(
     loop {
         // A coordinator that has nothing waits a moment itself before it says so.
         if let Some(lease) = work.coordinator.lease(&worker, Queue::Embed).await? {
+            work.note_lease(&lease.run.parse()?, &holder.0.id);
             return Ok(Json(Leased::new(lease)?).into_response());
         }
         if Instant::now() >= until || work.stop.is_cancelled() {
@@ -282,13 +317,9 @@ pub(super) async fn complete(
     request: Request,
 ) -> Result<StatusCode, ApiError> {
     // Before any byte is kept, so that memory is bounded.
-    let _place = work.results.acquire().await.map_err(|_closed| {
-        ApiError::new(
-            ErrorKind::Unavailable,
-            "unavailable",
-            "the server is ending",
-        )
-    })?;
+    let own = work.place(&holder.0.id);
+    let _own = own.acquire().await.map_err(|_closed| ending())?;
+    let _place = work.results.acquire().await.map_err(|_closed| ending())?;
     let received =
         tokio::time::timeout(RESULT_TIME, Json::<Completion>::from_request(request, &()));
     let received = received.await.map_err(|_elapsed| {
@@ -299,6 +330,11 @@ pub(super) async fn complete(
     let output = completion.into_output()?;
     work.coordinator.complete(&lease, &output).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn ending() -> ApiError {
+    let detail = "the server is ending";
+    ApiError::new(ErrorKind::Unavailable, "unavailable", detail)
 }
 
 /// Say that a run failed. Its kind decides whether it is tried again.

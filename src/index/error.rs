@@ -53,6 +53,19 @@ pub enum IndexError {
         /// Its vectors.
         vectors: usize,
     },
+    /// A vector that holds something other than numbers.
+    #[error(
+        "asset {asset}: the vector of shot {shot} has values that are no numbers; compute it again with `rushes ingest`"
+    )]
+    NoNumbers {
+        /// The asset.
+        asset: String,
+        /// Rank of the shot.
+        shot: usize,
+    },
+    /// The indexing thread ended without an answer.
+    #[error("the indexing thread died: {0}; this is a defect of rushes")]
+    Died(String),
     /// Another process writes this index.
     #[error("another rushes process is at work on this data folder; stop it first")]
     Locked,
@@ -67,11 +80,37 @@ impl IndexError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Io { .. } | Self::Locked => ErrorKind::Unavailable,
-            Self::Damaged { .. } | Self::Dimensions { .. } | Self::Counts { .. } => {
-                ErrorKind::Corrupt
-            }
-            Self::Text(_) => ErrorKind::Internal,
+            Self::Damaged { .. }
+            | Self::Dimensions { .. }
+            | Self::Counts { .. }
+            | Self::NoNumbers { .. } => ErrorKind::Corrupt,
+            Self::Text(_) | Self::Died(_) => ErrorKind::Internal,
             Self::Catalog(error) => error.kind(),
+        }
+    }
+
+    /// Whether the files contradict themselves, or are of another version: only then is making the index again the
+    /// answer. A lack of permission, of descriptors or of room says nothing about them.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else fails is no reason to delete hours of work"
+    )]
+    pub(super) fn is_damage(&self) -> bool {
+        use tantivy::TantivyError;
+        use tantivy::directory::error::OpenReadError;
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Text(error) => matches!(
+                error,
+                TantivyError::DataCorruption(_)
+                    | TantivyError::SchemaError(_)
+                    | TantivyError::IncompatibleIndex(_)
+                    | TantivyError::DeserializeError(_)
+                    | TantivyError::OpenReadError(
+                        OpenReadError::FileDoesNotExist(_) | OpenReadError::IncompatibleIndex(_)
+                    )
+            ),
+            _ => false,
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{AssetEntry, CueEntry, Index, IndexError};
+use super::{AssetEntry, CueEntry, Index, IndexError, Position};
 use crate::catalog::{self, AssetId, Catalog, CatalogError, shots};
 
 /// Name of the file whose lock makes a process the writer.
@@ -29,6 +29,8 @@ pub struct Follower {
     _lock: File,
     /// Whether the published snapshot lacks something.
     dirty: bool,
+    /// Whether the index is known to be of this catalogue.
+    is_ours: bool,
 }
 
 impl Follower {
@@ -44,6 +46,7 @@ impl Follower {
             catalog,
             _lock: lock,
             dirty: false,
+            is_ours: false,
         })
     }
 
@@ -58,36 +61,55 @@ impl Follower {
     /// # Errors
     /// If the catalogue or the index fails.
     pub async fn catch_up(&mut self) -> Result<(), IndexError> {
-        loop {
-            let seq = self.index.seq();
-            // One state for all reads: shots of one generation must not meet vectors of another.
-            let mut db = self.catalog.snapshot().await?;
-            let last = catalog::last_change(&mut db).await?;
-            if last < seq {
-                // The catalogue was put back to an earlier state: nothing here can be trusted.
-                drop(db);
-                self.rebuild_from_nothing().await?;
-                continue;
-            }
-            let changes = catalog::changes_after(&mut db, seq, BATCH).await?;
-            let Some(&(newest, _)) = changes.last() else {
-                return Ok(());
-            };
-            let mut entries = Vec::with_capacity(changes.len());
-            for (_, asset) in changes {
-                entries.push(entry(&mut db, asset).await?);
-            }
-            drop(db);
-            let index = Arc::clone(&self.index);
-            let applied = tokio::task::spawn_blocking(move || {
-                for entry in &entries {
-                    index.apply(entry)?;
-                }
-                index.commit(newest)
-            });
-            joined(applied.await)??;
+        self.check_origin().await?;
+        while self.take_in_some().await? {
             self.dirty = true;
         }
+        Ok(())
+    }
+
+    /// Empties an index that did not follow this catalogue as it is now: nothing in it can be trusted.
+    async fn check_origin(&mut self) -> Result<(), IndexError> {
+        if self.is_ours {
+            return Ok(());
+        }
+        let mut db = self.catalog.read().await?;
+        let mut known = true;
+        for at in self.index.opened_at.iter().filter(|at| at.seq > 0) {
+            known &= catalog::is_marked(&mut db, at.seq, &at.mark).await?;
+        }
+        drop(db);
+        if !known {
+            tracing::warn!(
+                "the catalogue is not the one that the index followed; the index is made again"
+            );
+            self.clear().await?;
+        }
+        self.is_ours = true;
+        Ok(())
+    }
+
+    /// Takes in the oldest changes that are missing; `false` if none is.
+    async fn take_in_some(&self) -> Result<bool, IndexError> {
+        // One state for all reads: shots of one generation must not meet vectors of another.
+        let mut db = self.catalog.snapshot().await?;
+        let changes = catalog::changes_after(&mut db, self.index.seq(), BATCH).await?;
+        let Some(&(seq, _)) = changes.last() else {
+            return Ok(false);
+        };
+        let mut entries = Vec::with_capacity(changes.len());
+        for (_, asset) in changes {
+            entries.push(entry(&mut db, asset).await?);
+        }
+        drop(db);
+        let mut tx = self.catalog.begin().await?;
+        let mark = catalog::mark_position(&mut tx, seq).await?;
+        tx.commit().await.map_err(CatalogError::from)?;
+        let index = Arc::clone(&self.index);
+        let taken_in =
+            tokio::task::spawn_blocking(move || index.take_in(&entries, Position { seq, mark }));
+        joined(taken_in.await)??;
+        Ok(true)
     }
 
     /// Writes a snapshot if the published one lacks something.
@@ -109,13 +131,14 @@ impl Follower {
     /// # Errors
     /// If the catalogue or the index fails.
     pub async fn rebuild(&mut self) -> Result<(), IndexError> {
-        self.rebuild_from_nothing().await?;
+        self.clear().await?;
+        self.is_ours = true;
         self.catch_up().await?;
         self.dirty = true;
         self.publish().await
     }
 
-    async fn rebuild_from_nothing(&self) -> Result<(), IndexError> {
+    async fn clear(&self) -> Result<(), IndexError> {
         let index = Arc::clone(&self.index);
         joined(tokio::task::spawn_blocking(move || index.clear()).await)?
     }
@@ -124,11 +147,10 @@ impl Follower {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut changed = Some(Instant::now());
         let mut publish_at = Instant::now() + LONGEST;
+        let mut trouble = Trouble::default();
         loop {
             let before = self.index.seq();
-            if let Err(error) = self.catch_up().await {
-                tracing::error!(%error, "the index could not follow the catalogue");
-            }
+            trouble.note(self.catch_up().await.err());
             metrics::gauge!("rushes_index_vectors").set(self.index.vectors() as f64);
             metrics::gauge!("rushes_index_seq").set(self.index.seq() as f64);
             if self.index.seq() != before {
@@ -151,10 +173,39 @@ impl Follower {
                 return;
             }
             tokio::select! {
-                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep(trouble.pause()) => {}
                 () = stop.cancelled() => {}
             }
         }
+    }
+}
+
+/// Failures in a row: the same one is told once, and tried again ever more slowly.
+#[derive(Debug, Default)]
+struct Trouble {
+    told: Option<String>,
+    in_a_row: u32,
+}
+
+impl Trouble {
+    fn note(&mut self, error: Option<IndexError>) {
+        let Some(error) = error.map(|error| error.to_string()) else {
+            *self = Self::default();
+            return;
+        };
+        self.in_a_row += 1;
+        if self.told.as_ref() != Some(&error) {
+            tracing::error!(
+                error,
+                "the index cannot follow the catalogue; it is tried again"
+            );
+            self.told = Some(error);
+        }
+    }
+
+    /// Until the next look.
+    fn pause(&self) -> Duration {
+        (POLL * 2_u32.saturating_pow(self.in_a_row.min(16))).min(LONGEST)
     }
 }
 
@@ -170,11 +221,7 @@ fn lock(folder: &Path) -> Result<File, IndexError> {
 }
 
 fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T, IndexError> {
-    result.map_err(|error| {
-        IndexError::Text(tantivy::TantivyError::InternalError(format!(
-            "the indexing thread died: {error}"
-        )))
-    })
+    result.map_err(|error| IndexError::Died(error.to_string()))
 }
 
 /// What readers see of an asset, as the index takes it in; empty if it is gone.
@@ -197,4 +244,24 @@ async fn entry(
             .collect(),
         asset,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_again_and_again_is_tried_ever_more_slowly() {
+        let mut trouble = Trouble::default();
+        assert_eq!(trouble.pause(), POLL);
+        let mut last = POLL;
+        for _ in 0..20 {
+            trouble.note(Some(IndexError::Locked));
+            assert!(trouble.pause() > last || last == LONGEST);
+            last = trouble.pause();
+        }
+        assert_eq!(last, LONGEST);
+        trouble.note(None);
+        assert_eq!(trouble.pause(), POLL);
+    }
 }

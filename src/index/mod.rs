@@ -4,6 +4,7 @@
 //! any time. One process writes ([`Follower`], by a file lock); others read the last published
 //! snapshot.
 
+mod distance;
 mod entry;
 mod error;
 mod follow;
@@ -11,10 +12,12 @@ mod snapshot;
 mod space;
 mod text;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
 
 use entry::{AssetEntry, CueEntry};
 pub use error::IndexError;
@@ -25,13 +28,28 @@ use crate::catalog::{AssetId, ShotId};
 use space::Space;
 use text::TextIndex;
 
+/// How far an index has followed the catalogue.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Position {
+    /// The last change that is in it; 0 is none.
+    seq: i64,
+    /// What the catalogue gave for having been there.
+    mark: String,
+}
+
+/// Assets whose vectors could not be taken in, each with the reason. They can be found by their dialogue.
+pub type SetAside = BTreeMap<AssetId, String>;
+
 /// The index as a reader sees it. A writer's changes to the same value are seen at once.
 #[derive(Debug)]
 pub struct Index {
     folder: PathBuf,
     spaces: RwLock<HashMap<String, Arc<Space>>>,
     text: TextIndex,
-    seq: AtomicI64,
+    position: RwLock<Position>,
+    set_aside: RwLock<SetAside>,
+    /// Where its two parts stood when they were opened.
+    opened_at: [Position; 2],
 }
 
 impl Index {
@@ -40,22 +58,28 @@ impl Index {
     /// # Errors
     /// If what is there is damaged or was written by another version.
     pub fn open(folder: &Path) -> Result<Self, IndexError> {
-        let (text, text_seq) = TextIndex::open(&text_folder(folder))?;
-        let (spaces, vector_seq) = snapshot::load(folder)?;
+        let (text, text_position) = TextIndex::open(&text_folder(folder))?;
+        let vectors = snapshot::load(folder)?;
+        let opened_at = [text_position, vectors.position];
+        // What only one of the two has taken in is taken in again.
+        let position = opened_at.iter().min_by_key(|part| part.seq);
         Ok(Self {
             folder: folder.to_owned(),
-            spaces: RwLock::new(spaces),
+            spaces: RwLock::new(vectors.spaces),
             text,
-            // What only one of the two has taken in is taken in again.
-            seq: AtomicI64::new(text_seq.min(vector_seq)),
+            position: RwLock::new(position.cloned().unwrap_or_default()),
+            set_aside: RwLock::new(vectors.set_aside),
+            opened_at,
         })
     }
 
-    /// The same for the writer, who makes a damaged index again: it is derived data.
+    /// The same for the writer, who makes a damaged index again: it is derived data. One that merely cannot be read
+    /// now is left alone.
     fn open_or_make_anew(folder: &Path) -> Result<Self, IndexError> {
         let error = match Self::open(folder) {
             Ok(index) => return Ok(index),
-            Err(error) => error,
+            Err(error) if error.is_damage() => error,
+            Err(error) => return Err(error),
         };
         tracing::warn!(%error, "the index is made again from the catalogue");
         for part in [text_folder(folder), snapshot::folder(folder)] {
@@ -72,7 +96,19 @@ impl Index {
     /// The last change of the catalogue that is in here.
     #[must_use]
     pub fn seq(&self) -> i64 {
-        self.seq.load(Ordering::Acquire)
+        self.position().seq
+    }
+
+    /// Assets whose vectors could not be taken in, each with the reason.
+    #[must_use]
+    pub fn set_aside(&self) -> SetAside {
+        let aside = self.set_aside.read();
+        aside.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn position(&self) -> Position {
+        let position = self.position.read();
+        position.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The `count` shots whose vectors are nearest to `query`, best first, with cosine similarity.
@@ -116,9 +152,54 @@ impl Index {
         spaces.get(name).map(Arc::clone)
     }
 
-    /// Puts an asset's newest state in the place of what is there. Called by the one writer.
-    fn apply(&self, entry: &AssetEntry) -> Result<(), IndexError> {
-        self.text.replace(entry)?;
+    /// Takes in the newest state of assets, up to `position`. Called by the one writer.
+    ///
+    /// Dialogue first, whose commit may fail for want of room: what is tried again then costs little. An asset whose
+    /// vectors cannot be taken in is set aside, and holds up no other.
+    fn take_in(&self, entries: &[AssetEntry], position: Position) -> Result<(), IndexError> {
+        for entry in entries {
+            self.text.replace(entry)?;
+        }
+        self.text.commit(&position)?;
+        for entry in entries {
+            let fault = match catch_unwind(AssertUnwindSafe(|| self.replace_vectors(entry))) {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(panic) => {
+                    // Nobody knows what state the graphs are in.
+                    self.spaces().values().for_each(|space| space.remake());
+                    Some(format!("the graph failed: {}", panic_text(&*panic)))
+                }
+            };
+            self.note(&entry.asset, fault)?;
+        }
+        *self
+            .position
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = position;
+        Ok(())
+    }
+
+    /// Remembers whether an asset is set aside, and why. Vectors of an earlier state do not answer for it.
+    fn note(&self, asset: &AssetId, fault: Option<String>) -> Result<(), IndexError> {
+        if let Some(fault) = &fault {
+            tracing::error!(%asset, fault, "vectors cannot be indexed; `rushes doctor` names the file");
+            for space in self.spaces().values() {
+                space.replace(asset, &[], &[])?;
+            }
+        }
+        let mut aside = self
+            .set_aside
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        match fault {
+            Some(fault) => aside.insert(asset.clone(), fault),
+            None => aside.remove(asset),
+        };
+        Ok(())
+    }
+
+    fn replace_vectors(&self, entry: &AssetEntry) -> Result<(), IndexError> {
         for (name, vectors) in &entry.vectors {
             let Some(dims) = vectors.first().map(Vec::len) else {
                 continue;
@@ -128,14 +209,7 @@ impl Index {
                 spaces.insert(name.clone(), Arc::new(Space::new(dims)));
             }
         }
-        let spaces: Vec<(String, Arc<Space>)> = {
-            let spaces = self.spaces.read().unwrap_or_else(PoisonError::into_inner);
-            spaces
-                .iter()
-                .map(|(name, space)| (name.clone(), Arc::clone(space)))
-                .collect()
-        };
-        for (name, space) in spaces {
+        for (name, space) in self.spaces() {
             let vectors = entry
                 .vectors
                 .iter()
@@ -146,20 +220,15 @@ impl Index {
         Ok(())
     }
 
-    /// Makes what was applied visible in the text index, and remembers up to where it goes.
-    fn commit(&self, seq: i64) -> Result<(), IndexError> {
-        self.text.commit(seq)?;
-        self.seq.store(seq, Ordering::Release);
-        Ok(())
+    fn spaces(&self) -> HashMap<String, Arc<Space>> {
+        let spaces = self.spaces.read();
+        spaces.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Writes a snapshot of the vectors and makes it the published one.
     fn publish(&self) -> Result<(), IndexError> {
-        let spaces = {
-            let spaces = self.spaces.read().unwrap_or_else(PoisonError::into_inner);
-            spaces.clone()
-        };
-        snapshot::save(&self.folder, &spaces, self.seq())
+        let (spaces, position) = (self.spaces(), self.position());
+        snapshot::save(&self.folder, &spaces, &position, &self.set_aside())
     }
 
     /// Empties the index, so that following begins anew.
@@ -169,9 +238,19 @@ impl Index {
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
         self.text.clear()?;
-        self.seq.store(0, Ordering::Release);
+        let (position, aside) = (self.position.write(), self.set_aside.write());
+        *position.unwrap_or_else(PoisonError::into_inner) = Position::default();
+        aside.unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
     }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no reason was given")
 }
 
 fn text_folder(index: &Path) -> PathBuf {

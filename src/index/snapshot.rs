@@ -4,23 +4,23 @@
 //! reader finds one whole snapshot or another. A snapshot holds, for each space, the graph with its
 //! vectors (written by `hnsw_rs`) and the table of rows.
 
-use std::collections::HashMap;
-use std::fs;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hnsw_rs::api::AnnT as _;
 use hnsw_rs::hnswio::HnswIo;
-use hnsw_rs::prelude::DistDot;
 use serde::{Deserialize, Serialize};
 
-use super::IndexError;
+use super::distance::UnitDot;
 use super::space::{Graph, Row, Rows, Space};
+use super::{IndexError, Position, SetAside};
 use crate::catalog::AssetId;
 
 /// Version of this layout; another one is not read but made again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const CURRENT: &str = "CURRENT.json";
 const GRAPH: &str = "graph";
 const ROWS: &str = "rows.bin";
@@ -29,9 +29,11 @@ const ROW_BYTES: usize = 21;
 #[derive(Debug, Serialize, Deserialize)]
 struct Current {
     format: u32,
-    seq: i64,
+    position: Position,
     folder: String,
     spaces: Vec<SpaceMeta>,
+    /// Assets whose vectors could not be taken in, each with the reason.
+    set_aside: SetAside,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,24 +43,28 @@ struct SpaceMeta {
     dims: usize,
     rows: usize,
     assets: Vec<AssetId>,
+    /// BLAKE3 in hex of each file: after a power cut a file may have its length and not its contents.
+    files: BTreeMap<String, String>,
 }
 
 /// Writes all spaces and makes them the published snapshot; older ones are removed.
 pub(super) fn save(
     index: &Path,
     spaces: &HashMap<String, Arc<Space>>,
-    seq: i64,
+    position: &Position,
+    set_aside: &SetAside,
 ) -> Result<(), IndexError> {
     let root = folder(index);
     fs::create_dir_all(&root).map_err(IndexError::io(&root))?;
-    let name = format!("{seq}-{}", ulid::Ulid::generate());
+    let name = format!("{}-{}", position.seq, ulid::Ulid::generate());
     let snapshot = root.join(&name);
     let written = write(&snapshot, spaces).and_then(|spaces| {
         let current = Current {
             format: FORMAT,
-            seq,
+            position: position.clone(),
             folder: name.clone(),
             spaces,
+            set_aside: set_aside.clone(),
         };
         write_aside(&root, CURRENT, &current)
     });
@@ -80,7 +86,7 @@ fn write(
         let sub = at.to_string();
         let target = snapshot.join(&sub);
         fs::create_dir(&target).map_err(IndexError::io(&target))?;
-        let meta = space.with_parts(|rows, graph| {
+        let mut meta = space.with_parts(|rows, graph| {
             save_space(&target, rows, graph)?;
             Ok::<_, IndexError>(SpaceMeta {
                 name: name.clone(),
@@ -88,11 +94,58 @@ fn write(
                 dims: space.dims(),
                 rows: rows.rows.len(),
                 assets: rows.assets.clone(),
+                files: BTreeMap::new(),
             })
         })?;
+        meta.files = flush(&target)?;
         metas.push(meta);
     }
+    sync(snapshot)?;
     Ok(metas)
+}
+
+/// Makes sure that the files in `folder` are on the disk; their digests by name.
+fn flush(folder: &Path) -> Result<BTreeMap<String, String>, IndexError> {
+    let mut digests = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(IndexError::io(folder))? {
+        let path = entry.map_err(IndexError::io(folder))?.path();
+        let file = File::open(&path).map_err(IndexError::io(&path))?;
+        file.sync_all().map_err(IndexError::io(&path))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        digests.insert(name.into_owned(), digest(&path, file)?);
+    }
+    sync(folder)?;
+    Ok(digests)
+}
+
+fn digest(path: &Path, file: File) -> Result<String, IndexError> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file).map_err(IndexError::io(path))?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// Makes sure that the names in `folder` are on the disk.
+fn sync(folder: &Path) -> Result<(), IndexError> {
+    let open = File::open(folder).map_err(IndexError::io(folder))?;
+    open.sync_all().map_err(IndexError::io(folder))
+}
+
+/// Refuses a folder whose files are not those that were written.
+fn verify(folder: &Path, files: &BTreeMap<String, String>) -> Result<(), IndexError> {
+    for (name, expected) in files {
+        let path = folder.join(name);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(damaged(&path, "it is missing".to_owned()));
+            }
+            Err(error) => return Err(IndexError::io(&path)(error)),
+        };
+        if digest(&path, file)? != *expected {
+            return Err(damaged(&path, "it is not what was written".to_owned()));
+        }
+    }
+    Ok(())
 }
 
 fn save_space(folder: &Path, rows: &Rows, graph: &Graph) -> Result<(), IndexError> {
@@ -124,7 +177,7 @@ fn write_aside(root: &Path, name: &str, value: &impl Serialize) -> Result<(), In
     file.flush().map_err(wrap)?;
     file.as_file().sync_all().map_err(wrap)?;
     file.persist(&target).map_err(|error| wrap(error.error))?;
-    Ok(())
+    sync(root)
 }
 
 fn remove_others(root: &Path, keep: &str) -> Result<(), IndexError> {
@@ -150,7 +203,13 @@ pub(super) fn folder(index: &Path) -> PathBuf {
     index.join("vectors")
 }
 
-type Loaded = (HashMap<String, Arc<Space>>, i64);
+/// A snapshot in memory.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    pub(super) spaces: HashMap<String, Arc<Space>>,
+    pub(super) position: Position,
+    pub(super) set_aside: SetAside,
+}
 
 /// Loads the published snapshot; nothing, at change 0, if there is none.
 ///
@@ -161,7 +220,7 @@ pub(super) fn load(index: &Path) -> Result<Loaded, IndexError> {
     let mut current = published(&root)?;
     loop {
         let Some(snapshot) = current else {
-            return Ok((HashMap::new(), 0));
+            return Ok(Loaded::default());
         };
         let tried = snapshot.folder.clone();
         let failure = match load_spaces(&root, snapshot) {
@@ -200,13 +259,18 @@ fn load_spaces(root: &Path, current: Current) -> Result<Loaded, IndexError> {
         let name = meta.name.clone();
         spaces.insert(name, Arc::new(load_space(&folder, meta)?));
     }
-    Ok((spaces, current.seq))
+    Ok(Loaded {
+        spaces,
+        position: current.position,
+        set_aside: current.set_aside,
+    })
 }
 
 fn load_space(folder: &Path, meta: SpaceMeta) -> Result<Space, IndexError> {
     if meta.rows == 0 {
         return Ok(Space::new(meta.dims));
     }
+    verify(folder, &meta.files)?;
     let file = folder.join(ROWS);
     let bytes = fs::read(&file).map_err(IndexError::io(&file))?;
     let (chunks, rest) = bytes.as_chunks::<ROW_BYTES>();
@@ -227,7 +291,7 @@ fn load_space(folder: &Path, meta: SpaceMeta) -> Result<Space, IndexError> {
     // vectors are not memory-mapped; the few bytes of the reader live as long as the process.
     let reader: &'static HnswIo = Box::leak(Box::new(HnswIo::new(folder, GRAPH)));
     // It panics on some damaged files.
-    let graph: Graph = std::panic::catch_unwind(|| reader.load_hnsw_with_dist(DistDot))
+    let graph: Graph = std::panic::catch_unwind(|| reader.load_hnsw_with_dist(UnitDot))
         .map_err(|_panic| damaged(folder, "the graph cannot be read".to_owned()))?
         .map_err(|error| damaged(folder, error.to_string()))?;
     if graph.get_nb_point() != rows.len() {
@@ -290,11 +354,12 @@ mod tests {
     fn a_snapshot_comes_back_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let (spaces, asset) = spaces();
-        save(folder.path(), &spaces, 6).unwrap();
-        save(folder.path(), &spaces, 7).unwrap();
-        let (loaded, seq) = load(folder.path()).unwrap();
-        assert_eq!(seq, 7);
-        let found = loaded["s@1"].nearest(&[0.6, 0.8], 2, None);
+        let aside = SetAside::from([(asset.clone(), "why".to_owned())]);
+        save(folder.path(), &spaces, &at(6), &SetAside::new()).unwrap();
+        save(folder.path(), &spaces, &at(7), &aside).unwrap();
+        let loaded = load(folder.path()).unwrap();
+        assert_eq!((loaded.position, loaded.set_aside), (at(7), aside));
+        let found = loaded.spaces["s@1"].nearest(&[0.6, 0.8], 2, None);
         assert_eq!((found[0].0.start, found[0].0.end), (9, 20));
         assert_eq!(found[0].0.asset, asset);
         // Only the published snapshot and its pointer are left.
@@ -304,16 +369,52 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_damaged_snapshot_is_a_typed_error() {
-        let folder = tempfile::tempdir().unwrap();
-        save(folder.path(), &spaces().0, 7).unwrap();
-        let root = folder.path().join("vectors");
-        let snapshot = fs::read_dir(&root)
+    fn at(seq: i64) -> Position {
+        Position {
+            seq,
+            mark: seq.to_string(),
+        }
+    }
+
+    fn published_folder(root: &Path) -> PathBuf {
+        fs::read_dir(root)
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .find(|path| path.is_dir())
-            .unwrap();
+            .unwrap()
+    }
+
+    #[test]
+    fn files_whose_contents_a_power_cut_took_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), &spaces().0, &at(7), &SetAside::new()).unwrap();
+        let space = published_folder(&folder.path().join("vectors")).join("0");
+        let mut zeroed = 0;
+        for entry in fs::read_dir(space).unwrap() {
+            let path = entry.unwrap().path();
+            let whole = fs::read(&path).unwrap();
+            // As after a power cut: the length is there, the last page is not.
+            let mut cut = whole.clone();
+            let from = cut.len() - 4;
+            cut[from..].fill(0);
+            if cut == whole {
+                continue;
+            }
+            fs::write(&path, cut).unwrap();
+            assert!(load(folder.path()).unwrap_err().is_damage(), "{path:?}");
+            fs::write(&path, whole).unwrap();
+            zeroed += 1;
+        }
+        assert!(zeroed >= 2, "{zeroed} files");
+        load(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_snapshot_is_a_typed_error() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), &spaces().0, &at(7), &SetAside::new()).unwrap();
+        let root = folder.path().join("vectors");
+        let snapshot = published_folder(&root);
         fs::write(snapshot.join("0").join(ROWS), [0; 20]).unwrap();
         assert!(matches!(
             load(folder.path()),

@@ -5,9 +5,10 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::fmt;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use hnsw_rs::prelude::{DistDot, Hnsw};
+use hnsw_rs::prelude::Hnsw;
 
 use super::IndexError;
+use super::distance::{UnitDot, dot};
 use crate::catalog::{AssetId, ShotId};
 
 /// Links a node keeps on each layer.
@@ -27,7 +28,7 @@ const EXACT_PER_HIT: usize = 600;
 /// The share of dead rows at which the space is made again from the living.
 const DEAD_SHARE: f64 = 0.3;
 
-pub(super) type Graph = Hnsw<'static, f32, DistDot>;
+pub(super) type Graph = Hnsw<'static, f32, UnitDot>;
 
 /// What a row of the graph stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +170,15 @@ impl Space {
                 vectors: vectors.len(),
             });
         }
+        if let Some(odd) = vectors
+            .iter()
+            .position(|vector| !vector.iter().all(|x| x.is_finite()))
+        {
+            return Err(IndexError::NoNumbers {
+                asset: asset.to_string(),
+                shot: odd,
+            });
+        }
         // Linking is the slow part; it needs no exclusive access, and rows that the tables do not
         // have yet are passed over by searches.
         {
@@ -200,7 +210,7 @@ impl Space {
     }
 
     /// Builds a new graph of the living rows beside the old one and swaps them.
-    fn remake(&self) {
+    pub(super) fn remake(&self) {
         let old = self.read();
         let mut rows = Rows::default();
         let graph = new_graph(old.rows.rows.len() - old.rows.dead);
@@ -257,7 +267,7 @@ impl Space {
 }
 
 fn new_graph(expected: usize) -> Graph {
-    Hnsw::new(LINKS, expected.max(1024), LAYERS, BUILD_WIDTH, DistDot)
+    Hnsw::new(LINKS, expected.max(1024), LAYERS, BUILD_WIDTH, UnitDot)
 }
 
 fn approximate(
@@ -315,19 +325,6 @@ fn exact(
         .into_iter()
         .map(|entry| (entry.row, entry.similarity))
         .collect()
-}
-
-/// Dot product in eight lanes, which the compiler turns into vector instructions.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; 8];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..8 {
-            lanes[lane] += a[lane] * b[lane];
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    lanes.iter().sum::<f32>() + rest
 }
 
 /// A row in a heap whose top is the worst: least similar, then latest.

@@ -20,7 +20,7 @@ use tantivy::tokenizer::{
 };
 use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, TantivyError, Term, doc};
 
-use super::{AssetEntry, IndexError};
+use super::{AssetEntry, IndexError, Position};
 use crate::catalog::{AssetId, ShotId};
 
 /// Memory of the writer before it writes a segment.
@@ -75,16 +75,16 @@ impl fmt::Debug for TextIndex {
 }
 
 impl TextIndex {
-    /// Opens or makes the index in `folder`; also the change up to which it goes.
-    pub(super) fn open(folder: &Path) -> Result<(Self, i64), IndexError> {
+    /// Opens or makes the index in `folder`; also how far it goes.
+    pub(super) fn open(folder: &Path) -> Result<(Self, Position), IndexError> {
         let (schema, fields) = schema();
         std::fs::create_dir_all(folder).map_err(IndexError::io(folder))?;
         let index = open_index(folder, &schema)?;
-        let seq = index
+        let position = index
             .load_metas()?
             .payload
-            .and_then(|payload| payload.parse().ok())
-            .unwrap_or(0);
+            .and_then(|payload| serde_json::from_str(&payload).ok())
+            .unwrap_or_default();
         let reader = index
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
@@ -96,7 +96,7 @@ impl TextIndex {
             folder: folder.to_owned(),
             writer: Mutex::new(None),
         };
-        Ok((text, seq))
+        Ok((text, position))
     }
 
     /// Puts an asset's dialogue in the place of what is there; seen after the next commit.
@@ -123,11 +123,12 @@ impl TextIndex {
         })
     }
 
-    /// Makes what was written visible, up to change `seq`.
-    pub(super) fn commit(&self, seq: i64) -> Result<(), IndexError> {
+    /// Makes what was written visible, which goes up to `position`.
+    pub(super) fn commit(&self, position: &Position) -> Result<(), IndexError> {
+        let payload = serde_json::json!(position).to_string();
         self.write(|writer| {
             let mut commit = writer.prepare_commit()?;
-            commit.set_payload(&seq.to_string());
+            commit.set_payload(&payload);
             commit.commit()?;
             Ok(())
         })?;
@@ -301,18 +302,25 @@ mod tests {
         }
     }
 
+    fn at(seq: i64) -> Position {
+        Position {
+            seq,
+            mark: seq.to_string(),
+        }
+    }
+
     #[test]
     fn the_line_that_says_it_comes_first() {
         let folder = tempfile::tempdir().unwrap();
-        let (index, seq) = TextIndex::open(folder.path()).unwrap();
-        assert_eq!(seq, 0);
+        let (index, position) = TextIndex::open(folder.path()).unwrap();
+        assert_eq!(position.seq, 0);
         let film = entry(&[
             "bin blue at f two now",
             "lay blue by f one now",
             "set white at f nine",
         ]);
         index.replace(&film).unwrap();
-        index.commit(3).unwrap();
+        index.commit(&at(3)).unwrap();
         let hits = index.search("blue at F", 10, None).unwrap();
         assert_eq!((hits[0].shot.start, hits[0].shot.end), (0, 75));
         assert_eq!(hits[0].text, "bin blue at f two now");
@@ -339,13 +347,13 @@ mod tests {
         {
             let (index, _) = TextIndex::open(folder.path()).unwrap();
             index.replace(&film).unwrap();
-            index.commit(1).unwrap();
+            index.commit(&at(1)).unwrap();
             film.cues[0].text = "happy new year".to_owned();
             index.replace(&film).unwrap();
-            index.commit(2).unwrap();
+            index.commit(&at(2)).unwrap();
         }
-        let (index, seq) = TextIndex::open(folder.path()).unwrap();
-        assert_eq!(seq, 2);
+        let (index, position) = TextIndex::open(folder.path()).unwrap();
+        assert_eq!(position, at(2));
         assert!(index.search("christmas", 10, None).unwrap().is_empty());
         assert_eq!(index.search("new year", 10, None).unwrap().len(), 1);
     }

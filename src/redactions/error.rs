@@ -44,6 +44,29 @@ pub enum RedactionError {
         /// The limit.
         limit: u64,
     },
+    /// A picture of more pixels than this server takes.
+    #[error(
+        "the picture has {} million pixels, over the limit of {}; raise server.picture_limit_mpx, or redact it with \
+         `rushes redact`",
+        pixels.div_ceil(1_000_000), limit / 1_000_000
+    )]
+    TooManyPixels {
+        /// Its pixels.
+        pixels: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A picture whose samples take more memory than this server gives to all pictures together.
+    #[error(
+        "the picture takes {needed} MiB of memory, and this server has {allowed} MiB for pictures; redact it with \
+         `rushes redact`"
+    )]
+    TooMuchMemory {
+        /// What it takes.
+        needed: u64,
+        /// What there is.
+        allowed: u64,
+    },
     /// As many pictures as this server takes are under way.
     #[error("as many pictures as this server redacts at once are under way; try again in a moment")]
     Busy,
@@ -71,7 +94,9 @@ impl RedactionError {
             Self::Settings(_) | Self::Inputs(_) | Self::Output(_) | Self::Taken(_) => {
                 ErrorKind::InvalidInput
             }
-            Self::TooLarge { .. } => ErrorKind::Limit,
+            Self::TooLarge { .. } | Self::TooManyPixels { .. } | Self::TooMuchMemory { .. } => {
+                ErrorKind::Limit
+            }
             Self::Busy => ErrorKind::Overloaded,
             Self::Read { .. } => ErrorKind::Unavailable,
             Self::Died(_) => ErrorKind::Internal,
@@ -96,6 +121,7 @@ impl RedactionError {
             Self::Output(_) => "bad-output",
             Self::Taken(_) => "output-taken",
             Self::TooLarge { .. } => "too-large",
+            Self::TooManyPixels { .. } | Self::TooMuchMemory { .. } => "picture-limit",
             Self::Storage(StorageError::NotFound(_)) => "file-not-found",
             Self::Catalog(_)
             | Self::Storage(_)

@@ -46,6 +46,8 @@ pub struct Options {
     pub threads: usize,
     /// Largest picture in bytes.
     pub picture_limit: u64,
+    /// Largest picture in pixels.
+    pub picture_pixels: u64,
 }
 
 /// Redacts. Cheap to clone.
@@ -91,7 +93,7 @@ impl Redactions {
             storage,
             s3,
             options,
-            pool: Pool::new(models, options.threads, 2 * count),
+            pool: Pool::new(models, options, 2 * count),
             // One in work and one on its way, for each redactor: all of them are in memory.
             admitted: Arc::new(Semaphore::new(2 * count)),
             working: Arc::new(Semaphore::new(count)),

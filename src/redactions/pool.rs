@@ -9,17 +9,17 @@ use rushes_workers::redact::{Redacted, Redactor, memory_needed};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::RedactionError;
 use super::settings::Wanted;
+use super::{Options, RedactionError};
 
-/// MiB that the pictures in work may take together, about; one picture always fits alone.
+/// MiB that the pictures in work may take together, about.
 const MEMORY_MIB: u32 = 4096;
 
 /// Shared by requests and batches.
 #[derive(Debug)]
 pub(super) struct Pool {
     models: ModelStore,
-    threads: usize,
+    options: Options,
     /// Most that are kept while nobody uses them.
     most: usize,
     /// The last is the one used last.
@@ -28,10 +28,10 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(models: ModelStore, threads: usize, most: usize) -> Self {
+    pub(super) fn new(models: ModelStore, options: Options, most: usize) -> Self {
         Self {
             models,
-            threads,
+            options,
             most,
             idle: Mutex::default(),
             memory: Semaphore::new(MEMORY_MIB as usize),
@@ -75,9 +75,19 @@ impl Pool {
     }
 
     async fn hold(&self, header: &Header) -> Result<SemaphorePermit<'_>, RedactionError> {
-        let mib = u32::try_from(memory_needed(header) >> 20)
-            .unwrap_or(MEMORY_MIB)
-            .min(MEMORY_MIB);
+        let (pixels, limit) = (
+            u64::from(header.width) * u64::from(header.height),
+            self.options.picture_pixels,
+        );
+        if pixels > limit {
+            return Err(RedactionError::TooManyPixels { pixels, limit });
+        }
+        let needed = memory_needed(header) >> 20;
+        let mib = u32::try_from(needed).ok().filter(|&mib| mib <= MEMORY_MIB);
+        let mib = mib.ok_or(RedactionError::TooMuchMemory {
+            needed,
+            allowed: MEMORY_MIB.into(),
+        })?;
         self.memory
             .acquire_many(mib)
             .await
@@ -92,7 +102,11 @@ impl Pool {
                 return Ok(idle.remove(at).1);
             }
         }
-        Ok(Redactor::open(&self.models, settings, self.threads)?)
+        Ok(Redactor::open(
+            &self.models,
+            settings,
+            self.options.threads,
+        )?)
     }
 
     fn give(&self, key: String, redactor: Redactor) {

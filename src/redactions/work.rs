@@ -271,6 +271,13 @@ impl Worker {
         retry: Option<i64>,
     ) -> Result<bool, CatalogError> {
         let inner = &self.redactions.0;
+        let mut db = inner.catalog.read().await?;
+        let is_held = redactions::is_held(&mut db, file).await?;
+        drop(db);
+        // What lies there may be the result of whoever has the file now.
+        if !is_held {
+            return Ok(false);
+        }
         if outcome.is_err()
             && let Err(error) = inner
                 .storage

@@ -22,7 +22,7 @@ pub use hit::{
 };
 pub use query::{Modality, Scope, SearchRequest, Subject};
 
-use crate::catalog::{AssetId, Catalog, ShotId, assets, shots};
+use crate::catalog::{AssetId, Catalog, ShotId, assets, coverage, shots};
 use crate::features::embeddings_of;
 use crate::index::{CueHit, Index};
 use fusion::{Found, fuse};
@@ -88,7 +88,7 @@ impl Searcher {
     ) -> Result<Coverage, SearchError> {
         let feature = embeddings_of(self.encoders.model());
         let mut db = self.catalog.read().await?;
-        let (ready, total) = assets::coverage(&mut db, &feature, self.index.seq(), scope).await?;
+        let (ready, total) = coverage(&mut db, &feature, self.index.seq(), scope).await?;
         Ok(Coverage { ready, total })
     }
 

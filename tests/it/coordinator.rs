@@ -7,7 +7,7 @@ use std::time::Duration;
 use rushes::catalog::assets::{NewAsset, register};
 use rushes::catalog::keys::{self, Scope};
 use rushes::catalog::runs::{self, Run, RunState};
-use rushes::catalog::{AssetId, Catalog, JobId, RunId, jobs};
+use rushes::catalog::{AssetId, Catalog, JobId, RunId, jobs, queue};
 use rushes::features::{LocalCoordinator, Settings, WorkerLock, request};
 use rushes_models::{ErrorKind, ModelStore, space_of};
 use rushes_workers::coordinator::http::{HttpCoordinator, WorkKey};
@@ -38,7 +38,7 @@ pub(crate) struct Bench {
     /// Is tested on `queue`.
     pub(crate) coordinator: Arc<dyn Coordinator>,
     queue: Queue,
-    asset: AssetId,
+    pub(crate) asset: AssetId,
     job: JobId,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) server: Option<WorkServer>,
@@ -75,6 +75,30 @@ impl Bench {
             job,
             folder,
             server,
+        }
+    }
+
+    /// On this machine, tested on the embed queue.
+    pub(crate) async fn over_local_embed() -> Self {
+        Self::new(Over::LocalEmbed).await
+    }
+
+    /// The same over another catalogue, in a data folder of its own.
+    pub(crate) fn over(&self, catalog: Catalog) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let local: Arc<dyn Coordinator> = Arc::new(LocalCoordinator::new(
+            catalog.clone(),
+            folder.path().to_owned(),
+        ));
+        Self {
+            catalog,
+            coordinator: Arc::clone(&local),
+            local,
+            queue: self.queue,
+            asset: self.asset.clone(),
+            job: self.job.clone(),
+            folder,
+            server: None,
         }
     }
 
@@ -150,7 +174,7 @@ impl Bench {
     }
 
     /// Completes whatever is leased until nothing is left.
-    async fn complete_all(&self) {
+    pub(crate) async fn complete_all(&self) {
         loop {
             let mut idle = true;
             for queue in [Queue::Media, Queue::Embed] {
@@ -208,6 +232,7 @@ suite! {
     the_same_bytes_under_two_names_become_one_asset
     vectors_that_cannot_be_right_are_refused_and_nothing_is_lost
     vectors_are_stored_to_the_bit
+    vectors_stay_until_those_of_a_new_model_are_ready
     a_film_deleted_under_a_worker_leaves_nothing_behind
 }
 
@@ -222,7 +247,7 @@ fn settings() -> Settings {
     }
 }
 
-async fn film(catalog: &Catalog, name: &str) -> (AssetId, JobId) {
+pub(crate) async fn film(catalog: &Catalog, name: &str) -> (AssetId, JobId) {
     let locator = Locator {
         uri: format!("file:///{name}.mp4"),
         version: Some("1".to_owned()),
@@ -292,8 +317,8 @@ pub(crate) fn answer(lease: &Lease) -> Output {
 pub(crate) fn vectors(firsts: &[f32]) -> Output {
     let space = space_of(&ModelStore::new("models".into()), "lite").unwrap();
     let vector = |first: &f32| {
-        let mut vector = vec![0.25; space.dims];
-        vector[0] = *first;
+        let mut vector = vec![0.0; space.dims];
+        (vector[0], vector[1]) = (*first, (1.0 - first * first).sqrt());
         vector
     };
     Output::Embeddings {
@@ -484,6 +509,10 @@ async fn vectors_that_cannot_be_right_are_refused_and_nothing_is_lost(bench: Ben
         frame_vectors: None,
     };
     let shorter: Vec<Vec<f32>> = sound.iter().map(|vector| vector[1..].to_vec()).collect();
+    let longer = |factor: f32| -> Vec<Vec<f32>> {
+        let scaled = |vector: &Vec<f32>| vector.iter().map(|x| x * factor).collect();
+        sound.iter().map(scaled).collect()
+    };
     let nan = vectors(&[1.0, f32::NAN]);
     let infinite = vectors(&[1.0, f32::INFINITY]);
     for (bad, why) in [
@@ -491,6 +520,9 @@ async fn vectors_that_cannot_be_right_are_refused_and_nothing_is_lost(bench: Ben
         (with(&space, &[]), "0 vectors for 2 shots"),
         (with(&space, &shorter), "383 numbers"),
         (with("lite@9", &sound), "lite@9"),
+        (with(&space, &longer(1.002)), "1.0020 long"),
+        (with(&space, &longer(2.0)), "2.0000 long"),
+        (with(&space, &longer(0.5)), "0.5000 long"),
         (nan, "no numbers"),
         (infinite, "no numbers"),
     ] {
@@ -576,6 +608,286 @@ async fn the_runs_of_a_dead_worker_are_taken_over_at_once() {
     assert!(lost(
         &bench.coordinator.complete(&held, &answer(&held)).await
     ));
+}
+
+/// Asks for the film's features with another model, whose space has its vectors' size.
+async fn ask_for_another_model(bench: &Bench) -> JobId {
+    let mut tx = bench.catalog.begin().await.unwrap();
+    let mut other = settings();
+    other.model = "other".to_owned();
+    other.space.id = "other@1".to_owned();
+    request(&mut tx, &bench.asset, &other).await.unwrap();
+    let job = jobs::create(&mut tx, &bench.asset).await.unwrap();
+    tx.commit().await.unwrap();
+    job
+}
+
+async fn spaces(bench: &Bench) -> Vec<String> {
+    let mut db = bench.catalog.read().await.unwrap();
+    let stored = rushes::catalog::shots::vectors(&mut db, &bench.asset).await;
+    let mut spaces: Vec<String> = stored
+        .unwrap()
+        .into_iter()
+        .map(|(space, _)| space)
+        .collect();
+    spaces.sort();
+    spaces
+}
+
+async fn vectors_stay_until_those_of_a_new_model_are_ready(bench: Bench) {
+    bench.complete_all().await;
+    let before = spaces(&bench).await;
+    assert_eq!(before.len(), 1);
+    // Cancelled.
+    let job = ask_for_another_model(&bench).await;
+    let mut tx = bench.catalog.begin().await.unwrap();
+    jobs::cancel(&mut tx, &job).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(spaces(&bench).await, before);
+    // Failed.
+    ask_for_another_model(&bench).await;
+    let lease = bench.lease(Queue::Embed).await.unwrap();
+    let bad = failure(ErrorKind::Unsupported);
+    bench.of(Queue::Embed).fail(&lease, &bad).await.unwrap();
+    assert_eq!(spaces(&bench).await, before);
+    // Ready: then they take the old ones' place.
+    ask_for_another_model(&bench).await;
+    let lease = bench.lease(Queue::Embed).await.unwrap();
+    let Output::Embeddings { vectors, .. } = answer(&lease) else {
+        panic!("no vectors");
+    };
+    let output = Output::Embeddings {
+        space: "other@1".to_owned(),
+        vectors,
+        frame_vectors: None,
+    };
+    bench
+        .of(Queue::Embed)
+        .complete(&lease, &output)
+        .await
+        .unwrap();
+    assert_eq!(spaces(&bench).await, ["other@1"]);
+}
+
+/// What died with its process three times is given up, and does not hold up the other films meanwhile.
+#[tokio::test]
+async fn a_run_that_kills_its_process_is_given_up() {
+    let bench = Bench::new(Over::LocalMedia).await;
+    film(&bench.catalog, "b").await;
+    let mut deadly = None;
+    for death in 1..=3 {
+        let worker = WorkerLock::new(bench.folder.path()).unwrap();
+        let lease = async || {
+            let leased = bench.coordinator.lease(worker.name(), Queue::Media).await;
+            leased.unwrap().unwrap()
+        };
+        let mut held = lease().await;
+        if death == 1 {
+            deadly = Some(held.run.clone());
+        } else {
+            // The other film's runs come first now.
+            while Some(&held.run) != deadly.as_ref() {
+                bench.complete(&held).await;
+                held = lease().await;
+            }
+        }
+        assert_eq!(bench.run(&held).await.deaths, death - 1);
+        drop(worker);
+    }
+    assert!(bench.lease(Queue::Media).await.is_none());
+    let mut db = bench.catalog.read().await.unwrap();
+    let job = jobs::get(&mut db, &bench.job).await.unwrap();
+    drop(db);
+    assert_eq!(job.state(), RunState::Failed);
+    assert!(
+        job.reasons()[0].starts_with("process-died"),
+        "{:?}",
+        job.reasons()
+    );
+    // Asked for again, it is begun anew.
+    film(&bench.catalog, "a").await;
+    let again = bench.lease(Queue::Media).await.unwrap();
+    assert_eq!(Some(&again.run), deadly.as_ref());
+    assert_eq!(bench.run(&again).await.deaths, 0);
+}
+
+/// A clock that jumps takes no lease from a worker of this machine, whose death shows in its lock.
+#[tokio::test]
+async fn only_leases_of_workers_elsewhere_lapse() {
+    let bench = Bench::over_http().await;
+    let mut tx = bench.catalog.begin().await.unwrap();
+    let long_after = |now: i64| now + 3_600_000;
+    let now = rushes::catalog::now_ms();
+    let local = queue::lease(&mut tx, "embed", "local-1", (now, 30_000)).await;
+    let local = local.unwrap().unwrap();
+    assert!(
+        queue::bury_lapsed(&mut tx, long_after(now))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let still = runs::get(&mut tx, &local.id).await.unwrap();
+    assert_eq!(still.state, RunState::Running);
+    queue::release(&mut tx, &local.id, local.token)
+        .await
+        .unwrap();
+    for death in 1..=3 {
+        let lease = queue::lease(&mut tx, "embed", "remote/k/w", (now, 30_000)).await;
+        let lease = lease.unwrap().unwrap();
+        // Before its time is over, and after a server was away and came back, it is still the worker's.
+        assert!(
+            queue::bury_lapsed(&mut tx, now + 29_999)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        queue::renew_leases(&mut tx, long_after(now) + 30_000)
+            .await
+            .unwrap();
+        assert!(
+            queue::bury_lapsed(&mut tx, long_after(now))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        let given_up = queue::bury_lapsed(&mut tx, long_after(now) + 30_001)
+            .await
+            .unwrap();
+        assert_eq!(given_up.len(), usize::from(death == 3));
+        assert_eq!(runs::get(&mut tx, &lease.id).await.unwrap().deaths, death);
+    }
+}
+
+/// A retry that a clock put far away, before it was set right, is not waited for.
+#[tokio::test]
+async fn a_retry_in_a_future_that_was_a_mistake_is_due() {
+    let bench = Bench::new(Over::LocalMedia).await;
+    let mut tx = bench.catalog.begin().await.unwrap();
+    let (now, year) = (rushes::catalog::now_ms(), 31_536_000_000);
+    let lease = queue::lease(&mut tx, "media", "w", (now, 30_000))
+        .await
+        .unwrap()
+        .unwrap();
+    let verdict = queue::Verdict::Retry(year);
+    let run = (&lease.id, lease.token);
+    queue::fail(&mut tx, run, ErrorKind::Unavailable, "r", verdict)
+        .await
+        .unwrap();
+    assert!(queue::is_waiting(&mut tx, "media", now).await.unwrap());
+    let again = queue::lease(&mut tx, "media", "w", (now, 30_000))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(again.id, lease.id);
+    let run = (&again.id, again.token);
+    queue::fail(
+        &mut tx,
+        run,
+        ErrorKind::Unavailable,
+        "r",
+        queue::Verdict::Retry(60_000),
+    )
+    .await
+    .unwrap();
+    assert!(!queue::is_waiting(&mut tx, "media", now).await.unwrap());
+}
+
+/// The counts that coverage is told by follow every way in which films come and go.
+#[tokio::test]
+async fn coverage_is_counted_right_without_counting() {
+    let bench = Bench::new(Over::LocalEmbed).await;
+    let covered = async |seq| {
+        let mut db = bench.catalog.read().await.unwrap();
+        let all = rushes::catalog::coverage(&mut db, "embeddings/lite", seq, None::<[&AssetId; 0]>);
+        let all = all.await.unwrap();
+        let ids = rushes::catalog::assets::list(&mut db, None).await.unwrap();
+        let counted = rushes::catalog::coverage(&mut db, "embeddings/lite", seq, Some(&ids));
+        assert_eq!(all, counted.await.unwrap());
+        all
+    };
+    assert_eq!(covered(i64::MAX).await, (0, 1));
+    bench.complete_all().await;
+    assert_eq!(covered(i64::MAX).await, (1, 1));
+    // Not yet taken in by an index.
+    assert_eq!(covered(0).await, (0, 1));
+    let (twin, _) = film(&bench.catalog, "b").await;
+    assert_eq!(covered(i64::MAX).await, (1, 2));
+    bench.complete_all().await;
+    assert_eq!(covered(i64::MAX).await, (2, 2));
+    let mut tx = bench.catalog.begin().await.unwrap();
+    rushes::catalog::assets::remove(&mut tx, &twin)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(covered(i64::MAX).await, (1, 1));
+    let mut db = bench.catalog.read().await.unwrap();
+    let titles = rushes::catalog::assets::titles(&mut db).await.unwrap();
+    assert_eq!(titles.len(), 1);
+    assert_eq!((titles[0].assets, titles[0].shots), (1, 2));
+    // One change per film is kept, however often it changed.
+    let changes = rushes::catalog::changes_after(&mut db, 0, 100)
+        .await
+        .unwrap();
+    assert_eq!(changes.len(), 2);
+}
+
+/// After the clock was set back, the newer registration of a path has the smaller id.
+#[tokio::test]
+async fn a_file_overwritten_while_the_clock_was_wrong_replaces_the_old_one() {
+    let bench = Bench::new(Over::LocalMedia).await;
+    bench.complete_all().await;
+    let mut tx = bench.catalog.begin().await.unwrap();
+    // Ids of the future, as a clock that was ahead gives them out.
+    let future = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ";
+    for (table, column) in [
+        ("runs", "asset_id"),
+        ("wanted", "asset_id"),
+        ("published", "asset_id"),
+        ("jobs", "asset_id"),
+        ("locators", "asset_id"),
+        ("changes", "asset_id"),
+    ] {
+        let statement = format!("UPDATE {table} SET {column} = '{future}' WHERE {column} = ?");
+        sqlx::query("PRAGMA defer_foreign_keys = ON")
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(&bench.asset)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+    }
+    sqlx::query("UPDATE assets SET id = ? WHERE id = ?")
+        .bind(future)
+        .bind(&bench.asset)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    let locator = Locator {
+        uri: "file:///a.mp4".to_owned(),
+        version: Some("2".to_owned()),
+        size: 11,
+    };
+    let new = NewAsset {
+        locator: &locator,
+        title: "a",
+        sidecars: &[],
+    };
+    let (current, _) = register(&mut tx, new).await.unwrap();
+    request(&mut tx, &current, &settings()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(current.as_str() < future);
+    let probe = bench.lease(Queue::Media).await.unwrap();
+    let output = Output::Probe {
+        blake3: blake3_of("other bytes"),
+        info: Box::new(info()),
+    };
+    bench.local.complete(&probe, &output).await.unwrap();
+    bench.complete_all().await;
+    let mut db = bench.catalog.read().await.unwrap();
+    let left = rushes::catalog::assets::list(&mut db, None).await.unwrap();
+    assert_eq!(left, [current]);
 }
 
 async fn a_film_deleted_under_a_worker_leaves_nothing_behind(bench: Bench) {

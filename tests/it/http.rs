@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use reqwest::blocking::{Client, RequestBuilder, Response, multipart};
 use serde_json::{Value, json};
 
@@ -323,6 +324,100 @@ fn the_openapi_document_is_as_committed() {
     let server = Server::start(&rushes, &[]);
     let document = server.json("/openapi.json");
     insta::assert_json_snapshot!("openapi", document, { ".info.version" => "[version]" });
+}
+
+/// Whether `operation` says that it may answer with `status`.
+fn is_documented(operation: &Value, status: u16) -> bool {
+    let class = format!("{}XX", status / 100);
+    [status.to_string(), class]
+        .iter()
+        .any(|status| !operation["responses"][status].is_null())
+}
+
+/// What each operation answers to a request that cannot be right, and what it takes, is in the document.
+#[test]
+fn the_openapi_document_holds_what_the_server_does() {
+    let Some(rushes) = Rushes::new() else { return };
+    let server = Server::start(&rushes, &[]);
+    let document = server.json("/openapi.json");
+    let (mut operations, mut queries) = (0, 0);
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            operations += 1;
+            let at = path
+                .replace("{id}", "nonsense")
+                .replace("{run}", "nonsense")
+                .replace("{n}", "0");
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let send = |query: &str, origin: Option<&str>| {
+                let url = format!("{}{at}{query}", server.address);
+                let mut request = server.client.request(method.clone(), url);
+                if let Some(origin) = origin {
+                    request = request.header("origin", origin);
+                }
+                request.send().unwrap()
+            };
+            for (query, origin) in [
+                ("", None),
+                ("?no-such-parameter=1", None),
+                ("", Some("https://evil.example")),
+            ] {
+                let status = send(query, origin).status().as_u16();
+                assert!(
+                    is_documented(operation, status),
+                    "{method} {path}{query}: {status}"
+                );
+                assert!(
+                    origin.is_none() || status == 403,
+                    "{method} {path}: {status}"
+                );
+            }
+            let parameters = operation["parameters"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            for parameter in parameters
+                .iter()
+                .filter(|parameter| parameter["in"] == "query")
+            {
+                queries += 1;
+                let name = parameter["name"].as_str().unwrap();
+                let answer = send(&format!("?{name}=1"), None);
+                let text = answer.text().unwrap();
+                assert!(
+                    !text.contains("unknown field"),
+                    "{method} {path}?{name}: {text}"
+                );
+            }
+            // Who refuses what it does not know must say what it knows.
+            if send("?no-such-parameter=1", None)
+                .text()
+                .unwrap()
+                .contains("unknown field")
+            {
+                assert!(
+                    parameters
+                        .iter()
+                        .any(|parameter| parameter["in"] == "query"),
+                    "{method} {path}"
+                );
+            }
+            if let Some(body) = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+                ["$ref"]
+                .as_str()
+            {
+                let form = document.pointer(body.trim_start_matches('#')).unwrap();
+                assert!(
+                    form.to_string().contains("binary"),
+                    "{method} {path}: {form}"
+                );
+            }
+        }
+    }
+    assert!(
+        operations > 25 && queries > 5,
+        "{operations} operations, {queries} query parameters"
+    );
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod coordinator;
 mod disk_full;
 mod encoders;
 mod http;
+mod index;
 mod kill;
 mod redact;
 mod redactions;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use rushes::catalog::Catalog;
 use rushes::features::LocalCoordinator;
-use rushes::http::{Work, work_router};
+use rushes::http::{Bounds, Work, serve, work_router};
 use rushes_models::{ModelStore, space_of};
 use rushes_workers::storage::{S3Options, Storage};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 
 /// The server. It ends with this value, with all its connections.
 pub(crate) struct WorkServer {
@@ -50,7 +51,13 @@ impl WorkServer {
         let socket = listener.local_addr().unwrap();
         runtime.spawn(async move {
             let listener = TcpListener::from_std(listener).unwrap();
-            axum::serve(listener, work_router(work)).await.unwrap();
+            serve(
+                listener,
+                work_router(work),
+                Bounds::default(),
+                CancellationToken::new(),
+            )
+            .await;
         });
         Self {
             address: format!("http://{socket}"),

@@ -133,7 +133,10 @@ impl Stages {
         match &lease.task {
             Task::Embeddings { .. } => {
                 let parts = embed::parts_of(&lease.prefix);
-                Ok(self.runtime.block_on(self.storage.delete_prefix(&parts))?)
+                Ok(self
+                    .runtime
+                    .block_on(self.storage.delete_prefix(&parts))
+                    .map(drop)?)
             }
             Task::Probe { .. }
             | Task::Shots { .. }

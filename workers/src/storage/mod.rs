@@ -78,7 +78,10 @@ impl Storage {
         let features: Arc<dyn ObjectStore> = if let Some(rest) = url.strip_prefix("s3://") {
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
             let bucket = s3.bucket(bucket)?;
-            Arc::new(PrefixStore::new(bucket, prefix.trim_matches('/')))
+            Arc::new(PrefixStore::new(
+                bucket,
+                key_path(prefix.trim_matches('/'))?,
+            ))
         } else {
             let folder = local_path(url)?.ok_or_else(|| StorageError::Scheme(url.to_owned()))?;
             let folder = folder.as_path();
@@ -187,7 +190,8 @@ impl Storage {
         let folder = key
             .as_ref()
             .rsplit_once('/')
-            .map(|(folder, _)| Path::from(folder));
+            .map(|(folder, _)| key_path(folder))
+            .transpose()?;
         let listed = store
             .list_with_delimiter(folder.as_ref())
             .await
@@ -233,7 +237,7 @@ impl Storage {
         let key = "doctor/check";
         self.put(key, Bytes::from_static(b"rushes")).await?;
         self.get(key).await?;
-        self.delete_prefix("doctor").await
+        self.delete_prefix("doctor").await.map(drop)
     }
 
     /// Stores one derived object. Readers see it whole or not at all.
@@ -242,7 +246,7 @@ impl Storage {
     /// If the store refuses or has no room.
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StorageError> {
         self.features
-            .put(&Path::from(key), PutPayload::from_bytes(bytes))
+            .put(&key_path(key)?, PutPayload::from_bytes(bytes))
             .await
             .map_err(|source| StorageError::store(key, source))?;
         Ok(())
@@ -256,7 +260,7 @@ impl Storage {
         let payload = PutPayload::from_bytes(bytes);
         let created = self
             .features
-            .put_opts(&Path::from(key), payload, PutMode::Create.into())
+            .put_opts(&key_path(key)?, payload, PutMode::Create.into())
             .await;
         match created {
             Ok(_) => Ok(true),
@@ -270,7 +274,7 @@ impl Storage {
     /// # Errors
     /// If the store does not answer.
     pub async fn delete(&self, key: &str) -> Result<(), StorageError> {
-        match self.features.delete(&Path::from(key)).await {
+        match self.features.delete(&key_path(key)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(source) => Err(StorageError::store(key, source)),
         }
@@ -284,7 +288,7 @@ impl Storage {
     where
         S: futures::Stream<Item = std::io::Result<Bytes>> + Send,
     {
-        let path = Path::from(key);
+        let path = key_path(key)?;
         let upload = self
             .features
             .put_multipart(&path)
@@ -336,7 +340,7 @@ impl Storage {
     pub async fn get(&self, key: &str) -> Result<Bytes, StorageError> {
         let wrap = |source| StorageError::store(key, source);
         self.features
-            .get(&Path::from(key))
+            .get(&key_path(key)?)
             .await
             .map_err(wrap)?
             .bytes()
@@ -344,37 +348,15 @@ impl Storage {
             .map_err(wrap)
     }
 
-    /// Deletes every object whose key lies under `prefix`; missing ones are no error.
-    ///
-    /// # Errors
-    /// If the store does not answer.
-    pub async fn delete_prefix(&self, prefix: &str) -> Result<(), StorageError> {
-        let wrap = |source| StorageError::store(prefix, source);
-        let found: Vec<_> = self
-            .features
-            .list(Some(&Path::from(prefix)))
-            .try_collect()
-            .await
-            .map_err(wrap)?;
-        for meta in found {
-            match self.features.delete(&meta.location).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(source) => return Err(wrap(source)),
-            }
-        }
-        Ok(())
-    }
-
     fn resolve(&self, uri: &str) -> Result<(Arc<dyn ObjectStore>, Path), StorageError> {
         if let Some(key) = uri.strip_prefix("store:") {
-            return Ok((Arc::clone(&self.features), Path::from(key)));
+            return Ok((Arc::clone(&self.features), key_path(key)?));
         }
         let Some(rest) = uri.strip_prefix("s3://") else {
             return Err(StorageError::Scheme(uri.to_owned()));
         };
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-        let key = Path::parse(key.trim_end_matches('/'))
-            .map_err(|source| StorageError::store(uri, source.into()))?;
+        let key = key_path(key.trim_end_matches('/'))?;
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(store) = buckets.get(bucket) {
             return Ok((Arc::clone(store), key));
@@ -384,6 +366,12 @@ impl Storage {
         drop(buckets);
         Ok((store, key))
     }
+}
+
+/// A key as stores know it: letter for letter what the API and the records call it. `Path::from` would write most
+/// letters as percent codes, so that what is written could not be found by its name.
+fn key_path(key: &str) -> Result<Path, StorageError> {
+    Path::parse(key).map_err(|source| StorageError::store(key, source.into()))
 }
 
 /// The path behind a `file://` URI or a bare path; `None` for other schemes.
@@ -455,10 +443,10 @@ mod tests {
         for key in ["runs/a/1.mp4", "runs/a/2.mp4", "runs/b/1.mp4"] {
             storage.put(key, Bytes::from_static(b"x")).await.unwrap();
         }
-        storage.delete_prefix("runs/a").await.unwrap();
+        assert_eq!(storage.delete_prefix("runs/a").await.unwrap(), 2);
         assert!(storage.get("runs/a/1.mp4").await.is_err());
         assert_eq!(storage.get("runs/b/1.mp4").await.unwrap().as_ref(), b"x");
-        storage.delete_prefix("runs/never").await.unwrap();
+        assert_eq!(storage.delete_prefix("runs/never").await.unwrap(), 0);
     }
 
     #[tokio::test]
@@ -472,6 +460,28 @@ mod tests {
         storage.delete("a b.jpg").await.unwrap();
         storage.delete("a b.jpg").await.unwrap();
         assert!(create(b"two").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn names_are_the_same_in_the_store_as_everywhere_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let prefix = folder.path().join("a~b [c]");
+        let storage = Storage::open(prefix.to_str().unwrap(), S3Options::default()).unwrap();
+        for name in ["Müller [1].jpg", "100%.jpg", "a#b?.jpg", "映画 {x}|y^.jpg"] {
+            let key = format!("t ä/{name}");
+            storage.put(&key, Bytes::from_static(b"x")).await.unwrap();
+            assert!(
+                prefix.join("t ä").join(name).try_exists().unwrap(),
+                "{name}"
+            );
+            let found = storage.locate(&format!("store:{key}")).await.unwrap();
+            assert_eq!(found.size, 1);
+            storage.delete(&key).await.unwrap();
+        }
+        for outside in ["../x", "a/../../x", "a//b"] {
+            let refused = storage.put(outside, Bytes::from_static(b"x")).await;
+            assert!(refused.is_err(), "{outside}");
+        }
     }
 
     #[tokio::test]

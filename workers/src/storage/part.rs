@@ -1,13 +1,13 @@
 //! Derived objects read piece by piece, and found by the beginning of their keys.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::TryStreamExt as _;
-use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore};
+use futures::{StreamExt as _, TryStreamExt as _};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
 
-use super::{S3Options, Storage, StorageError};
+use super::{S3Options, Storage, StorageError, key_path};
 
 /// A piece of one derived object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,39 @@ impl Storage {
         }
     }
 
+    /// One derived object as a stream, or the bytes of it in `range`; nothing of it is held in memory.
+    ///
+    /// # Errors
+    /// If it is missing, ends before the range begins, or the store does not answer.
+    pub async fn stream(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+    ) -> Result<impl futures::Stream<Item = std::io::Result<Bytes>> + Send + 'static, StorageError>
+    {
+        let options = GetOptions {
+            range: range.map(GetRange::Bounded),
+            ..GetOptions::default()
+        };
+        let found = self
+            .features
+            .get_opts(&key_path(key)?, options)
+            .await
+            .map_err(|source| StorageError::store(key, source))?;
+        Ok(found.into_stream().map_err(std::io::Error::other))
+    }
+
+    /// Size of one derived object in bytes.
+    ///
+    /// # Errors
+    /// If it is missing or the store does not answer.
+    pub async fn size(&self, key: &str) -> Result<u64, StorageError> {
+        let meta = self.features.head(&key_path(key)?).await;
+        Ok(meta
+            .map_err(|source| StorageError::store(key, source))?
+            .size)
+    }
+
     /// Reads at most `length` bytes of one derived object from `start` on; of the same `version` as
     /// another part, if that is given.
     ///
@@ -52,7 +85,7 @@ impl Storage {
         };
         let found = self
             .features
-            .get_opts(&Path::from(key), options)
+            .get_opts(&key_path(key)?, options)
             .await
             .map_err(wrap)?;
         let (size, version) = (found.meta.size, found.meta.e_tag.clone());
@@ -63,6 +96,27 @@ impl Storage {
         })
     }
 
+    /// Deletes every object whose key lies under `prefix`, and says how many there were; none is no error.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn delete_prefix(&self, prefix: &str) -> Result<u64, StorageError> {
+        let listed = self.features.list(Some(&key_path(prefix)?));
+        // Stores that can delete many objects with one request do.
+        let mut deleted = self
+            .features
+            .delete_stream(listed.map_ok(|meta| meta.location).boxed());
+        let mut count = 0;
+        while let Some(one) = deleted.next().await {
+            match one {
+                Ok(_) => count += 1,
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(source) => return Err(StorageError::store(prefix, source)),
+            }
+        }
+        Ok(count)
+    }
+
     /// The keys of the derived objects under `prefix`, sorted.
     ///
     /// # Errors
@@ -70,7 +124,7 @@ impl Storage {
     pub async fn keys_under(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
         let mut keys: Vec<String> = self
             .features
-            .list(Some(&Path::from(prefix)))
+            .list(Some(&key_path(prefix)?))
             .map_ok(|meta| meta.location.to_string())
             .try_collect()
             .await

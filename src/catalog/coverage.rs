@@ -1,0 +1,55 @@
+//! How much of the catalogue can be found in an index that follows it.
+
+use sqlx::SqliteConnection;
+
+use super::{AssetId, CatalogError};
+
+/// How many assets, of `scope` or of all, can be found by `feature` in an index that goes up to change
+/// `seq`; and how many there are.
+///
+/// Over all assets this costs as much as there are changes after `seq`, however many assets there are.
+///
+/// # Errors
+/// If the database fails.
+pub async fn coverage<'a>(
+    db: &mut SqliteConnection,
+    feature: &str,
+    seq: i64,
+    scope: Option<impl IntoIterator<Item = &'a AssetId>>,
+) -> Result<(i64, i64), CatalogError> {
+    if let Some(scope) = scope {
+        let ids: Vec<&str> = scope.into_iter().map(AssetId::as_str).collect();
+        return of_scope(db, feature, seq, &serde_json::json!(ids).to_string()).await;
+    }
+    Ok(sqlx::query_as(
+        "SELECT COALESCE((SELECT count FROM tallies WHERE name = 'published/' || ?1), 0)
+                - (SELECT COUNT(*) FROM changes c
+                     JOIN published p ON p.asset_id = c.asset_id AND p.feature = ?1 WHERE c.seq > ?2),
+                (SELECT count FROM tallies WHERE name = 'assets')",
+    )
+    .bind(feature)
+    .bind(seq)
+    .fetch_one(db)
+    .await?)
+}
+
+/// `scope` is a JSON list of ids.
+async fn of_scope(
+    db: &mut SqliteConnection,
+    feature: &str,
+    seq: i64,
+    scope: &str,
+) -> Result<(i64, i64), CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT COALESCE(SUM(findable), 0), COUNT(*) FROM (
+            SELECT EXISTS (SELECT 1 FROM published p WHERE p.asset_id = a.id AND p.feature = ?3)
+                   AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.asset_id = a.id AND c.seq > ?1)
+                   AS findable
+              FROM assets a WHERE a.id IN (SELECT value FROM json_each(?2)))",
+    )
+    .bind(seq)
+    .bind(scope)
+    .bind(feature)
+    .fetch_one(db)
+    .await?)
+}

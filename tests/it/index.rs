@@ -1,0 +1,140 @@
+//! The index follows its catalogue, whatever happens to either.
+
+use std::collections::HashSet;
+
+use rushes::catalog::{AssetId, Catalog, note_change};
+use rushes::index::{Follower, Index};
+use rushes_models::{ModelStore, space_of};
+
+use crate::coordinator::{Bench, film};
+
+/// The films that are found by sight.
+fn found(index: &Index) -> HashSet<AssetId> {
+    let space = space_of(&ModelStore::new("models".into()), "lite").unwrap();
+    let mut query = vec![0.0; space.dims];
+    query[1] = 1.0;
+    let near = index.nearest(&space.id, &query, 100, None);
+    near.into_iter().map(|(shot, _)| shot.asset).collect()
+}
+
+async fn followed(bench: &Bench, catalog: &Catalog) -> Follower {
+    let mut follower = Follower::open(&bench.folder.path().join("index"), catalog.clone()).unwrap();
+    follower.catch_up().await.unwrap();
+    follower.publish().await.unwrap();
+    follower
+}
+
+async fn set_vectors(catalog: &Catalog, asset: &AssetId, vector: &[f32]) {
+    let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let mut tx = catalog.begin().await.unwrap();
+    let update =
+        "UPDATE vectors SET vector = ? WHERE run_id IN (SELECT id FROM runs WHERE asset_id = ?)";
+    let updated = sqlx::query(update)
+        .bind(bytes)
+        .bind(asset)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    assert_eq!(updated.rows_affected(), 2);
+    note_change(&mut tx, asset).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_film_that_cannot_be_indexed_is_set_aside_and_holds_up_no_other() {
+    let bench = Bench::over_local_embed().await;
+    let (bad, _) = film(&bench.catalog, "b").await;
+    bench.complete_all().await;
+    let all = HashSet::from([bench.asset.clone(), bad.clone()]);
+    assert_eq!(found(followed(&bench, &bench.catalog).await.index()), all);
+
+    // Of another dimension, and with values that are no numbers; both are damage that the door cannot see.
+    for damaged in [&[0.6, 0.8][..], &[f32::NAN; 384][..]] {
+        set_vectors(&bench.catalog, &bad, damaged).await;
+        let (later, _) = film(&bench.catalog, &format!("after {}", damaged.len())).await;
+        bench.complete_all().await;
+        let follower = followed(&bench, &bench.catalog).await;
+        assert_eq!(
+            follower.index().set_aside().keys().collect::<Vec<_>>(),
+            [&bad]
+        );
+        let seen = found(follower.index());
+        assert!(seen.contains(&later) && !seen.contains(&bad), "{seen:?}");
+        drop(follower);
+        // Whoever opens the index later is told as well.
+        let reader = Index::open(&bench.folder.path().join("index")).unwrap();
+        assert!(reader.set_aside().contains_key(&bad));
+    }
+    // Of the right size again, if too long: what an earlier version let in harms nothing.
+    let mut long = vec![0.0; 384];
+    long[1] = 2.0;
+    set_vectors(&bench.catalog, &bad, &long).await;
+    let follower = followed(&bench, &bench.catalog).await;
+    assert!(follower.index().set_aside().is_empty());
+    assert!(found(follower.index()).contains(&bad));
+}
+
+#[tokio::test]
+async fn a_catalogue_put_back_from_a_backup_gets_an_index_of_its_own() {
+    let bench = Bench::over_local_embed().await;
+    bench.complete_all().await;
+    drop(followed(&bench, &bench.catalog).await);
+    let backup = bench.folder.path().join("backup.db");
+    let mut db = bench.catalog.read().await.unwrap();
+    sqlx::query("VACUUM INTO ?")
+        .bind(backup.to_str())
+        .execute(&mut *db)
+        .await
+        .unwrap();
+    drop(db);
+    let (lost, _) = film(&bench.catalog, "lost").await;
+    bench.complete_all().await;
+    let follower = followed(&bench, &bench.catalog).await;
+    assert_eq!(
+        found(follower.index()),
+        HashSet::from([bench.asset.clone(), lost])
+    );
+    drop(follower);
+
+    let restored = bench.over(Catalog::open(&backup).await.unwrap());
+    // It grows past where the index had followed the other one.
+    let mut all = HashSet::from([bench.asset.clone()]);
+    for name in ["c", "d", "e"] {
+        all.insert(film(&restored.catalog, name).await.0);
+    }
+    restored.complete_all().await;
+    assert_eq!(
+        found(followed(&bench, &restored.catalog).await.index()),
+        all
+    );
+}
+
+#[tokio::test]
+async fn an_index_that_cannot_be_read_now_is_not_deleted() {
+    let bench = Bench::over_local_embed().await;
+    bench.complete_all().await;
+    drop(followed(&bench, &bench.catalog).await);
+    let folder = bench.folder.path().join("index");
+    let current = folder.join("vectors/CURRENT.json");
+    let kept = std::fs::read(&current).unwrap();
+    // An error that says nothing of the contents, like a lack of permission or of descriptors.
+    std::fs::remove_file(&current).unwrap();
+    std::fs::create_dir(&current).unwrap();
+    let error = Follower::open(&folder, bench.catalog.clone()).unwrap_err();
+    assert!(error.to_string().contains("CURRENT.json"), "{error}");
+    std::fs::remove_dir(&current).unwrap();
+    std::fs::write(&current, kept).unwrap();
+    let follower = Follower::open(&folder, bench.catalog.clone()).unwrap();
+    // Nothing was lost: it is found without following anew.
+    assert_eq!(
+        found(follower.index()),
+        HashSet::from([bench.asset.clone()])
+    );
+    drop(follower);
+    // Damage is another thing: that is what making it again is for.
+    std::fs::write(&current, b"{").unwrap();
+    assert_eq!(
+        found(followed(&bench, &bench.catalog).await.index()).len(),
+        1
+    );
+}
