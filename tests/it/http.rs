@@ -1,6 +1,7 @@
 //! The HTTP API of a running server, over a real socket.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -164,15 +165,51 @@ fn a_film_is_uploaded_found_watched_and_deleted() {
     nothing_is_left_in(&rushes.data().join("store"));
 }
 
+#[test]
+fn an_upload_cut_off_by_a_kill_leaves_nothing() {
+    let Some(rushes) = Rushes::new() else { return };
+    let server = Server::start(&rushes, &[]);
+    let uploads = rushes.data().join("store/uploads");
+    let mut socket = TcpStream::connect(server.address.trim_start_matches("http://")).unwrap();
+    write!(
+        socket,
+        "POST /v1/assets HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000000\r\n\
+         content-type: multipart/form-data; boundary=x\r\n\r\n\
+         --x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.mp4\"\r\n\r\n"
+    )
+    .unwrap();
+    // More than is gathered before the first part is written.
+    let megabyte = vec![7; 1 << 20];
+    for _ in 0..24 {
+        socket.write_all(&megabyte).unwrap();
+    }
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while files_in(&uploads).is_empty() {
+        assert!(
+            Instant::now() < deadline,
+            "nothing of the upload was stored"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // The server is killed, and a new one started.
+    drop(server);
+    assert!(!files_in(&uploads).is_empty());
+    let server = Server::start(&rushes, &[]);
+    nothing_is_left_in(&uploads);
+    assert_eq!(server.json("/v1/assets")["assets"], json!([]));
+}
+
+fn files_in(store: &std::path::Path) -> String {
+    let found = std::process::Command::new("find")
+        .arg(store)
+        .args(["-type", "f"])
+        .output();
+    String::from_utf8(found.unwrap().stdout).unwrap()
+}
+
 /// An upload that was deleted is cleared away soon after, with all that was computed of it.
 pub(crate) fn nothing_is_left_in(store: &std::path::Path) {
-    let files = || {
-        let found = std::process::Command::new("find")
-            .arg(store)
-            .args(["-type", "f"])
-            .output();
-        String::from_utf8(found.unwrap().stdout).unwrap()
-    };
+    let files = || files_in(store);
     let deadline = Instant::now() + Duration::from_secs(30);
     while !files().is_empty() {
         assert!(Instant::now() < deadline, "left behind: {}", files());

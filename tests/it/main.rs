@@ -15,6 +15,7 @@ mod disk_full;
 mod encoders;
 mod http;
 mod index;
+mod interrupted;
 mod kill;
 mod redact;
 mod redactions;
