@@ -20,7 +20,8 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Arguments of `ingest`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Subtitles beside a film (film.srt, film.en.vtt) and text subtitles in it become searchable dialogue.
+Subtitles beside a film (film.srt, film.en.vtt, film.mp4.ass), text subtitles in it and closed captions become
+searchable dialogue.
 Interrupted or killed, the same command goes on where it stopped.
 
 Examples:
@@ -53,6 +54,8 @@ struct Outcome {
     state: RunState,
     shots: usize,
     reasons: Vec<String>,
+    /// What was wrong but stopped nothing.
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -178,6 +181,7 @@ async fn outcome(app: &App, submitted: Submitted) -> anyhow::Result<Outcome> {
     Ok(Outcome {
         state: job.state(),
         reasons: job.reasons().into_iter().map(str::to_owned).collect(),
+        warnings: job.warnings(),
         job: submitted.job,
         // A file with the bytes of a known one is that one.
         new: submitted.new && asset.id == submitted.asset,
@@ -200,6 +204,9 @@ fn print(summary: &Summary) {
     });
     if !summary.films.is_empty() {
         output::table(&["title", "file", "state", "shots", "why"], rows.collect());
+    }
+    for warning in summary.films.iter().flat_map(|film| &film.warnings) {
+        output::line(&format!("warning: {warning}"));
     }
     for refused in &summary.refused {
         output::line(&format!("refused: {}", refused.reason));

@@ -36,7 +36,7 @@ struct UploadForm {
     file: Vec<u8>,
     /// Title; the file's name if absent.
     title: Option<String>,
-    /// Subtitle files, `.srt` or `.vtt`.
+    /// Subtitle files: `.srt`, `.vtt`, `.ass`, `.ssa` or `.ttml`.
     #[schema(value_type = Vec<String>)]
     subtitles: Vec<Vec<u8>>,
 }

@@ -10,6 +10,7 @@ mod follow;
 mod snapshot;
 mod space;
 mod text;
+mod words;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};

@@ -240,8 +240,11 @@ pub(super) fn single_threaded(graph: &mut Graph) {
     unsafe { (*graph.as_mut_ptr()).nb_threads = 1 };
 }
 
-/// One decoded subtitle: its texts, and the display times in milliseconds after its packet.
+/// One decoded subtitle: its texts, and the display times in milliseconds after its time stamp, which is
+/// that of its packet unless the decoder knows better.
 pub(super) struct Cue {
+    /// The time stamp in microseconds on the clock of the stream.
+    pub(super) pts_us: Option<i64>,
     pub(super) texts: Vec<CueText>,
     pub(super) start: u32,
     pub(super) end: u32,
@@ -267,7 +270,7 @@ pub(super) fn decode_subtitle(
     if !got {
         return Ok(None);
     }
-    let (start, end) = (subtitle.start(), subtitle.end());
+    let (pts_us, start, end) = (subtitle.pts(), subtitle.start(), subtitle.end());
     let mut texts = Vec::new();
     // SAFETY: a decoded subtitle has `num_rects` valid rectangles whose texts are null or
     // zero-terminated; it is freed once, here, after they are copied.
@@ -283,7 +286,12 @@ pub(super) fn decode_subtitle(
         }
         ffi::avsubtitle_free(raw);
     }
-    Ok(Some(Cue { texts, start, end }))
+    Ok(Some(Cue {
+        pts_us,
+        texts,
+        start,
+        end,
+    }))
 }
 
 /// Tells the demuxer to leave a stream's packets in the file.
