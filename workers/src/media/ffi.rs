@@ -44,6 +44,8 @@ pub(super) struct RawStream {
     pub(super) initial_padding: i32,
     /// Whether a subtitle codec carries text.
     pub(super) text: bool,
+    /// Whether that is TTML in MP4.
+    pub(super) ttml: bool,
 }
 
 /// Copies a C string, replacing what is not UTF-8. `None` for a null pointer.
@@ -99,7 +101,10 @@ pub(super) fn raw_stream(input: &Input, index: usize) -> Option<RawStream> {
             ptr::null_mut(),
         );
         let descriptor = ffi::avcodec_descriptor_get((*parameters).codec_id);
-        let text = !descriptor.is_null() && (*descriptor).props & ffi::AV_CODEC_PROP_TEXT_SUB != 0;
+        // Some versions of FFmpeg know the TTML of MP4 only by its tag.
+        let ttml = [*b"stpp", *b"dfxp"].contains(&(*parameters).codec_tag.to_le_bytes());
+        let text =
+            ttml || !descriptor.is_null() && (*descriptor).props & ffi::AV_CODEC_PROP_TEXT_SUB != 0;
         let (pixel_format, bit_depth) = pixel_format(parameters);
         Some(RawStream {
             width: (*parameters).width,
@@ -132,6 +137,7 @@ pub(super) fn raw_stream(input: &Input, index: usize) -> Option<RawStream> {
             sample_rate: (*parameters).sample_rate,
             initial_padding: (*parameters).initial_padding,
             text,
+            ttml,
         })
     }
 }

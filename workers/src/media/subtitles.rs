@@ -28,12 +28,13 @@ enum Reading {
 }
 
 impl Reading {
-    fn of(stream: &ffmpeg::Stream<'_>) -> Result<Self, MediaError> {
+    fn of(stream: &ffmpeg::Stream<'_>, codec: &str) -> Result<Self, MediaError> {
         let id = stream.parameters().id();
-        match id {
-            Id::TTML => return Ok(Self::Documents),
-            Id::SUBRIP | Id::WEBVTT | Id::TEXT => return Ok(Self::Text),
-            _ => {}
+        if codec == "ttml" {
+            return Ok(Self::Documents);
+        }
+        if matches!(id, Id::SUBRIP | Id::WEBVTT | Id::TEXT) {
+            return Ok(Self::Text);
         }
         let mut decoder = ffmpeg::codec::Context::from_parameters(stream.parameters())
             .map_err(internal)?
@@ -138,7 +139,7 @@ pub fn subtitles(
         time_base: units_per_second(stream.time_base()).unwrap_or(MILLISECONDS),
         origin_ms,
     };
-    let mut reading = Reading::of(&stream)?;
+    let mut reading = Reading::of(&stream, &info.streams[index].codec)?;
     container.only(index);
 
     let mut cues: Vec<TimedText> = Vec::new();
