@@ -244,12 +244,14 @@ impl TextIndex {
 
 fn open_index(folder: &Path, schema: &Schema) -> Result<Index, IndexError> {
     let directory = MmapDirectory::open(folder).map_err(TantivyError::from)?;
-    let index = Index::open_or_create(directory, schema.clone()).map_err(|error| match error {
-        TantivyError::SchemaError(_) => IndexError::Damaged {
-            file: folder.to_owned(),
-            what: format!("the text index is of another version, not {STEMMED}"),
-        },
-        error => error.into(),
+    let index = Index::open_or_create(directory, schema.clone()).map_err(|error| {
+        if let TantivyError::SchemaError(_) = error {
+            return IndexError::Damaged {
+                file: folder.to_owned(),
+                what: format!("the text index is of another version, not {STEMMED}"),
+            };
+        }
+        error.into()
     })?;
     index
         .tokenizers()
@@ -382,7 +384,7 @@ mod tests {
             ("превысокомногорассмотрительствующий", 9),
         ] {
             let hits = index.search(query, 10, None).unwrap();
-            let found: Vec<usize> = hits.iter().map(|hit| hit.frames.0 as usize / 75).collect();
+            let found: Vec<u64> = hits.iter().map(|hit| hit.frames.0 / 75).collect();
             assert_eq!(found.first(), Some(&line), "{query}: {found:?}");
         }
         for query in ["北京", "影电", "大阪", "駅東"] {

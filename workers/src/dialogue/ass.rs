@@ -1,4 +1,4 @@
-//! Advanced SubStation Alpha and its predecessor SSA: the `Dialogue:` lines of the section `[Events]`.
+//! Advanced `SubStation Alpha` and its predecessor SSA: the `Dialogue:` lines of the section `[Events]`.
 
 use super::clock::digits;
 use super::cues::{Cues, Fault};

@@ -88,7 +88,7 @@ fn angle_tag(text: &str) -> Option<usize> {
     (timestamp || known).then_some(length)
 }
 
-/// The length of the override codes with which `text` begins: `{\an8}`, or `{y:i}` of MicroDVD.
+/// The length of the override codes with which `text` begins: `{\an8}`, or `{y:i}` of `MicroDVD`.
 fn override_block(text: &str) -> Option<usize> {
     let code = text[1..].starts_with('\\')
         || text.as_bytes().get(2) == Some(&b':')
@@ -189,11 +189,11 @@ pub(crate) fn ass(text: &str, native: bool) -> String {
 
 /// Whether a block of overrides turns drawing on or off: `\p` and a number.
 fn drawing_mode(block: &str) -> Option<bool> {
-    let numbers = block.split('\\').filter_map(|code| {
+    let mut codes = block.rsplit('\\').filter_map(|code| {
         let number = code.strip_prefix('p')?.trim();
         number.parse::<u32>().ok()
     });
-    numbers.last().map(|scale| scale > 0)
+    codes.next().map(|scale| scale > 0)
 }
 
 #[cfg(test)]

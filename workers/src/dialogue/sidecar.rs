@@ -111,11 +111,11 @@ fn language(word: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn named(language: &str, forced: bool) -> Option<SidecarName> {
-        Some(SidecarName {
+    fn named(language: &str, forced: bool) -> SidecarName {
+        SidecarName {
             language: (!language.is_empty()).then(|| language.to_owned()),
             forced,
-        })
+        }
     }
 
     #[test]
@@ -141,7 +141,11 @@ mod tests {
             ("film.es-419.cc.ttml", "es-419", false),
             ("film.und.ssa", "und", false),
         ] {
-            assert_eq!(sidecar("film.mp4", name), named(language, forced), "{name}");
+            assert_eq!(
+                sidecar("film.mp4", name),
+                Some(named(language, forced)),
+                "{name}"
+            );
         }
     }
 
@@ -166,7 +170,7 @@ mod tests {
         assert_eq!(sidecar("film.take2.mp4", "film.srt"), None);
         assert_eq!(
             sidecar("film.take2.mp4", "film.take2.srt"),
-            named("", false)
+            Some(named("", false))
         );
     }
 
@@ -175,9 +179,9 @@ mod tests {
         let (composed, decomposed) = ("M\u{fc}ller", "Mu\u{308}ller");
         for (film, subtitle) in [(composed, decomposed), (decomposed, composed)] {
             let found = sidecar(&format!("{film}.mp4"), &format!("{subtitle}.de.srt"));
-            assert_eq!(found, named("de", false));
+            assert_eq!(found, Some(named("de", false)));
         }
         let hangul = sidecar("\u{1112}\u{1161}\u{11ab}.mp4", "\u{d55c}.ko.srt");
-        assert_eq!(hangul, named("ko", false));
+        assert_eq!(hangul, Some(named("ko", false)));
     }
 }

@@ -96,7 +96,11 @@ fn ttml_in_a_film_is_read_though_ffmpeg_has_no_decoder_for_it() {
 
 /// A byte of CEA-608 with its bit of odd parity.
 fn odd(byte: u8) -> u8 {
-    byte | if byte.count_ones() % 2 == 0 { 0x80 } else { 0 }
+    byte | if byte.count_ones().is_multiple_of(2) {
+        0x80
+    } else {
+        0
+    }
 }
 
 /// The pairs of bytes of a caption that pops on, a pair a frame; the last one shows it.
@@ -135,7 +139,7 @@ fn message([a, b]: [u8; 2]) -> Vec<u8> {
         odd(b),
         0xff,
     ];
-    let mut unit = vec![0, 0, 0, 1, 0x06, 0x04, data.len() as u8];
+    let mut unit = vec![0, 0, 0, 1, 0x06, 0x04, u8::try_from(data.len()).unwrap()];
     unit.extend(data);
     unit.push(0x80);
     unit

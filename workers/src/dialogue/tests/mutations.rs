@@ -15,7 +15,7 @@ impl Random {
     }
 
     fn below(&mut self, limit: usize) -> usize {
-        (self.next() % (limit.max(1) as u64)) as usize
+        usize::try_from(self.next() % (limit.max(1) as u64)).unwrap()
     }
 
     fn one_of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
@@ -119,7 +119,7 @@ fn mutate(file: &mut Vec<u8>, random: &mut Random) {
         4 => file.truncate(at),
         5 => {
             if let Some(byte) = file.get_mut(at) {
-                *byte = random.below(256) as u8;
+                *byte = random.next().to_le_bytes()[0];
             }
         }
         _ => {
