@@ -48,6 +48,12 @@ impl Job {
             .filter_map(|run| run.reason.as_deref())
             .collect()
     }
+
+    /// What was wrong but stopped nothing, of all runs.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.runs.iter().flat_map(Run::warnings).collect()
+    }
 }
 
 /// Records that somebody asked for an asset's features.

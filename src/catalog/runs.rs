@@ -87,6 +87,22 @@ pub struct Run {
     pub finished_at: Option<i64>,
 }
 
+impl Run {
+    /// What was wrong with the film or its subtitles but did not keep the run from its result.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        #[derive(Deserialize)]
+        struct Warned {
+            #[serde(default)]
+            warnings: Vec<String>,
+        }
+        let output = self.output.as_deref();
+        output
+            .and_then(|json| serde_json::from_str(json).ok())
+            .map_or_else(Vec::new, |warned: Warned| warned.warnings)
+    }
+}
+
 /// A run to be.
 #[derive(Debug, Clone)]
 pub struct NewRun<'a> {

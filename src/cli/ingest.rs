@@ -23,7 +23,8 @@ const LOOK_SHARE: u32 = 20;
 /// Arguments of `ingest`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Subtitles beside a film (film.srt, film.en.vtt) and text subtitles in it become searchable dialogue.
+Subtitles beside a film (film.srt, film.en.vtt, film.mp4.ass), text subtitles in it and closed captions become
+searchable dialogue.
 Interrupted or killed, the same command goes on where it stopped.
 
 Examples:
@@ -60,6 +61,8 @@ struct Outcome {
     state: &'static str,
     shots: usize,
     reasons: Vec<String>,
+    /// What was wrong but stopped nothing.
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -204,6 +207,7 @@ async fn outcome(
             state: DELETED,
             shots: 0,
             reasons: Vec::new(),
+            warnings: Vec::new(),
         });
     };
     let asset = assets::get(&mut db, &job.asset_id).await?;
@@ -213,6 +217,7 @@ async fn outcome(
     Ok(Outcome {
         state: job.state().as_str(),
         reasons: job.reasons().into_iter().map(str::to_owned).collect(),
+        warnings: job.warnings(),
         job: submitted.job,
         // A file with the bytes of a known one is that one.
         new: submitted.new && asset.id == submitted.asset,
@@ -243,6 +248,9 @@ fn print(summary: &Summary) {
     });
     if !summary.films.is_empty() {
         output::table(&["title", "file", "state", "shots", "why"], rows.collect());
+    }
+    for warning in summary.films.iter().flat_map(|film| &film.warnings) {
+        output::line(&format!("warning: {warning}"));
     }
     for refused in &summary.refused {
         output::line(&format!("refused: {}", refused.reason));

@@ -170,7 +170,7 @@ impl LocalCoordinator {
             Output::Embeddings { vectors, .. } => {
                 results::store_vectors(&mut tx, &id, vectors).await?;
             }
-            Output::Dialogue { cues } => results::store_cues(&mut tx, &id, cues).await?,
+            Output::Dialogue { cues, .. } => results::store_cues(&mut tx, &id, cues).await?,
         }
         results::publish_if_settled(&mut tx, &run.asset_id).await?;
         tx.commit().await?;
@@ -252,7 +252,10 @@ fn summary(output: &Output) -> Output {
             vectors: Vec::new(),
             frame_vectors: frame_vectors.clone(),
         },
-        Output::Dialogue { .. } => Output::Dialogue { cues: Vec::new() },
+        Output::Dialogue { warnings, .. } => Output::Dialogue {
+            cues: Vec::new(),
+            warnings: warnings.clone(),
+        },
         Output::Proxies { .. } => Output::Proxies { keys: Vec::new() },
         Output::Thumbnails { .. } => Output::Thumbnails { keys: Vec::new() },
         Output::Probe { .. } => output.clone(),

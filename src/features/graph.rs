@@ -39,7 +39,7 @@ const GRAPH: &[Feature] = &[
     },
     Feature {
         name: "dialogue",
-        version: 1,
+        version: 2,
         inputs: &["probe", "shots"],
         queue: Queue::Media,
     },

@@ -41,7 +41,7 @@ struct UploadForm {
     file: Vec<u8>,
     /// Title; the file's name if absent.
     title: Option<String>,
-    /// Subtitle files, `.srt` or `.vtt`.
+    /// Subtitle files: `.srt`, `.vtt`, `.ass`, `.ssa` or `.ttml`.
     #[schema(inline)]
     subtitles: Option<Vec<super::form::FilePart>>,
 }

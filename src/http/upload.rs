@@ -3,13 +3,13 @@
 use axum::extract::Request;
 use axum::extract::multipart::Field;
 use futures::TryStreamExt as _;
-use rushes_workers::dialogue::{MAX_SUBTITLE_BYTES, is_subtitle_name, sidecar_language};
+use rushes_workers::dialogue::{MAX_SUBTITLE_BYTES, is_subtitle_name, sidecar};
 
 use super::form::{Form, bad, broken};
 use super::{Api, ApiError};
 use crate::catalog::assets::Sidecar;
 use crate::catalog::{CatalogError, uploads};
-use crate::ingest::Film;
+use crate::ingest::{Film, without_forced};
 
 /// Longest title in bytes.
 const MAX_TITLE: usize = 1000;
@@ -57,16 +57,20 @@ async fn read(api: &Api, mut form: Form, prefix: &str) -> Result<Upload, ApiErro
         match field.name() {
             Some("title") => title = Some(text(field).await?),
             Some("file") if film.is_none() => {
-                film = Some(store(api, field, prefix, api.upload_limit).await?);
+                let name = field.file_name().unwrap_or_default().to_owned();
+                film = Some((store(api, field, prefix, api.upload_limit).await?, name));
             }
             Some("subtitles") => {
                 // A folder each: two files may have the same name.
                 let folder = format!("{prefix}/{}", subtitles.len());
+                let name = field.file_name().unwrap_or_default().to_owned();
                 let locator = store(api, field, &folder, MAX_SUBTITLE_BYTES).await?;
                 if !is_subtitle_name(locator.file_name()) {
-                    return Err(bad("`subtitles` must be an .srt or .vtt file".to_owned()));
+                    return Err(bad(
+                        "`subtitles` must be an .srt, .vtt, .ass, .ssa or .ttml file".to_owned(),
+                    ));
                 }
-                subtitles.push(locator);
+                subtitles.push((locator, name));
             }
             Some("file") => return Err(bad("send one `file` at a time".to_owned())),
             other => {
@@ -77,14 +81,18 @@ async fn read(api: &Api, mut form: Form, prefix: &str) -> Result<Upload, ApiErro
             }
         }
     }
-    let locator = film.ok_or_else(|| bad("the form has no field `file`".to_owned()))?;
-    let sidecars = subtitles
-        .into_iter()
-        .map(|subtitle| Sidecar {
-            language: sidecar_language(locator.file_name(), subtitle.file_name()).flatten(),
+    let (locator, name) = film.ok_or_else(|| bad("the form has no field `file`".to_owned()))?;
+    let named = subtitles.into_iter().map(|(subtitle, subtitle_name)| {
+        // Whatever it is called, it was sent as the film's.
+        let said = sidecar(&name, &subtitle_name);
+        let forced = said.as_ref().is_some_and(|said| said.forced);
+        let sidecar = Sidecar {
+            language: said.and_then(|said| said.language),
             locator: subtitle,
-        })
-        .collect();
+        };
+        (sidecar, forced)
+    });
+    let sidecars = without_forced(named.collect());
     Ok(Upload {
         prefix: prefix.to_owned(),
         film: Film { locator, sidecars },

@@ -31,6 +31,8 @@ pub struct StageView {
     pub failure: Option<String>,
     /// File, cause and fix.
     pub reason: Option<String>,
+    /// What was wrong with the film or its subtitles but stopped nothing.
+    pub warnings: Vec<String>,
 }
 
 impl From<&Run> for StageView {
@@ -44,6 +46,7 @@ impl From<&Run> for StageView {
             finished_ms: run.finished_at,
             failure: run.failure_kind.clone(),
             reason: run.reason.clone(),
+            warnings: run.warnings(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod follow;
 mod snapshot;
 mod space;
 mod text;
+mod words;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};

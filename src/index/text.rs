@@ -14,19 +14,19 @@ use tantivy::schema::{
     Field, IndexRecordOption, NumericOptions, STORED, STRING, Schema, TantivyDocument,
     TextFieldIndexing, TextOptions, Value as _,
 };
-use tantivy::tokenizer::{
-    AsciiFoldingFilter, Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer,
-    TextAnalyzer, TokenStream as _,
-};
+use tantivy::tokenizer::{AsciiFoldingFilter, Language, Stemmer, TextAnalyzer, TokenStream as _};
 use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, TantivyError, Term, doc};
 
+use super::words::{Purpose, Words};
 use super::{AssetEntry, IndexError, Position};
 use crate::catalog::{AssetId, ShotId};
 
 /// Memory of the writer before it writes a segment.
 const WRITER_BYTES: usize = 32 * 1024 * 1024;
-/// Lower case without accents, English stemming; other languages are found by their whole words.
-const STEMMED: &str = "dialogue";
+/// How lines are split, with English stemming; other languages are found by their whole words, or by any
+/// part where words are not written apart. The number counts changes of it: the name is part of the schema,
+/// so an index that was made in another way is not opened.
+const STEMMED: &str = "dialogue-2";
 /// How much more a cue counts that holds the words as a phrase.
 const PHRASE_BOOST: f32 = 4.0;
 
@@ -167,7 +167,7 @@ impl TextIndex {
         count: usize,
         scope: Option<&HashSet<AssetId>>,
     ) -> Result<Vec<CueHit>, IndexError> {
-        let Some(query) = self.query(words, scope)? else {
+        let Some(query) = self.query(words, scope) else {
             return Ok(Vec::new());
         };
         let searcher = self.reader.searcher();
@@ -187,18 +187,16 @@ impl TextIndex {
 
     /// Cues with most of the words; those that hold them as a phrase count more. `None` if no word
     /// is left to look for.
-    fn query(
-        &self,
-        words: &str,
-        scope: Option<&HashSet<AssetId>>,
-    ) -> Result<Option<Box<dyn Query>>, IndexError> {
-        let mut analyser = self.index.tokenizer_for_field(self.fields.text)?;
+    fn query(&self, words: &str, scope: Option<&HashSet<AssetId>>) -> Option<Box<dyn Query>> {
         let mut terms = Vec::new();
-        analyser.token_stream(words).process(&mut |token| {
-            terms.push(Term::from_field_text(self.fields.text, &token.text));
-        });
+        analyser(Purpose::Query)
+            .token_stream(words)
+            .process(&mut |token| {
+                let term = Term::from_field_text(self.fields.text, &token.text);
+                terms.push((token.position, term));
+            });
         if terms.is_empty() {
-            return Ok(None);
+            return None;
         }
         let word = |term: &Term| -> (Occur, Box<dyn Query>) {
             let query = TermQuery::new(term.clone(), IndexRecordOption::WithFreqs);
@@ -206,11 +204,14 @@ impl TextIndex {
         };
         // One word in three may be missing: people misremember lines.
         let needed = terms.len() - terms.len() / 3;
-        let most_words =
-            BooleanQuery::with_minimum_required_clauses(terms.iter().map(word).collect(), needed);
+        let most_words = BooleanQuery::with_minimum_required_clauses(
+            terms.iter().map(|(_, term)| word(term)).collect(),
+            needed,
+        );
         let mut clauses: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, Box::new(most_words))];
         if terms.len() > 1 {
-            let phrase = BoostQuery::new(Box::new(PhraseQuery::new(terms)), PHRASE_BOOST);
+            let phrase =
+                BoostQuery::new(Box::new(PhraseQuery::new_with_offset(terms)), PHRASE_BOOST);
             clauses.push((Occur::Should, Box::new(phrase)));
         }
         if let Some(scope) = scope {
@@ -221,7 +222,7 @@ impl TextIndex {
             let filter = BoostQuery::new(Box::new(TermSetQuery::new(assets)), 0.0);
             clauses.push((Occur::Must, Box::new(filter)));
         }
-        Ok(Some(Box::new(BooleanQuery::new(clauses))))
+        Some(Box::new(BooleanQuery::new(clauses)))
     }
 
     fn hit(&self, document: &TantivyDocument, score: f32) -> Option<CueHit> {
@@ -242,17 +243,28 @@ impl TextIndex {
     }
 }
 
-fn open_index(folder: &Path, schema: &Schema) -> Result<Index, TantivyError> {
+fn open_index(folder: &Path, schema: &Schema) -> Result<Index, IndexError> {
     let directory = MmapDirectory::open(folder).map_err(TantivyError::from)?;
-    let index = Index::open_or_create(directory, schema.clone())?;
-    let analyser = TextAnalyzer::builder(SimpleTokenizer::default())
-        .filter(RemoveLongFilter::limit(40))
-        .filter(LowerCaser)
+    let index = Index::open_or_create(directory, schema.clone()).map_err(|error| {
+        if let TantivyError::SchemaError(_) = error {
+            return IndexError::Damaged {
+                file: folder.to_owned(),
+                what: format!("the text index is of another version, not {STEMMED}"),
+            };
+        }
+        error.into()
+    })?;
+    index
+        .tokenizers()
+        .register(STEMMED, analyser(Purpose::Line));
+    Ok(index)
+}
+
+fn analyser(purpose: Purpose) -> TextAnalyzer {
+    TextAnalyzer::builder(Words::new(purpose))
         .filter(AsciiFoldingFilter)
         .filter(Stemmer::new(Language::English))
-        .build();
-    index.tokenizers().register(STEMMED, analyser);
-    Ok(index)
+        .build()
 }
 
 fn schema() -> (Schema, Fields) {
@@ -338,6 +350,79 @@ mod tests {
         );
         let here = HashSet::from([film.asset.clone()]);
         assert_eq!(index.search("blue", 10, Some(&here)).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn writing_without_spaces_is_found_by_any_part_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (index, _) = TextIndex::open(folder.path()).unwrap();
+        let lines = [
+            "我们昨天晚上在电影院看了一部很长的电影然后回家",
+            "明日の朝、東京駅で待っています。",
+            "우리는 내일 아침 학교에서 만나요.",
+            "พรุ่งนี้เช้าเราจะไปกรุงเทพด้วยกัน",
+            "ພວກເຮົາຈະໄປວຽງຈັນມື້ອື່ນ",
+            "យើងនឹងទៅភ្នំពេញថ្ងៃស្អែក",
+            "שָׁלוֹם לְכֻלָּם",
+            "السَّلَامُ عَلَيْكُم",
+            "He said 再见 and left the café in ＴＯＫＹＯ",
+            "Превысокомногорассмотрительствующий господин",
+        ];
+        index.replace(&entry(&lines)).unwrap();
+        index.commit(&at(1)).unwrap();
+        for (query, line) in [
+            ("电影", 0),
+            ("影", 0),
+            ("看了一部很长的电影", 0),
+            (lines[0], 0),
+            ("東京", 1),
+            ("駅", 1),
+            ("待って", 1),
+            ("학교", 2),
+            ("만나요", 2),
+            ("กรุงเทพ", 3),
+            ("ວຽງຈັນ", 4),
+            ("ភ្នំពេញ", 5),
+            ("שלום", 6),
+            ("السلام عليكم", 7),
+            ("再见", 8),
+            ("said 再见", 8),
+            ("cafe tokyo", 8),
+            ("cafés", 8),
+            ("превысокомногорассмотрительствующий", 9),
+        ] {
+            let hits = index.search(query, 10, None).unwrap();
+            let found: Vec<u64> = hits.iter().map(|hit| hit.frames.0 / 75).collect();
+            assert_eq!(found.first(), Some(&line), "{query}: {found:?}");
+        }
+        for query in ["北京", "影电", "大阪", "駅東"] {
+            assert!(index.search(query, 10, None).unwrap().is_empty(), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_phrase_without_spaces_comes_before_its_parts() {
+        let folder = tempfile::tempdir().unwrap();
+        let (index, _) = TextIndex::open(folder.path()).unwrap();
+        let film = entry(&["京都大学生と東京で", "東京大学で学ぶ", "大学東京都"]);
+        index.replace(&film).unwrap();
+        index.commit(&at(1)).unwrap();
+        let hits = index.search("東京大学", 10, None).unwrap();
+        assert_eq!(hits[0].text, "東京大学で学ぶ");
+    }
+
+    #[test]
+    fn an_index_that_was_split_in_another_way_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut old = Schema::builder();
+        for (_, field) in schema().0.fields() {
+            let json = serde_json::to_string(field).unwrap();
+            let json = json.replace(STEMMED, "dialogue");
+            old.add_field(serde_json::from_str(&json).unwrap());
+        }
+        Index::create_in_dir(folder.path(), old.build()).unwrap();
+        let error = TextIndex::open(folder.path()).err().unwrap();
+        assert!(matches!(error, IndexError::Damaged { .. }), "{error}");
     }
 
     #[test]

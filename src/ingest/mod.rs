@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use rushes_workers::dialogue::{is_subtitle_name, sidecar_language};
+use rushes_workers::dialogue::{is_subtitle_name, sidecar};
 use rushes_workers::storage::{Locator, Storage, StorageError};
 use serde::Serialize;
 
@@ -141,22 +141,40 @@ fn with_sidecars(film: Locator, others: &[Locator]) -> Film {
             .rsplit_once('/')
             .map(|(folder, _)| folder.to_owned())
     };
-    let mut sidecars: Vec<Sidecar> = others
-        .iter()
-        .filter(|other| is_subtitle_name(other.file_name()) && folder(other) == folder(&film))
-        .filter_map(|other| {
-            let language = sidecar_language(film.file_name(), other.file_name())?;
-            Some(Sidecar {
-                locator: other.clone(),
-                language,
-            })
-        })
-        .collect();
+    // Not the locator's own notion, which takes a colon for the end of a folder.
+    let last = |uri: &str| percent_decoded(uri.rsplit('/').next().unwrap_or(uri));
+    let name = last(&film.uri);
+    let beside = others.iter().filter(|other| folder(other) == folder(&film));
+    let named = beside.filter_map(|other| {
+        let said = sidecar(&name, &last(&other.uri))?;
+        let sidecar = Sidecar {
+            locator: other.clone(),
+            language: said.language,
+        };
+        Some((sidecar, said.forced))
+    });
+    let mut sidecars = without_forced(named.collect());
     sidecars.sort_by(|a, b| a.locator.uri.cmp(&b.locator.uri));
     Film {
         locator: film,
         sidecars,
     }
+}
+
+/// Subtitle files without those of forced lines (the second of a pair says which) where there is a full
+/// track in the same language, which holds these lines too.
+#[must_use]
+pub fn without_forced(sidecars: Vec<(Sidecar, bool)>) -> Vec<Sidecar> {
+    let full: Vec<Option<String>> = sidecars
+        .iter()
+        .filter(|(_, forced)| !forced)
+        .map(|(sidecar, _)| sidecar.language.clone())
+        .collect();
+    sidecars
+        .into_iter()
+        .filter(|(sidecar, forced)| !forced || !full.contains(&sidecar.language))
+        .map(|(sidecar, _)| sidecar)
+        .collect()
 }
 
 /// Registers a film and asks for its features, in one transaction.
@@ -248,6 +266,23 @@ mod tests {
         ];
         let films = found(&files, "").await;
         let expected = [("a", 2), ("b film", 0), ("c", 0)].map(|(name, n)| (name.to_owned(), n));
+        assert_eq!(films, expected);
+    }
+
+    #[tokio::test]
+    async fn subtitles_of_another_take_are_not_taken_and_forced_ones_only_alone() {
+        let files = [
+            "a.mp4",
+            "a.en.srt",
+            "a.en.forced.srt",
+            "a.de.forced.srt",
+            "a.take2.srt",
+            "a.mp4.ass",
+            "M\u{fc}ller 100%.mp4",
+            "Mu\u{308}ller 100%.fr.srt",
+        ];
+        let films = found(&files, "").await;
+        let expected = [("M\u{fc}ller 100%", 1), ("a", 3)].map(|(name, n)| (name.to_owned(), n));
         assert_eq!(films, expected);
     }
 

@@ -93,22 +93,13 @@ fn bad_subtitles_fail_by_themselves_and_the_film_is_still_found() {
     let Some(rushes) = Rushes::new() else { return };
     let folder = rushes.folder.path().join("in");
     std::fs::create_dir(&folder).unwrap();
-    let cases: [(&str, &[u8], &str); 3] = [
+    let cases: [(&str, &[u8], &str); 2] = [
         (
             "latin",
             b"1\n00:00:00,100 --> 00:00:01,000\ncaf\xe9\n",
             "iconv",
         ),
-        (
-            "negative",
-            b"1\n00:00:01,000 --> 00:00:00,500\nx\n",
-            "backwards",
-        ),
-        (
-            "overlap",
-            b"1\n00:00:00,100 --> 00:00:01,000\na\n\n2\n00:00:00,500 --> 00:00:01,200\nb\n",
-            "before the one above",
-        ),
+        ("prose", b"Dear diary,\n", "not a subtitle file"),
     ];
     for (seed, (name, srt, _)) in cases.iter().enumerate() {
         made(&folder.join(name).with_extension("mp4"), 1, 30, seed);
@@ -127,6 +118,52 @@ fn bad_subtitles_fail_by_themselves_and_the_film_is_still_found() {
         let found = rushes.json(&["search", "--in", "visual", "a pattern", "--title", name]);
         assert_eq!(found["hits"].as_array().unwrap().len(), 1);
     }
+}
+
+#[test]
+fn faults_of_subtitles_are_told_and_cost_no_words() {
+    let Some(rushes) = Rushes::new() else { return };
+    let folder = rushes.folder.path().join("in");
+    std::fs::create_dir(&folder).unwrap();
+    made(&folder.join("film.mp4"), 1, 30, 3);
+    let lines = "1\n00:00:00,100 --> 00:00:01,000\nred herring\n2\n00:00:00,500 --> 00:00:00,400\nblue whale\n";
+    std::fs::write(folder.join("film.srt"), lines).unwrap();
+    std::fs::write(folder.join("film.de.vtt"), "Dear diary,\n").unwrap();
+    std::fs::write(folder.join("film.take2.srt"), "Dear diary,\n").unwrap();
+    let summary = rushes.ingest(&[&folder]);
+    let film = &summary["films"][0];
+    assert_eq!(film["state"], "ready", "{film:#}");
+    let warnings: Vec<&str> = film["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|w| w.as_str().unwrap())
+        .collect();
+    let warned = |parts: &[&str]| {
+        warnings
+            .iter()
+            .any(|w| parts.iter().all(|part| w.contains(part)))
+    };
+    assert!(
+        warned(&["film.de.vtt", "not a subtitle file"]),
+        "{warnings:#?}"
+    );
+    assert!(
+        warned(&["film.srt: line 5", "begins before the one above it ends"]),
+        "{warnings:#?}"
+    );
+    assert!(
+        warned(&["film.srt: line 5", "does not end after it begins"]),
+        "{warnings:#?}"
+    );
+    assert_eq!(warnings.len(), 3, "{warnings:#?}");
+    for words in ["red herring", "blue whale"] {
+        let found = rushes.json(&["search", "--in", "dialogue", words]);
+        assert_eq!(found["hits"].as_array().unwrap().len(), 1, "{words}");
+    }
+    // People who do not read JSON are told as well.
+    let again = rushes.run(&["ingest", folder.to_str().unwrap()]);
+    assert!(told(&again).contains("warning: "), "{}", told(&again));
 }
 
 #[test]

@@ -199,5 +199,8 @@ pub enum Output {
     Dialogue {
         /// Lines in order of time.
         cues: Vec<CueSpan>,
+        /// What was wrong with subtitles but did not stop the work.
+        #[serde(default)]
+        warnings: Vec<String>,
     },
 }

@@ -332,7 +332,11 @@ mod tests {
         let empty = output(vec![Vec::new()]);
         assert!(Completion::new(1, &ragged).is_err());
         assert!(Completion::new(1, &empty).is_err());
-        assert!(Completion::new(1, &Output::Dialogue { cues: Vec::new() }).is_err());
+        let dialogue = Output::Dialogue {
+            cues: Vec::new(),
+            warnings: Vec::new(),
+        };
+        assert!(Completion::new(1, &dialogue).is_err());
         let sound = Completion::new(1, &output(vec![vec![1.0, 0.0]])).unwrap();
         for (dims, vectors) in [
             (3, sound.vectors.clone()),

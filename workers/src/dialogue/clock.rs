@@ -1,53 +1,94 @@
 //! Reading `00:01:02,500 --> 00:01:04,000`.
 
-use super::DialogueError;
+/// What stands between the two times; the first is the right one.
+const ARROWS: &[&str] = &["-->", "->", "\u{2014}>", "\u{2013}>", "\u{2192}"];
 
-/// The start and end, in milliseconds, of the timing line `line`, whose number is `number`.
-pub(super) fn range(line: &str, number: usize) -> Result<(u64, u64), DialogueError> {
-    let bad = || DialogueError::Time {
-        line: number,
-        text: line.trim().to_owned(),
-    };
-    let (start, rest) = line.split_once("-->").ok_or_else(bad)?;
-    // Settings (`align:start`, `X1:…`) may follow the end time.
-    let end = rest.split_whitespace().next().ok_or_else(bad)?;
-    let negative = |time: &str| time.trim_start().starts_with('-');
-    let backwards = || DialogueError::Negative {
-        line: number,
-        text: line.trim().to_owned(),
-    };
-    if negative(start) || negative(end) {
-        return Err(backwards());
-    }
-    let start = milliseconds(start.trim()).ok_or_else(bad)?;
-    let end = milliseconds(end).ok_or_else(bad)?;
-    if end < start {
-        return Err(backwards());
-    }
-    Ok((start, end))
+/// Largest number of hours.
+const MAX_HOURS: u64 = 9999;
+
+/// What a line is to somebody who looks for times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timing {
+    /// Words.
+    No,
+    /// It should be a timing line and cannot be read.
+    Bad,
+    /// Start and end in milliseconds.
+    Times(u64, u64),
 }
 
-/// `HH:MM:SS,mmm`, `HH:MM:SS.mmm` or `MM:SS.mmm` in milliseconds.
-fn milliseconds(text: &str) -> Option<u64> {
-    let (clock, fraction) = text.split_once([',', '.']).unwrap_or((text, "0"));
-    let mut total = 0_u64;
-    let parts: Vec<&str> = clock.split(':').collect();
-    if !(2..=3).contains(&parts.len()) || fraction.is_empty() || fraction.len() > 3 {
+/// Reads a line that may hold the times of a cue.
+pub(super) fn timing(line: &str) -> Timing {
+    for arrow in ARROWS {
+        let Some((start, rest)) = line.split_once(arrow) else {
+            continue;
+        };
+        // Settings (`align:start`, `X1:…`) may follow the end time.
+        let end = rest.split_whitespace().next().unwrap_or_default();
+        match (milliseconds(start), milliseconds(end)) {
+            // A negative start is cut off; nothing is shown before zero.
+            (Some(start), Some(end)) if end >= 0 => {
+                return Timing::Times(
+                    u64::try_from(start).unwrap_or(0),
+                    u64::try_from(end).unwrap_or(0),
+                );
+            }
+            _ if *arrow == "-->" && (clock_like(start) || clock_like(end)) => return Timing::Bad,
+            _ => {}
+        }
+    }
+    Timing::No
+}
+
+/// Whether this is meant to be a time, well written or not.
+pub(super) fn clock_like(text: &str) -> bool {
+    let text = text.trim();
+    text.contains(':')
+        && text.chars().any(|c| c.is_ascii_digit())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_digit() || " \t:;,.->".contains(c))
+}
+
+/// `HH:MM:SS,mmm`, `HH:MM:SS.mmm` or `MM:SS.mmm` in milliseconds, and what else is written for it:
+/// `1:02:03`, `00:01:02:500`, `-00:00:01,000`, seconds from 60 to 99.
+fn milliseconds(text: &str) -> Option<i64> {
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let text = text.replace('\u{ff1a}', ":");
+    let (negative, text) = text
+        .strip_prefix('-')
+        .map_or((false, text.as_str()), |rest| (true, rest));
+    let mut parts: Vec<&str> = text.split(':').collect();
+    let mut fraction = "0";
+    if let [_, _, _, thousandths] = parts[..] {
+        fraction = thousandths;
+        parts.pop();
+    } else if let Some((seconds, rest)) = parts.last()?.split_once([',', '.', ';']) {
+        fraction = rest;
+        *parts.last_mut()? = seconds;
+    }
+    if !(2..=3).contains(&parts.len()) {
         return None;
     }
+    let mut total = 0_u64;
     for (at, part) in parts.iter().enumerate() {
         let value = digits(part)?;
-        if (at > 0 && value > 59) || value > 9999 {
+        if value > if at == 0 { MAX_HOURS } else { 99 } {
             return None;
         }
         total = total * 60 + value;
     }
-    let scale = [100, 10, 1][fraction.len() - 1];
-    Some(total * 1000 + digits(fraction)? * scale)
+    digits(fraction)?;
+    let mut thousandths: String = fraction.chars().take(3).collect();
+    while thousandths.len() < 3 {
+        thousandths.push('0');
+    }
+    let total = i64::try_from(total * 1000 + digits(&thousandths)?).ok()?;
+    Some(if negative { -total } else { total })
 }
 
 /// A number of plain digits; `str::parse` would also take a sign.
-fn digits(text: &str) -> Option<u64> {
+pub(super) fn digits(text: &str) -> Option<u64> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -59,40 +100,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_formats_of_time_are_read() {
-        assert_eq!(
-            range("00:01:02,500 --> 01:00:00,000", 1),
-            Ok((62_500, 3_600_000))
-        );
-        assert_eq!(
-            range("01:02.5 --> 01:03.000 align:start", 1),
-            Ok((62_500, 63_000))
-        );
+    fn times_are_read_as_they_are_written() {
+        for (line, start, end) in [
+            ("00:01:02,500 --> 01:00:00,000", 62_500, 3_600_000),
+            ("01:02.5 --> 01:03.000 align:start", 62_500, 63_000),
+            ("1:2,5-->1:03", 62_500, 63_000),
+            ("00:00:01:500 --> 00:00:02:000", 1_500, 2_000),
+            ("00:00:01,000 -> 00:00:02,000", 1_000, 2_000),
+            ("00:00:59,000 --> 00:00:60,000", 59_000, 60_000),
+            ("00:00:01,0001 --> 00:00:02", 1_000, 2_000),
+            ("-00:00:01,000 --> 00:00:02,000", 0, 2_000),
+            ("00:00:02,000 --> 00:00:01,000", 2_000, 1_000),
+            (
+                "00: 00: 01,000 --> 00:00:02,000  X1:40 X2:600",
+                1_000,
+                2_000,
+            ),
+        ] {
+            assert_eq!(timing(line), Timing::Times(start, end), "{line}");
+        }
     }
 
     #[test]
-    fn backwards_and_negative_cues_name_their_line() {
-        for text in [
-            "00:00:02,000 --> 00:00:01,000",
-            "-00:00:02,000 --> 00:00:01,000",
+    fn bad_times_and_words_are_told_apart() {
+        for line in [
+            "00:00:aa,000 --> 00:00:02,000",
+            "00:00:01,000 -->",
+            "00:00:01,000 --> 00:0x",
+            "00:00:01,000 --> -00:00:01,000",
+            "1:2:3:4:5 --> 00:00:02,000",
         ] {
-            let error = range(text, 7).unwrap_err();
-            assert!(
-                matches!(error, DialogueError::Negative { line: 7, .. }),
-                "{error}"
-            );
+            let found = timing(line);
+            assert!(matches!(found, Timing::Bad | Timing::No), "{line}");
         }
-        for text in [
-            "a --> b",
-            "00:00:99,000 --> 00:01:00,000",
-            "1 --> 2",
-            "00:00:01,0000 --> 00:00:02",
-        ] {
-            let error = range(text, 3).unwrap_err();
-            assert!(
-                matches!(error, DialogueError::Time { line: 3, .. }),
-                "{error}"
-            );
+        assert_eq!(timing("00:00:01,000 --> "), Timing::Bad);
+        for line in ["press A --> B", "1 --> 2", "a -> b", "", "-->"] {
+            assert_eq!(timing(line), Timing::No, "{line}");
         }
     }
 }

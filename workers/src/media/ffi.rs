@@ -44,6 +44,8 @@ pub(super) struct RawStream {
     pub(super) initial_padding: i32,
     /// Whether a subtitle codec carries text.
     pub(super) text: bool,
+    /// Whether that is TTML in MP4.
+    pub(super) ttml: bool,
 }
 
 /// Copies a C string, replacing what is not UTF-8. `None` for a null pointer.
@@ -99,7 +101,10 @@ pub(super) fn raw_stream(input: &Input, index: usize) -> Option<RawStream> {
             ptr::null_mut(),
         );
         let descriptor = ffi::avcodec_descriptor_get((*parameters).codec_id);
-        let text = !descriptor.is_null() && (*descriptor).props & ffi::AV_CODEC_PROP_TEXT_SUB != 0;
+        // Some versions of FFmpeg know the TTML of MP4 only by its tag.
+        let ttml = [*b"stpp", *b"dfxp"].contains(&(*parameters).codec_tag.to_le_bytes());
+        let text =
+            ttml || !descriptor.is_null() && (*descriptor).props & ffi::AV_CODEC_PROP_TEXT_SUB != 0;
         let (pixel_format, bit_depth) = pixel_format(parameters);
         Some(RawStream {
             width: (*parameters).width,
@@ -132,6 +137,7 @@ pub(super) fn raw_stream(input: &Input, index: usize) -> Option<RawStream> {
             sample_rate: (*parameters).sample_rate,
             initial_padding: (*parameters).initial_padding,
             text,
+            ttml,
         })
     }
 }
@@ -240,8 +246,11 @@ pub(super) fn single_threaded(graph: &mut Graph) {
     unsafe { (*graph.as_mut_ptr()).nb_threads = 1 };
 }
 
-/// One decoded subtitle: its texts, and the display times in milliseconds after its packet.
+/// One decoded subtitle: its texts, and the display times in milliseconds after its time stamp, which is
+/// that of its packet unless the decoder knows better.
 pub(super) struct Cue {
+    /// The time stamp in microseconds on the clock of the stream.
+    pub(super) pts_us: Option<i64>,
     pub(super) texts: Vec<CueText>,
     pub(super) start: u32,
     pub(super) end: u32,
@@ -267,7 +276,7 @@ pub(super) fn decode_subtitle(
     if !got {
         return Ok(None);
     }
-    let (start, end) = (subtitle.start(), subtitle.end());
+    let (pts_us, start, end) = (subtitle.pts(), subtitle.start(), subtitle.end());
     let mut texts = Vec::new();
     // SAFETY: a decoded subtitle has `num_rects` valid rectangles whose texts are null or
     // zero-terminated; it is freed once, here, after they are copied.
@@ -283,7 +292,12 @@ pub(super) fn decode_subtitle(
         }
         ffi::avsubtitle_free(raw);
     }
-    Ok(Some(Cue { texts, start, end }))
+    Ok(Some(Cue {
+        pts_us,
+        texts,
+        start,
+        end,
+    }))
 }
 
 /// Tells the demuxer to leave a stream's packets in the file.

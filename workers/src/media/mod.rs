@@ -8,6 +8,7 @@
 //! directly, this module is for our own files: proxies, and clips in tests.
 
 mod audio;
+mod captions;
 mod clock;
 mod damage;
 mod error;
@@ -30,6 +31,7 @@ mod versions;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::captions::captions;
 pub use self::error::{MediaError, SandboxFailure};
 pub use self::frames::{Frame, FrameReader, ReadOptions};
 pub use self::info::{
@@ -46,7 +48,7 @@ pub use self::rgb::RgbMaker;
 pub use self::sample::{ThumbnailAt, sample_frames, sample_frames_plainly, thumbnail};
 pub use self::small::{Shrinker, SmallFrame, SmallFrames, SmallOptions};
 pub use self::stills::{StillsJob, StillsOutput, stills};
-pub use self::subtitles::{RawCue, subtitles};
+pub use self::subtitles::subtitles;
 pub use self::versions::{Versions, versions};
 #[cfg(doc)]
 use crate::source::ByteSource;

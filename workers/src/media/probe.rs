@@ -70,13 +70,20 @@ fn describe_stream(input: &Input, stream: &ffmpeg::Stream<'_>) -> StreamInfo {
             sample_rate: u32::try_from(raw.sample_rate).unwrap_or(0),
         }),
         ffmpeg::media::Type::Subtitle => StreamDetails::Subtitle(SubtitleInfo { text: raw.text }),
+        ffmpeg::media::Type::Unknown | ffmpeg::media::Type::Data if raw.ttml => {
+            StreamDetails::Subtitle(SubtitleInfo { text: true })
+        }
         ffmpeg::media::Type::Unknown
         | ffmpeg::media::Type::Data
         | ffmpeg::media::Type::Attachment => StreamDetails::Other,
     };
     StreamInfo {
         index,
-        codec: parameters.id().name().to_owned(),
+        codec: if raw.ttml {
+            "ttml".to_owned()
+        } else {
+            parameters.id().name().to_owned()
+        },
         profile: raw.profile,
         language: ffi::stream_tag(input, index, c"language").filter(|tag| tag != "und"),
         title: ffi::stream_tag(input, index, c"title"),

@@ -1,29 +1,116 @@
 //! Text subtitles that are embedded in a film.
 
 use ffmpeg_next as ffmpeg;
-use serde::{Deserialize, Serialize};
+use ffmpeg_next::codec::Id;
 
 use super::ffi::{CueText, decode_subtitle};
 use super::open::{Container, PacketError, SharedSource, internal};
 use super::probe::{self, MILLISECONDS, units_per_second};
 use super::{Bounds, MediaError, StreamDetails};
+use crate::dialogue::{self, TimedText};
 use crate::source::ByteSource;
+use crate::time::Rate;
 
 /// Damaged reads after which the rest of a file is given up.
 const MAX_DAMAGED: u32 = 1000;
 
 /// Cues that one stream may have; a film has a few thousand.
-const MAX_CUES: usize = 200_000;
+pub(super) const MAX_CUES: usize = 200_000;
 
-/// One line of dialogue as the file has it, without markup.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RawCue {
-    /// Start in milliseconds from the start of the file.
-    pub start_ms: u64,
-    /// End in milliseconds from the start of the file.
-    pub end_ms: u64,
-    /// Plain text; lines are separated by `\n`.
-    pub text: String,
+/// What turns packets into words.
+enum Reading {
+    /// The packet is a document of TTML, for which FFmpeg has no decoder.
+    Documents,
+    /// The packet is text with the markup of SubRip or WebVTT, which is read as in a file.
+    Text,
+    /// A decoder of FFmpeg. Of ASS itself, all braces are markup.
+    Decoder(ffmpeg::decoder::Subtitle, bool),
+}
+
+impl Reading {
+    fn of(stream: &ffmpeg::Stream<'_>, codec: &str) -> Result<Self, MediaError> {
+        let id = stream.parameters().id();
+        if codec == "ttml" {
+            return Ok(Self::Documents);
+        }
+        if matches!(id, Id::SUBRIP | Id::WEBVTT | Id::TEXT) {
+            return Ok(Self::Text);
+        }
+        let mut decoder = ffmpeg::codec::Context::from_parameters(stream.parameters())
+            .map_err(internal)?
+            .decoder();
+        decoder.set_packet_time_base(stream.time_base());
+        let unsupported = |_error| MediaError::UnsupportedCodec(id.name().to_owned());
+        let decoder = decoder.subtitle().map_err(unsupported)?;
+        Ok(Self::Decoder(decoder, matches!(id, Id::ASS | Id::SSA)))
+    }
+
+    /// The cues of a packet, with times on the clock of the stream.
+    fn read(&mut self, packet: &ffmpeg::Packet, clock: Clock) -> Vec<TimedText> {
+        let Some(pts) = packet.pts() else {
+            return Vec::new();
+        };
+        let start_ms = clock.ms(pts);
+        let lasting = |text: String, shown: u32| TimedText {
+            start_ms,
+            end_ms: if packet.duration() > 0 {
+                clock.ms(pts.saturating_add(packet.duration()))
+            } else {
+                start_ms.saturating_add(u64::from(shown))
+            },
+            text,
+        };
+        let bytes = packet.data().unwrap_or_default();
+        match self {
+            Self::Documents => document(bytes, clock),
+            Self::Text => {
+                let text = String::from_utf8_lossy(bytes);
+                let lines: Vec<&str> = text.trim_end_matches('\0').split(['\r', '\n']).collect();
+                vec![lasting(dialogue::plain_text(&lines), 0)]
+            }
+            Self::Decoder(decoder, native) => {
+                let Ok(Some(cue)) = decode_subtitle(decoder, packet) else {
+                    return Vec::new();
+                };
+                let mut read = lasting(words(&cue.texts, *native), 0);
+                if decoder.id() == Id::EIA_608 {
+                    // A caption is complete when the next one takes its place.
+                    (read.start_ms, read.end_ms) =
+                        clock.caption(&cue).unwrap_or((start_ms, start_ms));
+                } else {
+                    read.start_ms = start_ms.saturating_add(u64::from(cue.start));
+                    // Decoders say "until the next one" with the highest number.
+                    if packet.duration() <= 0 && cue.end != u32::MAX {
+                        read.end_ms = start_ms.saturating_add(u64::from(cue.end));
+                    }
+                }
+                vec![read]
+            }
+        }
+    }
+}
+
+/// The clock of a stream, and where on it the film begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    pub(super) time_base: Rate,
+    pub(super) origin_ms: i64,
+}
+
+impl Clock {
+    /// Milliseconds from the start of the film.
+    pub(super) fn ms(self, units: i64) -> u64 {
+        let ms = self.time_base.rescale(units, MILLISECONDS);
+        u64::try_from(ms.saturating_sub(self.origin_ms)).unwrap_or(0)
+    }
+
+    /// When a caption of a decoder that keeps its own time is shown.
+    pub(super) fn caption(self, cue: &super::ffi::Cue) -> Option<(u64, u64)> {
+        let start = cue.pts_us?.div_euclid(1000).saturating_sub(self.origin_ms);
+        let start = u64::try_from(start).unwrap_or(0);
+        let shown = if cue.end == u32::MAX { 0 } else { cue.end };
+        Some((start, start.saturating_add(u64::from(shown))))
+    }
 }
 
 /// Reads the cues of the text subtitle stream `index`, in order of their start.
@@ -34,7 +121,7 @@ pub fn subtitles(
     source: Box<dyn ByteSource>,
     index: usize,
     bounds: &Bounds,
-) -> Result<Vec<RawCue>, MediaError> {
+) -> Result<Vec<TimedText>, MediaError> {
     let bytes = source.len();
     let mut container = Container::open(SharedSource::new(source), bounds)?;
     let info = probe::describe(&container.input, bytes);
@@ -48,108 +135,66 @@ pub fn subtitles(
             wanted: "a text subtitle".to_owned(),
         });
     };
-    let time_base = units_per_second(stream.time_base()).unwrap_or(MILLISECONDS);
-    let mut decoder = ffmpeg::codec::Context::from_parameters(stream.parameters())
-        .map_err(internal)?
-        .decoder();
-    decoder.set_packet_time_base(stream.time_base());
-    let unsupported = |_error| MediaError::UnsupportedCodec(info.streams[index].codec.clone());
-    let mut decoder = decoder.subtitle().map_err(unsupported)?;
+    let clock = Clock {
+        time_base: units_per_second(stream.time_base()).unwrap_or(MILLISECONDS),
+        origin_ms,
+    };
+    let mut reading = Reading::of(&stream, &info.streams[index].codec)?;
     container.only(index);
 
-    let ms = |units: i64| {
-        let ms = time_base
-            .rescale(units, MILLISECONDS)
-            .saturating_sub(origin_ms);
-        u64::try_from(ms).unwrap_or(0)
-    };
-    let mut cues = Vec::new();
+    let mut cues: Vec<TimedText> = Vec::new();
     let mut damaged = 0;
     while damaged < MAX_DAMAGED && cues.len() < MAX_CUES {
-        let packet = match container.packet() {
-            Ok(Some(packet)) if packet.stream() == index => packet,
-            Ok(Some(_)) => continue,
-            Ok(None) => break,
-            Err(PacketError::Damaged) => {
-                damaged += 1;
-                continue;
+        match container.packet() {
+            Ok(Some(packet)) if packet.stream() == index => {
+                cues.extend(reading.read(&packet, clock));
             }
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(PacketError::Damaged) => damaged += 1,
             Err(PacketError::Final(error @ MediaError::Io(_))) => return Err(error),
             // The cut end of a file: the cues before it count.
             Err(PacketError::Final(_)) => break,
-        };
-        let (Some(pts), Ok(Some(cue))) = (packet.pts(), decode_subtitle(&mut decoder, &packet))
-        else {
-            continue;
-        };
-        let text = plain(&cue.texts);
-        if text.is_empty() {
-            continue;
         }
-        let start_ms = ms(pts).saturating_add(u64::from(cue.start));
-        let end_ms = if packet.duration() > 0 {
-            ms(pts.saturating_add(packet.duration()))
-        } else {
-            // Decoders say "until the next one" with the highest number.
-            let shown = if cue.end == u32::MAX {
-                cue.start
-            } else {
-                cue.end
-            };
-            ms(pts).saturating_add(u64::from(shown))
-        };
-        cues.push(RawCue {
-            start_ms,
-            end_ms: end_ms.max(start_ms),
-            text,
-        });
     }
+    cues.retain(|cue| !cue.text.is_empty());
     cues.sort_by_key(|cue| cue.start_ms);
+    dialogue::end_all(&mut cues);
     Ok(cues)
 }
 
-/// The text of a cue: its lines without markup, without empty ones.
-fn plain(texts: &[CueText]) -> String {
-    let mut lines = Vec::new();
-    for text in texts {
-        let text = match text {
-            CueText::Plain(text) => text.replace('\r', ""),
-            CueText::Ass(event) => plain_ass(event),
-        };
-        lines.extend(text.lines().map(|line| line.trim().to_owned()));
-    }
-    lines.retain(|line| !line.is_empty());
-    lines.join("\n")
+/// The cues of a document of TTML, whose times are on the clock of the stream.
+fn document(bytes: &[u8], clock: Clock) -> Vec<TimedText> {
+    let Ok(found) = dialogue::parse(bytes) else {
+        return Vec::new();
+    };
+    let ms = |ms: u64| {
+        let ms = i64::try_from(ms).unwrap_or(i64::MAX);
+        u64::try_from(ms.saturating_sub(clock.origin_ms)).unwrap_or(0)
+    };
+    let cues = found.cues.into_iter().map(|cue| TimedText {
+        start_ms: ms(cue.start_ms),
+        end_ms: ms(cue.end_ms),
+        text: cue.text,
+    });
+    cues.collect()
 }
 
-/// The text of an ASS event as FFmpeg's decoders write it: eight fields, then the text, with
-/// overrides in braces and escapes for line ends and hard spaces.
-fn plain_ass(event: &str) -> String {
-    let text = event.splitn(9, ',').nth(8).unwrap_or(event);
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.chars();
-    while let Some(letter) = rest.next() {
-        match letter {
-            // An override; one that is never closed is text after all.
-            '{' if rest.as_str().contains('}') => {
-                rest.by_ref().find(|&letter| letter == '}');
+/// The words of a decoded cue.
+pub(super) fn words(texts: &[CueText], native: bool) -> String {
+    let texts: Vec<String> = texts
+        .iter()
+        .map(|text| match text {
+            CueText::Plain(text) => text.clone(),
+            // As FFmpeg's decoders write it: eight fields, then the text.
+            CueText::Ass(event) => {
+                let text = event.splitn(9, ',').nth(8).unwrap_or(event);
+                dialogue::ass_text(text, native)
             }
-            '\\' => match rest.clone().next() {
-                Some('N' | 'n') => {
-                    rest.next();
-                    plain.push('\n');
-                }
-                Some('h') => {
-                    rest.next();
-                    plain.push(' ');
-                }
-                _ => plain.push('\\'),
-            },
-            '\r' => {}
-            letter => plain.push(letter),
-        }
-    }
-    plain
+        })
+        .filter(|text| !text.is_empty())
+        .collect();
+    texts.join("\n")
 }
 
 #[cfg(test)]
@@ -157,16 +202,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn markup_is_stripped_and_lines_are_kept() {
+    fn an_event_is_stripped_of_its_fields_and_its_markup() {
         let event = r"0,0,Default,,0,0,0,,{\i1}Hello,{\i0} world\N- and\hyou ";
         assert_eq!(
-            plain(&[CueText::Ass(event.to_owned())]),
+            words(&[CueText::Ass(event.to_owned())], true),
             "Hello, world\n- and you"
         );
-    }
-
-    #[test]
-    fn an_open_brace_is_text() {
-        assert_eq!(plain_ass("0,0,Default,,0,0,0,,a { b"), "a { b");
     }
 }

@@ -105,6 +105,7 @@ fn run(request: Request) -> Result<Vec<u8>, MediaError> {
             result(&media::stills(source, &job, &bounds, &mut output)?)
         }
         Job::Subtitles(stream) => result(&media::subtitles(source, stream, &bounds)?),
+        Job::Captions => result(&media::captions(source, &bounds)?),
         Job::Survey(extension) => result(&media::survey(source, &extension, &bounds)?),
         Job::Look(job) => result(&redact::look(
             source,

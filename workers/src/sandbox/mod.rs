@@ -14,8 +14,9 @@ use std::time::Duration;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
+use crate::dialogue::TimedText;
 use crate::media::{
-    Bounds, MediaError, MediaInfo, ProxyParams, RawCue, SandboxFailure, StillsJob, Survey, Written,
+    Bounds, MediaError, MediaInfo, ProxyParams, SandboxFailure, StillsJob, Survey, Written,
 };
 use crate::redact::{LookJob, Looked, RewriteJob};
 use crate::segment::{SegmentParams, ShotScan};
@@ -195,8 +196,20 @@ impl Sandbox {
         source: &mut dyn ByteSource,
         stream: usize,
         observer: &mut dyn Observer,
-    ) -> Result<Vec<RawCue>, MediaError> {
+    ) -> Result<Vec<TimedText>, MediaError> {
         parse(&self.run(source, Job::Subtitles(stream), observer, &mut ())?)
+    }
+
+    /// The closed captions in the pictures of a film; empty if there are none.
+    ///
+    /// # Errors
+    /// Any [`MediaError`].
+    pub fn captions(
+        &self,
+        source: &mut dyn ByteSource,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<TimedText>, MediaError> {
+        parse(&self.run(source, Job::Captions, observer, &mut ())?)
     }
 
     /// What a film holds, and what becomes of it when it is redacted.

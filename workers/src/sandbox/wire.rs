@@ -59,6 +59,7 @@ pub(super) enum Job {
     /// Hand up pictures of chosen frames.
     Stills(StillsJob),
     Subtitles(usize),
+    Captions,
     /// Describe a film whose name ends so, before it is redacted.
     Survey(String),
     /// Hand up the frames of a film.
@@ -81,6 +82,7 @@ impl Job {
             Self::Probe
             | Self::Shots { .. }
             | Self::Subtitles(_)
+            | Self::Captions
             | Self::Survey(_)
             | Self::Rewrite(_) => 0,
         }

@@ -1,7 +1,9 @@
-//! `dialogue`: subtitle files and subtitle streams as cues on the frames of the film.
+//! `dialogue`: subtitle files, subtitle streams and closed captions as cues on the frames of the film.
+
+use rushes_models::ErrorKind;
 
 use super::{Observed, StageError, Stages};
-use crate::dialogue::{MAX_SUBTITLE_BYTES, TimedText, parse};
+use crate::dialogue::{MAX_SUBTITLE_BYTES, Subtitles, TimedText, parse};
 use crate::storage::{Locator, StorageError};
 use crate::task::{CueSpan, Output};
 use crate::time::Timeline;
@@ -15,36 +17,44 @@ pub(super) struct Dialogue<'a> {
     pub(super) sidecars: &'a [(Locator, Option<String>)],
 }
 
+/// What was read so far, of all sources of dialogue.
+#[derive(Default)]
+struct Found {
+    cues: Vec<CueSpan>,
+    warnings: Vec<String>,
+    /// Whether any source could be read, be it empty.
+    read: bool,
+    /// The first one that could not be.
+    failure: Option<StageError>,
+}
+
 impl Dialogue<'_> {
     pub(super) fn run(&self, watch: &Watch) -> Result<Output, StageError> {
         let timeline = self.stages.timeline(self.timeline)?;
-        let mut cues = Vec::new();
+        let mut found = Found::default();
         for (sidecar, language) in self.sidecars {
-            let lines = self.read_sidecar(sidecar)?;
-            cues.extend(on_frames(lines, language.as_deref(), &timeline));
+            if let Some(subtitles) = found.take(self.read_sidecar(sidecar))? {
+                let warnings = subtitles.warnings.iter();
+                found
+                    .warnings
+                    .extend(warnings.map(|warning| format!("{}: {warning}", sidecar.uri)));
+                found.add(subtitles.cues, language.as_deref(), &timeline);
+            }
         }
         for (stream, language) in self.streams {
-            if watch.stopped() {
-                return Err(StageError::Cancelled);
+            if let Some(lines) = found.take(self.read_stream(*stream, watch))? {
+                found.add(lines, language.as_deref(), &timeline);
             }
-            let mut source = self.stages.open(self.media)?;
-            let lines = self
-                .stages
-                .sandbox
-                .subtitles(source.as_mut(), *stream, &mut Observed(watch))
-                .map_err(StageError::media(&self.media.uri))?;
-            let lines = lines.into_iter().map(|cue| TimedText {
-                start_ms: cue.start_ms,
-                end_ms: cue.end_ms,
-                text: cue.text,
-            });
-            cues.extend(on_frames(lines.collect(), language.as_deref(), &timeline));
         }
-        cues.sort_by_key(|cue| (cue.start_ms, cue.end_ms));
-        Ok(Output::Dialogue { cues })
+        match self.read_captions(watch) {
+            Ok(lines) => found.add(lines, None, &timeline),
+            Err(error) if is_final(&error) => found.warnings.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
+        found.finish()
     }
 
-    fn read_sidecar(&self, sidecar: &Locator) -> Result<Vec<TimedText>, StageError> {
+    fn read_sidecar(&self, sidecar: &Locator) -> Result<Subtitles, StageError> {
         if sidecar.size > MAX_SUBTITLE_BYTES {
             return Err(StorageError::TooLarge {
                 name: sidecar.uri.clone(),
@@ -66,23 +76,82 @@ impl Dialogue<'_> {
             source,
         })
     }
+
+    fn read_stream(&self, stream: usize, watch: &Watch) -> Result<Vec<TimedText>, StageError> {
+        if watch.stopped() {
+            return Err(StageError::Cancelled);
+        }
+        let mut source = self.stages.open(self.media)?;
+        self.stages
+            .sandbox
+            .subtitles(source.as_mut(), stream, &mut Observed(watch))
+            .map_err(StageError::media(&self.media.uri))
+    }
+
+    fn read_captions(&self, watch: &Watch) -> Result<Vec<TimedText>, StageError> {
+        if watch.stopped() {
+            return Err(StageError::Cancelled);
+        }
+        let mut source = self.stages.open(self.media)?;
+        self.stages
+            .sandbox
+            .captions(source.as_mut(), &mut Observed(watch))
+            .map_err(StageError::media(&self.media.uri))
+    }
 }
 
-/// Puts each line on the frames during which it is shown; lines after the film's end are dropped.
-fn on_frames(lines: Vec<TimedText>, language: Option<&str>, timeline: &Timeline) -> Vec<CueSpan> {
-    let mut cues = Vec::with_capacity(lines.len());
-    for line in lines {
-        let (start, end) = timeline.frames_within(line.start_ms, line.end_ms);
-        if start < end {
-            cues.push(CueSpan {
-                start,
-                end,
-                start_ms: line.start_ms,
-                end_ms: line.end_ms,
-                text: line.text,
-                language: language.map(str::to_owned),
-            });
+impl Found {
+    /// What was read of a source. One that cannot be read costs no other: it becomes a warning.
+    fn take<T>(&mut self, read: Result<T, StageError>) -> Result<Option<T>, StageError> {
+        match read {
+            Ok(read) => {
+                self.read = true;
+                Ok(Some(read))
+            }
+            Err(error) if is_final(&error) => {
+                self.warnings.push(error.to_string());
+                self.failure.get_or_insert(error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
     }
-    cues
+
+    /// Puts lines on the frames during which they are shown; lines after the film's end are dropped.
+    fn add(&mut self, lines: Vec<TimedText>, language: Option<&str>, timeline: &Timeline) {
+        for line in lines {
+            let (start, end) = timeline.frames_within(line.start_ms, line.end_ms);
+            if start < end {
+                self.cues.push(CueSpan {
+                    start,
+                    end,
+                    start_ms: line.start_ms,
+                    end_ms: line.end_ms,
+                    text: line.text,
+                    language: language.map(str::to_owned),
+                });
+            }
+        }
+    }
+
+    /// The result, unless there were sources and none could be read.
+    fn finish(mut self) -> Result<Output, StageError> {
+        if let Some(failure) = self.failure
+            && !self.read
+            && self.cues.is_empty()
+        {
+            return Err(failure);
+        }
+        self.cues.sort_by_key(|cue| (cue.start_ms, cue.end_ms));
+        Ok(Output::Dialogue {
+            cues: self.cues,
+            warnings: self.warnings,
+        })
+    }
+}
+
+/// Whether trying again would lead to the same.
+fn is_final(error: &StageError) -> bool {
+    let kind = error.kind();
+    !kind.is_retryable() && kind != ErrorKind::Cancelled
 }

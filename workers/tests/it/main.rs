@@ -18,4 +18,5 @@ mod redact_film;
 mod rewriting;
 mod sandboxing;
 mod shots;
+mod subtitles;
 mod timing;

@@ -1,0 +1,187 @@
+//! Which subtitle files belong to a film, told by their names.
+
+use std::path::Path;
+
+use unicode_normalization::UnicodeNormalization as _;
+
+/// Extensions of the subtitle files that are read.
+const EXTENSIONS: &[&str] = &["srt", "vtt", "ass", "ssa", "ttml", "dfxp", "itt"];
+
+/// Languages, one a line: the code that is kept, then other codes and names. The codes of ISO 639-1 and
+/// ISO 639-2, and the English names of the languages of ISO 639-1.
+const LANGUAGES: &str = include_str!("languages.txt");
+
+/// Words of a name that say what kind of track a file is.
+const KINDS: &[&str] = &["sdh", "cc", "hi", "default", "full"];
+
+/// What the name of a sidecar says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SidecarName {
+    /// The language in lower case, e.g. `en` or `pt-br`, if the name has one.
+    pub language: Option<String>,
+    /// Whether it holds only the lines that everybody needs, such as those in a foreign language.
+    pub forced: bool,
+}
+
+/// Whether a file name is that of a subtitle file this module reads.
+#[must_use]
+pub fn is_subtitle_name(name: &str) -> bool {
+    let extension = Path::new(name).extension();
+    extension.is_some_and(|found| {
+        EXTENSIONS
+            .iter()
+            .any(|known| found.eq_ignore_ascii_case(known))
+    })
+}
+
+/// What the name of `subtitle` says if it is a sidecar of `film`; `None` if it is not.
+///
+/// Both are bare file names, compared after Unicode normalisation. Between the film's name (with or
+/// without its extension) and the subtitle's extension there may be a language and what kind of track
+/// it is: `film.srt`, `film.mp4.srt`, `film.en.vtt`, `film.pt-BR.sdh.srt`. Any other word makes it the
+/// file of another film, as in `film.take2.srt`.
+#[must_use]
+pub fn sidecar(film: &str, subtitle: &str) -> Option<SidecarName> {
+    if !is_subtitle_name(subtitle) {
+        return None;
+    }
+    let film: String = film.nfc().collect();
+    let subtitle: String = subtitle.nfc().collect();
+    let stem = film
+        .rsplit_once('.')
+        .map_or(film.as_str(), |(stem, _)| stem);
+    let (name, _) = subtitle.rsplit_once('.')?;
+    [film.as_str(), stem]
+        .into_iter()
+        .filter_map(|of| name.strip_prefix(of))
+        .find_map(tags)
+}
+
+/// The words after a film's name, each behind a full stop.
+fn tags(rest: &str) -> Option<SidecarName> {
+    let mut found = SidecarName {
+        language: None,
+        forced: false,
+    };
+    let mut words = rest.split('.');
+    // Nothing may stand between the film's name and the first full stop.
+    if words.next() != Some("") {
+        return None;
+    }
+    for word in words {
+        let word = word.to_lowercase();
+        if word == "forced" {
+            found.forced = true;
+        } else if found.language.as_deref().is_none_or(|known| known == "hi")
+            && let Some(language) = language(&word)
+        {
+            // `hi` is Hindi where it stands alone, and "hearing impaired" beside a language.
+            found.language = Some(language);
+        } else if !KINDS.contains(&word.as_str()) {
+            return None;
+        }
+    }
+    Some(found)
+}
+
+/// The language that `word`, in lower case, names: a code or name of the list, or such a code with
+/// script and region as in BCP 47 (`zh-hant`, `pt_br`, `es-419`).
+fn language(word: &str) -> Option<String> {
+    let (primary, rest) = word
+        .split_once(['-', '_'])
+        .map_or((word, None), |(primary, rest)| (primary, Some(rest)));
+    let line = LANGUAGES
+        .lines()
+        .find(|line| line.split(' ').any(|name| name == primary))?;
+    let Some(rest) = rest else {
+        let code = line.split(' ').next().filter(|_| primary.len() > 3);
+        return Some(code.unwrap_or(primary).to_owned());
+    };
+    let subtag = |part: &str| match part.len() {
+        2 => part.bytes().all(|byte| byte.is_ascii_alphabetic()),
+        3 => part.bytes().all(|byte| byte.is_ascii_digit()),
+        4 => part.bytes().all(|byte| byte.is_ascii_alphabetic()),
+        _ => false,
+    };
+    let sound = primary.len() <= 3 && rest.split(['-', '_']).all(subtag);
+    sound.then(|| word.replace('_', "-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(language: &str, forced: bool) -> SidecarName {
+        SidecarName {
+            language: (!language.is_empty()).then(|| language.to_owned()),
+            forced,
+        }
+    }
+
+    #[test]
+    fn sidecars_are_told_by_name() {
+        for (name, language, forced) in [
+            ("film.srt", "", false),
+            ("film.SRT", "", false),
+            ("film.mp4.srt", "", false),
+            ("film.mp4.en.srt", "en", false),
+            ("film.en.vtt", "en", false),
+            ("film.eng.srt", "eng", false),
+            ("film.English.srt", "en", false),
+            ("film.en.sdh.srt", "en", false),
+            ("film.sdh.en.srt", "en", false),
+            ("film.en.hi.srt", "en", false),
+            ("film.hi.srt", "hi", false),
+            ("film.hi.en.srt", "en", false),
+            ("film.en.forced.srt", "en", true),
+            ("film.forced.srt", "", true),
+            ("film.default.ass", "", false),
+            ("film.pt-BR.srt", "pt-br", false),
+            ("film.zh_Hant.srt", "zh-hant", false),
+            ("film.es-419.cc.ttml", "es-419", false),
+            ("film.und.ssa", "und", false),
+        ] {
+            assert_eq!(
+                sidecar("film.mp4", name),
+                Some(named(language, forced)),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn files_of_other_films_are_none() {
+        for name in [
+            "film2.srt",
+            "film.take2.srt",
+            "film.the whole story.srt",
+            "film.txt",
+            "film.v1.en.srt",
+            "film..srt",
+            "film.en.de.srt",
+            "film.en-take2.srt",
+            "film.mp4",
+            "other.srt",
+            "fil.srt",
+        ] {
+            assert_eq!(sidecar("film.mp4", name), None, "{name}");
+        }
+        // A film whose name ends like a language is not the sidecar's other half.
+        assert_eq!(sidecar("film.take2.mp4", "film.srt"), None);
+        assert_eq!(
+            sidecar("film.take2.mp4", "film.take2.srt"),
+            Some(named("", false))
+        );
+    }
+
+    #[test]
+    fn names_are_the_same_however_their_accents_are_written() {
+        let (composed, decomposed) = ("M\u{fc}ller", "Mu\u{308}ller");
+        for (film, subtitle) in [(composed, decomposed), (decomposed, composed)] {
+            let found = sidecar(&format!("{film}.mp4"), &format!("{subtitle}.de.srt"));
+            assert_eq!(found, Some(named("de", false)));
+        }
+        let hangul = sidecar("\u{1112}\u{1161}\u{11ab}.mp4", "\u{d55c}.ko.srt");
+        assert_eq!(hangul, Some(named("ko", false)));
+    }
+}
