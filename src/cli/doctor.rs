@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use rushes_models::{Backend, ModelStore, Status};
 use rushes_workers::coordinator::http::HttpCoordinator;
+use rushes_workers::sandbox::{Confinement, Landlock};
 use serde::Serialize;
 
 use super::{output, remote};
-use crate::app::App;
+use crate::app::{self, App};
 use crate::catalog::assets;
 use crate::config::Config;
 use crate::index::Index;
@@ -60,7 +61,7 @@ impl Check {
 }
 
 pub(super) async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
-    let mut checks = vec![ffmpeg(), encoders(&config)];
+    let mut checks = vec![ffmpeg(), confinement(&config), encoders(&config)];
     if let Some(server) = args.server.coordinator(&config)? {
         checks.extend(worker(&config, &server).await);
     } else {
@@ -100,6 +101,38 @@ fn ffmpeg() -> Check {
             format!("{libraries}, without an H.264 encoder"),
             "proxies need libx264: install an FFmpeg built with it (Debian's is)",
         )
+    }
+}
+
+/// What a decoding child gives up before it looks at a film.
+fn confinement(config: &Config) -> Check {
+    let what = "decoding children";
+    let asked = app::sandbox(config).and_then(|sandbox| Ok(sandbox.confinement()?));
+    match asked {
+        Ok(Confinement { seccomp, landlock }) => {
+            let calls = if seccomp {
+                "system calls are filtered"
+            } else {
+                "no filter of system calls"
+            };
+            let files = match landlock {
+                Landlock::Full => "Landlock holds",
+                Landlock::Partial => "Landlock holds in part",
+                Landlock::None => "no Landlock",
+            };
+            let found = format!("{calls}, {files}");
+            if seccomp || landlock != Landlock::None {
+                Check::good(what, found)
+            } else {
+                let fix = "films from outside are decoded with no more than limits: use a Linux kernel with seccomp";
+                Check::bad(what, found, fix)
+            }
+        }
+        Err(error) => Check::bad(
+            what,
+            format!("{error:#}"),
+            "see the cause; no film can be decoded",
+        ),
     }
 }
 

@@ -114,6 +114,7 @@ impl FilmView {
             BoundaryKind::Dissolve,
             BoundaryKind::Fade,
             BoundaryKind::Wipe,
+            BoundaryKind::Continued,
         ];
         let mut parts = vec![
             format!("shots {}", self.shots.len()),

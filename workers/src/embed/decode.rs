@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::fetch::Held;
 use crate::media::sample_frames;
-use crate::stages::StageError;
+use crate::stages::{StageError, proxy_name};
 
 /// Frames are scaled so that neither side is longer; encoders look at 224 to 384 pixels.
 const MAX_SIDE: u32 = 640;
@@ -134,6 +134,7 @@ fn decode(job: Job) -> Result<(), StageError> {
         film,
         feed,
     } = job;
+    proxy_name::verify(&key, &bytes)?;
     let pictures =
         sample_frames(Box::new(bytes), film.frames, MAX_SIDE).map_err(StageError::media(&key))?;
     drop(held);

@@ -7,7 +7,7 @@ use super::open::{
     Container, PacketError, SharedSource, decode_error, internal, is_again, out_of_memory, within,
 };
 use super::picture::Geometry;
-use super::{Bounds, MediaError, MediaInfo, ffi, probe};
+use super::{Accepts, Bounds, MediaError, MediaInfo, ffi, probe};
 use crate::time::Rate;
 
 /// An open file of which only the main video stream is read.
@@ -33,6 +33,17 @@ impl MainVideo {
         let raw = ffi::raw_stream(&container.input, stream).unwrap_or_default();
         let geometry = Geometry::of(&raw);
         within("pixels a frame", geometry.pixels(), bounds.max_pixels)?;
+        if bounds.accepts == Accepts::Proxies {
+            let id = container
+                .input
+                .stream(stream)
+                .map(|video| video.parameters().id());
+            if id != Some(ffmpeg::codec::Id::H264) {
+                return Err(MediaError::UnsupportedCodec(
+                    "a proxy that is not H.264".to_owned(),
+                ));
+            }
+        }
         let (_, video) = info.video().ok_or(MediaError::NoVideo)?;
         let rate = video.average_rate.or(video.base_rate);
         let time_base = info.streams[stream]

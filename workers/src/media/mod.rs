@@ -64,6 +64,33 @@ pub struct Bounds {
     pub max_duration_ms: u64,
     /// Frames of one film.
     pub max_frames: u64,
+    /// What files may be at all.
+    pub accepts: Accepts,
+}
+
+/// Which containers and codecs are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accepts {
+    /// Any film: for decoding children.
+    Films,
+    /// Our own proxies, MP4 with H.264 and AAC: for decoding outside a child, where no other code of FFmpeg may be
+    /// reached. A proxy comes from a child that a hostile film may have taken over.
+    Proxies,
+}
+
+impl Bounds {
+    /// What a proxy of ours may demand.
+    #[must_use]
+    pub fn of_proxies() -> Self {
+        Self {
+            // The highest there are, twice as wide as a film gets.
+            max_pixels: 2160 * 8192,
+            max_streams: 4,
+            accepts: Accepts::Proxies,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Bounds {
@@ -74,6 +101,7 @@ impl Default for Bounds {
             max_streams: 64,
             max_duration_ms: 24 * 3_600_000,
             max_frames: 6_000_000,
+            accepts: Accepts::Films,
         }
     }
 }

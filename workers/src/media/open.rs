@@ -6,13 +6,17 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::context::{Input, StreamIo};
 
-use super::{Bounds, MediaError, ffi};
+use super::{Accepts, Bounds, MediaError, ffi};
 use crate::source::ByteSource;
 
 /// The containers that may be opened, by FFmpeg's names. None can name another file; those that
 /// hold only sound are here so that they are refused for that and not as unknown.
 const CONTAINERS: &str =
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,mxf,ogg,flv,wav,flac,mp3";
+
+/// The one demuxer of our own proxies, and their codecs.
+const PROXY_CONTAINER: &str = "mov,mp4,m4a,3gp,3g2,mj2";
+const PROXY_CODECS: &str = "h264,aac";
 
 /// Bytes FFmpeg asks for at a time.
 const IO_BUFFER: usize = 64 << 10;
@@ -114,7 +118,14 @@ impl Container {
         };
         let io = StreamIo::from_read_seek_with_capacity(cursor, IO_BUFFER).map_err(internal)?;
         let mut options = ffmpeg::Dictionary::new();
-        options.set("format_whitelist", CONTAINERS);
+        match bounds.accepts {
+            Accepts::Films => options.set("format_whitelist", CONTAINERS),
+            Accepts::Proxies => {
+                options.set("format_whitelist", PROXY_CONTAINER);
+                // Also for the decoders that FFmpeg opens to learn what a stream is.
+                options.set("codec_whitelist", PROXY_CODECS);
+            }
+        }
         options.set("protocol_whitelist", "");
         let input = ffmpeg::format::input_from_stream(io, None, Some(options))
             .map_err(|error| refuse(&source, error))?;

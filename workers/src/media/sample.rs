@@ -193,5 +193,5 @@ fn open(source: SharedSource) -> Result<FrameReader, MediaError> {
         threads: 1,
         rough: false,
     };
-    FrameReader::open_shared(source, options, &Bounds::default())
+    FrameReader::open_shared(source, options, &Bounds::of_proxies())
 }

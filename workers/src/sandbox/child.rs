@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use image::RgbImage;
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::Serialize;
 
-use super::Limits;
+use super::Confinement;
+use super::confine::confine;
 use super::stills::encode;
 use super::wire::{BLOCK, FromChild, Job, MAX_WRITE, Request, ToChild, encode_error};
 use crate::media::{self, MediaError};
@@ -21,12 +22,6 @@ use crate::time::Stretch;
 /// Blocks of the source kept, so that going back a little (a container's index, a second reader)
 /// costs no round trip.
 const KEPT_BLOCKS: usize = 16;
-
-/// Files the child may have open. It needs its three pipes, and opens nothing.
-const MAX_FILES: u64 = 16;
-
-/// Bytes the child may write to any one file: there is only its standard error.
-const MAX_FILE_BYTES: u64 = 64 << 10;
 
 /// Time between two reports of progress.
 const REPORT: Duration = Duration::from_millis(200);
@@ -52,40 +47,20 @@ fn serve() -> io::Result<()> {
     };
     let request: Request = serde_json::from_slice(&json)?;
     drop(json);
-    confine(&request.limits)?;
-    let answer = match run(request) {
+    let confinement = confine(&request.limits)?;
+    let answer = match run(request, &confinement) {
         Ok(json) => FromChild::Done(json),
         Err(error) => FromChild::Failed(encode_error(&error)),
     };
     tell(&answer)
 }
 
-/// Gives up what decoding does not need.
-fn confine(limits: &Limits) -> io::Result<()> {
-    let at_most = |value: u64| Rlimit {
-        current: Some(value),
-        maximum: Some(value),
-    };
-    setrlimit(Resource::Core, at_most(0))?;
-    setrlimit(Resource::Nofile, at_most(MAX_FILES))?;
-    setrlimit(Resource::Fsize, at_most(MAX_FILE_BYTES))?;
-    setrlimit(Resource::As, at_most(limits.memory_bytes))?;
-    if let Some(seconds) = limits.cpu_seconds {
-        // The soft limit ends the process with a signal of its own, which tells the parent why.
-        let limit = Rlimit {
-            current: Some(seconds),
-            maximum: Some(seconds.saturating_add(5)),
-        };
-        setrlimit(Resource::Cpu, limit)?;
-    }
-    Ok(())
-}
-
-fn run(request: Request) -> Result<Vec<u8>, MediaError> {
+fn run(request: Request, confinement: &Confinement) -> Result<Vec<u8>, MediaError> {
     let source = Box::new(RemoteSource::new(request.source_len));
     let bounds = request.limits.bounds;
     let report = Report::default();
     match request.job {
+        Job::Confinement => result(confinement),
         Job::Probe => result(&media::probe(source, &bounds)?),
         Job::Shots { params, early } => {
             let mut output = PipeShots { report, early };

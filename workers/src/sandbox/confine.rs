@@ -147,10 +147,16 @@ fn rules() -> io::Result<BTreeMap<i64, Vec<SeccompRule>>> {
     );
     // A thread may name itself; nothing else of `prctl`, which could undo much.
     let name = u64::from(libc::PR_SET_NAME.unsigned_abs());
-    rules.insert(libc::SYS_prctl, vec![rule(compare(0, SeccompCmpOp::Eq, name))?]);
+    rules.insert(
+        libc::SYS_prctl,
+        vec![rule(compare(0, SeccompCmpOp::Eq, name))?],
+    );
     // To abort, a process signals itself.
     let own = u64::from(std::process::id());
-    rules.insert(libc::SYS_tgkill, vec![rule(compare(0, SeccompCmpOp::Eq, own))?]);
+    rules.insert(
+        libc::SYS_tgkill,
+        vec![rule(compare(0, SeccompCmpOp::Eq, own))?],
+    );
     Ok(rules)
 }
 

@@ -3,7 +3,8 @@
 //! Decoders are large, old and written in C, and films come from anywhere. So a film is decoded by a
 //! child of the same program, which has limits on memory, processor time and files, an empty
 //! environment, and three pipes. It asks its parent for the bytes of the film, and so needs neither
-//! file system nor network nor credentials. What it answers is bounded and checked. It is killed when
+//! file system nor network nor credentials; a filter of system calls and Landlock hold it to that
+//! ([`Confinement`]). What it answers is bounded and checked. It is killed when
 //! its caller gives up, is cancelled, dies, or hears nothing for too long.
 
 use std::ffi::OsString;
@@ -24,11 +25,13 @@ use crate::source::ByteSource;
 use crate::time::Stretch;
 
 mod child;
+mod confine;
 mod parent;
 mod stills;
 mod wire;
 
 pub use self::child::child_main;
+pub use self::confine::{Confinement, Landlock, confine};
 pub(crate) use self::parent::Take;
 use self::parent::{Proxies, Settled};
 use self::stills::Stills;
@@ -48,11 +51,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 4 GiB, no limit on processor time, 120 s of silence.
+    /// 4 GiB, a week of processor time, which no film takes and a loop without end does, 120 s of silence.
     fn default() -> Self {
         Self {
             memory_bytes: 4 << 30,
-            cpu_seconds: None,
+            cpu_seconds: Some(7 * 24 * 3600),
             stall: Duration::from_secs(120),
             bounds: Bounds::default(),
         }
@@ -103,6 +106,16 @@ impl Sandbox {
         })
     }
 
+    /// What a child on this machine gives up before it decodes.
+    ///
+    /// # Errors
+    /// Any [`MediaError`].
+    pub fn confinement(&self) -> Result<Confinement, MediaError> {
+        // A child is started for some bytes, of which it asks for none here.
+        let mut nothing = bytes::Bytes::from_static(b"-");
+        parse(&self.run(&mut nothing, Job::Confinement, &mut (), &mut ())?)
+    }
+
     /// What the file says about itself.
     ///
     /// # Errors
@@ -129,7 +142,7 @@ impl Sandbox {
             params: params.clone(),
             early: false,
         };
-        parse(&self.run(source, job, observer, &mut ())?)
+        sound(parse(&self.run(source, job, observer, &mut ())?)?)
     }
 
     /// As [`Sandbox::shots`]; shots that nothing later will change are handed to `settled` in order
@@ -148,7 +161,12 @@ impl Sandbox {
             params: params.clone(),
             early: true,
         };
-        parse(&self.run(source, job, observer, &mut Settled::new(settled))?)
+        sound(parse(&self.run(
+            source,
+            job,
+            observer,
+            &mut Settled::new(settled),
+        )?)?)
     }
 
     /// One small mp4 for each of `stretches`, handed to `sink` in order with its frames. The next stretch is asked for
@@ -244,6 +262,15 @@ impl Sandbox {
     ) -> Result<Written, MediaError> {
         parse(&self.run(source, Job::Rewrite(Box::new(job)), observer, taker)?)
     }
+}
+
+/// Believes a child only what can be true of some film.
+fn sound(scan: ShotScan) -> Result<ShotScan, MediaError> {
+    if scan.is_sound() {
+        return Ok(scan);
+    }
+    let what = "shots that do not cover the film".to_owned();
+    Err(MediaError::Sandbox(SandboxFailure::Protocol(what)))
 }
 
 fn parse<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, MediaError> {

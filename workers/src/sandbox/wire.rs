@@ -48,6 +48,7 @@ pub(super) struct Request {
 /// One of the things a child can do.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Job {
+    Confinement,
     Probe,
     /// Find the shots, and hand them up as they settle if that is wanted.
     Shots {
@@ -79,7 +80,8 @@ impl Job {
                 .max_pixels
                 .saturating_mul(3)
                 .saturating_add(FRAME_HEADER),
-            Self::Probe
+            Self::Confinement
+            | Self::Probe
             | Self::Shots { .. }
             | Self::Subtitles(_)
             | Self::Captions

@@ -37,6 +37,8 @@ pub enum BoundaryKind {
     Dissolve,
     /// One picture pushes the other out.
     Wipe,
+    /// The take goes on without a break: a shot that would be too long to handle is continued in another.
+    Continued,
 }
 
 impl BoundaryKind {
@@ -49,6 +51,7 @@ impl BoundaryKind {
             Self::Fade => "fade",
             Self::Dissolve => "dissolve",
             Self::Wipe => "wipe",
+            Self::Continued => "continued",
         }
     }
 }
@@ -149,6 +152,20 @@ pub struct ShotScan {
     pub corrupt: Vec<CorruptSpan>,
 }
 
+impl ShotScan {
+    /// Whether the shots cover all frames, in order, without gap or overlap. Not so only if somebody made it up.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let mut end = 0;
+        let in_order = self.shots.iter().all(|shot| {
+            let follows = shot.start == end && shot.end > shot.start;
+            end = shot.end;
+            follows
+        });
+        in_order && end == self.timeline.frames()
+    }
+}
+
 /// What finds the boundaries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -174,6 +191,9 @@ pub struct SegmentParams {
     pub window: u32,
     /// Shots shorter than this many milliseconds join a neighbour.
     pub min_shot_ms: u64,
+    /// Shots longer than this many milliseconds are continued in shots of equal length. A clip of an uncut hour
+    /// serves nobody, nor does one vector for it.
+    pub max_shot_ms: u64,
     /// Mean luma, from 0 to 255, at or below which a frame is black.
     pub black: f32,
     /// Mean luma, from 0 to 255, at or above which an even frame is white.
@@ -192,6 +212,7 @@ impl Default for SegmentParams {
             min_change: 12.0,
             window: 2,
             min_shot_ms: 300,
+            max_shot_ms: 300_000,
             black: 20.0,
             white: 235.0,
             threads: 0,

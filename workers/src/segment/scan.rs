@@ -57,13 +57,13 @@ pub fn segment(
     let mut small = SmallFrame::grey();
     let mut timeline = begin(reader.info(), reader.time_base());
     let mut looks = Vec::new();
-    let mut joiner = Joiner::new(params.min_shot_ms);
+    let mut joiner = Joiner::new(params);
     while let Some((number, shown_at)) = reader.next_frame(&mut small)? {
         detector.push(&small, number)?;
         add(&mut timeline, shown_at);
         looks.push(Look::of(&small));
         joiner.add(&timeline, &detector.settled());
-        for shot in joiner.settled() {
+        for shot in joiner.settled(&timeline) {
             output.settled(&timeline.stretch(&shot))?;
         }
         output.progress(number + 1, total)?;
@@ -96,9 +96,10 @@ fn expected_frames(reader: &SmallFrames) -> Option<u64> {
     })
 }
 
-/// Makes shots of boundaries as they are found. Those too short join a neighbour.
+/// Makes shots of boundaries as they are found. Those too short join a neighbour, those too long are divided.
 struct Joiner {
     min_shot_ms: u64,
+    max_shot_ms: u64,
     /// The boundaries that stand; the next one may yet replace the last.
     kept: Vec<Boundary>,
     /// How many shots were told.
@@ -106,9 +107,11 @@ struct Joiner {
 }
 
 impl Joiner {
-    fn new(min_shot_ms: u64) -> Self {
+    fn new(params: &SegmentParams) -> Self {
         Self {
-            min_shot_ms,
+            min_shot_ms: params.min_shot_ms,
+            // Divided, a shot must not become one that is too short.
+            max_shot_ms: params.max_shot_ms.max(2 * params.min_shot_ms + 1000),
             kept: vec![Boundary {
                 kind: BoundaryKind::Start,
                 start: 0,
@@ -142,14 +145,17 @@ impl Joiner {
     }
 
     /// The shots that no later boundary can change, and that were not told yet.
-    fn settled(&mut self) -> Vec<Range<u64>> {
+    fn settled(&mut self, timeline: &Timeline) -> Vec<Range<u64>> {
         let ends = self.kept.len() - 1;
         let from = self.told.min(ends);
         self.told = ends.saturating_sub(1).max(from);
-        self.kept[from..=self.told]
-            .windows(2)
-            .map(|pair| pair[0].frame()..pair[1].frame())
-            .collect()
+        let mut shots = Vec::new();
+        for pair in self.kept[from..=self.told].windows(2) {
+            self.divide(timeline, pair[0].frame()..pair[1].frame(), |part, _| {
+                shots.push(part)
+            });
+        }
+        shots
     }
 
     /// All shots, which cover the whole timeline.
@@ -160,16 +166,72 @@ impl Joiner {
             self.kept.pop();
         }
         let ends = self.kept.iter().skip(1).map(Boundary::frame);
-        self.kept
-            .iter()
-            .zip(ends.chain([frames]))
-            .map(|(opening, end)| Shot {
-                start: opening.frame(),
-                end,
-                opening: *opening,
-                same_as: None,
-            })
-            .collect()
+        let mut shots = Vec::with_capacity(self.kept.len());
+        for (opening, end) in self.kept.iter().zip(ends.chain([frames])) {
+            self.divide(timeline, opening.frame()..end, |part, is_first| {
+                let opening = if is_first {
+                    *opening
+                } else {
+                    continued(part.start)
+                };
+                shots.push(Shot {
+                    start: part.start,
+                    end: part.end,
+                    opening,
+                    same_as: None,
+                });
+            });
+        }
+        shots
+    }
+
+    /// The parts of a shot, in order, and whether each is the first: the shot itself if it is not too long.
+    fn divide(
+        &self,
+        timeline: &Timeline,
+        shot: Range<u64>,
+        mut part: impl FnMut(Range<u64>, bool),
+    ) {
+        let began = timeline.ms_of(shot.start);
+        let length = timeline.ms_of(shot.end).saturating_sub(began);
+        let parts = length.div_ceil(self.max_shot_ms).max(1);
+        let mut start = shot.start;
+        for number in 1..=parts {
+            let due = began + length * number / parts;
+            let end = if number == parts {
+                shot.end
+            } else {
+                first_from(timeline, start..shot.end, due)
+            };
+            // A single frame may be shown for longer than a shot may be.
+            if start < end {
+                part(start..end, start == shot.start);
+                start = end;
+            }
+        }
+    }
+}
+
+/// The first of `frames` that is not shown before `ms`.
+fn first_from(timeline: &Timeline, frames: Range<u64>, ms: u64) -> u64 {
+    let (mut low, mut high) = (frames.start, frames.end);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if timeline.ms_of(middle) < ms {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+const fn continued(frame: u64) -> Boundary {
+    Boundary {
+        kind: BoundaryKind::Continued,
+        start: frame,
+        end: frame,
+        confidence: 1.0,
     }
 }
 
@@ -200,11 +262,11 @@ mod tests {
     }
 
     fn starts(boundaries: &[Boundary]) -> Vec<u64> {
-        let (timeline, mut joiner) = (timeline(100), Joiner::new(300));
+        let (timeline, mut joiner) = (timeline(100), Joiner::new(&SegmentParams::default()));
         let mut told = Vec::new();
         for boundary in boundaries {
             joiner.add(&timeline, &[*boundary]);
-            told.extend(joiner.settled());
+            told.extend(joiner.settled(&timeline));
         }
         let shots = joiner.finish(&timeline);
         // All but the last two shots were told before the end, and nothing else was.
@@ -218,6 +280,50 @@ mod tests {
         assert_eq!(shots.last().unwrap().end, 100);
         assert!(shots.windows(2).all(|pair| pair[0].end == pair[1].start));
         shots.iter().map(|shot| shot.start).collect()
+    }
+
+    #[test]
+    fn an_uncut_take_of_any_length_is_divided_the_same_early_and_late() {
+        // 25 frames a second: 40 minutes without a cut, and then 11 minutes.
+        let (timeline, mut joiner) = (timeline(76_500), Joiner::new(&SegmentParams::default()));
+        joiner.add(
+            &timeline,
+            &[cut(60_000, 0.9), cut(76_400, 0.9), cut(76_450, 0.9)],
+        );
+        let told = joiner.settled(&timeline);
+        let shots = joiner.finish(&timeline);
+        let lengths: Vec<u64> = shots.iter().map(|shot| shot.end - shot.start).collect();
+        let mut expected = vec![7500; 8];
+        expected.extend([5466, 5467, 5467, 50, 50]);
+        assert_eq!(lengths, expected);
+        let kinds: Vec<_> = shots.iter().map(|shot| shot.opening.kind).collect();
+        assert_eq!(kinds[0], BoundaryKind::Start);
+        assert!(
+            kinds[1..8]
+                .iter()
+                .all(|kind| *kind == BoundaryKind::Continued)
+        );
+        assert_eq!(
+            kinds[8..11],
+            [
+                BoundaryKind::Cut,
+                BoundaryKind::Continued,
+                BoundaryKind::Continued
+            ]
+        );
+        let frames: Vec<_> = shots.iter().map(Shot::frames).take(told.len()).collect();
+        assert_eq!(told, frames);
+        assert_eq!(told.len(), 12);
+    }
+
+    #[test]
+    fn a_frame_that_is_shown_for_an_hour_is_one_shot() {
+        let mut timeline = timeline(2);
+        timeline.pts = vec![0, 90_000];
+        timeline.end_pts = 180_000;
+        let shots = Joiner::new(&SegmentParams::default()).finish(&timeline);
+        let frames: Vec<_> = shots.iter().map(Shot::frames).collect();
+        assert_eq!(frames, [0..1, 1..2]);
     }
 
     #[test]

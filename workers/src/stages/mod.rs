@@ -5,6 +5,7 @@ mod embeddings;
 mod error;
 mod probe;
 mod proxies;
+pub(crate) mod proxy_name;
 mod shots;
 mod thumbnails;
 

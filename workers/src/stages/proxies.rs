@@ -1,9 +1,9 @@
 //! `proxies`: each shot as a small mp4 in the object store.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{StageError, Stages};
+use super::{StageError, Stages, proxy_name};
 use crate::media::{MediaError, ProxyParams};
 use crate::sandbox::Observer;
 use crate::storage::Locator;
@@ -19,28 +19,36 @@ pub(super) fn run(
 ) -> Result<Output, StageError> {
     let timeline = cutter.stages.timeline(timeline)?;
     let spans = || shots.iter().map(|&(start, end)| start..end);
-    let made = cutter.made()?;
-    let is_made = |span: &Range<u64>| made.contains(&cutter.key(span));
+    let mut made = cutter.made()?;
+    let is_made = |made: &Made, span: &Range<u64>| made.contains_key(&(span.start, span.end));
     let frames = |spans: &mut dyn Iterator<Item = Range<u64>>| -> u64 {
         spans.map(|span| span.end - span.start).sum()
     };
     let total = frames(&mut spans());
     let mut observer = Observed {
         watch,
-        before: frames(&mut spans().filter(is_made)),
+        before: frames(&mut spans().filter(|span| is_made(&made, span))),
         total,
     };
     watch.progress(observer.before, Some(total));
     if observer.before < total {
-        let mut missing = spans()
-            .filter(|span| !is_made(span))
-            .map(|span| timeline.stretch(&span));
-        cutter.cut(&mut missing, &mut observer)?;
+        let missing: Vec<_> = spans()
+            .filter(|span| !is_made(&made, span))
+            .map(|span| timeline.stretch(&span))
+            .collect();
+        made.extend(cutter.cut(&mut missing.into_iter(), &mut observer)?);
     }
+    let key = |span: Range<u64>| {
+        let key = made.get(&(span.start, span.end));
+        key.cloned().ok_or(StageError::Panicked)
+    };
     Ok(Output::Proxies {
-        keys: spans().map(|span| cutter.key(&span)).collect(),
+        keys: spans().map(key).collect::<Result<_, _>>()?,
     })
 }
+
+/// Keys of proxies by first and one-past-last frame.
+pub(super) type Made = HashMap<(u64, u64), String>;
 
 /// Cuts proxies of one film for one run.
 pub(super) struct Cutter<'a> {
@@ -52,15 +60,16 @@ pub(super) struct Cutter<'a> {
 }
 
 impl Cutter<'_> {
-    /// Where the proxy of these frames is. What is there is whole, and as good whenever it was made.
-    pub(super) fn key(&self, frames: &Range<u64>) -> String {
-        format!("{}/{}-{}.mp4", self.prefix, frames.start, frames.end)
-    }
-
-    /// The keys of the proxies that there are, of an attempt that was given up or made early.
-    pub(super) fn made(&self) -> Result<HashSet<String>, StageError> {
+    /// The proxies that there are, of an attempt that was given up or made early. What is there is whole, and as good
+    /// whenever it was made.
+    pub(super) fn made(&self) -> Result<Made, StageError> {
         let keys = self.stages.storage.keys_under(self.prefix);
-        Ok(self.stages.runtime.block_on(keys)?.into_iter().collect())
+        let keys = self.stages.runtime.block_on(keys)?;
+        let made = keys.into_iter().filter_map(|key| {
+            let frames = proxy_name::frames(&key)?;
+            Some(((frames.start, frames.end), key))
+        });
+        Ok(made.collect())
     }
 
     /// Cuts and stores `stretches`, which may become known one by one.
@@ -68,18 +77,22 @@ impl Cutter<'_> {
         &self,
         stretches: &mut dyn Iterator<Item = Stretch>,
         observer: &mut dyn Observer,
-    ) -> Result<(), StageError> {
+    ) -> Result<Made, StageError> {
         let params = ProxyParams {
             height: self.height,
             ..self.stages.proxy.clone()
         };
         // A refusing store ends the decoding; its own error is the one to report.
         let mut refused = None;
+        let mut stored = Made::new();
         let mut store = |frames: Range<u64>, mp4: Vec<u8>| {
-            self.stages.put(&self.key(&frames), mp4).map_err(|error| {
+            let key = proxy_name::name(self.prefix, &frames, &mp4);
+            self.stages.put(&key, mp4).map_err(|error| {
                 refused = Some(error);
                 MediaError::Cancelled
-            })
+            })?;
+            stored.insert((frames.start, frames.end), key);
+            Ok(())
         };
         let mut source = self.stages.open(self.media)?;
         let sandbox = &self.stages.sandbox;
@@ -88,7 +101,7 @@ impl Cutter<'_> {
         match (made, refused) {
             (_, Some(error)) => Err(error),
             (Err(error), None) => Err(StageError::media(&self.media.uri)(error)),
-            (Ok(()), None) => Ok(()),
+            (Ok(()), None) => Ok(stored),
         }
     }
 }

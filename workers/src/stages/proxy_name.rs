@@ -52,7 +52,10 @@ mod tests {
         let key = name("runs/a", &(30..76), b"proxy");
         assert_eq!(frames(&key), Some(30..76));
         verify(&key, b"proxy").unwrap();
-        assert!(matches!(verify(&key, b"other"), Err(StageError::Corrupt(_))));
+        assert!(matches!(
+            verify(&key, b"other"),
+            Err(StageError::Corrupt(_))
+        ));
         // Before names had digests.
         verify("runs/a/30-76.mp4", b"any").unwrap();
         for other in ["runs/a/timeline", "runs/a/30-76.mp4", "runs/a/000001.jpg"] {

@@ -13,6 +13,9 @@ use crate::task::{EarlyProxies, Output, ShotSpan};
 use crate::time::Stretch;
 use crate::worker::Watch;
 
+/// Shots that may wait to be cut early. No film that is one has so many.
+const WAITING: usize = 1 << 16;
+
 /// The shots of one film.
 pub(super) struct Shots<'a> {
     pub(super) stages: &'a Stages,
@@ -111,13 +114,13 @@ impl Shots<'_> {
                 return self.scan(watch, None);
             }
         };
-        let (sender, receiver) = mpsc::channel::<Stretch>();
+        let (sender, receiver) = mpsc::sync_channel::<Stretch>(WAITING);
         let through = AtomicBool::new(false);
         thread::scope(|scope| {
             let cut = || {
                 let mut missing = receiver
                     .into_iter()
-                    .filter(|shot| !made.contains(&cutter.key(&shot.frames)));
+                    .filter(|shot| !made.contains_key(&(shot.frames.start, shot.frames.end)));
                 let mut until = Until {
                     watch,
                     through: &through,
@@ -131,8 +134,8 @@ impl Shots<'_> {
             let started = thread::Builder::new()
                 .name("early-proxies".to_owned())
                 .spawn_scoped(scope, cut);
-            // Without a cutter nobody takes them.
-            let mut settled = |shot| drop(sender.send(shot));
+            // Without a cutter nobody takes them, and those for which there is no room are cut later.
+            let mut settled = |shot| drop(sender.try_send(shot));
             let scan = self.scan(watch, Some(&mut settled));
             drop(sender);
             through.store(true, Ordering::Relaxed);

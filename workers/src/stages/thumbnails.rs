@@ -1,6 +1,6 @@
 //! `thumbnails`: the middle frame of each shot as a small JPEG.
 
-use super::{StageError, Stages};
+use super::{StageError, Stages, proxy_name};
 use crate::media::{ThumbnailAt, thumbnail};
 use crate::task::Output;
 use crate::worker::Watch;
@@ -19,8 +19,10 @@ pub(super) fn run(
         if watch.stopped() {
             return Err(StageError::Cancelled);
         }
-        let film = Box::new(stages.get(proxy)?);
-        let jpeg = thumbnail(film, ThumbnailAt::Middle, WIDTH).map_err(StageError::media(proxy))?;
+        let film = stages.get(proxy)?;
+        proxy_name::verify(proxy, &film)?;
+        let jpeg = thumbnail(Box::new(film), ThumbnailAt::Middle, WIDTH)
+            .map_err(StageError::media(proxy))?;
         let key = format!("{prefix}/{at:06}.jpg");
         stages.put(&key, jpeg)?;
         keys.push(key);

@@ -97,19 +97,24 @@ pub(crate) fn ffprobe(path: &Path, stream: &str, entries: &str) -> String {
 
 /// A sandbox whose children are the example program beside the tests.
 pub(crate) fn sandbox(limits: Limits) -> Sandbox {
-    let tests = std::env::current_exe().unwrap();
-    let target = tests.parent().and_then(Path::parent).unwrap();
-    let command = target.join("examples").join("decode_child");
-    let is_built = command.try_exists().unwrap();
-    assert!(
-        is_built,
-        "build the child: cargo build -p rushes-workers --example decode_child"
-    );
     Sandbox {
-        command,
+        command: example("decode_child"),
         args: Vec::<OsString>::new(),
         limits,
     }
+}
+
+/// An example program beside the tests.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let target = tests.parent().and_then(Path::parent).unwrap();
+    let program = target.join("examples").join(name);
+    let is_built = program.try_exists().unwrap();
+    assert!(
+        is_built,
+        "build it: cargo build -p rushes-workers --example {name}"
+    );
+    program
 }
 
 /// Segments a film with the defaults, in this process.

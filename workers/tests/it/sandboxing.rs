@@ -343,3 +343,55 @@ fn an_empty_source_needs_no_child() {
         .unwrap_err();
     assert_eq!(error, MediaError::Empty);
 }
+
+#[test]
+fn a_child_can_reach_nothing_but_its_pipes() {
+    let confinement = sandbox(Limits::default()).confinement().unwrap();
+    assert!(confinement.seccomp, "{confinement:?}");
+    // What the kernel itself says of a child at work.
+    let clips = Clips::new();
+    let film = film(&clips);
+    let mut source = Spy {
+        inner: open(&film),
+        seen: None,
+    };
+    let found = sandbox(Limits::default())
+        .probe(&mut source, &mut ())
+        .unwrap();
+    assert_eq!(found.video().unwrap().1.width, 640);
+    let seen = source.seen.unwrap();
+    for line in ["Seccomp:\t2", "NoNewPrivs:\t1"] {
+        assert!(seen.contains(line), "{line} is not in {seen}");
+    }
+}
+
+/// A source that looks at the child that asks for its first bytes: this process has no other child then.
+struct Spy {
+    inner: Box<dyn ByteSource>,
+    seen: Option<String>,
+}
+
+impl ByteSource for Spy {
+    fn len(&self) -> u64 {
+        self.inner.len()
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.seen.is_none() {
+            self.seen = std::fs::read_dir("/proc").unwrap().find_map(|entry| {
+                let status = std::fs::read_to_string(entry.unwrap().path().join("status")).ok()?;
+                let ours = format!("PPid:\t{}\n", std::process::id());
+                (status.contains(&ours) && status.contains("Seccomp:\t2")).then_some(status)
+            });
+        }
+        self.inner.read_at(offset, buffer)
+    }
+}
+
+#[test]
+fn nothing_that_a_hostile_film_would_do_succeeds() {
+    let output = std::process::Command::new(crate::clips::example("confined"))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n");
+}
