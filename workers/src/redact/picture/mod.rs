@@ -1,17 +1,26 @@
 //! Picture files whose samples are changed in places while everything else stays as it is, and that
 //! are written back without any hidden copy of what they showed before.
 
+mod allowed;
+mod edit;
 mod error;
 mod exif;
 mod gpano;
 mod hidden;
+mod icc;
+mod iptc;
 mod jpeg;
+mod notes;
 mod orientation;
+mod packet;
+mod people;
 mod photoshop;
 mod png;
 mod raster;
+mod rules;
 #[cfg(test)]
 mod tests;
+mod text;
 mod thumbnail;
 mod tiff;
 mod webp;
@@ -224,6 +233,7 @@ pub struct Finished {
 pub struct Editor {
     header: Header,
     picture: Picture,
+    forget_names: bool,
 }
 
 #[derive(Debug)]
@@ -247,7 +257,11 @@ impl Editor {
                 Picture::Raster(Box::new(raster))
             }
         };
-        Ok(Self { header, picture })
+        Ok(Self {
+            header,
+            picture,
+            forget_names: false,
+        })
     }
 
     /// What the file says of itself.
@@ -346,6 +360,12 @@ impl Editor {
         }
     }
 
+    /// Leaves out the names of the people in the picture when it is written: those of regions in XMP, of IPTC,
+    /// and of makers' notes.
+    pub const fn forget_names(&mut self) {
+        self.forget_names = true;
+    }
+
     /// Writes the picture back without its hidden copies. Where nothing was changed and nothing was
     /// hidden, these are the very bytes that were opened.
     ///
@@ -354,8 +374,8 @@ impl Editor {
     /// The picture cannot be written.
     pub fn finish(self) -> Result<Finished, PictureError> {
         let (bytes, hidden) = match self.picture {
-            Picture::Jpeg(jpeg) => jpeg.finish()?,
-            Picture::Raster(raster) => raster.finish()?,
+            Picture::Jpeg(jpeg) => jpeg.finish(self.forget_names)?,
+            Picture::Raster(raster) => raster.finish(self.forget_names)?,
         };
         Ok(Finished { bytes, hidden })
     }

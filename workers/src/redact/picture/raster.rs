@@ -6,6 +6,7 @@ use image::RgbImage;
 
 use super::error::PictureError;
 use super::hidden::HiddenCopy;
+use super::rules::Rules;
 use super::thumbnail::Origin;
 use super::{Facts, Format, Limits, Rect, png, tiff, webp};
 
@@ -209,7 +210,10 @@ impl Raster {
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> Result<(Vec<u8>, Vec<HiddenCopy>), PictureError> {
+    pub(crate) fn finish(
+        self,
+        forget_names: bool,
+    ) -> Result<(Vec<u8>, Vec<HiddenCopy>), PictureError> {
         let mut hidden = Vec::new();
         let changed = if self.changed {
             Some(self.pixels()?)
@@ -217,12 +221,14 @@ impl Raster {
             None
         };
         let decode = || self.rgb();
-        let origin = Origin::new(self.changed, &decode);
+        let xmp = facts(self.format, &self.bytes)?.xmp;
+        let origin = Origin::new(Rules::new(self.changed, forget_names, xmp), &decode);
         let written = match self.format {
             Format::Png => png::finish(&self.bytes, changed, &origin, &mut hidden)?,
             Format::WebP => webp::finish(&self.bytes, changed, &origin, &mut hidden)?,
             Format::Tiff => {
-                tiff::finish(&self.bytes, changed, || self.pixels().cloned(), &mut hidden)?
+                let pixels = || self.pixels().cloned();
+                tiff::finish(&self.bytes, changed, pixels, origin.rules(), &mut hidden)?
             }
             Format::Jpeg => return Err(PictureError::Internal("a JPEG has blocks".to_owned())),
         };
