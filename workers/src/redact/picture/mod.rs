@@ -2,9 +2,12 @@
 //! are written back without any hidden copy of what they showed before.
 
 mod allowed;
+mod alpha;
 mod edit;
 mod error;
 mod exif;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gpano;
 mod hidden;
 mod icc;
@@ -29,6 +32,7 @@ mod xmp;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
+pub use alpha::Look;
 pub use error::PictureError;
 pub use gpano::GPano;
 pub use hidden::{HiddenAction, HiddenCopy, HiddenKind};
@@ -282,7 +286,32 @@ impl Editor {
         }
     }
 
-    /// Colour components; alpha is none of them.
+    /// The ways to look at the picture, so that whatever any viewer shows is seen: one, or several where parts of it
+    /// are transparent.
+    ///
+    /// # Errors
+    ///
+    /// Damaged data.
+    pub fn looks(&self) -> Result<&'static [Look], PictureError> {
+        match &self.picture {
+            Picture::Raster(raster) if raster.is_transparent()? => Ok(&Look::ALL),
+            Picture::Jpeg(_) | Picture::Raster(_) => Ok(&[Look::Colours]),
+        }
+    }
+
+    /// What is seen of the picture, as stored (not turned).
+    ///
+    /// # Errors
+    ///
+    /// Damaged data.
+    pub fn look(&self, look: Look) -> Result<RgbImage, PictureError> {
+        match &self.picture {
+            Picture::Raster(raster) if look != Look::Colours => raster.look(look),
+            Picture::Jpeg(_) | Picture::Raster(_) => self.rgb(),
+        }
+    }
+
+    /// Components, alpha among them, which is the last.
     #[must_use]
     pub fn components(&self) -> usize {
         match &self.picture {

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::edit::{Document, Subject, without};
-use super::hidden::{HiddenCopy, HiddenKind};
+use super::hidden::{HiddenCopy, HiddenKind, SMALL};
 use super::rules::Rules;
 use super::{people, xmp};
 
@@ -37,6 +37,10 @@ pub(crate) fn clean(
     appended: bool,
     hidden: &mut Vec<HiddenCopy>,
 ) -> Packet {
+    if rules.changed && packet.len() > SMALL && !is_plain(packet) {
+        hidden.push(HiddenCopy::removed(HiddenKind::Xmp, packet.len()));
+        return Packet::Gone;
+    }
     let mut rest = packet.to_vec();
     if let Some((kept, removed)) = xmp::clean(&rest) {
         hidden.push(HiddenCopy::removed(HiddenKind::Xmp, removed));
@@ -76,6 +80,16 @@ pub(crate) fn clean(
     } else {
         Packet::Changed(rest)
     }
+}
+
+/// Whether a packet is text in UTF-8, as nearly all are; zeros may follow.
+fn is_plain(packet: &[u8]) -> bool {
+    let end = packet.iter().rposition(|&b| b != 0).map_or(0, |p| p + 1);
+    std::str::from_utf8(&packet[..end]).is_ok_and(|text| {
+        !text
+            .chars()
+            .any(|c| c.is_control() && !c.is_ascii_whitespace())
+    })
 }
 
 /// A packet without the names of people; it goes where it cannot be parsed and may hold some.

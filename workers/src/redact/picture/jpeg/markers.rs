@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::super::error::PictureError;
+use super::script::Script;
 
 pub(crate) const SOF2: u8 = 0xC2;
 pub(crate) const DHT: u8 = 0xC4;
@@ -460,44 +461,5 @@ fn parse_scan(
         Ok(scan)
     } else {
         Err(wrong("impossible band"))
-    }
-}
-
-/// Follows how far each coefficient is transmitted, so that only scripts are accepted that can be
-/// played again from the final coefficients.
-struct Script {
-    /// Per component and coefficient: the bit position reached.
-    reached: Vec<[Option<u32>; 64]>,
-}
-
-impl Script {
-    fn new(frame: &Frame) -> Self {
-        Self {
-            reached: vec![[None; 64]; frame.components.len()],
-        }
-    }
-
-    fn admit(&mut self, frame: &Frame, scan: &Scan) -> Result<(), PictureError> {
-        for component in &scan.components {
-            for reached in &mut self.reached[component.index][scan.ss..=scan.se] {
-                let expected = if scan.ah == 0 { None } else { Some(scan.ah) };
-                if *reached != expected {
-                    return Err(PictureError::corrupt(if frame.progressive() {
-                        "the scans do not follow one another"
-                    } else {
-                        "a component is transmitted twice"
-                    }));
-                }
-                *reached = Some(scan.al);
-            }
-        }
-        Ok(())
-    }
-
-    fn complete(&self) -> Result<(), PictureError> {
-        if self.reached.iter().any(|c| c[0].is_none()) {
-            return Err(PictureError::corrupt("a component is in no scan"));
-        }
-        Ok(())
     }
 }

@@ -7,6 +7,7 @@ mod encode;
 mod gain_map;
 mod huffman;
 mod markers;
+mod script;
 mod segments;
 mod standard;
 mod streams;

@@ -9,6 +9,8 @@ use super::super::hidden::{SMALL, find_jpeg, has_picture, is_picture_start, jpeg
 use super::super::text::is_text;
 use super::markers::{APP0, COM, JUNK, Piece};
 
+const APP12: u8 = APP0 + 12;
+
 /// Unknown segments that stay in a changed picture.
 const MOST: usize = 16;
 /// Bytes of the longest name before each part of a stream.
@@ -21,15 +23,16 @@ pub(super) fn gone(bytes: &[u8], unknown: &[(usize, &Piece)], changed: bool) -> 
     let payload = |piece: &Piece| &bytes[piece.payload.clone()];
     let mut gone = BTreeSet::new();
     let mut families = BTreeSet::new();
-    let mut small = 0;
+    let mut kept = 0;
     for &(index, piece) in unknown {
         let data = payload(piece);
         if data.starts_with(b"FLIR\0") || has_picture(data) {
             families.insert(family(piece.marker, data));
         }
         if changed {
-            small += 1;
-            if small > MOST || !may_stay(piece.marker, data) {
+            kept += 1;
+            let small = data.len() <= SMALL && piece.marker != JUNK;
+            if kept > MOST || !(small || is_known(piece.marker, data)) {
                 gone.insert(index);
             }
         }
@@ -52,16 +55,21 @@ pub(super) fn gone(bytes: &[u8], unknown: &[(usize, &Piece)], changed: bool) -> 
                     .map(|(r, _)| r.0),
             );
         }
+        // The rest of a stream may be small.
+        if changed && run.iter().any(|(index, _)| gone.contains(index)) {
+            let strange = run
+                .iter()
+                .filter(|(_, piece)| !is_known(piece.marker, payload(piece)));
+            gone.extend(strange.map(|(index, _)| index));
+        }
     }
     gone
 }
 
-/// Whether an unknown segment may stay in a changed picture.
-fn may_stay(marker: u8, payload: &[u8]) -> bool {
-    marker != JUNK
-        && (payload.len() <= SMALL
-            || (matches!(marker.wrapping_sub(APP0), 12) || marker == COM) && is_text(payload)
-            || (payload.starts_with(b"Ducky") && payload.len() <= DUCKY))
+/// Whether a segment that has no class of its own is text, or one that shows nothing.
+fn is_known(marker: u8, payload: &[u8]) -> bool {
+    (matches!(marker, APP12 | COM) && is_text(payload))
+        || (marker == APP12 && payload.starts_with(b"Ducky") && payload.len() <= DUCKY)
 }
 
 /// Segments of one kind: their marker and the beginning of their name.

@@ -246,7 +246,7 @@ fn copies_in_segments_and_behind_the_end() {
         ),
         (0xE2, with(b"MPF\0", &[1; 50])),
         (0xE3, with(b"Vendor\0", &copy)),
-        (0xE4, b"Plain\0data".to_vec()),
+        (0xE6, b"Plain\0data".to_vec()),
         (0xED, with(b"Photoshop 3.0\0", &resource)),
         icc.clone(),
     ];
