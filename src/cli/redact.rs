@@ -193,7 +193,7 @@ fn lossy<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::E
     serializer.collect_str(&path.display())
 }
 
-#[expect(clippy::ref_option, reason = "the shape that serde calls")]
+/// The same of a path that may be missing.
 fn lossy_if_any<S: serde::Serializer>(
     path: &Option<&Path>,
     serializer: S,

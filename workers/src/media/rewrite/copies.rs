@@ -37,18 +37,27 @@ struct Route {
     primes: usize,
 }
 
-/// Packets that the decoder of a stream must have read before those that are heard: the overlap of transforms, 80 ms
-/// of Opus (RFC 7845, 4.6), the bit reservoir of MP3.
+/// Packets that a decoder must have read before those that are heard: the overlap of transforms, 80 ms of Opus
+/// (RFC 7845, 4.6), the bit reservoir of MP3.
+const PRIMES: [(codec::Id, usize); 7] = [
+    (codec::Id::AAC, 1),
+    (codec::Id::AC3, 1),
+    (codec::Id::EAC3, 1),
+    (codec::Id::VORBIS, 1),
+    (codec::Id::MP2, 2),
+    (codec::Id::MP3, 2),
+    (codec::Id::OPUS, 4),
+];
+
+/// How many packets the decoder of a stream needs before those that are heard.
 fn primes(input: &Input, index: usize) -> usize {
     let Some(stream) = input.stream(index) else {
         return 0;
     };
-    match stream.parameters().id() {
-        codec::Id::AAC | codec::Id::AC3 | codec::Id::EAC3 | codec::Id::VORBIS => 1,
-        codec::Id::MP2 | codec::Id::MP3 => 2,
-        codec::Id::OPUS => 4,
-        _ => 0,
-    }
+    PRIMES
+        .iter()
+        .find(|(id, _)| *id == stream.parameters().id())
+        .map_or(0, |(_, packets)| *packets)
 }
 
 impl Copies {

@@ -25,11 +25,11 @@ pub(crate) const MAKER_NOTE: u16 = 0x927C;
 const USER_COMMENT: u16 = 0x9286;
 /// Title, comment, author, keywords and subject of Windows, in UTF-16.
 const WIDE: Range<u16> = 0x9C9B..0x9CA0;
-/// Tables with the most bytes they may have: transfer function, colour map, GeoTIFF's scale,
+/// Tables with the most bytes they may have: transfer function, colour map, `GeoTIFF`'s scale,
 /// tie points, matrix, directory, numbers and text, and GDAL's metadata.
 const TABLES: [(u16, usize); 10] = [
-    (301, 3 * 2 << 8),
-    (320, 3 * 2 << 8),
+    (301, (3 * 2) << 8),
+    (320, (3 * 2) << 8),
     (33550, 64),
     (33922, 4096),
     (34264, 128),

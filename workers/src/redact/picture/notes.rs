@@ -38,7 +38,8 @@ pub(crate) fn settings(
 ) -> Option<Vec<Range<usize>>> {
     let bytes = block.get(note.clone())?;
     let found = directory(block, note)?;
-    let mut kept = vec![note.start..found.range.end];
+    let head = note.start..found.range.end;
+    let mut kept = vec![head];
     let mut budget = BUDGET;
     for entry in found.entries {
         let named = PEOPLE

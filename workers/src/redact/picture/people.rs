@@ -1,4 +1,4 @@
-//! Who is in a picture, as XMP says it: regions of faces (Metadata Working Group, Microsoft, ACDSee)
+//! Who is in a picture, as XMP says it: regions of faces (Metadata Working Group, Microsoft, `ACDSee`)
 //! and the people of IPTC.
 
 use super::edit::{Document, Subject};

@@ -258,7 +258,11 @@ impl Raster {
         };
         let decode = || self.rgb();
         let xmp = facts(self.format, &self.bytes)?.xmp;
-        let origin = Origin::new(Rules::new(self.changed, forget_names, xmp), &decode);
+        let mut rules = Rules::new(self.changed);
+        if forget_names {
+            rules = rules.forgetting(xmp);
+        }
+        let origin = Origin::new(rules, &decode);
         let written = match self.format {
             Format::Png => png::finish(&self.bytes, changed, &origin, &mut hidden)?,
             Format::WebP => webp::finish(&self.bytes, changed, &origin, &mut hidden)?,

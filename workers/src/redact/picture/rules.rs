@@ -14,15 +14,20 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// The rules for a file with this XMP packet.
-    pub(crate) fn new(changed: bool, forget_names: bool, xmp: Option<&[u8]>) -> Self {
+    /// The rules for a picture that was `changed`, or not; names stay.
+    pub(crate) fn new(changed: bool) -> Self {
         Self {
             changed,
-            forget_names,
-            names: xmp
-                .filter(|_| forget_names)
-                .map(people::names)
-                .unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+
+    /// The same, by which the people whom an XMP packet names are forgotten.
+    pub(crate) fn forgetting(self, xmp: Option<&[u8]>) -> Self {
+        Self {
+            forget_names: true,
+            names: xmp.map(people::names).unwrap_or_default(),
+            ..self
         }
     }
 }

@@ -222,7 +222,11 @@ impl Jpeg {
     ) -> Result<(Vec<u8>, Vec<HiddenCopy>), PictureError> {
         let decode = || self.rgb();
         let xmp = facts(&self.bytes)?.xmp;
-        let origin = Origin::new(Rules::new(self.changed, forget_names, xmp), &decode);
+        let mut rules = Rules::new(self.changed);
+        if forget_names {
+            rules = rules.forgetting(xmp);
+        }
+        let origin = Origin::new(rules, &decode);
         let (cleaned, hidden) = segments::clean(&self.bytes, &self.layout, &origin);
         if !self.changed && !cleaned.altered {
             return Ok((self.bytes, hidden));

@@ -14,7 +14,7 @@ use search::Search;
 /// Side of the picture.
 const SIDE: u32 = 64;
 
-/// Numbers by a seed (SplitMix64).
+/// Numbers by a seed (`SplitMix64`).
 #[derive(Clone)]
 struct Dice(u64);
 

@@ -39,7 +39,10 @@ fn unnamed() -> String {
 }
 
 fn clean(packet: &[u8], forget: bool) -> Packet {
-    let rules = Rules::new(true, forget, Some(packet));
+    let mut rules = Rules::new(true);
+    if forget {
+        rules = rules.forgetting(Some(packet));
+    }
     packet::clean(packet, &rules, false, &mut Vec::new())
 }
 

@@ -43,6 +43,9 @@ fn removed(hidden: &[HiddenCopy]) -> u64 {
     gone.map(|h| h.bytes).sum()
 }
 
+/// The segment of a part of a stream, by its place.
+type Way = fn(&[u8], usize) -> (u8, Vec<u8>);
+
 /// The parts of data, of at most `size` bytes.
 fn parts(data: &[u8], size: usize) -> Vec<&[u8]> {
     data.chunks(size).collect()
@@ -56,7 +59,7 @@ fn previews_that_run_on_over_segments_go_whole() {
     let same = |part: &[u8], _: usize| (0xE2, part.to_vec());
     let next = |part: &[u8], i: usize| (0xE3 + u8::try_from(i).unwrap(), part.to_vec());
     let named = |part: &[u8], _: usize| (0xE7, with(b"GE\0\0part", part));
-    let ways: [&dyn Fn(&[u8], usize) -> (u8, Vec<u8>); 3] = [&same, &next, &named];
+    let ways: [Way; 3] = [same, next, named];
     for (which, way) in ways.into_iter().enumerate() {
         // At other places, the beginning of the preview itself is split.
         for first in [60_000, 3, 2, 1] {
