@@ -193,7 +193,7 @@ fn sound_outside_an_edit_list_does_not_stay() {
         // Noise that a decoder makes up depends on all that it has read.
         ("aac -aac_pns 0", "mp4", 1),
         ("libopus", "mp4", 4),
-        ("libmp3lame", "mp4", 2),
+        ("libmp3lame", "mp4", 4),
         ("pcm_s16le", "mov", 0),
     ] {
         let name = codec.split(' ').next().unwrap_or_default();

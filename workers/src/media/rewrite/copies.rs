@@ -44,8 +44,8 @@ const PRIMES: [(codec::Id, usize); 7] = [
     (codec::Id::AC3, 1),
     (codec::Id::EAC3, 1),
     (codec::Id::VORBIS, 1),
-    (codec::Id::MP2, 2),
-    (codec::Id::MP3, 2),
+    (codec::Id::MP2, 1),
+    (codec::Id::MP3, 4),
     (codec::Id::OPUS, 4),
 ];
 
