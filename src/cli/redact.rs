@@ -21,6 +21,12 @@ use super::{output, work};
 use crate::config::Config;
 
 mod eval;
+mod parse;
+
+use parse::{
+    parse_bytes, parse_camera, parse_class, parse_layout, parse_name, parse_threshold,
+    parse_weights,
+};
 
 /// Arguments of `redact`.
 #[derive(Debug, clap::Args)]
@@ -121,6 +127,9 @@ pub(super) struct Look {
     /// What takes a region's place: blur, solid, or none (only report)
     #[arg(long, default_value = "blur", value_name = "FILL", value_parser = parse_name::<Fill>)]
     fill: Fill,
+    /// Leave the names of people in the metadata of pictures in which a face was hidden
+    #[arg(long)]
+    keep_names: bool,
 }
 
 impl Look {
@@ -137,6 +146,7 @@ impl Look {
             margin: self.margin,
             shape: self.shape,
             fill: self.fill,
+            keep_names: self.keep_names,
             ..Settings::default()
         }
     }
@@ -145,8 +155,13 @@ impl Look {
 /// One file, in JSON.
 #[derive(Serialize)]
 struct Line<'a> {
+    #[serde(serialize_with = "lossy")]
     file: &'a Path,
+    /// Whether `file` or `output` is not the very name, which is not UTF-8.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    name_is_lossy: bool,
     state: State,
+    #[serde(serialize_with = "lossy_if_any")]
     output: Option<&'a Path>,
     regions: Option<usize>,
     error: Option<String>,
@@ -158,9 +173,10 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// Of a file of which no more is known.
-    const fn of(file: &'a Path, state: State) -> Self {
+    fn of(file: &'a Path, state: State) -> Self {
         Self {
             file,
+            name_is_lossy: file.to_str().is_none(),
             state,
             output: None,
             regions: None,
@@ -170,6 +186,20 @@ impl<'a> Line<'a> {
             stages: None,
         }
     }
+}
+
+/// A path, with replacement characters where it is not UTF-8.
+fn lossy<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+/// The same of a path that may be missing.
+fn lossy_if_any<S: serde::Serializer>(
+    path: &Option<&Path>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    path.map(|path| path.to_string_lossy())
+        .serialize(serializer)
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -387,8 +417,13 @@ impl BatchObserver for Watch {
             } else {
                 State::Redacted
             };
+            let output = done.output.as_deref();
             tell(&Line {
-                output: done.output.as_deref(),
+                name_is_lossy: [Some(path.as_path()), output]
+                    .iter()
+                    .flatten()
+                    .any(|path| path.to_str().is_none()),
+                output,
                 regions: Some(regions),
                 seconds: Some(outcome.seconds),
                 stages: done.timings,
@@ -414,75 +449,4 @@ fn tell(line: &Line<'_>) {
     if let Ok(json) = serde_json::to_string(line) {
         output::line(&json);
     }
-}
-
-fn parse_class(text: &str) -> Result<Class, String> {
-    Class::ALL
-        .into_iter()
-        .find(|class| class.as_str() == text)
-        .ok_or_else(|| "the classes are face and plate".to_owned())
-}
-
-/// A value by its serialised name.
-fn parse_name<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|e| e.to_string())
-}
-
-fn parse_weights(text: &str) -> Result<(String, PathBuf), String> {
-    text.split_once('=')
-        .map(|(id, path)| (id.to_owned(), PathBuf::from(path)))
-        .ok_or_else(|| "write ID=FILE".to_owned())
-}
-
-fn parse_threshold(text: &str) -> Result<(Class, f32), String> {
-    let (class, score) = text.split_once('=').ok_or("write CLASS=SCORE")?;
-    let score = score.parse::<f32>().map_err(|e| e.to_string())?;
-    Ok((parse_class(class)?, score))
-}
-
-fn parse_camera(text: &str) -> Result<CameraChoice, String> {
-    match text {
-        "auto" => Ok(CameraChoice::Auto),
-        "planar" => Ok(CameraChoice::Planar),
-        "equirect" => Ok(CameraChoice::Equirect),
-        path => {
-            let text = std::fs::read_to_string(path).map_err(|e| {
-                format!(
-                    "no file {path}: {e}; write auto, planar, equirect or the name of a JSON file"
-                )
-            })?;
-            let camera = serde_json::from_str(&text).map_err(|e| format!("{path}: {e}"))?;
-            Ok(CameraChoice::Given(camera))
-        }
-    }
-}
-
-fn parse_layout(text: &str) -> Result<Layout, String> {
-    if Layout::names().any(|name| name == text) {
-        return Layout::named(text).map_err(|e| e.to_string());
-    }
-    let names: Vec<&str> = Layout::names().collect();
-    let file = std::fs::read_to_string(text).map_err(|e| {
-        format!(
-            "no file {text}: {e}; the built-in layouts are {}",
-            names.join(", ")
-        )
-    })?;
-    Layout::parse(&file).map_err(|e| e.to_string())
-}
-
-/// `512MiB`, `4GiB` or plain bytes.
-fn parse_bytes(text: &str) -> Result<u64, String> {
-    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10), ("", 0)];
-    let (digits, shift) = units
-        .into_iter()
-        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))
-        .unwrap_or((text, 0));
-    let number: u64 = digits
-        .trim()
-        .parse()
-        .map_err(|error| format!("{error}; write for example 4GiB"))?;
-    number
-        .checked_mul(1 << shift)
-        .ok_or_else(|| "that is too much".to_owned())
 }

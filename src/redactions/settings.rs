@@ -44,6 +44,8 @@ pub struct Wanted {
     /// `blur`, `solid`, or `none`: only the record, no picture.
     #[schema(value_type = String)]
     pub fill: Fill,
+    /// Leave the names of people in the metadata of pictures in which a face was hidden.
+    pub keep_names: bool,
     /// Regions by hand, of a single picture: `{"add": [{"class": "face", "box": [x, y, w, h]}], "remove": [{"box":
     /// [x, y, w, h]}]}`; added ones may be on the sphere: `yaw`, `pitch`, `width`, `height` in degrees.
     #[schema(value_type = Option<Object>)]
@@ -77,6 +79,7 @@ impl Default for Wanted {
             margin: defaults.margin,
             shape: defaults.shape,
             fill: defaults.fill,
+            keep_names: defaults.keep_names,
             corrections: None,
         }
     }
@@ -126,6 +129,7 @@ impl Wanted {
             margin: self.margin,
             shape: self.shape,
             fill: self.fill,
+            keep_names: self.keep_names,
             ..Settings::default()
         };
         settings.check()?;

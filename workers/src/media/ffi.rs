@@ -61,6 +61,13 @@ unsafe fn owned(text: *const c_char) -> Option<String> {
     Some(text.to_string_lossy().into_owned())
 }
 
+/// Whether a packet is only there to be decoded: what comes of it is outside the edit list.
+pub(super) fn is_discarded(packet: &ffmpeg_next::Packet) -> bool {
+    use ffmpeg_next::packet::Ref as _;
+    // SAFETY: `packet` owns a valid packet for as long as it is borrowed.
+    unsafe { (*packet.as_ptr()).flags & ffi::AV_PKT_FLAG_DISCARD != 0 }
+}
+
 /// A tag of the file.
 pub(super) fn file_tag(input: &Input, key: &CStr) -> Option<String> {
     // SAFETY: `input` owns a valid format context for as long as it is borrowed.

@@ -5,7 +5,7 @@ use super::picture::{Editor, Rect};
 
 /// A picture as planes of samples. Planes may be coarser than the picture (chroma).
 pub trait Canvas {
-    /// How many planes there are. Alpha is none of them.
+    /// How many planes there are. Alpha is one: it may show what colours do not.
     fn components(&self) -> usize;
 
     /// Picture pixels that one sample covers, across and down.

@@ -18,6 +18,12 @@ pub enum RedactError {
     /// The picture's camera, as its metadata or the caller describes it.
     #[error(transparent)]
     Geometry(#[from] GeometryError),
+    /// The picture's metadata speak of a panorama that it is not, or not alone.
+    #[error(
+        "its panorama metadata (GPano) do not fit the picture: {0}; say how it was taken, which counts instead: \
+         `--camera planar` (over HTTP the setting \"camera\": \"planar\"), or `--camera FILE` with the camera's description"
+    )]
+    Panorama(GeometryError),
     /// A detector.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -71,7 +77,7 @@ impl RedactError {
             Self::Model(e) => e.kind(),
             Self::Media(e) => e.kind(),
             Self::NoDetector { .. } | Self::Unsupported(_) => ErrorKind::Unsupported,
-            Self::Settings(_) | Self::Geometry(_) => ErrorKind::InvalidInput,
+            Self::Settings(_) | Self::Geometry(_) | Self::Panorama(_) => ErrorKind::InvalidInput,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 ErrorKind::NotFound
             }

@@ -118,6 +118,13 @@ pub struct SettingsRecord {
     pub camera: CameraChoice,
     /// The layout of views that was asked for; by the kind of picture if none was.
     pub layout: Option<String>,
+    /// Whether names of people stay in the metadata. Records of earlier versions, which left them, do not say so.
+    #[serde(default = "names_were_kept")]
+    pub keep_names: bool,
+}
+
+const fn names_were_kept() -> bool {
+    true
 }
 
 /// One detector.

@@ -34,6 +34,8 @@ pub struct Settings {
     pub shape: Option<Shape>,
     /// What takes the place of a region.
     pub fill: Fill,
+    /// Whether names of people stay in the metadata of a picture in which a face was hidden.
+    pub keep_names: bool,
     /// What a picture may demand.
     pub limits: Limits,
 }
@@ -51,6 +53,7 @@ impl Default for Settings {
             margin: 0.1,
             shape: None,
             fill: Fill::Blur,
+            keep_names: false,
             limits: Limits::default(),
         }
     }
@@ -158,7 +161,9 @@ impl CameraChoice {
             Self::Auto => match &header.gpano {
                 Some(gpano) if is_equirectangular(gpano) => {
                     let said = said(gpano, width, height);
-                    sure(Camera::panorama(width, height, &said)?, TakenBy::Sphere)
+                    let camera =
+                        Camera::panorama(width, height, &said).map_err(RedactError::Panorama)?;
+                    sure(camera, TakenBy::Sphere)
                 }
                 Some(_) | None if width == 2 * height && width >= LEAST_PANORAMA => Taken {
                     camera: Camera::equirect(width, height),

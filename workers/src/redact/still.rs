@@ -107,19 +107,16 @@ impl Redactor {
     ) -> Result<Redacted, RedactError> {
         let input = FileRecord::of(name, &bytes);
         let mut decode = 0.0;
-        let (mut editor, stored) = timed(&mut decode, || {
+        let mut editor = timed(&mut decode, || {
             let editor = Editor::open(bytes, &self.settings.limits)?;
-            let stored = editor.rgb()?;
-            Ok::<_, RedactError>((editor, stored))
+            // Decodes it.
+            editor.looks()?;
+            Ok::<_, RedactError>(editor)
         })?;
         let header = editor.header().clone();
         let taken = self.settings.camera.taken(&header)?;
         let layouts = self.layouts(&taken)?;
-        let found = {
-            let upright = upright(stored, header.orientation);
-            let found = self.detect(&upright, &taken.camera, views(&layouts, &taken.camera)?)?;
-            with_additions(found, &taken.camera, corrections)?
-        };
+        let found = with_additions(self.look(&editor, &taken)?, &taken.camera, corrections)?;
         let mut timings = Timings {
             decode,
             ..found.timings
@@ -127,6 +124,10 @@ impl Redactor {
         let regions = timed(&mut timings.blur, || {
             self.blur_all(&mut editor, &taken.camera, &found, corrections)
         })?;
+        let is_hidden_face = |region: &RegionRecord| region.blurred && region.class == Class::Face;
+        if !self.settings.keep_names && regions.iter().any(is_hidden_face) {
+            editor.forget_names();
+        }
         let mut record = Record {
             schema: SCHEMA,
             tool: Tool::this(),
@@ -164,10 +165,15 @@ impl Redactor {
         })
     }
 
-    /// Looks at an upright picture with the layouts for its kind.
-    pub(super) fn look(&mut self, upright: &RgbImage, taken: &Taken) -> Result<Found, RedactError> {
+    /// Looks at a picture, in every way that viewers show it, with the layouts for its kind.
+    pub(super) fn look(&mut self, editor: &Editor, taken: &Taken) -> Result<Found, RedactError> {
         let layouts = self.layouts(taken)?;
-        self.detect(upright, &taken.camera, views(&layouts, &taken.camera)?)
+        let mut gathered = Gathered::new(views(&layouts, &taken.camera)?);
+        for &look in editor.looks()? {
+            let upright = upright(editor.look(look)?, editor.header().orientation);
+            self.gather(&upright, &taken.camera, 1.0, &mut gathered)?;
+        }
+        Ok(gathered.merged(&taken.camera))
     }
 
     /// What the detectors see in these views of an upright picture.
@@ -191,12 +197,25 @@ impl Redactor {
         views: Vec<View>,
         share: f32,
     ) -> Result<Found, RedactError> {
+        let mut gathered = Gathered::new(views);
+        self.gather(upright, camera, share, &mut gathered)?;
+        Ok(gathered.merged(camera))
+    }
+
+    /// Adds what the detectors see in the views of an upright picture.
+    fn gather(
+        &mut self,
+        upright: &RgbImage,
+        camera: &Camera,
+        share: f32,
+        gathered: &mut Gathered,
+    ) -> Result<(), RedactError> {
         let pyramid = Pyramid::new(upright);
-        let mut timings = Timings::default();
-        let mut seen: Vec<Seen> = Vec::new();
-        // Views of one size follow each other, so that they share a batch.
-        let mut views = views;
-        views.sort_by_key(View::size);
+        let Gathered {
+            views,
+            seen,
+            timings,
+        } = gathered;
         for (block, some) in views.chunks(VIEWS_AT_ONCE).enumerate() {
             let rendered: Vec<RgbImage> = timed(&mut timings.render, || {
                 some.iter()
@@ -212,15 +231,7 @@ impl Redactor {
                 });
             }
         }
-        let sightings: Vec<Sighting<Class>> = seen.iter().map(|s| s.sighting).collect();
-        let objects = timed(&mut timings.merge, || merge(camera, &views, &sightings));
-        Ok(Found {
-            views,
-            detectors: seen.iter().map(|s| Some(s.detector)).collect(),
-            sightings,
-            objects,
-            timings,
-        })
+        Ok(())
     }
 
     /// The pixels of the upright picture that an object's region has: the union of all its sightings.
@@ -314,6 +325,41 @@ impl Redactor {
             fill: self.settings.fill,
             camera: self.settings.camera.clone(),
             layout: self.settings.layout.as_ref().map(layout_name),
+            keep_names: self.settings.keep_names,
+        }
+    }
+}
+
+/// What the detectors saw so far.
+struct Gathered {
+    views: Vec<View>,
+    seen: Vec<Seen>,
+    timings: Timings,
+}
+
+impl Gathered {
+    fn new(mut views: Vec<View>) -> Self {
+        // Views of one size follow each other, so that they share a batch.
+        views.sort_by_key(View::size);
+        Self {
+            views,
+            seen: Vec::new(),
+            timings: Timings::default(),
+        }
+    }
+
+    /// The objects that were seen.
+    fn merged(mut self, camera: &Camera) -> Found {
+        let sightings: Vec<Sighting<Class>> = self.seen.iter().map(|s| s.sighting).collect();
+        let objects = timed(&mut self.timings.merge, || {
+            merge(camera, &self.views, &sightings)
+        });
+        Found {
+            detectors: self.seen.iter().map(|s| Some(s.detector)).collect(),
+            views: self.views,
+            sightings,
+            objects,
+            timings: self.timings,
         }
     }
 }

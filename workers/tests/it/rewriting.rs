@@ -159,6 +159,73 @@ fn frames_change_where_asked_and_sound_stays_bit_by_bit() {
     }
 }
 
+/// What is heard of a film, in samples of 16 bits.
+fn heard(path: &Path) -> Vec<i16> {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(path)
+        .args(["-vn", "-f", "s16le", "-"])
+        .output()
+        .unwrap();
+    let (pairs, _) = output.stdout.as_chunks::<2>();
+    pairs.iter().copied().map(i16::from_le_bytes).collect()
+}
+
+/// Packets of sound, and those among them that a player leaves out.
+fn sound_packets(path: &Path) -> (usize, usize) {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "a", "-of", "csv=p=0"])
+        .args(["-show_entries", "packet=flags"])
+        .arg(path)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let left_out = text.lines().filter(|line| line.contains('D')).count();
+    (text.lines().count(), left_out)
+}
+
+#[test]
+fn sound_outside_an_edit_list_does_not_stay() {
+    let clips = Clips::new();
+    // A chirp, so that no part of it is like another.
+    let chirp = "-f lavfi -i aevalsrc='0.5*sin(300*PI*t*t)':d=2:s=48000";
+    for (codec, extension, primes) in [
+        // Noise that a decoder makes up depends on all that it has read.
+        ("aac -aac_pns 0", "mp4", 1),
+        ("libopus", "mp4", 4),
+        ("libmp3lame", "mp4", 4),
+        ("pcm_s16le", "mov", 0),
+    ] {
+        let name = codec.split(' ').next().unwrap_or_default();
+        let whole = format!("whole-{name}.{extension}");
+        clips.make(
+            &format!("{FILM} {chirp} -c:v libx264 -g 50 -c:a {codec}"),
+            &whole,
+        );
+        let film = clips.make(
+            &format!("-ss 1.21 -i {whole} -c copy"),
+            &format!("cut-{name}.{extension}"),
+        );
+        let (all, left_out) = sound_packets(&film);
+        assert!(left_out > primes + 8, "{codec}: {left_out} of {all}");
+        let (output, ..) = again(&film, &[0]);
+        let (kept, outside) = sound_packets(&output);
+        assert!(outside <= primes, "{codec}: {outside} of {kept}");
+        assert!(
+            kept >= all - left_out && kept <= all - left_out + primes,
+            "{codec}: {kept} of {all}, of which {left_out} were left out"
+        );
+        let (before, after) = (heard(&film), heard(&output));
+        // The state of an Opus decoder comes near to what it would be, and is never quite that.
+        let apart = if name == "libopus" { 250.0 } else { 0.0 };
+        assert!(!before.is_empty() && before.len() == after.len(), "{codec}");
+        let pairs = before.iter().zip(&after);
+        let squares: f64 = pairs.map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2)).sum();
+        let difference = (squares / f64::from(u32::try_from(before.len()).unwrap())).sqrt();
+        assert!(difference <= apart, "{codec}: {difference}");
+    }
+}
+
 #[test]
 fn times_stay_whatever_they_are() {
     let clips = Clips::new();

@@ -1,10 +1,10 @@
 //! Packets that go from the input to the output as they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use ffmpeg_next::Rational;
 use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::{Packet, Rescale as _};
+use ffmpeg_next::{Rational, codec};
 
 use super::{RewriteOptions, failed};
 use crate::media::open::{Container, PacketError, SharedSource};
@@ -31,6 +31,33 @@ struct Route {
     shift: i64,
     /// The last decoding time written.
     last: Option<i64>,
+    /// Packets before the first that is heard, which its decoder needs.
+    primer: VecDeque<Packet>,
+    /// How many of those it needs.
+    primes: usize,
+}
+
+/// Packets that a decoder must have read before those that are heard: the overlap of transforms, 80 ms of Opus
+/// (RFC 7845, 4.6), the bit reservoir of MP3.
+const PRIMES: [(codec::Id, usize); 7] = [
+    (codec::Id::AAC, 1),
+    (codec::Id::AC3, 1),
+    (codec::Id::EAC3, 1),
+    (codec::Id::VORBIS, 1),
+    (codec::Id::MP2, 1),
+    (codec::Id::MP3, 4),
+    (codec::Id::OPUS, 4),
+];
+
+/// How many packets the decoder of a stream needs before those that are heard.
+fn primes(input: &Input, index: usize) -> usize {
+    let Some(stream) = input.stream(index) else {
+        return 0;
+    };
+    PRIMES
+        .iter()
+        .find(|(id, _)| *id == stream.parameters().id())
+        .map_or(0, |(_, packets)| *packets)
 }
 
 impl Copies {
@@ -66,6 +93,7 @@ impl Copies {
                 .input
                 .stream(index)
                 .zip(output.stream(stream));
+            let needed = primes(&self.container.input, index);
             if let Some((from, to)) = bases {
                 let (from, to) = (from.time_base(), to.time_base());
                 let route = Route {
@@ -78,6 +106,8 @@ impl Copies {
                         0
                     },
                     last: None,
+                    primer: VecDeque::new(),
+                    primes: needed,
                 };
                 self.routes.insert(index, route);
             }
@@ -143,10 +173,31 @@ impl Copies {
         Ok(None)
     }
 
-    fn write(&mut self, mut packet: Packet, output: &mut Output) -> Result<(), MediaError> {
+    /// Writes a packet, unless no player plays it: what lies outside an edit list was cut away by a person. Of that
+    /// only what primes the decoder of the first sound stays.
+    fn write(&mut self, packet: Packet, output: &mut Output) -> Result<(), MediaError> {
         let Some(route) = self.routes.get_mut(&packet.stream()) else {
             return Ok(());
         };
+        if ffi::is_discarded(&packet) {
+            if route.last.is_none() && route.primes > 0 {
+                route.primer.push_back(packet);
+                if route.primer.len() > route.primes {
+                    route.primer.pop_front();
+                }
+            }
+            return Ok(());
+        }
+        while let Some(primer) = route.primer.pop_front() {
+            route.write(primer, output)?;
+        }
+        route.write(packet, output)
+    }
+}
+
+impl Route {
+    fn write(&mut self, mut packet: Packet, output: &mut Output) -> Result<(), MediaError> {
+        let route = self;
         packet.set_stream(route.stream);
         packet.rescale_ts(route.from, route.to);
         packet.set_position(-1);

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::super::RedactError;
 use super::super::geometry::{Camera, Mask, Patch, Shape, View, rasterise};
-use super::super::paint::upright;
 use super::super::picture::Editor;
 use super::super::still::{Found, Redactor};
 use super::dataset::{Annotated, Dataset, Truth};
@@ -179,8 +178,7 @@ impl Evaluator {
         let editor = Editor::open(bytes, &self.redactor.settings().limits)?;
         let header = editor.header();
         let taken = picture.camera.taken(header)?;
-        let upright = upright(editor.rgb()?, header.orientation);
-        let found = self.redactor.look(&upright, &taken)?;
+        let found = self.redactor.look(&editor, &taken)?;
         Ok((taken.camera, found))
     }
 

@@ -39,7 +39,7 @@ pub(crate) struct Entry {
 pub(crate) struct Directory {
     pub(crate) entries: Vec<Entry>,
     /// Its bytes, from the count to the pointer to the next one.
-    range: Range<usize>,
+    pub(crate) range: Range<usize>,
     /// The pointer to the next directory, and where that pointer stands.
     pub(crate) next: u32,
     next_at: usize,
@@ -67,6 +67,11 @@ impl<'a> Tiff<'a> {
         }
     }
 
+    /// A directory of its own, such as a maker's note has, which has no header.
+    pub(crate) const fn with_order(data: &'a [u8], big_endian: bool) -> Self {
+        Self { data, big_endian }
+    }
+
     pub(crate) fn u16_at(&self, at: usize) -> Option<u16> {
         let bytes = <[u8; 2]>::try_from(self.data.get(at..at.checked_add(2)?)?).ok()?;
         Some(if self.big_endian {
@@ -92,9 +97,11 @@ impl<'a> Tiff<'a> {
     /// The directory at `at`; entries whose values lie outside are left out.
     pub(crate) fn directory(&self, at: u32) -> Option<Directory> {
         let start = at as usize;
-        if start < 8 {
-            return None;
-        }
+        (start >= 8).then(|| self.directory_at(start)).flatten()
+    }
+
+    /// As [`Self::directory`], of a structure without a header.
+    pub(crate) fn directory_at(&self, start: usize) -> Option<Directory> {
         let count = usize::from(self.u16_at(start)?);
         let mut entries = Vec::new();
         for i in 0..count {
@@ -146,7 +153,7 @@ impl<'a> Tiff<'a> {
     }
 
     /// All directories: those of the main chain first, in order, then the nested ones.
-    fn walk(&self) -> (Vec<Directory>, Vec<Directory>) {
+    pub(crate) fn walk(&self) -> (Vec<Directory>, Vec<Directory>) {
         let mut seen = BTreeSet::new();
         let mut chain: Vec<Directory> = Vec::new();
         let mut next = self.first().unwrap_or(0);
@@ -195,6 +202,11 @@ pub(crate) const fn size_of_kind(kind: u16) -> usize {
 impl Directory {
     pub(crate) fn find(&self, tag: u16) -> Option<&Entry> {
         self.entries.iter().find(|e| e.tag == tag)
+    }
+
+    /// Entries it has, also those that were left out.
+    pub(crate) fn count(&self) -> usize {
+        self.range.len().saturating_sub(2) / 12
     }
 }
 

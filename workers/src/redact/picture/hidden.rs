@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum HiddenKind {
     /// The thumbnail of EXIF (IFD1).
     ExifThumbnail,
-    /// Another picture within EXIF, e.g. a preview of the camera in its `MakerNote`.
+    /// Another picture within EXIF, e.g. a preview of the camera in its `MakerNote`, or data there that
+    /// nobody says what it is.
     MakerNote,
     /// The thumbnail of the JFIF header.
     JfifThumbnail,
@@ -29,10 +30,14 @@ pub enum HiddenKind {
     Xmp,
     /// The part of XMP that spans segments.
     ExtendedXmp,
-    /// A picture within another application segment or chunk.
+    /// A map of gains for bright screens, which shows the picture in outlines (ISO 21496-1).
+    GainMap,
+    /// A picture within another application segment, chunk or tag, or data there that nobody says what it is.
     Segment,
     /// A further page or level of a TIFF file.
     Page,
+    /// No copy: the name of a person whose face was hidden.
+    PersonName,
 }
 
 /// What was done with a copy.

@@ -1,17 +1,29 @@
 //! Picture files whose samples are changed in places while everything else stays as it is, and that
 //! are written back without any hidden copy of what they showed before.
 
+mod allowed;
+mod alpha;
+mod edit;
 mod error;
 mod exif;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gpano;
 mod hidden;
+mod icc;
+mod iptc;
 mod jpeg;
+mod notes;
 mod orientation;
+mod packet;
+mod people;
 mod photoshop;
 mod png;
 mod raster;
+mod rules;
 #[cfg(test)]
 mod tests;
+mod text;
 mod thumbnail;
 mod tiff;
 mod webp;
@@ -20,6 +32,7 @@ mod xmp;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
+pub use alpha::Look;
 pub use error::PictureError;
 pub use gpano::GPano;
 pub use hidden::{HiddenAction, HiddenCopy, HiddenKind};
@@ -224,6 +237,7 @@ pub struct Finished {
 pub struct Editor {
     header: Header,
     picture: Picture,
+    forget_names: bool,
 }
 
 #[derive(Debug)]
@@ -247,7 +261,11 @@ impl Editor {
                 Picture::Raster(Box::new(raster))
             }
         };
-        Ok(Self { header, picture })
+        Ok(Self {
+            header,
+            picture,
+            forget_names: false,
+        })
     }
 
     /// What the file says of itself.
@@ -268,7 +286,32 @@ impl Editor {
         }
     }
 
-    /// Colour components; alpha is none of them.
+    /// The ways to look at the picture, so that whatever any viewer shows is seen: one, or several where parts of it
+    /// are transparent.
+    ///
+    /// # Errors
+    ///
+    /// Damaged data.
+    pub fn looks(&self) -> Result<&'static [Look], PictureError> {
+        match &self.picture {
+            Picture::Raster(raster) if raster.is_transparent()? => Ok(&Look::ALL),
+            Picture::Jpeg(_) | Picture::Raster(_) => Ok(&[Look::Colours]),
+        }
+    }
+
+    /// What is seen of the picture, as stored (not turned).
+    ///
+    /// # Errors
+    ///
+    /// Damaged data.
+    pub fn look(&self, look: Look) -> Result<RgbImage, PictureError> {
+        match &self.picture {
+            Picture::Raster(raster) if look != Look::Colours => raster.look(look),
+            Picture::Jpeg(_) | Picture::Raster(_) => self.rgb(),
+        }
+    }
+
+    /// Components, alpha among them, which is the last.
     #[must_use]
     pub fn components(&self) -> usize {
         match &self.picture {
@@ -346,6 +389,12 @@ impl Editor {
         }
     }
 
+    /// Leaves out the names of the people in the picture when it is written: those of regions in XMP, of IPTC,
+    /// and of makers' notes.
+    pub const fn forget_names(&mut self) {
+        self.forget_names = true;
+    }
+
     /// Writes the picture back without its hidden copies. Where nothing was changed and nothing was
     /// hidden, these are the very bytes that were opened.
     ///
@@ -354,8 +403,8 @@ impl Editor {
     /// The picture cannot be written.
     pub fn finish(self) -> Result<Finished, PictureError> {
         let (bytes, hidden) = match self.picture {
-            Picture::Jpeg(jpeg) => jpeg.finish()?,
-            Picture::Raster(raster) => raster.finish()?,
+            Picture::Jpeg(jpeg) => jpeg.finish(self.forget_names)?,
+            Picture::Raster(raster) => raster.finish(self.forget_names)?,
         };
         Ok(Finished { bytes, hidden })
     }

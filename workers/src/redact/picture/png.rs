@@ -8,14 +8,20 @@ use png::{BitDepth, ColorType, Decoder, Encoder, Limits, Transformations};
 
 use super::error::PictureError;
 use super::hidden::{HiddenCopy, HiddenKind, SMALL, has_picture};
+use super::packet::{self, Packet};
 use super::raster::{Pixels, Samples};
+use super::rules::Rules;
+use super::text::is_text;
 use super::thumbnail::{Origin, clean_exif};
-use super::{Facts, xmp};
+use super::{Facts, icc, xmp};
 
 const SIGNATURE: usize = 8;
 const XMP_KEYWORD: &[u8] = b"XML:com.adobe.xmp\0";
 /// Bytes a compressed text may have when it is looked into; a longer one is taken out.
 const MAX_TEXT: u64 = 64 << 20;
+
+/// Bytes of the longest chunk of a known kind that is not looked into.
+const LONGEST_KNOWN: usize = 4096;
 
 /// One chunk.
 #[derive(Debug, Clone)]
@@ -246,13 +252,14 @@ fn clean(
     hidden: &mut Vec<HiddenCopy>,
 ) -> Option<Vec<u8>> {
     match &kind {
-        b"IHDR" | b"PLTE" | b"IDAT" | b"IEND" | b"iCCP" => None,
+        b"IHDR" | b"PLTE" | b"IDAT" | b"IEND" => None,
+        b"iCCP" if !origin.is_changed() || is_profile(data) => None,
         b"eXIf" => {
             let mut block = data.to_vec();
             clean_exif(&mut block, origin, hidden);
             (block != data).then_some(block)
         }
-        b"iTXt" | b"zTXt" | b"tEXt" => clean_text(kind, data, hidden),
+        b"iTXt" | b"zTXt" | b"tEXt" => clean_text(kind, data, origin.rules(), hidden),
         _ => (has_picture(data) || (origin.is_changed() && is_strange(kind, data))).then(|| {
             hidden.push(HiddenCopy::removed(HiddenKind::Segment, data.len()));
             Vec::new()
@@ -268,14 +275,34 @@ fn is_strange(kind: [u8; 4], data: &[u8]) -> bool {
         b"pHYs", b"sBIT", b"bKGD", b"hIST", b"tIME", b"oFFs", b"sCAL", b"sTER", b"sPLT", b"pCAL",
         b"gIFg", b"iDOT",
     ];
-    data.len() > SMALL && !KNOWN.contains(&&kind)
+    data.len() > SMALL && (!KNOWN.contains(&&kind) || data.len() > LONGEST_KNOWN)
 }
 
-fn clean_text(kind: [u8; 4], data: &[u8], hidden: &mut Vec<HiddenCopy>) -> Option<Vec<u8>> {
-    if let Some((head, packet)) = plain_xmp(data) {
-        let (rest, removed) = xmp::clean(packet)?;
-        hidden.push(HiddenCopy::removed(HiddenKind::Xmp, removed));
-        return Some([head, &rest].concat());
+/// Whether a chunk is a profile of colours: its name, the method of compression, and the profile.
+fn is_profile(data: &[u8]) -> bool {
+    let name = data.iter().take(80).position(|&b| b == 0);
+    let Some(packed) = name.and_then(|zero| data.get(zero + 2..)) else {
+        return false;
+    };
+    let mut decoder = ZlibDecoder::new(packed);
+    let mut profile = Vec::new();
+    let read = decoder.by_ref().take(MAX_TEXT).read_to_end(&mut profile);
+    // Nothing may stand behind the stream.
+    read.is_ok() && decoder.total_in() == packed.len() as u64 && icc::is_profile(&profile)
+}
+
+fn clean_text(
+    kind: [u8; 4],
+    data: &[u8],
+    rules: &Rules,
+    hidden: &mut Vec<HiddenCopy>,
+) -> Option<Vec<u8>> {
+    if let Some((head, packet)) = plain_xmp(data).filter(|_| &kind == b"iTXt") {
+        return match packet::clean(packet, rules, false, hidden) {
+            Packet::Same => None,
+            Packet::Changed(rest) => Some([head, &rest].concat()),
+            Packet::Gone => Some(Vec::new()),
+        };
     }
     let zero = data.iter().position(|&b| b == 0)?;
     let (compressed, start) = match &kind {
@@ -294,12 +321,18 @@ fn clean_text(kind: [u8; 4], data: &[u8], hidden: &mut Vec<HiddenCopy>) -> Optio
     } else {
         raw
     };
+    if rules.forget_names && (packet::may_name(text) || packet::may_name(&hex(text))) {
+        hidden.push(HiddenCopy::removed(HiddenKind::PersonName, data.len()));
+        return Some(Vec::new());
+    }
     let suspect = text.len() as u64 == MAX_TEXT
+        || (rules.changed && data.len() > SMALL && !(is_text(text) && is_text(&data[..zero])))
         || has_picture(text)
         || xmp::clean(text).is_some()
         || (data.starts_with(b"Raw profile type ") && has_picture(&hex(text)));
     // A profile of colours in hex is long, and no copy.
-    let colours = data.starts_with(b"Raw profile type ic");
+    let colours =
+        data.starts_with(b"Raw profile type ic") && (!rules.changed || icc::is_profile(&hex(text)));
     (suspect && !colours).then(|| {
         hidden.push(HiddenCopy::removed(HiddenKind::Segment, data.len()));
         Vec::new()

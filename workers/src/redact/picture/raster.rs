@@ -2,10 +2,12 @@
 
 use std::sync::OnceLock;
 
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 
+use super::alpha::Look;
 use super::error::PictureError;
 use super::hidden::HiddenCopy;
+use super::rules::Rules;
 use super::thumbnail::Origin;
 use super::{Facts, Format, Limits, Rect, png, tiff, webp};
 
@@ -89,6 +91,27 @@ impl Pixels {
         }
     }
 
+    /// Whether pixels have alpha.
+    const fn has_alpha(&self) -> bool {
+        self.channels != self.colours()
+    }
+
+    /// Its alpha in 8 bits; none where all pixels have the same.
+    fn alpha(&self) -> Option<GrayImage> {
+        if !self.has_alpha() {
+            return None;
+        }
+        let last = |values: usize| (self.channels - 1..values).step_by(self.channels);
+        let values: Vec<u8> = match &self.samples {
+            Samples::Eight(values) => last(values.len()).map(|i| values[i]).collect(),
+            Samples::Sixteen(values) => last(values.len())
+                .map(|i| values[i].to_be_bytes()[0])
+                .collect(),
+        };
+        let even = values.iter().all(|value| *value == values[0]);
+        GrayImage::from_raw(self.width, self.height, values).filter(|_| !even)
+    }
+
     /// The picture in 8-bit RGB; alpha is left out, since it hides but does not remove.
     fn rgb(&self) -> RgbImage {
         let mut picture = RgbImage::new(self.width, self.height);
@@ -113,6 +136,7 @@ pub(crate) struct Raster {
     bytes: Vec<u8>,
     format: Format,
     size: (u32, u32),
+    /// Of colour.
     components: usize,
     /// Decoded when first asked for.
     pixels: OnceLock<Result<Pixels, PictureError>>,
@@ -181,8 +205,21 @@ impl Raster {
         Ok(self.pixels()?.rgb())
     }
 
-    pub(crate) const fn components(&self) -> usize {
-        self.components
+    /// Samples a pixel, of colour and of alpha.
+    pub(crate) fn components(&self) -> usize {
+        self.pixels().map_or(self.components, |p| p.channels)
+    }
+
+    pub(crate) fn is_transparent(&self) -> Result<bool, PictureError> {
+        Ok(self.pixels()?.alpha().is_some())
+    }
+
+    pub(crate) fn look(&self, look: Look) -> Result<RgbImage, PictureError> {
+        let pixels = self.pixels()?;
+        Ok(match pixels.alpha() {
+            Some(alpha) => look.apply(pixels.rgb(), &alpha),
+            None => pixels.rgb(),
+        })
     }
 
     pub(crate) const fn size(&self) -> (u32, u32) {
@@ -209,7 +246,10 @@ impl Raster {
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> Result<(Vec<u8>, Vec<HiddenCopy>), PictureError> {
+    pub(crate) fn finish(
+        self,
+        forget_names: bool,
+    ) -> Result<(Vec<u8>, Vec<HiddenCopy>), PictureError> {
         let mut hidden = Vec::new();
         let changed = if self.changed {
             Some(self.pixels()?)
@@ -217,12 +257,18 @@ impl Raster {
             None
         };
         let decode = || self.rgb();
-        let origin = Origin::new(self.changed, &decode);
+        let xmp = facts(self.format, &self.bytes)?.xmp;
+        let mut rules = Rules::new(self.changed);
+        if forget_names {
+            rules = rules.forgetting(xmp);
+        }
+        let origin = Origin::new(rules, &decode);
         let written = match self.format {
             Format::Png => png::finish(&self.bytes, changed, &origin, &mut hidden)?,
             Format::WebP => webp::finish(&self.bytes, changed, &origin, &mut hidden)?,
             Format::Tiff => {
-                tiff::finish(&self.bytes, changed, || self.pixels().cloned(), &mut hidden)?
+                let pixels = || self.pixels().cloned();
+                tiff::finish(&self.bytes, changed, pixels, origin.rules(), &mut hidden)?
             }
             Format::Jpeg => return Err(PictureError::Internal("a JPEG has blocks".to_owned())),
         };

@@ -1,5 +1,10 @@
 //! What holds for all formats, and the formats whose samples stand side by side.
 
+mod alpha;
+mod damaged;
+mod hidden_copies;
+mod names;
+
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat};
@@ -101,12 +106,13 @@ fn only_the_changed_samples_change() {
             "{format:?} {:?}",
             picture.color()
         );
+        let written = if before.color().has_alpha() { 4 } else { 3 };
         let (before, after) = (before.to_rgba16(), after.to_rgba16());
         for (x, y, pixel) in before.enumerate_pixels() {
             let mut expected = *pixel;
             let inside = (10..15).contains(&x) && (12..16).contains(&y);
             if inside && ((y - 12) * 5 + x - 10) % 2 == 0 {
-                expected.0[..3].fill(0);
+                expected.0[..written].fill(0);
             }
             assert_eq!(after.get_pixel(x, y), &expected, "{format:?} {x} {y}");
         }
@@ -204,7 +210,11 @@ fn with_tag(tag: u16, kind: u16, value: &[u8]) -> Vec<u8> {
         .unwrap()
         .write_image::<tiff::encoder::colortype::Gray8>(8, 8, &[100; 64])
         .unwrap();
-    let mut bytes = out.into_inner();
+    add_tag(out.into_inner(), tag, kind, value)
+}
+
+/// A TIFF with one more tag: the directory is written anew behind its end.
+fn add_tag(mut bytes: Vec<u8>, tag: u16, kind: u16, value: &[u8]) -> Vec<u8> {
     let u32_at = |bytes: &[u8], at: usize| {
         u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize
     };

@@ -8,7 +8,8 @@ use image::{ExtendedColorType, ImageEncoder, RgbImage, imageops};
 use super::error::PictureError;
 use super::hidden::{HiddenAction, HiddenCopy, HiddenKind};
 use super::jpeg::Jpeg;
-use super::{Limits, exif};
+use super::rules::Rules;
+use super::{Limits, allowed, exif};
 
 /// Pixels a thumbnail may have; a greater one is not made again but removed.
 const MAX_PIXELS: u64 = 4 << 20;
@@ -23,27 +24,31 @@ const APART: (u32, u32) = (12, 48);
 /// The picture that thumbnails belong to, decoded when the first is met.
 pub(crate) struct Origin<'a> {
     decode: &'a dyn Fn() -> Result<RgbImage, PictureError>,
-    changed: bool,
+    rules: Rules,
     picture: OnceCell<Option<RgbImage>>,
     reduced: OnceCell<RgbImage>,
 }
 
 impl<'a> Origin<'a> {
-    /// Whether samples of it were `changed`; then no thumbnail belongs to it.
+    /// Where samples of it were changed, no thumbnail belongs to it.
     pub(crate) const fn new(
-        changed: bool,
+        rules: Rules,
         decode: &'a dyn Fn() -> Result<RgbImage, PictureError>,
     ) -> Self {
         Self {
             decode,
-            changed,
+            rules,
             picture: OnceCell::new(),
             reduced: OnceCell::new(),
         }
     }
 
     pub(crate) const fn is_changed(&self) -> bool {
-        self.changed
+        self.rules.changed
+    }
+
+    pub(crate) const fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// None where it is damaged.
@@ -58,7 +63,7 @@ impl<'a> Origin<'a> {
             max_pixels: MAX_PIXELS,
             max_memory: MAX_PIXELS * 8,
         };
-        !self.changed
+        !self.rules.changed
             && Jpeg::open(jpeg.to_vec(), &limits)
                 .and_then(|jpeg| jpeg.rgb())
                 .is_ok_and(|thumbnail| self.is_shown_by(&thumbnail))
@@ -66,7 +71,7 @@ impl<'a> Origin<'a> {
 
     /// Whether this is a thumbnail of the picture as it is now.
     pub(crate) fn is_shown_by(&self, thumbnail: &RgbImage) -> bool {
-        let Some(picture) = self.picture().filter(|_| !self.changed) else {
+        let Some(picture) = self.picture().filter(|_| !self.rules.changed) else {
             return false;
         };
         let size = thumbnail.dimensions();
@@ -100,7 +105,11 @@ impl<'a> Origin<'a> {
 /// Takes the pictures out of an EXIF block, and makes its thumbnail again where it does not show the
 /// picture. The length of the block stays.
 pub(crate) fn clean_exif(block: &mut [u8], origin: &Origin<'_>, hidden: &mut Vec<HiddenCopy>) {
-    let Some(slot) = exif::clean(block, &|jpeg| origin.belongs(jpeg), hidden) else {
+    let slot = exif::clean(block, &|jpeg| origin.belongs(jpeg), hidden);
+    if origin.is_changed() {
+        allowed::empty_rest(block, slot.as_ref(), origin.rules(), hidden);
+    }
+    let Some(slot) = slot else {
         return;
     };
     let new = origin

@@ -7,11 +7,14 @@ use flate2::write::ZlibEncoder;
 use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 
+use super::allowed::{self, CAPTION, ICC, IMAGE_RESOURCES, MAKER_NOTE, Value, XMP};
 use super::error::PictureError;
-use super::exif::{Directory, Tiff};
-use super::hidden::{HiddenCopy, HiddenKind, find_jpeg, has_picture, jpeg_length};
+use super::exif::{Directory, Entry, Tiff, size_of_kind};
+use super::hidden::{HiddenCopy, HiddenKind, SMALL, find_jpeg, has_picture, jpeg_length};
+use super::packet::{self, Packet};
 use super::raster::{Pixels, Samples};
-use super::{Facts, photoshop, xmp};
+use super::rules::Rules;
+use super::{Facts, iptc, photoshop};
 
 const NEW_SUBFILE_TYPE: u16 = 254;
 const WIDTH: u16 = 256;
@@ -25,13 +28,9 @@ const ROWS_PER_STRIP: u16 = 278;
 const STRIP_COUNTS: u16 = 279;
 const PLANAR: u16 = 284;
 const SUB_IFDS: u16 = 330;
-const XMP: u16 = 700;
-const IMAGE_RESOURCES: u16 = 34377;
-const ICC: u16 = 34675;
 /// The layers of Photoshop.
 const IMAGE_SOURCE: u16 = 37724;
 const DNG_VERSION: u16 = 50706;
-const MAKER_NOTE: u16 = 0x927C;
 /// Directories of EXIF, GPS and interoperability.
 const NESTED: [u16; 3] = [0x8769, 0x8825, 0xA005];
 /// Tags that tell how the old image data was stored: fill order, predictor, tiles, fax options,
@@ -261,8 +260,7 @@ impl Writer {
     /// Copies the entries of a directory, nested ones first, without pictures in their values.
     fn copy(
         &mut self,
-        tiff: &Tiff<'_>,
-        bytes: &[u8],
+        source: &Source<'_>,
         directory: &Directory,
         depth: u8,
         hidden: &mut Vec<HiddenCopy>,
@@ -270,28 +268,28 @@ impl Writer {
         let mut fields = Vec::new();
         let lasting = |tag| !STORAGE.contains(&tag);
         for entry in directory.entries.iter().filter(|e| lasting(e.tag)) {
-            let mut value = bytes[entry.at..entry.at + entry.length].to_vec();
             let mut count = entry.count;
             if NESTED.contains(&entry.tag) {
+                let tiff = &source.tiff;
                 let nested = tiff.number(entry, 0).and_then(|at| tiff.directory(at));
                 let Some(nested) = nested.filter(|_| depth < 3) else {
                     continue;
                 };
-                let inner = self.copy(tiff, bytes, &nested, depth + 1, hidden)?;
+                let inner = self.copy(source, &nested, depth + 1, hidden)?;
                 let at = self.directory(inner)?;
                 fields.push(self.longs(entry.tag, &[at]));
                 continue;
             }
-            if let Some(kind) = clean(entry.tag, &mut value) {
-                hidden.push(HiddenCopy::removed(kind, entry.length));
-                // XMP and image resources become shorter, which only a value of bytes can.
-                let shorter = value.len() != entry.length;
-                if value.is_empty() || (shorter && entry.length != entry.count as usize) {
-                    continue;
-                }
-                if shorter {
-                    count = u32::try_from(value.len()).unwrap_or(0);
-                }
+            let value = source.value(entry, hidden);
+            // XMP, image resources and captions become shorter; they are bytes by any kind, and are
+            // filled up where that counts otherwise.
+            let size = size_of_kind(entry.kind);
+            let Some(mut value) = value.filter(|value| !value.is_empty()) else {
+                continue;
+            };
+            if value.len() != entry.length && size > 0 {
+                value.resize(value.len().next_multiple_of(size), 0);
+                count = u32::try_from(value.len() / size).unwrap_or(0);
             }
             fields.push(Field {
                 tag: entry.tag,
@@ -304,14 +302,69 @@ impl Writer {
     }
 }
 
-/// Takes pictures out of the value of a tag: empty where all of it goes. Tells what was found.
-fn clean(tag: u16, value: &mut Vec<u8>) -> Option<HiddenKind> {
+/// The old file.
+struct Source<'a> {
+    tiff: Tiff<'a>,
+    bytes: &'a [u8],
+    rules: &'a Rules,
+}
+
+impl Source<'_> {
+    /// What stays of a value; none where nothing does.
+    fn value(&self, entry: &Entry, hidden: &mut Vec<HiddenCopy>) -> Option<Vec<u8>> {
+        let range = entry.at..entry.at + entry.length;
+        let mut value = self.bytes[range.clone()].to_vec();
+        let found = clean(entry.tag, &mut value, self.rules, hidden);
+        if let Some(kind) = found {
+            hidden.push(HiddenCopy::removed(kind, entry.length));
+        }
+        if !self.rules.changed || value.is_empty() {
+            return Some(value);
+        }
+        if entry.tag == MAKER_NOTE {
+            let mut kept = vec![0; value.len()];
+            // Beside the pictures that are out already.
+            for part in allowed::note(self.bytes, &range, self.rules, hidden) {
+                let part = part.start.max(range.start)..part.end.min(range.end);
+                if !part.is_empty() {
+                    let part = part.start - range.start..part.end - range.start;
+                    kept[part.clone()].copy_from_slice(&value[part]);
+                }
+            }
+            let lost = kept.iter().zip(&value).filter(|(a, b)| a != b).count();
+            if lost > SMALL {
+                hidden.push(HiddenCopy::removed(HiddenKind::MakerNote, lost));
+            }
+            return Some(kept);
+        }
+        if matches!(entry.tag, XMP | IMAGE_RESOURCES) {
+            return Some(value);
+        }
+        match allowed::judge(entry, &value, self.rules, hidden) {
+            Value::Same => Some(value),
+            Value::Changed(rest) => Some(rest),
+            Value::Gone => None,
+        }
+    }
+}
+
+/// Takes pictures out of the value of a tag: empty where all of it goes. Tells what was found, where
+/// nothing has told of it.
+fn clean(
+    tag: u16,
+    value: &mut Vec<u8>,
+    rules: &Rules,
+    hidden: &mut Vec<HiddenCopy>,
+) -> Option<HiddenKind> {
     match tag {
         ICC => None,
         XMP => {
-            let (rest, _) = xmp::clean(value)?;
-            *value = rest;
-            Some(HiddenKind::Xmp)
+            match packet::clean(value, rules, false, hidden) {
+                Packet::Same => {}
+                Packet::Changed(rest) => *value = rest,
+                Packet::Gone => value.clear(),
+            }
+            None
         }
         MAKER_NOTE => {
             let mut found = None;
@@ -325,13 +378,34 @@ fn clean(tag: u16, value: &mut Vec<u8>) -> Option<HiddenKind> {
             found
         }
         IMAGE_RESOURCES => {
-            match photoshop::clean(value) {
-                Some((_, 0)) => return None,
-                Some((rest, _)) => *value = rest,
-                None if has_picture(value) => value.clear(),
+            match photoshop::clean(value, rules) {
+                Some(cleaned) if cleaned.hidden.is_empty() => return None,
+                Some(cleaned) => {
+                    *value = cleaned.bytes;
+                    hidden.extend(cleaned.hidden);
+                    return None;
+                }
+                None if has_picture(value) || (rules.changed && value.len() > SMALL) => {
+                    value.clear();
+                }
                 None => return None,
             }
             Some(HiddenKind::Photoshop)
+        }
+        CAPTION => {
+            let (rest, removed, named) = iptc::clean(value, rules.changed, &rules.names)?;
+            if removed + named > 0 {
+                *value = rest;
+            }
+            for (kind, bytes) in [
+                (HiddenKind::Segment, removed),
+                (HiddenKind::PersonName, named),
+            ] {
+                if bytes > 0 {
+                    hidden.push(HiddenCopy::removed(kind, bytes));
+                }
+            }
+            None
         }
         // Layers are compressed as no format of pictures is.
         IMAGE_SOURCE => {
@@ -351,6 +425,7 @@ pub(crate) fn finish(
     bytes: &[u8],
     changed: Option<&Pixels>,
     decode: impl FnOnce() -> Result<Pixels, PictureError>,
+    rules: &Rules,
     hidden: &mut Vec<HiddenCopy>,
 ) -> Result<Option<Vec<u8>>, PictureError> {
     let (tiff, page) = first_page(bytes)?;
@@ -359,7 +434,8 @@ pub(crate) fn finish(
         big_endian: tiff.big_endian,
     };
     writer.out.extend([0; 4]);
-    let mut fields = writer.copy(&tiff, bytes, &page, 0, hidden)?;
+    let source = Source { tiff, bytes, rules };
+    let mut fields = writer.copy(&source, &page, 0, hidden)?;
     let mut pages = page.find(SUB_IFDS).map_or(0, |entry| entry.count);
     pages += u32::from(page.next != 0);
     for _ in 0..pages.min(16) {

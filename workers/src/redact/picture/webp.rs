@@ -7,9 +7,13 @@ use image_webp::{ColorType, WebPDecoder, WebPEncoder};
 
 use super::error::PictureError;
 use super::hidden::{HiddenCopy, HiddenKind, SMALL, has_picture};
+use super::packet::{self, Packet};
 use super::raster::{Pixels, Samples};
 use super::thumbnail::{Origin, clean_exif};
-use super::{Facts, xmp};
+use super::{Facts, icc};
+
+/// Bytes of the header of an extended file.
+const HEADER: usize = 10;
 
 /// One chunk: its kind, its data, and all of it with its padding.
 #[derive(Debug, Clone)]
@@ -160,16 +164,21 @@ fn clean(
     hidden: &mut Vec<HiddenCopy>,
 ) -> Option<Vec<u8>> {
     match &kind {
-        b"VP8X" | b"VP8 " | b"VP8L" | b"ALPH" | b"ICCP" => None,
+        b"VP8 " | b"VP8L" | b"ALPH" => None,
+        // A longer header says nothing that viewers read.
+        b"VP8X" if origin.is_changed() && data.len() > HEADER => Some(data[..HEADER].to_vec()),
+        b"VP8X" => None,
+        b"ICCP" if !origin.is_changed() || icc::is_profile(data) => None,
         b"EXIF" => {
             let mut block = data.to_vec();
             clean_exif(&mut block[exif_start(data)..], origin, hidden);
             (block != data).then_some(block)
         }
-        b"XMP " => xmp::clean(data).map(|(rest, removed)| {
-            hidden.push(HiddenCopy::removed(HiddenKind::Xmp, removed));
-            rest
-        }),
+        b"XMP " => match packet::clean(data, origin.rules(), false, hidden) {
+            Packet::Same => None,
+            Packet::Changed(rest) => Some(rest),
+            Packet::Gone => Some(Vec::new()),
+        },
         _ => (has_picture(data) || (origin.is_changed() && data.len() > SMALL)).then(|| {
             hidden.push(HiddenCopy::removed(HiddenKind::Segment, data.len()));
             Vec::new()

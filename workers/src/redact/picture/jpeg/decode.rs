@@ -3,6 +3,7 @@
 use super::super::error::PictureError;
 use super::huffman::{BitReader, DecodeTable};
 use super::markers::{self, Frame, Layout, Scan};
+use super::standard;
 
 /// The coefficients of one component.
 #[derive(Debug, Clone)]
@@ -24,7 +25,7 @@ struct Tables {
 /// Reads all scans.
 pub(crate) fn decode(bytes: &[u8], layout: &Layout) -> Result<Vec<Plane>, PictureError> {
     let frame = &layout.frame;
-    let mut tables = Tables::default();
+    let mut tables = Tables::standard()?;
     let mut planes: Vec<Plane> = frame
         .components
         .iter()
@@ -63,6 +64,15 @@ pub(crate) fn decode(bytes: &[u8], layout: &Layout) -> Result<Vec<Plane>, Pictur
 }
 
 impl Tables {
+    /// As they are before any is read. Frames of motion JPEG have none of their own.
+    fn standard() -> Result<Self, PictureError> {
+        let mut tables = Self::default();
+        for table in standard::TABLES {
+            tables.read_huffman(table)?;
+        }
+        Ok(tables)
+    }
+
     fn read_quantisers(&mut self, mut payload: &[u8]) -> Result<(), PictureError> {
         let wrong = || PictureError::corrupt("a quantisation table");
         while let Some((&head, rest)) = payload.split_first() {

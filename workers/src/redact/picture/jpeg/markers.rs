@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::super::error::PictureError;
+use super::script::Script;
 
 pub(crate) const SOF2: u8 = 0xC2;
 pub(crate) const DHT: u8 = 0xC4;
@@ -12,7 +13,9 @@ pub(crate) const SOS: u8 = 0xDA;
 pub(crate) const DQT: u8 = 0xDB;
 pub(crate) const DRI: u8 = 0xDD;
 pub(crate) const APP0: u8 = 0xE0;
-pub(crate) const APP15: u8 = 0xEF;
+pub(crate) const COM: u8 = 0xFE;
+/// No marker: bytes between two segments, which decoders pass over.
+pub(crate) const JUNK: u8 = 0;
 
 /// Scans a file may have. The longest legal script of a progressive picture has a few hundred.
 const MAX_SCANS: usize = 1000;
@@ -123,13 +126,43 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]))
 }
 
-/// Reads one marker segment at `at`, without entropy-coded data.
+/// Whether a segment of this marker is part of the coded picture. Decoders skip all others alike:
+/// application data, comments, conditions of arithmetic coding, and what is reserved.
+pub(crate) const fn is_picture(marker: u8) -> bool {
+    is_frame(marker)
+        || matches!(
+            marker,
+            DHT | SOI | EOI | SOS | DQT | DRI | 0xDC | 0xDE | 0xDF
+        )
+}
+
+/// Where the next marker begins, at `at` or behind bytes that are none: not FF, FF with a stuffed
+/// zero, and markers without a meaning between segments.
+fn junk_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut position = at;
+    loop {
+        position += bytes.get(position..)?.iter().position(|&b| b == 0xFF)?;
+        let start = position;
+        while *bytes.get(position)? == 0xFF {
+            position += 1;
+        }
+        match bytes[position] {
+            0x00..=0x01 | 0xD0..=0xD7 => position += 1,
+            _ => return Some(start),
+        }
+    }
+}
+
+/// Reads one marker segment at `at`, without entropy-coded data, or the bytes before it that are none.
 pub(crate) fn segment(bytes: &[u8], at: usize) -> Result<Piece, PictureError> {
     let cut = || PictureError::truncated("it ends between two markers");
-    if *bytes.get(at).ok_or_else(cut)? != 0xFF {
-        return Err(PictureError::corrupt(format!(
-            "a marker is missing at byte {at}"
-        )));
+    let start = junk_end(bytes, at).ok_or_else(cut)?;
+    if start > at {
+        return Ok(Piece {
+            marker: JUNK,
+            whole: at..start,
+            payload: at..start,
+        });
     }
     let mut position = at;
     while *bytes.get(position).ok_or_else(cut)? == 0xFF {
@@ -144,11 +177,6 @@ pub(crate) fn segment(bytes: &[u8], at: usize) -> Result<Piece, PictureError> {
                 whole: at..position,
                 payload: position..position,
             });
-        }
-        0x00..=0x01 | 0xD0..=0xD7 => {
-            return Err(PictureError::corrupt(format!(
-                "the marker 0x{marker:02X} stands outside a scan"
-            )));
         }
         _ => {}
     }
@@ -226,9 +254,10 @@ pub(crate) fn layout(bytes: &[u8]) -> Result<Layout, PictureError> {
         match piece.marker {
             SOI => return Err(PictureError::corrupt("a picture begins within the picture")),
             DRI => {
-                restart = usize::from(
-                    u16_at(payload, 0).ok_or_else(|| PictureError::corrupt("a short DRI"))?,
-                );
+                let Ok(count) = <[u8; 2]>::try_from(payload) else {
+                    return Err(PictureError::corrupt("a DRI of a wrong length"));
+                };
+                restart = usize::from(u16::from_be_bytes(count));
             }
             0xDC => {
                 return Err(PictureError::unsupported(
@@ -432,44 +461,5 @@ fn parse_scan(
         Ok(scan)
     } else {
         Err(wrong("impossible band"))
-    }
-}
-
-/// Follows how far each coefficient is transmitted, so that only scripts are accepted that can be
-/// played again from the final coefficients.
-struct Script {
-    /// Per component and coefficient: the bit position reached.
-    reached: Vec<[Option<u32>; 64]>,
-}
-
-impl Script {
-    fn new(frame: &Frame) -> Self {
-        Self {
-            reached: vec![[None; 64]; frame.components.len()],
-        }
-    }
-
-    fn admit(&mut self, frame: &Frame, scan: &Scan) -> Result<(), PictureError> {
-        for component in &scan.components {
-            for reached in &mut self.reached[component.index][scan.ss..=scan.se] {
-                let expected = if scan.ah == 0 { None } else { Some(scan.ah) };
-                if *reached != expected {
-                    return Err(PictureError::corrupt(if frame.progressive() {
-                        "the scans do not follow one another"
-                    } else {
-                        "a component is transmitted twice"
-                    }));
-                }
-                *reached = Some(scan.al);
-            }
-        }
-        Ok(())
-    }
-
-    fn complete(&self) -> Result<(), PictureError> {
-        if self.reached.iter().any(|c| c[0].is_none()) {
-            return Err(PictureError::corrupt("a component is in no scan"));
-        }
-        Ok(())
     }
 }

@@ -4,9 +4,13 @@ mod colour;
 mod dct;
 mod decode;
 mod encode;
+mod gain_map;
 mod huffman;
 mod markers;
+mod script;
 mod segments;
+mod standard;
+mod streams;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +20,7 @@ use image::RgbImage;
 
 use super::error::PictureError;
 use super::hidden::HiddenCopy;
+use super::rules::Rules;
 use super::thumbnail::Origin;
 use super::{Facts, Limits, Rect};
 use decode::Plane;
@@ -211,12 +216,19 @@ impl Jpeg {
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> Result<(Vec<u8>, Vec<HiddenCopy>), PictureError> {
-        let mut hidden = Vec::new();
+    pub(crate) fn finish(
+        self,
+        forget_names: bool,
+    ) -> Result<(Vec<u8>, Vec<HiddenCopy>), PictureError> {
         let decode = || self.rgb();
-        let origin = Origin::new(self.changed, &decode);
-        let cleaned = segments::clean(&self.bytes, &self.layout, &origin, &mut hidden);
-        if !self.changed && !cleaned.altered && self.layout.end == self.bytes.len() {
+        let xmp = facts(&self.bytes)?.xmp;
+        let mut rules = Rules::new(self.changed);
+        if forget_names {
+            rules = rules.forgetting(xmp);
+        }
+        let origin = Origin::new(rules, &decode);
+        let (cleaned, hidden) = segments::clean(&self.bytes, &self.layout, &origin);
+        if !self.changed && !cleaned.altered {
             return Ok((self.bytes, hidden));
         }
         Ok((self.assemble(&cleaned)?, hidden))

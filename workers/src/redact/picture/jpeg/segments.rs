@@ -5,16 +5,24 @@ use std::collections::BTreeSet;
 use image::RgbImage;
 
 use super::super::hidden::{
-    HiddenAction, HiddenCopy, HiddenKind, find_jpeg, has_picture, is_picture_start,
+    HiddenAction, HiddenCopy, HiddenKind, SMALL, find_jpeg, has_picture, is_picture_start,
 };
+use super::super::packet::{self, Packet};
 use super::super::thumbnail::{Origin, clean_exif};
-use super::super::{photoshop, xmp};
-use super::markers::{APP0, APP15, Layout, Piece};
+use super::super::{icc, photoshop};
+use super::markers::{self, APP0, Layout, Piece};
+use super::{gain_map, streams};
 
 const EXIF: &[u8] = b"Exif\0";
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 const EXTENDED_XMP: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
 const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
+/// The name, and the number and count of parts, of a profile.
+const ICC_HEAD: usize = 14;
+/// Bytes of the payload of a segment.
+const LONGEST: usize = 65_533;
+/// Bytes of the segment that says how colours are transformed.
+const ADOBE: usize = 12;
 
 /// What becomes of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +37,52 @@ pub(super) enum Kept {
 pub(super) struct Cleaned {
     /// One for each piece.
     pub(super) pieces: Vec<Kept>,
-    /// Whether any is not the same.
+    /// Whether the file is not the same.
     pub(super) altered: bool,
+}
+
+/// What a segment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// Part of the coded picture.
+    Picture,
+    Jfif,
+    Jfxx,
+    Exif,
+    Xmp,
+    ExtendedXmp,
+    Icc,
+    Mpf,
+    GainMap,
+    Photoshop,
+    Adobe,
+    Unknown,
+}
+
+impl Class {
+    fn of(marker: u8, payload: &[u8]) -> Self {
+        let named: &[(&[u8], Self)] = match marker.wrapping_sub(APP0) {
+            0 => &[(b"JFIF\0", Self::Jfif), (b"JFXX\0", Self::Jfxx)],
+            1 => &[
+                (EXIF, Self::Exif),
+                (XMP, Self::Xmp),
+                (EXTENDED_XMP, Self::ExtendedXmp),
+            ],
+            2 => &[
+                (b"ICC_PROFILE\0", Self::Icc),
+                (b"MPF\0", Self::Mpf),
+                (gain_map::ISO, Self::GainMap),
+            ],
+            13 => &[(PHOTOSHOP, Self::Photoshop)],
+            14 => &[(b"Adobe", Self::Adobe)],
+            _ if markers::is_picture(marker) => return Self::Picture,
+            _ => &[],
+        };
+        named
+            .iter()
+            .find(|(name, _)| payload.starts_with(name))
+            .map_or(Self::Unknown, |(_, class)| *class)
+    }
 }
 
 /// The EXIF block of a segment.
@@ -47,139 +99,271 @@ pub(super) fn xmp(marker: u8, payload: &[u8]) -> Option<&[u8]> {
         .flatten()
 }
 
-/// Takes the hidden copies out of a file.
+/// Takes the hidden copies out of a file, and tells of them.
 pub(super) fn clean(
     bytes: &[u8],
     layout: &Layout,
     origin: &Origin<'_>,
-    hidden: &mut Vec<HiddenCopy>,
-) -> Cleaned {
-    let payload = |piece: &Piece| &bytes[piece.payload.clone()];
-    // Data that spans segments goes as a whole.
-    let pictures: BTreeSet<(u8, &[u8])> = layout
-        .pieces
-        .iter()
-        .filter(|piece| is_unknown(piece.marker, payload(piece)))
-        .filter(|piece| payload(piece).starts_with(b"FLIR\0") || has_picture(payload(piece)))
-        .map(|piece| family(piece.marker, payload(piece)))
-        .collect();
-    let spilled = photoshop_spills(bytes, layout);
-    let mut pieces = Vec::with_capacity(layout.pieces.len());
-    for piece in &layout.pieces {
-        let data = payload(piece);
-        let kept = if !is_application(piece.marker) {
-            Kept::Same
-        } else if is_unknown(piece.marker, data) {
-            if pictures.contains(&family(piece.marker, data)) {
-                hidden.push(HiddenCopy::removed(HiddenKind::Segment, data.len()));
-                Kept::Dropped
-            } else {
-                Kept::Same
+) -> (Cleaned, Vec<HiddenCopy>) {
+    let trailer = &bytes[layout.end..];
+    if !origin.is_changed() && gain_map::alone(bytes, layout) {
+        let cleaned = Cleaner::new(bytes, layout, origin, false).run();
+        // Where a byte of the picture moves, the map is not found any more.
+        if !cleaned.0.altered {
+            let (cleaned, mut hidden) = cleaned;
+            hidden.push(HiddenCopy::new(
+                HiddenKind::GainMap,
+                trailer.len(),
+                HiddenAction::Kept,
+            ));
+            return (cleaned, hidden);
+        }
+    }
+    let (mut cleaned, mut hidden) = Cleaner::new(bytes, layout, origin, true).run();
+    cleaned.altered |= !trailer.is_empty();
+    report_trailer(bytes, layout, &mut hidden);
+    (cleaned, hidden)
+}
+
+/// Decides about the segments one after the other, and of those that belong together as a whole.
+struct Cleaner<'a, 'b> {
+    bytes: &'a [u8],
+    layout: &'a Layout,
+    origin: &'a Origin<'b>,
+    /// Whether what stands behind the picture goes.
+    appended: bool,
+    pieces: Vec<Kept>,
+    /// Further segments of what has been cleaned.
+    done: BTreeSet<usize>,
+    hidden: Vec<HiddenCopy>,
+}
+
+impl<'a, 'b> Cleaner<'a, 'b> {
+    fn new(bytes: &'a [u8], layout: &'a Layout, origin: &'a Origin<'b>, appended: bool) -> Self {
+        Self {
+            bytes,
+            layout,
+            origin,
+            appended,
+            pieces: vec![Kept::Same; layout.pieces.len()],
+            done: BTreeSet::new(),
+            hidden: Vec::new(),
+        }
+    }
+
+    fn run(mut self) -> (Cleaned, Vec<HiddenCopy>) {
+        let unknown: Vec<(usize, &Piece)> = self.all(Class::Unknown).collect();
+        let gone = streams::gone(self.bytes, &unknown, self.origin.is_changed());
+        let icc = self.icc_is_sound();
+        let mut photoshop = Some(self.parts(Class::Photoshop));
+        for (index, piece) in self.layout.pieces.iter().enumerate() {
+            let payload = self.payload(index);
+            match Class::of(piece.marker, payload) {
+                Class::Unknown if gone.contains(&index) => self.drop(index, HiddenKind::Segment),
+                Class::Icc if !icc => self.drop(index, HiddenKind::Segment),
+                Class::Exif => self.exif(index),
+                Class::Photoshop => {
+                    if let Some(parts) = photoshop.take() {
+                        self.photoshop(&parts);
+                    }
+                }
+                Class::Xmp => self.xmp(index),
+                Class::ExtendedXmp => self.drop(index, HiddenKind::ExtendedXmp),
+                Class::Mpf if self.appended => self.drop(index, HiddenKind::Mpf),
+                Class::GainMap if self.appended => self.drop(index, HiddenKind::GainMap),
+                Class::Jfif => self.jfif(index),
+                Class::Jfxx => self.jfxx(index),
+                Class::Adobe if payload.len() > SMALL => {
+                    self.pieces[index] = build(piece.marker, &[&payload[..ADOBE]]);
+                    self.tell(HiddenKind::Segment, payload.len() - ADOBE);
+                }
+                Class::Picture
+                | Class::Unknown
+                | Class::Icc
+                | Class::Mpf
+                | Class::GainMap
+                | Class::Adobe => {}
             }
-        } else if exif(piece.marker, data).is_some() {
-            let mut whole = bytes[piece.whole.clone()].to_vec();
-            let at = piece.payload.start - piece.whole.start + 6;
-            clean_exif(&mut whole[at..], origin, hidden);
-            if whole == bytes[piece.whole.clone()] {
-                Kept::Same
-            } else {
-                Kept::Changed(whole)
-            }
-        } else if data.starts_with(PHOTOSHOP) && spilled {
-            hidden.push(HiddenCopy::removed(HiddenKind::Photoshop, data.len()));
-            Kept::Dropped
-        } else {
-            clean_known(piece.marker, data, origin, hidden)
+        }
+        let cleaned = Cleaned {
+            altered: self.pieces.iter().any(|kept| *kept != Kept::Same),
+            pieces: self.pieces,
         };
-        pieces.push(kept);
+        (cleaned, self.hidden)
     }
-    trailer(bytes, layout, hidden);
-    Cleaned {
-        altered: pieces.iter().any(|kept| *kept != Kept::Same),
-        pieces,
+
+    fn payload(&self, index: usize) -> &'a [u8] {
+        &self.bytes[self.layout.pieces[index].payload.clone()]
     }
-}
 
-/// Application segments, comments, and the markers reserved for extensions, which decoders skip alike.
-const fn is_application(marker: u8) -> bool {
-    matches!(marker, APP0..=APP15 | 0xF0..=0xFE)
-}
-
-/// Segments of one kind: their marker and the beginning of their name.
-fn family(marker: u8, payload: &[u8]) -> (u8, &[u8]) {
-    (marker, &payload[..payload.len().min(4)])
-}
-
-/// Whether a segment is none of those with rules of their own.
-fn is_unknown(marker: u8, payload: &[u8]) -> bool {
-    let known: &[&[u8]] = match marker.wrapping_sub(APP0) {
-        0 => &[b"JFIF\0", b"JFXX\0"],
-        1 => &[EXIF, XMP, EXTENDED_XMP],
-        2 => &[b"ICC_PROFILE\0", b"MPF\0"],
-        13 => &[PHOTOSHOP],
-        14 => &[b"Adobe"],
-        _ => &[],
-    };
-    is_application(marker) && !known.iter().any(|name| payload.starts_with(name))
-}
-
-fn clean_known(
-    marker: u8,
-    payload: &[u8],
-    origin: &Origin<'_>,
-    hidden: &mut Vec<HiddenCopy>,
-) -> Kept {
-    let mut drop = |kind| {
-        hidden.push(HiddenCopy::removed(kind, payload.len()));
-        Kept::Dropped
-    };
-    if payload.starts_with(b"JFIF\0") {
-        return clean_jfif(payload, origin, hidden);
+    fn all(&self, class: Class) -> impl Iterator<Item = (usize, &'a Piece)> {
+        let bytes = self.bytes;
+        let pieces = self.layout.pieces.iter().enumerate();
+        pieces.filter(move |(_, piece)| {
+            Class::of(piece.marker, &bytes[piece.payload.clone()]) == class
+        })
     }
-    if payload.starts_with(b"JFXX\0") {
+
+    fn parts(&self, class: Class) -> Vec<usize> {
+        self.all(class).map(|(index, _)| index).collect()
+    }
+
+    fn tell(&mut self, kind: HiddenKind, bytes: usize) {
+        self.hidden.push(HiddenCopy::removed(kind, bytes));
+    }
+
+    fn drop(&mut self, index: usize, kind: HiddenKind) {
+        let length = self.payload(index).len();
+        self.pieces[index] = Kept::Dropped;
+        // Bytes between two segments are no copy if they are few.
+        if self.layout.pieces[index].marker != markers::JUNK || length > SMALL {
+            self.tell(kind, length);
+        }
+    }
+
+    /// Cleans an EXIF block with all its further segments. They have the name of the first, and no
+    /// header of their own.
+    fn exif(&mut self, first: usize) {
+        if self.done.contains(&first) {
+            return;
+        }
+        let body = |index: usize| self.payload(index).get(6..).unwrap_or_default();
+        let is_head = |index: usize| matches!(body(index).get(..4), Some(b"II*\0" | b"MM\0*"));
+        let later = self.all(Class::Exif).map(|(index, _)| index);
+        let parts: Vec<usize> = std::iter::once(first)
+            .chain(later.filter(|&i| i > first).take_while(|&i| !is_head(i)))
+            .collect();
+        let whole: Vec<u8> = parts.iter().flat_map(|&i| body(i)).copied().collect();
+        let mut block = whole.clone();
+        clean_exif(&mut block, self.origin, &mut self.hidden);
+        let mut at = 0;
+        for index in parts {
+            let piece = &self.layout.pieces[index];
+            let payload = self.payload(index);
+            let length = payload.len().saturating_sub(6);
+            let new = &block[at..at + length];
+            self.done.insert(index);
+            if *new != whole[at..at + length] {
+                let head = payload.len() - length;
+                self.pieces[index] = build(piece.marker, &[&payload[..head], new]);
+            }
+            at += length;
+        }
+    }
+
+    /// Image resources of Photoshop run on from one segment into the next where they are long.
+    fn photoshop(&mut self, parts: &[usize]) {
+        let rules = self.origin.rules();
+        let lists: Vec<&[u8]> = parts
+            .iter()
+            .map(|&index| &self.payload(index)[PHOTOSHOP.len()..])
+            .collect();
+        let apart: Option<Vec<_>> = lists
+            .iter()
+            .map(|list| photoshop::clean(list, rules))
+            .collect();
+        let cleaned = if let Some(apart) = apart {
+            let (lists, hidden): (Vec<_>, Vec<_>) =
+                apart.into_iter().map(|c| (c.bytes, c.hidden)).unzip();
+            Some((lists, hidden.concat()))
+        } else {
+            photoshop::clean(&lists.concat(), rules).map(|cleaned| {
+                let room = LONGEST - PHOTOSHOP.len();
+                let lists = cleaned.bytes.chunks(room).map(<[u8]>::to_vec).collect();
+                (lists, cleaned.hidden)
+            })
+        };
+        let Some((mut new, hidden)) = cleaned else {
+            let all = lists.concat();
+            if has_picture(&all) || (rules.changed && all.len() > SMALL) {
+                for &index in parts {
+                    self.drop(index, HiddenKind::Photoshop);
+                }
+            }
+            return;
+        };
+        if hidden.is_empty() {
+            return;
+        }
+        self.hidden.extend(hidden);
+        new.resize(parts.len(), Vec::new());
+        for ((&index, old), new) in parts.iter().zip(lists).zip(new) {
+            let marker = self.layout.pieces[index].marker;
+            if new.is_empty() {
+                self.pieces[index] = Kept::Dropped;
+            } else if new != old {
+                self.pieces[index] = build(marker, &[PHOTOSHOP, &new]);
+            }
+        }
+    }
+
+    fn xmp(&mut self, index: usize) {
+        let marker = self.layout.pieces[index].marker;
+        let Some(packet) = xmp(marker, self.payload(index)) else {
+            return;
+        };
+        let rules = self.origin.rules();
+        match packet::clean(packet, rules, self.appended_is_gone(), &mut self.hidden) {
+            Packet::Same => {}
+            Packet::Changed(rest) => self.pieces[index] = build(marker, &[XMP, &rest]),
+            Packet::Gone => self.pieces[index] = Kept::Dropped,
+        }
+    }
+
+    /// Whether the metadata may promise pictures that are no longer there.
+    fn appended_is_gone(&self) -> bool {
+        self.appended && (self.origin.is_changed() || self.layout.end < self.bytes.len())
+    }
+
+    /// Parts of a profile of colours are joined. Only what is one may stay in a changed picture.
+    fn icc_is_sound(&self) -> bool {
+        let parts = self.parts(Class::Icc);
+        let whole: Vec<u8> = parts
+            .iter()
+            .flat_map(|&i| self.payload(i).get(ICC_HEAD..).unwrap_or_default())
+            .copied()
+            .collect();
+        !self.origin.is_changed() || icc::is_profile(&whole)
+    }
+
+    fn jfxx(&mut self, index: usize) {
+        let payload = self.payload(index);
         // Extension 0x10 is a JPEG; colours of a palette or without compression are rarer still.
         let jpeg = payload.strip_prefix(b"JFXX\0\x10");
-        if !jpeg.is_some_and(|jpeg| origin.belongs(jpeg)) {
-            return drop(HiddenKind::Jfxx);
-        }
-        hidden.push(HiddenCopy::new(
-            HiddenKind::Jfxx,
-            payload.len(),
-            HiddenAction::Kept,
-        ));
-        return Kept::Same;
-    }
-    if payload.starts_with(EXTENDED_XMP) {
-        return drop(HiddenKind::ExtendedXmp);
-    }
-    if payload.starts_with(b"MPF\0") {
-        return drop(HiddenKind::Mpf);
-    }
-    if let Some(packet) = xmp(marker, payload)
-        && let Some((rest, removed)) = xmp::clean(packet)
-    {
-        hidden.push(HiddenCopy::removed(HiddenKind::Xmp, removed));
-        return if rest.is_empty() {
-            Kept::Dropped
+        if jpeg.is_some_and(|jpeg| self.origin.belongs(jpeg)) {
+            self.hidden.push(HiddenCopy::new(
+                HiddenKind::Jfxx,
+                payload.len(),
+                HiddenAction::Kept,
+            ));
         } else {
-            build(marker, &[XMP, &rest])
-        };
+            self.drop(index, HiddenKind::Jfxx);
+        }
     }
-    if let Some(resources) = payload.strip_prefix(PHOTOSHOP) {
-        return match photoshop::clean(resources) {
-            Some((_, 0)) => Kept::Same,
-            Some((rest, removed)) => {
-                hidden.push(HiddenCopy::removed(HiddenKind::Photoshop, removed));
-                build(marker, &[PHOTOSHOP, &rest])
-            }
-            None if has_picture(resources) => {
-                hidden.push(HiddenCopy::removed(HiddenKind::Photoshop, payload.len()));
-                Kept::Dropped
-            }
-            None => Kept::Same,
+
+    /// JFIF 1.02: name 5, version 2, units 1, densities 4, then width and height of the thumbnail.
+    fn jfif(&mut self, index: usize) {
+        let Some((head, rest)) = self.payload(index).split_at_checked(14) else {
+            return;
         };
+        if rest.is_empty() {
+            return;
+        }
+        let size = (u32::from(head[12]), u32::from(head[13]));
+        let thumbnail = RgbImage::from_raw(size.0, size.1, rest.to_vec());
+        // Bytes behind its last one would stay with it.
+        let exact = rest.len() == (size.0 * size.1 * 3) as usize;
+        if exact && thumbnail.is_some_and(|thumbnail| self.origin.is_shown_by(&thumbnail)) {
+            self.hidden.push(HiddenCopy::new(
+                HiddenKind::JfifThumbnail,
+                rest.len(),
+                HiddenAction::Kept,
+            ));
+        } else {
+            self.tell(HiddenKind::JfifThumbnail, rest.len());
+            self.pieces[index] = build(APP0, &[&head[..12], &[0, 0]]);
+        }
     }
-    Kept::Same
 }
 
 /// A segment of the given parts, which together are no longer than the segment they came from.
@@ -194,49 +378,8 @@ fn build(marker: u8, parts: &[&[u8]]) -> Kept {
     Kept::Changed(segment)
 }
 
-/// JFIF 1.02: name 5, version 2, units 1, densities 4, then width and height of the thumbnail.
-fn clean_jfif(payload: &[u8], origin: &Origin<'_>, hidden: &mut Vec<HiddenCopy>) -> Kept {
-    let Some((head, rest)) = payload.split_at_checked(14) else {
-        return Kept::Same;
-    };
-    if rest.is_empty() {
-        return Kept::Same;
-    }
-    let size = (u32::from(head[12]), u32::from(head[13]));
-    let thumbnail = RgbImage::from_raw(size.0, size.1, rest.to_vec());
-    // Bytes behind its last one would stay with it.
-    let exact = rest.len() == (size.0 * size.1 * 3) as usize;
-    if !exact || !thumbnail.is_some_and(|thumbnail| origin.is_shown_by(&thumbnail)) {
-        hidden.push(HiddenCopy::removed(HiddenKind::JfifThumbnail, rest.len()));
-        build(APP0, &[&head[..12], &[0, 0]])
-    } else {
-        hidden.push(HiddenCopy::new(
-            HiddenKind::JfifThumbnail,
-            rest.len(),
-            HiddenAction::Kept,
-        ));
-        Kept::Same
-    }
-}
-
-/// Whether the image resources of Photoshop run from one segment into the next with a picture in
-/// them; then all of these segments go.
-fn photoshop_spills(bytes: &[u8], layout: &Layout) -> bool {
-    let parts: Vec<&[u8]> = layout
-        .pieces
-        .iter()
-        .filter(|piece| piece.marker == APP0 + 13)
-        .filter_map(|piece| bytes[piece.payload.clone()].strip_prefix(PHOTOSHOP))
-        .collect();
-    if parts.len() < 2 || parts.iter().all(|part| photoshop::clean(part).is_some()) {
-        return false;
-    }
-    let all = parts.concat();
-    has_picture(&all) || photoshop::clean(&all).is_some_and(|(_, removed)| removed > 0)
-}
-
 /// Reports what stands behind the end of the picture.
-fn trailer(bytes: &[u8], layout: &Layout, hidden: &mut Vec<HiddenCopy>) {
+fn report_trailer(bytes: &[u8], layout: &Layout, hidden: &mut Vec<HiddenCopy>) {
     let trailer = &bytes[layout.end..];
     if trailer.is_empty() {
         return;
@@ -252,6 +395,8 @@ fn trailer(bytes: &[u8], layout: &Layout, hidden: &mut Vec<HiddenCopy>) {
         HiddenKind::SamsungTrailer
     } else if film {
         HiddenKind::MotionPhoto
+    } else if gain_map::any(trailer) {
+        HiddenKind::GainMap
     } else if has_index && find_jpeg(trailer, 0).is_some() {
         HiddenKind::Mpf
     } else {

@@ -1,7 +1,10 @@
 //! JPEG files of every kind that can be opened, made here by the encoder under test with other
 //! scripts, and checked against the decoder of the `image` crate.
 
+mod camera;
 mod copies;
+mod gain_maps;
+mod streams;
 
 use super::super::{Editor, Limits, PictureError, Rect};
 use super::markers::{self, Frame, Scan, ScanComponent};

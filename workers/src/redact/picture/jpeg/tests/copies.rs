@@ -96,6 +96,15 @@ fn small(seed: u16) -> Vec<u8> {
     make(&recipe, &[(0xFE, vec![b'a'; 900])])
 }
 
+/// The beginning of a profile of colours, and no more.
+pub(super) fn profile() -> Vec<u8> {
+    let mut profile = vec![0; 200];
+    profile[3] = 200;
+    profile[36..40].copy_from_slice(b"acsp");
+    profile[130..140].copy_from_slice(b"0123456789");
+    profile
+}
+
 #[test]
 fn thumbnails_and_previews_in_exif() {
     for big in [false, true] {
@@ -223,7 +232,7 @@ fn copies_in_segments_and_behind_the_end() {
     resource.extend(&copy);
     resource.resize(resource.len().next_multiple_of(2), 0);
     resource.extend(b"8BIM\x03\xED\0\0\0\0\0\x04keep");
-    let icc = (0xE2, with(b"ICC_PROFILE\0\x01\x01", &copy[..200]));
+    let icc = (0xE2, with(b"ICC_PROFILE\0\x01\x01", &profile()));
     let segments = [
         (
             0xE0,
@@ -237,7 +246,7 @@ fn copies_in_segments_and_behind_the_end() {
         ),
         (0xE2, with(b"MPF\0", &[1; 50])),
         (0xE3, with(b"Vendor\0", &copy)),
-        (0xE4, b"Plain\0data".to_vec()),
+        (0xE6, b"Plain\0data".to_vec()),
         (0xED, with(b"Photoshop 3.0\0", &resource)),
         icc.clone(),
     ];
