@@ -152,7 +152,7 @@ impl Joiner {
         let mut shots = Vec::new();
         for pair in self.kept[from..=self.told].windows(2) {
             self.divide(timeline, pair[0].frame()..pair[1].frame(), |part, _| {
-                shots.push(part)
+                shots.push(part);
             });
         }
         shots
