@@ -1,8 +1,11 @@
 //! Local files and folders.
 
-use std::fs;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
+use std::{fs, io};
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
 
 use super::{Listing, Locator, StorageError};
 
@@ -30,6 +33,18 @@ pub(super) fn locate(path: &Path) -> Result<Locator, StorageError> {
         version: modified.map(|time| time.as_nanos().to_string()),
         size: metadata.len(),
     })
+}
+
+/// Opens the file at `path`, which was plain when it was located: a folder that was swapped for a link since then is
+/// not followed, or a file outside the media roots could be had by its name inside them.
+pub(super) fn open(path: &Path) -> io::Result<fs::File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        Ok(file) => Ok(file.into()),
+        // Linux before 5.6, or a container that does not let it through.
+        Err(Errno::NOSYS | Errno::PERM) => fs::File::open(path),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The file itself, or all files below a folder.
