@@ -26,9 +26,11 @@ pub async fn is_waiting(
     now: i64,
 ) -> Result<bool, CatalogError> {
     Ok(sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM runs WHERE queue = ?1 AND state = 'pending' AND waits_for = 0
+        "SELECT EXISTS (SELECT 1 FROM runs INDEXED BY runs_to_lease
+                         WHERE queue = ?1 AND state = 'pending' AND waits_for = 0
                            AND (not_before <= ?2 OR not_before > ?2 + ?3))
-             OR EXISTS (SELECT 1 FROM runs WHERE state = 'running' AND queue = ?1 AND lease_until < ?2)",
+             OR EXISTS (SELECT 1 FROM runs INDEXED BY runs_leased
+                         WHERE state = 'running' AND queue = ?1 AND lease_until < ?2)",
     )
     .bind(queue)
     .bind(now)
@@ -55,7 +57,7 @@ pub async fn lease(
             SET state = 'running', token = token + 1, attempts = attempts + 1, worker = ?2,
                 lease_until = ?4, started_at = COALESCE(started_at, ?3), done = 0, total = NULL
           WHERE id = (
-                SELECT id FROM runs
+                SELECT id FROM runs INDEXED BY runs_to_lease
                  WHERE queue = ?1 AND state = 'pending' AND waits_for = 0
                    AND (not_before <= ?3 OR not_before > ?3 + ?5)
                  ORDER BY deaths, asset_id, rowid LIMIT 1)

@@ -169,7 +169,7 @@ async fn follow_until_ended(
             read.into_iter().partition(|job| job.state().is_final());
         ended.extend(through);
         open = under_way.iter().map(|job| job.id.clone()).collect();
-        progress.show(ended.iter().chain(&under_way));
+        progress.show(&ended.iter().chain(&under_way));
         if open.is_empty() {
             return Ok(true);
         }

@@ -49,7 +49,7 @@ impl Progress {
     }
 
     /// Draws where `jobs` stand.
-    pub(super) fn show<'a>(&mut self, jobs: impl Iterator<Item = &'a Job> + Clone) {
+    pub(super) fn show<'a>(&mut self, jobs: &(impl Iterator<Item = &'a Job> + Clone)) {
         for name in STAGES {
             let runs: Vec<&Run> = jobs
                 .clone()

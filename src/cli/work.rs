@@ -92,7 +92,7 @@ pub(super) async fn interrupted() -> anyhow::Result<()> {
             _ = pressed.recv() => {}
             _ = terminate.recv() => {}
         }
-        end_at_once()
+        end_at_once();
     });
     Ok(())
 }

@@ -53,7 +53,7 @@ async fn serve(
 ) -> Result<Response, ApiError> {
     let key = key.ok_or_else(|| {
         let detail = "this has not been made yet; follow the asset's job";
-        ApiError::new(ErrorKind::NotFound, "not-made-yet", detail)
+        ApiError::new(ErrorKind::Unavailable, "not-made-yet", detail)
     })?;
     // A stored object never changes: its key names the run that made it.
     let tag = format!("\"{key}\"");

@@ -394,7 +394,11 @@ async fn done(api: &Api, id: &str, n: i64) -> Result<RedactionFile, ApiError> {
     match file.state {
         Progress::Queued | Progress::Running => {
             let detail = "this has not been made yet; follow the redaction".to_owned();
-            Err(none("not-made-yet", detail))
+            Err(ApiError::new(
+                ErrorKind::Unavailable,
+                "not-made-yet",
+                detail,
+            ))
         }
         Progress::Failed => {
             let reason = file.reason.unwrap_or_default();

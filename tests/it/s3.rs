@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rushes_workers::storage::{S3Options, Storage};
 use serde_json::Value;
 
 use crate::support::s3_server::{KEY, S3Server, SECRET};
@@ -131,4 +132,36 @@ fn a_bucket_that_does_not_answer_is_named() {
     );
     // The rest of the batch went on.
     assert_eq!(summary["films"][0]["state"], "ready");
+}
+
+#[test]
+fn names_in_a_bucket_are_those_that_the_api_and_the_records_say() {
+    let buckets = tempfile::tempdir().unwrap();
+    std::fs::create_dir(buckets.path().join("out")).unwrap();
+    let server = S3Server::start(buckets.path());
+    let options = S3Options::new(
+        [
+            ("AWS_ACCESS_KEY_ID", KEY),
+            ("AWS_SECRET_ACCESS_KEY", SECRET),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ENDPOINT", &server.endpoint),
+            ("AWS_ALLOW_HTTP", "true"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let storage = Storage::open("s3://out/a~b", options).unwrap();
+    for name in ["Müller [1].jpg", "100%.jpg", "t ü/a {2}.jpg"] {
+        let put = storage.put(name, bytes::Bytes::from_static(b"x"));
+        runtime.block_on(put).unwrap();
+        let place = buckets.path().join("out/a~b").join(name);
+        assert!(place.try_exists().unwrap(), "{name}");
+        let listed = runtime.block_on(storage.list("s3://out/a~b/")).unwrap();
+        let uri = format!("s3://out/a~b/{name}");
+        assert!(
+            listed.files.iter().any(|file| file.uri == uri),
+            "{uri}: {listed:?}"
+        );
+        assert_eq!(runtime.block_on(storage.locate(&uri)).unwrap().size, 1);
+    }
 }

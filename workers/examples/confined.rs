@@ -1,5 +1,7 @@
 //! Tries, behind the bars of a decoding child, what a hostile film would have it do. Prints what succeeded.
 
+#![expect(clippy::print_stdout, reason = "its output is its answer")]
+
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;

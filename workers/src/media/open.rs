@@ -128,7 +128,7 @@ impl Container {
         }
         options.set("protocol_whitelist", "");
         let input = ffmpeg::format::input_from_stream(io, None, Some(options))
-            .map_err(|error| refuse(&source, error))?;
+            .map_err(|error| refuse(&source, error, bounds.accepts))?;
         let streams = u64::from(input.nb_streams());
         within("streams", streams, u64::from(bounds.max_streams))?;
         if let Ok(duration) = u64::try_from(input.duration()) {
@@ -249,7 +249,7 @@ fn init() -> Result<(), MediaError> {
 }
 
 /// Says why a file was not opened.
-fn refuse(source: &SharedSource, error: ffmpeg::Error) -> MediaError {
+fn refuse(source: &SharedSource, error: ffmpeg::Error, accepts: Accepts) -> MediaError {
     let head = match source.head() {
         Ok(head) => head,
         Err(error) => return MediaError::Io(error.to_string()),
@@ -263,7 +263,7 @@ fn refuse(source: &SharedSource, error: ffmpeg::Error) -> MediaError {
     }
     match ffi::guess_container(&head) {
         None => MediaError::NotMedia("no known container format".to_owned()),
-        Some(name) if !accepted(&name) => MediaError::ForbiddenContainer(name),
+        Some(name) if !accepted(&name, accepts) => MediaError::ForbiddenContainer(name),
         Some(name) if name.contains("mp4") => {
             MediaError::Truncated("the index of this MP4 or MOV is missing or damaged".to_owned())
         }
@@ -271,7 +271,11 @@ fn refuse(source: &SharedSource, error: ffmpeg::Error) -> MediaError {
     }
 }
 
-fn accepted(name: &str) -> bool {
+fn accepted(name: &str, accepts: Accepts) -> bool {
+    let list = match accepts {
+        Accepts::Films => CONTAINERS,
+        Accepts::Proxies => PROXY_CONTAINER,
+    };
     name.split(',')
-        .any(|name| CONTAINERS.split(',').any(|accepted| accepted == name))
+        .any(|name| list.split(',').any(|accepted| accepted == name))
 }
