@@ -70,10 +70,12 @@ mod tests {
 
     /// The picture as a camera stores it that was held so.
     fn stored(orientation: Orientation) -> RgbImage {
-        let back = match orientation {
-            Orientation::Rotate90 => Orientation::Rotate270,
-            Orientation::Rotate270 => Orientation::Rotate90,
-            same => same,
+        let back = if orientation == Orientation::Rotate90 {
+            Orientation::Rotate270
+        } else if orientation == Orientation::Rotate270 {
+            Orientation::Rotate90
+        } else {
+            orientation
         };
         let mut picture = DynamicImage::ImageRgb8(photograph());
         picture.apply_orientation(back);
