@@ -1,6 +1,6 @@
 //! `rushes search` and `rushes similar`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,10 +10,7 @@ use super::{output, sheet};
 use crate::app::App;
 use crate::catalog::{AssetId, ShotId};
 use crate::ingest::file_name;
-use crate::search::{Answer, Hit, Modality, Scope, SearchError, SearchRequest, Subject};
-
-/// A picture with more pixels than this is refused; no camera makes one.
-const MAX_PICTURE_SIDE: u32 = 30_000;
+use crate::search::{Answer, Hit, Modality, Scope, SearchRequest, Subject, read_picture};
 
 /// Options of every search.
 #[derive(Debug, clap::Args)]
@@ -80,7 +77,7 @@ pub(super) async fn run_similar(app: &App, args: SimilarArgs) -> anyhow::Result<
         Ok(shot) => Subject::Shot(shot),
         Err(_not_a_shot) => {
             let file = args.like.clone();
-            let picture = tokio::task::spawn_blocking(move || read_picture(&file));
+            let picture = tokio::task::spawn_blocking(move || read_picture(Path::new(&file)));
             Subject::Picture(Arc::new(picture.await.context("reading the picture")??))
         }
     };
@@ -165,24 +162,4 @@ fn why(hit: &Hit) -> String {
         ));
     }
     why.join(" \u{b7} ")
-}
-
-fn read_picture(file: &str) -> Result<image::RgbImage, SearchError> {
-    let wrap = |cause: String| SearchError::Picture {
-        name: file.to_owned(),
-        cause,
-    };
-    let mut reader = image::ImageReader::open(file)
-        .and_then(image::ImageReader::with_guessed_format)
-        .map_err(|error| {
-            wrap(format!(
-                "{error}; give the id of a shot or the name of a picture"
-            ))
-        })?;
-    let mut limits = image::Limits::default();
-    limits.max_image_width = Some(MAX_PICTURE_SIDE);
-    limits.max_image_height = Some(MAX_PICTURE_SIDE);
-    reader.limits(limits);
-    let picture = reader.decode().map_err(|error| wrap(error.to_string()))?;
-    Ok(picture.into_rgb8())
 }

@@ -33,7 +33,7 @@ const GRAPH: &[Feature] = &[
     },
     Feature {
         name: "shots",
-        version: 2,
+        version: 3,
         inputs: &["probe"],
         queue: Queue::Media,
     },

@@ -8,6 +8,7 @@ mod error;
 mod fusion;
 mod hit;
 mod page;
+mod picture;
 mod query;
 
 use std::collections::HashSet;
@@ -20,6 +21,7 @@ pub use error::SearchError;
 pub use hit::{
     Answer, AssetRef, Coverage, Dialogue, Evidence, Hit, Line, Place, ShotDetail, Time, Visual,
 };
+pub use picture::read_picture;
 pub use query::{Modality, Scope, SearchRequest, Subject};
 
 use crate::catalog::{AssetId, Catalog, ShotId, assets, coverage, shots};

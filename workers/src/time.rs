@@ -47,6 +47,9 @@ impl Rate {
         })
     }
 
+    /// A clock that ticks each millisecond.
+    pub const MILLISECONDS: Self = Self { num: 1000, den: 1 };
+
     /// Numerator.
     #[must_use]
     pub const fn num(self) -> u32 {

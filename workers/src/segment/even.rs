@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use super::dark::is_black;
 use super::evidence::share;
+use super::slow::SLOW_MS;
 use super::{Boundary, BoundaryKind, SegmentParams};
 use crate::media::SmallFrame;
 
@@ -60,6 +62,7 @@ pub(super) struct EvenRuns {
     /// Mean luma up to which a frame is black, and from which on it is white.
     black: f32,
     white: f32,
+    min_shot_ms: u64,
     run: Option<Run>,
     previous: Option<SmallFrame>,
     fades: Vec<Boundary>,
@@ -79,6 +82,9 @@ pub(super) struct Passages {
 struct Run {
     even: Even,
     start: u64,
+    start_ms: u64,
+    /// Whether one of its frames shows nothing at all, but for specks.
+    has_even: bool,
     /// The picture before it, and how far the first even frame is from that; none at the beginning
     /// of the film, where black is part of the first shot.
     before: Option<(SmallFrame, f32)>,
@@ -89,6 +95,7 @@ impl EvenRuns {
         Self {
             black: params.black,
             white: params.white,
+            min_shot_ms: params.min_shot_ms,
             run: None,
             previous: None,
             fades: Vec::new(),
@@ -96,10 +103,10 @@ impl EvenRuns {
         }
     }
 
-    pub(super) fn push(&mut self, frame: &SmallFrame, number: u64) {
+    pub(super) fn push(&mut self, frame: &SmallFrame, number: u64, shown_ms: u64) {
         let even = evenness(frame, self.black, self.white);
         if self.run.as_ref().map(|run| run.even) != even {
-            self.close(frame, number);
+            self.close(frame, number, shown_ms);
             let before = self
                 .previous
                 .as_ref()
@@ -107,8 +114,13 @@ impl EvenRuns {
             self.run = even.map(|even| Run {
                 even,
                 start: number,
+                start_ms: shown_ms,
+                has_even: even == Even::White,
                 before,
             });
+        }
+        if let Some(run) = &mut self.run {
+            run.has_even = run.has_even || is_black(frame, self.black);
         }
         match &mut self.previous {
             Some(previous) => previous.clone_from(frame),
@@ -116,21 +128,31 @@ impl EvenRuns {
         }
     }
 
-    fn close(&mut self, after: &SmallFrame, end: u64) {
+    fn close(&mut self, after: &SmallFrame, end: u64, end_ms: u64) {
         let Some(Run {
             start,
+            start_ms,
+            has_even,
             before: Some((before, step)),
             ..
         }) = self.run.take()
         else {
             return;
         };
+        if !has_even {
+            // A very dark picture.
+            return;
+        }
+        // Where frames are slow, time tells what is short.
+        let lasts_ms = end_ms.saturating_sub(start_ms);
+        let is_slow = lasts_ms >= SLOW_MS * (end - start);
+        let is_long = is_slow && lasts_ms >= self.min_shot_ms;
         // A short and sudden run is a flash or a drop-out if the picture comes back after it.
-        let is_short = end - start <= FLASH as u64;
+        let is_short = end - start <= FLASH as u64 && !is_long;
         let is_flash = is_short && step >= SUDDEN && change(&before, after) < ALIKE * step;
         if is_flash {
             self.flashes.push(start..end);
-        } else if end - start >= 2 {
+        } else if end - start >= 2 || is_long {
             self.fades.push(Boundary {
                 kind: BoundaryKind::Fade,
                 start,

@@ -8,11 +8,21 @@ use crate::media::SmallFrame;
 /// Steps of luma by which a cell differs if it has changed.
 const CHANGED: u8 = 8;
 
+/// Steps of luma and of either chroma by which a change of light moves most cells, at most.
+const RELIT: [i16; 3] = [40, 16, 16];
+
 /// The luma of black in a film of limited range.
 const BLACK: f32 = 16.0;
 
 /// Steps of luma above black up to which a picture is dark.
 const DARK: f32 = 8.0;
+
+/// The correlation of the pictures before and after a boundary from which on they are one picture, so that it is none.
+pub(super) const SAME: f32 = 0.92;
+
+/// The same where one of the two is [`LIGHTER`] times as light: a lamp, the sun.
+pub(super) const SAME_RELIT: f32 = 0.6;
+pub(super) const LIGHTER: f32 = 1.4;
 
 /// The part of the cells whose luma differs, from 0 to 1. Of a cut's it is mostly more than half; of a caption that
 /// appears less than a fifth.
@@ -20,6 +30,43 @@ pub(super) fn changed(a: &SmallFrame, b: &SmallFrame) -> f32 {
     let cells = a.planes[0].iter().zip(&b.planes[0]);
     let count = cells.filter(|(a, b)| a.abs_diff(**b) > CHANGED).count();
     share(count)
+}
+
+/// The part of the cells whose luma or colour differs, from 0 to 1.
+pub(super) fn changed_at_all(a: &SmallFrame, b: &SmallFrame) -> f32 {
+    let differs =
+        |plane: usize, cell: usize| a.planes[plane][cell].abs_diff(b.planes[plane][cell]) > CHANGED;
+    let cells = 0..SmallFrame::CELLS;
+    share(
+        cells
+            .filter(|&cell| (0..3).any(|plane| differs(plane, cell)))
+            .count(),
+    )
+}
+
+/// The part of the cells whose luma and colour stay, from 0 to 1, but for what changes all of them alike: the light. A change
+/// of more than [`RELIT`] steps is not taken for one.
+pub(super) fn kept(a: &SmallFrame, b: &SmallFrame) -> f32 {
+    let differences: [Vec<i16>; 3] = std::array::from_fn(|plane| {
+        let cells = a.planes[plane].iter().zip(&b.planes[plane]);
+        cells.map(|(&a, &b)| i16::from(b) - i16::from(a)).collect()
+    });
+    let shifts: [i16; 3] = std::array::from_fn(|plane| {
+        let mut sorted = differences[plane].clone();
+        let middle = sorted.len() / 2;
+        let (_, median, _) = sorted.select_nth_unstable(middle);
+        (*median).clamp(-RELIT[plane], RELIT[plane])
+    });
+    let stays = |plane: usize, cell: usize| {
+        let left = differences[plane][cell] - shifts[plane];
+        left.unsigned_abs() <= u16::from(CHANGED)
+    };
+    let cells = 0..SmallFrame::CELLS;
+    share(
+        cells
+            .filter(|&cell| (0..3).all(|plane| stays(plane, cell)))
+            .count(),
+    )
 }
 
 /// The correlation of the two lumas, from -1 to 1: how alike they are, whatever the light. Near 1 for one picture in two

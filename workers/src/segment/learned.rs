@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
-use rushes_models::boundary::{AROUND, BoundaryError, BoundaryNetwork};
+use rushes_models::boundary::{AROUND, BoundaryError, BoundaryNetwork, Verdict};
 
 use super::cuts::Cuts;
+use super::dark::{Darkness, Exposure};
 use super::even::{EvenRuns, FLASH, Passages};
-use super::verdicts::Verdicts;
+use super::slow::SlowCuts;
+use super::verdicts::{NOTHING, Verdicts};
 use super::{Boundary, BoundaryDetector, BoundaryKind, SegmentParams};
 use crate::media::{MediaError, SmallFrame};
 
@@ -43,6 +45,10 @@ pub struct LearnedDetector {
     /// Frames whose memory is free.
     free: Vec<SmallFrame>,
     verdicts: Verdicts,
+    /// What it says of very dark pictures once they are raised.
+    dim: Verdicts,
+    darkness: Darkness,
+    slow: SlowCuts,
     even: EvenRuns,
     /// Finds cuts that nobody can doubt.
     plain: Cuts,
@@ -61,6 +67,9 @@ impl LearnedDetector {
             has_looked: false,
             free: Vec::new(),
             verdicts: Verdicts::default(),
+            dim: Verdicts::default(),
+            darkness: Darkness::default(),
+            slow: SlowCuts::new(params),
             even: EvenRuns::new(params),
             plain: Cuts::new(PLAIN_RATIO, PLAIN_CHANGE, params.window),
         })
@@ -68,21 +77,48 @@ impl LearnedDetector {
 
     /// Looks at `block` frames, which have all the frames around them that there will be.
     fn look(&mut self, block: usize) -> Result<(), MediaError> {
-        let planes: Vec<[&[u8]; 3]> = self
-            .frames
-            .iter()
-            .map(|frame| frame.planes.each_ref().map(Vec::as_slice))
-            .collect();
-        let found = self
-            .network
-            .look(&planes)
-            .map_err(|error| internal(&error))?;
+        let found = self.ask(&self.frames)?;
         let judged = self.before..self.before + block;
         for (verdict, frame) in found[judged.clone()].iter().zip(&self.frames[judged]) {
             self.verdicts.push(*verdict, frame);
         }
+        self.look_in_the_dark(block)?;
         self.has_looked = true;
         Ok(())
+    }
+
+    /// Looks at the same frames with their light raised, where they are very dark.
+    fn look_in_the_dark(&mut self, block: usize) -> Result<(), MediaError> {
+        let first = self.dim.frames();
+        let is_dark: Vec<bool> = (first..first + block as u64)
+            .map(|frame| self.darkness.is_around(frame))
+            .collect();
+        let judged = &self.frames[self.before..self.before + block];
+        let dark = judged.iter().zip(&is_dark).filter(|(_, is_dark)| **is_dark);
+        let exposure = Exposure::of(dark.map(|(frame, _)| frame));
+        let mut found = Vec::new();
+        if is_dark.contains(&true) {
+            let raised: Vec<_> = self
+                .frames
+                .iter()
+                .map(|frame| exposure.raise(frame))
+                .collect();
+            found = self.ask(&raised)?.split_off(self.before);
+        }
+        let mut found = found.into_iter();
+        for (frame, is_dark) in judged.iter().zip(is_dark) {
+            let verdict = found.next().filter(|_| is_dark).unwrap_or(NOTHING);
+            self.dim.push(verdict, &exposure.raise(frame));
+        }
+        Ok(())
+    }
+
+    fn ask(&self, frames: &[SmallFrame]) -> Result<Vec<Verdict>, MediaError> {
+        let planes: Vec<[&[u8]; 3]> = frames
+            .iter()
+            .map(|frame| frame.planes.each_ref().map(Vec::as_slice))
+            .collect();
+        self.network.look(&planes).map_err(|error| internal(&error))
     }
 
     /// Hands out the boundaries that begin before frame `until`, in order.
@@ -96,19 +132,29 @@ impl LearnedDetector {
             found.kind == BoundaryKind::Fade && short && flashes.iter().any(during)
         };
         found.retain(|boundary| !is_flash(boundary));
+        let mut dim = self.dim.take(until);
+        dim.retain(|boundary| !found.iter().any(|other| other.is_near(boundary, NEAR)));
+        found.append(&mut dim);
+        let mut slow = self.slow.take(until);
+        found.retain(|boundary| self.slow.allows(boundary, &slow));
         let mut plain = self.plain.take(until, &fades);
+        plain.retain(|cut| self.slow.allows(cut, &slow));
+        slow.retain(|cut| !fades.iter().any(|fade| fade.is_near(cut, 0)));
         fades.retain(|fade| !found.iter().any(|other| other.is_near(fade, NEAR)));
         found.append(&mut fades);
         plain.retain(|cut| !found.iter().any(|other| other.is_near(cut, APART)));
         found.append(&mut plain);
+        found.append(&mut slow);
         found.sort_by_key(|boundary| (boundary.frame(), boundary.start));
         found
     }
 }
 
 impl BoundaryDetector for LearnedDetector {
-    fn push(&mut self, frame: &SmallFrame, number: u64) -> Result<(), MediaError> {
-        self.even.push(frame, number);
+    fn push(&mut self, frame: &SmallFrame, number: u64, shown_ms: u64) -> Result<(), MediaError> {
+        self.even.push(frame, number, shown_ms);
+        self.slow.push(frame, shown_ms);
+        self.darkness.push(frame);
         self.plain.push(frame, number);
         let mut kept = self.free.pop().unwrap_or_else(SmallFrame::grey);
         kept.clone_from(frame);
@@ -132,7 +178,12 @@ impl BoundaryDetector for LearnedDetector {
             return Vec::new();
         };
         let quiet = start..judged;
-        if self.verdicts.touch(&quiet) || self.even.touch(&quiet) || self.plain.touch(&quiet) {
+        if self.verdicts.touch(&quiet)
+            || self.dim.touch(&quiet)
+            || self.even.touch(&quiet)
+            || self.plain.touch(&quiet)
+            || self.slow.touch(&quiet)
+        {
             return Vec::new();
         }
         self.take(judged - NEAR)
@@ -144,6 +195,8 @@ impl BoundaryDetector for LearnedDetector {
             self.look(left)?;
         }
         self.verdicts.end();
+        self.dim.end();
+        self.slow.end();
         self.even.end();
         self.plain.end();
         Ok(self.take(u64::MAX))

@@ -9,6 +9,7 @@ use crate::time::Timeline;
 
 mod adaptive;
 mod cuts;
+mod dark;
 mod dissolve;
 mod even;
 mod evidence;
@@ -16,6 +17,7 @@ mod learned;
 mod likeness;
 mod motion;
 mod scan;
+mod slow;
 mod timeline;
 mod verdicts;
 
@@ -90,11 +92,12 @@ impl Boundary {
 
 /// Finds the boundaries of a film whose frames go by once, keeping only a few of them.
 pub trait BoundaryDetector {
-    /// Looks at the next frame; `number` ascends by one from 0.
+    /// Looks at the next frame; `number` ascends by one from 0. It is shown from `shown_ms` on, in milliseconds from any
+    /// one moment.
     ///
     /// # Errors
     /// [`MediaError::Internal`] for a fault of the program.
-    fn push(&mut self, frame: &SmallFrame, number: u64) -> Result<(), MediaError>;
+    fn push(&mut self, frame: &SmallFrame, number: u64, shown_ms: u64) -> Result<(), MediaError>;
 
     /// Boundaries that nothing later will change or come before, each once, in order. None unless a detector can
     /// tell.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::likeness::{Look, mark};
+use super::slow::shown_until;
 use super::timeline::{add, begin, complete};
 use super::{
     AdaptiveDetector, Boundary, BoundaryDetector, BoundaryKind, DetectorKind, LearnedDetector,
@@ -59,8 +60,8 @@ pub fn segment(
     let mut looks = Vec::new();
     let mut joiner = Joiner::new(params);
     while let Some((number, shown_at)) = reader.next_frame(&mut small)? {
-        detector.push(&small, number)?;
         add(&mut timeline, shown_at);
+        detector.push(&small, number, timeline.ms_at(shown_at))?;
         looks.push(Look::of(&small));
         joiner.add(&timeline, &detector.settled());
         for shot in joiner.settled(&timeline) {
@@ -162,7 +163,8 @@ impl Joiner {
     fn finish(mut self, timeline: &Timeline) -> Vec<Shot> {
         let frames = timeline.frames();
         let last = self.kept.last().map_or(0, Boundary::frame);
-        if self.kept.len() > 1 && self.is_short(timeline, last, frames) {
+        let lasts_ms = shown_until(timeline).saturating_sub(timeline.ms_of(last));
+        if self.kept.len() > 1 && lasts_ms < self.min_shot_ms {
             self.kept.pop();
         }
         let ends = self.kept.iter().skip(1).map(Boundary::frame);

@@ -6,7 +6,9 @@ use std::ops::Range;
 use rushes_models::boundary::Verdict;
 
 use super::even::FLASH;
-use super::evidence::{changed, correlation, dip, light, spread, strangeness};
+use super::evidence::{
+    LIGHTER, SAME, SAME_RELIT, changed, correlation, dip, light, spread, strangeness,
+};
 use super::motion::{left_by_shifting, strangeness_of_push};
 use super::{Boundary, BoundaryKind};
 use crate::media::SmallFrame;
@@ -58,18 +60,20 @@ const LEAST: f32 = 0.15;
 const FEW: f32 = 0.33;
 const SURE_CUT: f32 = 0.95;
 
-/// The correlation of the pictures before and after a transition from which on they are one picture, so that it is none.
-const SAME: f32 = 0.92;
-
-/// The same where one of the two is [`LIGHTER`] times as light: a lamp, the sun.
-const SAME_RELIT: f32 = 0.6;
-const LIGHTER: f32 = 1.4;
-
 /// The same around an even passage of at most [`FLASH`] frames.
 const SAME_AFTER_FLASH: f32 = 0.5;
 
 /// The spread of luma that the evenest frame of a fade has at most.
 const EVEN: f32 = 4.5;
+
+/// The verdict on a frame of which there is nothing to say.
+pub(super) const NOTHING: Verdict = Verdict {
+    cut: 0.0,
+    gradual: 0.0,
+    dissolve: 0.0,
+    fade: 0.0,
+    wipe: 0.0,
+};
 
 /// Collects verdicts on a film's frames, from the first on.
 #[derive(Debug, Default)]
@@ -308,14 +312,6 @@ impl Verdicts {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NOTHING: Verdict = Verdict {
-        cut: 0.0,
-        gradual: 0.0,
-        dissolve: 0.0,
-        fade: 0.0,
-        wipe: 0.0,
-    };
 
     fn film(frames: usize, change: impl Fn(usize, &mut Verdict)) -> Vec<(BoundaryKind, u64, u64)> {
         let mut verdicts = Verdicts::default();

@@ -15,7 +15,7 @@ use rushes_workers::segment::{
 use rushes_workers::stages::Stages;
 use rushes_workers::storage::{S3Options, Storage};
 use rushes_workers::task::{EarlyProxies, Output, Task};
-use rushes_workers::time::Stretch;
+use rushes_workers::time::{Rate, Stretch};
 use rushes_workers::worker::Watch;
 
 use crate::clips::{Clips, material, open, sandbox, scan};
@@ -109,10 +109,14 @@ fn asking_what_is_settled_changes_nothing() {
     let mut reader = SmallFrames::open(open(&film), options, &Bounds::default()).unwrap();
     let mut small = SmallFrame::grey();
     let mut settled = Vec::new();
-    while let Some((number, _)) = reader.next_frame(&mut small).unwrap() {
-        asked.push(&small, number).unwrap();
+    while let Some((number, pts)) = reader.next_frame(&mut small).unwrap() {
+        let shown_ms = reader
+            .time_base()
+            .rescale(pts, Rate::MILLISECONDS)
+            .unsigned_abs();
+        asked.push(&small, number, shown_ms).unwrap();
         settled.extend(asked.settled());
-        left_alone.push(&small, number).unwrap();
+        left_alone.push(&small, number, shown_ms).unwrap();
     }
     assert!(!settled.is_empty());
     settled.extend(asked.finish().unwrap());

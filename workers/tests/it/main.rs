@@ -9,6 +9,7 @@
 
 mod chunks;
 mod clips;
+mod dark;
 mod early;
 mod hostile;
 mod pictures;
@@ -18,5 +19,6 @@ mod redact_film;
 mod rewriting;
 mod sandboxing;
 mod shots;
+mod slow;
 mod subtitles;
 mod timing;

@@ -22,6 +22,7 @@ use crate::segment::{
     AdaptiveDetector, BoundaryDetector as _, BoundaryKind, CorruptSpan, SegmentParams,
 };
 use crate::source::ByteSource;
+use crate::time::Rate;
 
 /// Bytes of a frame's time and size, before its pixels.
 pub(super) const HEADER: usize = 16;
@@ -96,10 +97,14 @@ pub(crate) fn look(
     let mut cuts = AdaptiveDetector::new(&SegmentParams::default());
     let mut maker = RgbMaker::default();
     let mut frames = 0;
+    let time_base = reader.time_base();
+    let mut first = None;
     while let Some(frame) = reader.next_frame()? {
         let (number, pts) = (frame.number, frame.pts);
+        let since = pts.saturating_sub(*first.get_or_insert(pts));
+        let shown_ms = time_base.rescale(since, Rate::MILLISECONDS);
         shrinker.shrink(&frame, &mut small)?;
-        cuts.push(&small, number)?;
+        cuts.push(&small, number, shown_ms.unsigned_abs())?;
         let mut bytes = Vec::new();
         bytes.extend_from_slice(&pts.to_le_bytes());
         let (width, height) = frame.size();

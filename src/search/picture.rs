@@ -1,0 +1,187 @@
+//! A picture file as a person sees it, to search with.
+
+use std::path::Path;
+
+use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, RgbImage};
+
+use super::SearchError;
+
+/// A picture with a longer side than this is refused; no camera makes one.
+const MAX_SIDE: u32 = 30_000;
+
+/// Reads a picture upright: turned as its EXIF or TIFF orientation says, in RGB.
+///
+/// # Errors
+/// [`SearchError::Picture`] if there is no such file, or it is no picture that can be read.
+pub fn read_picture(file: &Path) -> Result<RgbImage, SearchError> {
+    let wrap = |cause: String| SearchError::Picture {
+        name: file.display().to_string(),
+        cause,
+    };
+    let mut reader = ImageReader::open(file)
+        .and_then(ImageReader::with_guessed_format)
+        .map_err(|error| {
+            wrap(format!(
+                "{error}; give the id of a shot or the name of a picture"
+            ))
+        })?;
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    reader.limits(limits.clone());
+    let read = || {
+        let mut decoder = reader.into_decoder()?;
+        // The file's orientation may be unreadable in a picture that is not.
+        let orientation = decoder.orientation().ok();
+        limits.reserve(decoder.total_bytes())?;
+        decoder.set_limits(limits)?;
+        let mut picture = DynamicImage::from_decoder(decoder)?;
+        if let Some(orientation) = orientation {
+            picture.apply_orientation(orientation);
+        }
+        Ok(picture.into_rgb8())
+    };
+    read().map_err(|error: image::ImageError| wrap(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use image::codecs::jpeg::JpegEncoder;
+    use image::codecs::png::PngEncoder;
+    use image::codecs::webp::WebPEncoder;
+    use image::metadata::Orientation;
+    use image::{ExtendedColorType, ImageEncoder, Rgb};
+
+    use super::*;
+
+    const WIDTH: u32 = 96;
+    const HEIGHT: u32 = 64;
+
+    /// A picture whose every corner is another.
+    fn photograph() -> RgbImage {
+        RgbImage::from_fn(WIDTH, HEIGHT, |x, y| {
+            let cell = |value: u32| u8::try_from(value).unwrap();
+            let spot = x.abs_diff(20).pow(2) + y.abs_diff(12).pow(2) < 90;
+            Rgb([cell(2 * x), cell(3 * y), if spot { 250 } else { 40 }])
+        })
+    }
+
+    /// The picture as a camera stores it that was held so.
+    fn stored(orientation: Orientation) -> RgbImage {
+        let back = if orientation == Orientation::Rotate90 {
+            Orientation::Rotate270
+        } else if orientation == Orientation::Rotate270 {
+            Orientation::Rotate90
+        } else {
+            orientation
+        };
+        let mut picture = DynamicImage::ImageRgb8(photograph());
+        picture.apply_orientation(back);
+        picture.into_rgb8()
+    }
+
+    /// A TIFF directory of short and long values, at offset 8 of a little-endian file.
+    fn directory(entries: &[(u16, u32)], pixels: &[u8]) -> Vec<u8> {
+        let count = u16::try_from(entries.len()).unwrap();
+        let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+        bytes.extend(count.to_le_bytes());
+        for (tag, value) in entries {
+            bytes.extend(tag.to_le_bytes());
+            // LONG, once.
+            bytes.extend([4, 0, 1, 0, 0, 0]);
+            bytes.extend(value.to_le_bytes());
+        }
+        bytes.extend([0; 4]);
+        bytes.extend(pixels);
+        bytes
+    }
+
+    fn exif(orientation: Orientation) -> Vec<u8> {
+        let mut bytes = directory(&[(0x0112, u32::from(orientation.to_exif()))], &[]);
+        // Orientation is a SHORT in EXIF.
+        bytes[12] = 3;
+        bytes
+    }
+
+    fn tiff(picture: &RgbImage, orientation: Orientation) -> Vec<u8> {
+        let pixels = picture.as_raw();
+        let entries = [
+            (0x0100, picture.width()),
+            (0x0101, picture.height()),
+            (0x0102, 8),
+            (0x0103, 1),
+            (0x0106, 2),
+            (0x0111, 8 + 2 + 10 * 12 + 4),
+            (0x0112, u32::from(orientation.to_exif())),
+            (0x0115, 3),
+            (0x0116, picture.height()),
+            (0x0117, u32::try_from(pixels.len()).unwrap()),
+        ];
+        let mut bytes = directory(&entries, pixels);
+        // A value of bits for each of three channels is three equal SHORTs, which do not fit: one will do for readers
+        // that take one for all. Orientation is a SHORT.
+        bytes[10 + 6 * 12 + 2] = 3;
+        bytes
+    }
+
+    fn encode(
+        mut encoder: impl ImageEncoder,
+        picture: &RgbImage,
+        orientation: Orientation,
+    ) -> image::ImageResult<()> {
+        encoder.set_exif_metadata(exif(orientation)).unwrap();
+        let (width, height) = picture.dimensions();
+        encoder.write_image(picture.as_raw(), width, height, ExtendedColorType::Rgb8)
+    }
+
+    #[test]
+    fn a_photograph_is_read_upright_however_it_is_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let upright = photograph();
+        for orientation in (1..=8).filter_map(Orientation::from_exif) {
+            let picture = stored(orientation);
+            let file = |format: &str| {
+                let mut bytes = Cursor::new(Vec::new());
+                match format {
+                    "jpg" => encode(
+                        JpegEncoder::new_with_quality(&mut bytes, 98),
+                        &picture,
+                        orientation,
+                    ),
+                    "png" => encode(PngEncoder::new(&mut bytes), &picture, orientation),
+                    "webp" => encode(WebPEncoder::new_lossless(&mut bytes), &picture, orientation),
+                    _ => {
+                        *bytes.get_mut() = tiff(&picture, orientation);
+                        Ok(())
+                    }
+                }
+                .unwrap();
+                bytes.into_inner()
+            };
+            for (format, most) in [("png", 0), ("webp", 0), ("tif", 0), ("jpg", 40)] {
+                let path = folder.path().join(format!("photograph.{format}"));
+                std::fs::write(&path, file(format)).unwrap();
+                let read = read_picture(&path).unwrap();
+                assert_eq!(
+                    read.dimensions(),
+                    (WIDTH, HEIGHT),
+                    "{format} {orientation:?}"
+                );
+                let pairs = read.as_raw().iter().zip(upright.as_raw());
+                let farthest = pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+                assert!(farthest <= most, "{format} {orientation:?}: {farthest}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_picture_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("words.jpg");
+        std::fs::write(&path, "no picture").unwrap();
+        let error = read_picture(&path).unwrap_err();
+        assert!(error.to_string().contains("words.jpg"), "{error}");
+    }
+}
