@@ -9,6 +9,7 @@
 
 mod chunks;
 mod clips;
+mod clocks;
 mod early;
 mod hostile;
 mod pictures;

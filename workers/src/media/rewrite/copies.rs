@@ -21,6 +21,8 @@ pub(super) struct Copies {
     /// A packet that was read and is not due.
     waiting: Option<Packet>,
     done: bool,
+    /// Whether the film may be several, joined end to end.
+    may_be_joined: bool,
 }
 
 struct Route {
@@ -31,6 +33,11 @@ struct Route {
     shift: i64,
     /// The last decoding time written.
     last: Option<i64>,
+    /// When the last packet written ceases to be heard.
+    end: Option<i64>,
+    is_sound: bool,
+    /// How far decoding times must be apart.
+    step: i64,
 }
 
 impl Copies {
@@ -40,12 +47,9 @@ impl Copies {
         bounds: &Bounds,
     ) -> Result<Self, MediaError> {
         let mut container = Container::open(source, bounds)?;
-        for mut stream in container.input.streams_mut() {
-            if !options.copies.contains(&stream.index()) {
-                ffi::discard(&mut stream);
-            }
-        }
+        container.only(&options.copies);
         Ok(Self {
+            may_be_joined: container.may_break(),
             container,
             routes: BTreeMap::new(),
             waiting: None,
@@ -58,7 +62,13 @@ impl Copies {
     }
 
     /// Begins: each stream of the input with the one of the output, whose header is written.
-    pub(super) fn start(&mut self, pairs: Vec<(usize, usize)>, output: &Output) {
+    /// The clock of the output begins at `origin`, which is in units of its time base.
+    pub(super) fn start(
+        &mut self,
+        pairs: Vec<(usize, usize)>,
+        output: &Output,
+        (origin, base): (i64, Rational),
+    ) {
         let is_matroska = output.format().name() == "matroska";
         for (index, stream) in pairs {
             let bases = self
@@ -67,17 +77,22 @@ impl Copies {
                 .stream(index)
                 .zip(output.stream(stream));
             if let Some((from, to)) = bases {
+                let is_sound = from.parameters().medium() == ffmpeg_next::media::Type::Audio;
                 let (from, to) = (from.time_base(), to.time_base());
+                let delay = if is_matroska {
+                    self.delay(index, to)
+                } else {
+                    0
+                };
                 let route = Route {
                     stream,
                     from,
                     to,
-                    shift: if is_matroska {
-                        self.delay(index, to)
-                    } else {
-                        0
-                    },
+                    shift: delay - origin.rescale(base, to),
                     last: None,
+                    end: None,
+                    is_sound,
+                    step: i64::from(!is_matroska),
                 };
                 self.routes.insert(index, route);
             }
@@ -152,12 +167,20 @@ impl Copies {
         packet.set_position(-1);
         packet.set_pts(packet.pts().map(|pts| pts + route.shift));
         packet.set_dts(packet.dts().map(|dts| dts + route.shift));
-        // Containers want decoding times that do not fall back; a damaged film may have others.
+        // Where films were joined, the sound of the first may last longer than its pictures.
+        let half = packet.duration().max(0) / 2;
+        let is_over = |end| packet.pts().is_some_and(|pts| pts + half < end);
+        if route.is_sound && route.end.is_some_and(is_over) && self.may_be_joined {
+            return Ok(());
+        }
+        let end = packet.pts().map(|pts| pts + packet.duration().max(0));
+        route.end = route.end.max(end);
+        // Containers want decoding times that ascend; a damaged film may have others.
         if let (Some(dts), Some(last)) = (packet.dts(), route.last)
-            && dts < last
+            && dts < last + route.step
         {
-            packet.set_dts(Some(last));
-            packet.set_pts(packet.pts().map(|pts| pts.max(last)));
+            packet.set_dts(Some(last + route.step));
+            packet.set_pts(packet.pts().map(|pts| pts.max(last + route.step)));
         }
         route.last = packet.dts().or(route.last);
         packet.write_interleaved(output).map_err(failed)
