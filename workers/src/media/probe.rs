@@ -224,5 +224,5 @@ fn timecode_rate(input: &Input) -> Option<Rate> {
             && ffi::stream_tag(input, stream.index(), c"timecode").as_ref() == Some(&label)
     };
     let track = input.streams().find(is_its)?;
-    rate(track.avg_frame_rate())
+    rate(track.avg_frame_rate()).or_else(|| rate(track.rate()))
 }

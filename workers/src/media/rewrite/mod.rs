@@ -15,8 +15,9 @@ use super::frames::{FrameReader, ReadOptions};
 use super::open::{SharedSource, is_again, unless_memory};
 use super::picture::Converter;
 use super::rgb::as_stored;
-use super::{Bounds, MediaError, ffi, probe};
+use super::{Bounds, MediaError, MediaInfo, ffi, probe};
 use crate::source::ByteSource;
+use crate::time::Timecode;
 
 mod copies;
 mod planes;
@@ -130,7 +131,7 @@ pub fn rewrite<W: Write + Seek + Send + 'static>(
         if shape.format != target {
             let chain = match converter.take() {
                 Some((known, chain)) if known == shape => chain,
-                _ => as_stored(shape.size, target),
+                _ => as_stored(shape.size, target).keeping_range(),
             };
             let (_, chain) = converter.insert((shape, chain));
             picture = chain.convert(picture)?;
@@ -175,6 +176,14 @@ fn origin(reader: &FrameReader) -> i64 {
         return 0;
     }
     probe::earliest(&info.streams, reader.time_base()).unwrap_or(0)
+}
+
+/// The start timecode at the rate of the film, at which the output's timecode counts; `None` if it does already.
+fn timecode(info: &MediaInfo) -> Option<String> {
+    let (_, video) = info.video()?;
+    let (from, to) = (info.timecode_rate?, video.average_rate.or(video.base_rate)?);
+    let label = Timecode::relabel(info.start_timecode.as_deref()?, from, to).ok()?;
+    (from != to).then_some(label)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -286,6 +295,9 @@ impl Writer {
                 added.set_time_base(base);
                 stream = added.index();
                 ffi::copy_surroundings(input, main, &mut output, stream)?;
+                if let Some(label) = timecode(reader.info()) {
+                    ffi::set_stream_tag(&mut output, stream, c"timecode", &label);
+                }
             } else {
                 opened.push((index, ffi::add_copy(input, index, &mut output)?));
             }
