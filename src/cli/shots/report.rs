@@ -125,6 +125,21 @@ impl FilmView {
         ))
     }
 
+    /// Where the clock of the file breaks, in a line; none if it does not.
+    fn clock(&self) -> Option<String> {
+        let first = self.clock_breaks.first()?;
+        Some(format!(
+            "{}: the clock of the file breaks {}, first at {} ms ({}); the film plays on without a gap",
+            self.file,
+            match self.clock_breaks.len() {
+                1 => "once".to_owned(),
+                count => format!("{count} times"),
+            },
+            first.at.ms,
+            first.at.smpte,
+        ))
+    }
+
     /// The line that sums the film up.
     fn summary(&self) -> String {
         let kinds = [

@@ -220,7 +220,7 @@ fn bright(picture: &frame::Video) -> Option<&'static str> {
 /// 1000 cd/m² is compressed into what is left above it.
 fn to_standard_range(transfer: &str) -> String {
     format!(
-        ",format=yuv444p10le,zscale=tin={transfer}:pin=2020:min=2020_ncl:t=linear:npl=203,format=gbrpf32le,\
+        ",format=yuv444p10le,zscale=tin={transfer}:pin=2020:min=2020_ncl:p=2020:m=2020_ncl:t=linear:npl=203,format=gbrpf32le,\
          zscale=p=709,tonemap=tonemap=mobius:param=0.3:desat=0:peak=4.93,\
          zscale=t=709:m=709:p=709:r=limited:d=error_diffusion,format=yuv444p"
     )

@@ -7,6 +7,7 @@
     reason = "helpers of tests fail like tests; a span may well be a single range"
 )]
 
+mod bright;
 mod chunks;
 mod clips;
 mod clocks;

@@ -172,6 +172,11 @@ fn frames_change_where_asked_and_sound_stays_bit_by_bit() {
             assert!(survey.extension.is_some(), "{name}");
         }
         assert!(same_packets(&output, &path, "a:0"), "{name}");
+        let sound = |path: &Path| {
+            let told = ffprobe(path, "a:0", "stream=codec_name");
+            told.split([',', '\n']).next().unwrap().to_owned()
+        };
+        assert_eq!(sound(&output), sound(&path), "{name}");
         let format = ffprobe(&path, "v:0", "stream=pix_fmt");
         // Of a transport stream it is told once more, for its programme.
         let format = format.split(',').next().unwrap();
