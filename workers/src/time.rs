@@ -186,6 +186,23 @@ impl Timecode {
         })
     }
 
+    /// The label at the rate `to` of the moment that `text` labels at the rate `from`.
+    ///
+    /// Exact where one rate counts a multiple of the other's labels, as 60000/1001 does of 30000/1001; nominal, to the
+    /// label at or before that moment, where it does not.
+    ///
+    /// # Errors
+    /// [`TimeError::Timecode`] if the text is no timecode at the rate `from`.
+    pub fn relabel(text: &str, from: Rate, to: Rate) -> Result<String, TimeError> {
+        Self::starting_at(from, text)?;
+        let bad = || TimeError::Timecode(text.to_owned(), from);
+        let at = text.rfind([':', ';', '.']).ok_or_else(bad)?;
+        let (rest, frames) = text.split_at(at + 1);
+        let frames: u64 = frames.parse().map_err(|_not_a_number| bad())?;
+        let frames = frames * u64::from(to.nominal()) / u64::from(from.nominal());
+        Ok(format!("{rest}{frames:02}"))
+    }
+
     /// The timecode of frame number `frame` of the asset, e.g. `00:01:00;02`. Wraps after 24 hours.
     #[must_use]
     pub fn label(self, frame: u64) -> String {
@@ -228,7 +245,8 @@ pub struct Timeline {
     pub rate: Rate,
     /// Whether frames are unevenly spaced, so that timecode is nominal.
     pub variable: bool,
-    /// The source's own start timecode, as written in the file.
+    /// The source's own start timecode at this rate. Where a timecode track counts at another rate, it is that of the
+    /// same moment.
     pub start_timecode: Option<String>,
     /// The timestamp of the file's beginning (the earliest of all its streams), in `time_base`.
     pub origin_pts: i64,
@@ -379,6 +397,28 @@ mod tests {
         assert_eq!(tc.label(2), "18:45:24:00");
         assert!(Timecode::starting_at(rate("25"), "18:45:23:25").is_err());
         assert!(Timecode::starting_at(rate("25"), "noon").is_err());
+    }
+
+    #[test]
+    fn a_label_of_a_slower_count_is_that_of_the_same_moment() {
+        let (slow, fast) = (rate("30000/1001"), rate("60000/1001"));
+        let relabel = |text, from, to| Timecode::relabel(text, from, to).unwrap();
+        assert_eq!(relabel("01:00:00;20", slow, fast), "01:00:00;40");
+        assert_eq!(relabel("01:00:00:29", slow, fast), "01:00:00:58");
+        assert_eq!(relabel("01:00:00;41", fast, slow), "01:00:00;20");
+        assert_eq!(
+            relabel("10:00:00:20", rate("25"), rate("25")),
+            "10:00:00:20"
+        );
+        // The count of frames since midnight is twice that of the slower one, dropped labels or not.
+        for text in ["00:01:00;02", "00:09:59;29", "00:10:00;00", "23:59:59;29"] {
+            let before = Timecode::starting_at(slow, text).unwrap().start;
+            let after = Timecode::starting_at(fast, &relabel(text, slow, fast))
+                .unwrap()
+                .start;
+            assert_eq!(after, before * 2, "{text}");
+        }
+        assert!(Timecode::relabel("01:00:00:30", slow, fast).is_err());
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub(in crate::cli) struct FilmView {
     pub(in crate::cli) shots: Vec<ShotView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     corrupt: Vec<Damage>,
+    /// Where the clock of the file breaks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    clock_breaks: Vec<BreakView>,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,6 +41,13 @@ pub(in crate::cli) struct ShotView {
 struct Damage {
     start: Time,
     end: Time,
+}
+
+/// A break in the clock of a file: the moment, and by how many milliseconds it jumps ahead, or falls back if negative.
+#[derive(Debug, Serialize)]
+struct BreakView {
+    at: Time,
+    by_ms: i64,
 }
 
 /// A film's own way of telling time.
@@ -89,6 +99,14 @@ impl FilmView {
             frames: scan.timeline.frames(),
             shots: shots.collect(),
             corrupt: scan.corrupt.iter().map(|span| clock.damage(span)).collect(),
+            clock_breaks: scan
+                .clock_breaks
+                .iter()
+                .map(|found| BreakView {
+                    at: clock.of_pts(found.at_pts),
+                    by_ms: found.by_ms,
+                })
+                .collect(),
         }
     }
 
@@ -104,6 +122,21 @@ impl FilmView {
             },
             first.start.ms,
             first.start.smpte,
+        ))
+    }
+
+    /// Where the clock of the file breaks, in a line; none if it does not.
+    fn clock(&self) -> Option<String> {
+        let first = self.clock_breaks.first()?;
+        Some(format!(
+            "{}: the clock of the file breaks {}, first at {} ms ({}); the film plays on without a gap",
+            self.file,
+            match self.clock_breaks.len() {
+                1 => "once".to_owned(),
+                count => format!("{count} times"),
+            },
+            first.at.ms,
+            first.at.smpte,
         ))
     }
 

@@ -99,7 +99,7 @@ impl AudioReader {
         let Some(rate) = Rate::new(rate, 1) else {
             return Ok(None);
         };
-        container.only(index);
+        container.only(&[index]);
         Ok(Some(Self {
             channels: decoder.channels().clamp(1, 2),
             container,

@@ -1,5 +1,6 @@
 //! Timestamps that always ascend, whatever the file says.
 
+use super::probe::MILLISECONDS;
 use crate::time::Rate;
 
 /// Makes timestamps ascend.
@@ -7,6 +8,8 @@ use crate::time::Rate;
 pub(super) struct Clock {
     /// Timestamp and duration of the last frame.
     last: Option<(i64, i64)>,
+    first: Option<i64>,
+    time_base: Rate,
     /// Added to every timestamp since the file's clock last broke.
     shift: i64,
     /// Duration of a frame that does not say, in units; at least 1.
@@ -22,6 +25,8 @@ impl Clock {
         });
         Self {
             last: None,
+            first: None,
+            time_base,
             shift: 0,
             usual,
         }
@@ -33,6 +38,13 @@ impl Clock {
             Some((pts, duration)) => pts.saturating_add(duration),
             None => 0,
         }
+    }
+
+    /// Milliseconds from the first frame to the last.
+    pub(super) fn played_ms(&self) -> u64 {
+        let units = self.first.zip(self.last);
+        let units = units.map_or(0, |(first, (last, _))| last.saturating_sub(first));
+        u64::try_from(self.time_base.rescale(units, MILLISECONDS)).unwrap_or(0)
     }
 
     /// What the file's own timestamps are off by at present.
@@ -58,6 +70,7 @@ impl Clock {
                 }
             }
         };
+        self.first.get_or_insert(pts);
         self.last = Some((pts, duration));
         pts
     }

@@ -9,7 +9,7 @@
 
 mod tags;
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 
 use ffmpeg_next::ffi;
@@ -403,6 +403,22 @@ pub(super) fn copy_file_tags(input: &Input, output: &mut Output) {
                 0,
             );
         }
+    }
+}
+
+/// Sets a tag of a stream that is written.
+pub(super) fn set_stream_tag(output: &mut Output, index: usize, key: &CStr, value: &str) {
+    let (Some(mut stream), Ok(value)) = (output.stream_mut(index), CString::new(value)) else {
+        return;
+    };
+    // SAFETY: `stream` borrows a valid stream mutably; the dictionary copies both strings.
+    unsafe {
+        ffi::av_dict_set(
+            &raw mut (*stream.as_mut_ptr()).metadata,
+            key.as_ptr(),
+            value.as_ptr(),
+            0,
+        );
     }
 }
 

@@ -29,7 +29,7 @@ impl MainVideo {
         let mut container = Container::open(source, bounds)?;
         let info = probe::describe(&container.input, bytes);
         let stream = info.main_video.ok_or(MediaError::NoVideo)?;
-        container.only(stream);
+        container.only(&[stream]);
         let raw = ffi::raw_stream(&container.input, stream).unwrap_or_default();
         let geometry = Geometry::of(&raw);
         within("pixels a frame", geometry.pixels(), bounds.max_pixels)?;

@@ -10,7 +10,7 @@ use super::open::{
     PacketError, SharedSource, decode_error, is_again, is_memory, out_of_memory, within,
 };
 use super::picture::{Geometry, PictureMaker};
-use super::{Bounds, MediaError, MediaInfo};
+use super::{Bounds, ClockBreak, MediaError, MediaInfo};
 use crate::segment::CorruptSpan;
 use crate::source::ByteSource;
 use crate::time::Rate;
@@ -60,7 +60,8 @@ impl std::fmt::Debug for Frame {
 /// derived from decoding timestamps. What that leaves is repaired so that timestamps always ascend:
 /// a missing one is the previous one plus the previous frame's duration; one that repeats or falls
 /// back by less than a frame becomes the previous plus one unit, and the next frame's own stands; one
-/// that falls back further is a break in the file's clock, and shifts all that follow.
+/// that falls back further shifts all that follow. In containers whose clock may break, that is repaired
+/// before, for all streams alike, see [`FrameReader::clock_breaks`].
 ///
 /// Damaged packets are skipped and their time recorded, see [`FrameReader::corrupt`].
 pub struct FrameReader {
@@ -167,6 +168,12 @@ impl FrameReader {
         self.damage.spans()
     }
 
+    /// Where the clock of the file breaks, in what was read so far.
+    #[must_use]
+    pub fn clock_breaks(&self) -> Vec<ClockBreak> {
+        self.film.container.breaks().list()
+    }
+
     /// Decodes the next frame; `None` at the end.
     ///
     /// # Errors
@@ -262,6 +269,8 @@ impl FrameReader {
         within("frames of a film", self.number + 1, self.bounds.max_frames)?;
         let duration = picture.packet().duration;
         let pts = self.clock.stamp(picture.timestamp(), duration);
+        let played = self.clock.played_ms();
+        within("milliseconds of film", played, self.bounds.max_duration_ms)?;
         if picture.is_corrupt() || picture.has_decode_errors() {
             self.damage.add(pts, self.clock.end());
         }

@@ -23,6 +23,9 @@ pub struct MediaInfo {
     pub chapters: Vec<Chapter>,
     /// The timecode of the first frame, as written in the file, e.g. `01:00:00:00`.
     pub start_timecode: Option<String>,
+    /// Labels a second that the timecode counts, where the file says; otherwise those of the film.
+    #[serde(default)]
+    pub timecode_rate: Option<Rate>,
 }
 
 impl MediaInfo {

@@ -10,6 +10,7 @@
 mod audio;
 mod captions;
 mod clock;
+mod continuity;
 mod damage;
 mod error;
 mod ffi;
@@ -32,6 +33,7 @@ mod versions;
 use serde::{Deserialize, Serialize};
 
 pub use self::captions::captions;
+pub use self::continuity::ClockBreak;
 pub use self::error::{MediaError, SandboxFailure};
 pub use self::frames::{Frame, FrameReader, ReadOptions};
 pub use self::info::{

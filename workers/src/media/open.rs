@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::context::{Input, StreamIo};
 
-use super::{Accepts, Bounds, MediaError, ffi};
+use super::continuity::{Breaks, Continuity, Part, Timed};
+use super::{Accepts, Bounds, MediaError, ffi, probe};
 use crate::source::ByteSource;
 
 /// The containers that may be opened, by FFmpeg's names. None can name another file; those that
@@ -103,6 +104,9 @@ impl Seek for Cursor {
 pub(super) struct Container {
     pub(super) input: Input,
     source: SharedSource,
+    film: Option<usize>,
+    /// Where the file's own clock may break.
+    continuity: Option<Continuity>,
 }
 
 impl Container {
@@ -131,20 +135,65 @@ impl Container {
             .map_err(|error| refuse(&source, error, bounds.accepts))?;
         let streams = u64::from(input.nb_streams());
         within("streams", streams, u64::from(bounds.max_streams))?;
-        if let Ok(duration) = u64::try_from(input.duration()) {
-            within(
-                "milliseconds of film",
-                duration / 1000,
-                bounds.max_duration_ms,
-            )?;
-        }
-        Ok(Self { input, source })
+        let film = probe::main_video(&input);
+        let base = film
+            .and_then(|film| input.stream(film))
+            .map(|it| it.time_base());
+        let continuity = base.and_then(|base| Continuity::new(&ffi::container(&input), base));
+        Ok(Self {
+            input,
+            source,
+            film,
+            continuity,
+        })
     }
 
-    /// Reads the next packet; `None` at the end of the file.
+    /// Reads the next packet, on one continuous clock; `None` at the end of the file.
     ///
     /// A damaged stretch is an error with which the caller may go on; any other is final.
     pub(super) fn packet(&mut self) -> Result<Option<ffmpeg::Packet>, PacketError> {
+        let Some(mut continuity) = self.continuity.take() else {
+            return self.read();
+        };
+        let packet = continuity.next(|| self.read_timed());
+        self.continuity = Some(continuity);
+        packet
+    }
+
+    /// Whether the file's clock may break.
+    pub(super) const fn may_break(&self) -> bool {
+        self.continuity.is_some()
+    }
+
+    /// The places so far where the file's clock breaks.
+    pub(super) fn breaks(&self) -> Breaks {
+        let continuity = self.continuity.as_ref();
+        continuity.map(Continuity::breaks).unwrap_or_default()
+    }
+
+    /// A packet, and what its times mean.
+    fn read_timed(&mut self) -> Result<Option<Timed>, PacketError> {
+        let Some(packet) = self.read()? else {
+            return Ok(None);
+        };
+        let stream = self.input.stream(packet.stream());
+        let is_sound = stream
+            .as_ref()
+            .is_some_and(|stream| stream.parameters().medium() == ffmpeg::media::Type::Audio);
+        Ok(Some(Timed {
+            part: if Some(packet.stream()) == self.film {
+                Part::Film
+            } else if is_sound {
+                Part::Sound
+            } else {
+                Part::Other
+            },
+            base: stream.map_or(ffmpeg::Rational(1, 1), |stream| stream.time_base()),
+            packet,
+        }))
+    }
+
+    fn read(&mut self) -> Result<Option<ffmpeg::Packet>, PacketError> {
         let mut packet = ffmpeg::Packet::empty();
         match packet.read(&mut self.input) {
             Ok(()) => Ok(Some(packet)),
@@ -169,11 +218,16 @@ impl Container {
         lock(&self.source.failure).clone()
     }
 
-    /// Leaves all streams but one in the file, so that their bytes are not even read where the
-    /// container allows that.
-    pub(super) fn only(&mut self, index: usize) {
+    /// Leaves all streams but some in the file, so that their bytes are not even read where the
+    /// container allows that. Where its clock may break, film and sound are needed for that and are read all the same:
+    /// callers skip what they did not ask for.
+    pub(super) fn only(&mut self, wanted: &[usize]) {
+        let keeps_clock = self.continuity.is_some();
         for mut stream in self.input.streams_mut() {
-            if stream.index() != index {
+            let is_clock = keeps_clock
+                && (Some(stream.index()) == self.film
+                    || stream.parameters().medium() == ffmpeg::media::Type::Audio);
+            if !is_clock && !wanted.contains(&stream.index()) {
                 ffi::discard(&mut stream);
             }
         }

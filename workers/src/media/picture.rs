@@ -1,5 +1,6 @@
 //! Pictures as a person sees them: upright, with square pixels, of the size asked for.
 
+use ffmpeg_next::color::TransferCharacteristic;
 use ffmpeg_next::filter;
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame;
@@ -87,13 +88,16 @@ impl Geometry {
 
 /// Turns decoded frames upright, scales them to one size, and converts them to one pixel format.
 ///
-/// The colour matrix and range that a frame declares are honoured. Frames of high dynamic range are
-/// not tone-mapped, and interlaced frames are not deinterlaced.
+/// The colour matrix and range that a frame declares are honoured. Frames of high dynamic range (PQ and HLG of ITU-R
+/// BT.2100) become ones of standard range (BT.709), unless samples are to stay what they are. Interlaced frames are not
+/// deinterlaced.
 pub(super) struct Converter {
     geometry: Geometry,
     width: u32,
     height: u32,
     format: Pixel,
+    /// Whether high dynamic range is kept.
+    keeps_range: bool,
     /// The chain for frames of one shape; a film may change its shape on the way.
     chain: Option<(Shape, filter::Graph)>,
 }
@@ -103,6 +107,8 @@ struct Shape {
     width: u32,
     height: u32,
     format: Pixel,
+    /// Its transfer characteristic by FFmpeg's name, if that is of high dynamic range.
+    bright: Option<&'static str>,
 }
 
 impl Converter {
@@ -113,8 +119,15 @@ impl Converter {
             width: size.0,
             height: size.1,
             format,
+            keeps_range: false,
             chain: None,
         }
+    }
+
+    /// One that leaves samples of high dynamic range what they are.
+    pub(super) const fn keeping_range(mut self) -> Self {
+        self.keeps_range = true;
+        self
     }
 
     /// Converts one frame. It is taken because the chain takes what it holds.
@@ -127,6 +140,11 @@ impl Converter {
             width: picture.width(),
             height: picture.height(),
             format: picture.format(),
+            bright: if self.keeps_range {
+                None
+            } else {
+                bright(&picture)
+            },
         };
         let graph = match self.chain.take() {
             Some((known, graph)) if known == shape => graph,
@@ -175,7 +193,8 @@ impl Converter {
             (self.width, self.height)
         };
         let spec = format!(
-            "scale={width}:{height}:flags=bicubic+accurate_rnd,setsar=1{turn},format={}",
+            "scale={width}:{height}:flags=bicubic+accurate_rnd,setsar=1{turn}{},format={}",
+            shape.bright.map_or_else(String::new, to_standard_range),
             format_name(self.format)?,
         );
         graph
@@ -186,6 +205,25 @@ impl Converter {
             .map_err(internal)?;
         Ok(graph)
     }
+}
+
+/// FFmpeg's name of the transfer characteristic of a picture of high dynamic range.
+fn bright(picture: &frame::Video) -> Option<&'static str> {
+    match picture.color_transfer_characteristic() {
+        TransferCharacteristic::SMPTE2084 => Some("smpte2084"),
+        TransferCharacteristic::ARIB_STD_B67 => Some("arib-std-b67"),
+        _ => None,
+    }
+}
+
+/// Filters that make BT.709 of high dynamic range: 203 cd/m² is the white of paper (ITU-R BT.2408), and what is up to
+/// 1000 cd/m² is compressed into what is left above it.
+fn to_standard_range(transfer: &str) -> String {
+    format!(
+        ",format=yuv444p10le,zscale=tin={transfer}:pin=2020:min=2020_ncl:p=2020:m=2020_ncl:t=linear:npl=203,format=gbrpf32le,\
+         zscale=p=709,tonemap=tonemap=mobius:param=0.3:desat=0:peak=4.93,\
+         zscale=t=709:m=709:p=709:r=limited:d=error_diffusion,format=yuv444p"
+    )
 }
 
 /// Makes upright RGB pictures of a film's frames.

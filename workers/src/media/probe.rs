@@ -36,6 +36,7 @@ pub(super) fn describe(input: &Input, bytes: u64) -> MediaInfo {
         start_ms: origin_us.div_euclid(1000),
         main_video: main_video(input),
         chapters: chapters(input, origin_us),
+        timecode_rate: timecode_rate(input),
         start_timecode: start_timecode(input),
         streams,
     }
@@ -89,7 +90,8 @@ fn describe_stream(input: &Input, stream: &ffmpeg::Stream<'_>) -> StreamInfo {
         title: ffi::stream_tag(input, index, c"title"),
         time_base: units_per_second(stream.time_base()),
         start_pts: timestamp(stream.start_time()),
-        duration: timestamp(stream.duration()).filter(|&duration| duration > 0),
+        duration: timestamp(stream.duration())
+            .filter(|&duration| duration > 0 && !is_unknown(duration)),
         details,
     }
 }
@@ -165,6 +167,11 @@ pub(crate) fn earliest(streams: &[StreamInfo], time_base: Rate) -> Option<i64> {
     streams.iter().filter_map(start).min()
 }
 
+/// Whether a duration means that it is not known: all bits set, of 32 or of 64 (ISO/IEC 14496-12, 8.2.2 and 8.4.2).
+fn is_unknown(duration: i64) -> bool {
+    duration == i64::from(u32::MAX) || duration == -1
+}
+
 fn duration_ms(input: &Input, streams: &[StreamInfo]) -> Option<u64> {
     let longest = || {
         streams
@@ -172,7 +179,9 @@ fn duration_ms(input: &Input, streams: &[StreamInfo]) -> Option<u64> {
             .filter_map(|stream| Some(stream.time_base?.rescale(stream.duration?, MILLISECONDS)))
             .max()
     };
-    let whole = timestamp(input.duration()).filter(|&duration| duration > 0);
+    // FFmpeg takes the duration of the file from that of its streams.
+    let is_known = !input.streams().any(|stream| is_unknown(stream.duration()));
+    let whole = timestamp(input.duration()).filter(|&duration| duration > 0 && is_known);
     let ms = whole.map(|us| us / 1000).or_else(longest)?;
     u64::try_from(ms).ok()
 }
@@ -205,4 +214,15 @@ pub(super) fn start_timecode(input: &Input) -> Option<String> {
         .and_then(of_stream)
         .or_else(|| ffi::file_tag(input, c"timecode"))
         .or_else(|| input.streams().find_map(|stream| of_stream(stream.index())))
+}
+
+/// The rate at which a timecode track (`tmcd` of QuickTime) counts, of the track that has the start timecode.
+fn timecode_rate(input: &Input) -> Option<Rate> {
+    let label = start_timecode(input)?;
+    let is_its = |stream: &ffmpeg::Stream<'_>| {
+        ffi::codec_tag(input, stream.index()) == *b"tmcd"
+            && ffi::stream_tag(input, stream.index(), c"timecode").as_ref() == Some(&label)
+    };
+    let track = input.streams().find(is_its)?;
+    rate(track.avg_frame_rate()).or_else(|| rate(track.rate()))
 }

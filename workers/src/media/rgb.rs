@@ -50,7 +50,7 @@ fn tight(picture: &frame::Video) -> Option<Vec<u8>> {
     Some(pixels)
 }
 
-/// A converter to another pixel format, and nothing else.
+/// A converter to another pixel format, and nothing else but the range of BT.709.
 pub(super) const fn as_stored(size: (u32, u32), format: Pixel) -> Converter {
     let geometry = Geometry {
         width: size.0,

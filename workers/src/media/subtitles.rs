@@ -140,7 +140,7 @@ pub fn subtitles(
         origin_ms,
     };
     let mut reading = Reading::of(&stream, &info.streams[index].codec)?;
-    container.only(index);
+    container.only(&[index]);
 
     let mut cues: Vec<TimedText> = Vec::new();
     let mut damaged = 0;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::media::{MediaError, SmallFrame};
+use crate::media::{ClockBreak, MediaError, SmallFrame};
 use crate::time::Timeline;
 
 mod adaptive;
@@ -153,6 +153,9 @@ pub struct ShotScan {
     pub shots: Vec<Shot>,
     /// Where the film is damaged; frames there may be missing or show rubbish.
     pub corrupt: Vec<CorruptSpan>,
+    /// Where the clock of the file breaks; the timeline goes on there without a gap.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clock_breaks: Vec<ClockBreak>,
 }
 
 impl ShotScan {

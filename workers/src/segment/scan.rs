@@ -76,6 +76,7 @@ pub fn segment(
     Ok(ShotScan {
         shots,
         corrupt: reader.corrupt().to_vec(),
+        clock_breaks: reader.clock_breaks(),
         timeline,
     })
 }

@@ -1,7 +1,7 @@
 //! The timeline of a film from the timestamps of its frames, as they come.
 
 use crate::media::{MediaInfo, earliest};
-use crate::time::{Rate, Timeline};
+use crate::time::{Rate, Timecode, Timeline};
 
 /// The timeline of a film before its first frame. Its rate is known in the end only.
 pub(super) fn begin(info: &MediaInfo, time_base: Rate) -> Timeline {
@@ -28,69 +28,161 @@ pub(super) fn add(timeline: &mut Timeline, pts: i64) {
 /// Ends a timeline of at least one frame.
 pub(super) fn complete(timeline: &mut Timeline, info: &MediaInfo, end_pts: i64) {
     timeline.end_pts = timeline.end_pts.max(end_pts);
-    let (pts, time_base) = (&timeline.pts, timeline.time_base);
     let video = info.video().map(|(_, video)| video);
     let declared = [
         video.and_then(|video| video.base_rate),
         video.and_then(|video| video.average_rate),
     ];
-    let steady = declared
-        .into_iter()
-        .flatten()
-        .find(|&rate| is_steady(pts, time_base, rate));
-    timeline.rate = steady
-        .or(declared[1])
-        .or_else(|| mean_rate(pts, timeline.end_pts, time_base))
-        .unwrap_or(time_base);
-    timeline.variable = steady.is_none();
+    (timeline.rate, timeline.variable) = rate_of(&timeline.pts, timeline.time_base, declared);
+    if let (Some(label), Some(from)) = (&timeline.start_timecode, info.timecode_rate)
+        && let Ok(label) = Timecode::relabel(label, from, timeline.rate)
+    {
+        timeline.start_timecode = Some(label);
+    }
 }
 
-/// Whether every frame is where a constant rate puts it, up to the rounding of the time base.
-fn is_steady(pts: &[i64], time_base: Rate, rate: Rate) -> bool {
-    let Some(&first) = pts.first() else {
-        return false;
-    };
+/// Rates at which films are usually made, as fractions.
+const USUAL: [(u32, u32); 16] = [
+    (24_000, 1001),
+    (24, 1),
+    (25, 1),
+    (30_000, 1001),
+    (30, 1),
+    (48, 1),
+    (50, 1),
+    (60_000, 1001),
+    (60, 1),
+    (10, 1),
+    (12, 1),
+    (15, 1),
+    (100, 1),
+    (120_000, 1001),
+    (120, 1),
+    (240, 1),
+];
+
+/// Frames that follow each other at a rate on average, at least, for it to be the film's.
+const RUN: usize = 4;
+
+/// The rate that the frames support, and whether they do not keep to it: a declared rate before a usual one, one to
+/// which all frames keep before one to which most do, and their mean where there is none.
+fn rate_of(pts: &[i64], time_base: Rate, declared: [Option<Rate>; 2]) -> (Rate, bool) {
+    let usual = USUAL.iter().filter_map(|&(num, den)| Rate::new(num, den));
+    let candidates = declared.into_iter().flatten().chain(usual);
+    let best = candidates
+        .map(|rate| (runs(pts, time_base, rate), rate))
+        .min_by_key(|&(runs, _)| runs);
+    match best {
+        Some((runs, rate)) if runs <= 1 => (rate, false),
+        Some((runs, rate)) if runs.saturating_mul(RUN) <= pts.len() => (rate, true),
+        _ => (mean_rate(pts, time_base).unwrap_or(time_base), true),
+    }
+}
+
+/// Into how many runs the frames fall, in each of which every frame is where a constant rate puts it, up to the
+/// rounding of the time base. A first frame of which an edit list leaves a part counts as one of the run that it begins.
+fn runs(pts: &[i64], time_base: Rate, rate: Rate) -> usize {
     let units = i128::from(time_base.num()) * i128::from(rate.den());
     let frames = i128::from(time_base.den()) * i128::from(rate.num());
-    pts.iter().zip(0_i128..).all(|(&pts, number)| {
-        // Exact distance from the ideal timestamp, in units times `frames`.
-        let off = (i128::from(pts) - i128::from(first)) * frames - number * units;
-        off.abs() <= frames
-    })
+    if units < frames && pts.len() > 1 {
+        // Faster than the clock can tell.
+        return usize::MAX;
+    }
+    // Exact distance from the ideal timestamp, in units times `frames`.
+    let off = |from: i64, to: i64, number: i128| {
+        (i128::from(to) - i128::from(from)) * frames - number * units
+    };
+    let pts = match pts {
+        [first, second, _, ..] if off(*first, *second, 1) < -frames => &pts[1..],
+        all => all,
+    };
+    let mut runs = 0;
+    let mut run: Option<(i64, i128)> = None;
+    for &shown in pts {
+        run = match run {
+            Some((first, number)) if off(first, shown, number).abs() <= frames => {
+                Some((first, number + 1))
+            }
+            _ => {
+                runs += 1;
+                Some((shown, 1))
+            }
+        };
+    }
+    runs
 }
 
-fn mean_rate(pts: &[i64], end_pts: i64, time_base: Rate) -> Option<Rate> {
-    let length = end_pts.checked_sub(*pts.first()?)?;
-    let mut num = u128::from(time_base.num()) * pts.len() as u128;
-    let mut den = u128::from(time_base.den()) * u128::try_from(length).ok()?;
-    // A mean needs no more precision than fits.
-    while num > u128::from(u32::MAX) || den > u128::from(u32::MAX) {
-        num >>= 1;
-        den >>= 1;
-    }
-    Rate::new(u32::try_from(num).ok()?, u32::try_from(den).ok()?)
+/// The mean rate to a thousandth of a frame a second.
+fn mean_rate(pts: &[i64], time_base: Rate) -> Option<Rate> {
+    let length = pts.last()?.checked_sub(*pts.first()?)?;
+    let length = u128::try_from(length).ok().filter(|&length| length > 0)?;
+    let steps = (pts.len() as u128).checked_sub(1)?;
+    let length = length * u128::from(time_base.den());
+    let thousandths = (steps * 1000 * u128::from(time_base.num()) + length / 2) / length;
+    Rate::new(u32::try_from(thousandths).ok()?, 1000)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn rate(num: u32, den: u32) -> Option<Rate> {
+        Rate::new(num, den)
+    }
+
+    fn at(time_base: u32, rate: Rate, frames: i64) -> Vec<i64> {
+        let units = i64::from(time_base) * i64::from(rate.den());
+        let per = i64::from(rate.num());
+        (0..frames).map(|n| (n * units + per / 2) / per).collect()
+    }
+
     #[test]
     fn rounding_to_milliseconds_is_steady_and_a_gap_is_not() {
-        let time_base = Rate::new(1000, 1).unwrap();
-        let film = Rate::new(24_000, 1001).unwrap();
-        let mut pts: Vec<i64> = (0..1000)
-            .map(|n| (n * 1_001_000 + 12_000) / 24_000)
-            .collect();
-        assert!(is_steady(&pts, time_base, film));
+        let (base, film) = (rate(1000, 1).unwrap(), rate(24_000, 1001).unwrap());
+        let mut pts = at(1000, film, 1000);
+        assert_eq!(rate_of(&pts, base, [Some(film), None]), (film, false));
+        assert_eq!(rate_of(&pts, base, [None, None]), (film, false));
         pts.remove(500);
-        assert!(!is_steady(&pts, time_base, film));
+        assert_eq!(rate_of(&pts, base, [Some(film), None]), (film, true));
+    }
+
+    #[test]
+    fn one_gap_leaves_the_rate_that_the_frames_have() {
+        let (base, film) = (rate(24_000, 1).unwrap(), rate(24, 1).unwrap());
+        let mut pts = at(24_000, film, 100);
+        for shown in &mut pts[60..] {
+            *shown += 7777;
+        }
+        let declared = [rate(24_000, 1), rate(5_220_000, 224_999)];
+        assert_eq!(rate_of(&pts, base, declared), (film, true));
+    }
+
+    #[test]
+    fn frames_that_come_as_they_like_have_a_mean_rate() {
+        let base = rate(1000, 1).unwrap();
+        // 30 frames in 968 ms, of a container that declares its clock.
+        let jitter = [0, 5, -6, 3, -4, 6, 1, -5];
+        let pts: Vec<i64> = (0..30)
+            .map(|n| n * 968 / 29 + jitter[usize::try_from(n).unwrap() % 8] + 6)
+            .collect();
+        let (found, variable) = rate_of(&pts, base, [rate(1000, 1), rate(1000, 1)]);
+        assert!(variable);
+        assert!((29..=31).contains(&found.nominal()), "{found}");
+    }
+
+    #[test]
+    fn an_edit_list_that_cuts_into_the_first_frame_leaves_the_rate() {
+        let (base, film) = (rate(30_000, 1).unwrap(), rate(30_000, 1001).unwrap());
+        let mut pts = at(30_000, film, 50);
+        pts[0] += 400;
+        let declared = [Some(film), rate(51_000, 1841)];
+        assert_eq!(rate_of(&pts, base, declared), (film, false));
     }
 
     #[test]
     fn a_mean_rate_of_a_long_film_fits() {
         let pts: Vec<i64> = (0..200_000).map(|n| n * 512).collect();
-        let mean = mean_rate(&pts, 200_000 * 512, Rate::new(12_800, 1).unwrap());
+        let mean = mean_rate(&pts, Rate::new(12_800, 1).unwrap());
         assert_eq!(mean, Rate::new(25, 1));
     }
 }

@@ -49,16 +49,24 @@ impl Shots<'_> {
             })
             .collect();
         let warnings = scan
-            .corrupt
+            .clock_breaks
             .iter()
-            .map(|span| {
+            .map(|found| {
+                format!(
+                    "{}: {} at {} ms; the film plays on without a gap",
+                    self.media.uri,
+                    found.describe(),
+                    timeline.ms_at(found.at_pts),
+                )
+            })
+            .chain(scan.corrupt.iter().map(|span| {
                 format!(
                     "{}: damaged between {} ms and {} ms; frames there may be missing",
                     self.media.uri,
                     timeline.ms_at(span.start_pts),
                     timeline.ms_at(span.end_pts),
                 )
-            })
+            }))
             .collect();
         let key = format!("{prefix}/timeline.json.zst");
         let json = serde_json::to_vec(&timeline)

@@ -7,8 +7,10 @@
     reason = "helpers of tests fail like tests; a span may well be a single range"
 )]
 
+mod bright;
 mod chunks;
 mod clips;
+mod clocks;
 mod dark;
 mod early;
 mod hostile;

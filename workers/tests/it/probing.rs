@@ -135,3 +135,64 @@ fn chapters_have_titles_and_times() {
     assert_eq!((chapters[1].start_ms, chapters[1].end_ms), (1000, 2000));
     assert_eq!(chapters[1].title.as_deref(), Some("Two"));
 }
+
+#[test]
+fn a_timecode_counts_at_the_rate_of_its_own_track() {
+    let clips = Clips::new();
+    let film = clips.make(
+        "-f lavfi -i testsrc2=r=60000/1001:s=96x64:d=1 -c:v libx264 -timecode 01:00:00:20",
+        "fast.mp4",
+    );
+    let whole = crate::clips::scan(&film).timeline;
+    assert_eq!(whole.start_timecode.as_deref(), Some("01:00:00:20"));
+    // The same label of a track that counts 30 a second, as cameras write it (QuickTime, "timecode sample description").
+    let mut bytes = std::fs::read(&film).unwrap();
+    let entry = bytes
+        .windows(8)
+        .position(|window| window == b"\0\0\0\x24tmcd" || window == b"\0\0\0\x22tmcd")
+        .unwrap()
+        + 4;
+    let rate = entry + 4 + 6 + 2 + 4 + 4;
+    assert_eq!(bytes[rate..rate + 4], 60_000_u32.to_be_bytes());
+    bytes[rate..rate + 4].copy_from_slice(&30_000_u32.to_be_bytes());
+    assert_eq!(bytes[rate + 8], 60);
+    bytes[rate + 8] = 30;
+    let (fast, slow) = (3600_u32 * 60 + 20, 3600_u32 * 30 + 20);
+    let sample = bytes
+        .windows(4)
+        .position(|window| window == fast.to_be_bytes())
+        .unwrap();
+    bytes[sample..sample + 4].copy_from_slice(&slow.to_be_bytes());
+    let film = clips.write("slow.mp4", &bytes);
+    let found = info(&film);
+    assert_eq!(found.start_timecode.as_deref(), Some("01:00:00:20"));
+    assert_eq!(found.timecode_rate.unwrap().to_string(), "30000/1001");
+    let timeline = crate::clips::scan(&film).timeline;
+    assert_eq!(timeline.start_timecode.as_deref(), Some("01:00:00:40"));
+    assert_eq!(timeline.timecode().label(0), "01:00:00:40");
+    let (output, ..) = crate::rewriting::again(&film, &[]);
+    let timeline = crate::clips::scan(&output).timeline;
+    assert_eq!(timeline.start_timecode.as_deref(), Some("01:00:00:40"));
+}
+
+#[test]
+fn a_duration_that_is_unknown_is_no_limit() {
+    let clips = Clips::new();
+    let film = clips.make(
+        "-f lavfi -i testsrc2=r=25:s=96x64:d=1 -c:v libx264 -bf 0 -movflags frag_keyframe+empty_moov",
+        "fragments.mp4",
+    );
+    let mut bytes = std::fs::read(&film).unwrap();
+    // All bits set: not known (ISO/IEC 14496-12).
+    for (kind, into) in [(b"mvhd", 20), (b"mdhd", 20), (b"tkhd", 24)] {
+        let found = bytes.windows(4).position(|window| window == kind).unwrap();
+        bytes[found + into..found + into + 4].fill(0xff);
+    }
+    let film = clips.write("unknown.mp4", &bytes);
+    assert_eq!(info(&film).duration_ms, None);
+    let scan = crate::clips::scan(&film);
+    assert_eq!(scan.timeline.frames(), 25);
+    assert_eq!(scan.timeline.ms_of(25), 1000);
+    let (output, ..) = crate::rewriting::again(&film, &[]);
+    assert_eq!(info(&output).duration_ms, Some(1000));
+}

@@ -49,7 +49,7 @@ fn proxies(
 }
 
 /// Cuts a film and writes the proxies beside it.
-fn cut_to(clips: &Clips, path: &Path, spans: &[Range<u64>]) -> (ShotScan, Vec<PathBuf>) {
+pub(crate) fn cut_to(clips: &Clips, path: &Path, spans: &[Range<u64>]) -> (ShotScan, Vec<PathBuf>) {
     let scan = scan(path);
     let proxies = proxies(path, &scan, spans, &ProxyParams::default()).unwrap();
     assert_eq!(proxies.len(), spans.len());

@@ -21,6 +21,8 @@ pub(super) struct Copies {
     /// A packet that was read and is not due.
     waiting: Option<Packet>,
     done: bool,
+    /// Whether the film may be several, joined end to end.
+    may_be_joined: bool,
 }
 
 struct Route {
@@ -35,6 +37,13 @@ struct Route {
     primer: VecDeque<Packet>,
     /// How many of those it needs.
     primes: usize,
+    /// When the last packet written ceases to be heard.
+    end: Option<i64>,
+    is_sound: bool,
+    /// How far decoding times must be apart.
+    step: i64,
+    /// Whether the film may be several, joined end to end.
+    may_be_joined: bool,
 }
 
 /// Packets that a decoder must have read before those that are heard: the overlap of transforms, 80 ms of Opus
@@ -67,12 +76,9 @@ impl Copies {
         bounds: &Bounds,
     ) -> Result<Self, MediaError> {
         let mut container = Container::open(source, bounds)?;
-        for mut stream in container.input.streams_mut() {
-            if !options.copies.contains(&stream.index()) {
-                ffi::discard(&mut stream);
-            }
-        }
+        container.only(&options.copies);
         Ok(Self {
+            may_be_joined: container.may_break(),
             container,
             routes: BTreeMap::new(),
             waiting: None,
@@ -85,7 +91,13 @@ impl Copies {
     }
 
     /// Begins: each stream of the input with the one of the output, whose header is written.
-    pub(super) fn start(&mut self, pairs: Vec<(usize, usize)>, output: &Output) {
+    /// The clock of the output begins at `origin`, which is in units of its time base.
+    pub(super) fn start(
+        &mut self,
+        pairs: Vec<(usize, usize)>,
+        output: &Output,
+        (origin, base): (i64, Rational),
+    ) {
         let is_matroska = output.format().name() == "matroska";
         for (index, stream) in pairs {
             let bases = self
@@ -95,19 +107,25 @@ impl Copies {
                 .zip(output.stream(stream));
             let needed = primes(&self.container.input, index);
             if let Some((from, to)) = bases {
+                let is_sound = from.parameters().medium() == ffmpeg_next::media::Type::Audio;
                 let (from, to) = (from.time_base(), to.time_base());
+                let delay = if is_matroska {
+                    self.delay(index, to)
+                } else {
+                    0
+                };
                 let route = Route {
                     stream,
                     from,
                     to,
-                    shift: if is_matroska {
-                        self.delay(index, to)
-                    } else {
-                        0
-                    },
+                    shift: delay - origin.rescale(base, to),
                     last: None,
                     primer: VecDeque::new(),
                     primes: needed,
+                    end: None,
+                    is_sound,
+                    step: i64::from(!is_matroska),
+                    may_be_joined: self.may_be_joined,
                 };
                 self.routes.insert(index, route);
             }
@@ -197,20 +215,27 @@ impl Copies {
 
 impl Route {
     fn write(&mut self, mut packet: Packet, output: &mut Output) -> Result<(), MediaError> {
-        let route = self;
-        packet.set_stream(route.stream);
-        packet.rescale_ts(route.from, route.to);
+        packet.set_stream(self.stream);
+        packet.rescale_ts(self.from, self.to);
         packet.set_position(-1);
-        packet.set_pts(packet.pts().map(|pts| pts + route.shift));
-        packet.set_dts(packet.dts().map(|dts| dts + route.shift));
-        // Containers want decoding times that do not fall back; a damaged film may have others.
-        if let (Some(dts), Some(last)) = (packet.dts(), route.last)
-            && dts < last
-        {
-            packet.set_dts(Some(last));
-            packet.set_pts(packet.pts().map(|pts| pts.max(last)));
+        packet.set_pts(packet.pts().map(|pts| pts + self.shift));
+        packet.set_dts(packet.dts().map(|dts| dts + self.shift));
+        // Where films were joined, the sound of the first may last longer than its pictures.
+        let half = packet.duration().max(0) / 2;
+        let is_over = |end| packet.pts().is_some_and(|pts| pts + half < end);
+        if self.is_sound && self.end.is_some_and(is_over) && self.may_be_joined {
+            return Ok(());
         }
-        route.last = packet.dts().or(route.last);
+        let end = packet.pts().map(|pts| pts + packet.duration().max(0));
+        self.end = self.end.max(end);
+        // Containers want decoding times that ascend; a damaged film may have others.
+        if let (Some(dts), Some(last)) = (packet.dts(), self.last)
+            && dts < last + self.step
+        {
+            packet.set_dts(Some(last + self.step));
+            packet.set_pts(packet.pts().map(|pts| pts.max(last + self.step)));
+        }
+        self.last = packet.dts().or(self.last);
         packet.write_interleaved(output).map_err(failed)
     }
 }

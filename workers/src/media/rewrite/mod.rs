@@ -8,15 +8,16 @@ use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::encoder;
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::format::context::{Output, StreamIo};
-use ffmpeg_next::{Packet, Rational, color, frame};
+use ffmpeg_next::{Packet, Rational, Rescale as _, color, frame};
 use serde::{Deserialize, Serialize};
 
 use super::frames::{FrameReader, ReadOptions};
 use super::open::{SharedSource, is_again, unless_memory};
 use super::picture::Converter;
 use super::rgb::as_stored;
-use super::{Bounds, MediaError, ffi};
+use super::{Bounds, MediaError, MediaInfo, ffi, probe};
 use crate::source::ByteSource;
+use crate::time::Timecode;
 
 mod copies;
 mod planes;
@@ -86,7 +87,8 @@ pub struct Written {
 
 /// Writes a film again with its frames changed by `edit`.
 ///
-/// A frame is shown for the same time, at the same place of the same clock, as in the input. There are no B-frames: they
+/// A frame is shown for the same time, at the same place of the same clock, as in the input; but clocks of streams that
+/// are sent, which begin anywhere, begin at 0 in the output, and do not break. There are no B-frames: they
 /// would save a tenth of the bytes, and make the times depend on an edit list that not all players honour.
 /// Memory does not grow with the film but for the index, some bytes a frame.
 ///
@@ -103,6 +105,7 @@ pub fn rewrite<W: Write + Seek + Send + 'static>(
     };
     let mut reader = FrameReader::open_shared(source.clone(), read, work.bounds)?;
     let mut copies = Copies::open(source, work.options, work.bounds)?;
+    let origin = origin(&reader);
     let io = StreamIo::from_write_seek_with_capacity(work.output, OUT_BUFFER).map_err(failed)?;
     let mut io = Some(io);
     let mut writer: Option<Writer> = None;
@@ -128,7 +131,7 @@ pub fn rewrite<W: Write + Seek + Send + 'static>(
         if shape.format != target {
             let chain = match converter.take() {
                 Some((known, chain)) if known == shape => chain,
-                _ => as_stored(shape.size, target),
+                _ => as_stored(shape.size, target).keeping_range(),
             };
             let (_, chain) = converter.insert((shape, chain));
             picture = chain.convert(picture)?;
@@ -146,7 +149,7 @@ pub fn rewrite<W: Write + Seek + Send + 'static>(
             }
             (None, None) => return Err(MediaError::Internal("the output is gone".to_owned())),
         };
-        writer.picture(&mut picture, pts, duration)?;
+        writer.picture(&mut picture, pts.saturating_sub(origin), duration)?;
         copies.until(pts, writer.base.0, &mut writer.output)?;
     }
     let Some(writer) = writer else {
@@ -163,6 +166,24 @@ pub fn rewrite<W: Write + Seek + Send + 'static>(
         pixel_format,
         converted,
     })
+}
+
+/// Where the output's clock begins on that of the film, in the film's time base. MP4 and Matroska keep their own:
+/// a late beginning means something there.
+fn origin(reader: &FrameReader) -> i64 {
+    let info = reader.info();
+    if info.container.contains("mp4") || info.container.contains("matroska") {
+        return 0;
+    }
+    probe::earliest(&info.streams, reader.time_base()).unwrap_or(0)
+}
+
+/// The start timecode at the rate of the film, at which the output's timecode counts; `None` if it does already.
+fn timecode(info: &MediaInfo) -> Option<String> {
+    let (_, video) = info.video()?;
+    let (from, to) = (info.timecode_rate?, video.average_rate.or(video.base_rate)?);
+    let label = Timecode::relabel(info.start_timecode.as_deref()?, from, to).ok()?;
+    (from != to).then_some(label)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,6 +280,7 @@ impl Writer {
                 .map_err(|_too_big| MediaError::Encode("the time base is out of range".to_owned()))
         };
         let base = Rational(side(from.den())?, side(from.num())?);
+        let origin = origin(reader);
         let video = open_video(reader, first, colours, base, options)?;
         let input = copies.input();
         let main = reader.info().main_video.ok_or(MediaError::NoVideo)?;
@@ -273,6 +295,9 @@ impl Writer {
                 added.set_time_base(base);
                 stream = added.index();
                 ffi::copy_surroundings(input, main, &mut output, stream)?;
+                if let Some(label) = timecode(reader.info()) {
+                    ffi::set_stream_tag(&mut output, stream, c"timecode", &label);
+                }
             } else {
                 opened.push((index, ffi::add_copy(input, index, &mut output)?));
             }
@@ -280,15 +305,11 @@ impl Writer {
         ffi::copy_file_tags(input, &mut output);
         for (index, chapter) in input.chapters().enumerate() {
             let title = ffi::chapter_title(input, index).unwrap_or_default();
-            let (id, start) = (chapter.id(), chapter.start());
+            let from = origin.rescale(base, chapter.time_base());
+            let (id, start) = (chapter.id(), chapter.start().saturating_sub(from));
+            let end = chapter.end().saturating_sub(from).max(start);
             output
-                .add_chapter(
-                    id,
-                    chapter.time_base(),
-                    start,
-                    chapter.end().max(start),
-                    title,
-                )
+                .add_chapter(id, chapter.time_base(), start, end, title)
                 .map_err(failed)?;
         }
         let mut settings = ffmpeg::Dictionary::new();
@@ -299,6 +320,9 @@ impl Writer {
             settings.set("avoid_negative_ts", "disabled");
         } else {
             settings.set("video_track_timescale", &base.denominator().to_string());
+            // In which edit lists say when a stream begins.
+            let movie = base.denominator().max(1000).to_string();
+            settings.set("movie_timescale", &movie);
             // QuickTime's own tags, such as where a film was taken, go into a table of their own.
             if ffi::has_tag_like(input, "com.") {
                 settings.set("movflags", "use_metadata_tags");
@@ -308,7 +332,7 @@ impl Writer {
         let written = output
             .stream(stream)
             .map_or(base, |stream| stream.time_base());
-        copies.start(opened, &output);
+        copies.start(opened, &output, (origin, base));
         Ok(Self {
             output,
             video,

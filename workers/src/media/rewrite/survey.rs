@@ -163,6 +163,11 @@ fn choose(
     if is_matroska && extension == "mkv" {
         return (c"matroska", None);
     }
+    // An MP4 says only that sound is of MPEG-1, not of which layer, and readers take it for MP3. QuickTime names the layer.
+    let is_layer_2 = |stream: &StreamInfo| stream.codec == "mp2";
+    if !is_matroska && info.streams.iter().any(is_layer_2) && takes_all(c"mov") {
+        return (c"mov", Some("mov".to_owned()));
+    }
     // MP4 keeps the clock of any film; Matroska takes any sound.
     if !is_matroska && takes_all(c"mp4") {
         (c"mp4", Some("mp4".to_owned()))

@@ -36,9 +36,10 @@ use self::packets::Packets;
 use self::shared::{Alarm, Shared};
 pub use self::shrink::{Shrinker, SmallFrame};
 use self::stitch::Stitch;
+use super::continuity::Breaks;
 use super::film::{Codec, MainVideo};
 use super::open::{SharedSource, out_of_memory};
-use super::{Bounds, MediaError, MediaInfo};
+use super::{Bounds, ClockBreak, MediaError, MediaInfo};
 use crate::segment::CorruptSpan;
 use crate::source::ByteSource;
 use crate::time::Rate;
@@ -74,6 +75,7 @@ pub struct SmallOptions {
 pub struct SmallFrames {
     info: MediaInfo,
     time_base: Rate,
+    breaks: Breaks,
     stitch: Stitch,
     way: Way,
     items: VecDeque<Item>,
@@ -111,6 +113,7 @@ impl SmallFrames {
         let film = MainVideo::open(SharedSource::new(source), bounds)?;
         let codec = film.codec()?;
         let stitch = Stitch::new(&film, bounds);
+        let breaks = film.container.breaks();
         let (info, time_base) = (film.info.clone(), film.time_base);
         let decoders = decoders(options.decoders, &film);
         let count = usize::try_from(decoders).unwrap_or(1);
@@ -134,6 +137,7 @@ impl SmallFrames {
         Ok(Self {
             info,
             time_base,
+            breaks,
             stitch,
             way,
             items: VecDeque::new(),
@@ -170,6 +174,12 @@ impl SmallFrames {
     #[must_use]
     pub fn corrupt(&self) -> &[CorruptSpan] {
         self.stitch.damage.spans()
+    }
+
+    /// Where the clock of the file breaks, in what was read so far: all of it once the film is through.
+    #[must_use]
+    pub fn clock_breaks(&self) -> Vec<ClockBreak> {
+        self.breaks.list()
     }
 
     /// Puts the next frame into `small`, whose buffers are used again; its number from 0 and its timestamp,

@@ -13,7 +13,7 @@ pub(super) struct Stitch {
     clock: Clock,
     pub(super) number: u64,
     pub(super) damage: Damage,
-    max_frames: u64,
+    bounds: Bounds,
 }
 
 impl Stitch {
@@ -23,7 +23,7 @@ impl Stitch {
             clock: Clock::new(film.time_base, film.rate),
             number: 0,
             damage: Damage::default(),
-            max_frames: bounds.max_frames,
+            bounds: *bounds,
         }
     }
 
@@ -36,9 +36,11 @@ impl Stitch {
     pub(super) fn take(&mut self, item: Item) -> Result<Option<(Box<Shown>, i64)>, MediaError> {
         match item {
             Item::Frame(shown) => {
-                within("frames of a film", self.number + 1, self.max_frames)?;
+                within("frames of a film", self.number + 1, self.bounds.max_frames)?;
                 let timestamp = self.effort.choose(shown.pts, shown.dts);
                 let pts = self.clock.stamp(timestamp, shown.duration);
+                let played = self.clock.played_ms();
+                within("milliseconds of film", played, self.bounds.max_duration_ms)?;
                 if shown.damaged {
                     self.damage.add(pts, self.clock.end());
                 }

@@ -15,8 +15,8 @@ use super::super::geometry::{
 use super::super::paint::{Ground, paint};
 use super::super::picture::{Orientation, Rect};
 use crate::media::{
-    Bounds, Edit, FrameReader, MediaError, Planes, ReadOptions, Rewrite, RewriteOptions, RgbMaker,
-    Shrinker, SmallFrame, Written,
+    Bounds, ClockBreak, Edit, FrameReader, MediaError, Planes, ReadOptions, Rewrite,
+    RewriteOptions, RgbMaker, Shrinker, SmallFrame, Written,
 };
 use crate::segment::{
     AdaptiveDetector, BoundaryDetector as _, BoundaryKind, CorruptSpan, SegmentParams,
@@ -44,6 +44,8 @@ pub(crate) struct Looked {
     pub(super) cuts: Vec<u64>,
     /// Where the film is damaged.
     pub(super) corrupt: Vec<CorruptSpan>,
+    /// Where the clock of the file breaks.
+    pub(super) clock_breaks: Vec<ClockBreak>,
 }
 
 /// How a film is written with regions changed.
@@ -126,6 +128,7 @@ pub(crate) fn look(
         frames,
         cuts: cuts.map(|boundary| boundary.start).collect(),
         corrupt: reader.corrupt().to_vec(),
+        clock_breaks: reader.clock_breaks(),
     })
 }
 

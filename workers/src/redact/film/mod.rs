@@ -240,7 +240,7 @@ fn run(work: &mut Work<'_>, mut film: Opened) -> Result<Done, RedactError> {
         views: views.clone(),
         tracks: plan.records(),
         streams: film.survey.streams.clone(),
-        warnings: warnings(&film, &looked),
+        warnings: warnings(&film, &looked, pts.first().copied().unwrap_or(0)),
     };
     let mut written = None;
     if settings.fill != Fill::None {
@@ -386,9 +386,24 @@ fn video_record(film: &Opened, frames: usize) -> VideoRecord {
     }
 }
 
-fn warnings(film: &Opened, looked: &Looked) -> Vec<String> {
+/// What a person should know of a film whose first frame is shown at `first`.
+fn warnings(film: &Opened, looked: &Looked, first: i64) -> Vec<String> {
     let mut warnings = film.survey.warnings.clone();
     warnings.extend(film.taken.warning.clone());
+    let seconds = |pts: i64| {
+        let from = pts.saturating_sub(first);
+        let ms = film
+            .time_base
+            .rescale(from, Rate::new(1000, 1).unwrap_or(film.time_base));
+        format!("{}.{:03} s", ms / 1000, ms % 1000)
+    };
+    for found in &looked.clock_breaks {
+        warnings.push(format!(
+            "{} at {}; the output plays on without a gap",
+            found.describe(),
+            seconds(found.at_pts)
+        ));
+    }
     if !looked.corrupt.is_empty() {
         warnings.push(format!(
             "the film is damaged in {} places: frames there may be missing, or show rubbish",

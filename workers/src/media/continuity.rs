@@ -1,0 +1,431 @@
+//! One continuous clock for the streams of a container whose own clock may break.
+//!
+//! Transport streams, program streams, Ogg and FLV are joined end to end, cut, and recorded over interruptions, and
+//! their timestamps then jump ahead or fall back. Players go on where they were. Here each stretch of the file's clock
+//! is an *epoch* with a shift of its own, which makes its pictures begin where those of the epoch before it end. The
+//! shift is that of all streams, so sound stays in step. Everything that reads packets gets them through this, so
+//! segmentation, proxies and rewriting agree.
+//!
+//! The film decides when an epoch begins. Sound that arrives first waits for it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ffmpeg_next::{Packet, Rational, Rescale as _};
+use serde::{Deserialize, Serialize};
+
+use super::open::PacketError;
+
+/// Containers whose clock may break, by FFmpeg's names.
+const BREAKABLE: [&str; 4] = ["mpegts", "mpeg", "ogg", "flv"];
+
+/// Containers whose timestamps have 33 bits at 90 kHz (ISO/IEC 13818-1).
+const WRAPPING: [&str; 2] = ["mpegts", "mpeg"];
+
+/// Seconds without any packet of sound or pictures after which the clock has jumped. FFmpeg's tools use the same.
+const LONGEST_GAP: i32 = 10;
+
+/// Steps as long as the longest so far that make a gap: films of a frame a minute have no breaks.
+const LONGEST_STEPS: i64 = 10;
+
+/// Parts of a second by which timestamps may fall back without a break. [`super::clock::Clock`] repairs that.
+const SLACK: i64 = 10;
+
+/// Packets of sound, and their bytes, that wait for the film's clock to break as well.
+const MOST_PARKED: (usize, usize) = (2000, 32 << 20);
+
+/// Packets that are read ahead for the first picture of an epoch.
+const MOST_AHEAD: usize = 500;
+
+/// Breaks kept: however bad a file is, the list stays short.
+const MOST_BREAKS: usize = 1000;
+
+/// A place where the clock of a file breaks. The timeline has no break there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockBreak {
+    /// When the first picture behind the break is shown, in the timeline's time base.
+    pub at_pts: i64,
+    /// How far the file's clock jumps ahead, or falls back if negative, in milliseconds.
+    pub by_ms: i64,
+}
+
+impl ClockBreak {
+    /// The break in words: `the clock of the file jumps ahead by 4998.0 s`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let ms = self.by_ms.unsigned_abs();
+        let direction = if self.by_ms < 0 {
+            "falls back"
+        } else {
+            "jumps ahead"
+        };
+        format!(
+            "the clock of the file {direction} by {}.{:03} s",
+            ms / 1000,
+            ms % 1000
+        )
+    }
+}
+
+/// The breaks that were found so far, shared with whoever reads the packets.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Breaks(Arc<Mutex<Vec<ClockBreak>>>);
+
+impl Breaks {
+    fn add(&self, found: ClockBreak) {
+        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if list.len() < MOST_BREAKS {
+            list.push(found);
+        }
+    }
+
+    /// All of them, in order.
+    pub(super) fn list(&self) -> Vec<ClockBreak> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// What a stream counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The main video stream.
+    Film,
+    Sound,
+    /// Everything else, which follows the film.
+    Other,
+}
+
+/// A packet as it was read.
+pub(super) struct Timed {
+    pub(super) packet: Packet,
+    pub(super) part: Part,
+    /// Of its stream, in seconds a unit.
+    pub(super) base: Rational,
+}
+
+impl Timed {
+    /// Its decoding time, or else its presentation time.
+    fn time(&self, film: Rational) -> Option<i64> {
+        let time = self.packet.dts().or(self.packet.pts())?;
+        Some(time.rescale(self.base, film))
+    }
+
+    /// When it is shown, or else decoded.
+    fn shown(&self, film: Rational) -> Option<i64> {
+        let time = self.packet.pts().or(self.packet.dts())?;
+        Some(time.rescale(self.base, film))
+    }
+
+    fn duration(&self, film: Rational) -> i64 {
+        self.packet.duration().max(0).rescale(self.base, film)
+    }
+}
+
+/// What reading a packet brings.
+pub(super) type Read = Result<Option<Timed>, PacketError>;
+
+/// A stretch of the file's clock. Times are in the film's time base.
+struct Epoch {
+    /// Added to all its times.
+    shift: i64,
+    /// Its earliest and its latest time.
+    first: i64,
+    reached: i64,
+}
+
+/// Where a stream is.
+struct Track {
+    epoch: usize,
+    /// The last time in it.
+    last: i64,
+    /// The epoch before, and the last time there, for the case that this one is only a wrong timestamp.
+    before: Option<(usize, i64)>,
+    /// When it ceases to be shown or heard, on the continuous clock.
+    end: i64,
+    /// The longest step from one packet to the next.
+    step: i64,
+    /// How long after its decoding time the first packet is shown, and so the last.
+    delay: i64,
+}
+
+/// Puts the packets of a container on one continuous clock.
+pub(super) struct Continuity {
+    base: Rational,
+    wrap: Option<i64>,
+    epochs: Vec<Epoch>,
+    tracks: BTreeMap<usize, Track>,
+    film: Option<usize>,
+    /// Read ahead of the film's break.
+    ahead: VecDeque<Read>,
+    /// Sound behind a break at which the film has not arrived.
+    parked: VecDeque<Timed>,
+    parked_bytes: usize,
+    /// Packets that have their times.
+    ready: VecDeque<Packet>,
+    breaks: Breaks,
+}
+
+impl Continuity {
+    /// For a container of this name, whose film has this time base; `None` where clocks do not break.
+    pub(super) fn new(container: &str, base: Rational) -> Option<Self> {
+        let is_sane = base.numerator() > 0 && base.denominator() > 0;
+        let wraps = WRAPPING.contains(&container) && base == Rational(1, 90_000);
+        (is_sane && BREAKABLE.contains(&container)).then(|| Self {
+            base,
+            wrap: wraps.then_some(1 << 33),
+            epochs: Vec::new(),
+            tracks: BTreeMap::new(),
+            film: None,
+            ahead: VecDeque::new(),
+            parked: VecDeque::new(),
+            parked_bytes: 0,
+            ready: VecDeque::new(),
+            breaks: Breaks::default(),
+        })
+    }
+
+    pub(super) fn breaks(&self) -> Breaks {
+        self.breaks.clone()
+    }
+
+    /// The next packet, with its time on the continuous clock. Packets of one stream keep their order.
+    pub(super) fn next(
+        &mut self,
+        mut read: impl FnMut() -> Read,
+    ) -> Result<Option<Packet>, PacketError> {
+        loop {
+            if let Some(packet) = self.ready.pop_front() {
+                return Ok(Some(packet));
+            }
+            match self.ahead.pop_front().unwrap_or_else(&mut read) {
+                Ok(Some(timed)) => self.take(timed, &mut read),
+                Err(PacketError::Damaged) => return Err(PacketError::Damaged),
+                end if self.parked.is_empty() => return end.map(|_none| None),
+                end => {
+                    self.ahead.push_front(end);
+                    self.follow_sound();
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, timed: Timed, read: &mut impl FnMut() -> Read) {
+        let stream = timed.packet.stream();
+        if timed.part == Part::Film {
+            self.film = Some(stream);
+        }
+        match self.find(&timed) {
+            Some(epoch) => {
+                // What waits of the same stream had wrong timestamps.
+                self.release(|parked| parked.packet.stream() == stream);
+                self.settle(timed, Some(epoch));
+            }
+            None if timed.part == Part::Film => {
+                let start = self.first_shown(&timed, read);
+                let epoch = self.begin(&timed, start);
+                self.settle(timed, Some(epoch));
+                self.release(|_all| true);
+            }
+            None => {
+                self.parked_bytes += timed.packet.size();
+                self.parked.push_back(timed);
+                if self.parked.len() > MOST_PARKED.0 || self.parked_bytes > MOST_PARKED.1 {
+                    self.follow_sound();
+                }
+            }
+        }
+    }
+
+    /// Seconds in units of the film's time base.
+    fn seconds(&self, seconds: i64, parts: i64) -> i64 {
+        let units = i128::from(seconds) * i128::from(self.base.denominator());
+        let unit = i128::from(self.base.numerator()) * i128::from(parts);
+        i64::try_from(units / unit).unwrap_or(i64::MAX).max(1)
+    }
+
+    /// Whether a time follows `last`, where any stream has come to `reached`.
+    fn follows(&self, time: i64, last: i64, reached: i64, step: i64) -> bool {
+        let gap = self
+            .seconds(i64::from(LONGEST_GAP), 1)
+            .max(step.saturating_mul(LONGEST_STEPS));
+        time >= last.saturating_sub(self.seconds(1, SLACK))
+            && time <= last.max(reached).saturating_add(gap)
+    }
+
+    fn is_near(&self, epoch: usize, time: i64) -> bool {
+        let gap = self.seconds(i64::from(LONGEST_GAP), 1);
+        self.epochs.get(epoch).is_some_and(|epoch| {
+            time >= epoch.first.saturating_sub(gap) && time <= epoch.reached.saturating_add(gap)
+        })
+    }
+
+    /// The epoch of a packet; `None` if it belongs to one that has not begun.
+    fn find(&mut self, timed: &Timed) -> Option<usize> {
+        let Some(time) = timed.time(self.base) else {
+            return Some(self.current(timed.packet.stream()));
+        };
+        if self.epochs.is_empty() {
+            self.epochs.push(Epoch {
+                shift: 0,
+                first: time,
+                reached: time,
+            });
+        }
+        let newest = self.epochs.len() - 1;
+        let film = self.film.map_or(newest, |film| self.current(film));
+        let track = self.tracks.get(&timed.packet.stream());
+        let (Some(track), false) = (track, timed.part == Part::Other) else {
+            let own = track.map_or(film, |track| track.epoch);
+            let all = [film, own].into_iter().chain((0..=newest).rev());
+            let near = all.into_iter().find(|&epoch| self.is_near(epoch, time));
+            return near.or(Some(film));
+        };
+        let reached = self.epochs.get(track.epoch)?.reached;
+        if self.follows(time, track.last, reached, track.step) {
+            return Some(track.epoch);
+        }
+        let mut newer = (track.epoch + 1..=newest).rev();
+        newer.find(|&epoch| self.is_near(epoch, time)).or_else(|| {
+            let (epoch, last) = track.before?;
+            self.follows(time, last, last, track.step).then_some(epoch)
+        })
+    }
+
+    fn current(&self, stream: usize) -> usize {
+        let newest = self.epochs.len().saturating_sub(1);
+        self.tracks.get(&stream).map_or(newest, |track| track.epoch)
+    }
+
+    /// When the first picture behind the break is shown, on the file's clock: pictures may be shown before the one that
+    /// is stored first.
+    fn first_shown(&mut self, timed: &Timed, read: &mut impl FnMut() -> Read) -> i64 {
+        let base = self.base;
+        let key = timed.shown(base).unwrap_or(0);
+        let mut first = key;
+        for at in 0..MOST_AHEAD {
+            if at == self.ahead.len() {
+                self.ahead.push_back(read());
+            }
+            let Some(Ok(Some(next))) = self.ahead.get(at) else {
+                break;
+            };
+            if next.part != Part::Film {
+                continue;
+            }
+            let (Some(time), Some(shown)) = (next.time(base), next.shown(base)) else {
+                break;
+            };
+            let gap = self.seconds(1, 1);
+            if time >= key || time < key.saturating_sub(gap) || shown < key.saturating_sub(gap) {
+                break;
+            }
+            first = first.min(shown);
+        }
+        first
+    }
+
+    /// Begins an epoch with a packet, whose stream goes on at `start`.
+    fn begin(&mut self, timed: &Timed, start: i64) -> usize {
+        let track = self.tracks.get(&timed.packet.stream());
+        let end = track.map_or(start, |track| track.end);
+        let shift = end.saturating_sub(start);
+        let old = track.and_then(|track| self.epochs.get(track.epoch));
+        let old = old.map_or(shift, |epoch| epoch.shift);
+        let mut by = old.saturating_sub(shift);
+        if let Some(wrap) = self.wrap {
+            // Half a turn ahead is half a turn back.
+            by = (by + wrap / 2).rem_euclid(wrap) - wrap / 2;
+        }
+        if by.saturating_abs() > self.seconds(1, SLACK) {
+            self.breaks.add(ClockBreak {
+                at_pts: end,
+                by_ms: by.rescale(self.base, Rational(1, 1000)),
+            });
+        }
+        let first = timed.time(self.base).unwrap_or(start).min(start);
+        self.epochs.push(Epoch {
+            shift,
+            first,
+            reached: first,
+        });
+        self.epochs.len() - 1
+    }
+
+    /// The film's clock does not break where that of the sound does: the sound goes on where it was.
+    fn follow_sound(&mut self) {
+        if let Some(timed) = self.parked.pop_front() {
+            let start = timed.shown(self.base).unwrap_or(0);
+            let epoch = self.begin(&timed, start);
+            self.parked_bytes = self.parked_bytes.saturating_sub(timed.packet.size());
+            self.settle(timed, Some(epoch));
+        }
+        self.release(|_all| true);
+    }
+
+    /// Gives parked packets their times.
+    fn release(&mut self, which: impl Fn(&Timed) -> bool) {
+        if self.parked.is_empty() {
+            return;
+        }
+        for timed in std::mem::take(&mut self.parked) {
+            if which(&timed) {
+                self.parked_bytes = self.parked_bytes.saturating_sub(timed.packet.size());
+                let epoch = self.find(&timed);
+                self.settle(timed, epoch);
+            } else {
+                self.parked.push_back(timed);
+            }
+        }
+    }
+
+    /// Puts a packet on the continuous clock; behind the last one of its stream if its time means nothing.
+    fn settle(&mut self, timed: Timed, epoch: Option<usize>) {
+        let base = self.base;
+        let time = timed.time(base);
+        let (stream, duration) = (timed.packet.stream(), timed.duration(base));
+        let track = self.tracks.get(&stream);
+        let own = track.map(|track| track.end);
+        let shown = match timed.packet.pts() {
+            Some(_) => timed.shown(base),
+            None => time.map(|time| time.saturating_add(track.map_or(0, |track| track.delay))),
+        };
+        let found = epoch.and_then(|epoch| self.epochs.get_mut(epoch));
+        let shift = match (&found, shown, own) {
+            (Some(epoch), ..) => epoch.shift,
+            (None, Some(shown), Some(end)) => end.saturating_sub(shown),
+            (None, ..) => 0,
+        };
+        if let (Some(epoch), Some(time)) = (found, time) {
+            epoch.reached = epoch.reached.max(time);
+            epoch.first = epoch.first.min(time);
+        }
+        if let (Some(epoch), Some(time), Some(shown)) = (epoch, time, shown) {
+            let end = shown.saturating_add(shift).saturating_add(duration);
+            let track = self.tracks.entry(stream).or_insert(Track {
+                epoch,
+                last: time,
+                before: None,
+                end,
+                step: duration,
+                delay: shown.saturating_sub(time),
+            });
+            if track.epoch == epoch {
+                track.step = track.step.max(time.saturating_sub(track.last));
+            } else {
+                track.before = Some((track.epoch, track.last));
+                track.epoch = epoch;
+            }
+            track.step = track.step.max(duration);
+            track.last = time;
+            track.end = track.end.max(end);
+        }
+        let mut packet = timed.packet;
+        let shift = shift.rescale(base, timed.base);
+        packet.set_pts(packet.pts().map(|pts| pts.saturating_add(shift)));
+        packet.set_dts(packet.dts().map(|dts| dts.saturating_add(shift)));
+        self.ready.push_back(packet);
+    }
+}
