@@ -270,7 +270,7 @@ impl Report {
     }
 
     pub(super) fn add(&mut self, film: FilmView, sheets: &[PathBuf]) {
-        let damage = film.damage();
+        let complaints = [film.clock(), film.damage()];
         match self.form {
             Form::Json => self.kept.push(film),
             Form::Csv => {
@@ -290,8 +290,10 @@ impl Report {
             }
         }
         self.printed += 1;
-        if let Some(damage) = damage.filter(|_| self.form != Form::Json) {
-            output::complain(&damage);
+        if self.form != Form::Json {
+            for complaint in complaints.iter().flatten() {
+                output::complain(complaint);
+            }
         }
     }
 

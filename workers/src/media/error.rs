@@ -32,6 +32,9 @@ pub enum MediaError {
     /// This build of FFmpeg cannot decode it.
     #[error("the codec {0:?} is not supported by this build of FFmpeg; transcode the file first")]
     UnsupportedCodec(String),
+    /// The pictures are encrypted (ISO/IEC 23001-7).
+    #[error("the film is encrypted; decrypt it first, or get a copy without protection")]
+    Encrypted,
     /// The file is cut short: its index or most of its data is missing.
     #[error("the file is cut short ({0}); copy or upload it again")]
     Truncated(String),
@@ -146,7 +149,9 @@ impl MediaError {
             Self::Empty | Self::NotMedia(_) | Self::NoVideo | Self::NoFrames | Self::Spans(_) => {
                 ErrorKind::InvalidInput
             }
-            Self::ForbiddenContainer(_) | Self::UnsupportedCodec(_) => ErrorKind::Unsupported,
+            Self::ForbiddenContainer(_) | Self::UnsupportedCodec(_) | Self::Encrypted => {
+                ErrorKind::Unsupported
+            }
             Self::Truncated(_) | Self::Decode(_) => ErrorKind::Corrupt,
             Self::WrongStream { .. } => ErrorKind::NotFound,
             Self::Io(_) => ErrorKind::Unavailable,
@@ -167,6 +172,7 @@ impl MediaError {
             Self::NoVideo => "no-video",
             Self::NoFrames => "no-frames",
             Self::UnsupportedCodec(_) => "unsupported-codec",
+            Self::Encrypted => "media-encrypted",
             Self::Truncated(_) => "media-truncated",
             Self::Decode(_) => "decode-failed",
             Self::Encode(_) => "encode-failed",

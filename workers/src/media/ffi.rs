@@ -7,18 +7,24 @@
     reason = "all direct calls into FFmpeg's C interface are kept in this module"
 )]
 
+mod codec;
 mod tags;
 
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::ptr;
 
 use ffmpeg_next::ffi;
 use ffmpeg_next::filter::Graph;
 use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::frame;
+use ffmpeg_next::packet::Ref as _;
 
 use super::MediaError;
+pub(super) use tags::set_stream_tag;
 use tags::{copy_tags, entries, tag};
+
+/// `AVMEDIA_TYPE_VIDEO`, as an integer.
+const VIDEO: i32 = 0;
 
 /// The parameters of a stream that the safe bindings do not show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,7 +113,8 @@ pub(super) fn raw_stream(input: &Input, index: usize) -> Option<RawStream> {
             stream.cast_mut(),
             ptr::null_mut(),
         );
-        let descriptor = ffi::avcodec_descriptor_get((*parameters).codec_id);
+        let codec = codec::id(parameters);
+        let descriptor = codec::avcodec_descriptor_get(codec);
         // Some versions of FFmpeg know the TTML of MP4 only by its tag.
         let ttml = [*b"stpp", *b"dfxp"].contains(&(*parameters).codec_tag.to_le_bytes());
         let text =
@@ -136,10 +143,7 @@ pub(super) fn raw_stream(input: &Input, index: usize) -> Option<RawStream> {
                 0 => None,
                 progressive => Some(progressive != 1),
             },
-            profile: owned(ffi::avcodec_profile_name(
-                (*parameters).codec_id,
-                (*parameters).profile,
-            )),
+            profile: owned(codec::avcodec_profile_name(codec, (*parameters).profile)),
             channels: (*parameters).ch_layout.nb_channels,
             sample_rate: (*parameters).sample_rate,
             initial_padding: (*parameters).initial_padding,
@@ -178,7 +182,7 @@ unsafe fn pixel_format(parameters: *const ffi::AVCodecParameters) -> (Option<Str
     // SAFETY: the format was set by FFmpeg itself to one of its own values; the descriptor of an
     // unknown one is null, and names are static.
     unsafe {
-        if (*parameters).codec_type != ffi::AVMediaType::AVMEDIA_TYPE_VIDEO
+        if (&raw const (*parameters).codec_type).cast::<i32>().read() != VIDEO
             || (*parameters).format < 0
             || (*parameters).format >= ffi::AVPixelFormat::AV_PIX_FMT_NB as c_int
         {
@@ -223,6 +227,20 @@ unsafe fn rotation(stream: *const ffi::AVStream) -> u16 {
         3.0 => 270,
         _ => 0,
     }
+}
+
+/// Whether the data of a packet is encrypted, as the side data of the demuxer says.
+pub(super) fn is_encrypted(packet: &ffmpeg_next::Packet) -> bool {
+    let mut size = 0;
+    // SAFETY: `packet` owns a valid packet; the kind that is asked for is one of the variants.
+    let data = unsafe {
+        ffi::av_packet_get_side_data(
+            packet.as_ptr(),
+            ffi::AVPacketSideDataType::AV_PKT_DATA_ENCRYPTION_INFO,
+            &raw mut size,
+        )
+    };
+    !data.is_null()
 }
 
 /// The name of the container that the first bytes of a file look like, accepted or not.
@@ -366,9 +384,9 @@ pub(super) fn takes(container: &CStr, input: &Input, index: usize) -> bool {
     // SAFETY: `stream` borrows a valid stream with parameters; formats are static.
     unsafe {
         let format = ffi::av_guess_format(container.as_ptr(), ptr::null(), ptr::null());
-        let codec = (*(*stream.as_ptr()).codecpar).codec_id;
+        let codec = codec::id((*stream.as_ptr()).codecpar);
         !format.is_null()
-            && ffi::avformat_query_codec(format, codec, ffi::FF_COMPLIANCE_NORMAL) == 1
+            && codec::avformat_query_codec(format, codec, ffi::FF_COMPLIANCE_NORMAL) == 1
     }
 }
 
@@ -406,22 +424,6 @@ pub(super) fn copy_file_tags(input: &Input, output: &mut Output) {
     }
 }
 
-/// Sets a tag of a stream that is written.
-pub(super) fn set_stream_tag(output: &mut Output, index: usize, key: &CStr, value: &str) {
-    let (Some(mut stream), Ok(value)) = (output.stream_mut(index), CString::new(value)) else {
-        return;
-    };
-    // SAFETY: `stream` borrows a valid stream mutably; the dictionary copies both strings.
-    unsafe {
-        ffi::av_dict_set(
-            &raw mut (*stream.as_mut_ptr()).metadata,
-            key.as_ptr(),
-            value.as_ptr(),
-            0,
-        );
-    }
-}
-
 /// Copies what surrounds the codec of a stream: tags, disposition, side data (turn, sphere, light), pixel aspect and
 /// frame rate.
 pub(super) fn copy_surroundings(
@@ -449,7 +451,8 @@ pub(super) fn copy_surroundings(
         (*(*target).codecpar).sample_aspect_ratio = aspect;
         for index in 0..usize::try_from((*source).nb_side_data).unwrap_or(0) {
             let data = (*source).side_data.add(index);
-            let copy = ffi::av_stream_new_side_data(target, (*data).type_, (*data).size);
+            let kind = (&raw const (*data).type_).cast::<c_uint>().read();
+            let copy = codec::av_stream_new_side_data(target, kind, (*data).size);
             if copy.is_null() {
                 return Err(super::open::out_of_memory());
             }
@@ -478,9 +481,9 @@ pub(super) fn add_copy(
         if ffi::avcodec_parameters_copy((*stream).codecpar, parameters) < 0 {
             return Err(super::open::out_of_memory());
         }
-        let (tag, codec) = ((*parameters).codec_tag, (*parameters).codec_id);
+        let (tag, codec) = ((*parameters).codec_tag, codec::id(parameters));
         let known = (*(*output.as_ptr()).oformat).codec_tag;
-        if !known.is_null() && ffi::av_codec_get_id(known, tag) != codec {
+        if !known.is_null() && codec::av_codec_get_id(known, tag) != codec {
             (*(*stream).codecpar).codec_tag = 0;
         }
         (*stream).time_base = (*source.as_ptr()).time_base;

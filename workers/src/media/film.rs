@@ -64,6 +64,9 @@ impl MainVideo {
         loop {
             match self.container.packet()? {
                 Some(packet) if packet.stream() != self.stream => {}
+                Some(packet) if ffi::is_encrypted(&packet) => {
+                    return Err(PacketError::Final(MediaError::Encrypted));
+                }
                 packet => return Ok(packet),
             }
         }

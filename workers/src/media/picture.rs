@@ -209,10 +209,13 @@ impl Converter {
 
 /// FFmpeg's name of the transfer characteristic of a picture of high dynamic range.
 fn bright(picture: &frame::Video) -> Option<&'static str> {
-    match picture.color_transfer_characteristic() {
-        TransferCharacteristic::SMPTE2084 => Some("smpte2084"),
-        TransferCharacteristic::ARIB_STD_B67 => Some("arib-std-b67"),
-        _ => None,
+    let transfer = picture.color_transfer_characteristic();
+    if transfer == TransferCharacteristic::SMPTE2084 {
+        Some("smpte2084")
+    } else if transfer == TransferCharacteristic::ARIB_STD_B67 {
+        Some("arib-std-b67")
+    } else {
+        None
     }
 }
 

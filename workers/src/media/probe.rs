@@ -216,7 +216,7 @@ pub(super) fn start_timecode(input: &Input) -> Option<String> {
         .or_else(|| input.streams().find_map(|stream| of_stream(stream.index())))
 }
 
-/// The rate at which a timecode track (`tmcd` of QuickTime) counts, of the track that has the start timecode.
+/// The rate at which a timecode track (`tmcd`) counts, of the track that has the start timecode.
 fn timecode_rate(input: &Input) -> Option<Rate> {
     let label = start_timecode(input)?;
     let is_its = |stream: &ffmpeg::Stream<'_>| {

@@ -195,3 +195,16 @@ fn what_a_film_may_demand_is_limited() {
         }
     }
 }
+
+#[test]
+fn an_encrypted_film_is_refused_for_that() {
+    let clips = Clips::new();
+    let film = clips.make(
+        "-f lavfi -i testsrc2=r=25:s=320x180:d=1 -c:v libx264 -encryption_scheme cenc-aes-ctr \
+         -encryption_key 00112233445566778899aabbccddeeff -encryption_kid 00112233445566778899aabbccddee00",
+        "secret.mp4",
+    );
+    let error = try_scan(&film).unwrap_err();
+    assert_eq!(error, MediaError::Encrypted);
+    assert_eq!(error.code(), "media-encrypted");
+}

@@ -1,9 +1,10 @@
 //! Tags: dictionaries of strings.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::ptr;
 
 use ffmpeg_next::ffi;
+use ffmpeg_next::format::context::Output;
 
 use super::owned;
 
@@ -38,6 +39,22 @@ pub(super) unsafe fn entries(
     })
 }
 
+/// Sets a tag of a stream that is written.
+pub(in crate::media) fn set_stream_tag(output: &mut Output, index: usize, key: &CStr, value: &str) {
+    let (Some(mut stream), Ok(value)) = (output.stream_mut(index), CString::new(value)) else {
+        return;
+    };
+    // SAFETY: `stream` borrows a valid stream mutably; the dictionary copies both strings.
+    unsafe {
+        ffi::av_dict_set(
+            &raw mut (*stream.as_mut_ptr()).metadata,
+            key.as_ptr(),
+            value.as_ptr(),
+            0,
+        );
+    }
+}
+
 /// Copies tags but for long ones, which may hold a picture as text. A lack of memory loses tags only.
 ///
 /// # Safety
@@ -58,7 +75,7 @@ pub(super) unsafe fn copy_tags(from: *const ffi::AVDictionary, to: *mut *mut ffi
 #[test]
 fn long_tags_are_not_copied() {
     let long = vec![b'A'; 9 << 10];
-    let long = std::ffi::CString::new(long).unwrap();
+    let long = CString::new(long).unwrap();
     let (mut from, mut to) = (ptr::null_mut(), ptr::null_mut());
     // SAFETY: null dictionaries are empty ones; both are freed once.
     unsafe {
