@@ -44,11 +44,9 @@ async fn fill(catalog: &Catalog, films: i64) {
     .enumerate()
     {
         let queue = if at == 5 { "embed" } else { "media" };
-        let waits = i64::from(at > 0);
         statements.push(format!(
-            "{numbers} INSERT INTO runs (id, asset_id, feature, key, params, queue, state, waits_for, created_at)
-             SELECT printf('01R{at}%022d', i), printf('01A%023d', i), '{feature}', '{feature}', '{{}}', '{queue}', {ready},
-                    CASE WHEN i % 2 = 0 THEN 0 ELSE {waits} END, 0 FROM n"
+            "{numbers} INSERT INTO runs (id, asset_id, feature, key, params, queue, state, created_at)
+             SELECT printf('01R{at}%022d', i), printf('01A%023d', i), '{feature}', '{feature}', '{{}}', '{queue}', {ready}, 0 FROM n"
         ));
         statements.push(format!(
             "{numbers} INSERT INTO wanted SELECT printf('01A%023d', i), '{feature}', printf('01R{at}%022d', i) FROM n"

@@ -101,7 +101,7 @@ impl Engine {
 
 /// Settles what the process left behind that had the engine before: nobody else is at work now.
 async fn settle(app: &App) -> Result<(), CatalogError> {
-    app.coordinator().renew_leases().await?;
+    app.coordinator.lead().await?;
     let mut tx = app.catalog.begin().await?;
     uploads::discard_all(&mut tx).await?;
     Ok(tx.commit().await?)
@@ -116,7 +116,7 @@ pub(crate) fn start_workers(
     parts: EngineParts,
 ) -> anyhow::Result<(WorkerLock, Workers)> {
     let worker = WorkerLock::new(&app.config.data).context("the data folder cannot be written")?;
-    let coordinator: Arc<dyn Coordinator> = Arc::new(app.coordinator());
+    let coordinator: Arc<dyn Coordinator> = Arc::new(app.coordinator.clone());
     let stages = Arc::new(app.stages()?);
     let counts = [(Queue::Media, parts.media), (Queue::Embed, parts.embed)];
     let workers = Workers::start(worker.name(), &coordinator, &stages, &counts)

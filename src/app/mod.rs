@@ -33,6 +33,8 @@ pub struct App {
     pub models: ModelStore,
     /// Redacts pictures.
     pub redactions: Redactions,
+    /// Hands out the runs of the catalogue, by one clock for the whole process.
+    pub coordinator: LocalCoordinator,
 }
 
 impl App {
@@ -68,6 +70,7 @@ impl App {
         Ok(Self {
             models,
             redactions,
+            coordinator: LocalCoordinator::new(catalog.clone(), config.data.clone()),
             config: Arc::new(config),
             catalog,
             storage,
@@ -90,12 +93,6 @@ impl App {
             Err(IndexError::Locked) => Ok(Arc::new(Index::open(&folder)?)),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Hands out the runs of the catalogue.
-    #[must_use]
-    pub fn coordinator(&self) -> LocalCoordinator {
-        LocalCoordinator::new(self.catalog.clone(), self.config.data.clone())
     }
 
     /// A searcher over `index`.

@@ -119,8 +119,8 @@ pub async fn register(
     let title = ensure_title(db, new.title).await?;
     let asset = AssetId::new();
     sqlx::query(
-        "INSERT INTO assets (id, title_id, uri, version, size, sidecars, created_at, registered)
-         VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT COALESCE(MAX(registered), 0) + 1 FROM assets))",
+        "INSERT INTO assets (id, title_id, uri, version, size, sidecars, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&asset)
     .bind(&title)

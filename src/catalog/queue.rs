@@ -116,19 +116,9 @@ pub async fn finish(
     .bind(now_ms())
     .bind(run)
     .bind(token)
-    .execute(&mut *db)
-    .await?;
-    if done.rows_affected() == 0 {
-        return Ok(false);
-    }
-    sqlx::query(
-        "UPDATE runs SET waits_for = waits_for - 1
-          WHERE id IN (SELECT run_id FROM run_inputs WHERE input_id = ?)",
-    )
-    .bind(run)
     .execute(db)
     .await?;
-    Ok(true)
+    Ok(done.rows_affected() == 1)
 }
 
 /// What becomes of a run that failed.
@@ -140,18 +130,17 @@ pub enum Verdict {
     GiveUp,
 }
 
-/// Records a failure; `false` if the token no longer fits.
+/// Records a failure at `now`, by the clock of leases; `false` if the token no longer fits.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn fail(
     db: &mut SqliteConnection,
     run: (&RunId, i64),
-    kind: ErrorKind,
-    reason: &str,
+    (kind, reason): (ErrorKind, &str),
     verdict: Verdict,
+    now: i64,
 ) -> Result<bool, CatalogError> {
-    let now = now_ms();
     let (state, not_before, finished) = match verdict {
         Verdict::Retry(delay) => ("pending", now + delay, None),
         Verdict::GiveUp => ("failed", 0, Some(now)),
@@ -235,7 +224,7 @@ pub async fn bury(db: &mut SqliteConnection, worker: &str) -> Result<Vec<Run>, C
         .bind(worker)
         .fetch_all(&mut *db)
         .await?;
-    take_back(db, held).await
+    take_back(db, held, "ended").await
 }
 
 /// Takes runs whose leases have lapsed away from their workers, which are elsewhere.
@@ -247,7 +236,7 @@ pub async fn bury_lapsed(db: &mut SqliteConnection, now: i64) -> Result<Vec<Run>
         .bind(now)
         .fetch_all(&mut *db)
         .await?;
-    take_back(db, held).await
+    take_back(db, held, "stopped answering").await
 }
 
 /// Leases of workers elsewhere begin again: while no server ran, none of them could be extended.
@@ -265,16 +254,24 @@ pub async fn renew_leases(db: &mut SqliteConnection, until: i64) -> Result<(), C
 }
 
 /// Puts runs back into the queue after the death of their worker, and gives up those that were held by
-/// [`DEADLY`] of them. Answers with those given up.
-async fn take_back(db: &mut SqliteConnection, held: Vec<Run>) -> Result<Vec<Run>, CatalogError> {
+/// [`DEADLY`] of them and got no further. Answers with those given up.
+async fn take_back(
+    db: &mut SqliteConnection,
+    held: Vec<Run>,
+    what: &str,
+) -> Result<Vec<Run>, CatalogError> {
     let mut given_up = Vec::new();
     for mut run in held {
-        run.deaths += 1;
+        // One that got further is on its way, however often its machine is switched off.
+        if run.deaths == 0 || run.done <= run.done_at_death {
+            run.deaths += 1;
+        }
+        run.done_at_death = run.done_at_death.max(run.done);
         let is_deadly = run.deaths >= DEADLY;
         let (state, kind, reason, finished) = if is_deadly {
             let reason = format!(
-                "process-died: {DEADLY} workers ended while they computed {}, and said nothing; look for a lack of \
-                 memory or a crash in the system's log, then run `rushes jobs retry`",
+                "process-died: {DEADLY} workers {what} while they computed {}, and said nothing; look for a lack of \
+                 memory or a crash in the system's log, then run `rushes jobs JOB --retry`",
                 run.feature
             );
             ("failed", Some("process-died"), Some(reason), Some(now_ms()))
@@ -282,12 +279,13 @@ async fn take_back(db: &mut SqliteConnection, held: Vec<Run>) -> Result<Vec<Run>
             ("pending", None, None, None)
         };
         sqlx::query(
-            "UPDATE runs SET state = ?, deaths = ?, attempts = attempts - 1, failure_kind = ?, reason = ?,
-                    finished_at = ?, lease_until = NULL, worker = NULL
+            "UPDATE runs SET state = ?, deaths = ?, done_at_death = ?, attempts = attempts - 1, failure_kind = ?,
+                    reason = ?, finished_at = ?, lease_until = NULL, worker = NULL
               WHERE id = ?",
         )
         .bind(state)
         .bind(run.deaths)
+        .bind(run.done_at_death)
         .bind(kind)
         .bind(reason)
         .bind(finished)

@@ -65,8 +65,10 @@ pub struct Run {
     pub state: RunState,
     /// How often it was begun.
     pub attempts: i64,
-    /// How often a worker's process ended while it held the run.
+    /// How often a worker's process ended while it held the run, and was no further than when the last one did.
     pub deaths: i64,
+    /// How far it was then.
+    pub done_at_death: i64,
     /// Fencing token of the newest lease.
     pub token: i64,
     /// Who holds the lease.
@@ -135,7 +137,7 @@ pub async fn ensure(db: &mut SqliteConnection, new: NewRun<'_>) -> Result<RunId,
     let id = if let Some((id, state)) = known {
         if matches!(state, RunState::Failed | RunState::Cancelled) {
             sqlx::query(
-                "UPDATE runs SET state = 'pending', attempts = 0, deaths = 0, not_before = 0, done = 0,
+                "UPDATE runs SET state = 'pending', attempts = 0, deaths = 0, done_at_death = -1, not_before = 0, done = 0,
                         failure_kind = NULL, reason = NULL, finished_at = NULL WHERE id = ?",
             )
             .bind(&id)
@@ -165,14 +167,6 @@ pub async fn ensure(db: &mut SqliteConnection, new: NewRun<'_>) -> Result<RunId,
                 .execute(&mut *db)
                 .await?;
         }
-        sqlx::query(
-            "UPDATE runs SET waits_for = (SELECT COUNT(*) FROM run_inputs i JOIN runs p ON p.id = i.input_id
-                                           WHERE i.run_id = ?1 AND p.state <> 'ready')
-              WHERE id = ?1",
-        )
-        .bind(&id)
-        .execute(&mut *db)
-        .await?;
         id
     };
     sqlx::query(

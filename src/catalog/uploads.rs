@@ -19,13 +19,23 @@ pub async fn begin(db: &mut SqliteConnection, prefix: &str) -> Result<(), Catalo
 /// Notes that the upload below `prefix` has become an asset.
 ///
 /// # Errors
-/// If the database fails.
+/// [`CatalogError::NotFound`] if it was given up meanwhile, and its bytes with it.
 pub async fn complete(db: &mut SqliteConnection, prefix: &str) -> Result<(), CatalogError> {
-    sqlx::query("DELETE FROM uploads WHERE prefix = ?")
+    if forget(db, prefix).await? {
+        return Ok(());
+    }
+    Err(CatalogError::NotFound {
+        what: "upload",
+        id: prefix.to_owned(),
+    })
+}
+
+async fn forget(db: &mut SqliteConnection, prefix: &str) -> Result<bool, CatalogError> {
+    let forgotten = sqlx::query("DELETE FROM uploads WHERE prefix = ?")
         .bind(prefix)
         .execute(db)
         .await?;
-    Ok(())
+    Ok(forgotten.rows_affected() == 1)
 }
 
 /// Makes what was stored of an upload garbage.
@@ -37,7 +47,7 @@ pub async fn discard(db: &mut SqliteConnection, prefix: &str) -> Result<(), Cata
         .bind(prefix)
         .execute(&mut *db)
         .await?;
-    complete(db, prefix).await
+    forget(db, prefix).await.map(drop)
 }
 
 /// Makes garbage of all uploads that were under way when the last server ended. For the process that is about to

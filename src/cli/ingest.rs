@@ -162,7 +162,7 @@ async fn follow_until_ended(
     let (mut open, mut ended) = (ids.to_vec(), Vec::new());
     loop {
         let began = Instant::now();
-        let mut db = app.catalog.read().await?;
+        let mut db = app.catalog.snapshot().await?;
         let read = jobs::get_many(&mut db, &open).await?;
         drop(db);
         let (through, under_way): (Vec<Job>, Vec<Job>) =
@@ -193,7 +193,8 @@ async fn outcome(
     title: String,
     submitted: Submitted,
 ) -> anyhow::Result<Outcome> {
-    let mut db = app.catalog.read().await?;
+    // One state for all reads: it may be deleted in between.
+    let mut db = app.catalog.snapshot().await?;
     let Some(job) = jobs::get_many(&mut db, std::slice::from_ref(&submitted.job))
         .await?
         .pop()

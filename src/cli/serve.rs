@@ -99,13 +99,14 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         ended = &mut server => ended.context("the server died"),
         signalled = work::interrupted() => signalled,
     };
-    // Work is given back at once; requests under way get a moment.
+    // Requests under way get a moment; then work is given back.
     stop.cancel();
     work.stop();
-    engine.stop().await;
+    // Before the engine: who has it next takes uploads under way for broken off.
     if !server.is_finished() && tokio::time::timeout(GRACE, &mut server).await.is_err() {
         server.abort();
     }
+    engine.stop().await;
     app.catalog.close().await;
     served?;
     Ok(ExitCode::SUCCESS)
@@ -120,7 +121,7 @@ async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> 
 fn workers_on_other_machines(app: &App, settings: &Settings) -> Work {
     Work::new(
         app.catalog.clone(),
-        Arc::new(app.coordinator()),
+        Arc::new(app.coordinator.clone()),
         app.storage.clone(),
         (settings.model.clone(), settings.space.clone()),
     )

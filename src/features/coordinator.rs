@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -41,6 +42,8 @@ pub struct LocalCoordinator {
     catalog: Catalog,
     data: PathBuf,
     clock: LeaseClock,
+    /// Whether this process gives leases to workers elsewhere, whose ends are by its clock.
+    leads: Arc<AtomicBool>,
     /// Rung when a run of this process has ended, since others may have waited for it.
     ended: Arc<Notify>,
 }
@@ -75,16 +78,18 @@ impl LocalCoordinator {
             catalog,
             data,
             clock: LeaseClock::start(),
+            leads: Arc::default(),
             ended: Arc::new(Notify::new()),
         }
     }
 
-    /// Lets the leases of workers elsewhere begin again. For the process that begins to serve them: while none did,
-    /// they could not be extended.
+    /// Takes charge of the leases of workers elsewhere, which begin again: while no process was in charge, they could
+    /// not be extended. For the one process that runs the engine.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn renew_leases(&self) -> Result<(), CatalogError> {
+    pub async fn lead(&self) -> Result<(), CatalogError> {
+        self.leads.store(true, Ordering::Relaxed);
         let mut tx = self.catalog.begin().await?;
         queue::renew_leases(&mut tx, self.clock.now_ms() + LEASE_MS).await?;
         tx.commit().await?;
@@ -101,8 +106,10 @@ impl LocalCoordinator {
             return Ok(None);
         }
         let mut tx = self.catalog.begin().await?;
-        let given_up = queue::bury_lapsed(&mut tx, now).await?;
-        settle(&mut tx, &given_up).await?;
+        if self.leads.load(Ordering::Relaxed) {
+            let given_up = queue::bury_lapsed(&mut tx, now).await?;
+            settle(&mut tx, &given_up).await?;
+        }
         let Some(run) = queue::lease(&mut tx, queue.as_str(), worker, (now, LEASE_MS)).await?
         else {
             tx.commit().await?;
@@ -124,7 +131,7 @@ impl LocalCoordinator {
                     kind: error.kind(),
                     reason: error.to_string(),
                 };
-                fail_run(&mut tx, &run, run.token, &failure, Verdict::GiveUp).await?;
+                fail_run(&mut tx, &run, run.token, (&failure, Verdict::GiveUp), now).await?;
                 tx.commit().await?;
                 Ok(None)
             }
@@ -191,7 +198,8 @@ impl LocalCoordinator {
             Err(error) => return Err(error),
         };
         let verdict = retry::verdict(failure.kind, run.attempts);
-        if !fail_run(&mut tx, &run, lease.token, failure, verdict).await? {
+        let now = self.clock.now_ms();
+        if !fail_run(&mut tx, &run, lease.token, (failure, verdict), now).await? {
             return Ok(false);
         }
         tx.commit().await?;
@@ -215,10 +223,11 @@ async fn fail_run(
     db: &mut SqliteConnection,
     run: &Run,
     token: i64,
-    failure: &Failure,
-    verdict: Verdict,
+    (failure, verdict): (&Failure, Verdict),
+    now: i64,
 ) -> Result<bool, CatalogError> {
-    if !queue::fail(db, (&run.id, token), failure.kind, &failure.reason, verdict).await? {
+    let why = (failure.kind, failure.reason.as_str());
+    if !queue::fail(db, (&run.id, token), why, verdict, now).await? {
         return Ok(false);
     }
     if verdict == Verdict::GiveUp {

@@ -84,6 +84,7 @@ impl Follower {
                 "the catalogue is not the one that the index followed; the index is made again"
             );
             self.clear().await?;
+            self.dirty = true;
         }
         self.is_ours = true;
         Ok(())
@@ -147,7 +148,7 @@ impl Follower {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut changed = Some(Instant::now());
         let mut publish_at = Instant::now() + LONGEST;
-        let mut trouble = Trouble::default();
+        let (mut trouble, mut unwritten) = (Trouble::default(), Trouble::default());
         loop {
             let before = self.index.seq();
             trouble.note(self.catch_up().await.err());
@@ -165,9 +166,7 @@ impl Follower {
             if stopping || now >= publish_at {
                 publish_at = now + LONGEST;
                 // A full disk is not helped by trying again at once.
-                if let Err(error) = self.publish().await {
-                    tracing::error!(%error, "the index could not be written");
-                }
+                unwritten.note(self.publish().await.err());
             }
             if stopping {
                 return;
@@ -197,7 +196,7 @@ impl Trouble {
         if self.told.as_ref() != Some(&error) {
             tracing::error!(
                 error,
-                "the index cannot follow the catalogue; it is tried again"
+                "the index cannot follow the catalogue, or be written; it is tried again"
             );
             self.told = Some(error);
         }

@@ -239,6 +239,7 @@ impl Index {
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
         self.text.clear()?;
+        self.text.commit(&Position::default())?;
         let (position, aside) = (self.position.write(), self.set_aside.write());
         *position.unwrap_or_else(PoisonError::into_inner) = Position::default();
         aside.unwrap_or_else(PoisonError::into_inner).clear();

@@ -773,7 +773,7 @@ async fn a_retry_in_a_future_that_was_a_mistake_is_due() {
         .unwrap();
     let verdict = queue::Verdict::Retry(year);
     let run = (&lease.id, lease.token);
-    queue::fail(&mut tx, run, ErrorKind::Unavailable, "r", verdict)
+    queue::fail(&mut tx, run, (ErrorKind::Unavailable, "r"), verdict, now)
         .await
         .unwrap();
     assert!(queue::is_waiting(&mut tx, "media", now).await.unwrap());
@@ -786,9 +786,9 @@ async fn a_retry_in_a_future_that_was_a_mistake_is_due() {
     queue::fail(
         &mut tx,
         run,
-        ErrorKind::Unavailable,
-        "r",
+        (ErrorKind::Unavailable, "r"),
         queue::Verdict::Retry(60_000),
+        now,
     )
     .await
     .unwrap();

@@ -16,7 +16,11 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let listener = TcpListener::bind("127.0.0.1:0");
-    let Some(address) = listener.as_ref().ok().and_then(|listener| listener.local_addr().ok()) else {
+    let Some(address) = listener
+        .as_ref()
+        .ok()
+        .and_then(|listener| listener.local_addr().ok())
+    else {
         return ExitCode::FAILURE;
     };
     if let Err(error) = confine(&Limits::default()) {
@@ -25,14 +29,22 @@ fn main() -> ExitCode {
     }
     let deeds: &[(&str, &dyn Fn() -> bool)] = &[
         ("read a file", &|| std::fs::read("/etc/passwd").is_ok()),
-        ("write a file", &|| std::fs::write("/tmp/rushes-escaped", b"x").is_ok()),
+        ("write a file", &|| {
+            std::fs::write("/tmp/rushes-escaped", b"x").is_ok()
+        }),
         ("list a folder", &|| std::fs::read_dir("/").is_ok()),
-        ("delete a file", &|| std::fs::remove_file("/tmp/rushes-escaped").is_ok()),
+        ("delete a file", &|| {
+            std::fs::remove_file("/tmp/rushes-escaped").is_ok()
+        }),
         ("connect", &|| TcpStream::connect(address).is_ok()),
         ("listen", &|| TcpListener::bind("127.0.0.1:0").is_ok()),
-        ("send a datagram", &|| UdpSocket::bind("127.0.0.1:0").is_ok()),
+        ("send a datagram", &|| {
+            UdpSocket::bind("127.0.0.1:0").is_ok()
+        }),
         ("make a pair of sockets", &|| UnixStream::pair().is_ok()),
-        ("start a program", &|| Command::new("/bin/true").status().is_ok()),
+        ("start a program", &|| {
+            Command::new("/bin/true").status().is_ok()
+        }),
         ("signal its parent", &|| {
             getppid().is_some_and(|parent| kill_process(parent, Signal::CONT).is_ok())
         }),
@@ -46,7 +58,9 @@ fn main() -> ExitCode {
         println!("write to a descriptor left open");
     }
     // Threads are what decoders need.
-    let worker = std::thread::Builder::new().name("works".to_owned()).spawn(|| 42);
+    let worker = std::thread::Builder::new()
+        .name("works".to_owned())
+        .spawn(|| 42);
     match worker.map(std::thread::JoinHandle::join) {
         Ok(Ok(42)) => println!("done"),
         _ => println!("no threads"),

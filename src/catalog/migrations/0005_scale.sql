@@ -4,9 +4,21 @@
 ALTER TABLE runs ADD COLUMN waits_for INTEGER NOT NULL DEFAULT 0;
 -- How often a worker's process ended while it held the run.
 ALTER TABLE runs ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;
+-- How far the run was at the last of those that counted.
+ALTER TABLE runs ADD COLUMN done_at_death INTEGER NOT NULL DEFAULT -1;
 UPDATE runs SET waits_for = (
     SELECT COUNT(*) FROM run_inputs i JOIN runs p ON p.id = i.input_id
      WHERE i.run_id = runs.id AND p.state <> 'ready');
+
+-- Triggers, so that no writer can forget it.
+CREATE TRIGGER run_ready AFTER UPDATE OF state ON runs WHEN NEW.state = 'ready' AND OLD.state <> 'ready' BEGIN
+    UPDATE runs SET waits_for = waits_for - 1
+     WHERE id IN (SELECT run_id FROM run_inputs WHERE input_id = NEW.id);
+END;
+CREATE TRIGGER run_input_added AFTER INSERT ON run_inputs BEGIN
+    UPDATE runs SET waits_for = waits_for + (SELECT state <> 'ready' FROM runs WHERE id = NEW.input_id)
+     WHERE id = NEW.run_id;
+END;
 
 DROP INDEX runs_by_state;
 CREATE INDEX runs_by_state ON runs (state, queue);
@@ -66,6 +78,9 @@ CREATE INDEX index_marks_by_seq ON index_marks (seq);
 ALTER TABLE assets ADD COLUMN registered INTEGER NOT NULL DEFAULT 0;
 UPDATE assets SET registered = rowid;
 CREATE INDEX assets_by_registration ON assets (registered);
+CREATE TRIGGER asset_registered AFTER INSERT ON assets BEGIN
+    UPDATE assets SET registered = (SELECT MAX(registered) + 1 FROM assets) WHERE id = NEW.id;
+END;
 
 -- Uploads under way, so that a kill leaves nothing behind in the store.
 CREATE TABLE uploads (

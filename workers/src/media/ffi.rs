@@ -20,8 +20,8 @@ use ffmpeg_next::frame;
 use ffmpeg_next::packet::Ref as _;
 
 use super::MediaError;
-pub(super) use tags::set_stream_tag;
-use tags::{copy_tags, entries, tag};
+pub(super) use tags::{copy_file_tags, has_tag_like, set_stream_tag};
+use tags::{copy_tags, tag};
 
 /// `AVMEDIA_TYPE_VIDEO`, as an integer.
 const VIDEO: i32 = 0;
@@ -387,40 +387,6 @@ pub(super) fn takes(container: &CStr, input: &Input, index: usize) -> bool {
         let codec = codec::id((*stream.as_ptr()).codecpar);
         !format.is_null()
             && codec::avformat_query_codec(format, codec, ffi::FF_COMPLIANCE_NORMAL) == 1
-    }
-}
-
-/// Whether the file has a tag whose key contains `part`.
-pub(super) fn has_tag_like(input: &Input, part: &str) -> bool {
-    // SAFETY: `input` owns a valid context, borrowed here; entries have keys.
-    unsafe {
-        entries((*input.as_ptr()).metadata)
-            .filter_map(|entry| owned((*entry).key))
-            .any(|key| key.contains(part))
-    }
-}
-
-/// Copies the tags of the file.
-pub(super) fn copy_file_tags(input: &Input, output: &mut Output) {
-    // SAFETY: both own valid contexts; the copy belongs to the output.
-    unsafe {
-        copy_tags(
-            (*input.as_ptr()).metadata,
-            &raw mut (*output.as_mut_ptr()).metadata,
-        );
-        for key in [
-            c"major_brand",
-            c"minor_version",
-            c"compatible_brands",
-            c"encoder",
-        ] {
-            ffi::av_dict_set(
-                &raw mut (*output.as_mut_ptr()).metadata,
-                key.as_ptr(),
-                ptr::null(),
-                0,
-            );
-        }
     }
 }
 

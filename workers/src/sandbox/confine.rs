@@ -57,13 +57,23 @@ pub fn confine(limits: &Limits) -> io::Result<Confinement> {
     // Landlock first: the filter leaves no way to ask for it.
     let landlock = landlock()?;
     let seccomp = match filter()? {
-        Some(filter) => {
-            seccompiler::apply_filter(&filter).map_err(io::Error::other)?;
-            true
-        }
+        Some(filter) => apply(&filter)?,
         None => false,
     };
     Ok(Confinement { seccomp, landlock })
+}
+
+/// Whether the kernel has such filters; then this one holds from now on.
+fn apply(filter: &BpfProgram) -> io::Result<bool> {
+    match seccompiler::apply_filter(filter) {
+        Ok(()) => Ok(true),
+        Err(seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error))
+            if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL)) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(io::Error::other(error)),
+    }
 }
 
 fn limit(limits: &Limits) -> io::Result<()> {

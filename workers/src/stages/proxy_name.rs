@@ -1,8 +1,8 @@
 //! Names of proxies: which frames they show, and what their bytes are.
 //!
 //! Proxies are decoded again, outside a child, by whoever makes thumbnails and vectors. That the store holds what was
-//! put there is seen from the name, which the catalogue keeps: nobody who may only write to the store can slip
-//! another file in.
+//! put there is seen from the name, which the catalogue keeps: once it does, nobody who may only write to the store can
+//! put another file in its place.
 
 use std::ops::Range;
 

@@ -65,6 +65,8 @@ pub struct Listing {
 #[derive(Debug, Clone)]
 pub struct Storage {
     features: Arc<dyn ObjectStore>,
+    /// Where the feature store is, if it is a folder.
+    folder: Option<PathBuf>,
     s3: S3Options,
     buckets: Arc<Mutex<HashMap<String, Arc<dyn ObjectStore>>>>,
 }
@@ -75,6 +77,7 @@ impl Storage {
     /// # Errors
     /// If the folder cannot be made or the S3 settings contradict themselves. No network is used.
     pub fn open(url: &str, s3: S3Options) -> Result<Self, StorageError> {
+        let mut place = None;
         let features: Arc<dyn ObjectStore> = if let Some(rest) = url.strip_prefix("s3://") {
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
             let bucket = s3.bucket(bucket)?;
@@ -88,10 +91,12 @@ impl Storage {
             std::fs::create_dir_all(folder).map_err(|source| StorageError::io(url, source))?;
             let store = object_store::local::LocalFileSystem::new_with_prefix(folder)
                 .map_err(|source| StorageError::store(url, source))?;
+            place = Some(folder.to_owned());
             Arc::new(store.with_automatic_cleanup(true).with_fsync(true))
         };
         Ok(Self {
             features,
+            folder: place,
             s3,
             buckets: Arc::default(),
         })
@@ -102,6 +107,7 @@ impl Storage {
     pub fn of_sources(s3: S3Options) -> Self {
         Self {
             features: Arc::new(InMemory::new()),
+            folder: None,
             s3,
             buckets: Arc::default(),
         }
@@ -221,6 +227,10 @@ impl Storage {
             return Err(StorageError::Changed(locator.uri.clone()));
         }
         if let Some(path) = local_path(&locator.uri)? {
+            // Located once more, its name is plain: another name is that of another file, behind a link.
+            if now.uri != locator.uri {
+                return Err(StorageError::Changed(locator.uri.clone()));
+            }
             let file =
                 local::open(&path).map_err(|source| StorageError::io(&locator.uri, source))?;
             return Ok(Box::new(file));

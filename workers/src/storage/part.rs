@@ -27,6 +27,7 @@ impl Storage {
     pub fn over(features: Arc<dyn ObjectStore>) -> Self {
         Self {
             features,
+            folder: None,
             s3: S3Options::default(),
             buckets: Arc::default(),
         }
@@ -112,6 +113,16 @@ impl Storage {
                 Ok(_) => count += 1,
                 Err(object_store::Error::NotFound { .. }) => {}
                 Err(source) => return Err(StorageError::store(prefix, source)),
+            }
+        }
+        drop(deleted);
+        // A folder may hold the beginning of an object whose writer was killed, which is never listed.
+        if let Some(folder) = self.folder.as_ref().filter(|_| !prefix.is_empty()) {
+            match std::fs::remove_dir_all(folder.join(key_path(prefix)?.as_ref())) {
+                Ok(()) => count += 1,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {}
+                Err(error) => return Err(StorageError::io(prefix, error)),
             }
         }
         Ok(count)

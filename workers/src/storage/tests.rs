@@ -41,7 +41,8 @@ async fn a_folder_swapped_for_a_link_is_not_followed() {
         .await
         .unwrap()
         .version;
-    assert!(storage.open_source(&locator).await.is_err());
+    let error = storage.open_source(&locator).await.err().unwrap();
+    assert!(matches!(error, StorageError::Changed(_)), "{error}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 use std::ptr;
 
 use ffmpeg_next::ffi;
-use ffmpeg_next::format::context::Output;
+use ffmpeg_next::format::context::{Input, Output};
 
 use super::owned;
 
@@ -67,6 +67,40 @@ pub(super) unsafe fn copy_tags(from: *const ffi::AVDictionary, to: *mut *mut ffi
             if CStr::from_ptr((*entry).value).count_bytes() <= LONGEST {
                 ffi::av_dict_set(to, (*entry).key, (*entry).value, 0);
             }
+        }
+    }
+}
+
+/// Whether the file has a tag whose key contains `part`.
+pub(in crate::media) fn has_tag_like(input: &Input, part: &str) -> bool {
+    // SAFETY: `input` owns a valid context, borrowed here; entries have keys.
+    unsafe {
+        entries((*input.as_ptr()).metadata)
+            .filter_map(|entry| owned((*entry).key))
+            .any(|key| key.contains(part))
+    }
+}
+
+/// Copies the tags of the file.
+pub(in crate::media) fn copy_file_tags(input: &Input, output: &mut Output) {
+    // SAFETY: both own valid contexts; the copy belongs to the output.
+    unsafe {
+        copy_tags(
+            (*input.as_ptr()).metadata,
+            &raw mut (*output.as_mut_ptr()).metadata,
+        );
+        for key in [
+            c"major_brand",
+            c"minor_version",
+            c"compatible_brands",
+            c"encoder",
+        ] {
+            ffi::av_dict_set(
+                &raw mut (*output.as_mut_ptr()).metadata,
+                key.as_ptr(),
+                ptr::null(),
+                0,
+            );
         }
     }
 }
