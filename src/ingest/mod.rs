@@ -75,6 +75,13 @@ pub async fn find(storage: &Storage, inputs: &[String]) -> (Vec<Film>, Vec<Refus
     }
     let mut seen = HashSet::new();
     films.retain(|film: &Film| seen.insert(film.locator.clone()));
+    // `rushes ingest films/*` names both; the film has brought its subtitles.
+    let is_taken = |refusal: &Refusal| {
+        let taken = films.iter().flat_map(|film| &film.sidecars);
+        matches!(&refusal.error, StorageError::Subtitles(uri)
+            if taken.into_iter().any(|sidecar| sidecar.locator.uri == *uri))
+    };
+    refusals.retain(|refusal| !is_taken(refusal));
     (films, refusals)
 }
 
@@ -89,6 +96,9 @@ async fn find_one(
     if let [only] = listed.as_slice()
         && names(input, only)
     {
+        if is_subtitle_name(only.file_name()) {
+            return Err(StorageError::Subtitles(only.uri.clone()));
+        }
         let siblings = storage.siblings(&only.uri, is_subtitle_name).await?;
         let film = with_sidecars(only.clone(), &siblings);
         return Ok(vec![settled(storage, film).await?]);
@@ -284,6 +294,22 @@ mod tests {
         let films = found(&files, "").await;
         let expected = [("M\u{fc}ller 100%", 1), ("a", 3)].map(|(name, n)| (name.to_owned(), n));
         assert_eq!(films, expected);
+    }
+
+    #[tokio::test]
+    async fn a_subtitle_file_is_no_film_and_is_taken_with_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        for name in ["a.mp4", "a.en.srt", "a.take2.srt"] {
+            std::fs::write(path(name), b"x").unwrap();
+        }
+        let storage = Storage::open(&path("store"), S3Options::default()).unwrap();
+        let inputs = ["a.en.srt", "a.mp4", "a.take2.srt"].map(path);
+        let (films, refusals) = find(&storage, &inputs).await;
+        assert_eq!((films.len(), films[0].sidecars.len()), (1, 1));
+        let refused: Vec<_> = refusals.iter().map(|refusal| &refusal.input).collect();
+        assert_eq!(refused, [&inputs[2]]);
+        assert!(refusals[0].error.to_string().contains("beside its film"));
     }
 
     #[tokio::test]

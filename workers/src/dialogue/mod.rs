@@ -52,7 +52,7 @@ pub enum DialogueError {
     /// The bytes are not UTF-8 or UTF-16, and it is not certain which other encoding they are in.
     #[error(
         "byte {offset} is not UTF-8, and there are too few such letters to tell the encoding; convert the file, \
-         e.g. with `iconv -f WINDOWS-1252 -t UTF-8` (WINDOWS-1251 for Cyrillic, GB18030, BIG5, SHIFT_JIS, EUC-KR)"
+         e.g. with `iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW` (WINDOWS-1251 for Cyrillic, GB18030, BIG5, SHIFT_JIS, EUC-KR)"
     )]
     Encoding {
         /// Offset of the first bad byte.

@@ -13,6 +13,9 @@ pub enum StorageError {
     /// A folder without films.
     #[error("{0}: there is no film in it")]
     NoFilms(String),
+    /// A subtitle file by itself.
+    #[error("{0}: this is a subtitle file; leave it beside its film, with which it is taken")]
+    Subtitles(String),
     /// A folder or a special file where a regular file is needed.
     #[error("{0}: not a regular file; name a file")]
     NotAFile(String),
@@ -81,6 +84,7 @@ impl StorageError {
         match self {
             Self::NotFound(_) | Self::NoFilms(_) => ErrorKind::NotFound,
             Self::NotAFile(_)
+            | Self::Subtitles(_)
             | Self::Scheme(_)
             | Self::Changed(_)
             | Self::Denied { .. }
