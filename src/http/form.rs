@@ -61,10 +61,7 @@ impl Form {
 
     /// Reads the rest, without keeping it, for a while.
     pub(super) async fn skip(mut self) {
-        let rest = async { while let Ok(Some(_)) = self.parts.next_field().await {} };
-        if tokio::time::timeout(LINGER, rest).await.is_err() {
-            tracing::debug!("a client still sends what is refused");
-        }
+        linger(async { while let Ok(Some(_)) = self.parts.next_field().await {} }).await;
     }
 }
 
@@ -99,7 +96,11 @@ fn counted(body: Body, allowed: Arc<AtomicU64>) -> Body {
 /// Reads a request, without keeping it, for a while.
 pub(super) async fn drain(request: Request) {
     let mut chunks = request.into_body().into_data_stream();
-    let rest = async { while let Some(Ok(_)) = chunks.next().await {} };
+    linger(async { while let Some(Ok(_)) = chunks.next().await {} }).await;
+}
+
+/// Waits for the rest of what is refused, but not for long.
+async fn linger(rest: impl Future<Output = ()>) {
     if tokio::time::timeout(LINGER, rest).await.is_err() {
         tracing::debug!("a client still sends what is refused");
     }
@@ -129,6 +130,16 @@ pub(super) fn bad(detail: String) -> ApiError {
 mod tests {
     use super::*;
 
+    async fn form(body: Body) -> Form {
+        let allowed = Arc::new(AtomicU64::new(MOST_BETWEEN));
+        let request = Request::builder()
+            .header("content-type", "multipart/form-data; boundary=x")
+            .body(counted(body, Arc::clone(&allowed)))
+            .unwrap();
+        let parts = Multipart::from_request(request, &()).await.unwrap();
+        Form { parts, allowed }
+    }
+
     #[tokio::test]
     async fn headers_without_an_end_are_refused_before_they_fill_the_memory() {
         for head in [
@@ -143,13 +154,8 @@ mod tests {
                 counter.fetch_add(chunk.len() as u64, Ordering::Relaxed);
                 Ok::<_, std::io::Error>(chunk)
             });
-            let allowed = Arc::new(AtomicU64::new(MOST_BETWEEN));
-            let request = Request::builder()
-                .header("content-type", "multipart/form-data; boundary=x")
-                .body(counted(Body::from_stream(chunks), Arc::clone(&allowed)))
-                .unwrap();
-            let parts = Multipart::from_request(request, &()).await.unwrap();
-            let error = Form { parts, allowed }.next_field().await.unwrap_err();
+            let mut form = form(Body::from_stream(chunks)).await;
+            let error = form.next_field().await.unwrap_err();
             assert!(error.is("bad-upload"), "{error:?}");
             assert!(sent.load(Ordering::Relaxed) <= MOST_BETWEEN + 16384);
         }
@@ -169,13 +175,7 @@ mod tests {
             .map(|c| String::from_utf8_lossy(c).into_owned())
             .collect();
         let chunks = futures::stream::iter(chunks.into_iter().map(Ok::<_, std::io::Error>));
-        let allowed = Arc::new(AtomicU64::new(MOST_BETWEEN));
-        let request = Request::builder()
-            .header("content-type", "multipart/form-data; boundary=x")
-            .body(counted(Body::from_stream(chunks), Arc::clone(&allowed)))
-            .unwrap();
-        let parts = Multipart::from_request(request, &()).await.unwrap();
-        let mut form = Form { parts, allowed };
+        let mut form = form(Body::from_stream(chunks)).await;
         let mut sizes = Vec::new();
         while let Some(field) = form.next_field().await.unwrap() {
             sizes.push(field.bytes().await.unwrap().len());

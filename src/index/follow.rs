@@ -179,7 +179,7 @@ impl Follower {
     }
 }
 
-/// Failures in a row: the same one is told once, and tried again ever more slowly.
+/// Failures in a row: the same one is logged once, and retried ever more slowly.
 #[derive(Debug, Default)]
 struct Trouble {
     told: Option<String>,

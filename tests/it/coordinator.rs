@@ -795,7 +795,7 @@ async fn a_retry_in_a_future_that_was_a_mistake_is_due() {
     assert!(!queue::is_waiting(&mut tx, "media", now).await.unwrap());
 }
 
-/// The counts that coverage is told by follow every way in which films come and go.
+/// The counts behind coverage stay right in every way in which films come and go.
 #[tokio::test]
 async fn coverage_is_counted_right_without_counting() {
     let bench = Bench::new(Over::LocalEmbed).await;

@@ -61,7 +61,7 @@ async fn a_film_that_cannot_be_indexed_is_set_aside_and_holds_up_no_other() {
         let seen = found(follower.index());
         assert!(seen.contains(&later) && !seen.contains(&bad), "{seen:?}");
         drop(follower);
-        // Whoever opens the index later is told as well.
+        // Whoever opens the index later sees it as well.
         let reader = Index::open(&bench.folder.path().join("index")).unwrap();
         assert!(reader.set_aside().contains_key(&bad));
     }
