@@ -1,5 +1,6 @@
 //! Writing results: JSON for programs, tables for people.
 
+use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use comfy_table::presets::NOTHING;
@@ -24,6 +25,12 @@ pub(super) fn line(text: &str) {
 pub(super) fn complain(text: &str) {
     // If even this cannot be written, the exit code has to do.
     writeln!(std::io::stderr(), "rushes: {text}").ok();
+}
+
+/// A number with its noun: `1 file`, `2 files`.
+pub(super) fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{ending}")
 }
 
 /// Prints a table.

@@ -352,7 +352,8 @@ impl Watch {
                 ..Line::of(path, State::Failed)
             });
         } else {
-            self.say(&format!("{}: NOT processed: {error}", path.display()));
+            let text = format!("{}: NOT processed: {error}", path.display());
+            self.bar.suspend(|| output::complain(&text));
         }
     }
 
@@ -376,7 +377,7 @@ impl Watch {
                 (skipped, "neither picture nor film"),
                 (
                     not_begun,
-                    "not begun: interrupted; run the same command with --resume to go on",
+                    "not begun: interrupted; run the same command with --resume to continue",
                 ),
             ] {
                 if count > 0 {
@@ -431,9 +432,11 @@ impl BatchObserver for Watch {
             });
         } else if !done.resumed {
             let hidden = done.record.hidden_copies();
-            let mut text = format!("{}: {regions} regions", path.display());
-            if hidden > 0 {
-                text += &format!(", {hidden} hidden copies dealt with");
+            let mut text = format!("{}: {}", path.display(), output::count(regions, "region"));
+            match hidden {
+                0 => {}
+                1 => text += ", 1 hidden copy removed or replaced",
+                _ => text += &format!(", {hidden} hidden copies removed or replaced"),
             }
             self.say(&text);
         }

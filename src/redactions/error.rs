@@ -111,9 +111,10 @@ impl RedactionError {
             Self::Redact(RedactError::NoDetector { .. }) => "no-detector",
             Self::Redact(RedactError::Geometry(_)) => "bad-geometry",
             Self::Redact(RedactError::Settings(_)) | Self::Settings(_) => "bad-settings",
-            Self::Redact(RedactError::Model(ModelError::Store(StoreError::Missing { .. }))) => {
-                "model-not-pulled"
-            }
+            Self::Redact(
+                RedactError::NotPulled { .. }
+                | RedactError::Model(ModelError::Store(StoreError::Missing { .. })),
+            ) => "model-not-pulled",
             Self::Redact(RedactError::Model(error)) if error.kind() == ErrorKind::NotFound => {
                 "model-not-found"
             }

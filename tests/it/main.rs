@@ -18,6 +18,7 @@ mod index;
 mod interrupted;
 mod kill;
 mod redact;
+mod redact_messages;
 mod redactions;
 mod remote;
 mod s3;

@@ -11,7 +11,8 @@ use reqwest::blocking::{Response, multipart};
 use serde_json::{Value, json};
 
 use crate::http::{Server, nothing_is_left_in, problem};
-use crate::support::{Rushes, material, models};
+use crate::redact_messages::without_plates;
+use crate::support::{Rushes, material};
 
 /// A picture without faces, each seed another.
 fn picture(seed: u32, format: ImageFormat) -> Vec<u8> {
@@ -36,17 +37,6 @@ fn city() -> Option<Vec<u8>> {
 
 fn part(bytes: Vec<u8>, name: &str) -> multipart::Part {
     multipart::Part::bytes(bytes).file_name(name.to_owned())
-}
-
-/// With models of faces alone, whatever else has been pulled on this machine.
-fn without_plates() -> Option<Rushes> {
-    let rushes = Rushes::new()?;
-    let folder = rushes.folder.path().join("models");
-    std::fs::create_dir(&folder).unwrap();
-    for id in ["lite", "minilm", "centerface", "onnxruntime"] {
-        std::os::unix::fs::symlink(models()?.join(id), folder.join(id)).unwrap();
-    }
-    Some(rushes.with("RUSHES_MODELS", folder.to_str().unwrap()))
 }
 
 /// A form that asks for faces only: there is a model for them.

@@ -144,13 +144,13 @@ pub fn redact_all(
     stop: &AtomicBool,
     observer: &mut dyn BatchObserver,
 ) -> Result<(), RedactError> {
-    fs::create_dir_all(&options.out).map_err(RedactError::io("make the folder", &options.out))?;
-    output::sweep(&options.out);
     let jobs = options.jobs.clamp(1, items.len().max(1));
-    // All are opened before the first file is touched: a missing model is said once, at once.
+    // All are opened before anything is written: a missing model is reported once, and leaves no empty folder.
     let redactors = (0..jobs)
         .map(|_| Redactor::open(store, settings.clone(), options.threads))
         .collect::<Result<Vec<_>, _>>()?;
+    fs::create_dir_all(&options.out).map_err(RedactError::io("make the folder", &options.out))?;
+    output::sweep(&options.out);
     let claims = Claims::new(items.iter().map(|item| item.path.as_path()));
     let queue = Mutex::new(items.into_iter());
     let memory = Memory::new(options.memory_bytes);

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use image::RgbImage;
-use rushes_models::{Class, Detection, Detector, DetectorOptions, ModelStore, detectors_of};
+use rushes_models::{
+    Class, Detection, Detector, DetectorOptions, ModelError, ModelStore, StoreError, detectors_of,
+};
 
 use super::RedactError;
 use super::geometry::Sighting;
@@ -62,7 +64,9 @@ impl Detectors {
                 threads,
                 weights: settings.weights.get(id).map(std::path::PathBuf::as_path),
             };
-            each.push(Entry::of(Detector::open(store, id, options)?, settings));
+            let detector = Detector::open(store, id, options)
+                .map_err(|error| unopened(error, store, settings, id))?;
+            each.push(Entry::of(detector, settings));
         }
         for &class in &settings.classes {
             let looking = each
@@ -134,6 +138,37 @@ impl Detectors {
             }
         }
         Ok(seen)
+    }
+}
+
+/// Why a detector cannot be opened; if it was not pulled, with everything that can be done instead.
+fn unopened(error: ModelError, store: &ModelStore, settings: &Settings, id: &str) -> RedactError {
+    let found = |class: &Class| detectors_of(store, *class).iter().any(|of| of == id);
+    let Some(class) = settings.classes.iter().copied().find(found) else {
+        return error.into();
+    };
+    match error {
+        ModelError::Store(source @ StoreError::Missing { .. }) => {
+            let others: Vec<String> = settings
+                .classes
+                .iter()
+                .filter(|class| !found(class))
+                .map(Class::to_string)
+                .collect();
+            let mut remedy = format!("or use a file that you have: `--weights {id}=FILE`");
+            if !others.is_empty() {
+                let (flag, list) = (others.join(","), others.join("\", \""));
+                remedy += &format!(
+                    "; or leave {class}s as they are: `--classes {flag}` (over HTTP the setting \"classes\": [\"{list}\"])"
+                );
+            }
+            RedactError::NotPulled {
+                class,
+                source: Box::new(source),
+                remedy,
+            }
+        }
+        error => error.into(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rushes_models::{Class, ErrorKind, ModelError};
+use rushes_models::{Class, ErrorKind, ModelError, StoreError};
 
 use super::geometry::GeometryError;
 use super::picture::PictureError;
@@ -36,6 +36,16 @@ pub enum RedactError {
         /// The class.
         class: Class,
         /// What to do.
+        remedy: String,
+    },
+    /// The detector of a class was not pulled.
+    #[error("no detector of {class}s can be opened: {source}; {remedy}")]
+    NotPulled {
+        /// The class.
+        class: Class,
+        /// Which file is missing, and how it is pulled.
+        source: Box<StoreError>,
+        /// What else can be done.
         remedy: String,
     },
     /// A setting cannot be used.
@@ -76,6 +86,7 @@ impl RedactError {
             Self::Picture(e) => e.kind(),
             Self::Model(e) => e.kind(),
             Self::Media(e) => e.kind(),
+            Self::NotPulled { source, .. } => source.kind(),
             Self::NoDetector { .. } | Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Settings(_) | Self::Geometry(_) | Self::Panorama(_) => ErrorKind::InvalidInput,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
