@@ -170,6 +170,21 @@ async fn sweep(app: App, stop: CancellationToken) {
     }
 }
 
+/// Deletes stored objects that nothing refers to any more, at once; `false` if another process runs the engine, which
+/// does so by itself.
+///
+/// # Errors
+/// If the catalogue or the store fails.
+pub async fn collect_garbage(app: &App) -> anyhow::Result<bool> {
+    let Some(_lock) = engine_lock(app)? else {
+        return Ok(false);
+    };
+    // The first round deletes, the second one finds empty what it may forget.
+    sweep_once(app).await?;
+    sweep_once(app).await?;
+    Ok(true)
+}
+
 async fn sweep_once(app: &App) -> anyhow::Result<()> {
     let mut db = app.catalog.read().await?;
     let prefixes = assets::garbage(&mut db).await?;

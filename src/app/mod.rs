@@ -11,7 +11,7 @@ use rushes_workers::stages::Stages;
 use rushes_workers::storage::{S3Options, Storage};
 
 pub(crate) use engine::start_workers;
-pub use engine::{Engine, EngineParts};
+pub use engine::{Engine, EngineParts, collect_garbage};
 
 use crate::catalog::Catalog;
 use crate::config::Config;

@@ -21,7 +21,8 @@ pub struct Job {
 }
 
 impl Job {
-    /// Where the whole stands: under way while any run is, failed if any failed.
+    /// Where the whole stands: under way while a worker has any run, failed if any failed. One whose runs all wait,
+    /// because it was interrupted for example, waits as a whole.
     #[must_use]
     pub fn state(&self) -> RunState {
         let has = |state| self.runs.iter().any(|run| run.state == state);
@@ -30,7 +31,7 @@ impl Job {
                 .into_iter()
                 .find(|&state| has(state))
                 .unwrap_or(RunState::Ready)
-        } else if has(RunState::Running) || has(RunState::Ready) {
+        } else if has(RunState::Running) {
             RunState::Running
         } else {
             RunState::Pending
@@ -138,11 +139,26 @@ pub async fn recent(db: &mut SqliteConnection, limit: u32) -> Result<Vec<Job>, C
         .bind(limit)
         .fetch_all(&mut *db)
         .await?;
-    let mut jobs = Vec::with_capacity(ids.len());
-    for id in &ids {
-        jobs.push(get(db, id).await?);
-    }
+    let rank: HashMap<&JobId, usize> = ids.iter().enumerate().map(|(at, id)| (id, at)).collect();
+    let mut jobs = get_many(db, &ids).await?;
+    jobs.sort_by_key(|job| rank.get(&job.id).copied());
     Ok(jobs)
+}
+
+/// The newest job of an asset.
+///
+/// # Errors
+/// If the database fails.
+pub async fn newest_of(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+) -> Result<Option<JobId>, CatalogError> {
+    Ok(
+        sqlx::query_scalar("SELECT id FROM jobs WHERE asset_id = ? ORDER BY rowid DESC LIMIT 1")
+            .bind(asset)
+            .fetch_optional(db)
+            .await?,
+    )
 }
 
 /// Cancels what is still under way of a job. What is already published stays.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::output;
-use crate::app::App;
+use crate::app::{App, collect_garbage};
 use crate::catalog::{AssetId, assets};
 
 /// Arguments of `delete`.
@@ -44,13 +44,24 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     tx.commit().await?;
     // Takes the deletion into the index now, unless a running server does.
     drop(app.index().await?);
+    let collected = collect_garbage(app).await;
     if args.json {
         output::json(&serde_json::json!({ "deleted": doomed }))?;
     } else {
-        output::line(&format!(
-            "deleted {} file(s) from the catalogue",
-            doomed.len()
+        let files = output::count(doomed.len(), "file");
+        let rest = match &collected {
+            Ok(true) => ", and all that was computed of it",
+            Ok(false) => "; the running server deletes what was computed of it",
+            Err(_) => "",
+        };
+        output::line(&format!("deleted {files} from the catalogue{rest}"));
+    }
+    if let Err(error) = collected {
+        output::complain(&format!(
+            "the catalogue is done, but stored objects could not be deleted: {error:#}; the next `rushes delete`, \
+             `rushes ingest` or `rushes serve` tries again"
         ));
+        return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -25,7 +25,7 @@ const LOOK_SHARE: u32 = 20;
 #[command(after_help = "\
 Subtitles beside a film (film.srt, film.en.vtt, film.mp4.ass), text subtitles in it and closed captions become
 searchable dialogue.
-Interrupted or killed, the same command goes on where it stopped.
+Interrupted or killed, the same command continues where it stopped.
 
 Examples:
   rushes ingest film.mp4
@@ -120,7 +120,10 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     } else {
         print(&summary);
         if !finished {
-            output::line("interrupted; run the same command again to go on");
+            output::line("interrupted; run the same command again to continue");
+        }
+        if args.queue_only && summary.films.iter().any(Outcome::waits) {
+            work::say_who_works(app);
         }
     }
     Ok(if failed || !finished {
@@ -230,6 +233,10 @@ async fn outcome(
 }
 
 impl Outcome {
+    fn waits(&self) -> bool {
+        self.state == RunState::Pending.as_str()
+    }
+
     fn has_failed(&self) -> bool {
         [RunState::Failed, RunState::Cancelled]
             .iter()

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::output;
+use super::{output, work};
 use crate::app::App;
 use crate::catalog::jobs::Job;
 use crate::catalog::{JobId, assets, jobs};
@@ -39,6 +39,8 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    // A process that was killed could not give its work back.
+    features::bury_the_dead(&app.config.data, &app.catalog).await?;
     let Some(id) = &args.job else {
         let mut db = app.catalog.read().await?;
         let mut views = Vec::new();
@@ -89,5 +91,8 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         ]
     });
     output::table(&["stage", "state", "done", "why"], rows.collect());
+    if !job.state().is_final() {
+        work::say_who_works(app);
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, ensure};
 use super::{output, remote};
 use crate::app::{App, Engine, EngineParts, start_workers};
 use crate::config::Config;
+use crate::features::is_anyone_at_work;
 
 /// Arguments of `work`.
 #[derive(Debug, clap::Args)]
@@ -75,6 +76,16 @@ pub(super) async fn run(config: Config, mut args: Args) -> anyhow::Result<ExitCo
         workers.stop().await;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says how queued work gets done, if no process is doing it.
+pub(super) fn say_who_works(app: &App) {
+    if !is_anyone_at_work(&app.config.data) {
+        output::line(
+            "no process works on this data folder; to process what is queued, run `rushes ingest` with the same file, \
+             `rushes work` or `rushes serve`",
+        );
+    }
 }
 
 /// Waits for Ctrl-C or a request to terminate. From then on a second one ends the program at once: what is being

@@ -13,6 +13,8 @@ use crate::catalog::runs::{self, NewRun};
 use crate::catalog::{AssetId, CatalogError, RunId, assets};
 
 pub(super) const EMBEDDINGS: &str = "embeddings";
+/// The feature that holds the lines of dialogue.
+pub const DIALOGUE: &str = "dialogue";
 
 /// One kind of feature. `version` counts changes of the code that change results.
 #[derive(Debug)]
@@ -38,7 +40,7 @@ const GRAPH: &[Feature] = &[
         queue: Queue::Media,
     },
     Feature {
-        name: "dialogue",
+        name: DIALOGUE,
         version: 2,
         inputs: &["probe", "shots"],
         queue: Queue::Media,
@@ -67,7 +69,7 @@ const GRAPH: &[Feature] = &[
 pub const STAGES: [&str; 6] = [
     "probe",
     "shots",
-    "dialogue",
+    DIALOGUE,
     "proxies",
     "thumbnails",
     EMBEDDINGS,
@@ -158,7 +160,7 @@ fn params(feature: &Feature, asset: &Asset, settings: &Settings) -> Result<Value
         }
         "proxies" => json!({ "height": settings.proxy_height }),
         // Other subtitles beside the film are another computation.
-        "dialogue" => json!({ "sidecars": asset.sidecars()? }),
+        DIALOGUE => json!({ "sidecars": asset.sidecars()? }),
         _ => json!({}),
     })
 }

@@ -73,6 +73,13 @@ pub async fn bury_the_dead(data: &Path, catalog: &Catalog) -> Result<(), Catalog
     Ok(())
 }
 
+/// Whether a process of this machine works on the data folder `data`.
+#[must_use]
+pub fn is_anyone_at_work(data: &Path) -> bool {
+    let workers = std::fs::read_dir(folder(data)).into_iter().flatten();
+    workers.flatten().any(|worker| !is_dead(&worker.path()))
+}
+
 fn folder(data: &Path) -> PathBuf {
     data.join("workers")
 }
@@ -97,7 +104,9 @@ mod tests {
         let lock = WorkerLock::new(data.path()).unwrap();
         let file = lock.file.clone();
         assert!(!is_dead(&file));
+        assert!(is_anyone_at_work(data.path()));
         drop(lock);
         assert!(is_dead(&file));
+        assert!(!is_anyone_at_work(data.path()));
     }
 }

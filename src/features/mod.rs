@@ -12,6 +12,6 @@ mod tasks;
 mod verify;
 
 pub use coordinator::LocalCoordinator;
-pub use graph::{STAGES, Settings, embeddings_of, request};
-pub use liveness::{WorkerLock, bury_the_dead};
+pub use graph::{DIALOGUE, STAGES, Settings, embeddings_of, request};
+pub use liveness::{WorkerLock, bury_the_dead, is_anyone_at_work};
 pub(crate) use tasks::prefix;

@@ -6,9 +6,11 @@ use std::path::Path;
 use rushes_workers::dialogue::{is_subtitle_name, sidecar};
 use rushes_workers::storage::{Locator, Storage, StorageError};
 use serde::Serialize;
+use sqlx::SqliteConnection;
 
 use crate::catalog::assets::{self, NewAsset, Sidecar};
-use crate::catalog::{AssetId, Catalog, CatalogError, JobId, jobs};
+use crate::catalog::runs::{self, RunState};
+use crate::catalog::{AssetId, Catalog, CatalogError, JobId, RunId, jobs};
 use crate::features::{self, Settings};
 
 /// Names that are taken for films when a folder is searched. A file named by itself is taken as it is.
@@ -49,7 +51,7 @@ pub struct Refusal {
 /// A film that is now registered, and the job that makes it findable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Submitted {
-    /// The job to follow.
+    /// The job to follow; one that was there already if nothing new was asked for.
     pub job: JobId,
     /// The asset; one that was there already if the same file was registered before.
     pub asset: AssetId,
@@ -187,7 +189,7 @@ pub fn without_forced(sidecars: Vec<(Sidecar, bool)>) -> Vec<Sidecar> {
         .collect()
 }
 
-/// Registers a film and asks for its features, in one transaction.
+/// Registers a film and asks for its features, in one transaction. There is a new job if there is something new to do.
 ///
 /// # Errors
 /// If the catalogue fails.
@@ -207,10 +209,29 @@ pub async fn submit(
         },
     )
     .await?;
+    let before = wanted(&mut tx, &asset).await?;
     features::request(&mut tx, &asset, settings).await?;
-    let job = jobs::create(&mut tx, &asset).await?;
+    // Where nothing is asked for that is not there or under way, the last job says how that stands.
+    let known = if before == wanted(&mut tx, &asset).await? {
+        jobs::newest_of(&mut tx, &asset).await?
+    } else {
+        None
+    };
+    let job = match known {
+        Some(job) => job,
+        None => jobs::create(&mut tx, &asset).await?,
+    };
     tx.commit().await?;
     Ok(Submitted { job, asset, new })
+}
+
+/// The runs that are wanted of an asset, and where each stands.
+async fn wanted(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+) -> Result<Vec<(RunId, RunState)>, CatalogError> {
+    let runs = runs::wanted(db, asset).await?;
+    Ok(runs.into_iter().map(|run| (run.id, run.state)).collect())
 }
 
 /// The file's name in a URI, as people write it.

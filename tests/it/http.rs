@@ -60,6 +60,15 @@ impl Server {
         answer.json().unwrap()
     }
 
+    /// Bytes of memory that it has used at most so far.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let file = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(file).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = peak.unwrap().trim().trim_end_matches(" kB");
+        kilobytes.parse::<u64>().unwrap() * 1024
+    }
+
     /// Follows a job to its end.
     pub(crate) fn finished(&self, job: &str) -> Value {
         let deadline = Instant::now() + Duration::from_secs(120);
@@ -199,7 +208,7 @@ fn an_upload_cut_off_by_a_kill_leaves_nothing() {
     assert_eq!(server.json("/v1/assets")["assets"], json!([]));
 }
 
-fn files_in(store: &std::path::Path) -> String {
+pub(crate) fn files_in(store: &std::path::Path) -> String {
     let found = std::process::Command::new("find")
         .arg(store)
         .args(["-type", "f"])

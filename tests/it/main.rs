@@ -16,6 +16,7 @@ mod encoders;
 mod http;
 mod index;
 mod interrupted;
+mod jobs;
 mod kill;
 mod redact;
 mod redact_messages;

@@ -17,6 +17,18 @@ pub(crate) fn ffmpeg(args: &[&str]) {
     );
 }
 
+/// Pictures of a film, counted by decoding it.
+pub(crate) fn frame_count(file: &Path) -> usize {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-count_frames", "-select_streams", "v:0"])
+        .args(["-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"])
+        .arg(file)
+        .output()
+        .expect("ffprobe comes with ffmpeg");
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim().parse().unwrap()
+}
+
 /// Pictures that differ enough for a cut between any two of them.
 const PATTERNS: &[&str] = &[
     "testsrc2",

@@ -1,0 +1,192 @@
+//! Jobs as people see them: what is shown of them, when there is a new one, and who does the work.
+
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::support::{Rushes, films, told};
+
+/// Jobs, newest first.
+fn jobs(rushes: &Rushes) -> Vec<Value> {
+    let listed = rushes.json(&["jobs"]);
+    listed["jobs"].as_array().unwrap().clone()
+}
+
+/// An ingest of a long film that has begun to look for shots.
+fn ingest_under_way(rushes: &Rushes) -> Child {
+    let film = rushes.folder.path().join("long.mp4");
+    if !film.exists() {
+        films::made(&film, 40, 60, 0);
+    }
+    let mut child = rushes
+        .command(&["ingest", film.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let is_looking = || {
+        let stages = jobs(rushes).first().map(|job| job["stages"].clone());
+        stages.is_some_and(|stages| {
+            let stages = stages.as_array().unwrap();
+            let is = |name, state| {
+                let mut of = stages.iter().filter(|stage| stage["feature"] == name);
+                of.any(|stage| stage["state"] == state)
+            };
+            is("probe", "ready") && is("shots", "running")
+        })
+    };
+    while !is_looking() {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "the ingest ended too soon to mean anything"
+        );
+        assert!(Instant::now() < deadline, "{:?}", jobs(rushes));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(jobs(rushes)[0]["state"], "running");
+    child
+}
+
+#[test]
+fn an_interrupted_or_killed_ingest_leaves_a_job_that_waits() {
+    let Some(rushes) = Rushes::new() else { return };
+    for signal in [Signal::INT, Signal::KILL] {
+        let mut child = ingest_under_way(&rushes);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert!(!child.wait().unwrap().success());
+        let job = jobs(&rushes).remove(0);
+        assert_eq!(job["state"], "pending", "{job:#}");
+        let id = job["id"].as_str().unwrap();
+        let one = rushes.json(&["jobs", id]);
+        assert_eq!(one["state"], "pending", "{one:#}");
+        let shown = rushes.run(&["jobs", id]);
+        assert!(!told(&shown).contains("running"), "{}", told(&shown));
+        // Somebody must do the rest, and who that is is said.
+        assert!(told(&shown).contains("rushes ingest"), "{}", told(&shown));
+    }
+    let film = rushes.folder.path().join("long.mp4");
+    assert_eq!(rushes.ingest(&[&film])["films"][0]["state"], "ready");
+    let job = jobs(&rushes).remove(0);
+    assert_eq!(job["state"], "ready", "{job:#}");
+}
+
+#[test]
+fn asking_for_what_is_there_makes_no_new_job() {
+    let Some(rushes) = Rushes::new() else { return };
+    let film = films::made(&rushes.folder.path().join("film.mp4"), 2, 40, 0);
+    let first = rushes.ingest(&[&film]);
+    let again = rushes.ingest(&[&film]);
+    assert_eq!(again["films"][0]["job"], first["films"][0]["job"]);
+    assert_eq!(again["films"][0]["state"], "ready");
+    assert_eq!(again["films"][0]["new"], false);
+    assert_eq!(jobs(&rushes).len(), 1);
+    // New subtitles are something new to do.
+    let subtitles = "1\n00:00:00,100 --> 00:00:01,000\nred herring\n";
+    std::fs::write(film.with_extension("srt"), subtitles).unwrap();
+    let more = rushes.ingest(&[&film]);
+    assert_ne!(more["films"][0]["job"], first["films"][0]["job"]);
+    assert_eq!(jobs(&rushes).len(), 2);
+    // So is what was cancelled.
+    let third = films::made(&rushes.folder.path().join("third.mp4"), 1, 40, 2);
+    let queue = ["ingest", "--queue-only", third.to_str().unwrap()];
+    let queued = rushes.json(&queue);
+    let id = queued["films"][0]["job"].as_str().unwrap().to_owned();
+    assert_eq!(rushes.json(&queue)["films"][0]["job"], id.as_str());
+    rushes.json(&["jobs", &id, "--cancel"]);
+    assert_ne!(rushes.json(&queue)["films"][0]["job"], id.as_str());
+}
+
+#[test]
+fn who_does_the_work_is_said_where_nobody_is_at_it() {
+    let Some(rushes) = Rushes::new() else { return };
+    let film = films::made(&rushes.folder.path().join("film.mp4"), 1, 40, 0);
+    let queued = rushes.run(&["ingest", "--queue-only", film.to_str().unwrap()]);
+    let who = |output: &std::process::Output| {
+        let said = told(output);
+        assert!(output.status.success(), "{said}");
+        said.contains("`rushes ingest") && said.contains("`rushes serve`")
+    };
+    assert!(who(&queued), "{}", told(&queued));
+    let id = jobs(&rushes)[0]["id"].as_str().unwrap().to_owned();
+    rushes.json(&["jobs", &id, "--cancel"]);
+    let retried = rushes.run(&["jobs", &id, "--retry"]);
+    assert!(who(&retried), "{}", told(&retried));
+    // A server does it by itself.
+    let server = crate::http::Server::start(&rushes, &[]);
+    assert!(!who(&rushes.run(&["jobs", &id, "--retry"])));
+    assert_eq!(server.finished(&id)["state"], "ready");
+    drop(server);
+    // Nothing is left to do.
+    assert!(!who(&rushes.run(&["jobs", &id, "--retry"])));
+}
+
+#[test]
+fn deleting_without_a_server_deletes_what_was_computed() {
+    let Some(rushes) = Rushes::new() else { return };
+    let film = films::made(&rushes.folder.path().join("film.mp4"), 2, 40, 0);
+    rushes.ingest(&[&film]);
+    let store = rushes.data().join("store");
+    assert!(crate::http::files_in(&store).contains(".mp4"));
+    let deleted = rushes.run(&["delete", "film"]);
+    assert!(deleted.status.success(), "{}", told(&deleted));
+    assert!(told(&deleted).contains("1 file "), "{}", told(&deleted));
+    assert_eq!(crate::http::files_in(&store), "");
+    assert!(film.is_file());
+    // Beside a server it is the server that does it.
+    let server = crate::http::Server::start(&rushes, &[]);
+    rushes.ingest(&[&film]);
+    let deleted = rushes.run(&["delete", "film"]);
+    assert!(told(&deleted).contains("server"), "{}", told(&deleted));
+    crate::http::nothing_is_left_in(&store);
+    drop(server);
+}
+
+/// An uncut take longer than five minutes, which is divided into shots.
+#[test]
+fn a_long_take_gets_shots_clips_and_vectors() {
+    let Some(rushes) = Rushes::new() else { return };
+    let film = rushes.folder.path().join("lecture.mp4");
+    films::ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "gradients=size=64x36:rate=5:speed=0.002:seed=7:duration=360",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p",
+        film.to_str().unwrap(),
+    ]);
+    let summary = rushes.ingest(&[&film]);
+    let (state, shots) = (&summary["films"][0]["state"], &summary["films"][0]["shots"]);
+    assert_eq!((state.as_str(), shots.as_u64()), (Some("ready"), Some(2)));
+    let found = rushes.json(&["search", "--in", "visual", "a colour"]);
+    let mut spans: Vec<_> = found["hits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(crate::support::frames)
+        .collect();
+    spans.sort_unstable();
+    assert_eq!(spans, [(0, 900), (900, 1800)]);
+    let server = crate::http::Server::start(&rushes, &[]);
+    for hit in found["hits"].as_array().unwrap() {
+        let shot = hit["shot"].as_str().unwrap();
+        let get = |what: &str| {
+            let answer = server.get(&format!("/v1/shots/{shot}/{what}")).send();
+            let answer = answer.unwrap();
+            assert!(answer.status().is_success(), "{shot}: {}", answer.status());
+            answer.bytes().unwrap()
+        };
+        let clip = rushes.folder.path().join("clip.mp4");
+        std::fs::write(&clip, get("clip.mp4")).unwrap();
+        assert_eq!(films::frame_count(&clip), 900);
+        let thumbnail = image::load_from_memory(&get("thumbnail.jpg")).unwrap();
+        assert_eq!((thumbnail.width(), thumbnail.height()), (64, 36));
+    }
+}
