@@ -53,3 +53,32 @@ async fn of_scope(
     .fetch_one(db)
     .await?)
 }
+
+/// How many assets, of `scope` or of all, have no published result of `feature` because its run failed by itself, not
+/// for want of its input.
+///
+/// This costs as much as there are failed runs, however many assets there are.
+///
+/// # Errors
+/// If the database fails.
+pub async fn failed<'a>(
+    db: &mut SqliteConnection,
+    feature: &str,
+    scope: Option<impl IntoIterator<Item = &'a AssetId>>,
+) -> Result<i64, CatalogError> {
+    let scope = scope.map(|scope| {
+        let ids: Vec<&str> = scope.into_iter().map(AssetId::as_str).collect();
+        serde_json::json!(ids).to_string()
+    });
+    Ok(sqlx::query_scalar(
+        "SELECT COUNT(*) FROM runs r INDEXED BY runs_by_state
+           JOIN wanted w ON w.run_id = r.id
+          WHERE r.state = 'failed' AND r.feature = ?1 AND r.failure_kind <> 'input-failed'
+            AND NOT EXISTS (SELECT 1 FROM published p WHERE p.asset_id = r.asset_id AND p.feature = ?1)
+            AND (?2 IS NULL OR r.asset_id IN (SELECT value FROM json_each(?2)))",
+    )
+    .bind(feature)
+    .bind(scope)
+    .fetch_one(db)
+    .await?)
+}

@@ -25,7 +25,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{SqliteConnection, Transaction};
 
-pub use coverage::coverage;
+pub use coverage::{coverage, failed};
 pub use error::CatalogError;
 pub use ids::{AssetId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId};
 

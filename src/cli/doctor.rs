@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use rushes_models::{Backend, ModelStore, Status};
+use rushes_models::{Backend, Class, ModelStore, Status, detectors_of};
 use rushes_workers::coordinator::http::HttpCoordinator;
 use rushes_workers::sandbox::{Confinement, Landlock};
 use serde::Serialize;
@@ -38,6 +38,8 @@ struct Check {
     ok: bool,
     found: String,
     fix: Option<String>,
+    /// Whether only redaction needs it; what lacks then is no failure of the whole.
+    optional: bool,
 }
 
 impl Check {
@@ -47,6 +49,7 @@ impl Check {
             ok: true,
             found: found.into(),
             fix: None,
+            optional: false,
         }
     }
 
@@ -56,6 +59,14 @@ impl Check {
             ok: false,
             found: found.into(),
             fix: Some(fix.into()),
+            optional: false,
+        }
+    }
+
+    fn optional(self) -> Self {
+        Self {
+            optional: true,
+            ..self
         }
     }
 }
@@ -66,15 +77,20 @@ pub(super) async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> 
         checks.extend(worker(&config, &server).await);
     } else {
         checks.extend(models(&config));
+        checks.extend(detectors(&config));
         checks.push(disk("disk of the data folder", &config.data));
         checks.extend(catalogue(config).await);
     }
-    let ok = checks.iter().all(|check| check.ok);
+    let ok = checks.iter().all(|check| check.ok || check.optional);
     if args.json {
         output::json(&checks)?;
     } else {
         let rows = checks.into_iter().map(|check| {
-            let mark = if check.ok { "ok" } else { "FIX" };
+            let mark = match (check.ok, check.optional) {
+                (true, _) => "ok",
+                (false, true) => "optional",
+                (false, false) => "FIX",
+            };
             vec![
                 mark.to_owned(),
                 check.what.to_owned(),
@@ -192,6 +208,56 @@ fn models(config: &Config) -> Vec<Check> {
             }
         })
         .collect()
+}
+
+/// Whether faces and plates can be looked for. Nothing else needs these models.
+fn detectors(config: &Config) -> Vec<Check> {
+    // If the manifests cannot be read, that is said above.
+    let Ok(store) = ModelStore::open(config.models_folder()) else {
+        return Vec::new();
+    };
+    let classes = [
+        (Class::Face, "redaction of faces"),
+        (Class::Plate, "redaction of plates"),
+    ];
+    classes
+        .into_iter()
+        .map(|(class, what)| detector(&store, class, what).optional())
+        .collect()
+}
+
+fn detector(store: &ModelStore, class: Class, what: &'static str) -> Check {
+    let known = detectors_of(store, class);
+    // The best one is used unless others are named.
+    let Some(best) = known.first() else {
+        return Check::bad(what, "no model is known", "add a manifest of a detector");
+    };
+    let others: Vec<&str> = known
+        .iter()
+        .skip(1)
+        .filter(|id| is_pulled(store, id))
+        .map(String::as_str)
+        .collect();
+    if is_pulled(store, best) {
+        return Check::good(what, best.as_str());
+    }
+    let found = if others.is_empty() {
+        format!("{best} is not here")
+    } else {
+        let flags = others.join(",");
+        format!("{best} is not here; `--detector {flags}` can be used")
+    };
+    let fix = format!("rushes models pull {best}, or give a file: --weights {best}=FILE");
+    Check::bad(what, found, fix)
+}
+
+/// Whether all files of a model and of what it needs are here.
+fn is_pulled(store: &ModelStore, id: &str) -> bool {
+    store.manifests().with_requirements(id).is_ok_and(|needed| {
+        needed
+            .into_iter()
+            .all(|manifest| matches!(store.status(manifest), Ok(Status::Installed)))
+    })
 }
 
 /// What a worker of a server on another machine needs.

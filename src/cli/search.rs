@@ -10,7 +10,9 @@ use super::{output, sheet};
 use crate::app::App;
 use crate::catalog::{AssetId, ShotId};
 use crate::ingest::file_name;
-use crate::search::{Answer, Hit, Modality, Scope, SearchRequest, Subject, read_picture};
+use crate::search::{
+    Answer, Coverage, DialogueCoverage, Hit, Modality, Scope, SearchRequest, Subject, read_picture,
+};
 
 /// Options of every search.
 #[derive(Debug, clap::Args)]
@@ -91,6 +93,7 @@ async fn run(
     common: Common,
 ) -> anyhow::Result<ExitCode> {
     let searcher = app.searcher(app.index().await?);
+    let seen = modalities.is_empty() || modalities.contains(&Modality::Visual);
     let request = SearchRequest {
         subject,
         modalities,
@@ -108,7 +111,7 @@ async fn run(
     if common.json {
         output::json(&answer)?;
     } else {
-        print(&answer);
+        print(&answer, seen);
         if let Some(file) = &common.sheet {
             output::line(&format!("contact sheet: {}", file.display()));
         }
@@ -116,7 +119,7 @@ async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(answer: &Answer) {
+fn print(answer: &Answer, seen: bool) {
     if answer.hits.is_empty() {
         output::line("nothing found");
     } else {
@@ -137,16 +140,47 @@ fn print(answer: &Answer) {
             rows.collect(),
         );
     }
-    let coverage = answer.coverage;
-    if coverage.ready < coverage.total {
-        output::line(&format!(
-            "{} of {} files can be found so far; see `rushes jobs`",
-            coverage.ready, coverage.total
-        ));
+    for gap in gaps(answer.coverage, seen) {
+        output::line(&gap);
     }
     if let Some(next) = &answer.next {
         output::line(&format!("more: --page {next}"));
     }
+}
+
+/// What the answer does not cover; `seen` if it was searched by sight as well.
+fn gaps(coverage: Coverage, seen: bool) -> Vec<String> {
+    let Coverage {
+        ready,
+        total,
+        dialogue,
+    } = coverage;
+    let all = output::count(total, "file");
+    let mut gaps = Vec::new();
+    let waits = seen && ready < total;
+    if waits {
+        gaps.push(format!(
+            "{ready} of {all} can be found so far; see `rushes jobs`"
+        ));
+    }
+    let Some(DialogueCoverage {
+        ready: read,
+        failed,
+    }) = dialogue
+    else {
+        return gaps;
+    };
+    if failed > 0 {
+        gaps.push(format!(
+            "the subtitles of {failed} of {all} could not be read; `rushes jobs` has the reasons"
+        ));
+    }
+    if read + failed < total && !(waits && read == ready) {
+        gaps.push(format!(
+            "the dialogue of {read} of {all} can be searched so far; see `rushes jobs`"
+        ));
+    }
+    gaps
 }
 
 /// The evidence in a few words.

@@ -1,6 +1,6 @@
 //! From where films may be registered over HTTP: configured folders and buckets, and nowhere else.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rushes_models::ErrorKind;
 
@@ -55,15 +55,42 @@ impl Roots {
             Ok(_) => return Err(outside(uri)),
             Err(_no_url) => PathBuf::from(uri),
         };
-        // Links are followed first: it is where the bytes are that counts. A file outside gets the
-        // same answer as one that is not there, or one could ask what there is.
-        let real = path.canonicalize().map_err(|_missing| outside(uri))?;
-        if self.folders.iter().any(|root| real.starts_with(root)) {
-            Ok(real.display().to_string())
-        } else {
-            Err(outside(uri))
+        // Links are followed first: it is where the bytes are that counts. Outside the roots, a file gets the same
+        // answer as one that is not there, or one could ask what there is.
+        match path.canonicalize() {
+            Ok(real) if self.holds(&real) => Ok(real.display().to_string()),
+            Err(_missing) if self.would_hold(&path) => Err(ApiError::new(
+                ErrorKind::NotFound,
+                "file-not-found",
+                format!("{uri}: no such file; check the name"),
+            )),
+            Ok(_) | Err(_) => Err(outside(uri)),
         }
     }
+
+    fn holds(&self, real: &Path) -> bool {
+        self.folders.iter().any(|root| real.starts_with(root))
+    }
+
+    /// Whether a file that is not there would be below a root: the nearest folder above it that is there is.
+    fn would_hold(&self, path: &Path) -> bool {
+        let plain = !path.components().any(|part| part == Component::ParentDir);
+        let there = path
+            .ancestors()
+            .find(|above| !is_missing(above))
+            .and_then(|above| above.canonicalize().ok());
+        plain && there.is_some_and(|above| self.holds(&above))
+    }
+}
+
+/// Whether there is nothing of this name, not even a link that leads nowhere.
+fn is_missing(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|error| {
+        matches!(
+            error.kind(),
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+        )
+    })
 }
 
 fn outside(uri: &str) -> ApiError {
@@ -100,10 +127,19 @@ mod tests {
         let url = url::Url::from_file_path(inside.join("a b.mp4")).unwrap();
         assert!(roots.admit(url.as_str()).is_ok());
         assert!(roots.admit("s3://bucket/films/a.mp4").is_ok());
+        let nowhere = inside.join("nowhere.mp4");
+        std::os::unix::fs::symlink(folder.path().join("no-such-secret"), nowhere).unwrap();
+        for missing in ["missing.mp4", "no/such/folder/a.mp4", "a.mp4/b.mp4"] {
+            let refused = roots.admit(&path(missing)).unwrap_err();
+            assert!(refused.is("file-not-found"), "{missing}: {refused:?}");
+        }
         for bad in [
             path("../secret"),
             path("link.mp4"),
-            path("missing.mp4"),
+            path("../missing.mp4"),
+            path("no/../../missing.mp4"),
+            path("nowhere.mp4"),
+            path("nowhere.mp4/a.mp4"),
             "/etc/passwd".to_owned(),
             "s3://bucket/other.mp4".to_owned(),
             "s3://bucket/films-of-others/a.mp4".to_owned(),
@@ -111,7 +147,8 @@ mod tests {
             "http://169.254.169.254/latest".to_owned(),
             "store:runs/x".to_owned(),
         ] {
-            assert!(roots.admit(&bad).is_err(), "{bad}");
+            let refused = roots.admit(&bad).unwrap_err();
+            assert!(refused.is("outside-media-roots"), "{bad}: {refused:?}");
         }
     }
 }

@@ -14,6 +14,7 @@ use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::pace;
+use super::rejection::{self, Explained};
 use crate::catalog::CatalogError;
 use crate::redactions::RedactionError;
 use crate::search::SearchError;
@@ -27,6 +28,7 @@ pub struct ApiError {
     status: StatusCode,
     code: String,
     detail: String,
+    field: Option<String>,
 }
 
 /// The body of a failed request, `application/problem+json`.
@@ -40,8 +42,11 @@ pub(super) struct Problem {
     status: u16,
     /// Stable, for programs: `shot-not-found`.
     code: String,
-    /// What went wrong and how to mend it, for people.
+    /// What went wrong and how to fix it, for people.
     detail: String,
+    /// The field of the body or query that is wrong, such as `settings.classes[0]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
     /// Name this when you ask for help.
     request_id: String,
 }
@@ -59,7 +64,16 @@ impl ApiError {
                 status,
                 ..Self::new(ErrorKind::Unsupported, "bad-content-type", detail)
             },
-            _ => Self::new(ErrorKind::InvalidInput, "bad-request", detail),
+            _ => Self::wrong_field("bad-request", &detail),
+        }
+    }
+
+    /// JSON or a query that is not what is taken, in the words of its parser.
+    pub(super) fn wrong_field(code: &str, parser: &str) -> Self {
+        let Explained { field, detail } = rejection::explain(parser);
+        Self {
+            field,
+            ..Self::new(ErrorKind::InvalidInput, code, detail)
         }
     }
 
@@ -111,6 +125,7 @@ impl ApiError {
             status: status(kind),
             code: code.to_owned(),
             detail: detail.into(),
+            field: None,
         }
     }
 }
@@ -277,6 +292,7 @@ fn problem(error: ApiError, id: &str, response: Response) -> Response {
         } else {
             error.detail
         },
+        field: error.field,
         request_id: id.to_owned(),
     };
     let (mut parts, _) = response.into_parts();
@@ -310,14 +326,17 @@ async fn described(response: Response, id: &str) -> Response {
     let text = axum::body::to_bytes(body, 16 * 1024)
         .await
         .unwrap_or_default();
-    let (kind, code) = match parts.status {
-        StatusCode::PAYLOAD_TOO_LARGE => (ErrorKind::Limit, "too-large"),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => (ErrorKind::Unsupported, "bad-content-type"),
-        _ => (ErrorKind::InvalidInput, "bad-request"),
+    let text = String::from_utf8_lossy(&text);
+    let error = match parts.status {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(ErrorKind::Limit, "too-large", text),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ApiError::new(ErrorKind::Unsupported, "bad-content-type", text)
+        }
+        _ => ApiError::wrong_field("bad-request", &text),
     };
     let error = ApiError {
         status: parts.status,
-        ..ApiError::new(kind, code, String::from_utf8_lossy(&text))
+        ..error
     };
     problem(
         error,

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::{Api, ApiError};
 use crate::catalog::runs::{self, RunState};
-use crate::search::Coverage;
+use crate::search::{Coverage, Modality};
 
 /// The server's readiness.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,7 +28,7 @@ pub(super) async fn live() -> &'static str {
 #[utoipa::path(get, operation_id = "readyz", path = "/readyz", tag = "health",
     responses((status = 200, description = "Success", body = Ready), (status = 503, description = "Not ready", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn ready(State(api): State<Api>) -> Result<Json<Ready>, ApiError> {
-    let coverage = api.searcher.coverage(None).await?;
+    let coverage = api.searcher.coverage(&[Modality::Visual], None).await?;
     Ok(Json(Ready { coverage }))
 }
 

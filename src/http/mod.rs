@@ -17,6 +17,7 @@ mod pace;
 mod redact;
 mod redaction_form;
 mod redactions;
+mod rejection;
 mod search;
 mod shots;
 mod upload;

@@ -116,10 +116,8 @@ async fn receive(api: &Api, form: &mut Form, id: &RedactionId) -> Result<(), Api
 
 async fn settings(field: Field<'_>) -> Result<Wanted, ApiError> {
     let json = bytes(field, MAX_JSON as u64).await?;
-    serde_json::from_slice(&json).map_err(|error| {
-        let detail = format!("the settings cannot be read: {error}");
-        ApiError::new(ErrorKind::InvalidInput, "bad-settings", detail)
-    })
+    serde_json::from_slice(&json)
+        .map_err(|error| ApiError::wrong_field("bad-settings", &error.to_string()))
 }
 
 async fn bytes(mut field: Field<'_>, limit: u64) -> Result<Vec<u8>, ApiError> {

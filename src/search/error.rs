@@ -23,7 +23,7 @@ pub enum SearchError {
     #[error("this page token is not of this query; ask for the first page again")]
     Page,
     /// The picture cannot be read.
-    #[error("{name}: not a picture that can be read: {cause}")]
+    #[error("{name}: {cause}")]
     Picture {
         /// The file.
         name: String,

@@ -99,10 +99,22 @@ pub struct Hit {
 /// How much of what was searched can be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Coverage {
-    /// Assets whose shots are in the index.
+    /// Assets whose shots can be found: by sight, or by dialogue where nothing else was searched.
     pub ready: i64,
     /// Assets in scope.
     pub total: i64,
+    /// The same of dialogue; absent if it was not searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialogue: Option<DialogueCoverage>,
+}
+
+/// How much of the dialogue can be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DialogueCoverage {
+    /// Assets whose subtitles were read, or that have none.
+    pub ready: i64,
+    /// Assets whose subtitles could not be read; the reasons are in their jobs.
+    pub failed: i64,
 }
 
 /// The answer to a search.

@@ -19,13 +19,14 @@ use rushes_models::{EncoderOptions, ModelStore};
 pub use encoders::Encoders;
 pub use error::SearchError;
 pub use hit::{
-    Answer, AssetRef, Coverage, Dialogue, Evidence, Hit, Line, Place, ShotDetail, Time, Visual,
+    Answer, AssetRef, Coverage, Dialogue, DialogueCoverage, Evidence, Hit, Line, Place, ShotDetail,
+    Time, Visual,
 };
 pub use picture::read_picture;
 pub use query::{Modality, Scope, SearchRequest, Subject};
 
-use crate::catalog::{AssetId, Catalog, ShotId, assets, coverage, shots};
-use crate::features::embeddings_of;
+use crate::catalog::{AssetId, Catalog, ShotId, assets, coverage, failed, shots};
+use crate::features::{DIALOGUE, embeddings_of};
 use crate::index::{CueHit, Index};
 use fusion::{Found, fuse};
 use page::Page;
@@ -73,25 +74,45 @@ impl Searcher {
         let (hits, next) = self.hits(&found, page.offset, request.limit).await?;
         let answer = Answer {
             next: next.map(|offset| page.at(offset)),
-            coverage: self.coverage(scope.as_ref()).await?,
+            coverage: self.coverage(&request.senses(), scope.as_ref()).await?,
             hits,
         };
         metrics::histogram!("rushes_search_seconds").record(started.elapsed().as_secs_f64());
         Ok(answer)
     }
 
-    /// How much of the scope can be found.
+    /// How much of the scope can be found by `senses`.
     ///
     /// # Errors
     /// If the catalogue fails.
     pub async fn coverage(
         &self,
+        senses: &[Modality],
         scope: Option<&HashSet<AssetId>>,
     ) -> Result<Coverage, SearchError> {
-        let feature = embeddings_of(self.encoders.model());
-        let mut db = self.catalog.read().await?;
-        let (ready, total) = coverage(&mut db, &feature, self.index.seq(), scope).await?;
-        Ok(Coverage { ready, total })
+        let (visual, seq) = (embeddings_of(self.encoders.model()), self.index.seq());
+        // One state for all counts.
+        let mut db = self.catalog.snapshot().await?;
+        let (published, total) = coverage(&mut db, &visual, seq, scope).await?;
+        let aside = self.index.set_aside();
+        let unseen = aside
+            .keys()
+            .filter(|asset| scope.is_none_or(|scope| scope.contains(asset)));
+        let (unseen, _) = coverage(&mut db, &visual, seq, Some(unseen)).await?;
+        let mut found = Coverage {
+            ready: published - unseen,
+            total,
+            dialogue: None,
+        };
+        if senses.contains(&Modality::Dialogue) {
+            let (ready, _) = coverage(&mut db, DIALOGUE, seq, scope).await?;
+            let failed = failed(&mut db, DIALOGUE, scope).await?;
+            found.dialogue = Some(DialogueCoverage { ready, failed });
+            if !senses.contains(&Modality::Visual) {
+                found.ready = ready;
+            }
+        }
+        Ok(found)
     }
 
     async fn scope(&self, scope: &Scope) -> Result<Option<HashSet<AssetId>>, SearchError> {

@@ -1,8 +1,10 @@
 //! A picture file as a person sees it, to search with.
 
+use std::fs::File;
+use std::io::{self, BufReader};
 use std::path::Path;
 
-use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageDecoder as _, ImageError, ImageReader, Limits, RgbImage};
 
 use super::SearchError;
 
@@ -18,13 +20,13 @@ pub fn read_picture(file: &Path) -> Result<RgbImage, SearchError> {
         name: file.display().to_string(),
         cause,
     };
-    let mut reader = ImageReader::open(file)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(|error| {
-            wrap(format!(
-                "{error}; give the id of a shot or the name of a picture"
-            ))
-        })?;
+    // By its bytes alone: a name may promise anything.
+    let mut reader = File::open(file)
+        .and_then(|file| ImageReader::new(BufReader::new(file)).with_guessed_format())
+        .map_err(|error| wrap(unopened(&error)))?;
+    if reader.format().is_none() {
+        return Err(wrap(UNKNOWN.to_owned()));
+    }
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
@@ -41,7 +43,39 @@ pub fn read_picture(file: &Path) -> Result<RgbImage, SearchError> {
         }
         Ok(picture.into_rgb8())
     };
-    read().map_err(|error: image::ImageError| wrap(error.to_string()))
+    read().map_err(|error| wrap(undecoded(&error)))
+}
+
+const UNKNOWN: &str = "not a picture of a format that can be read; use JPEG, PNG, WebP or TIFF";
+
+/// Why a name stands for no file that can be read.
+fn unopened(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "neither a file nor the id of a shot; give one of the two".to_owned()
+        }
+        io::ErrorKind::IsADirectory => "a folder; give the name of a picture".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied; check who may read it".to_owned(),
+        _ => format!("it cannot be read: {error}"),
+    }
+}
+
+/// Why a file is not read as a picture.
+fn undecoded(error: &ImageError) -> String {
+    match error {
+        ImageError::Unsupported(_) => UNKNOWN.to_owned(),
+        ImageError::Limits(_) => {
+            format!("the picture is too large; make it smaller, at most {MAX_SIDE} pixels a side")
+        }
+        ImageError::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            unopened(error)
+        }
+        ImageError::Decoding(error) => match std::error::Error::source(error) {
+            Some(cause) => format!("the picture is damaged: {cause}"),
+            None => "the picture is damaged".to_owned(),
+        },
+        _ => "the picture is damaged".to_owned(),
+    }
 }
 
 #[cfg(test)]

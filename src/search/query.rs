@@ -90,6 +90,17 @@ impl SearchRequest {
     }
 
     pub(super) fn wants(&self, modality: Modality) -> bool {
-        self.modalities.is_empty() || self.modalities.contains(&modality)
+        self.senses().contains(&modality)
+    }
+
+    /// By which senses it looks: only words can be looked for in dialogue.
+    pub(super) fn senses(&self) -> Vec<Modality> {
+        if !matches!(self.subject, Subject::Text(_)) {
+            vec![Modality::Visual]
+        } else if self.modalities.is_empty() {
+            vec![Modality::Visual, Modality::Dialogue]
+        } else {
+            self.modalities.clone()
+        }
     }
 }

@@ -7,6 +7,7 @@
     reason = "helpers of tests may fail as tests do"
 )]
 
+mod answers;
 mod architecture;
 mod bad_input;
 mod cli;
