@@ -29,6 +29,10 @@ pub enum Fault {
     Letters,
     /// Markup that cannot be read.
     Markup,
+    /// A cue right below the words of the one before.
+    NotParted,
+    /// The encoding is not said anywhere; this one explains every byte.
+    Guessed(&'static str),
 }
 
 impl Fault {
@@ -47,6 +51,10 @@ impl Fault {
             Self::CutShort => "the file ends in the middle of a cue",
             Self::Letters => "bytes that are not text were read as \u{fffd}",
             Self::Markup => "the markup is broken here; what follows may be missing",
+            Self::NotParted => "there is no blank line between this cue and the one above it",
+            Self::Guessed(_) => {
+                "the encoding was guessed from the letters; check the words, or convert the file to UTF-8"
+            }
         }
     }
 }
@@ -65,6 +73,9 @@ pub struct Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {}", self.line, self.fault.text())?;
+        if let Fault::Guessed(encoding) = self.fault {
+            write!(f, " (read as {encoding})")?;
+        }
         if self.count > 1 {
             write!(f, " (and {} more like it)", self.count - 1)?;
         }

@@ -38,7 +38,9 @@ pub(super) fn decode(bytes: &[u8], cues: &mut Cues) -> Result<String, DialogueEr
     if whole > damaged {
         return Err(DialogueError::Encoding { offset });
     }
-    detect(bytes).ok_or(DialogueError::Encoding { offset })
+    let (text, encoding) = detect(bytes).ok_or(DialogueError::Encoding { offset })?;
+    cues.warn(line_of(&text, |c| !c.is_ascii()), Fault::Guessed(encoding));
+    Ok(text)
 }
 
 /// UTF-16 by its byte-order mark, or without one by the arrow of a timing line.
@@ -58,10 +60,16 @@ fn utf_16(bytes: &[u8]) -> Option<&'static Encoding> {
 
 fn noting_damage(text: String, damaged: usize, cues: &mut Cues) -> String {
     if damaged > 0 {
-        let before = text.split('\u{fffd}').next().unwrap_or_default();
-        cues.warn(before.lines().count().max(1), Fault::Letters);
+        cues.warn(line_of(&text, |c| c == '\u{fffd}'), Fault::Letters);
     }
     text
+}
+
+/// Number of the line, from 1, that holds the first letter that `is` one.
+fn line_of(text: &str, is: impl Fn(char) -> bool) -> usize {
+    let up_to = text.find(is).map_or(text.len(), |at| at + 1);
+    let up_to = text.ceil_char_boundary(up_to);
+    super::lines(&text[..up_to]).len()
 }
 
 /// Of bytes as UTF-8: the letters beyond ASCII, and the places that are none.
@@ -74,15 +82,16 @@ fn letters(bytes: &[u8]) -> (usize, usize) {
     (whole, damaged)
 }
 
-/// The text in an encoding from before Unicode, if there is no doubt about it.
+/// The text in an encoding from before Unicode, and the encoding's name (WHATWG), if there is no doubt about it.
 ///
 /// A detector always answers with its best guess. The guess is certain if there is enough to go by, if
 /// it explains every byte with letters in use, and if each half of the lines alone leads to the same
 /// text.
-fn detect(bytes: &[u8]) -> Option<String> {
+fn detect(bytes: &[u8]) -> Option<(String, &'static str)> {
     let strange = |line: &&[u8]| line.iter().any(|byte| !byte.is_ascii() || *byte == 0x1b);
     let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').filter(strange).collect();
-    let text = sound(guess(lines.iter().copied()), bytes)?;
+    let encoding = guess(lines.iter().copied());
+    let text = sound(encoding, bytes)?;
     if text.chars().filter(|c| !c.is_ascii()).count() < ENOUGH {
         return None;
     }
@@ -90,7 +99,7 @@ fn detect(bytes: &[u8]) -> Option<String> {
     let agree = [0, 1]
         .into_iter()
         .all(|from| sound(half(from), bytes).as_deref() == Some(text.as_str()));
-    agree.then_some(text)
+    agree.then_some((text, encoding.name()))
 }
 
 fn guess<'a>(lines: impl Iterator<Item = &'a [u8]>) -> &'static Encoding {

@@ -31,6 +31,11 @@ pub(super) fn parse(lines: &[&str], cues: &mut Cues) -> bool {
         let words = if next.is_some() {
             let counted = without_counter(body, numbered, counter);
             counter = counted.1;
+            if counted.0.last().is_some_and(|line| !line.trim().is_empty())
+                && (counted.1.is_some() || counted.0.len() == body.len())
+            {
+                cues.warn(at + 2 + counted.0.len(), Fault::NotParted);
+            }
             counted.0
         } else {
             let whole = without_torn_end(body, counter);
@@ -157,9 +162,16 @@ mod tests {
     fn a_timing_line_begins_a_cue_wherever_it_stands() {
         let one = "00:00:01,000 --> 00:00:02,000";
         let two = "00:00:02,000 --> 00:00:03,000";
+        for (file, line) in [
+            (format!("1\n{one}\na\n2\n{two}\nb\n"), 4),
+            (format!("{one}\na\n{two}\nb"), 3),
+            (format!("1\n{one}\na\n2\n\n{two}\nb\n"), 4),
+            (format!("1\n{one}\n\na\n{two}\nb\n"), 5),
+        ] {
+            assert_eq!(words(&file), ["a", "b"], "{file:?}");
+            assert_eq!(warned(&file), [(Fault::NotParted, line, 1)], "{file:?}");
+        }
         for file in [
-            format!("1\n{one}\na\n2\n{two}\nb\n"),
-            format!("{one}\na\n{two}\nb"),
             format!("{one}\na\n\n{two}\nb"),
             format!("1\n\n{one}\n\na\n\n2\n\n{two}\n\nb\n\n"),
             format!("1\r{one}\ra\r\r2\r{two}\rb\r"),

@@ -17,6 +17,9 @@ pub(super) fn parse(lines: &[&str], cues: &mut Cues) {
         while lines.get(at).is_some_and(|line| belongs(line)) {
             at += 1;
         }
+        if at > first && lines.get(at).is_some_and(|line| line.contains("-->")) {
+            cues.warn(at + 1, Fault::NotParted);
+        }
         let mut words = &lines[first..at];
         // Automatic captions begin with a line of one space, and some players' files with an empty one.
         if words.is_empty() && lines.get(at).is_some_and(|line| line.trim().is_empty()) {
@@ -115,6 +118,10 @@ mod tests {
             "WEBVTT\n00:01.000 --> 00:02.000\na\n00:02.000 --> 00:03.000\nb\n",
             &[(1000, 2000, "a"), (2000, 3000, "b")],
         );
+        let warnings =
+            read("WEBVTT\n00:01.000 --> 00:02.000\na\n00:02.000 --> 00:03.000\nb\n").warnings;
+        let found: Vec<_> = warnings.iter().map(|w| (w.fault, w.line)).collect();
+        assert_eq!(found, [(Fault::NotParted, 4)]);
     }
 
     #[test]

@@ -194,7 +194,17 @@ fn files_in_old_encodings_are_read() {
     let mut wrong = Vec::new();
     for (name, lines) in SPOKEN {
         match parse(&encoded(name, &file(lines))) {
-            Ok(found) if found.cues.iter().map(|cue| &cue.text).eq(lines.iter()) => {}
+            Ok(found) if found.cues.iter().map(|cue| &cue.text).eq(lines.iter()) => {
+                // Whoever reads it is told that nobody said so.
+                let name = Encoding::for_label(name.as_bytes()).unwrap().name();
+                let warned: Vec<_> = found.warnings.iter().map(|w| (w.fault, w.line)).collect();
+                assert_eq!(warned, [(Fault::Guessed(name), 3)]);
+                let told = found.warnings[0].to_string();
+                assert!(
+                    told.starts_with("line 3: ") && told.contains(name),
+                    "{told}"
+                );
+            }
             other => wrong.push(format!("{name}: {:?}", other.map(|found| found.cues))),
         }
     }
@@ -263,4 +273,16 @@ fn a_damaged_letter_costs_no_more_than_itself() {
     assert!(found.cues[2].text.starts_with('m') && found.cues[2].text.ends_with("de"));
     let warnings: Vec<_> = found.warnings.iter().map(|w| (w.fault, w.line)).collect();
     assert_eq!(warnings, [(Fault::Letters, 11)]);
+    // A letter that begins its line is in that line, whatever ends the one above it.
+    for end in ["\n", "\r\n", "\r"] {
+        let lines = ["1", "00:00:01,000 --> 00:00:02,000", "\u{fffd}u", ""];
+        let text = lines.join(end).replace('\u{fffd}', "ää ää ää ää ");
+        let mut bytes = text.into_bytes();
+        let at = bytes.iter().position(|byte| !byte.is_ascii()).unwrap();
+        bytes[at] = b'\xff';
+        bytes.remove(at + 1);
+        let found = parse(&bytes).unwrap();
+        let warnings: Vec<_> = found.warnings.iter().map(|w| (w.fault, w.line)).collect();
+        assert_eq!(warnings, [(Fault::Letters, 3)], "{end:?}");
+    }
 }
