@@ -152,9 +152,11 @@ fn save_space(folder: &Path, rows: &Rows, graph: &Graph) -> Result<(), IndexErro
     if rows.rows.is_empty() {
         return Ok(());
     }
-    graph
-        .file_dump(folder, GRAPH)
-        .map_err(|error| damaged(folder, format!("the graph could not be written: {error}")))?;
+    // Nothing is damaged; it is room that lacks, most of all.
+    graph.file_dump(folder, GRAPH).map_err(|error| {
+        let cause = format!("the graph could not be written: {error}");
+        IndexError::io(folder)(std::io::Error::other(cause))
+    })?;
     let mut bytes = Vec::with_capacity(rows.rows.len() * ROW_BYTES);
     for row in &rows.rows {
         bytes.extend_from_slice(&row.asset.to_le_bytes());

@@ -406,3 +406,6 @@ async fn tend_once(
     inner.news.notify_waiters();
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;

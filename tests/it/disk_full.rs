@@ -1,9 +1,15 @@
 //! A full disk stops the work with a reason, and the work goes on when there is room.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rushes::catalog::Catalog;
+use rushes::index::Index;
+use rushes_models::{ModelStore, space_of};
+use rushes_workers::task::{Output as Result, Queue, ShotSpan, Task};
+
+use crate::coordinator::{Bench, answer, film, vectors};
 use crate::support::{Rushes, films, told};
 
 /// A small file system of its own; unmounted at the end.
@@ -71,4 +77,121 @@ fn work_stopped_by_a_full_disk_goes_on_when_there_is_room() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", told(&output));
     assert!(String::from_utf8_lossy(&output.stdout).contains("\"shots\": 4"));
+}
+
+/// Shots of a film whose vectors take more room than there is.
+const MANY: u64 = 400;
+/// Kilobytes that a file may have; what is written but the vectors needs less.
+const ROOM: u32 = 256;
+
+/// A film of `MANY` shots in the catalogue, whose vectors begin with `first`.
+async fn film_of_many_shots(catalog: &Catalog, name: &str, first: f32) {
+    let bench = Bench::over_local_embed().await.over(catalog.clone());
+    film(catalog, name).await;
+    let shots: Vec<ShotSpan> = (0..MANY)
+        .map(|at| ShotSpan {
+            start: at * 10,
+            end: at * 10 + 10,
+            start_ms: at * 400,
+            end_ms: at * 400 + 400,
+            boundary: "cut".to_owned(),
+            confidence: 1.0,
+            same_as: None,
+        })
+        .collect();
+    for queue in [Queue::Media, Queue::Embed] {
+        while let Some(lease) = bench.local.lease("worker", queue).await.unwrap() {
+            let keys = |kind: &str| -> Vec<String> {
+                let key = |at| format!("{}/{at}.{kind}", lease.prefix);
+                (0..MANY).map(key).collect()
+            };
+            let result = match &lease.task {
+                Task::Shots { .. } => {
+                    let mut result = answer(&lease);
+                    if let Result::Shots {
+                        frames, shots: of, ..
+                    } = &mut result
+                    {
+                        (*frames, *of) = (MANY * 10, shots.clone());
+                    }
+                    result
+                }
+                Task::Proxies { .. } => Result::Proxies { keys: keys("mp4") },
+                Task::Thumbnails { .. } => Result::Thumbnails { keys: keys("jpg") },
+                Task::Embeddings { .. } => vectors(&vec![first; usize::try_from(MANY).unwrap()]),
+                Task::Probe { .. } | Task::Dialogue { .. } => answer(&lease),
+            };
+            bench.local.complete(&lease, &result).await.unwrap();
+        }
+    }
+}
+
+/// Runs `rushes` where no file can grow beyond `ROOM`, and writing more fails as on a full disk.
+fn without_room(rushes: &Rushes, args: &[&str]) -> Output {
+    let command = rushes.command(args);
+    let script = format!("trap '' XFSZ; ulimit -f {ROOM}; exec \"$0\" \"$@\"");
+    let mut limited = Command::new("bash");
+    limited
+        .args(["-c", &script])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited.output().unwrap()
+}
+
+/// The similarity of the shots that are nearest to the first axis, and how many they are.
+fn seen(rushes: &Rushes) -> (usize, f32) {
+    let index = Index::open(&rushes.data().join("index")).unwrap();
+    let space = space_of(&ModelStore::new("models".into()), "lite").unwrap();
+    let mut query = vec![0.0; space.dims];
+    query[0] = 1.0;
+    let near = index.nearest(&space.id, &query, 1000, None);
+    (near.len(), near.first().map_or(0.0, |(_, score)| *score))
+}
+
+fn snapshots(rushes: &Rushes) -> Vec<String> {
+    let entries = std::fs::read_dir(rushes.data().join("index/vectors")).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_while_a_snapshot_is_written_leaves_the_last_one() {
+    let rushes = Rushes::without_models();
+    let data = rushes.data();
+    std::fs::create_dir(&data).unwrap();
+    let catalog = Catalog::open(&data.join("catalog.db")).await.unwrap();
+    film_of_many_shots(&catalog, "first", 1.0).await;
+    let built = rushes.run(&["index", "rebuild"]);
+    assert!(built.status.success(), "{}", told(&built));
+    let many = usize::try_from(MANY).unwrap();
+    assert_eq!(seen(&rushes).0, many);
+    let before = snapshots(&rushes);
+
+    film_of_many_shots(&catalog, "second", 0.6).await;
+    catalog.close().await;
+    let failed = without_room(&rushes, &["index", "rebuild"]);
+    let said = told(&failed);
+    assert_eq!(failed.status.code(), Some(1), "{said}");
+    assert!(said.contains("index/vectors"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    assert!(said.contains("File too large"), "{said}");
+    assert!(said.contains("check the disk"), "{said}");
+    // Readers have what was published last, whole; nothing else takes up room.
+    assert_eq!(snapshots(&rushes), before);
+    assert_eq!(seen(&rushes).0, many);
+
+    // With room again all is as it should be.
+    let built = rushes.run(&["index", "rebuild"]);
+    assert!(built.status.success(), "{}", told(&built));
+    assert_eq!(seen(&rushes).0, 2 * many);
 }

@@ -10,6 +10,7 @@
 mod answers;
 mod architecture;
 mod bad_input;
+mod bounds;
 mod cli;
 mod coordinator;
 mod disk_full;

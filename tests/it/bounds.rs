@@ -1,0 +1,184 @@
+//! What a server does with more than it can do at once, and with more than it was asked to take.
+
+use std::io::{Cursor, Read as _, Write as _};
+use std::net::TcpStream;
+
+use image::{DynamicImage, GrayImage, ImageFormat};
+use reqwest::blocking::{Client, Response, multipart};
+use rushes_workers::coordinator::{Coordinator as _, Failure, Lease};
+use rushes_workers::task::Queue;
+use serde_json::json;
+
+use crate::coordinator::{Bench, answer, client, key, lost};
+use crate::http::{Server, problem};
+use crate::support::Rushes;
+
+#[test]
+fn more_searches_than_can_be_answered_at_once_are_turned_away() {
+    let Some(rushes) = Rushes::new() else { return };
+    let server = Server::start(&rushes, &[]);
+    // All begin while the first of them is still loading the encoder.
+    let searchers: Vec<_> = (0..150)
+        .map(|at| {
+            let url = format!("{}/v1/search", server.address);
+            std::thread::spawn(move || {
+                let body = json!({"text": format!("a rabbit {at}")});
+                Client::new().post(url).json(&body).send().unwrap()
+            })
+        })
+        .collect();
+    let mut turned_away = 0;
+    for searcher in searchers {
+        let answer: Response = searcher.join().unwrap();
+        if answer.status() == 200 {
+            continue;
+        }
+        turned_away += 1;
+        let wait: u32 = answer.headers()["retry-after"]
+            .to_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert!(wait >= 1);
+        assert_eq!(problem(answer), (429, "too-many-searches".to_owned()));
+    }
+    assert!((1..150).contains(&turned_away), "{turned_away} of 150");
+    // Those that were answered gave their places back.
+    for _ in 0..70 {
+        let again = server.post("/v1/search").json(&json!({"text": "a rabbit"}));
+        assert_eq!(again.send().unwrap().status(), 200);
+    }
+}
+
+fn redact(server: &Server, picture: Vec<u8>) -> Response {
+    let picture = multipart::Part::bytes(picture).file_name("a.png");
+    let form = multipart::Form::new()
+        .text("settings", r#"{"classes": ["face"]}"#)
+        .part("picture", picture);
+    let request = server.post("/v1/redact").header("accept", "image/*");
+    request.multipart(form).send().unwrap()
+}
+
+/// A picture of one colour: a small file, however large it is.
+fn flat(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    DynamicImage::ImageLuma8(GrayImage::new(width, height))
+        .write_to(&mut bytes, ImageFormat::Png)
+        .unwrap();
+    bytes.into_inner()
+}
+
+#[test]
+fn the_limit_of_pixels_is_configured_and_counts_before_memory_is_used() {
+    let Some(rushes) = Rushes::new() else { return };
+    let file = rushes.folder.path().join("rushes.toml");
+    std::fs::write(&file, "[server]\npicture_limit_mpx = 1\n").unwrap();
+    let rushes = rushes.with("RUSHES_CONFIG", file.to_str().unwrap());
+    let server = Server::start(&rushes, &[]);
+    assert_eq!(redact(&server, flat(1000, 1000)).status(), 200);
+    // What one picture needs is in use now; a picture of 50 times as many pixels is to add nothing of its own.
+    let before = server.peak_memory();
+    let large = flat(10_000, 5_000);
+    assert!(large.len() < 1 << 20);
+    for picture in [flat(1001, 1000), large] {
+        let answer = redact(&server, picture);
+        assert_eq!(problem(answer), (413, "picture-limit".to_owned()));
+    }
+    let grown = server.peak_memory() - before;
+    assert!(
+        grown < 30 << 20,
+        "{grown} bytes for a picture that is refused"
+    );
+    drop(server);
+    std::fs::write(&file, "[server]\npicture_limit_mpx = 2\n").unwrap();
+    let server = Server::start(&rushes, &[]);
+    assert_eq!(redact(&server, flat(1001, 1000)).status(), 200);
+}
+
+/// Begins to hand in a result, and leaves it at the header.
+fn begun(address: &std::net::SocketAddr, secret: &str, run: &str) -> TcpStream {
+    let mut socket = TcpStream::connect(address).unwrap();
+    write!(
+        socket,
+        "POST /v1/work/{run}/complete HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {secret}\r\n\
+         content-type: application/json\r\ncontent-length: 100000\r\nexpect: 100-continue\r\n\r\n"
+    )
+    .unwrap();
+    socket
+}
+
+#[tokio::test]
+async fn a_slow_result_holds_up_only_those_of_its_own_key() {
+    let bench = Bench::over_http().await;
+    let server = bench.server.as_ref().unwrap();
+    let lease = bench.next().await.unwrap();
+    let slow = key(&bench.catalog, "slow").await;
+    // The server asks for a body once it has a place for the result.
+    let mut first = begun(&server.socket, &slow, &lease.run);
+    let mut asked = [0; 12];
+    first.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100");
+    // More of them than there are places in all.
+    let others: Vec<TcpStream> = (0..8)
+        .map(|_| begun(&server.socket, &slow, &lease.run))
+        .collect();
+    let about = client(server, &slow);
+    for _ in 0..8 {
+        about.about().await.unwrap();
+    }
+    let result = answer(&lease);
+    let sound = bench.coordinator.complete(&lease, &result);
+    let sound = tokio::time::timeout(std::time::Duration::from_secs(60), sound).await;
+    sound.expect("it waits for another key's results").unwrap();
+    for mut other in others {
+        other.set_nonblocking(true).unwrap();
+        let read = other.read(&mut asked).map_err(|error| error.kind());
+        assert_eq!(read, Err(std::io::ErrorKind::WouldBlock), "a second place");
+    }
+}
+
+#[tokio::test]
+async fn reports_on_runs_that_were_never_leased_leave_nothing() {
+    let bench = Bench::over_http().await;
+    let server = bench.server.as_ref().unwrap();
+    let lease = bench.next().await.unwrap();
+    let stranger = client(server, &key(&bench.catalog, "stranger").await);
+    let mut tx = bench.catalog.begin().await.unwrap();
+    rushes::catalog::assets::remove(&mut tx, &bench.asset)
+        .await
+        .unwrap();
+    sqlx::query("DELETE FROM garbage")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let failure = Failure {
+        kind: rushes_models::ErrorKind::Internal,
+        reason: "spite".to_owned(),
+    };
+    // One that was leased to another key and deleted, and one that never was.
+    let made_up = Lease {
+        run: "01KAX7Q0Z3ABCDEFGHJKMNPQRS".to_owned(),
+        ..lease.clone()
+    };
+    for run in [&lease, &made_up] {
+        assert!(lost(&stranger.complete(run, &answer(run)).await));
+        assert!(lost(&stranger.fail(run, &failure).await));
+        assert!(lost(&stranger.release(run).await));
+    }
+    assert!(lost(&bench.coordinator.fail(&made_up, &failure).await));
+    assert_eq!(garbage(&bench).await, 0);
+    // What the worker stored that had the run is garbage.
+    let own = bench.coordinator.complete(&lease, &answer(&lease)).await;
+    assert!(lost(&own));
+    assert_eq!(garbage(&bench).await, 1);
+    assert!(stranger.lease("w", Queue::Embed).await.unwrap().is_none());
+}
+
+async fn garbage(bench: &Bench) -> i64 {
+    let mut db = bench.catalog.read().await.unwrap();
+    sqlx::query_scalar("SELECT COUNT(*) FROM garbage")
+        .fetch_one(&mut *db)
+        .await
+        .unwrap()
+}
