@@ -68,7 +68,7 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// Told how a pull goes on.
+/// Follows the progress of a pull.
 pub trait PullProgress {
     /// `done` of `total` bytes of a file (`model/name`) have come; called often.
     fn advance(&self, file: &str, done: u64, total: Option<u64>);

@@ -85,7 +85,7 @@ enum Command {
     Models(models::Args),
     /// Look after the index
     Index(index::Args),
-    /// Check that everything needed is there, and say how to mend what is not
+    /// Check that everything needed is there, and say how to fix what is not
     Doctor(doctor::Args),
     /// Decode one file for a parent process (not for people)
     #[command(hide = true)]

@@ -230,7 +230,7 @@ fn verify(
         output::table(&["model", "file", "state"], rows.collect());
         if !sound {
             output::line(
-                "mend it with `rushes models pull`, which fetches what is missing or damaged",
+                "fix it with `rushes models pull`, which fetches what is missing or damaged",
             );
         }
     }

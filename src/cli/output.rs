@@ -28,7 +28,7 @@ pub(super) fn complain(text: &str) {
 }
 
 /// A number with its noun: `1 file`, `2 files`.
-pub(super) fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+pub(super) fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     let ending = if number == N::from(1) { "" } else { "s" };
     format!("{number} {noun}{ending}")
 }

@@ -398,7 +398,7 @@ impl Config {
     pub fn encoder_options(&self) -> EncoderOptions {
         let backend = self.models.backend.as_ref();
         EncoderOptions {
-            // A name that is none was refused when the settings were read.
+            // An invalid name was refused when the settings were read.
             backend: backend.and_then(|name| name.parse().ok()),
             ..EncoderOptions::threads(self.encoder_threads())
         }

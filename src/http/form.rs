@@ -106,7 +106,7 @@ async fn linger(rest: impl Future<Output = ()>) {
     }
 }
 
-/// A form that broke off, or is none.
+/// A form that broke off, or is invalid.
 pub(super) fn broken(error: &MultipartError) -> ApiError {
     match pace::io_kind(error) {
         Some(std::io::ErrorKind::TimedOut) => {

@@ -45,7 +45,7 @@ struct PicturesForm {
     /// The pictures. Their names may have folders.
     #[schema(inline)]
     file: Vec<super::form::FilePart>,
-    /// JSON; put it first, so that a mistake in it is told before the pictures are sent.
+    /// JSON; put it first, so that a mistake in it is reported before the pictures are sent.
     settings: Option<Wanted>,
 }
 
@@ -222,7 +222,7 @@ impl FileView {
 }
 
 /// Redact many pictures: by name (JSON) or by upload (`multipart/form-data` with `file`s, and optionally `settings`).
-/// Answers at once; follow it by its link. A file that cannot be redacted has no result, and is told among the files.
+/// Answers at once; follow it by its link. A file that cannot be redacted has no result, and is reported among the files.
 #[utoipa::path(post, operation_id = "create_redaction", path = "/v1/redactions", tag = "redaction",
     request_body(content((RedactionBody = "application/json"), (PicturesForm = "multipart/form-data"))),
     responses((status = 202, description = "Accepted: follow it", body = RedactionView), (status = "4XX", description = "The request cannot be answered as it is", body = super::error::Problem, content_type = "application/problem+json")))]
@@ -329,7 +329,7 @@ pub(super) async fn files(
 ) -> Result<Json<FileList>, ApiError> {
     let id: RedactionId = id.parse()?;
     let first: i64 = query.page.as_deref().unwrap_or("0").parse().map_err(|_e| {
-        let detail = "this page token is none of ours; take `next` of the page before";
+        let detail = "this page token is invalid; take `next` of the page before";
         ApiError::new(ErrorKind::InvalidInput, "bad-page-token", detail)
     })?;
     let limit = query.limit();

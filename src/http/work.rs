@@ -1,7 +1,7 @@
 //! `/v1/work`: the queue for workers on other machines. Every route needs a key.
 //!
 //! A worker's name is put below its key's (`remote/KEY/WORKER`): it can neither pass for a worker of this
-//! machine, whose death is told by its file lock, nor speak for the runs of another key.
+//! machine, whose death shows in its file lock, nor speak for the runs of another key.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -60,7 +60,7 @@ pub struct Submitted {
 }
 
 /// Finds the films that `inputs` (files, folders, `s3://` objects and prefixes) stand for. What cannot
-/// be taken is told apart, and stops nothing else.
+/// be taken is reported apart, and stops nothing else.
 pub async fn find(storage: &Storage, inputs: &[String]) -> (Vec<Film>, Vec<Refusal>) {
     let (mut films, mut refusals) = (Vec::new(), Vec::new());
     for input in inputs {

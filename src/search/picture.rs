@@ -49,6 +49,10 @@ pub fn read_picture(file: &Path) -> Result<RgbImage, SearchError> {
 const UNKNOWN: &str = "not a picture of a format that can be read; use JPEG, PNG, WebP or TIFF";
 
 /// Why a name stands for no file that can be read.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others speak for themselves"
+)]
 fn unopened(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
@@ -74,7 +78,9 @@ fn undecoded(error: &ImageError) -> String {
             Some(cause) => format!("the picture is damaged: {cause}"),
             None => "the picture is damaged".to_owned(),
         },
-        _ => "the picture is damaged".to_owned(),
+        ImageError::IoError(_) | ImageError::Encoding(_) | ImageError::Parameter(_) => {
+            "the picture is damaged".to_owned()
+        }
     }
 }
 

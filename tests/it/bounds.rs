@@ -21,10 +21,13 @@ fn more_searches_than_can_be_answered_at_once_are_turned_away() {
     let searchers: Vec<_> = (0..150)
         .map(|at| {
             let url = format!("{}/v1/search", server.address);
-            std::thread::spawn(move || {
-                let body = json!({"text": format!("a rabbit {at}")});
-                Client::new().post(url).json(&body).send().unwrap()
-            })
+            let searcher = std::thread::Builder::new().name(format!("searcher-{at}"));
+            searcher
+                .spawn(move || {
+                    let body = json!({"text": format!("a rabbit {at}")});
+                    Client::new().post(url).json(&body).send().unwrap()
+                })
+                .unwrap()
         })
         .collect();
     let mut turned_away = 0;

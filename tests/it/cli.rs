@@ -52,7 +52,7 @@ fn mistakes_are_answered_with_the_fix() {
 }
 
 #[test]
-fn doctor_finds_nothing_to_mend() {
+fn doctor_finds_nothing_to_fix() {
     let Some(rushes) = Rushes::new() else { return };
     let checks = rushes.json(&["doctor"]);
     let what: Vec<_> = checks

@@ -1,10 +1,12 @@
 //! The index follows its catalogue, whatever happens to either.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use rushes::catalog::{AssetId, Catalog, note_change};
 use rushes::index::{Follower, Index};
-use rushes_models::{ModelStore, space_of};
+use rushes::search::{Modality, Searcher};
+use rushes_models::{EncoderOptions, ModelStore, space_of};
 
 use crate::coordinator::{Bench, film};
 
@@ -49,7 +51,7 @@ async fn a_film_that_cannot_be_indexed_is_set_aside_and_holds_up_no_other() {
     assert_eq!(found(followed(&bench, &bench.catalog).await.index()), all);
 
     // Of another dimension, and with values that are no numbers; both are damage that the door cannot see.
-    for damaged in [&[0.6, 0.8][..], &[f32::NAN; 384][..]] {
+    for (films, damaged) in [(3, &[0.6, 0.8][..]), (4, &[f32::NAN; 384][..])] {
         set_vectors(&bench.catalog, &bad, damaged).await;
         let (later, _) = film(&bench.catalog, &format!("after {}", damaged.len())).await;
         bench.complete_all().await;
@@ -60,6 +62,23 @@ async fn a_film_that_cannot_be_indexed_is_set_aside_and_holds_up_no_other() {
         );
         let seen = found(follower.index());
         assert!(seen.contains(&later) && !seen.contains(&bad), "{seen:?}");
+        // A search says that one cannot be found, wherever it is in scope.
+        let searcher = Searcher::new(
+            bench.catalog.clone(),
+            Arc::clone(follower.index()),
+            ModelStore::new("models".into()),
+            ("lite", EncoderOptions::threads(1)),
+        );
+        let senses = [Modality::Visual, Modality::Dialogue];
+        let ready = async |scope: Option<&HashSet<AssetId>>| {
+            let found = searcher.coverage(&senses, scope).await.unwrap();
+            assert_eq!(found.dialogue.unwrap().ready, found.total);
+            (found.ready, found.total)
+        };
+        let all: i64 = films;
+        assert_eq!(ready(None).await, (all - 1, all));
+        assert_eq!(ready(Some(&HashSet::from([bad.clone()]))).await, (0, 1));
+        assert_eq!(ready(Some(&HashSet::from([later]))).await, (1, 1));
         drop(follower);
         // Whoever opens the index later sees it as well.
         let reader = Index::open(&bench.folder.path().join("index")).unwrap();

@@ -17,7 +17,7 @@ fn jobs(rushes: &Rushes) -> Vec<Value> {
 /// An ingest of a long film that has begun to look for shots.
 fn ingest_under_way(rushes: &Rushes) -> Child {
     let film = rushes.folder.path().join("long.mp4");
-    if !film.exists() {
+    if !film.try_exists().unwrap() {
         films::made(&film, 40, 60, 0);
     }
     let mut child = rushes

@@ -508,17 +508,7 @@ fn faces_of_real_people_are_gone_and_the_rest_of_the_picture_is_not() {
     let page = std::fs::read_to_string(&report).unwrap();
     assert!(page.contains("1 processed") && page.contains("data:image/jpeg;base64,"));
 
-    // Inside, detail is gone: steps between neighbours are a small part of what they were.
-    let mut judged = 0;
-    for region in regions {
-        let b: [f64; 4] = serde_json::from_value(region["box"].clone()).unwrap();
-        if b[2].min(b[3]) < 24.0 {
-            continue;
-        }
-        let (old, new) = (detail(&before, b), detail(&after, b));
-        assert!(new < 0.4 * old, "{old} then {new}: {region:#}");
-        judged += 1;
-    }
+    let judged = without_detail(regions, &before, &after);
     assert!(judged >= 5, "{judged}");
 }
 
@@ -598,16 +588,7 @@ fn a_face_that_only_alpha_shows_is_hidden() {
             })
         };
         let (before, after) = (shown(&path), shown(&bench.out.join(name)));
-        let mut judged = 0;
-        for region in regions {
-            let b: [f64; 4] = serde_json::from_value(region["box"].clone()).unwrap();
-            if b[2].min(b[3]) < 24.0 {
-                continue;
-            }
-            let (old, new) = (detail(&before, b), detail(&after, b));
-            assert!(new < 0.4 * old, "{name}: {old} then {new}: {region:#}");
-            judged += 1;
-        }
+        let judged = without_detail(regions, &before, &after);
         assert!(judged >= 4, "{name}: {judged}");
     }
 }
@@ -638,6 +619,22 @@ fn people_are_named_no_longer_unless_it_is_asked_for() {
     assert!(has("nobody.jpg", b"Jane") && !told("nobody.jpg"));
     assert!(bench.run(&["--keep-names"]).status.success());
     assert!(has("city.jpg", b"Jane") && !told("city.jpg"));
+}
+
+/// Asserts that detail is gone in all regions but small ones: steps between neighbours are a small part of what they
+/// were. How many regions that were.
+fn without_detail(regions: &[Value], before: &RgbImage, after: &RgbImage) -> usize {
+    let mut judged = 0;
+    for region in regions {
+        let b: [f64; 4] = serde_json::from_value(region["box"].clone()).unwrap();
+        if b[2].min(b[3]) < 24.0 {
+            continue;
+        }
+        let (old, new) = (detail(before, b), detail(after, b));
+        assert!(new < 0.4 * old, "{old} then {new}: {region:#}");
+        judged += 1;
+    }
+    judged
 }
 
 /// Mean step between horizontal neighbours in a box.

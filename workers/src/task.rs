@@ -100,7 +100,7 @@ pub enum Task {
     },
 }
 
-/// Proxies that may be cut before their own run begins, which then goes on from them.
+/// Proxies that may be cut before their own run begins, which then continues from them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarlyProxies {
     /// Keys of the objects of the proxies' run begin with this.

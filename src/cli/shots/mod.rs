@@ -32,7 +32,7 @@ use report::{Form, Report};
 Shots and frames are counted from 0, ends are exclusive, and half of a dissolve or fade belongs to the
 shot that goes out. A shot that shows nearly the same picture as an earlier one is `same_as` that one.
 
-Nothing is kept but the sheets. A sheet has up to 50 shots; those of a longer film go on in OUT.2.png,
+Nothing is kept but the sheets. A sheet has up to 50 shots; those of a longer film continue in OUT.2.png,
 OUT.3.png and so on, up to 5000 shots. With several films, each film's sheets are called OUT-FILM.png.
 
 Examples:
@@ -138,7 +138,7 @@ impl Work {
             match self.film(input, sheet) {
                 Ok((film, Ok(drawn))) => report.add(film, &drawn),
                 Ok((film, Err(error))) => {
-                    // What took long is told in spite of it.
+                    // What took long is reported all the same.
                     failed = true;
                     report.add(film, &[]);
                     output::complain(&format!("{error:#}"));

@@ -28,7 +28,7 @@ pub(super) fn of_sheets(sheet: &Path, films: &[String]) -> Vec<PathBuf> {
     };
     let mut taken = HashSet::new();
     let names = films.iter().map(|film| {
-        // No dots: `SHEET.2.png` is where the shots of `SHEET.png` go on.
+        // No dots: `SHEET.2.png` is where the shots of `SHEET.png` continue.
         let film = stem(Path::new(film)).replace('.', "-");
         let name = format!("{}-{film}", stem(sheet));
         let numbered = (2..).map(|number| format!("{name}-{number}"));

@@ -25,7 +25,7 @@ pub enum Fault {
     Order,
     /// The file ends in the middle of a cue.
     CutShort,
-    /// Bytes that are no letters.
+    /// Bytes that are not text.
     Letters,
     /// Markup that cannot be read.
     Markup,

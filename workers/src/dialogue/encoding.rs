@@ -9,7 +9,7 @@ use super::cues::{Cues, Fault};
 /// Letters beyond ASCII that it takes to tell one encoding from all others.
 const ENOUGH: usize = 12;
 
-/// How many whole letters of UTF-8 beyond ASCII there must be for each place that is none. Other encodings
+/// How many whole letters of UTF-8 beyond ASCII there must be for each invalid sequence. Other encodings
 /// seldom look like UTF-8 anywhere.
 const MOSTLY: usize = 4;
 
@@ -72,7 +72,7 @@ fn line_of(text: &str, is: impl Fn(char) -> bool) -> usize {
     super::lines(&text[..up_to]).len()
 }
 
-/// Of bytes as UTF-8: the letters beyond ASCII, and the places that are none.
+/// Of bytes as UTF-8: the letters beyond ASCII, and the invalid sequences.
 fn letters(bytes: &[u8]) -> (usize, usize) {
     let (mut whole, mut damaged) = (0, 0);
     for chunk in bytes.utf8_chunks() {

@@ -99,7 +99,7 @@ fn override_block(text: &str) -> Option<usize> {
     code.then(|| bracketed(text, b'}')).flatten()
 }
 
-/// Resolves the character references of HTML; what is none stays.
+/// Resolves the character references of HTML; anything else stays.
 fn resolved(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -126,7 +126,7 @@ fn resolved(text: &str) -> String {
 /// What a character reference stands for, by its name or number.
 pub(super) fn entity(name: &str) -> Option<String> {
     let Some(number) = name.strip_prefix('#') else {
-        // These two steer the direction of writing and are no letters.
+        // These two steer the direction of writing and are not letters.
         return match name {
             "lrm" | "rlm" => Some(String::new()),
             "nbsp" => Some(" ".to_owned()),

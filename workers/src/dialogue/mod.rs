@@ -1,6 +1,6 @@
 //! Dialogue from subtitle files: SubRip (`.srt`), WebVTT (`.vtt`), ASS and SSA, TTML.
 //!
-//! Files are read as players read them. What is wrong with one is told by line, and costs no more than
+//! Files are read as players read them. What is wrong with one is reported by line, and costs no more than
 //! the cue it is in.
 
 mod ass;
@@ -85,7 +85,7 @@ impl DialogueError {
     }
 }
 
-/// Reads a subtitle file; the format is told by its content.
+/// Reads a subtitle file; the format is recognised by its content.
 ///
 /// # Errors
 /// [`DialogueError`] if nothing of it can be read.

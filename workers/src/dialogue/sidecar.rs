@@ -1,4 +1,4 @@
-//! Which subtitle files belong to a film, told by their names.
+//! Which subtitle files belong to a film, by their names.
 
 use std::path::Path;
 

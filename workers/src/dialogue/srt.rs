@@ -7,7 +7,7 @@ use super::clock::{Timing, clock_like, digits, timing};
 use super::cues::{Cues, Fault};
 use super::markup::plain;
 
-/// Reads the lines of a file; `false` if they are no subtitles.
+/// Reads the lines of a file; `false` if they are not subtitles.
 pub(super) fn parse(lines: &[&str], cues: &mut Cues) -> bool {
     let timings: Vec<(usize, Timing)> = lines
         .iter()

@@ -1,5 +1,5 @@
 //! WebVTT as its parser is specified (W3C, Candidate Recommendation 2019, section 6): blocks parted by
-//! blank lines. What is no cue is passed over, a cue whose times cannot be read is skipped.
+//! blank lines. What is not a cue is skipped, a cue whose times cannot be read is skipped.
 
 use super::clock::{Timing, timing};
 use super::cues::{Cues, Fault};
@@ -56,7 +56,7 @@ fn belongs(line: &str) -> bool {
         && !line.starts_with("X-TIMESTAMP-MAP=")
 }
 
-/// Whether a block that begins like this is none of words.
+/// Whether a block that begins like this holds no words to show.
 fn is_block(line: &str) -> bool {
     ["NOTE", "STYLE", "REGION", "WEBVTT"]
         .iter()

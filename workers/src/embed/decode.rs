@@ -46,7 +46,7 @@ impl FilmJobs {
         }
     }
 
-    /// Gives the film up; the first failure is the one that is told.
+    /// Gives the film up; the first failure is the one that is reported.
     pub(super) fn fail(&self, Failure(error): Failure, feed: &Feed) {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.get_or_insert(error);

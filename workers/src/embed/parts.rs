@@ -1,5 +1,5 @@
 //! Vectors in the object store: parts of a run that is under way, so that a run which is begun again
-//! goes on where it was, and the vectors of single frames where they are to be kept.
+//! continues where it was, and the vectors of single frames where they are to be kept.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! One continuous clock for the streams of a container whose own clock may break.
 //!
 //! Transport streams, program streams, Ogg and FLV are joined end to end, cut, and recorded over interruptions, and
-//! their timestamps then jump ahead or fall back. Players go on where they were. Here each stretch of the file's clock
+//! their timestamps then jump ahead or fall back. Players continue where they were. Here each stretch of the file's clock
 //! is an *epoch* with a shift of its own, which makes its pictures begin where those of the epoch before it end. The
 //! shift is that of all streams, so sound stays in step. Everything that reads packets gets them through this, so
 //! segmentation, proxies and rewriting agree.
@@ -327,7 +327,7 @@ impl Continuity {
         first
     }
 
-    /// Begins an epoch with a packet, whose stream goes on at `start`.
+    /// Begins an epoch with a packet, whose stream continues at `start`.
     fn begin(&mut self, timed: &Timed, start: i64) -> usize {
         let track = self.tracks.get(&timed.packet.stream());
         let end = track.map_or(start, |track| track.end);
@@ -354,7 +354,7 @@ impl Continuity {
         self.epochs.len() - 1
     }
 
-    /// The film's clock does not break where that of the sound does: the sound goes on where it was.
+    /// The film's clock does not break where that of the sound does: the sound continues where it was.
     fn follow_sound(&mut self) {
         if let Some(timed) = self.parked.pop_front() {
             let start = timed.shown(self.base).unwrap_or(0);

@@ -143,32 +143,27 @@ impl Detectors {
 
 /// Why a detector cannot be opened; if it was not pulled, with everything that can be done instead.
 fn unopened(error: ModelError, store: &ModelStore, settings: &Settings, id: &str) -> RedactError {
-    let found = |class: &Class| detectors_of(store, *class).iter().any(|of| of == id);
-    let Some(class) = settings.classes.iter().copied().find(found) else {
+    let ModelError::Store(source @ StoreError::Missing { .. }) = error else {
         return error.into();
     };
-    match error {
-        ModelError::Store(source @ StoreError::Missing { .. }) => {
-            let others: Vec<String> = settings
-                .classes
-                .iter()
-                .filter(|class| !found(class))
-                .map(Class::to_string)
-                .collect();
-            let mut remedy = format!("or use a file that you have: `--weights {id}=FILE`");
-            if !others.is_empty() {
-                let (flag, list) = (others.join(","), others.join("\", \""));
-                remedy += &format!(
-                    "; or leave {class}s as they are: `--classes {flag}` (over HTTP the setting \"classes\": [\"{list}\"])"
-                );
-            }
-            RedactError::NotPulled {
-                class,
-                source: Box::new(source),
-                remedy,
-            }
-        }
-        error => error.into(),
+    let finds = |class: &Class| detectors_of(store, *class).iter().any(|of| of == id);
+    let (of_it, others): (Vec<Class>, Vec<Class>) =
+        settings.classes.iter().copied().partition(finds);
+    let Some(&class) = of_it.first() else {
+        return ModelError::Store(source).into();
+    };
+    let mut remedy = format!("or use a file that you have: `--weights {id}=FILE`");
+    if !others.is_empty() {
+        let others: Vec<String> = others.iter().map(Class::to_string).collect();
+        let (flag, list) = (others.join(","), others.join("\", \""));
+        remedy += &format!(
+            "; or leave {class}s as they are: `--classes {flag}` (over HTTP the setting \"classes\": [\"{list}\"])"
+        );
+    }
+    RedactError::NotPulled {
+        class,
+        source: Box::new(source),
+        remedy,
     }
 }
 

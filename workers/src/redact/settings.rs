@@ -99,7 +99,7 @@ impl Settings {
     /// Checks what types cannot.
     ///
     /// # Errors
-    /// No class, a threshold beyond 0 to 1, no vote, a margin that is none.
+    /// No class, a threshold beyond 0 to 1, no vote, an invalid margin.
     pub fn check(&self) -> Result<(), RedactError> {
         let wrong = |what: String| Err(RedactError::Settings(what));
         if self.classes.is_empty() {

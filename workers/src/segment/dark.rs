@@ -121,19 +121,11 @@ impl Darkness {
 mod tests {
     use super::*;
 
-    fn frame(luma: impl Fn(usize) -> u8) -> SmallFrame {
-        let mut frame = SmallFrame::grey();
-        for (index, cell) in frame.planes[0].iter_mut().enumerate() {
-            *cell = luma(index);
-        }
-        frame
-    }
-
     #[test]
     fn black_and_lit_frames_are_not_dark() {
-        let noise = frame(|index| 16 + u8::try_from(index * 7 % 3).unwrap());
-        let night = frame(|index| 16 + u8::try_from(index * 7 % 19).unwrap());
-        let street = frame(|index| 16 + u8::try_from(index * 7 % 190).unwrap());
+        let noise = SmallFrame::of_luma(|index| 16 + u8::try_from(index * 7 % 3).unwrap());
+        let night = SmallFrame::of_luma(|index| 16 + u8::try_from(index * 7 % 19).unwrap());
+        let street = SmallFrame::of_luma(|index| 16 + u8::try_from(index * 7 % 190).unwrap());
         assert_eq!(
             [noise, night, street].map(|frame| is_dark(&frame)),
             [false, true, false]
@@ -142,13 +134,13 @@ mod tests {
 
     #[test]
     fn dark_frames_are_raised_alike_to_the_range_of_others_and_no_further_than_noise_allows() {
-        let night = frame(|index| 16 + u8::try_from(index * 7 % 26).unwrap());
-        let dimmer = frame(|index| 16 + u8::try_from(index * 7 % 13).unwrap());
+        let night = SmallFrame::of_luma(|index| 16 + u8::try_from(index * 7 % 26).unwrap());
+        let dimmer = SmallFrame::of_luma(|index| 16 + u8::try_from(index * 7 % 13).unwrap());
         let exposure = Exposure::of([&night, &dimmer].into_iter());
         let brightest = |frame: &SmallFrame| *exposure.raise(frame).planes[0].iter().max().unwrap();
         assert_eq!(brightest(&night), 16 + 8 * 25);
         assert_eq!(brightest(&dimmer), 16 + 8 * 12);
-        let faint = frame(|index| 16 + u8::try_from(index * 7 % 6).unwrap());
+        let faint = SmallFrame::of_luma(|index| 16 + u8::try_from(index * 7 % 6).unwrap());
         let raised = Exposure::of([&faint].into_iter()).raise(&faint);
         assert_eq!(*raised.planes[0].iter().max().unwrap(), 16 + 10 * 5);
     }
@@ -157,7 +149,7 @@ mod tests {
     fn a_boundary_is_in_the_dark_if_all_around_it_is() {
         let mut darkness = Darkness::default();
         let (night, day) = (
-            frame(|index| 16 + u8::try_from(index % 19).unwrap()),
+            SmallFrame::of_luma(|index| 16 + u8::try_from(index % 19).unwrap()),
             SmallFrame::grey(),
         );
         for number in 0..60 {

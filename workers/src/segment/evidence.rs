@@ -162,19 +162,11 @@ pub(super) fn share(cells: usize) -> f32 {
 mod tests {
     use super::*;
 
-    fn frame(luma: impl Fn(usize) -> u8) -> SmallFrame {
-        let mut frame = SmallFrame::grey();
-        for (index, cell) in frame.planes[0].iter_mut().enumerate() {
-            *cell = luma(index);
-        }
-        frame
-    }
-
     #[test]
     fn a_picture_in_another_light_is_alike_and_an_even_one_is_like_none() {
-        let picture = frame(|index| u8::try_from(index % 97 + 40).unwrap());
-        let darker = frame(|index| u8::try_from((index % 97 + 40) / 2).unwrap());
-        let grey = frame(|_| 90);
+        let picture = SmallFrame::of_luma(|index| u8::try_from(index % 97 + 40).unwrap());
+        let darker = SmallFrame::of_luma(|index| u8::try_from((index % 97 + 40) / 2).unwrap());
+        let grey = SmallFrame::of_luma(|_| 90);
         assert!(correlation(&picture, &darker) > 0.99);
         assert!(light(&picture, &darker) > 1.9 && light(&darker, &picture) > 1.9);
         assert!(correlation(&picture, &grey).abs() < 0.01);
@@ -183,9 +175,9 @@ mod tests {
 
     #[test]
     fn half_of_each_picture_is_not_strange_and_a_third_picture_is() {
-        let before = frame(|index| u8::try_from(index % 90 + 20).unwrap());
-        let after = frame(|index| u8::try_from(index % 70 + 160).unwrap());
-        let half = frame(|index| {
+        let before = SmallFrame::of_luma(|index| u8::try_from(index % 90 + 20).unwrap());
+        let after = SmallFrame::of_luma(|index| u8::try_from(index % 70 + 160).unwrap());
+        let half = SmallFrame::of_luma(|index| {
             if index % 64 < 32 {
                 before.planes[0][index]
             } else {
@@ -203,7 +195,8 @@ mod tests {
 
     #[test]
     fn the_light_of_a_dissolve_does_not_dip_and_that_of_a_lamp_does() {
-        let [light, dark, lower, black] = [200, 90, 50, 18].map(|luma| frame(|_| luma));
+        let [light, dark, lower, black] =
+            [200, 90, 50, 18].map(|luma| SmallFrame::of_luma(|_| luma));
         let dip = |between: &SmallFrame, before: &SmallFrame, after: &SmallFrame| {
             let [between, before, after] = [between, before, after].map(|frame| &*frame.planes[0]);
             dip(&[before, between, after], before, after)
@@ -215,8 +208,8 @@ mod tests {
 
     #[test]
     fn the_part_that_changed_is_counted() {
-        let before = frame(|_| 100);
-        let after = frame(|index| if index % 4 == 0 { 120 } else { 104 });
+        let before = SmallFrame::of_luma(|_| 100);
+        let after = SmallFrame::of_luma(|index| if index % 4 == 0 { 120 } else { 104 });
         assert!((changed(&before, &after) - 0.25).abs() < 1e-6);
     }
 }

@@ -39,7 +39,7 @@ pub enum BoundaryKind {
     Dissolve,
     /// One picture pushes the other out.
     Wipe,
-    /// The take goes on without a break: a shot that would be too long to handle is continued in another.
+    /// The take continues without a break: a shot that would be too long to handle is continued in another.
     Continued,
 }
 
@@ -153,7 +153,7 @@ pub struct ShotScan {
     pub shots: Vec<Shot>,
     /// Where the film is damaged; frames there may be missing or show rubbish.
     pub corrupt: Vec<CorruptSpan>,
-    /// Where the clock of the file breaks; the timeline goes on there without a gap.
+    /// Where the clock of the file breaks; the timeline continues there without a gap.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clock_breaks: Vec<ClockBreak>,
 }

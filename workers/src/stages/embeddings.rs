@@ -45,7 +45,7 @@ impl Embeddings<'_> {
             Ok(())
         });
         if let Err(error) = streamed {
-            // Whoever takes the run over goes on from here.
+            // Whoever takes the run over continues from here.
             vectors.save();
             return Err(error);
         }

@@ -106,7 +106,7 @@ impl Shots<'_> {
         .map_err(StageError::media(&self.media.uri))
     }
 
-    /// Looks for shots, and meanwhile cuts proxies of those that are settled. Their own run goes on from there; what goes wrong
+    /// Looks for shots, and meanwhile cuts proxies of those that are settled. Their own run continues from there; what goes wrong
     /// with them it will meet, and report, itself.
     fn scan_and_cut(&self, proxies: &EarlyProxies, watch: &Watch) -> Result<ShotScan, StageError> {
         let cutter = Cutter {

@@ -43,7 +43,7 @@ pub enum StorageError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// No room left where it is written.
-    #[error("{name}: no room left on the disk; free some and the work goes on")]
+    #[error("{name}: no room left on the disk; free some and the work continues")]
     Full {
         /// The file or object.
         name: String,

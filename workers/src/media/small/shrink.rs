@@ -44,6 +44,14 @@ impl SmallFrame {
             planes: std::array::from_fn(|_plane| vec![128; Self::CELLS]),
         }
     }
+
+    /// A frame without colour, with the luma of each cell.
+    #[cfg(test)]
+    pub(crate) fn of_luma(luma: impl Fn(usize) -> u8) -> Self {
+        let mut frame = Self::grey();
+        frame.planes[0] = (0..Self::CELLS).map(luma).collect();
+        frame
+    }
 }
 
 /// Makes small frames.
