@@ -29,13 +29,13 @@ struct Feature {
 const GRAPH: &[Feature] = &[
     Feature {
         name: "probe",
-        version: 1,
+        version: 2,
         inputs: &[],
         queue: Queue::Media,
     },
     Feature {
         name: "shots",
-        version: 3,
+        version: 4,
         inputs: &["probe"],
         queue: Queue::Media,
     },
@@ -47,7 +47,7 @@ const GRAPH: &[Feature] = &[
     },
     Feature {
         name: "proxies",
-        version: 2,
+        version: 3,
         inputs: &["shots"],
         queue: Queue::Media,
     },

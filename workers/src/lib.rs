@@ -7,6 +7,7 @@ pub mod coordinator;
 pub mod dialogue;
 pub mod embed;
 pub mod media;
+pub mod orientation;
 pub mod redact;
 pub mod sandbox;
 pub mod segment;

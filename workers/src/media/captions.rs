@@ -46,6 +46,7 @@ pub fn captions(
     let options = ReadOptions {
         threads: 0,
         rough: true,
+        ..ReadOptions::default()
     };
     let mut reader = FrameReader::open_shared(source, options, bounds)?;
     let clock = Clock {

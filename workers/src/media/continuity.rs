@@ -1,7 +1,9 @@
 //! One continuous clock for the streams of a container whose own clock may break.
 //!
 //! Transport streams, program streams, Ogg and FLV are joined end to end, cut, and recorded over interruptions, and
-//! their timestamps then jump ahead or fall back. Players continue where they were. Here each stretch of the file's clock
+//! their timestamps then jump ahead or fall back. Matroska files are joined end to end as well, and fall back; where they
+//! jump ahead, a picture is shown for long, as in recordings of screens. In MP4 there is nothing that could break: it
+//! stores how long each sample is shown, not when. Players continue where they were. Here each stretch of the file's clock
 //! is an *epoch* with a shift of its own, which makes its pictures begin where those of the epoch before it end. The
 //! shift is that of all streams, so sound stays in step. Everything that reads packets gets them through this, so
 //! segmentation, proxies and rewriting agree.
@@ -19,6 +21,9 @@ use super::open::PacketError;
 /// Containers whose clock may break, by FFmpeg's names.
 const BREAKABLE: [&str; 4] = ["mpegts", "mpeg", "ogg", "flv"];
 
+/// The container whose clock only falls back.
+const FALLS_BACK: &str = "matroska,webm";
+
 /// Containers whose timestamps have 33 bits at 90 kHz (ISO/IEC 13818-1).
 const WRAPPING: [&str; 2] = ["mpegts", "mpeg"];
 
@@ -30,6 +35,9 @@ const LONGEST_STEPS: i64 = 10;
 
 /// Parts of a second by which timestamps may fall back without a break. [`super::clock::Clock`] repairs that.
 const SLACK: i64 = 10;
+
+/// The same where packets are not known to have decoding times, and presentation times change their order.
+const WIDE_SLACK: i64 = 1;
 
 /// Packets of sound, and their bytes, that wait for the film's clock to break as well.
 const MOST_PARKED: (usize, usize) = (2000, 32 << 20);
@@ -155,6 +163,9 @@ struct Track {
 pub(super) struct Continuity {
     base: Rational,
     wrap: Option<i64>,
+    /// Whether a long gap is a break.
+    jumps: bool,
+    slack: i64,
     epochs: Vec<Epoch>,
     tracks: BTreeMap<usize, Track>,
     film: Option<usize>,
@@ -173,9 +184,12 @@ impl Continuity {
     pub(super) fn new(container: &str, base: Rational) -> Option<Self> {
         let is_sane = base.numerator() > 0 && base.denominator() > 0;
         let wraps = WRAPPING.contains(&container) && base == Rational(1, 90_000);
-        (is_sane && BREAKABLE.contains(&container)).then(|| Self {
+        let jumps = BREAKABLE.contains(&container);
+        (is_sane && (jumps || container == FALLS_BACK)).then(|| Self {
             base,
             wrap: wraps.then_some(1 << 33),
+            jumps,
+            slack: if jumps { SLACK } else { WIDE_SLACK },
             epochs: Vec::new(),
             tracks: BTreeMap::new(),
             film: None,
@@ -251,8 +265,8 @@ impl Continuity {
         let gap = self
             .seconds(i64::from(LONGEST_GAP), 1)
             .max(step.saturating_mul(LONGEST_STEPS));
-        time >= last.saturating_sub(self.seconds(1, SLACK))
-            && time <= last.max(reached).saturating_add(gap)
+        time >= last.saturating_sub(self.seconds(1, self.slack))
+            && (!self.jumps || time <= last.max(reached).saturating_add(gap))
     }
 
     fn is_near(&self, epoch: usize, time: i64) -> bool {
@@ -339,7 +353,7 @@ impl Continuity {
             // Half a turn ahead is half a turn back.
             by = (by + wrap / 2).rem_euclid(wrap) - wrap / 2;
         }
-        if by.saturating_abs() > self.seconds(1, SLACK) {
+        if by.saturating_abs() > self.seconds(1, self.slack) {
             self.breaks.add(ClockBreak {
                 at_pts: end,
                 by_ms: by.rescale(self.base, Rational(1, 1000)),

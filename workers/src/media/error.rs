@@ -32,6 +32,9 @@ pub enum MediaError {
     /// This build of FFmpeg cannot decode it.
     #[error("the codec {0:?} is not supported by this build of FFmpeg; transcode the file first")]
     UnsupportedCodec(String),
+    /// No codec that FFmpeg knows; what the file calls it.
+    #[error("unknown codec '{0}'; transcode the file with the program that made it first")]
+    UnknownCodec(String),
     /// The pictures are encrypted (ISO/IEC 23001-7).
     #[error("the film is encrypted; decrypt it first, or get a copy without protection")]
     Encrypted,
@@ -149,9 +152,10 @@ impl MediaError {
             Self::Empty | Self::NotMedia(_) | Self::NoVideo | Self::NoFrames | Self::Spans(_) => {
                 ErrorKind::InvalidInput
             }
-            Self::ForbiddenContainer(_) | Self::UnsupportedCodec(_) | Self::Encrypted => {
-                ErrorKind::Unsupported
-            }
+            Self::ForbiddenContainer(_)
+            | Self::UnsupportedCodec(_)
+            | Self::UnknownCodec(_)
+            | Self::Encrypted => ErrorKind::Unsupported,
             Self::Truncated(_) | Self::Decode(_) => ErrorKind::Corrupt,
             Self::WrongStream { .. } => ErrorKind::NotFound,
             Self::Io(_) => ErrorKind::Unavailable,
@@ -171,7 +175,7 @@ impl MediaError {
             Self::ForbiddenContainer(_) => "forbidden-container",
             Self::NoVideo => "no-video",
             Self::NoFrames => "no-frames",
-            Self::UnsupportedCodec(_) => "unsupported-codec",
+            Self::UnsupportedCodec(_) | Self::UnknownCodec(_) => "unsupported-codec",
             Self::Encrypted => "media-encrypted",
             Self::Truncated(_) => "media-truncated",
             Self::Decode(_) => "decode-failed",

@@ -8,6 +8,7 @@
 )]
 
 mod codec;
+mod frame;
 mod tags;
 
 use std::ffi::{CStr, c_char, c_int, c_uint};
@@ -16,10 +17,11 @@ use std::ptr;
 use ffmpeg_next::ffi;
 use ffmpeg_next::filter::Graph;
 use ffmpeg_next::format::context::{Input, Output};
-use ffmpeg_next::frame;
 use ffmpeg_next::packet::Ref as _;
 
+pub(super) use self::frame::{describe_display, make_writable, top_down};
 use super::MediaError;
+use crate::orientation::Orientation;
 pub(super) use tags::{copy_file_tags, has_tag_like, set_stream_tag};
 use tags::{copy_tags, tag};
 
@@ -33,8 +35,7 @@ pub(super) struct RawStream {
     pub(super) height: i32,
     /// Width over height of a pixel; `(0, 1)` where unknown.
     pub(super) pixel_aspect: (i32, i32),
-    /// Clockwise turn in degrees that sets the picture upright.
-    pub(super) rotation: u16,
+    pub(super) orientation: Orientation,
     pub(super) pixel_format: Option<String>,
     pub(super) bit_depth: Option<u8>,
     pub(super) primaries: Option<String>,
@@ -124,7 +125,7 @@ pub(super) fn raw_stream(input: &Input, index: usize) -> Option<RawStream> {
             width: (*parameters).width,
             height: (*parameters).height,
             pixel_aspect: (aspect.num, aspect.den),
-            rotation: rotation(stream),
+            orientation: orientation(stream),
             pixel_format,
             bit_depth,
             primaries: colour(&raw const (*parameters).color_primaries, 12, |value| {
@@ -198,34 +199,25 @@ unsafe fn pixel_format(parameters: *const ffi::AVCodecParameters) -> (Option<Str
     }
 }
 
-/// The clockwise turn of a stream's display matrix, to the nearest quarter.
+/// What a stream's display matrix does to its pictures, to the nearest quarter turn.
 ///
 /// # Safety
 /// `stream` is valid.
-unsafe fn rotation(stream: *const ffi::AVStream) -> u16 {
+unsafe fn orientation(stream: *const ffi::AVStream) -> Orientation {
     let mut size = 0;
-    // SAFETY: the side data is null or `size` bytes long; nine numbers are read only if they fit.
-    let degrees = unsafe {
+    // SAFETY: the side data is null or `size` bytes long; nine numbers are read only if they fit, and they need no
+    // alignment.
+    unsafe {
         let matrix = ffi::av_stream_get_side_data(
             stream,
             ffi::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX,
             &raw mut size,
         );
-        if matrix.is_null() || size < 9 * size_of::<i32>() {
-            return 0;
+        if matrix.is_null() || size < size_of::<[i32; 9]>() {
+            return Orientation::Upright;
         }
-        ffi::av_display_rotation_get(matrix.cast::<i32>().cast_const())
-    };
-    if !degrees.is_finite() {
-        return 0;
-    }
-    // The matrix turns counter-clockwise; -180 to 180 becomes a number of quarters.
-    let quarters = (-degrees / 90.0).round().rem_euclid(4.0);
-    match quarters {
-        1.0 => 90,
-        2.0 => 180,
-        3.0 => 270,
-        _ => 0,
+        let [a, b, _, c, d, ..] = matrix.cast::<[i32; 9]>().read_unaligned();
+        Orientation::from_matrix([a, b, c, d])
     }
 }
 
@@ -390,8 +382,21 @@ pub(super) fn takes(container: &CStr, input: &Input, index: usize) -> bool {
     }
 }
 
+/// The kind of side data that says that a stream is Dolby Vision.
+const DOLBY_VISION: c_uint = ffi::AVPacketSideDataType::AV_PKT_DATA_DOVI_CONF as c_uint;
+
+/// Whether the stream `index` is Dolby Vision.
+pub(super) fn is_dolby_vision(input: &Input, index: usize) -> bool {
+    input.stream(index).is_some_and(|stream| {
+        stream
+            .side_data()
+            .any(|data| data.kind() == ffmpeg_next::packet::side_data::Type::DOVI_CONF)
+    })
+}
+
 /// Copies what surrounds the codec of a stream: tags, disposition, side data (turn, sphere, light), pixel aspect and
-/// frame rate.
+/// frame rate. Pictures that are encoded anew have none of the messages that make a stream Dolby Vision, so it does not
+/// say that it is.
 pub(super) fn copy_surroundings(
     input: &Input,
     from: usize,
@@ -418,6 +423,9 @@ pub(super) fn copy_surroundings(
         for index in 0..usize::try_from((*source).nb_side_data).unwrap_or(0) {
             let data = (*source).side_data.add(index);
             let kind = (&raw const (*data).type_).cast::<c_uint>().read();
+            if kind == DOLBY_VISION {
+                continue;
+            }
             let copy = codec::av_stream_new_side_data(target, kind, (*data).size);
             if copy.is_null() {
                 return Err(super::open::out_of_memory());
@@ -428,6 +436,23 @@ pub(super) fn copy_surroundings(
     Ok(())
 }
 
+/// Whether a stream is telemetry of Google's Camera Motion Metadata (CAMM), which FFmpeg copies as GPMF alone.
+pub(super) fn is_camm(input: &Input, index: usize) -> bool {
+    codec_tag(input, index) == *b"camm"
+}
+
+/// Whether a container, by FFmpeg's name of it, takes telemetry as GPMF.
+pub(super) fn takes_gpmf(container: &CStr) -> bool {
+    // SAFETY: formats and their tables of tags are static.
+    unsafe {
+        let format = ffi::av_guess_format(container.as_ptr(), ptr::null(), ptr::null());
+        !format.is_null()
+            && !(*format).codec_tag.is_null()
+            && codec::av_codec_get_id((*format).codec_tag, u32::from_le_bytes(*b"gpmd"))
+                == ffi::AVCodecID::AV_CODEC_ID_BIN_DATA as c_uint
+    }
+}
+
 /// Adds a stream with the very codec of the stream `from`, for packets that are only copied.
 pub(super) fn add_copy(
     input: &Input,
@@ -436,6 +461,7 @@ pub(super) fn add_copy(
 ) -> Result<usize, MediaError> {
     let missing = || MediaError::Internal("a stream is missing".to_owned());
     let source = input.stream(from).ok_or_else(missing)?;
+    let as_gpmf = is_camm(input, from);
     // SAFETY: both contexts are valid; the parameters of the new stream are allocated with it. A tag is kept only
     // if the container knows it for this codec, as the muxer refuses others.
     let index = unsafe {
@@ -447,6 +473,11 @@ pub(super) fn add_copy(
         if ffi::avcodec_parameters_copy((*stream).codecpar, parameters) < 0 {
             return Err(super::open::out_of_memory());
         }
+        if as_gpmf {
+            (*(*stream).codecpar).codec_id = ffi::AVCodecID::AV_CODEC_ID_BIN_DATA;
+            (*(*stream).codecpar).codec_tag = u32::from_le_bytes(*b"gpmd");
+        }
+        let parameters = (*stream).codecpar;
         let (tag, codec) = ((*parameters).codec_tag, codec::id(parameters));
         let known = (*(*output.as_ptr()).oformat).codec_tag;
         if !known.is_null() && codec::av_codec_get_id(known, tag) != codec {
@@ -457,14 +488,4 @@ pub(super) fn add_copy(
     };
     copy_surroundings(input, from, output, index)?;
     Ok(index)
-}
-
-/// Gives a frame samples of its own: a decoder may still refer to those it handed out.
-pub(super) fn make_writable(picture: &mut frame::Video) -> Result<(), MediaError> {
-    // SAFETY: `picture` owns a valid frame.
-    let done = unsafe { ffi::av_frame_make_writable(picture.as_mut_ptr()) };
-    if done < 0 {
-        return Err(super::open::out_of_memory());
-    }
-    Ok(())
 }

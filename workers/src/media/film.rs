@@ -80,7 +80,17 @@ impl MainVideo {
             // A copy of its own, which does not keep the file open.
             parameters: stream.parameters().clone(),
             time_base: stream.time_base(),
+            name: own_name(ffi::codec_tag(&self.container.input, self.stream)),
         })
+    }
+}
+
+/// The four characters by which a container names a codec.
+fn own_name(tag: [u8; 4]) -> String {
+    if tag == [0; 4] {
+        "without a name".to_owned()
+    } else {
+        tag.escape_ascii().to_string()
     }
 }
 
@@ -88,6 +98,8 @@ impl MainVideo {
 #[derive(Clone)]
 pub(super) struct Codec {
     parameters: ffmpeg::codec::Parameters,
+    /// What the file calls the codec.
+    name: String,
     time_base: ffmpeg::Rational,
 }
 
@@ -113,7 +125,10 @@ impl Codec {
         flags: ffmpeg::codec::Flags,
     ) -> Result<ffmpeg::decoder::Video, MediaError> {
         let id = self.parameters.id();
-        let unsupported = || MediaError::UnsupportedCodec(id.name().to_owned());
+        let unsupported = || match id {
+            ffmpeg::codec::Id::None => MediaError::UnknownCodec(self.name.clone()),
+            id => MediaError::UnsupportedCodec(id.name().to_owned()),
+        };
         let codec = ffmpeg::decoder::find(id).ok_or_else(unsupported)?;
         let mut decoder = ffmpeg::codec::Context::from_parameters(self.parameters.clone())
             .map_err(internal)?
@@ -126,7 +141,12 @@ impl Codec {
             decoder.skip_loop_filter(ffmpeg::Discard::All);
         }
         let mut settings = ffmpeg::Dictionary::new();
-        settings.set("threads", &options.threads.to_string());
+        let threads = if options.exact_damage {
+            1
+        } else {
+            options.threads
+        };
+        settings.set("threads", &threads.to_string());
         let opened = decoder.open_as_with(codec, settings).map_err(|error| {
             // Threads that cannot be started lack memory for their stacks.
             if is_again(error) {

@@ -10,7 +10,7 @@ use super::open::{
     PacketError, SharedSource, decode_error, is_again, is_memory, out_of_memory, within,
 };
 use super::picture::{Geometry, PictureMaker};
-use super::{Bounds, ClockBreak, MediaError, MediaInfo};
+use super::{Bounds, ClockBreak, MediaError, MediaInfo, ffi};
 use crate::segment::CorruptSpan;
 use crate::source::ByteSource;
 use crate::time::Rate;
@@ -26,6 +26,10 @@ pub struct ReadOptions {
     /// Leave out deblocking: faster, slightly blocky, for analysis only. As frames are made from such
     /// frames, they drift a little from what they should be until the next key frame.
     pub rough: bool,
+    /// Find damage where it is, whatever the number of threads: one of them decodes. With several, FFmpeg reports errors
+    /// at a later packet, misses some between the slices of a frame, and before version 6.1 may hand out a frame before
+    /// another thread has noted its damage.
+    pub exact_damage: bool,
 }
 
 /// One decoded frame of the main video stream.
@@ -161,8 +165,7 @@ impl FrameReader {
 
     /// Where the film read so far is damaged, in order; spans that touch are one.
     ///
-    /// Damage that the decoder conceals may be missed where it decodes on several threads: before
-    /// version 6.1, FFmpeg can hand out a frame before another thread has noted its damage.
+    /// With several threads, that is exact only with [`ReadOptions::exact_damage`].
     #[must_use]
     pub fn corrupt(&self) -> &[CorruptSpan] {
         self.damage.spans()
@@ -263,7 +266,7 @@ impl FrameReader {
         Ok(None)
     }
 
-    fn stamp(&mut self, picture: frame::Video) -> Result<Frame, MediaError> {
+    fn stamp(&mut self, mut picture: frame::Video) -> Result<Frame, MediaError> {
         let pixels = u64::from(picture.width()) * u64::from(picture.height());
         within("pixels a frame", pixels, self.bounds.max_pixels)?;
         within("frames of a film", self.number + 1, self.bounds.max_frames)?;
@@ -274,6 +277,7 @@ impl FrameReader {
         if picture.is_corrupt() || picture.has_decode_errors() {
             self.damage.add(pts, self.clock.end());
         }
+        ffi::top_down(&mut picture)?;
         let number = self.number;
         self.number += 1;
         Ok(Frame {

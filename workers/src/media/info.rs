@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::orientation::Orientation;
 use crate::time::Rate;
 
 /// Everything worth knowing about a file before decoding it.
@@ -85,18 +86,19 @@ pub enum StreamDetails {
 /// The pictures of a video stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VideoInfo {
-    /// Width in pixels, before rotation and pixel aspect.
+    /// Width in pixels, before turning and pixel aspect.
     pub width: u32,
-    /// Height in pixels, before rotation and pixel aspect.
+    /// Height in pixels, before turning and pixel aspect.
     pub height: u32,
-    /// Width as a person sees it: rotated, with square pixels.
+    /// Width as a person sees it: upright, with square pixels.
     pub display_width: u32,
-    /// Height as a person sees it: rotated, with square pixels.
+    /// Height as a person sees it: upright, with square pixels.
     pub display_height: u32,
     /// Width over height of one pixel, as a fraction; `(1, 1)` where the file does not say.
     pub pixel_aspect: (u32, u32),
-    /// Clockwise turn that sets the picture upright: 0, 90, 180 or 270 degrees.
-    pub rotation: u16,
+    /// How stored pictures are turned and mirrored to be upright.
+    #[serde(default)]
+    pub orientation: Orientation,
     /// Average frame rate.
     pub average_rate: Option<Rate>,
     /// The lowest rate at which every timestamp can be written exactly, as FFmpeg guesses it.

@@ -28,6 +28,7 @@ mod small;
 mod sparse;
 mod stills;
 mod subtitles;
+mod tone;
 mod versions;
 
 use serde::{Deserialize, Serialize};

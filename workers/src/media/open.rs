@@ -56,6 +56,18 @@ impl SharedSource {
         read
     }
 
+    /// Fills a buffer from `offset` on; `false` if the source ends before.
+    pub(super) fn fill(&self, offset: u64, buffer: &mut [u8]) -> io::Result<bool> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.read_at(offset + filled as u64, &mut buffer[filled..])? {
+                0 => return Ok(false),
+                count => filled += count,
+            }
+        }
+        Ok(true)
+    }
+
     fn head(&self) -> io::Result<Vec<u8>> {
         let mut head = vec![0; HEAD];
         let mut filled = 0;

@@ -1,14 +1,16 @@
 //! Pictures as a person sees them: upright, with square pixels, of the size asked for.
 
 use ffmpeg_next::color::TransferCharacteristic;
-use ffmpeg_next::filter;
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame;
+use ffmpeg_next::{color, filter};
 use image::RgbImage;
 
 use super::frames::Frame;
 use super::open::{decode_error, internal};
+use super::tone::{Bright, ToneMap};
 use super::{MediaError, ffi};
+use crate::orientation::Orientation;
 
 /// The shape of a film's pictures, stored and seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +21,7 @@ pub(super) struct Geometry {
     pub(super) height: u32,
     /// Width over height of one stored pixel.
     pub(super) pixel_aspect: (u32, u32),
-    /// Clockwise turn that sets the picture upright: 0, 90, 180 or 270 degrees.
-    pub(super) rotation: u16,
+    pub(super) orientation: Orientation,
 }
 
 impl Geometry {
@@ -36,7 +37,7 @@ impl Geometry {
             width: u32::try_from(raw.width).unwrap_or(0),
             height: u32::try_from(raw.height).unwrap_or(0),
             pixel_aspect,
-            rotation: raw.rotation,
+            orientation: raw.orientation,
         }
     }
 
@@ -50,11 +51,7 @@ impl Geometry {
         let (num, den) = self.pixel_aspect;
         let width = u64::from(self.width) * u64::from(num) / u64::from(den);
         let width = u32::try_from(width).unwrap_or(u32::MAX).max(1);
-        if self.is_sideways() {
-            (self.height.max(1), width)
-        } else {
-            (width, self.height.max(1))
-        }
+        self.orientation.upright_size((width, self.height.max(1)))
     }
 
     /// The display size scaled down, never up, so that its height is at most `height`; both even.
@@ -80,10 +77,6 @@ impl Geometry {
             (side((w * max_h + h / 2) / h), side(max_h))
         }
     }
-
-    const fn is_sideways(self) -> bool {
-        self.rotation == 90 || self.rotation == 270
-    }
 }
 
 /// Turns decoded frames upright, scales them to one size, and converts them to one pixel format.
@@ -99,7 +92,7 @@ pub(super) struct Converter {
     /// Whether high dynamic range is kept.
     keeps_range: bool,
     /// The chain for frames of one shape; a film may change its shape on the way.
-    chain: Option<(Shape, filter::Graph)>,
+    chain: Option<(Shape, Chain)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,8 +100,16 @@ struct Shape {
     width: u32,
     height: u32,
     format: Pixel,
-    /// Its transfer characteristic by FFmpeg's name, if that is of high dynamic range.
-    bright: Option<&'static str>,
+    space: color::Space,
+    /// What it means, if it is of high dynamic range and is to be of standard range.
+    bright: Option<Bright>,
+}
+
+/// What converts frames of one shape.
+struct Chain {
+    graph: filter::Graph,
+    /// What makes standard range of what the graph puts out, and a graph for the format that is wanted.
+    tone: Option<(ToneMap, Option<filter::Graph>)>,
 }
 
 impl Converter {
@@ -131,102 +132,133 @@ impl Converter {
     }
 
     /// Converts one frame. It is taken because the chain takes what it holds.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "what the frame holds is moved into the filter chain, which empties it"
-    )]
     pub(super) fn convert(&mut self, picture: frame::Video) -> Result<frame::Video, MediaError> {
         let shape = Shape {
             width: picture.width(),
             height: picture.height(),
             format: picture.format(),
-            bright: if self.keeps_range {
-                None
-            } else {
-                bright(&picture)
-            },
+            space: picture.color_space(),
+            bright: Bright::of(&picture).filter(|_bright| !self.keeps_range),
         };
-        let graph = match self.chain.take() {
-            Some((known, graph)) if known == shape => graph,
+        let chain = match self.chain.take() {
+            Some((known, chain)) if known == shape => chain,
             _ => self.build(shape)?,
         };
-        let (_, graph) = self.chain.insert((shape, graph));
-        let (mut source, mut sink) = graph
-            .get("in")
-            .zip(graph.get("out"))
-            .ok_or_else(|| MediaError::Internal("the filter chain has no ends".to_owned()))?;
-        source.source().add(&picture).map_err(decode_error)?;
-        let mut converted = frame::Video::empty();
-        sink.sink().frame(&mut converted).map_err(decode_error)?;
-        Ok(converted)
+        let (_, chain) = self.chain.insert((shape, chain));
+        let converted = run(&mut chain.graph, picture)?;
+        let Some((tone, graph)) = &mut chain.tone else {
+            return Ok(converted);
+        };
+        let mut mapped = tone.apply(&converted).ok_or_else(|| {
+            MediaError::Internal(format!("{:?} cannot be mapped", converted.format()))
+        })?;
+        if let Some(graph) = graph {
+            mapped = run(graph, mapped)?;
+            mapped.set_color_space(color::Space::BT709);
+            mapped.set_color_range(color::Range::MPEG);
+        }
+        mapped.set_color_primaries(color::Primaries::BT709);
+        mapped.set_color_transfer_characteristic(TransferCharacteristic::BT709);
+        Ok(mapped)
     }
 
-    fn build(&self, shape: Shape) -> Result<filter::Graph, MediaError> {
-        let missing = |name: &str| MediaError::Internal(format!("FFmpeg has no filter {name:?}"));
-        let format_name = |format: Pixel| {
-            let descriptor = format.descriptor();
-            descriptor
-                .map(|descriptor| descriptor.name())
-                .ok_or_else(|| MediaError::UnsupportedCodec(format!("{format:?}")))
+    fn build(&self, shape: Shape) -> Result<Chain, MediaError> {
+        let orientation = self.geometry.orientation;
+        // Before they are turned. Both ways, sides are swapped or not.
+        let (width, height) = orientation.upright_size((self.width, self.height));
+        let scale = format!("scale={width}:{height}:flags=bicubic+accurate_rnd");
+        let turn = turned(orientation);
+        let Some(bright) = shape.bright else {
+            let spec = format!("{scale},setsar=1{turn},format={}", name(self.format)?);
+            let graph = filters((shape.width, shape.height), shape.format, &spec)?;
+            return Ok(Chain { graph, tone: None });
         };
-        let mut graph = filter::Graph::new();
-        ffi::single_threaded(&mut graph);
-        let buffer = filter::find("buffer").ok_or_else(|| missing("buffer"))?;
-        let sink = filter::find("buffersink").ok_or_else(|| missing("buffersink"))?;
-        let input = format!(
-            "video_size={}x{}:pix_fmt={}:time_base=1/1:pixel_aspect=1/1",
-            shape.width,
-            shape.height,
-            format_name(shape.format)?,
-        );
-        graph.add(&buffer, "in", &input).map_err(internal)?;
-        graph.add(&sink, "out", "").map_err(internal)?;
-        let (turn, sideways) = match self.geometry.rotation {
-            90 => (",transpose=clock", true),
-            180 => (",hflip,vflip", false),
-            270 => (",transpose=cclock", true),
-            _ => ("", false),
-        };
-        let (width, height) = if sideways {
-            (self.height, self.width)
+        // Few files of high dynamic range have another matrix, and some do not say which.
+        let matrix = if shape.space == color::Space::BT709 {
+            "bt709"
         } else {
-            (self.width, self.height)
+            "bt2020"
         };
-        let spec = format!(
-            "scale={width}:{height}:flags=bicubic+accurate_rnd,setsar=1{turn}{},format={}",
-            shape.bright.map_or_else(String::new, to_standard_range),
-            format_name(self.format)?,
-        );
-        graph
-            .output("in", 0)
-            .and_then(|parser| parser.input("out", 0))
-            .and_then(|parser| parser.parse(&spec))
-            .and_then(|()| graph.validate())
-            .map_err(internal)?;
-        Ok(graph)
+        let spec = format!("{scale}:in_color_matrix={matrix},setsar=1{turn},format=gbrp16le");
+        let graph = filters((shape.width, shape.height), shape.format, &spec)?;
+        let back = if self.format == Pixel::RGB24 {
+            None
+        } else {
+            let spec = format!(
+                "scale=flags=bicubic+accurate_rnd:out_color_matrix=bt709:out_range=tv,format={}",
+                name(self.format)?
+            );
+            let size = (self.width, self.height);
+            Some(filters(size, Pixel::RGB24, &spec)?)
+        };
+        Ok(Chain {
+            graph,
+            tone: Some((ToneMap::new(bright), back)),
+        })
     }
 }
 
-/// FFmpeg's name of the transfer characteristic of a picture of high dynamic range.
-fn bright(picture: &frame::Video) -> Option<&'static str> {
-    let transfer = picture.color_transfer_characteristic();
-    if transfer == TransferCharacteristic::SMPTE2084 {
-        Some("smpte2084")
-    } else if transfer == TransferCharacteristic::ARIB_STD_B67 {
-        Some("arib-std-b67")
-    } else {
-        None
-    }
+/// FFmpeg's name of a pixel format.
+fn name(format: Pixel) -> Result<&'static str, MediaError> {
+    let descriptor = format.descriptor();
+    descriptor
+        .map(|descriptor| descriptor.name())
+        .ok_or_else(|| MediaError::UnsupportedCodec(format!("{format:?}")))
 }
 
-/// Filters that make BT.709 of high dynamic range: 203 cd/m² is the white of paper (ITU-R BT.2408), and what is up to
-/// 1000 cd/m² is compressed into what is left above it.
-fn to_standard_range(transfer: &str) -> String {
-    format!(
-        ",format=yuv444p10le,zscale=tin={transfer}:pin=2020:min=2020_ncl:p=2020:m=2020_ncl:t=linear:npl=203,format=gbrpf32le,\
-         zscale=p=709,tonemap=tonemap=mobius:param=0.3:desat=0:peak=4.93,\
-         zscale=t=709:m=709:p=709:r=limited:d=error_diffusion,format=yuv444p"
-    )
+/// A chain of filters for pictures of one size and format.
+fn filters(size: (u32, u32), format: Pixel, spec: &str) -> Result<filter::Graph, MediaError> {
+    let missing = |name: &str| MediaError::Internal(format!("FFmpeg has no filter {name:?}"));
+    let mut graph = filter::Graph::new();
+    ffi::single_threaded(&mut graph);
+    let buffer = filter::find("buffer").ok_or_else(|| missing("buffer"))?;
+    let sink = filter::find("buffersink").ok_or_else(|| missing("buffersink"))?;
+    let input = format!(
+        "video_size={}x{}:pix_fmt={}:time_base=1/1:pixel_aspect=1/1",
+        size.0,
+        size.1,
+        name(format)?,
+    );
+    graph.add(&buffer, "in", &input).map_err(internal)?;
+    graph.add(&sink, "out", "").map_err(internal)?;
+    graph
+        .output("in", 0)
+        .and_then(|parser| parser.input("out", 0))
+        .and_then(|parser| parser.parse(spec))
+        .and_then(|()| graph.validate())
+        .map_err(internal)?;
+    Ok(graph)
+}
+
+/// Sends a frame through a chain.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what the frame holds is moved into the filter chain, which empties it"
+)]
+fn run(graph: &mut filter::Graph, picture: frame::Video) -> Result<frame::Video, MediaError> {
+    let (mut source, mut sink) = graph
+        .get("in")
+        .zip(graph.get("out"))
+        .ok_or_else(|| MediaError::Internal("the filter chain has no ends".to_owned()))?;
+    source.source().add(&picture).map_err(decode_error)?;
+    let mut converted = frame::Video::empty();
+    sink.sink().frame(&mut converted).map_err(decode_error)?;
+    ffi::top_down(&mut converted)?;
+    Ok(converted)
+}
+
+/// Filters that set a stored picture upright.
+const fn turned(orientation: Orientation) -> &'static str {
+    match orientation {
+        Orientation::Upright => "",
+        Orientation::MirrorHorizontal => ",hflip",
+        Orientation::Rotate180 => ",hflip,vflip",
+        Orientation::MirrorVertical => ",vflip",
+        Orientation::Transpose => ",transpose=cclock_flip",
+        Orientation::Rotate90 => ",transpose=clock",
+        Orientation::Transverse => ",transpose=clock_flip",
+        Orientation::Rotate270 => ",transpose=cclock",
+    }
 }
 
 /// Makes upright RGB pictures of a film's frames.
@@ -261,5 +293,87 @@ impl PictureMaker {
         }
         RgbImage::from_raw(width, height, pixels)
             .ok_or_else(|| MediaError::Internal("a picture has too few pixels".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a converter makes of a picture of one colour, in PQ or HLG.
+    fn shown(samples: [u16; 3], transfer: TransferCharacteristic, format: Pixel) -> Vec<u8> {
+        let mut picture = frame::Video::new(Pixel::YUV444P10LE, 32, 16);
+        for (plane, sample) in samples.into_iter().enumerate() {
+            let (pairs, _) = picture.data_mut(plane).as_chunks_mut::<2>();
+            pairs.fill(sample.to_le_bytes());
+        }
+        picture.set_color_range(color::Range::MPEG);
+        picture.set_color_space(color::Space::BT2020NCL);
+        picture.set_color_primaries(color::Primaries::BT2020);
+        picture.set_color_transfer_characteristic(transfer);
+        let geometry = Geometry {
+            width: 32,
+            height: 16,
+            pixel_aspect: (1, 1),
+            orientation: Orientation::MirrorVertical,
+        };
+        let mut converter = Converter::new(geometry, (16, 8), format);
+        let converted = converter.convert(picture).unwrap();
+        let planes = if format == Pixel::RGB24 { 1 } else { 3 };
+        (0..planes)
+            .flat_map(|plane| converted.data(plane)[..3].to_vec())
+            .collect()
+    }
+
+    #[test]
+    fn light_becomes_what_the_standards_say() {
+        use TransferCharacteristic::{ARIB_STD_B67, SMPTE2084};
+        // Signals in shares of 1000, and samples from BT.2100, BT.2390 and BT.1886, computed apart from this program.
+        for (transfer, signal, expected) in [
+            (SMPTE2084, 62.34, 10.7),
+            (SMPTE2084, 149.95, 27.9),
+            (SMPTE2084, 299.7, 72.7),
+            (SMPTE2084, 440.28, 142.2),
+            (SMPTE2084, 508.08, 189.4),
+            (SMPTE2084, 580.69, 230.3),
+            (SMPTE2084, 652.58, 250.0),
+            (SMPTE2084, 751.83, 255.0),
+            (SMPTE2084, 902.57, 255.0),
+            (ARIB_STD_B67, 100.0, 28.6),
+            (ARIB_STD_B67, 250.0, 71.5),
+            (ARIB_STD_B67, 380.0, 108.7),
+            (ARIB_STD_B67, 500.0, 143.1),
+            (ARIB_STD_B67, 750.0, 230.4),
+            (ARIB_STD_B67, 900.0, 253.2),
+            (ARIB_STD_B67, 1000.0, 255.0),
+        ] {
+            let luma = 64.0 + 876.0 * signal / 1000.0;
+            let luma: u16 = format!("{luma:.0}").parse().unwrap();
+            let found = shown([luma, 512, 512], transfer, Pixel::RGB24);
+            for sample in found {
+                let off = (f64::from(sample) - expected).abs();
+                assert!(off < 2.0, "{transfer:?} {signal}: {sample}, not {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn colours_and_white_are_those_of_bt_709() {
+        let pq = TransferCharacteristic::SMPTE2084;
+        // Red of BT.709 with 100 cd/m², in PQ of BT.2020 (ITU-R BT.2087): 62.74, 6.91 and 1.64 cd/m².
+        let [r, g, b] = [0.462_07_f64, 0.271_35, 0.176_65];
+        let luma = 0.2627 * r + 0.678 * g + 0.0593 * b;
+        let chroma = |colour: f64, divisor: f64| 512.0 + 896.0 * (colour - luma) / divisor;
+        let samples = [64.0 + 876.0 * luma, chroma(b, 1.8814), chroma(r, 1.4746)];
+        let samples = samples.map(|sample| format!("{sample:.0}").parse().unwrap());
+        let found = shown(samples, pq, Pixel::RGB24);
+        let expected = 255.0 * (100.0_f64 / 203.0).powf(1.0 / 2.4);
+        let red = f64::from(found[0]);
+        assert!((red - expected).abs() < 4.0, "{found:?}, not {expected}");
+        assert!(found[1] < 25 && found[2] < 25, "{found:?}");
+        // White of 203 cd/m² in limited range.
+        let found = shown([573, 512, 512], pq, Pixel::YUV420P);
+        assert_eq!(found[0], 214);
+        assert_eq!((found[3], found[6]), (128, 128));
     }
 }

@@ -105,7 +105,7 @@ fn describe_video(stream: &ffmpeg::Stream<'_>, raw: &ffi::RawStream) -> VideoInf
         display_width,
         display_height,
         pixel_aspect: geometry.pixel_aspect,
-        rotation: geometry.rotation,
+        orientation: geometry.orientation,
         average_rate: rate(stream.avg_frame_rate()),
         base_rate: rate(stream.rate()),
         pixel_format: raw.pixel_format.clone(),

@@ -7,6 +7,7 @@ use image::RgbImage;
 use super::MediaError;
 use super::frames::Frame;
 use super::picture::{Converter, Geometry};
+use crate::orientation::Orientation;
 
 /// Makes RGB pictures of frames, each of its frame's own size.
 #[derive(Default)]
@@ -56,7 +57,7 @@ pub(super) const fn as_stored(size: (u32, u32), format: Pixel) -> Converter {
         width: size.0,
         height: size.1,
         pixel_aspect: (1, 1),
-        rotation: 0,
+        orientation: Orientation::Upright,
     };
     Converter::new(geometry, size, format)
 }

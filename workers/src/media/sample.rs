@@ -191,7 +191,7 @@ fn measure(source: SharedSource) -> Result<(i64, i64), MediaError> {
 fn open(source: SharedSource) -> Result<FrameReader, MediaError> {
     let options = ReadOptions {
         threads: 1,
-        rough: false,
+        ..ReadOptions::default()
     };
     FrameReader::open_shared(source, options, &Bounds::of_proxies())
 }

@@ -57,7 +57,7 @@ pub fn stills(
     };
     let options = ReadOptions {
         threads: job.threads,
-        rough: false,
+        ..ReadOptions::default()
     };
     let mut reader = FrameReader::open(source, options, bounds)?;
     let mut maker = reader.picture_maker(job.max_width, job.max_height);

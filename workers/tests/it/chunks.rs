@@ -133,6 +133,7 @@ fn plainly(film: &Path) -> Strip {
     let options = ReadOptions {
         threads: 1,
         rough: true,
+        ..ReadOptions::default()
     };
     let mut reader = FrameReader::open(open(film), options, &Bounds::default()).unwrap();
     let mut shrinker = Shrinker::default();

@@ -35,14 +35,29 @@ impl Clips {
         path
     }
 
-    /// Like [`Clips::make`], with a note that players are to turn the picture.
-    pub(crate) fn make_turned(&self, arguments: &str, degrees: &str, name: &str) -> PathBuf {
-        let flat = self.make(arguments, &format!("flat-{name}"));
-        let turn = format!(
-            "-i {} -c copy -metadata:s:v:0 rotate={degrees}",
-            flat.display()
-        );
-        self.make(&turn, name)
+    /// An MP4 or MOV made like [`Clips::make`], with the matrix by which players set its first track upright: that of an
+    /// EXIF orientation.
+    pub(crate) fn make_oriented(&self, arguments: &str, exif: usize, name: &str) -> PathBuf {
+        // ISO/IEC 14496-12, 8.3.2: a, b, u, c, d, v in 16.16 fixed point, the third of each row in 2.30.
+        let [a, b, c, d] = [
+            [1, 0, 0, 1],
+            [-1, 0, 0, 1],
+            [-1, 0, 0, -1],
+            [1, 0, 0, -1],
+            [0, 1, 1, 0],
+            [0, 1, -1, 0],
+            [0, -1, -1, 0],
+            [0, -1, 1, 0],
+        ][exif - 1];
+        let path = self.make(arguments, name);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = bytes.windows(4).position(|it| it == b"tkhd").unwrap();
+        for (index, value) in [a, b, 0, c, d, 0].into_iter().enumerate() {
+            let place = at + 44 + index * 4;
+            let value: i32 = value << 16;
+            bytes[place..place + 4].copy_from_slice(&value.to_be_bytes());
+        }
+        self.write(name, &bytes)
     }
 
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {

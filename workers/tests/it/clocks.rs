@@ -99,7 +99,7 @@ fn a_broken_clock_makes_one_continuous_film_everywhere() {
         // Frame by frame, the reader for proxies and redaction has the same times.
         let options = ReadOptions {
             threads: 1,
-            rough: false,
+            ..ReadOptions::default()
         };
         let mut reader = FrameReader::open(open(&path), options, &Bounds::default()).unwrap();
         let mut pts = Vec::new();
@@ -150,6 +150,42 @@ fn other_streams_whose_clock_may_break_are_joined_as_well() {
         let (output, ..) = again(&joined, &[]);
         assert_plays(&output, 100, name);
     }
+}
+
+#[test]
+fn matroska_files_joined_end_to_end_are_one_film() {
+    let clips = Clips::new();
+    let film = "-f lavfi -i testsrc2=r=25:s=192x128:d=2 -f lavfi -i sine=d=2:f=300";
+    for (name, codec) in [
+        ("a.mkv", "-c:v libx264 -g 12 -bf 2 -c:a aac"),
+        ("a.webm", "-c:v libvpx -deadline realtime -c:a libopus"),
+    ] {
+        let part = std::fs::read(clips.make(&format!("{film} {codec}"), name)).unwrap();
+        let joined = clips.write(&format!("joined-{name}"), &[&part[..], &part].concat());
+        let found = scan(&joined);
+        assert_eq!(found.timeline.pts.len(), 100, "{name}");
+        let wrong = steps(&found.timeline.pts)
+            .into_iter()
+            .filter(|step| *step != 40);
+        assert_eq!(wrong.count(), 0, "{name}: {:?}", found.timeline.pts);
+        assert_eq!(found.clock_breaks.len(), 1, "{name}");
+        assert!(found.clock_breaks[0].by_ms < -1900, "{name}");
+        let (output, ..) = again(&joined, &[]);
+        assert_plays(&output, 100, name);
+    }
+}
+
+#[test]
+fn a_picture_that_a_matroska_file_shows_for_long_is_no_break() {
+    let clips = Clips::new();
+    let path = clips.make(
+        "-f lavfi -i testsrc2=r=25:s=192x128:d=40 -vf select='lt(t\\,3)+gt(t\\,36)' -vsync vfr -c:v libx264 -bf 2",
+        "screen.mkv",
+    );
+    let found = scan(&path);
+    assert!(found.clock_breaks.is_empty(), "{:?}", found.clock_breaks);
+    let longest = steps(&found.timeline.pts).into_iter().max().unwrap();
+    assert!(longest > 33_000, "{longest}");
 }
 
 #[test]

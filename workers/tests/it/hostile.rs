@@ -1,6 +1,6 @@
 //! Files that are no films, name other files, or are damaged.
 
-use rushes_workers::media::{Bounds, MediaError, probe};
+use rushes_workers::media::{Bounds, FrameReader, MediaError, ReadOptions, probe};
 use rushes_workers::segment::{SegmentParams, segment};
 
 use crate::clips::{Clips, open, scan, try_scan};
@@ -207,4 +207,91 @@ fn an_encrypted_film_is_refused_for_that() {
     let error = try_scan(&film).unwrap_err();
     assert_eq!(error, MediaError::Encrypted);
     assert_eq!(error.code(), "media-encrypted");
+    assert!(error.to_string().contains("encrypted"), "{error}");
+}
+
+#[test]
+fn a_codec_that_nobody_knows_is_named() {
+    let clips = Clips::new();
+    let film = "-f lavfi -i testsrc2=r=25:s=320x180:d=1";
+    for (name, codec, from, to) in [
+        ("film.mp4", "-c:v libx264", &b"avc1"[..], &b"zzzz"[..]),
+        ("film.mov", "-c:v mjpeg", b"jpeg", b"qqqq"),
+        ("film.avi", "-c:v mpeg4", b"FMP4", b"ZZ1\x07"),
+        (
+            "film.mkv",
+            "-c:v libx264",
+            b"V_MPEG4/ISO/AVC",
+            b"V_WHAT/ISO/NONE",
+        ),
+    ] {
+        let path = clips.make(&format!("{film} {codec}"), name);
+        let mut bytes = std::fs::read(path).unwrap();
+        let places: Vec<usize> = (0..bytes.len() - from.len())
+            .filter(|&at| bytes[at..].starts_with(from))
+            .collect();
+        assert!(!places.is_empty(), "{name}");
+        for at in places {
+            bytes[at..at + from.len()].copy_from_slice(to);
+        }
+        let path = clips.write(&format!("unknown-{name}"), &bytes);
+        let error = try_scan(&path).unwrap_err();
+        assert_eq!(error.code(), "unsupported-codec", "{name}: {error}");
+        let expected = match name {
+            "film.mkv" => "unknown codec 'without a name'".to_owned(),
+            _ => format!("unknown codec '{}'", to.escape_ascii()),
+        };
+        assert!(error.to_string().starts_with(&expected), "{name}: {error}");
+    }
+}
+
+/// Where a film is damaged, as a reader with so many threads finds it, and how many frames it has.
+fn damage(path: &std::path::Path, threads: u32) -> (u64, Vec<(i64, i64)>) {
+    let options = ReadOptions {
+        threads,
+        exact_damage: true,
+        ..ReadOptions::default()
+    };
+    let mut reader = FrameReader::open(open(path), options, &Bounds::default()).unwrap();
+    let mut frames = 0;
+    while reader.next_frame().unwrap().is_some() {
+        frames += 1;
+    }
+    let spans = reader.corrupt().iter();
+    (
+        frames,
+        spans.map(|span| (span.start_pts, span.end_pts)).collect(),
+    )
+}
+
+#[test]
+fn damage_is_the_same_for_any_number_of_threads() {
+    let clips = Clips::new();
+    let film = "-f lavfi -i testsrc2=r=25:s=320x180:d=6";
+    for (name, codec) in [
+        ("film.mkv", "-c:v libx264 -g 20 -bf 2 -threads 1"),
+        (
+            "slices.mkv",
+            "-c:v libx264 -g 20 -bf 2 -slices 4 -threads 1",
+        ),
+        ("film.ts", "-c:v mpeg2video -g 20 -bf 2 -threads 1"),
+        ("film.avi", "-c:v mpeg4 -g 20"),
+    ] {
+        let mut bytes = std::fs::read(clips.make(&format!("{film} {codec}"), name)).unwrap();
+        let length = bytes.len();
+        for part in 2..9 {
+            let at = length * part / 10;
+            bytes[at..at + 60].fill(0x55);
+        }
+        let path = clips.write(&format!("damaged-{name}"), &bytes);
+        let (frames, spans) = damage(&path, 1);
+        assert!(!spans.is_empty(), "{name}");
+        for threads in [2, 4] {
+            assert_eq!(
+                damage(&path, threads),
+                (frames, spans.clone()),
+                "{name}: {threads}"
+            );
+        }
+    }
 }

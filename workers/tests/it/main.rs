@@ -14,6 +14,8 @@ mod clocks;
 mod dark;
 mod early;
 mod hostile;
+mod keeping;
+mod oriented;
 mod pictures;
 mod probing;
 mod proxies;

@@ -54,15 +54,15 @@ fn a_turned_picture_is_set_upright() {
     // White on top, black below: once turned, one side is white and the other black.
     let half = "-f lavfi -i color=white:r=25:s=320x180:d=1,drawbox=c=black:t=fill:y=90:h=90";
     let mut found = Vec::new();
-    for degrees in ["90", "270"] {
-        let film = clips.make_turned(&format!("{half} -c:v libx264"), degrees, "turned.mp4");
+    for exif in [6, 8] {
+        let film = clips.make_oriented(&format!("{half} -c:v libx264"), exif, "turned.mp4");
         let shown = clips.make(&format!("-i {} -frames:v 1", film.display()), "shown.png");
         let shown = image::open(shown).unwrap().to_rgb8();
         let picture = &sample_frames(open(&film), 1, 320).unwrap()[0];
         assert_eq!(picture.dimensions(), (180, 320));
         let is_white = |image: &image::RgbImage, x| image.get_pixel(x, 160).0[0] > 128;
         let sides = |image| (is_white(image, 20), is_white(image, 160));
-        assert_eq!(sides(picture), sides(&shown), "{degrees}");
+        assert_eq!(sides(picture), sides(&shown), "{exif}");
         found.push(sides(picture));
     }
     assert!(found.contains(&(true, false)) && found.contains(&(false, true)));

@@ -253,6 +253,59 @@ fn faces_are_hidden_while_they_are_there_and_a_little_longer() {
     }
 }
 
+/// A film's first frame as players show it.
+fn shown(path: &Path) -> RgbImage {
+    let options = ReadOptions::default();
+    let mut reader = FrameReader::open(open(path), options, &Bounds::default()).unwrap();
+    let mut maker = reader.picture_maker(4000, 4000);
+    let frame = reader.next_frame().unwrap().unwrap();
+    maker.make(frame).unwrap()
+}
+
+#[test]
+fn faces_are_hidden_where_a_mirrored_film_shows_them() {
+    let (Some(mut bench), Some(material), clips) = (Bench::new(), material(), Clips::new()) else {
+        return;
+    };
+    let faces = material.join("faces/blazeface_4faces.png");
+    let film = |filter: &str, exif: usize| {
+        let arguments = format!(
+            "-loop 1 -i {} -vf scale=480:-2{filter} -r 10 -t 0.5 -c:v libx264 -crf 10 -pix_fmt yuv420p",
+            faces.display()
+        );
+        clips.make_oriented(&arguments, exif, &format!("film-{exif}.mp4"))
+    };
+    let boxes = |record: &FilmRecord| {
+        let sure = record.tracks.iter().filter(|track| track.score > 0.5);
+        let mut boxes: Vec<[f64; 4]> = sure.map(|track| track.boxes[0].bounds).collect();
+        boxes.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        boxes
+    };
+    let plain = film("", 1);
+    let before = shown(&plain);
+    let (record, ..) = bench.redact(&plain);
+    let expected = boxes(&record);
+    assert_eq!(expected.len(), 4);
+    for (exif, filter) in [(2, ",hflip"), (4, ",vflip"), (5, ",transpose=cclock_flip")] {
+        bench.out = tempfile::tempdir().unwrap();
+        let path = film(filter, exif);
+        let (record, output, _) = bench.redact(&path);
+        let found = boxes(&record);
+        assert_eq!(found.len(), 4, "{exif}");
+        let after = shown(&output);
+        assert_eq!(after.dimensions(), before.dimensions());
+        for (found, expected) in found.iter().zip(&expected) {
+            let off = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+            assert!(
+                off.fold(0.0, f64::max) < 6.0,
+                "{exif}: {found:?}, not {expected:?}"
+            );
+            let (sharp, soft) = (contrast(&before, *found), contrast(&after, *found));
+            assert!(soft < 0.7 * sharp, "{exif}: {soft} of {sharp}");
+        }
+    }
+}
+
 #[test]
 fn a_film_without_faces_passes_and_is_not_done_twice() {
     let Some(mut bench) = Bench::new() else {

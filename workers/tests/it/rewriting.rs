@@ -36,7 +36,7 @@ impl Edit for Blacken {
     }
 }
 
-fn surveyed(path: &Path) -> Survey {
+pub(crate) fn surveyed(path: &Path) -> Survey {
     let extension = path.extension().unwrap().to_string_lossy().into_owned();
     survey(open(path), &extension, &Bounds::default()).unwrap()
 }
@@ -104,7 +104,7 @@ fn seconds(path: &Path, times: &[i64]) -> f64 {
 }
 
 /// Whether all packets are the same, and shown at the same time as far as both containers can say.
-fn same_packets(a: &Path, b: &Path, stream: &str) -> bool {
+pub(crate) fn same_packets(a: &Path, b: &Path, stream: &str) -> bool {
     let ((a_times, a_digests), (b_times, b_digests)) = (packets(a, stream), packets(b, stream));
     let (a_start, b_start) = (start(a), start(b));
     let near = a_times
@@ -131,7 +131,7 @@ fn square(path: &Path) -> Vec<u8> {
     output.stdout
 }
 
-const FILM: &str = "-f lavfi -i testsrc2=r=25:s=192x128:d=2,lutyuv=y='val/2+110'";
+pub(crate) const FILM: &str = "-f lavfi -i testsrc2=r=25:s=192x128:d=2,lutyuv=y='val/2+110'";
 const SOUND: &str = "-f lavfi -i sine=d=2:f=300";
 
 #[test]
@@ -325,21 +325,6 @@ fn what_surrounds_the_pictures_stays() {
 }
 
 #[test]
-fn a_turned_film_stays_turned() {
-    let clips = Clips::new();
-    let path = clips.make_turned(&format!("{FILM} -c:v libx264"), "90", "turned.mp4");
-    let rotation = |path: &Path| surveyed(path).info.video().unwrap().1.rotation;
-    assert_ne!(rotation(&path), 0);
-    let (output, ..) = again(&path, &[1]);
-    assert_eq!(rotation(&output), rotation(&path));
-    assert_eq!(
-        ffprobe(&output, "v:0", "stream=width,height").trim_end_matches(','),
-        "192,128",
-        "stored as before"
-    );
-}
-
-#[test]
 fn further_pictures_are_left_out() {
     let clips = Clips::new();
     clips.make("-f lavfi -i testsrc2=s=64x64 -frames:v 1", "cover.jpg");
@@ -386,84 +371,4 @@ fn odd_sizes_and_rgb_are_converted() {
         let luma = square(&output);
         assert!(luma[4] < 60 && luma[5] > 90, "{name}: {luma:?}");
     }
-}
-
-/// Puts boxes that say "equirectangular" into the description of an MP4's H.264.
-fn as_panorama(mp4: &[u8]) -> Vec<u8> {
-    let st3d = [0, 0, 0, 13, b's', b't', b'3', b'd', 0, 0, 0, 0, 0];
-    let boxed = |kind: &[u8; 4], body: &[u8]| {
-        let length = u32::try_from(body.len() + 8).unwrap();
-        [&length.to_be_bytes(), &kind[..], body].concat()
-    };
-    let head = boxed(b"svhd", b"\0\0\0\0test\0");
-    let pose = boxed(b"prhd", &[0; 16]);
-    let whole = boxed(b"equi", &[0; 20]);
-    let added = [
-        &st3d[..],
-        &boxed(
-            b"sv3d",
-            &[head, boxed(b"proj", &[pose, whole].concat())].concat(),
-        ),
-    ]
-    .concat();
-    let find = |kind: &[u8; 4]| mp4.windows(4).rposition(|window| window == kind).unwrap() - 4;
-    let at = find(b"avcC");
-    let mut bytes = mp4.to_vec();
-    // The index lies behind the pictures, so that no offset changes but the lengths of what encloses it.
-    for kind in [
-        b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1",
-    ] {
-        let start = find(kind);
-        let length = u32::from_be_bytes(bytes[start..start + 4].try_into().unwrap());
-        let longer = length + u32::try_from(added.len()).unwrap();
-        bytes[start..start + 4].copy_from_slice(&longer.to_be_bytes());
-    }
-    bytes.splice(at..at, added);
-    bytes
-}
-
-#[test]
-fn a_panorama_stays_one() {
-    let clips = Clips::new();
-    let path = clips.make(&format!("{FILM} -c:v libx264"), "flat.mp4");
-    assert_eq!(surveyed(&path).panorama, None);
-    let bytes = as_panorama(&std::fs::read(&path).unwrap());
-    let path = clips.write("round.mp4", &bytes);
-    assert_eq!(surveyed(&path).panorama, Some([0.0; 4]));
-    let (output, ..) = again(&path, &[1]);
-    assert_eq!(surveyed(&output).panorama, Some([0.0; 4]));
-}
-
-#[test]
-fn telemetry_of_cameras_stays_and_other_data_goes() {
-    let clips = Clips::new();
-    let coded = clips.make(
-        &format!("{FILM} -c:v libx264 -timecode 01:00:00:00"),
-        "coded.mp4",
-    );
-    // The track of the timecode, made one of telemetry by its two names: of what handles it, and of its samples.
-    let bytes = std::fs::read(&coded).unwrap();
-    let named = |tag: &[u8; 4]| {
-        let mut bytes = bytes.clone();
-        let names = |from: &[u8]| {
-            from.windows(4)
-                .rposition(|window| window == b"tmcd")
-                .unwrap()
-        };
-        let sample = names(&bytes);
-        bytes[sample..sample + 4].copy_from_slice(tag);
-        let is_handler = |window: &[u8]| &window[..4] == b"hdlr" && &window[12..] == b"tmcd";
-        let handler = bytes.windows(16).position(is_handler).unwrap() + 12;
-        bytes[handler..handler + 4].copy_from_slice(b"meta");
-        bytes
-    };
-    let path = clips.write("sport.mp4", &named(b"gpmd"));
-    let (output, survey, _) = again(&path, &[]);
-    assert_eq!(survey.streams[1].codec, "gpmd");
-    assert_eq!(survey.streams[1].fate, StreamFate::Copied);
-    assert!(same_packets(&output, &path, "d:0"));
-    let path = clips.write("other.mp4", &named(b"abcd"));
-    let (output, survey, _) = again(&path, &[]);
-    assert_eq!(survey.streams[1].fate, StreamFate::Dropped);
-    assert_eq!(surveyed(&output).streams.len(), 1);
 }

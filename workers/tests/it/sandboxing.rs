@@ -76,10 +76,10 @@ fn a_child_answers_what_this_process_would() {
 fn stills_are_the_frames_that_were_asked_for() {
     let clips = Clips::new();
     // Frames next to each other differ much in their grey, and the film is to be shown turned.
-    let film = clips.make_turned(
+    let film = clips.make_oriented(
         "-f lavfi -i color=black:r=25:s=320x180:d=2,format=yuv420p,geq=lum=16+mod(37*N\\,200):cb=128:cr=128 \
          -c:v libx264 -preset ultrafast -qp 0",
-        "90",
+        6,
         "steps.mp4",
     );
     let sandbox = sandbox(Limits::default());

@@ -111,7 +111,7 @@ pub fn cut(
     let source = SharedSource::new(film.source);
     let options = ReadOptions {
         threads: params.threads,
-        rough: false,
+        ..ReadOptions::default()
     };
     let mut reader = FrameReader::open_shared(source.clone(), options, film.bounds)?;
     let size = reader.geometry().of_height(params.height);

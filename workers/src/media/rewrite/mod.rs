@@ -20,10 +20,13 @@ use crate::source::ByteSource;
 use crate::time::Timecode;
 
 mod copies;
+mod device;
+mod naming;
 mod planes;
 mod survey;
 
 use self::copies::Copies;
+use self::naming::Naming;
 pub use self::planes::Planes;
 pub use self::survey::{StreamFate, StreamUse, Survey, survey};
 
@@ -101,12 +104,14 @@ pub fn rewrite<W: Write + Seek + Send + 'static>(
     let source = SharedSource::new(work.source);
     let read = ReadOptions {
         threads: work.options.threads,
-        rough: false,
+        ..ReadOptions::default()
     };
     let mut reader = FrameReader::open_shared(source.clone(), read, work.bounds)?;
     let mut copies = Copies::open(source, work.options, work.bounds)?;
     let origin = origin(&reader);
-    let io = StreamIo::from_write_seek_with_capacity(work.output, OUT_BUFFER).map_err(failed)?;
+    let names = telemetry(&copies, &work.options.copies);
+    let output = Naming::new(work.output, names);
+    let io = StreamIo::from_write_seek_with_capacity(output, OUT_BUFFER).map_err(failed)?;
     let mut io = Some(io);
     let mut writer: Option<Writer> = None;
     let mut converter: Option<(Shape, Converter)> = None;
@@ -166,6 +171,22 @@ pub fn rewrite<W: Write + Seek + Send + 'static>(
         pixel_format,
         converted,
     })
+}
+
+/// What the streams of telemetry among the copies are called, in their order.
+fn telemetry(copies: &Copies, indices: &[usize]) -> Vec<[u8; 4]> {
+    let mut indices = indices.to_vec();
+    indices.sort_unstable();
+    let tags = indices
+        .iter()
+        .map(|&index| ffi::codec_tag(copies.input(), index));
+    let names: Vec<_> = tags
+        .filter(|tag| tag == b"gpmd" || tag == b"camm")
+        .collect();
+    if names.iter().all(|name| name == b"gpmd") {
+        return Vec::new();
+    }
+    names
 }
 
 /// Where the output's clock begins on that of the film, in the film's time base. MP4 and Matroska keep their own:
@@ -295,6 +316,7 @@ impl Writer {
                 added.set_time_base(base);
                 stream = added.index();
                 ffi::copy_surroundings(input, main, &mut output, stream)?;
+                ffi::describe_display(first, &mut output, stream)?;
                 if let Some(label) = timecode(reader.info()) {
                     ffi::set_stream_tag(&mut output, stream, c"timecode", &label);
                 }
@@ -323,8 +345,14 @@ impl Writer {
             // In which edit lists say when a stream begins.
             let movie = base.denominator().max(1000).to_string();
             settings.set("movie_timescale", &movie);
-            // QuickTime's own tags, such as where a film was taken, go into a table of their own.
-            if ffi::has_tag_like(input, "com.") {
+            // QuickTime's own tags, such as where a film was taken, go into a table of their own. So do those of
+            // cameras, for which there is no other place.
+            let needs_table: &[&str] = if options.container == "mov" {
+                &["com.", "firmware"]
+            } else {
+                &["com.", "firmware", "make", "model"]
+            };
+            if needs_table.iter().any(|key| ffi::has_tag_like(input, key)) {
                 settings.set("movflags", "use_metadata_tags");
             }
         }

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use ffmpeg_next::format::context::Input;
 use serde::{Deserialize, Serialize};
 
+use super::device;
 use crate::media::open::{Container, SharedSource};
 use crate::media::{Bounds, MediaError, MediaInfo, StreamDetails, StreamInfo, ffi, probe};
 use crate::source::ByteSource;
@@ -78,7 +79,8 @@ pub fn survey(
     bounds: &Bounds,
 ) -> Result<Survey, MediaError> {
     let bytes = source.len();
-    let container = Container::open(SharedSource::new(source), bounds)?;
+    let source = SharedSource::new(source);
+    let container = Container::open(source.clone(), bounds)?;
     let input = &container.input;
     let info = probe::describe(input, bytes);
     let main = info.main_video.ok_or(MediaError::NoVideo)?;
@@ -102,6 +104,21 @@ pub fn survey(
         }
         None => None,
     };
+    if ffi::is_dolby_vision(input, main) {
+        warnings.push(
+            "Dolby Vision is not carried over: the film is written as players without it show it"
+                .to_owned(),
+        );
+    }
+    if info.container.contains("mp4") {
+        let lost = device::lost(&source);
+        if !lost.is_empty() {
+            warnings.push(format!(
+                "user data of the camera that is not carried over: {}",
+                lost.join(", ")
+            ));
+        }
+    }
     let base = info.streams[main].time_base;
     if muxer == c"matroska"
         && base.is_some_and(|base| base.den() != 1 || !1000_u32.is_multiple_of(base.num()))
@@ -208,6 +225,9 @@ fn use_of(input: &Input, info: &MediaInfo, stream: &StreamInfo, muxer: &CStr) ->
             }),
         ),
         StreamDetails::Other if tag == *b"gpmd" && takes() => ("data", (StreamFate::Copied, None)),
+        StreamDetails::Other if ffi::is_camm(input, index) && ffi::takes_gpmf(muxer) => {
+            ("data", (StreamFate::Copied, None))
+        }
         StreamDetails::Other
             if tag == *b"tmcd" && info.start_timecode.is_some() && muxer != c"matroska" =>
         {

@@ -4,10 +4,10 @@ use ffmpeg_next::{Packet, decoder, frame};
 
 use super::packets::Entry;
 use super::shrink::{Shrinker, SmallFrame, fingerprint};
-use crate::media::MediaError;
 use crate::media::film::Codec;
 use crate::media::frames::ReadOptions;
 use crate::media::open::{is_again, is_memory, out_of_memory, within};
+use crate::media::{MediaError, ffi};
 
 /// Errors that one packet can bring, at most: a decoder that reports more of them is not asked again
 /// before the next packet.
@@ -62,6 +62,7 @@ impl Decoding {
         let options = ReadOptions {
             threads,
             rough: true,
+            ..ReadOptions::default()
         };
         Ok(Self::with(codec.open(options)?, max_pixels))
     }
@@ -71,6 +72,7 @@ impl Decoding {
         let options = ReadOptions {
             threads: 1,
             rough: true,
+            ..ReadOptions::default()
         };
         Ok(Self::with(codec.open_amid(options)?, max_pixels))
     }
@@ -147,9 +149,10 @@ impl Decoding {
     }
 
     fn shrink(&mut self, out: &mut Outbox) -> Result<Item, MediaError> {
-        let picture = &self.picture;
+        let picture = &mut self.picture;
         let pixels = u64::from(picture.width()) * u64::from(picture.height());
         within("pixels a frame", pixels, self.max_pixels)?;
+        ffi::top_down(picture)?;
         let mut small = out.spare.pop().unwrap_or_else(SmallFrame::grey);
         let converted = self.shrinker.shrink_picture(picture, &mut small)?;
         let print = if self.prints {

@@ -7,6 +7,9 @@ use ffmpeg_next::software::scaling;
 use crate::media::MediaError;
 use crate::media::frames::Frame;
 use crate::media::open::decode_error;
+use crate::media::picture::Converter;
+use crate::media::rgb::as_stored;
+use crate::media::tone::Bright;
 
 /// A frame averaged over a grid of [`SmallFrame::WIDTH`] by [`SmallFrame::HEIGHT`] cells, whatever
 /// its shape: luma and both chroma components of each cell, 0 to 255, row by row.
@@ -54,14 +57,22 @@ impl SmallFrame {
     }
 }
 
+/// Size of what is averaged where a picture cannot be: four times the grid, so that there is something to average.
+const WIDTH: u32 = 256;
+const HEIGHT: u32 = 144;
+const _: () =
+    assert!(WIDTH as usize == SmallFrame::WIDTH * 4 && HEIGHT as usize == SmallFrame::HEIGHT * 4);
+
 /// Makes small frames.
 ///
 /// Planar 8-bit frames, which nearly all films have, are averaged directly: every pixel of a cell's
 /// row counts, but only some of its rows, because reading all pixels of a large frame costs more
-/// than the comparison gains. Other pixel formats go through FFmpeg's scaler.
+/// than the comparison gains. Other pixel formats go through FFmpeg's scaler, and high dynamic range becomes
+/// standard range.
 #[derive(Default)]
 pub struct Shrinker {
     scaler: Option<scaling::Context>,
+    mapper: Option<Converter>,
 }
 
 impl std::fmt::Debug for Shrinker {
@@ -85,6 +96,11 @@ impl Shrinker {
         picture: &frame::Video,
         small: &mut SmallFrame,
     ) -> Result<Option<frame::Video>, MediaError> {
+        if Bright::of(picture).is_some() {
+            let converted = self.map(picture)?;
+            average(&converted, small);
+            return Ok(Some(converted));
+        }
         if is_planar_8_bit(picture.format()) {
             average(picture, small);
             return Ok(None);
@@ -94,10 +110,16 @@ impl Shrinker {
         Ok(Some(converted))
     }
 
+    /// Makes standard range of a picture of high dynamic range, whose cuts differ less.
+    fn map(&mut self, picture: &frame::Video) -> Result<frame::Video, MediaError> {
+        let converter = self
+            .mapper
+            .get_or_insert_with(|| as_stored((WIDTH, HEIGHT), Pixel::YUV444P));
+        converter.convert(picture.clone())
+    }
+
     fn convert(&mut self, picture: &frame::Video) -> Result<frame::Video, MediaError> {
-        // Four times the grid, so that averaging has something to average.
-        let width = u32::try_from(SmallFrame::WIDTH * 4).unwrap_or(256);
-        let height = u32::try_from(SmallFrame::HEIGHT * 4).unwrap_or(144);
+        let (width, height) = (WIDTH, HEIGHT);
         let fits = |scaler: &scaling::Context| {
             let input = scaler.input();
             (input.format, input.width, input.height)

@@ -91,6 +91,7 @@ pub(crate) fn look(
     let options = ReadOptions {
         threads: job.threads,
         rough: false,
+        exact_damage: true,
     };
     let mut reader = FrameReader::open(source, options, bounds)?;
     let total = reader.info().video().and_then(|(_, video)| video.frames);

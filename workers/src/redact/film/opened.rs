@@ -103,12 +103,7 @@ pub(super) fn open(
     let time_base = stream
         .time_base
         .ok_or_else(|| MediaError::Decode("the film has no time base".to_owned()))?;
-    let orientation = match video.rotation {
-        90 => Orientation::Rotate90,
-        180 => Orientation::Rotate180,
-        270 => Orientation::Rotate270,
-        _ => Orientation::Upright,
-    };
+    let orientation = video.orientation;
     let taken = work
         .redactor
         .settings()

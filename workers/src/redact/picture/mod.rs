@@ -14,7 +14,6 @@ mod icc;
 mod iptc;
 mod jpeg;
 mod notes;
-mod orientation;
 mod packet;
 mod people;
 mod photoshop;
@@ -32,11 +31,11 @@ mod xmp;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
+pub use crate::orientation::Orientation;
 pub use alpha::Look;
 pub use error::PictureError;
 pub use gpano::GPano;
 pub use hidden::{HiddenAction, HiddenCopy, HiddenKind};
-pub use orientation::Orientation;
 
 /// The format of a picture file, by its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
-//! How a stored picture is turned to stand upright (EXIF 2.32, tag 0x0112).
+//! How a stored picture, or the pictures of a film, are turned and mirrored to stand upright.
 
 use serde::{Deserialize, Serialize};
 
-/// What is done to the stored picture to show it upright, in the order of the EXIF values 1 to 8.
+/// What is done to the stored picture to show it upright, in the order of the EXIF values 1 to 8 (EXIF 2.32, tag 0x0112).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Orientation {
@@ -38,6 +38,39 @@ impl Orientation {
             7 => Self::Transverse,
             8 => Self::Rotate270,
             _ => Self::Upright,
+        }
+    }
+
+    /// The orientation that comes nearest to a transformation matrix `[a, b, c, d]`, which takes the stored point (p, q)
+    /// to (a p + c q, b p + d q) (ISO/IEC 14496-12, 8.3.2). A matrix of zeros is upright.
+    #[must_use]
+    pub fn from_matrix(matrix: [i32; 4]) -> Self {
+        let likeness = |orientation: Self| -> i64 {
+            let pairs = orientation.matrix().into_iter().zip(matrix);
+            pairs.map(|(own, found)| own * i64::from(found)).sum()
+        };
+        (2..=8)
+            .map(Self::from_exif)
+            .fold(Self::Upright, |best, other| {
+                if likeness(other) > likeness(best) {
+                    other
+                } else {
+                    best
+                }
+            })
+    }
+
+    /// Its matrix, see [`Self::from_matrix`].
+    const fn matrix(self) -> [i64; 4] {
+        match self {
+            Self::Upright => [1, 0, 0, 1],
+            Self::MirrorHorizontal => [-1, 0, 0, 1],
+            Self::Rotate180 => [-1, 0, 0, -1],
+            Self::MirrorVertical => [1, 0, 0, -1],
+            Self::Transpose => [0, 1, 1, 0],
+            Self::Rotate90 => [0, 1, -1, 0],
+            Self::Transverse => [0, -1, -1, 0],
+            Self::Rotate270 => [0, -1, 1, 0],
         }
     }
 
@@ -93,5 +126,43 @@ impl Orientation {
             Self::Transverse => (w - y, h - x),
             Self::Rotate270 => (w - y, x),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_does_what_its_orientation_does() {
+        for orientation in (1..=8).map(Orientation::from_exif) {
+            // About the middle of a square picture, where no matrix has to move it back into place.
+            let upright = orientation.to_upright((3.0, 4.0), (2, 2));
+            let (p, q) = (2, 3);
+            let [a, b, c, d] = orientation.matrix();
+            let expected = (a * p + c * q + 1, b * p + d * q + 1);
+            assert_eq!(
+                (format!("{:.0}", upright.0), format!("{:.0}", upright.1)),
+                (expected.0.to_string(), expected.1.to_string()),
+                "{orientation:?}"
+            );
+            // In 16.16 fixed point, scaled unevenly, and a little askew.
+            for scale in [1, 1 << 16, 1 << 30] {
+                let matrix = orientation
+                    .matrix()
+                    .map(|it| i32::try_from(it).unwrap() * scale);
+                assert_eq!(Orientation::from_matrix(matrix), orientation);
+            }
+            let [a, b, c, d] = orientation
+                .matrix()
+                .map(|it| i32::try_from(it).unwrap() << 16);
+            let uneven = [a / 2 + 900, b / 2 - 900, c + 900, d + 900];
+            assert_eq!(Orientation::from_matrix(uneven), orientation);
+        }
+        assert_eq!(Orientation::from_matrix([0; 4]), Orientation::Upright);
+        assert_eq!(
+            Orientation::from_matrix([i32::MIN; 4]),
+            Orientation::Rotate180
+        );
     }
 }

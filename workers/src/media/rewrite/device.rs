@@ -1,0 +1,74 @@
+//! What cameras say of themselves in the user data of an MP4 or QuickTime file.
+
+use std::io;
+
+use crate::media::open::SharedSource;
+
+/// Boxes that are looked at, however many a file has.
+const MOST: usize = 10_000;
+
+/// Boxes of user data that FFmpeg reads as tags, which are written again: besides the texts, whose names begin with ©.
+const CARRIED: [&[u8; 4]; 3] = [b"FIRM", b"loci", b"meta"];
+
+/// Texts (©…) that FFmpeg reads.
+const TEXTS: [&[u8; 3]; 20] = [
+    b"ART", b"alb", b"cmt", b"com", b"cpy", b"day", b"des", b"enc", b"gen", b"grp", b"inf", b"key",
+    b"lyr", b"mak", b"mod", b"nam", b"swr", b"too", b"wrt", b"xyz",
+];
+
+/// The names of the boxes of user data that are not carried over, in their order, each once.
+pub(super) fn lost(source: &SharedSource) -> Vec<String> {
+    let mut names = Vec::new();
+    // A file whose boxes cannot be followed has none that anybody finds.
+    let _unreadable = walk(source, (0, source.len()), &[b"moov", b"udta"], &mut names);
+    names.retain(|name| !is_carried(name));
+    let mut lost: Vec<String> = Vec::new();
+    for name in names {
+        let name = String::from_utf8_lossy(&name).into_owned();
+        if !lost.contains(&name) {
+            lost.push(name);
+        }
+    }
+    lost
+}
+
+fn is_carried(name: &[u8; 4]) -> bool {
+    CARRIED.contains(&name) || name[0] == 0xa9 && TEXTS.iter().any(|text| name[1..] == text[..])
+}
+
+/// Collects the names of the boxes at the end of a path.
+fn walk(
+    source: &SharedSource,
+    (mut at, end): (u64, u64),
+    path: &[&[u8; 4]],
+    names: &mut Vec<[u8; 4]>,
+) -> io::Result<()> {
+    for _ in 0..MOST {
+        let mut head = [0; 16];
+        if end.saturating_sub(at) < 8 || !source.fill(at, &mut head[..8])? {
+            return Ok(());
+        }
+        let [a, b, c, d, name @ ..] = [0, 1, 2, 3, 4, 5, 6, 7].map(|index: usize| head[index]);
+        // A length of 1 stands before one of 64 bits, and one of 0 for all that is left.
+        let (length, header) = match u32::from_be_bytes([a, b, c, d]) {
+            0 => (end - at, 8),
+            1 if source.fill(at, &mut head)? => {
+                let [_, _, _, _, _, _, _, _, long @ ..] = head;
+                (u64::from_be_bytes(long), 16)
+            }
+            length => (u64::from(length), 8),
+        };
+        if length < header || length > end - at {
+            return Ok(());
+        }
+        match path.split_first() {
+            None => names.push(name),
+            Some((first, rest)) if **first == name => {
+                walk(source, (at + header, at + length), rest, names)?;
+            }
+            Some(_) => {}
+        }
+        at += length;
+    }
+    Ok(())
+}
