@@ -125,9 +125,12 @@ impl Codec {
         flags: ffmpeg::codec::Flags,
     ) -> Result<ffmpeg::decoder::Video, MediaError> {
         let id = self.parameters.id();
-        let unsupported = || match id {
-            ffmpeg::codec::Id::None => MediaError::UnknownCodec(self.name.clone()),
-            id => MediaError::UnsupportedCodec(id.name().to_owned()),
+        let unsupported = || {
+            if id == ffmpeg::codec::Id::None {
+                MediaError::UnknownCodec(self.name.clone())
+            } else {
+                MediaError::UnsupportedCodec(id.name().to_owned())
+            }
         };
         let codec = ffmpeg::decoder::find(id).ok_or_else(unsupported)?;
         let mut decoder = ffmpeg::codec::Context::from_parameters(self.parameters.clone())

@@ -8,16 +8,16 @@ use rushes_workers::media::StreamFate;
 use crate::clips::{Clips, ffprobe};
 use crate::rewriting::{FILM, again, same_packets, surveyed};
 
-fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+fn boxed(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 8).unwrap();
     [&length.to_be_bytes(), &kind[..], body].concat()
 }
 
 /// Puts boxes in front of one of an MP4, whose index lies behind the pictures, so that no offset changes but the lengths
 /// of what encloses it.
-fn insert(mp4: &[u8], before: &[u8; 4], enclosing: &[&[u8; 4]], added: Vec<u8>) -> Vec<u8> {
+fn insert(mp4: &[u8], before: [u8; 4], enclosing: &[&[u8; 4]], added: Vec<u8>) -> Vec<u8> {
     let find = |kind: &[u8; 4]| mp4.windows(4).rposition(|window| window == kind).unwrap() - 4;
-    let at = find(before);
+    let at = find(&before);
     let mut bytes = mp4.to_vec();
     for kind in enclosing {
         let start = find(kind);
@@ -102,13 +102,13 @@ fn what_is_said_of_high_dynamic_range_stays() {
     let primaries = numbers(&[13250, 34500, 7500, 3000, 34000, 16000, 15635, 16450]);
     let lights = [10_000_000_u32.to_be_bytes(), 50_u32.to_be_bytes()].concat();
     let added = [
-        boxed(b"mdcv", &[primaries, lights].concat()),
-        boxed(b"clli", &numbers(&[900, 400])),
+        boxed(*b"mdcv", &[primaries, lights].concat()),
+        boxed(*b"clli", &numbers(&[900, 400])),
     ];
     let path = [&TO_CODEC[..], &[b"avc1"]].concat();
     let bytes = insert(
         &std::fs::read(&plain).unwrap(),
-        b"avcC",
+        *b"avcC",
         &path,
         added.concat(),
     );
@@ -127,9 +127,9 @@ fn a_film_is_not_called_dolby_vision_without_its_messages() {
     let path = [&TO_CODEC[..], &[b"avc1"]].concat();
     let bytes = insert(
         &std::fs::read(&plain).unwrap(),
-        b"avcC",
+        *b"avcC",
         &path,
-        boxed(b"dvvC", &body),
+        boxed(*b"dvvC", &body),
     );
     let path = clips.write("dolby.mp4", &bytes);
     let says = |path: &Path| {
@@ -155,24 +155,24 @@ fn what_a_camera_says_of_itself_stays_or_is_reported() {
         let text = |kind: &[u8; 4], text: &str| {
             let length = u16::try_from(text.len()).unwrap().to_be_bytes();
             boxed(
-                kind,
+                *kind,
                 &[&length[..], &[0x15, 0xc7], text.as_bytes()].concat(),
             )
         };
         let added = boxed(
-            b"udta",
+            *b"udta",
             &[
-                boxed(b"FIRM", b"HD8.01.01.20.00"),
+                boxed(*b"FIRM", b"HD8.01.01.20.00"),
                 text(b"\xa9mak", "GoPro"),
                 text(b"\xa9mod", "HERO8"),
                 text(b"\xa9xyz", "+48.8577+002.2950/"),
-                boxed(b"CAME", &[7; 16]),
-                boxed(b"MUID", &[8; 32]),
-                boxed(b"MUID", &[9; 32]),
+                boxed(*b"CAME", &[7; 16]),
+                boxed(*b"MUID", &[8; 32]),
+                boxed(*b"MUID", &[9; 32]),
             ]
             .concat(),
         );
-        let bytes = insert(&std::fs::read(&plain).unwrap(), b"trak", &[b"moov"], added);
+        let bytes = insert(&std::fs::read(&plain).unwrap(), *b"trak", &[b"moov"], added);
         let path = clips.write(&format!("camera-{name}"), &bytes);
         let (output, survey, _) = again(&path, &[]);
         let told: Vec<&String> = survey
@@ -198,19 +198,19 @@ fn what_a_camera_says_of_itself_stays_or_is_reported() {
 /// Puts boxes that say "equirectangular" into the description of an MP4's H.264.
 fn as_panorama(mp4: &[u8]) -> Vec<u8> {
     let st3d = [0, 0, 0, 13, b's', b't', b'3', b'd', 0, 0, 0, 0, 0];
-    let head = boxed(b"svhd", b"\0\0\0\0test\0");
-    let pose = boxed(b"prhd", &[0; 16]);
-    let whole = boxed(b"equi", &[0; 20]);
+    let head = boxed(*b"svhd", b"\0\0\0\0test\0");
+    let pose = boxed(*b"prhd", &[0; 16]);
+    let whole = boxed(*b"equi", &[0; 20]);
     let added = [
         &st3d[..],
         &boxed(
-            b"sv3d",
-            &[head, boxed(b"proj", &[pose, whole].concat())].concat(),
+            *b"sv3d",
+            &[head, boxed(*b"proj", &[pose, whole].concat())].concat(),
         ),
     ]
     .concat();
     let path = [&TO_CODEC[..], &[b"avc1"]].concat();
-    insert(mp4, b"avcC", &path, added)
+    insert(mp4, *b"avcC", &path, added)
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What cameras say of themselves in the user data of an MP4 or QuickTime file.
+//! What cameras say of themselves in the user data of an MP4 or MOV file.
 
 use std::io;
 
@@ -21,7 +21,7 @@ pub(super) fn lost(source: &SharedSource) -> Vec<String> {
     let mut names = Vec::new();
     // A file whose boxes cannot be followed has none that anybody finds.
     let _unreadable = walk(source, (0, source.len()), &[b"moov", b"udta"], &mut names);
-    names.retain(|name| !is_carried(name));
+    names.retain(|name| !is_carried(*name));
     let mut lost: Vec<String> = Vec::new();
     for name in names {
         let name = String::from_utf8_lossy(&name).into_owned();
@@ -32,8 +32,8 @@ pub(super) fn lost(source: &SharedSource) -> Vec<String> {
     lost
 }
 
-fn is_carried(name: &[u8; 4]) -> bool {
-    CARRIED.contains(&name) || name[0] == 0xa9 && TEXTS.iter().any(|text| name[1..] == text[..])
+fn is_carried(name: [u8; 4]) -> bool {
+    CARRIED.contains(&&name) || name[0] == 0xa9 && TEXTS.iter().any(|text| name[1..] == text[..])
 }
 
 /// Collects the names of the boxes at the end of a path.
