@@ -37,7 +37,7 @@ use rushes_workers::media::{
 };
 use rushes_workers::segment::{SegmentParams, segment};
 use rushes_workers::storage::{S3Options, Storage};
-use rushes_workers::worker::Watch;
+use rushes_workers::watch::Watch;
 use tokio::runtime::Runtime;
 
 /// Seconds of the procedural film: 13 shots of 2 to 5 seconds.

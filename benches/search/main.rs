@@ -19,12 +19,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rushes::catalog::assets::{NewAsset, register};
-use rushes::catalog::{AssetId, Catalog, note_change, results, runs};
+use rushes::catalog::results::{self, ShotRow};
+use rushes::catalog::{AssetId, Catalog, note_change, runs};
 use rushes::features::{Settings, request};
 use rushes::index::{Follower, Index};
 use rushes_workers::segment::DetectorKind;
 use rushes_workers::storage::Locator;
-use rushes_workers::task::ShotSpan;
 
 const DIMS: usize = 384;
 const SHOTS: usize = 100;
@@ -100,13 +100,12 @@ async fn fill(catalog: &Catalog, count: usize, data: &Path) -> Vec<AssetId> {
             frame_vectors: false,
         };
         request(&mut tx, &asset, &settings).await.unwrap();
-        let shots: Vec<ShotSpan> = (0..SHOTS as u64)
-            .map(|at| ShotSpan {
-                start: at * 50,
-                end: at * 50 + 50,
-                start_ms: at * 2000,
-                end_ms: at * 2000 + 2000,
+        let shots: Vec<ShotRow> = (0..SHOTS as u64)
+            .map(|at| ShotRow {
+                frames: (at * 50, at * 50 + 50),
+                ms: (at * 2000, at * 2000 + 2000),
                 boundary: "cut".to_owned(),
+                boundary_frames: (at * 50, at * 50),
                 confidence: 1.0,
                 same_as: None,
             })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use rushes_workers::coordinator::Coordinator;
-use rushes_workers::task::Queue;
+use rushes_workers::stages::Queue;
 use rushes_workers::worker::Workers;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use sqlx::SqliteConnection;
+use sqlx::{FromRow, SqliteConnection};
 
 use super::runs::{Run, RunState};
-use super::{AssetId, CatalogError, JobId, note_change, now_ms, results};
+use super::{AssetId, CatalogError, JobId, RunId, note_change, now_ms, results};
 
 /// A job with the runs it consists of.
 #[derive(Debug, Clone)]
@@ -16,7 +16,9 @@ pub struct Job {
     pub asset_id: AssetId,
     /// When it was asked for, Unix milliseconds.
     pub created_at: i64,
-    /// The runs.
+    /// When somebody cancelled it.
+    pub cancelled_at: Option<i64>,
+    /// The runs that were asked for and that no later one has replaced.
     pub runs: Vec<Run>,
 }
 
@@ -26,7 +28,11 @@ impl Job {
     #[must_use]
     pub fn state(&self) -> RunState {
         let has = |state| self.runs.iter().any(|run| run.state == state);
-        if self.runs.iter().all(|run| run.state.is_final()) {
+        if self.cancelled_at.is_some() && !self.runs.iter().all(|run| run.state == RunState::Ready)
+        {
+            // Runs that another job asks for as well are not this one's any more.
+            RunState::Cancelled
+        } else if self.runs.iter().all(|run| run.state.is_final()) {
             [RunState::Failed, RunState::Cancelled]
                 .into_iter()
                 .find(|&state| has(state))
@@ -57,19 +63,75 @@ impl Job {
     }
 }
 
-/// Records that somebody asked for an asset's features.
+/// Records that somebody asked for these runs of an asset.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn create(db: &mut SqliteConnection, asset: &AssetId) -> Result<JobId, CatalogError> {
+pub async fn create(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    runs: &[RunId],
+) -> Result<JobId, CatalogError> {
     let id = JobId::new();
     sqlx::query("INSERT INTO jobs (id, asset_id, created_at) VALUES (?, ?, ?)")
         .bind(&id)
         .bind(asset)
         .bind(now_ms())
-        .execute(db)
+        .execute(&mut *db)
         .await?;
+    ask(db, &id, runs).await?;
     Ok(id)
+}
+
+/// Asks again for what a job asks for: `runs` are its runs from now on.
+///
+/// # Errors
+/// If the database fails.
+pub async fn renew(
+    db: &mut SqliteConnection,
+    id: &JobId,
+    runs: &[RunId],
+) -> Result<(), CatalogError> {
+    for statement in [
+        "UPDATE jobs SET cancelled_at = NULL WHERE id = ?",
+        "DELETE FROM job_runs WHERE job_id = ?",
+    ] {
+        sqlx::query(statement).bind(id).execute(&mut *db).await?;
+    }
+    ask(db, id, runs).await
+}
+
+/// Gives `runs` of an asset to those of its jobs whose runs are gone, with the asset that they were of.
+///
+/// # Errors
+/// If the database fails.
+pub async fn adopt(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    runs: &[RunId],
+) -> Result<(), CatalogError> {
+    let orphans: Vec<JobId> = sqlx::query_scalar(
+        "SELECT id FROM jobs j WHERE asset_id = ?
+            AND NOT EXISTS (SELECT 1 FROM job_runs r WHERE r.job_id = j.id)",
+    )
+    .bind(asset)
+    .fetch_all(&mut *db)
+    .await?;
+    for job in orphans {
+        ask(db, &job, runs).await?;
+    }
+    Ok(())
+}
+
+async fn ask(db: &mut SqliteConnection, job: &JobId, runs: &[RunId]) -> Result<(), CatalogError> {
+    for run in runs {
+        sqlx::query("INSERT INTO job_runs (job_id, run_id) VALUES (?, ?)")
+            .bind(job)
+            .bind(run)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
 }
 
 /// The job with this id.
@@ -77,24 +139,13 @@ pub async fn create(db: &mut SqliteConnection, asset: &AssetId) -> Result<JobId,
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none, or its asset was deleted.
 pub async fn get(db: &mut SqliteConnection, id: &JobId) -> Result<Job, CatalogError> {
-    let row: Option<(AssetId, i64)> =
-        sqlx::query_as("SELECT asset_id, created_at FROM jobs WHERE id = ?")
-            .bind(id)
-            .fetch_optional(&mut *db)
-            .await?;
-    let Some((asset_id, created_at)) = row else {
-        return Err(CatalogError::NotFound {
+    let jobs = get_many(db, std::slice::from_ref(id)).await?;
+    jobs.into_iter()
+        .next()
+        .ok_or_else(|| CatalogError::NotFound {
             what: "job",
             id: id.to_string(),
-        });
-    };
-    let runs = super::runs::wanted(db, &asset_id).await?;
-    Ok(Job {
-        id: id.clone(),
-        asset_id,
-        created_at,
-        runs,
-    })
+        })
 }
 
 /// The jobs with these ids that are still there, in no order. Two statements, however many there are.
@@ -102,31 +153,40 @@ pub async fn get(db: &mut SqliteConnection, id: &JobId) -> Result<Job, CatalogEr
 /// # Errors
 /// If the database fails.
 pub async fn get_many(db: &mut SqliteConnection, ids: &[JobId]) -> Result<Vec<Job>, CatalogError> {
+    #[derive(FromRow)]
+    struct RunOfJob {
+        job_id: JobId,
+        #[sqlx(flatten)]
+        run: Run,
+    }
     let ids = serde_json::json!(ids).to_string();
-    let rows: Vec<(JobId, AssetId, i64)> = sqlx::query_as(
-        "SELECT id, asset_id, created_at FROM jobs WHERE id IN (SELECT value FROM json_each(?))",
+    let rows: Vec<(JobId, AssetId, i64, Option<i64>)> = sqlx::query_as(
+        "SELECT id, asset_id, created_at, cancelled_at FROM jobs
+          WHERE id IN (SELECT value FROM json_each(?))",
     )
     .bind(&ids)
     .fetch_all(&mut *db)
     .await?;
-    let wanted: Vec<Run> = sqlx::query_as(
-        "SELECT r.* FROM runs r JOIN wanted w ON w.run_id = r.id
-          WHERE w.asset_id IN (SELECT asset_id FROM jobs WHERE id IN (SELECT value FROM json_each(?)))
-          ORDER BY r.rowid",
+    let asked: Vec<RunOfJob> = sqlx::query_as(
+        "SELECT j.job_id, r.* FROM runs r JOIN job_runs j ON j.run_id = r.id
+          WHERE j.job_id IN (SELECT value FROM json_each(?)) ORDER BY r.rowid",
     )
     .bind(&ids)
     .fetch_all(db)
     .await?;
-    let mut runs: HashMap<AssetId, Vec<Run>> = HashMap::new();
-    for run in wanted {
-        runs.entry(run.asset_id.clone()).or_default().push(run);
+    let mut runs: HashMap<JobId, Vec<Run>> = HashMap::new();
+    for asked in asked {
+        runs.entry(asked.job_id).or_default().push(asked.run);
     }
-    let jobs = rows.into_iter().map(|(id, asset_id, created_at)| Job {
-        id,
-        runs: runs.get(&asset_id).cloned().unwrap_or_default(),
-        asset_id,
-        created_at,
-    });
+    let jobs = rows
+        .into_iter()
+        .map(|(id, asset_id, created_at, cancelled_at)| Job {
+            runs: runs.remove(&id).unwrap_or_default(),
+            id,
+            asset_id,
+            created_at,
+            cancelled_at,
+        });
     Ok(jobs.collect())
 }
 
@@ -145,7 +205,7 @@ pub async fn recent(db: &mut SqliteConnection, limit: u32) -> Result<Vec<Job>, C
     Ok(jobs)
 }
 
-/// The newest job of an asset.
+/// The newest job of an asset that nobody cancelled.
 ///
 /// # Errors
 /// If the database fails.
@@ -153,28 +213,40 @@ pub async fn newest_of(
     db: &mut SqliteConnection,
     asset: &AssetId,
 ) -> Result<Option<JobId>, CatalogError> {
-    Ok(
-        sqlx::query_scalar("SELECT id FROM jobs WHERE asset_id = ? ORDER BY rowid DESC LIMIT 1")
-            .bind(asset)
-            .fetch_optional(db)
-            .await?,
+    Ok(sqlx::query_scalar(
+        "SELECT id FROM jobs WHERE asset_id = ? AND cancelled_at IS NULL
+              ORDER BY rowid DESC LIMIT 1",
     )
+    .bind(asset)
+    .fetch_optional(db)
+    .await?)
 }
 
-/// Cancels what is still under way of a job. What is already published stays.
+/// Cancels a job: what is still under way of it stops, unless another job asks for it as well. What is already
+/// published stays.
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is no such job.
 pub async fn cancel(db: &mut SqliteConnection, id: &JobId) -> Result<Job, CatalogError> {
     let job = get(db, id).await?;
+    if job.state().is_final() {
+        return Ok(job);
+    }
+    sqlx::query("UPDATE jobs SET cancelled_at = ? WHERE id = ?")
+        .bind(now_ms())
+        .bind(id)
+        .execute(&mut *db)
+        .await?;
     sqlx::query(
         "UPDATE runs SET state = 'cancelled', finished_at = ?, reason = 'cancelled', lease_until = NULL,
                 worker = NULL
           WHERE state IN ('pending', 'running')
-            AND id IN (SELECT run_id FROM wanted WHERE asset_id = ?)",
+            AND id IN (SELECT run_id FROM job_runs WHERE job_id = ?2)
+            AND NOT EXISTS (SELECT 1 FROM job_runs o JOIN jobs j ON j.id = o.job_id
+                             WHERE o.run_id = runs.id AND j.cancelled_at IS NULL)",
     )
     .bind(now_ms())
-    .bind(&job.asset_id)
+    .bind(id)
     .execute(&mut *db)
     .await?;
     if !results::publish_if_settled(db, &job.asset_id).await? {

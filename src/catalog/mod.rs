@@ -10,6 +10,7 @@ mod ids;
 pub mod jobs;
 pub mod keys;
 pub mod queue;
+pub mod records;
 pub mod redactions;
 pub mod results;
 pub mod runs;

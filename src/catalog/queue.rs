@@ -96,7 +96,7 @@ pub async fn heartbeat(
     Ok(kept.rows_affected() == 1)
 }
 
-/// Marks a run ready with its result; `false` if the token no longer fits.
+/// Marks a run ready; `false` if the token no longer fits. Its result is stored in the same transaction.
 ///
 /// # Errors
 /// If the database fails.
@@ -104,21 +104,36 @@ pub async fn finish(
     db: &mut SqliteConnection,
     run: &RunId,
     token: i64,
-    output: &str,
 ) -> Result<bool, CatalogError> {
     let done = sqlx::query(
-        "UPDATE runs SET state = 'ready', output = ?, finished_at = ?, done = COALESCE(total, done),
+        "UPDATE runs SET state = 'ready', finished_at = ?, done = COALESCE(total, done),
                 lease_until = NULL,
                 worker = NULL, failure_kind = NULL, reason = NULL
           WHERE id = ? AND token = ? AND state = 'running'",
     )
-    .bind(output)
     .bind(now_ms())
     .bind(run)
     .bind(token)
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Keeps the small part of a run's result, as JSON, in the run itself.
+///
+/// # Errors
+/// If the database fails.
+pub async fn keep_record(
+    db: &mut SqliteConnection,
+    run: &RunId,
+    record: &str,
+) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE runs SET output = ? WHERE id = ?")
+        .bind(record)
+        .bind(run)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 /// What becomes of a run that failed.

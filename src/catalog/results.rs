@@ -1,6 +1,5 @@
 //! Storing what runs yield, and publishing it: the switch of generations.
 
-use rushes_workers::task::{CueSpan, ShotSpan};
 use sqlx::SqliteConnection;
 
 use super::runs::{Run, RunState};
@@ -9,27 +8,60 @@ use super::{AssetId, CatalogError, RunId, note_change};
 /// The feature without which an asset has nothing to show.
 const BACKBONE: &str = "shots";
 
-/// Stores the shots of a run.
+/// A shot to store. Frames and milliseconds are half-open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShotRow {
+    /// First frame, and one past the last.
+    pub frames: (u64, u64),
+    /// When the first frame is shown, and when the last ceases to be, in milliseconds from the start of the file.
+    pub ms: (u64, u64),
+    /// How it begins: `start`, `cut`, `fade` …
+    pub boundary: String,
+    /// First frame of that transition, and the frame after it; of a cut, the shot's first frame twice.
+    pub boundary_frames: (u64, u64),
+    /// Confidence of that boundary, 0 to 1.
+    pub confidence: f32,
+    /// Rank of the first shot of the asset that shows nearly the same picture, if an earlier one does.
+    pub same_as: Option<u64>,
+}
+
+/// A line of dialogue to store. Frames and milliseconds are half-open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CueRow {
+    /// First frame during which it is shown, and one past the last.
+    pub frames: (u64, u64),
+    /// When it appears and disappears, in milliseconds from the start of the file.
+    pub ms: (u64, u64),
+    /// The words.
+    pub text: String,
+    /// Language, where known.
+    pub language: Option<String>,
+}
+
+/// Stores the shots of a run, in order.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn store_shots(
     db: &mut SqliteConnection,
     run: &RunId,
-    shots: &[ShotSpan],
+    shots: &[ShotRow],
 ) -> Result<(), CatalogError> {
     for (ordinal, shot) in shots.iter().enumerate() {
         sqlx::query(
-            "INSERT INTO shots (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, boundary, confidence, same_as)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO shots (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, boundary,
+                                boundary_start, boundary_end, confidence, same_as)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(run)
         .bind(ordinal.cast_signed() as i64)
-        .bind(shot.start.cast_signed())
-        .bind(shot.end.cast_signed())
-        .bind(shot.start_ms.cast_signed())
-        .bind(shot.end_ms.cast_signed())
+        .bind(shot.frames.0.cast_signed())
+        .bind(shot.frames.1.cast_signed())
+        .bind(shot.ms.0.cast_signed())
+        .bind(shot.ms.1.cast_signed())
         .bind(&shot.boundary)
+        .bind(shot.boundary_frames.0.cast_signed())
+        .bind(shot.boundary_frames.1.cast_signed())
         .bind(shot.confidence)
         .bind(shot.same_as.map(u64::cast_signed))
         .execute(&mut *db)
@@ -86,7 +118,7 @@ pub async fn store_vectors(
 pub async fn store_cues(
     db: &mut SqliteConnection,
     run: &RunId,
-    cues: &[CueSpan],
+    cues: &[CueRow],
 ) -> Result<(), CatalogError> {
     for (ordinal, cue) in cues.iter().enumerate() {
         sqlx::query(
@@ -95,10 +127,10 @@ pub async fn store_cues(
         )
         .bind(run)
         .bind(ordinal.cast_signed() as i64)
-        .bind(cue.start.cast_signed())
-        .bind(cue.end.cast_signed())
-        .bind(cue.start_ms.cast_signed())
-        .bind(cue.end_ms.cast_signed())
+        .bind(cue.frames.0.cast_signed())
+        .bind(cue.frames.1.cast_signed())
+        .bind(cue.ms.0.cast_signed())
+        .bind(cue.ms.1.cast_signed())
         .bind(&cue.text)
         .bind(&cue.language)
         .execute(&mut *db)

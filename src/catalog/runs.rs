@@ -90,6 +90,12 @@ pub struct Run {
 }
 
 impl Run {
+    /// What is kept in it of its result; `None` if it has none, or that of another feature.
+    #[must_use]
+    pub fn record<R: serde::de::DeserializeOwned>(&self) -> Option<R> {
+        serde_json::from_str(self.output.as_deref()?).ok()
+    }
+
     /// What was wrong with the film or its subtitles but did not keep the run from its result.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
@@ -98,9 +104,7 @@ impl Run {
             #[serde(default)]
             warnings: Vec<String>,
         }
-        let output = self.output.as_deref();
-        output
-            .and_then(|json| serde_json::from_str(json).ok())
+        self.record()
             .map_or_else(Vec::new, |warned: Warned| warned.warnings)
     }
 }
@@ -245,7 +249,7 @@ pub async fn published(
 pub async fn want_only(
     db: &mut SqliteConnection,
     asset: &AssetId,
-    features: &[String],
+    features: &[&str],
 ) -> Result<(), CatalogError> {
     sqlx::query(
         "DELETE FROM wanted WHERE asset_id = ? AND feature NOT IN (SELECT value FROM json_each(?))",

@@ -4,6 +4,32 @@ use sqlx::{FromRow, SqliteConnection};
 
 use super::{AssetId, CatalogError, RunId, ShotId};
 
+/// The boundary with which a shot begins.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct Opening {
+    /// What it is: `start`, `cut`, `fade` …
+    #[sqlx(rename = "boundary")]
+    pub kind: String,
+    /// First frame of the transition; of a cut, the first frame of the shot. `None` where an earlier version found
+    /// the shot, which kept only where it begins.
+    #[sqlx(rename = "boundary_start")]
+    pub start_frame: Option<i64>,
+    /// The frame after the transition; of a cut, equal to the first.
+    #[sqlx(rename = "boundary_end")]
+    pub end_frame: Option<i64>,
+    /// How sure the detector was, 0 to 1.
+    pub confidence: f64,
+}
+
+/// The same of the shot after it, if there is one.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+struct NextOpening {
+    next_boundary: Option<String>,
+    next_start: Option<i64>,
+    next_end: Option<i64>,
+    next_confidence: Option<f64>,
+}
+
 /// A shot that readers see.
 #[derive(Debug, Clone, PartialEq, FromRow)]
 pub struct Shot {
@@ -24,9 +50,10 @@ pub struct Shot {
     /// End, exclusive.
     pub end_ms: i64,
     /// How it begins.
-    pub boundary: String,
-    /// Confidence of that boundary.
-    pub confidence: f64,
+    #[sqlx(flatten)]
+    pub opening: Opening,
+    #[sqlx(flatten)]
+    next: NextOpening,
     /// First frame of the asset's first shot that shows nearly the same picture, if an earlier one does.
     pub same_as_start: Option<i64>,
     /// One past the last frame of that shot.
@@ -44,6 +71,22 @@ impl Shot {
     #[must_use]
     pub fn id(&self) -> ShotId {
         self.id_of(self.start_frame, self.end_frame)
+    }
+
+    /// The boundary with which it ends: that of the next shot; `None` if it ends with the video.
+    #[must_use]
+    pub fn closing(&self) -> Option<Opening> {
+        let (kind, confidence) = self
+            .next
+            .next_boundary
+            .clone()
+            .zip(self.next.next_confidence)?;
+        Some(Opening {
+            kind,
+            start_frame: self.next.next_start,
+            end_frame: self.next.next_end,
+            confidence,
+        })
     }
 
     /// The id of the first shot that shows nearly the same picture, if an earlier one does.
@@ -84,30 +127,65 @@ pub struct Cue {
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
 pub async fn get(db: &mut SqliteConnection, id: &ShotId) -> Result<Shot, CatalogError> {
-    sqlx::query_as(
-        "SELECT a.id AS asset_id, a.uri, t.name AS title, s.ordinal, s.start_frame, s.end_frame,
-                s.start_ms, s.end_ms, s.boundary, s.confidence, f.start_frame AS same_as_start, f.end_frame AS same_as_end, r.output AS scan,
+    let shots = get_many(db, std::slice::from_ref(id)).await?;
+    shots
+        .into_iter()
+        .next()
+        .flatten()
+        .ok_or_else(|| CatalogError::NotFound {
+            what: "shot",
+            id: id.to_string(),
+        })
+}
+
+/// The shots with these ids, in the published generation: one for each, `None` where there is none. One statement,
+/// however many there are.
+///
+/// # Errors
+/// If the database fails.
+pub async fn get_many(
+    db: &mut SqliteConnection,
+    ids: &[ShotId],
+) -> Result<Vec<Option<Shot>>, CatalogError> {
+    #[derive(FromRow)]
+    struct Asked {
+        rank: i64,
+        #[sqlx(flatten)]
+        shot: Shot,
+    }
+    let wanted: Vec<_> = ids.iter().map(|id| (&id.asset, id.start, id.end)).collect();
+    let rows: Vec<Asked> = sqlx::query_as(
+        "SELECT q.key AS rank, a.id AS asset_id, a.uri, t.name AS title, s.ordinal, s.start_frame, s.end_frame,
+                s.start_ms, s.end_ms, s.boundary, s.boundary_start, s.boundary_end, s.confidence,
+                n.boundary AS next_boundary, n.boundary_start AS next_start, n.boundary_end AS next_end,
+                n.confidence AS next_confidence,
+                f.start_frame AS same_as_start, f.end_frame AS same_as_end, r.output AS scan,
                 (SELECT o.key FROM objects o JOIN published q ON q.run_id = o.run_id
                   WHERE q.asset_id = a.id AND q.feature = 'proxies' AND o.ordinal = s.ordinal) AS proxy,
                 (SELECT o.key FROM objects o JOIN published q ON q.run_id = o.run_id
                   WHERE q.asset_id = a.id AND q.feature = 'thumbnails' AND o.ordinal = s.ordinal) AS thumbnail
-           FROM assets a
+           FROM json_each(?) q
+           JOIN assets a ON a.id = COALESCE((SELECT asset_id FROM aliases WHERE id = q.value ->> 0), q.value ->> 0)
            JOIN titles t ON t.id = a.title_id
            JOIN published p ON p.asset_id = a.id AND p.feature = 'shots'
            JOIN runs r ON r.id = p.run_id
-           JOIN shots s ON s.run_id = p.run_id AND s.start_frame = ? AND s.end_frame = ?
+           JOIN shots s ON s.run_id = p.run_id AND s.start_frame = q.value ->> 1 AND s.end_frame = q.value ->> 2
            LEFT JOIN shots f ON f.run_id = s.run_id AND f.ordinal = s.same_as
-          WHERE a.id = COALESCE((SELECT asset_id FROM aliases WHERE id = ?3), ?3)",
+           LEFT JOIN shots n ON n.run_id = s.run_id AND n.ordinal = s.ordinal + 1",
     )
-    .bind(id.start.cast_signed())
-    .bind(id.end.cast_signed())
-    .bind(&id.asset)
-    .fetch_optional(db)
-    .await?
-    .ok_or_else(|| CatalogError::NotFound {
-        what: "shot",
-        id: id.to_string(),
-    })
+    .bind(serde_json::json!(wanted).to_string())
+    .fetch_all(db)
+    .await?;
+    let mut shots: Vec<Option<Shot>> = vec![None; ids.len()];
+    for row in rows {
+        let place = usize::try_from(row.rank)
+            .ok()
+            .and_then(|at| shots.get_mut(at));
+        if let Some(place) = place {
+            *place = Some(row.shot);
+        }
+    }
+    Ok(shots)
 }
 
 /// First and one-past-last frame of each published shot of an asset, in order.

@@ -69,7 +69,8 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         jobs::cancel(&mut tx, id).await?
     } else if args.retry {
         let job = jobs::get(&mut tx, id).await?;
-        features::request(&mut tx, &job.asset_id, &app.settings()?).await?;
+        let runs = features::request(&mut tx, &job.asset_id, &app.settings()?).await?;
+        jobs::renew(&mut tx, id, &runs).await?;
         jobs::get(&mut tx, id).await?
     } else {
         jobs::get(&mut tx, id).await?

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rushes_workers::stages::Feature;
 
 use crate::catalog::jobs::Job;
 use crate::catalog::runs::{Run, RunState};
-use crate::features::STAGES;
+use crate::features::{Unit, unit_of};
 
 /// Steps of a bar for each film.
 const STEPS: u64 = 1000;
@@ -50,7 +51,8 @@ impl Progress {
 
     /// Draws where `jobs` stand.
     pub(super) fn show<'a>(&mut self, jobs: &(impl Iterator<Item = &'a Job> + Clone)) {
-        for name in STAGES {
+        for &feature in Feature::ALL {
+            let name = feature.as_str();
             let runs: Vec<&Run> = jobs
                 .clone()
                 .flat_map(|job| &job.runs)
@@ -82,7 +84,7 @@ impl Progress {
                 .count();
             let mut message = format!("{ended}/{} films", runs.len());
             if rate > 0.0 && running {
-                message += &format!("  {}", per_second(name, rate));
+                message += &format!("  {}", per_second(unit_of(feature), rate));
             }
             if let Some(left) = stage.left().filter(|_| running) {
                 message += &format!("  {left} left");
@@ -124,7 +126,7 @@ impl FrameProgress {
         bar.set_length(total.map_or(u64::MAX, |total| total.max(done)));
         bar.set_position(done);
         let seconds = began.map_or(0.0, |(since, _)| since.elapsed().as_secs_f64());
-        let rate = per_second("shots", done as f64 / seconds.max(0.001));
+        let rate = per_second(Unit::Frames, done as f64 / seconds.max(0.001));
         let mut message = format!("{done} frames  {rate}");
         if let Some(left) = self.0.left().filter(|_| total.is_some()) {
             message += &format!("  {left} left");
@@ -165,11 +167,11 @@ fn steps(run: &Run) -> u64 {
     }
 }
 
-fn per_second(stage: &str, rate: f64) -> String {
-    match stage {
-        "probe" => format!("{:.0} MB/s", rate / 1e6),
-        "shots" | "proxies" => format!("{rate:.0} frames/s"),
-        "dialogue" => format!("{rate:.0} lines/s"),
-        _ => format!("{rate:.1} shots/s"),
+fn per_second(unit: Unit, rate: f64) -> String {
+    match unit {
+        Unit::Bytes => format!("{:.0} MB/s", rate / 1e6),
+        Unit::Frames => format!("{rate:.0} frames/s"),
+        Unit::Lines => format!("{rate:.0} lines/s"),
+        Unit::Shots => format!("{rate:.1} shots/s"),
     }
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use rushes_models::{ModelStore, Status, space_of};
 use rushes_workers::coordinator::http::{HttpCoordinator, WorkKey};
-use rushes_workers::coordinator::wire::About;
+use rushes_workers::coordinator::wire::ServerInfo;
 use rushes_workers::coordinator::{Coordinator, CoordinatorError};
+use rushes_workers::stages::Queue;
 use rushes_workers::storage::{S3Options, Storage};
-use rushes_workers::task::Queue;
 use rushes_workers::worker::Workers;
 
 use super::{output, work};
@@ -86,7 +86,7 @@ pub(super) fn store(config: &Config) -> anyhow::Result<Storage> {
 }
 
 /// Whether this is the server's store: in any other, every clip is missing, and films would be given up for it.
-pub(super) async fn check_store(storage: &Storage, about: &About) -> anyhow::Result<()> {
+pub(super) async fn check_store(storage: &Storage, about: &ServerInfo) -> anyhow::Result<()> {
     let known = storage.known_identity().await?;
     ensure!(
         known.as_deref() == Some(&about.store),
@@ -97,7 +97,7 @@ pub(super) async fn check_store(storage: &Storage, about: &About) -> anyhow::Res
 }
 
 /// Whether the server's model is here, in the server's revision.
-pub(super) fn check_model(models: &ModelStore, about: &About) -> anyhow::Result<()> {
+pub(super) fn check_model(models: &ModelStore, about: &ServerInfo) -> anyhow::Result<()> {
     let here = space_of(models, &about.model).with_context(|| {
         format!(
             "the server ({}) works with a model that is not known here; one of your own is taken in on both with \
@@ -168,7 +168,7 @@ pub(super) async fn run(
 }
 
 /// Asks until the server answers: the two may have been started at the same moment.
-async fn patiently(coordinator: &HttpCoordinator) -> Result<About, CoordinatorError> {
+async fn patiently(coordinator: &HttpCoordinator) -> Result<ServerInfo, CoordinatorError> {
     loop {
         match coordinator.about().await {
             Err(CoordinatorError::Unavailable(error)) => {

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use super::output;
 use crate::app::App;
 use crate::catalog::{ShotId, shots};
-use crate::search::show;
+use crate::search::{BoundaryView, show};
 
 /// Arguments of `show`.
 #[derive(Debug, clap::Args)]
@@ -70,11 +70,11 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             ),
         ],
         vec!["rate".to_owned(), detail.place.rate.to_string()],
-        vec![
-            "begins with".to_owned(),
-            format!("{} ({:.2})", detail.boundary, detail.confidence),
-        ],
+        vec!["begins with".to_owned(), boundary(&detail.opening)],
     ];
+    if let Some(closing) = &detail.closing {
+        rows.push(vec!["ends with".to_owned(), boundary(closing)]);
+    }
     if let Some(first) = detail.same_as {
         rows.push(vec!["same as".to_owned(), first.to_string()]);
     }
@@ -83,4 +83,14 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     }
     output::table(&["shot", &detail.place.shot.to_string()], rows);
     Ok(ExitCode::SUCCESS)
+}
+
+fn boundary(boundary: &BoundaryView) -> String {
+    let mut text = format!("{} ({:.2})", boundary.kind, boundary.confidence);
+    if let (Some(start), Some(end)) = (boundary.start, boundary.end)
+        && start < end
+    {
+        text += &format!(", frames {start} to {}", end - 1);
+    }
+    text
 }

@@ -8,14 +8,18 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use rushes_models::ErrorKind;
 use rushes_workers::coordinator::{
-    Coordinator, CoordinatorError, Directive, Failure, Lease, Progress,
+    Coordinator, CoordinatorError, Directive, Failure, Lease, Ticket,
 };
-use rushes_workers::task::{Output, Queue};
+use rushes_workers::stages::{Output, Queue, Task};
+use rushes_workers::watch::Progress;
 use rushes_workers::worker::HEARTBEAT;
 use sqlx::SqliteConnection;
 use tokio::sync::Notify;
 
-use super::{Settings, liveness, request, retry, tasks, verify};
+use super::definition::{RunInputs, Stored, prefix};
+use super::registry::registered;
+use super::request::feature_of;
+use super::{liveness, retry};
 use crate::catalog::queue::{self, Verdict};
 use crate::catalog::runs::Run;
 use crate::catalog::{Catalog, CatalogError, RunId, assets, now_ms, results, runs};
@@ -28,8 +32,8 @@ const POLL: Duration = Duration::from_millis(300);
 
 const _: () = assert!(LEASE_MS.cast_unsigned() as u128 > 5 * HEARTBEAT.as_millis());
 
-/// What became of a result.
-enum Stored {
+/// What became of a result that was handed in.
+enum Receipt {
     Kept,
     LeaseLost,
     /// It cannot be one of this run: nothing was stored, and the lease stays.
@@ -115,14 +119,16 @@ impl LocalCoordinator {
             tx.commit().await?;
             return Ok(None);
         };
-        match tasks::build(&mut tx, &run).await {
+        match task_of(&mut tx, &run).await {
             Ok(task) => {
                 tx.commit().await?;
                 Ok(Some(Lease {
-                    prefix: tasks::prefix(&run.id),
-                    run: run.id.to_string(),
-                    token: run.token,
+                    ticket: Ticket {
+                        run: run.id.to_string(),
+                        token: run.token,
+                    },
                     task,
+                    prefix: prefix(&run.id),
                 }))
             }
             // One run that cannot be begun must not keep all others from being begun.
@@ -139,54 +145,35 @@ impl LocalCoordinator {
         }
     }
 
-    async fn store(&self, lease: &Lease, output: &Output) -> Result<Stored, CatalogError> {
-        let id: RunId = lease.run.parse()?;
-        let summary = serde_json::to_string(&summary(output)).map_err(|_unserialisable| {
-            CatalogError::Corrupt {
-                what: "the result of a run",
-            }
-        })?;
+    async fn store(&self, ticket: &Ticket, output: &Output) -> Result<Receipt, CatalogError> {
+        let id: RunId = ticket.run.parse()?;
         let mut tx = self.catalog.begin().await?;
         // The token is checked first: everything below is written by its holder or not at all.
-        if !queue::finish(&mut tx, &id, lease.token, &summary).await? {
+        if !queue::finish(&mut tx, &id, ticket.token).await? {
             assets::discard_orphans(&mut tx, &id).await?;
             tx.commit().await?;
-            return Ok(Stored::LeaseLost);
+            return Ok(Receipt::LeaseLost);
         }
         let run = runs::get(&mut tx, &id).await?;
-        if let Some(fault) = verify::fault(&mut tx, &run, output).await? {
-            return Ok(Stored::Invalid(fault));
+        let registered = registered(feature_of(&run)?);
+        let mut inputs = RunInputs {
+            db: &mut tx,
+            run: &run,
+        };
+        if let Some(fault) = registered.fault(&mut inputs, output).await? {
+            return Ok(Receipt::Invalid(fault));
         }
-        match output {
-            Output::Probe { blake3, .. } => {
-                if let Some(original) = assets::same_bytes(&mut tx, &run.asset_id, blake3).await? {
-                    let settings = settings_of(&mut tx, &run).await?;
-                    let gone = assets::is_gone(&assets::get(&mut tx, &original).await?.uri);
-                    assets::merge(&mut tx, &run.asset_id, &original, gone).await?;
-                    // What had failed of the original, or what its new subtitles hold, is wanted now.
-                    request(&mut tx, &original, &settings).await?;
-                    tx.commit().await?;
-                    return Ok(Stored::Kept);
-                }
-                assets::set_blake3(&mut tx, &run.asset_id, blake3).await?;
-            }
-            Output::Shots { shots, .. } => results::store_shots(&mut tx, &id, shots).await?,
-            Output::Proxies { keys } | Output::Thumbnails { keys } => {
-                results::store_objects(&mut tx, &id, keys).await?;
-            }
-            Output::Embeddings { vectors, .. } => {
-                results::store_vectors(&mut tx, &id, vectors).await?;
-            }
-            Output::Dialogue { cues, .. } => results::store_cues(&mut tx, &id, cues).await?,
+        if let Stored::Kept(record) = registered.store(&mut inputs, output).await? {
+            queue::keep_record(&mut tx, &id, &record).await?;
+            results::publish_if_settled(&mut tx, &run.asset_id).await?;
         }
-        results::publish_if_settled(&mut tx, &run.asset_id).await?;
         tx.commit().await?;
         count(&run.feature, "ready");
-        Ok(Stored::Kept)
+        Ok(Receipt::Kept)
     }
 
-    async fn record(&self, lease: &Lease, failure: &Failure) -> Result<bool, CatalogError> {
-        let id: RunId = lease.run.parse()?;
+    async fn record(&self, ticket: &Ticket, failure: &Failure) -> Result<bool, CatalogError> {
+        let id: RunId = ticket.run.parse()?;
         let mut tx = self.catalog.begin().await?;
         let run = match runs::get(&mut tx, &id).await {
             Ok(run) => run,
@@ -199,7 +186,7 @@ impl LocalCoordinator {
         };
         let verdict = retry::verdict(failure.kind, run.attempts);
         let now = self.clock.now_ms();
-        if !fail_run(&mut tx, &run, lease.token, (failure, verdict), now).await? {
+        if !fail_run(&mut tx, &run, ticket.token, (failure, verdict), now).await? {
             return Ok(false);
         }
         tx.commit().await?;
@@ -249,53 +236,20 @@ pub(super) async fn settle(
     Ok(())
 }
 
-/// What is kept in the run itself: the lists have tables of their own.
-fn summary(output: &Output) -> Output {
-    match output {
-        Output::Embeddings {
-            space,
-            frame_vectors,
-            ..
-        } => Output::Embeddings {
-            space: space.clone(),
-            vectors: Vec::new(),
-            frame_vectors: frame_vectors.clone(),
-        },
-        Output::Dialogue { warnings, .. } => Output::Dialogue {
-            cues: Vec::new(),
-            warnings: warnings.clone(),
-        },
-        Output::Proxies { .. } => Output::Proxies { keys: Vec::new() },
-        Output::Thumbnails { .. } => Output::Thumbnails { keys: Vec::new() },
-        Output::Probe { .. } => output.clone(),
-        Output::Shots { .. } => {
-            let mut output = output.clone();
-            if let Output::Shots { shots, .. } = &mut output {
-                shots.clear();
-            }
-            output
-        }
-    }
-}
-
-/// What was asked for when `run` was.
-async fn settings_of(db: &mut SqliteConnection, run: &Run) -> Result<Settings, CatalogError> {
-    let wanted = runs::wanted(db, &run.asset_id).await?;
-    let damaged = CatalogError::Corrupt {
-        what: "the parameters of a run",
-    };
-    tasks::settings(&wanted).ok_or(damaged)
+async fn task_of(db: &mut SqliteConnection, run: &Run) -> Result<Task, CatalogError> {
+    let registered = registered(feature_of(run)?);
+    registered.task(&mut RunInputs { db, run }).await
 }
 
 fn unavailable(error: CatalogError) -> CoordinatorError {
     CoordinatorError::Unavailable(error.into())
 }
 
-fn kept(kept: bool, lease: &Lease) -> Result<(), CoordinatorError> {
+fn kept(kept: bool, ticket: &Ticket) -> Result<(), CoordinatorError> {
     if kept {
         Ok(())
     } else {
-        Err(CoordinatorError::LeaseLost(lease.run.clone()))
+        Err(CoordinatorError::LeaseLost(ticket.run.clone()))
     }
 }
 
@@ -313,17 +267,17 @@ impl Coordinator for LocalCoordinator {
 
     async fn heartbeat(
         &self,
-        lease: &Lease,
+        ticket: &Ticket,
         progress: Progress,
     ) -> Result<Directive, CoordinatorError> {
-        let id: RunId = lease.run.parse().map_err(unavailable)?;
+        let id: RunId = ticket.run.parse().map_err(unavailable)?;
         let counted = (
             progress.done.cast_signed(),
             progress.total.map(u64::cast_signed),
         );
         let mut tx = self.catalog.begin().await.map_err(unavailable)?;
         let until = self.clock.now_ms() + LEASE_MS;
-        let alive = queue::heartbeat(&mut tx, (&id, lease.token), until, counted)
+        let alive = queue::heartbeat(&mut tx, (&id, ticket.token), until, counted)
             .await
             .map_err(unavailable)?;
         tx.commit()
@@ -336,32 +290,32 @@ impl Coordinator for LocalCoordinator {
         })
     }
 
-    async fn complete(&self, lease: &Lease, output: &Output) -> Result<(), CoordinatorError> {
-        let stored = self.store(lease, output).await.map_err(unavailable)?;
+    async fn complete(&self, ticket: &Ticket, output: &Output) -> Result<(), CoordinatorError> {
+        let stored = self.store(ticket, output).await.map_err(unavailable)?;
         self.ended.notify_waiters();
         match stored {
-            Stored::Invalid(fault) => Err(CoordinatorError::Invalid(fault)),
-            Stored::Kept => Ok(()),
-            Stored::LeaseLost => kept(false, lease),
+            Receipt::Invalid(fault) => Err(CoordinatorError::Invalid(fault)),
+            Receipt::Kept => Ok(()),
+            Receipt::LeaseLost => kept(false, ticket),
         }
     }
 
-    async fn fail(&self, lease: &Lease, failure: &Failure) -> Result<(), CoordinatorError> {
+    async fn fail(&self, ticket: &Ticket, failure: &Failure) -> Result<(), CoordinatorError> {
         kept(
-            self.record(lease, failure).await.map_err(unavailable)?,
-            lease,
+            self.record(ticket, failure).await.map_err(unavailable)?,
+            ticket,
         )
     }
 
-    async fn release(&self, lease: &Lease) -> Result<(), CoordinatorError> {
-        let id: RunId = lease.run.parse().map_err(unavailable)?;
+    async fn release(&self, ticket: &Ticket) -> Result<(), CoordinatorError> {
+        let id: RunId = ticket.run.parse().map_err(unavailable)?;
         let mut tx = self.catalog.begin().await.map_err(unavailable)?;
-        let released = queue::release(&mut tx, &id, lease.token)
+        let released = queue::release(&mut tx, &id, ticket.token)
             .await
             .map_err(unavailable)?;
         tx.commit()
             .await
             .map_err(|error| unavailable(error.into()))?;
-        kept(released, lease)
+        kept(released, ticket)
     }
 }

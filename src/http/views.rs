@@ -1,12 +1,13 @@
 //! What assets and jobs look like from outside; also the JSON of the command line.
 
 use rushes_workers::media::MediaInfo;
-use rushes_workers::task::Output;
+use rushes_workers::stages::Feature;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::catalog::assets::Asset;
 use crate::catalog::jobs::Job;
+use crate::catalog::records::ProbeRecord;
 use crate::catalog::runs::{Run, RunState};
 use crate::catalog::{AssetId, JobId};
 
@@ -118,14 +119,10 @@ pub struct AssetView {
 
 impl AssetView {
     pub(super) fn new(asset: Asset, shots: usize, runs: &[Run]) -> Self {
-        let media = runs
+        let probe = runs
             .iter()
-            .filter(|run| run.feature == "probe")
-            .filter_map(|run| run.output.as_deref())
-            .find_map(|json| match serde_json::from_str(json) {
-                Ok(Output::Probe { info, .. }) => Some(*info),
-                _ => None,
-            });
+            .find(|run| run.feature == Feature::Probe.as_str());
+        let media = probe.and_then(Run::record::<ProbeRecord>);
         Self {
             id: asset.id,
             title: asset.title,
@@ -134,7 +131,7 @@ impl AssetView {
             blake3: asset.blake3,
             generation: asset.generation,
             shots,
-            media,
+            media: media.map(|record| *record.info),
             stages: runs.iter().map(StageView::from).collect(),
         }
     }

@@ -15,12 +15,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use rushes_models::{ErrorKind, Space};
 use rushes_workers::coordinator::wire::{
-    About, Completion, Directed, Failed, Heartbeat, LEASE_LOST, LeaseRequest, Leased, MAX_WAIT_MS,
-    Release,
+    CompleteRequest, FailRequest, HeartbeatRequest, HeartbeatResponse, LEASE_LOST, LeaseRequest,
+    MAX_WAIT_MS, ReleaseRequest, ServerInfo,
 };
-use rushes_workers::coordinator::{Coordinator, CoordinatorError, Failure, Lease};
+use rushes_workers::coordinator::{Coordinator, CoordinatorError, Failure, Lease, Ticket};
 use rushes_workers::storage::Storage;
-use rushes_workers::task::{Queue, Task};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -175,8 +174,8 @@ impl Holder {
         format!("remote/{}/", self.0.name)
     }
 
-    /// The lease that `run` and `token` are of, if it is one of this key. The token is checked where it counts.
-    async fn lease(&self, work: &Work, run: &str, token: i64) -> Result<Lease, ApiError> {
+    /// The ticket of `run` and `token`, if it is of a lease of this key. The token is checked where it counts.
+    async fn ticket(&self, work: &Work, run: &str, token: i64) -> Result<Ticket, ApiError> {
         let id: RunId = run.parse()?;
         let mut db = work.catalog.read().await?;
         let held = match runs::get(&mut db, &id).await {
@@ -190,17 +189,9 @@ impl Holder {
         if !held {
             return Err(CoordinatorError::LeaseLost(id.to_string()).into());
         }
-        Ok(Lease {
-            prefix: features::prefix(&id),
+        Ok(Ticket {
             run: id.to_string(),
             token,
-            // Nobody looks at the task of a run that is reported on.
-            task: Task::Embeddings {
-                model: String::new(),
-                proxies: Vec::new(),
-                frames: 0,
-                frame_vectors: false,
-            },
         })
     }
 }
@@ -223,14 +214,14 @@ fn body<T>(body: Body<T>) -> Result<T, ApiError> {
 
 /// What a worker must know before it begins: that its key is accepted, the model, the store.
 #[utoipa::path(get, operation_id = "about_work", path = "/v1/work", tag = "work", security(("key" = [])),
-    responses((status = 200, description = "Success", body = About),
+    responses((status = 200, description = "Success", body = ServerInfo),
               (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
               (status = 503, description = "The store does not answer", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn about(
     _holder: Holder,
     State(work): State<Work>,
-) -> Result<Json<About>, ApiError> {
-    Ok(Json(About {
+) -> Result<Json<ServerInfo>, ApiError> {
+    Ok(Json(ServerInfo {
         ok: true,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         model: work.model,
@@ -245,7 +236,7 @@ pub(super) async fn about(
 
 /// Take the oldest run that is ready to be computed. Waits as long as the request asks for; nothing to do is 204.
 #[utoipa::path(post, operation_id = "lease_work", path = "/v1/work/lease", tag = "work", security(("key" = [])), request_body = LeaseRequest,
-    responses((status = 200, description = "Success", body = Leased), (status = 204, description = "There is nothing to do"),
+    responses((status = 200, description = "Success", body = Lease), (status = 204, description = "There is nothing to do"),
               (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
               (status = "4XX", description = "The request cannot be answered as it is", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn lease(
@@ -255,20 +246,31 @@ pub(super) async fn lease(
 ) -> Result<Response, ApiError> {
     let request = body(request)?;
     let worker = holder.worker(&request.worker)?;
-    if request.queues != [Queue::Embed] {
+    let [queue] = request.queues[..] else {
+        let detail = "ask for one queue at a time, e.g. [\"embed\"]";
         return Err(ApiError::new(
             ErrorKind::InvalidInput,
             "queue-not-remote",
-            "only the queue `embed` has work for other machines: the others read films that may lie on the \
-             server's own disk; ask for [\"embed\"]",
+            detail,
+        ));
+    };
+    if !features::is_remote(queue) {
+        return Err(ApiError::new(
+            ErrorKind::InvalidInput,
+            "queue-not-remote",
+            format!(
+                "the queue `{}` has no work for other machines, because it reads videos that may lie on the \
+                 server's own disk; ask for [\"embed\"]",
+                queue.as_str()
+            ),
         ));
     }
     let until = Instant::now() + Duration::from_millis(request.wait_ms.min(MAX_WAIT_MS));
     loop {
         // A coordinator that has nothing waits a moment itself before it says so.
-        if let Some(lease) = work.coordinator.lease(&worker, Queue::Embed).await? {
-            work.note_lease(&lease.run.parse()?, &holder.0.id);
-            return Ok(Json(Leased::new(lease)?).into_response());
+        if let Some(lease) = work.coordinator.lease(&worker, queue).await? {
+            work.note_lease(&lease.ticket.run.parse()?, &holder.0.id);
+            return Ok(Json(lease).into_response());
         }
         if Instant::now() >= until || work.stop.is_cancelled() {
             return Ok(StatusCode::NO_CONTENT.into_response());
@@ -277,35 +279,35 @@ pub(super) async fn lease(
 }
 
 /// Say that the worker lives and how far it is. Without it a lease ends after 30 seconds.
-#[utoipa::path(post, operation_id = "heartbeat_work", path = "/v1/work/{run}/heartbeat", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = Heartbeat,
-    responses((status = 200, description = "Success", body = Directed),
+#[utoipa::path(post, operation_id = "heartbeat_work", path = "/v1/work/{run}/heartbeat", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = HeartbeatRequest,
+    responses((status = 200, description = "Success", body = HeartbeatResponse),
               (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
               (status = 409, description = "The lease is lost", body = super::error::Problem, content_type = "application/problem+json")))]
 pub(super) async fn heartbeat(
     holder: Holder,
     State(work): State<Work>,
     Path(run): Path<String>,
-    request: Body<Heartbeat>,
-) -> Result<Json<Directed>, ApiError> {
+    request: Body<HeartbeatRequest>,
+) -> Result<Json<HeartbeatResponse>, ApiError> {
     let request = body(request)?;
-    let lease = match holder.lease(&work, &run, request.token).await {
-        Ok(lease) => lease,
+    let ticket = match holder.ticket(&work, &run, request.token).await {
+        Ok(ticket) => ticket,
         // As a worker of this machine hears it: not an error, but the end of this work.
         Err(error) if error.is(LEASE_LOST) => {
             let directive = rushes_workers::coordinator::Directive::Stop;
-            return Ok(Json(Directed { directive }));
+            return Ok(Json(HeartbeatResponse { directive }));
         }
         Err(error) => return Err(error),
     };
     let directive = work
         .coordinator
-        .heartbeat(&lease, request.progress())
+        .heartbeat(&ticket, request.progress())
         .await?;
-    Ok(Json(Directed { directive }))
+    Ok(Json(HeartbeatResponse { directive }))
 }
 
 /// Hand in the vectors of a run. They are checked; if they cannot be right, nothing is stored and the lease stays.
-#[utoipa::path(post, operation_id = "complete_work", path = "/v1/work/{run}/complete", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = Completion,
+#[utoipa::path(post, operation_id = "complete_work", path = "/v1/work/{run}/complete", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = CompleteRequest,
     responses((status = 204, description = "Success"),
               (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
               (status = 409, description = "The lease is lost", body = super::error::Problem, content_type = "application/problem+json"),
@@ -320,15 +322,21 @@ pub(super) async fn complete(
     let own = work.place(&holder.0.id);
     let _own = own.acquire().await.map_err(|_closed| ending())?;
     let _place = work.results.acquire().await.map_err(|_closed| ending())?;
-    let received =
-        tokio::time::timeout(RESULT_TIME, Json::<Completion>::from_request(request, &()));
+    let received = tokio::time::timeout(
+        RESULT_TIME,
+        Json::<CompleteRequest>::from_request(request, &()),
+    );
     let received = received.await.map_err(|_elapsed| {
         ApiError::too_slow("the result was too long in coming; send it again".to_owned())
     })?;
-    let completion = body(received)?;
-    let lease = holder.lease(&work, &run, completion.token).await?;
-    let output = completion.into_output()?;
-    work.coordinator.complete(&lease, &output).await?;
+    let request = received.map_err(|rejection| match rejection {
+        // It is JSON, but no result: the worker has a defect, and trying again would not help.
+        JsonRejection::JsonDataError(error) => CoordinatorError::Invalid(error.body_text()).into(),
+        other => ApiError::unreadable(&other),
+    });
+    let Json(request) = request?;
+    let ticket = holder.ticket(&work, &run, request.token).await?;
+    work.coordinator.complete(&ticket, &request.output).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -338,7 +346,7 @@ fn ending() -> ApiError {
 }
 
 /// Say that a run failed. Its kind decides whether it is tried again.
-#[utoipa::path(post, operation_id = "fail_work", path = "/v1/work/{run}/fail", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = Failed,
+#[utoipa::path(post, operation_id = "fail_work", path = "/v1/work/{run}/fail", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = FailRequest,
     responses((status = 204, description = "Success"),
               (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
               (status = 409, description = "The lease is lost", body = super::error::Problem, content_type = "application/problem+json")))]
@@ -346,15 +354,15 @@ pub(super) async fn fail(
     holder: Holder,
     State(work): State<Work>,
     Path(run): Path<String>,
-    request: Body<Failed>,
+    request: Body<FailRequest>,
 ) -> Result<StatusCode, ApiError> {
     let request = body(request)?;
-    let lease = holder.lease(&work, &run, request.token).await?;
+    let ticket = holder.ticket(&work, &run, request.token).await?;
     let failure = Failure {
         kind: request.kind,
         reason: printable(&request.reason),
     };
-    work.coordinator.fail(&lease, &failure).await?;
+    work.coordinator.fail(&ticket, &failure).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -365,7 +373,7 @@ fn printable(text: &str) -> String {
 }
 
 /// Give a run back unfinished, without blame: the worker is about to end.
-#[utoipa::path(post, operation_id = "release_work", path = "/v1/work/{run}/release", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = Release,
+#[utoipa::path(post, operation_id = "release_work", path = "/v1/work/{run}/release", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = ReleaseRequest,
     responses((status = 204, description = "Success"),
               (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
               (status = 409, description = "The lease is lost", body = super::error::Problem, content_type = "application/problem+json")))]
@@ -373,10 +381,10 @@ pub(super) async fn release(
     holder: Holder,
     State(work): State<Work>,
     Path(run): Path<String>,
-    request: Body<Release>,
+    request: Body<ReleaseRequest>,
 ) -> Result<StatusCode, ApiError> {
     let request = body(request)?;
-    let lease = holder.lease(&work, &run, request.token).await?;
-    work.coordinator.release(&lease).await?;
+    let ticket = holder.ticket(&work, &run, request.token).await?;
+    work.coordinator.release(&ticket).await?;
     Ok(StatusCode::NO_CONTENT)
 }

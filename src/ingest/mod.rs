@@ -210,7 +210,7 @@ pub async fn submit(
     )
     .await?;
     let before = wanted(&mut tx, &asset).await?;
-    features::request(&mut tx, &asset, settings).await?;
+    let runs = features::request(&mut tx, &asset, settings).await?;
     // Where nothing is asked for that is not there or under way, the last job says how that stands.
     let known = if before == wanted(&mut tx, &asset).await? {
         jobs::newest_of(&mut tx, &asset).await?
@@ -219,7 +219,7 @@ pub async fn submit(
     };
     let job = match known {
         Some(job) => job,
-        None => jobs::create(&mut tx, &asset).await?,
+        None => jobs::create(&mut tx, &asset, &runs).await?,
     };
     tx.commit().await?;
     Ok(Submitted { job, asset, new })

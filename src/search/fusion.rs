@@ -3,63 +3,59 @@
 use std::collections::HashMap;
 
 use crate::catalog::ShotId;
-use crate::index::CueHit;
 
 /// The constant of the paper: how little the first places differ.
 const K: f64 = 60.0;
 
-/// A shot that some recall found, with its ranks from 1.
+/// An entry of a recall's list.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Found {
+pub(super) struct Ranked<M> {
     pub(super) shot: ShotId,
-    pub(super) score: f64,
-    /// Cosine similarity and rank.
-    pub(super) visual: Option<(f32, u32)>,
-    /// The best line of the shot and its rank.
-    pub(super) dialogue: Option<(CueHit, u32)>,
+    /// What the recall keeps of the match, its own measure included.
+    pub(super) found: M,
 }
 
-/// Fuses two ranked lists. With one list the order is its own and the score its own measure.
-pub(super) fn fuse(visual: Vec<(ShotId, f32)>, spoken: Vec<CueHit>) -> Vec<Found> {
-    let mut found: HashMap<ShotId, Found> = HashMap::new();
-    let alone = visual.is_empty() || spoken.is_empty();
-    let entry = |shot: &ShotId| Found {
-        shot: shot.clone(),
-        score: 0.0,
-        visual: None,
-        dialogue: None,
-    };
-    for (rank, (shot, similarity)) in (1..).zip(visual) {
-        let hit = found.entry(shot.clone()).or_insert_with(|| entry(&shot));
-        hit.visual = Some((similarity, rank));
-        hit.score += if alone {
-            f64::from(similarity)
-        } else {
-            1.0 / (K + f64::from(rank))
-        };
-    }
-    // A shot in which several lines match counts once, at its best line.
-    let mut rank = 0;
-    for cue in spoken {
-        let shot = cue.shot.clone();
-        let hit = found.entry(shot.clone()).or_insert_with(|| entry(&shot));
-        if hit.dialogue.is_none() {
-            rank += 1;
-            hit.score += if alone {
-                f64::from(cue.score)
-            } else {
-                1.0 / (K + f64::from(rank))
-            };
-            hit.dialogue = Some((cue, rank));
+impl<M> Ranked<M> {
+    /// The same entry with its match turned into another.
+    pub(super) fn map<N>(self, into: impl FnOnce(M) -> N) -> Ranked<N> {
+        Ranked {
+            shot: self.shot,
+            found: into(self.found),
         }
     }
-    let mut found: Vec<Found> = found.into_values().collect();
-    found.sort_by(|a, b| {
+}
+
+/// A shot that some recall found.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Fused<M> {
+    pub(super) shot: ShotId,
+    /// The sum of 1 / (60 + rank) over the lists that it is in, whichever and how many lists there are.
+    pub(super) score: f64,
+    /// Of each list that it is in, its rank from 1 and the match.
+    pub(super) matches: Vec<(u32, M)>,
+}
+
+/// Fuses ranked lists, in each of which a shot is at most once. With one list the order is its own.
+pub(super) fn fuse<M>(lists: Vec<Vec<Ranked<M>>>) -> Vec<Fused<M>> {
+    let mut fused: HashMap<ShotId, Fused<M>> = HashMap::new();
+    for list in lists {
+        for (rank, Ranked { shot, found }) in (1..).zip(list) {
+            let entry = fused.entry(shot.clone()).or_insert_with(|| Fused {
+                shot,
+                score: 0.0,
+                matches: Vec::new(),
+            });
+            entry.score += 1.0 / (K + f64::from(rank));
+            entry.matches.push((rank, found));
+        }
+    }
+    let mut fused: Vec<Fused<M>> = fused.into_values().collect();
+    fused.sort_by(|a, b| {
         b.score
             .total_cmp(&a.score)
             .then_with(|| a.shot.cmp(&b.shot))
     });
-    found
+    fused
 }
 
 #[cfg(test)]
@@ -68,29 +64,26 @@ mod tests {
     use crate::catalog::AssetId;
 
     #[test]
-    fn a_shot_found_by_both_recalls_comes_before_one_found_by_either() {
+    fn a_shot_in_two_lists_comes_before_one_in_either() {
         let asset = AssetId::new();
         let shot = |n: u64| ShotId {
             asset: asset.clone(),
             start: n,
             end: n + 1,
         };
-        let cue = |n: u64, text: &str| CueHit {
-            shot: shot(n),
-            frames: (n, n + 1),
-            ms: (n, n + 1),
-            text: text.to_owned(),
-            score: 2.0,
+        let list = |shots: &[u64]| -> Vec<Ranked<u64>> {
+            let ranked = |&n: &u64| Ranked {
+                shot: shot(n),
+                found: n,
+            };
+            shots.iter().map(ranked).collect()
         };
-        let both = fuse(
-            vec![(shot(1), 0.9), (shot(2), 0.8)],
-            vec![cue(3, "a"), cue(2, "b"), cue(2, "c")],
-        );
-        assert_eq!(both[0].shot, shot(2));
-        assert_eq!(both[0].dialogue.as_ref().unwrap().0.text, "b");
-        assert_eq!(both[0].dialogue.as_ref().unwrap().1, 2);
+        let both = fuse(vec![list(&[1, 2]), list(&[3, 2])]);
         assert_eq!(both.len(), 3);
-        let sight = fuse(vec![(shot(1), 0.9), (shot(2), 0.8)], Vec::new());
-        assert!((sight[0].score - 0.9).abs() < 1e-6);
+        assert_eq!((&both[0].shot, both[0].score), (&shot(2), 2.0 / 62.0));
+        assert_eq!(both[0].matches, [(2, 2), (2, 2)]);
+        // The score means the same when the other list is empty.
+        let one = fuse(vec![list(&[1, 2]), Vec::new()]);
+        assert_eq!(one[1].score, 1.0 / 62.0);
     }
 }

@@ -1,13 +1,14 @@
 //! The answer, in the one JSON shape of the command line and of HTTP.
 
-use rushes_workers::task::Output;
 use rushes_workers::time::{Rate, Timecode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::SearchError;
-use super::fusion::Found;
-use crate::catalog::shots::{Cue, Shot};
+use super::fusion::Fused;
+use super::recall::{Evidence, Match};
+use crate::catalog::records::ShotsRecord;
+use crate::catalog::shots::{Cue, Opening, Shot};
 use crate::catalog::{AssetId, CatalogError, ShotId};
 
 /// A point in time in its three forms.
@@ -30,39 +31,6 @@ pub struct AssetRef {
     pub id: AssetId,
     /// Where the file is.
     pub uri: String,
-}
-
-/// How sight found a shot.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Visual {
-    /// Cosine similarity of the shot's vector and the query's.
-    pub similarity: f32,
-    /// Place in the list of this recall, from 1.
-    pub rank: u32,
-}
-
-/// How dialogue found a shot.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Dialogue {
-    /// The line.
-    pub text: String,
-    /// When it appears.
-    pub start: Time,
-    /// When it disappears; exclusive.
-    pub end: Time,
-    /// BM25 score.
-    pub score: f32,
-    /// Place in the list of this recall, from 1.
-    pub rank: u32,
-}
-
-/// Why a shot is in the result.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Evidence {
-    /// By sight.
-    pub visual: Option<Visual>,
-    /// By dialogue.
-    pub dialogue: Option<Dialogue>,
 }
 
 /// Which shot it is and where it lies.
@@ -90,7 +58,8 @@ pub struct Hit {
     /// Which shot it is.
     #[serde(flatten)]
     pub place: Place,
-    /// Higher is better; comparable within one answer only.
+    /// Fused by rank: the sum of 1 / (60 + rank) over the recalls that found it. Higher is better. Each recall's own
+    /// measure is in the evidence.
     pub score: f64,
     /// Why it is here.
     pub evidence: Evidence,
@@ -136,15 +105,43 @@ pub struct ShotDetail {
     pub place: Place,
     /// Whether the frame rate varies, so that timecode is nominal.
     pub variable_rate: bool,
-    /// How the shot begins: `start`, `cut`, `fade` …
-    pub boundary: String,
-    /// Confidence of that boundary, 0 to 1.
-    pub confidence: f64,
+    /// The boundary with which it begins.
+    #[serde(rename = "in")]
+    pub opening: BoundaryView,
+    /// The boundary with which it ends; null where the video ends with it.
+    #[serde(rename = "out")]
+    pub closing: Option<BoundaryView>,
     /// The first shot of the film that shows nearly the same picture; null where no earlier one does.
     #[schema(value_type = Option<String>)]
     pub same_as: Option<ShotId>,
     /// What is said during it.
     pub dialogue: Vec<Line>,
+}
+
+/// A boundary between two shots.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct BoundaryView {
+    /// `start` of the video, `cut`, `fade`, `dissolve`, `wipe`, or `continued` within a take that was too long.
+    #[schema(example = "dissolve")]
+    pub kind: String,
+    /// First frame of the transition; of a cut, the first frame of the new shot. Null where an earlier version
+    /// found the shot; ingest the video again to have it.
+    pub start: Option<u64>,
+    /// The frame after the transition; of a cut, equal to `start`.
+    pub end: Option<u64>,
+    /// How sure the detector was, 0 to 1.
+    pub confidence: f64,
+}
+
+impl From<&Opening> for BoundaryView {
+    fn from(opening: &Opening) -> Self {
+        Self {
+            kind: opening.kind.clone(),
+            start: opening.start_frame.map(i64::cast_unsigned),
+            end: opening.end_frame.map(i64::cast_unsigned),
+            confidence: opening.confidence,
+        }
+    }
 }
 
 /// A line of dialogue.
@@ -161,36 +158,30 @@ pub struct Line {
 }
 
 /// How the frames of a shot's asset are labelled.
-struct Clock {
+pub(super) struct Clock {
     rate: Rate,
     variable: bool,
     timecode: Timecode,
 }
 
 impl Clock {
-    fn of(shot: &Shot) -> Result<Self, CatalogError> {
-        let Ok(Output::Shots {
-            rate,
-            variable,
-            start_timecode,
-            ..
-        }) = serde_json::from_str(&shot.scan)
-        else {
-            return Err(CatalogError::Corrupt {
-                what: "the result of a run",
-            });
+    pub(super) fn of(shot: &Shot) -> Result<Self, CatalogError> {
+        let damaged = |_| CatalogError::Corrupt {
+            what: "the result of a run",
         };
+        let scan: ShotsRecord = serde_json::from_str(&shot.scan).map_err(damaged)?;
+        let (rate, start_timecode) = (scan.rate, scan.start_timecode);
         let timecode = start_timecode
             .and_then(|text| Timecode::starting_at(rate, &text).ok())
             .unwrap_or_else(|| Timecode::from_zero(rate));
         Ok(Self {
             rate,
-            variable,
+            variable: scan.variable,
             timecode,
         })
     }
 
-    fn at(&self, frame: u64, ms: u64) -> Time {
+    pub(super) fn at(&self, frame: u64, ms: u64) -> Time {
         Time {
             frame,
             ms,
@@ -220,23 +211,12 @@ impl Place {
 }
 
 impl Hit {
-    pub(super) fn new(shot: &Shot, found: &Found) -> Result<Self, SearchError> {
-        let clock = Clock::of(shot)?;
-        let visual = found
-            .visual
-            .map(|(similarity, rank)| Visual { similarity, rank });
-        let dialogue = found.dialogue.as_ref().map(|(cue, rank)| Dialogue {
-            text: cue.text.clone(),
-            start: clock.at(cue.frames.0, cue.ms.0),
-            end: clock.at(cue.frames.1, cue.ms.1),
-            score: cue.score,
-            rank: *rank,
-        });
-        Ok(Self {
-            place: Place::new(shot, &clock),
+    pub(super) fn new(shot: &Shot, clock: &Clock, found: &Fused<Match>) -> Self {
+        Self {
+            place: Place::new(shot, clock),
             score: found.score,
-            evidence: Evidence { visual, dialogue },
-        })
+            evidence: Evidence::of(&found.matches, clock),
+        }
     }
 }
 
@@ -256,8 +236,8 @@ impl ShotDetail {
         Ok(Self {
             place: Place::new(shot, &clock),
             variable_rate: clock.variable,
-            boundary: shot.boundary.clone(),
-            confidence: shot.confidence,
+            opening: (&shot.opening).into(),
+            closing: shot.closing().as_ref().map(BoundaryView::from),
             same_as: shot.same_as(),
             dialogue,
         })

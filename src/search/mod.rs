@@ -1,7 +1,7 @@
 //! Answering a search: recalls, fusion, and the hits people and programs are shown.
 //!
 //! Each recall (by sight, by dialogue) comes back as a ranked list of its own; the lists are fused by
-//! reciprocal rank, and every hit carries the evidence of each recall that found it.
+//! reciprocal rank, and every hit carries the evidence of each recall that found it. `recall/` has one file per recall.
 
 mod encoders;
 mod error;
@@ -10,26 +10,31 @@ mod hit;
 mod page;
 mod picture;
 mod query;
+mod recall;
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rushes_models::{EncoderOptions, ModelStore};
+use rushes_workers::stages::Feature;
 
 pub use encoders::Encoders;
 pub use error::SearchError;
 pub use hit::{
-    Answer, AssetRef, Coverage, Dialogue, DialogueCoverage, Evidence, Hit, Line, Place, ShotDetail,
-    Time, Visual,
+    Answer, AssetRef, BoundaryView, Coverage, DialogueCoverage, Hit, Line, Place, ShotDetail, Time,
 };
 pub use picture::read_picture;
-pub use query::{Modality, Scope, SearchRequest, Subject};
+pub use query::{Scope, SearchRequest, Subject};
+pub use recall::{Dialogue, Evidence, Modality, Visual};
 
 use crate::catalog::{AssetId, Catalog, ShotId, assets, coverage, failed, shots};
-use crate::features::{DIALOGUE, embeddings_of};
-use crate::index::{CueHit, Index};
-use fusion::{Found, fuse};
+use crate::features::embeddings_of;
+use crate::index::Index;
+use fusion::{Fused, fuse};
+use hit::Clock;
 use page::Page;
+use recall::Match;
 
 /// How many candidates each recall is asked for, and so how far one can page. The same for every page,
 /// or fused ranks would shift between pages.
@@ -70,11 +75,13 @@ impl Searcher {
         request.validate()?;
         let page = Page::read(request)?;
         let scope = self.scope(&request.scope).await?;
-        let found = self.recall(request, scope.as_ref()).await?;
+        let senses = request.senses();
+        let lists = recall::lists(self, &request.subject, &senses, scope.as_ref(), RECALL).await?;
+        let found = fuse(lists);
         let (hits, next) = self.hits(&found, page.offset, request.limit).await?;
         let answer = Answer {
             next: next.map(|offset| page.at(offset)),
-            coverage: self.coverage(&request.senses(), scope.as_ref()).await?,
+            coverage: self.coverage(&senses, scope.as_ref()).await?,
             hits,
         };
         metrics::histogram!("rushes_search_seconds").record(started.elapsed().as_secs_f64());
@@ -105,8 +112,9 @@ impl Searcher {
             dialogue: None,
         };
         if senses.contains(&Modality::Dialogue) {
-            let (ready, _) = coverage(&mut db, DIALOGUE, seq, scope).await?;
-            let failed = failed(&mut db, DIALOGUE, scope).await?;
+            let dialogue = Feature::Dialogue.as_str();
+            let (ready, _) = coverage(&mut db, dialogue, seq, scope).await?;
+            let failed = failed(&mut db, dialogue, scope).await?;
             found.dialogue = Some(DialogueCoverage { ready, failed });
             if !senses.contains(&Modality::Visual) {
                 found.ready = ready;
@@ -131,101 +139,33 @@ impl Searcher {
         Ok(Some(found))
     }
 
-    async fn recall(
-        &self,
-        request: &SearchRequest,
-        scope: Option<&HashSet<AssetId>>,
-    ) -> Result<Vec<Found>, SearchError> {
-        let (visual, spoken) = match &request.subject {
-            Subject::Text(text) => {
-                let visual = if request.wants(Modality::Visual) {
-                    let vector = self.encoders.text(text).await?;
-                    self.by_sight(vector, scope).await?
-                } else {
-                    Vec::new()
-                };
-                let spoken = if request.wants(Modality::Dialogue) {
-                    self.by_dialogue(text, scope).await?
-                } else {
-                    Vec::new()
-                };
-                (visual, spoken)
-            }
-            Subject::Shot(shot) => {
-                let (shot, vector) = self.vector_of(shot).await?;
-                let mut near = self.by_sight(vector, scope).await?;
-                near.retain(|(id, _)| *id != shot);
-                (near, Vec::new())
-            }
-            Subject::Picture(picture) => {
-                let vector = self.encoders.picture(Arc::clone(picture)).await?;
-                (self.by_sight(vector, scope).await?, Vec::new())
-            }
-        };
-        Ok(fuse(visual, spoken))
-    }
-
-    async fn by_sight(
-        &self,
-        vector: Vec<f32>,
-        scope: Option<&HashSet<AssetId>>,
-    ) -> Result<Vec<(ShotId, f32)>, SearchError> {
-        let index = Arc::clone(&self.index);
-        let space = self.encoders.space()?.id;
-        let scope = scope.cloned();
-        let near = tokio::task::spawn_blocking(move || {
-            index.nearest(&space, &vector, RECALL, scope.as_ref())
-        });
-        near.await.map_err(|_join| SearchError::Died)
-    }
-
-    async fn by_dialogue(
-        &self,
-        words: &str,
-        scope: Option<&HashSet<AssetId>>,
-    ) -> Result<Vec<CueHit>, SearchError> {
-        let index = Arc::clone(&self.index);
-        let (words, scope) = (words.to_owned(), scope.cloned());
-        let spoken =
-            tokio::task::spawn_blocking(move || index.spoken(&words, RECALL, scope.as_ref()));
-        Ok(spoken.await.map_err(|_join| SearchError::Died)??)
-    }
-
-    /// A shot under its own id, and its stored vector in the space that is searched.
-    async fn vector_of(&self, id: &ShotId) -> Result<(ShotId, Vec<f32>), SearchError> {
-        let space = self.encoders.space()?.id;
-        let mut db = self.catalog.read().await?;
-        let shot = shots::get(&mut db, id).await?;
-        let vector = shots::vector(&mut db, &shot, &space).await?;
-        vector
-            .map(|vector| (shot.id(), vector))
-            .ok_or_else(|| SearchError::NoVector {
-                shot: id.to_string(),
-                space,
-            })
-    }
-
-    /// Up to `limit` found shots from `offset` on, with what the catalogue says of them; and where to
-    /// go on. Shots that a newer generation has replaced since the index was written are passed over.
+    /// Up to `limit` found shots from `offset` on, with what the catalogue says of them; and the offset of the next
+    /// page. Shots that a newer generation has replaced since the index was written are passed over.
     async fn hits(
         &self,
-        found: &[Found],
+        found: &[Fused<Match>],
         offset: usize,
         limit: usize,
     ) -> Result<(Vec<Hit>, Option<usize>), SearchError> {
         let mut db = self.catalog.read().await?;
         let mut hits = Vec::with_capacity(limit.min(found.len()));
-        for (at, entry) in found.iter().enumerate().skip(offset) {
-            if hits.len() == limit {
-                return Ok((hits, Some(at)));
+        let mut clocks: HashMap<AssetId, Clock> = HashMap::new();
+        let mut at = offset;
+        while hits.len() < limit && at < found.len() {
+            let batch = &found[at..found.len().min(at + limit - hits.len())];
+            let ids: Vec<ShotId> = batch.iter().map(|entry| entry.shot.clone()).collect();
+            let shots = shots::get_many(&mut db, &ids).await?;
+            for (entry, shot) in batch.iter().zip(shots) {
+                let Some(shot) = shot else { continue };
+                let clock = match clocks.entry(shot.asset_id.clone()) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(Clock::of(&shot)?),
+                };
+                hits.push(Hit::new(&shot, clock, entry));
             }
-            match shots::get(&mut db, &entry.shot).await {
-                Ok(shot) => hits.push(Hit::new(&shot, entry)?),
-                Err(error) if error.kind() == rushes_models::ErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
-            }
+            at += batch.len();
         }
-        Ok((hits, None))
+        Ok((hits, (at < found.len()).then_some(at)))
     }
 }
 

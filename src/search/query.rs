@@ -3,34 +3,13 @@
 use std::sync::Arc;
 
 use image::RgbImage;
-use serde::{Deserialize, Serialize};
 
+use super::recall::{Modality, modalities};
 use super::{MAX_LIMIT, SearchError};
 use crate::catalog::{AssetId, ShotId};
 
 /// Longest query text in characters.
 const MAX_TEXT: usize = 2000;
-
-/// By which sense a shot is looked for.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    clap::ValueEnum,
-    utoipa::ToSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Modality {
-    /// By what is to be seen.
-    Visual,
-    /// By what is said.
-    Dialogue,
-}
 
 /// What is looked for.
 #[derive(Debug, Clone)]
@@ -89,18 +68,8 @@ impl SearchRequest {
         }
     }
 
-    pub(super) fn wants(&self, modality: Modality) -> bool {
-        self.senses().contains(&modality)
-    }
-
-    /// By which senses it looks: only words can be looked for in dialogue.
+    /// By which senses it looks: those asked for that can look for this at all.
     pub(super) fn senses(&self) -> Vec<Modality> {
-        if !matches!(self.subject, Subject::Text(_)) {
-            vec![Modality::Visual]
-        } else if self.modalities.is_empty() {
-            vec![Modality::Visual, Modality::Dialogue]
-        } else {
-            self.modalities.clone()
-        }
+        modalities(&self.modalities, &self.subject)
     }
 }

@@ -5,8 +5,8 @@ use std::net::TcpStream;
 
 use image::{DynamicImage, GrayImage, ImageFormat};
 use reqwest::blocking::{Client, Response, multipart};
-use rushes_workers::coordinator::{Coordinator as _, Failure, Lease};
-use rushes_workers::task::Queue;
+use rushes_workers::coordinator::{Coordinator as _, Failure, Lease, Ticket};
+use rushes_workers::stages::Queue;
 use serde_json::json;
 
 use crate::coordinator::{Bench, answer, client, key, lost};
@@ -117,20 +117,20 @@ async fn a_slow_result_holds_up_only_those_of_its_own_key() {
     let lease = bench.next().await.unwrap();
     let slow = key(&bench.catalog, "slow").await;
     // The server asks for a body once it has a place for the result.
-    let mut first = begun(&server.socket, &slow, &lease.run);
+    let mut first = begun(&server.socket, &slow, &lease.ticket.run);
     let mut asked = [0; 12];
     first.read_exact(&mut asked).unwrap();
     assert_eq!(&asked, b"HTTP/1.1 100");
     // More of them than there are places in all.
     let others: Vec<TcpStream> = (0..8)
-        .map(|_| begun(&server.socket, &slow, &lease.run))
+        .map(|_| begun(&server.socket, &slow, &lease.ticket.run))
         .collect();
     let about = client(server, &slow);
     for _ in 0..8 {
         about.about().await.unwrap();
     }
     let result = answer(&lease);
-    let sound = bench.coordinator.complete(&lease, &result);
+    let sound = bench.coordinator.complete(&lease.ticket, &result);
     let sound = tokio::time::timeout(std::time::Duration::from_secs(60), sound).await;
     sound.expect("it waits for another key's results").unwrap();
     for mut other in others {
@@ -161,18 +161,26 @@ async fn reports_on_runs_that_were_never_leased_leave_nothing() {
     };
     // One that was leased to another key and deleted, and one that never was.
     let made_up = Lease {
-        run: "01KAX7Q0Z3ABCDEFGHJKMNPQRS".to_owned(),
+        ticket: Ticket {
+            run: "01KAX7Q0Z3ABCDEFGHJKMNPQRS".to_owned(),
+            ..lease.ticket.clone()
+        },
         ..lease.clone()
     };
     for run in [&lease, &made_up] {
-        assert!(lost(&stranger.complete(run, &answer(run)).await));
-        assert!(lost(&stranger.fail(run, &failure).await));
-        assert!(lost(&stranger.release(run).await));
+        assert!(lost(&stranger.complete(&run.ticket, &answer(run)).await));
+        assert!(lost(&stranger.fail(&run.ticket, &failure).await));
+        assert!(lost(&stranger.release(&run.ticket).await));
     }
-    assert!(lost(&bench.coordinator.fail(&made_up, &failure).await));
+    assert!(lost(
+        &bench.coordinator.fail(&made_up.ticket, &failure).await
+    ));
     assert_eq!(garbage(&bench).await, 0);
     // What the worker stored that had the run is garbage.
-    let own = bench.coordinator.complete(&lease, &answer(&lease)).await;
+    let own = bench
+        .coordinator
+        .complete(&lease.ticket, &answer(&lease))
+        .await;
     assert!(lost(&own));
     assert_eq!(garbage(&bench).await, 1);
     assert!(stranger.lease("w", Queue::Embed).await.unwrap().is_none());

@@ -11,13 +11,15 @@ use rushes::catalog::{AssetId, Catalog, JobId, RunId, jobs, queue};
 use rushes::features::{LocalCoordinator, Settings, WorkerLock, request};
 use rushes_models::{ErrorKind, ModelStore, space_of};
 use rushes_workers::coordinator::http::{HttpCoordinator, WorkKey};
-use rushes_workers::coordinator::{
-    Coordinator, CoordinatorError, Directive, Failure, Lease, Progress,
-};
+use rushes_workers::coordinator::{Coordinator, CoordinatorError, Directive, Failure, Lease};
 use rushes_workers::media::MediaInfo;
-use rushes_workers::segment::DetectorKind;
+use rushes_workers::segment::{Boundary, BoundaryKind, DetectorKind};
+use rushes_workers::stages::{
+    DialogueOutput, EmbeddingsOutput, Output, ProbeOutput, ProxiesOutput, Queue, ShotSpan,
+    ShotsOutput, Task, ThumbnailsOutput,
+};
 use rushes_workers::storage::Locator;
-use rushes_workers::task::{Output, Queue, ShotSpan, Task};
+use rushes_workers::watch::Progress;
 
 use crate::support::work_server::WorkServer;
 
@@ -135,12 +137,12 @@ impl Bench {
     }
 
     async fn complete(&self, lease: &Lease) {
-        let queue = if matches!(lease.task, Task::Embeddings { .. }) {
+        let queue = if matches!(lease.task, Task::Embeddings(_)) {
             Queue::Embed
         } else {
             Queue::Media
         };
-        let done = self.of(queue).complete(lease, &answer(lease)).await;
+        let done = self.of(queue).complete(&lease.ticket, &answer(lease)).await;
         done.unwrap();
     }
 
@@ -156,7 +158,7 @@ impl Bench {
     }
 
     pub(crate) async fn run(&self, lease: &Lease) -> Run {
-        let id: RunId = lease.run.parse().unwrap();
+        let id: RunId = lease.ticket.run.parse().unwrap();
         let mut db = self.catalog.read().await.unwrap();
         runs::get(&mut db, &id).await.unwrap()
     }
@@ -260,8 +262,8 @@ pub(crate) async fn film(catalog: &Catalog, name: &str) -> (AssetId, JobId) {
         sidecars: &[],
     };
     let (asset, _) = register(&mut tx, new).await.unwrap();
-    request(&mut tx, &asset, &settings()).await.unwrap();
-    let job = jobs::create(&mut tx, &asset).await.unwrap();
+    let runs = request(&mut tx, &asset, &settings()).await.unwrap();
+    let job = jobs::create(&mut tx, &asset, &runs).await.unwrap();
     tx.commit().await.unwrap();
     (asset, job)
 }
@@ -279,16 +281,21 @@ pub(crate) fn answer(lease: &Lease) -> Output {
         end,
         start_ms: start * 40,
         end_ms: end * 40,
-        boundary: "cut".to_owned(),
-        confidence: 1.0,
+        opening: Boundary {
+            kind: BoundaryKind::Dissolve,
+            start: start.saturating_sub(2),
+            end: start + 2,
+            confidence: 1.0,
+        },
         same_as: None,
     };
     match &lease.task {
-        Task::Probe { media } => Output::Probe {
-            blake3: blake3_of(&media.uri),
+        Task::Probe(task) => ProbeOutput {
+            blake3: blake3_of(&task.media.uri),
             info: Box::new(info()),
-        },
-        Task::Shots { .. } => Output::Shots {
+        }
+        .into(),
+        Task::Shots(_) => ShotsOutput {
             timeline: format!("{}/timeline", lease.prefix),
             frames: 20,
             rate: "25".parse().unwrap(),
@@ -296,23 +303,25 @@ pub(crate) fn answer(lease: &Lease) -> Output {
             start_timecode: None,
             shots: vec![shot(0, 10), shot(10, 20)],
             warnings: Vec::new(),
-        },
-        Task::Proxies { shots, .. } => {
-            assert_eq!(shots.as_slice(), [(0, 10), (10, 20)]);
-            Output::Proxies { keys: keys("mp4") }
         }
-        Task::Thumbnails { proxies } => {
-            assert_eq!(proxies.len(), 2);
-            Output::Thumbnails { keys: keys("jpg") }
+        .into(),
+        Task::Proxies(task) => {
+            assert_eq!(task.shots, [(0, 10), (10, 20)]);
+            ProxiesOutput { keys: keys("mp4") }.into()
         }
-        Task::Embeddings { proxies, .. } => {
-            assert_eq!(proxies.len(), 2);
+        Task::Thumbnails(task) => {
+            assert_eq!(task.proxies.len(), 2);
+            ThumbnailsOutput { keys: keys("jpg") }.into()
+        }
+        Task::Embeddings(task) => {
+            assert_eq!(task.proxies.len(), 2);
             vectors(&[1.0, 0.0])
         }
-        Task::Dialogue { .. } => Output::Dialogue {
+        Task::Dialogue(_) => DialogueOutput {
             cues: Vec::new(),
             warnings: vec!["film.srt: line 3: this cue has no words".to_owned()],
-        },
+        }
+        .into(),
     }
 }
 
@@ -324,11 +333,11 @@ pub(crate) fn vectors(firsts: &[f32]) -> Output {
         (vector[0], vector[1]) = (*first, (1.0 - first * first).sqrt());
         vector
     };
-    Output::Embeddings {
+    Output::Embeddings(EmbeddingsOutput {
         vectors: firsts.iter().map(vector).collect(),
         space: space.id,
         frame_vectors: None,
-    }
+    })
 }
 
 fn blake3_of(text: &str) -> String {
@@ -357,33 +366,30 @@ pub(crate) fn lost(result: &Result<(), CoordinatorError>) -> bool {
 
 async fn runs_are_leased_only_when_their_inputs_are_ready(bench: Bench) {
     let probe = bench.lease(Queue::Media).await.unwrap();
-    assert!(matches!(probe.task, Task::Probe { .. }));
+    assert!(matches!(probe.task, Task::Probe(_)));
     assert!(bench.lease(Queue::Media).await.is_none());
     assert!(bench.lease(Queue::Embed).await.is_none());
     bench.complete(&probe).await;
     let shots = bench.lease(Queue::Media).await.unwrap();
-    let Task::Shots {
-        detector, proxies, ..
-    } = &shots.task
-    else {
+    let Task::Shots(task) = &shots.task else {
         panic!("{:?}", shots.task)
     };
-    assert_eq!(*detector, DetectorKind::Learned);
-    let early = proxies.clone().unwrap();
+    assert_eq!(task.detector, DetectorKind::Learned);
+    let early = task.proxies.clone().unwrap();
     assert!(bench.lease(Queue::Embed).await.is_none());
     bench.complete(&shots).await;
     // What was cut early is where the run of the proxies looks for it.
     let mut prefix = None;
     while let Some(lease) = bench.lease(Queue::Media).await {
-        if let Task::Proxies { height, .. } = lease.task {
-            assert_eq!(early.height, height);
+        if let Task::Proxies(task) = &lease.task {
+            assert_eq!(early.height, task.height);
             prefix = Some(lease.prefix.clone());
         }
         bench.complete(&lease).await;
     }
     assert_eq!(prefix, Some(early.prefix));
     let vectors = bench.lease(Queue::Embed).await.unwrap();
-    assert!(matches!(vectors.task, Task::Embeddings { .. }));
+    assert!(matches!(vectors.task, Task::Embeddings(_)));
     assert!(bench.lease(Queue::Embed).await.is_none());
 }
 
@@ -400,19 +406,25 @@ async fn an_asset_is_published_once_when_all_of_it_is_settled(bench: Bench) {
 
 async fn a_completion_counts_once_and_only_with_the_newest_token(bench: Bench) {
     let first = bench.begin().await;
-    bench.coordinator.release(&first).await.unwrap();
+    bench.coordinator.release(&first.ticket).await.unwrap();
     let second = bench.next().await.unwrap();
-    assert_eq!(first.run, second.run);
-    assert!(second.token > first.token);
+    assert_eq!(first.ticket.run, second.ticket.run);
+    assert!(second.ticket.token > first.ticket.token);
     assert!(lost(
-        &bench.coordinator.complete(&first, &answer(&first)).await
+        &bench
+            .coordinator
+            .complete(&first.ticket, &answer(&first))
+            .await
     ));
     let corrupt = failure(ErrorKind::Corrupt);
-    assert!(lost(&bench.coordinator.fail(&first, &corrupt).await));
-    assert!(lost(&bench.coordinator.release(&first).await));
+    assert!(lost(&bench.coordinator.fail(&first.ticket, &corrupt).await));
+    assert!(lost(&bench.coordinator.release(&first.ticket).await));
     bench.complete(&second).await;
     assert!(lost(
-        &bench.coordinator.complete(&second, &answer(&second)).await
+        &bench
+            .coordinator
+            .complete(&second.ticket, &answer(&second))
+            .await
     ));
 }
 
@@ -422,14 +434,17 @@ async fn a_heartbeat_keeps_the_lease_until_the_job_is_cancelled(bench: Bench) {
         done: 3,
         total: Some(10),
     };
-    let beat = || bench.coordinator.heartbeat(&lease, progress);
+    let beat = || bench.coordinator.heartbeat(&lease.ticket, progress);
     assert_eq!(beat().await.unwrap(), Directive::Continue);
     let mut tx = bench.catalog.begin().await.unwrap();
     jobs::cancel(&mut tx, &bench.job).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(beat().await.unwrap(), Directive::Stop);
     assert!(lost(
-        &bench.coordinator.complete(&lease, &answer(&lease)).await
+        &bench
+            .coordinator
+            .complete(&lease.ticket, &answer(&lease))
+            .await
     ));
     assert_eq!(bench.state_of(&lease).await, RunState::Cancelled);
 }
@@ -437,7 +452,7 @@ async fn a_heartbeat_keeps_the_lease_until_the_job_is_cancelled(bench: Bench) {
 async fn bad_input_fails_at_once_and_what_waited_for_it_too(bench: Bench) {
     let lease = bench.begin().await;
     let bad = failure(ErrorKind::InvalidInput);
-    bench.coordinator.fail(&lease, &bad).await.unwrap();
+    bench.coordinator.fail(&lease.ticket, &bad).await.unwrap();
     assert_eq!(bench.state().await, RunState::Failed);
     let mut db = bench.catalog.read().await.unwrap();
     let job = jobs::get(&mut db, &bench.job).await.unwrap();
@@ -454,7 +469,7 @@ async fn bad_input_fails_at_once_and_what_waited_for_it_too(bench: Bench) {
 async fn what_does_not_answer_is_tried_again_later(bench: Bench) {
     let lease = bench.begin().await;
     let later = failure(ErrorKind::Unavailable);
-    bench.coordinator.fail(&lease, &later).await.unwrap();
+    bench.coordinator.fail(&lease.ticket, &later).await.unwrap();
     assert_eq!(bench.state_of(&lease).await, RunState::Pending);
     // It waits: not at once.
     assert!(bench.next().await.is_none());
@@ -463,9 +478,9 @@ async fn what_does_not_answer_is_tried_again_later(bench: Bench) {
 async fn a_failed_side_feature_does_not_hide_the_film(bench: Bench) {
     loop {
         let lease = bench.begin().await;
-        if matches!(lease.task, Task::Dialogue { .. } | Task::Embeddings { .. }) {
+        if matches!(lease.task, Task::Dialogue(_) | Task::Embeddings(_)) {
             let bad = failure(ErrorKind::InvalidInput);
-            bench.coordinator.fail(&lease, &bad).await.unwrap();
+            bench.coordinator.fail(&lease.ticket, &bad).await.unwrap();
             break;
         }
         bench.complete(&lease).await;
@@ -479,11 +494,11 @@ async fn the_same_bytes_under_two_names_become_one_asset(bench: Bench) {
     bench.complete_all().await;
     let (twin, job) = film(&bench.catalog, "b").await;
     let probe = bench.lease(Queue::Media).await.unwrap();
-    let output = Output::Probe {
+    let output = Output::Probe(ProbeOutput {
         blake3: blake3_of("file:///a.mp4"),
         info: Box::new(info()),
-    };
-    bench.local.complete(&probe, &output).await.unwrap();
+    });
+    bench.local.complete(&probe.ticket, &output).await.unwrap();
     let mut db = bench.catalog.read().await.unwrap();
     let found = rushes::catalog::assets::get(&mut db, &twin).await.unwrap();
     assert_eq!(found.id, bench.asset);
@@ -498,18 +513,20 @@ async fn the_same_bytes_under_two_names_become_one_asset(bench: Bench) {
 async fn vectors_that_cannot_be_right_are_refused_and_nothing_is_lost(bench: Bench) {
     bench.complete_media().await;
     let lease = bench.lease(Queue::Embed).await.unwrap();
-    let Output::Embeddings {
+    let Output::Embeddings(EmbeddingsOutput {
         space,
         vectors: sound,
         ..
-    } = answer(&lease)
+    }) = answer(&lease)
     else {
         panic!("no vectors");
     };
-    let with = |space: &str, vectors: &[Vec<f32>]| Output::Embeddings {
-        space: space.to_owned(),
-        vectors: vectors.to_vec(),
-        frame_vectors: None,
+    let with = |space: &str, vectors: &[Vec<f32>]| {
+        Output::Embeddings(EmbeddingsOutput {
+            space: space.to_owned(),
+            vectors: vectors.to_vec(),
+            frame_vectors: None,
+        })
     };
     let shorter: Vec<Vec<f32>> = sound.iter().map(|vector| vector[1..].to_vec()).collect();
     let longer = |factor: f32| -> Vec<Vec<f32>> {
@@ -526,10 +543,10 @@ async fn vectors_that_cannot_be_right_are_refused_and_nothing_is_lost(bench: Ben
         (with(&space, &longer(1.002)), "1.0020 long"),
         (with(&space, &longer(2.0)), "2.0000 long"),
         (with(&space, &longer(0.5)), "0.5000 long"),
-        (nan, "no numbers"),
-        (infinite, "no numbers"),
+        (nan, "not finite"),
+        (infinite, "not finite"),
     ] {
-        let refused = bench.of(Queue::Embed).complete(&lease, &bad).await;
+        let refused = bench.of(Queue::Embed).complete(&lease.ticket, &bad).await;
         match refused {
             Err(CoordinatorError::Invalid(told)) => assert!(told.contains(why), "{told}"),
             other => panic!("{why}: {other:?}"),
@@ -546,12 +563,12 @@ async fn vectors_are_stored_to_the_bit(bench: Bench) {
     let lease = bench.lease(Queue::Embed).await.unwrap();
     // Numbers that a way through decimal or through wider floats might change.
     let odd = vectors(&[f32::from_bits(1), -0.0]);
-    let done = bench.of(Queue::Embed).complete(&lease, &odd).await;
+    let done = bench.of(Queue::Embed).complete(&lease.ticket, &odd).await;
     done.unwrap();
     let mut db = bench.catalog.read().await.unwrap();
     let kept = rushes::catalog::shots::vectors(&mut db, &bench.asset).await;
     let kept = kept.unwrap().remove(0);
-    let Output::Embeddings { space, vectors, .. } = odd else {
+    let Output::Embeddings(EmbeddingsOutput { space, vectors, .. }) = odd else {
         panic!("no vectors");
     };
     let bits = |vectors: &[Vec<f32>]| -> Vec<u32> {
@@ -576,15 +593,8 @@ async fn another_detector_finds_shots_anew_and_the_first_ones_are_kept() {
     };
     ask(DetectorKind::Signal).await;
     let lease = bench.next().await.unwrap();
-    let is_signal = |task: &Task| {
-        matches!(
-            task,
-            Task::Shots {
-                detector: DetectorKind::Signal,
-                ..
-            }
-        )
-    };
+    let is_signal =
+        |task: &Task| matches!(task, Task::Shots(task) if task.detector == DetectorKind::Signal);
     assert!(is_signal(&lease.task), "{:?}", lease.task);
     bench.complete(&lease).await;
     bench.complete_media().await;
@@ -607,10 +617,45 @@ async fn the_runs_of_a_dead_worker_are_taken_over_at_once() {
     // Dropping the lock is what the system does when a process dies.
     drop(dead);
     let taken = bench.lease(Queue::Media).await.unwrap();
-    assert_eq!(taken.run, held.run);
+    assert_eq!(taken.ticket.run, held.ticket.run);
     assert!(lost(
-        &bench.coordinator.complete(&held, &answer(&held)).await
+        &bench
+            .coordinator
+            .complete(&held.ticket, &answer(&held))
+            .await
     ));
+}
+
+/// Two jobs that ask for the same are two: the runs that both ask for end with the second.
+#[tokio::test]
+async fn cancelling_a_job_leaves_what_another_asks_for() {
+    let bench = Bench::new(Over::LocalMedia).await;
+    let lease = bench.begin().await;
+    let mut tx = bench.catalog.begin().await.unwrap();
+    let runs = request(&mut tx, &bench.asset, &settings()).await.unwrap();
+    let second = jobs::create(&mut tx, &bench.asset, &runs).await.unwrap();
+    let first = jobs::cancel(&mut tx, &bench.job).await.unwrap();
+    assert_eq!(first.state(), RunState::Cancelled);
+    let other = jobs::get(&mut tx, &second).await.unwrap();
+    assert_eq!(other.state(), RunState::Running);
+    tx.commit().await.unwrap();
+    let beat = bench
+        .coordinator
+        .heartbeat(&lease.ticket, Progress::default())
+        .await;
+    assert_eq!(beat.unwrap(), Directive::Continue);
+    let mut tx = bench.catalog.begin().await.unwrap();
+    let second = jobs::cancel(&mut tx, &second).await.unwrap();
+    assert_eq!(second.state(), RunState::Cancelled);
+    tx.commit().await.unwrap();
+    assert_eq!(bench.state_of(&lease).await, RunState::Cancelled);
+    // Asked for again, the first one is under way once more.
+    let mut tx = bench.catalog.begin().await.unwrap();
+    let runs = request(&mut tx, &bench.asset, &settings()).await.unwrap();
+    jobs::renew(&mut tx, &bench.job, &runs).await.unwrap();
+    tx.commit().await.unwrap();
+    bench.complete_all().await;
+    assert_eq!(bench.state().await, RunState::Ready);
 }
 
 /// Asks for the film's features with another model, whose space has its vectors' size.
@@ -619,8 +664,8 @@ async fn ask_for_another_model(bench: &Bench) -> JobId {
     let mut other = settings();
     other.model = "other".to_owned();
     other.space.id = "other@1".to_owned();
-    request(&mut tx, &bench.asset, &other).await.unwrap();
-    let job = jobs::create(&mut tx, &bench.asset).await.unwrap();
+    let runs = request(&mut tx, &bench.asset, &other).await.unwrap();
+    let job = jobs::create(&mut tx, &bench.asset, &runs).await.unwrap();
     tx.commit().await.unwrap();
     job
 }
@@ -651,22 +696,26 @@ async fn vectors_stay_until_those_of_a_new_model_are_ready(bench: Bench) {
     ask_for_another_model(&bench).await;
     let lease = bench.lease(Queue::Embed).await.unwrap();
     let bad = failure(ErrorKind::Unsupported);
-    bench.of(Queue::Embed).fail(&lease, &bad).await.unwrap();
+    bench
+        .of(Queue::Embed)
+        .fail(&lease.ticket, &bad)
+        .await
+        .unwrap();
     assert_eq!(spaces(&bench).await, before);
     // Ready: then they take the old ones' place.
     ask_for_another_model(&bench).await;
     let lease = bench.lease(Queue::Embed).await.unwrap();
-    let Output::Embeddings { vectors, .. } = answer(&lease) else {
+    let Output::Embeddings(EmbeddingsOutput { vectors, .. }) = answer(&lease) else {
         panic!("no vectors");
     };
-    let output = Output::Embeddings {
+    let output = Output::Embeddings(EmbeddingsOutput {
         space: "other@1".to_owned(),
         vectors,
         frame_vectors: None,
-    };
+    });
     bench
         .of(Queue::Embed)
-        .complete(&lease, &output)
+        .complete(&lease.ticket, &output)
         .await
         .unwrap();
     assert_eq!(spaces(&bench).await, ["other@1"]);
@@ -686,10 +735,10 @@ async fn a_run_that_kills_its_process_is_given_up() {
         };
         let mut held = lease().await;
         if death == 1 {
-            deadly = Some(held.run.clone());
+            deadly = Some(held.ticket.run.clone());
         } else {
             // The other film's runs come first now.
-            while Some(&held.run) != deadly.as_ref() {
+            while Some(&held.ticket.run) != deadly.as_ref() {
                 bench.complete(&held).await;
                 held = lease().await;
             }
@@ -710,7 +759,7 @@ async fn a_run_that_kills_its_process_is_given_up() {
     // Asked for again, it is begun anew.
     film(&bench.catalog, "a").await;
     let again = bench.lease(Queue::Media).await.unwrap();
-    assert_eq!(Some(&again.run), deadly.as_ref());
+    assert_eq!(Some(&again.ticket.run), deadly.as_ref());
     assert_eq!(bench.run(&again).await.deaths, 0);
 }
 
@@ -882,11 +931,11 @@ async fn a_file_overwritten_while_the_clock_was_wrong_replaces_the_old_one() {
     tx.commit().await.unwrap();
     assert!(current.as_str() < future);
     let probe = bench.lease(Queue::Media).await.unwrap();
-    let output = Output::Probe {
+    let output = Output::Probe(ProbeOutput {
         blake3: blake3_of("other bytes"),
         info: Box::new(info()),
-    };
-    bench.local.complete(&probe, &output).await.unwrap();
+    });
+    bench.local.complete(&probe.ticket, &output).await.unwrap();
     bench.complete_all().await;
     let mut db = bench.catalog.read().await.unwrap();
     let left = rushes::catalog::assets::list(&mut db, None).await.unwrap();
@@ -909,7 +958,10 @@ async fn a_film_deleted_under_a_worker_leaves_nothing_behind(bench: Bench) {
     assert!(prefixes.contains(&lease.prefix));
     // What the worker stored since is garbage again.
     assert!(lost(
-        &bench.coordinator.complete(&lease, &answer(&lease)).await
+        &bench
+            .coordinator
+            .complete(&lease.ticket, &answer(&lease))
+            .await
     ));
     let mut db = bench.catalog.read().await.unwrap();
     let garbage = rushes::catalog::assets::garbage(&mut db).await.unwrap();

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 use rushes::catalog::Catalog;
 use rushes::index::Index;
 use rushes_models::{ModelStore, space_of};
-use rushes_workers::task::{Output as Result, Queue, ShotSpan, Task};
+use rushes_workers::segment::{Boundary, BoundaryKind};
+use rushes_workers::stages::{
+    Output as Result, ProxiesOutput, Queue, ShotSpan, Task, ThumbnailsOutput,
+};
 
 use crate::coordinator::{Bench, answer, film, vectors};
 use crate::support::{Rushes, films, told};
@@ -94,8 +97,12 @@ async fn film_of_many_shots(catalog: &Catalog, name: &str, first: f32) {
             end: at * 10 + 10,
             start_ms: at * 400,
             end_ms: at * 400 + 400,
-            boundary: "cut".to_owned(),
-            confidence: 1.0,
+            opening: Boundary {
+                kind: BoundaryKind::Cut,
+                start: at * 10,
+                end: at * 10,
+                confidence: 1.0,
+            },
             same_as: None,
         })
         .collect();
@@ -106,22 +113,19 @@ async fn film_of_many_shots(catalog: &Catalog, name: &str, first: f32) {
                 (0..MANY).map(key).collect()
             };
             let result = match &lease.task {
-                Task::Shots { .. } => {
+                Task::Shots(_) => {
                     let mut result = answer(&lease);
-                    if let Result::Shots {
-                        frames, shots: of, ..
-                    } = &mut result
-                    {
-                        (*frames, *of) = (MANY * 10, shots.clone());
+                    if let Result::Shots(found) = &mut result {
+                        (found.frames, found.shots) = (MANY * 10, shots.clone());
                     }
                     result
                 }
-                Task::Proxies { .. } => Result::Proxies { keys: keys("mp4") },
-                Task::Thumbnails { .. } => Result::Thumbnails { keys: keys("jpg") },
-                Task::Embeddings { .. } => vectors(&vec![first; usize::try_from(MANY).unwrap()]),
-                Task::Probe { .. } | Task::Dialogue { .. } => answer(&lease),
+                Task::Proxies(_) => ProxiesOutput { keys: keys("mp4") }.into(),
+                Task::Thumbnails(_) => ThumbnailsOutput { keys: keys("jpg") }.into(),
+                Task::Embeddings(_) => vectors(&vec![first; usize::try_from(MANY).unwrap()]),
+                Task::Probe(_) | Task::Dialogue(_) => answer(&lease),
             };
-            bench.local.complete(&lease, &result).await.unwrap();
+            bench.local.complete(&lease.ticket, &result).await.unwrap();
         }
     }
 }

@@ -20,6 +20,7 @@ mod index;
 mod interrupted;
 mod jobs;
 mod kill;
+mod old_catalogue;
 mod redact;
 mod redact_messages;
 mod redactions;

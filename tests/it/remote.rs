@@ -7,10 +7,9 @@ use std::process::{Child, Command, Stdio};
 use rushes::catalog::keys;
 use rushes_models::ErrorKind;
 use rushes_workers::coordinator::http::{HttpCoordinator, WorkKey};
-use rushes_workers::coordinator::{
-    Coordinator as _, CoordinatorError, Directive, Failure, Progress,
-};
-use rushes_workers::task::{Output, Queue};
+use rushes_workers::coordinator::{Coordinator as _, CoordinatorError, Directive, Failure};
+use rushes_workers::stages::{EmbeddingsOutput, Output, Queue};
+use rushes_workers::watch::Progress;
 use serde_json::{Value, json};
 
 use crate::coordinator::{Bench, answer, client, key, lost};
@@ -86,10 +85,15 @@ async fn a_key_that_is_revoked_at_work_ends_the_work() {
     refused(
         bench
             .coordinator
-            .heartbeat(&lease, Progress::default())
+            .heartbeat(&lease.ticket, Progress::default())
             .await,
     );
-    refused(bench.coordinator.complete(&lease, &answer(&lease)).await);
+    refused(
+        bench
+            .coordinator
+            .complete(&lease.ticket, &answer(&lease))
+            .await,
+    );
 }
 
 #[tokio::test]
@@ -143,13 +147,13 @@ async fn only_the_embed_queue_is_for_other_machines() {
 async fn the_vectors_of_a_very_long_film_fit() {
     let bench = Bench::over_http().await;
     let lease = bench.next().await.unwrap();
-    let long = Output::Embeddings {
+    let long = Output::Embeddings(EmbeddingsOutput {
         space: "lite@0.1.0".to_owned(),
         vectors: vec![vec![0.5; 1152]; 10_000],
         frame_vectors: None,
-    };
+    });
     // It arrives whole, and is then found to be another film's.
-    match bench.coordinator.complete(&lease, &long).await {
+    match bench.coordinator.complete(&lease.ticket, &long).await {
         Err(CoordinatorError::Invalid(why)) => assert_eq!(why, "10000 vectors for 2 shots"),
         other => panic!("{other:?}"),
     }
@@ -163,7 +167,11 @@ async fn what_a_worker_says_gives_no_orders_to_a_terminal() {
         kind: ErrorKind::InvalidInput,
         reason: format!("a\u{1b}[2Jb\nc{}", "d".repeat(10_000)),
     };
-    bench.coordinator.fail(&lease, &failure).await.unwrap();
+    bench
+        .coordinator
+        .fail(&lease.ticket, &failure)
+        .await
+        .unwrap();
     let reason = bench.run(&lease).await.reason.unwrap();
     assert!(reason.starts_with("a[2Jb\ncd"), "{reason}");
     assert_eq!(reason.len(), 4_000);
@@ -175,18 +183,20 @@ async fn a_key_speaks_for_its_own_workers_only() {
     let server = bench.server.as_ref().unwrap();
     let lease = bench.next().await.unwrap();
     let stranger = client(server, &key(&bench.catalog, "ke").await);
-    let beat = stranger.heartbeat(&lease, Progress::default()).await;
+    let beat = stranger.heartbeat(&lease.ticket, Progress::default()).await;
     assert_eq!(beat.unwrap(), Directive::Stop);
     let failure = Failure {
         kind: ErrorKind::InvalidInput,
         reason: "spite".to_owned(),
     };
-    assert!(lost(&stranger.complete(&lease, &answer(&lease)).await));
-    assert!(lost(&stranger.fail(&lease, &failure).await));
-    assert!(lost(&stranger.release(&lease).await));
+    assert!(lost(
+        &stranger.complete(&lease.ticket, &answer(&lease)).await
+    ));
+    assert!(lost(&stranger.fail(&lease.ticket, &failure).await));
+    assert!(lost(&stranger.release(&lease.ticket).await));
     bench
         .coordinator
-        .complete(&lease, &answer(&lease))
+        .complete(&lease.ticket, &answer(&lease))
         .await
         .unwrap();
 }
@@ -208,7 +218,7 @@ async fn a_worker_elsewhere_cannot_pass_for_one_of_this_machine() {
     );
     let beat = bench
         .coordinator
-        .heartbeat(&lease, Progress::default())
+        .heartbeat(&lease.ticket, Progress::default())
         .await;
     assert_eq!(beat.unwrap(), Directive::Continue);
 }
@@ -220,19 +230,22 @@ async fn a_server_that_went_away_and_came_back_takes_the_result() {
     let server = bench.server.take().unwrap();
     let socket = server.socket;
     server.stop();
-    let unavailable = bench.coordinator.complete(&lease, &answer(&lease)).await;
+    let unavailable = bench
+        .coordinator
+        .complete(&lease.ticket, &answer(&lease))
+        .await;
     let error = unavailable.unwrap_err();
     assert!(matches!(error, CoordinatorError::Unavailable(_)), "{error}");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     let _again = WorkServer::start_at(socket, &bench.catalog, bench.folder.path());
     let beat = bench
         .coordinator
-        .heartbeat(&lease, Progress::default())
+        .heartbeat(&lease.ticket, Progress::default())
         .await;
     assert_eq!(beat.unwrap(), Directive::Continue);
     bench
         .coordinator
-        .complete(&lease, &answer(&lease))
+        .complete(&lease.ticket, &answer(&lease))
         .await
         .unwrap();
 }

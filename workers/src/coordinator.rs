@@ -7,36 +7,37 @@ use async_trait::async_trait;
 use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use utoipa::ToSchema;
 
-use crate::task::{Output, Queue, Task};
+use crate::stages::{Output, Queue, Task};
+use crate::watch::Progress;
+
+/// What the holder of a lease sends back with all that it says of the run.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+pub struct Ticket {
+    /// The run to compute. Of no meaning to the worker.
+    pub run: String,
+    /// Fencing token: a result with any but the newest token is refused.
+    pub token: i64,
+}
 
 /// Work that is this worker's until its lease runs out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Lease {
-    /// The run to compute.
-    pub run: String,
-    /// Fencing token: a completion with any but the newest token is refused.
-    pub token: i64,
+    /// What the worker shows when it reports.
+    #[serde(flatten)]
+    pub ticket: Ticket,
     /// What to do.
     pub task: Task,
     /// Stored objects of this run have keys that begin with this.
     pub prefix: String,
 }
 
-/// How far a run has come, in whatever unit the task counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Units done.
-    pub done: u64,
-    /// Units in all, where known.
-    pub total: Option<u64>,
-}
-
 /// The answer to a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Directive {
-    /// Go on.
+    /// Keep computing.
     Continue,
     /// Stop: somebody cancelled the run, or the lease is lost.
     Stop,
@@ -92,16 +93,16 @@ pub trait Coordinator: Send + Sync + std::fmt::Debug {
     /// Says that the worker lives and how far it is; extends the lease.
     async fn heartbeat(
         &self,
-        lease: &Lease,
+        ticket: &Ticket,
         progress: Progress,
     ) -> Result<Directive, CoordinatorError>;
 
     /// Hands in the result. Once, and only with the newest token.
-    async fn complete(&self, lease: &Lease, output: &Output) -> Result<(), CoordinatorError>;
+    async fn complete(&self, ticket: &Ticket, output: &Output) -> Result<(), CoordinatorError>;
 
     /// Reports a failure; the coordinator decides whether the run is tried again.
-    async fn fail(&self, lease: &Lease, failure: &Failure) -> Result<(), CoordinatorError>;
+    async fn fail(&self, ticket: &Ticket, failure: &Failure) -> Result<(), CoordinatorError>;
 
     /// Gives the run back unfinished, without blame: the worker is shutting down.
-    async fn release(&self, lease: &Lease) -> Result<(), CoordinatorError>;
+    async fn release(&self, ticket: &Ticket) -> Result<(), CoordinatorError>;
 }

@@ -6,14 +6,16 @@
 pub mod coordinator;
 pub mod dialogue;
 pub mod embed;
+pub mod error;
 pub mod media;
 pub mod orientation;
+pub(crate) mod proxy_name;
 pub mod redact;
 pub mod sandbox;
 pub mod segment;
 pub mod source;
 pub mod stages;
 pub mod storage;
-pub mod task;
 pub mod time;
+pub mod watch;
 pub mod worker;

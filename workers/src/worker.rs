@@ -1,6 +1,5 @@
 //! The worker: named threads that lease runs, compute them, and hand in the results.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -8,9 +7,10 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use crate::coordinator::{Coordinator, CoordinatorError, Directive, Failure, Lease, Progress};
-use crate::stages::{StageError, Stages};
-use crate::task::{Output, Queue};
+use crate::coordinator::{Coordinator, CoordinatorError, Directive, Failure, Lease, Ticket};
+use crate::error::StageError;
+use crate::stages::{Output, Queue, Stages};
+use crate::watch::Watch;
 
 /// How often a worker says that it lives.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -25,42 +25,6 @@ pub struct Workers {
     threads: Vec<JoinHandle<()>>,
     stop: CancellationToken,
     refusal: Arc<OnceLock<String>>,
-}
-
-/// Shared between a running stage and its heartbeat.
-#[derive(Debug, Default)]
-pub struct Watch {
-    done: AtomicU64,
-    /// 0 means unknown.
-    total: AtomicU64,
-    stopped: AtomicBool,
-}
-
-impl Watch {
-    /// Records progress.
-    pub fn progress(&self, done: u64, total: Option<u64>) {
-        self.done.store(done, Ordering::Relaxed);
-        self.total.store(total.unwrap_or(0), Ordering::Relaxed);
-    }
-
-    /// Whether the stage should end.
-    #[must_use]
-    pub fn stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
-    }
-
-    /// Asks the stage to end.
-    pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
-    }
-
-    fn now(&self) -> Progress {
-        let total = self.total.load(Ordering::Relaxed);
-        Progress {
-            done: self.done.load(Ordering::Relaxed),
-            total: (total > 0).then_some(total),
-        }
-    }
 }
 
 impl Workers {
@@ -169,16 +133,17 @@ impl Slot {
     }
 
     fn work(&self, lease: &Lease) {
+        let ticket = &lease.ticket;
         let watch = Arc::new(Watch::default());
         let heart = self.runtime.spawn(beat(
             Arc::clone(&self.coordinator),
-            lease.clone(),
+            lease.ticket.clone(),
             Arc::clone(&watch),
             self.stop.clone(),
         ));
         // A stage that panics fails its run, not its thread.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            self.stages.compute(lease, &watch)
+            self.stages.compute(&lease.task, &lease.prefix, &watch)
         }))
         .unwrap_or(Err(StageError::Panicked));
         let stopping = self.stop.is_cancelled();
@@ -193,16 +158,16 @@ impl Slot {
         let is_complete = matches!(report, Report::Complete(_));
         let reported = self.runtime.block_on(async {
             // So that what is shown as done is what was done.
-            if let Err(error) = self.coordinator.heartbeat(lease, watch.now()).await {
-                tracing::debug!(%error, run = lease.run, "the last heartbeat was not heard");
+            if let Err(error) = self.coordinator.heartbeat(ticket, watch.now()).await {
+                tracing::debug!(%error, run = ticket.run, "the last heartbeat was not heard");
             }
-            match self.hand_in(lease, report).await {
+            match self.hand_in(ticket, report).await {
                 Err(error @ CoordinatorError::Invalid(_)) => {
                     let failure = Failure {
                         kind: error.kind(),
                         reason: error.to_string(),
                     };
-                    self.hand_in(lease, Report::Fail(failure)).await
+                    self.hand_in(ticket, Report::Fail(failure)).await
                 }
                 handed => handed,
             }
@@ -210,27 +175,27 @@ impl Slot {
         heart.abort();
         match reported {
             Ok(()) if is_complete => {
-                if let Err(error) = self.stages.tidy(lease) {
-                    tracing::warn!(%error, run = lease.run, "parts of a run are left in the store");
+                if let Err(error) = self.stages.tidy(&lease.task, &lease.prefix) {
+                    tracing::warn!(%error, run = ticket.run, "parts of a run are left in the store");
                 }
             }
             Ok(()) => {}
             Err(error @ CoordinatorError::LeaseLost(_)) => tracing::info!(%error),
             // The run stays leased and comes back when the lease runs out.
             Err(error) => {
-                tracing::warn!(%error, run = lease.run, "a result could not be handed in");
+                tracing::warn!(%error, run = ticket.run, "a result could not be handed in");
             }
         }
     }
 
     /// Hands in a report; patiently, for hours of work may be in it.
-    async fn hand_in(&self, lease: &Lease, report: Report) -> Result<(), CoordinatorError> {
+    async fn hand_in(&self, ticket: &Ticket, report: Report) -> Result<(), CoordinatorError> {
         let mut tries = 1;
         loop {
             let handed = match &report {
-                Report::Complete(output) => self.coordinator.complete(lease, output).await,
-                Report::Fail(failure) => self.coordinator.fail(lease, failure).await,
-                Report::Release => self.coordinator.release(lease).await,
+                Report::Complete(output) => self.coordinator.complete(ticket, output).await,
+                Report::Fail(failure) => self.coordinator.fail(ticket, failure).await,
+                Report::Release => self.coordinator.release(ticket).await,
             };
             let Err(CoordinatorError::Unavailable(error)) = handed else {
                 return handed;
@@ -238,7 +203,7 @@ impl Slot {
             if tries == TRIES || self.stop.is_cancelled() {
                 return Err(CoordinatorError::Unavailable(error));
             }
-            tracing::warn!(%error, run = lease.run, "a result could not be handed in; tried again");
+            tracing::warn!(%error, run = ticket.run, "a result could not be handed in; tried again");
             tries += 1;
             tokio::select! {
                 () = tokio::time::sleep(PATIENCE) => {}
@@ -257,7 +222,7 @@ enum Report {
 
 async fn beat(
     coordinator: Arc<dyn Coordinator>,
-    lease: Lease,
+    ticket: Ticket,
     watch: Arc<Watch>,
     stop: CancellationToken,
 ) {
@@ -269,11 +234,11 @@ async fn beat(
                 watch.stop();
             }
         }
-        match coordinator.heartbeat(&lease, watch.now()).await {
+        match coordinator.heartbeat(&ticket, watch.now()).await {
             Ok(Directive::Continue) => {}
-            Ok(Directive::Stop) => watch.stopped.store(true, Ordering::Relaxed),
+            Ok(Directive::Stop) => watch.stop(),
             Err(CoordinatorError::LeaseLost(_) | CoordinatorError::Refused(_)) => watch.stop(),
-            Err(error) => tracing::warn!(%error, run = lease.run, "a heartbeat was not heard"),
+            Err(error) => tracing::warn!(%error, run = ticket.run, "a heartbeat was not heard"),
         }
     }
 }
@@ -288,8 +253,9 @@ mod tests {
 
     use super::*;
     use crate::sandbox::{Limits, Sandbox};
+    use crate::stages::ThumbnailsTask;
     use crate::storage::{S3Options, Storage};
-    use crate::task::Task;
+    use crate::watch::Progress;
 
     /// Has one run, takes no result, and then lets nobody in.
     #[derive(Debug)]
@@ -308,20 +274,20 @@ mod tests {
             }
         }
 
-        async fn heartbeat(&self, _: &Lease, _: Progress) -> Result<Directive, CoordinatorError> {
+        async fn heartbeat(&self, _: &Ticket, _: Progress) -> Result<Directive, CoordinatorError> {
             Ok(Directive::Continue)
         }
 
-        async fn complete(&self, _: &Lease, _: &Output) -> Result<(), CoordinatorError> {
+        async fn complete(&self, _: &Ticket, _: &Output) -> Result<(), CoordinatorError> {
             Err(CoordinatorError::Invalid("no such thing".to_owned()))
         }
 
-        async fn fail(&self, _: &Lease, failure: &Failure) -> Result<(), CoordinatorError> {
+        async fn fail(&self, _: &Ticket, failure: &Failure) -> Result<(), CoordinatorError> {
             self.failures.send(failure.clone()).unwrap();
             Ok(())
         }
 
-        async fn release(&self, _: &Lease) -> Result<(), CoordinatorError> {
+        async fn release(&self, _: &Ticket) -> Result<(), CoordinatorError> {
             Ok(())
         }
     }
@@ -341,11 +307,14 @@ mod tests {
         let (failures, mut failed) = unbounded_channel();
         let coordinator: Arc<dyn Coordinator> = Arc::new(Picky {
             lease: Mutex::new(Some(Lease {
-                run: "run".to_owned(),
-                token: 1,
-                task: Task::Thumbnails {
-                    proxies: Vec::new(),
+                ticket: Ticket {
+                    run: "run".to_owned(),
+                    token: 1,
                 },
+                task: ThumbnailsTask {
+                    proxies: Vec::new(),
+                }
+                .into(),
                 prefix: "runs/run".to_owned(),
             })),
             failures,

@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use super::wire::{
-    About, BAD_RESULT, Completion, Directed, Failed, Heartbeat, LEASE_LOST, LeaseRequest, Leased,
-    PATH, Release,
+    BAD_RESULT, CompleteRequest, FailRequest, HeartbeatRequest, HeartbeatResponse, LEASE_LOST,
+    LeaseRequest, PATH, ReleaseRequest, ServerInfo,
 };
-use super::{Coordinator, CoordinatorError, Directive, Failure, Lease, Progress};
-use crate::task::{Output, Queue};
+use super::{Coordinator, CoordinatorError, Directive, Failure, Lease, Ticket};
+use crate::stages::{Output, Queue};
+use crate::watch::Progress;
 
 /// How long a request for work waits at the server.
 const WAIT: Duration = Duration::from_secs(4);
@@ -128,7 +129,7 @@ impl HttpCoordinator {
     ///
     /// # Errors
     /// As all others.
-    pub async fn about(&self) -> Result<About, CoordinatorError> {
+    pub async fn about(&self) -> Result<ServerInfo, CoordinatorError> {
         let answer = self.send(Method::GET, "", None::<&()>, PROMPT).await?;
         answer
             .ok_or_else(|| foreign("an empty answer"))
@@ -137,15 +138,15 @@ impl HttpCoordinator {
 
     async fn post<T: Serialize + Sync>(
         &self,
-        lease: &Lease,
+        ticket: &Ticket,
         what: &str,
         body: &T,
         limit: Duration,
     ) -> Result<Option<Vec<u8>>, CoordinatorError> {
-        let path = format!("/{}/{what}", lease.run);
+        let path = format!("/{}/{what}", ticket.run);
         match self.send(Method::POST, &path, Some(body), limit).await {
             Err(CoordinatorError::LeaseLost(_)) => {
-                Err(CoordinatorError::LeaseLost(lease.run.clone()))
+                Err(CoordinatorError::LeaseLost(ticket.run.clone()))
             }
             answer => answer,
         }
@@ -286,36 +287,44 @@ impl Coordinator for HttpCoordinator {
         let answer = self
             .send(Method::POST, "/lease", Some(&body), limit)
             .await?;
-        let leased: Option<Leased> = answer.map(|bytes| read(&bytes)).transpose()?;
-        Ok(leased.map(Lease::from))
+        answer.map(|bytes| read(&bytes)).transpose()
     }
 
     async fn heartbeat(
         &self,
-        lease: &Lease,
+        ticket: &Ticket,
         progress: Progress,
     ) -> Result<Directive, CoordinatorError> {
-        let body = Heartbeat::new(lease, progress);
-        match self.post(lease, "heartbeat", &body, PROMPT).await {
-            Ok(Some(bytes)) => Ok(read::<Directed>(&bytes)?.directive),
+        let body = HeartbeatRequest::new(ticket, progress);
+        match self.post(ticket, "heartbeat", &body, PROMPT).await {
+            Ok(Some(bytes)) => Ok(read::<HeartbeatResponse>(&bytes)?.directive),
             Ok(None) => Err(foreign("an empty answer")),
             Err(error) => Err(error),
         }
     }
 
-    async fn complete(&self, lease: &Lease, output: &Output) -> Result<(), CoordinatorError> {
-        let body = Completion::new(lease.token, output)?;
-        self.post(lease, "complete", &body, LONG).await.map(drop)
+    async fn complete(&self, ticket: &Ticket, output: &Output) -> Result<(), CoordinatorError> {
+        let body = CompleteRequest {
+            token: ticket.token,
+            output: output.clone(),
+        };
+        self.post(ticket, "complete", &body, LONG).await.map(drop)
     }
 
-    async fn fail(&self, lease: &Lease, failure: &Failure) -> Result<(), CoordinatorError> {
-        let body = Failed::new(lease, failure);
-        self.post(lease, "fail", &body, PROMPT).await.map(drop)
+    async fn fail(&self, ticket: &Ticket, failure: &Failure) -> Result<(), CoordinatorError> {
+        let body = FailRequest {
+            token: ticket.token,
+            kind: failure.kind,
+            reason: failure.reason.clone(),
+        };
+        self.post(ticket, "fail", &body, PROMPT).await.map(drop)
     }
 
-    async fn release(&self, lease: &Lease) -> Result<(), CoordinatorError> {
-        let body = Release { token: lease.token };
-        self.post(lease, "release", &body, PROMPT).await.map(drop)
+    async fn release(&self, ticket: &Ticket) -> Result<(), CoordinatorError> {
+        let body = ReleaseRequest {
+            token: ticket.token,
+        };
+        self.post(ticket, "release", &body, PROMPT).await.map(drop)
     }
 }
 

@@ -7,8 +7,9 @@ use rushes_models::device::{Device, Feed};
 use tokio::sync::mpsc;
 
 use super::fetch::Held;
+use crate::error::StageError;
 use crate::media::sample_frames;
-use crate::stages::{StageError, proxy_name};
+use crate::proxy_name;
 
 /// Frames are scaled so that neither side is longer; encoders look at 224 to 384 pixels.
 const MAX_SIDE: u32 = 640;

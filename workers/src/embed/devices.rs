@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rushes_models::device::{Device, DeviceOptions};
 use rushes_models::{EncoderOptions, ImageEncoder, ModelError, ModelStore, open_image_encoders};
 
-use crate::stages::StageError;
+use crate::error::StageError;
 
 /// Opens the encoders of a model, one for each device it is to run on.
 pub type Opener = Box<dyn Fn(&str) -> Result<Vec<Box<dyn ImageEncoder>>, ModelError> + Send + Sync>;

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::decode::{Failure, Job};
-use crate::stages::StageError;
+use crate::error::StageError;
 use crate::storage::{Storage, StorageError};
 
 /// Bytes read at a time. Nearly every proxy is smaller, so its first part is all of it.

@@ -9,7 +9,7 @@ use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use tokio::runtime::Handle;
 
 use super::ShotVectors;
-use crate::stages::StageError;
+use crate::error::StageError;
 use crate::storage::{Storage, StorageError};
 
 /// Shots of a part.

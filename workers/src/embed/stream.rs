@@ -10,9 +10,9 @@ use tokio::sync::Semaphore;
 use super::Embedder;
 use super::decode::FilmJobs;
 use super::fetch::Fetch;
-use crate::stages::StageError;
+use crate::error::StageError;
 use crate::storage::Storage;
-use crate::worker::Watch;
+use crate::watch::Watch;
 
 /// How often somebody who waits looks whether the work is still wanted.
 const LOOK: Duration = Duration::from_millis(50);

@@ -10,11 +10,11 @@ use rushes_models::{ImageEncoder, ModelError, Prepared, Space};
 use tokio::runtime::Runtime;
 
 use super::{EmbedOptions, Embedder, Film, FrameVectors, Parts, ShotVectors};
+use crate::error::StageError;
 use crate::media::{Bounds, CutOutput, Film as MediaFilm, MediaError, ProxyParams, cut};
 use crate::segment::{SegmentParams, segment};
-use crate::stages::StageError;
 use crate::storage::{S3Options, Storage};
-use crate::worker::Watch;
+use crate::watch::Watch;
 
 /// The mean of the picture's colours, scaled to length 1, is the vector.
 pub(super) struct Fake {

@@ -7,14 +7,13 @@ use rushes_models::{ErrorKind, Space};
 
 use super::testing::{BATCH, Bench, FRAMES, Fake, mean_colour, proxies};
 use super::*;
-use crate::coordinator::Lease;
+use crate::error::StageError;
 use crate::media::ProxyParams;
 use crate::sandbox::{Limits, Sandbox};
 use crate::segment::SegmentParams;
-use crate::stages::{StageError, Stages};
+use crate::stages::{EmbeddingsTask, Output, Stages};
 use crate::storage::Storage;
-use crate::task::{Output, Task};
-use crate::worker::Watch;
+use crate::watch::Watch;
 
 #[test]
 fn the_vectors_of_a_film_are_those_of_its_frames_in_order() {
@@ -249,34 +248,25 @@ fn a_leased_run_uses_its_parts_and_tidies_up() {
         embedder: Embedder::new(EmbedOptions::default()),
         runtime: bench.runtime.handle().clone(),
     };
-    let lease = Lease {
-        run: "a".to_owned(),
-        token: 1,
-        task: Task::Embeddings {
-            model: "fake".to_owned(),
-            proxies,
-            frames: 4,
-            frame_vectors: true,
-        },
-        prefix: "runs/a".to_owned(),
-    };
-    let output = stages.compute(&lease, &Watch::default()).unwrap();
-    let Output::Embeddings {
-        space,
-        vectors,
-        frame_vectors,
-    } = output
-    else {
+    let task = EmbeddingsTask {
+        model: "fake".to_owned(),
+        proxies,
+        frames: 4,
+        frame_vectors: true,
+    }
+    .into();
+    let output = stages.compute(&task, "runs/a", &Watch::default()).unwrap();
+    let Output::Embeddings(found) = output else {
         panic!("another feature");
     };
-    assert_eq!((space.as_str(), vectors.len()), ("fake@1", 9));
+    assert_eq!((found.space.as_str(), found.vectors.len()), ("fake@1", 9));
     assert_eq!(count.load(Ordering::SeqCst), 4 * FRAMES);
-    stages.tidy(&lease).unwrap();
+    stages.tidy(&task, "runs/a").unwrap();
     let left = bench
         .runtime
         .block_on(bench.storage.keys_under("runs/a"))
         .unwrap();
-    assert_eq!(left, [frame_vectors.unwrap()]);
+    assert_eq!(left, [found.frame_vectors.unwrap()]);
     let stored = bench.runtime.block_on(bench.storage.get(&left[0])).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&stored).unwrap();
     assert_eq!(tensors.tensor("vectors").unwrap().shape(), [9 * FRAMES, 3]);

@@ -1,20 +1,54 @@
 //! `dialogue`: subtitle files, subtitle streams and closed captions as cues on the frames of the film.
 
 use rushes_models::ErrorKind;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::{Observed, StageError, Stages};
+use super::context::{Observed, RunContext, Stage, Stages};
 use crate::dialogue::{MAX_SUBTITLE_BYTES, Subtitles, TimedText, parse};
+use crate::error::StageError;
 use crate::storage::{Locator, StorageError};
-use crate::task::{CueSpan, Output};
 use crate::time::Timeline;
-use crate::worker::Watch;
+use crate::watch::Watch;
 
-pub(super) struct Dialogue<'a> {
-    pub(super) stages: &'a Stages,
-    pub(super) media: &'a Locator,
-    pub(super) timeline: &'a str,
-    pub(super) streams: &'a [(usize, Option<String>)],
-    pub(super) sidecars: &'a [(Locator, Option<String>)],
+/// Read the dialogue of subtitle files and subtitle streams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DialogueTask {
+    /// The film.
+    pub media: Locator,
+    /// Key of the stored timeline.
+    pub timeline: String,
+    /// Text subtitle streams of the film: index and language.
+    pub streams: Vec<(usize, Option<String>)>,
+    /// Subtitle files beside it, with their languages.
+    pub sidecars: Vec<(Locator, Option<String>)>,
+}
+
+/// Of a [`DialogueTask`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DialogueOutput {
+    /// Lines in order of time.
+    pub cues: Vec<CueSpan>,
+    /// What was wrong with subtitles but did not stop the work.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// A line of dialogue on the frames of its asset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CueSpan {
+    /// First frame during which it is shown.
+    pub start: u64,
+    /// One past the last.
+    pub end: u64,
+    /// Milliseconds from the start of the file.
+    pub start_ms: u64,
+    /// End, exclusive.
+    pub end_ms: u64,
+    /// The words.
+    pub text: String,
+    /// Language as the file names it, e.g. `en`.
+    pub language: Option<String>,
 }
 
 /// What was read so far, of all sources of dialogue.
@@ -28,12 +62,19 @@ struct Found {
     failure: Option<StageError>,
 }
 
-impl Dialogue<'_> {
-    pub(super) fn run(&self, watch: &Watch) -> Result<Output, StageError> {
-        let timeline = self.stages.timeline(self.timeline)?;
+impl Stage for DialogueTask {
+    type Output = DialogueOutput;
+
+    fn run(&self, run: &RunContext<'_>) -> Result<DialogueOutput, StageError> {
+        let source = DialogueSource {
+            stages: run.stages,
+            media: &self.media,
+            watch: run.watch,
+        };
+        let timeline = run.stages.timeline(&self.timeline)?;
         let mut found = Found::default();
-        for (sidecar, language) in self.sidecars {
-            if let Some(subtitles) = found.take(self.read_sidecar(sidecar))? {
+        for (sidecar, language) in &self.sidecars {
+            if let Some(subtitles) = found.take(source.read_sidecar(sidecar))? {
                 let warnings = subtitles.warnings.iter();
                 found
                     .warnings
@@ -41,19 +82,28 @@ impl Dialogue<'_> {
                 found.add(subtitles.cues, language.as_deref(), &timeline);
             }
         }
-        for (stream, language) in self.streams {
-            if let Some(lines) = found.take(self.read_stream(*stream, watch))? {
+        for (stream, language) in &self.streams {
+            if let Some(lines) = found.take(source.read_stream(*stream))? {
                 found.add(lines, language.as_deref(), &timeline);
             }
         }
-        match self.read_captions(watch) {
+        match source.read_captions() {
             Ok(lines) => found.add(lines, None, &timeline),
             Err(error) if is_final(&error) => found.warnings.push(error.to_string()),
             Err(error) => return Err(error),
         }
         found.finish()
     }
+}
 
+/// Where the lines of one film are read from.
+struct DialogueSource<'a> {
+    stages: &'a Stages,
+    media: &'a Locator,
+    watch: &'a Watch,
+}
+
+impl DialogueSource<'_> {
     fn read_sidecar(&self, sidecar: &Locator) -> Result<Subtitles, StageError> {
         if sidecar.size > MAX_SUBTITLE_BYTES {
             return Err(StorageError::TooLarge {
@@ -77,25 +127,25 @@ impl Dialogue<'_> {
         })
     }
 
-    fn read_stream(&self, stream: usize, watch: &Watch) -> Result<Vec<TimedText>, StageError> {
-        if watch.stopped() {
+    fn read_stream(&self, stream: usize) -> Result<Vec<TimedText>, StageError> {
+        if self.watch.stopped() {
             return Err(StageError::Cancelled);
         }
         let mut source = self.stages.open(self.media)?;
         self.stages
             .sandbox
-            .subtitles(source.as_mut(), stream, &mut Observed(watch))
+            .subtitles(source.as_mut(), stream, &mut Observed(self.watch))
             .map_err(StageError::media(&self.media.uri))
     }
 
-    fn read_captions(&self, watch: &Watch) -> Result<Vec<TimedText>, StageError> {
-        if watch.stopped() {
+    fn read_captions(&self) -> Result<Vec<TimedText>, StageError> {
+        if self.watch.stopped() {
             return Err(StageError::Cancelled);
         }
         let mut source = self.stages.open(self.media)?;
         self.stages
             .sandbox
-            .captions(source.as_mut(), &mut Observed(watch))
+            .captions(source.as_mut(), &mut Observed(self.watch))
             .map_err(StageError::media(&self.media.uri))
     }
 }
@@ -135,7 +185,7 @@ impl Found {
     }
 
     /// The result, unless there were sources and none could be read.
-    fn finish(mut self) -> Result<Output, StageError> {
+    fn finish(mut self) -> Result<DialogueOutput, StageError> {
         if let Some(failure) = self.failure
             && !self.read
             && self.cues.is_empty()
@@ -143,7 +193,7 @@ impl Found {
             return Err(failure);
         }
         self.cues.sort_by_key(|cue| (cue.start_ms, cue.end_ms));
-        Ok(Output::Dialogue {
+        Ok(DialogueOutput {
             cues: self.cues,
             warnings: self.warnings,
         })

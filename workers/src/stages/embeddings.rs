@@ -1,35 +1,77 @@
-//! `embeddings/<space>`: one vector a shot, pooled from frames of its proxy.
+//! `embeddings/<model>`: one vector per shot, pooled from frames of its proxy.
 
-use super::{StageError, Stages};
-use crate::embed::{Film, FrameVectors, Parts};
-use crate::task::Output;
-use crate::worker::Watch;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-pub(super) struct Embeddings<'a> {
-    pub(super) stages: &'a Stages,
-    pub(super) model: &'a str,
-    pub(super) proxies: &'a [String],
-    /// Frames taken of each shot, evenly spaced in time.
-    pub(super) frames: u32,
-    /// Whether the frames' own vectors are stored as well.
-    pub(super) keep_frames: bool,
-    pub(super) prefix: &'a str,
+use super::context::{RunContext, Stage, Stages};
+use super::vectors::{PackedVectors, packed};
+use crate::embed::{self, Film, FrameVectors, Parts};
+use crate::error::StageError;
+
+/// Frames looked at of each shot, where nobody chose.
+pub const FRAMES_PER_SHOT: u32 = 4;
+
+const fn frames_per_shot() -> u32 {
+    FRAMES_PER_SHOT
 }
 
-impl Embeddings<'_> {
-    pub(super) fn run(&self, watch: &Watch) -> Result<Output, StageError> {
-        let stages = self.stages;
-        let device = stages.devices.get(self.model)?;
+/// Give each shot a vector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EmbeddingsTask {
+    /// The model, which names the space.
+    #[schema(example = "lite")]
+    pub model: String,
+    /// Keys in the store of the shots' proxies, in order.
+    pub proxies: Vec<String>,
+    /// Frames looked at of each shot, evenly spaced in time; at least one.
+    #[serde(default = "frames_per_shot")]
+    pub frames: u32,
+    /// Whether the vectors of single frames are stored as well.
+    #[serde(default)]
+    pub frame_vectors: bool,
+}
+
+/// Of an [`EmbeddingsTask`]: a unit vector for each shot, in order.
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct EmbeddingsOutput {
+    /// The space, `model@revision`.
+    #[schema(example = "lite@0.1.0")]
+    pub space: String,
+    /// One vector per shot, each of the space's dimension.
+    #[serde(with = "packed")]
+    #[schema(value_type = PackedVectors)]
+    pub vectors: Vec<Vec<f32>>,
+    /// Key of the vectors of single frames, a safetensors file: `vectors` (n × dimension, f32), and
+    /// of each its `shot` and its `frame`, the rank among the shot's samples (u32).
+    #[serde(default)]
+    pub frame_vectors: Option<String>,
+}
+
+impl std::fmt::Debug for EmbeddingsOutput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmbeddingsOutput")
+            .field("space", &self.space)
+            .field("vectors", &self.vectors.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stage for EmbeddingsTask {
+    type Output = EmbeddingsOutput;
+
+    fn run(&self, run: &RunContext<'_>) -> Result<EmbeddingsOutput, StageError> {
+        let (stages, watch) = (run.stages, run.watch);
+        let device = stages.devices.get(&self.model)?;
         let frames = usize::try_from(self.frames.max(1)).unwrap_or(1);
         let parts = Parts {
             storage: &stages.storage,
             runtime: &stages.runtime,
-            prefix: self.prefix,
+            prefix: run.prefix,
             space: device.space(),
             frames,
-            proxies: self.proxies,
+            proxies: &self.proxies,
         };
-        let mut vectors = FrameVectors::resume(&parts, self.keep_frames)?;
+        let mut vectors = FrameVectors::resume(&parts, self.frame_vectors)?;
         let total = Some(self.proxies.len() as u64);
         watch.progress(vectors.done() as u64, total);
         let film = Film {
@@ -45,15 +87,23 @@ impl Embeddings<'_> {
             Ok(())
         });
         if let Err(error) = streamed {
-            // Whoever takes the run over continues from here.
+            // Whoever takes the run over resumes from here.
             vectors.save();
             return Err(error);
         }
         let (vectors, frame_vectors) = vectors.finish()?;
-        Ok(Output::Embeddings {
+        Ok(EmbeddingsOutput {
             space: device.space().id.clone(),
             vectors,
             frame_vectors,
         })
+    }
+
+    fn tidy(&self, stages: &Stages, prefix: &str) -> Result<(), StageError> {
+        let parts = embed::parts_of(prefix);
+        let deleted = stages
+            .runtime
+            .block_on(stages.storage.delete_prefix(&parts));
+        Ok(deleted.map(drop)?)
     }
 }

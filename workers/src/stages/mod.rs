@@ -1,181 +1,224 @@
-//! What each task does: one file a feature. Stages are plain blocking code on a worker thread.
+//! What each feature computes: one file per feature, and the list of them.
+//!
+//! A feature's file holds its task (everything that a worker must be given), its output (what it hands in) and the
+//! computation. Tasks and outputs travel as JSON between a coordinator and a worker. They carry all that the
+//! worker needs, so that a worker on another machine needs the object store and nothing of the catalogue.
+//!
+//! To add a feature, write its file and add a line to the list below. The compiler asks for the rest.
 
+mod context;
 mod dialogue;
 mod embeddings;
-mod error;
 mod probe;
 mod proxies;
-pub(crate) mod proxy_name;
 mod shots;
 mod thumbnails;
+mod vectors;
 
-use rushes_models::{EncoderOptions, ModelStore};
-use tokio::runtime::Handle;
+use std::fmt;
+use std::str::FromStr;
 
-pub use error::StageError;
+use serde::{Deserialize, Serialize};
 
-use crate::coordinator::Lease;
-use crate::embed::{self, Devices, EmbedOptions, Embedder};
-use crate::media::ProxyParams;
-use crate::sandbox::{Observer, Sandbox};
-use crate::segment::SegmentParams;
-use crate::source::ByteSource;
-use crate::storage::{Locator, Storage};
-use crate::task::{Output, Task};
-use crate::time::Timeline;
-use crate::worker::Watch;
+pub use context::Stages;
+use context::{RunContext, Stage};
+pub use dialogue::{CueSpan, DialogueOutput, DialogueTask};
+pub use embeddings::{EmbeddingsOutput, EmbeddingsTask, FRAMES_PER_SHOT};
+pub use probe::{ProbeOutput, ProbeTask};
+pub use proxies::{ProxiesOutput, ProxiesTask};
+pub use shots::{EarlyProxies, ShotSpan, ShotsOutput, ShotsTask};
+pub use thumbnails::{ThumbnailsOutput, ThumbnailsTask};
 
-/// What the stages of one process share.
-#[derive(Debug)]
-pub struct Stages {
-    /// Films and features.
-    pub storage: Storage,
-    /// Where files from outside are decoded.
-    pub sandbox: Sandbox,
-    /// How shots are found.
-    pub segment: SegmentParams,
-    /// How proxies are made.
-    pub proxy: ProxyParams,
-    /// The threads that own the encoders.
-    pub devices: Devices,
-    /// What keeps them fed.
-    pub embedder: Embedder,
-    /// The runtime on which the object store is reached.
-    pub runtime: Handle,
+use crate::error::StageError;
+use crate::watch::Watch;
+
+/// Which kind of worker a run is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Queue {
+    /// Decoding and encoding on the CPU.
+    Media,
+    /// Encoding pictures on a device.
+    Embed,
+}
+
+impl Queue {
+    /// The name, as stored, and as threads and metrics carry it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Media => "media",
+            Self::Embed => "embed",
+        }
+    }
+}
+
+/// There is no feature of this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no feature {0:?}")]
+pub struct UnknownFeature(String);
+
+macro_rules! features {
+    ($($(#[$doc:meta])* $feature:ident = $name:literal, $task:ident -> $output:ident;)+) => {
+        /// What can be computed of an asset, in an order in which inputs come before what is computed from them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Feature {
+            $($(#[$doc])* $feature,)+
+        }
+
+        impl Feature {
+            /// Every feature.
+            pub const ALL: &[Self] = &[$(Self::$feature),+];
+
+            /// The name, as stored, sent and shown.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$feature => $name,)+
+                }
+            }
+        }
+
+        /// One run to compute.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+        #[serde(tag = "feature", rename_all = "kebab-case")]
+        pub enum Task {
+            $($(#[$doc])* $feature($task),)+
+        }
+
+        impl Task {
+            /// The feature that it computes.
+            #[must_use]
+            pub const fn feature(&self) -> Feature {
+                match self {
+                    $(Self::$feature(_) => Feature::$feature,)+
+                }
+            }
+
+            fn run(&self, run: &RunContext<'_>) -> Result<Output, StageError> {
+                match self {
+                    $(Self::$feature(task) => task.run(run).map(Output::$feature),)+
+                }
+            }
+
+            fn tidy(&self, stages: &Stages, prefix: &str) -> Result<(), StageError> {
+                match self {
+                    $(Self::$feature(task) => task.tidy(stages, prefix),)+
+                }
+            }
+        }
+
+        /// What a finished run yields. Large results lie in the object store; here are their keys.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+        #[serde(tag = "feature", rename_all = "kebab-case")]
+        pub enum Output {
+            $($(#[$doc])* $feature($output),)+
+        }
+
+        impl Output {
+            /// The feature that it is of.
+            #[must_use]
+            pub const fn feature(&self) -> Feature {
+                match self {
+                    $(Self::$feature(_) => Feature::$feature,)+
+                }
+            }
+        }
+
+        $(
+            impl From<$task> for Task {
+                fn from(task: $task) -> Self {
+                    Self::$feature(task)
+                }
+            }
+
+            impl From<$output> for Output {
+                fn from(output: $output) -> Self {
+                    Self::$feature(output)
+                }
+            }
+
+            impl TryFrom<Output> for $output {
+                type Error = Feature;
+
+                /// Answers with the feature that it is of, if that is another one.
+                fn try_from(output: Output) -> Result<Self, Feature> {
+                    match output {
+                        Output::$feature(output) => Ok(output),
+                        other => Err(other.feature()),
+                    }
+                }
+            }
+        )+
+    };
+}
+
+features! {
+    /// The hash of the bytes, and what the file says of itself.
+    Probe = "probe", ProbeTask -> ProbeOutput;
+    /// The time of every frame and the boundaries of every shot.
+    Shots = "shots", ShotsTask -> ShotsOutput;
+    /// The lines of subtitle files, subtitle streams and closed captions.
+    Dialogue = "dialogue", DialogueTask -> DialogueOutput;
+    /// Each shot as a small MP4.
+    Proxies = "proxies", ProxiesTask -> ProxiesOutput;
+    /// One picture of each shot.
+    Thumbnails = "thumbnails", ThumbnailsTask -> ThumbnailsOutput;
+    /// A vector of each shot.
+    Embeddings = "embeddings", EmbeddingsTask -> EmbeddingsOutput;
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Feature {
+    type Err = UnknownFeature;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFeature> {
+        let known = Self::ALL.iter().find(|feature| feature.as_str() == name);
+        known
+            .copied()
+            .ok_or_else(|| UnknownFeature(name.to_owned()))
+    }
 }
 
 impl Stages {
-    /// Stages with default parameters.
-    #[must_use]
-    pub fn new(
-        storage: Storage,
-        sandbox: Sandbox,
-        models: ModelStore,
-        encoders: EncoderOptions,
-    ) -> Self {
-        Self {
-            storage,
-            sandbox,
-            segment: SegmentParams::default(),
-            proxy: ProxyParams::default(),
-            devices: Devices::new(models, encoders),
-            embedder: Embedder::new(EmbedOptions::default()),
-            runtime: Handle::current(),
-        }
-    }
-
-    /// Computes one run. Blocks; call it on a worker thread.
+    /// Computes a run whose stored objects have keys that begin with `prefix`. Blocks; call it on a worker thread.
     ///
     /// # Errors
     /// [`StageError`] naming the file, the cause and the fix.
-    pub fn compute(&self, lease: &Lease, watch: &Watch) -> Result<Output, StageError> {
-        match &lease.task {
-            Task::Probe { media } => probe::run(self, media, watch),
-            Task::Shots {
-                media,
-                detector,
-                proxies,
-            } => shots::Shots {
-                stages: self,
-                media,
-                detector: *detector,
-            }
-            .run(proxies.as_ref(), &lease.prefix, watch),
-            Task::Proxies {
-                media,
-                timeline,
-                shots,
-                height,
-            } => {
-                let cutter = proxies::Cutter {
-                    stages: self,
-                    media,
-                    height: *height,
-                    prefix: &lease.prefix,
-                };
-                proxies::run(&cutter, timeline, shots, watch)
-            }
-            Task::Thumbnails { proxies } => thumbnails::run(self, proxies, &lease.prefix, watch),
-            Task::Embeddings {
-                model,
-                proxies,
-                frames,
-                frame_vectors,
-            } => embeddings::Embeddings {
-                stages: self,
-                model,
-                proxies,
-                frames: *frames,
-                keep_frames: *frame_vectors,
-                prefix: &lease.prefix,
-            }
-            .run(watch),
-            Task::Dialogue {
-                media,
-                timeline,
-                streams,
-                sidecars,
-            } => dialogue::Dialogue {
-                stages: self,
-                media,
-                timeline,
-                streams,
-                sidecars,
-            }
-            .run(watch),
-        }
+    pub fn compute(&self, task: &Task, prefix: &str, watch: &Watch) -> Result<Output, StageError> {
+        task.run(&RunContext {
+            stages: self,
+            prefix,
+            watch,
+        })
     }
 
     /// Clears away what only an unfinished run needs, once its result is handed in. Blocks.
     ///
     /// # Errors
     /// If the store does not answer.
-    pub fn tidy(&self, lease: &Lease) -> Result<(), StageError> {
-        match &lease.task {
-            Task::Embeddings { .. } => {
-                let parts = embed::parts_of(&lease.prefix);
-                Ok(self
-                    .runtime
-                    .block_on(self.storage.delete_prefix(&parts))
-                    .map(drop)?)
-            }
-            Task::Probe { .. }
-            | Task::Shots { .. }
-            | Task::Proxies { .. }
-            | Task::Thumbnails { .. }
-            | Task::Dialogue { .. } => Ok(()),
-        }
-    }
-
-    fn open(&self, media: &Locator) -> Result<Box<dyn ByteSource>, StageError> {
-        Ok(self.runtime.block_on(self.storage.open_source(media))?)
-    }
-
-    fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), StageError> {
-        Ok(self.runtime.block_on(self.storage.put(key, bytes.into()))?)
-    }
-
-    fn get(&self, key: &str) -> Result<bytes::Bytes, StageError> {
-        Ok(self.runtime.block_on(self.storage.get(key))?)
-    }
-
-    fn timeline(&self, key: &str) -> Result<Timeline, StageError> {
-        let packed = self.get(key)?;
-        let corrupt = || StageError::Corrupt(key.to_owned());
-        let json = zstd::decode_all(packed.as_ref()).map_err(|_not_zstd| corrupt())?;
-        serde_json::from_slice(&json).map_err(|_not_a_timeline| corrupt())
+    pub fn tidy(&self, task: &Task, prefix: &str) -> Result<(), StageError> {
+        task.tidy(self, prefix)
     }
 }
 
-/// Progress and cancellation of a stage, as the sandbox wants them.
-struct Observed<'a>(&'a Watch);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Observer for Observed<'_> {
-    fn progress(&mut self, done: u64, total: Option<u64>) {
-        self.0.progress(done, total);
-    }
-
-    fn cancelled(&self) -> bool {
-        self.0.stopped()
+    #[test]
+    fn a_feature_has_one_name_everywhere() {
+        for &feature in Feature::ALL {
+            assert_eq!(feature.as_str().parse(), Ok(feature));
+            let json = serde_json::to_value(feature).unwrap();
+            assert_eq!(json, feature.as_str());
+        }
+        assert!("Shots".parse::<Feature>().is_err());
     }
 }

@@ -3,48 +3,77 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{StageError, Stages, proxy_name};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::context::{RunContext, Stage, Stages};
+use crate::error::StageError;
 use crate::media::{MediaError, ProxyParams};
+use crate::proxy_name;
 use crate::sandbox::Observer;
 use crate::storage::Locator;
-use crate::task::Output;
 use crate::time::Stretch;
-use crate::worker::Watch;
+use crate::watch::Watch;
 
-pub(super) fn run(
-    cutter: &Cutter<'_>,
-    timeline: &str,
-    shots: &[(u64, u64)],
-    watch: &Watch,
-) -> Result<Output, StageError> {
-    let timeline = cutter.stages.timeline(timeline)?;
-    let spans = || shots.iter().map(|&(start, end)| start..end);
-    let mut made = cutter.made()?;
-    let is_made = |made: &Made, span: &Range<u64>| made.contains_key(&(span.start, span.end));
-    let frames = |spans: &mut dyn Iterator<Item = Range<u64>>| -> u64 {
-        spans.map(|span| span.end - span.start).sum()
-    };
-    let total = frames(&mut spans());
-    let mut observer = Observed {
-        watch,
-        before: frames(&mut spans().filter(|span| is_made(&made, span))),
-        total,
-    };
-    watch.progress(observer.before, Some(total));
-    if observer.before < total {
-        let missing: Vec<_> = spans()
-            .filter(|span| !is_made(&made, span))
-            .map(|span| timeline.stretch(&span))
-            .collect();
-        made.extend(cutter.cut(&mut missing.into_iter(), &mut observer)?);
+/// Cut every shot into a small MP4.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProxiesTask {
+    /// The film.
+    pub media: Locator,
+    /// Key of the stored timeline.
+    pub timeline: String,
+    /// First and one-past-last frame of each shot, in order.
+    pub shots: Vec<(u64, u64)>,
+    /// Height in pixels; a film that is lower is not enlarged.
+    pub height: u32,
+}
+
+/// Of a [`ProxiesTask`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProxiesOutput {
+    /// Keys in the object store: one for each shot, in order.
+    pub keys: Vec<String>,
+}
+
+impl Stage for ProxiesTask {
+    type Output = ProxiesOutput;
+
+    fn run(&self, run: &RunContext<'_>) -> Result<ProxiesOutput, StageError> {
+        let cutter = Cutter {
+            stages: run.stages,
+            media: &self.media,
+            height: self.height,
+            prefix: run.prefix,
+        };
+        let timeline = run.stages.timeline(&self.timeline)?;
+        let spans = || self.shots.iter().map(|&(start, end)| start..end);
+        let mut made = cutter.made()?;
+        let is_made = |made: &Made, span: &Range<u64>| made.contains_key(&(span.start, span.end));
+        let frames = |spans: &mut dyn Iterator<Item = Range<u64>>| -> u64 {
+            spans.map(|span| span.end - span.start).sum()
+        };
+        let total = frames(&mut spans());
+        let mut observer = ResumedProgress {
+            watch: run.watch,
+            before: frames(&mut spans().filter(|span| is_made(&made, span))),
+            total,
+        };
+        run.watch.progress(observer.before, Some(total));
+        if observer.before < total {
+            let missing: Vec<_> = spans()
+                .filter(|span| !is_made(&made, span))
+                .map(|span| timeline.stretch(&span))
+                .collect();
+            made.extend(cutter.cut(&mut missing.into_iter(), &mut observer)?);
+        }
+        let key = |span: Range<u64>| {
+            let key = made.get(&(span.start, span.end));
+            key.cloned().ok_or(StageError::Panicked)
+        };
+        Ok(ProxiesOutput {
+            keys: spans().map(key).collect::<Result<_, _>>()?,
+        })
     }
-    let key = |span: Range<u64>| {
-        let key = made.get(&(span.start, span.end));
-        key.cloned().ok_or(StageError::Panicked)
-    };
-    Ok(Output::Proxies {
-        keys: spans().map(key).collect::<Result<_, _>>()?,
-    })
 }
 
 /// Keys of proxies by first and one-past-last frame.
@@ -107,13 +136,13 @@ impl Cutter<'_> {
 }
 
 /// Progress of a run of which some was done before.
-struct Observed<'a> {
+struct ResumedProgress<'a> {
     watch: &'a Watch,
     before: u64,
     total: u64,
 }
 
-impl Observer for Observed<'_> {
+impl Observer for ResumedProgress<'_> {
     fn progress(&mut self, done: u64, _unknown: Option<u64>) {
         let done = self.before.saturating_add(done);
         self.watch.progress(done, Some(self.total));

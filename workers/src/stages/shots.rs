@@ -4,50 +4,107 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, ScopedJoinHandle};
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::context::{Observed, RunContext, Stage, Stages};
 use super::proxies::Cutter;
-use super::{Observed, StageError, Stages};
+use crate::error::StageError;
 use crate::sandbox::Observer;
-use crate::segment::{DetectorKind, SegmentParams, ShotScan};
+use crate::segment::{Boundary, DetectorKind, SegmentParams, ShotScan};
 use crate::storage::Locator;
-use crate::task::{EarlyProxies, Output, ShotSpan};
-use crate::time::Stretch;
-use crate::worker::Watch;
+use crate::time::{Rate, Stretch};
+use crate::watch::Watch;
 
 /// Shots that may wait to be cut early. No film that is one has so many.
 const WAITING: usize = 1 << 16;
 
-/// The shots of one film.
-pub(super) struct Shots<'a> {
-    pub(super) stages: &'a Stages,
-    pub(super) media: &'a Locator,
-    pub(super) detector: DetectorKind,
+/// Find the time of every frame and the boundaries of every shot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ShotsTask {
+    /// The film.
+    pub media: Locator,
+    /// What finds them.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    pub detector: DetectorKind,
+    /// The proxies that wait for this run: some may be cut while shots are still looked for.
+    #[serde(default)]
+    pub proxies: Option<EarlyProxies>,
 }
 
-impl Shots<'_> {
-    pub(super) fn run(
-        &self,
-        proxies: Option<&EarlyProxies>,
-        prefix: &str,
-        watch: &Watch,
-    ) -> Result<Output, StageError> {
-        let scan = match proxies {
-            Some(proxies) => self.scan_and_cut(proxies, watch),
-            None => self.scan(watch, None),
+/// Proxies that may be cut before their own run begins, which then resumes from them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EarlyProxies {
+    /// Keys of the objects of the proxies' run begin with this.
+    pub prefix: String,
+    /// Height in pixels.
+    pub height: u32,
+}
+
+/// Of a [`ShotsTask`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ShotsOutput {
+    /// Key of the stored [`crate::time::Timeline`].
+    pub timeline: String,
+    /// Frames in all.
+    pub frames: u64,
+    /// Nominal frame rate.
+    #[schema(value_type = String, example = "24000/1001")]
+    pub rate: Rate,
+    /// Whether timecode is nominal.
+    pub variable: bool,
+    /// The source's own start timecode.
+    pub start_timecode: Option<String>,
+    /// The shots, in order, covering every frame.
+    pub shots: Vec<ShotSpan>,
+    /// What was wrong with the film but did not stop the work.
+    pub warnings: Vec<String>,
+}
+
+/// A shot as segmentation found it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ShotSpan {
+    /// First frame.
+    pub start: u64,
+    /// One past the last frame.
+    pub end: u64,
+    /// When the first frame is shown, in milliseconds from the start of the file.
+    pub start_ms: u64,
+    /// When the last frame ceases to be shown.
+    pub end_ms: u64,
+    /// The boundary with which it begins; it ends with that of the next shot, the last with the film.
+    #[schema(value_type = Object)]
+    pub opening: Boundary,
+    /// Index of the first shot of the film that shows nearly the same picture, if an earlier one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<u64>,
+}
+
+impl Stage for ShotsTask {
+    type Output = ShotsOutput;
+
+    fn run(&self, run: &RunContext<'_>) -> Result<ShotsOutput, StageError> {
+        let scanner = Scanner {
+            stages: run.stages,
+            media: &self.media,
+            detector: self.detector,
+            watch: run.watch,
+        };
+        let scan = match &self.proxies {
+            Some(proxies) => scanner.scan_and_cut(proxies),
+            None => scanner.scan(None),
         }?;
         let timeline = scan.timeline;
-        let shots = scan
-            .shots
-            .iter()
-            .map(|shot| ShotSpan {
-                start: shot.start,
-                end: shot.end,
-                start_ms: timeline.ms_of(shot.start),
-                end_ms: timeline.ms_of(shot.end),
-                boundary: shot.opening.kind.as_str().to_owned(),
-                confidence: shot.opening.confidence,
-                same_as: shot.same_as,
-            })
-            .collect();
+        let shots = scan.shots.iter().map(|shot| ShotSpan {
+            start: shot.start,
+            end: shot.end,
+            start_ms: timeline.ms_of(shot.start),
+            end_ms: timeline.ms_of(shot.end),
+            opening: shot.opening,
+            same_as: shot.same_as,
+        });
+        let shots = shots.collect();
         let warnings = scan
             .clock_breaks
             .iter()
@@ -68,15 +125,15 @@ impl Shots<'_> {
                 )
             }))
             .collect();
-        let key = format!("{prefix}/timeline.json.zst");
+        let key = format!("{}/timeline.json.zst", run.prefix);
         let json = serde_json::to_vec(&timeline)
             .map_err(|_unserialisable| StageError::Corrupt(key.clone()))?;
         let packed = zstd::encode_all(json.as_slice(), 3).map_err(|source| StageError::Read {
             name: key.clone(),
             source,
         })?;
-        self.stages.put(&key, packed)?;
-        Ok(Output::Shots {
+        run.stages.put(&key, packed)?;
+        Ok(ShotsOutput {
             timeline: key,
             frames: timeline.frames(),
             rate: timeline.rate,
@@ -86,19 +143,25 @@ impl Shots<'_> {
             warnings,
         })
     }
+}
 
-    fn scan(
-        &self,
-        watch: &Watch,
-        settled: Option<&mut dyn FnMut(Stretch)>,
-    ) -> Result<ShotScan, StageError> {
+/// Looks for the shots of one film.
+struct Scanner<'a> {
+    stages: &'a Stages,
+    media: &'a Locator,
+    detector: DetectorKind,
+    watch: &'a Watch,
+}
+
+impl Scanner<'_> {
+    fn scan(&self, settled: Option<&mut dyn FnMut(Stretch)>) -> Result<ShotScan, StageError> {
         let mut source = self.stages.open(self.media)?;
         let params = SegmentParams {
             detector: self.detector,
             ..self.stages.segment.clone()
         };
         let (sandbox, source) = (&self.stages.sandbox, source.as_mut());
-        let observer = &mut Observed(watch);
+        let observer = &mut Observed(self.watch);
         match settled {
             Some(settled) => sandbox.shots_as_they_settle(source, &params, observer, settled),
             None => sandbox.shots(source, &params, observer),
@@ -106,9 +169,9 @@ impl Shots<'_> {
         .map_err(StageError::media(&self.media.uri))
     }
 
-    /// Looks for shots, and meanwhile cuts proxies of those that are settled. Their own run continues from there; what goes wrong
-    /// with them it will meet, and report, itself.
-    fn scan_and_cut(&self, proxies: &EarlyProxies, watch: &Watch) -> Result<ShotScan, StageError> {
+    /// Looks for shots, and meanwhile cuts proxies of those that are settled. Their own run resumes from there;
+    /// it meets, and reports, what goes wrong with them.
+    fn scan_and_cut(&self, proxies: &EarlyProxies) -> Result<ShotScan, StageError> {
         let cutter = Cutter {
             stages: self.stages,
             media: self.media,
@@ -119,7 +182,7 @@ impl Shots<'_> {
             Ok(made) => made,
             Err(error) => {
                 tracing::debug!(%error, "no proxies are cut early");
-                return self.scan(watch, None);
+                return self.scan(None);
             }
         };
         let (sender, receiver) = mpsc::sync_channel::<Stretch>(WAITING);
@@ -129,8 +192,8 @@ impl Shots<'_> {
                 let mut missing = receiver
                     .into_iter()
                     .filter(|shot| !made.contains_key(&(shot.frames.start, shot.frames.end)));
-                let mut until = Until {
-                    watch,
+                let mut until = UntilScanned {
+                    watch: self.watch,
                     through: &through,
                 };
                 if let Err(error) = cutter.cut(&mut missing, &mut until)
@@ -144,7 +207,7 @@ impl Shots<'_> {
                 .spawn_scoped(scope, cut);
             // Without a cutter nobody takes them, and those for which there is no room are cut later.
             let mut settled = |shot| drop(sender.try_send(shot));
-            let scan = self.scan(watch, Some(&mut settled));
+            let scan = self.scan(Some(&mut settled));
             drop(sender);
             through.store(true, Ordering::Relaxed);
             match started.map(ScopedJoinHandle::join) {
@@ -160,12 +223,12 @@ impl Shots<'_> {
 }
 
 /// Gives up when the shots are found.
-struct Until<'a> {
+struct UntilScanned<'a> {
     watch: &'a Watch,
     through: &'a AtomicBool,
 }
 
-impl Observer for Until<'_> {
+impl Observer for UntilScanned<'_> {
     fn progress(&mut self, _done: u64, _total: Option<u64>) {}
 
     fn cancelled(&self) -> bool {

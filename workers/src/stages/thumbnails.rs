@@ -1,32 +1,49 @@
 //! `thumbnails`: the middle frame of each shot as a small JPEG.
 
-use super::{StageError, Stages, proxy_name};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::context::{RunContext, Stage};
+use crate::error::StageError;
 use crate::media::{ThumbnailAt, thumbnail};
-use crate::task::Output;
-use crate::worker::Watch;
+use crate::proxy_name;
 
 /// Width of a thumbnail in pixels.
 const WIDTH: u32 = 320;
 
-pub(super) fn run(
-    stages: &Stages,
-    proxies: &[String],
-    prefix: &str,
-    watch: &Watch,
-) -> Result<Output, StageError> {
-    let mut keys = Vec::with_capacity(proxies.len());
-    for (at, proxy) in proxies.iter().enumerate() {
-        if watch.stopped() {
-            return Err(StageError::Cancelled);
+/// Make one picture of each shot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ThumbnailsTask {
+    /// The shots' proxies, in order.
+    pub proxies: Vec<String>,
+}
+
+/// Of a [`ThumbnailsTask`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ThumbnailsOutput {
+    /// Keys in the object store: one for each shot, in order.
+    pub keys: Vec<String>,
+}
+
+impl Stage for ThumbnailsTask {
+    type Output = ThumbnailsOutput;
+
+    fn run(&self, run: &RunContext<'_>) -> Result<ThumbnailsOutput, StageError> {
+        let total = Some(self.proxies.len() as u64);
+        let mut keys = Vec::with_capacity(self.proxies.len());
+        for (at, proxy) in self.proxies.iter().enumerate() {
+            if run.watch.stopped() {
+                return Err(StageError::Cancelled);
+            }
+            let film = run.stages.get(proxy)?;
+            proxy_name::verify(proxy, &film)?;
+            let jpeg = thumbnail(Box::new(film), ThumbnailAt::Middle, WIDTH)
+                .map_err(StageError::media(proxy))?;
+            let key = format!("{}/{at:06}.jpg", run.prefix);
+            run.stages.put(&key, jpeg)?;
+            keys.push(key);
+            run.watch.progress(at as u64 + 1, total);
         }
-        let film = stages.get(proxy)?;
-        proxy_name::verify(proxy, &film)?;
-        let jpeg = thumbnail(Box::new(film), ThumbnailAt::Middle, WIDTH)
-            .map_err(StageError::media(proxy))?;
-        let key = format!("{prefix}/{at:06}.jpg");
-        stages.put(&key, jpeg)?;
-        keys.push(key);
-        watch.progress(at as u64 + 1, Some(proxies.len() as u64));
+        Ok(ThumbnailsOutput { keys })
     }
-    Ok(Output::Thumbnails { keys })
 }

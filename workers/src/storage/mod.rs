@@ -34,7 +34,7 @@ use crate::source::ByteSource;
 const MIN_PART: usize = 8 * 1024 * 1024;
 
 /// Which bytes an asset is: where they are, which version, how many.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Locator {
     /// `file:///…`, `s3://bucket/key`, or `store:key` for an uploaded film.
     pub uri: String,

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 use rushes_models::{EncoderOptions, ModelStore};
-use rushes_workers::coordinator::Lease;
 use rushes_workers::media::{
     Bounds, MediaError, ProxyParams, SmallFrame, SmallFrames, SmallOptions,
 };
@@ -12,11 +11,12 @@ use rushes_workers::sandbox::Limits;
 use rushes_workers::segment::{
     BoundaryDetector, DetectorKind, LearnedDetector, SegmentOutput, SegmentParams, Shot, segment,
 };
-use rushes_workers::stages::Stages;
+use rushes_workers::stages::{
+    EarlyProxies, Output, ProxiesOutput, ProxiesTask, ShotsOutput, ShotsTask, Stages, Task,
+};
 use rushes_workers::storage::{S3Options, Storage};
-use rushes_workers::task::{EarlyProxies, Output, Task};
 use rushes_workers::time::{Rate, Stretch};
-use rushes_workers::worker::Watch;
+use rushes_workers::watch::Watch;
 
 use crate::clips::{Clips, material, open, sandbox, scan};
 
@@ -188,13 +188,9 @@ impl Workshop {
     }
 
     fn compute(&self, prefix: &str, task: Task) -> Output {
-        let lease = Lease {
-            run: prefix.to_owned(),
-            token: 1,
-            task,
-            prefix: prefix.to_owned(),
-        };
-        self.stages.compute(&lease, &Watch::default()).unwrap()
+        self.stages
+            .compute(&task, prefix, &Watch::default())
+            .unwrap()
     }
 
     fn keys(&self, prefix: &str) -> Vec<String> {
@@ -217,30 +213,35 @@ fn a_run_of_proxies_goes_on_from_those_that_are_there() {
         .runtime
         .block_on(workshop.stages.storage.locate(&uri))
         .unwrap();
-    let shots_task = |prefix: Option<&str>| Task::Shots {
-        media: media.clone(),
-        detector: DetectorKind::Learned,
-        proxies: prefix.map(|prefix| EarlyProxies {
-            prefix: prefix.to_owned(),
-            height: 90,
-        }),
+    let shots_task = |prefix: Option<&str>| {
+        Task::Shots(ShotsTask {
+            media: media.clone(),
+            detector: DetectorKind::Learned,
+            proxies: prefix.map(|prefix| EarlyProxies {
+                prefix: prefix.to_owned(),
+                height: 90,
+            }),
+        })
     };
     let found = workshop.compute("runs/shots", shots_task(Some("runs/proxies")));
     assert_eq!(found, workshop.compute("runs/shots", shots_task(None)));
-    let Output::Shots {
+    let Output::Shots(ShotsOutput {
         timeline, shots, ..
-    } = found
+    }) = found
     else {
         panic!("{found:?}")
     };
-    let proxies_task = || Task::Proxies {
-        media: media.clone(),
-        timeline: timeline.clone(),
-        shots: shots.iter().map(|shot| (shot.start, shot.end)).collect(),
-        height: 90,
+    let proxies_task = || {
+        Task::Proxies(ProxiesTask {
+            media: media.clone(),
+            timeline: timeline.clone(),
+            shots: shots.iter().map(|shot| (shot.start, shot.end)).collect(),
+            height: 90,
+        })
     };
     let proxies = |prefix: &str| {
-        let Output::Proxies { keys } = workshop.compute(prefix, proxies_task()) else {
+        let Output::Proxies(ProxiesOutput { keys }) = workshop.compute(prefix, proxies_task())
+        else {
             panic!("no proxies")
         };
         assert_eq!(keys.len(), shots.len());

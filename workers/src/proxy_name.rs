@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::StageError;
+use crate::error::StageError;
 
 /// Hex digits of a BLAKE3 digest in a name: 128 bits.
 const DIGITS: usize = 32;

@@ -1,0 +1,85 @@
+//! `dialogue`: the lines of subtitle files, subtitle streams and closed captions.
+
+use rushes_workers::media::StreamDetails;
+use rushes_workers::stages::{CueSpan, DialogueOutput, DialogueTask, Feature, Queue, Task};
+use serde::{Deserialize, Serialize};
+
+use super::Settings;
+use super::definition::{Definition, RunInputs, Stored, Unit};
+use crate::catalog::CatalogError;
+use crate::catalog::assets::{Asset, Sidecar};
+use crate::catalog::records::{DialogueRecord, ProbeRecord, ShotsRecord};
+use crate::catalog::results::{self, CueRow};
+
+pub(super) struct Dialogue;
+
+/// Other subtitles beside the video are another computation.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Params {
+    sidecars: Vec<Sidecar>,
+}
+
+impl Definition for Dialogue {
+    const FEATURE: Feature = Feature::Dialogue;
+    const VERSION: u32 = 2;
+    const INPUTS: &'static [Feature] = &[Feature::Probe, Feature::Shots];
+    const QUEUE: Queue = Queue::Media;
+    const UNIT: Unit = Unit::Lines;
+
+    type Params = Params;
+    type Output = DialogueOutput;
+    type Record = DialogueRecord;
+
+    fn params(asset: &Asset, _: &Settings) -> Result<Params, CatalogError> {
+        Ok(Params {
+            sidecars: asset.sidecars()?,
+        })
+    }
+
+    fn params_again(asset: &Asset, _: Params) -> Result<Params, CatalogError> {
+        Ok(Params {
+            sidecars: asset.sidecars()?,
+        })
+    }
+
+    async fn task(run: &mut RunInputs<'_>, params: Params) -> Result<Task, CatalogError> {
+        let probe: ProbeRecord = run.record(Feature::Probe).await?;
+        let scan: ShotsRecord = run.record(Feature::Shots).await?;
+        let streams = probe
+            .info
+            .streams
+            .iter()
+            .filter(|stream| matches!(&stream.details, StreamDetails::Subtitle(s) if s.text))
+            .map(|stream| (stream.index, stream.language.clone()));
+        let sidecars = params.sidecars.into_iter();
+        Ok(DialogueTask {
+            media: run.asset().await?.locator(),
+            timeline: scan.timeline,
+            streams: streams.collect(),
+            sidecars: sidecars
+                .map(|sidecar| (sidecar.locator, sidecar.language))
+                .collect(),
+        }
+        .into())
+    }
+
+    async fn store(
+        run: &mut RunInputs<'_>,
+        output: DialogueOutput,
+    ) -> Result<Stored<DialogueRecord>, CatalogError> {
+        let rows: Vec<CueRow> = output.cues.into_iter().map(row).collect();
+        results::store_cues(run.db, &run.run.id, &rows).await?;
+        Ok(Stored::Kept(DialogueRecord {
+            warnings: output.warnings,
+        }))
+    }
+}
+
+fn row(cue: CueSpan) -> CueRow {
+    CueRow {
+        frames: (cue.start, cue.end),
+        ms: (cue.start_ms, cue.end_ms),
+        text: cue.text,
+        language: cue.language,
+    }
+}

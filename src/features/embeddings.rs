@@ -1,0 +1,128 @@
+//! `embeddings/<model>`: a vector of each shot.
+
+use rushes_workers::stages::{EmbeddingsOutput, EmbeddingsTask, Feature, Queue, Task};
+use serde::{Deserialize, Serialize};
+
+use super::Settings;
+use super::definition::{DAMAGED, Definition, RunInputs, Stored, Unit, prefix};
+use crate::catalog::assets::Asset;
+use crate::catalog::records::EmbeddingsRecord;
+use crate::catalog::{CatalogError, results, shots};
+
+/// How far from 1 the length of a vector may be. Half precision costs 5e-4.
+const UNIT_TOLERANCE: f64 = 1e-3;
+
+pub(super) struct Embeddings;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Params {
+    space: String,
+    dims: usize,
+    frames: u32,
+    #[serde(default)]
+    frame_vectors: bool,
+}
+
+impl Definition for Embeddings {
+    const FEATURE: Feature = Feature::Embeddings;
+    const VERSION: u32 = 1;
+    const INPUTS: &'static [Feature] = &[Feature::Proxies];
+    const QUEUE: Queue = Queue::Embed;
+    const UNIT: Unit = Unit::Shots;
+    const REMOTE: bool = true;
+
+    type Params = Params;
+    type Output = EmbeddingsOutput;
+    type Record = EmbeddingsRecord;
+
+    fn params(_: &Asset, settings: &Settings) -> Result<Params, CatalogError> {
+        Ok(Params {
+            space: settings.space.id.clone(),
+            dims: settings.space.dims,
+            frames: settings.frames_per_shot,
+            frame_vectors: settings.frame_vectors,
+        })
+    }
+
+    fn variant(settings: &Settings) -> Option<&str> {
+        Some(&settings.model)
+    }
+
+    async fn task(run: &mut RunInputs<'_>, params: Params) -> Result<Task, CatalogError> {
+        let (_, model) = run.run.feature.split_once('/').ok_or(DAMAGED)?;
+        let model = model.to_owned();
+        let proxies = run.input(Feature::Proxies).await?;
+        Ok(EmbeddingsTask {
+            model,
+            proxies: shots::keys_of_run(run.db, &proxies.id).await?,
+            frames: params.frames,
+            frame_vectors: params.frame_vectors,
+        }
+        .into())
+    }
+
+    async fn fault(
+        run: &mut RunInputs<'_>,
+        params: Params,
+        output: &EmbeddingsOutput,
+    ) -> Result<Option<String>, CatalogError> {
+        let own = format!("{}/", prefix(&run.run.id));
+        let frame_vectors = output.frame_vectors.as_ref();
+        if let Some(key) = frame_vectors.filter(|key| !key.starts_with(&own)) {
+            return Ok(Some(format!(
+                "frame vectors at {key:?}, which is not below {own}"
+            )));
+        }
+        if output.space != params.space {
+            return Ok(Some(format!(
+                "expected vectors of {}, got {}; use the same version of rushes everywhere",
+                params.space, output.space
+            )));
+        }
+        let proxies = run.input(Feature::Proxies).await?;
+        let count = shots::keys_of_run(run.db, &proxies.id).await?.len();
+        Ok(fault_of_vectors(&output.vectors, count, params.dims))
+    }
+
+    async fn store(
+        run: &mut RunInputs<'_>,
+        output: EmbeddingsOutput,
+    ) -> Result<Stored<EmbeddingsRecord>, CatalogError> {
+        results::store_vectors(run.db, &run.run.id, &output.vectors).await?;
+        Ok(Stored::Kept(EmbeddingsRecord {
+            space: output.space,
+            frame_vectors: output.frame_vectors,
+        }))
+    }
+}
+
+fn fault_of_vectors(vectors: &[Vec<f32>], count: usize, dims: usize) -> Option<String> {
+    if vectors.len() != count {
+        return Some(format!("{} vectors for {count} shots", vectors.len()));
+    }
+    vectors.iter().enumerate().find_map(|(shot, vector)| {
+        if vector.len() != dims {
+            let length = vector.len();
+            Some(format!(
+                "the vector of shot {shot} has {length} numbers, not {dims}"
+            ))
+        } else if vector.iter().any(|x| !x.is_finite()) {
+            Some(format!(
+                "the vector of shot {shot} holds values that are not finite"
+            ))
+        } else {
+            let length = length(vector);
+            // A shot without a picture has no direction: a vector of zeros is near to none, and harms nothing.
+            let is_unit = (length - 1.0).abs() <= UNIT_TOLERANCE || length == 0.0;
+            (!is_unit).then(|| {
+                format!("the vector of shot {shot} is {length:.4} long, not 1; vectors must be normalised")
+            })
+        }
+    })
+}
+
+/// In double precision: the sum of a thousand squares in single precision is off by as much as is looked for.
+fn length(vector: &[f32]) -> f64 {
+    let squares = vector.iter().map(|&x| f64::from(x) * f64::from(x));
+    squares.sum::<f64>().sqrt()
+}

@@ -1,0 +1,55 @@
+//! `probe`: the hash of an asset's bytes, and what the file says of itself.
+
+use rushes_workers::stages::{Feature, ProbeOutput, ProbeTask, Queue, Task};
+use serde::{Deserialize, Serialize};
+
+use super::Settings;
+use super::definition::{Definition, RunInputs, Stored, Unit};
+use super::request::request_again;
+use crate::catalog::assets::{self, Asset};
+use crate::catalog::records::ProbeRecord;
+use crate::catalog::{CatalogError, jobs, runs};
+
+pub(super) struct Probe;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Params {}
+
+impl Definition for Probe {
+    const FEATURE: Feature = Feature::Probe;
+    const VERSION: u32 = 2;
+    const INPUTS: &'static [Feature] = &[];
+    const QUEUE: Queue = Queue::Media;
+    const UNIT: Unit = Unit::Bytes;
+
+    type Params = Params;
+    type Output = ProbeOutput;
+    type Record = ProbeRecord;
+
+    fn params(_: &Asset, _: &Settings) -> Result<Params, CatalogError> {
+        Ok(Params {})
+    }
+
+    async fn task(run: &mut RunInputs<'_>, _: Params) -> Result<Task, CatalogError> {
+        let media = run.asset().await?.locator();
+        Ok(ProbeTask { media }.into())
+    }
+
+    async fn store(
+        run: &mut RunInputs<'_>,
+        output: ProbeOutput,
+    ) -> Result<Stored<ProbeRecord>, CatalogError> {
+        let asset = &run.run.asset_id;
+        let Some(original) = assets::same_bytes(run.db, asset, &output.blake3).await? else {
+            assets::set_blake3(run.db, asset, &output.blake3).await?;
+            return Ok(Stored::Kept(ProbeRecord { info: output.info }));
+        };
+        let gone = assets::is_gone(&assets::get(run.db, &original).await?.uri);
+        let wanted = runs::wanted(run.db, asset).await?;
+        assets::merge(run.db, asset, &original, gone).await?;
+        // What had failed of the original, or what its new subtitles hold, is wanted now.
+        let runs = request_again(run.db, &original, &wanted).await?;
+        jobs::adopt(run.db, &original, &runs).await?;
+        Ok(Stored::Merged)
+    }
+}

@@ -1,0 +1,63 @@
+//! `proxies`: each shot as a small MP4.
+
+use rushes_workers::stages::{Feature, ProxiesOutput, ProxiesTask, Queue, Task};
+use serde::{Deserialize, Serialize};
+
+use super::Settings;
+use super::definition::{DAMAGED, Definition, RunInputs, Stored, Unit};
+use crate::catalog::assets::Asset;
+use crate::catalog::records::{NoRecord, ShotsRecord};
+use crate::catalog::runs::Run;
+use crate::catalog::{CatalogError, results, shots};
+
+pub(super) struct Proxies;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Params {
+    height: u32,
+}
+
+impl Definition for Proxies {
+    const FEATURE: Feature = Feature::Proxies;
+    const VERSION: u32 = 3;
+    const INPUTS: &'static [Feature] = &[Feature::Shots];
+    const QUEUE: Queue = Queue::Media;
+    const UNIT: Unit = Unit::Frames;
+
+    type Params = Params;
+    type Output = ProxiesOutput;
+    type Record = NoRecord;
+
+    fn params(_: &Asset, settings: &Settings) -> Result<Params, CatalogError> {
+        Ok(Params {
+            height: settings.proxy_height,
+        })
+    }
+
+    async fn task(run: &mut RunInputs<'_>, params: Params) -> Result<Task, CatalogError> {
+        let scan = run.input(Feature::Shots).await?;
+        let record: ShotsRecord = scan.record().ok_or(DAMAGED)?;
+        Ok(ProxiesTask {
+            media: run.asset().await?.locator(),
+            timeline: record.timeline,
+            shots: shots::spans_of_run(run.db, &scan.id).await?,
+            height: params.height,
+        }
+        .into())
+    }
+
+    async fn store(
+        run: &mut RunInputs<'_>,
+        output: ProxiesOutput,
+    ) -> Result<Stored<NoRecord>, CatalogError> {
+        results::store_objects(run.db, &run.run.id, &output.keys).await?;
+        Ok(Stored::Kept(NoRecord {}))
+    }
+}
+
+/// The height that a run of proxies was asked for with, in pixels.
+pub(super) fn height(proxies: &Run) -> Result<u32, CatalogError> {
+    let params: Params =
+        serde_json::from_str(&proxies.params).map_err(|_not_these_parameters| DAMAGED)?;
+    Ok(params.height)
+}

@@ -1,0 +1,153 @@
+//! Asking for the features of an asset.
+
+use std::collections::HashMap;
+
+use rushes_models::Space;
+use rushes_workers::segment::DetectorKind;
+use rushes_workers::stages::Feature;
+use sqlx::SqliteConnection;
+
+use super::registry::registered;
+use crate::catalog::runs::{self, NewRun, Run};
+use crate::catalog::{AssetId, CatalogError, RunId, assets};
+
+/// What a person chose that results depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The text-to-shot model.
+    pub model: String,
+    /// Where its vectors live; another revision of a model makes another space.
+    pub space: Space,
+    /// What finds the shots.
+    pub detector: DetectorKind,
+    /// Height of proxies in pixels.
+    pub proxy_height: u32,
+    /// Frames looked at of each shot.
+    pub frames_per_shot: u32,
+    /// Whether the vectors of single frames are kept.
+    pub frame_vectors: bool,
+}
+
+/// One feature as it is asked for.
+struct Wish {
+    feature: Feature,
+    /// As stored: with its variant.
+    name: String,
+    /// JSON.
+    params: String,
+}
+
+/// Asks for every feature of an asset: finished runs are kept, failed ones are queued again, missing ones
+/// are added. Answers with the runs.
+///
+/// # Errors
+/// If the asset is unknown, or the database fails.
+pub async fn request(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    settings: &Settings,
+) -> Result<Vec<RunId>, CatalogError> {
+    let asset = assets::get(db, asset).await?;
+    let mut wishes = Vec::with_capacity(Feature::ALL.len());
+    for &feature in Feature::ALL {
+        let registered = registered(feature);
+        wishes.push(Wish {
+            feature,
+            name: stored_name(feature, registered.variant(settings)),
+            params: registered.params(&asset, settings)?,
+        });
+    }
+    ensure(db, &asset.id, &wishes).await
+}
+
+/// Asks of an asset for what `runs` compute of another one with the same bytes.
+///
+/// # Errors
+/// As [`request`].
+pub(super) async fn request_again(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    runs: &[Run],
+) -> Result<Vec<RunId>, CatalogError> {
+    let asset = assets::get(db, asset).await?;
+    let mut wishes = Vec::with_capacity(runs.len());
+    for run in runs {
+        let feature = feature_of(run)?;
+        wishes.push(Wish {
+            feature,
+            name: run.feature.clone(),
+            params: registered(feature).params_again(&asset, &run.params)?,
+        });
+    }
+    wishes.sort_by_key(|wish| wish.feature);
+    ensure(db, &asset.id, &wishes).await
+}
+
+async fn ensure(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    wishes: &[Wish],
+) -> Result<Vec<RunId>, CatalogError> {
+    let mut ensured: HashMap<Feature, RunId> = HashMap::new();
+    for wish in wishes {
+        let registered = registered(wish.feature);
+        let inputs: Vec<RunId> = registered
+            .inputs()
+            .iter()
+            .filter_map(|input| ensured.get(input).cloned())
+            .collect();
+        let run = runs::ensure(
+            db,
+            NewRun {
+                asset,
+                feature: &wish.name,
+                key: &key(wish, registered.version(), &inputs),
+                params: &wish.params,
+                queue: registered.queue().as_str(),
+                inputs: &inputs,
+            },
+        )
+        .await?;
+        ensured.insert(wish.feature, run);
+    }
+    let names: Vec<&str> = wishes.iter().map(|wish| wish.name.as_str()).collect();
+    runs::want_only(db, asset, &names).await?;
+    Ok(ensured.into_values().collect())
+}
+
+/// `embeddings/<model>` for vectors, of which an asset may have several kinds; otherwise the bare name.
+fn stored_name(feature: Feature, variant: Option<&str>) -> String {
+    match variant {
+        Some(variant) => format!("{feature}/{variant}"),
+        None => feature.as_str().to_owned(),
+    }
+}
+
+/// The stored name of the feature that holds the vectors of `model`.
+#[must_use]
+pub fn embeddings_of(model: &str) -> String {
+    stored_name(Feature::Embeddings, Some(model))
+}
+
+/// The feature that `run` computes.
+///
+/// # Errors
+/// If it is one of another version of rushes.
+pub(super) fn feature_of(run: &Run) -> Result<Feature, CatalogError> {
+    let name = run.feature.split('/').next().unwrap_or_default();
+    name.parse()
+        .map_err(|_unknown_feature| CatalogError::Corrupt {
+            what: "the name of a feature",
+        })
+}
+
+fn key(wish: &Wish, version: u32, inputs: &[RunId]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(wish.feature.as_str().as_bytes());
+    hasher.update(&version.to_le_bytes());
+    hasher.update(wish.params.as_bytes());
+    for input in inputs {
+        hasher.update(input.as_str().as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}

@@ -1,0 +1,47 @@
+//! `thumbnails`: one picture of each shot.
+
+use rushes_workers::stages::{Feature, Queue, Task, ThumbnailsOutput, ThumbnailsTask};
+use serde::{Deserialize, Serialize};
+
+use super::Settings;
+use super::definition::{Definition, RunInputs, Stored, Unit};
+use crate::catalog::assets::Asset;
+use crate::catalog::records::NoRecord;
+use crate::catalog::{CatalogError, results, shots};
+
+pub(super) struct Thumbnails;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Params {}
+
+impl Definition for Thumbnails {
+    const FEATURE: Feature = Feature::Thumbnails;
+    const VERSION: u32 = 1;
+    const INPUTS: &'static [Feature] = &[Feature::Proxies];
+    const QUEUE: Queue = Queue::Media;
+    const UNIT: Unit = Unit::Shots;
+
+    type Params = Params;
+    type Output = ThumbnailsOutput;
+    type Record = NoRecord;
+
+    fn params(_: &Asset, _: &Settings) -> Result<Params, CatalogError> {
+        Ok(Params {})
+    }
+
+    async fn task(run: &mut RunInputs<'_>, _: Params) -> Result<Task, CatalogError> {
+        let proxies = run.input(Feature::Proxies).await?;
+        Ok(ThumbnailsTask {
+            proxies: shots::keys_of_run(run.db, &proxies.id).await?,
+        }
+        .into())
+    }
+
+    async fn store(
+        run: &mut RunInputs<'_>,
+        output: ThumbnailsOutput,
+    ) -> Result<Stored<NoRecord>, CatalogError> {
+        results::store_objects(run.db, &run.run.id, &output.keys).await?;
+        Ok(Stored::Kept(NoRecord {}))
+    }
+}

@@ -1,0 +1,133 @@
+//! By which senses a shot is looked for: one file per recall, and the list of them.
+//!
+//! A recall answers with a ranked list of its own. The lists are fused by rank, and every hit carries the evidence
+//! of each recall that found it. To add a recall, write its file and add a line to the list below.
+
+mod dialogue;
+mod visual;
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub use dialogue::Dialogue;
+use dialogue::DialogueRecall;
+pub use visual::Visual;
+use visual::VisualRecall;
+
+use super::fusion::Ranked;
+use super::hit::Clock;
+use super::{SearchError, Searcher, Subject};
+use crate::catalog::AssetId;
+
+/// One way to find shots.
+pub(super) trait Recall {
+    /// What it keeps of a match until the hit is shown.
+    type Match;
+    /// Why the shot is in the result, as shown.
+    type Evidence;
+
+    /// Whether it can look for `subject` at all.
+    fn takes(subject: &Subject) -> bool;
+
+    /// The `count` best shots, best first, each once.
+    fn ranked(
+        searcher: &Searcher,
+        subject: &Subject,
+        scope: Option<&HashSet<AssetId>>,
+        count: usize,
+    ) -> impl Future<Output = Result<Vec<Ranked<Self::Match>>, SearchError>> + Send;
+
+    /// What a match in place `rank`, from 1, is shown as.
+    fn evidence(found: &Self::Match, rank: u32, clock: &Clock) -> Self::Evidence;
+}
+
+macro_rules! recalls {
+    ($($(#[$doc:meta])* $modality:ident as $field:ident: $recall:ident -> $evidence:ident;)+) => {
+        /// By which sense a shot is looked for.
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum, ToSchema,
+        )]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Modality {
+            $($(#[$doc])* $modality,)+
+        }
+
+        impl Modality {
+            /// Every modality.
+            const ALL: &[Self] = &[$(Self::$modality),+];
+
+            fn takes(self, subject: &Subject) -> bool {
+                match self {
+                    $(Self::$modality => <$recall as Recall>::takes(subject),)+
+                }
+            }
+        }
+
+        /// Why a shot is in the result: by which senses it was found, and how.
+        #[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
+        pub struct Evidence {
+            $($(#[$doc])* pub $field: Option<$evidence>,)+
+        }
+
+        /// What some recall keeps of a match.
+        #[derive(Debug, Clone, PartialEq)]
+        pub(super) enum Match {
+            $($modality(<$recall as Recall>::Match),)+
+        }
+
+        impl Evidence {
+            /// Of matches with their ranks.
+            pub(super) fn of(matches: &[(u32, Match)], clock: &Clock) -> Self {
+                let mut evidence = Self::default();
+                for (rank, found) in matches {
+                    match found {
+                        $(Match::$modality(found) => {
+                            evidence.$field = Some($recall::evidence(found, *rank, clock));
+                        })+
+                    }
+                }
+                evidence
+            }
+        }
+
+        /// The list of each recall that is asked.
+        pub(super) async fn lists(
+            searcher: &Searcher,
+            subject: &Subject,
+            modalities: &[Modality],
+            scope: Option<&HashSet<AssetId>>,
+            count: usize,
+        ) -> Result<Vec<Vec<Ranked<Match>>>, SearchError> {
+            let mut lists = Vec::with_capacity(modalities.len());
+            for modality in modalities {
+                lists.push(match modality {
+                    $(Modality::$modality => {
+                        let ranked = $recall::ranked(searcher, subject, scope, count).await?;
+                        ranked.into_iter().map(|ranked| ranked.map(Match::$modality)).collect()
+                    })+
+                });
+            }
+            Ok(lists)
+        }
+    };
+}
+
+recalls! {
+    /// By what is to be seen.
+    Visual as visual: VisualRecall -> Visual;
+    /// By what is said.
+    Dialogue as dialogue: DialogueRecall -> Dialogue;
+}
+
+/// Those of `asked`, or of all if none is named, that can look for `subject`.
+pub(super) fn modalities(asked: &[Modality], subject: &Subject) -> Vec<Modality> {
+    let asked = if asked.is_empty() {
+        Modality::ALL
+    } else {
+        asked
+    };
+    let able = asked.iter().filter(|modality| modality.takes(subject));
+    able.copied().collect()
+}
