@@ -269,7 +269,16 @@ async fn worker(config: &Config, server: &HttpCoordinator) -> Vec<Check> {
             return vec![Check::bad("server", error.to_string(), fix)];
         }
     };
-    let found = format!("rushes {}, the key is accepted", about.version);
+    let server = match remote::check_version(&about) {
+        Ok(()) => Check::good(
+            "server",
+            format!("rushes {}, the key is accepted", about.version),
+        ),
+        Err(error) => {
+            let fix = format!("install rushes {} here", about.version);
+            Check::bad("server", error.to_string(), fix)
+        }
+    };
     let checked = ModelStore::open(config.models_folder())
         .map_err(anyhow::Error::from)
         .and_then(|models| remote::check_model(&models, &about));
@@ -292,7 +301,7 @@ async fn worker(config: &Config, server: &HttpCoordinator) -> Vec<Check> {
             "check --store and the AWS_ variables",
         ),
     };
-    vec![Check::good("server", found), model, store]
+    vec![server, model, store]
 }
 
 fn disk(what: &'static str, folder: &Path) -> Check {

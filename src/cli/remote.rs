@@ -85,6 +85,17 @@ pub(super) fn store(config: &Config) -> anyhow::Result<Storage> {
     Ok(Storage::open(url, S3Options::new(config.aws.settings()))?)
 }
 
+/// Whether the server speaks as this program does.
+pub(super) fn check_version(server: &ServerInfo) -> anyhow::Result<()> {
+    let here = env!("CARGO_PKG_VERSION");
+    ensure!(
+        server.version == here,
+        "the server is rushes {}, this is {here}; use the same version on both",
+        server.version
+    );
+    Ok(())
+}
+
 /// Whether this is the server's store: in any other, every clip is missing, and films would be given up for it.
 pub(super) async fn check_store(storage: &Storage, about: &ServerInfo) -> anyhow::Result<()> {
     let known = storage.known_identity().await?;
@@ -140,6 +151,7 @@ pub(super) async fn run(
             return Ok(ExitCode::SUCCESS);
         }
     };
+    check_version(&about)?;
     check_model(&models, &about)?;
     check_store(&storage, &about).await?;
     let stages = Arc::new(app::stages(config, storage, models)?);

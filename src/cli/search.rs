@@ -130,13 +130,12 @@ fn print(answer: &Answer, seen: bool) {
                 file_name(&hit.place.asset.uri),
                 hit.place.start.smpte.clone(),
                 hit.place.end.smpte.clone(),
-                format!("{:.3}", hit.score),
                 why(hit),
                 hit.place.shot.to_string(),
             ]
         });
         output::table(
-            &["#", "title", "file", "in", "out", "score", "why", "shot"],
+            &["#", "title", "file", "in", "out", "why", "shot"],
             rows.collect(),
         );
     }
