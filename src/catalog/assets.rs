@@ -1,6 +1,6 @@
 //! Titles and assets: registration, look-up, listing, deletion.
 
-use rushes_workers::storage::Locator;
+use rushes_workers::storage::{Locator, Uri};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection};
 
@@ -139,7 +139,7 @@ pub async fn register(
         .execute(&mut *db)
         .await?;
     if let Some(folder) = upload_folder(&new.locator.uri) {
-        uploads::complete(db, folder).await?;
+        uploads::complete(db, &folder).await?;
     }
     note_change(db, &asset).await?;
     Ok((asset, true))
@@ -264,11 +264,10 @@ pub async fn merge(
 /// Whether a local file is no longer there; of others this cannot be told here.
 #[must_use]
 pub fn is_gone(uri: &str) -> bool {
-    uri.starts_with("file://")
-        && url::Url::parse(uri)
-            .ok()
-            .and_then(|url| url.to_file_path().ok())
-            .is_some_and(|path| !path.try_exists().unwrap_or(true))
+    match uri.parse() {
+        Ok(Uri::File(path)) => !path.try_exists().unwrap_or(true),
+        Ok(Uri::S3 { .. } | Uri::Store(_)) | Err(_) => false,
+    }
 }
 
 /// Retires what was registered of a file that has other bytes now, of which `current` is: an asset
@@ -347,15 +346,19 @@ async fn set_sidecars(
 /// Notes the folder of an upload as garbage; a film that was only pointed at is not ours to delete.
 async fn discard_upload(db: &mut SqliteConnection, uri: &str) -> Result<(), CatalogError> {
     match upload_folder(uri) {
-        Some(folder) => uploads::discard(db, folder).await,
+        Some(folder) => uploads::discard(db, &folder).await,
         None => Ok(()),
     }
 }
 
 /// The folder of the store that an uploaded film is in, alone.
-fn upload_folder(uri: &str) -> Option<&str> {
-    let (folder, _name) = uri.strip_prefix("store:")?.rsplit_once('/')?;
-    Some(folder)
+fn upload_folder(uri: &str) -> Option<String> {
+    match uri.parse() {
+        Ok(Uri::Store(key)) => key
+            .rsplit_once('/')
+            .map(|(folder, _name)| folder.to_owned()),
+        Ok(Uri::File(_) | Uri::S3 { .. }) | Err(_) => None,
+    }
 }
 
 /// Notes as garbage what a worker has stored of a run that was deleted meanwhile.

@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use rushes_models::ErrorKind;
+use rushes_workers::storage::Uri;
 
 use super::ApiError;
 
@@ -10,8 +11,7 @@ use super::ApiError;
 #[derive(Debug, Default)]
 pub struct Roots {
     folders: Vec<PathBuf>,
-    /// Without a slash at the end.
-    prefixes: Vec<String>,
+    prefixes: Vec<Uri>,
 }
 
 impl Roots {
@@ -22,14 +22,21 @@ impl Roots {
     pub fn new(roots: &[String]) -> std::io::Result<Self> {
         let mut found = Self::default();
         for root in roots {
-            if root.starts_with("s3://") {
-                found.prefixes.push(root.trim_end_matches('/').to_owned());
-            } else {
-                found
-                    .folders
-                    .push(Path::new(root).canonicalize().map_err(|error| {
-                        std::io::Error::new(error.kind(), format!("{root}: {error}"))
-                    })?);
+            let named = |error: std::io::Error| {
+                std::io::Error::new(error.kind(), format!("{root}: {error}"))
+            };
+            match root.parse() {
+                Ok(Uri::File(folder)) => {
+                    found.folders.push(folder.canonicalize().map_err(named)?);
+                }
+                Ok(prefix @ Uri::S3 { .. }) => found.prefixes.push(prefix),
+                Ok(Uri::Store(_)) | Err(_) => {
+                    let why = "a media root is a folder or s3://bucket/prefix";
+                    return Err(named(std::io::Error::new(
+                        std::io::ErrorKind::InvalidInput,
+                        why,
+                    )));
+                }
             }
         }
         Ok(found)
@@ -37,23 +44,18 @@ impl Roots {
 
     /// The name under which `uri` may be opened.
     pub(super) fn admit(&self, uri: &str) -> Result<String, ApiError> {
-        if uri.starts_with("s3://") {
-            let inside = |root: &String| {
-                uri.strip_prefix(root.as_str())
-                    .is_some_and(|rest| rest.starts_with('/'))
-            };
-            let plain = !uri.split('/').any(|part| part == "..");
-            return if plain && self.prefixes.iter().any(inside) {
-                Ok(uri.to_owned())
-            } else {
-                Err(outside(uri))
-            };
-        }
-        let path = match url::Url::parse(uri) {
-            Ok(url) if url.scheme() == "file" => url.to_file_path().map_err(|()| outside(uri))?,
-            // Another scheme; a bare path is none.
-            Ok(_) => return Err(outside(uri)),
-            Err(_no_url) => PathBuf::from(uri),
+        let path = match uri.parse() {
+            Ok(Uri::File(path)) => path,
+            Ok(place @ Uri::S3 { .. }) => {
+                let plain = !uri.split('/').any(|part| part == "..");
+                let inside = |root: &Uri| place.below(root).is_some();
+                return if plain && self.prefixes.iter().any(inside) {
+                    Ok(uri.to_owned())
+                } else {
+                    Err(outside(uri))
+                };
+            }
+            Ok(Uri::Store(_)) | Err(_) => return Err(outside(uri)),
         };
         // Links are followed first: it is where the bytes are that counts. Outside the roots, a file gets the same
         // answer as one that is not there, or one could ask what there is.

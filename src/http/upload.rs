@@ -4,6 +4,7 @@ use axum::extract::Request;
 use axum::extract::multipart::Field;
 use futures::TryStreamExt as _;
 use rushes_workers::dialogue::{MAX_SUBTITLE_BYTES, is_subtitle_name, sidecar};
+use rushes_workers::storage::Uri;
 
 use super::form::{Form, bad, broken};
 use super::{Api, ApiError};
@@ -121,7 +122,7 @@ async fn store(
         return Err(failure);
     }
     stored?;
-    Ok(api.storage.locate(&format!("store:{key}")).await?)
+    Ok(api.storage.locate(&Uri::Store(key).to_string()).await?)
 }
 
 async fn text(mut field: Field<'_>) -> Result<String, ApiError> {

@@ -1,9 +1,7 @@
 //! From names of files, folders and prefixes to the pictures of a redaction.
 
-use std::path::Path;
-
 use rushes_workers::redact::PICTURE_EXTENSIONS;
-use rushes_workers::storage::Storage;
+use rushes_workers::storage::{Storage, Uri};
 
 use super::names::Names;
 use super::{MOST_FILES, RedactionError};
@@ -80,18 +78,8 @@ impl Gathered {
 
 /// The name of `uri` below the folder or prefix `input`; none if it is `input` itself.
 fn below(input: &str, uri: &str) -> Option<String> {
-    let rest = if input.starts_with("s3://") {
-        uri.strip_prefix(input.trim_end_matches('/'))?
-            .trim_start_matches('/')
-            .to_owned()
-    } else {
-        let path = url::Url::parse(uri).ok()?.to_file_path().ok()?;
-        path.strip_prefix(Path::new(input))
-            .ok()?
-            .display()
-            .to_string()
-    };
-    (!rest.is_empty()).then_some(rest)
+    let (input, uri): (Uri, Uri) = (input.parse().ok()?, uri.parse().ok()?);
+    uri.below(&input)
 }
 
 fn last(input: &str) -> &str {
@@ -124,22 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_relative_to_what_was_asked_for() {
-        let name = |input, uri| below(input, uri);
-        assert_eq!(
-            name("s3://b/in/", "s3://b/in/t/a.jpg").as_deref(),
-            Some("t/a.jpg")
-        );
-        assert_eq!(
-            name("s3://b/in", "s3://b/in/a.jpg").as_deref(),
-            Some("a.jpg")
-        );
-        assert_eq!(name("s3://b/in/a.jpg", "s3://b/in/a.jpg"), None);
-        assert_eq!(
-            name("/in", "file:///in/t/a%20b.jpg").as_deref(),
-            Some("t/a b.jpg")
-        );
-        assert_eq!(name("/in/a.jpg", "file:///in/a.jpg"), None);
+    fn pictures_are_known_by_their_names() {
         assert!(is_picture("t/A.JPG") && !is_picture("film.mp4") && !is_picture("jpg"));
     }
 }

@@ -19,7 +19,7 @@ use futures::Stream;
 use rushes_models::ModelStore;
 use rushes_workers::redact::Redacted;
 use rushes_workers::redact::picture::Format;
-use rushes_workers::storage::{S3Options, Storage};
+use rushes_workers::storage::{S3Options, Storage, Uri};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
@@ -237,7 +237,7 @@ impl Redactions {
             .enumerate()
             .map(|(ordinal, name)| NewFile {
                 name,
-                source: Some(format!("store:{}", store::original_key(id, ordinal))),
+                source: Some(Uri::Store(store::original_key(id, ordinal)).to_string()),
                 failure: None,
             })
             .collect();

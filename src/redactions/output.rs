@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use rushes_models::ErrorKind;
 use rushes_workers::redact::RECORD_SUFFIX;
-use rushes_workers::storage::Storage;
+use rushes_workers::storage::{Storage, Uri};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -110,7 +110,11 @@ impl Target {
     }
 
     async fn size(&self, key: &str) -> Result<Option<u64>, RedactionError> {
-        match self.storage.locate(&format!("store:{key}")).await {
+        match self
+            .storage
+            .locate(&Uri::Store(key.to_owned()).to_string())
+            .await
+        {
             Ok(locator) => Ok(Some(locator.size)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),

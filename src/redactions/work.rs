@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rushes_models::ErrorKind;
 use rushes_workers::redact::Redacted;
+use rushes_workers::storage::Uri;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -313,9 +314,8 @@ fn pause(kind: ErrorKind, attempts: i64) -> Option<i64> {
 }
 
 fn is_upload(file: &RedactionFile) -> bool {
-    file.source
-        .as_deref()
-        .is_some_and(|uri| uri.starts_with("store:"))
+    let source = file.source.as_deref().map(str::parse);
+    matches!(source, Some(Ok(Uri::Store(_))))
 }
 
 async fn forget_original(

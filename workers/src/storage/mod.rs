@@ -10,6 +10,7 @@ mod local;
 mod object;
 mod options;
 mod part;
+mod uri;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub use error::StorageError;
 pub use object::RangedObject;
 pub use options::S3Options;
 pub use part::Part;
+pub use uri::Uri;
 
 use crate::source::ByteSource;
 
@@ -359,20 +361,17 @@ impl Storage {
     }
 
     fn resolve(&self, uri: &str) -> Result<(Arc<dyn ObjectStore>, Path), StorageError> {
-        if let Some(key) = uri.strip_prefix("store:") {
-            return Ok((Arc::clone(&self.features), key_path(key)?));
-        }
-        let Some(rest) = uri.strip_prefix("s3://") else {
-            return Err(StorageError::Scheme(uri.to_owned()));
+        let (bucket, key) = match uri.parse()? {
+            Uri::Store(key) => return Ok((Arc::clone(&self.features), key_path(&key)?)),
+            Uri::S3 { bucket, key } => (bucket, key_path(key.trim_end_matches('/'))?),
+            Uri::File(_) => return Err(StorageError::Scheme(uri.to_owned())),
         };
-        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-        let key = key_path(key.trim_end_matches('/'))?;
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(store) = buckets.get(bucket) {
+        if let Some(store) = buckets.get(&bucket) {
             return Ok((Arc::clone(store), key));
         }
-        let store: Arc<dyn ObjectStore> = Arc::new(self.s3.bucket(bucket)?);
-        buckets.insert(bucket.to_owned(), Arc::clone(&store));
+        let store: Arc<dyn ObjectStore> = Arc::new(self.s3.bucket(&bucket)?);
+        buckets.insert(bucket, Arc::clone(&store));
         drop(buckets);
         Ok((store, key))
     }
@@ -384,21 +383,11 @@ fn key_path(key: &str) -> Result<Path, StorageError> {
     Path::parse(key).map_err(|source| StorageError::store(key, source.into()))
 }
 
-/// The path behind a `file://` URI or a bare path; `None` for other schemes.
+/// The path behind a `file://` URI or a bare path; `None` for other places.
 fn local_path(uri: &str) -> Result<Option<PathBuf>, StorageError> {
-    if uri.starts_with("s3://") || uri.starts_with("store:") {
-        return Ok(None);
-    }
-    if uri.starts_with("file://") {
-        return url::Url::parse(uri)
-            .ok()
-            .and_then(|url| url.to_file_path().ok())
-            .map(Some)
-            .ok_or_else(|| StorageError::Scheme(uri.to_owned()));
-    }
-    match uri.split_once("://") {
-        Some(_) => Err(StorageError::Scheme(uri.to_owned())),
-        None => Ok(Some(PathBuf::from(uri))),
+    match uri.parse()? {
+        Uri::File(path) => Ok(Some(path)),
+        Uri::S3 { .. } | Uri::Store(_) => Ok(None),
     }
 }
 
