@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::catalog::jobs::Job;
 use crate::catalog::{JobId, assets, jobs};
 use crate::features;
-use crate::http::views::{JobList, JobView};
+use crate::views::{JobList, JobView};
 
 /// Arguments of `jobs`.
 #[derive(Debug, clap::Args)]

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use super::output;
 use crate::app::App;
 use crate::catalog::{ShotId, shots};
-use crate::search::{BoundaryView, show};
+use crate::views::{BoundaryView, ShotDetail};
 
 /// Arguments of `show`.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    let detail = show(&app.catalog, &args.shot).await?;
+    let detail = ShotDetail::load(&app.catalog, &args.shot).await?;
     let mut db = app.catalog.read().await?;
     let shot = shots::get(&mut db, &args.shot).await?;
     drop(db);

@@ -11,11 +11,11 @@ use axum::http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::views::AssetView;
 use super::{Api, ApiError, MAX_JSON, upload};
 use crate::catalog::assets::Title;
 use crate::catalog::{AssetId, JobId, assets, runs, shots};
 use crate::ingest::{Film, find, submit};
+use crate::views::AssetView;
 
 /// A film to register, by name.
 #[derive(Debug, Deserialize, ToSchema)]

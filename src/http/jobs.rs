@@ -11,9 +11,9 @@ use rushes_models::ErrorKind;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::views::{JobList, JobView};
 use super::{Api, ApiError};
 use crate::catalog::{CatalogError, JobId, jobs};
+use crate::views::{JobList, JobView};
 
 /// Which jobs to list.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -21,7 +21,6 @@ mod rejection;
 mod search;
 mod shots;
 mod upload;
-pub mod views;
 mod work;
 
 use std::sync::Arc;

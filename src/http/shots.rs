@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 
 use super::{Api, ApiError};
 use crate::catalog::ShotId;
-use crate::search::{ShotDetail, show};
+use crate::views::ShotDetail;
 
 /// One shot with all there is to say of it.
 #[utoipa::path(get, operation_id = "get_shot", path = "/v1/shots/{id}", tag = "shots", params(("id" = String, Path)),
@@ -15,5 +15,5 @@ pub(super) async fn get(
     Path(id): Path<String>,
 ) -> Result<Json<ShotDetail>, ApiError> {
     let id: ShotId = id.parse()?;
-    Ok(Json(show(&api.catalog, &id).await?))
+    Ok(Json(ShotDetail::load(&api.catalog, &id).await?))
 }

@@ -21,9 +21,7 @@ use rushes_workers::stages::Feature;
 
 pub use encoders::Encoders;
 pub use error::SearchError;
-pub use hit::{
-    Answer, AssetRef, BoundaryView, Coverage, DialogueCoverage, Hit, Line, Place, ShotDetail, Time,
-};
+pub use hit::{Answer, Coverage, DialogueCoverage, Hit};
 pub use picture::read_picture;
 pub use query::{Scope, SearchRequest, Subject};
 pub use recall::{Dialogue, Evidence, Modality, Visual};
@@ -31,8 +29,8 @@ pub use recall::{Dialogue, Evidence, Modality, Visual};
 use crate::catalog::{AssetId, Catalog, ShotId, assets, coverage, failed, shots};
 use crate::features::embeddings_of;
 use crate::index::Index;
+use crate::views::Clock;
 use fusion::{Fused, fuse};
-use hit::Clock;
 use page::Page;
 use recall::Match;
 
@@ -167,16 +165,4 @@ impl Searcher {
         }
         Ok((hits, (at < found.len()).then_some(at)))
     }
-}
-
-/// One shot with all there is to say of it. The catalogue alone knows; no index is needed.
-///
-/// # Errors
-/// If there is no such shot.
-pub async fn show(catalog: &Catalog, id: &ShotId) -> Result<ShotDetail, SearchError> {
-    let mut db = catalog.read().await?;
-    let shot = shots::get(&mut db, id).await?;
-    let cues = shots::cues(&mut db, &shot.asset_id).await?;
-    drop(db);
-    ShotDetail::new(&shot, &cues)
 }

@@ -11,10 +11,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("index", &["catalog"]),
     ("ingest", &["catalog", "features"]),
     ("redactions", &["catalog"]),
-    ("search", &["catalog", "features", "index"]),
+    ("views", &["catalog"]),
+    ("search", &["catalog", "features", "index", "views"]),
     (
         "http",
-        &["catalog", "features", "ingest", "redactions", "search"],
+        &[
+            "catalog",
+            "features",
+            "ingest",
+            "redactions",
+            "search",
+            "views",
+        ],
     ),
     (
         "app",
@@ -39,6 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ingest",
             "redactions",
             "search",
+            "views",
         ],
     ),
 ];

@@ -8,7 +8,7 @@ use rushes_workers::time::{Rate, Timecode, Timeline};
 use serde::Serialize;
 
 use crate::cli::output;
-use crate::search::Time;
+use crate::views::Time;
 
 /// The shots of a film; this is its JSON.
 #[derive(Debug, Serialize)]

@@ -10,8 +10,8 @@ use super::Recall;
 use crate::catalog::AssetId;
 use crate::index::CueHit;
 use crate::search::fusion::Ranked;
-use crate::search::hit::{Clock, Time};
 use crate::search::{SearchError, Searcher, Subject};
+use crate::views::{Clock, Time};
 
 /// How dialogue found a shot.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

@@ -17,9 +17,9 @@ pub use visual::Visual;
 use visual::VisualRecall;
 
 use super::fusion::Ranked;
-use super::hit::Clock;
 use super::{SearchError, Searcher, Subject};
 use crate::catalog::AssetId;
+use crate::views::Clock;
 
 /// One way to find shots.
 pub(super) trait Recall {

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 use super::Recall;
 use crate::catalog::{AssetId, ShotId, shots};
 use crate::search::fusion::Ranked;
-use crate::search::hit::Clock;
 use crate::search::{SearchError, Searcher, Subject};
+use crate::views::Clock;
 
 /// How sight found a shot.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

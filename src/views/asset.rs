@@ -1,0 +1,57 @@
+//! Assets.
+
+use rushes_workers::media::MediaInfo;
+use rushes_workers::stages::Feature;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::job::StageView;
+use crate::catalog::AssetId;
+use crate::catalog::assets::Asset;
+use crate::catalog::records::ProbeRecord;
+use crate::catalog::runs::Run;
+
+/// An asset.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AssetView {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: AssetId,
+    /// Name of its title.
+    pub title: String,
+    /// Where it is.
+    pub uri: String,
+    /// Size in bytes.
+    pub size: i64,
+    /// BLAKE3 of its bytes in hex, once read whole.
+    pub blake3: Option<String>,
+    /// How often what readers see of it was replaced; 0 is nothing yet.
+    pub generation: i64,
+    /// Shots that readers see.
+    pub shots: usize,
+    /// What the file says of itself, once probed.
+    #[schema(value_type = Option<Object>)]
+    pub media: Option<MediaInfo>,
+    /// The stages of its features.
+    pub stages: Vec<StageView>,
+}
+
+impl AssetView {
+    pub(crate) fn new(asset: Asset, shots: usize, runs: &[Run]) -> Self {
+        let probe = runs
+            .iter()
+            .find(|run| run.feature == Feature::Probe.as_str());
+        let media = probe.and_then(Run::record::<ProbeRecord>);
+        Self {
+            id: asset.id,
+            title: asset.title,
+            uri: asset.uri,
+            size: asset.size,
+            blake3: asset.blake3,
+            generation: asset.generation,
+            shots,
+            media: media.map(|record| *record.info),
+            stages: runs.iter().map(StageView::from).collect(),
+        }
+    }
+}

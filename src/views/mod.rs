@@ -1,0 +1,12 @@
+//! What things look like from outside: the JSON that the command line and HTTP share.
+
+mod asset;
+mod job;
+mod shot;
+mod time;
+
+pub use asset::AssetView;
+pub use job::{JobList, JobView, StageView};
+pub use shot::{AssetRef, BoundaryView, Line, Place, ShotDetail};
+pub(crate) use time::Clock;
+pub use time::Time;

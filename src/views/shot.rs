@@ -1,0 +1,150 @@
+//! Shots: where one lies, and all there is to say of it.
+
+use rushes_workers::time::Rate;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::time::{Clock, Time};
+use crate::catalog::shots::{self, Cue, Opening, Shot};
+use crate::catalog::{AssetId, Catalog, CatalogError, ShotId};
+
+/// Which file a shot is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AssetRef {
+    /// Id of the asset.
+    #[schema(value_type = String)]
+    pub id: AssetId,
+    /// Where the file is.
+    pub uri: String,
+}
+
+/// Which shot it is and where it lies.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Place {
+    /// Id of the shot.
+    #[schema(value_type = String)]
+    pub shot: ShotId,
+    /// Name of its title.
+    pub title: String,
+    /// Its file.
+    pub asset: AssetRef,
+    /// First frame.
+    pub start: Time,
+    /// One past the last frame.
+    pub end: Time,
+    /// Frame rate as a fraction.
+    #[schema(value_type = String, example = "24000/1001")]
+    pub rate: Rate,
+}
+
+/// A shot with all there is to say of it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ShotDetail {
+    /// Which shot it is.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Whether the frame rate varies, so that timecode is nominal.
+    pub variable_rate: bool,
+    /// The boundary with which it begins.
+    #[serde(rename = "in")]
+    pub opening: BoundaryView,
+    /// The boundary with which it ends; null where the video ends with it.
+    #[serde(rename = "out")]
+    pub closing: Option<BoundaryView>,
+    /// The first shot of the film that shows nearly the same picture; null where no earlier one does.
+    #[schema(value_type = Option<String>)]
+    pub same_as: Option<ShotId>,
+    /// What is said during it.
+    pub dialogue: Vec<Line>,
+}
+
+/// A boundary between two shots.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct BoundaryView {
+    /// `start` of the video, `cut`, `fade`, `dissolve`, `wipe`, or `continued` within a take that was too long.
+    #[schema(example = "dissolve")]
+    pub kind: String,
+    /// First frame of the transition; of a cut, the first frame of the new shot. Null where an earlier version
+    /// found the shot; ingest the video again to have it.
+    pub start: Option<u64>,
+    /// The frame after the transition; of a cut, equal to `start`.
+    pub end: Option<u64>,
+    /// How sure the detector was, 0 to 1.
+    pub confidence: f64,
+}
+
+impl From<&Opening> for BoundaryView {
+    fn from(opening: &Opening) -> Self {
+        Self {
+            kind: opening.kind.clone(),
+            start: opening.start_frame.map(i64::cast_unsigned),
+            end: opening.end_frame.map(i64::cast_unsigned),
+            confidence: opening.confidence,
+        }
+    }
+}
+
+/// A line of dialogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Line {
+    /// The words.
+    pub text: String,
+    /// When it appears.
+    pub start: Time,
+    /// When it disappears; exclusive.
+    pub end: Time,
+    /// Language, where known.
+    pub language: Option<String>,
+}
+
+impl Place {
+    pub(crate) fn new(shot: &Shot, clock: &Clock) -> Self {
+        Self {
+            shot: shot.id(),
+            title: shot.title.clone(),
+            asset: AssetRef {
+                id: shot.asset_id.clone(),
+                uri: shot.uri.clone(),
+            },
+            start: clock.stored(shot.start_frame, shot.start_ms),
+            end: clock.stored(shot.end_frame, shot.end_ms),
+            rate: clock.rate,
+        }
+    }
+}
+
+impl ShotDetail {
+    /// The shot with this id. The catalogue alone knows; no index is needed.
+    ///
+    /// # Errors
+    /// If there is no such shot.
+    pub async fn load(catalog: &Catalog, id: &ShotId) -> Result<Self, CatalogError> {
+        let mut db = catalog.read().await?;
+        let shot = shots::get(&mut db, id).await?;
+        let cues = shots::cues(&mut db, &shot.asset_id).await?;
+        drop(db);
+        Self::new(&shot, &cues)
+    }
+
+    fn new(shot: &Shot, cues: &[Cue]) -> Result<Self, CatalogError> {
+        let clock = Clock::of(shot)?;
+        let dialogue = cues
+            .iter()
+            .filter(|cue| cue.start_frame < shot.end_frame && cue.end_frame > shot.start_frame)
+            .map(|cue| Line {
+                text: cue.text.clone(),
+                start: clock.stored(cue.start_frame, cue.start_ms),
+                end: clock.stored(cue.end_frame, cue.end_ms),
+                language: cue.language.clone(),
+            })
+            .collect();
+        Ok(Self {
+            place: Place::new(shot, &clock),
+            variable_rate: clock.variable,
+            opening: (&shot.opening).into(),
+            closing: shot.closing().as_ref().map(BoundaryView::from),
+            same_as: shot.same_as(),
+            dialogue,
+        })
+    }
+}
