@@ -108,7 +108,7 @@ pub async fn finish(
     let done = sqlx::query(
         "UPDATE runs SET state = 'ready', finished_at = ?, done = COALESCE(total, done),
                 lease_until = NULL,
-                worker = NULL, failure_kind = NULL, reason = NULL
+                worker = NULL, failure_kind = NULL, failure_code = NULL, reason = NULL
           WHERE id = ? AND token = ? AND state = 'running'",
     )
     .bind(now_ms())
@@ -145,6 +145,17 @@ pub enum Verdict {
     GiveUp,
 }
 
+/// Why a run failed.
+#[derive(Debug, Clone, Copy)]
+pub struct RunFailure<'a> {
+    /// Decides whether it is tried again.
+    pub kind: ErrorKind,
+    /// What went wrong, as a stable kebab-case code.
+    pub code: &'a str,
+    /// File, cause and fix, for a person.
+    pub reason: &'a str,
+}
+
 /// Records a failure at `now`, by the clock of leases; `false` if the token no longer fits.
 ///
 /// # Errors
@@ -152,7 +163,7 @@ pub enum Verdict {
 pub async fn fail(
     db: &mut SqliteConnection,
     run: (&RunId, i64),
-    (kind, reason): (ErrorKind, &str),
+    failure: &RunFailure<'_>,
     verdict: Verdict,
     now: i64,
 ) -> Result<bool, CatalogError> {
@@ -161,15 +172,16 @@ pub async fn fail(
         Verdict::GiveUp => ("failed", 0, Some(now)),
     };
     let done = sqlx::query(
-        "UPDATE runs SET state = ?, not_before = ?, finished_at = ?, failure_kind = ?, reason = ?,
+        "UPDATE runs SET state = ?, not_before = ?, finished_at = ?, failure_kind = ?, failure_code = ?, reason = ?,
                 lease_until = NULL, worker = NULL
           WHERE id = ? AND token = ? AND state = 'running'",
     )
     .bind(state)
     .bind(not_before)
     .bind(finished)
-    .bind(kind.as_str())
-    .bind(reason)
+    .bind(failure.kind.as_str())
+    .bind(failure.code)
+    .bind(failure.reason)
     .bind(run.0)
     .bind(run.1)
     .execute(db)
@@ -186,7 +198,8 @@ pub async fn fail_dependents(db: &mut SqliteConnection, run: &Run) -> Result<(),
         "WITH RECURSIVE waiting (id) AS (
              SELECT run_id FROM run_inputs WHERE input_id = ?1
              UNION SELECT i.run_id FROM run_inputs i JOIN waiting w ON i.input_id = w.id)
-         UPDATE runs SET state = 'failed', finished_at = ?2, failure_kind = 'input-failed', reason = ?3
+         UPDATE runs SET state = 'failed', finished_at = ?2, failure_kind = 'input-failed',
+                failure_code = 'input-failed', reason = ?3
           WHERE state = 'pending' AND id IN (SELECT id FROM waiting)",
     )
     .bind(&run.id)
@@ -294,8 +307,9 @@ async fn take_back(
             ("pending", None, None, None)
         };
         sqlx::query(
-            "UPDATE runs SET state = ?, deaths = ?, done_at_death = ?, attempts = attempts - 1, failure_kind = ?,
-                    reason = ?, finished_at = ?, lease_until = NULL, worker = NULL
+            "UPDATE runs SET state = ?, deaths = ?, done_at_death = ?, attempts = attempts - 1,
+                    failure_kind = ?4, failure_code = ?4, reason = ?, finished_at = ?, lease_until = NULL,
+                    worker = NULL
               WHERE id = ?",
         )
         .bind(state)

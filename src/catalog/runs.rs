@@ -79,6 +79,8 @@ pub struct Run {
     pub total: Option<i64>,
     /// Kind of the last failure.
     pub failure_kind: Option<String>,
+    /// Its stable code, for programs.
+    pub failure_code: Option<String>,
     /// Why it failed, or why it waits.
     pub reason: Option<String>,
     /// The result as JSON.
@@ -142,7 +144,7 @@ pub async fn ensure(db: &mut SqliteConnection, new: NewRun<'_>) -> Result<RunId,
         if matches!(state, RunState::Failed | RunState::Cancelled) {
             sqlx::query(
                 "UPDATE runs SET state = 'pending', attempts = 0, deaths = 0, done_at_death = -1, not_before = 0, done = 0,
-                        failure_kind = NULL, reason = NULL, finished_at = NULL WHERE id = ?",
+                        failure_kind = NULL, failure_code = NULL, reason = NULL, finished_at = NULL WHERE id = ?",
             )
             .bind(&id)
             .execute(&mut *db)

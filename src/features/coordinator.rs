@@ -20,7 +20,7 @@ use super::definition::{RunInputs, Stored, prefix};
 use super::registry::registered;
 use super::request::feature_of;
 use super::{liveness, retry};
-use crate::catalog::queue::{self, Verdict};
+use crate::catalog::queue::{self, RunFailure, Verdict};
 use crate::catalog::runs::Run;
 use crate::catalog::{Catalog, CatalogError, RunId, assets, now_ms, results, runs};
 
@@ -135,6 +135,7 @@ impl LocalCoordinator {
             Err(error @ CatalogError::Corrupt { .. }) => {
                 let failure = Failure {
                     kind: error.kind(),
+                    code: "catalogue-damaged".to_owned(),
                     reason: error.to_string(),
                 };
                 fail_run(&mut tx, &run, run.token, (&failure, Verdict::GiveUp), now).await?;
@@ -213,8 +214,12 @@ async fn fail_run(
     (failure, verdict): (&Failure, Verdict),
     now: i64,
 ) -> Result<bool, CatalogError> {
-    let why = (failure.kind, failure.reason.as_str());
-    if !queue::fail(db, (&run.id, token), why, verdict, now).await? {
+    let why = RunFailure {
+        kind: failure.kind,
+        code: &failure.code,
+        reason: &failure.reason,
+    };
+    if !queue::fail(db, (&run.id, token), &why, verdict, now).await? {
         return Ok(false);
     }
     if verdict == Verdict::GiveUp {

@@ -41,6 +41,8 @@ const RESULTS: usize = 4;
 const MOST_LEASED: usize = 10_000;
 /// How long a result may be on its way.
 const RESULT_TIME: Duration = Duration::from_secs(240);
+/// Longest code of a failure.
+const MAX_CODE: usize = 64;
 /// Longest reason of a failure that is kept, in characters.
 const MAX_REASON: usize = 4_000;
 
@@ -360,10 +362,25 @@ pub(super) async fn fail(
     let ticket = holder.ticket(&work, &run, request.token).await?;
     let failure = Failure {
         kind: request.kind,
+        code: plain_code(&request.code)?,
         reason: printable(&request.reason),
     };
     work.coordinator.fail(&ticket, &failure).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A code from elsewhere, if it is spelt as ours are.
+fn plain_code(code: &str) -> Result<String, ApiError> {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if (1..=MAX_CODE).contains(&code.len()) && code.chars().all(is_plain) {
+        return Ok(code.to_owned());
+    }
+    let detail = "`code` is lower-case letters, digits and hyphens, at most 64, e.g. decode-failed";
+    Err(ApiError::new(
+        ErrorKind::InvalidInput,
+        "bad-request",
+        detail,
+    ))
 }
 
 /// Text from elsewhere as it may be shown in a terminal, which takes orders from control characters.

@@ -26,6 +26,9 @@ pub struct StageView {
     pub finished_ms: Option<i64>,
     /// Kind of the last failure.
     pub failure: Option<String>,
+    /// What went wrong, as a stable code for programs: `not-media`, `disk-full` …
+    #[schema(example = "not-media")]
+    pub code: Option<String>,
     /// File, cause and fix.
     pub reason: Option<String>,
     /// What was wrong with the film or its subtitles but stopped nothing.
@@ -42,6 +45,7 @@ impl From<&Run> for StageView {
             started_ms: run.started_at,
             finished_ms: run.finished_at,
             failure: run.failure_kind.clone(),
+            code: run.failure_code.clone(),
             reason: run.reason.clone(),
             warnings: run.warnings(),
         }

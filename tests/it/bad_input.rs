@@ -76,6 +76,22 @@ fn every_bad_file_has_its_reason_and_good_ones_go_on() {
         let why = film["reasons"][0].as_str().unwrap_or_default();
         assert!(why.contains(name) && why.contains(reason), "{name}: {why}");
     }
+    // Programs need not read the sentences.
+    let jobs = rushes.json(&["jobs", "--limit", "50"]);
+    let stages = jobs["jobs"].as_array().unwrap().iter();
+    let codes: Vec<&str> = stages
+        .flat_map(|job| job["stages"].as_array().unwrap())
+        .filter_map(|stage| stage["code"].as_str())
+        .collect();
+    for code in [
+        "media-empty",
+        "not-media",
+        "media-truncated",
+        "no-video",
+        "input-failed",
+    ] {
+        assert!(codes.contains(&code), "{code} is not in {codes:?}");
+    }
     let good = films.iter().find(|film| film["title"] == "good").unwrap();
     assert_eq!(
         (good["state"].as_str(), good["shots"].as_u64()),

@@ -157,6 +157,7 @@ async fn reports_on_runs_that_were_never_leased_leave_nothing() {
     tx.commit().await.unwrap();
     let failure = Failure {
         kind: rushes_models::ErrorKind::Internal,
+        code: "test-failed".to_owned(),
         reason: "spite".to_owned(),
     };
     // One that was leased to another key and deleted, and one that never was.

@@ -356,6 +356,7 @@ fn info() -> MediaInfo {
 fn failure(kind: ErrorKind) -> Failure {
     Failure {
         kind,
+        code: "test-failed".to_owned(),
         reason: "a.mp4: because".to_owned(),
     }
 }
@@ -822,9 +823,12 @@ async fn a_retry_in_a_future_that_was_a_mistake_is_due() {
         .unwrap();
     let verdict = queue::Verdict::Retry(year);
     let run = (&lease.id, lease.token);
-    queue::fail(&mut tx, run, (ErrorKind::Unavailable, "r"), verdict, now)
-        .await
-        .unwrap();
+    let why = queue::RunFailure {
+        kind: ErrorKind::Unavailable,
+        code: "store-unavailable",
+        reason: "r",
+    };
+    queue::fail(&mut tx, run, &why, verdict, now).await.unwrap();
     assert!(queue::is_waiting(&mut tx, "media", now).await.unwrap());
     let again = queue::lease(&mut tx, "media", "w", (now, 30_000))
         .await
@@ -832,15 +836,9 @@ async fn a_retry_in_a_future_that_was_a_mistake_is_due() {
         .unwrap();
     assert_eq!(again.id, lease.id);
     let run = (&again.id, again.token);
-    queue::fail(
-        &mut tx,
-        run,
-        (ErrorKind::Unavailable, "r"),
-        queue::Verdict::Retry(60_000),
-        now,
-    )
-    .await
-    .unwrap();
+    queue::fail(&mut tx, run, &why, queue::Verdict::Retry(60_000), now)
+        .await
+        .unwrap();
     assert!(!queue::is_waiting(&mut tx, "media", now).await.unwrap());
 }
 

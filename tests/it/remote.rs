@@ -100,7 +100,10 @@ async fn a_key_that_is_revoked_at_work_ends_the_work() {
 async fn only_the_embed_queue_is_for_other_machines() {
     let bench = Bench::over_http().await;
     let why = refused(bench.coordinator.lease("w", Queue::Media).await);
-    assert!(why.contains("the queue `media` has no work for other machines"), "{why}");
+    assert!(
+        why.contains("the queue `media` has no work for other machines"),
+        "{why}"
+    );
     let server = bench.server.as_ref().unwrap();
     let secret = key(&bench.catalog, "another").await;
     let lease = |body: Value| {
@@ -165,6 +168,7 @@ async fn what_a_worker_says_gives_no_orders_to_a_terminal() {
     let lease = bench.next().await.unwrap();
     let failure = Failure {
         kind: ErrorKind::InvalidInput,
+        code: "test-failed".to_owned(),
         reason: format!("a\u{1b}[2Jb\nc{}", "d".repeat(10_000)),
     };
     bench
@@ -187,6 +191,7 @@ async fn a_key_speaks_for_its_own_workers_only() {
     assert_eq!(beat.unwrap(), Directive::Stop);
     let failure = Failure {
         kind: ErrorKind::InvalidInput,
+        code: "test-failed".to_owned(),
         reason: "spite".to_owned(),
     };
     assert!(lost(

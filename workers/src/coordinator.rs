@@ -48,6 +48,8 @@ pub enum Directive {
 pub struct Failure {
     /// Decides whether it is tried again.
     pub kind: ErrorKind,
+    /// What went wrong, as a stable kebab-case code for programs.
+    pub code: String,
     /// File, cause and fix, for a person.
     pub reason: String,
 }
@@ -71,6 +73,17 @@ pub enum CoordinatorError {
 }
 
 impl CoordinatorError {
+    /// The stable kebab-case code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::LeaseLost(_) => wire::LEASE_LOST,
+            Self::Invalid(_) => wire::BAD_RESULT,
+            Self::Refused(_) => "worker-refused",
+            Self::Unavailable(_) => "coordinator-unavailable",
+        }
+    }
+
     /// What a worker should do about it.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {

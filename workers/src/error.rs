@@ -78,6 +78,22 @@ impl StageError {
         }
     }
 
+    /// The stable kebab-case code, as stored and served.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Media { source, .. } => source.code(),
+            Self::Dialogue { source, .. } => source.code(),
+            Self::Storage(source) => source.code(),
+            Self::Model(source) => source.kind().as_str(),
+            Self::Read { .. } => "media-unreadable",
+            Self::Corrupt(_) => "feature-damaged",
+            Self::Cancelled => "cancelled",
+            Self::Device(source) => source.kind().as_str(),
+            Self::Panicked => "internal",
+        }
+    }
+
     pub(crate) fn media(name: &str) -> impl FnOnce(MediaError) -> Self + '_ {
         move |source| Self::Media {
             name: name.to_owned(),

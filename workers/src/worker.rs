@@ -152,6 +152,7 @@ impl Slot {
             Err(_) if stopping => Report::Release,
             Err(error) => Report::Fail(Failure {
                 kind: error.kind(),
+                code: error.code().to_owned(),
                 reason: error.to_string(),
             }),
         };
@@ -165,6 +166,7 @@ impl Slot {
                 Err(error @ CoordinatorError::Invalid(_)) => {
                     let failure = Failure {
                         kind: error.kind(),
+                        code: error.code().to_owned(),
                         reason: error.to_string(),
                     };
                     self.hand_in(ticket, Report::Fail(failure)).await

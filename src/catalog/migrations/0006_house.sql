@@ -17,3 +17,7 @@ SELECT j.id, w.run_id FROM jobs j JOIN wanted w ON w.asset_id = j.asset_id;
 
 -- When somebody cancelled it. A run that another job asks for goes on.
 ALTER TABLE jobs ADD COLUMN cancelled_at INTEGER;
+
+-- What went wrong, as a stable code for programs. Two causes that were kinds before are codes now.
+ALTER TABLE runs ADD COLUMN failure_code TEXT;
+UPDATE runs SET failure_code = failure_kind WHERE failure_kind IS NOT NULL;

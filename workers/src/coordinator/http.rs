@@ -315,6 +315,7 @@ impl Coordinator for HttpCoordinator {
         let body = FailRequest {
             token: ticket.token,
             kind: failure.kind,
+            code: failure.code.clone(),
             reason: failure.reason.clone(),
         };
         self.post(ticket, "fail", &body, PROMPT).await.map(drop)

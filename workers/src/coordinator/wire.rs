@@ -93,6 +93,9 @@ pub struct FailRequest {
     /// Decides whether the run is tried again: `unavailable`, `corrupt` …
     #[schema(value_type = String, example = "unavailable")]
     pub kind: ErrorKind,
+    /// What went wrong: a stable code in lower-case letters, digits and hyphens, at most 64.
+    #[schema(example = "decode-failed")]
+    pub code: String,
     /// File, cause and fix, for a person.
     pub reason: String,
 }

@@ -74,6 +74,16 @@ pub enum DialogueError {
 }
 
 impl DialogueError {
+    /// The stable kebab-case code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Encoding { .. } => "unknown-encoding",
+            Self::Time { .. } => "bad-cue-time",
+            Self::NotSubtitles => "not-subtitles",
+        }
+    }
+
     /// Always the input's fault.
     #[must_use]
     #[expect(

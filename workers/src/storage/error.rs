@@ -78,6 +78,24 @@ pub enum StorageError {
     reason = "foreign error kinds are many and grow; what is not named here is unavailable"
 )]
 impl StorageError {
+    /// The stable kebab-case code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "file-not-found",
+            Self::NoFilms(_) => "no-videos",
+            Self::Subtitles(_) => "subtitles-alone",
+            Self::NotAFile(_) => "not-a-file",
+            Self::Scheme(_) => "unknown-place",
+            Self::Changed(_) => "file-changed",
+            Self::TooLarge { .. } => "file-too-large",
+            Self::Denied { .. } => "permission-denied",
+            Self::Setting { .. } => "bad-setting",
+            Self::Full { .. } => "disk-full",
+            Self::Unavailable { .. } => "store-unavailable",
+        }
+    }
+
     /// What a caller should do about it.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
