@@ -14,6 +14,7 @@ mod listener;
 mod media;
 mod openapi;
 mod pace;
+mod problems;
 mod redact;
 mod redaction_form;
 mod redactions;
