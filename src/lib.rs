@@ -14,3 +14,4 @@ pub mod index;
 pub mod ingest;
 pub mod redactions;
 pub mod search;
+mod telemetry;

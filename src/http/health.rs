@@ -11,6 +11,7 @@ use super::problems::NotReady;
 use super::{Api, ApiError};
 use crate::catalog::runs::{self, RunState};
 use crate::search::{Coverage, Modality};
+use crate::telemetry;
 
 /// The server's readiness.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,12 +42,12 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse,
     let mut db = api.catalog.read().await?;
     for queue in ["media", "embed"] {
         for state in [RunState::Pending, RunState::Running, RunState::Failed] {
-            metrics::gauge!("rushes_runs", "queue" => queue, "state" => state.as_str())
+            metrics::gauge!(telemetry::RUNS.name, "queue" => queue, "state" => state.as_str())
                 .set(0.0);
         }
     }
     for (queue, state, count) in runs::counts(&mut db).await? {
-        metrics::gauge!("rushes_runs", "queue" => queue, "state" => state.as_str())
+        metrics::gauge!(telemetry::RUNS.name, "queue" => queue, "state" => state.as_str())
             .set(count as f64);
     }
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
