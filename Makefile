@@ -29,6 +29,8 @@ check: setup           ## Formatting, lints, docs, licences: all as errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
 	command -v cargo-deny >/dev/null || cargo install cargo-deny --locked
 	cargo deny check bans licenses sources
+	if cargo deny fetch db >/dev/null 2>&1; then cargo deny check advisories; \
+	else echo "make check: the advisory database cannot be reached, so known vulnerabilities were not looked for" >&2; fi
 
 serve: build           ## The HTTP API over the demo's films, until Ctrl-C
 	RUSHES_DATA=$${RUSHES_DATA:-$(CURDIR)/demo/data} $(rushes) serve --media-root $(CURDIR)
