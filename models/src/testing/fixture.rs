@@ -47,7 +47,8 @@ pub(crate) fn missing(fixture: &str, why: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
     // Not `eprintln!`, which the test harness keeps to itself when a test passes.
-    writeln!(std::io::stderr(), "skipped: {test}: {why}").unwrap();
+    let line = format!("skipped: {test}: {why}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 /// Whether a test may do without `fixture` where `required` lists what must be here.
