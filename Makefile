@@ -3,10 +3,13 @@
 # Builds are kept outside the clone, so that a fresh clone is quick.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/rushes/target
 export RUSHES_MODELS ?= $(HOME)/.cache/rushes/models
-# Real footage for tests, where there is some; without it those tests skip and say so.
+# Real footage for tests, where there is some; without it those tests are skipped and say so.
 ifneq ($(wildcard ../shared/material/manifest.json),)
 export RUSHES_MATERIAL ?= $(abspath ../shared/material)
 endif
+# What no test may be skipped for the lack of: `make test` pulls the models; footage must be there if a folder is named.
+export RUSHES_REQUIRE ?= models$(if $(RUSHES_MATERIAL),$(comma)material)
+comma := ,
 
 rushes := $(CARGO_TARGET_DIR)/debug/rushes
 
@@ -18,6 +21,7 @@ demo: build            ## The main job on real footage
 test: build            ## All tests
 	$(rushes) models pull lite centerface
 	cargo test --workspace --locked
+	$(if $(RUSHES_MATERIAL),,@echo "make test: tests on real footage were skipped, for RUSHES_MATERIAL names no folder" >&2)
 
 check: setup           ## Formatting, lints, docs, licences: all as errors
 	cargo fmt --all --check
@@ -25,6 +29,8 @@ check: setup           ## Formatting, lints, docs, licences: all as errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
 	command -v cargo-deny >/dev/null || cargo install cargo-deny --locked
 	cargo deny check bans licenses sources
+	if cargo deny fetch db >/dev/null 2>&1; then cargo deny check advisories; \
+	else echo "make check: the advisory database cannot be reached, so known vulnerabilities were not looked for" >&2; fi
 
 serve: build           ## The HTTP API over the demo's films, until Ctrl-C
 	RUSHES_DATA=$${RUSHES_DATA:-$(CURDIR)/demo/data} $(rushes) serve --media-root $(CURDIR)

@@ -14,4 +14,5 @@ pub mod index;
 pub mod ingest;
 pub mod redactions;
 pub mod search;
+mod telemetry;
 pub mod views;

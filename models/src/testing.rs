@@ -1,12 +1,13 @@
 //! Where tests find weights and real pictures.
 
-use std::path::PathBuf;
+mod fixture;
 
+pub(crate) use self::fixture::{material, missing};
 use crate::store::{ModelStore, Status};
 
-/// The store at `RUSHES_MODELS` with `lite` in it; without the variable the test is skipped, aloud.
+/// The store at `RUSHES_MODELS` with `lite` in it, if it was pulled.
 pub(crate) fn model_store() -> Option<ModelStore> {
-    let store = ModelStore::new(folder("RUSHES_MODELS")?);
+    let store = ModelStore::new(fixture::models(&["lite"])?);
     for manifest in store.manifests().with_requirements("lite").unwrap() {
         assert_eq!(
             store.status(manifest).unwrap(),
@@ -18,25 +19,31 @@ pub(crate) fn model_store() -> Option<ModelStore> {
     Some(store)
 }
 
-/// The folder of real material at `RUSHES_MATERIAL`; without the variable the test is skipped, aloud.
-pub(crate) fn material() -> Option<PathBuf> {
-    folder("RUSHES_MATERIAL")
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "tests are configured by their environment, and skip aloud"
-)]
-fn folder(variable: &str) -> Option<PathBuf> {
-    let folder = std::env::var(variable).ok().map(PathBuf::from);
-    if folder.is_none() {
-        eprintln!("skipped: {variable} is not set");
-    }
-    folder
-}
-
 /// Cosine of two unit vectors.
 pub(crate) fn cosine(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+#[test]
+fn only_what_is_not_required_may_be_missing() {
+    for fixture in fixture::FIXTURES {
+        assert_eq!(fixture::may_skip(fixture, ""), Ok(()));
+        let refusal = fixture::may_skip(fixture, fixture).unwrap_err();
+        assert!(refusal.contains(fixture), "{refusal}");
+    }
+    let both = "models, material";
+    assert!(fixture::may_skip("models", both).is_err());
+    assert!(fixture::may_skip("material", both).is_err());
+    assert_eq!(fixture::may_skip("disk", both), Ok(()));
+    // A word that is misspelt must not mean that nothing is required.
+    let refusal = fixture::may_skip("models", "model").unwrap_err();
+    assert!(refusal.contains("names model;"), "{refusal}");
+}
+
+#[test]
+fn tests_that_lack_a_required_fixture_fail() {
+    let test = "text::tests::a_batch_equals_its_texts_one_by_one";
+    fixture::assert_cannot_pass_by_skipping(test, "models");
+    let test = "lite::tests::most_photographs_are_given_their_class";
+    fixture::assert_cannot_pass_by_skipping(test, "material");
 }

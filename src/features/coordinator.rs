@@ -23,6 +23,7 @@ use super::{liveness, retry};
 use crate::catalog::queue::{self, RunFailure, Verdict};
 use crate::catalog::runs::Run;
 use crate::catalog::{Catalog, CatalogError, RunId, assets, now_ms, results, runs};
+use crate::telemetry;
 
 /// How long a lease lasts without a heartbeat.
 const LEASE_MS: i64 = 30_000;
@@ -201,7 +202,7 @@ impl LocalCoordinator {
 }
 
 fn count(feature: &str, outcome: &'static str) {
-    metrics::counter!("rushes_runs_total", "feature" => feature.to_owned(), "outcome" => outcome)
+    metrics::counter!(telemetry::RUNS_TOTAL.name, "feature" => feature.to_owned(), "outcome" => outcome)
         .increment(1);
 }
 

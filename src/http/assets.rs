@@ -11,6 +11,7 @@ use axum::http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::problems::{NoSuchTitle, NotFound, Refused};
 use super::{Api, ApiError, MAX_JSON, upload};
 use crate::catalog::assets::Title;
 use crate::catalog::{AssetId, JobId, assets, runs, shots};
@@ -94,7 +95,7 @@ pub(super) struct TitleList {
 /// `title` and `subtitles`). Answers at once; the work is a job.
 #[utoipa::path(post, operation_id = "register_assets", path = "/v1/assets", tag = "assets",
     request_body(content((RegisterBody = "application/json"), (UploadForm = "multipart/form-data"))),
-    responses((status = 202, description = "Accepted: follow the job", body = RegisteredList), (status = "4XX", description = "The request cannot be answered as it is", body = super::error::Problem, content_type = "application/problem+json")))]
+    responses((status = 202, description = "Accepted: follow the job", body = RegisteredList), Refused))]
 pub(super) async fn register(
     State(api): State<Api>,
     request: Request,
@@ -161,7 +162,7 @@ pub(super) fn http_body_limit(
 
 /// Ids of all assets, or of a title's.
 #[utoipa::path(get, operation_id = "list_assets", path = "/v1/assets", tag = "assets", params(ListQuery),
-    responses((status = 200, description = "Success", body = AssetIds), (status = 404, description = "There is no such title", body = super::error::Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Success", body = AssetIds), NoSuchTitle))]
 pub(super) async fn list(
     State(api): State<Api>,
     Query(query): Query<ListQuery>,
@@ -176,8 +177,9 @@ pub(super) async fn list(
 }
 
 /// One asset: what the file says of itself, and how far its features are.
-#[utoipa::path(get, operation_id = "get_asset", path = "/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
-    responses((status = 200, description = "Success", body = AssetView), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, operation_id = "get_asset", path = "/v1/assets/{id}", tag = "assets",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "Success", body = AssetView), NotFound))]
 pub(super) async fn get(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -192,8 +194,9 @@ pub(super) async fn get(
 
 /// Delete an asset with all that was computed of it. A film that was registered by name stays where it
 /// is; an upload is deleted.
-#[utoipa::path(delete, operation_id = "delete_asset", path = "/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
-    responses((status = 204, description = "Deleted"), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(delete, operation_id = "delete_asset", path = "/v1/assets/{id}", tag = "assets",
+    params(("id" = String, Path)),
+    responses((status = 204, description = "Deleted"), NotFound))]
 pub(super) async fn delete(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -209,7 +212,8 @@ pub(super) async fn delete(
 }
 
 /// All titles with how much is in them.
-#[utoipa::path(get, operation_id = "list_titles", path = "/v1/titles", tag = "assets", responses((status = 200, description = "Success", body = TitleList)))]
+#[utoipa::path(get, operation_id = "list_titles", path = "/v1/titles", tag = "assets",
+    responses((status = 200, description = "Success", body = TitleList)))]
 pub(super) async fn titles(State(api): State<Api>) -> Result<Json<TitleList>, ApiError> {
     let mut db = api.catalog.read().await?;
     let titles = assets::titles(&mut db).await?;

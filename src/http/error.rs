@@ -18,6 +18,7 @@ use super::rejection::{self, Explained};
 use crate::catalog::CatalogError;
 use crate::redactions::RedactionError;
 use crate::search::SearchError;
+use crate::telemetry;
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -266,7 +267,7 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let status = response.status().as_str().to_owned();
-    metrics::counter!("rushes_http_requests_total", "status" => status).increment(1);
+    metrics::counter!(telemetry::HTTP_REQUESTS_TOTAL.name, "status" => status).increment(1);
     tracing::info!(%method, path, status = response.status().as_u16(), request_id = id,
                    duration_ms = started.elapsed().as_millis(), "answered");
     response

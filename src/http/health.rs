@@ -7,9 +7,11 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::problems::NotReady;
 use super::{Api, ApiError};
 use crate::catalog::runs::{self, RunState};
 use crate::search::{Coverage, Modality};
+use crate::telemetry;
 
 /// The server's readiness.
 #[derive(Debug, Serialize, ToSchema)]
@@ -19,14 +21,15 @@ pub(super) struct Ready {
 }
 
 /// Answers while the process lives.
-#[utoipa::path(get, operation_id = "healthz", path = "/healthz", tag = "health", responses((status = 200, description = "Success")))]
+#[utoipa::path(get, operation_id = "healthz", path = "/healthz", tag = "health",
+    responses((status = 200, description = "Success")))]
 pub(super) async fn live() -> &'static str {
     std::future::ready("ok\n").await
 }
 
 /// Answers once the catalogue and the index can be read.
 #[utoipa::path(get, operation_id = "readyz", path = "/readyz", tag = "health",
-    responses((status = 200, description = "Success", body = Ready), (status = 503, description = "Not ready", body = super::error::Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Success", body = Ready), NotReady))]
 pub(super) async fn ready(State(api): State<Api>) -> Result<Json<Ready>, ApiError> {
     let coverage = api.searcher.coverage(&[Modality::Visual], None).await?;
     Ok(Json(Ready { coverage }))
@@ -39,11 +42,12 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse,
     let mut db = api.catalog.read().await?;
     for queue in ["media", "embed"] {
         for state in [RunState::Pending, RunState::Running, RunState::Failed] {
-            metrics::gauge!("rushes_runs", "queue" => queue, "state" => state.as_str()).set(0.0);
+            metrics::gauge!(telemetry::RUNS.name, "queue" => queue, "state" => state.as_str())
+                .set(0.0);
         }
     }
     for (queue, state, count) in runs::counts(&mut db).await? {
-        metrics::gauge!("rushes_runs", "queue" => queue, "state" => state.as_str())
+        metrics::gauge!(telemetry::RUNS.name, "queue" => queue, "state" => state.as_str())
             .set(count as f64);
     }
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];

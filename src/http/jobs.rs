@@ -11,6 +11,7 @@ use rushes_models::ErrorKind;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::problems::NotFound;
 use super::{Api, ApiError};
 use crate::catalog::{CatalogError, JobId, jobs};
 use crate::views::{JobList, JobView};
@@ -44,8 +45,9 @@ pub(super) async fn list(
 }
 
 /// One job, stage by stage.
-#[utoipa::path(get, operation_id = "get_job", path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
-    responses((status = 200, description = "Success", body = JobView), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, operation_id = "get_job", path = "/v1/jobs/{id}", tag = "jobs",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "Success", body = JobView), NotFound))]
 pub(super) async fn get(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -56,8 +58,9 @@ pub(super) async fn get(
 }
 
 /// Cancel what is still under way of a job. What can be found already stays.
-#[utoipa::path(delete, operation_id = "cancel_job", path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
-    responses((status = 200, description = "Success", body = JobView), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(delete, operation_id = "cancel_job", path = "/v1/jobs/{id}", tag = "jobs",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "Success", body = JobView), NotFound))]
 pub(super) async fn cancel(
     State(api): State<Api>,
     Path(id): Path<String>,

@@ -8,13 +8,18 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use rushes_models::ErrorKind;
 
+use super::problems::{NoSuchRange, NotFound};
 use super::{Api, ApiError};
 use crate::catalog::{ShotId, shots};
 
 /// The middle frame of a shot.
-#[utoipa::path(get, operation_id = "get_thumbnail", path = "/v1/shots/{id}/thumbnail.jpg", tag = "shots", params(("id" = String, Path)),
-    responses((status = 200, description = "Success", content_type = "image/jpeg"), (status = 206, description = "The range asked for", content_type = "image/jpeg"), (status = 304, description = "It is the one that `if-none-match` names"),
-              (status = 416, description = "There is no such range", body = super::error::Problem, content_type = "application/problem+json"), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, operation_id = "get_thumbnail", path = "/v1/shots/{id}/thumbnail.jpg", tag = "shots",
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Success", content_type = "image/jpeg"),
+        (status = 206, description = "The range asked for", content_type = "image/jpeg"),
+        (status = 304, description = "It is the one that `if-none-match` names"), NoSuchRange, NotFound,
+    ))]
 pub(super) async fn thumbnail(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -26,9 +31,13 @@ pub(super) async fn thumbnail(
 }
 
 /// A shot as a small mp4.
-#[utoipa::path(get, operation_id = "get_clip", path = "/v1/shots/{id}/clip.mp4", tag = "shots", params(("id" = String, Path)),
-    responses((status = 200, description = "Success", content_type = "video/mp4"), (status = 206, description = "The range asked for", content_type = "video/mp4"),
-              (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json"), (status = 304, description = "It is the one that `if-none-match` names"), (status = 416, description = "There is no such range", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, operation_id = "get_clip", path = "/v1/shots/{id}/clip.mp4", tag = "shots",
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Success", content_type = "video/mp4"),
+        (status = 206, description = "The range asked for", content_type = "video/mp4"), NotFound,
+        (status = 304, description = "It is the one that `if-none-match` names"), NoSuchRange,
+    ))]
 pub(super) async fn clip(
     State(api): State<Api>,
     Path(id): Path<String>,

@@ -14,6 +14,7 @@ mod listener;
 mod media;
 mod openapi;
 mod pace;
+mod problems;
 mod redact;
 mod redaction_form;
 mod redactions;
@@ -46,6 +47,7 @@ use crate::catalog::Catalog;
 use crate::features::Settings;
 use crate::redactions::Redactions;
 use crate::search::Searcher;
+use crate::telemetry;
 
 /// Searches under way at the same time.
 pub const MOST_SEARCHES: usize = 64;
@@ -96,42 +98,7 @@ impl Metrics {
         let handle = PrometheusBuilder::new()
             .install_recorder()
             .context("metrics are gathered already")?;
-        for (name, what) in [
-            ("rushes_runs", "Runs by queue and state."),
-            ("rushes_index_vectors", "Vectors that can be found."),
-            (
-                "rushes_index_seq",
-                "The last change of the catalogue that the index has taken in.",
-            ),
-            (
-                "rushes_device_busy_seconds",
-                "Seconds the encoder has computed.",
-            ),
-            (
-                "rushes_device_waiting_seconds",
-                "Seconds the encoder has waited for pictures.",
-            ),
-        ] {
-            metrics::describe_gauge!(name, what);
-        }
-        for (name, what) in [
-            (
-                "rushes_runs_total",
-                "Runs that ended, by feature and outcome.",
-            ),
-            (
-                "rushes_http_requests_total",
-                "Requests answered, by status.",
-            ),
-            ("rushes_device_pictures_total", "Pictures encoded."),
-            (
-                "rushes_redacted_pictures_total",
-                "Pictures of batches that were redacted, by outcome.",
-            ),
-        ] {
-            metrics::describe_counter!(name, what);
-        }
-        metrics::describe_histogram!("rushes_search_seconds", "Seconds a search took.");
+        telemetry::describe();
         Ok(Self(handle))
     }
 

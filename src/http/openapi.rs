@@ -4,10 +4,10 @@
 use axum::http::Method;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::error::Problem;
+use super::problems::problem;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -85,13 +85,8 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operati
 }
 
 fn add(operation: &mut Operation, status: &str, description: &str) {
-    let problem = Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem"))));
-    let response = ResponseBuilder::new()
-        .description(description)
-        .content("application/problem+json", problem)
-        .build();
     let responses = &mut operation.responses.responses;
     responses
         .entry(status.to_owned())
-        .or_insert(RefOr::T(response));
+        .or_insert_with(|| problem(description));
 }

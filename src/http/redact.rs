@@ -9,6 +9,7 @@ use rushes_models::ErrorKind;
 use rushes_workers::redact::Redacted;
 use utoipa::ToSchema;
 
+use super::problems::{FormTooSlow, Refused, TooManyPictures};
 use super::{Api, ApiError, redaction_form};
 use crate::redactions::{RedactionError, Wanted, media_type};
 
@@ -54,10 +55,14 @@ enum Answer {
 /// `multipart/form-data`.
 #[utoipa::path(post, operation_id = "redact_picture", path = "/v1/redact", tag = "redaction",
     request_body(content = PictureForm, content_type = "multipart/form-data"),
-    responses((status = 200, description = "Redacted; `x-rushes-regions` says how many regions were", content((RedactedForm = "multipart/form-data"), (serde_json::Value = "application/json"), (Vec<u8> = "image/*"))),
-              (status = 408, description = "The form was too long in coming", body = super::error::Problem, content_type = "application/problem+json"),
-              (status = 429, description = "As many pictures as can be are under way; `retry-after` says when to come back", body = super::error::Problem, content_type = "application/problem+json"),
-              (status = "4XX", description = "The request cannot be answered as it is", body = super::error::Problem, content_type = "application/problem+json")))]
+    responses(
+        (status = 200, description = "Redacted; `x-rushes-regions` says how many regions were", content(
+            (RedactedForm = "multipart/form-data"),
+            (serde_json::Value = "application/json"),
+            (Vec<u8> = "image/*"),
+        )),
+        FormTooSlow, TooManyPictures, Refused,
+    ))]
 pub(super) async fn redact(
     State(api): State<Api>,
     headers: HeaderMap,

@@ -15,6 +15,7 @@ use rushes_workers::redact::RECORD_SUFFIX;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::problems::{NotFound, NotThereYet, Refused};
 use super::{Api, ApiError, assets, redact, redaction_form};
 use crate::catalog::RedactionId;
 use crate::catalog::redactions::{self, Counts, Progress, Redaction, RedactionFile};
@@ -225,7 +226,7 @@ impl FileView {
 /// Answers at once; follow it by its link. A file that cannot be redacted has no result, and is reported among the files.
 #[utoipa::path(post, operation_id = "create_redaction", path = "/v1/redactions", tag = "redaction",
     request_body(content((RedactionBody = "application/json"), (PicturesForm = "multipart/form-data"))),
-    responses((status = 202, description = "Accepted: follow it", body = RedactionView), (status = "4XX", description = "The request cannot be answered as it is", body = super::error::Problem, content_type = "application/problem+json")))]
+    responses((status = 202, description = "Accepted: follow it", body = RedactionView), Refused))]
 pub(super) async fn create(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
     let kind = request.headers().get(header::CONTENT_TYPE);
     let is_form = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/form-data"));
@@ -274,7 +275,8 @@ async fn view(api: &Api, id: &RedactionId) -> Result<RedactionView, ApiError> {
 }
 
 /// Redactions.
-#[utoipa::path(get, operation_id = "list_redactions", path = "/v1/redactions", tag = "redaction", params(PageQuery),
+#[utoipa::path(get, operation_id = "list_redactions", path = "/v1/redactions", tag = "redaction",
+    params(PageQuery),
     responses((status = 200, description = "Success", body = RedactionList)))]
 pub(super) async fn list(
     State(api): State<Api>,
@@ -298,8 +300,9 @@ pub(super) async fn list(
 }
 
 /// One redaction: how far it is.
-#[utoipa::path(get, operation_id = "get_redaction", path = "/v1/redactions/{id}", tag = "redaction", params(("id" = String, Path)),
-    responses((status = 200, description = "Success", body = RedactionView), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, operation_id = "get_redaction", path = "/v1/redactions/{id}", tag = "redaction",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "Success", body = RedactionView), NotFound))]
 pub(super) async fn get(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -309,8 +312,9 @@ pub(super) async fn get(
 
 /// Delete a redaction: what is under way ends without a result, and originals and results that are kept here are
 /// deleted. What was written to a bucket stays.
-#[utoipa::path(delete, operation_id = "delete_redaction", path = "/v1/redactions/{id}", tag = "redaction", params(("id" = String, Path)),
-    responses((status = 204, description = "Deleted"), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(delete, operation_id = "delete_redaction", path = "/v1/redactions/{id}", tag = "redaction",
+    params(("id" = String, Path)),
+    responses((status = 204, description = "Deleted"), NotFound))]
 pub(super) async fn delete(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -320,8 +324,9 @@ pub(super) async fn delete(
 }
 
 /// The files of a redaction.
-#[utoipa::path(get, operation_id = "list_redaction_files", path = "/v1/redactions/{id}/files", tag = "redaction", params(("id" = String, Path), PageQuery),
-    responses((status = 200, description = "Success", body = FileList), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, operation_id = "list_redaction_files", path = "/v1/redactions/{id}/files", tag = "redaction",
+    params(("id" = String, Path), PageQuery),
+    responses((status = 200, description = "Success", body = FileList), NotFound))]
 pub(super) async fn files(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -352,8 +357,9 @@ pub(super) async fn files(
 }
 
 /// A redacted picture.
-#[utoipa::path(get, operation_id = "get_redacted_picture", path = "/v1/redactions/{id}/files/{n}", tag = "redaction", params(("id" = String, Path), ("n" = i64, Path)),
-    responses((status = 200, description = "Success", content_type = "image/*"), (status = 404, description = "There is no such thing, or not yet", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, operation_id = "get_redacted_picture", path = "/v1/redactions/{id}/files/{n}", tag = "redaction",
+    params(("id" = String, Path), ("n" = i64, Path)),
+    responses((status = 200, description = "Success", content_type = "image/*"), NotThereYet))]
 pub(super) async fn picture(
     State(api): State<Api>,
     Path((id, n)): Path<(String, i64)>,
@@ -373,8 +379,9 @@ pub(super) async fn picture(
 }
 
 /// What was done to a picture.
-#[utoipa::path(get, operation_id = "get_redaction_record", path = "/v1/redactions/{id}/files/{n}/record", tag = "redaction", params(("id" = String, Path), ("n" = i64, Path)),
-    responses((status = 200, description = "Success", body = serde_json::Value), (status = 404, description = "There is no such thing, or not yet", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, operation_id = "get_redaction_record", path = "/v1/redactions/{id}/files/{n}/record", tag = "redaction",
+    params(("id" = String, Path), ("n" = i64, Path)),
+    responses((status = 200, description = "Success", body = serde_json::Value), NotThereYet))]
 pub(super) async fn record(
     State(api): State<Api>,
     Path((id, n)): Path<(String, i64)>,

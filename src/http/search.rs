@@ -7,6 +7,7 @@ use rushes_models::ErrorKind;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::problems::{Refused, TooManySearches};
 use super::{Api, ApiError};
 use crate::catalog::{AssetId, ShotId};
 use crate::search::{Answer, Modality, Scope, SearchRequest, Subject};
@@ -40,9 +41,7 @@ pub(super) struct SearchBody {
 
 /// Find shots.
 #[utoipa::path(post, operation_id = "search", path = "/v1/search", tag = "search", request_body = SearchBody,
-    responses((status = 200, description = "Success", body = Answer),
-              (status = 429, description = "Too many searches at once", body = super::error::Problem, content_type = "application/problem+json"),
-              (status = "4XX", description = "The request cannot be answered as it is", body = super::error::Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Success", body = Answer), TooManySearches, Refused))]
 pub(super) async fn search(
     State(api): State<Api>,
     body: Result<Json<SearchBody>, JsonRejection>,

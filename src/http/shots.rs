@@ -3,13 +3,15 @@
 use axum::Json;
 use axum::extract::{Path, State};
 
+use super::problems::NotFound;
 use super::{Api, ApiError};
 use crate::catalog::ShotId;
 use crate::views::ShotDetail;
 
 /// One shot with all there is to say of it.
-#[utoipa::path(get, operation_id = "get_shot", path = "/v1/shots/{id}", tag = "shots", params(("id" = String, Path)),
-    responses((status = 200, description = "Success", body = ShotDetail), (status = 404, description = "There is no such thing", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, operation_id = "get_shot", path = "/v1/shots/{id}", tag = "shots",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "Success", body = ShotDetail), NotFound))]
 pub(super) async fn get(
     State(api): State<Api>,
     Path(id): Path<String>,

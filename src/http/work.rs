@@ -26,6 +26,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use super::ApiError;
+use super::problems::{LeaseLost, NoKey, NotItsVectors, Refused, StoreAway};
 use crate::catalog::keys::{self, Key, Scope};
 use crate::catalog::{Catalog, CatalogError, KeyId, RunId, runs};
 use crate::features;
@@ -216,9 +217,7 @@ fn body<T>(body: Body<T>) -> Result<T, ApiError> {
 
 /// What a worker must know before it begins: that its key is accepted, the model, the store.
 #[utoipa::path(get, operation_id = "about_work", path = "/v1/work", tag = "work", security(("key" = [])),
-    responses((status = 200, description = "Success", body = ServerInfo),
-              (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
-              (status = 503, description = "The store does not answer", body = super::error::Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Success", body = ServerInfo), NoKey, StoreAway))]
 pub(super) async fn about(
     _holder: Holder,
     State(work): State<Work>,
@@ -237,10 +236,13 @@ pub(super) async fn about(
 }
 
 /// Take the oldest run that is ready to be computed. Waits as long as the request asks for; nothing to do is 204.
-#[utoipa::path(post, operation_id = "lease_work", path = "/v1/work/lease", tag = "work", security(("key" = [])), request_body = LeaseRequest,
-    responses((status = 200, description = "Success", body = Lease), (status = 204, description = "There is nothing to do"),
-              (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
-              (status = "4XX", description = "The request cannot be answered as it is", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, operation_id = "lease_work", path = "/v1/work/lease", tag = "work",
+    security(("key" = [])),
+    request_body = LeaseRequest,
+    responses(
+        (status = 200, description = "Success", body = Lease),
+        (status = 204, description = "There is nothing to do"), NoKey, Refused,
+    ))]
 pub(super) async fn lease(
     holder: Holder,
     State(work): State<Work>,
@@ -281,10 +283,11 @@ pub(super) async fn lease(
 }
 
 /// Say that the worker lives and how far it is. Without it a lease ends after 30 seconds.
-#[utoipa::path(post, operation_id = "heartbeat_work", path = "/v1/work/{run}/heartbeat", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = HeartbeatRequest,
-    responses((status = 200, description = "Success", body = HeartbeatResponse),
-              (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
-              (status = 409, description = "The lease is lost", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, operation_id = "heartbeat_work", path = "/v1/work/{run}/heartbeat", tag = "work",
+    security(("key" = [])),
+    params(("run" = String, Path)),
+    request_body = HeartbeatRequest,
+    responses((status = 200, description = "Success", body = HeartbeatResponse), NoKey, LeaseLost))]
 pub(super) async fn heartbeat(
     holder: Holder,
     State(work): State<Work>,
@@ -309,11 +312,11 @@ pub(super) async fn heartbeat(
 }
 
 /// Hand in the vectors of a run. They are checked; if they cannot be right, nothing is stored and the lease stays.
-#[utoipa::path(post, operation_id = "complete_work", path = "/v1/work/{run}/complete", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = CompleteRequest,
-    responses((status = 204, description = "Success"),
-              (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
-              (status = 409, description = "The lease is lost", body = super::error::Problem, content_type = "application/problem+json"),
-              (status = 422, description = "These cannot be the vectors of this run", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, operation_id = "complete_work", path = "/v1/work/{run}/complete", tag = "work",
+    security(("key" = [])),
+    params(("run" = String, Path)),
+    request_body = CompleteRequest,
+    responses((status = 204, description = "Success"), NoKey, LeaseLost, NotItsVectors))]
 pub(super) async fn complete(
     holder: Holder,
     State(work): State<Work>,
@@ -348,10 +351,11 @@ fn ending() -> ApiError {
 }
 
 /// Say that a run failed. Its kind decides whether it is tried again.
-#[utoipa::path(post, operation_id = "fail_work", path = "/v1/work/{run}/fail", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = FailRequest,
-    responses((status = 204, description = "Success"),
-              (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
-              (status = 409, description = "The lease is lost", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, operation_id = "fail_work", path = "/v1/work/{run}/fail", tag = "work",
+    security(("key" = [])),
+    params(("run" = String, Path)),
+    request_body = FailRequest,
+    responses((status = 204, description = "Success"), NoKey, LeaseLost))]
 pub(super) async fn fail(
     holder: Holder,
     State(work): State<Work>,
@@ -390,10 +394,11 @@ fn printable(text: &str) -> String {
 }
 
 /// Give a run back unfinished, without blame: the worker is about to end.
-#[utoipa::path(post, operation_id = "release_work", path = "/v1/work/{run}/release", tag = "work", security(("key" = [])), params(("run" = String, Path)), request_body = ReleaseRequest,
-    responses((status = 204, description = "Success"),
-              (status = 401, description = "The key is missing, unknown or revoked", body = super::error::Problem, content_type = "application/problem+json"),
-              (status = 409, description = "The lease is lost", body = super::error::Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, operation_id = "release_work", path = "/v1/work/{run}/release", tag = "work",
+    security(("key" = [])),
+    params(("run" = String, Path)),
+    request_body = ReleaseRequest,
+    responses((status = 204, description = "Success"), NoKey, LeaseLost))]
 pub(super) async fn release(
     holder: Holder,
     State(work): State<Work>,

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{AssetEntry, CueEntry, Index, IndexError, Position};
 use crate::catalog::{self, AssetId, Catalog, CatalogError, shots};
+use crate::telemetry;
 
 /// Name of the file whose lock makes a process the writer.
 const INDEX_LOCK: &str = "writer.lock";
@@ -152,8 +153,8 @@ impl Follower {
         loop {
             let before = self.index.seq();
             trouble.note(self.catch_up().await.err());
-            metrics::gauge!("rushes_index_vectors").set(self.index.vectors() as f64);
-            metrics::gauge!("rushes_index_seq").set(self.index.seq() as f64);
+            metrics::gauge!(telemetry::INDEX_VECTORS.name).set(self.index.vectors() as f64);
+            metrics::gauge!(telemetry::INDEX_SEQ.name).set(self.index.seq() as f64);
             if self.index.seq() != before {
                 changed = Some(Instant::now());
             }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use percent_encoding::percent_decode_str;
 use rushes_workers::dialogue::{is_subtitle_name, sidecar};
 use rushes_workers::storage::{Locator, Storage, StorageError};
 use serde::Serialize;
@@ -241,22 +242,7 @@ pub fn file_name(uri: &str) -> String {
 }
 
 fn percent_decoded(name: &str) -> String {
-    let mut bytes = Vec::with_capacity(name.len());
-    let mut rest = name.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let hex = tail
-            .get(..2)
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        if let (b'%', Some(byte)) = (first, hex) {
-            bytes.push(byte);
-            rest = &tail[2..];
-        } else {
-            bytes.push(first);
-            rest = tail;
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(name).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -315,6 +301,14 @@ mod tests {
         let films = found(&files, "").await;
         let expected = [("M\u{fc}ller 100%", 1), ("a", 3)].map(|(name, n)| (name.to_owned(), n));
         assert_eq!(films, expected);
+    }
+
+    #[test]
+    fn escapes_of_a_name_are_read_and_what_is_none_stays() {
+        assert_eq!(file_name("file:///in/a%20b%2Fc.mp4"), "a b/c.mp4");
+        assert_eq!(file_name("s3://films/100%"), "100%");
+        // A sign is no hexadecimal digit.
+        assert_eq!(file_name("s3://films/5%+4.mp4"), "5%+4.mp4");
     }
 
     #[tokio::test]

@@ -18,6 +18,7 @@ use super::settings::Wanted;
 use super::{RedactionError, Redactions, media_type, store};
 use crate::catalog::redactions::{self, RedactionFile, Task, upkeep};
 use crate::catalog::{Catalog, CatalogError, RedactionId};
+use crate::telemetry;
 
 /// How long nobody looks whether there is something to do, unless told.
 const IDLE: Duration = Duration::from_secs(1);
@@ -159,7 +160,7 @@ impl Worker {
         } else {
             "failed"
         };
-        metrics::counter!("rushes_redacted_pictures_total", "outcome" => told).increment(1);
+        metrics::counter!(telemetry::REDACTED_PICTURES_TOTAL.name, "outcome" => told).increment(1);
         if let Err(error) = &outcome {
             tracing::warn!(redaction = %file.redaction_id, file = file.ordinal, kind = %error.kind(),
                            code = error.code(), retried = retry.is_some(), "a picture was not redacted");

@@ -29,6 +29,7 @@ pub use recall::{Dialogue, Evidence, Modality, Visual};
 use crate::catalog::{AssetId, Catalog, ShotId, assets, coverage, failed, shots};
 use crate::features::embeddings_of;
 use crate::index::Index;
+use crate::telemetry;
 use crate::views::Clock;
 use fusion::{Fused, fuse};
 use page::Page;
@@ -82,7 +83,7 @@ impl Searcher {
             coverage: self.coverage(&senses, scope.as_ref()).await?,
             hits,
         };
-        metrics::histogram!("rushes_search_seconds").record(started.elapsed().as_secs_f64());
+        metrics::histogram!(telemetry::SEARCH_SECONDS.name).record(started.elapsed().as_secs_f64());
         Ok(answer)
     }
 

@@ -52,6 +52,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// What every module may use; it uses none itself.
+const ALL_MAY_USE: &str = "telemetry";
+
 /// Longest file in lines.
 const LONGEST: usize = 500;
 
@@ -94,7 +97,7 @@ fn modules_use_only_what_lies_below_them() {
         for file in rust_files(&root().join("src").join(module)) {
             let text = std::fs::read_to_string(&file).unwrap();
             for other in used(&text) {
-                if other != *module && !allowed.contains(&other.as_str()) {
+                if other != *module && other != ALL_MAY_USE && !allowed.contains(&other.as_str()) {
                     wrong.push(format!("{} uses {other}", file.display()));
                 }
             }

@@ -13,7 +13,7 @@ use rushes_workers::stages::{
 };
 
 use crate::coordinator::{Bench, answer, film, vectors};
-use crate::support::{Rushes, films, told};
+use crate::support::{Rushes, films, missing, told};
 
 /// A small file system of its own; unmounted at the end.
 pub(crate) struct SmallDisk<'a>(&'a Path);
@@ -29,7 +29,7 @@ impl<'a> SmallDisk<'a> {
         if mounted.is_ok_and(|status| status.success()) {
             Some(Self(at))
         } else {
-            eprintln!("skipped: a small file system cannot be mounted here");
+            missing("disk", "a small file system cannot be mounted here");
             None
         }
     }

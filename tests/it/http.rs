@@ -162,6 +162,16 @@ fn a_film_is_uploaded_found_watched_and_deleted() {
     // Words for a person and figures for Prometheus.
     let metrics = server.get("/metrics").send().unwrap().text().unwrap();
     assert!(metrics.contains("rushes_index_vectors 3"), "{metrics}");
+    for described in metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+    {
+        let name = described.split(' ').next().unwrap();
+        assert!(
+            metrics.contains(&format!("# HELP {name} ")),
+            "{name}: {metrics}"
+        );
+    }
 
     let url = format!("{}/v1/assets/{asset}", server.address);
     assert_eq!(server.client.delete(&url).send().unwrap().status(), 204);

@@ -1,6 +1,6 @@
 //! Black-box tests of the product: the real binary, real films, a real database.
 
-#![expect(clippy::print_stderr, reason = "a test that skips says so")]
+#![expect(clippy::print_stderr, reason = "a test says how often it killed")]
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,10 +1,6 @@
 //! The dual encoders beside the reference implementations: `fixtures/make.py` says how the goldens were made.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "tests say what they measured and what they skip"
-)]
+#![expect(clippy::print_stdout, reason = "tests say what they measured")]
 
 use std::path::{Path, PathBuf};
 
@@ -125,7 +121,7 @@ impl Fixture {
                 }
             }
             None => {
-                eprintln!("skipped: ONNX Runtime is not pulled; RUSHES_MODELS names the folder");
+                testing::missing("models", "ONNX Runtime is not pulled");
             }
         }
         backends
@@ -337,7 +333,7 @@ fn golden_vectors_of_a_manifest_are_made_again_or_the_model_is_not_sound() {
 fn bfloat16_strays_little_where_it_can_be_had() {
     let fixture = Fixture::new("clip", 24);
     if !fixture.backends().contains(&Backend::OpenvinoF32) {
-        eprintln!("skipped: onnxruntime-openvino is not pulled");
+        testing::missing("openvino", "onnxruntime-openvino is not pulled");
         return;
     }
     let images = fixture.images(Backend::Openvino).unwrap();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bytesize::ByteSize;
 use rushes_models::Class;
 use rushes_workers::redact::CameraChoice;
 use rushes_workers::redact::geometry::Layout;
@@ -61,18 +62,32 @@ pub(super) fn parse_layout(text: &str) -> Result<Layout, String> {
     Layout::parse(&file).map_err(|e| e.to_string())
 }
 
-/// `512MiB`, `4GiB` or plain bytes.
+/// `512MiB`, `4GiB`, `4GB` or plain bytes.
 pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
-    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10), ("", 0)];
-    let (digits, shift) = units
-        .into_iter()
-        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))
-        .unwrap_or((text, 0));
-    let number: u64 = digits
-        .trim()
+    let size: ByteSize = text
         .parse()
         .map_err(|error| format!("{error}; write for example 4GiB"))?;
-    number
-        .checked_mul(1 << shift)
-        .ok_or_else(|| "that is too much".to_owned())
+    match size.as_u64() {
+        // What the parser makes of a number that is larger.
+        u64::MAX => Err("that is too much".to_owned()),
+        bytes => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_binary_and_decimal_units_and_nothing_else() {
+        assert_eq!(parse_bytes("4GiB"), Ok(4 << 30));
+        assert_eq!(parse_bytes("512 MiB"), Ok(512 << 20));
+        assert_eq!(parse_bytes("4GB"), Ok(4_000_000_000));
+        assert_eq!(parse_bytes("1000"), Ok(1000));
+        for wrong in ["", "much", "-1", "4 parsecs", "GiB"] {
+            let refusal = parse_bytes(wrong).unwrap_err();
+            assert!(refusal.contains("4GiB"), "{wrong}: {refusal}");
+        }
+        assert!(parse_bytes("99999999999GiB").is_err());
+    }
 }

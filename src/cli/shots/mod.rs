@@ -136,11 +136,11 @@ impl Work {
         for (at, input) in args.inputs.iter().enumerate() {
             let sheet = sheets.as_ref().map(|sheets| sheets[at].as_path());
             match self.film(input, sheet) {
-                Ok((film, Ok(drawn))) => report.add(film, &drawn),
+                Ok((film, Ok(drawn))) => report.add(film, &drawn)?,
                 Ok((film, Err(error))) => {
                     // What took long is reported all the same.
                     failed = true;
-                    report.add(film, &[]);
+                    report.add(film, &[])?;
                     output::complain(&format!("{error:#}"));
                     if self.stop.load(Ordering::Relaxed) {
                         break;

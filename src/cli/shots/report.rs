@@ -1,6 +1,5 @@
 //! The shots of films, as JSON, as CSV and as a table.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use rushes_workers::segment::{Boundary, BoundaryKind, CorruptSpan, ShotScan};
@@ -199,47 +198,60 @@ impl FilmView {
         output::line(&self.summary());
     }
 
-    /// A line a shot.
-    fn csv(&self) -> String {
-        let mut text = String::new();
-        let file = quoted(&self.file);
-        for (index, shot) in self.shots.iter().enumerate() {
+    /// A row a shot, in the order of [`COLUMNS`].
+    fn rows(&self) -> impl Iterator<Item = [String; COLUMNS.len()]> {
+        self.shots.iter().enumerate().map(|(index, shot)| {
             let ShotView {
                 start,
                 end,
                 opening,
                 same_as,
             } = shot;
-            let same_as = same_as.map_or_else(String::new, |first| first.to_string());
-            let written = writeln!(
-                text,
-                "{file},{index},{},{},{},{},{},{},{},{},{},{},{same_as}",
-                start.frame,
-                end.frame,
-                start.ms,
-                end.ms,
-                start.smpte,
-                end.smpte,
-                opening.kind.as_str(),
-                opening.start,
-                opening.end,
-                opening.confidence,
-            );
-            debug_assert!(written.is_ok(), "a string takes everything");
-        }
-        text
+            [
+                self.file.clone(),
+                index.to_string(),
+                start.frame.to_string(),
+                end.frame.to_string(),
+                start.ms.to_string(),
+                end.ms.to_string(),
+                start.smpte.clone(),
+                end.smpte.clone(),
+                opening.kind.as_str().to_owned(),
+                opening.start.to_string(),
+                opening.end.to_string(),
+                opening.confidence.to_string(),
+                same_as.map_or_else(String::new, |first| first.to_string()),
+            ]
+        })
     }
 }
 
-const CSV_HEADER: &str = "file,shot,start_frame,end_frame,start_ms,end_ms,start_tc,end_tc,kind,in_start,in_end,confidence,same_as";
+const COLUMNS: [&str; 13] = [
+    "file",
+    "shot",
+    "start_frame",
+    "end_frame",
+    "start_ms",
+    "end_ms",
+    "start_tc",
+    "end_tc",
+    "kind",
+    "in_start",
+    "in_end",
+    "confidence",
+    "same_as",
+];
 
-/// A field as RFC 4180 quotes it.
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
+/// Rows as CSV (RFC 4180, with plain line feeds).
+fn as_csv(rows: impl Iterator<Item = [String; COLUMNS.len()]>) -> Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row)?;
     }
+    let bytes = writer
+        .into_inner()
+        .map_err(csv::IntoInnerError::into_error)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// In which form results are printed.
@@ -269,15 +281,14 @@ impl Report {
         }
     }
 
-    pub(super) fn add(&mut self, film: FilmView, sheets: &[PathBuf]) {
+    pub(super) fn add(&mut self, film: FilmView, sheets: &[PathBuf]) -> anyhow::Result<()> {
         let complaints = [film.clock(), film.damage()];
         match self.form {
             Form::Json => self.kept.push(film),
             Form::Csv => {
-                if self.printed == 0 {
-                    output::line(CSV_HEADER);
-                }
-                output::line(film.csv().trim_end());
+                let header = (self.printed == 0).then(|| COLUMNS.map(str::to_owned));
+                let text = as_csv(header.into_iter().chain(film.rows()))?;
+                output::line(text.trim_end_matches('\n'));
             }
             Form::Table => {
                 if self.printed > 0 {
@@ -295,6 +306,7 @@ impl Report {
                 output::complain(complaint);
             }
         }
+        Ok(())
     }
 
     pub(super) fn finish(self) -> anyhow::Result<()> {
@@ -312,9 +324,15 @@ mod tests {
 
     #[test]
     fn fields_are_quoted_where_they_must_be() {
-        assert_eq!(quoted("a b.mp4"), "a b.mp4");
-        assert_eq!(quoted("a,b.mp4"), "\"a,b.mp4\"");
-        assert_eq!(quoted("a \"b\".mp4"), "\"a \"\"b\"\".mp4\"");
-        assert_eq!(quoted("a\nb"), "\"a\nb\"");
+        let written = |file: &str| {
+            let mut row = [const { String::new() }; COLUMNS.len()];
+            file.clone_into(&mut row[0]);
+            let text = as_csv([row].into_iter()).unwrap();
+            text.strip_suffix(",,,,,,,,,,,,\n").unwrap().to_owned()
+        };
+        assert_eq!(written("a b.mp4"), "a b.mp4");
+        assert_eq!(written("a,b.mp4"), "\"a,b.mp4\"");
+        assert_eq!(written("a \"b\".mp4"), "\"a \"\"b\"\".mp4\"");
+        assert_eq!(written("a\nb"), "\"a\nb\"");
     }
 }

@@ -1,6 +1,8 @@
 //! What the tests share: the binary, films made by FFmpeg, and the material where there is some.
 
 pub(crate) mod films;
+#[path = "../../../models/src/testing/fixture.rs"]
+mod fixture;
 pub(crate) mod s3_server;
 pub(crate) mod work_server;
 
@@ -9,6 +11,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+pub(crate) use self::fixture::{material, missing};
+
 /// The `rushes` binary on a data folder of its own.
 pub(crate) struct Rushes {
     pub(crate) folder: tempfile::TempDir,
@@ -16,7 +20,7 @@ pub(crate) struct Rushes {
 }
 
 impl Rushes {
-    /// On an empty data folder; `None`, said aloud, if the model is not here.
+    /// On an empty data folder; `None` if the models are not here.
     pub(crate) fn new() -> Option<Self> {
         let models = models()?;
         Some(Self {
@@ -91,44 +95,16 @@ pub(crate) fn told(output: &Output) -> String {
     )
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests are told by the environment where things are"
-)]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
 /// A number that a bench may raise.
 pub(crate) fn rounds(name: &str, default: usize) -> usize {
-    variable(name)
+    fixture::variable(name)
         .and_then(|text| text.parse().ok())
         .unwrap_or(default)
 }
 
 /// The folder of pulled models, if `lite` and `centerface` are in it.
 pub(crate) fn models() -> Option<PathBuf> {
-    let folder = variable("RUSHES_MODELS").map(PathBuf::from);
-    let found = folder.filter(|folder| {
-        ["lite", "centerface"]
-            .iter()
-            .all(|id| folder.join(id).is_dir())
-    });
-    if found.is_none() {
-        eprintln!(
-            "skipped: RUSHES_MODELS names no folder with the models lite and centerface; run `make test`"
-        );
-    }
-    found
-}
-
-/// The folder of real material.
-pub(crate) fn material() -> Option<PathBuf> {
-    let found = variable("RUSHES_MATERIAL").map(PathBuf::from);
-    if found.is_none() {
-        eprintln!("skipped: RUSHES_MATERIAL is not set");
-    }
-    found
+    fixture::models(&["lite", "centerface"])
 }
 
 /// The first hit of an answer.
@@ -142,4 +118,12 @@ pub(crate) fn first(answer: &Value) -> &Value {
 pub(crate) fn frames(hit: &Value) -> (u64, u64) {
     let frame = |end: &str| hit[end]["frame"].as_u64().unwrap();
     (frame("start"), frame("end"))
+}
+
+#[test]
+fn tests_that_lack_a_required_fixture_fail() {
+    let test = "spine::real_films_are_found_by_sight_and_by_dialogue";
+    fixture::assert_cannot_pass_by_skipping(test, "material");
+    let test = "bad_input::ingest_without_the_model_says_how_to_get_it";
+    fixture::assert_cannot_pass_by_skipping(test, "models");
 }

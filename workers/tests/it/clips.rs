@@ -11,6 +11,11 @@ use rushes_workers::segment::{SegmentParams, ShotScan, segment};
 use rushes_workers::source::ByteSource;
 use tempfile::TempDir;
 
+#[path = "../../../models/src/testing/fixture.rs"]
+mod fixture;
+
+pub(crate) use self::fixture::{material, models};
+
 /// A folder of clips that goes away with its value.
 pub(crate) struct Clips(TempDir);
 
@@ -69,19 +74,6 @@ impl Clips {
 
 pub(crate) fn open(path: &Path) -> Box<dyn ByteSource> {
     Box::new(File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
-}
-
-/// The folder of real material; `None` after saying so where there is none.
-pub(crate) fn material() -> Option<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "tests have no configuration")]
-    let folder = std::env::var("RUSHES_MATERIAL").ok();
-    if folder.is_none() {
-        #[expect(clippy::print_stdout, reason = "a skipped test must be seen")]
-        {
-            println!("skipped: RUSHES_MATERIAL is not set");
-        }
-    }
-    folder.map(PathBuf::from)
 }
 
 /// Timestamps of the frames of the first video stream, as `ffprobe` decodes them.
@@ -145,4 +137,12 @@ pub(crate) fn try_scan(path: &Path) -> Result<ShotScan, MediaError> {
         &Bounds::default(),
         &mut progress,
     )
+}
+
+#[test]
+fn tests_that_lack_a_required_fixture_fail() {
+    let test = "shots::fades_through_black_and_white_are_boundaries";
+    fixture::assert_cannot_pass_by_skipping(test, "material");
+    let test = "redact_film::a_damaged_film_is_redacted_as_far_as_it_plays";
+    fixture::assert_cannot_pass_by_skipping(test, "models");
 }

@@ -16,18 +16,9 @@ use tempfile::TempDir;
 
 use crate::clips::{Clips, ffprobe, ffprobe_pts, material, open, sandbox};
 
-/// The store with `CenterFace` in it; `None` after saying so where there is none.
+/// The store with `CenterFace` in it, if it was pulled.
 fn store() -> Option<ModelStore> {
-    #[expect(clippy::disallowed_methods, reason = "tests have no configuration")]
-    let folder = std::env::var("RUSHES_MODELS").ok().map(PathBuf::from);
-    let found = folder.filter(|folder| folder.join("centerface").is_dir());
-    if found.is_none() {
-        #[expect(clippy::print_stdout, reason = "a skipped test must be seen")]
-        {
-            println!("skipped: RUSHES_MODELS names no folder with the model centerface");
-        }
-    }
-    found.map(ModelStore::new)
+    crate::clips::models(&["centerface"]).map(ModelStore::new)
 }
 
 struct Bench {
