@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use rushes_workers::segment::{Boundary, BoundaryKind, CorruptSpan, ShotScan};
+use rushes_workers::media::CorruptSpan;
+use rushes_workers::segment::{Boundary, BoundaryKind, ShotScan};
 use rushes_workers::time::{Rate, Timecode, Timeline};
 use serde::Serialize;
 
