@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         .nth(1)
         .is_some_and(|role| role == "decode-child")
     {
-        return rushes_workers::sandbox::child_main();
+        return rushes_workers::child::child_main();
     }
     let cli = Cli::parse();
     tracing_subscriber::fmt()

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use crate::backend::{Backend, EncoderOptions};
 use crate::digest::Digest;
 use crate::dual;
-use crate::encoder::{open_image_encoder, open_text_encoder};
 use crate::error::ModelError;
 use crate::manifest::{
     DualParameters, FileSource, Kind, Manifest, ManifestError, ManifestFile, ManifestSet,
     Parameters, Source,
 };
+use crate::open::{open_image_encoder, open_text_encoder};
 use crate::pull::{PullOptions, PullProgress, pull};
 use crate::store::{ModelStore, StoreError, write_whole};
 

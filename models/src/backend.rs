@@ -4,11 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use candle_core::Device;
+use ort::session::Session;
 use serde::{Deserialize, Serialize};
 
-use crate::dual::DualError;
-use crate::error::{ErrorKind, ModelError};
-use crate::runtime;
+use crate::error::{BackendError, DualError, ModelError};
+use crate::runtime::{self, RuntimeError};
 use crate::store::ModelStore;
 
 /// How an encoder is to be opened.
@@ -65,42 +65,6 @@ pub(crate) enum Precision {
     F32,
     F16,
     Bf16,
-}
-
-/// Why a back end cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BackendError {
-    /// There is no such back end.
-    #[error("there is no back end {name:?}; there are {}", names())]
-    Unknown {
-        /// The name given.
-        name: String,
-    },
-    /// This program was built without it.
-    #[error(
-        "this rushes was built without CUDA; build with `--features cuda`, or choose another back end"
-    )]
-    NotBuilt,
-    /// There is no GPU, or none that can be used.
-    #[error("GPU {gpu} cannot be used: {message}; `nvidia-smi` shows what the driver sees")]
-    NoGpu {
-        /// Its number.
-        gpu: usize,
-        /// Cause.
-        message: String,
-    },
-}
-
-impl BackendError {
-    /// What kind of failure this is.
-    #[must_use]
-    pub const fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Unknown { .. } => ErrorKind::InvalidInput,
-            Self::NotBuilt | Self::NoGpu { .. } => ErrorKind::Unsupported,
-        }
-    }
 }
 
 impl Backend {
@@ -191,6 +155,26 @@ impl Backend {
         }
     }
 
+    /// Prepares the graph of a dual encoder for a back end of ONNX Runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`runtime::session`].
+    pub(crate) fn session(
+        self,
+        store: &ModelStore,
+        graph: &[u8],
+        threads: usize,
+    ) -> Result<Session, RuntimeError> {
+        match self {
+            Self::Openvino => runtime::openvino_session(store, graph, "bf16", threads),
+            Self::OpenvinoF32 => runtime::openvino_session(store, graph, "f32", threads),
+            Self::Candle | Self::Cuda | Self::CudaF16 | Self::CudaF32 | Self::Onnxruntime => {
+                runtime::session(store, runtime::PLAIN, graph, threads)
+            }
+        }
+    }
+
     /// An error of candle while it ran a batch: a device that is out of memory can do a smaller one.
     pub(crate) fn blame(self, error: DualError, batch: usize) -> ModelError {
         let message = error.to_string();
@@ -231,6 +215,7 @@ impl FromStr for Backend {
             .map(|(backend, _)| *backend)
             .ok_or_else(|| BackendError::Unknown {
                 name: name.to_owned(),
+                known: names(),
             })
     }
 }

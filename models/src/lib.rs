@@ -6,15 +6,18 @@
 mod adopt;
 mod backend;
 pub mod boundary;
+mod class;
 mod detect;
 pub mod device;
 mod digest;
 mod dual;
 mod encoder;
 mod error;
+mod kind;
 mod lite;
 mod manifest;
 mod onnx;
+mod open;
 mod preprocess;
 mod pull;
 mod runtime;
@@ -27,25 +30,28 @@ mod vector;
 mod verify;
 
 pub use adopt::adopt;
-pub use backend::{Backend, BackendError, EncoderOptions};
-pub use detect::{
-    Class, DetectError, Detection, Detector, DetectorIdentity, DetectorOptions, detectors_of,
-    overlap,
-};
+pub use backend::{Backend, EncoderOptions};
+pub use class::Class;
+pub use detect::{Detection, Detector, DetectorIdentity, DetectorOptions, detectors_of, overlap};
 pub use digest::{Digest, ParseDigestError};
-pub use dual::{DualError, Sample, write_sample};
-pub use encoder::{
-    ImageEncoder, Space, TextEncoder, open_image_encoder, open_image_encoders, open_text_encoder,
-    space_of,
+pub use dual::{Sample, write_sample};
+pub use encoder::{ImageEncoder, Space, TextEncoder};
+pub use error::{
+    Attempt, BackendError, DetectError, DualError, LiteError, ModelError, PullError, SourceError,
+    TextError,
 };
-pub use error::{ErrorKind, ModelError};
-pub use lite::{LiteError, LiteProbe};
-pub use manifest::*;
+pub use kind::ErrorKind;
+pub use lite::LiteProbe;
+pub use manifest::{
+    BertSentenceParameters, Colour, ConseParameters, DetectorParameters, DualParameters,
+    FileSource, Golden, Head, HfSource, HttpsSource, InputSize, Kind, Manifest, ManifestError,
+    ManifestFile, ManifestSet, OnnxRuntimeParameters, Parameters, PypiSource, Source,
+};
+pub use open::{open_image_encoder, open_image_encoders, open_text_encoder, space_of};
 pub use preprocess::{PictureError, Prepared};
-pub use pull::{Attempt, PullError, PullOptions, PullProgress, SourceError, Token, pull};
+pub use pull::{PullOptions, PullProgress, Token, pull};
 pub use runtime::RuntimeError;
 pub use store::{Finding, ModelStore, Status, StoreError, VerifiedFile, VerifyReport};
-pub use text::TextError;
 pub use torch_legacy::TorchError;
 pub use vector::mean_pool;
 pub use verify::{VerifiedVector, verify_vectors};

@@ -17,13 +17,13 @@ use ort::session::Session;
 use ort::value::Tensor;
 
 use crate::encoder::{ImageEncoder, Space, TextEncoder};
-use crate::error::{ErrorKind, ModelError};
+use crate::error::{LiteError, ModelError};
 use crate::manifest::{ConseParameters, Manifest};
 use crate::preprocess::{Filter, Fit, PictureError, Prepared, Preprocess};
 use crate::runtime::{self, RuntimeError};
-use crate::store::ModelStore;
+use crate::store::{ModelStore, StoreError};
 use crate::text::MiniLm;
-use crate::torch_legacy::{self, TorchError};
+use crate::torch_legacy;
 use crate::vector;
 
 mod class_vectors;
@@ -39,47 +39,6 @@ const WEIGHTS: &str = "efficientnet-lite0.pth";
 
 /// Pictures in one run of the network: more gains nothing on a CPU and takes memory.
 const BATCH: usize = 8;
-
-/// Why `lite` cannot be opened or cannot encode.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LiteError {
-    /// The weights cannot be read.
-    #[error("the weights of the classifier cannot be read: {0}; run `rushes models verify lite`")]
-    Weights(#[from] TorchError),
-    /// The weights lack a tensor.
-    #[error("the weights of the classifier have no tensor {name:?} of floats")]
-    MissingTensor {
-        /// Its name.
-        name: String,
-    },
-    /// The parameters of the manifest contradict the model.
-    #[error("the manifest's parameters cannot be used: {problem}")]
-    Parameters {
-        /// What is wrong.
-        problem: String,
-    },
-    /// A tensor of the weights has another shape.
-    #[error("tensor {name:?} of the classifier has the unexpected shape {actual:?}")]
-    Shape {
-        /// Its name.
-        name: String,
-        /// Its shape.
-        actual: Vec<usize>,
-    },
-}
-
-impl LiteError {
-    /// What kind of failure this is.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Weights(e) => e.kind(),
-            Self::Parameters { .. } => ErrorKind::InvalidInput,
-            Self::MissingTensor { .. } | Self::Shape { .. } => ErrorKind::Corrupt,
-        }
-    }
-}
 
 /// The picture half.
 pub(crate) struct LiteImageEncoder {
@@ -279,7 +238,7 @@ fn classifier_graph(
     preprocess: &Preprocess,
 ) -> Result<Vec<u8>, ModelError> {
     let path = store.file(manifest, WEIGHTS)?;
-    let bytes = std::fs::read(&path).map_err(|e| crate::StoreError::io("read", &path, e))?;
+    let bytes = std::fs::read(&path).map_err(|e| StoreError::io("read", &path, e))?;
     let weights = torch_legacy::read(&bytes).map_err(LiteError::from)?;
     Ok(efficientnet::graph(&weights, preprocess.side() as usize)?)
 }
@@ -299,7 +258,7 @@ impl LiteProbe {
     /// As [`crate::open_image_encoder`].
     pub fn open(store: &ModelStore, threads: usize) -> Result<Self, ModelError> {
         let manifest = store.manifests().get("lite")?;
-        let parameters = crate::encoder::conse_parameters(manifest)?;
+        let parameters = manifest.conse()?;
         let classifier = Classifier::open(store, manifest, parameters, threads)?;
         let graph = classifier_graph(store, manifest, &classifier.preprocess)?;
         Ok(Self { classifier, graph })

@@ -3,12 +3,13 @@
 //! A manifest is one TOML file. The built-in ones are compiled in; a folder may add others.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::error::ErrorKind;
+use crate::kind::ErrorKind;
 
 mod detector;
 mod set;
@@ -94,6 +95,26 @@ pub enum Source {
     Hf(HfSource),
     /// A file on this machine.
     File(FileSource),
+}
+
+/// In words that also say what to download by hand.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pypi(s) => write!(
+                f,
+                "member {} of the PyPI wheel {}=={}",
+                s.member, s.package, s.version
+            ),
+            Self::Https(s) => f.write_str(&s.url),
+            Self::Hf(s) => write!(
+                f,
+                "{} of the Hugging Face repository {} at {}",
+                s.path, s.repo, s.revision
+            ),
+            Self::File(s) => write!(f, "file {}", s.path.display()),
+        }
+    }
 }
 
 /// A member of a wheel of the Python package index.
@@ -289,6 +310,25 @@ impl Manifest {
     #[must_use]
     pub fn full_name(&self) -> String {
         format!("{}@{}", self.id, self.revision)
+    }
+
+    /// How the model joins a classifier and a sentence encoder.
+    pub(crate) fn conse(&self) -> Result<&ConseParameters, ManifestError> {
+        match &self.parameters {
+            Parameters::ConseEfficientnetLite0(parameters) => Ok(parameters),
+            Parameters::BertSentence(_)
+            | Parameters::DualEncoder(_)
+            | Parameters::OnnxRuntime(_)
+            | Parameters::Detector(_) => Err(self.wrong_kind("see pictures")),
+        }
+    }
+
+    /// The error of a model that does not do `job`.
+    pub(crate) fn wrong_kind(&self, job: &'static str) -> ManifestError {
+        ManifestError::WrongKind {
+            id: self.id.clone(),
+            job,
+        }
     }
 
     /// Length of the model's vectors, if it makes any.

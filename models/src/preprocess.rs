@@ -4,7 +4,7 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 
-use crate::error::ErrorKind;
+use crate::kind::ErrorKind;
 
 /// A picture as an encoder looks at it: resized and cropped, RGB, 8 bits a channel.
 ///

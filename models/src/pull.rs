@@ -7,18 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
-use crate::error::ModelError;
+use crate::error::{Attempt, ModelError, PullError, SourceError};
 use crate::manifest::{Manifest, ManifestFile, Source};
 use crate::store::{ModelStore, Pins, StoreError, create_folder, parent_of, put_in_place};
 
-mod error;
 mod http;
 mod hub;
 mod local;
 mod pypi;
 mod transfer;
 
-pub use error::{Attempt, PullError, SourceError};
 use hub::Announced;
 use transfer::Transfer;
 
@@ -162,7 +160,7 @@ impl Pull<'_> {
                 Err(error) => {
                     self.progress.source_failed(&label, &error);
                     attempts.push(Attempt {
-                        source: error::describe(source),
+                        source: source.to_string(),
                         error,
                     });
                 }
@@ -246,7 +244,7 @@ fn digest_of(path: &Path) -> Result<Option<Digest>, StoreError> {
 /// Where a download from one source grows: beside its place, named by the source, so that bytes of two
 /// sources are never joined.
 fn aside_path(place: &Path, source: &Source) -> PathBuf {
-    let key = Digest::of_bytes(error::describe(source).as_bytes()).to_string();
+    let key = Digest::of_bytes(source.to_string().as_bytes()).to_string();
     let mut name = place.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.partial", &key[..12]));
     place.with_file_name(name)

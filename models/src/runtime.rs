@@ -10,8 +10,7 @@ use ort::ep::{
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 
-use crate::backend::Backend;
-use crate::error::{ErrorKind, ModelError};
+use crate::kind::ErrorKind;
 use crate::manifest::{ManifestError, Parameters};
 use crate::store::{ModelStore, Status, StoreError};
 
@@ -40,6 +39,12 @@ pub enum RuntimeError {
         /// What the runtime says.
         message: String,
     },
+    /// The manifest of the library.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The store, or the library was not pulled.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl RuntimeError {
@@ -49,6 +54,8 @@ impl RuntimeError {
         match self {
             Self::Load { .. } => ErrorKind::Unsupported,
             Self::Run { .. } => ErrorKind::Internal,
+            Self::Manifest(error) => error.kind(),
+            Self::Store(error) => error.kind(),
         }
     }
 
@@ -71,7 +78,7 @@ pub(crate) fn session(
     runtime: &str,
     graph: &[u8],
     threads: usize,
-) -> Result<Session, ModelError> {
+) -> Result<Session, RuntimeError> {
     let environment = environment(store, runtime)?;
     let session = Session::builder(&environment)
         .map_err(RuntimeError::run("create a session"))?
@@ -97,7 +104,7 @@ pub(crate) fn accelerated_session(
     runtime: &str,
     graph: &[u8],
     threads: usize,
-) -> Result<(Session, &'static str), ModelError> {
+) -> Result<(Session, &'static str), RuntimeError> {
     let environment = environment(store, runtime)?;
     if !CUDA::is_available().unwrap_or(false) {
         return Ok((session(store, runtime, graph, threads)?, "cpu"));
@@ -123,26 +130,17 @@ pub(crate) fn accelerated_session(
     }
 }
 
-/// Prepares the graph of a dual encoder for a back end of ONNX Runtime.
+/// Prepares a graph for `OpenVINO` on the CPU, which computes in `precision`: `bf16` or `f32`.
 ///
 /// # Errors
 ///
 /// As [`session`].
-pub(crate) fn encoder_session(
+pub(crate) fn openvino_session(
     store: &ModelStore,
     graph: &[u8],
-    backend: Backend,
+    precision: &str,
     threads: usize,
-) -> Result<Session, ModelError> {
-    let precision = match backend {
-        Backend::Openvino => "bf16",
-        Backend::OpenvinoF32 => "f32",
-        Backend::Candle
-        | Backend::Cuda
-        | Backend::CudaF16
-        | Backend::CudaF32
-        | Backend::Onnxruntime => return session(store, PLAIN, graph, threads),
-    };
+) -> Result<Session, RuntimeError> {
     let environment = environment(store, OPENVINO)?;
     // Without this hint OpenVINO takes bfloat16 wherever the CPU has it.
     let hint = format!(r#"{{"CPU":{{"INFERENCE_PRECISION_HINT":"{precision}"}}}}"#);
@@ -181,7 +179,7 @@ pub(crate) struct Library {
 /// # Errors
 ///
 /// The store cannot be read.
-pub(crate) fn library(store: &ModelStore) -> Result<Option<Library>, ModelError> {
+pub(crate) fn library(store: &ModelStore) -> Result<Option<Library>, RuntimeError> {
     let loaded = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((id, _)) = *loaded {
         return Ok(Some(Library {
@@ -205,7 +203,7 @@ pub(crate) fn library(store: &ModelStore) -> Result<Option<Library>, ModelError>
 /// # Errors
 ///
 /// It was not pulled.
-pub(crate) fn require(store: &ModelStore, openvino: bool) -> Result<(), ModelError> {
+pub(crate) fn require(store: &ModelStore, openvino: bool) -> Result<(), RuntimeError> {
     if library(store)?.is_some_and(|library| library.openvino || !openvino) {
         return Ok(());
     }
@@ -218,10 +216,10 @@ pub(crate) fn require(store: &ModelStore, openvino: bool) -> Result<(), ModelErr
 }
 
 /// Manifests of the two libraries.
-const PLAIN: &str = "onnxruntime";
+pub(crate) const PLAIN: &str = "onnxruntime";
 const OPENVINO: &str = "onnxruntime-openvino";
 
-fn environment(store: &ModelStore, runtime: &str) -> Result<Environment, ModelError> {
+fn environment(store: &ModelStore, runtime: &str) -> Result<Environment, RuntimeError> {
     // The one with OpenVINO does all that the plain one does; without either, the plain one is missed.
     let id = match library(store)? {
         Some(library) => library.id,
@@ -234,11 +232,7 @@ fn environment(store: &ModelStore, runtime: &str) -> Result<Environment, ModelEr
     }
     let manifest = store.manifests().get(runtime)?;
     let Parameters::OnnxRuntime(parameters) = &manifest.parameters else {
-        return Err(ManifestError::WrongKind {
-            id: runtime.to_owned(),
-            job: "run networks",
-        }
-        .into());
+        return Err(manifest.wrong_kind("run networks").into());
     };
     let path = store.file(manifest, &parameters.library)?;
     // Execution providers are looked for beside it and only when they are used, so a link on the way to it must

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
-use crate::error::ErrorKind;
+use crate::kind::ErrorKind;
 use crate::manifest::{DERIVED, Manifest, ManifestError, ManifestFile, ManifestSet};
 
 /// The revision of a manifest whose files its author could not fetch.

@@ -10,7 +10,6 @@ mod minilm;
 mod tests;
 
 pub(crate) use minilm::MiniLm;
-pub use minilm::TextError;
 
 /// A sentence encoder with a space of its own: texts compared with texts.
 #[derive(Debug)]

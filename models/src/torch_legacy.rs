@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::error::ErrorKind;
+use crate::kind::ErrorKind;
 
 mod machine;
 mod object;

@@ -1,9 +1,9 @@
 //! Whether a pulled model makes the vectors that its manifest says it must.
 
 use crate::backend::EncoderOptions;
-use crate::encoder::open_text_encoder;
 use crate::error::ModelError;
 use crate::manifest::Manifest;
+use crate::open::open_text_encoder;
 use crate::store::ModelStore;
 
 /// Below this cosine, a vector is not the reference's: half precision stays above it.

@@ -3,6 +3,7 @@
 //! This crate knows nothing of the catalogue, of HTTP or of the queue's tables: work reaches it
 //! through a coordinator, and results leave it the same way.
 
+pub mod child;
 pub mod coordinator;
 pub mod dialogue;
 pub mod embed;

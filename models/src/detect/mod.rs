@@ -4,16 +4,17 @@
 //! comes out. New weights of a known architecture need a manifest and no code.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use image::RgbImage;
 use ort::session::Session;
 use ort::value::Tensor;
 use serde::{Deserialize, Serialize};
 
+use crate::class::Class;
 use crate::digest::Digest;
-use crate::error::{ErrorKind, ModelError};
-use crate::manifest::{DetectorParameters, InputSize, Kind, ManifestError, Parameters};
+use crate::error::{DetectError, ModelError};
+use crate::manifest::{DetectorParameters, InputSize, Kind, Manifest, ManifestError, Parameters};
 use crate::onnx;
 use crate::runtime::{self, RuntimeError};
 use crate::store::{ModelStore, StoreError};
@@ -37,36 +38,6 @@ const NEAR_DUPLICATE: f32 = 0.7;
 /// threshold of nothing does.
 const MOST_BOXES: usize = 20_000;
 
-/// What is hidden from whoever sees the picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Class {
-    /// A human face.
-    Face,
-    /// The number plate of a vehicle.
-    Plate,
-}
-
-impl Class {
-    /// Every class.
-    pub const ALL: [Self; 2] = [Self::Face, Self::Plate];
-
-    /// The stable kebab-case name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Face => "face",
-            Self::Plate => "plate",
-        }
-    }
-}
-
-impl fmt::Display for Class {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// One box in one picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Detection {
@@ -76,58 +47,6 @@ pub struct Detection {
     pub score: f32,
     /// Left, top, right and bottom in pixels from the picture's corner, inside the picture.
     pub rect: [f32; 4],
-}
-
-/// Why a detector cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DetectError {
-    /// What comes out of the network does not fit its head.
-    #[error("the detector {model} answers with {found}, which head {head} cannot read")]
-    Outputs {
-        /// Id of the manifest.
-        model: String,
-        /// Name of the head.
-        head: String,
-        /// Names and shapes of the outputs.
-        found: String,
-    },
-    /// The network answers with what is no number.
-    #[error("the detector {model} answers with numbers that are none; its weights are broken")]
-    NotANumber {
-        /// Id of the manifest.
-        model: String,
-    },
-    /// More boxes than can be looked through.
-    #[error(
-        "the detector {model} sees {found} things in one view, and at most {MOST_BOXES} can be told apart; raise its threshold"
-    )]
-    TooMany {
-        /// Id of the manifest.
-        model: String,
-        /// How many.
-        found: usize,
-    },
-    /// The file is no ONNX model.
-    #[error("the weights at {} are no ONNX model: {problem}", path.display())]
-    Weights {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
-}
-
-impl DetectError {
-    /// What kind of failure this is.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Outputs { .. } => ErrorKind::InvalidInput,
-            Self::Weights { .. } | Self::NotANumber { .. } => ErrorKind::Corrupt,
-            Self::TooMany { .. } => ErrorKind::Limit,
-        }
-    }
 }
 
 /// What identifies a detector's answers: for the record beside a picture.
@@ -323,6 +242,7 @@ impl Detector {
                 return Err(DetectError::TooMany {
                     model: self.identity.model.clone(),
                     found: raw.len(),
+                    most: MOST_BOXES,
                 }
                 .into());
             }
@@ -392,16 +312,13 @@ pub fn detectors_of(store: &ModelStore, class: Class) -> Vec<String> {
     known
 }
 
-fn parameters_of(manifest: &crate::Manifest) -> Result<&DetectorParameters, ManifestError> {
+fn parameters_of(manifest: &Manifest) -> Result<&DetectorParameters, ManifestError> {
     match &manifest.parameters {
         Parameters::Detector(parameters) => Ok(parameters),
         Parameters::OnnxRuntime(_)
         | Parameters::BertSentence(_)
         | Parameters::DualEncoder(_)
-        | Parameters::ConseEfficientnetLite0(_) => Err(ManifestError::WrongKind {
-            id: manifest.id.clone(),
-            job: "find faces or plates",
-        }),
+        | Parameters::ConseEfficientnetLite0(_) => Err(manifest.wrong_kind("find faces or plates")),
     }
 }
 

@@ -1,7 +1,8 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::heads::{Grid, Output, Raw, decode};
 use super::*;
+use crate::kind::ErrorKind;
 use crate::manifest::Head;
 use crate::testing::{material, model_store};
 

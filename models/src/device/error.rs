@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::error::{ErrorKind, ModelError};
+use crate::error::ModelError;
+use crate::kind::ErrorKind;
 
 /// Why pictures get no vectors. A device that failed takes nothing more; a new one must be started.
 #[derive(Debug, Clone, thiserror::Error)]

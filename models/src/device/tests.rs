@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::*;
-use crate::error::ErrorKind;
+use crate::kind::ErrorKind;
 use crate::runtime::RuntimeError;
 
 /// Long enough never to pass in a test.

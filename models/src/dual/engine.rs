@@ -16,7 +16,7 @@ use super::tower::{TextTower, VisionTower};
 use super::{DualError, Folder, load};
 use crate::backend::{Backend, EncoderOptions, Precision};
 use crate::error::ModelError;
-use crate::runtime::{self, RuntimeError};
+use crate::runtime::RuntimeError;
 
 /// Bytes of weights that fit into a graph, with room for the rest of it.
 const LARGEST_GRAPH: usize = 2_000_000_000;
@@ -212,7 +212,7 @@ impl Recorded {
         backend: Backend,
         options: &EncoderOptions,
     ) -> Result<Self, ModelError> {
-        let session = runtime::encoder_session(folder.store, graph, backend, options.threads)?;
+        let session = backend.session(folder.store, graph, options.threads)?;
         Ok(Self {
             session: Mutex::new(session),
             backend,

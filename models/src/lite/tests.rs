@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::kind::ErrorKind;
 use crate::testing::{cosine, material, model_store};
 use crate::{EncoderOptions, open_image_encoder, open_text_encoder};
 
@@ -67,7 +68,7 @@ fn a_picture_has_the_same_vector_alone_and_in_a_batch() {
 fn damaged_class_vectors_are_computed_again() {
     let Some(store) = model_store() else { return };
     let manifest = store.manifests().get("lite").unwrap();
-    let parameters = crate::encoder::conse_parameters(manifest).unwrap();
+    let parameters = manifest.conse().unwrap();
     let open = |store: &ModelStore| {
         ClassVectors::open(store, manifest, parameters, || {
             MiniLm::open(store, &parameters.text)

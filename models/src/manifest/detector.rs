@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::detect::Class;
+use crate::class::Class;
 
 /// Parameters of an ONNX network that finds boxes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

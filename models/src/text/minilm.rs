@@ -2,56 +2,20 @@
 //! the tokens of a text, normalised (Reimers and Gurevych 2019, arXiv 1908.10084).
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
 use tokenizers::{Encoding, PaddingParams, PaddingStrategy, Tokenizer, TruncationParams};
 
-use crate::error::{ErrorKind, ModelError};
-use crate::manifest::{BertSentenceParameters, Manifest, ManifestError, Parameters};
+use crate::error::{ModelError, TextError};
+use crate::manifest::{BertSentenceParameters, Manifest, Parameters};
 use crate::store::ModelStore;
 use crate::vector;
 
 /// Texts in one forward pass; texts of like length go together, so little of it is padding.
 const BATCH: usize = 32;
-
-/// Why texts cannot be encoded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TextError {
-    /// A file of the model is not what it should be.
-    #[error("model file {} cannot be read: {message}; run `rushes models verify {model}`", path.display())]
-    File {
-        /// Id of the model.
-        model: String,
-        /// The file.
-        path: PathBuf,
-        /// Cause.
-        message: String,
-    },
-    /// The tokenizer refused a text.
-    #[error("the tokenizer failed: {message}")]
-    Tokenize {
-        /// Cause.
-        message: String,
-    },
-    /// The network failed to run.
-    #[error("the text encoder failed: {0}")]
-    Run(#[from] candle_core::Error),
-}
-
-impl TextError {
-    /// What kind of failure this is.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::File { .. } => ErrorKind::Corrupt,
-            Self::Tokenize { .. } | Self::Run(_) => ErrorKind::Internal,
-        }
-    }
-}
 
 /// A sentence encoder, ready to run on the CPU.
 pub(crate) struct MiniLm {
@@ -75,11 +39,7 @@ impl MiniLm {
     pub(crate) fn open(store: &ModelStore, id: &str) -> Result<Self, ModelError> {
         let manifest = store.manifests().get(id)?;
         let Parameters::BertSentence(parameters) = &manifest.parameters else {
-            return Err(ManifestError::WrongKind {
-                id: id.to_owned(),
-                job: "encode sentences",
-            }
-            .into());
+            return Err(manifest.wrong_kind("encode sentences").into());
         };
         let files = Files { store, manifest };
         let tokenizer = files.load("tokenizer.json", |bytes| tokenizer(bytes, parameters))?;

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use rushes_workers::segment::{Boundary, BoundaryKind, CorruptSpan, ShotScan};
+use rushes_workers::media::CorruptSpan;
+use rushes_workers::segment::{Boundary, BoundaryKind, ShotScan};
 use rushes_workers::time::{Rate, Timecode, Timeline};
 use serde::Serialize;
 

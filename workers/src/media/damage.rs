@@ -1,9 +1,18 @@
 //! Where a film is damaged.
 
-use crate::segment::CorruptSpan;
+use serde::{Deserialize, Serialize};
 
 /// Spans kept: however bad a file is, the list stays short.
 const MOST: usize = 10_000;
+
+/// A stretch of a film whose data is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CorruptSpan {
+    /// Timestamp at which the damage begins, in the timeline's time base.
+    pub start_pts: i64,
+    /// Timestamp at which it ends.
+    pub end_pts: i64,
+}
 
 /// Stretches of a film that are damaged, ascending; those that touch are one.
 ///

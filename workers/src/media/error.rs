@@ -216,3 +216,8 @@ impl SandboxFailure {
         }
     }
 }
+
+/// Memory ran out. The limit is filled in by the parent of a decoding child, which set it.
+pub(super) const fn out_of_memory() -> MediaError {
+    MediaError::Sandbox(SandboxFailure::Memory { limit: 0 })
+}

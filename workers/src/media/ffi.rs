@@ -428,7 +428,7 @@ pub(super) fn copy_surroundings(
             }
             let copy = codec::av_stream_new_side_data(target, kind, (*data).size);
             if copy.is_null() {
-                return Err(super::open::out_of_memory());
+                return Err(super::error::out_of_memory());
             }
             ptr::copy_nonoverlapping((*data).data, copy, (*data).size);
         }
@@ -467,11 +467,11 @@ pub(super) fn add_copy(
     let index = unsafe {
         let stream = ffi::avformat_new_stream(output.as_mut_ptr(), ptr::null());
         if stream.is_null() {
-            return Err(super::open::out_of_memory());
+            return Err(super::error::out_of_memory());
         }
         let parameters = (*source.as_ptr()).codecpar;
         if ffi::avcodec_parameters_copy((*stream).codecpar, parameters) < 0 {
-            return Err(super::open::out_of_memory());
+            return Err(super::error::out_of_memory());
         }
         if as_gpmf {
             (*(*stream).codecpar).codec_id = ffi::AVCodecID::AV_CODEC_ID_BIN_DATA;

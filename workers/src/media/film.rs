@@ -2,10 +2,9 @@
 
 use ffmpeg_next as ffmpeg;
 
+use super::error::out_of_memory;
 use super::frames::ReadOptions;
-use super::open::{
-    Container, PacketError, SharedSource, decode_error, internal, is_again, out_of_memory, within,
-};
+use super::open::{Container, PacketError, SharedSource, decode_error, internal, is_again, within};
 use super::picture::Geometry;
 use super::{Accepts, Bounds, MediaError, MediaInfo, ffi, probe};
 use crate::time::Rate;

@@ -4,14 +4,12 @@ use ffmpeg_next as ffmpeg;
 use ffmpeg_next::frame;
 
 use super::clock::Clock;
-use super::damage::Damage;
+use super::damage::{CorruptSpan, Damage};
+use super::error::out_of_memory;
 use super::film::MainVideo;
-use super::open::{
-    PacketError, SharedSource, decode_error, is_again, is_memory, out_of_memory, within,
-};
+use super::open::{PacketError, SharedSource, decode_error, is_again, is_memory, within};
 use super::picture::{Geometry, PictureMaker};
 use super::{Bounds, ClockBreak, MediaError, MediaInfo, ffi};
-use crate::segment::CorruptSpan;
 use crate::source::ByteSource;
 use crate::time::Rate;
 

@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::captions::captions;
 pub use self::continuity::ClockBreak;
+pub use self::damage::CorruptSpan;
 pub use self::error::{MediaError, SandboxFailure};
 pub use self::frames::{Frame, FrameReader, ReadOptions};
 pub use self::info::{

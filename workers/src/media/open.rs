@@ -7,6 +7,7 @@ use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::context::{Input, StreamIo};
 
 use super::continuity::{Breaks, Continuity, Part, Timed};
+use super::error::out_of_memory;
 use super::{Accepts, Bounds, MediaError, ffi, probe};
 use crate::source::ByteSource;
 
@@ -299,11 +300,6 @@ pub(super) fn is_again(error: ffmpeg::Error) -> bool {
         == (ffmpeg::Error::Other {
             errno: ffmpeg::error::EAGAIN,
         })
-}
-
-/// Memory ran out. The limit is filled in by the parent of a decoding child, which set it.
-pub(super) const fn out_of_memory() -> MediaError {
-    MediaError::Sandbox(super::SandboxFailure::Memory { limit: 0 })
 }
 
 /// Starts FFmpeg once, silently: it must not write to our standard error.

@@ -31,7 +31,7 @@ pub use canvas::Canvas;
 pub use detectors::Detectors;
 pub use error::RedactError;
 pub use film::{FilmBox, FilmOptions, FilmRecord, FilmTrack, FoundBy, VideoRecord};
-pub(crate) use film::{LookJob, Looked, RewriteJob};
+pub(crate) use film::{LookJob, RewriteJob, SurveyJob};
 pub use hand::{Added, Corrections, HandRegions, Place, RemovedBox};
 pub use record::{
     DetectorRecord, FileRecord, PictureRecord, Record, RegionRecord, RegionSource, SCHEMA,

@@ -1,9 +1,7 @@
 //! The parent's side of a decoding child: start it, feed it, watch it, bury it.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -14,11 +12,10 @@ use std::time::{Duration, Instant};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::Signal;
 
-use super::wire::{BLOCK, FromChild, Job, MAX_RESULT, Request, ToChild};
-use super::{Observer, Sandbox, parse};
+use super::wire::{BLOCK, FromChild, Request, ToChild};
+use super::{ChildJob, HandUp, Observer, Sandbox, encode, parse};
 use crate::media::{MediaError, SandboxFailure};
 use crate::source::ByteSource;
-use crate::time::Stretch;
 
 /// How often a silent child is looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -36,121 +33,10 @@ const CORES_A_MATH_THREAD: usize = 4;
 /// Bytes of the child's standard error that are kept: the last ones.
 const KEPT_STDERR: usize = 2 << 10;
 
-/// What is done with what a child hands up. An error ends its work; by default nothing is expected.
-pub(crate) trait Take {
-    /// A proxy or a frame: its number, its bytes.
-    fn blob(&mut self, index: usize, _bytes: Vec<u8>) -> Result<(), MediaError> {
-        Err(protocol(format!(
-            "bytes with the number {index} nobody asked for"
-        )))
-    }
-
-    /// What to change in the frame `number`, which is shown at `pts`.
-    fn plan(&mut self, number: u64, _pts: i64) -> Result<Vec<u8>, MediaError> {
-        Err(protocol(format!(
-            "a question for the frame {number}, of which nobody knows"
-        )))
-    }
-
-    /// A shot that nothing later will change, as JSON.
-    fn settled(&mut self, _json: &[u8]) -> Result<(), MediaError> {
-        Err(protocol("a shot nobody asked for".to_owned()))
-    }
-
-    /// What to cut next; may wait. Nothing if that was all.
-    fn next(&mut self) -> Result<Option<Stretch>, MediaError> {
-        Err(protocol("a question for what to cut".to_owned()))
-    }
-
-    /// Bytes of the film that the child writes.
-    fn written(&mut self, offset: u64, _bytes: &[u8]) -> Result<(), MediaError> {
-        Err(protocol(format!(
-            "bytes at {offset} of a film nobody asked for"
-        )))
-    }
-}
-
-/// Nothing is expected.
-impl Take for () {}
-
-/// Shots, handed to a function as they settle: each sound and after the last, all together bounded.
-pub(super) struct Settled<'a> {
-    handed: &'a mut dyn FnMut(Stretch),
-    end: u64,
-    bytes: u64,
-}
-
-impl<'a> Settled<'a> {
-    pub(super) const fn new(handed: &'a mut dyn FnMut(Stretch)) -> Self {
-        Self {
-            handed,
-            end: 0,
-            bytes: 0,
-        }
-    }
-}
-
-impl Take for Settled<'_> {
-    fn settled(&mut self, json: &[u8]) -> Result<(), MediaError> {
-        self.bytes = self.bytes.saturating_add(json.len() as u64);
-        if self.bytes > MAX_RESULT {
-            return Err(protocol("more shots than a film can have".to_owned()));
-        }
-        let shot: Stretch = parse(json)?;
-        if !shot.is_sound() || shot.frames.start != self.end {
-            return Err(protocol(format!("a shot of frames {:?}", shot.frames)));
-        }
-        self.end = shot.frames.end;
-        (self.handed)(shot);
-        Ok(())
-    }
-}
-
-/// What to cut, and proxies, handed to a function with their frames: one for each stretch, in order.
-pub(super) struct Proxies<'a> {
-    stretches: &'a mut dyn Iterator<Item = Stretch>,
-    sink: &'a mut dyn FnMut(Range<u64>, Vec<u8>) -> Result<(), MediaError>,
-    /// The frames of what was asked for and not handed up yet.
-    asked: VecDeque<Range<u64>>,
-    made: usize,
-}
-
-impl<'a> Proxies<'a> {
-    pub(super) const fn new(
-        stretches: &'a mut dyn Iterator<Item = Stretch>,
-        sink: &'a mut dyn FnMut(Range<u64>, Vec<u8>) -> Result<(), MediaError>,
-    ) -> Self {
-        Self {
-            stretches,
-            sink,
-            asked: VecDeque::new(),
-            made: 0,
-        }
-    }
-
-    /// Whether the child has cut all that there is.
-    pub(super) fn finish(self) -> Result<(), MediaError> {
-        if self.asked.is_empty() && self.stretches.next().is_none() {
-            return Ok(());
-        }
-        Err(protocol("an end before all was cut".to_owned()))
-    }
-}
-
-impl Take for Proxies<'_> {
-    fn next(&mut self) -> Result<Option<Stretch>, MediaError> {
-        let next = self.stretches.next();
-        self.asked
-            .extend(next.as_ref().map(|next| next.frames.clone()));
-        Ok(next)
-    }
-
-    fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
-        let frames = self.asked.pop_front().filter(|_| index == self.made);
-        let frames = frames.ok_or_else(|| protocol(format!("a proxy with the number {index}")))?;
-        self.made += 1;
-        (self.sink)(frames, bytes)
-    }
+/// What is sent to a child, and what may come back.
+struct Exchange {
+    request: Vec<u8>,
+    max_blob: u64,
 }
 
 /// A running child that does not outlive this value.
@@ -168,25 +54,39 @@ impl Drop for Running {
 }
 
 impl Sandbox {
-    /// Has a child do a job; the result is JSON.
-    pub(super) fn run(
+    /// Has a child do a job.
+    pub(crate) fn run<J: ChildJob>(
         &self,
         source: &mut dyn ByteSource,
-        job: Job,
+        job: &J,
         observer: &mut dyn Observer,
-        taker: &mut dyn Take,
-    ) -> Result<Vec<u8>, MediaError> {
+        hand_up: &mut dyn HandUp,
+    ) -> Result<J::Output, MediaError> {
         if source.is_empty() {
             return Err(MediaError::Empty);
         }
-        let max_blob = job.max_blob(&self.limits);
         let request = Request {
             limits: self.limits.clone(),
             source_len: source.len(),
-            job,
+            name: J::NAME.to_owned(),
+            job: serde_json::to_value(job)
+                .map_err(|error| MediaError::Internal(error.to_string()))?,
         };
-        let request = serde_json::to_vec(&request)
-            .map_err(|error| MediaError::Internal(error.to_string()))?;
+        let exchange = Exchange {
+            request: encode(&request)?,
+            max_blob: job.max_blob(&self.limits),
+        };
+        parse(&self.exchange(source, exchange, observer, hand_up)?)
+    }
+
+    /// Sends a request and serves the child until it has the result, which is JSON.
+    fn exchange(
+        &self,
+        source: &mut dyn ByteSource,
+        Exchange { request, max_blob }: Exchange,
+        observer: &mut dyn Observer,
+        hand_up: &mut dyn HandUp,
+    ) -> Result<Vec<u8>, MediaError> {
         thread::scope(|scope| {
             // Everything below is dropped before the scope waits for the two threads, which end
             // when the child is dead and their channels are closed.
@@ -216,23 +116,16 @@ impl Sandbox {
                     }
                     FromChild::Progress { .. } => {}
                     FromChild::Blob { index, bytes } => {
-                        let index = usize::try_from(index).map_err(|_too_big| {
-                            protocol(format!("a proxy with the number {index}"))
+                        let number = usize::try_from(index).map_err(|_too_big| {
+                            protocol(format!("bytes with the number {index}"))
                         })?;
-                        taker.blob(index, bytes)?;
+                        hand_up.blob(number, bytes)?;
                     }
-                    FromChild::Plan { number, pts } => {
-                        post(&to_child, ToChild::Plan(taker.plan(number, pts)?))?;
+                    FromChild::Question(question) => {
+                        post(&to_child, ToChild::Answer(hand_up.answer(&question)?))?;
                     }
-                    FromChild::Settled(json) => taker.settled(&json)?,
-                    FromChild::Next => {
-                        let next = taker.next()?.map(|stretch| serde_json::to_vec(&stretch));
-                        let json = next
-                            .transpose()
-                            .map_err(|error| MediaError::Internal(error.to_string()))?;
-                        post(&to_child, ToChild::Stretch(json.unwrap_or_default()))?;
-                    }
-                    FromChild::Written { offset, bytes } => taker.written(offset, &bytes)?,
+                    FromChild::Part(bytes) => hand_up.part(&bytes)?,
+                    FromChild::Written { offset, bytes } => hand_up.written(offset, &bytes)?,
                     FromChild::Done(json) => return Ok(json),
                     FromChild::Failed(json) => return Err(self.failure(&json)),
                 }
@@ -356,7 +249,8 @@ fn start_error(error: &io::Error) -> MediaError {
     MediaError::Sandbox(SandboxFailure::Start(error.to_string()))
 }
 
-pub(super) fn protocol(what: String) -> MediaError {
+/// The error of a child that says what it must not.
+pub(crate) fn protocol(what: String) -> MediaError {
     MediaError::Sandbox(SandboxFailure::Protocol(what))
 }
 

@@ -2,18 +2,16 @@
 //!
 //! A message is a tag (1 byte), a length (8 bytes, little-endian) and that many bytes. The parent
 //! sends one request; then the child asks for bytes of the source, each time waiting for them, and
-//! reports progress and shots, asks what to cut and hands up proxies, or looks up what to change in a frame and writes a film,
-//! until it is done or has failed. The parent believes no length: each
-//! kind of message has a bound, and memory grows only with the bytes that arrive.
+//! reports progress, hands up pictures and parts of its result, asks what its job needs to know and writes a file, until
+//! it is done or has failed. The parent believes no length: each kind of message has a bound, and memory grows only
+//! with the bytes that arrive.
 
 use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Limits, stills};
-use crate::media::{MediaError, ProxyParams, StillsJob};
-use crate::redact::{LookJob, RewriteJob};
-use crate::segment::SegmentParams;
+use super::Limits;
+use crate::media::MediaError;
 
 /// Bytes of the source the child asks for at once.
 pub(super) const BLOCK: u32 = 512 << 10;
@@ -21,17 +19,14 @@ pub(super) const BLOCK: u32 = 512 << 10;
 /// Bytes a result may have: the timeline of a very long film, written as JSON.
 pub(super) const MAX_RESULT: u64 = 512 << 20;
 
-/// Bytes a request may have: some carry a plan for a whole film.
+/// Bytes a request or an answer may have.
 const MAX_REQUEST: u64 = MAX_RESULT;
 
-/// Bytes that the plan of one frame may have: some hundred thousand regions.
-const MAX_PLAN: u64 = 64 << 20;
+/// Bytes of a question.
+const MAX_QUESTION: u64 = 64;
 
-/// Bytes of a film that the child writes at once.
+/// Bytes of a file that the child writes at once.
 pub(super) const MAX_WRITE: u64 = 1 << 20;
-
-/// Bytes of a frame's header, before its pixels.
-const FRAME_HEADER: u64 = 32;
 
 /// Bytes of an error.
 const MAX_ERROR: u64 = 64 << 10;
@@ -42,53 +37,10 @@ pub(super) struct Request {
     pub(super) limits: Limits,
     /// Length of the source in bytes.
     pub(super) source_len: u64,
-    pub(super) job: Job,
-}
-
-/// One of the things a child can do.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Job {
-    Confinement,
-    Probe,
-    /// Find the shots, and hand them up as they settle if that is wanted.
-    Shots {
-        params: SegmentParams,
-        early: bool,
-    },
-    /// Cut stretches of the film, asking for one after the other.
-    Proxies(ProxyParams),
-    /// Hand up pictures of chosen frames.
-    Stills(StillsJob),
-    Subtitles(usize),
-    Captions,
-    /// Describe a film whose name ends so, before it is redacted.
-    Survey(String),
-    /// Hand up the frames of a film.
-    Look(LookJob),
-    /// Write a film with changed frames.
-    Rewrite(Box<RewriteJob>),
-}
-
-impl Job {
-    /// Bytes that one message with a proxy, a picture or a frame may have.
-    pub(super) const fn max_blob(&self, limits: &Limits) -> u64 {
-        match self {
-            Self::Proxies(params) => params.max_bytes.saturating_add(8),
-            Self::Stills(job) => stills::max_bytes(job),
-            Self::Look(_) => limits
-                .bounds
-                .max_pixels
-                .saturating_mul(3)
-                .saturating_add(FRAME_HEADER),
-            Self::Confinement
-            | Self::Probe
-            | Self::Shots { .. }
-            | Self::Subtitles(_)
-            | Self::Captions
-            | Self::Survey(_)
-            | Self::Rewrite(_) => 0,
-        }
-    }
+    /// Name of the job.
+    pub(super) name: String,
+    /// The job itself.
+    pub(super) job: serde_json::Value,
 }
 
 /// What the parent says.
@@ -100,10 +52,8 @@ pub(super) enum ToChild {
     Data(Vec<u8>),
     /// The source could not be read, and why.
     NoData(String),
-    /// What to change in the frame asked for.
-    Plan(Vec<u8>),
-    /// What to cut next, as JSON; nothing if that was all.
-    Stretch(Vec<u8>),
+    /// The answer to a question.
+    Answer(Vec<u8>),
 }
 
 /// What the child says.
@@ -115,14 +65,12 @@ pub(super) enum FromChild {
     Progress { done: u64, total: Option<u64> },
     /// A proxy, a picture, or a frame.
     Blob { index: u64, bytes: Vec<u8> },
-    /// It wants to know what to change in the frame `number`, which is shown at `pts`.
-    Plan { number: u64, pts: i64 },
-    /// Bytes of the film it writes, from `offset`.
+    /// It wants to know something, as its job says.
+    Question(Vec<u8>),
+    /// Bytes of the file it writes, from `offset`.
     Written { offset: u64, bytes: Vec<u8> },
-    /// A shot that nothing later will change: its frames and their times, as JSON.
-    Settled(Vec<u8>),
-    /// It wants to know what to cut next.
-    Next,
+    /// Part of the result that is known early, as its job says.
+    Part(Vec<u8>),
     /// It is done; the result as JSON.
     Done(Vec<u8>),
     /// It has failed; a [`MediaError`] as JSON.
@@ -135,8 +83,7 @@ impl ToChild {
             Self::Request(json) => send(out, 1, &[json]),
             Self::Data(bytes) => send(out, 2, &[bytes]),
             Self::NoData(why) => send(out, 3, &[why.as_bytes()]),
-            Self::Plan(bytes) => send(out, 4, &[bytes]),
-            Self::Stretch(json) => send(out, 5, &[json]),
+            Self::Answer(bytes) => send(out, 4, &[bytes]),
         }
     }
 
@@ -145,8 +92,7 @@ impl ToChild {
         match tag {
             1 => Ok(Self::Request(body(input, len, MAX_REQUEST)?)),
             2 => Ok(Self::Data(body(input, len, u64::from(BLOCK))?)),
-            4 => Ok(Self::Plan(body(input, len, MAX_PLAN)?)),
-            5 => Ok(Self::Stretch(body(input, len, MAX_RESULT)?)),
+            4 => Ok(Self::Answer(body(input, len, MAX_REQUEST)?)),
             3 => {
                 let why = body(input, len, MAX_ERROR)?;
                 Ok(Self::NoData(String::from_utf8_lossy(&why).into_owned()))
@@ -170,12 +116,9 @@ impl FromChild {
             Self::Blob { index, bytes } => send(out, 3, &[&index.to_le_bytes(), bytes]),
             Self::Done(json) => send(out, 4, &[json]),
             Self::Failed(json) => send(out, 5, &[json]),
-            Self::Plan { number, pts } => {
-                send(out, 6, &[&number.to_le_bytes(), &pts.to_le_bytes()])
-            }
+            Self::Question(bytes) => send(out, 6, &[bytes]),
             Self::Written { offset, bytes } => send(out, 7, &[&offset.to_le_bytes(), bytes]),
-            Self::Settled(json) => send(out, 8, &[json]),
-            Self::Next => send(out, 9, &[]),
+            Self::Part(bytes) => send(out, 8, &[bytes]),
         }
     }
 
@@ -205,20 +148,12 @@ impl FromChild {
             }
             4 => Ok(Self::Done(body(input, len, MAX_RESULT)?)),
             5 => Ok(Self::Failed(body(input, len, MAX_ERROR)?)),
-            6 => {
-                let body: [u8; 16] = array(&body(input, len, 16)?)?;
-                let (number, pts) = body.split_at(8);
-                Ok(Self::Plan {
-                    number: u64::from_le_bytes(array(number)?),
-                    pts: i64::from_le_bytes(array(pts)?),
-                })
-            }
+            6 => Ok(Self::Question(body(input, len, MAX_QUESTION)?)),
             7 => {
                 let (offset, bytes) = numbered(input, len, MAX_WRITE)?;
                 Ok(Self::Written { offset, bytes })
             }
-            8 => Ok(Self::Settled(body(input, len, MAX_RESULT)?)),
-            9 => body(input, len, 0).map(|_nothing| Self::Next),
+            8 => Ok(Self::Part(body(input, len, MAX_RESULT)?)),
             _ => Err(nonsense("unknown tag")),
         }
     }
@@ -319,14 +254,14 @@ mod tests {
 
     #[test]
     fn a_hostile_length_is_refused_before_memory_is_taken() {
-        for tag in 1..=9 {
+        for tag in 1..=8 {
             let mut wire = vec![tag];
             wire.extend(u64::MAX.to_le_bytes());
             wire.extend([0; 64]);
             let error = FromChild::read(&mut wire.as_slice(), 100).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "tag {tag}");
         }
-        assert!(FromChild::read(&mut [10_u8; 20].as_slice(), 100).is_err());
+        assert!(FromChild::read(&mut [9_u8; 20].as_slice(), 100).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::media::{ClockBreak, MediaError, SmallFrame};
+use crate::media::{ClockBreak, CorruptSpan, MediaError, SmallFrame};
 use crate::time::Timeline;
 
 mod adaptive;
@@ -133,15 +133,6 @@ impl Shot {
     pub const fn frames(&self) -> Range<u64> {
         self.start..self.end
     }
-}
-
-/// A stretch of a film whose data is damaged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CorruptSpan {
-    /// Timestamp at which the damage begins, in the timeline's time base.
-    pub start_pts: i64,
-    /// Timestamp at which it ends.
-    pub end_pts: i64,
 }
 
 /// What one pass over a film finds: when each frame is shown, and its shots.

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use rushes_workers::media::CorruptSpan;
 use rushes_workers::media::{
     Bounds, FrameReader, MediaError, ReadOptions, Shrinker, SmallFrame, SmallFrames, SmallOptions,
 };
-use rushes_workers::segment::{CorruptSpan, SegmentParams, segment};
+use rushes_workers::segment::{SegmentParams, segment};
 
 use crate::clips::{Clips, material, open};
 

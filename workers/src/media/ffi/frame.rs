@@ -9,7 +9,7 @@ use ffmpeg_next::frame;
 
 use super::codec;
 use crate::media::MediaError;
-use crate::media::open::out_of_memory;
+use crate::media::error::out_of_memory;
 
 /// Gives a frame samples of its own: a decoder may still refer to those it handed out.
 pub(in crate::media) fn make_writable(picture: &mut frame::Video) -> Result<(), MediaError> {

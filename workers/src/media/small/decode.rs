@@ -4,9 +4,10 @@ use ffmpeg_next::{Packet, decoder, frame};
 
 use super::packets::Entry;
 use super::shrink::{Shrinker, SmallFrame, fingerprint};
+use crate::media::error::out_of_memory;
 use crate::media::film::Codec;
 use crate::media::frames::ReadOptions;
-use crate::media::open::{is_again, is_memory, out_of_memory, within};
+use crate::media::open::{is_again, is_memory, within};
 use crate::media::{MediaError, ffi};
 
 /// Errors that one packet can bring, at most: a decoder that reports more of them is not asked again

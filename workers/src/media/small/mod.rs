@@ -37,10 +37,11 @@ use self::shared::{Alarm, Shared};
 pub use self::shrink::{Shrinker, SmallFrame};
 use self::stitch::Stitch;
 use super::continuity::Breaks;
+use super::damage::CorruptSpan;
+use super::error::out_of_memory;
 use super::film::{Codec, MainVideo};
-use super::open::{SharedSource, out_of_memory};
+use super::open::SharedSource;
 use super::{Bounds, ClockBreak, MediaError, MediaInfo};
-use crate::segment::CorruptSpan;
 use crate::source::ByteSource;
 use crate::time::Rate;
 

@@ -1,8 +1,6 @@
 //! What a decoding child does of a film's redaction: hands up frames, and writes changed ones. It knows no path and no
 //! detector.
 
-use std::io::{Seek, Write};
-
 use rushes_models::Class;
 use serde::{Deserialize, Serialize};
 
@@ -15,12 +13,11 @@ use super::super::geometry::{
 use super::super::paint::{Ground, paint};
 use super::super::picture::{Orientation, Rect};
 use crate::media::{
-    Bounds, ClockBreak, Edit, FrameReader, MediaError, Planes, ReadOptions, Rewrite,
-    RewriteOptions, RgbMaker, Shrinker, SmallFrame, Written,
+    Bounds, ClockBreak, CorruptSpan, Edit, FrameReader, MediaError, Planes, ReadOptions, Rewrite,
+    RewriteOptions, RgbMaker, Shrinker, SmallFrame, Survey, Written,
 };
-use crate::segment::{
-    AdaptiveDetector, BoundaryDetector as _, BoundaryKind, CorruptSpan, SegmentParams,
-};
+use crate::sandbox::{ChildJob, Limits, Parent, ParentFile};
+use crate::segment::{AdaptiveDetector, BoundaryDetector as _, BoundaryKind, SegmentParams};
 use crate::source::ByteSource;
 use crate::time::Rate;
 
@@ -71,22 +68,84 @@ pub(super) struct PlanRegion {
     pub(super) patches: Vec<(View, Corners, Shape)>,
 }
 
-/// The way up.
-pub(crate) trait ChildOutput {
-    /// So many frames are through.
-    fn progress(&mut self, done: u64, total: Option<u64>) -> Result<(), MediaError>;
-    /// A frame: its time and size, and its pixels if they are wanted.
-    fn frame(&mut self, number: u64, bytes: Vec<u8>) -> Result<(), MediaError>;
-    /// Asks for the regions of a frame.
-    fn plan(&mut self, number: u64, pts: i64) -> Result<Vec<u8>, MediaError>;
+/// What a film holds, and what becomes of it when it is redacted.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SurveyJob {
+    /// In which its name ends.
+    pub(super) extension: String,
+}
+
+impl ChildJob for SurveyJob {
+    const NAME: &'static str = "survey";
+    type Output = Survey;
+
+    fn run(
+        self,
+        source: Box<dyn ByteSource>,
+        bounds: &Bounds,
+        _parent: &mut Parent,
+    ) -> Result<Survey, MediaError> {
+        crate::media::survey(source, &self.extension, bounds)
+    }
+}
+
+impl ChildJob for LookJob {
+    const NAME: &'static str = "look";
+    type Output = Looked;
+
+    fn max_blob(&self, limits: &Limits) -> u64 {
+        let pixels = limits.bounds.max_pixels.saturating_mul(3);
+        pixels.saturating_add(HEADER as u64)
+    }
+
+    fn run(
+        self,
+        source: Box<dyn ByteSource>,
+        bounds: &Bounds,
+        parent: &mut Parent,
+    ) -> Result<Looked, MediaError> {
+        look(source, self, bounds, parent)
+    }
+}
+
+impl ChildJob for RewriteJob {
+    const NAME: &'static str = "rewrite";
+    type Output = Written;
+
+    fn run(
+        self,
+        source: Box<dyn ByteSource>,
+        bounds: &Bounds,
+        parent: &mut Parent,
+    ) -> Result<Written, MediaError> {
+        let work = Rewrite {
+            source,
+            bounds,
+            options: &self.options,
+            output: ParentFile::default(),
+        };
+        crate::media::rewrite(work, &mut Painter { job: &self, parent })
+    }
+}
+
+/// Asks for the regions of a frame, shown at `pts`.
+pub(super) fn question(number: u64, pts: i64) -> Vec<u8> {
+    [number.to_le_bytes(), pts.to_le_bytes()].concat()
+}
+
+/// The frame that is asked for, and when it is shown.
+pub(super) fn asked_for(question: &[u8]) -> Option<(u64, i64)> {
+    let (number, pts) = question.split_first_chunk()?;
+    let pts = pts.try_into().ok()?;
+    Some((u64::from_le_bytes(*number), i64::from_le_bytes(pts)))
 }
 
 /// Hands up the frames of a film, as stored.
-pub(crate) fn look(
+fn look(
     source: Box<dyn ByteSource>,
     job: LookJob,
     bounds: &Bounds,
-    output: &mut dyn ChildOutput,
+    parent: &mut Parent,
 ) -> Result<Looked, MediaError> {
     let options = ReadOptions {
         threads: job.threads,
@@ -117,9 +176,9 @@ pub(crate) fn look(
             let rgb = maker.make(frame)?;
             bytes.extend_from_slice(rgb.as_raw());
         }
-        output.frame(number, bytes)?;
+        parent.blob(number, bytes)?;
         frames = number + 1;
-        output.progress(frames, total)?;
+        parent.progress(frames, total)?;
     }
     let cuts = cuts
         .finish()?
@@ -133,31 +192,15 @@ pub(crate) fn look(
     })
 }
 
-/// Writes a film with the regions changed that the parent names for each frame.
-pub(crate) fn rewrite<W: Write + Seek + Send + 'static>(
-    source: Box<dyn ByteSource>,
-    job: &RewriteJob,
-    bounds: &Bounds,
-    output: W,
-    way_up: &mut dyn ChildOutput,
-) -> Result<Written, MediaError> {
-    let work = Rewrite {
-        source,
-        bounds,
-        options: &job.options,
-        output,
-    };
-    crate::media::rewrite(work, &mut Painter { job, way_up })
-}
-
+/// Changes in each frame the regions that the parent names.
 struct Painter<'a> {
     job: &'a RewriteJob,
-    way_up: &'a mut dyn ChildOutput,
+    parent: &'a mut Parent,
 }
 
 impl Edit for Painter<'_> {
     fn frame(&mut self, number: u64, pts: i64, planes: &mut Planes) -> Result<(), MediaError> {
-        let plan = self.way_up.plan(number, pts)?;
+        let plan = self.parent.ask(question(number, pts))?;
         let regions: Vec<PlanRegion> = serde_json::from_slice(&plan)
             .map_err(|error| MediaError::Internal(format!("the plan of a frame: {error}")))?;
         for region in &regions {
@@ -167,7 +210,7 @@ impl Edit for Painter<'_> {
                 ))
             })?;
         }
-        self.way_up.progress(number + 1, Some(self.job.frames))
+        self.parent.progress(number + 1, Some(self.job.frames))
     }
 }
 

@@ -11,7 +11,7 @@ use super::super::timings::Timings;
 use super::child::HEADER;
 use super::track::{Place, Spot};
 use crate::media::{MediaError, SandboxFailure};
-use crate::sandbox::Take;
+use crate::sandbox::HandUp;
 
 /// A sighting that only continues a track scores at least this share of what one must that begins one.
 const UNSURE: f32 = 0.5;
@@ -45,7 +45,7 @@ pub(super) struct Looking<'a> {
     pub(super) error: Option<RedactError>,
 }
 
-impl Take for Looking<'_> {
+impl HandUp for Looking<'_> {
     fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
         self.frame(index, bytes).map_err(|error| {
             self.error = Some(error);

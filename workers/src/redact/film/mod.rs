@@ -32,7 +32,7 @@ mod plan;
 mod record;
 mod track;
 
-pub(crate) use child::{ChildOutput, LookJob, Looked, RewriteJob, look, rewrite};
+pub(crate) use child::{LookJob, Looked, RewriteJob, SurveyJob};
 use look::Looking;
 use opened::{Opened, discard_all, finished, named, open};
 use plan::{Plan, Writing, disagree};
@@ -197,9 +197,9 @@ fn run(work: &mut Work<'_>, mut film: Opened) -> Result<Done, RedactError> {
             from: 0.0,
             to: FIRST_PASS,
         };
-        sandbox.look(
+        sandbox.run(
             &mut film.source,
-            LookJob { every, threads },
+            &LookJob { every, threads },
             &mut follow,
             &mut looking,
         )
@@ -305,7 +305,7 @@ fn write(
         to: 1.0,
     };
     let sandbox = &work.options.films.sandbox;
-    let written = sandbox.rewrite(&mut film.source, job, &mut follow, &mut writing);
+    let written = sandbox.run(&mut film.source, &job, &mut follow, &mut writing);
     let error = writing.error.take();
     let next = writing.next;
     let written = written.map_err(|other| error.unwrap_or_else(|| stopped(other)))?;

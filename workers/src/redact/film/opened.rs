@@ -8,6 +8,7 @@ use super::super::batch::{Done, Made, output};
 use super::super::picture::{Format, GPano, Header, Orientation};
 use super::super::record::{FileRecord, SCHEMA, Tool};
 use super::super::settings::Taken;
+use super::child::SurveyJob;
 use super::record::FilmRecord;
 use super::{Follow, Work, stopped};
 use crate::media::{MediaError, Survey, VideoInfo};
@@ -96,7 +97,7 @@ pub(super) fn open(
     };
     let sandbox = &work.options.films.sandbox;
     let survey = sandbox
-        .survey(&mut source, &extension, &mut follow)
+        .run(&mut source, &SurveyJob { extension }, &mut follow, &mut ())
         .map_err(stopped)?;
     let (stream, video) = survey.info.video().ok_or(MediaError::NoVideo)?;
     let video = video.clone();

@@ -8,12 +8,12 @@ use rushes_models::Class;
 use super::super::RedactError;
 use super::super::geometry::{Camera, Object, Rect, Sighting, View, merge, widened};
 use super::super::settings::Settings;
-use super::child::PlanRegion;
+use super::child::{PlanRegion, asked_for};
 use super::look::{Sight, best};
 use super::record::{FilmBox, FilmTrack};
 use super::track::{Place, Step};
 use crate::media::MediaError;
-use crate::sandbox::Take;
+use crate::sandbox::{HandUp, encode, protocol};
 
 /// The widest angle of a filled box, in degrees.
 const WIDEST: f64 = 120.0;
@@ -203,8 +203,10 @@ impl Writing<'_> {
     }
 }
 
-impl Take for Writing<'_> {
-    fn plan(&mut self, number: u64, pts: i64) -> Result<Vec<u8>, MediaError> {
+impl HandUp for Writing<'_> {
+    fn answer(&mut self, question: &[u8]) -> Result<Vec<u8>, MediaError> {
+        let (number, pts) = asked_for(question)
+            .ok_or_else(|| protocol("a question that names no frame".to_owned()))?;
         let known = usize::try_from(number)
             .ok()
             .filter(|&frame| frame == self.next);
@@ -212,8 +214,7 @@ impl Take for Writing<'_> {
             return Err(self.fail(disagree(number)));
         };
         self.next += 1;
-        serde_json::to_vec(&self.plan.regions(frame))
-            .map_err(|error| MediaError::Internal(error.to_string()))
+        encode(&self.plan.regions(frame))
     }
 
     fn written(&mut self, offset: u64, bytes: &[u8]) -> Result<(), MediaError> {

@@ -1,23 +1,77 @@
-//! Pictures on the way from the child to its parent: width and height (4 bytes each, little-endian),
+//! Hands up pictures of chosen frames. On their way to the parent they are width and height (4 bytes each, little-endian),
 //! then the pixels, three bytes each.
 
 use image::RgbImage;
 
-use super::parent::{Take, protocol};
-use crate::media::{MediaError, StillsJob};
+use crate::media::{self, Bounds, MediaError, StillsJob, StillsOutput};
+use crate::sandbox::{ChildJob, HandUp, Limits, Observer, Parent, Sandbox, protocol};
+use crate::source::ByteSource;
 
 /// Bytes before the pixels.
 const HEADER: usize = 8;
 
+impl ChildJob for StillsJob {
+    const NAME: &'static str = "stills";
+    type Output = ();
+
+    fn max_blob(&self, _limits: &Limits) -> u64 {
+        max_bytes(self)
+    }
+
+    fn run(
+        self,
+        source: Box<dyn ByteSource>,
+        bounds: &Bounds,
+        parent: &mut Parent,
+    ) -> Result<(), MediaError> {
+        media::stills(source, &self, bounds, &mut Upwards(parent))
+    }
+}
+
+/// Pictures leave one by one.
+struct Upwards<'a>(&'a mut Parent);
+
+impl StillsOutput for Upwards<'_> {
+    fn progress(&mut self, done: u64, total: u64) -> Result<(), MediaError> {
+        self.0.progress(done, Some(total))
+    }
+
+    fn still(&mut self, number: u64, picture: RgbImage) -> Result<(), MediaError> {
+        self.0.blob(number, encode(&picture))
+    }
+}
+
+impl Sandbox {
+    /// Pictures of chosen frames, handed to `sink` in order with the numbers of their frames.
+    ///
+    /// # Errors
+    /// Any [`MediaError`].
+    pub fn stills(
+        &self,
+        source: &mut dyn ByteSource,
+        job: &StillsJob,
+        observer: &mut dyn Observer,
+        sink: &mut dyn FnMut(u64, RgbImage) -> Result<(), MediaError>,
+    ) -> Result<(), MediaError> {
+        let mut stills = Stills {
+            job,
+            taken: 0,
+            sink,
+        };
+        self.run(source, job, observer, &mut stills)?;
+        stills.finish()
+    }
+}
+
 /// Bytes that one picture may have.
-pub(super) const fn max_bytes(job: &StillsJob) -> u64 {
+const fn max_bytes(job: &StillsJob) -> u64 {
     (job.max_width as u64)
         .saturating_mul(job.max_height as u64)
         .saturating_mul(3)
         .saturating_add(HEADER as u64)
 }
 
-pub(super) fn encode(picture: &RgbImage) -> Vec<u8> {
+fn encode(picture: &RgbImage) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER + picture.as_raw().len());
     bytes.extend(picture.width().to_le_bytes());
     bytes.extend(picture.height().to_le_bytes());
@@ -41,27 +95,16 @@ fn decode(bytes: &[u8], job: &StillsJob) -> Option<RgbImage> {
 }
 
 /// Passes on the pictures that were asked for, in their order, and no others.
-pub(super) struct Stills<'a> {
+struct Stills<'a> {
     job: &'a StillsJob,
     /// How many have come.
     taken: usize,
     sink: &'a mut dyn FnMut(u64, RgbImage) -> Result<(), MediaError>,
 }
 
-impl<'a> Stills<'a> {
-    pub(super) const fn new(
-        job: &'a StillsJob,
-        sink: &'a mut dyn FnMut(u64, RgbImage) -> Result<(), MediaError>,
-    ) -> Self {
-        Self {
-            job,
-            taken: 0,
-            sink,
-        }
-    }
-
+impl Stills<'_> {
     /// Whether all have come.
-    pub(super) fn finish(&self) -> Result<(), MediaError> {
+    fn finish(&self) -> Result<(), MediaError> {
         if self.taken == self.job.frames.len() {
             Ok(())
         } else {
@@ -71,7 +114,7 @@ impl<'a> Stills<'a> {
     }
 }
 
-impl Take for Stills<'_> {
+impl HandUp for Stills<'_> {
     fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
         let number = index as u64;
         if self.job.frames.get(self.taken) != Some(&number) {
@@ -128,7 +171,11 @@ mod tests {
             seen.push(number);
             Ok(())
         };
-        let mut stills = Stills::new(&job, &mut sink);
+        let mut stills = Stills {
+            job: &job,
+            taken: 0,
+            sink: &mut sink,
+        };
         assert_eq!(
             stills.blob(9, still()).unwrap_err().code(),
             "sandbox-protocol"

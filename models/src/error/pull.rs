@@ -5,8 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::digest::Digest;
-use crate::error::ErrorKind;
-use crate::manifest::Source;
+use crate::kind::ErrorKind;
 
 /// A file that none of its sources gave. Its message is a small report over several lines.
 #[derive(Debug)]
@@ -187,19 +186,3 @@ impl fmt::Display for PullError {
 }
 
 impl std::error::Error for PullError {}
-
-/// A source in words that also tell what to download by hand.
-pub(super) fn describe(source: &Source) -> String {
-    match source {
-        Source::Pypi(s) => format!(
-            "member {} of the PyPI wheel {}=={}",
-            s.member, s.package, s.version
-        ),
-        Source::Https(s) => s.url.clone(),
-        Source::Hf(s) => format!(
-            "{} of the Hugging Face repository {} at {}",
-            s.path, s.repo, s.revision
-        ),
-        Source::File(s) => format!("file {}", s.path.display()),
-    }
-}

@@ -1,0 +1,359 @@
+//! The edges between modules, which Cargo does not enforce, and other rules of the whole workspace.
+
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use self::source::{Code, code, rust_files};
+
+/// The modules of a crate, each after all that it may use, so that there are no circles.
+struct Layers {
+    folder: &'static str,
+    may_use: &'static [(&'static str, &'static [&'static str])],
+}
+
+/// What is not listed here has no place yet.
+const LAYERS: [Layers; 3] = [
+    Layers {
+        folder: "models/src",
+        may_use: MODELS,
+    },
+    Layers {
+        folder: "workers/src",
+        may_use: WORKERS,
+    },
+    Layers {
+        folder: "src",
+        may_use: PRODUCT,
+    },
+];
+
+const MODELS: &[(&str, &[&str])] = &[
+    ("kind", &[]),
+    ("class", &[]),
+    ("digest", &[]),
+    ("vector", &[]),
+    ("onnx", &[]),
+    ("boundary", &[]),
+    ("torch_legacy", &["kind"]),
+    ("preprocess", &["kind"]),
+    ("manifest", &["class", "digest", "kind"]),
+    ("store", &["digest", "kind", "manifest"]),
+    ("runtime", &["kind", "manifest", "store"]),
+    (
+        "error",
+        &[
+            "digest",
+            "kind",
+            "manifest",
+            "preprocess",
+            "runtime",
+            "store",
+            "torch_legacy",
+        ],
+    ),
+    ("backend", &["error", "runtime", "store"]),
+    ("encoder", &["error", "manifest", "preprocess", "store"]),
+    ("device", &["encoder", "error", "kind", "preprocess"]),
+    (
+        "detect",
+        &[
+            "class", "digest", "error", "manifest", "onnx", "runtime", "store",
+        ],
+    ),
+    ("text", &["encoder", "error", "manifest", "store", "vector"]),
+    (
+        "lite",
+        &[
+            "digest",
+            "encoder",
+            "error",
+            "manifest",
+            "onnx",
+            "preprocess",
+            "runtime",
+            "store",
+            "text",
+            "torch_legacy",
+            "vector",
+        ],
+    ),
+    (
+        "dual",
+        &[
+            "backend",
+            "encoder",
+            "error",
+            "manifest",
+            "onnx",
+            "preprocess",
+            "runtime",
+            "store",
+            "vector",
+        ],
+    ),
+    ("pull", &["digest", "error", "manifest", "store"]),
+    (
+        "open",
+        &[
+            "backend", "dual", "encoder", "error", "lite", "manifest", "store", "text",
+        ],
+    ),
+    ("verify", &["backend", "error", "manifest", "open", "store"]),
+    (
+        "adopt",
+        &[
+            "backend", "digest", "dual", "error", "manifest", "open", "pull", "store",
+        ],
+    ),
+];
+
+const WORKERS: &[(&str, &[&str])] = &[
+    ("source", &[]),
+    ("time", &[]),
+    ("orientation", &[]),
+    ("watch", &[]),
+    ("dialogue", &[]),
+    ("storage", &["source"]),
+    ("media", &["dialogue", "orientation", "source", "time"]),
+    ("segment", &["media", "source", "time"]),
+    ("error", &["dialogue", "media", "storage"]),
+    ("proxy_name", &["error"]),
+    ("sandbox", &["media", "source"]),
+    (
+        "redact",
+        &[
+            "media",
+            "orientation",
+            "sandbox",
+            "segment",
+            "source",
+            "time",
+        ],
+    ),
+    (
+        "child",
+        &[
+            "dialogue", "media", "redact", "sandbox", "segment", "source", "time",
+        ],
+    ),
+    (
+        "embed",
+        &["error", "media", "proxy_name", "storage", "watch"],
+    ),
+    (
+        "stages",
+        &[
+            "dialogue",
+            "embed",
+            "error",
+            "media",
+            "proxy_name",
+            "sandbox",
+            "segment",
+            "source",
+            "storage",
+            "time",
+            "watch",
+        ],
+    ),
+    ("coordinator", &["stages", "watch"]),
+    ("worker", &["coordinator", "error", "stages", "watch"]),
+];
+
+const PRODUCT: &[(&str, &[&str])] = &[
+    ("config", &[]),
+    ("telemetry", &[]),
+    ("catalog", &[]),
+    ("features", &["catalog", "telemetry"]),
+    ("index", &["catalog", "telemetry"]),
+    ("ingest", &["catalog", "features"]),
+    ("redactions", &["catalog", "telemetry"]),
+    ("views", &["catalog"]),
+    (
+        "search",
+        &["catalog", "features", "index", "telemetry", "views"],
+    ),
+    (
+        "http",
+        &[
+            "catalog",
+            "features",
+            "ingest",
+            "redactions",
+            "search",
+            "telemetry",
+            "views",
+        ],
+    ),
+    (
+        "app",
+        &[
+            "catalog",
+            "config",
+            "features",
+            "index",
+            "redactions",
+            "search",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "app", "catalog", "config", "features", "http", "index", "ingest", "search", "views",
+        ],
+    ),
+];
+
+/// Longest file in lines.
+const LONGEST: usize = 500;
+
+/// Asked when the tests run: clones of the repository may share one build.
+fn root() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR")
+        .expect("cargo runs the tests")
+        .into()
+}
+
+/// The module of a file below the root of a crate; none for the root itself.
+fn module_of(file: &Code, folder: &Path) -> Option<String> {
+    let inside = file.path.strip_prefix(folder).unwrap();
+    let first = inside.components().next().unwrap().as_os_str();
+    let name = Path::new(first).file_stem().unwrap().to_string_lossy();
+    (name != "lib" && name != "main").then(|| name.into_owned())
+}
+
+#[test]
+fn modules_use_only_what_lies_below_them() {
+    let mut wrong = Vec::new();
+    for layers in &LAYERS {
+        let folder = root().join(layers.folder);
+        let may_use: BTreeMap<_, _> = layers.may_use.iter().copied().collect();
+        let mut unused: BTreeSet<(String, String)> = may_use
+            .iter()
+            .flat_map(|(module, allowed)| {
+                allowed
+                    .iter()
+                    .map(|other| ((*module).to_owned(), (*other).to_owned()))
+            })
+            .collect();
+        for file in code(&folder) {
+            let Some(module) = module_of(&file, &folder) else {
+                continue;
+            };
+            let Some(allowed) = may_use.get(module.as_str()) else {
+                wrong.push(format!("{} has no row in LAYERS", file.path.display()));
+                continue;
+            };
+            for other in file.used(&folder) {
+                unused.remove(&(module.clone(), other.clone()));
+                if other != module && !allowed.contains(&other.as_str()) {
+                    wrong.push(format!("{} uses {other}", file.path.display()));
+                }
+            }
+        }
+        for (module, other) in unused {
+            wrong.push(format!(
+                "{}: {module} does not use {other}: take the edge out of LAYERS",
+                layers.folder
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn there_are_no_circles() {
+    for layers in &LAYERS {
+        let mut below = BTreeSet::new();
+        for (module, allowed) in layers.may_use {
+            for other in *allowed {
+                assert!(
+                    below.contains(other),
+                    "{}: {other} is not above {module} in the table",
+                    layers.folder
+                );
+            }
+            assert!(below.insert(*module), "{module} is listed twice");
+        }
+    }
+}
+
+#[test]
+fn every_row_has_its_module() {
+    for layers in &LAYERS {
+        let folder = root().join(layers.folder);
+        for (module, _) in layers.may_use {
+            let is_there =
+                folder.join(module).is_dir() || folder.join(module).with_extension("rs").is_file();
+            assert!(is_there, "{} has no module {module}", layers.folder);
+        }
+    }
+}
+
+#[test]
+fn only_media_knows_ffmpeg_and_only_config_reads_the_environment() {
+    let mut wrong = Vec::new();
+    for layers in &LAYERS {
+        for file in code(&root().join(layers.folder)) {
+            let path = file
+                .path
+                .strip_prefix(root())
+                .unwrap()
+                .display()
+                .to_string();
+            if file.names("ffmpeg_next") && !path.starts_with("workers/src/media/") {
+                wrong.push(format!("{path} uses FFmpeg"));
+            }
+            let reads = ["var", "var_os", "vars", "vars_os"]
+                .iter()
+                .any(|function| file.names(&format!("env::{function}")));
+            if reads && !path.starts_with("src/config/") {
+                wrong.push(format!("{path} reads the environment"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_file_is_long() {
+    let mut wrong = Vec::new();
+    for folder in ["benches", "fuzz", "models", "src", "tests", "workers"] {
+        for file in rust_files(&root().join(folder)) {
+            let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+            if lines > LONGEST {
+                wrong.push(format!("{} has {lines} lines", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_leaves_know_nothing_of_the_product() {
+    for (manifest, foreign) in [
+        (
+            "models/Cargo.toml",
+            &[
+                "rushes-workers",
+                "ffmpeg",
+                "sqlx",
+                "axum",
+                "tantivy",
+                "hnsw",
+                "object_store",
+            ][..],
+        ),
+        ("workers/Cargo.toml", &["sqlx", "axum", "tantivy", "hnsw"]),
+    ] {
+        let text = std::fs::read_to_string(root().join(manifest)).unwrap();
+        for name in foreign {
+            assert!(
+                !text.contains(&format!("\n{name}")),
+                "{manifest} names {name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Cuts stretches of a film, asking for one after the other.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::media::{self, Bounds, CutOutput, MediaError, ProxyParams};
+use crate::sandbox::{ChildJob, HandUp, Limits, Observer, Parent, Sandbox, encode, protocol};
+use crate::source::ByteSource;
+use crate::time::Stretch;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ProxiesJob(ProxyParams);
+
+impl ChildJob for ProxiesJob {
+    const NAME: &'static str = "proxies";
+    type Output = ();
+
+    fn max_blob(&self, _limits: &Limits) -> u64 {
+        self.0.max_bytes
+    }
+
+    fn run(
+        self,
+        source: Box<dyn ByteSource>,
+        bounds: &Bounds,
+        parent: &mut Parent,
+    ) -> Result<(), MediaError> {
+        let film = media::Film { source, bounds };
+        let parent = RefCell::new(parent);
+        let mut stretches = std::iter::from_fn(|| next(&mut parent.borrow_mut()).transpose());
+        media::cut(film, &mut stretches, &self.0, &mut Upwards(&parent))
+    }
+}
+
+/// What to cut next, which the parent knows; nothing if that was all.
+fn next(parent: &mut Parent) -> Result<Option<Stretch>, MediaError> {
+    let json = parent.ask(Vec::new())?;
+    if json.is_empty() {
+        return Ok(None);
+    }
+    let stretch = serde_json::from_slice(&json);
+    stretch.map_err(|error| MediaError::Internal(error.to_string()))
+}
+
+/// Proxies leave one by one.
+struct Upwards<'a, 'b>(&'a RefCell<&'b mut Parent>);
+
+impl CutOutput for Upwards<'_, '_> {
+    fn progress(&mut self, done: u64) -> Result<(), MediaError> {
+        self.0.borrow_mut().progress(done, None)
+    }
+
+    fn proxy(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
+        self.0.borrow_mut().blob(index as u64, bytes)
+    }
+}
+
+/// What to cut, and proxies, handed to a function with their frames: one for each stretch, in order.
+struct Proxies<'a> {
+    stretches: &'a mut dyn Iterator<Item = Stretch>,
+    sink: &'a mut dyn FnMut(Range<u64>, Vec<u8>) -> Result<(), MediaError>,
+    /// The frames of what was asked for and not handed up yet.
+    asked: VecDeque<Range<u64>>,
+    made: usize,
+}
+
+impl Proxies<'_> {
+    /// Whether the child has cut all that there is.
+    fn finish(self) -> Result<(), MediaError> {
+        if self.asked.is_empty() && self.stretches.next().is_none() {
+            return Ok(());
+        }
+        Err(protocol("an end before all was cut".to_owned()))
+    }
+}
+
+impl HandUp for Proxies<'_> {
+    fn answer(&mut self, _question: &[u8]) -> Result<Vec<u8>, MediaError> {
+        let Some(next) = self.stretches.next() else {
+            return Ok(Vec::new());
+        };
+        self.asked.push_back(next.frames.clone());
+        encode(&next)
+    }
+
+    fn blob(&mut self, number: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
+        let frames = self.asked.pop_front().filter(|_| number == self.made);
+        let frames = frames.ok_or_else(|| protocol(format!("a proxy with the number {number}")))?;
+        self.made += 1;
+        (self.sink)(frames, bytes)
+    }
+}
+
+impl Sandbox {
+    /// One small mp4 for each of `stretches`, handed to `sink` in order with its frames. The next stretch is asked for
+    /// when the one before is done; that may wait.
+    ///
+    /// # Errors
+    /// Any [`MediaError`].
+    pub fn proxies(
+        &self,
+        source: &mut dyn ByteSource,
+        params: &ProxyParams,
+        stretches: &mut dyn Iterator<Item = Stretch>,
+        observer: &mut dyn Observer,
+        sink: &mut dyn FnMut(Range<u64>, Vec<u8>) -> Result<(), MediaError>,
+    ) -> Result<(), MediaError> {
+        let mut proxies = Proxies {
+            stretches,
+            sink,
+            asked: VecDeque::new(),
+            made: 0,
+        };
+        self.run(source, &ProxiesJob(params.clone()), observer, &mut proxies)?;
+        proxies.finish()
+    }
+}

@@ -1,0 +1,126 @@
+//! Finds the shots of a film, and hands them up as they settle if that is wanted.
+
+use serde::{Deserialize, Serialize};
+
+use crate::media::{Bounds, MediaError};
+use crate::sandbox::{
+    ChildJob, HandUp, MAX_RESULT, Observer, Parent, Sandbox, encode, parse, protocol,
+};
+use crate::segment::{SegmentOutput, SegmentParams, ShotScan, segment};
+use crate::source::ByteSource;
+use crate::time::Stretch;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ShotsJob {
+    params: SegmentParams,
+    /// Whether shots are wanted before all are known.
+    early: bool,
+}
+
+impl ChildJob for ShotsJob {
+    const NAME: &'static str = "shots";
+    type Output = ShotScan;
+
+    fn run(
+        self,
+        source: Box<dyn ByteSource>,
+        bounds: &Bounds,
+        parent: &mut Parent,
+    ) -> Result<ShotScan, MediaError> {
+        let early = self.early;
+        segment(source, &self.params, bounds, &mut Upwards { parent, early })
+    }
+}
+
+/// Shots leave as they settle.
+struct Upwards<'a> {
+    parent: &'a mut Parent,
+    early: bool,
+}
+
+impl SegmentOutput for Upwards<'_> {
+    fn progress(&mut self, done: u64, total: Option<u64>) -> Result<(), MediaError> {
+        self.parent.progress(done, total)
+    }
+
+    fn settled(&mut self, shot: &Stretch) -> Result<(), MediaError> {
+        if self.early {
+            self.parent.part(encode(shot)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Shots, handed to a function as they settle: each sound and after the last, all together bounded.
+struct Settled<'a> {
+    handed: &'a mut dyn FnMut(Stretch),
+    end: u64,
+    bytes: u64,
+}
+
+impl HandUp for Settled<'_> {
+    fn part(&mut self, json: &[u8]) -> Result<(), MediaError> {
+        self.bytes = self.bytes.saturating_add(json.len() as u64);
+        if self.bytes > MAX_RESULT {
+            return Err(protocol("more shots than a film can have".to_owned()));
+        }
+        let shot: Stretch = parse(json)?;
+        if !shot.is_sound() || shot.frames.start != self.end {
+            return Err(protocol(format!("a shot of frames {:?}", shot.frames)));
+        }
+        self.end = shot.frames.end;
+        (self.handed)(shot);
+        Ok(())
+    }
+}
+
+impl Sandbox {
+    /// The film's timeline and shots.
+    ///
+    /// # Errors
+    /// Any [`MediaError`].
+    pub fn shots(
+        &self,
+        source: &mut dyn ByteSource,
+        params: &SegmentParams,
+        observer: &mut dyn Observer,
+    ) -> Result<ShotScan, MediaError> {
+        let job = ShotsJob {
+            params: params.clone(),
+            early: false,
+        };
+        sound(self.run(source, &job, observer, &mut ())?)
+    }
+
+    /// As [`Sandbox::shots`]; shots that nothing later will change are handed to `settled` in order
+    /// while others are still looked for. The last few come with the result only.
+    ///
+    /// # Errors
+    /// Any [`MediaError`].
+    pub fn shots_as_they_settle(
+        &self,
+        source: &mut dyn ByteSource,
+        params: &SegmentParams,
+        observer: &mut dyn Observer,
+        settled: &mut dyn FnMut(Stretch),
+    ) -> Result<ShotScan, MediaError> {
+        let job = ShotsJob {
+            params: params.clone(),
+            early: true,
+        };
+        let mut settled = Settled {
+            handed: settled,
+            end: 0,
+            bytes: 0,
+        };
+        sound(self.run(source, &job, observer, &mut settled)?)
+    }
+}
+
+/// Believes a child only what can be true of some film.
+fn sound(scan: ShotScan) -> Result<ShotScan, MediaError> {
+    if scan.is_sound() {
+        return Ok(scan);
+    }
+    Err(protocol("shots that do not cover the film".to_owned()))
+}
