@@ -208,16 +208,20 @@ impl Preprocess {
                 // The longer side is rounded down, as torchvision does.
                 let resized = |length: u32| u64::from(length) * u64::from(shorter) / shortest;
                 (
-                    Shown::centre(width, resized(width), self.side),
-                    Shown::centre(height, resized(height), self.side),
+                    AxisCrop::centre(width, resized(width), self.side),
+                    AxisCrop::centre(height, resized(height), self.side),
                 )
             }
-            Fit::Squash => (Shown::whole(width), Shown::whole(height)),
+            Fit::Squash => (AxisCrop::whole(width), AxisCrop::whole(height)),
         };
         // Rows first, then columns, as Pillow does: what lies between is rounded and clipped to bytes, so that
         // the order shows.
-        let rows = self.resize(picture, (across, self.side), (Shown::whole(height), height))?;
-        let whole = Shown::whole(self.side);
+        let rows = self.resize(
+            picture,
+            (across, self.side),
+            (AxisCrop::whole(height), height),
+        )?;
+        let whole = AxisCrop::whole(self.side);
         self.resize(&rows, (whole, self.side), (down, self.side))
             .map(Prepared)
     }
@@ -226,8 +230,8 @@ impl Preprocess {
     fn resize(
         &self,
         picture: &RgbImage,
-        (across, width): (Shown, u32),
-        (down, height): (Shown, u32),
+        (across, width): (AxisCrop, u32),
+        (down, height): (AxisCrop, u32),
     ) -> Result<RgbImage, PictureError> {
         let failed = |message: String| PictureError::Resize { message };
         let (from_width, from_height) = picture.dimensions();
@@ -254,12 +258,12 @@ const LARGEST_SIDE: u32 = 4096;
 
 /// What of an axis is resized to the side of the square: start and length in source pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Shown {
+struct AxisCrop {
     from: f64,
     length: f64,
 }
 
-impl Shown {
+impl AxisCrop {
     /// All of an axis of `length` pixels.
     fn whole(length: u32) -> Self {
         Self {

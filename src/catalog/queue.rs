@@ -308,13 +308,14 @@ async fn take_back(
         };
         sqlx::query(
             "UPDATE runs SET state = ?, deaths = ?, done_at_death = ?, attempts = attempts - 1,
-                    failure_kind = ?4, failure_code = ?4, reason = ?, finished_at = ?, lease_until = NULL,
+                    failure_kind = ?, failure_code = ?, reason = ?, finished_at = ?, lease_until = NULL,
                     worker = NULL
               WHERE id = ?",
         )
         .bind(state)
         .bind(run.deaths)
         .bind(run.done_at_death)
+        .bind(kind)
         .bind(kind)
         .bind(reason)
         .bind(finished)

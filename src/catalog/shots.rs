@@ -148,13 +148,13 @@ pub async fn get_many(
     ids: &[ShotId],
 ) -> Result<Vec<Option<Shot>>, CatalogError> {
     #[derive(FromRow)]
-    struct Asked {
+    struct RankedShot {
         rank: i64,
         #[sqlx(flatten)]
         shot: Shot,
     }
     let wanted: Vec<_> = ids.iter().map(|id| (&id.asset, id.start, id.end)).collect();
-    let rows: Vec<Asked> = sqlx::query_as(
+    let rows: Vec<RankedShot> = sqlx::query_as(
         "SELECT q.key AS rank, a.id AS asset_id, a.uri, t.name AS title, s.ordinal, s.start_frame, s.end_frame,
                 s.start_ms, s.end_ms, s.boundary, s.boundary_start, s.boundary_end, s.confidence,
                 n.boundary AS next_boundary, n.boundary_start AS next_start, n.boundary_end AS next_end,

@@ -16,7 +16,7 @@ use rushes_workers::worker::HEARTBEAT;
 use sqlx::SqliteConnection;
 use tokio::sync::Notify;
 
-use super::definition::{RunInputs, Stored, prefix};
+use super::definition::{RunInputs, StoreOutcome, prefix};
 use super::registry::registered;
 use super::request::feature_of;
 use super::{liveness, retry};
@@ -165,7 +165,7 @@ impl LocalCoordinator {
         if let Some(fault) = registered.fault(&mut inputs, output).await? {
             return Ok(Receipt::Invalid(fault));
         }
-        if let Stored::Kept(record) = registered.store(&mut inputs, output).await? {
+        if let StoreOutcome::Kept(record) = registered.store(&mut inputs, output).await? {
             queue::keep_record(&mut tx, &id, &record).await?;
             results::publish_if_settled(&mut tx, &run.asset_id).await?;
         }

@@ -84,11 +84,11 @@ pub(super) trait Definition: Send + Sync + 'static {
     fn store(
         run: &mut RunInputs<'_>,
         output: Self::Output,
-    ) -> impl Future<Output = Result<Stored<Self::Record>, CatalogError>> + Send;
+    ) -> impl Future<Output = Result<StoreOutcome<Self::Record>, CatalogError>> + Send;
 }
 
 /// What became of a result.
-pub(super) enum Stored<R> {
+pub(super) enum StoreOutcome<R> {
     /// It is stored, and this is kept in the run.
     Kept(R),
     /// The run's asset turned out to be another name of one that was there; there is no run any more.
@@ -151,14 +151,14 @@ pub(super) trait Registered: Sync {
         &self,
         run: &mut RunInputs<'_>,
         output: &Output,
-    ) -> Result<Stored<String>, CatalogError>;
+    ) -> Result<StoreOutcome<String>, CatalogError>;
 }
 
 /// A feature as an object.
-pub(super) struct Entry<D>(pub(super) std::marker::PhantomData<fn() -> D>);
+pub(super) struct ErasedDefinition<D>(pub(super) std::marker::PhantomData<fn() -> D>);
 
 #[async_trait]
-impl<D: Definition> Registered for Entry<D> {
+impl<D: Definition> Registered for ErasedDefinition<D> {
     fn version(&self) -> u32 {
         D::VERSION
     }
@@ -214,11 +214,11 @@ impl<D: Definition> Registered for Entry<D> {
         &self,
         run: &mut RunInputs<'_>,
         output: &Output,
-    ) -> Result<Stored<String>, CatalogError> {
+    ) -> Result<StoreOutcome<String>, CatalogError> {
         let output = D::Output::try_from(output.clone()).map_err(|_other_feature| DAMAGED)?;
         Ok(match D::store(run, output).await? {
-            Stored::Kept(record) => Stored::Kept(to_json(&record)?),
-            Stored::Merged => Stored::Merged,
+            StoreOutcome::Kept(record) => StoreOutcome::Kept(to_json(&record)?),
+            StoreOutcome::Merged => StoreOutcome::Merged,
         })
     }
 }

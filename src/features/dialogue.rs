@@ -5,7 +5,7 @@ use rushes_workers::stages::{CueSpan, DialogueOutput, DialogueTask, Feature, Que
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
-use super::definition::{Definition, RunInputs, Stored, Unit};
+use super::definition::{Definition, RunInputs, StoreOutcome, Unit};
 use crate::catalog::CatalogError;
 use crate::catalog::assets::{Asset, Sidecar};
 use crate::catalog::records::{DialogueRecord, ProbeRecord, ShotsRecord};
@@ -66,10 +66,10 @@ impl Definition for Dialogue {
     async fn store(
         run: &mut RunInputs<'_>,
         output: DialogueOutput,
-    ) -> Result<Stored<DialogueRecord>, CatalogError> {
+    ) -> Result<StoreOutcome<DialogueRecord>, CatalogError> {
         let rows: Vec<CueRow> = output.cues.into_iter().map(row).collect();
         results::store_cues(run.db, &run.run.id, &rows).await?;
-        Ok(Stored::Kept(DialogueRecord {
+        Ok(StoreOutcome::Kept(DialogueRecord {
             warnings: output.warnings,
         }))
     }

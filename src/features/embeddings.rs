@@ -4,7 +4,7 @@ use rushes_workers::stages::{EmbeddingsOutput, EmbeddingsTask, Feature, Queue, T
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
-use super::definition::{DAMAGED, Definition, RunInputs, Stored, Unit, prefix};
+use super::definition::{DAMAGED, Definition, RunInputs, StoreOutcome, Unit, prefix};
 use crate::catalog::assets::Asset;
 use crate::catalog::records::EmbeddingsRecord;
 use crate::catalog::{CatalogError, results, shots};
@@ -87,9 +87,9 @@ impl Definition for Embeddings {
     async fn store(
         run: &mut RunInputs<'_>,
         output: EmbeddingsOutput,
-    ) -> Result<Stored<EmbeddingsRecord>, CatalogError> {
+    ) -> Result<StoreOutcome<EmbeddingsRecord>, CatalogError> {
         results::store_vectors(run.db, &run.run.id, &output.vectors).await?;
-        Ok(Stored::Kept(EmbeddingsRecord {
+        Ok(StoreOutcome::Kept(EmbeddingsRecord {
             space: output.space,
             frame_vectors: output.frame_vectors,
         }))

@@ -4,7 +4,7 @@ use rushes_workers::stages::{Feature, ProbeOutput, ProbeTask, Queue, Task};
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
-use super::definition::{Definition, RunInputs, Stored, Unit};
+use super::definition::{Definition, RunInputs, StoreOutcome, Unit};
 use super::request::request_again;
 use crate::catalog::assets::{self, Asset};
 use crate::catalog::records::ProbeRecord;
@@ -38,11 +38,11 @@ impl Definition for Probe {
     async fn store(
         run: &mut RunInputs<'_>,
         output: ProbeOutput,
-    ) -> Result<Stored<ProbeRecord>, CatalogError> {
+    ) -> Result<StoreOutcome<ProbeRecord>, CatalogError> {
         let asset = &run.run.asset_id;
         let Some(original) = assets::same_bytes(run.db, asset, &output.blake3).await? else {
             assets::set_blake3(run.db, asset, &output.blake3).await?;
-            return Ok(Stored::Kept(ProbeRecord { info: output.info }));
+            return Ok(StoreOutcome::Kept(ProbeRecord { info: output.info }));
         };
         let gone = assets::is_gone(&assets::get(run.db, &original).await?.uri);
         let wanted = runs::wanted(run.db, asset).await?;
@@ -50,6 +50,6 @@ impl Definition for Probe {
         // What had failed of the original, or what its new subtitles hold, is wanted now.
         let runs = request_again(run.db, &original, &wanted).await?;
         jobs::adopt(run.db, &original, &runs).await?;
-        Ok(Stored::Merged)
+        Ok(StoreOutcome::Merged)
     }
 }

@@ -4,7 +4,7 @@ use rushes_workers::stages::{Feature, ProxiesOutput, ProxiesTask, Queue, Task};
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
-use super::definition::{DAMAGED, Definition, RunInputs, Stored, Unit};
+use super::definition::{DAMAGED, Definition, RunInputs, StoreOutcome, Unit};
 use crate::catalog::assets::Asset;
 use crate::catalog::records::{NoRecord, ShotsRecord};
 use crate::catalog::runs::Run;
@@ -49,9 +49,9 @@ impl Definition for Proxies {
     async fn store(
         run: &mut RunInputs<'_>,
         output: ProxiesOutput,
-    ) -> Result<Stored<NoRecord>, CatalogError> {
+    ) -> Result<StoreOutcome<NoRecord>, CatalogError> {
         results::store_objects(run.db, &run.run.id, &output.keys).await?;
-        Ok(Stored::Kept(NoRecord {}))
+        Ok(StoreOutcome::Kept(NoRecord {}))
     }
 }
 

@@ -4,18 +4,18 @@ use std::marker::PhantomData;
 
 use rushes_workers::stages::{Feature, Queue};
 
-use super::definition::{Entry, Registered, Unit};
+use super::definition::{ErasedDefinition, Registered, Unit};
 use super::{dialogue, embeddings, probe, proxies, shots, thumbnails};
 
 /// What is known of `feature`.
 pub(super) fn registered(feature: Feature) -> &'static dyn Registered {
     match feature {
-        Feature::Probe => &Entry::<probe::Probe>(PhantomData),
-        Feature::Shots => &Entry::<shots::Shots>(PhantomData),
-        Feature::Dialogue => &Entry::<dialogue::Dialogue>(PhantomData),
-        Feature::Proxies => &Entry::<proxies::Proxies>(PhantomData),
-        Feature::Thumbnails => &Entry::<thumbnails::Thumbnails>(PhantomData),
-        Feature::Embeddings => &Entry::<embeddings::Embeddings>(PhantomData),
+        Feature::Probe => &ErasedDefinition::<probe::Probe>(PhantomData),
+        Feature::Shots => &ErasedDefinition::<shots::Shots>(PhantomData),
+        Feature::Dialogue => &ErasedDefinition::<dialogue::Dialogue>(PhantomData),
+        Feature::Proxies => &ErasedDefinition::<proxies::Proxies>(PhantomData),
+        Feature::Thumbnails => &ErasedDefinition::<thumbnails::Thumbnails>(PhantomData),
+        Feature::Embeddings => &ErasedDefinition::<embeddings::Embeddings>(PhantomData),
     }
 }
 

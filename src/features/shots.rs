@@ -7,7 +7,7 @@ use rushes_workers::stages::{
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
-use super::definition::{Definition, RunInputs, Stored, Unit, prefix};
+use super::definition::{Definition, RunInputs, StoreOutcome, Unit, prefix};
 use super::proxies;
 use crate::catalog::assets::Asset;
 use crate::catalog::records::ShotsRecord;
@@ -63,10 +63,10 @@ impl Definition for Shots {
     async fn store(
         run: &mut RunInputs<'_>,
         output: ShotsOutput,
-    ) -> Result<Stored<ShotsRecord>, CatalogError> {
+    ) -> Result<StoreOutcome<ShotsRecord>, CatalogError> {
         let rows: Vec<ShotRow> = output.shots.iter().map(row).collect();
         results::store_shots(run.db, &run.run.id, &rows).await?;
-        Ok(Stored::Kept(ShotsRecord {
+        Ok(StoreOutcome::Kept(ShotsRecord {
             timeline: output.timeline,
             frames: output.frames,
             rate: output.rate,

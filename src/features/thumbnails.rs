@@ -4,7 +4,7 @@ use rushes_workers::stages::{Feature, Queue, Task, ThumbnailsOutput, ThumbnailsT
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
-use super::definition::{Definition, RunInputs, Stored, Unit};
+use super::definition::{Definition, RunInputs, StoreOutcome, Unit};
 use crate::catalog::assets::Asset;
 use crate::catalog::records::NoRecord;
 use crate::catalog::{CatalogError, results, shots};
@@ -40,8 +40,8 @@ impl Definition for Thumbnails {
     async fn store(
         run: &mut RunInputs<'_>,
         output: ThumbnailsOutput,
-    ) -> Result<Stored<NoRecord>, CatalogError> {
+    ) -> Result<StoreOutcome<NoRecord>, CatalogError> {
         results::store_objects(run.db, &run.run.id, &output.keys).await?;
-        Ok(Stored::Kept(NoRecord {}))
+        Ok(StoreOutcome::Kept(NoRecord {}))
     }
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::problems::{FormTooSlow, Refused, TooManyPictures};
 use super::{Api, ApiError, redaction_form};
-use crate::redactions::{RedactionError, Wanted, media_type};
+use crate::redactions::{RedactionError, RedactionRequest, media_type};
 
 /// How many regions were made unrecognisable.
 const REGIONS: HeaderName = HeaderName::from_static("x-rushes-regions");
@@ -27,7 +27,7 @@ pub(super) struct PictureForm {
     #[schema(value_type = String, format = Binary)]
     picture: Vec<u8>,
     /// JSON; faces and plates are blurred if absent.
-    settings: Option<Wanted>,
+    settings: Option<RedactionRequest>,
 }
 
 /// A redacted picture with its record.

@@ -8,13 +8,13 @@ use rushes_models::ErrorKind;
 use super::form::{Form, bad, broken};
 use super::{Api, ApiError, MAX_JSON};
 use crate::catalog::RedactionId;
-use crate::redactions::{MOST_FILES, Names, RedactionError, Wanted};
+use crate::redactions::{MOST_FILES, Names, RedactionError, RedactionRequest};
 
 /// One picture and what is wanted of it.
 pub(super) struct Single {
     pub(super) bytes: Vec<u8>,
     pub(super) name: String,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: RedactionRequest,
 }
 
 /// Reads the form of one picture.
@@ -106,7 +106,7 @@ async fn receive(api: &Api, form: &mut Form, id: &RedactionId) -> Result<(), Api
         return Err(bad("the form has no field `file`".to_owned()));
     }
     if wanted.is_none() {
-        api.redactions.check(&Wanted::default()).await?;
+        api.redactions.check(&RedactionRequest::default()).await?;
     }
     Ok(api
         .redactions
@@ -114,7 +114,7 @@ async fn receive(api: &Api, form: &mut Form, id: &RedactionId) -> Result<(), Api
         .await?)
 }
 
-async fn settings(field: Field<'_>) -> Result<Wanted, ApiError> {
+async fn settings(field: Field<'_>) -> Result<RedactionRequest, ApiError> {
     let json = bytes(field, MAX_JSON as u64).await?;
     serde_json::from_slice(&json)
         .map_err(|error| ApiError::wrong_field("bad-settings", &error.to_string()))

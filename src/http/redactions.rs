@@ -19,7 +19,7 @@ use super::problems::{NotFound, NotThereYet, Refused};
 use super::{Api, ApiError, assets, redact, redaction_form};
 use crate::catalog::RedactionId;
 use crate::catalog::redactions::{self, Counts, Progress, Redaction, RedactionFile};
-use crate::redactions::Wanted;
+use crate::redactions::RedactionRequest;
 
 /// Pictures to redact, by name.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -33,7 +33,7 @@ pub(super) struct RedactionBody {
     #[schema(example = "s3://archive/redacted/trip/")]
     output: Option<String>,
     /// What is looked for and how; faces and plates are blurred if absent.
-    settings: Option<Wanted>,
+    settings: Option<RedactionRequest>,
 }
 
 /// Pictures to redact, uploaded.
@@ -47,7 +47,7 @@ struct PicturesForm {
     #[schema(inline)]
     file: Vec<super::form::FilePart>,
     /// JSON; put it first, so that a mistake in it is reported before the pictures are sent.
-    settings: Option<Wanted>,
+    settings: Option<RedactionRequest>,
 }
 
 /// How many files stand where.
@@ -87,7 +87,7 @@ pub(super) struct RedactionView {
     /// Where results are written; none if they are kept here.
     output: Option<String>,
     /// What was asked for.
-    #[schema(value_type = Wanted)]
+    #[schema(value_type = RedactionRequest)]
     settings: serde_json::Value,
     /// Where more is.
     links: RedactionLinks,

@@ -9,7 +9,7 @@ use crate::catalog::redactions::NewFile;
 
 /// What was found.
 #[derive(Debug, Default)]
-pub(super) struct Gathered {
+pub(super) struct InputList {
     pub(super) files: Vec<NewFile>,
     /// Files in folders that are no pictures.
     pub(super) skipped: i64,
@@ -22,8 +22,8 @@ pub(super) struct Gathered {
 pub(super) async fn gather(
     storage: &Storage,
     inputs: &[String],
-) -> Result<Gathered, RedactionError> {
-    let mut found = Gathered::default();
+) -> Result<InputList, RedactionError> {
+    let mut found = InputList::default();
     let mut names = Names::default();
     for input in inputs {
         let listing = match storage.list(input).await {
@@ -58,7 +58,7 @@ pub(super) async fn gather(
             let many = RedactionError::Inputs(format!(
                 "there are more than {MOST_FILES} pictures in it; redact it in parts"
             ));
-            let mut none = Gathered::default();
+            let mut none = InputList::default();
             none.fail(&mut Names::default(), input, &many);
             return Ok(none);
         }
@@ -66,7 +66,7 @@ pub(super) async fn gather(
     Ok(found)
 }
 
-impl Gathered {
+impl InputList {
     fn fail(&mut self, names: &mut Names, input: &str, error: &RedactionError) {
         self.files.push(NewFile {
             name: names.plain(last(input)),
@@ -98,8 +98,8 @@ fn is_picture(name: &str) -> bool {
 }
 
 /// What stands for inputs that could not be looked up, time and again.
-pub(super) fn lost(inputs: &[String], error: &RedactionError) -> Gathered {
-    let mut found = Gathered::default();
+pub(super) fn lost(inputs: &[String], error: &RedactionError) -> InputList {
+    let mut found = InputList::default();
     let mut names = Names::default();
     for input in inputs {
         found.fail(&mut names, input, error);

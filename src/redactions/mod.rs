@@ -25,7 +25,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 pub use error::RedactionError;
 pub use names::Names;
-pub use settings::{Camera, Wanted};
+pub use settings::{Camera, RedactionRequest};
 pub use work::Workers;
 
 use crate::catalog::redactions::{self, NewFile, RedactionFile, Stage};
@@ -128,7 +128,7 @@ impl Redactions {
         place: Place,
         bytes: Vec<u8>,
         name: String,
-        wanted: Wanted,
+        wanted: RedactionRequest,
     ) -> Result<Redacted, RedactionError> {
         let turn = self.turn().await?;
         let this = self.clone();
@@ -146,7 +146,7 @@ impl Redactions {
     ///
     /// # Errors
     /// The settings are wrong, or a model is missing; the error names the pull.
-    pub async fn check(&self, wanted: &Wanted) -> Result<(), RedactionError> {
+    pub async fn check(&self, wanted: &RedactionRequest) -> Result<(), RedactionError> {
         if wanted.corrections.is_some() {
             return Err(RedactionError::Settings(
                 "corrections are of one picture: send it to /v1/redact".to_owned(),
@@ -229,7 +229,7 @@ impl Redactions {
     pub async fn received(
         &self,
         id: &RedactionId,
-        wanted: &Wanted,
+        wanted: &RedactionRequest,
         names: Vec<String>,
     ) -> Result<(), RedactionError> {
         let files: Vec<NewFile> = names
@@ -255,7 +255,7 @@ impl Redactions {
     /// Too many inputs or none, or an output that could overwrite one of them.
     pub async fn submit(
         &self,
-        wanted: &Wanted,
+        wanted: &RedactionRequest,
         inputs: &[String],
         output: Option<&str>,
     ) -> Result<RedactionId, RedactionError> {

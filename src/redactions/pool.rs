@@ -9,7 +9,7 @@ use rushes_workers::redact::{Redacted, Redactor, memory_needed};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::settings::Wanted;
+use super::settings::RedactionRequest;
 use super::{Options, RedactionError};
 
 /// MiB that the pictures in work may take together, about.
@@ -39,7 +39,7 @@ impl Pool {
     }
 
     /// Sees that there is a redactor for these settings, or says what is missing. Blocks.
-    pub(super) fn check(&self, wanted: &Wanted) -> Result<(), RedactionError> {
+    pub(super) fn check(&self, wanted: &RedactionRequest) -> Result<(), RedactionError> {
         let key = wanted.key();
         let redactor = self.take(&key, wanted)?;
         self.give(key, redactor);
@@ -50,7 +50,7 @@ impl Pool {
     pub(super) fn redact(
         &self,
         runtime: &Handle,
-        wanted: &Wanted,
+        wanted: &RedactionRequest,
         bytes: Vec<u8>,
         name: &str,
     ) -> Result<Redacted, RedactionError> {
@@ -94,7 +94,7 @@ impl Pool {
             .map_err(|closed| RedactionError::Died(closed.to_string()))
     }
 
-    fn take(&self, key: &str, wanted: &Wanted) -> Result<Redactor, RedactionError> {
+    fn take(&self, key: &str, wanted: &RedactionRequest) -> Result<Redactor, RedactionError> {
         let settings = wanted.settings()?;
         {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -20,7 +20,7 @@ const MOST_CORRECTIONS: usize = 10_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = RedactionSettings)]
-pub struct Wanted {
+pub struct RedactionRequest {
     /// `face`, `plate` or both.
     #[schema(value_type = Vec<String>, example = json!(["face"]))]
     pub classes: BTreeSet<Class>,
@@ -66,7 +66,7 @@ pub enum Camera {
     Equirect,
 }
 
-impl Default for Wanted {
+impl Default for RedactionRequest {
     fn default() -> Self {
         let defaults = Settings::default();
         Self {
@@ -85,7 +85,7 @@ impl Default for Wanted {
     }
 }
 
-impl Wanted {
+impl RedactionRequest {
     /// The library's settings.
     pub(super) fn settings(&self) -> Result<Settings, RedactionError> {
         let wrong = |what: String| Err(RedactionError::Settings(what));
@@ -168,13 +168,13 @@ mod tests {
             r#"{"classes": ["dog"]}"#,
             r#"{"corrections": {"ad": []}}"#,
         ] {
-            assert!(Wanted::parse(bad).is_err(), "{bad}");
+            assert!(RedactionRequest::parse(bad).is_err(), "{bad}");
         }
-        let path = Wanted::parse(r#"{"layout": "/etc/passwd"}"#).unwrap();
+        let path = RedactionRequest::parse(r#"{"layout": "/etc/passwd"}"#).unwrap();
         let error = path.settings().unwrap_err().to_string();
         assert!(error.contains("sphere"), "{error}");
         assert!(
-            Wanted::parse(r#"{"votes": 0}"#)
+            RedactionRequest::parse(r#"{"votes": 0}"#)
                 .unwrap()
                 .settings()
                 .is_err()
@@ -183,12 +183,15 @@ mod tests {
 
     #[test]
     fn what_is_kept_reads_as_what_was_asked() {
-        let asked = Wanted::parse(
+        let asked = RedactionRequest::parse(
             r#"{"classes": ["face"], "thresholds": {"face": 0.25}, "fill": "solid", "shape": "box"}"#,
         )
         .unwrap();
-        assert_eq!(Wanted::parse(&asked.json()).unwrap(), asked);
+        assert_eq!(RedactionRequest::parse(&asked.json()).unwrap(), asked);
         assert_eq!(asked.settings().unwrap().thresholds, asked.thresholds);
-        assert_eq!(Wanted::parse("{}").unwrap(), Wanted::default());
+        assert_eq!(
+            RedactionRequest::parse("{}").unwrap(),
+            RedactionRequest::default()
+        );
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::gather::{self, gather};
 use super::output::Target;
-use super::settings::Wanted;
+use super::settings::RedactionRequest;
 use super::{RedactionError, Redactions, media_type, store};
 use crate::catalog::redactions::{self, RedactionFile, Task, upkeep};
 use crate::catalog::{Catalog, CatalogError, RedactionId};
@@ -105,7 +105,7 @@ struct Worker {
 }
 
 /// What a picture came to.
-struct Made {
+struct RedactedFile {
     regions: i64,
     media_type: Option<&'static str>,
 }
@@ -186,12 +186,12 @@ impl Worker {
     }
 
     /// Redacts a file and stores the results.
-    fn redact(&self, task: &Task) -> Result<Made, RedactionError> {
+    fn redact(&self, task: &Task) -> Result<RedactedFile, RedactionError> {
         if let Some(target) = self.target(task)? {
             // What an earlier redaction wrote must not stand if this one fails.
             self.runtime.block_on(target.clear())?;
         }
-        let wanted = Wanted::parse(&task.settings)?;
+        let wanted = RedactionRequest::parse(&task.settings)?;
         let bytes = self.read(&task.file)?;
         let pool = &self.redactions.0.pool;
         let redacted = pool.redact(&self.runtime, &wanted, bytes, &task.file.name)?;
@@ -235,13 +235,13 @@ impl Worker {
     }
 
     /// Stores a picture and its record; the record first, so that a picture is never without.
-    async fn keep(&self, task: &Task, redacted: Redacted) -> Result<Made, RedactionError> {
+    async fn keep(&self, task: &Task, redacted: Redacted) -> Result<RedactedFile, RedactionError> {
         let (inner, file) = (&self.redactions.0, &task.file);
         // Nothing is written for a redaction that was deleted meanwhile.
         let mut db = inner.catalog.read().await?;
         redactions::get(&mut db, &file.redaction_id).await?;
         drop(db);
-        let made = Made {
+        let made = RedactedFile {
             regions: i64::try_from(redacted.record.blurred()).unwrap_or(i64::MAX),
             media_type: redacted
                 .bytes
@@ -269,7 +269,7 @@ impl Worker {
     async fn settle(
         &self,
         file: &RedactionFile,
-        outcome: &Result<Made, RedactionError>,
+        outcome: &Result<RedactedFile, RedactionError>,
         retry: Option<i64>,
     ) -> Result<bool, CatalogError> {
         let inner = &self.redactions.0;

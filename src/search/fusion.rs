@@ -27,7 +27,7 @@ impl<M> Ranked<M> {
 
 /// A shot that some recall found.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Fused<M> {
+pub(super) struct FusedShot<M> {
     pub(super) shot: ShotId,
     /// The sum of 1 / (60 + rank) over the lists that it is in, whichever and how many lists there are.
     pub(super) score: f64,
@@ -36,11 +36,11 @@ pub(super) struct Fused<M> {
 }
 
 /// Fuses ranked lists, in each of which a shot is at most once. With one list the order is its own.
-pub(super) fn fuse<M>(lists: Vec<Vec<Ranked<M>>>) -> Vec<Fused<M>> {
-    let mut fused: HashMap<ShotId, Fused<M>> = HashMap::new();
+pub(super) fn fuse<M>(lists: Vec<Vec<Ranked<M>>>) -> Vec<FusedShot<M>> {
+    let mut fused: HashMap<ShotId, FusedShot<M>> = HashMap::new();
     for list in lists {
         for (rank, Ranked { shot, found }) in (1..).zip(list) {
-            let entry = fused.entry(shot.clone()).or_insert_with(|| Fused {
+            let entry = fused.entry(shot.clone()).or_insert_with(|| FusedShot {
                 shot,
                 score: 0.0,
                 matches: Vec::new(),
@@ -49,7 +49,7 @@ pub(super) fn fuse<M>(lists: Vec<Vec<Ranked<M>>>) -> Vec<Fused<M>> {
             entry.matches.push((rank, found));
         }
     }
-    let mut fused: Vec<Fused<M>> = fused.into_values().collect();
+    let mut fused: Vec<FusedShot<M>> = fused.into_values().collect();
     fused.sort_by(|a, b| {
         b.score
             .total_cmp(&a.score)

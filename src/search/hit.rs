@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::fusion::Fused;
+use super::fusion::FusedShot;
 use super::recall::{Evidence, Match};
 use crate::catalog::shots::Shot;
 use crate::views::{Clock, Place};
@@ -54,7 +54,7 @@ pub struct Answer {
 }
 
 impl Hit {
-    pub(super) fn new(shot: &Shot, clock: &Clock, found: &Fused<Match>) -> Self {
+    pub(super) fn new(shot: &Shot, clock: &Clock, found: &FusedShot<Match>) -> Self {
         Self {
             place: Place::new(shot, clock),
             score: found.score,

@@ -31,7 +31,7 @@ use crate::features::embeddings_of;
 use crate::index::Index;
 use crate::telemetry;
 use crate::views::Clock;
-use fusion::{Fused, fuse};
+use fusion::{FusedShot, fuse};
 use page::Page;
 use recall::Match;
 
@@ -142,7 +142,7 @@ impl Searcher {
     /// page. Shots that a newer generation has replaced since the index was written are passed over.
     async fn hits(
         &self,
-        found: &[Fused<Match>],
+        found: &[FusedShot<Match>],
         offset: usize,
         limit: usize,
     ) -> Result<(Vec<Hit>, Option<usize>), SearchError> {

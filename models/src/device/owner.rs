@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::error::DeviceError;
 use super::meter::{DeviceStats, Meter};
-use super::queue::{Item, Shared, Taken};
+use super::queue::{Item, QueueAnswer, Shared};
 use crate::encoder::ImageEncoder;
 use crate::error::ModelError;
 use crate::preprocess::Prepared;
@@ -41,9 +41,9 @@ impl Owner {
             };
             let mut answers = Vec::new();
             match taken {
-                Taken::Ended => return,
-                Taken::Nothing => {}
-                Taken::Batch(batch) => match self.encode(batch, &mut done) {
+                QueueAnswer::Ended => return,
+                QueueAnswer::Nothing => {}
+                QueueAnswer::Batch(batch) => match self.encode(batch, &mut done) {
                     Ok(vectors) => answers = vectors,
                     Err(failure) => {
                         tracing::error!(model = self.shared.model, error = %failure, "a device ended");

@@ -127,21 +127,23 @@ impl Shared {
 
     /// The next batch of at most `full` pictures; none where the device has ended, or where only the
     /// metrics are due. Adds to `waiting` what was waited while a submission was open.
-    pub(super) fn take(&self, full: usize, waiting: &mut Duration) -> Taken {
+    pub(super) fn take(&self, full: usize, waiting: &mut Duration) -> QueueAnswer {
         let mut state = self.lock();
         let began = Instant::now();
         loop {
             if state.failure.is_some() {
-                return Taken::Ended;
+                return QueueAnswer::Ended;
             }
             let linger = match state.ready(full, self.linger) {
                 Ready::Now => break,
                 Ready::In(linger) => linger,
-                Ready::Never if state.is_dropped && state.lanes.is_empty() => return Taken::Ended,
+                Ready::Never if state.is_dropped && state.lanes.is_empty() => {
+                    return QueueAnswer::Ended;
+                }
                 Ready::Never => WINDOW,
             };
             if began.elapsed() >= WINDOW {
-                return Taken::Nothing;
+                return QueueAnswer::Nothing;
             }
             let is_wanted = !state.lanes.is_empty();
             let slice = Instant::now();
@@ -158,7 +160,7 @@ impl Shared {
         self.tell_depth(&state);
         drop(state);
         self.left.notify_all();
-        Taken::Batch(batch)
+        QueueAnswer::Batch(batch)
     }
 
     /// Hands vectors to those who asked for them.
@@ -200,7 +202,7 @@ impl Shared {
 }
 
 /// What an encoder finds at the queue.
-pub(super) enum Taken {
+pub(super) enum QueueAnswer {
     Batch(Vec<Item>),
     /// For now; metrics may be told.
     Nothing,

@@ -34,7 +34,7 @@ pub(super) struct TextEngine {
 /// Runs a tower.
 pub(super) enum Engine<T> {
     Candle(Box<Computed<T>>),
-    Onnx(Recorded),
+    Onnx(SessionGraph),
 }
 
 /// A tower in candle's hands.
@@ -45,7 +45,7 @@ pub(super) struct Computed<T> {
 }
 
 /// A graph in ONNX Runtime's hands.
-pub(super) struct Recorded {
+pub(super) struct SessionGraph {
     session: Mutex<Session>,
     backend: Backend,
 }
@@ -60,7 +60,7 @@ impl<T> Engine<T> {
     ) -> Result<Self, ModelError> {
         if !backend.is_candle() {
             let graph = folder.weights(graph)?;
-            return Ok(Self::Onnx(Recorded::open(
+            return Ok(Self::Onnx(SessionGraph::open(
                 folder, &graph, backend, options,
             )?));
         }
@@ -205,7 +205,7 @@ impl Computed<TextTower<Tensor>> {
     }
 }
 
-impl Recorded {
+impl SessionGraph {
     fn open(
         folder: &Folder<'_>,
         graph: &[u8],

@@ -21,7 +21,7 @@ pub(super) struct Recorder {
 
 /// A weight or a value, with what of its shape later steps need.
 #[derive(Debug, Clone)]
-pub(super) struct Recorded {
+pub(super) struct RecordedValue {
     value: Value,
     /// Lengths of all axes of a weight; of all but the batch of a value.
     shape: Vec<usize>,
@@ -37,13 +37,13 @@ impl Recorder {
     /// Writes the graph of a picture tower.
     pub(super) fn pictures(
         mut self,
-        tower: &VisionTower<Recorded>,
+        tower: &VisionTower<RecordedValue>,
         dims: usize,
     ) -> Result<Vec<u8>, DualError> {
         let side = tower.patches.grid * tower.patches.patch;
         let shape = vec![side, side, 3];
         let pictures = self.graph.typed_input(PICTURES, Element::U8, &shape);
-        let pictures = Recorded {
+        let pictures = RecordedValue {
             value: pictures,
             shape,
         };
@@ -54,16 +54,16 @@ impl Recorder {
     /// Writes the graph of a text tower, for texts of `context` tokens.
     pub(super) fn texts(
         mut self,
-        tower: &TextTower<Recorded>,
+        tower: &TextTower<RecordedValue>,
         context: usize,
         dims: usize,
     ) -> Result<Vec<u8>, DualError> {
         let shape = vec![context];
-        let ids = Recorded {
+        let ids = RecordedValue {
             value: self.graph.typed_input(IDS, Element::I64, &shape),
             shape,
         };
-        let places = Recorded {
+        let places = RecordedValue {
             value: self.graph.typed_input(PLACES, Element::I64, &[1]),
             shape: vec![1],
         };
@@ -71,7 +71,7 @@ impl Recorder {
         Ok(self.graph.finish(&vectors.value, VECTORS, &[dims]))
     }
 
-    fn node(&mut self, op_type: &str, inputs: &[&Value], shape: &[usize]) -> Recorded {
+    fn node(&mut self, op_type: &str, inputs: &[&Value], shape: &[usize]) -> RecordedValue {
         self.with(op_type, inputs, Vec::new(), shape)
     }
 
@@ -81,8 +81,8 @@ impl Recorder {
         inputs: &[&Value],
         attributes: Vec<Attribute>,
         shape: &[usize],
-    ) -> Recorded {
-        Recorded {
+    ) -> RecordedValue {
+        RecordedValue {
             value: self.graph.operator(op_type, inputs, attributes),
             shape: shape.to_vec(),
         }
@@ -93,7 +93,7 @@ impl Recorder {
     }
 
     /// Another shape; the batch stays.
-    fn reshape(&mut self, x: &Value, shape: &[usize]) -> Recorded {
+    fn reshape(&mut self, x: &Value, shape: &[usize]) -> RecordedValue {
         let lengths: Vec<i64> = std::iter::once(0)
             .chain(shape.iter().map(|&n| i64::try_from(n).unwrap_or(i64::MAX)))
             .collect();
@@ -102,14 +102,14 @@ impl Recorder {
     }
 
     /// Axes in another order, the batch first; `order` counts from 1.
-    fn transpose(&mut self, x: &Recorded, order: &[usize]) -> Recorded {
+    fn transpose(&mut self, x: &RecordedValue, order: &[usize]) -> RecordedValue {
         let shape: Vec<usize> = order.iter().map(|&axis| x.shape[axis - 1]).collect();
         let order = [&[0], order].concat();
         self.with("Transpose", &[&x.value], vec![ints("perm", &order)], &shape)
     }
 
     /// The elements of one place of an axis that counts from 1; the axis goes.
-    fn pick(&mut self, x: &Recorded, axis: usize, place: i64) -> Recorded {
+    fn pick(&mut self, x: &RecordedValue, axis: usize, place: i64) -> RecordedValue {
         let mut shape = x.shape.clone();
         shape.remove(axis - 1);
         let place = self.graph.integers(&[place]);
@@ -123,7 +123,12 @@ impl Recorder {
     }
 
     /// One of the parts of queries, keys and values, as heads × N × width of a head.
-    fn heads(&mut self, x: &Recorded, (part, parts): (usize, usize), heads: usize) -> Recorded {
+    fn heads(
+        &mut self,
+        x: &RecordedValue,
+        (part, parts): (usize, usize),
+        heads: usize,
+    ) -> RecordedValue {
         let (tokens, width) = (x.shape[0], x.shape[1] / parts);
         let ends = |n: usize| vec![i64::try_from(n * width).unwrap_or(i64::MAX)];
         let from = self.graph.integers(&ends(part));
@@ -138,10 +143,10 @@ impl Recorder {
     fn weighed(
         &mut self,
         query: &Value,
-        (k, v): (&Recorded, &Recorded),
+        (k, v): (&RecordedValue, &RecordedValue),
         mask: Option<&Value>,
         queries: usize,
-    ) -> Recorded {
+    ) -> RecordedValue {
         let (heads, tokens, width) = (k.shape[0], k.shape[1], k.shape[2]);
         let turned = self.transpose(k, &[1, 3, 2]);
         let mut scores = self.node("MatMul", &[query, &turned.value], &[heads, queries, tokens]);
@@ -164,13 +169,17 @@ impl Recorder {
     }
 
     /// Turns pairs of neighbouring numbers by the angles of their token.
-    fn rotate(&mut self, x: &Recorded, (cosines, sines): &(Recorded, Recorded)) -> Recorded {
+    fn rotate(
+        &mut self,
+        x: &RecordedValue,
+        (cosines, sines): &(RecordedValue, RecordedValue),
+    ) -> RecordedValue {
         let (heads, tokens, width) = (x.shape[0], x.shape[1], x.shape[2]);
         let pairs = self.reshape(&x.value, &[heads, tokens, width / 2, 2]);
         let a = self.pick(&pairs, 4, 0);
         let b = self.pick(&pairs, 4, 1);
         let half = &a.shape.clone();
-        let product = |this: &mut Self, x: &Recorded, by: &Recorded| {
+        let product = |this: &mut Self, x: &RecordedValue, by: &RecordedValue| {
             this.node("Mul", &[&x.value, &by.value], half)
         };
         let (ac, bs) = (product(self, &a, cosines), product(self, &b, sines));
@@ -191,12 +200,12 @@ impl Recorder {
 }
 
 impl Place for Recorder {
-    type Weight = Recorded;
+    type Weight = RecordedValue;
 
-    fn place(&mut self, tensor: &Tensor) -> Result<Recorded, DualError> {
+    fn place(&mut self, tensor: &Tensor) -> Result<RecordedValue, DualError> {
         let shape = tensor.dims().to_vec();
         let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-        Ok(Recorded {
+        Ok(RecordedValue {
             value: self.graph.constant(&shape, &values),
             shape,
         })
@@ -204,13 +213,13 @@ impl Place for Recorder {
 }
 
 impl Ops for Recorder {
-    type Value = Recorded;
+    type Value = RecordedValue;
 
     fn patches(
         &mut self,
-        pictures: &Recorded,
-        patches: &Patches<Recorded>,
-    ) -> Result<Recorded, DualError> {
+        pictures: &RecordedValue,
+        patches: &Patches<RecordedValue>,
+    ) -> Result<RecordedValue, DualError> {
         let &Patches { patch, grid, .. } = patches;
         let numbers = patch * patch * 3;
         let floats = self.with(
@@ -228,25 +237,37 @@ impl Ops for Recorder {
         self.linear(&scaled, &patches.projection)
     }
 
-    fn pad_front(&mut self, x: &Recorded) -> Result<Recorded, DualError> {
+    fn pad_front(&mut self, x: &RecordedValue) -> Result<RecordedValue, DualError> {
         let pads = self.graph.integers(&[0, 1, 0, 0, 0, 0]);
         Ok(self.node("Pad", &[&x.value, &pads], &[x.shape[0] + 1, x.shape[1]]))
     }
 
-    fn rows(&mut self, table: &Recorded, ids: &Recorded) -> Result<Recorded, DualError> {
+    fn rows(
+        &mut self,
+        table: &RecordedValue,
+        ids: &RecordedValue,
+    ) -> Result<RecordedValue, DualError> {
         let shape = [ids.shape[0], table.shape[1]];
         Ok(self.node("Gather", &[&table.value, &ids.value], &shape))
     }
 
-    fn add_positions(&mut self, x: &Recorded, positions: &Recorded) -> Result<Recorded, DualError> {
+    fn add_positions(
+        &mut self,
+        x: &RecordedValue,
+        positions: &RecordedValue,
+    ) -> Result<RecordedValue, DualError> {
         self.add(x, positions)
     }
 
-    fn add(&mut self, a: &Recorded, b: &Recorded) -> Result<Recorded, DualError> {
+    fn add(&mut self, a: &RecordedValue, b: &RecordedValue) -> Result<RecordedValue, DualError> {
         Ok(self.node("Add", &[&a.value, &b.value], &a.shape))
     }
 
-    fn norm(&mut self, x: &Recorded, norm: &Norm<Recorded>) -> Result<Recorded, DualError> {
+    fn norm(
+        &mut self,
+        x: &RecordedValue,
+        norm: &Norm<RecordedValue>,
+    ) -> Result<RecordedValue, DualError> {
         let attributes = vec![signed("axis", -1), float("epsilon", norm.epsilon)];
         Ok(self.with(
             "LayerNormalization",
@@ -256,7 +277,11 @@ impl Ops for Recorder {
         ))
     }
 
-    fn linear(&mut self, x: &Recorded, linear: &Linear<Recorded>) -> Result<Recorded, DualError> {
+    fn linear(
+        &mut self,
+        x: &RecordedValue,
+        linear: &Linear<RecordedValue>,
+    ) -> Result<RecordedValue, DualError> {
         // Folded into the weight when the graph is loaded.
         let turned = self.with(
             "Transpose",
@@ -275,7 +300,11 @@ impl Ops for Recorder {
         }
     }
 
-    fn activate(&mut self, x: &Recorded, activation: Activation) -> Result<Recorded, DualError> {
+    fn activate(
+        &mut self,
+        x: &RecordedValue,
+        activation: Activation,
+    ) -> Result<RecordedValue, DualError> {
         let shape = x.shape.clone();
         let x = &x.value;
         // The forms that optimisers know and replace by one kernel.
@@ -319,9 +348,9 @@ impl Ops for Recorder {
     )]
     fn attend(
         &mut self,
-        qkv: &Recorded,
-        attention: &Attention<Recorded>,
-    ) -> Result<Recorded, DualError> {
+        qkv: &RecordedValue,
+        attention: &Attention<RecordedValue>,
+    ) -> Result<RecordedValue, DualError> {
         let heads = attention.heads;
         let mut q = self.heads(qkv, (0, 3), heads);
         let mut k = self.heads(qkv, (1, 3), heads);
@@ -342,20 +371,24 @@ impl Ops for Recorder {
 
     fn attend_from(
         &mut self,
-        query: &Recorded,
-        kv: &Recorded,
+        query: &RecordedValue,
+        kv: &RecordedValue,
         heads: usize,
-    ) -> Result<Recorded, DualError> {
+    ) -> Result<RecordedValue, DualError> {
         let k = self.heads(kv, (0, 2), heads);
         let v = self.heads(kv, (1, 2), heads);
         Ok(self.weighed(&query.value, (&k, &v), None, 1))
     }
 
-    fn first(&mut self, x: &Recorded) -> Result<Recorded, DualError> {
+    fn first(&mut self, x: &RecordedValue) -> Result<RecordedValue, DualError> {
         Ok(self.pick(x, 1, 0))
     }
 
-    fn at(&mut self, x: &Recorded, places: &Recorded) -> Result<Recorded, DualError> {
+    fn at(
+        &mut self,
+        x: &RecordedValue,
+        places: &RecordedValue,
+    ) -> Result<RecordedValue, DualError> {
         Ok(self.with(
             "GatherND",
             &[&x.value, &places.value],

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use embedded_graphics::mono_font::ascii;
 use image::RgbImage;
 
-use super::{Cell, GAP, PAPER, Unseen, place, write};
+use super::{Cell, GAP, PAPER, UnfinishedSheet, place, write};
 use crate::app::App;
 use crate::catalog::shots;
 use crate::ingest::file_name;
@@ -39,7 +39,7 @@ pub(in crate::cli) async fn draw(app: &App, hits: &[Hit], file: &Path) -> anyhow
         place(&mut sheet, thumbnail.as_ref(), cell);
         caption(&mut sheet, at + 1, hit, (cell.left, cell.top + HEIGHT));
     }
-    Unseen::write(&sheet, file)?.show()?;
+    UnfinishedSheet::write(&sheet, file)?.show()?;
     Ok(())
 }
 

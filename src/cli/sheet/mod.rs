@@ -93,12 +93,12 @@ pub(super) fn folder_of(file: &Path) -> &Path {
 }
 
 /// A sheet on the disk that nobody sees yet; dropped, it is gone.
-struct Unseen {
+struct UnfinishedSheet {
     aside: NamedTempFile,
     file: PathBuf,
 }
 
-impl Unseen {
+impl UnfinishedSheet {
     /// Writes the PNG beside `file`.
     fn write(sheet: &RgbImage, file: &Path) -> anyhow::Result<Self> {
         let failed = || format!("{}: the contact sheet cannot be written", file.display());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use embedded_graphics::mono_font::ascii;
 use image::RgbImage;
 
-use super::{Cell, GAP, PAPER, Unseen, place, write};
+use super::{Cell, GAP, PAPER, UnfinishedSheet, place, write};
 use crate::cli::shots::{FilmView, ShotView};
 
 /// Size of a picture on the sheet.
@@ -34,7 +34,7 @@ pub(in crate::cli) struct ShotSheets<'a> {
     sheet: RgbImage,
     /// Row and column of the next picture; rows are counted through all sheets.
     next: (usize, u32),
-    full: Vec<Unseen>,
+    full: Vec<UnfinishedSheet>,
 }
 
 impl<'a> ShotSheets<'a> {
@@ -90,7 +90,7 @@ impl<'a> ShotSheets<'a> {
 
     /// Gives the sheets their names.
     pub(in crate::cli) fn show(self) -> anyhow::Result<Vec<PathBuf>> {
-        self.full.into_iter().map(Unseen::show).collect()
+        self.full.into_iter().map(UnfinishedSheet::show).collect()
     }
 
     /// Begins the sheet of the next rows, with all its text.
@@ -122,7 +122,7 @@ impl<'a> ShotSheets<'a> {
     /// Writes the sheet that is full, and begins the next.
     fn end(&mut self) -> anyhow::Result<()> {
         let file = sheet_name(self.file, self.full.len() + 1);
-        self.full.push(Unseen::write(&self.sheet, &file)?);
+        self.full.push(UnfinishedSheet::write(&self.sheet, &file)?);
         self.begin();
         Ok(())
     }

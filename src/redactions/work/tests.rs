@@ -57,7 +57,7 @@ async fn an_old_attempt_deletes_nothing_of_a_newer_one() {
             .await
             .unwrap();
     }
-    let made = Made {
+    let made = RedactedFile {
         regions: 7,
         media_type: Some("image/jpeg"),
     };

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rushes_models::device::{Device, Feed};
 use tokio::sync::mpsc;
 
-use super::fetch::Held;
+use super::fetch::BudgetPermit;
 use crate::error::StageError;
 use crate::media::sample_frames;
 use crate::proxy_name;
@@ -20,7 +20,7 @@ pub(super) struct Job {
     pub(super) key: String,
     pub(super) bytes: Bytes,
     /// Bytes counted until they are decoded.
-    pub(super) held: Held,
+    pub(super) held: BudgetPermit,
     pub(super) film: Arc<FilmJobs>,
     pub(super) feed: Feed,
 }

@@ -29,7 +29,7 @@ pub(super) struct Budget {
 
 /// Bytes in hand, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct BudgetPermit {
     _bytes: OwnedSemaphorePermit,
     _large: Option<OwnedSemaphorePermit>,
 }
@@ -116,14 +116,14 @@ async fn fetch(
     budget: &Budget,
     key: &str,
     mut bytes: OwnedSemaphorePermit,
-) -> Result<(Bytes, Held), StorageError> {
+) -> Result<(Bytes, BudgetPermit), StorageError> {
     let first = storage.part(key, 0, PART, None).await?;
     if first.size <= PART {
         // The rest of the part is room for others.
         let used = usize::try_from(first.size.div_ceil(UNIT)).unwrap_or(usize::MAX);
         let surplus = bytes.num_permits().saturating_sub(used);
         drop(bytes.split(surplus));
-        let held = Held {
+        let held = BudgetPermit {
             _bytes: bytes,
             _large: None,
         };
@@ -147,7 +147,7 @@ async fn fetch(
         }
         whole.extend_from_slice(&part.bytes);
     }
-    let held = Held {
+    let held = BudgetPermit {
         _bytes: bytes,
         _large: large,
     };

@@ -69,7 +69,7 @@ impl Embedder {
         let (feed, answers) = film.device.open(window * frames)?;
         let jobs = Arc::new(FilmJobs::new(Arc::clone(film.device), frames));
         let places = Arc::new(Semaphore::new(window));
-        let mut gathered = Gathered::new(frames, film.shots.iter().map(|(shot, _)| *shot));
+        let mut gathered = PendingShots::new(frames, film.shots.iter().map(|(shot, _)| *shot));
         let fetch = Fetch {
             storage: film.storage.clone(),
             budget: Arc::clone(&self.budget),
@@ -116,13 +116,13 @@ impl Embedder {
 }
 
 /// Vectors of shots that are not whole yet.
-struct Gathered {
+struct PendingShots {
     frames: usize,
     /// By shot; taken out once whole.
     shots: std::collections::HashMap<usize, Vec<Option<Vec<f32>>>>,
 }
 
-impl Gathered {
+impl PendingShots {
     fn new(frames: usize, shots: impl Iterator<Item = usize>) -> Self {
         Self {
             frames,

@@ -44,7 +44,7 @@ pub fn sample_frames_plainly(
     count: usize,
     max_side: u32,
 ) -> Result<Vec<RgbImage>, MediaError> {
-    let opened = Opened::new(source)?;
+    let opened = OpenedClip::new(source)?;
     opened.plainly(&evenly(count), (max_side, max_side))
 }
 
@@ -102,7 +102,7 @@ fn pictures(
     moments: &[Moment],
     inside: (u32, u32),
 ) -> Result<Vec<RgbImage>, MediaError> {
-    let mut opened = Opened::new(source)?;
+    let mut opened = OpenedClip::new(source)?;
     let mut maker = opened.reader.picture_maker(inside.0, inside.1);
     let (start, end) = opened.extent;
     let times: Vec<i64> = moments
@@ -117,13 +117,13 @@ fn pictures(
 }
 
 /// A clip at its first frame, and when it is shown.
-struct Opened {
+struct OpenedClip {
     source: SharedSource,
     reader: FrameReader,
     extent: (i64, i64),
 }
 
-impl Opened {
+impl OpenedClip {
     fn new(source: Box<dyn ByteSource>) -> Result<Self, MediaError> {
         let source = SharedSource::new(source);
         let reader = open(source.clone())?;

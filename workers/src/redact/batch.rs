@@ -69,7 +69,7 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Done {
     /// What was done.
-    pub record: Made,
+    pub record: BatchRecord,
     /// Whether it had been done before, and was left alone.
     pub resumed: bool,
     /// The redacted file; none if only a report was asked for.
@@ -80,14 +80,14 @@ pub struct Done {
 
 /// The record of what was done.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Made {
+pub enum BatchRecord {
     /// Of a picture.
     Picture(Box<Record>),
     /// Of a film.
     Film(Box<FilmRecord>),
 }
 
-impl Made {
+impl BatchRecord {
     /// Regions of a picture, or tracks of a film, that were hidden.
     #[must_use]
     pub fn hidden_objects(&self) -> usize {
@@ -116,7 +116,7 @@ impl Made {
 }
 
 /// What a worker tells.
-enum Told {
+enum WorkerEvent {
     Done(Box<Outcome>),
     Progress(Item, f64),
 }
@@ -165,9 +165,9 @@ pub fn redact_all(
                     let started = Instant::now();
                     let mut progress = |share: f64| {
                         // Nobody who listens means that all is over, which is noticed below.
-                        drop(tell.send(Told::Progress(item.clone(), share)));
+                        drop(tell.send(WorkerEvent::Progress(item.clone(), share)));
                     };
-                    let how = How {
+                    let how = BatchContext {
                         options,
                         memory,
                         claims,
@@ -190,7 +190,7 @@ pub fn redact_all(
                         result,
                         seconds,
                     };
-                    if tell.send(Told::Done(Box::new(outcome))).is_err() {
+                    if tell.send(WorkerEvent::Done(Box::new(outcome))).is_err() {
                         break;
                     }
                 }
@@ -203,8 +203,8 @@ pub fn redact_all(
         drop(tell);
         for news in told {
             match news {
-                Told::Done(outcome) => observer.done(&outcome),
-                Told::Progress(item, share) => observer.progress(&item, share),
+                WorkerEvent::Done(outcome) => observer.done(&outcome),
+                WorkerEvent::Progress(item, share) => observer.progress(&item, share),
             }
         }
         Ok(())
@@ -212,7 +212,7 @@ pub fn redact_all(
 }
 
 /// What all files of a batch share.
-struct How<'a> {
+struct BatchContext<'a> {
     options: &'a BatchOptions,
     memory: &'a Memory,
     claims: &'a Claims,
@@ -222,11 +222,11 @@ struct How<'a> {
 /// Redacts one file.
 fn one(
     redactor: &mut Redactor,
-    how: &How<'_>,
+    how: &BatchContext<'_>,
     item: &Item,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Done, RedactError> {
-    let How {
+    let BatchContext {
         options,
         memory,
         claims,
@@ -255,7 +255,7 @@ fn one(
     {
         let output = record.output.is_some().then_some(output);
         return Ok(Done {
-            record: Made::Picture(Box::new(record)),
+            record: BatchRecord::Picture(Box::new(record)),
             resumed: true,
             output,
             timings: None,
@@ -276,7 +276,7 @@ fn one(
     )?;
     Ok(Done {
         output: redacted.bytes.is_some().then_some(output),
-        record: Made::Picture(Box::new(redacted.record)),
+        record: BatchRecord::Picture(Box::new(redacted.record)),
         resumed: false,
         timings: Some(redacted.timings),
     })

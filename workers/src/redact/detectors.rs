@@ -15,18 +15,18 @@ use super::settings::Settings;
 /// Opened detectors. Not shared between threads: each worker opens its own.
 #[derive(Debug)]
 pub struct Detectors {
-    each: Vec<Entry>,
+    each: Vec<LoadedDetector>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct LoadedDetector {
     detector: Detector,
     record: DetectorRecord,
 }
 
 /// A sighting, and which detector it is of.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
+pub(super) struct DetectorSighting {
     pub(super) sighting: Sighting<Class>,
     pub(super) detector: usize,
 }
@@ -66,7 +66,7 @@ impl Detectors {
             };
             let detector = Detector::open(store, id, options)
                 .map_err(|error| unopened(error, store, settings, id))?;
-            each.push(Entry::of(detector, settings));
+            each.push(LoadedDetector::of(detector, settings));
         }
         for &class in &settings.classes {
             let looking = each
@@ -112,7 +112,7 @@ impl Detectors {
         rendered: &[RgbImage],
         first: usize,
         share: f32,
-    ) -> Result<Vec<Seen>, RedactError> {
+    ) -> Result<Vec<DetectorSighting>, RedactError> {
         let mut seen = Vec::new();
         for (detector, entry) in self.each.iter_mut().enumerate() {
             let lowest = entry
@@ -132,7 +132,7 @@ impl Detectors {
                             score,
                             class,
                         };
-                        seen.push(Seen { sighting, detector });
+                        seen.push(DetectorSighting { sighting, detector });
                     }
                 }
             }
@@ -167,7 +167,7 @@ fn unopened(error: ModelError, store: &ModelStore, settings: &Settings, id: &str
     }
 }
 
-impl Entry {
+impl LoadedDetector {
     fn of(detector: Detector, settings: &Settings) -> Self {
         let wanted = detector
             .classes()

@@ -23,7 +23,7 @@ mod still;
 mod timings;
 
 pub use batch::{
-    BatchObserver, BatchOptions, Done, Item, Made, MediaKind, Outcome, PICTURE_EXTENSIONS,
+    BatchObserver, BatchOptions, BatchRecord, Done, Item, MediaKind, Outcome, PICTURE_EXTENSIONS,
     RECORD_SUFFIX, Skipped, Walk, memory_needed, redact_all, walk,
 };
 pub use blur::{Fill, Target, blur};

@@ -28,7 +28,7 @@ pub(super) fn upright(stored: RgbImage, orientation: Orientation) -> RgbImage {
 }
 
 /// What an object is painted over on: a picture as it is stored.
-pub(super) struct Ground<'a> {
+pub(super) struct PaintTarget<'a> {
     /// Of the upright picture.
     pub(super) camera: &'a Camera,
     pub(super) orientation: Orientation,
@@ -39,12 +39,12 @@ pub(super) struct Ground<'a> {
 /// Makes an object unrecognisable; its mask is of the upright picture.
 pub(super) fn paint(
     canvas: &mut dyn Canvas,
-    ground: &Ground<'_>,
+    ground: &PaintTarget<'_>,
     object: &Object<Class>,
     mask: &Mask,
     fill: Fill,
 ) -> Result<(), RedactError> {
-    let Ground {
+    let PaintTarget {
         camera,
         orientation,
         stored,

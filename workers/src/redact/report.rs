@@ -10,7 +10,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use rushes_models::Class;
 
-use super::batch::{Made, Outcome};
+use super::batch::{BatchRecord, Outcome};
 use super::film::FilmRecord;
 use super::paint::upright;
 use super::picture::{Editor, Limits};
@@ -55,13 +55,13 @@ impl Report {
                 self.processed += 1;
                 self.resumed += usize::from(done.resumed);
                 match &done.record {
-                    Made::Picture(record) => {
+                    BatchRecord::Picture(record) => {
                         self.count(record);
                         if let Some(output) = &done.output {
                             self.cut(record, output);
                         }
                     }
-                    Made::Film(record) => self.count_film(record),
+                    BatchRecord::Film(record) => self.count_film(record),
                 }
             }
         }

@@ -77,15 +77,15 @@ pub enum CameraChoice {
 
 /// The camera of one picture, and how sure of it we are.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Taken {
+pub(super) struct ResolvedCamera {
     pub(super) camera: Camera,
-    pub(super) kind: TakenBy,
+    pub(super) kind: CameraSource,
     pub(super) warning: Option<String>,
 }
 
 /// Which views a picture needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TakenBy {
+pub(super) enum CameraSource {
     Planar,
     Sphere,
     /// Twice as wide as high, and nobody says why.
@@ -134,21 +134,21 @@ impl Settings {
 
 impl CameraChoice {
     /// The camera of a picture.
-    pub(super) fn taken(&self, header: &Header) -> Result<Taken, RedactError> {
+    pub(super) fn taken(&self, header: &Header) -> Result<ResolvedCamera, RedactError> {
         let stored = (header.width, header.height);
         let (width, height) = header.orientation.upright_size(stored);
-        let sure = |camera, kind| Taken {
+        let sure = |camera, kind| ResolvedCamera {
             camera,
             kind,
             warning: None,
         };
         let taken = match self {
-            Self::Planar => sure(Camera::planar(width, height), TakenBy::Planar),
-            Self::Equirect => sure(Camera::equirect(width, height), TakenBy::Sphere),
+            Self::Planar => sure(Camera::planar(width, height), CameraSource::Planar),
+            Self::Equirect => sure(Camera::equirect(width, height), CameraSource::Sphere),
             Self::Given(camera) if camera.size() == (width, height) => {
                 let kind = match camera {
-                    Camera::Pinhole { .. } => TakenBy::Planar,
-                    Camera::Fisheye { .. } | Camera::Equirect { .. } => TakenBy::Sphere,
+                    Camera::Pinhole { .. } => CameraSource::Planar,
+                    Camera::Fisheye { .. } | Camera::Equirect { .. } => CameraSource::Sphere,
                 };
                 sure(camera.clone(), kind)
             }
@@ -163,17 +163,17 @@ impl CameraChoice {
                     let said = said(gpano, width, height);
                     let camera =
                         Camera::panorama(width, height, &said).map_err(RedactError::Panorama)?;
-                    sure(camera, TakenBy::Sphere)
+                    sure(camera, CameraSource::Sphere)
                 }
-                Some(_) | None if width == 2 * height && width >= LEAST_PANORAMA => Taken {
+                Some(_) | None if width == 2 * height && width >= LEAST_PANORAMA => ResolvedCamera {
                     camera: Camera::equirect(width, height),
-                    kind: TakenBy::PerhapsSphere,
+                    kind: CameraSource::PerhapsSphere,
                     warning: Some(
                         "twice as wide as high, without metadata of a panorama: looked at as a panorama and as a planar picture"
                             .to_owned(),
                     ),
                 },
-                Some(_) | None => sure(Camera::planar(width, height), TakenBy::Planar),
+                Some(_) | None => sure(Camera::planar(width, height), CameraSource::Planar),
             },
         };
         taken.camera.check()?;

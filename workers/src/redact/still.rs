@@ -7,16 +7,16 @@ use rushes_models::{Class, Digest, ModelStore};
 
 use super::RedactError;
 use super::blur::Fill;
-use super::detectors::{Detectors, Seen};
+use super::detectors::{DetectorSighting, Detectors};
 use super::geometry::{Camera, Layout, Mask, Object, Pyramid, Sighting, View, merge, rasterise};
 use super::hand::Corrections;
-use super::paint::{Ground, paint, upright};
+use super::paint::{PaintTarget, paint, upright};
 use super::picture::Editor;
 use super::record::{
     DetectorRecord, FileRecord, PictureRecord, Record, RegionRecord, RegionSource, SCHEMA,
     SettingsRecord, SightingRecord, Tool,
 };
-use super::settings::{Settings, Taken, TakenBy};
+use super::settings::{CameraSource, ResolvedCamera, Settings};
 use super::timings::{Timings, timed};
 
 /// Views rendered before the detectors look: enough to fill a batch, few enough to hold.
@@ -166,9 +166,13 @@ impl Redactor {
     }
 
     /// Looks at a picture, in every way that viewers show it, with the layouts for its kind.
-    pub(super) fn look(&mut self, editor: &Editor, taken: &Taken) -> Result<Found, RedactError> {
+    pub(super) fn look(
+        &mut self,
+        editor: &Editor,
+        taken: &ResolvedCamera,
+    ) -> Result<Found, RedactError> {
         let layouts = self.layouts(taken)?;
-        let mut gathered = Gathered::new(views(&layouts, &taken.camera)?);
+        let mut gathered = SightingList::new(views(&layouts, &taken.camera)?);
         for &look in editor.looks()? {
             let upright = upright(editor.look(look)?, editor.header().orientation);
             self.gather(&upright, &taken.camera, 1.0, &mut gathered)?;
@@ -197,7 +201,7 @@ impl Redactor {
         views: Vec<View>,
         share: f32,
     ) -> Result<Found, RedactError> {
-        let mut gathered = Gathered::new(views);
+        let mut gathered = SightingList::new(views);
         self.gather(upright, camera, share, &mut gathered)?;
         Ok(gathered.merged(camera))
     }
@@ -208,10 +212,10 @@ impl Redactor {
         upright: &RgbImage,
         camera: &Camera,
         share: f32,
-        gathered: &mut Gathered,
+        gathered: &mut SightingList,
     ) -> Result<(), RedactError> {
         let pyramid = Pyramid::new(upright);
-        let Gathered {
+        let SightingList {
             views,
             seen,
             timings,
@@ -243,18 +247,20 @@ impl Redactor {
     }
 
     /// The layouts that the settings name, or those for a kind of picture.
-    pub(super) fn layouts(&self, taken: &Taken) -> Result<Vec<Layout>, RedactError> {
+    pub(super) fn layouts(&self, taken: &ResolvedCamera) -> Result<Vec<Layout>, RedactError> {
         if let Some(layout) = &self.settings.layout {
             return Ok(vec![layout.clone()]);
         }
         let mut names = match (&taken.camera, taken.kind) {
-            (_, TakenBy::Planar) => vec!["planar"],
+            (_, CameraSource::Planar) => vec!["planar"],
             (Camera::Fisheye { .. }, _) => vec!["fisheye"],
-            (_, TakenBy::Sphere) => vec!["sphere"],
-            (_, TakenBy::PerhapsSphere) => vec!["sphere", "planar"],
+            (_, CameraSource::Sphere) => vec!["sphere"],
+            (_, CameraSource::PerhapsSphere) => vec!["sphere", "planar"],
         };
         // The wide views of a large picture are too coarse for what is small in it.
-        if taken.kind != TakenBy::Planar && pixels_per_degree(&taken.camera) > WIDE_VIEW_DENSITY {
+        if taken.kind != CameraSource::Planar
+            && pixels_per_degree(&taken.camera) > WIDE_VIEW_DENSITY
+        {
             names.push("sphere-fine");
         }
         let layouts: Result<Vec<_>, _> = names.iter().map(|name| Layout::named(name)).collect();
@@ -299,7 +305,7 @@ impl Redactor {
                 && self.settings.fill != Fill::None;
             let mask = self.mask(camera, object, found);
             if blurred {
-                let ground = Ground {
+                let ground = PaintTarget {
                     camera,
                     orientation: header.orientation,
                     stored: (header.width, header.height),
@@ -331,13 +337,13 @@ impl Redactor {
 }
 
 /// What the detectors saw so far.
-struct Gathered {
+struct SightingList {
     views: Vec<View>,
-    seen: Vec<Seen>,
+    seen: Vec<DetectorSighting>,
     timings: Timings,
 }
 
-impl Gathered {
+impl SightingList {
     fn new(mut views: Vec<View>) -> Self {
         // Views of one size follow each other, so that they share a batch.
         views.sort_by_key(View::size);

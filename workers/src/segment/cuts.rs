@@ -26,14 +26,14 @@ pub(super) struct Cuts {
     /// Frames on each side that are the neighbourhood.
     window: usize,
     /// The last frames, oldest first.
-    recent: VecDeque<Entry>,
+    recent: VecDeque<WindowFrame>,
     /// Which of them is judged next.
     next: usize,
     found: Vec<Boundary>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct WindowFrame {
     number: u64,
     frame: SmallFrame,
     /// Change from the frame before, 0 to 765.
@@ -74,7 +74,7 @@ impl Cuts {
             self.next -= 1;
         }
         frame_memory.clone_from(frame);
-        self.recent.push_back(Entry {
+        self.recent.push_back(WindowFrame {
             number,
             frame: frame_memory,
             change,

@@ -84,16 +84,21 @@ const MOVES: [Moves; 3] = [
 
 /// Where the new picture comes from.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+enum PushDirection {
     Right,
     Left,
     Bottom,
     Top,
 }
 
-const WAYS: [Way; 4] = [Way::Right, Way::Left, Way::Bottom, Way::Top];
+const WAYS: [PushDirection; 4] = [
+    PushDirection::Right,
+    PushDirection::Left,
+    PushDirection::Bottom,
+    PushDirection::Top,
+];
 
-impl Way {
+impl PushDirection {
     const fn length(self) -> usize {
         match self {
             Self::Right | Self::Left => WIDTH,

@@ -79,7 +79,7 @@ pub(super) const NOTHING: Verdict = Verdict {
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
     /// The last frames, oldest first.
-    recent: VecDeque<Entry>,
+    recent: VecDeque<FrameEvidence>,
     previous: Option<SmallFrame>,
     frames: u64,
     run: Option<Run>,
@@ -88,7 +88,7 @@ pub(super) struct Verdicts {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct FrameEvidence {
     /// How sure the network is of a cut.
     cut: f32,
     /// The part that has changed since the frame before.
@@ -167,7 +167,7 @@ impl Verdicts {
             .previous
             .as_ref()
             .map_or(1.0, |previous| changed(previous, frame));
-        self.push_cut(Entry {
+        self.push_cut(FrameEvidence {
             cut: verdict.cut,
             changed,
         });
@@ -214,7 +214,7 @@ impl Verdicts {
     }
 
     /// A cut is where the network is surest among the frames around.
-    fn push_cut(&mut self, entry: Entry) {
+    fn push_cut(&mut self, entry: FrameEvidence) {
         self.recent.push_back(entry);
         if self.recent.len() > 2 * NEAR + 1 {
             self.recent.pop_front();
@@ -226,7 +226,7 @@ impl Verdicts {
     }
 
     fn judge(&mut self, index: usize, number: u64) {
-        let Entry { cut, changed } = self.recent[index];
+        let FrameEvidence { cut, changed } = self.recent[index];
         let is_surest = self.recent.iter().enumerate().all(|(other, entry)| {
             // Of equals the first counts.
             entry.cut < cut || (entry.cut <= cut && other >= index)

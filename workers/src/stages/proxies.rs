@@ -48,7 +48,8 @@ impl Stage for ProxiesTask {
         let timeline = run.stages.timeline(&self.timeline)?;
         let spans = || self.shots.iter().map(|&(start, end)| start..end);
         let mut made = cutter.made()?;
-        let is_made = |made: &Made, span: &Range<u64>| made.contains_key(&(span.start, span.end));
+        let is_made =
+            |made: &ProxyKeys, span: &Range<u64>| made.contains_key(&(span.start, span.end));
         let frames = |spans: &mut dyn Iterator<Item = Range<u64>>| -> u64 {
             spans.map(|span| span.end - span.start).sum()
         };
@@ -77,7 +78,7 @@ impl Stage for ProxiesTask {
 }
 
 /// Keys of proxies by first and one-past-last frame.
-pub(super) type Made = HashMap<(u64, u64), String>;
+pub(super) type ProxyKeys = HashMap<(u64, u64), String>;
 
 /// Cuts proxies of one film for one run.
 pub(super) struct Cutter<'a> {
@@ -91,7 +92,7 @@ pub(super) struct Cutter<'a> {
 impl Cutter<'_> {
     /// The proxies that there are, of an attempt that was given up or made early. What is there is whole, and as good
     /// whenever it was made.
-    pub(super) fn made(&self) -> Result<Made, StageError> {
+    pub(super) fn made(&self) -> Result<ProxyKeys, StageError> {
         let keys = self.stages.storage.keys_under(self.prefix);
         let keys = self.stages.runtime.block_on(keys)?;
         let made = keys.into_iter().filter_map(|key| {
@@ -106,14 +107,14 @@ impl Cutter<'_> {
         &self,
         stretches: &mut dyn Iterator<Item = Stretch>,
         observer: &mut dyn Observer,
-    ) -> Result<Made, StageError> {
+    ) -> Result<ProxyKeys, StageError> {
         let params = ProxyParams {
             height: self.height,
             ..self.stages.proxy.clone()
         };
         // A refusing store ends the decoding; its own error is the one to report.
         let mut refused = None;
-        let mut stored = Made::new();
+        let mut stored = ProxyKeys::new();
         let mut store = |frames: Range<u64>, mp4: Vec<u8>| {
             let key = proxy_name::name(self.prefix, &frames, &mp4);
             self.stages.put(&key, mp4).map_err(|error| {

@@ -8,8 +8,8 @@ use rushes_models::{Class, Detector, DetectorOptions, ModelStore};
 use rushes_workers::media::{Bounds, FrameReader, ReadOptions, RgbMaker};
 use rushes_workers::redact::geometry::{Camera, Patch, Shape, View, rasterise, widened};
 use rushes_workers::redact::{
-    BatchObserver, BatchOptions, CameraChoice, FilmOptions, FilmRecord, FoundBy, HandRegions, Item,
-    Made, MediaKind, Outcome, RECORD_SUFFIX, RedactError, Settings, redact_all,
+    BatchObserver, BatchOptions, BatchRecord, CameraChoice, FilmOptions, FilmRecord, FoundBy,
+    HandRegions, Item, MediaKind, Outcome, RECORD_SUFFIX, RedactError, Settings, redact_all,
 };
 use rushes_workers::sandbox::Limits;
 use tempfile::TempDir;
@@ -30,7 +30,7 @@ struct Bench {
 }
 
 /// The record, the output, and whether it was there before.
-type Answer = Result<(Made, Option<PathBuf>, bool), String>;
+type Answer = Result<(BatchRecord, Option<PathBuf>, bool), String>;
 
 #[derive(Default)]
 struct Seen {
@@ -113,8 +113,8 @@ impl Bench {
         let (made, output, resumed) = seen.outcomes.remove(0).unwrap();
         assert!(seen.shares.iter().all(|share| (0.0..=1.0).contains(share)));
         match made {
-            Made::Film(record) => (*record, output.unwrap(), resumed),
-            Made::Picture(_) => panic!("no film"),
+            BatchRecord::Film(record) => (*record, output.unwrap(), resumed),
+            BatchRecord::Picture(_) => panic!("no film"),
         }
     }
 

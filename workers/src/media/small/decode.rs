@@ -2,7 +2,7 @@
 
 use ffmpeg_next::{Packet, decoder, frame};
 
-use super::packets::Entry;
+use super::packets::PacketStep;
 use super::shrink::{Shrinker, SmallFrame, fingerprint};
 use crate::media::error::out_of_memory;
 use crate::media::film::Codec;
@@ -18,7 +18,7 @@ const MOST_ERRORS: usize = 64;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Item {
     /// A frame.
-    Frame(Box<Shown>),
+    Frame(Box<UnstampedFrame>),
     /// A packet that was damaged or could not be decoded, and when it is shown; `None` where nothing
     /// is known of that.
     Damage(Option<(i64, i64)>),
@@ -28,7 +28,7 @@ pub(super) enum Item {
 
 /// A small frame before its film's clock has stamped it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Shown {
+pub(super) struct UnstampedFrame {
     pub(super) pts: Option<i64>,
     /// Decoding timestamp of the packet with which it came out.
     pub(super) dts: Option<i64>,
@@ -89,11 +89,11 @@ impl Decoding {
     }
 
     /// Decodes the next entry as far as can be done without the one after it.
-    pub(super) fn feed(&mut self, entry: &Entry, out: &mut Outbox) {
+    pub(super) fn feed(&mut self, entry: &PacketStep, out: &mut Outbox) {
         match entry {
-            Entry::Packet(packet) => self.packet(packet, out),
-            Entry::Gap(at) => out.items.push(Item::Damage(at.map(|at| (at, at)))),
-            Entry::Failed(error) => out.items.push(Item::Failed(error.clone())),
+            PacketStep::Packet(packet) => self.packet(packet, out),
+            PacketStep::Gap(at) => out.items.push(Item::Damage(at.map(|at| (at, at)))),
+            PacketStep::Failed(error) => out.items.push(Item::Failed(error.clone())),
         }
     }
 
@@ -162,7 +162,7 @@ impl Decoding {
             0
         };
         let packet = picture.packet();
-        Ok(Item::Frame(Box::new(Shown {
+        Ok(Item::Frame(Box::new(UnstampedFrame {
             pts: picture.pts(),
             dts: (packet.dts != ffmpeg_next::ffi::AV_NOPTS_VALUE).then_some(packet.dts),
             duration: packet.duration,

@@ -78,14 +78,14 @@ pub struct SmallFrames {
     time_base: Rate,
     breaks: Breaks,
     stitch: Stitch,
-    way: Way,
+    way: DecoderLayout,
     items: VecDeque<Item>,
     spare: Vec<SmallFrame>,
     ended: bool,
 }
 
 /// Who decodes.
-enum Way {
+enum DecoderLayout {
     /// The caller's thread, with FFmpeg's.
     Alone(Box<Alone>),
     Crew(Crew),
@@ -125,10 +125,10 @@ impl SmallFrames {
         let is_split = decoders > 1 && options.chunk_frames > 0 && packets.can_split(budget);
         let way = if is_split {
             let shared = Arc::new(Shared::new(count, budget));
-            Way::Crew(Crew::start(shared, packets, &codec, (count, bounds))?)
+            DecoderLayout::Crew(Crew::start(shared, packets, &codec, (count, bounds))?)
         } else {
             let decoding = Decoding::new(&codec, options.decoders, bounds.max_pixels)?;
-            Way::Alone(Box::new(Alone {
+            DecoderLayout::Alone(Box::new(Alone {
                 packets,
                 decoding,
                 out: Outbox::default(),
@@ -162,7 +162,7 @@ impl SmallFrames {
     /// Whether several decoders share the film.
     #[must_use]
     pub const fn is_split(&self) -> bool {
-        matches!(self.way, Way::Crew(_))
+        matches!(self.way, DecoderLayout::Crew(_))
     }
 
     /// When the last frame so far ceases to be shown.
@@ -228,7 +228,7 @@ fn decoders(wanted: u32, film: &MainVideo) -> u32 {
     wanted.min(room).clamp(1, MOST_DECODERS)
 }
 
-impl Way {
+impl DecoderLayout {
     /// The film's next items, perhaps none yet; `false` at its end.
     fn take(
         &mut self,

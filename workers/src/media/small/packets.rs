@@ -23,7 +23,7 @@ const LOOK_AHEAD: usize = 2000;
 
 /// One step through a film.
 #[derive(Clone)]
-pub(super) enum Entry {
+pub(super) enum PacketStep {
     /// A packet; decoders share it.
     Packet(Arc<Packet>),
     /// Data that could not be read, with what is known of its time.
@@ -32,7 +32,7 @@ pub(super) enum Entry {
     Failed(MediaError),
 }
 
-impl Entry {
+impl PacketStep {
     /// Bytes that it occupies.
     pub(super) fn bytes(&self) -> usize {
         match self {
@@ -87,12 +87,12 @@ impl Splitter {
     }
 
     /// Looks at the next entry of the film.
-    fn look(&mut self, entry: &Entry) -> Option<Split> {
+    fn look(&mut self, entry: &PacketStep) -> Option<Split> {
         let seq = self.seq;
         self.seq += 1;
         let split = match entry {
-            Entry::Packet(packet) => self.look_at(packet, seq),
-            Entry::Gap(_) | Entry::Failed(_) => None,
+            PacketStep::Packet(packet) => self.look_at(packet, seq),
+            PacketStep::Gap(_) | PacketStep::Failed(_) => None,
         };
         if split.is_some() {
             (self.since_frames, self.since_bytes) = (0, 0);
@@ -130,7 +130,7 @@ impl Splitter {
 pub(super) struct Packets {
     film: MainVideo,
     splitter: Splitter,
-    ahead: VecDeque<(Entry, Option<Split>)>,
+    ahead: VecDeque<(PacketStep, Option<Split>)>,
     ended: bool,
     /// When what was read so far ceases to be shown.
     latest: Option<i64>,
@@ -167,11 +167,11 @@ impl Packets {
     }
 
     /// The next entry, and the split that it is; `None` at the end.
-    pub(super) fn next(&mut self) -> Option<(Entry, Option<Split>)> {
+    pub(super) fn next(&mut self) -> Option<(PacketStep, Option<Split>)> {
         self.ahead.pop_front().or_else(|| self.read())
     }
 
-    fn read(&mut self) -> Option<(Entry, Option<Split>)> {
+    fn read(&mut self) -> Option<(PacketStep, Option<Split>)> {
         if self.ended {
             return None;
         }
@@ -181,7 +181,7 @@ impl Packets {
                 let end = packet.pts().or(packet.dts());
                 let end = end.map(|pts| pts.saturating_add(packet.duration().max(0)));
                 self.latest = self.latest.max(end);
-                Entry::Packet(Arc::new(packet))
+                PacketStep::Packet(Arc::new(packet))
             }
             Ok(None) => {
                 self.ended = true;
@@ -190,17 +190,17 @@ impl Packets {
             Err(PacketError::Damaged) => {
                 self.failures += 1;
                 self.ended = self.failures > MAX_DAMAGED;
-                Entry::Gap(self.latest)
+                PacketStep::Gap(self.latest)
             }
             Err(PacketError::Final(error @ MediaError::Decode(_))) => {
                 // A demuxer that gives up at the cut end of a file: what is there counts.
                 tracing::debug!(%error, "the demuxer gave up");
                 self.ended = true;
-                Entry::Gap(self.latest)
+                PacketStep::Gap(self.latest)
             }
             Err(PacketError::Final(error)) => {
                 self.ended = true;
-                Entry::Failed(error)
+                PacketStep::Failed(error)
             }
         };
         let split = self.splitter.look(&entry);
@@ -213,16 +213,16 @@ mod tests {
     use super::*;
     use ffmpeg_next::packet::Flags;
 
-    fn packet(pts: Option<i64>, key: bool) -> Entry {
+    fn packet(pts: Option<i64>, key: bool) -> PacketStep {
         let mut packet = Packet::copy(&[0; 10]);
         packet.set_pts(pts);
         if key {
             packet.set_flags(Flags::KEY);
         }
-        Entry::Packet(Arc::new(packet))
+        PacketStep::Packet(Arc::new(packet))
     }
 
-    fn splits(frames: u32, entries: &[Entry]) -> Vec<u64> {
+    fn splits(frames: u32, entries: &[PacketStep]) -> Vec<u64> {
         let mut splitter = Splitter::new(frames, usize::MAX);
         let splits = entries.iter().filter_map(|entry| splitter.look(entry));
         splits.map(|split| split.seq).collect()

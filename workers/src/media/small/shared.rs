@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::decode::{Item, Outbox};
-use super::packets::{Entry, Split};
+use super::packets::{PacketStep, Split};
 use crate::media::{MediaError, SmallFrame};
 
 /// Entries that a decoder takes at a time.
@@ -35,7 +35,7 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct State {
     /// Entries that some decoder may still need; the first has the number `first`.
-    window: VecDeque<Entry>,
+    window: VecDeque<PacketStep>,
     first: u64,
     bytes: usize,
     /// Whether the window's end is the film's.
@@ -161,7 +161,7 @@ impl Shared {
     }
 
     /// Appends to the window, once there is room; `false` if nobody wants any more.
-    pub(super) fn offer(&self, entry: Entry, split: Option<Split>) -> bool {
+    pub(super) fn offer(&self, entry: PacketStep, split: Option<Split>) -> bool {
         let mut state = self.lock();
         while state.bytes >= self.budget && state.stop.is_none() {
             state = Self::wait(&self.demuxer, state);
@@ -211,7 +211,7 @@ impl Shared {
         id: u64,
         fed: u64,
         out: &mut Outbox,
-        batch: &mut VecDeque<Entry>,
+        batch: &mut VecDeque<PacketStep>,
     ) -> Trade {
         let mut state = self.lock();
         if !self.hand_in(&mut state, id, fed, out) {
@@ -383,7 +383,7 @@ impl State {
     }
 
     /// Moves a chunk's decoder on; where the next chunk begins comes back.
-    fn take_entries(&mut self, place: usize, batch: &mut VecDeque<Entry>) -> Option<Split> {
+    fn take_entries(&mut self, place: usize, batch: &mut VecDeque<PacketStep>) -> Option<Split> {
         let chunk = &mut self.chunks[place];
         let skipped = usize::try_from(chunk.position - self.first).unwrap_or(usize::MAX);
         let taken = self.window.iter().skip(skipped).take(BATCH).cloned();

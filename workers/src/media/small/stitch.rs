@@ -1,6 +1,6 @@
 //! Small frames of one or many decoders, put on the film's one clock.
 
-use super::decode::{Item, Shown};
+use super::decode::{Item, UnstampedFrame};
 use crate::media::clock::{BestEffort, Clock};
 use crate::media::damage::Damage;
 use crate::media::film::MainVideo;
@@ -33,7 +33,10 @@ impl Stitch {
     }
 
     /// Takes the film's next item; a frame comes back with its timestamp.
-    pub(super) fn take(&mut self, item: Item) -> Result<Option<(Box<Shown>, i64)>, MediaError> {
+    pub(super) fn take(
+        &mut self,
+        item: Item,
+    ) -> Result<Option<(Box<UnstampedFrame>, i64)>, MediaError> {
         match item {
             Item::Frame(shown) => {
                 within("frames of a film", self.number + 1, self.bounds.max_frames)?;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::decode::{Decoding, Item, Outbox};
-use super::packets::{Entry, Split};
+use super::packets::{PacketStep, Split};
 use super::shared::{Alarm, Claim, Shared, Trade, Verdict};
 use crate::media::film::Codec;
 
@@ -55,9 +55,9 @@ impl Border {
     }
 
     /// Whether damage of the entry `seq`, which is not before the split, belongs before the border.
-    fn is_leading(&mut self, entry: Option<&Entry>, seq: u64) -> bool {
-        let is_packet = matches!(entry, Some(Entry::Packet(_)));
-        let pts = entry.and_then(Entry::pts);
+    fn is_leading(&mut self, entry: Option<&PacketStep>, seq: u64) -> bool {
+        let is_packet = matches!(entry, Some(PacketStep::Packet(_)));
+        let pts = entry.and_then(PacketStep::pts);
         if is_packet && seq != self.split.seq && pts.is_none_or(|pts| pts >= self.split.pts) {
             self.leading = false;
         }
@@ -98,7 +98,7 @@ struct Run<'a> {
     decoding: Decoding,
     /// The number of the next entry.
     fed: u64,
-    batch: VecDeque<Entry>,
+    batch: VecDeque<PacketStep>,
     start: Border,
     /// Frames that belong to the chunk so far.
     frames: usize,
@@ -149,7 +149,7 @@ impl<'a> Run<'a> {
     }
 
     /// Decodes the next entry.
-    fn step(&mut self, entry: &Entry) {
+    fn step(&mut self, entry: &PacketStep) {
         let seq = self.fed;
         if let Some(split) = self.next.filter(|split| split.seq == seq) {
             self.overlap = Some(Overlap {
@@ -167,7 +167,7 @@ impl<'a> Run<'a> {
     }
 
     /// Divides what was made of an entry, or of the end, among this chunk and its neighbours.
-    fn sort(&mut self, entry: Option<&Entry>, seq: u64) {
+    fn sort(&mut self, entry: Option<&PacketStep>, seq: u64) {
         let is_before = self.start.is_leading(entry, seq);
         let overlap = self.overlap.as_mut();
         let is_after = overlap.is_some_and(|overlap| !overlap.border.is_leading(entry, seq));

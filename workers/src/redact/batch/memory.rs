@@ -20,7 +20,7 @@ pub(super) struct Memory {
     freed: Condvar,
 }
 
-pub(super) struct Held<'a> {
+pub(super) struct MemoryReservation<'a> {
     memory: &'a Memory,
     bytes: u64,
 }
@@ -35,7 +35,7 @@ impl Memory {
     }
 
     /// Waits until so many bytes are free. One that asks for more than there is waits until it is alone.
-    pub(super) fn hold(&self, bytes: u64) -> Held<'_> {
+    pub(super) fn hold(&self, bytes: u64) -> MemoryReservation<'_> {
         let bytes = bytes.min(self.limit);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         while *used > 0 && *used + bytes > self.limit {
@@ -46,14 +46,14 @@ impl Memory {
         }
         *used += bytes;
         drop(used);
-        Held {
+        MemoryReservation {
             memory: self,
             bytes,
         }
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for MemoryReservation<'_> {
     fn drop(&mut self) {
         let mut used = self
             .memory

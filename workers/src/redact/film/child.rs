@@ -10,7 +10,7 @@ use super::super::canvas::Canvas;
 use super::super::geometry::{
     Camera, Object, Patch, Rect as Corners, Shape, Tangent, View, rasterise,
 };
-use super::super::paint::{Ground, paint};
+use super::super::paint::{PaintTarget, paint};
 use super::super::picture::{Orientation, Rect};
 use crate::media::{
     Bounds, ClockBreak, CorruptSpan, Edit, FrameReader, MediaError, Planes, ReadOptions, Rewrite,
@@ -35,7 +35,7 @@ pub(crate) struct LookJob {
 
 /// What a pass over a film finds besides its frames.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Looked {
+pub(crate) struct DetectionSummary {
     pub(super) frames: u64,
     /// The first frames after cuts.
     pub(super) cuts: Vec<u64>,
@@ -91,7 +91,7 @@ impl ChildJob for SurveyJob {
 
 impl ChildJob for LookJob {
     const NAME: &'static str = "look";
-    type Output = Looked;
+    type Output = DetectionSummary;
 
     fn max_blob(&self, limits: &Limits) -> u64 {
         let pixels = limits.bounds.max_pixels.saturating_mul(3);
@@ -103,7 +103,7 @@ impl ChildJob for LookJob {
         source: Box<dyn ByteSource>,
         bounds: &Bounds,
         parent: &mut Parent,
-    ) -> Result<Looked, MediaError> {
+    ) -> Result<DetectionSummary, MediaError> {
         look(source, self, bounds, parent)
     }
 }
@@ -146,7 +146,7 @@ fn look(
     job: LookJob,
     bounds: &Bounds,
     parent: &mut Parent,
-) -> Result<Looked, MediaError> {
+) -> Result<DetectionSummary, MediaError> {
     let options = ReadOptions {
         threads: job.threads,
         rough: false,
@@ -184,7 +184,7 @@ fn look(
         .finish()?
         .into_iter()
         .filter(|boundary| boundary.kind == BoundaryKind::Cut);
-    Ok(Looked {
+    Ok(DetectionSummary {
         frames,
         cuts: cuts.map(|boundary| boundary.start).collect(),
         corrupt: reader.corrupt().to_vec(),
@@ -244,7 +244,7 @@ impl Painter<'_> {
             bounds: region.bounds,
             tangent: region.tangent,
         };
-        let ground = Ground {
+        let ground = PaintTarget {
             camera,
             orientation: *orientation,
             stored,

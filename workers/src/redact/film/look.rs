@@ -28,7 +28,7 @@ pub(super) struct Sight {
 }
 
 /// Looks at frames as they come.
-pub(super) struct Looking<'a> {
+pub(super) struct DetectionPass<'a> {
     pub(super) redactor: &'a mut Redactor,
     pub(super) camera: &'a Camera,
     pub(super) views: Vec<View>,
@@ -45,7 +45,7 @@ pub(super) struct Looking<'a> {
     pub(super) error: Option<RedactError>,
 }
 
-impl HandUp for Looking<'_> {
+impl HandUp for DetectionPass<'_> {
     fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
         self.frame(index, bytes).map_err(|error| {
             self.error = Some(error);
@@ -54,7 +54,7 @@ impl HandUp for Looking<'_> {
     }
 }
 
-impl Looking<'_> {
+impl DetectionPass<'_> {
     fn frame(&mut self, number: usize, bytes: Vec<u8>) -> Result<(), RedactError> {
         let (pts, size, pixels) =
             parts(bytes).ok_or_else(|| nonsense("a frame without a header"))?;

@@ -14,7 +14,7 @@ use std::time::Instant;
 use rushes_models::Digest;
 
 use super::RedactError;
-use super::batch::{BatchOptions, Claims, Done, Item, Made, output};
+use super::batch::{BatchOptions, BatchRecord, Claims, Done, Item, output};
 use super::blur::Fill;
 use super::record::{FileRecord, SCHEMA, Tool};
 use super::still::{Redactor, layout_name, views};
@@ -32,10 +32,10 @@ mod plan;
 mod record;
 mod track;
 
-pub(crate) use child::{LookJob, Looked, RewriteJob, SurveyJob};
-use look::Looking;
-use opened::{Opened, discard_all, finished, named, open};
-use plan::{Plan, Writing, disagree};
+pub(crate) use child::{DetectionSummary, LookJob, RewriteJob, SurveyJob};
+use look::DetectionPass;
+use opened::{OpenedFilm, discard_all, finished, named, open};
+use plan::{Plan, RewritePass, disagree};
 pub use record::{FilmBox, FilmRecord, FilmTrack, VideoRecord};
 pub use track::FoundBy;
 use track::{Rules, Times, tracks};
@@ -170,14 +170,14 @@ fn stopped(error: MediaError) -> RedactError {
 }
 
 /// Both passes.
-fn run(work: &mut Work<'_>, mut film: Opened) -> Result<Done, RedactError> {
+fn run(work: &mut Work<'_>, mut film: OpenedFilm) -> Result<Done, RedactError> {
     let camera = film.taken.camera.clone();
     let layouts = work.redactor.layouts(&film.taken)?;
     let every = work.options.films.every;
     let threads = u32::try_from(work.options.threads.clamp(1, MOST_THREADS)).unwrap_or(1);
     let begun = Instant::now();
     let sandbox = &work.options.films.sandbox;
-    let mut looking = Looking {
+    let mut looking = DetectionPass {
         views: views(&layouts, &camera)?,
         redactor: &mut *work.redactor,
         camera: &camera,
@@ -204,7 +204,7 @@ fn run(work: &mut Work<'_>, mut film: Opened) -> Result<Done, RedactError> {
             &mut looking,
         )
     };
-    let Looking {
+    let DetectionPass {
         pts,
         sights,
         views,
@@ -253,7 +253,7 @@ fn run(work: &mut Work<'_>, mut film: Opened) -> Result<Done, RedactError> {
     output::put_film(&film.output, &film.record, written, &record)?;
     timings.write = begun.elapsed().as_secs_f64();
     Ok(Done {
-        record: Made::Film(Box::new(record)),
+        record: BatchRecord::Film(Box::new(record)),
         resumed: false,
         output: is_written.then_some(film.output),
         timings: Some(timings),
@@ -263,7 +263,7 @@ fn run(work: &mut Work<'_>, mut film: Opened) -> Result<Done, RedactError> {
 /// The second pass: the film with its regions hidden, in a file that has no name yet.
 fn write(
     work: &mut Work<'_>,
-    film: &mut Opened,
+    film: &mut OpenedFilm,
     plan: &Plan<'_>,
     pts: &[i64],
     threads: u32,
@@ -289,7 +289,7 @@ fn write(
         frames: pts.len() as u64,
     };
     let length = film.source.len();
-    let mut writing = Writing {
+    let mut writing = RewritePass {
         plan,
         pts,
         next: 0,
@@ -336,7 +336,7 @@ fn write(
     clippy::cast_precision_loss,
     reason = "times in seconds, for tracks only"
 )]
-fn times(pts: &[i64], time_base: Rate, looked: &Looked) -> Times {
+fn times(pts: &[i64], time_base: Rate, looked: &DetectionSummary) -> Times {
     let unit = f64::from(time_base.den()) / f64::from(time_base.num());
     let first = pts.first().copied().unwrap_or(0);
     Times {
@@ -367,7 +367,7 @@ fn longest_step(times: &Times, every: u32) -> f64 {
         .fold(0.0, f64::max)
 }
 
-fn video_record(film: &Opened, frames: usize) -> VideoRecord {
+fn video_record(film: &OpenedFilm, frames: usize) -> VideoRecord {
     let codec = film
         .survey
         .info
@@ -387,7 +387,7 @@ fn video_record(film: &Opened, frames: usize) -> VideoRecord {
 }
 
 /// What a person should know of a film whose first frame is shown at `first`.
-fn warnings(film: &Opened, looked: &Looked, first: i64) -> Vec<String> {
+fn warnings(film: &OpenedFilm, looked: &DetectionSummary, first: i64) -> Vec<String> {
     let mut warnings = film.survey.warnings.clone();
     warnings.extend(film.taken.warning.clone());
     let seconds = |pts: i64| {

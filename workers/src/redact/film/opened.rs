@@ -4,10 +4,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::super::RedactError;
-use super::super::batch::{Done, Made, output};
+use super::super::batch::{BatchRecord, Done, output};
 use super::super::picture::{Format, GPano, Header, Orientation};
 use super::super::record::{FileRecord, SCHEMA, Tool};
-use super::super::settings::Taken;
+use super::super::settings::ResolvedCamera;
 use super::child::SurveyJob;
 use super::record::FilmRecord;
 use super::{Follow, Work, stopped};
@@ -15,14 +15,14 @@ use crate::media::{MediaError, Survey, VideoInfo};
 use crate::time::Rate;
 
 /// A film before anything is looked at.
-pub(super) struct Opened {
+pub(super) struct OpenedFilm {
     pub(super) source: File,
     pub(super) input: FileRecord,
     pub(super) survey: Survey,
     pub(super) video: VideoInfo,
     pub(super) time_base: Rate,
     pub(super) orientation: Orientation,
-    pub(super) taken: Taken,
+    pub(super) taken: ResolvedCamera,
     pub(super) output: PathBuf,
     pub(super) record: PathBuf,
 }
@@ -58,7 +58,7 @@ pub(super) fn finished(work: &Work<'_>, input: &FileRecord) -> Option<Done> {
         let whole = record.output.as_ref().is_none_or(|file| file.is_of(&path));
         (same && whole).then(|| Done {
             output: record.output.is_some().then_some(path),
-            record: Made::Film(Box::new(record)),
+            record: BatchRecord::Film(Box::new(record)),
             resumed: true,
             timings: None,
         })
@@ -82,7 +82,7 @@ pub(super) fn open(
     work: &Work<'_>,
     mut source: File,
     input: FileRecord,
-) -> Result<Opened, RedactError> {
+) -> Result<OpenedFilm, RedactError> {
     let path = &work.item.path;
     let extension = path
         .extension()
@@ -113,7 +113,7 @@ pub(super) fn open(
     let own = work.options.out.join(&work.item.relative);
     let output = named(&own, survey.extension.as_deref());
     let record = output::beside(&output);
-    Ok(Opened {
+    Ok(OpenedFilm {
         source,
         input,
         video,

@@ -183,7 +183,7 @@ fn in_view(camera: &Camera, place: Place) -> Option<(View, Rect)> {
 }
 
 /// The second pass: tells the child what to change, and takes the film.
-pub(super) struct Writing<'a> {
+pub(super) struct RewritePass<'a> {
     pub(super) plan: &'a Plan<'a>,
     /// Times of the frames in the first pass.
     pub(super) pts: &'a [i64],
@@ -196,14 +196,14 @@ pub(super) struct Writing<'a> {
     pub(super) error: Option<RedactError>,
 }
 
-impl Writing<'_> {
+impl RewritePass<'_> {
     fn fail(&mut self, error: RedactError) -> MediaError {
         self.error = Some(error);
         MediaError::Cancelled
     }
 }
 
-impl HandUp for Writing<'_> {
+impl HandUp for RewritePass<'_> {
     fn answer(&mut self, question: &[u8]) -> Result<Vec<u8>, MediaError> {
         let (number, pts) = asked_for(question)
             .ok_or_else(|| protocol("a question that names no frame".to_owned()))?;

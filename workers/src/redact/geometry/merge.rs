@@ -98,9 +98,9 @@ pub fn merge<C: Copy + Eq>(
     views: &[View],
     sightings: &[Sighting<C>],
 ) -> Vec<Object<C>> {
-    let seen: Vec<Seen> = sightings
+    let seen: Vec<PlacedSighting> = sightings
         .iter()
-        .map(|it| Seen::of(camera, &views[it.view], it.rect))
+        .map(|it| PlacedSighting::of(camera, &views[it.view], it.rect))
         .collect();
     let mut order: Vec<usize> = (0..sightings.len()).collect();
     order.sort_by(|a, b| {
@@ -144,7 +144,7 @@ pub fn merge<C: Copy + Eq>(
 type Polygon = Vec<(f64, f64)>;
 
 /// Where a sighting is: its box in the picture, on the sphere, or both.
-struct Seen {
+struct PlacedSighting {
     cut: bool,
     /// In picture px, of a crop.
     flat: Option<Rect>,
@@ -156,7 +156,7 @@ struct Seen {
     radius: f64,
 }
 
-impl Seen {
+impl PlacedSighting {
     fn of(camera: &Camera, view: &View, rect: Rect) -> Self {
         let rect = sound(view, rect);
         let (flat, corners) = match view.frame() {

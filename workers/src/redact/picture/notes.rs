@@ -21,7 +21,7 @@ const PEOPLE: [(&[u8], u16); 4] = [
 ];
 
 /// The directory of a note: where offsets count from, and its entries.
-struct Found {
+struct NoteDirectory {
     /// Of the note within the block.
     base: usize,
     /// Of the directory, in the block.
@@ -73,7 +73,7 @@ pub(crate) fn people(block: &[u8], note: &Range<usize>) -> Vec<Range<usize>> {
 
 /// Looks for the directory of a note, in either byte order, with offsets from the note, from a TIFF
 /// header within it, or from the block.
-fn directory(block: &[u8], note: &Range<usize>) -> Option<Found> {
+fn directory(block: &[u8], note: &Range<usize>) -> Option<NoteDirectory> {
     let bytes = block.get(note.clone())?;
     for at in 0..NAME.min(bytes.len()) {
         if let Some(tiff) = Tiff::new(&bytes[at..])
@@ -100,7 +100,7 @@ fn directory(block: &[u8], note: &Range<usize>) -> Option<Found> {
 }
 
 /// The directory at `start` from `base`, if all of it makes sense.
-fn read(block: &[u8], base: usize, big_endian: bool, start: usize) -> Option<Found> {
+fn read(block: &[u8], base: usize, big_endian: bool, start: usize) -> Option<NoteDirectory> {
     let tiff = Tiff::with_order(block.get(base..)?, big_endian);
     let count = tiff.u16_at(start)?;
     if count == 0 || count > MOST_ENTRIES {
@@ -110,7 +110,7 @@ fn read(block: &[u8], base: usize, big_endian: bool, start: usize) -> Option<Fou
     // An entry of an unknown kind, or whose value lies outside, was left out or is empty.
     let sound = directory.entries.len() == usize::from(count)
         && directory.entries.iter().all(|e| (1..=13).contains(&e.kind));
-    sound.then(|| Found {
+    sound.then(|| NoteDirectory {
         base,
         range: base + directory.range.start..base + directory.range.end,
         entries: directory.entries,

@@ -16,7 +16,7 @@ fn a_panic_of_a_thread_is_an_error_and_not_a_hang() {
     assert!(panicked);
     let taken = shared.take(&mut VecDeque::new(), &mut Vec::new());
     assert!(matches!(taken, Err(MediaError::Internal(_))));
-    assert!(!shared.offer(Entry::Gap(None), None));
+    assert!(!shared.offer(PacketStep::Gap(None), None));
     assert!(shared.claim().is_none());
 }
 
@@ -24,14 +24,14 @@ fn a_panic_of_a_thread_is_an_error_and_not_a_hang() {
 fn the_window_holds_what_its_budget_allows_and_all_comes_through() {
     const ROOM: usize = 4;
     const ALL: i64 = 100;
-    let shared = Shared::new(1, ROOM * Entry::Gap(None).bytes());
+    let shared = Shared::new(1, ROOM * PacketStep::Gap(None).bytes());
     let mut seen = Vec::new();
     let most = scope(|scope| {
         let demux = Builder::new().name("demux".to_owned());
         let demux = demux.spawn_scoped(scope, || {
             let mut most = 0;
             for number in 0..ALL {
-                assert!(shared.offer(Entry::Gap(Some(number)), None));
+                assert!(shared.offer(PacketStep::Gap(Some(number)), None));
                 most = most.max(shared.lock().window.len());
             }
             shared.end();
@@ -48,8 +48,8 @@ fn the_window_holds_what_its_budget_allows_and_all_comes_through() {
             shared.trade(claim.id, seen.len() as u64, &mut out, &mut batch)
         {
             seen.extend(batch.drain(..).filter_map(|entry| match entry {
-                Entry::Gap(at) => at,
-                Entry::Packet(_) | Entry::Failed(_) => None,
+                PacketStep::Gap(at) => at,
+                PacketStep::Packet(_) | PacketStep::Failed(_) => None,
             }));
         }
         demux.join().unwrap()
@@ -64,7 +64,7 @@ fn a_decoder_that_gets_to_where_nobody_began_goes_on() {
     let split = Split { seq: 10, pts: 10 };
     for number in 0..20 {
         let split = (number == 10).then_some(split);
-        assert!(shared.offer(Entry::Gap(Some(number)), split));
+        assert!(shared.offer(PacketStep::Gap(Some(number)), split));
     }
     shared.end();
     let first = shared.claim().unwrap();

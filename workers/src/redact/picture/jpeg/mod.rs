@@ -251,9 +251,9 @@ impl Jpeg {
                     let header = &self.bytes[piece.whole.start..piece.payload.end];
                     out = encode::encode_scan(self.frame(), scan, planes, header, out)?;
                 }
-                (_, segments::Kept::Same) => out.extend_from_slice(original),
-                (_, segments::Kept::Changed(bytes)) => out.extend_from_slice(bytes),
-                (_, segments::Kept::Dropped) => {}
+                (_, segments::SegmentFate::Same) => out.extend_from_slice(original),
+                (_, segments::SegmentFate::Changed(bytes)) => out.extend_from_slice(bytes),
+                (_, segments::SegmentFate::Dropped) => {}
             }
         }
         Ok(out)

@@ -26,7 +26,7 @@ const ADOBE: usize = 12;
 
 /// What becomes of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(super) enum SegmentFate {
     Same,
     Changed(Vec<u8>),
     Dropped,
@@ -36,7 +36,7 @@ pub(super) enum Kept {
 #[derive(Debug)]
 pub(super) struct Cleaned {
     /// One for each piece.
-    pub(super) pieces: Vec<Kept>,
+    pub(super) pieces: Vec<SegmentFate>,
     /// Whether the file is not the same.
     pub(super) altered: bool,
 }
@@ -132,7 +132,7 @@ struct Cleaner<'a, 'b> {
     origin: &'a Origin<'b>,
     /// Whether what stands behind the picture goes.
     appended: bool,
-    pieces: Vec<Kept>,
+    pieces: Vec<SegmentFate>,
     /// Further segments of what has been cleaned.
     done: BTreeSet<usize>,
     hidden: Vec<HiddenCopy>,
@@ -145,7 +145,7 @@ impl<'a, 'b> Cleaner<'a, 'b> {
             layout,
             origin,
             appended,
-            pieces: vec![Kept::Same; layout.pieces.len()],
+            pieces: vec![SegmentFate::Same; layout.pieces.len()],
             done: BTreeSet::new(),
             hidden: Vec::new(),
         }
@@ -186,7 +186,7 @@ impl<'a, 'b> Cleaner<'a, 'b> {
             }
         }
         let cleaned = Cleaned {
-            altered: self.pieces.iter().any(|kept| *kept != Kept::Same),
+            altered: self.pieces.iter().any(|kept| *kept != SegmentFate::Same),
             pieces: self.pieces,
         };
         (cleaned, self.hidden)
@@ -214,7 +214,7 @@ impl<'a, 'b> Cleaner<'a, 'b> {
 
     fn drop(&mut self, index: usize, kind: HiddenKind) {
         let length = self.payload(index).len();
-        self.pieces[index] = Kept::Dropped;
+        self.pieces[index] = SegmentFate::Dropped;
         // Bytes between two segments are no copy if they are few.
         if self.layout.pieces[index].marker != markers::JUNK || length > SMALL {
             self.tell(kind, length);
@@ -290,7 +290,7 @@ impl<'a, 'b> Cleaner<'a, 'b> {
         for ((&index, old), new) in parts.iter().zip(lists).zip(new) {
             let marker = self.layout.pieces[index].marker;
             if new.is_empty() {
-                self.pieces[index] = Kept::Dropped;
+                self.pieces[index] = SegmentFate::Dropped;
             } else if new != old {
                 self.pieces[index] = build(marker, &[PHOTOSHOP, &new]);
             }
@@ -306,7 +306,7 @@ impl<'a, 'b> Cleaner<'a, 'b> {
         match packet::clean(packet, rules, self.appended_is_gone(), &mut self.hidden) {
             Packet::Same => {}
             Packet::Changed(rest) => self.pieces[index] = build(marker, &[XMP, &rest]),
-            Packet::Gone => self.pieces[index] = Kept::Dropped,
+            Packet::Gone => self.pieces[index] = SegmentFate::Dropped,
         }
     }
 
@@ -367,15 +367,15 @@ impl<'a, 'b> Cleaner<'a, 'b> {
 }
 
 /// A segment of the given parts, which together are no longer than the segment they came from.
-fn build(marker: u8, parts: &[&[u8]]) -> Kept {
+fn build(marker: u8, parts: &[&[u8]]) -> SegmentFate {
     let payload = parts.concat();
     let Ok(length) = u16::try_from(payload.len() + 2) else {
-        return Kept::Dropped;
+        return SegmentFate::Dropped;
     };
     let mut segment = vec![0xFF, marker];
     segment.extend_from_slice(&length.to_be_bytes());
     segment.extend_from_slice(&payload);
-    Kept::Changed(segment)
+    SegmentFate::Changed(segment)
 }
 
 /// Reports what stands behind the end of the picture.
