@@ -22,6 +22,7 @@ pub(super) struct Params {
     detector: DetectorKind,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_default(detector: &DetectorKind) -> bool {
     *detector == DetectorKind::default()
 }

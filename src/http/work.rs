@@ -334,12 +334,14 @@ pub(super) async fn complete(
     let received = received.await.map_err(|_elapsed| {
         ApiError::too_slow("the result was too long in coming; send it again".to_owned())
     })?;
-    let request = received.map_err(|rejection| match rejection {
-        // It is JSON, but no result: the worker has a defect, and trying again would not help.
-        JsonRejection::JsonDataError(error) => CoordinatorError::Invalid(error.body_text()).into(),
-        other => ApiError::unreadable(&other),
-    });
-    let Json(request) = request?;
+    let Json(request) = received.map_err(|rejection| {
+        if let JsonRejection::JsonDataError(error) = &rejection {
+            // It is JSON, but no result: the worker has a defect, and trying again would not help.
+            CoordinatorError::Invalid(error.body_text()).into()
+        } else {
+            ApiError::unreadable(&rejection)
+        }
+    })?;
     let ticket = holder.ticket(&work, &run, request.token).await?;
     work.coordinator.complete(&ticket, &request.output).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -22,7 +22,7 @@ async fn restore(file: &std::path::Path) {
 #[test]
 fn a_catalogue_of_schema_5_opens_searches_and_ingests() {
     let Some(rushes) = Rushes::new() else { return };
-    std::fs::create_dir_all(&rushes.data()).unwrap();
+    std::fs::create_dir_all(rushes.data()).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(restore(&rushes.data().join("catalog.db")));
 

@@ -187,9 +187,9 @@ impl Workshop {
         }
     }
 
-    fn compute(&self, prefix: &str, task: Task) -> Output {
+    fn compute(&self, prefix: &str, task: &Task) -> Output {
         self.stages
-            .compute(&task, prefix, &Watch::default())
+            .compute(task, prefix, &Watch::default())
             .unwrap()
     }
 
@@ -223,8 +223,8 @@ fn a_run_of_proxies_goes_on_from_those_that_are_there() {
             }),
         })
     };
-    let found = workshop.compute("runs/shots", shots_task(Some("runs/proxies")));
-    assert_eq!(found, workshop.compute("runs/shots", shots_task(None)));
+    let found = workshop.compute("runs/shots", &shots_task(Some("runs/proxies")));
+    assert_eq!(found, workshop.compute("runs/shots", &shots_task(None)));
     let Output::Shots(ShotsOutput {
         timeline, shots, ..
     }) = found
@@ -240,7 +240,7 @@ fn a_run_of_proxies_goes_on_from_those_that_are_there() {
         })
     };
     let proxies = |prefix: &str| {
-        let Output::Proxies(ProxiesOutput { keys }) = workshop.compute(prefix, proxies_task())
+        let Output::Proxies(ProxiesOutput { keys }) = workshop.compute(prefix, &proxies_task())
         else {
             panic!("no proxies")
         };
