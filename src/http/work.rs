@@ -26,7 +26,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use super::ApiError;
-use crate::catalog::keys::{self, Key, Scope};
+use crate::catalog::keys::{self, Key, KeyScope};
 use crate::catalog::{Catalog, CatalogError, KeyId, RunId, runs};
 use crate::features;
 
@@ -140,7 +140,7 @@ impl FromRequestParts<Work> for Holder {
             ));
         };
         let mut db = work.catalog.read().await?;
-        let Some(key) = keys::find(&mut db, secret, Scope::Work).await? else {
+        let Some(key) = keys::find(&mut db, secret, KeyScope::Work).await? else {
             return Err(ApiError::unauthorised(
                 "there is no such key, or it was revoked; `rushes key create NAME` makes another",
             ));
