@@ -32,7 +32,7 @@ use rushes_models::{
 };
 use rushes_workers::embed::{EmbedOptions, Embedder, Film};
 use rushes_workers::media::{
-    Bounds, CutOutput, Film as MediaFilm, MediaError, ProxyParams, cut, sample_frames,
+    Bounds, CutOutput, CutSource, MediaError, ProxyParams, cut, sample_frames,
     sample_frames_plainly,
 };
 use rushes_workers::segment::{SegmentParams, segment};
@@ -252,7 +252,7 @@ fn proxies(path: &Path) -> Vec<Vec<u8>> {
             samples,
             ..ProxyParams::default()
         };
-        let film = MediaFilm {
+        let film = CutSource {
             source: open(),
             bounds: &bounds,
         };

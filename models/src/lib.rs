@@ -48,7 +48,7 @@ pub use manifest::{
     ManifestFile, ManifestSet, OnnxRuntimeParameters, Parameters, PypiSource, Source,
 };
 pub use open::{open_image_encoder, open_image_encoders, open_text_encoder, space_of};
-pub use preprocess::{PictureError, Prepared};
+pub use preprocess::{Prepared, PreprocessError};
 pub use pull::{PullOptions, PullProgress, Token, pull};
 pub use runtime::RuntimeError;
 pub use store::{Finding, ModelStore, Status, StoreError, VerifiedFile, VerifyReport};

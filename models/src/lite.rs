@@ -19,7 +19,7 @@ use ort::value::Tensor;
 use crate::encoder::{ImageEncoder, Space, TextEncoder};
 use crate::error::{LiteError, ModelError};
 use crate::manifest::{ConseParameters, Manifest};
-use crate::preprocess::{Filter, Fit, PictureError, Prepared, Preprocess};
+use crate::preprocess::{Filter, Fit, Prepared, Preprocess, PreprocessError};
 use crate::runtime::{self, RuntimeError};
 use crate::store::{ModelStore, StoreError};
 use crate::text::MiniLm;
@@ -270,7 +270,7 @@ impl LiteProbe {
     ///
     /// As [`crate::ImageEncoder::encode`].
     pub fn logits(&self, pictures: &[RgbImage]) -> Result<Vec<f32>, ModelError> {
-        let prepared: Result<Vec<Prepared>, PictureError> = pictures
+        let prepared: Result<Vec<Prepared>, PreprocessError> = pictures
             .iter()
             .map(|picture| self.classifier.preprocess.prepare(picture))
             .collect();

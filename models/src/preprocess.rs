@@ -35,7 +35,7 @@ impl Prepared {
 /// Why a picture cannot be prepared.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PictureError {
+pub enum PreprocessError {
     /// It has no pixels.
     #[error("a picture of {width} x {height} pixels shows nothing")]
     Empty {
@@ -68,7 +68,7 @@ pub enum PictureError {
     },
 }
 
-impl PictureError {
+impl PreprocessError {
     /// What kind of failure this is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -122,7 +122,7 @@ impl Preprocess {
         side: u32,
         mean: [f32; 3],
         std: [f32; 3],
-    ) -> Result<Self, PictureError> {
+    ) -> Result<Self, PreprocessError> {
         let fits = match fit {
             Fit::CentreCrop { shorter } => side <= shorter,
             Fit::Squash => true,
@@ -130,7 +130,7 @@ impl Preprocess {
         let finite = mean.iter().all(|m| m.is_finite()) && std.iter().all(|s| s.is_normal());
         if side == 0 || side > LARGEST_SIDE || !fits || !finite {
             let problem = format!("a square of {side} by {fit:?}, mean {mean:?}, std {std:?}");
-            return Err(PictureError::Parameters { problem });
+            return Err(PreprocessError::Parameters { problem });
         }
         Ok(Self {
             fit,
@@ -160,7 +160,7 @@ impl Preprocess {
         &self,
         picture: &Prepared,
         planes: &mut Vec<f32>,
-    ) -> Result<(), PictureError> {
+    ) -> Result<(), PreprocessError> {
         self.check(picture)?;
         let (pixels, _) = picture.as_bytes().as_chunks::<3>();
         for channel in 0..3 {
@@ -177,12 +177,12 @@ impl Preprocess {
     /// # Errors
     ///
     /// The picture was prepared for another encoder.
-    pub(crate) fn check(&self, picture: &Prepared) -> Result<(), PictureError> {
+    pub(crate) fn check(&self, picture: &Prepared) -> Result<(), PreprocessError> {
         let actual = picture.0.width();
         if actual == self.side {
             Ok(())
         } else {
-            Err(PictureError::Foreign {
+            Err(PreprocessError::Foreign {
                 actual,
                 expected: self.side,
             })
@@ -197,10 +197,10 @@ impl Preprocess {
     /// # Errors
     ///
     /// The picture has no pixels.
-    pub(crate) fn prepare(&self, picture: &RgbImage) -> Result<Prepared, PictureError> {
+    pub(crate) fn prepare(&self, picture: &RgbImage) -> Result<Prepared, PreprocessError> {
         let (width, height) = picture.dimensions();
         if width == 0 || height == 0 {
-            return Err(PictureError::Empty { width, height });
+            return Err(PreprocessError::Empty { width, height });
         }
         let (across, down) = match self.fit {
             Fit::CentreCrop { shorter } => {
@@ -232,8 +232,8 @@ impl Preprocess {
         picture: &RgbImage,
         (across, width): (AxisCrop, u32),
         (down, height): (AxisCrop, u32),
-    ) -> Result<RgbImage, PictureError> {
-        let failed = |message: String| PictureError::Resize { message };
+    ) -> Result<RgbImage, PreprocessError> {
+        let failed = |message: String| PreprocessError::Resize { message };
         let (from_width, from_height) = picture.dimensions();
         let source = ImageRef::new(from_width, from_height, picture.as_raw(), PixelType::U8x3)
             .map_err(|e| failed(e.to_string()))?;
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "any colours will do")]
-    fn square(width: u32, height: u32) -> Result<Vec<f32>, PictureError> {
+    fn square(width: u32, height: u32) -> Result<Vec<f32>, PreprocessError> {
         let picture = RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, 127]));
         let mut planes = Vec::new();
         let prepared = lite().prepare(&picture)?;
@@ -333,7 +333,7 @@ mod tests {
     fn a_picture_without_pixels_is_an_error() {
         assert!(matches!(
             square(0, 10),
-            Err(PictureError::Empty {
+            Err(PreprocessError::Empty {
                 width: 0,
                 height: 10
             })
@@ -347,7 +347,7 @@ mod tests {
         let error = lite().append(&prepared, &mut Vec::new()).unwrap_err();
         assert!(matches!(
             error,
-            PictureError::Foreign {
+            PreprocessError::Foreign {
                 actual: 32,
                 expected: 224
             }

@@ -35,7 +35,7 @@ pub struct EngineParts {
 pub struct Engine {
     index: Arc<Index>,
     workers: Workers,
-    redacting: Option<redactions::Workers>,
+    redacting: Option<redactions::RedactionWorkers>,
     following: JoinHandle<()>,
     sweeping: JoinHandle<()>,
     stop: CancellationToken,
@@ -62,7 +62,7 @@ impl Engine {
         let (worker, workers) = start_workers(app, parts)?;
         let redacting = match parts.redact {
             0 => None,
-            count => Some(redactions::Workers::start(&app.redactions, count).await?),
+            count => Some(redactions::RedactionWorkers::start(&app.redactions, count).await?),
         };
         Ok(Some(Self {
             index,

@@ -21,7 +21,7 @@ const USED_MS: i64 = 60_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, sqlx::Type)]
 #[serde(rename_all = "kebab-case")]
 #[sqlx(rename_all = "kebab-case")]
-pub enum Scope {
+pub enum KeyScope {
     /// Leasing work and handing in results.
     Work,
 }
@@ -34,7 +34,7 @@ pub struct Key {
     /// What people call it.
     pub name: String,
     /// What it is good for.
-    pub scope: Scope,
+    pub scope: KeyScope,
     /// When it was made, Unix milliseconds.
     pub created_at: i64,
     /// When it was last used, to about a minute.
@@ -81,7 +81,7 @@ pub fn is_plain_name(name: &str) -> bool {
 pub async fn create(
     db: &mut SqliteConnection,
     name: &str,
-    scope: Scope,
+    scope: KeyScope,
 ) -> Result<(Key, Secret), CatalogError> {
     if !is_plain_name(name) {
         return Err(CatalogError::BadName(name.to_owned()));
@@ -141,7 +141,7 @@ pub async fn revoke(db: &mut SqliteConnection, name: &str) -> Result<Key, Catalo
 pub async fn find(
     db: &mut SqliteConnection,
     secret: &str,
-    scope: Scope,
+    scope: KeyScope,
 ) -> Result<Option<Key>, CatalogError> {
     Ok(
         sqlx::query_as("SELECT * FROM keys WHERE hash = ? AND scope = ? AND revoked_at IS NULL")
@@ -200,23 +200,29 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let catalog = catalog(folder.path()).await;
         let mut tx = catalog.begin().await.unwrap();
-        let (key, secret) = create(&mut tx, "gpu-1", Scope::Work).await.unwrap();
+        let (key, secret) = create(&mut tx, "gpu-1", KeyScope::Work).await.unwrap();
         let secret = secret.reveal();
         assert!(secret.starts_with("rk_") && secret.len() == 3 + 2 * BYTES);
-        let found = find(&mut tx, secret, Scope::Work).await.unwrap().unwrap();
+        let found = find(&mut tx, secret, KeyScope::Work)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(found, key);
         assert!(is_use_to_be_noted(&found));
         note_use(&mut tx, &key.id).await.unwrap();
-        let found = find(&mut tx, secret, Scope::Work).await.unwrap().unwrap();
+        let found = find(&mut tx, secret, KeyScope::Work)
+            .await
+            .unwrap()
+            .unwrap();
         assert!(!is_use_to_be_noted(&found));
         let nearly = &secret[..secret.len() - 1];
-        assert_eq!(find(&mut tx, nearly, Scope::Work).await.unwrap(), None);
-        assert_eq!(find(&mut tx, "", Scope::Work).await.unwrap(), None);
+        assert_eq!(find(&mut tx, nearly, KeyScope::Work).await.unwrap(), None);
+        assert_eq!(find(&mut tx, "", KeyScope::Work).await.unwrap(), None);
         revoke(&mut tx, "gpu-1").await.unwrap();
-        assert_eq!(find(&mut tx, secret, Scope::Work).await.unwrap(), None);
+        assert_eq!(find(&mut tx, secret, KeyScope::Work).await.unwrap(), None);
         assert!(revoke(&mut tx, "gpu-1").await.is_err());
         // The name is free again, for another secret.
-        let (_, other) = create(&mut tx, "gpu-1", Scope::Work).await.unwrap();
+        let (_, other) = create(&mut tx, "gpu-1", KeyScope::Work).await.unwrap();
         assert_ne!(other.reveal(), secret);
         assert_eq!(list(&mut tx).await.unwrap().len(), 2);
     }
@@ -227,11 +233,11 @@ mod tests {
         let catalog = catalog(folder.path()).await;
         let mut tx = catalog.begin().await.unwrap();
         for bad in ["", "a/b", "a b", "é", &"x".repeat(65)] {
-            let error = create(&mut tx, bad, Scope::Work).await.unwrap_err();
+            let error = create(&mut tx, bad, KeyScope::Work).await.unwrap_err();
             assert!(matches!(error, CatalogError::BadName(_)), "{error}");
         }
-        create(&mut tx, "a", Scope::Work).await.unwrap();
-        let error = create(&mut tx, "a", Scope::Work).await.unwrap_err();
+        create(&mut tx, "a", KeyScope::Work).await.unwrap();
+        let error = create(&mut tx, "a", KeyScope::Work).await.unwrap_err();
         assert!(error.to_string().contains("rushes key revoke a"), "{error}");
     }
 
@@ -240,7 +246,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let catalog = catalog(folder.path()).await;
         let mut tx = catalog.begin().await.unwrap();
-        let made = create(&mut tx, "a", Scope::Work).await.unwrap();
+        let made = create(&mut tx, "a", KeyScope::Work).await.unwrap();
         assert!(!format!("{made:?}").contains("rk_"));
         tx.commit().await.unwrap();
         catalog.close().await;

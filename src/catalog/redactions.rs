@@ -30,7 +30,7 @@ pub enum Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
 #[serde(rename_all = "kebab-case")]
 #[sqlx(rename_all = "kebab-case")]
-pub enum Progress {
+pub enum RedactionState {
     /// Not begun.
     Queued,
     /// Under way.
@@ -76,9 +76,9 @@ pub struct Counts {
 impl Redaction {
     /// Where the whole stands.
     #[must_use]
-    pub const fn state(&self, counts: Counts) -> Progress {
+    pub const fn state(&self, counts: Counts) -> RedactionState {
         if matches!(self.stage, Stage::Listing | Stage::Receiving) {
-            return Progress::Queued;
+            return RedactionState::Queued;
         }
         let Counts {
             queued,
@@ -87,10 +87,10 @@ impl Redaction {
             failed,
         } = counts;
         match (queued + running, done + failed) {
-            (0, _) if failed > 0 => Progress::Failed,
-            (0, _) => Progress::Done,
-            (_, 0) if running == 0 => Progress::Queued,
-            _ => Progress::Running,
+            (0, _) if failed > 0 => RedactionState::Failed,
+            (0, _) => RedactionState::Done,
+            (_, 0) if running == 0 => RedactionState::Queued,
+            _ => RedactionState::Running,
         }
     }
 }
@@ -107,7 +107,7 @@ pub struct RedactionFile {
     /// Where the original is; none once that of an upload is deleted.
     pub source: Option<String>,
     /// Where it stands.
-    pub state: Progress,
+    pub state: RedactionState,
     /// How often it was begun.
     pub attempts: i64,
     /// Fencing token of the newest attempt.
@@ -126,7 +126,7 @@ pub struct RedactionFile {
 
 /// Why a file failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct RedactionFailure {
     /// For programs.
     pub kind: ErrorKind,
     /// Stable.
@@ -143,12 +143,12 @@ pub struct NewFile {
     /// Where the original is.
     pub source: Option<String>,
     /// Why it cannot be redacted.
-    pub failure: Option<Failure>,
+    pub failure: Option<RedactionFailure>,
 }
 
 /// A file that a worker now has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Task {
+pub struct RedactionTask {
     /// The file.
     pub file: RedactionFile,
     /// JSON.
@@ -234,9 +234,9 @@ pub async fn open(
         .bind(&file.name)
         .bind(&file.source)
         .bind(if failure.is_some() {
-            Progress::Failed
+            RedactionState::Failed
         } else {
-            Progress::Queued
+            RedactionState::Queued
         })
         .bind(failure.map(|f| f.kind.as_str()))
         .bind(failure.map(|f| &f.code))
@@ -287,7 +287,7 @@ pub async fn recent(
 /// # Errors
 /// If the database fails.
 pub async fn counts(db: &mut SqliteConnection, id: &RedactionId) -> Result<Counts, CatalogError> {
-    let rows: Vec<(Progress, i64)> = sqlx::query_as(
+    let rows: Vec<(RedactionState, i64)> = sqlx::query_as(
         "SELECT state, COUNT(*) FROM redaction_files
           WHERE state IN ('queued', 'running', 'done', 'failed') AND redaction_id = ? GROUP BY state",
     )
@@ -300,10 +300,10 @@ pub async fn counts(db: &mut SqliteConnection, id: &RedactionId) -> Result<Count
             .map_or(0, |(_, n)| *n)
     };
     Ok(Counts {
-        queued: of(Progress::Queued),
-        running: of(Progress::Running),
-        done: of(Progress::Done),
-        failed: of(Progress::Failed),
+        queued: of(RedactionState::Queued),
+        running: of(RedactionState::Running),
+        done: of(RedactionState::Done),
+        failed: of(RedactionState::Failed),
     })
 }
 
@@ -373,7 +373,7 @@ pub async fn doom(db: &mut SqliteConnection, id: &RedactionId) -> Result<(), Cat
 ///
 /// # Errors
 /// If the database fails.
-pub async fn take(db: &mut SqliteConnection) -> Result<Option<Task>, CatalogError> {
+pub async fn take(db: &mut SqliteConnection) -> Result<Option<RedactionTask>, CatalogError> {
     let file: Option<RedactionFile> = sqlx::query_as(
         "UPDATE redaction_files SET state = 'running', attempts = attempts + 1, token = token + 1
           WHERE rowid = (
@@ -391,7 +391,7 @@ pub async fn take(db: &mut SqliteConnection) -> Result<Option<Task>, CatalogErro
         .bind(&file.redaction_id)
         .fetch_one(db)
         .await?;
-    Ok(Some(Task {
+    Ok(Some(RedactionTask {
         file,
         settings,
         output,
@@ -466,12 +466,12 @@ pub async fn finish(
 pub async fn fail(
     db: &mut SqliteConnection,
     file: &RedactionFile,
-    failure: &Failure,
+    failure: &RedactionFailure,
     retry_ms: Option<i64>,
 ) -> Result<bool, CatalogError> {
     let (state, not_before, finished) = match retry_ms {
-        Some(delay) => (Progress::Queued, now_ms() + delay, None),
-        None => (Progress::Failed, 0, Some(now_ms())),
+        Some(delay) => (RedactionState::Queued, now_ms() + delay, None),
+        None => (RedactionState::Failed, 0, Some(now_ms())),
     };
     let recorded = sqlx::query(
         "UPDATE redaction_files SET state = ?, not_before = ?, finished_at = ?, failure_kind = ?,

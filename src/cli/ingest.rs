@@ -13,7 +13,7 @@ use crate::catalog::jobs::Job;
 use crate::catalog::runs::RunState;
 use crate::catalog::{AssetId, JobId, assets, jobs};
 use crate::features;
-use crate::ingest::{Film, Submitted, file_name, find, submit};
+use crate::ingest::{FoundFilm, Submitted, file_name, find, submit};
 
 /// How often progress is looked at …
 const LOOK: Duration = Duration::from_millis(200);
@@ -192,7 +192,7 @@ async fn follow_until_ended(
 
 async fn outcome(
     app: &App,
-    film: &Film,
+    film: &FoundFilm,
     title: String,
     submitted: Submitted,
 ) -> anyhow::Result<Outcome> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::output;
 use crate::app::App;
-use crate::catalog::keys::{self, Key, Scope};
+use crate::catalog::keys::{self, Key, KeyScope};
 use crate::catalog::now_ms;
 
 /// Arguments of `key`.
@@ -57,7 +57,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 
 async fn create(app: &App, name: &str, json: bool) -> anyhow::Result<()> {
     let mut tx = app.catalog.begin().await?;
-    let (key, secret) = keys::create(&mut tx, name, Scope::Work).await?;
+    let (key, secret) = keys::create(&mut tx, name, KeyScope::Work).await?;
     tx.commit().await?;
     if json {
         return output::json(&serde_json::json!({ "key": key, "secret": secret.reveal() }));

@@ -14,7 +14,7 @@ use super::{output, work};
 use crate::app::{App, Engine, EngineParts};
 use crate::config::Config;
 use crate::features::Settings;
-use crate::http::{self, Api, Bounds, Metrics, Roots, Work};
+use crate::http::{self, Api, ConnectionBounds, Metrics, Roots, Work};
 
 /// How long requests under way may go on after a signal to stop.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -129,9 +129,8 @@ fn workers_on_other_machines(app: &App, settings: &Settings) -> Work {
 
 /// Serves each router on its listener, until `stop` and the end of the last request.
 async fn serve(routers: [Option<(TcpListener, Router)>; 2], stop: CancellationToken) {
-    let servers = routers
-        .into_iter()
-        .flatten()
-        .map(|(listener, router)| http::serve(listener, router, Bounds::default(), stop.clone()));
+    let servers = routers.into_iter().flatten().map(|(listener, router)| {
+        http::serve(listener, router, ConnectionBounds::default(), stop.clone())
+    });
     futures::future::join_all(servers).await;
 }

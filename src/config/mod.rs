@@ -30,11 +30,11 @@ pub struct Config {
     /// Folder of the catalogue, the index and, unless told otherwise, the store.
     pub data: PathBuf,
     /// Where proxies, thumbnails and uploads are kept.
-    pub storage: Storage,
+    pub storage: StorageConfig,
     /// Where models are and which is used.
     pub models: Models,
     /// How the work is done.
-    pub work: Work,
+    pub work: WorkConfig,
     /// The HTTP server.
     pub server: Server,
     /// `AWS_…` variables, for stores in S3.
@@ -48,7 +48,7 @@ pub struct Config {
 /// Where derived objects are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Storage {
+pub struct StorageConfig {
     /// A folder or `s3://bucket/prefix`; the folder `store` in the data folder if not set.
     pub url: Option<String>,
 }
@@ -70,7 +70,7 @@ pub struct Models {
 /// How the work is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Work {
+pub struct WorkConfig {
     /// Films that are decoded side by side; 0 is half the cores, at least one.
     pub media: usize,
     /// Films that are embedded side by side, so that while one ends the next already feeds the device; 0 leaves
@@ -125,9 +125,9 @@ impl Default for Config {
                 |_no_home| "rushes-data".into(),
                 |user| user.data_dir().join("rushes"),
             ),
-            storage: Storage::default(),
+            storage: StorageConfig::default(),
             models: Models::default(),
-            work: Work::default(),
+            work: WorkConfig::default(),
             server: Server::default(),
             aws: Aws::default(),
             key: None,
@@ -146,7 +146,7 @@ impl Default for Models {
     }
 }
 
-impl Default for Work {
+impl Default for WorkConfig {
     fn default() -> Self {
         Self {
             media: 0,

@@ -15,7 +15,7 @@ use super::problems::{NoSuchTitle, NotFound, Refused};
 use super::{Api, ApiError, MAX_JSON, upload};
 use crate::catalog::assets::Title;
 use crate::catalog::{AssetId, JobId, assets, runs, shots};
-use crate::ingest::{Film, find, submit};
+use crate::ingest::{FoundFilm, find, submit};
 use crate::views::AssetView;
 
 /// A film to register, by name.
@@ -122,7 +122,7 @@ pub(super) async fn register(
 
 async fn submit_all(
     api: &Api,
-    films: &[Film],
+    films: &[FoundFilm],
     title: Option<&str>,
 ) -> Result<Vec<Registered>, ApiError> {
     let mut registered = Vec::with_capacity(films.len());
@@ -138,7 +138,10 @@ async fn submit_all(
     Ok(registered)
 }
 
-async fn by_name(api: &Api, request: Request) -> Result<(Vec<Film>, Option<String>), ApiError> {
+async fn by_name(
+    api: &Api,
+    request: Request,
+) -> Result<(Vec<FoundFilm>, Option<String>), ApiError> {
     let (parts, body) = request.into_parts();
     let body = axum::body::Body::new(http_body_limit(body));
     let Json(body) = Json::<RegisterBody>::from_request(Request::from_parts(parts, body), api)

@@ -21,14 +21,14 @@ const BREATH: Duration = Duration::from_millis(100);
 
 /// How connections are bounded.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounds {
+pub struct ConnectionBounds {
     /// How long the header of a request may be in coming, and an idle connection may be kept.
     pub header_time: Duration,
     /// Connections at the same time.
     pub connections: usize,
 }
 
-impl Default for Bounds {
+impl Default for ConnectionBounds {
     fn default() -> Self {
         Self {
             header_time: HEADER_TIME,
@@ -38,7 +38,12 @@ impl Default for Bounds {
 }
 
 /// Serves `router` over HTTP/1.1 until `stop`, and then until the last request under way is answered.
-pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    bounds: ConnectionBounds,
+    stop: CancellationToken,
+) {
     let places = Arc::new(Semaphore::new(bounds.connections));
     let graceful = GracefulShutdown::new();
     let mut http = hyper::server::conn::http1::Builder::new();
@@ -88,7 +93,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(async || "answer"));
-        let bounds = Bounds {
+        let bounds = ConnectionBounds {
             header_time: Duration::from_millis(50),
             connections: 1,
         };

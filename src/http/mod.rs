@@ -40,7 +40,7 @@ use utoipa_axum::routes;
 
 pub use confine::Roots;
 pub use error::ApiError;
-pub use listener::{Bounds, serve};
+pub use listener::{ConnectionBounds, serve};
 pub use work::Work;
 
 use crate::catalog::Catalog;

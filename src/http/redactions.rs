@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::problems::{NotFound, NotThereYet, Refused};
 use super::{Api, ApiError, assets, redact, redaction_form};
 use crate::catalog::RedactionId;
-use crate::catalog::redactions::{self, Counts, Progress, Redaction, RedactionFile};
+use crate::catalog::redactions::{self, Counts, Redaction, RedactionFile, RedactionState};
 use crate::redactions::RedactionRequest;
 
 /// Pictures to redact, by name.
@@ -77,7 +77,7 @@ pub(super) struct RedactionView {
     id: RedactionId,
     /// `queued`, `running`, `done`, or `failed`: through, and at least one file failed.
     #[schema(value_type = String)]
-    state: Progress,
+    state: RedactionState,
     /// Files. All zero until the inputs have been looked up.
     counts: CountsView,
     /// Files below the inputs that are no pictures.
@@ -131,7 +131,7 @@ pub(super) struct FileView {
     name: String,
     /// `queued`, `running`, `done` or `failed`.
     #[schema(value_type = String)]
-    state: Progress,
+    state: RedactionState,
     /// Regions made unrecognisable.
     regions: Option<i64>,
     /// Why it failed, or why it is tried again.
@@ -203,7 +203,7 @@ impl FileView {
                 (picture.clone(), format!("{picture}{RECORD_SUFFIX}"))
             }
         };
-        let done = file.state == Progress::Done;
+        let done = file.state == RedactionState::Done;
         Self {
             n: file.ordinal,
             name: file.name,
@@ -399,7 +399,7 @@ async fn done(api: &Api, id: &str, n: i64) -> Result<RedactionFile, ApiError> {
     let redaction = redactions::get(&mut db, &id).await?;
     let file = redactions::file(&mut db, &id, n).await?;
     match file.state {
-        Progress::Queued | Progress::Running => {
+        RedactionState::Queued | RedactionState::Running => {
             let detail = "this has not been made yet; follow the redaction".to_owned();
             Err(ApiError::new(
                 ErrorKind::Unavailable,
@@ -407,12 +407,12 @@ async fn done(api: &Api, id: &str, n: i64) -> Result<RedactionFile, ApiError> {
                 detail,
             ))
         }
-        Progress::Failed => {
+        RedactionState::Failed => {
             let reason = file.reason.unwrap_or_default();
             let detail = format!("there is no result, because it failed: {reason}");
             Err(none("redaction-failed", detail))
         }
-        Progress::Done => match redaction.output {
+        RedactionState::Done => match redaction.output {
             None => Ok(file),
             Some(output) => Err(none(
                 "written-elsewhere",

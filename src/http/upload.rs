@@ -10,7 +10,7 @@ use super::form::{Form, bad, broken};
 use super::{Api, ApiError};
 use crate::catalog::assets::Sidecar;
 use crate::catalog::{CatalogError, uploads};
-use crate::ingest::{Film, without_forced};
+use crate::ingest::{FoundFilm, without_forced};
 
 /// Longest title in bytes.
 const MAX_TITLE: usize = 1000;
@@ -19,7 +19,7 @@ const MAX_TITLE: usize = 1000;
 pub(super) struct Upload {
     /// Where in the store it lies.
     pub(super) prefix: String,
-    pub(super) film: Film,
+    pub(super) film: FoundFilm,
     pub(super) title: Option<String>,
 }
 
@@ -96,7 +96,7 @@ async fn read(api: &Api, mut form: Form, prefix: &str) -> Result<Upload, ApiErro
     let sidecars = without_forced(named.collect());
     Ok(Upload {
         prefix: prefix.to_owned(),
-        film: Film { locator, sidecars },
+        film: FoundFilm { locator, sidecars },
         title,
     })
 }

@@ -27,7 +27,7 @@ use utoipa_axum::routes;
 
 use super::ApiError;
 use super::problems::{LeaseLost, NoKey, NotItsVectors, Refused, StoreAway};
-use crate::catalog::keys::{self, Key, Scope};
+use crate::catalog::keys::{self, Key, KeyScope};
 use crate::catalog::{Catalog, CatalogError, KeyId, RunId, runs};
 use crate::features;
 
@@ -143,7 +143,7 @@ impl FromRequestParts<Work> for Holder {
             ));
         };
         let mut db = work.catalog.read().await?;
-        let Some(key) = keys::find(&mut db, secret, Scope::Work).await? else {
+        let Some(key) = keys::find(&mut db, secret, KeyScope::Work).await? else {
             return Err(ApiError::unauthorised(
                 "there is no such key, or it was revoked; `rushes key create NAME` makes another",
             ));

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use percent_encoding::percent_decode_str;
 use rushes_workers::dialogue::{is_subtitle_name, sidecar};
+use rushes_workers::media::MediaFormat;
 use rushes_workers::storage::{Locator, Storage, StorageError};
 use serde::Serialize;
 use sqlx::SqliteConnection;
@@ -14,22 +15,16 @@ use crate::catalog::runs::{self, RunState};
 use crate::catalog::{AssetId, Catalog, CatalogError, JobId, RunId, jobs};
 use crate::features::{self, Settings};
 
-/// Names that are taken for films when a folder is searched. A file named by itself is taken as it is.
-const FILM_EXTENSIONS: &[&str] = &[
-    "mp4", "m4v", "mov", "mkv", "webm", "avi", "mxf", "mpg", "mpeg", "ts", "m2ts", "mts", "ogv",
-    "ogg", "flv", "wmv", "asf", "3gp", "vob", "dv",
-];
-
 /// A film that was found, with the subtitle files beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Film {
+pub struct FoundFilm {
     /// Where it is.
     pub locator: Locator,
     /// Subtitle files beside it.
     pub sidecars: Vec<Sidecar>,
 }
 
-impl Film {
+impl FoundFilm {
     /// What it is called if nobody says: its file name without the extension.
     #[must_use]
     pub fn default_title(&self) -> String {
@@ -62,7 +57,7 @@ pub struct Submitted {
 
 /// Finds the films that `inputs` (files, folders, `s3://` objects and prefixes) stand for. What cannot
 /// be taken is reported apart, and stops nothing else.
-pub async fn find(storage: &Storage, inputs: &[String]) -> (Vec<Film>, Vec<Refusal>) {
+pub async fn find(storage: &Storage, inputs: &[String]) -> (Vec<FoundFilm>, Vec<Refusal>) {
     let (mut films, mut refusals) = (Vec::new(), Vec::new());
     for input in inputs {
         let mut refuse = |error| {
@@ -77,7 +72,7 @@ pub async fn find(storage: &Storage, inputs: &[String]) -> (Vec<Film>, Vec<Refus
         }
     }
     let mut seen = HashSet::new();
-    films.retain(|film: &Film| seen.insert(film.locator.clone()));
+    films.retain(|film: &FoundFilm| seen.insert(film.locator.clone()));
     // `rushes ingest films/*` names both; the film has brought its subtitles.
     let is_taken = |refusal: &Refusal| {
         let taken = films.iter().flat_map(|film| &film.sidecars);
@@ -92,7 +87,7 @@ async fn find_one(
     storage: &Storage,
     input: &str,
     refuse: &mut impl FnMut(StorageError),
-) -> Result<Vec<Film>, StorageError> {
+) -> Result<Vec<FoundFilm>, StorageError> {
     let listing = storage.list(input).await?;
     let listed = listing.files;
     // A single file is itself, whatever it is called; in a folder names decide.
@@ -122,7 +117,7 @@ async fn find_one(
 }
 
 /// Asks for the versions of files by themselves where the listing of their folder had none.
-async fn settled(storage: &Storage, mut film: Film) -> Result<Film, StorageError> {
+async fn settled(storage: &Storage, mut film: FoundFilm) -> Result<FoundFilm, StorageError> {
     let sidecars = film.sidecars.iter_mut().map(|sidecar| &mut sidecar.locator);
     for locator in std::iter::once(&mut film.locator).chain(sidecars) {
         if locator.version.is_none() {
@@ -138,16 +133,12 @@ fn names(input: &str, file: &Locator) -> bool {
         || input == file.uri
 }
 
+/// Whether a file in a folder is taken for a film, by its name. A file named by itself is taken as it is.
 fn is_film_name(name: &str) -> bool {
-    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-    extension.is_some_and(|name| {
-        FILM_EXTENSIONS
-            .iter()
-            .any(|film| film.eq_ignore_ascii_case(name))
-    })
+    MediaFormat::of_name(name).is_some_and(MediaFormat::ingested)
 }
 
-fn with_sidecars(film: Locator, others: &[Locator]) -> Film {
+fn with_sidecars(film: Locator, others: &[Locator]) -> FoundFilm {
     let folder = |locator: &Locator| {
         locator
             .uri
@@ -168,7 +159,7 @@ fn with_sidecars(film: Locator, others: &[Locator]) -> Film {
     });
     let mut sidecars = without_forced(named.collect());
     sidecars.sort_by(|a, b| a.locator.uri.cmp(&b.locator.uri));
-    Film {
+    FoundFilm {
         locator: film,
         sidecars,
     }
@@ -196,7 +187,7 @@ pub fn without_forced(sidecars: Vec<(Sidecar, bool)>) -> Vec<Sidecar> {
 /// If the catalogue fails.
 pub async fn submit(
     catalog: &Catalog,
-    film: &Film,
+    film: &FoundFilm,
     title: &str,
     settings: &Settings,
 ) -> Result<Submitted, CatalogError> {
@@ -248,6 +239,7 @@ fn percent_decoded(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rushes_workers::media::FORMATS;
     use rushes_workers::storage::S3Options;
 
     async fn found(files: &[&str], input: &str) -> Vec<(String, usize)> {
@@ -284,6 +276,18 @@ mod tests {
         let films = found(&files, "").await;
         let expected = [("a", 2), ("b film", 0), ("c", 0)].map(|(name, n)| (name.to_owned(), n));
         assert_eq!(films, expected);
+    }
+
+    #[tokio::test]
+    async fn a_folder_yields_every_format_that_can_be_opened_and_no_other() {
+        for format in FORMATS {
+            for extension in format.extensions {
+                let name = format!("a.{extension}");
+                let films = found(&[&name, "b.mp4"], "").await;
+                let expected = 1 + usize::from(format.ingested());
+                assert_eq!(films.len(), expected, "{name}");
+            }
+        }
     }
 
     #[tokio::test]

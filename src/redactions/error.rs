@@ -7,7 +7,7 @@ use rushes_workers::storage::StorageError;
 use thiserror::Error;
 
 use crate::catalog::CatalogError;
-use crate::catalog::redactions::Failure;
+use crate::catalog::redactions::RedactionFailure;
 
 /// A refused redaction, or a failed picture.
 #[derive(Debug, Error)]
@@ -135,8 +135,8 @@ impl RedactionError {
     }
 
     /// As it is kept with a file.
-    pub(super) fn failure(&self) -> Failure {
-        Failure {
+    pub(super) fn failure(&self) -> RedactionFailure {
+        RedactionFailure {
             kind: self.kind(),
             code: self.code(),
             reason: self.to_string(),

@@ -1,6 +1,6 @@
 //! From names of files, folders and prefixes to the pictures of a redaction.
 
-use rushes_workers::redact::PICTURE_EXTENSIONS;
+use rushes_workers::media::{MediaFormat, Medium};
 use rushes_workers::storage::{Storage, Uri};
 
 use super::names::Names;
@@ -89,12 +89,7 @@ fn last(input: &str) -> &str {
 
 /// By its name in a folder. A file named by itself is taken as it is.
 fn is_picture(name: &str) -> bool {
-    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-    extension.is_some_and(|name| {
-        PICTURE_EXTENSIONS
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(name))
-    })
+    MediaFormat::of_name(name).is_some_and(|format| format.medium == Medium::Picture)
 }
 
 /// What stands for inputs that could not be looked up, time and again.

@@ -26,7 +26,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 pub use error::RedactionError;
 pub use names::Names;
 pub use settings::{Camera, RedactionRequest};
-pub use work::Workers;
+pub use work::RedactionWorkers;
 
 use crate::catalog::redactions::{self, NewFile, RedactionFile, Stage};
 use crate::catalog::{Catalog, CatalogError, RedactionId};
@@ -73,7 +73,7 @@ struct Inner {
 
 /// The place of one picture that is redacted at once.
 #[derive(Debug)]
-pub struct Place {
+pub struct Admission {
     _held: OwnedSemaphorePermit,
 }
 
@@ -112,9 +112,9 @@ impl Redactions {
     ///
     /// # Errors
     /// [`RedactionError::Busy`] if there is none.
-    pub fn admit(&self) -> Result<Place, RedactionError> {
+    pub fn admit(&self) -> Result<Admission, RedactionError> {
         match Arc::clone(&self.0.admitted).try_acquire_owned() {
-            Ok(held) => Ok(Place { _held: held }),
+            Ok(held) => Ok(Admission { _held: held }),
             Err(_full) => Err(RedactionError::Busy),
         }
     }
@@ -125,7 +125,7 @@ impl Redactions {
     /// Whatever prevents it: there is no output then.
     pub async fn redact(
         &self,
-        place: Place,
+        place: Admission,
         bytes: Vec<u8>,
         name: String,
         wanted: RedactionRequest,

@@ -16,7 +16,7 @@ use super::gather::{self, gather};
 use super::output::Target;
 use super::settings::RedactionRequest;
 use super::{RedactionError, Redactions, media_type, store};
-use crate::catalog::redactions::{self, RedactionFile, Task, upkeep};
+use crate::catalog::redactions::{self, RedactionFile, RedactionTask, upkeep};
 use crate::catalog::{Catalog, CatalogError, RedactionId};
 use crate::telemetry;
 
@@ -35,14 +35,14 @@ const FIRST_PAUSE_MS: i64 = 1000;
 
 /// The running work.
 #[derive(Debug)]
-pub struct Workers {
+pub struct RedactionWorkers {
     catalog: Catalog,
     threads: Vec<JoinHandle<()>>,
     tending: tokio::task::JoinHandle<()>,
     stop: CancellationToken,
 }
 
-impl Workers {
+impl RedactionWorkers {
     /// Takes up what was left and starts `count` threads. Whoever calls this is the only process at work.
     ///
     /// # Errors
@@ -125,7 +125,7 @@ impl Worker {
     }
 
     /// The next file; waits a while if there is none.
-    async fn next(&self) -> Result<Option<Task>, CatalogError> {
+    async fn next(&self) -> Result<Option<RedactionTask>, CatalogError> {
         let inner = &self.redactions.0;
         let mut news = std::pin::pin!(inner.news.notified());
         news.as_mut().enable();
@@ -146,7 +146,7 @@ impl Worker {
         Ok(None)
     }
 
-    fn work(&self, task: &Task) {
+    fn work(&self, task: &RedactionTask) {
         let file = &task.file;
         let outcome = self.redact(task);
         let retry = outcome
@@ -186,7 +186,7 @@ impl Worker {
     }
 
     /// Redacts a file and stores the results.
-    fn redact(&self, task: &Task) -> Result<RedactedFile, RedactionError> {
+    fn redact(&self, task: &RedactionTask) -> Result<RedactedFile, RedactionError> {
         if let Some(target) = self.target(task)? {
             // What an earlier redaction wrote must not stand if this one fails.
             self.runtime.block_on(target.clear())?;
@@ -199,7 +199,7 @@ impl Worker {
     }
 
     /// Where the results of a file go, if they are not kept.
-    fn target(&self, task: &Task) -> Result<Option<Target>, RedactionError> {
+    fn target(&self, task: &RedactionTask) -> Result<Option<Target>, RedactionError> {
         let Some(output) = &task.output else {
             return Ok(None);
         };
@@ -235,7 +235,11 @@ impl Worker {
     }
 
     /// Stores a picture and its record; the record first, so that a picture is never without.
-    async fn keep(&self, task: &Task, redacted: Redacted) -> Result<RedactedFile, RedactionError> {
+    async fn keep(
+        &self,
+        task: &RedactionTask,
+        redacted: Redacted,
+    ) -> Result<RedactedFile, RedactionError> {
         let (inner, file) = (&self.redactions.0, &task.file);
         // Nothing is written for a redaction that was deleted meanwhile.
         let mut db = inner.catalog.read().await?;

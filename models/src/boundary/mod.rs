@@ -27,7 +27,7 @@ const WEIGHTS: &[u8] = include_bytes!("../../boundary/boundary.safetensors");
 
 /// What the network makes of one frame; each number is a probability.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Verdict {
+pub struct BoundaryVerdict {
     /// A shot begins with this frame, by a cut.
     pub cut: f32,
     /// The frame is part of a gradual transition.
@@ -68,7 +68,7 @@ impl BoundaryNetwork {
     ///
     /// # Errors
     /// If a frame has another size.
-    pub fn look(&self, frames: &[[&[u8]; 3]]) -> Result<Vec<Verdict>, BoundaryError> {
+    pub fn look(&self, frames: &[[&[u8]; 3]]) -> Result<Vec<BoundaryVerdict>, BoundaryError> {
         if frames.is_empty() {
             return Ok(Vec::new());
         }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use candle_core::{D, DType, Device, Error, Result, Tensor};
 
-use super::{CELLS, HEIGHT, Verdict, WIDTH};
+use super::{BoundaryVerdict, CELLS, HEIGHT, WIDTH};
 
 /// Cells on each side of a patch.
 const PATCH: usize = 4;
@@ -206,7 +206,7 @@ impl Network {
         })
     }
 
-    pub(super) fn run(&self, frames: &[[&[u8]; 3]]) -> Result<Vec<Verdict>> {
+    pub(super) fn run(&self, frames: &[[&[u8]; 3]]) -> Result<Vec<BoundaryVerdict>> {
         let count = frames.len();
         let (patches, means) = patches(frames)?;
         let x = (self.patch.run(&patches)? + self.before(&patches)?)?.relu()?;
@@ -271,11 +271,11 @@ fn patches(frames: &[[&[u8]; 3]]) -> Result<(Tensor, Tensor)> {
     ))
 }
 
-fn verdict(logits: &[f32]) -> Verdict {
+fn verdict(logits: &[f32]) -> BoundaryVerdict {
     let sure = |logit: f32| 1.0 / (1.0 + (-logit).exp());
     let kinds: [f32; 3] = std::array::from_fn(|kind| logits[2 + kind].exp());
     let total: f32 = kinds.iter().sum();
-    Verdict {
+    BoundaryVerdict {
         cut: sure(logits[0]),
         gradual: sure(logits[1]),
         dissolve: kinds[0] / total,

@@ -30,7 +30,7 @@ fn frames() -> Vec<[Vec<u8>; 3]> {
         .collect()
 }
 
-fn look(frames: &[[Vec<u8>; 3]]) -> Vec<Verdict> {
+fn look(frames: &[[Vec<u8>; 3]]) -> Vec<BoundaryVerdict> {
     let planes: Vec<[&[u8]; 3]> = frames
         .iter()
         .map(|frame| frame.each_ref().map(Vec::as_slice))

@@ -25,7 +25,7 @@ use image::RgbImage;
 
 pub use self::error::DeviceError;
 pub use self::meter::DeviceStats;
-pub use self::submission::{Answer, Answers, Feed, Received};
+pub use self::submission::{Answers, Feed, Received, TaggedVector};
 
 use self::owner::Owner;
 use self::queue::Shared;

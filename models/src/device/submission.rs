@@ -10,7 +10,7 @@ use crate::preprocess::Prepared;
 
 /// A vector, with what its owner called the picture.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct TaggedVector {
     /// As given to [`Feed::push`].
     pub tag: u64,
     /// A unit vector of the device's space.
@@ -21,7 +21,7 @@ pub struct Answer {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Received {
     /// A vector. Those of one submission may come in any order.
-    Answer(Answer),
+    Answer(TaggedVector),
     /// Nothing in the time allowed.
     TimedOut,
     /// The feed is closed and every vector was taken.
@@ -142,7 +142,7 @@ impl Answers {
                 lane.outstanding -= 1;
                 drop(state);
                 self.shared.left.notify_all();
-                return Ok(Received::Answer(Answer { tag, vector }));
+                return Ok(Received::Answer(TaggedVector { tag, vector }));
             }
             if lane.outstanding == 0 && !lane.is_fed {
                 return Ok(Received::Finished);

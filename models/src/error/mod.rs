@@ -18,7 +18,7 @@ pub use self::pull::{Attempt, PullError, SourceError};
 pub use self::text::TextError;
 use crate::kind::ErrorKind;
 use crate::manifest::ManifestError;
-use crate::preprocess::PictureError;
+use crate::preprocess::PreprocessError;
 use crate::runtime::RuntimeError;
 use crate::store::StoreError;
 
@@ -40,7 +40,7 @@ pub enum ModelError {
     Runtime(RuntimeError),
     /// A picture.
     #[error(transparent)]
-    Picture(#[from] PictureError),
+    Picture(#[from] PreprocessError),
     /// A text encoder.
     #[error(transparent)]
     Text(#[from] TextError),

@@ -3,7 +3,7 @@ use rushes_workers::storage::{S3Options, Storage};
 
 use super::super::Options;
 use super::*;
-use crate::catalog::redactions::{NewFile, Progress, Stage};
+use crate::catalog::redactions::{NewFile, RedactionState, Stage};
 
 /// A file that was given back and taken by another worker is no longer the first one's to settle.
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +71,7 @@ async fn an_old_attempt_deletes_nothing_of_a_newer_one() {
     }
     let mut db = catalog.read().await.unwrap();
     let file = redactions::file(&mut db, &id, 0).await.unwrap();
-    assert_eq!((file.state, file.regions), (Progress::Running, None));
+    assert_eq!((file.state, file.regions), (RedactionState::Running, None));
     drop(db);
 
     // The one that has it may.

@@ -357,3 +357,33 @@ fn the_leaves_know_nothing_of_the_product() {
         }
     }
 }
+
+/// Public types that share their name, which may only become fewer: rename the type instead of adding a row.
+const HOMONYMS: [&str; 3] = [
+    // The camera of a picture, and the choice of one in a request, which the API calls so.
+    "Camera",
+    // Where a redactor's and where a feature's settings are meant is said by the module.
+    "Settings", // A shot as it is found, and as the catalogue holds it.
+    "Shot",
+];
+
+#[test]
+fn public_types_have_names_of_their_own() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for layers in &LAYERS {
+        for file in code(&root().join(layers.folder)) {
+            let path = file
+                .path
+                .strip_prefix(root())
+                .unwrap()
+                .display()
+                .to_string();
+            for name in file.public_types() {
+                places.entry(name).or_default().push(path.clone());
+            }
+        }
+    }
+    places.retain(|_, paths| paths.len() > 1);
+    let shared: Vec<&str> = places.keys().map(String::as_str).collect();
+    assert_eq!(shared, HOMONYMS, "{places:#?}");
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rushes::catalog::Catalog;
 use rushes::features::LocalCoordinator;
-use rushes::http::{Bounds, Work, serve, work_router};
+use rushes::http::{ConnectionBounds, Work, serve, work_router};
 use rushes_models::{ModelStore, space_of};
 use rushes_workers::storage::{S3Options, Storage};
 use tokio::net::TcpListener;
@@ -54,7 +54,7 @@ impl WorkServer {
             serve(
                 listener,
                 work_router(work),
-                Bounds::default(),
+                ConnectionBounds::default(),
                 CancellationToken::new(),
             )
             .await;

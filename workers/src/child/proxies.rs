@@ -28,7 +28,7 @@ impl ChildJob for ProxiesJob {
         bounds: &Bounds,
         parent: &mut Parent,
     ) -> Result<(), MediaError> {
-        let film = media::Film { source, bounds };
+        let film = media::CutSource { source, bounds };
         let parent = RefCell::new(parent);
         let mut stretches = std::iter::from_fn(|| next(&mut parent.borrow_mut()).transpose());
         media::cut(film, &mut stretches, &self.0, &mut Upwards(&parent))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rushes_models::device::{Answer, Device, Received};
+use rushes_models::device::{Device, Received, TaggedVector};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -135,7 +135,7 @@ impl PendingShots {
     }
 
     /// Puts a vector in its place; the shot, if it is whole by that.
-    fn take(&mut self, answer: Answer) -> Option<ShotVectors> {
+    fn take(&mut self, answer: TaggedVector) -> Option<ShotVectors> {
         let tag = usize::try_from(answer.tag).ok()?;
         let (shot, frame) = (tag / self.frames, tag % self.frames);
         let slots = self.shots.get_mut(&shot)?;

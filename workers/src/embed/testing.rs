@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::{EmbedOptions, Embedder, Film, FrameVectors, Parts, ShotVectors};
 use crate::error::StageError;
-use crate::media::{Bounds, CutOutput, Film as MediaFilm, MediaError, ProxyParams, cut};
+use crate::media::{Bounds, CutOutput, CutSource, MediaError, ProxyParams, cut};
 use crate::segment::{SegmentParams, segment};
 use crate::storage::{S3Options, Storage};
 use crate::watch::Watch;
@@ -250,7 +250,7 @@ pub(super) fn proxies() -> Vec<Vec<u8>> {
     .unwrap();
     let spans: Vec<Range<u64>> = vec![0..13, 13..14, 14..30];
     let mut kept = Kept(Vec::new());
-    let film = MediaFilm {
+    let film = CutSource {
         source: open(),
         bounds: &bounds,
     };

@@ -257,6 +257,14 @@ pub(super) fn guess_container(head: &[u8]) -> Option<String> {
     }
 }
 
+/// Whether the linked FFmpeg has a demuxer of this name.
+#[cfg(test)]
+pub(super) fn has_demuxer(name: &str) -> bool {
+    let name = std::ffi::CString::new(name).unwrap();
+    // SAFETY: the name ends in a zero and outlives the call.
+    unsafe { !ffi::av_find_input_format(name.as_ptr()).is_null() }
+}
+
 /// Keeps a filter graph from starting threads: pictures are small, and decoding has its own.
 pub(super) fn single_threaded(graph: &mut Graph) {
     // SAFETY: `graph` owns a valid graph that is not configured yet.

@@ -10,6 +10,7 @@
 mod audio;
 mod captions;
 mod clock;
+mod containers;
 mod continuity;
 mod damage;
 mod error;
@@ -34,6 +35,9 @@ mod versions;
 use serde::{Deserialize, Serialize};
 
 pub use self::captions::captions;
+#[cfg(test)]
+pub(crate) use self::containers::tests::heads;
+pub use self::containers::{FORMATS, HEAD, MediaFormat, Medium};
 pub use self::continuity::ClockBreak;
 pub use self::damage::CorruptSpan;
 pub use self::error::{MediaError, SandboxFailure};
@@ -44,7 +48,7 @@ pub use self::info::{
 pub use self::picture::PictureMaker;
 pub(crate) use self::probe::earliest;
 pub use self::probe::probe;
-pub use self::proxy::{CutOutput, Film, ProxyParams, cut};
+pub use self::proxy::{CutOutput, CutSource, ProxyParams, cut};
 pub use self::rewrite::{
     Edit, Planes, Rewrite, RewriteOptions, StreamFate, StreamUse, Survey, Written, rewrite, survey,
 };

@@ -11,15 +11,6 @@ use super::error::out_of_memory;
 use super::{Accepts, Bounds, MediaError, ffi, probe};
 use crate::source::ByteSource;
 
-/// The containers that may be opened, by FFmpeg's names. None can name another file; those that
-/// hold only sound are here so that they are refused for that and not as unknown.
-const CONTAINERS: &str =
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,mxf,ogg,flv,wav,flac,mp3";
-
-/// The one demuxer of our own proxies, and their codecs.
-const PROXY_CONTAINER: &str = "mov,mp4,m4a,3gp,3g2,mj2";
-const PROXY_CODECS: &str = "h264,aac";
-
 /// Bytes FFmpeg asks for at a time.
 const IO_BUFFER: usize = 64 << 10;
 
@@ -135,13 +126,10 @@ impl Container {
         };
         let io = StreamIo::from_read_seek_with_capacity(cursor, IO_BUFFER).map_err(internal)?;
         let mut options = ffmpeg::Dictionary::new();
-        match bounds.accepts {
-            Accepts::Films => options.set("format_whitelist", CONTAINERS),
-            Accepts::Proxies => {
-                options.set("format_whitelist", PROXY_CONTAINER);
-                // Also for the decoders that FFmpeg opens to learn what a stream is.
-                options.set("codec_whitelist", PROXY_CODECS);
-            }
+        options.set("format_whitelist", &bounds.accepts.demuxers());
+        if let Some(codecs) = bounds.accepts.codecs() {
+            // Also for the decoders that FFmpeg opens to learn what a stream is.
+            options.set("codec_whitelist", codecs);
         }
         options.set("protocol_whitelist", "");
         let input = ffmpeg::format::input_from_stream(io, None, Some(options))
@@ -325,19 +313,10 @@ fn refuse(source: &SharedSource, error: ffmpeg::Error, accepts: Accepts) -> Medi
     }
     match ffi::guess_container(&head) {
         None => MediaError::NotMedia("no known container format".to_owned()),
-        Some(name) if !accepted(&name, accepts) => MediaError::ForbiddenContainer(name),
+        Some(name) if !accepts.opens(&name) => MediaError::ForbiddenContainer(name),
         Some(name) if name.contains("mp4") => {
             MediaError::Truncated("the index of this MP4 or MOV is missing or damaged".to_owned())
         }
         Some(name) => MediaError::Truncated(format!("it begins like {name}, but: {error}")),
     }
-}
-
-fn accepted(name: &str, accepts: Accepts) -> bool {
-    let list = match accepts {
-        Accepts::Films => CONTAINERS,
-        Accepts::Proxies => PROXY_CONTAINER,
-    };
-    name.split(',')
-        .any(|name| list.split(',').any(|accepted| accepted == name))
 }

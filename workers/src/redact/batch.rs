@@ -30,7 +30,7 @@ mod walk;
 use memory::Memory;
 pub use memory::memory_needed;
 pub(super) use output::Claims;
-pub use walk::{Item, MediaKind, PICTURE_EXTENSIONS, Skipped, Walk, walk};
+pub use walk::{Item, MediaKind, Skipped, Walk, walk};
 
 /// Added to a file's name for the record beside it.
 pub const RECORD_SUFFIX: &str = ".redaction.json";

@@ -34,13 +34,13 @@ pub struct Added {
     pub class: Class,
     /// Where it is.
     #[serde(flatten)]
-    pub place: Place,
+    pub place: RegionPlace,
 }
 
 /// Where a hand-made region is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Place {
+pub enum RegionPlace {
     /// Left, top, width, height in pixels of the upright picture.
     Box {
         /// The four numbers.
@@ -132,7 +132,7 @@ impl Added {
     /// The region as a view and a box in it.
     pub(super) fn sighting(&self, camera: &Camera) -> Result<(View, Rect), RedactError> {
         match self.place {
-            Place::Box {
+            RegionPlace::Box {
                 rect: [x, y, width, height],
             } => {
                 let (w, h) = camera.size();
@@ -156,7 +156,7 @@ impl Added {
                 };
                 Ok((view, [x, y, x + width, y + height]))
             }
-            Place::Sphere {
+            RegionPlace::Sphere {
                 yaw,
                 pitch,
                 width,
@@ -246,7 +246,7 @@ mod tests {
         );
         let far = Added {
             class: Class::Face,
-            place: Place::Box {
+            place: RegionPlace::Box {
                 rect: [500.0, 0.0, 9.0, 9.0],
             },
         };

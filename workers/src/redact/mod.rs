@@ -23,8 +23,8 @@ mod still;
 mod timings;
 
 pub use batch::{
-    BatchObserver, BatchOptions, BatchRecord, Done, Item, MediaKind, Outcome, PICTURE_EXTENSIONS,
-    RECORD_SUFFIX, Skipped, Walk, memory_needed, redact_all, walk,
+    BatchObserver, BatchOptions, BatchRecord, Done, Item, MediaKind, Outcome, RECORD_SUFFIX,
+    Skipped, Walk, memory_needed, redact_all, walk,
 };
 pub use blur::{Fill, Target, blur};
 pub use canvas::Canvas;
@@ -32,7 +32,7 @@ pub use detectors::Detectors;
 pub use error::RedactError;
 pub use film::{FilmBox, FilmOptions, FilmRecord, FilmTrack, FoundBy, VideoRecord};
 pub(crate) use film::{LookJob, RewriteJob, SurveyJob};
-pub use hand::{Added, Corrections, HandRegions, Place, RemovedBox};
+pub use hand::{Added, Corrections, HandRegions, RegionPlace, RemovedBox};
 pub use record::{
     DetectorRecord, FileRecord, PictureRecord, Record, RegionRecord, RegionSource, SCHEMA,
     SettingsRecord, SightingRecord, SphereBox, Tool,

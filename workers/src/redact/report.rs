@@ -13,7 +13,7 @@ use rushes_models::Class;
 use super::batch::{BatchRecord, Outcome};
 use super::film::FilmRecord;
 use super::paint::upright;
-use super::picture::{Editor, Limits};
+use super::picture::{Editor, PictureLimits};
 use super::record::{Record, RegionRecord, RegionSource};
 
 /// Regions that were sure enough need no second look.
@@ -125,7 +125,7 @@ impl Report {
         }
         let picture = std::fs::read(output)
             .ok()
-            .and_then(|bytes| Editor::open(bytes, &Limits::default()).ok())
+            .and_then(|bytes| Editor::open(bytes, &PictureLimits::default()).ok())
             .and_then(|editor| Some((editor.header().orientation, editor.rgb().ok()?)));
         let Some((orientation, picture)) = picture else {
             self.left_out += doubtful.len();

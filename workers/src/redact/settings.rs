@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::RedactError;
 use super::blur::Fill;
 use super::geometry::{Camera, Layout, Panorama, Shape};
-use super::picture::{GPano, Header, Limits};
+use super::picture::{GPano, Header, PictureLimits};
 
 /// What is looked for, how, and what takes its place.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct Settings {
     /// Whether names of people stay in the metadata of a picture in which a face was hidden.
     pub keep_names: bool,
     /// What a picture may demand.
-    pub limits: Limits,
+    pub limits: PictureLimits,
 }
 
 impl Default for Settings {
@@ -54,7 +54,7 @@ impl Default for Settings {
             shape: None,
             fill: Fill::Blur,
             keep_names: false,
-            limits: Limits::default(),
+            limits: PictureLimits::default(),
         }
     }
 }

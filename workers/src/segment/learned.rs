@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rushes_models::boundary::{AROUND, BoundaryError, BoundaryNetwork, Verdict};
+use rushes_models::boundary::{AROUND, BoundaryError, BoundaryNetwork, BoundaryVerdict};
 
 use super::cuts::Cuts;
 use super::dark::{Darkness, Exposure};
@@ -113,7 +113,7 @@ impl LearnedDetector {
         Ok(())
     }
 
-    fn ask(&self, frames: &[SmallFrame]) -> Result<Vec<Verdict>, MediaError> {
+    fn ask(&self, frames: &[SmallFrame]) -> Result<Vec<BoundaryVerdict>, MediaError> {
         let planes: Vec<[&[u8]; 3]> = frames
             .iter()
             .map(|frame| frame.planes.each_ref().map(Vec::as_slice))

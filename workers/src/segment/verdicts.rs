@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use rushes_models::boundary::Verdict;
+use rushes_models::boundary::BoundaryVerdict;
 
 use super::even::FLASH;
 use super::evidence::{
@@ -67,7 +67,7 @@ const SAME_AFTER_FLASH: f32 = 0.5;
 const EVEN: f32 = 4.5;
 
 /// The verdict on a frame of which there is nothing to say.
-pub(super) const NOTHING: Verdict = Verdict {
+pub(super) const NOTHING: BoundaryVerdict = BoundaryVerdict {
     cut: 0.0,
     gradual: 0.0,
     dissolve: 0.0,
@@ -162,7 +162,7 @@ fn is_sure(confidence: f32, wanted: &[(f32, f32)], strange: f32) -> bool {
 }
 
 impl Verdicts {
-    pub(super) fn push(&mut self, verdict: Verdict, frame: &SmallFrame) {
+    pub(super) fn push(&mut self, verdict: BoundaryVerdict, frame: &SmallFrame) {
         let changed = self
             .previous
             .as_ref()
@@ -179,7 +179,7 @@ impl Verdicts {
         }
     }
 
-    fn push_gradual(&mut self, verdict: Verdict, frame: &SmallFrame) {
+    fn push_gradual(&mut self, verdict: BoundaryVerdict, frame: &SmallFrame) {
         let number = self.frames;
         if verdict.gradual < GRADUAL {
             if let Some(run) = &mut self.run {
@@ -313,7 +313,10 @@ impl Verdicts {
 mod tests {
     use super::*;
 
-    fn film(frames: usize, change: impl Fn(usize, &mut Verdict)) -> Vec<(BoundaryKind, u64, u64)> {
+    fn film(
+        frames: usize,
+        change: impl Fn(usize, &mut BoundaryVerdict),
+    ) -> Vec<(BoundaryKind, u64, u64)> {
         let mut verdicts = Verdicts::default();
         for frame in 0..frames {
             let mut verdict = NOTHING;
@@ -338,7 +341,7 @@ mod tests {
         frame
     }
 
-    fn dissolve(frames: Range<usize>, frame: usize, verdict: &mut Verdict) {
+    fn dissolve(frames: Range<usize>, frame: usize, verdict: &mut BoundaryVerdict) {
         if frames.contains(&frame) {
             verdict.gradual = 0.99;
             verdict.dissolve = 0.8;

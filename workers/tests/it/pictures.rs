@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 use rushes_workers::media::{
-    Bounds, CutOutput, Film, MediaError, ProxyParams, ThumbnailAt, cut, sample_frames,
+    Bounds, CutOutput, CutSource, MediaError, ProxyParams, ThumbnailAt, cut, sample_frames,
     sample_frames_plainly, thumbnail,
 };
 
@@ -129,7 +129,7 @@ proptest! {
         }
         let mut kept = Kept(Vec::new());
         let bounds = Bounds::default();
-        let source = Film { source: open(&film), bounds: &bounds };
+        let source = CutSource { source: open(&film), bounds: &bounds };
         let mut stretches = spans.iter().map(|span| Ok(scan.timeline.stretch(span)));
         let params = ProxyParams { samples, ..ProxyParams::default() };
         cut(source, &mut stretches, &params, &mut kept).unwrap();
@@ -201,7 +201,7 @@ fn a_proxy_begins_anew_where_it_is_sampled() {
     let scan = scan(&film);
     let bounds = Bounds::default();
     let mut kept = Kept(Vec::new());
-    let source = Film {
+    let source = CutSource {
         source: open(&film),
         bounds: &bounds,
     };

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use image::RgbImage;
 use rushes_workers::media::{
-    Bounds, CutOutput, Film, FrameReader, MediaError, ProxyParams, ReadOptions, cut,
+    Bounds, CutOutput, CutSource, FrameReader, MediaError, ProxyParams, ReadOptions, cut,
 };
 use rushes_workers::segment::ShotScan;
 
@@ -39,7 +39,7 @@ fn proxies(
     params: &ProxyParams,
 ) -> Result<Vec<Vec<u8>>, MediaError> {
     let mut kept = Kept::default();
-    let film = Film {
+    let film = CutSource {
         source: open(path),
         bounds: &Bounds::default(),
     };

@@ -55,7 +55,7 @@ impl Default for ProxyParams {
 }
 
 /// A film to cut.
-pub struct Film<'a> {
+pub struct CutSource<'a> {
     /// Its bytes.
     pub source: Box<dyn ByteSource>,
     /// What it may demand.
@@ -77,9 +77,9 @@ pub trait CutOutput {
     fn proxy(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError>;
 }
 
-impl std::fmt::Debug for Film<'_> {
+impl std::fmt::Debug for CutSource<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Film")
+        f.debug_struct("CutSource")
             .field("bytes", &self.source.len())
             .finish_non_exhaustive()
     }
@@ -103,7 +103,7 @@ impl std::fmt::Debug for Film<'_> {
 /// [`MediaError::Spans`] if stretches are not in order, overlap, or are not of this film;
 /// [`MediaError::Limit`]; any error of decoding, of encoding, of `output`, or that a stretch is.
 pub fn cut(
-    film: Film<'_>,
+    film: CutSource<'_>,
     stretches: &mut dyn Iterator<Item = Result<Stretch, MediaError>>,
     params: &ProxyParams,
     output: &mut dyn CutOutput,

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::device;
 use crate::media::open::{Container, SharedSource};
-use crate::media::{Bounds, MediaError, MediaInfo, StreamDetails, StreamInfo, ffi, probe};
+use crate::media::{
+    Bounds, MediaError, MediaFormat, MediaInfo, StreamDetails, StreamInfo, ffi, probe,
+};
 use crate::source::ByteSource;
 
 /// What becomes of a stream.
@@ -65,9 +67,6 @@ impl Survey {
             .filter(move |stream| stream.fate == fate)
     }
 }
-
-/// Extensions under which an MP4 or MOV is known.
-const MP4_NAMES: [&str; 8] = ["mp4", "mov", "m4v", "qt", "360", "3gp", "3g2", "f4v"];
 
 /// Looks at a film whose name ends in `extension` (lower case, without the dot).
 ///
@@ -164,7 +163,7 @@ fn choose(
         } else {
             c"mp4"
         };
-        let keeps = MP4_NAMES.contains(&extension);
+        let keeps = MediaFormat::is_mp4_extension(extension);
         let named = |new: &str| (!keeps).then(|| new.to_owned());
         return if takes_all(own) {
             (own, named("mp4"))

@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::super::RedactError;
+use crate::media::{HEAD, MediaFormat, Medium};
 
 /// One file to redact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,17 +47,6 @@ pub struct Walk {
     /// Files that cannot be read or told apart in the output folder.
     pub failed: Vec<(PathBuf, RedactError)>,
 }
-
-/// Extensions in lower case that promise a picture, whatever the content: a damaged one, or one of a kind that cannot
-/// be redacted, must be told, not passed over.
-pub const PICTURE_EXTENSIONS: [&str; 18] = [
-    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "gif", "bmp", "heic", "heif",
-    "avif", "jp2", "jxl", "dng", "arw", "cr2",
-];
-/// The same for films.
-const FILMS: [&str; 12] = [
-    "mp4", "mov", "m4v", "mkv", "webm", "avi", "mpg", "mpeg", "ts", "mts", "m2ts", "360",
-];
 
 /// Lists the files below `paths`. A path that is named itself counts, whatever it is; in a folder, what is neither
 /// picture nor film is skipped. `out` is left out, wherever it lies.
@@ -131,35 +121,20 @@ fn folder(path: &Path, below: &Path, recursive: bool, out: Option<&Path>, found:
 
 /// What a file is, by content first and by name otherwise.
 fn kind(path: &Path) -> std::io::Result<Option<MediaKind>> {
-    let mut head = Vec::with_capacity(16);
+    let mut head = Vec::with_capacity(HEAD);
     if !fs::metadata(path)?.is_file() {
         return Ok(None);
     }
-    fs::File::open(path)?.take(16).read_to_end(&mut head)?;
-    let picture = head.starts_with(&[0xFF, 0xD8])
-        || head.starts_with(b"\x89PNG")
-        || (head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP"))
-        || head.starts_with(b"II*\0")
-        || head.starts_with(b"MM\0*");
-    if picture {
-        return Ok(Some(MediaKind::Picture));
-    }
-    let extension = path
-        .extension()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase();
-    if PICTURE_EXTENSIONS.contains(&extension.as_str()) {
-        return Ok(Some(MediaKind::Picture));
-    }
-    let still = [&b"heic"[..], b"heix", b"mif1", b"avif"]
-        .iter()
-        .any(|brand| head.get(8..12) == Some(brand));
-    if head.get(4..8) == Some(b"ftyp") && still {
-        return Ok(Some(MediaKind::Picture));
-    }
-    let film = head.get(4..8) == Some(b"ftyp") || head.starts_with(&[0x1A, 0x45, 0xDF, 0xA3]);
-    Ok((film || FILMS.contains(&extension.as_str())).then_some(MediaKind::Film))
+    let length = u64::try_from(HEAD).unwrap_or(u64::MAX);
+    fs::File::open(path)?.take(length).read_to_end(&mut head)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // A damaged file, or one of a kind that cannot be redacted, must be reported, not passed over.
+    let format = MediaFormat::of_head(&head).or_else(|| MediaFormat::of_name(&name));
+    Ok(format.and_then(|format| match format.medium {
+        Medium::Picture => Some(MediaKind::Picture),
+        Medium::Film => Some(MediaKind::Film),
+        Medium::Sound => None,
+    }))
 }
 
 /// The same file twice is one; two files that would have one output are an error of the second.
@@ -183,6 +158,92 @@ fn distinct(found: &mut Walk) {
                     first.display()
                 ));
                 found.failed.push((item.path, failure));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::FORMATS;
+    use crate::media::heads;
+    use crate::redact::picture::Format;
+
+    fn found(name: &str, head: &[u8]) -> Option<MediaKind> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        fs::write(&path, head).unwrap();
+        let walk = walk(&[folder.path().to_owned()], false, Path::new("nowhere"));
+        assert_eq!(walk.items.len() + walk.skipped.len(), 1, "{name}");
+        walk.items.first().map(|item| item.kind)
+    }
+
+    #[test]
+    fn no_picture_and_no_film_of_any_format_is_passed_over() {
+        for format in FORMATS {
+            let expected = match format.medium {
+                Medium::Picture => Some(MediaKind::Picture),
+                Medium::Film => Some(MediaKind::Film),
+                Medium::Sound => None,
+            };
+            for extension in format.extensions {
+                // Even if it is damaged from its first byte on.
+                for name in [
+                    format!("a.{extension}"),
+                    format!("A.{}", extension.to_uppercase()),
+                ] {
+                    assert_eq!(found(&name, b"damaged"), expected, "{name}");
+                }
+            }
+            for head in heads(format) {
+                assert_eq!(found("no-extension", &head), expected, "{}", format.name);
+            }
+        }
+        assert_eq!(found("notes.txt", b"notes"), None);
+    }
+
+    #[test]
+    fn content_counts_before_the_name() {
+        for format in FORMATS
+            .iter()
+            .filter(|format| format.medium == Medium::Film)
+        {
+            for head in heads(format) {
+                assert_eq!(
+                    found("a.mp3", &head),
+                    Some(MediaKind::Film),
+                    "{}",
+                    format.name
+                );
+                assert_eq!(
+                    found("a.jpg", &head),
+                    Some(MediaKind::Film),
+                    "{}",
+                    format.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_pictures_that_can_be_redacted_are_those_that_are_opened() {
+        let starts: [&[u8]; 7] = [
+            b"\xFF\xD8\xFF\xE0",
+            b"\x89PNG\r\n\x1A\n",
+            b"RIFF\0\0\0\0WEBP",
+            b"II*\0",
+            b"MM\0*",
+            b"II+\0",
+            b"MM\0+",
+        ];
+        for start in starts {
+            assert!(Format::of(start).is_some());
+            assert!(MediaFormat::of_head(start).is_some_and(|format| format.redacted));
+        }
+        for format in FORMATS.iter().filter(|format| !format.redacted) {
+            for head in heads(format) {
+                assert_eq!(Format::of(&head), None, "{}", format.name);
             }
         }
     }

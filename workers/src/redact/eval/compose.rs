@@ -14,7 +14,7 @@ use image::{Rgb, RgbImage};
 use super::super::RedactError;
 use super::super::geometry::{Camera, Patch, Shape, View, rasterise};
 use super::super::paint::upright;
-use super::super::picture::{Editor, Limits};
+use super::super::picture::{Editor, PictureLimits};
 use super::super::settings::CameraChoice;
 use super::dataset::{Annotated, Dataset, Truth};
 
@@ -266,7 +266,7 @@ fn background(path: Option<&PathBuf>, width: u32) -> Result<RgbImage, RedactErro
 /// A picture, upright.
 pub(super) fn read(path: &Path) -> Result<RgbImage, RedactError> {
     let bytes = fs::read(path).map_err(RedactError::io("read", path))?;
-    let editor = Editor::open(bytes, &Limits::default())?;
+    let editor = Editor::open(bytes, &PictureLimits::default())?;
     Ok(upright(editor.rgb()?, editor.header().orientation))
 }
 

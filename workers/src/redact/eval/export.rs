@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::RedactError;
 use super::super::geometry::{Camera, Layout, Pyramid, Rect, View};
 use super::super::paint::upright;
-use super::super::picture::{Editor, Limits};
+use super::super::picture::{Editor, PictureLimits};
 use super::compose::write;
 use super::dataset::{Dataset, Truth};
 
@@ -34,7 +34,7 @@ pub fn export_views(
     let (mut images, mut annotations) = (Vec::new(), Vec::new());
     for (number, annotated) in dataset.pictures.iter().enumerate() {
         let bytes = fs::read(&annotated.file).map_err(RedactError::io("read", &annotated.file))?;
-        let editor = Editor::open(bytes, &Limits::default())?;
+        let editor = Editor::open(bytes, &PictureLimits::default())?;
         let camera = annotated.camera.taken(editor.header())?.camera;
         let picture = upright(editor.rgb()?, editor.header().orientation);
         let pyramid = Pyramid::new(&picture);

@@ -12,4 +12,4 @@ pub use compose::{ComposeOptions, Composed, compose};
 pub use dataset::{Annotated, Dataset, Truth};
 pub use export::export_views;
 pub use score::{Bin, ClassScore, Evaluation, Evaluator, Tally};
-pub use split::{Part, split};
+pub use split::{DatasetPart, split};

@@ -7,7 +7,7 @@ use super::dataset::{Annotated, Dataset};
 
 /// A part of a split dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum DatasetPart {
     /// 70 %: to learn from.
     Train,
     /// 10 %: to choose by.
@@ -16,7 +16,7 @@ pub enum Part {
     Test,
 }
 
-impl Part {
+impl DatasetPart {
     /// The name of its file.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -36,7 +36,7 @@ impl Part {
 ///
 /// # Errors
 /// There are fewer than three trips.
-pub fn split(dataset: &Dataset) -> Result<BTreeMap<Part, Dataset>, RedactError> {
+pub fn split(dataset: &Dataset) -> Result<BTreeMap<DatasetPart, Dataset>, RedactError> {
     let mut trips: BTreeMap<String, Vec<&Annotated>> = BTreeMap::new();
     for picture in &dataset.pictures {
         trips.entry(trip(picture)).or_default().push(picture);
@@ -51,17 +51,19 @@ pub fn split(dataset: &Dataset) -> Result<BTreeMap<Part, Dataset>, RedactError> 
     let mut trips: Vec<Vec<&Annotated>> = trips.into_values().collect();
     trips.sort_by_key(|trip| std::cmp::Reverse(trip.len()));
     let all = dataset.pictures.len();
-    let mut parts: BTreeMap<Part, Dataset> = BTreeMap::new();
-    for (part, _) in Part::SHARES {
+    let mut parts: BTreeMap<DatasetPart, Dataset> = BTreeMap::new();
+    for (part, _) in DatasetPart::SHARES {
         parts.insert(part, Dataset::default());
     }
     for trip in trips {
-        let lacking = |(part, tenths): &(Part, usize)| {
+        let lacking = |(part, tenths): &(DatasetPart, usize)| {
             let has = parts.get(part).map_or(0, |set| set.pictures.len());
             (all * tenths).saturating_sub(10 * has)
         };
-        let most = Part::SHARES.iter().max_by_key(|share| lacking(share));
-        let (part, _) = most.unwrap_or(&Part::SHARES[0]);
+        let most = DatasetPart::SHARES
+            .iter()
+            .max_by_key(|share| lacking(share));
+        let (part, _) = most.unwrap_or(&DatasetPart::SHARES[0]);
         if let Some(set) = parts.get_mut(part) {
             set.pictures.extend(trip.into_iter().cloned());
         }
@@ -110,9 +112,9 @@ mod tests {
                 .collect()
         };
         let (train, validation, test) = (
-            trips(Part::Train),
-            trips(Part::Validation),
-            trips(Part::Test),
+            trips(DatasetPart::Train),
+            trips(DatasetPart::Validation),
+            trips(DatasetPart::Test),
         );
         assert!(
             train.is_disjoint(&test)
@@ -121,12 +123,12 @@ mod tests {
         );
         let size = |part| parts[&part].pictures.len();
         assert!(
-            (130..=150).contains(&size(Part::Train)),
+            (130..=150).contains(&size(DatasetPart::Train)),
             "{}",
-            size(Part::Train)
+            size(DatasetPart::Train)
         );
-        assert!((14..=26).contains(&size(Part::Validation)));
-        assert!((34..=46).contains(&size(Part::Test)));
+        assert!((14..=26).contains(&size(DatasetPart::Validation)));
+        assert!((34..=46).contains(&size(DatasetPart::Test)));
     }
 
     #[test]

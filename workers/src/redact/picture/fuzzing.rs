@@ -6,7 +6,7 @@ use image::{DynamicImage, ImageFormat, RgbImage, RgbaImage};
 
 use super::rules::Rules;
 use super::thumbnail::{Origin, clean_exif};
-use super::{Editor, Format, Limits, Rect, exif};
+use super::{Editor, Format, PictureLimits, Rect, exif};
 
 /// A parser of files from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ fn run_exif(bytes: &[u8]) -> bool {
 }
 
 fn rewrite(bytes: &[u8], change: bool) -> bool {
-    let limits = Limits {
+    let limits = PictureLimits {
         max_pixels: 1 << 16,
         max_memory: 1 << 22,
     };

@@ -133,14 +133,14 @@ pub fn inspect(bytes: &[u8]) -> Result<Header, PictureError> {
 
 /// What a picture may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
+pub struct PictureLimits {
     /// Pixels of a picture.
     pub max_pixels: u64,
     /// Bytes for its samples or coefficients.
     pub max_memory: u64,
 }
 
-impl Default for Limits {
+impl Default for PictureLimits {
     fn default() -> Self {
         Self {
             max_pixels: 512_000_000,
@@ -149,7 +149,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl PictureLimits {
     fn check_pixels(&self, width: u32, height: u32) -> Result<(), PictureError> {
         check(
             "pixels",
@@ -251,7 +251,7 @@ impl Editor {
     /// # Errors
     ///
     /// As [`inspect`]; also a picture beyond the limits, or cut short.
-    pub fn open(bytes: Vec<u8>, limits: &Limits) -> Result<Self, PictureError> {
+    pub fn open(bytes: Vec<u8>, limits: &PictureLimits) -> Result<Self, PictureError> {
         let header = inspect(&bytes)?;
         let picture = match header.format {
             Format::Jpeg => Picture::Jpeg(Box::new(jpeg::Jpeg::open(bytes, limits)?)),

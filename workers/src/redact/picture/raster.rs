@@ -9,7 +9,7 @@ use super::error::PictureError;
 use super::hidden::HiddenCopy;
 use super::rules::Rules;
 use super::thumbnail::Origin;
-use super::{Facts, Format, Limits, Rect, png, tiff, webp};
+use super::{Facts, Format, PictureLimits, Rect, png, tiff, webp};
 
 /// Samples of eight or sixteen bits.
 #[derive(Debug, Clone)]
@@ -141,7 +141,7 @@ pub(crate) struct Raster {
     /// Decoded when first asked for.
     pixels: OnceLock<Result<Pixels, PictureError>>,
     changed: bool,
-    limits: Limits,
+    limits: PictureLimits,
 }
 
 impl std::fmt::Debug for Raster {
@@ -158,7 +158,7 @@ impl Raster {
     pub(crate) fn open(
         bytes: Vec<u8>,
         format: Format,
-        limits: &Limits,
+        limits: &PictureLimits,
     ) -> Result<Self, PictureError> {
         let facts = facts(format, &bytes)?;
         limits.check_pixels(facts.width, facts.height)?;

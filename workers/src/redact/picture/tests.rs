@@ -9,7 +9,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat};
 
-use super::{Editor, Format, HiddenKind, Limits, Orientation, PictureError, Rect, inspect};
+use super::{Editor, Format, HiddenKind, Orientation, PictureError, PictureLimits, Rect, inspect};
 
 #[test]
 fn orientations_are_inverse_to_themselves() {
@@ -64,7 +64,7 @@ fn files() -> Vec<(Format, DynamicImage, Vec<u8>)> {
 }
 
 fn open(bytes: &[u8]) -> Editor {
-    Editor::open(bytes.to_vec(), &Limits::default()).unwrap()
+    Editor::open(bytes.to_vec(), &PictureLimits::default()).unwrap()
 }
 
 const SPOT: Rect = Rect {
@@ -134,14 +134,14 @@ fn truncation_and_damage_never_panic() {
     for (format, _, bytes) in files() {
         for part in 0..20 {
             let cut = bytes[..bytes.len() * part / 20].to_vec();
-            let opened = Editor::open(cut, &Limits::default());
+            let opened = Editor::open(cut, &PictureLimits::default());
             // The directory of a TIFF file may come before its end.
             assert!(opened.and_then(|e| e.rgb()).is_err(), "{format:?} {part}");
         }
         for at in 0..bytes.len().min(600) {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x5A;
-            let limits = Limits {
+            let limits = PictureLimits {
                 max_pixels: 1 << 20,
                 max_memory: 1 << 24,
             };

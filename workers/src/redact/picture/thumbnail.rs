@@ -9,7 +9,7 @@ use super::error::PictureError;
 use super::hidden::{HiddenAction, HiddenCopy, HiddenKind};
 use super::jpeg::Jpeg;
 use super::rules::Rules;
-use super::{Limits, allowed, exif};
+use super::{PictureLimits, allowed, exif};
 
 /// Pixels a thumbnail may have; a greater one is not made again but removed.
 const MAX_PIXELS: u64 = 4 << 20;
@@ -59,7 +59,7 @@ impl<'a> Origin<'a> {
     /// Whether a JPEG is a thumbnail of the picture as it is now. Of a cropped or retouched one it
     /// may still be that of what was there before.
     pub(crate) fn belongs(&self, jpeg: &[u8]) -> bool {
-        let limits = Limits {
+        let limits = PictureLimits {
             max_pixels: MAX_PIXELS,
             max_memory: MAX_PIXELS * 8,
         };

@@ -1,7 +1,7 @@
 //! Maps of gains behind a picture, by which bright screens show it brighter (Ultra HDR, ISO 21496-1,
 //! and those of Apple).
 
-use super::super::Limits;
+use super::super::PictureLimits;
 use super::super::packet::is_of_gain_map;
 use super::Jpeg;
 use super::markers::{self, APP0, Layout};
@@ -38,7 +38,7 @@ pub(super) fn alone(bytes: &[u8], layout: &Layout) -> bool {
     if !has_index || rest.is_empty() {
         return false;
     }
-    let limits = Limits::default();
+    let limits = PictureLimits::default();
     for _ in 0..MOST {
         let Ok(found) = markers::layout(rest).map_err(drop) else {
             return false;

@@ -22,7 +22,7 @@ use super::error::PictureError;
 use super::hidden::HiddenCopy;
 use super::rules::Rules;
 use super::thumbnail::Origin;
-use super::{Facts, Limits, Rect};
+use super::{Facts, PictureLimits, Rect};
 use decode::Plane;
 use markers::{Frame, Layout};
 
@@ -68,7 +68,7 @@ impl std::fmt::Debug for Jpeg {
 }
 
 impl Jpeg {
-    pub(crate) fn open(bytes: Vec<u8>, limits: &Limits) -> Result<Self, PictureError> {
+    pub(crate) fn open(bytes: Vec<u8>, limits: &PictureLimits) -> Result<Self, PictureError> {
         let layout = markers::layout(&bytes)?;
         let frame = &layout.frame;
         limits.check_pixels(frame.width, frame.height)?;

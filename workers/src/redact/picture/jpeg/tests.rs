@@ -6,7 +6,7 @@ mod copies;
 mod gain_maps;
 mod streams;
 
-use super::super::{Editor, Limits, PictureError, Rect};
+use super::super::{Editor, PictureError, PictureLimits, Rect};
 use super::markers::{self, Frame, Scan, ScanComponent};
 use super::{dct, decode, encode};
 use image::RgbImage;
@@ -160,7 +160,7 @@ fn planes(frame: &Frame, table: &[u8]) -> Vec<decode::Plane> {
 }
 
 fn open(bytes: &[u8]) -> Editor {
-    Editor::open(bytes.to_vec(), &Limits::default()).unwrap()
+    Editor::open(bytes.to_vec(), &PictureLimits::default()).unwrap()
 }
 
 fn coefficients(bytes: &[u8]) -> (markers::Layout, Vec<decode::Plane>) {
@@ -338,12 +338,12 @@ fn truncation_is_an_error_wherever_it_happens() {
         let bytes = make(&recipe, &[]);
         for part in 0..20 {
             let cut = &bytes[..bytes.len() * part / 20];
-            let opened = Editor::open(cut.to_vec(), &Limits::default());
+            let opened = Editor::open(cut.to_vec(), &PictureLimits::default());
             assert!(opened.is_err(), "{recipe:?} {part}");
             // The end of the picture in place does not hide that data is missing.
             let mut closed = cut.to_vec();
             closed.extend_from_slice(&[0xFF, 0xD9]);
-            if let Ok(editor) = Editor::open(closed.clone(), &Limits::default())
+            if let Ok(editor) = Editor::open(closed.clone(), &PictureLimits::default())
                 && editor.rgb().is_ok()
             {
                 // A progressive picture is whole after each of its scans.
@@ -361,7 +361,7 @@ fn unsupported_kinds_are_named() {
     let with = |offset: usize, value: u8| {
         let mut bytes = bytes.clone();
         bytes[at + offset] = value;
-        Editor::open(bytes, &Limits::default())
+        Editor::open(bytes, &PictureLimits::default())
             .unwrap_err()
             .to_string()
     };
@@ -372,7 +372,7 @@ fn unsupported_kinds_are_named() {
     let mut odd = bytes.clone();
     odd[at + 11] = 0x31;
     odd[at + 14] = 0x21;
-    let error = Editor::open(odd, &Limits::default()).unwrap_err();
+    let error = Editor::open(odd, &PictureLimits::default()).unwrap_err();
     assert!(error.to_string().contains("3:2"));
 }
 
@@ -385,12 +385,12 @@ fn a_bomb_is_refused_before_memory_is_asked_for() {
     let mut bytes = make(&recipe, &[]);
     let at = bytes.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
     bytes[at + 5..at + 9].copy_from_slice(&[0xFF; 4]);
-    let open = |limits: &Limits| Editor::open(bytes.clone(), limits).unwrap_err();
+    let open = |limits: &PictureLimits| Editor::open(bytes.clone(), limits).unwrap_err();
     assert!(matches!(
-        open(&Limits::default()),
+        open(&PictureLimits::default()),
         PictureError::Limit { .. }
     ));
-    let wide = Limits {
+    let wide = PictureLimits {
         max_pixels: u64::MAX,
         max_memory: u64::MAX,
     };
@@ -408,7 +408,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = value;
         }
-        let limits = Limits { max_pixels: 1 << 20, max_memory: 1 << 24 };
+        let limits = PictureLimits { max_pixels: 1 << 20, max_memory: 1 << 24 };
         if let Ok(mut editor) = Editor::open(bytes, &limits)
             && editor.rgb().is_ok()
         {

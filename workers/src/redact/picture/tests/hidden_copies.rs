@@ -7,7 +7,7 @@ mod search;
 use image::{DynamicImage, ImageFormat, RgbImage, imageops};
 use std::io::{Cursor, Write};
 
-use super::super::{Editor, Limits, Rect};
+use super::super::{Editor, PictureLimits, Rect};
 use containers::{CONTAINERS, Container};
 use search::Search;
 
@@ -130,7 +130,7 @@ fn encoded(format: ImageFormat) -> Vec<u8> {
 
 /// The file with nothing of the picture left in its samples.
 fn redacted(file: &[u8]) -> Vec<u8> {
-    let mut editor = Editor::open(file.to_vec(), &Limits::default()).unwrap();
+    let mut editor = Editor::open(file.to_vec(), &PictureLimits::default()).unwrap();
     for component in 0..editor.components() {
         let (width, height) = editor.size(component);
         let rect = Rect {
@@ -209,7 +209,7 @@ fn the_search_fails_where_a_rule_is_off() {
     for (container, shape, form, seed) in cases() {
         let plain = encoded(container.format);
         let file = (container.make)(&plain, &copy(shape, form), &mut Dice(seed));
-        let editor = Editor::open(file, &Limits::default()).unwrap();
+        let editor = Editor::open(file, &PictureLimits::default()).unwrap();
         let unchanged = editor.finish().unwrap().bytes;
         left += usize::from(search.finds_hidden(&unchanged, &plain));
     }

@@ -2,7 +2,7 @@
 
 use super::super::packet::{self, Packet};
 use super::super::rules::Rules;
-use super::super::{Editor, HiddenKind, Limits, Rect};
+use super::super::{Editor, HiddenKind, PictureLimits, Rect};
 use super::{Format, files, with_chunk, with_tag};
 
 /// A packet as photo managers write it: regions in both forms, people of IPTC, keywords.
@@ -93,7 +93,7 @@ fn named() -> Vec<(Format, Vec<u8>)> {
 fn every_format_loses_its_names_only_where_they_are_to_be_forgotten() {
     for (format, bytes) in named() {
         for forget in [true, false] {
-            let mut editor = Editor::open(bytes.clone(), &Limits::default()).unwrap();
+            let mut editor = Editor::open(bytes.clone(), &PictureLimits::default()).unwrap();
             let spot = Rect {
                 x: 1,
                 y: 1,
@@ -152,7 +152,7 @@ fn notes_of_makers_lose_names_and_keep_settings() {
     let png = &all.iter().find(|f| f.0 == Format::Png).unwrap().2;
     let bytes = with_chunk(png, *b"eXIf", &block);
     for forget in [true, false] {
-        let mut editor = Editor::open(bytes.clone(), &Limits::default()).unwrap();
+        let mut editor = Editor::open(bytes.clone(), &PictureLimits::default()).unwrap();
         let spot = Rect {
             x: 1,
             y: 1,

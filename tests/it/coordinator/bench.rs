@@ -1,0 +1,315 @@
+//! A catalogue, a coordinator over it, and plausible results.
+
+use super::*;
+
+/// What is tested: a coordinator, on a queue of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    LocalMedia,
+    LocalEmbed,
+    /// A real server on loopback. It has the embed queue only.
+    HttpEmbed,
+}
+
+/// A catalogue with one film in it, and the coordinator that is tested.
+pub(crate) struct Bench {
+    pub(crate) catalog: Catalog,
+    /// Does the work of the media queue.
+    pub(crate) local: Arc<dyn Coordinator>,
+    /// Is tested on `queue`.
+    pub(crate) coordinator: Arc<dyn Coordinator>,
+    pub(super) queue: Queue,
+    pub(crate) asset: AssetId,
+    pub(super) job: JobId,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) server: Option<WorkServer>,
+}
+
+impl Bench {
+    pub(super) async fn new(over: Over) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&folder.path().join("catalog.db"))
+            .await
+            .unwrap();
+        let (asset, job) = film(&catalog, "a").await;
+        let local: Arc<dyn Coordinator> = Arc::new(LocalCoordinator::new(
+            catalog.clone(),
+            folder.path().to_owned(),
+        ));
+        let mut coordinator = Arc::clone(&local);
+        let mut server = None;
+        if over == Over::HttpEmbed {
+            let started = WorkServer::start(&catalog, folder.path());
+            coordinator = Arc::new(client(&started, &key(&catalog, "key").await));
+            server = Some(started);
+        }
+        Self {
+            local,
+            coordinator,
+            queue: if over == Over::LocalMedia {
+                Queue::Media
+            } else {
+                Queue::Embed
+            },
+            catalog,
+            asset,
+            job,
+            folder,
+            server,
+        }
+    }
+
+    /// On this machine, tested on the embed queue.
+    pub(crate) async fn over_local_embed() -> Self {
+        Self::new(Over::LocalEmbed).await
+    }
+
+    /// The same over another catalogue, in a data folder of its own.
+    pub(crate) fn over(&self, catalog: Catalog) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let local: Arc<dyn Coordinator> = Arc::new(LocalCoordinator::new(
+            catalog.clone(),
+            folder.path().to_owned(),
+        ));
+        Self {
+            catalog,
+            coordinator: Arc::clone(&local),
+            local,
+            queue: self.queue,
+            asset: self.asset.clone(),
+            job: self.job.clone(),
+            folder,
+            server: None,
+        }
+    }
+
+    /// Over a server, with a run of the embed queue to be leased.
+    pub(crate) async fn over_http() -> Self {
+        let bench = Self::new(Over::HttpEmbed).await;
+        bench.complete_media().await;
+        bench
+    }
+
+    /// The coordinator that has `queue`.
+    pub(super) fn of(&self, queue: Queue) -> &Arc<dyn Coordinator> {
+        if queue == self.queue {
+            &self.coordinator
+        } else {
+            &self.local
+        }
+    }
+
+    pub(super) async fn lease(&self, queue: Queue) -> Option<Lease> {
+        self.of(queue).lease("worker", queue).await.unwrap()
+    }
+
+    /// Leases the first run of the tested queue, whose inputs are made ready.
+    pub(super) async fn begin(&self) -> Lease {
+        if self.queue == Queue::Embed {
+            self.complete_media().await;
+        }
+        self.next().await.unwrap()
+    }
+
+    pub(crate) async fn next(&self) -> Option<Lease> {
+        self.lease(self.queue).await
+    }
+
+    pub(super) async fn complete(&self, lease: &Lease) {
+        let queue = if matches!(lease.task, Task::Embeddings(_)) {
+            Queue::Embed
+        } else {
+            Queue::Media
+        };
+        let done = self.of(queue).complete(&lease.ticket, &answer(lease)).await;
+        done.unwrap();
+    }
+
+    pub(super) async fn complete_media(&self) {
+        while let Some(lease) = self.lease(Queue::Media).await {
+            self.complete(&lease).await;
+        }
+    }
+
+    pub(super) async fn state(&self) -> RunState {
+        let mut db = self.catalog.read().await.unwrap();
+        jobs::get(&mut db, &self.job).await.unwrap().state()
+    }
+
+    pub(crate) async fn run(&self, lease: &Lease) -> Run {
+        let id: RunId = lease.ticket.run.parse().unwrap();
+        let mut db = self.catalog.read().await.unwrap();
+        runs::get(&mut db, &id).await.unwrap()
+    }
+
+    pub(super) async fn state_of(&self, lease: &Lease) -> RunState {
+        self.run(lease).await.state
+    }
+
+    pub(super) async fn generation(&self) -> i64 {
+        let mut db = self.catalog.read().await.unwrap();
+        rushes::catalog::assets::get(&mut db, &self.asset)
+            .await
+            .unwrap()
+            .generation
+    }
+
+    /// Completes whatever is leased until nothing is left.
+    pub(crate) async fn complete_all(&self) {
+        loop {
+            let mut idle = true;
+            for queue in [Queue::Media, Queue::Embed] {
+                while let Some(lease) = self.lease(queue).await {
+                    idle = false;
+                    self.complete(&lease).await;
+                }
+            }
+            if idle {
+                return;
+            }
+        }
+    }
+}
+
+/// The secret of a new key.
+pub(crate) async fn key(catalog: &Catalog, name: &str) -> String {
+    let mut tx = catalog.begin().await.unwrap();
+    let (_, secret) = keys::create(&mut tx, name, KeyScope::Work).await.unwrap();
+    tx.commit().await.unwrap();
+    secret.reveal().to_owned()
+}
+
+/// A client that does not wait for work.
+pub(crate) fn client(server: &WorkServer, secret: &str) -> HttpCoordinator {
+    let key = WorkKey::new(secret).unwrap();
+    HttpCoordinator::new(&server.address, &key, false)
+        .unwrap()
+        .waiting(Duration::ZERO)
+}
+
+pub(super) fn settings() -> Settings {
+    Settings {
+        model: "lite".to_owned(),
+        space: space_of(&ModelStore::new("models".into()), "lite").unwrap(),
+        detector: DetectorKind::Learned,
+        proxy_height: 480,
+        frames_per_shot: 4,
+        frame_vectors: false,
+    }
+}
+
+pub(crate) async fn film(catalog: &Catalog, name: &str) -> (AssetId, JobId) {
+    let locator = Locator {
+        uri: format!("file:///{name}.mp4"),
+        version: Some("1".to_owned()),
+        size: 10,
+    };
+    let mut tx = catalog.begin().await.unwrap();
+    let new = NewAsset {
+        locator: &locator,
+        title: name,
+        sidecars: &[],
+    };
+    let (asset, _) = register(&mut tx, new).await.unwrap();
+    let runs = request(&mut tx, &asset, &settings()).await.unwrap();
+    let job = jobs::create(&mut tx, &asset, &runs).await.unwrap();
+    tx.commit().await.unwrap();
+    (asset, job)
+}
+
+/// A plausible result of a task: two shots.
+pub(crate) fn answer(lease: &Lease) -> Output {
+    let keys = |kind: &str| {
+        vec![
+            format!("{}/0.{kind}", lease.prefix),
+            format!("{}/1.{kind}", lease.prefix),
+        ]
+    };
+    let shot = |start, end| ShotSpan {
+        start,
+        end,
+        start_ms: start * 40,
+        end_ms: end * 40,
+        opening: Boundary {
+            kind: BoundaryKind::Dissolve,
+            start: start.saturating_sub(2),
+            end: start + 2,
+            confidence: 1.0,
+        },
+        same_as: None,
+    };
+    match &lease.task {
+        Task::Probe(task) => ProbeOutput {
+            blake3: blake3_of(&task.media.uri),
+            info: Box::new(info()),
+        }
+        .into(),
+        Task::Shots(_) => ShotsOutput {
+            timeline: format!("{}/timeline", lease.prefix),
+            frames: 20,
+            rate: "25".parse().unwrap(),
+            variable: false,
+            start_timecode: None,
+            shots: vec![shot(0, 10), shot(10, 20)],
+            warnings: Vec::new(),
+        }
+        .into(),
+        Task::Proxies(task) => {
+            assert_eq!(task.shots, [(0, 10), (10, 20)]);
+            ProxiesOutput { keys: keys("mp4") }.into()
+        }
+        Task::Thumbnails(task) => {
+            assert_eq!(task.proxies.len(), 2);
+            ThumbnailsOutput { keys: keys("jpg") }.into()
+        }
+        Task::Embeddings(task) => {
+            assert_eq!(task.proxies.len(), 2);
+            vectors(&[1.0, 0.0])
+        }
+        Task::Dialogue(_) => DialogueOutput {
+            cues: Vec::new(),
+            warnings: vec!["film.srt: line 3: this cue has no words".to_owned()],
+        }
+        .into(),
+    }
+}
+
+/// A vector for each shot, whose first numbers are these.
+pub(crate) fn vectors(firsts: &[f32]) -> Output {
+    let space = space_of(&ModelStore::new("models".into()), "lite").unwrap();
+    let vector = |first: &f32| {
+        let mut vector = vec![0.0; space.dims];
+        (vector[0], vector[1]) = (*first, (1.0 - first * first).sqrt());
+        vector
+    };
+    Output::Embeddings(EmbeddingsOutput {
+        vectors: firsts.iter().map(vector).collect(),
+        space: space.id,
+        frame_vectors: None,
+    })
+}
+
+pub(super) fn blake3_of(text: &str) -> String {
+    // Only has to differ between films; this is no hash.
+    format!("{text:x<64}")
+}
+
+pub(super) fn info() -> MediaInfo {
+    serde_json::from_value(serde_json::json!({
+        "container": "mov", "bytes": 10, "duration_ms": 800, "start_ms": 0, "streams": [],
+        "main_video": 0, "chapters": [], "start_timecode": null
+    }))
+    .unwrap()
+}
+
+pub(super) fn failure(kind: ErrorKind) -> Failure {
+    Failure {
+        kind,
+        code: "test-failed".to_owned(),
+        reason: "a.mp4: because".to_owned(),
+    }
+}
+
+pub(crate) fn lost(result: &Result<(), CoordinatorError>) -> bool {
+    matches!(result, Err(CoordinatorError::LeaseLost(_)))
+}

@@ -1,0 +1,31 @@
+//! The conformance suite of coordinators, run over each implementation.
+
+mod bench;
+mod conformance;
+mod local;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rushes::catalog::assets::{NewAsset, register};
+use rushes::catalog::keys::{self, KeyScope};
+use rushes::catalog::runs::{self, Run, RunState};
+use rushes::catalog::{AssetId, Catalog, JobId, RunId, jobs, queue};
+use rushes::features::{LocalCoordinator, Settings, WorkerLock, request};
+use rushes_models::{ErrorKind, ModelStore, space_of};
+use rushes_workers::coordinator::http::{HttpCoordinator, WorkKey};
+use rushes_workers::coordinator::{Coordinator, CoordinatorError, Directive, Failure, Lease};
+use rushes_workers::media::MediaInfo;
+use rushes_workers::segment::{Boundary, BoundaryKind, DetectorKind};
+use rushes_workers::stages::{
+    DialogueOutput, EmbeddingsOutput, Output, ProbeOutput, ProxiesOutput, Queue, ShotSpan,
+    ShotsOutput, Task, ThumbnailsOutput,
+};
+use rushes_workers::storage::Locator;
+use rushes_workers::watch::Progress;
+
+use crate::support::work_server::WorkServer;
+
+use self::bench::*;
+pub(crate) use self::bench::{Bench, answer, client, film, key, lost, vectors};
