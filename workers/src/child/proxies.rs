@@ -30,13 +30,13 @@ impl ChildJob for ProxiesJob {
     ) -> Result<(), MediaError> {
         let film = media::CutSource { source, bounds };
         let parent = RefCell::new(parent);
-        let mut stretches = std::iter::from_fn(|| next(&mut parent.borrow_mut()).transpose());
+        let mut stretches = std::iter::from_fn(|| next(&parent.borrow()).transpose());
         media::cut(film, &mut stretches, &self.0, &mut Upwards(&parent))
     }
 }
 
 /// What to cut next, which the parent knows; nothing if that was all.
-fn next(parent: &mut Parent) -> Result<Option<Stretch>, MediaError> {
+fn next(parent: &Parent) -> Result<Option<Stretch>, MediaError> {
     let json = parent.ask(Vec::new())?;
     if json.is_empty() {
         return Ok(None);
@@ -54,7 +54,7 @@ impl CutOutput for Upwards<'_, '_> {
     }
 
     fn proxy(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
-        self.0.borrow_mut().blob(index as u64, bytes)
+        self.0.borrow().blob(index as u64, bytes)
     }
 }
 

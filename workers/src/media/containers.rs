@@ -36,7 +36,7 @@ pub struct MediaFormat {
     pub redacted: bool,
 }
 
-/// The demuxer of MP4 and QuickTime, which also hold sound alone and are our proxies.
+/// The demuxer of MP4 and MOV, which also hold sound alone and are our proxies.
 const MP4: &str = "mov,mp4,m4a,3gp,3g2,mj2";
 
 /// The codecs of our own proxies.
@@ -255,7 +255,7 @@ impl MediaFormat {
         matches!(self.medium, Medium::Film) && self.demuxer.is_some()
     }
 
-    /// Whether MP4 or QuickTime files have this extension, in lower case.
+    /// Whether MP4 or MOV files have this extension, in lower case.
     pub(super) fn is_mp4_extension(extension: &str) -> bool {
         FORMATS
             .iter()

@@ -1,7 +1,7 @@
 //! The child's end of the pipe: one request, and no way out but its standard input and output.
 
 use std::collections::VecDeque;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Stdin, Stdout, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,8 @@ fn serve_one(jobs: &[ServedJob]) -> io::Result<()> {
         .ok_or(io::ErrorKind::InvalidData)?;
     let mut parent = Parent {
         confinement: confine(&request.limits)?,
+        answers: io::stdin(),
+        output: io::stdout(),
         reported: None,
     };
     let source = Box::new(RemoteSource::new(request.source_len));
@@ -57,10 +59,6 @@ fn tell(message: &FromChild) -> io::Result<()> {
     message.write(&mut io::stdout().lock())
 }
 
-fn tell_parent(message: &FromChild) -> Result<(), MediaError> {
-    tell(message).map_err(|error| parent_is_gone(&error))
-}
-
 fn parent_is_gone(error: &io::Error) -> MediaError {
     MediaError::Io(format!("the parent is gone: {error}"))
 }
@@ -68,6 +66,8 @@ fn parent_is_gone(error: &io::Error) -> MediaError {
 /// The parent, as a job in the child sees it.
 pub(crate) struct Parent {
     confinement: Confinement,
+    answers: Stdin,
+    output: Stdout,
     /// When progress was last reported.
     reported: Option<Instant>,
 }
@@ -86,26 +86,32 @@ impl Parent {
             return Ok(());
         }
         self.reported = Some(now);
-        tell_parent(&FromChild::Progress { done, total })
+        self.tell(&FromChild::Progress { done, total })
+    }
+
+    fn tell(&self, message: &FromChild) -> Result<(), MediaError> {
+        // Whole messages: sources are read by other threads.
+        let written = message.write(&mut self.output.lock());
+        written.map_err(|error| parent_is_gone(&error))
     }
 
     /// Hands up a proxy, a picture or a frame.
-    pub(crate) fn blob(&mut self, number: u64, bytes: Vec<u8>) -> Result<(), MediaError> {
-        tell_parent(&FromChild::Blob {
+    pub(crate) fn blob(&self, number: u64, bytes: Vec<u8>) -> Result<(), MediaError> {
+        self.tell(&FromChild::Blob {
             index: number,
             bytes,
         })
     }
 
     /// Hands up a part of the result that is known early.
-    pub(crate) fn part(&mut self, bytes: Vec<u8>) -> Result<(), MediaError> {
-        tell_parent(&FromChild::Part(bytes))
+    pub(crate) fn part(&self, bytes: Vec<u8>) -> Result<(), MediaError> {
+        self.tell(&FromChild::Part(bytes))
     }
 
     /// Asks, and waits for the answer.
-    pub(crate) fn ask(&mut self, question: Vec<u8>) -> Result<Vec<u8>, MediaError> {
-        tell_parent(&FromChild::Question(question))?;
-        let answer = ToChild::read(&mut io::stdin().lock());
+    pub(crate) fn ask(&self, question: Vec<u8>) -> Result<Vec<u8>, MediaError> {
+        self.tell(&FromChild::Question(question))?;
+        let answer = ToChild::read(&mut self.answers.lock());
         match answer {
             Ok(ToChild::Answer(bytes)) => Ok(bytes),
             Ok(_) => Err(MediaError::Io(
