@@ -11,7 +11,8 @@ use super::ApiError;
 #[derive(Debug, Default)]
 pub struct Roots {
     folders: Vec<PathBuf>,
-    prefixes: Vec<Uri>,
+    /// Without a slash at the end.
+    prefixes: Vec<String>,
 }
 
 impl Roots {
@@ -29,7 +30,9 @@ impl Roots {
                 Ok(Uri::File(folder)) => {
                     found.folders.push(folder.canonicalize().map_err(named)?);
                 }
-                Ok(prefix @ Uri::S3 { .. }) => found.prefixes.push(prefix),
+                Ok(Uri::S3 { .. }) => {
+                    found.prefixes.push(root.trim_end_matches('/').to_owned());
+                }
                 Ok(Uri::Store(_)) | Err(_) => {
                     let why = "a media root is a folder or s3://bucket/prefix";
                     return Err(named(std::io::Error::new(
@@ -46,9 +49,13 @@ impl Roots {
     pub(super) fn admit(&self, uri: &str) -> Result<String, ApiError> {
         let path = match uri.parse() {
             Ok(Uri::File(path)) => path,
-            Ok(place @ Uri::S3 { .. }) => {
+            Ok(Uri::S3 { .. }) => {
                 let plain = !uri.split('/').any(|part| part == "..");
-                let inside = |root: &Uri| place.below(root).is_some();
+                // The prefix itself, with its slash, is inside as well: it stands for all that is below it.
+                let inside = |root: &String| {
+                    uri.strip_prefix(root.as_str())
+                        .is_some_and(|rest| rest.starts_with('/'))
+                };
                 return if plain && self.prefixes.iter().any(inside) {
                     Ok(uri.to_owned())
                 } else {
@@ -129,6 +136,7 @@ mod tests {
         let url = url::Url::from_file_path(inside.join("a b.mp4")).unwrap();
         assert!(roots.admit(url.as_str()).is_ok());
         assert!(roots.admit("s3://bucket/films/a.mp4").is_ok());
+        assert!(roots.admit("s3://bucket/films/").is_ok());
         let nowhere = inside.join("nowhere.mp4");
         std::os::unix::fs::symlink(folder.path().join("no-such-secret"), nowhere).unwrap();
         for missing in ["missing.mp4", "no/such/folder/a.mp4", "a.mp4/b.mp4"] {
