@@ -1,4 +1,4 @@
-//! What a person is told of JSON, or of a query, that is not what a request takes.
+//! The message for JSON, or for a query, that is not what a request takes.
 //!
 //! The framework answers with the words of the parser, behind the path of the field. They are put into ours here, in
 //! one place, and the field is named.

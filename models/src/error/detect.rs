@@ -19,7 +19,7 @@ pub enum DetectError {
         found: String,
     },
     /// The network answers with what is no number.
-    #[error("the detector {model} answers with numbers that are none; its weights are broken")]
+    #[error("the detector {model} returned values that are not finite; its weights are corrupt")]
     NotANumber {
         /// Id of the manifest.
         model: String,

@@ -70,7 +70,7 @@ pub enum DualError {
         /// Its name.
         name: String,
     },
-    /// The network made vectors that are none.
+    /// The network returned vectors that cannot be used.
     #[error(
         "{backend} made vectors that are no numbers or zero; try another back end (models.backend)"
     )]

@@ -195,7 +195,7 @@ fn files_in_old_encodings_are_read() {
     for (name, lines) in SPOKEN {
         match parse(&encoded(name, &file(lines))) {
             Ok(found) if found.cues.iter().map(|cue| &cue.text).eq(lines.iter()) => {
-                // Whoever reads it is told that nobody said so.
+                // A warning says that the encoding was guessed.
                 let name = Encoding::for_label(name.as_bytes()).unwrap().name();
                 let warned: Vec<_> = found.warnings.iter().map(|w| (w.fault, w.line)).collect();
                 assert_eq!(warned, [(Fault::Guessed(name), 3)]);

@@ -1,6 +1,6 @@
 //! Functions of FFmpeg that take or give numbers of codecs and kinds of side data, which are integers here.
 //!
-//! The bindings have enums of Rust for them. A library that is newer than its bindings has values that are none of their
+//! The bindings have enums of Rust for them. A library that is newer than its bindings has values that are not among their
 //! variants, and a value like that must not exist in Rust.
 
 use std::ffi::{c_char, c_int, c_uint};

@@ -136,7 +136,7 @@ pub(crate) const fn is_picture(marker: u8) -> bool {
         )
 }
 
-/// Where the next marker begins, at `at` or behind bytes that are none: not FF, FF with a stuffed
+/// Where the next marker begins, at `at` or after bytes that belong to no marker: not FF, FF with a stuffed
 /// zero, and markers without a meaning between segments.
 fn junk_end(bytes: &[u8], at: usize) -> Option<usize> {
     let mut position = at;
@@ -153,7 +153,7 @@ fn junk_end(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// Reads one marker segment at `at`, without entropy-coded data, or the bytes before it that are none.
+/// Reads one marker segment at `at`, without entropy-coded data, or the bytes before it that belong to none.
 pub(crate) fn segment(bytes: &[u8], at: usize) -> Result<Piece, PictureError> {
     let cut = || PictureError::truncated("it ends between two markers");
     let start = junk_end(bytes, at).ok_or_else(cut)?;

@@ -208,7 +208,7 @@ fn captions_lose_their_preview_only() {
         let list = resource(&records(preview));
         make(&recipes()[3], &[(0xED, with(b"Photoshop 3.0\0", &list))])
     };
-    // JPEG, and a preview of no known format, in which a resource is told by its number alone.
+    // JPEG, and a preview of no known format, in which a resource is recognised by its number alone.
     for preview in [set(202, &jpeg), set(202, &copy)] {
         let finished = open(&bytes(&preview)).finish().unwrap();
         assert_eq!(finished.bytes, bytes(&[]));
