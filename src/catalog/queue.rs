@@ -1,6 +1,6 @@
 //! The durable queue: leases with fencing tokens over the runs' table.
 
-use rushes_models::ErrorKind;
+use rushes_workers::coordinator::Failure;
 use sqlx::SqliteConnection;
 
 use super::runs::Run;
@@ -145,17 +145,6 @@ pub enum Verdict {
     GiveUp,
 }
 
-/// Why a run failed.
-#[derive(Debug, Clone, Copy)]
-pub struct RunFailure<'a> {
-    /// Decides whether it is tried again.
-    pub kind: ErrorKind,
-    /// What went wrong, as a stable kebab-case code.
-    pub code: &'a str,
-    /// File, cause and fix, for a person.
-    pub reason: &'a str,
-}
-
 /// Records a failure at `now`, by the clock of leases; `false` if the token no longer fits.
 ///
 /// # Errors
@@ -163,7 +152,7 @@ pub struct RunFailure<'a> {
 pub async fn fail(
     db: &mut SqliteConnection,
     run: (&RunId, i64),
-    failure: &RunFailure<'_>,
+    failure: &Failure,
     verdict: Verdict,
     now: i64,
 ) -> Result<bool, CatalogError> {
@@ -180,8 +169,8 @@ pub async fn fail(
     .bind(not_before)
     .bind(finished)
     .bind(failure.kind.as_str())
-    .bind(failure.code)
-    .bind(failure.reason)
+    .bind(&failure.code)
+    .bind(&failure.reason)
     .bind(run.0)
     .bind(run.1)
     .execute(db)

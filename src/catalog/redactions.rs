@@ -5,7 +5,7 @@
 
 pub mod upkeep;
 
-use rushes_models::ErrorKind;
+use rushes_workers::coordinator::Failure;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
@@ -124,17 +124,6 @@ pub struct RedactionFile {
     pub reason: Option<String>,
 }
 
-/// Why a file failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RedactionFailure {
-    /// For programs.
-    pub kind: ErrorKind,
-    /// Stable.
-    pub code: String,
-    /// For people.
-    pub reason: String,
-}
-
 /// A file to be queued, or one that failed before it could be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewFile {
@@ -143,7 +132,7 @@ pub struct NewFile {
     /// Where the original is.
     pub source: Option<String>,
     /// Why it cannot be redacted.
-    pub failure: Option<RedactionFailure>,
+    pub failure: Option<Failure>,
 }
 
 /// A file that a worker now has.
@@ -466,7 +455,7 @@ pub async fn finish(
 pub async fn fail(
     db: &mut SqliteConnection,
     file: &RedactionFile,
-    failure: &RedactionFailure,
+    failure: &Failure,
     retry_ms: Option<i64>,
 ) -> Result<bool, CatalogError> {
     let (state, not_before, finished) = match retry_ms {

@@ -16,11 +16,11 @@ use rushes_workers::worker::HEARTBEAT;
 use sqlx::SqliteConnection;
 use tokio::sync::Notify;
 
-use super::definition::{RunInputs, StoreOutcome, prefix};
+use super::definition::{Accepted, RunInputs, prefix};
 use super::registry::registered;
 use super::request::feature_of;
 use super::{liveness, retry};
-use crate::catalog::queue::{self, RunFailure, Verdict};
+use crate::catalog::queue::{self, Verdict};
 use crate::catalog::runs::Run;
 use crate::catalog::{Catalog, CatalogError, RunId, assets, now_ms, results, runs};
 use crate::telemetry;
@@ -162,12 +162,13 @@ impl LocalCoordinator {
             db: &mut tx,
             run: &run,
         };
-        if let Some(fault) = registered.fault(&mut inputs, output).await? {
-            return Ok(Receipt::Invalid(fault));
-        }
-        if let StoreOutcome::Kept(record) = registered.store(&mut inputs, output).await? {
-            queue::keep_record(&mut tx, &id, &record).await?;
-            results::publish_if_settled(&mut tx, &run.asset_id).await?;
+        match registered.accept(&mut inputs, output).await? {
+            Accepted::Kept(record) => {
+                queue::keep_record(&mut tx, &id, &record).await?;
+                results::publish_if_settled(&mut tx, &run.asset_id).await?;
+            }
+            Accepted::Merged => {}
+            Accepted::Invalid(fault) => return Ok(Receipt::Invalid(fault)),
         }
         tx.commit().await?;
         count(&run.feature, "ready");
@@ -215,12 +216,7 @@ async fn fail_run(
     (failure, verdict): (&Failure, Verdict),
     now: i64,
 ) -> Result<bool, CatalogError> {
-    let why = RunFailure {
-        kind: failure.kind,
-        code: &failure.code,
-        reason: &failure.reason,
-    };
-    if !queue::fail(db, (&run.id, token), &why, verdict, now).await? {
+    if !queue::fail(db, (&run.id, token), failure, verdict, now).await? {
         return Ok(false);
     }
     if verdict == Verdict::GiveUp {

@@ -1,9 +1,9 @@
 //! What a feature's file says of it, and how the rest of the engine asks.
 
 use async_trait::async_trait;
-use rushes_workers::stages::{Feature, Output, Queue, Task};
-use serde::Serialize;
+use rushes_workers::stages::{Feature, Output, Queue, StageOutput, Task};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
 use super::Settings;
@@ -15,6 +15,10 @@ use crate::catalog::{CatalogError, RunId, assets};
 pub(super) const DAMAGED: CatalogError = CatalogError::Corrupt {
     what: "the parameters or the result of a run",
 };
+
+/// Of a feature whose result depends on its inputs alone.
+#[derive(Serialize, Deserialize)]
+pub(super) struct NoParams {}
 
 /// What the progress of a run counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +51,7 @@ pub(super) trait Definition: Send + Sync + 'static {
     /// What its result depends on besides its inputs and the code. Kept with the run as JSON.
     type Params: Serialize + DeserializeOwned + Send + Sync;
     /// What its worker hands in.
-    type Output: TryFrom<Output, Error = Feature> + Send + Sync;
+    type Output: StageOutput + Sync;
     /// What is kept in the run itself; lists have tables of their own.
     type Record: Serialize + Send;
 
@@ -83,7 +87,7 @@ pub(super) trait Definition: Send + Sync + 'static {
     /// Stores the result, in the transaction that ends the run.
     fn store(
         run: &mut RunInputs<'_>,
-        output: Self::Output,
+        output: &Self::Output,
     ) -> impl Future<Output = Result<StoreOutcome<Self::Record>, CatalogError>> + Send;
 }
 
@@ -93,6 +97,16 @@ pub(super) enum StoreOutcome<R> {
     Kept(R),
     /// The run's asset turned out to be another name of one that was there; there is no run any more.
     Merged,
+}
+
+/// What became of a result that a worker handed in.
+pub(super) enum Accepted {
+    /// It is stored, and this JSON is kept in the run.
+    Kept(String),
+    /// As [`StoreOutcome::Merged`].
+    Merged,
+    /// It cannot be one of this run, for people; nothing was stored.
+    Invalid(String),
 }
 
 /// A run, with access to what it was computed from.
@@ -142,16 +156,12 @@ pub(super) trait Registered: Sync {
     fn params(&self, asset: &Asset, settings: &Settings) -> Result<String, CatalogError>;
     fn params_again(&self, asset: &Asset, params: &str) -> Result<String, CatalogError>;
     async fn task(&self, run: &mut RunInputs<'_>) -> Result<Task, CatalogError>;
-    async fn fault(
+    /// Checks a result and stores it, in the transaction that ends the run.
+    async fn accept(
         &self,
         run: &mut RunInputs<'_>,
         output: &Output,
-    ) -> Result<Option<String>, CatalogError>;
-    async fn store(
-        &self,
-        run: &mut RunInputs<'_>,
-        output: &Output,
-    ) -> Result<StoreOutcome<String>, CatalogError>;
+    ) -> Result<Accepted, CatalogError>;
 }
 
 /// A feature as an object.
@@ -196,29 +206,22 @@ impl<D: Definition> Registered for ErasedDefinition<D> {
         D::task(run, params).await
     }
 
-    async fn fault(
+    async fn accept(
         &self,
         run: &mut RunInputs<'_>,
         output: &Output,
-    ) -> Result<Option<String>, CatalogError> {
-        match D::Output::try_from(output.clone()) {
-            Ok(output) => {
-                let params = from_json(&run.run.params)?;
-                D::fault(run, params, &output).await
-            }
-            Err(other) => Ok(Some(format!("expected {}, got {other}", D::FEATURE))),
+    ) -> Result<Accepted, CatalogError> {
+        let Some(own) = D::Output::of(output) else {
+            let fault = format!("expected {}, got {}", D::FEATURE, output.feature());
+            return Ok(Accepted::Invalid(fault));
+        };
+        let params = from_json(&run.run.params)?;
+        if let Some(fault) = D::fault(run, params, own).await? {
+            return Ok(Accepted::Invalid(fault));
         }
-    }
-
-    async fn store(
-        &self,
-        run: &mut RunInputs<'_>,
-        output: &Output,
-    ) -> Result<StoreOutcome<String>, CatalogError> {
-        let output = D::Output::try_from(output.clone()).map_err(|_other_feature| DAMAGED)?;
-        Ok(match D::store(run, output).await? {
-            StoreOutcome::Kept(record) => StoreOutcome::Kept(to_json(&record)?),
-            StoreOutcome::Merged => StoreOutcome::Merged,
+        Ok(match D::store(run, own).await? {
+            StoreOutcome::Kept(record) => Accepted::Kept(to_json(&record)?),
+            StoreOutcome::Merged => Accepted::Merged,
         })
     }
 }

@@ -65,21 +65,21 @@ impl Definition for Dialogue {
 
     async fn store(
         run: &mut RunInputs<'_>,
-        output: DialogueOutput,
+        output: &DialogueOutput,
     ) -> Result<StoreOutcome<DialogueRecord>, CatalogError> {
-        let rows: Vec<CueRow> = output.cues.into_iter().map(row).collect();
+        let rows: Vec<CueRow> = output.cues.iter().map(row).collect();
         results::store_cues(run.db, &run.run.id, &rows).await?;
         Ok(StoreOutcome::Kept(DialogueRecord {
-            warnings: output.warnings,
+            warnings: output.warnings.clone(),
         }))
     }
 }
 
-fn row(cue: CueSpan) -> CueRow {
+fn row(cue: &CueSpan) -> CueRow {
     CueRow {
         frames: (cue.start, cue.end),
         ms: (cue.start_ms, cue.end_ms),
-        text: cue.text,
-        language: cue.language,
+        text: cue.text.clone(),
+        language: cue.language.clone(),
     }
 }

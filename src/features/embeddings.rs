@@ -86,12 +86,12 @@ impl Definition for Embeddings {
 
     async fn store(
         run: &mut RunInputs<'_>,
-        output: EmbeddingsOutput,
+        output: &EmbeddingsOutput,
     ) -> Result<StoreOutcome<EmbeddingsRecord>, CatalogError> {
         results::store_vectors(run.db, &run.run.id, &output.vectors).await?;
         Ok(StoreOutcome::Kept(EmbeddingsRecord {
-            space: output.space,
-            frame_vectors: output.frame_vectors,
+            space: output.space.clone(),
+            frame_vectors: output.frame_vectors.clone(),
         }))
     }
 }

@@ -1,19 +1,15 @@
 //! `probe`: the hash of an asset's bytes, and what the file says of itself.
 
 use rushes_workers::stages::{Feature, ProbeOutput, ProbeTask, Queue, Task};
-use serde::{Deserialize, Serialize};
 
 use super::Settings;
-use super::definition::{Definition, RunInputs, StoreOutcome, Unit};
+use super::definition::{Definition, NoParams, RunInputs, StoreOutcome, Unit};
 use super::request::request_again;
 use crate::catalog::assets::{self, Asset};
 use crate::catalog::records::ProbeRecord;
 use crate::catalog::{CatalogError, jobs, runs};
 
 pub(super) struct Probe;
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct Params {}
 
 impl Definition for Probe {
     const FEATURE: Feature = Feature::Probe;
@@ -22,27 +18,29 @@ impl Definition for Probe {
     const QUEUE: Queue = Queue::Media;
     const UNIT: Unit = Unit::Bytes;
 
-    type Params = Params;
+    type Params = NoParams;
     type Output = ProbeOutput;
     type Record = ProbeRecord;
 
-    fn params(_: &Asset, _: &Settings) -> Result<Params, CatalogError> {
-        Ok(Params {})
+    fn params(_: &Asset, _: &Settings) -> Result<NoParams, CatalogError> {
+        Ok(NoParams {})
     }
 
-    async fn task(run: &mut RunInputs<'_>, _: Params) -> Result<Task, CatalogError> {
+    async fn task(run: &mut RunInputs<'_>, _: NoParams) -> Result<Task, CatalogError> {
         let media = run.asset().await?.locator();
         Ok(ProbeTask { media }.into())
     }
 
     async fn store(
         run: &mut RunInputs<'_>,
-        output: ProbeOutput,
+        output: &ProbeOutput,
     ) -> Result<StoreOutcome<ProbeRecord>, CatalogError> {
         let asset = &run.run.asset_id;
         let Some(original) = assets::same_bytes(run.db, asset, &output.blake3).await? else {
             assets::set_blake3(run.db, asset, &output.blake3).await?;
-            return Ok(StoreOutcome::Kept(ProbeRecord { info: output.info }));
+            return Ok(StoreOutcome::Kept(ProbeRecord {
+                info: output.info.clone(),
+            }));
         };
         let gone = assets::is_gone(&assets::get(run.db, &original).await?.uri);
         let wanted = runs::wanted(run.db, asset).await?;

@@ -48,7 +48,7 @@ impl Definition for Proxies {
 
     async fn store(
         run: &mut RunInputs<'_>,
-        output: ProxiesOutput,
+        output: &ProxiesOutput,
     ) -> Result<StoreOutcome<NoRecord>, CatalogError> {
         results::store_objects(run.db, &run.run.id, &output.keys).await?;
         Ok(StoreOutcome::Kept(NoRecord {}))

@@ -63,17 +63,17 @@ impl Definition for Shots {
 
     async fn store(
         run: &mut RunInputs<'_>,
-        output: ShotsOutput,
+        output: &ShotsOutput,
     ) -> Result<StoreOutcome<ShotsRecord>, CatalogError> {
         let rows: Vec<ShotRow> = output.shots.iter().map(row).collect();
         results::store_shots(run.db, &run.run.id, &rows).await?;
         Ok(StoreOutcome::Kept(ShotsRecord {
-            timeline: output.timeline,
+            timeline: output.timeline.clone(),
             frames: output.frames,
             rate: output.rate,
             variable: output.variable,
-            start_timecode: output.start_timecode,
-            warnings: output.warnings,
+            start_timecode: output.start_timecode.clone(),
+            warnings: output.warnings.clone(),
         }))
     }
 }

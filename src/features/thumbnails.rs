@@ -1,18 +1,14 @@
 //! `thumbnails`: one picture of each shot.
 
 use rushes_workers::stages::{Feature, Queue, Task, ThumbnailsOutput, ThumbnailsTask};
-use serde::{Deserialize, Serialize};
 
 use super::Settings;
-use super::definition::{Definition, RunInputs, StoreOutcome, Unit};
+use super::definition::{Definition, NoParams, RunInputs, StoreOutcome, Unit};
 use crate::catalog::assets::Asset;
 use crate::catalog::records::NoRecord;
 use crate::catalog::{CatalogError, results, shots};
 
 pub(super) struct Thumbnails;
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct Params {}
 
 impl Definition for Thumbnails {
     const FEATURE: Feature = Feature::Thumbnails;
@@ -21,15 +17,15 @@ impl Definition for Thumbnails {
     const QUEUE: Queue = Queue::Media;
     const UNIT: Unit = Unit::Shots;
 
-    type Params = Params;
+    type Params = NoParams;
     type Output = ThumbnailsOutput;
     type Record = NoRecord;
 
-    fn params(_: &Asset, _: &Settings) -> Result<Params, CatalogError> {
-        Ok(Params {})
+    fn params(_: &Asset, _: &Settings) -> Result<NoParams, CatalogError> {
+        Ok(NoParams {})
     }
 
-    async fn task(run: &mut RunInputs<'_>, _: Params) -> Result<Task, CatalogError> {
+    async fn task(run: &mut RunInputs<'_>, _: NoParams) -> Result<Task, CatalogError> {
         let proxies = run.input(Feature::Proxies).await?;
         Ok(ThumbnailsTask {
             proxies: shots::keys_of_run(run.db, &proxies.id).await?,
@@ -39,7 +35,7 @@ impl Definition for Thumbnails {
 
     async fn store(
         run: &mut RunInputs<'_>,
-        output: ThumbnailsOutput,
+        output: &ThumbnailsOutput,
     ) -> Result<StoreOutcome<NoRecord>, CatalogError> {
         results::store_objects(run.db, &run.run.id, &output.keys).await?;
         Ok(StoreOutcome::Kept(NoRecord {}))

@@ -1,13 +1,13 @@
 //! Why a redaction is refused, or a picture of it fails.
 
 use rushes_models::{ErrorKind, ModelError, StoreError};
+use rushes_workers::coordinator::Failure;
 use rushes_workers::redact::RedactError;
 use rushes_workers::redact::picture::PictureError;
 use rushes_workers::storage::StorageError;
 use thiserror::Error;
 
 use crate::catalog::CatalogError;
-use crate::catalog::redactions::RedactionFailure;
 
 /// A refused redaction, or a failed picture.
 #[derive(Debug, Error)]
@@ -135,8 +135,8 @@ impl RedactionError {
     }
 
     /// As it is kept with a file.
-    pub(super) fn failure(&self) -> RedactionFailure {
-        RedactionFailure {
+    pub(super) fn failure(&self) -> Failure {
+        Failure {
             kind: self.kind(),
             code: self.code(),
             reason: self.to_string(),

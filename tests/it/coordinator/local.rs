@@ -183,11 +183,7 @@ async fn a_retry_in_a_future_that_was_a_mistake_is_due() {
         .unwrap();
     let verdict = queue::Verdict::Retry(year);
     let run = (&lease.id, lease.token);
-    let why = queue::RunFailure {
-        kind: ErrorKind::Unavailable,
-        code: "store-unavailable",
-        reason: "r",
-    };
+    let why = failure(ErrorKind::Unavailable);
     queue::fail(&mut tx, run, &why, verdict, now).await.unwrap();
     assert!(queue::is_waiting(&mut tx, "media", now).await.unwrap());
     let again = queue::lease(&mut tx, "media", "w", (now, 30_000))

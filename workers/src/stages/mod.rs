@@ -58,6 +58,12 @@ impl Queue {
 #[error("there is no feature {0:?}")]
 pub struct UnknownFeature(String);
 
+/// What one feature hands in.
+pub trait StageOutput: Sized {
+    /// The output as this feature's; `None` if it is another's.
+    fn of(output: &Output) -> Option<&Self>;
+}
+
 macro_rules! features {
     ($($(#[$doc:meta])* $feature:ident = $name:literal, $task:ident -> $output:ident;)+) => {
         /// What can be computed of an asset, in an order in which inputs come before what is computed from them.
@@ -139,14 +145,11 @@ macro_rules! features {
                 }
             }
 
-            impl TryFrom<Output> for $output {
-                type Error = Feature;
-
-                /// Answers with the feature that it is of, if that is another one.
-                fn try_from(output: Output) -> Result<Self, Feature> {
+            impl StageOutput for $output {
+                fn of(output: &Output) -> Option<&Self> {
                     match output {
-                        Output::$feature(output) => Ok(output),
-                        other => Err(other.feature()),
+                        Output::$feature(output) => Some(output),
+                        _ => None,
                     }
                 }
             }
