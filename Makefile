@@ -32,7 +32,7 @@ check: setup           ## Formatting, lints, docs, licences: all as errors
 	if cargo deny fetch db >/dev/null 2>&1; then cargo deny check advisories; \
 	else echo "make check: the advisory database cannot be reached, so known vulnerabilities were not looked for" >&2; fi
 
-serve: build           ## The HTTP API over the demo's films, until Ctrl-C
+serve: build           ## The HTTP API over the demo's videos, until Ctrl-C
 	RUSHES_DATA=$${RUSHES_DATA:-$(CURDIR)/demo/data} $(rushes) serve --media-root $(CURDIR)
 
 bench: setup           ## Every promise with its peer, as ratios; takes a while

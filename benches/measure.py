@@ -1,4 +1,4 @@
-"""What several benches need: a long film of the clips, and the memory of a process and its children."""
+"""What several benches need: a long video of the clips, and the memory of a process and its children."""
 
 import os
 import subprocess
@@ -11,8 +11,8 @@ def run(*args, **more):
     return subprocess.run([str(a) for a in args], check=True, capture_output=True, text=True, **more)
 
 
-def film(clips, out, height, seconds):
-    """A film of `seconds`: every clip in turn, scaled, 25 fps, with sound, then repeated."""
+def video(clips, out, height, seconds):
+    """A video of `seconds`: every clip in turn, scaled, 25 fps, with sound, then repeated."""
     clips = [p for p in sorted(clips.iterdir()) if p.suffix in (".mp4", ".webm")]
     width = height * 16 // 9
     inputs, graph = [], ""

@@ -1,4 +1,4 @@
-//! Find the shot you need inside thousands of hours of film, frame-exact.
+//! Find the shot you need inside thousands of hours of video, frame-exact.
 //!
 //! The package behind the `rushes` binary: catalogue, features and their jobs, index, search, HTTP
 //! and command line. How media becomes features is in `rushes-workers`; what the machine sees is in

@@ -1,6 +1,6 @@
-//! What the catalogue's everyday work costs with many films, beside the same with few.
+//! What the catalogue's everyday work costs with many videos, beside the same with few.
 //!
-//! `cargo bench --bench catalog -- [FILMS]`. Half of the films can be found, half wait for their first run.
+//! `cargo bench --bench catalog -- [VIDEOS]`. Half of the videos can be found, half wait for their first run.
 
 #![expect(
     clippy::print_stdout,
@@ -15,11 +15,11 @@ use rushes::catalog::{AssetId, Catalog, assets, changes_after, coverage, now_ms,
 const FEW: i64 = 50;
 const ROUNDS: usize = 51;
 
-/// Fills a catalogue as an ingest of `films` leaves it half-way. Ids are numbers in the letters of ULIDs.
-async fn fill(catalog: &Catalog, films: i64) {
+/// Fills a catalogue as an ingest of `videos` leaves it half-way. Ids are numbers in the letters of ULIDs.
+async fn fill(catalog: &Catalog, videos: i64) {
     let mut tx = catalog.begin().await.unwrap();
     let numbers = format!(
-        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {films})"
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {videos})"
     );
     let ready = "CASE WHEN i % 2 = 0 THEN 'ready' ELSE 'pending' END";
     let mut statements = vec![
@@ -87,14 +87,14 @@ macro_rules! median {
     }};
 }
 
-async fn measure(films: i64) -> Vec<(&'static str, Duration)> {
+async fn measure(videos: i64) -> Vec<(&'static str, Duration)> {
     let folder = tempfile::tempdir().unwrap();
     let catalog = Catalog::open(&folder.path().join("catalog.db"))
         .await
         .unwrap();
-    fill(&catalog, films).await;
+    fill(&catalog, videos).await;
     let now = now_ms();
-    let doomed: AssetId = format!("01A{:023}", films / 2 * 2).parse().unwrap();
+    let doomed: AssetId = format!("01A{:023}", videos / 2 * 2).parse().unwrap();
     let everything = None::<[&AssetId; 0]>;
     vec![
         (
@@ -121,20 +121,20 @@ async fn measure(films: i64) -> Vec<(&'static str, Duration)> {
         (
             "coverage, as each search asks",
             median!(catalog, |tx| {
-                let (ready, total) = coverage(&mut tx, "embeddings/lite", films, everything)
+                let (ready, total) = coverage(&mut tx, "embeddings/lite", videos, everything)
                     .await
                     .unwrap();
-                assert_eq!((ready, total), (films / 2, films));
+                assert_eq!((ready, total), (videos / 2, videos));
             }),
         ),
         (
             "see that nothing changed",
             median!(catalog, |tx| {
-                assert!(changes_after(&mut tx, films, 64).await.unwrap().is_empty());
+                assert!(changes_after(&mut tx, videos, 64).await.unwrap().is_empty());
             }),
         ),
         (
-            "delete a film",
+            "delete a video",
             median!(catalog, |tx| {
                 assets::remove(&mut tx, &doomed).await.unwrap();
             }),
@@ -145,7 +145,7 @@ async fn measure(films: i64) -> Vec<(&'static str, Duration)> {
 fn main() {
     let many = std::env::args()
         .nth(1)
-        .and_then(|films| films.parse().ok())
+        .and_then(|videos| videos.parse().ok())
         .unwrap_or(50_000);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -154,7 +154,7 @@ fn main() {
     let few = runtime.block_on(measure(FEW));
     let many_times = runtime.block_on(measure(many));
     println!(
-        "| milliseconds, median of {ROUNDS} | {FEW} films | {many} films | ratio |\n|---|---|---|---|"
+        "| milliseconds, median of {ROUNDS} | {FEW} videos | {many} videos | ratio |\n|---|---|---|---|"
     );
     for ((what, few), (_, many)) in few.into_iter().zip(many_times) {
         let (few, many) = (few.as_secs_f64() * 1e3, many.as_secs_f64() * 1e3);

@@ -1,6 +1,6 @@
 //! The streaming embedder: is the device ever without pictures?
 //!
-//! `cargo bench --bench embed-stream -- [FILM]`. Cuts a film (a procedural one unless FILM is named) into
+//! `cargo bench --bench embed-stream -- [VIDEO]`. Cuts a video (a procedural one unless VIDEO is named) into
 //! proxies of 2 to 5 seconds at 480p, puts them into a local store several times over, and streams
 //! them through devices: one that costs nothing, the real `lite` where `RUSHES_MODELS` has it, and ones
 //! that only pass the time a batch would take.
@@ -30,7 +30,7 @@ use rushes_models::device::{Device, DeviceOptions, DeviceStats, Received};
 use rushes_models::{
     EncoderOptions, ImageEncoder, ModelError, ModelStore, Prepared, Space, open_image_encoder,
 };
-use rushes_workers::embed::{EmbedOptions, Embedder, Film};
+use rushes_workers::embed::{EmbedOptions, Embedder, Video};
 use rushes_workers::media::{
     Bounds, CutOutput, CutSource, MediaError, ProxyParams, cut, sample_frames,
     sample_frames_plainly,
@@ -40,7 +40,7 @@ use rushes_workers::storage::{S3Options, Storage};
 use rushes_workers::watch::Watch;
 use tokio::runtime::Runtime;
 
-/// Seconds of the procedural film: 13 shots of 2 to 5 seconds.
+/// Seconds of the procedural video: 13 shots of 2 to 5 seconds.
 const SECONDS: u64 = 44;
 /// Frames of the shots, in turn.
 const SHOTS: [u64; 4] = [50, 75, 100, 125];
@@ -104,7 +104,7 @@ struct Bench {
     cores: usize,
 }
 
-/// What a streamed film took.
+/// What a streamed video took.
 struct Streamed {
     pictures: usize,
     wall: Duration,
@@ -154,18 +154,18 @@ impl Bench {
         }
     }
 
-    /// Streams so many shots, as two films side by side, through a new device.
+    /// Streams so many shots, as two videos side by side, through a new device.
     fn stream(&self, storage: &Storage, encoder: Box<dyn ImageEncoder>, shots: usize) -> Streamed {
         let device = Device::start("bench", vec![encoder], DeviceOptions::default()).unwrap();
         let device = Arc::new(device);
         let embedder = Embedder::new(EmbedOptions::default());
         let began = Instant::now();
         std::thread::scope(|scope| {
-            for film in 0..2 {
+            for video in 0..2 {
                 let (device, embedder) = (&device, &embedder);
-                let keys = (0..shots).filter(|shot| shot % 2 == film);
+                let keys = (0..shots).filter(|shot| shot % 2 == video);
                 let keys = keys.map(|shot| (shot, key(shot % self.proxies.len())));
-                let film = Film {
+                let video = Video {
                     storage,
                     runtime: self.runtime.handle(),
                     device,
@@ -174,7 +174,7 @@ impl Bench {
                 };
                 scope.spawn(move || {
                     let watch = Watch::default();
-                    embedder.stream(film, &watch, &mut |_shot| Ok(())).unwrap();
+                    embedder.stream(video, &watch, &mut |_shot| Ok(())).unwrap();
                 });
             }
         });
@@ -193,12 +193,12 @@ fn shots(rate: f64) -> usize {
 }
 
 fn key(proxy: usize) -> String {
-    format!("film/{proxy:06}.mp4")
+    format!("video/{proxy:06}.mp4")
 }
 
-/// A film with motion, noise and texture; nothing of it is anybody's.
-fn film(folder: &Path) -> PathBuf {
-    let path = folder.join("film.mp4");
+/// A video with motion, noise and texture; nothing of it is anybody's.
+fn video(folder: &Path) -> PathBuf {
+    let path = folder.join("video.mp4");
     let source = format!(
         "mandelbrot=s=854x480:r=25:end_scale=0.01:maxiter=200,trim=duration={SECONDS},noise=alls=6:allf=t"
     );
@@ -220,7 +220,7 @@ fn film(folder: &Path) -> PathBuf {
     path
 }
 
-/// Cuts a film into proxies of 2 to 5 seconds, whatever its shots.
+/// Cuts a video into proxies of 2 to 5 seconds, whatever its shots.
 fn proxies(path: &Path) -> Vec<Vec<u8>> {
     struct Kept(Vec<Vec<u8>>);
     impl CutOutput for Kept {
@@ -252,14 +252,14 @@ fn proxies(path: &Path) -> Vec<Vec<u8>> {
             samples,
             ..ProxyParams::default()
         };
-        let film = CutSource {
+        let video = CutSource {
             source: open(),
             bounds: &bounds,
         };
         let mut stretches = spans.iter().map(|span| Ok(scan.timeline.stretch(span)));
         let mut kept = Kept(Vec::new());
         let began = Instant::now();
-        cut(film, &mut stretches, &params, &mut kept).unwrap();
+        cut(video, &mut stretches, &params, &mut kept).unwrap();
         let wall = began.elapsed().as_secs_f64();
         let bytes: usize = kept.0.iter().map(Vec::len).sum();
         println!(
@@ -312,7 +312,7 @@ fn row(name: &str, streamed: &Streamed, bar: Option<f64>) {
 fn main() {
     let named = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
     let folder = tempfile::tempdir().unwrap();
-    let path = named.map_or_else(|| film(folder.path()), PathBuf::from);
+    let path = named.map_or_else(|| video(folder.path()), PathBuf::from);
     let proxies = proxies(&path);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let store = std::env::var("RUSHES_MODELS")
@@ -329,7 +329,7 @@ fn main() {
     };
     let local = bench.local();
     bench.fill(&local);
-    println!("{cores} cores; two films at a time, {FRAMES} frames a shot");
+    println!("{cores} cores; two videos at a time, {FRAMES} frames a shot");
 
     let free = bench.stream(&local, bench.fake(8, Duration::ZERO), 200);
     let free = bench.stream(&local, bench.fake(8, Duration::ZERO), shots(free.rate()));
@@ -414,7 +414,7 @@ fn prepared(bench: &Bench) {
     let count = batch * 500;
     let began = Instant::now();
     std::thread::scope(|scope| {
-        for _film in 0..2 {
+        for _video in 0..2 {
             let (feed, answers) = device.open(4 * batch).unwrap();
             let picture = &picture;
             scope.spawn(move || {
@@ -435,7 +435,7 @@ fn prepared(bench: &Bench) {
         stats: device.stats(),
     };
     println!("prepared pictures into {batch} in {time:?}: the queue's own cost");
-    row("  two films, two threads", &streamed, None);
+    row("  two videos, two threads", &streamed, None);
 }
 
 /// An encoder that others use as well.

@@ -31,7 +31,7 @@ const SHOTS: usize = 100;
 const QUERIES: usize = 1000;
 const SPACE: &str = "bench@1";
 
-/// Clustered unit vectors, as shots of films are; the same for the same seed.
+/// Clustered unit vectors, as shots of videos are; the same for the same seed.
 struct Vectors {
     state: u64,
     centres: Vec<Vec<f32>>,
@@ -74,16 +74,16 @@ async fn fill(catalog: &Catalog, count: usize, data: &Path) -> Vec<AssetId> {
     let mut vectors = Vectors::new(count / 100);
     let mut raw = Vec::with_capacity(count * DIMS * 4);
     let mut assets = Vec::new();
-    for film in 0..count / SHOTS {
+    for video in 0..count / SHOTS {
         let locator = Locator {
-            uri: format!("file:///film{film}.mp4"),
+            uri: format!("file:///video{video}.mp4"),
             version: None,
             size: 1,
         };
         let mut tx = catalog.begin().await.unwrap();
         let new = NewAsset {
             locator: &locator,
-            title: &format!("film {film}"),
+            title: &format!("video {video}"),
             sidecars: &[],
         };
         let (asset, _) = register(&mut tx, new).await.unwrap();

@@ -1,4 +1,4 @@
-"""The real clips that the bench's films are made of: none of them was used to train the network."""
+"""The real clips that the bench's videos are made of: none of them was used to train the network."""
 
 import subprocess
 from pathlib import Path
@@ -34,7 +34,7 @@ CLIPS = [
 
 
 def read(path, first, last):
-    """Frames of a film that fill 640 by 360, RGB."""
+    """Frames of a video that fill 640 by 360, RGB."""
     fill = f"scale={WIDTH}:{HEIGHT}:force_original_aspect_ratio=increase,crop={WIDTH}:{HEIGHT}"
     command = ["ffmpeg", "-v", "quiet", "-nostdin", "-i", str(path), "-vf", f"trim=start_frame={first}:end_frame={last},{fill}"]
     command += ["-vsync", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]

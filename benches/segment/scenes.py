@@ -1,4 +1,4 @@
-"""What PySceneDetect's detectors find, with their defaults: `python scenes.py FILM...` prints an object a line."""
+"""What PySceneDetect's detectors find, with their defaults: `python scenes.py VIDEO...` prints an object a line."""
 
 import json
 import sys
@@ -13,9 +13,9 @@ DETECTORS = {
     "Threshold": ThresholdDetector,
 }
 
-for film in sys.argv[1:]:
+for video in sys.argv[1:]:
     found = {}
     for name, detector in DETECTORS.items():
-        scenes = detect(film, detector())
+        scenes = detect(video, detector())
         found[name] = [start.frame_num for start, _end in scenes[1:]]
-    print(json.dumps({"file": film, "found": found}), flush=True)
+    print(json.dumps({"file": video, "found": found}), flush=True)

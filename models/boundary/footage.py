@@ -1,4 +1,4 @@
-"""Pictures and films to make training shots of: luma and both chroma components, 0 to 255, limited range."""
+"""Pictures and videos to make training shots of: luma and both chroma components, 0 to 255, limited range."""
 
 import subprocess
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 # Stretches of real footage without a cut inside: file, first frame, frame after the last. None of these files, nor any
 # picture below, is used by benches/segment, which measures the detectors.
-FILMS = [
+VIDEOS = [
     ("video/intel_bottle-detection.mp4", 0, 1189),
     ("video/intel_car-detection.mp4", 0, 377),
     ("video/fire2.mp4", 0, 25),
@@ -29,7 +29,7 @@ PICTURES = [
     "faces",
 ]
 
-# Films are read at twice the size of what the network sees, so that they can be moved as well.
+# Videos are read at twice the size of what the network sees, so that they can be moved as well.
 WIDTH, HEIGHT = 128, 72
 
 
@@ -40,8 +40,8 @@ def limited(bgr):
     return out.round().astype(np.uint8)
 
 
-def film(path, first, last):
-    """Frames `first..last` of a film, `[frames, HEIGHT, WIDTH, 3]`."""
+def video(path, first, last):
+    """Frames `first..last` of a video, `[frames, HEIGHT, WIDTH, 3]`."""
     command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-vf", f"scale={WIDTH}:{HEIGHT}:flags=area"]
     command += ["-vsync", "passthrough", "-f", "rawvideo", "-pix_fmt", "yuv444p", "-"]
     raw = np.frombuffer(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout, np.uint8)
@@ -62,9 +62,9 @@ def picture(path):
 
 
 def load(material):
-    """All pictures and films of the folder `material`."""
+    """All pictures and videos of the folder `material`."""
     material = Path(material)
-    films = [film(material / name, first, last) for name, first, last in FILMS]
+    videos = [video(material / name, first, last) for name, first, last in VIDEOS]
     paths = sorted(path for folder in PICTURES for path in (material / folder).rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png", ".webp"})
     pictures = [sizes for sizes in map(picture, paths) if sizes is not None]
-    return films, pictures
+    return videos, pictures

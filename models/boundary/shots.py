@@ -222,14 +222,14 @@ def title(rng, frames):
     return out
 
 
-def footage(rng, films, frames):
-    """A stretch of a real film, at some speed, perhaps backwards, to and fro where it is too short."""
-    film = films[rng.choice(len(films), p=np.sqrt([len(film) for film in films]) / np.sqrt([len(film) for film in films]).sum())]
+def footage(rng, videos, frames):
+    """A stretch of a real video, at some speed, perhaps backwards, to and fro where it is too short."""
+    video = videos[rng.choice(len(videos), p=np.sqrt([len(video) for video in videos]) / np.sqrt([len(video) for video in videos]).sum())]
     stride = rng.choice([1, 1, 1, 2, 3])
-    start = rng.integers(len(film))
-    numbers = (start + stride * np.arange(frames)) % (2 * len(film) - 2)
-    numbers = np.where(numbers < len(film), numbers, 2 * len(film) - 2 - numbers)
-    big = film[numbers[:: rng.choice([-1, 1])]]
+    start = rng.integers(len(video))
+    numbers = (start + stride * np.arange(frames)) % (2 * len(video) - 2)
+    numbers = np.where(numbers < len(video), numbers, 2 * len(video) - 2 - numbers)
+    big = video[numbers[:: rng.choice([-1, 1])]]
     if rng.random() < 0.6:  # A part of the picture, perhaps moving.
         span = rng.uniform(0.45, 0.95)
         x, y, zoom, _turn = camera(rng, frames)
@@ -261,7 +261,7 @@ def grade(rng, shot):
     return cv2.LUT(shot.reshape(-1, WIDTH, 3), table).reshape(shot.shape)
 
 
-def shot(rng, films, pictures, frames):
+def shot(rng, videos, pictures, frames):
     """One shot; with it the photograph it shows and how it is framed, if it is one."""
     origin = None
     kind = rng.random()
@@ -274,7 +274,7 @@ def shot(rng, films, pictures, frames):
         if rng.random() < 0.15:
             big = ripple(rng, big)
     elif kind < 0.83:
-        big = footage(rng, films, frames)
+        big = footage(rng, videos, frames)
         if rng.random() < 0.25:
             big = objects(rng, np.ascontiguousarray(big), pictures)
     else:

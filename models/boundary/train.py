@@ -26,8 +26,8 @@ FRAMES, BATCH, SHOT = 128, 12, 168
 
 def make_shots(seed, count, material):
     rng = np.random.default_rng(seed)
-    films, pictures = footage.load(material)
-    singles = [shots.shot(rng, films, pictures, SHOT) for _ in range(count)]
+    videos, pictures = footage.load(material)
+    singles = [shots.shot(rng, videos, pictures, SHOT) for _ in range(count)]
     twins = [shots.sibling(rng, pictures, SHOT) for _ in range(count // 8)]
     return np.stack(singles + [shot for pair in twins for shot in pair]), [(count + 2 * n, count + 2 * n + 1) for n in range(len(twins))]
 

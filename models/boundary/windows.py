@@ -1,4 +1,4 @@
-"""Windows of films: shots joined by transitions, with what is no boundary strewn over them, and their truth.
+"""Windows of videos: shots joined by transitions, with what is no boundary strewn over them, and their truth.
 
 Truth of each frame: `cut` is 1 at the first frame of a shot that begins with a cut; `gradual` is 1 on each frame of a
 dissolve, fade or wipe, that is each that is a mixture of both shots or of a shot and an even colour, with the black or
@@ -136,8 +136,8 @@ def bars(shot, size, upright):
                 shot[:, part] = BLACK
 
 
-def film(rng, pool, frames):
-    """A film of `frames` frames, and its truth."""
+def video(rng, pool, frames):
+    """A video of `frames` frames, and its truth."""
     out = np.empty((frames, HEIGHT, WIDTH, 3), np.uint8)
     cut, gradual, kinds = np.zeros(frames, np.float32), np.zeros(frames, np.float32), np.full(frames, -1, np.int64)
     letterbox = (rng.uniform(0.04, 0.16), rng.random() < 0.3) if rng.random() < 0.2 else (0, False)
@@ -422,22 +422,22 @@ DISTURBANCES = {
 }  # fmt: skip
 
 
-def finish(rng, film):
-    """What coding does to a whole film: noise that stays for a group of pictures, noise that does not, a tone curve."""
+def finish(rng, video):
+    """What coding does to a whole video: noise that stays for a group of pictures, noise that does not, a tone curve."""
     grain, stays = rng.choice([0, rng.uniform(0, 1.5), rng.uniform(0, 6)]), rng.uniform(0, 1.5)
     group = int(rng.integers(8, 250))
-    lasting, fresh = np.empty(film.shape[1:], np.int16), np.empty(film.shape[1:], np.int16)
-    for number in range(len(film)):
+    lasting, fresh = np.empty(video.shape[1:], np.int16), np.empty(video.shape[1:], np.int16)
+    for number in range(len(video)):
         if number % group == 0:
             cv2.randn(lasting, 0, stays)
-        cv2.add(film[number], lasting, film[number], dtype=cv2.CV_8U)
+        cv2.add(video[number], lasting, video[number], dtype=cv2.CV_8U)
         if grain:
             if number % 8 == 0:
                 cv2.randn(fresh, 0, grain)
             moved = np.roll(fresh.reshape(-1), int(rng.integers(fresh.size))).reshape(fresh.shape)
-            cv2.add(film[number], moved, film[number], dtype=cv2.CV_8U)
+            cv2.add(video[number], moved, video[number], dtype=cv2.CV_8U)
     if rng.random() < 0.15:  # Full range.
-        film[..., 0] = cv2.LUT(film[..., 0], np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).astype(np.uint8))
+        video[..., 0] = cv2.LUT(video[..., 0], np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).astype(np.uint8))
 
 
 def woven(images, cut, gradual, kinds):
@@ -451,10 +451,10 @@ def woven(images, cut, gradual, kinds):
 
 
 def window(rng, pool, frames, around=24):
-    """A window out of a longer film, so that it may begin and end within a transition."""
+    """A window out of a longer video, so that it may begin and end within a transition."""
     if rng.random() < 0.1:
-        images, *truth = woven(*film(rng, pool, 2 * (frames + around)))
+        images, *truth = woven(*video(rng, pool, 2 * (frames + around)))
     else:
-        images, *truth = film(rng, pool, frames + around)
+        images, *truth = video(rng, pool, frames + around)
     start = rng.integers(around + 1)
     return images[start : start + frames], *(part[start : start + frames] for part in truth)

@@ -27,7 +27,7 @@ pub struct App {
     pub config: Arc<Config>,
     /// The catalogue.
     pub catalog: Catalog,
-    /// Films and derived objects.
+    /// Videos and derived objects.
     pub storage: Storage,
     /// Pulled models.
     pub models: ModelStore,
@@ -117,7 +117,7 @@ impl App {
         stages(&self.config, self.storage.clone(), self.models.clone())
     }
 
-    /// What is asked for of every film.
+    /// What is asked for of every video.
     ///
     /// # Errors
     /// If there is no such model as the settings name.
@@ -151,7 +151,7 @@ pub(crate) fn stages(
     ))
 }
 
-/// Where films are decoded.
+/// Where videos are decoded.
 ///
 /// # Errors
 /// If the path of this program is not known.

@@ -20,7 +20,7 @@ pub struct Title {
     pub shots: i64,
 }
 
-/// A subtitle file beside a film.
+/// A subtitle file beside a video.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sidecar {
     /// The file.
@@ -76,7 +76,7 @@ impl Asset {
 /// What to register.
 #[derive(Debug, Clone)]
 pub struct NewAsset<'a> {
-    /// The film.
+    /// The video.
     pub locator: &'a Locator,
     /// Name of its title, made if there is none.
     pub title: &'a str,
@@ -110,7 +110,7 @@ pub async fn register(
         // It was just seen there, which cannot be said of where it was seen first.
         let before = get(db, &asset).await?;
         point_to(db, &asset, new.locator).await?;
-        // What lies beside the film now counts; a copy elsewhere without subtitles says nothing.
+        // What lies beside the video now counts; a copy elsewhere without subtitles says nothing.
         if !new.sidecars.is_empty() || before.uri == new.locator.uri {
             set_sidecars(db, &asset, &sidecars).await?;
         }
@@ -343,7 +343,7 @@ async fn set_sidecars(
     Ok(())
 }
 
-/// Notes the folder of an upload as garbage; a film that was only pointed at is not ours to delete.
+/// Notes the folder of an upload as garbage; a video that was only pointed at is not ours to delete.
 async fn discard_upload(db: &mut SqliteConnection, uri: &str) -> Result<(), CatalogError> {
     match upload_folder(uri) {
         Some(folder) => uploads::discard(db, &folder).await,
@@ -351,7 +351,7 @@ async fn discard_upload(db: &mut SqliteConnection, uri: &str) -> Result<(), Cata
     }
 }
 
-/// The folder of the store that an uploaded film is in, alone.
+/// The folder of the store that an uploaded video is in, alone.
 fn upload_folder(uri: &str) -> Option<String> {
     match uri.parse() {
         Ok(Uri::Store(key)) => key

@@ -41,7 +41,7 @@ pub async fn is_waiting(
 
 /// Leases the oldest run of `queue` whose inputs are ready, for `lease_ms` from `now`.
 ///
-/// Runs of films that came first go first, so that films become findable one after another; runs under which
+/// Runs of videos that came first go first, so that videos become findable one after another; runs under which
 /// a worker's process ended go last.
 ///
 /// # Errors

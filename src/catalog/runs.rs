@@ -98,7 +98,7 @@ impl Run {
         serde_json::from_str(self.output.as_deref()?).ok()
     }
 
-    /// What was wrong with the film or its subtitles but did not keep the run from its result.
+    /// What was wrong with the video or its subtitles but did not keep the run from its result.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         #[derive(Deserialize)]

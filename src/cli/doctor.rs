@@ -120,7 +120,7 @@ fn ffmpeg() -> Check {
     }
 }
 
-/// What a decoding child gives up before it looks at a film.
+/// What a decoding child gives up before it looks at a video.
 fn confinement(config: &Config) -> Check {
     let what = "decoding children";
     let asked = app::sandbox(config).and_then(|sandbox| Ok(sandbox.confinement()?));
@@ -140,14 +140,14 @@ fn confinement(config: &Config) -> Check {
             if seccomp || landlock != Landlock::None {
                 Check::good(what, found)
             } else {
-                let fix = "films from outside are decoded with no more than limits: use a Linux kernel with seccomp";
+                let fix = "videos from outside are decoded with no more than limits: use a Linux kernel with seccomp";
                 Check::bad(what, found, fix)
             }
         }
         Err(error) => Check::bad(
             what,
             format!("{error:#}"),
-            "see the cause; no film can be decoded",
+            "see the cause; no video can be decoded",
         ),
     }
 }

@@ -13,29 +13,29 @@ use crate::catalog::jobs::Job;
 use crate::catalog::runs::RunState;
 use crate::catalog::{AssetId, JobId, assets, jobs};
 use crate::features;
-use crate::ingest::{FoundFilm, Submitted, file_name, find, submit};
+use crate::ingest::{FoundVideo, Submitted, file_name, find, submit};
 
 /// How often progress is looked at …
 const LOOK: Duration = Duration::from_millis(200);
-/// … or, where very many films are followed, this many times as rarely as a look takes.
+/// … or, where very many videos are followed, this many times as rarely as a look takes.
 const LOOK_SHARE: u32 = 20;
 
 /// Arguments of `ingest`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Subtitles beside a film (film.srt, film.en.vtt, film.mp4.ass), text subtitles in it and closed captions become
+Subtitles beside a video (video.srt, video.en.vtt, video.mp4.ass), text subtitles in it and closed captions become
 searchable dialogue.
 Interrupted or killed, the same command continues where it stopped.
 
 Examples:
-  rushes ingest film.mp4
+  rushes ingest video.mp4
   rushes ingest ~/shoots/day3 --title \"Rushes day 3\"
-  rushes ingest s3://archive/films/ --json")]
+  rushes ingest s3://archive/videos/ --json")]
 pub(super) struct Args {
     /// Files, folders, `s3://bucket/key` or `s3://bucket/prefix/`
     #[arg(required = true, value_name = "FILE|DIR|URL")]
     inputs: Vec<String>,
-    /// Title of all these films [default: each file's name]
+    /// Title of all these videos [default: each file's name]
     #[arg(long)]
     title: Option<String>,
     /// Print JSON at the end
@@ -46,10 +46,10 @@ pub(super) struct Args {
     queue_only: bool,
 }
 
-/// The state of a film that somebody deleted while it was followed.
+/// The state of a video that somebody deleted while it was followed.
 const DELETED: &str = "deleted";
 
-/// What became of one film.
+/// What became of one video.
 #[derive(Debug, Serialize)]
 struct Outcome {
     job: JobId,
@@ -57,7 +57,7 @@ struct Outcome {
     uri: String,
     title: String,
     new: bool,
-    /// That of the job, or `deleted` if the film was deleted meanwhile.
+    /// That of the job, or `deleted` if the video was deleted meanwhile.
     state: &'static str,
     shots: usize,
     reasons: Vec<String>,
@@ -73,21 +73,21 @@ struct Refused {
 
 #[derive(Debug, Serialize)]
 struct Summary {
-    films: Vec<Outcome>,
+    videos: Vec<Outcome>,
     refused: Vec<Refused>,
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     models::require(&app.models, &app.config.models.text_to_shot)?;
-    let (films, refusals) = find(&app.storage, &args.inputs).await;
+    let (videos, refusals) = find(&app.storage, &args.inputs).await;
     let settings = app.settings()?;
     // What died with an earlier process is settled first, so that asking again begins it anew.
     features::bury_the_dead(&app.config.data, &app.catalog).await?;
-    let mut submitted = Vec::with_capacity(films.len());
-    for film in films {
-        let title = args.title.clone().unwrap_or_else(|| film.default_title());
-        let job = submit(&app.catalog, &film, &title, &settings).await?;
-        submitted.push((film, title, job));
+    let mut submitted = Vec::with_capacity(videos.len());
+    for video in videos {
+        let title = args.title.clone().unwrap_or_else(|| video.default_title());
+        let job = submit(&app.catalog, &video, &title, &settings).await?;
+        submitted.push((video, title, job));
     }
     let quiet = args.json || !std::io::stderr().is_terminal();
     let finished = if args.queue_only {
@@ -100,8 +100,8 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         follow(app, &ids, quiet).await?
     };
     let mut outcomes = Vec::with_capacity(submitted.len());
-    for (film, title, submitted) in submitted {
-        outcomes.push(outcome(app, &film, title, submitted).await?);
+    for (video, title, submitted) in submitted {
+        outcomes.push(outcome(app, &video, title, submitted).await?);
     }
     let refused: Vec<Refused> = refusals
         .into_iter()
@@ -110,9 +110,9 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             reason: refusal.error.to_string(),
         })
         .collect();
-    let failed = !refused.is_empty() || outcomes.iter().any(|film| film.has_failed());
+    let failed = !refused.is_empty() || outcomes.iter().any(|video| video.has_failed());
     let summary = Summary {
-        films: outcomes,
+        videos: outcomes,
         refused,
     };
     if args.json {
@@ -122,7 +122,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         if !finished {
             output::line("interrupted; run the same command again to continue");
         }
-        if args.queue_only && summary.films.iter().any(Outcome::waits) {
+        if args.queue_only && summary.videos.iter().any(Outcome::waits) {
             work::say_who_works(app);
         }
     }
@@ -192,7 +192,7 @@ async fn follow_until_ended(
 
 async fn outcome(
     app: &App,
-    film: &FoundFilm,
+    video: &FoundVideo,
     title: String,
     submitted: Submitted,
 ) -> anyhow::Result<Outcome> {
@@ -205,7 +205,7 @@ async fn outcome(
         return Ok(Outcome {
             job: submitted.job,
             asset: submitted.asset,
-            uri: film.locator.uri.clone(),
+            uri: video.locator.uri.clone(),
             title,
             new: submitted.new,
             state: DELETED,
@@ -245,19 +245,19 @@ impl Outcome {
 }
 
 fn print(summary: &Summary) {
-    let rows = summary.films.iter().map(|film| {
+    let rows = summary.videos.iter().map(|video| {
         vec![
-            film.title.clone(),
-            file_name(&film.uri),
-            film.state.to_owned(),
-            film.shots.to_string(),
-            film.reasons.join("; "),
+            video.title.clone(),
+            file_name(&video.uri),
+            video.state.to_owned(),
+            video.shots.to_string(),
+            video.reasons.join("; "),
         ]
     });
-    if !summary.films.is_empty() {
+    if !summary.videos.is_empty() {
         output::table(&["title", "file", "state", "shots", "why"], rows.collect());
     }
-    for warning in summary.films.iter().flat_map(|film| &film.warnings) {
+    for warning in summary.videos.iter().flat_map(|video| &video.warnings) {
         output::line(&format!("warning: {warning}"));
     }
     for refused in &summary.refused {

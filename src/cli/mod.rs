@@ -27,7 +27,7 @@ use clap::{Parser, Subcommand};
 use crate::app::App;
 use crate::config::{Config, Flags};
 
-/// Find the shot you need inside thousands of hours of film, frame-exact.
+/// Find the shot you need inside thousands of hours of video, frame-exact.
 #[derive(Debug, Parser)]
 #[command(name = "rushes", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
@@ -47,17 +47,17 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   rushes models pull lite                     get the text-to-shot model
-  rushes ingest film.mp4 ~/shoots --json      films and folders in
+  rushes ingest video.mp4 ~/shoots --json      videos and folders in
   rushes search \"a car exploding\"             by what is to be seen or said
   rushes search --in dialogue \"merry christmas\" --sheet hits.png
   rushes similar 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76
-  rushes shots film.mp4 --sheet shots.png      its shots, without taking it in
+  rushes shots video.mp4 --sheet shots.png      its shots, without taking it in
   rushes redact street/ -o blurred            faces and plates blurred, all else untouched
   rushes serve                                the HTTP API on 127.0.0.1:7420";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Take films in: find their shots, and make them findable
+    /// Take videos in: find their shots, and make them findable
     Ingest(ingest::Args),
     /// Find shots by words
     Search(search::SearchArgs),
@@ -69,7 +69,7 @@ enum Command {
     Titles(titles::Args),
     /// List jobs, follow one, cancel it or try it again
     Jobs(jobs::Args),
-    /// Delete titles or assets with all that was computed of them; films stay where they are
+    /// Delete titles or assets with all that was computed of them; videos stay where they are
     Delete(delete::Args),
     /// Serve the HTTP API, and do the queued work
     Serve(serve::Args),
@@ -77,9 +77,9 @@ enum Command {
     Work(work::Args),
     /// Make, list and revoke keys for workers on other machines
     Key(key::Args),
-    /// Find the shots of films and print them; needs no catalogue
+    /// Find the shots of videos and print them; needs no catalogue
     Shots(shots::Args),
-    /// Blur faces and number plates in pictures and films; needs no catalogue
+    /// Blur faces and number plates in pictures and videos; needs no catalogue
     Redact(Box<redact::Args>),
     /// List, pull and verify models
     Models(models::Args),

@@ -10,7 +10,7 @@ use crate::catalog::jobs::Job;
 use crate::catalog::runs::{Run, RunState};
 use crate::features::{Unit, unit_of};
 
-/// Steps of a bar for each film.
+/// Steps of a bar for each video.
 const STEPS: u64 = 1000;
 
 impl Stage {
@@ -82,7 +82,7 @@ impl Progress {
                 .iter()
                 .filter(|run| run.state == RunState::Failed)
                 .count();
-            let mut message = format!("{ended}/{} films", runs.len());
+            let mut message = format!("{ended}/{} videos", runs.len());
             if rate > 0.0 && running {
                 message += &format!("  {}", per_second(unit_of(feature), rate));
             }
@@ -107,7 +107,7 @@ impl Progress {
     }
 }
 
-/// Progress of one film, in frames: a bar that goes when it is through.
+/// Progress of one video, in frames: a bar that goes when it is through.
 pub(super) struct FrameProgress(Stage);
 
 impl FrameProgress {
@@ -122,7 +122,7 @@ impl FrameProgress {
     /// Draws that `done` of about `total` frames are through.
     pub(super) fn show(&self, done: u64, total: Option<u64>) {
         let Stage { bar, began } = &self.0;
-        // Of a film whose length is unknown the bar stays empty.
+        // Of a video whose length is unknown the bar stays empty.
         bar.set_length(total.map_or(u64::MAX, |total| total.max(done)));
         bar.set_position(done);
         let seconds = began.map_or(0.0, |(since, _)| since.elapsed().as_secs_f64());

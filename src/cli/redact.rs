@@ -12,8 +12,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rushes_models::{Class, ModelStore};
 use rushes_workers::redact::geometry::{Layout, Shape};
 use rushes_workers::redact::{
-    BatchObserver, BatchOptions, CameraChoice, Fill, FilmOptions, HandRegions, Item, Outcome,
-    Report, Settings, Timings, redact_all, walk,
+    BatchObserver, BatchOptions, CameraChoice, Fill, HandRegions, Item, Outcome, Report, Settings,
+    Timings, VideoOptions, redact_all, walk,
 };
 use serde::Serialize;
 
@@ -55,12 +55,12 @@ Examples:
   rushes redact trip/ -o blurred --recursive --report blurred/report.html
   rushes redact pano.jpg -o blurred --layout sphere-fine --camera equirect
   rushes redact trip/ -o blurred --regions corrections.json
-  rushes redact film.mp4 -o blurred --classes face"
+  rushes redact video.mp4 -o blurred --classes face"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
     tool: Option<eval::Tool>,
-    /// Pictures, films and folders of them
+    /// Pictures, videos and folders of them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Folder of the outputs
@@ -75,10 +75,10 @@ pub(super) struct Args {
     /// Files at once [default: one a core]
     #[arg(long, short, value_name = "N")]
     jobs: Option<usize>,
-    /// Of a film, look at every N-th frame only; what is between is filled in
+    /// Of a video, look at every N-th frame only; what is between is filled in
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     every: u32,
-    /// Memory that the pictures and films in work may take together
+    /// Memory that the pictures and videos in work may take together
     #[arg(long, default_value = "4GiB", value_name = "BYTES", value_parser = parse_bytes)]
     memory: u64,
     /// Write a page that sums up the batch, with the doubtful regions to look at
@@ -278,7 +278,7 @@ fn batch(store: &ModelStore, args: Args, stop: &AtomicBool) -> anyhow::Result<Ex
         memory_bytes: args.memory,
         resume: args.resume,
         hand,
-        films: FilmOptions::new(args.every)?,
+        videos: VideoOptions::new(args.every)?,
     };
     let all = found.items.len();
     redact_all(store, &settings, &options, found.items, stop, &mut watch)?;
@@ -374,7 +374,7 @@ impl Watch {
             let mut text = format!("{redacted} redacted, {failed} failed");
             for (count, what) in [
                 (resumed, "done before"),
-                (skipped, "neither picture nor film"),
+                (skipped, "neither picture nor video"),
                 (
                     not_begun,
                     "not begun: interrupted; run the same command with --resume to continue",

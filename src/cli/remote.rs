@@ -96,7 +96,7 @@ pub(super) fn check_version(server: &ServerInfo) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether this is the server's store: in any other, every clip is missing, and films would be given up for it.
+/// Whether this is the server's store: in any other, every clip is missing, and videos would be given up for it.
 pub(super) async fn check_store(storage: &Storage, about: &ServerInfo) -> anyhow::Result<()> {
     let known = storage.known_identity().await?;
     ensure!(

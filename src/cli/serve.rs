@@ -24,7 +24,7 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 #[command(after_help = "\
 Examples:
   rushes serve
-  rushes serve --listen 127.0.0.1:8080 --media-root ~/films --media-root s3://archive/films
+  rushes serve --listen 127.0.0.1:8080 --media-root ~/videos --media-root s3://archive/videos
   rushes serve --work-listen 10.0.0.5:7421     and workers with a key, from other machines")]
 pub(super) struct Args {
     /// Address and port [default: 127.0.0.1:7420]
@@ -33,7 +33,7 @@ pub(super) struct Args {
     /// Another address and port, for workers on other machines alone, who need a key; plain http
     #[arg(long, value_name = "ADDR")]
     work_listen: Option<SocketAddr>,
-    /// Folder or `s3://bucket/prefix` from which films may be registered; may be given more than once
+    /// Folder or `s3://bucket/prefix` from which videos may be registered; may be given more than once
     #[arg(long = "media-root", value_name = "DIR|URL")]
     media_roots: Vec<String>,
 }

@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// Queues to work on [default: media,embed; with a server on another machine, where no other is: embed]
     #[arg(long, value_delimiter = ',')]
     queues: Vec<Queue>,
-    /// Films decoded side by side [default: half the cores]
+    /// Videos decoded side by side [default: half the cores]
     #[arg(long)]
     media: Option<usize>,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub(super) async fn run(config: Config, mut args: Args) -> anyhow::Result<ExitCo
     if let Some(coordinator) = args.server.coordinator(&config)? {
         ensure!(
             args.media.is_none() && !args.queues.contains(&Queue::Media),
-            "only the queue embed has work for other machines: media reads films that may lie on the server's \
+            "only the queue embed has work for other machines: media reads videos that may lie on the server's \
              own disk; say --queues embed, and run `rushes work --queues media` beside the server"
         );
         return remote::run(&config, coordinator, args.name).await;

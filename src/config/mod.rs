@@ -71,9 +71,9 @@ pub struct Models {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WorkConfig {
-    /// Films that are decoded side by side; 0 is half the cores, at least one.
+    /// Videos that are decoded side by side; 0 is half the cores, at least one.
     pub media: usize,
-    /// Films that are embedded side by side, so that while one ends the next already feeds the device; 0 leaves
+    /// Videos that are embedded side by side, so that while one ends the next already feeds the device; 0 leaves
     /// them to other workers when serving.
     pub embed: usize,
     /// Threads of the encoder; 0 is one for each core.
@@ -375,7 +375,7 @@ impl Config {
         self.data.join("index")
     }
 
-    /// Films decoded side by side on this machine.
+    /// Videos decoded side by side on this machine.
     #[must_use]
     pub fn media_workers(&self) -> usize {
         match self.work.media {

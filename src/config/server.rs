@@ -12,7 +12,7 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Another address for workers on other machines alone, who need a key; none listens on none.
     pub work_listen: Option<SocketAddr>,
-    /// Folders and `s3://bucket/prefix`es from which films may be registered over HTTP.
+    /// Folders and `s3://bucket/prefix`es from which videos may be registered over HTTP.
     pub media_roots: Vec<String>,
     /// Largest upload in MiB.
     pub upload_limit_mib: u64,

@@ -15,29 +15,29 @@ use super::problems::{NoSuchTitle, NotFound, Refused};
 use super::{Api, ApiError, MAX_JSON, upload};
 use crate::catalog::assets::Title;
 use crate::catalog::{AssetId, JobId, assets, runs, shots};
-use crate::ingest::{FoundFilm, find, submit};
+use crate::ingest::{FoundVideo, find, submit};
 use crate::views::AssetView;
 
-/// A film to register, by name.
+/// A video to register, by name.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RegisterBody {
     /// Path, `file://` or `s3://` name, below the server's media roots. A folder or prefix registers
-    /// every film in it.
-    #[schema(example = "s3://archive/films/reel1.mxf")]
+    /// every video in it.
+    #[schema(example = "s3://archive/videos/reel1.mxf")]
     uri: String,
     /// Title; the file's name if absent.
     title: Option<String>,
 }
 
-/// A film to upload.
+/// A video to upload.
 #[derive(ToSchema)]
 #[expect(
     dead_code,
     reason = "it only describes the form; the form is read as a stream"
 )]
 struct UploadForm {
-    /// The film.
+    /// The video.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// Title; the file's name if absent.
@@ -47,7 +47,7 @@ struct UploadForm {
     subtitles: Option<Vec<super::form::FilePart>>,
 }
 
-/// A registered film.
+/// A registered video.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Registered {
     /// The job to follow at `/v1/jobs/{id}`.
@@ -63,7 +63,7 @@ pub(super) struct Registered {
 /// The answer to a registration.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RegisteredList {
-    /// One entry a film.
+    /// One entry a video.
     assets: Vec<Registered>,
 }
 
@@ -91,7 +91,7 @@ pub(super) struct TitleList {
     titles: Vec<Title>,
 }
 
-/// Register a film by name (JSON) or by upload (`multipart/form-data` with `file`, and optionally
+/// Register a video by name (JSON) or by upload (`multipart/form-data` with `file`, and optionally
 /// `title` and `subtitles`). Answers at once; the work is a job.
 #[utoipa::path(post, operation_id = "register_assets", path = "/v1/assets", tag = "assets",
     request_body(content((RegisterBody = "application/json"), (UploadForm = "multipart/form-data"))),
@@ -108,27 +108,27 @@ pub(super) async fn register(
         .to_owned();
     let assets = if kind.starts_with("multipart/form-data") {
         let upload = upload::receive(&api, request).await?;
-        let submitted = submit_all(&api, &[upload.film], upload.title.as_deref()).await;
+        let submitted = submit_all(&api, &[upload.video], upload.title.as_deref()).await;
         if submitted.is_err() {
             upload::clear(&api, &upload.prefix).await;
         }
         submitted?
     } else {
-        let (films, title) = by_name(&api, request).await?;
-        submit_all(&api, &films, title.as_deref()).await?
+        let (videos, title) = by_name(&api, request).await?;
+        submit_all(&api, &videos, title.as_deref()).await?
     };
     Ok((StatusCode::ACCEPTED, Json(RegisteredList { assets })))
 }
 
 async fn submit_all(
     api: &Api,
-    films: &[FoundFilm],
+    videos: &[FoundVideo],
     title: Option<&str>,
 ) -> Result<Vec<Registered>, ApiError> {
-    let mut registered = Vec::with_capacity(films.len());
-    for film in films {
-        let title = title.map_or_else(|| film.default_title(), str::to_owned);
-        let submitted = submit(&api.catalog, film, &title, &api.settings).await?;
+    let mut registered = Vec::with_capacity(videos.len());
+    for video in videos {
+        let title = title.map_or_else(|| video.default_title(), str::to_owned);
+        let submitted = submit(&api.catalog, video, &title, &api.settings).await?;
         registered.push(Registered {
             job: submitted.job,
             asset: submitted.asset,
@@ -141,17 +141,17 @@ async fn submit_all(
 async fn by_name(
     api: &Api,
     request: Request,
-) -> Result<(Vec<FoundFilm>, Option<String>), ApiError> {
+) -> Result<(Vec<FoundVideo>, Option<String>), ApiError> {
     let (parts, body) = request.into_parts();
     let body = axum::body::Body::new(http_body_limit(body));
     let Json(body) = Json::<RegisterBody>::from_request(Request::from_parts(parts, body), api)
         .await
         .map_err(|rejection| ApiError::unreadable(&rejection))?;
     let uri = api.roots.admit(&body.uri)?;
-    let (films, refusals) = find(&api.storage, &[uri]).await;
+    let (videos, refusals) = find(&api.storage, &[uri]).await;
     match refusals.into_iter().next() {
         Some(refusal) => Err(refusal.error.into()),
-        None => Ok((films, body.title)),
+        None => Ok((videos, body.title)),
     }
 }
 
@@ -195,7 +195,7 @@ pub(super) async fn get(
     Ok(Json(AssetView::new(asset, shots, &runs)))
 }
 
-/// Delete an asset with all that was computed of it. A film that was registered by name stays where it
+/// Delete an asset with all that was computed of it. A video that was registered by name stays where it
 /// is; an upload is deleted.
 #[utoipa::path(delete, operation_id = "delete_asset", path = "/v1/assets/{id}", tag = "assets",
     params(("id" = String, Path)),

@@ -1,4 +1,4 @@
-//! From where films may be registered over HTTP: configured folders and buckets, and nowhere else.
+//! From where videos may be registered over HTTP: configured folders and buckets, and nowhere else.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -108,7 +108,7 @@ fn outside(uri: &str) -> ApiError {
         "outside-media-roots",
         format!(
             "{uri}: not a file below the server's media roots; start it with --media-root, or upload \
-             the film"
+             the video"
         ),
     )
 }
@@ -120,14 +120,14 @@ mod tests {
     #[test]
     fn only_files_below_the_roots_are_admitted() {
         let folder = tempfile::tempdir().unwrap();
-        let (inside, secret) = (folder.path().join("films"), folder.path().join("secret"));
+        let (inside, secret) = (folder.path().join("videos"), folder.path().join("secret"));
         std::fs::create_dir(&inside).unwrap();
         std::fs::write(inside.join("a.mp4"), b"x").unwrap();
         std::fs::write(&secret, b"x").unwrap();
         std::os::unix::fs::symlink(&secret, inside.join("link.mp4")).unwrap();
         let roots = Roots::new(&[
             inside.display().to_string(),
-            "s3://bucket/films/".to_owned(),
+            "s3://bucket/videos/".to_owned(),
         ])
         .unwrap();
         let path = |name: &str| inside.join(name).display().to_string();
@@ -135,8 +135,8 @@ mod tests {
         std::fs::write(inside.join("a b.mp4"), b"x").unwrap();
         let url = url::Url::from_file_path(inside.join("a b.mp4")).unwrap();
         assert!(roots.admit(url.as_str()).is_ok());
-        assert!(roots.admit("s3://bucket/films/a.mp4").is_ok());
-        assert!(roots.admit("s3://bucket/films/").is_ok());
+        assert!(roots.admit("s3://bucket/videos/a.mp4").is_ok());
+        assert!(roots.admit("s3://bucket/videos/").is_ok());
         let nowhere = inside.join("nowhere.mp4");
         std::os::unix::fs::symlink(folder.path().join("no-such-secret"), nowhere).unwrap();
         for missing in ["missing.mp4", "no/such/folder/a.mp4", "a.mp4/b.mp4"] {
@@ -152,8 +152,8 @@ mod tests {
             path("nowhere.mp4/a.mp4"),
             "/etc/passwd".to_owned(),
             "s3://bucket/other.mp4".to_owned(),
-            "s3://bucket/films-of-others/a.mp4".to_owned(),
-            "s3://bucket/films/../secret".to_owned(),
+            "s3://bucket/videos-of-others/a.mp4".to_owned(),
+            "s3://bucket/videos/../secret".to_owned(),
             "http://169.254.169.254/latest".to_owned(),
             "store:runs/x".to_owned(),
         ] {

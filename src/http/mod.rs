@@ -59,15 +59,15 @@ const MAX_JSON: usize = 1024 * 1024;
 pub struct Api {
     /// The catalogue.
     pub catalog: Catalog,
-    /// Films and derived objects.
+    /// Videos and derived objects.
     pub storage: Storage,
     /// Answers searches.
     pub searcher: Searcher,
     /// Searches that may be under way at the same time.
     pub searching: Arc<Semaphore>,
-    /// What is asked for of every film.
+    /// What is asked for of every video.
     pub settings: Settings,
-    /// From where films may be registered.
+    /// From where videos may be registered.
     pub roots: Arc<Roots>,
     /// Largest upload in bytes.
     pub upload_limit: u64,

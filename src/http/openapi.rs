@@ -13,7 +13,7 @@ use super::problems::problem;
 #[openapi(
     info(
         title = "rushes",
-        description = "Find the shot you need inside thousands of hours of film, frame-exact."
+        description = "Find the shot you need inside thousands of hours of video, frame-exact."
     ),
     components(schemas(Problem)),
     modifiers(&Keys)

@@ -1,4 +1,4 @@
-//! Receiving a film: streamed into the store part by part, never whole in memory.
+//! Receiving a video: streamed into the store part by part, never whole in memory.
 
 use axum::extract::Request;
 use axum::extract::multipart::Field;
@@ -10,7 +10,7 @@ use super::form::{Form, bad, broken};
 use super::{Api, ApiError};
 use crate::catalog::assets::Sidecar;
 use crate::catalog::{CatalogError, uploads};
-use crate::ingest::{FoundFilm, without_forced};
+use crate::ingest::{FoundVideo, without_forced};
 
 /// Longest title in bytes.
 const MAX_TITLE: usize = 1000;
@@ -19,7 +19,7 @@ const MAX_TITLE: usize = 1000;
 pub(super) struct Upload {
     /// Where in the store it lies.
     pub(super) prefix: String,
-    pub(super) film: FoundFilm,
+    pub(super) video: FoundVideo,
     pub(super) title: Option<String>,
 }
 
@@ -53,13 +53,13 @@ pub(super) async fn clear(api: &Api, prefix: &str) {
 }
 
 async fn read(api: &Api, mut form: Form, prefix: &str) -> Result<Upload, ApiError> {
-    let (mut film, mut title, mut subtitles) = (None, None, Vec::new());
+    let (mut video, mut title, mut subtitles) = (None, None, Vec::new());
     while let Some(field) = form.next_field().await? {
         match field.name() {
             Some("title") => title = Some(text(field).await?),
-            Some("file") if film.is_none() => {
+            Some("file") if video.is_none() => {
                 let name = field.file_name().unwrap_or_default().to_owned();
-                film = Some((store(api, field, prefix, api.upload_limit).await?, name));
+                video = Some((store(api, field, prefix, api.upload_limit).await?, name));
             }
             Some("subtitles") => {
                 // A folder each: two files may have the same name.
@@ -82,9 +82,9 @@ async fn read(api: &Api, mut form: Form, prefix: &str) -> Result<Upload, ApiErro
             }
         }
     }
-    let (locator, name) = film.ok_or_else(|| bad("the form has no field `file`".to_owned()))?;
+    let (locator, name) = video.ok_or_else(|| bad("the form has no field `file`".to_owned()))?;
     let named = subtitles.into_iter().map(|(subtitle, subtitle_name)| {
-        // Whatever it is called, it was sent as the film's.
+        // Whatever it is called, it was sent as the video's.
         let said = sidecar(&name, &subtitle_name);
         let forced = said.as_ref().is_some_and(|said| said.forced);
         let sidecar = Sidecar {
@@ -96,7 +96,7 @@ async fn read(api: &Api, mut form: Form, prefix: &str) -> Result<Upload, ApiErro
     let sidecars = without_forced(named.collect());
     Ok(Upload {
         prefix: prefix.to_owned(),
-        film: FoundFilm { locator, sidecars },
+        video: FoundVideo { locator, sidecars },
         title,
     })
 }
@@ -109,7 +109,7 @@ async fn store(
 ) -> Result<rushes_workers::storage::Locator, ApiError> {
     let key = format!(
         "{prefix}/{}",
-        safe_name(field.file_name().unwrap_or("film"))
+        safe_name(field.file_name().unwrap_or("video"))
     );
     let mut failure = None;
     let chunks = field.map_err(|error| {
@@ -160,7 +160,7 @@ fn safe_name(name: &str) -> String {
     let name = &name[name.len().saturating_sub(100)..];
     let name = name.trim_start_matches('.');
     if name.is_empty() {
-        "film".to_owned()
+        "video".to_owned()
     } else {
         name.to_owned()
     }
@@ -173,9 +173,9 @@ mod tests {
     #[test]
     fn a_senders_file_name_cannot_leave_its_folder() {
         assert_eq!(safe_name("../../etc/passwd"), "passwd");
-        assert_eq!(safe_name("C:\\films\\a b.mp4"), "a_b.mp4");
-        assert_eq!(safe_name(".."), "film");
-        assert_eq!(safe_name(""), "film");
+        assert_eq!(safe_name("C:\\videos\\a b.mp4"), "a_b.mp4");
+        assert_eq!(safe_name(".."), "video");
+        assert_eq!(safe_name(""), "video");
         assert_eq!(safe_name(&"x".repeat(300)).len(), 100);
     }
 }

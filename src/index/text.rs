@@ -326,12 +326,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (index, position) = TextIndex::open(folder.path()).unwrap();
         assert_eq!(position.seq, 0);
-        let film = entry(&[
+        let video = entry(&[
             "bin blue at f two now",
             "lay blue by f one now",
             "set white at f nine",
         ]);
-        index.replace(&film).unwrap();
+        index.replace(&video).unwrap();
         index.commit(&at(3)).unwrap();
         let hits = index.search("blue at F", 10, None).unwrap();
         assert_eq!((hits[0].shot.start, hits[0].shot.end), (0, 75));
@@ -348,7 +348,7 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
-        let here = HashSet::from([film.asset.clone()]);
+        let here = HashSet::from([video.asset.clone()]);
         assert_eq!(index.search("blue", 10, Some(&here)).unwrap().len(), 2);
     }
 
@@ -404,8 +404,8 @@ mod tests {
     fn a_phrase_without_spaces_comes_before_its_parts() {
         let folder = tempfile::tempdir().unwrap();
         let (index, _) = TextIndex::open(folder.path()).unwrap();
-        let film = entry(&["京都大学生と東京で", "東京大学で学ぶ", "大学東京都"]);
-        index.replace(&film).unwrap();
+        let video = entry(&["京都大学生と東京で", "東京大学で学ぶ", "大学東京都"]);
+        index.replace(&video).unwrap();
         index.commit(&at(1)).unwrap();
         let hits = index.search("東京大学", 10, None).unwrap();
         assert_eq!(hits[0].text, "東京大学で学ぶ");
@@ -428,13 +428,13 @@ mod tests {
     #[test]
     fn replacing_and_reopening_keep_one_truth() {
         let folder = tempfile::tempdir().unwrap();
-        let mut film = entry(&["merry christmas"]);
+        let mut video = entry(&["merry christmas"]);
         {
             let (index, _) = TextIndex::open(folder.path()).unwrap();
-            index.replace(&film).unwrap();
+            index.replace(&video).unwrap();
             index.commit(&at(1)).unwrap();
-            film.cues[0].text = "happy new year".to_owned();
-            index.replace(&film).unwrap();
+            video.cues[0].text = "happy new year".to_owned();
+            index.replace(&video).unwrap();
             index.commit(&at(2)).unwrap();
         }
         let (index, position) = TextIndex::open(folder.path()).unwrap();

@@ -15,16 +15,16 @@ use crate::catalog::runs::{self, RunState};
 use crate::catalog::{AssetId, Catalog, CatalogError, JobId, RunId, jobs};
 use crate::features::{self, Settings};
 
-/// A film that was found, with the subtitle files beside it.
+/// A video that was found, with the subtitle files beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundFilm {
+pub struct FoundVideo {
     /// Where it is.
     pub locator: Locator,
     /// Subtitle files beside it.
     pub sidecars: Vec<Sidecar>,
 }
 
-impl FoundFilm {
+impl FoundVideo {
     /// What it is called if nobody says: its file name without the extension.
     #[must_use]
     pub fn default_title(&self) -> String {
@@ -44,7 +44,7 @@ pub struct Refusal {
     pub error: StorageError,
 }
 
-/// A film that is now registered, and the job that makes it findable.
+/// A video that is now registered, and the job that makes it findable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Submitted {
     /// The job to follow; one that was there already if nothing new was asked for.
@@ -55,10 +55,10 @@ pub struct Submitted {
     pub new: bool,
 }
 
-/// Finds the films that `inputs` (files, folders, `s3://` objects and prefixes) stand for. What cannot
+/// Finds the videos that `inputs` (files, folders, `s3://` objects and prefixes) stand for. What cannot
 /// be taken is reported apart, and stops nothing else.
-pub async fn find(storage: &Storage, inputs: &[String]) -> (Vec<FoundFilm>, Vec<Refusal>) {
-    let (mut films, mut refusals) = (Vec::new(), Vec::new());
+pub async fn find(storage: &Storage, inputs: &[String]) -> (Vec<FoundVideo>, Vec<Refusal>) {
+    let (mut videos, mut refusals) = (Vec::new(), Vec::new());
     for input in inputs {
         let mut refuse = |error| {
             refusals.push(Refusal {
@@ -67,27 +67,27 @@ pub async fn find(storage: &Storage, inputs: &[String]) -> (Vec<FoundFilm>, Vec<
             });
         };
         match find_one(storage, input, &mut refuse).await {
-            Ok(found) => films.extend(found),
+            Ok(found) => videos.extend(found),
             Err(error) => refuse(error),
         }
     }
     let mut seen = HashSet::new();
-    films.retain(|film: &FoundFilm| seen.insert(film.locator.clone()));
-    // `rushes ingest films/*` names both; the film has brought its subtitles.
+    videos.retain(|video: &FoundVideo| seen.insert(video.locator.clone()));
+    // `rushes ingest videos/*` names both; the video has brought its subtitles.
     let is_taken = |refusal: &Refusal| {
-        let taken = films.iter().flat_map(|film| &film.sidecars);
+        let taken = videos.iter().flat_map(|video| &video.sidecars);
         matches!(&refusal.error, StorageError::Subtitles(uri)
             if taken.into_iter().any(|sidecar| sidecar.locator.uri == *uri))
     };
     refusals.retain(|refusal| !is_taken(refusal));
-    (films, refusals)
+    (videos, refusals)
 }
 
 async fn find_one(
     storage: &Storage,
     input: &str,
     refuse: &mut impl FnMut(StorageError),
-) -> Result<Vec<FoundFilm>, StorageError> {
+) -> Result<Vec<FoundVideo>, StorageError> {
     let listing = storage.list(input).await?;
     let listed = listing.files;
     // A single file is itself, whatever it is called; in a folder names decide.
@@ -98,33 +98,36 @@ async fn find_one(
             return Err(StorageError::Subtitles(only.uri.clone()));
         }
         let siblings = storage.siblings(&only.uri, is_subtitle_name).await?;
-        let film = with_sidecars(only.clone(), &siblings);
-        return Ok(vec![settled(storage, film).await?]);
+        let video = with_sidecars(only.clone(), &siblings);
+        return Ok(vec![settled(storage, video).await?]);
     }
     let nothing = listing.refused.is_empty();
     listing.refused.into_iter().for_each(&mut *refuse);
-    let mut films = Vec::new();
+    let mut videos = Vec::new();
     for locator in &listed {
-        if is_film_name(locator.file_name()) {
-            let film = with_sidecars(locator.clone(), &listed);
-            films.push(settled(storage, film).await?);
+        if is_video_name(locator.file_name()) {
+            let video = with_sidecars(locator.clone(), &listed);
+            videos.push(settled(storage, video).await?);
         }
     }
-    if films.is_empty() && nothing {
-        return Err(StorageError::NoFilms(input.to_owned()));
+    if videos.is_empty() && nothing {
+        return Err(StorageError::NoVideos(input.to_owned()));
     }
-    Ok(films)
+    Ok(videos)
 }
 
 /// Asks for the versions of files by themselves where the listing of their folder had none.
-async fn settled(storage: &Storage, mut film: FoundFilm) -> Result<FoundFilm, StorageError> {
-    let sidecars = film.sidecars.iter_mut().map(|sidecar| &mut sidecar.locator);
-    for locator in std::iter::once(&mut film.locator).chain(sidecars) {
+async fn settled(storage: &Storage, mut video: FoundVideo) -> Result<FoundVideo, StorageError> {
+    let sidecars = video
+        .sidecars
+        .iter_mut()
+        .map(|sidecar| &mut sidecar.locator);
+    for locator in std::iter::once(&mut video.locator).chain(sidecars) {
         if locator.version.is_none() {
             *locator = storage.locate(&locator.uri).await?;
         }
     }
-    Ok(film)
+    Ok(video)
 }
 
 /// Whether `input` is the name of this very file, not of a folder it is in.
@@ -133,12 +136,12 @@ fn names(input: &str, file: &Locator) -> bool {
         || input == file.uri
 }
 
-/// Whether a file in a folder is taken for a film, by its name. A file named by itself is taken as it is.
-fn is_film_name(name: &str) -> bool {
+/// Whether a file in a folder is taken for a video, by its name. A file named by itself is taken as it is.
+fn is_video_name(name: &str) -> bool {
     MediaFormat::of_name(name).is_some_and(MediaFormat::ingested)
 }
 
-fn with_sidecars(film: Locator, others: &[Locator]) -> FoundFilm {
+fn with_sidecars(video: Locator, others: &[Locator]) -> FoundVideo {
     let folder = |locator: &Locator| {
         locator
             .uri
@@ -147,8 +150,10 @@ fn with_sidecars(film: Locator, others: &[Locator]) -> FoundFilm {
     };
     // Not the locator's own notion, which takes a colon for the end of a folder.
     let last = |uri: &str| percent_decoded(uri.rsplit('/').next().unwrap_or(uri));
-    let name = last(&film.uri);
-    let beside = others.iter().filter(|other| folder(other) == folder(&film));
+    let name = last(&video.uri);
+    let beside = others
+        .iter()
+        .filter(|other| folder(other) == folder(&video));
     let named = beside.filter_map(|other| {
         let said = sidecar(&name, &last(&other.uri))?;
         let sidecar = Sidecar {
@@ -159,8 +164,8 @@ fn with_sidecars(film: Locator, others: &[Locator]) -> FoundFilm {
     });
     let mut sidecars = without_forced(named.collect());
     sidecars.sort_by(|a, b| a.locator.uri.cmp(&b.locator.uri));
-    FoundFilm {
-        locator: film,
+    FoundVideo {
+        locator: video,
         sidecars,
     }
 }
@@ -181,13 +186,13 @@ pub fn without_forced(sidecars: Vec<(Sidecar, bool)>) -> Vec<Sidecar> {
         .collect()
 }
 
-/// Registers a film and asks for its features, in one transaction. There is a new job if there is something new to do.
+/// Registers a video and asks for its features, in one transaction. There is a new job if there is something new to do.
 ///
 /// # Errors
 /// If the catalogue fails.
 pub async fn submit(
     catalog: &Catalog,
-    film: &FoundFilm,
+    video: &FoundVideo,
     title: &str,
     settings: &Settings,
 ) -> Result<Submitted, CatalogError> {
@@ -195,9 +200,9 @@ pub async fn submit(
     let (asset, new) = assets::register(
         &mut tx,
         NewAsset {
-            locator: &film.locator,
+            locator: &video.locator,
             title,
-            sidecars: &film.sidecars,
+            sidecars: &video.sidecars,
         },
     )
     .await?;
@@ -255,27 +260,27 @@ mod tests {
         )
         .unwrap();
         let input = folder.path().join("in").join(input).display().to_string();
-        let (films, _) = find(&storage, &[input]).await;
-        films
+        let (videos, _) = find(&storage, &[input]).await;
+        videos
             .iter()
-            .map(|film| (film.default_title(), film.sidecars.len()))
+            .map(|video| (video.default_title(), video.sidecars.len()))
             .collect()
     }
 
     #[tokio::test]
-    async fn a_folder_yields_its_films_with_their_subtitles() {
+    async fn a_folder_yields_its_videos_with_their_subtitles() {
         let files = [
             "a.mp4",
             "a.srt",
             "a.en.vtt",
-            "b film.MOV",
+            "b video.MOV",
             "notes.txt",
             "sub/c.mkv",
             "c.srt",
         ];
-        let films = found(&files, "").await;
-        let expected = [("a", 2), ("b film", 0), ("c", 0)].map(|(name, n)| (name.to_owned(), n));
-        assert_eq!(films, expected);
+        let videos = found(&files, "").await;
+        let expected = [("a", 2), ("b video", 0), ("c", 0)].map(|(name, n)| (name.to_owned(), n));
+        assert_eq!(videos, expected);
     }
 
     #[tokio::test]
@@ -283,9 +288,9 @@ mod tests {
         for format in FORMATS {
             for extension in format.extensions {
                 let name = format!("a.{extension}");
-                let films = found(&[&name, "b.mp4"], "").await;
+                let videos = found(&[&name, "b.mp4"], "").await;
                 let expected = 1 + usize::from(format.ingested());
-                assert_eq!(films.len(), expected, "{name}");
+                assert_eq!(videos.len(), expected, "{name}");
             }
         }
     }
@@ -302,21 +307,21 @@ mod tests {
             "M\u{fc}ller 100%.mp4",
             "Mu\u{308}ller 100%.fr.srt",
         ];
-        let films = found(&files, "").await;
+        let videos = found(&files, "").await;
         let expected = [("M\u{fc}ller 100%", 1), ("a", 3)].map(|(name, n)| (name.to_owned(), n));
-        assert_eq!(films, expected);
+        assert_eq!(videos, expected);
     }
 
     #[test]
     fn escapes_of_a_name_are_read_and_what_is_none_stays() {
         assert_eq!(file_name("file:///in/a%20b%2Fc.mp4"), "a b/c.mp4");
-        assert_eq!(file_name("s3://films/100%"), "100%");
+        assert_eq!(file_name("s3://videos/100%"), "100%");
         // A sign is no hexadecimal digit.
-        assert_eq!(file_name("s3://films/5%+4.mp4"), "5%+4.mp4");
+        assert_eq!(file_name("s3://videos/5%+4.mp4"), "5%+4.mp4");
     }
 
     #[tokio::test]
-    async fn a_subtitle_file_is_no_film_and_is_taken_with_its_own() {
+    async fn a_subtitle_file_is_no_video_and_is_taken_with_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
         for name in ["a.mp4", "a.en.srt", "a.take2.srt"] {
@@ -324,11 +329,11 @@ mod tests {
         }
         let storage = Storage::open(&path("store"), S3Options::default()).unwrap();
         let inputs = ["a.en.srt", "a.mp4", "a.take2.srt"].map(path);
-        let (films, refusals) = find(&storage, &inputs).await;
-        assert_eq!((films.len(), films[0].sidecars.len()), (1, 1));
+        let (videos, refusals) = find(&storage, &inputs).await;
+        assert_eq!((videos.len(), videos[0].sidecars.len()), (1, 1));
         let refused: Vec<_> = refusals.iter().map(|refusal| &refusal.input).collect();
         assert_eq!(refused, [&inputs[2]]);
-        assert!(refusals[0].error.to_string().contains("beside its film"));
+        assert!(refusals[0].error.to_string().contains("beside its video"));
     }
 
     #[tokio::test]

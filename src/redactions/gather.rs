@@ -108,6 +108,6 @@ mod tests {
 
     #[test]
     fn pictures_are_known_by_their_names() {
-        assert!(is_picture("t/A.JPG") && !is_picture("film.mp4") && !is_picture("jpg"));
+        assert!(is_picture("t/A.JPG") && !is_picture("video.mp4") && !is_picture("jpg"));
     }
 }

@@ -31,7 +31,7 @@ pub struct StageView {
     pub code: Option<String>,
     /// File, cause and fix.
     pub reason: Option<String>,
-    /// What was wrong with the film or its subtitles but stopped nothing.
+    /// What was wrong with the video or its subtitles but stopped nothing.
     pub warnings: Vec<String>,
 }
 

@@ -51,7 +51,7 @@ pub struct ShotDetail {
     /// The boundary with which it ends; null where the video ends with it.
     #[serde(rename = "out")]
     pub closing: Option<BoundaryView>,
-    /// The first shot of the film that shows nearly the same picture; null where no earlier one does.
+    /// The first shot of the video that shows nearly the same picture; null where no earlier one does.
     #[schema(value_type = Option<String>)]
     pub same_as: Option<ShotId>,
     /// What is said during it.

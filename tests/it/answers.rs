@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::http::Server;
 use crate::redact_messages::without_plates;
-use crate::support::{Rushes, films, told};
+use crate::support::{Rushes, told, videos};
 
 #[test]
 fn a_search_of_dialogue_says_which_subtitles_could_not_be_read() {
@@ -13,7 +13,7 @@ fn a_search_of_dialogue_says_which_subtitles_could_not_be_read() {
     let folder = rushes.folder.path().join("in");
     std::fs::create_dir(&folder).unwrap();
     for (seed, name) in ["bad", "good"].iter().enumerate() {
-        films::made(&folder.join(name).with_extension("mp4"), 1, 30, seed);
+        videos::made(&folder.join(name).with_extension("mp4"), 1, 30, seed);
     }
     std::fs::write(folder.join("bad.srt"), "Dear diary,\n").unwrap();
     let words = "1\n00:00:00,100 --> 00:00:01,000\nred herring\n";
@@ -44,8 +44,8 @@ fn a_search_of_dialogue_says_which_subtitles_could_not_be_read() {
     );
     let seen = rushes.json(&["search", "--in", "visual", "a pattern"]);
     assert_eq!(seen["coverage"], json!({"ready": 2, "total": 2}));
-    // A film that waits has no dialogue yet.
-    let third = films::made(&folder.join("third.mp4"), 1, 30, 3);
+    // A video that waits has no dialogue yet.
+    let third = videos::made(&folder.join("third.mp4"), 1, 30, 3);
     rushes.json(&["ingest", "--queue-only", third.to_str().unwrap()]);
     assert_eq!(
         spoken(&[]),
@@ -74,7 +74,7 @@ fn doctor_says_which_detectors_are_missing_and_how_to_get_them() {
     assert_eq!(plates["ok"], false);
     let fix = plates["fix"].as_str().unwrap();
     assert!(fix.contains("rushes models pull lpd-yunet"), "{fix}");
-    // Films can be searched without.
+    // Videos can be searched without.
     assert!(output.status.success(), "{}", told(&output));
     let text = told(&rushes.run(&["doctor"]));
     assert!(text.contains("rushes models pull lpd-yunet"), "{text}");
@@ -125,7 +125,7 @@ fn refusal(answer: Response) -> (u64, String, String, Value) {
 #[test]
 fn a_file_that_is_missing_below_a_media_root_is_not_found() {
     let Some(rushes) = Rushes::new() else { return };
-    let root = rushes.folder.path().join("films");
+    let root = rushes.folder.path().join("videos");
     std::fs::create_dir(&root).unwrap();
     let server = Server::start(&rushes, &["--media-root", root.to_str().unwrap()]);
     let register = |uri: &str| {

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::films::{ffmpeg, made};
+use crate::support::videos::{ffmpeg, made};
 use crate::support::{Rushes, told};
 
 /// Files that are refused, each with a part of the reason.
@@ -69,14 +69,14 @@ fn every_bad_file_has_its_reason_and_good_ones_go_on() {
         !output.status.success(),
         "a batch with failures must say so"
     );
-    let films = summary["films"].as_array().unwrap();
+    let videos = summary["videos"].as_array().unwrap();
     for (name, reason) in &bad {
-        let film = films
+        let video = videos
             .iter()
-            .find(|film| film["uri"].as_str().unwrap().ends_with(name));
-        let film = film.unwrap_or_else(|| panic!("{name} is not in {summary:#}"));
-        assert_eq!(film["state"], "failed", "{film:#}");
-        let why = film["reasons"][0].as_str().unwrap_or_default();
+            .find(|video| video["uri"].as_str().unwrap().ends_with(name));
+        let video = video.unwrap_or_else(|| panic!("{name} is not in {summary:#}"));
+        assert_eq!(video["state"], "failed", "{video:#}");
+        let why = video["reasons"][0].as_str().unwrap_or_default();
         assert!(why.contains(name) && why.contains(reason), "{name}: {why}");
     }
     // Programs need not read the sentences.
@@ -95,7 +95,10 @@ fn every_bad_file_has_its_reason_and_good_ones_go_on() {
     ] {
         assert!(codes.contains(&code), "{code} is not in {codes:?}");
     }
-    let good = films.iter().find(|film| film["title"] == "good").unwrap();
+    let good = videos
+        .iter()
+        .find(|video| video["title"] == "good")
+        .unwrap();
     assert_eq!(
         (good["state"].as_str(), good["shots"].as_u64()),
         (Some("ready"), Some(2))
@@ -108,7 +111,7 @@ fn every_bad_file_has_its_reason_and_good_ones_go_on() {
 }
 
 #[test]
-fn bad_subtitles_fail_by_themselves_and_the_film_is_still_found() {
+fn bad_subtitles_fail_by_themselves_and_the_video_is_still_found() {
     let Some(rushes) = Rushes::new() else { return };
     let folder = rushes.folder.path().join("in");
     std::fs::create_dir(&folder).unwrap();
@@ -126,14 +129,14 @@ fn bad_subtitles_fail_by_themselves_and_the_film_is_still_found() {
     }
     let (summary, _) = rushes.json_any(&["ingest", folder.to_str().unwrap()]);
     for (name, _, reason) in cases {
-        let films = summary["films"].as_array().unwrap();
-        let film = films.iter().find(|film| film["title"] == name).unwrap();
-        let why = film["reasons"][0].as_str().unwrap();
+        let videos = summary["videos"].as_array().unwrap();
+        let video = videos.iter().find(|video| video["title"] == name).unwrap();
+        let why = video["reasons"][0].as_str().unwrap();
         assert!(
             why.contains(&format!("{name}.srt")) && why.contains(reason),
             "{why}"
         );
-        assert_eq!(film["shots"], 1);
+        assert_eq!(video["shots"], 1);
         let found = rushes.json(&["search", "--in", "visual", "a pattern", "--title", name]);
         assert_eq!(found["hits"].as_array().unwrap().len(), 1);
     }
@@ -144,15 +147,15 @@ fn faults_of_subtitles_are_told_and_cost_no_words() {
     let Some(rushes) = Rushes::new() else { return };
     let folder = rushes.folder.path().join("in");
     std::fs::create_dir(&folder).unwrap();
-    made(&folder.join("film.mp4"), 1, 30, 3);
+    made(&folder.join("video.mp4"), 1, 30, 3);
     let lines = "1\n00:00:00,100 --> 00:00:01,000\nred herring\n2\n00:00:00,500 --> 00:00:00,400\nblue whale\n";
-    std::fs::write(folder.join("film.srt"), lines).unwrap();
-    std::fs::write(folder.join("film.de.vtt"), "Dear diary,\n").unwrap();
-    std::fs::write(folder.join("film.take2.srt"), "Dear diary,\n").unwrap();
+    std::fs::write(folder.join("video.srt"), lines).unwrap();
+    std::fs::write(folder.join("video.de.vtt"), "Dear diary,\n").unwrap();
+    std::fs::write(folder.join("video.take2.srt"), "Dear diary,\n").unwrap();
     let summary = rushes.ingest(&[&folder]);
-    let film = &summary["films"][0];
-    assert_eq!(film["state"], "ready", "{film:#}");
-    let warnings: Vec<&str> = film["warnings"]
+    let video = &summary["videos"][0];
+    assert_eq!(video["state"], "ready", "{video:#}");
+    let warnings: Vec<&str> = video["warnings"]
         .as_array()
         .unwrap()
         .iter()
@@ -164,19 +167,19 @@ fn faults_of_subtitles_are_told_and_cost_no_words() {
             .any(|w| parts.iter().all(|part| w.contains(part)))
     };
     assert!(
-        warned(&["film.de.vtt", "not a subtitle file"]),
+        warned(&["video.de.vtt", "not a subtitle file"]),
         "{warnings:#?}"
     );
     assert!(
-        warned(&["film.srt: line 5", "begins before the one above it ends"]),
+        warned(&["video.srt: line 5", "begins before the one above it ends"]),
         "{warnings:#?}"
     );
     assert!(
-        warned(&["film.srt: line 5", "does not end after it begins"]),
+        warned(&["video.srt: line 5", "does not end after it begins"]),
         "{warnings:#?}"
     );
     assert!(
-        warned(&["film.srt: line 4", "no blank line"]),
+        warned(&["video.srt: line 4", "no blank line"]),
         "{warnings:#?}"
     );
     assert_eq!(warnings.len(), 4, "{warnings:#?}");
@@ -192,23 +195,23 @@ fn faults_of_subtitles_are_told_and_cost_no_words() {
 #[test]
 fn a_damaged_middle_is_passed_over() {
     let Some(rushes) = Rushes::new() else { return };
-    let film = made(&rushes.folder.path().join("torn.mp4"), 4, 50, 6);
-    let mut bytes = std::fs::read(&film).unwrap();
+    let video = made(&rushes.folder.path().join("torn.mp4"), 4, 50, 6);
+    let mut bytes = std::fs::read(&video).unwrap();
     let (from, to) = (bytes.len() * 45 / 100, bytes.len() * 47 / 100);
     bytes[from..to].fill(0xA5);
-    std::fs::write(&film, bytes).unwrap();
-    let summary = rushes.ingest(&[&film]);
-    assert_eq!(summary["films"][0]["state"], "ready", "{summary:#}");
-    assert!(summary["films"][0]["shots"].as_u64().unwrap() >= 2);
+    std::fs::write(&video, bytes).unwrap();
+    let summary = rushes.ingest(&[&video]);
+    assert_eq!(summary["videos"][0]["state"], "ready", "{summary:#}");
+    assert!(summary["videos"][0]["shots"].as_u64().unwrap() >= 2);
 }
 
 #[test]
 fn a_file_that_may_not_be_read_is_refused() {
     let Some(rushes) = Rushes::new() else { return };
-    let film = made(&rushes.folder.path().join("secret.mp4"), 1, 30, 0);
-    std::fs::set_permissions(&film, std::fs::Permissions::from_mode(0o000)).unwrap();
-    let mut command = rushes.command(&["ingest", film.to_str().unwrap(), "--json"]);
-    if std::fs::File::open(&film).is_ok() {
+    let video = made(&rushes.folder.path().join("secret.mp4"), 1, 30, 0);
+    std::fs::set_permissions(&video, std::fs::Permissions::from_mode(0o000)).unwrap();
+    let mut command = rushes.command(&["ingest", video.to_str().unwrap(), "--json"]);
+    if std::fs::File::open(&video).is_ok() {
         // This user is root, who may read every file until that right is taken away.
         let mut without_rights = Command::new("setpriv");
         without_rights
@@ -235,8 +238,8 @@ fn ingest_without_the_model_says_how_to_get_it() {
     let Some(rushes) = Rushes::new() else { return };
     let empty = tempfile::tempdir().unwrap();
     let rushes = rushes.with("RUSHES_MODELS", empty.path().to_str().unwrap());
-    let film = made(&rushes.folder.path().join("film.mp4"), 1, 30, 0);
-    let output = rushes.run(&["ingest", film.to_str().unwrap()]);
+    let video = made(&rushes.folder.path().join("video.mp4"), 1, 30, 0);
+    let output = rushes.run(&["ingest", video.to_str().unwrap()]);
     assert!(!output.status.success());
     assert!(
         told(&output).contains("rushes models pull lite"),

@@ -1,6 +1,6 @@
 //! The command line's manners.
 
-use crate::support::{Rushes, films, told};
+use crate::support::{Rushes, told, videos};
 
 #[test]
 fn every_subcommand_has_help() {
@@ -100,16 +100,16 @@ fn models_are_listed_and_verified() {
 #[test]
 fn a_cancelled_job_stays_cancelled_until_it_is_tried_again() {
     let Some(rushes) = Rushes::new() else { return };
-    let film = films::made(&rushes.folder.path().join("film.mp4"), 2, 40, 0);
-    let queued = rushes.json(&["ingest", "--queue-only", film.to_str().unwrap()]);
-    assert_eq!(queued["films"][0]["state"], "pending");
-    let job = queued["films"][0]["job"].as_str().unwrap();
+    let video = videos::made(&rushes.folder.path().join("video.mp4"), 2, 40, 0);
+    let queued = rushes.json(&["ingest", "--queue-only", video.to_str().unwrap()]);
+    assert_eq!(queued["videos"][0]["state"], "pending");
+    let job = queued["videos"][0]["job"].as_str().unwrap();
     assert_eq!(
         rushes.json(&["jobs", job, "--cancel"])["state"],
         "cancelled"
     );
     assert_eq!(rushes.json(&["jobs", job, "--retry"])["state"], "pending");
-    assert_eq!(rushes.ingest(&[&film])["films"][0]["state"], "ready");
+    assert_eq!(rushes.ingest(&[&video])["videos"][0]["state"], "ready");
     assert_eq!(rushes.json(&["jobs", job])["state"], "ready");
 }
 

@@ -12,8 +12,8 @@ use rushes_workers::stages::{
     Output as Result, ProxiesOutput, Queue, ShotSpan, Task, ThumbnailsOutput,
 };
 
-use crate::coordinator::{Bench, answer, film, vectors};
-use crate::support::{Rushes, films, missing, told};
+use crate::coordinator::{Bench, answer, vectors, video};
+use crate::support::{Rushes, missing, told, videos};
 
 /// A small file system of its own; unmounted at the end.
 pub(crate) struct SmallDisk<'a>(&'a Path);
@@ -56,10 +56,16 @@ fn work_stopped_by_a_full_disk_goes_on_when_there_is_room() {
     let Some(disk) = SmallDisk::mount(&store) else {
         return;
     };
-    let film = films::made(&rushes.folder.path().join("film.mp4"), 4, 60, 0);
+    let video = videos::made(&rushes.folder.path().join("video.mp4"), 4, 60, 0);
     let store = store.to_str().unwrap();
     let child = rushes
-        .command(&["--store", store, "ingest", film.to_str().unwrap(), "--json"])
+        .command(&[
+            "--store",
+            store,
+            "ingest",
+            video.to_str().unwrap(),
+            "--json",
+        ])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -82,15 +88,15 @@ fn work_stopped_by_a_full_disk_goes_on_when_there_is_room() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("\"shots\": 4"));
 }
 
-/// Shots of a film whose vectors take more room than there is.
+/// Shots of a video whose vectors take more room than there is.
 const MANY: u64 = 400;
 /// Kilobytes that a file may have; what is written but the vectors needs less.
 const ROOM: u32 = 256;
 
-/// A film of `MANY` shots in the catalogue, whose vectors begin with `first`.
-async fn film_of_many_shots(catalog: &Catalog, name: &str, first: f32) {
+/// A video of `MANY` shots in the catalogue, whose vectors begin with `first`.
+async fn video_of_many_shots(catalog: &Catalog, name: &str, first: f32) {
     let bench = Bench::over_local_embed().await.over(catalog.clone());
-    film(catalog, name).await;
+    video(catalog, name).await;
     let shots: Vec<ShotSpan> = (0..MANY)
         .map(|at| ShotSpan {
             start: at * 10,
@@ -174,14 +180,14 @@ async fn a_disk_that_fills_up_while_a_snapshot_is_written_leaves_the_last_one() 
     let data = rushes.data();
     std::fs::create_dir(&data).unwrap();
     let catalog = Catalog::open(&data.join("catalog.db")).await.unwrap();
-    film_of_many_shots(&catalog, "first", 1.0).await;
+    video_of_many_shots(&catalog, "first", 1.0).await;
     let built = rushes.run(&["index", "rebuild"]);
     assert!(built.status.success(), "{}", told(&built));
     let many = usize::try_from(MANY).unwrap();
     assert_eq!(seen(&rushes).0, many);
     let before = snapshots(&rushes);
 
-    film_of_many_shots(&catalog, "second", 0.6).await;
+    video_of_many_shots(&catalog, "second", 0.6).await;
     catalog.close().await;
     let failed = without_room(&rushes, &["index", "rebuild"]);
     let said = told(&failed);

@@ -1,11 +1,11 @@
-//! A dual encoder pulled from a copy of the hub, from film to answer, on each back end.
+//! A dual encoder pulled from a copy of the hub, from video to answer, on each back end.
 
 use std::path::{Path, PathBuf};
 
 use rushes::catalog::{AssetId, Catalog, shots};
 use rushes_models::{Sample, write_sample};
 
-use crate::support::{Rushes, films, models, told};
+use crate::support::{Rushes, models, told, videos};
 
 /// A copy of the hub with one model of random weights, and an empty folder of models that has the runtimes.
 struct Hub {
@@ -67,7 +67,7 @@ async fn vectors(rushes: &Rushes) -> (String, Vec<Vec<f32>>) {
 #[tokio::test]
 async fn a_model_of_the_hub_finds_shots_on_both_back_ends_alike() {
     let Some(hub) = Hub::new() else { return };
-    let film = films::made(&hub.folder.path().join("film.mp4"), 4, 40, 7);
+    let video = videos::made(&hub.folder.path().join("video.mp4"), 4, 40, 7);
     let snapshot = hub.folder.path().join("hub");
     let mut both = Vec::new();
     for backend in ["candle", "onnxruntime"] {
@@ -82,8 +82,8 @@ async fn a_model_of_the_hub_finds_shots_on_both_back_ends_alike() {
         assert!(pulled.status.success(), "{}", told(&pulled));
         let verified = rushes.run(&["models", "verify", "clip-vit-b32"]);
         assert!(verified.status.success(), "{}", told(&verified));
-        let summary = rushes.ingest(&[&film]);
-        assert_eq!(summary["films"][0]["state"], "ready", "{summary:#}");
+        let summary = rushes.ingest(&[&video]);
+        assert_eq!(summary["videos"][0]["state"], "ready", "{summary:#}");
         let answer = rushes.json(&["search", "a car exploding"]);
         assert_eq!(answer["hits"].as_array().unwrap().len(), 4, "{answer:#}");
         both.push(vectors(&rushes).await);
@@ -108,8 +108,8 @@ async fn a_model_of_the_hub_finds_shots_on_both_back_ends_alike() {
 #[test]
 fn odd_pictures_are_looked_at_and_what_is_none_is_told() {
     let Some(rushes) = Rushes::new() else { return };
-    let film = films::made(&rushes.folder.path().join("film.mp4"), 2, 30, 9);
-    rushes.ingest(&[&film]);
+    let video = videos::made(&rushes.folder.path().join("video.mp4"), 2, 30, 9);
+    rushes.ingest(&[&video]);
     for name in [
         "cmyk.jpg",
         "animated.gif",
@@ -188,9 +188,9 @@ fn a_model_in_a_folder_is_taken_in_and_an_unknown_back_end_is_told() {
         folder.to_str().unwrap(),
     ]);
     assert!(pulled.status.success(), "{}", told(&pulled));
-    let film = films::made(&hub.folder.path().join("film.mp4"), 2, 30, 8);
-    let summary = rushes.ingest(&[&film]);
-    assert_eq!(summary["films"][0]["state"], "ready", "{summary:#}");
+    let video = videos::made(&hub.folder.path().join("video.mp4"), 2, 30, 8);
+    let summary = rushes.ingest(&[&video]);
+    assert_eq!(summary["videos"][0]["state"], "ready", "{summary:#}");
     let answer = rushes.json(&["search", "a city at night"]);
     assert_eq!(answer["hits"].as_array().unwrap().len(), 2, "{answer:#}");
 

@@ -9,7 +9,7 @@ use reqwest::Method;
 use reqwest::blocking::{Client, RequestBuilder, Response, multipart};
 use serde_json::{Value, json};
 
-use crate::support::{Rushes, films, first, frames};
+use crate::support::{Rushes, first, frames, videos};
 
 /// A running `rushes serve`; killed at the end.
 pub(crate) struct Server {
@@ -121,9 +121,9 @@ pub(crate) fn problem(answer: Response) -> (u16, String) {
 }
 
 #[test]
-fn a_film_is_uploaded_found_watched_and_deleted() {
+fn a_video_is_uploaded_found_watched_and_deleted() {
     let Some(rushes) = Rushes::new() else { return };
-    let film = films::made(&rushes.folder.path().join("film.mp4"), 3, 40, 0);
+    let video = videos::made(&rushes.folder.path().join("video.mp4"), 3, 40, 0);
     let server = Server::start(&rushes, &[]);
     assert_eq!(server.get("/healthz").send().unwrap().status(), 200);
     assert_eq!(server.json("/readyz")["coverage"]["total"], 0);
@@ -131,11 +131,11 @@ fn a_film_is_uploaded_found_watched_and_deleted() {
     let words = "1\n00:00:01,700 --> 00:00:02,900\nlook, a rabbit\n";
     let form = multipart::Form::new()
         .text("title", "Uploaded")
-        .file("file", &film)
+        .file("file", &video)
         .unwrap()
         .part(
             "subtitles",
-            multipart::Part::text(words).file_name("film.srt"),
+            multipart::Part::text(words).file_name("video.srt"),
         );
     let answer = server.post("/v1/assets").multipart(form).send().unwrap();
     assert_eq!(answer.status(), 202);
@@ -278,12 +278,12 @@ fn a_clip_is_served_in_ranges(server: &Server, shot: &str) {
 }
 
 #[test]
-fn films_are_registered_by_name_below_the_roots_only() {
+fn videos_are_registered_by_name_below_the_roots_only() {
     let Some(rushes) = Rushes::new() else { return };
-    let roots = rushes.folder.path().join("films");
+    let roots = rushes.folder.path().join("videos");
     std::fs::create_dir(&roots).unwrap();
-    let inside = films::made(&roots.join("inside.mp4"), 1, 30, 0);
-    let outside = films::made(&rushes.folder.path().join("outside.mp4"), 1, 30, 1);
+    let inside = videos::made(&roots.join("inside.mp4"), 1, 30, 0);
+    let outside = videos::made(&rushes.folder.path().join("outside.mp4"), 1, 30, 1);
     let server = Server::start(&rushes, &["--media-root", roots.to_str().unwrap()]);
     let register = |uri: &str| {
         server
@@ -302,7 +302,7 @@ fn films_are_registered_by_name_below_the_roots_only() {
     for bad in [
         outside.to_str().unwrap(),
         "/etc/passwd",
-        "s3://bucket/film.mp4",
+        "s3://bucket/video.mp4",
         "http://169.254.169.254/latest/meta-data",
         &format!("{}/../outside.mp4", roots.display()),
     ] {
@@ -315,7 +315,7 @@ fn films_are_registered_by_name_below_the_roots_only() {
 
     // An ingest beside the server only queues; the server does the work.
     let outcome = rushes.ingest(&[&outside]);
-    assert_eq!(outcome["films"][0]["state"], "ready");
+    assert_eq!(outcome["videos"][0]["state"], "ready");
     let answer = server.search(&json!({"text": "a pattern", "modalities": ["visual"]}));
     assert_eq!(answer["hits"].as_array().unwrap().len(), 2);
     // And the command line reads what the server has published.

@@ -8,9 +8,9 @@ use rushes::index::{Follower, Index};
 use rushes::search::{Modality, Searcher};
 use rushes_models::{EncoderOptions, ModelStore, space_of};
 
-use crate::coordinator::{Bench, film};
+use crate::coordinator::{Bench, video};
 
-/// The films that are found by sight.
+/// The videos that are found by sight.
 fn found(index: &Index) -> HashSet<AssetId> {
     let space = space_of(&ModelStore::new("models".into()), "lite").unwrap();
     let mut query = vec![0.0; space.dims];
@@ -43,17 +43,17 @@ async fn set_vectors(catalog: &Catalog, asset: &AssetId, vector: &[f32]) {
 }
 
 #[tokio::test]
-async fn a_film_that_cannot_be_indexed_is_set_aside_and_holds_up_no_other() {
+async fn a_video_that_cannot_be_indexed_is_set_aside_and_holds_up_no_other() {
     let bench = Bench::over_local_embed().await;
-    let (bad, _) = film(&bench.catalog, "b").await;
+    let (bad, _) = video(&bench.catalog, "b").await;
     bench.complete_all().await;
     let all = HashSet::from([bench.asset.clone(), bad.clone()]);
     assert_eq!(found(followed(&bench, &bench.catalog).await.index()), all);
 
     // Of another dimension, and with values that are no numbers; both are damage that the door cannot see.
-    for (films, damaged) in [(3, &[0.6, 0.8][..]), (4, &[f32::NAN; 384][..])] {
+    for (videos, damaged) in [(3, &[0.6, 0.8][..]), (4, &[f32::NAN; 384][..])] {
         set_vectors(&bench.catalog, &bad, damaged).await;
-        let (later, _) = film(&bench.catalog, &format!("after {}", damaged.len())).await;
+        let (later, _) = video(&bench.catalog, &format!("after {}", damaged.len())).await;
         bench.complete_all().await;
         let follower = followed(&bench, &bench.catalog).await;
         assert_eq!(
@@ -75,7 +75,7 @@ async fn a_film_that_cannot_be_indexed_is_set_aside_and_holds_up_no_other() {
             assert_eq!(found.dialogue.unwrap().ready, found.total);
             (found.ready, found.total)
         };
-        let all: i64 = films;
+        let all: i64 = videos;
         assert_eq!(ready(None).await, (all - 1, all));
         assert_eq!(ready(Some(&HashSet::from([bad.clone()]))).await, (0, 1));
         assert_eq!(ready(Some(&HashSet::from([later]))).await, (1, 1));
@@ -106,7 +106,7 @@ async fn a_catalogue_put_back_from_a_backup_gets_an_index_of_its_own() {
         .await
         .unwrap();
     drop(db);
-    let (lost, _) = film(&bench.catalog, "lost").await;
+    let (lost, _) = video(&bench.catalog, "lost").await;
     bench.complete_all().await;
     let follower = followed(&bench, &bench.catalog).await;
     assert_eq!(
@@ -119,7 +119,7 @@ async fn a_catalogue_put_back_from_a_backup_gets_an_index_of_its_own() {
     // It grows past where the index had followed the other one.
     let mut all = HashSet::from([bench.asset.clone()]);
     for name in ["c", "d", "e"] {
-        all.insert(film(&restored.catalog, name).await.0);
+        all.insert(video(&restored.catalog, name).await.0);
     }
     restored.complete_all().await;
     assert_eq!(

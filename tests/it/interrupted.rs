@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{Rushes, films, told};
+use crate::support::{Rushes, told, videos};
 
 /// Waits until `done`, looking often; panics with `what` when it takes a minute.
 fn until(what: &str, mut done: impl FnMut() -> bool) {
@@ -18,19 +18,19 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 #[test]
-fn deleting_a_film_does_not_end_the_ingest_of_others() {
+fn deleting_a_video_does_not_end_the_ingest_of_others() {
     let Some(rushes) = Rushes::new() else { return };
-    let folder = rushes.folder.path().join("films");
+    let folder = rushes.folder.path().join("videos");
     std::fs::create_dir(&folder).unwrap();
-    films::made(&folder.join("a long.mp4"), 60, 60, 0);
-    films::made(&folder.join("short.mp4"), 3, 40, 1);
+    videos::made(&folder.join("a long.mp4"), 60, 60, 0);
+    videos::made(&folder.join("short.mp4"), 3, 40, 1);
     let mut child = rushes
         .command(&["ingest", folder.to_str().unwrap(), "--json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    until("the long film was never registered", || {
+    until("the long video was never registered", || {
         let titles = rushes.json(&["titles"]);
         titles
             .as_array()
@@ -47,11 +47,11 @@ fn deleting_a_film_does_not_end_the_ingest_of_others() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", told(&output));
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let states: Vec<&str> = summary["films"]
+    let states: Vec<&str> = summary["videos"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|film| film["state"].as_str().unwrap())
+        .map(|video| video["state"].as_str().unwrap())
         .collect();
     assert_eq!(states, ["deleted", "ready"]);
     let said = String::from_utf8_lossy(&output.stderr);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{Rushes, films, told};
+use crate::support::{Rushes, told, videos};
 
 /// Jobs, newest first.
 fn jobs(rushes: &Rushes) -> Vec<Value> {
@@ -14,14 +14,14 @@ fn jobs(rushes: &Rushes) -> Vec<Value> {
     listed["jobs"].as_array().unwrap().clone()
 }
 
-/// An ingest of a long film that has begun to look for shots.
+/// An ingest of a long video that has begun to look for shots.
 fn ingest_under_way(rushes: &Rushes) -> Child {
-    let film = rushes.folder.path().join("long.mp4");
-    if !film.try_exists().unwrap() {
-        films::made(&film, 40, 60, 0);
+    let video = rushes.folder.path().join("long.mp4");
+    if !video.try_exists().unwrap() {
+        videos::made(&video, 40, 60, 0);
     }
     let mut child = rushes
-        .command(&["ingest", film.to_str().unwrap()])
+        .command(&["ingest", video.to_str().unwrap()])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -67,8 +67,8 @@ fn an_interrupted_or_killed_ingest_leaves_a_job_that_waits() {
         // Somebody must do the rest, and who that is is said.
         assert!(told(&shown).contains("rushes ingest"), "{}", told(&shown));
     }
-    let film = rushes.folder.path().join("long.mp4");
-    assert_eq!(rushes.ingest(&[&film])["films"][0]["state"], "ready");
+    let video = rushes.folder.path().join("long.mp4");
+    assert_eq!(rushes.ingest(&[&video])["videos"][0]["state"], "ready");
     let job = jobs(&rushes).remove(0);
     assert_eq!(job["state"], "ready", "{job:#}");
 }
@@ -76,34 +76,34 @@ fn an_interrupted_or_killed_ingest_leaves_a_job_that_waits() {
 #[test]
 fn asking_for_what_is_there_makes_no_new_job() {
     let Some(rushes) = Rushes::new() else { return };
-    let film = films::made(&rushes.folder.path().join("film.mp4"), 2, 40, 0);
-    let first = rushes.ingest(&[&film]);
-    let again = rushes.ingest(&[&film]);
-    assert_eq!(again["films"][0]["job"], first["films"][0]["job"]);
-    assert_eq!(again["films"][0]["state"], "ready");
-    assert_eq!(again["films"][0]["new"], false);
+    let video = videos::made(&rushes.folder.path().join("video.mp4"), 2, 40, 0);
+    let first = rushes.ingest(&[&video]);
+    let again = rushes.ingest(&[&video]);
+    assert_eq!(again["videos"][0]["job"], first["videos"][0]["job"]);
+    assert_eq!(again["videos"][0]["state"], "ready");
+    assert_eq!(again["videos"][0]["new"], false);
     assert_eq!(jobs(&rushes).len(), 1);
     // New subtitles are something new to do.
     let subtitles = "1\n00:00:00,100 --> 00:00:01,000\nred herring\n";
-    std::fs::write(film.with_extension("srt"), subtitles).unwrap();
-    let more = rushes.ingest(&[&film]);
-    assert_ne!(more["films"][0]["job"], first["films"][0]["job"]);
+    std::fs::write(video.with_extension("srt"), subtitles).unwrap();
+    let more = rushes.ingest(&[&video]);
+    assert_ne!(more["videos"][0]["job"], first["videos"][0]["job"]);
     assert_eq!(jobs(&rushes).len(), 2);
     // So is what was cancelled.
-    let third = films::made(&rushes.folder.path().join("third.mp4"), 1, 40, 2);
+    let third = videos::made(&rushes.folder.path().join("third.mp4"), 1, 40, 2);
     let queue = ["ingest", "--queue-only", third.to_str().unwrap()];
     let queued = rushes.json(&queue);
-    let id = queued["films"][0]["job"].as_str().unwrap().to_owned();
-    assert_eq!(rushes.json(&queue)["films"][0]["job"], id.as_str());
+    let id = queued["videos"][0]["job"].as_str().unwrap().to_owned();
+    assert_eq!(rushes.json(&queue)["videos"][0]["job"], id.as_str());
     rushes.json(&["jobs", &id, "--cancel"]);
-    assert_ne!(rushes.json(&queue)["films"][0]["job"], id.as_str());
+    assert_ne!(rushes.json(&queue)["videos"][0]["job"], id.as_str());
 }
 
 #[test]
 fn who_does_the_work_is_said_where_nobody_is_at_it() {
     let Some(rushes) = Rushes::new() else { return };
-    let film = films::made(&rushes.folder.path().join("film.mp4"), 1, 40, 0);
-    let queued = rushes.run(&["ingest", "--queue-only", film.to_str().unwrap()]);
+    let video = videos::made(&rushes.folder.path().join("video.mp4"), 1, 40, 0);
+    let queued = rushes.run(&["ingest", "--queue-only", video.to_str().unwrap()]);
     let who = |output: &std::process::Output| {
         let said = told(output);
         assert!(output.status.success(), "{said}");
@@ -126,19 +126,19 @@ fn who_does_the_work_is_said_where_nobody_is_at_it() {
 #[test]
 fn deleting_without_a_server_deletes_what_was_computed() {
     let Some(rushes) = Rushes::new() else { return };
-    let film = films::made(&rushes.folder.path().join("film.mp4"), 2, 40, 0);
-    rushes.ingest(&[&film]);
+    let video = videos::made(&rushes.folder.path().join("video.mp4"), 2, 40, 0);
+    rushes.ingest(&[&video]);
     let store = rushes.data().join("store");
     assert!(crate::http::files_in(&store).contains(".mp4"));
-    let deleted = rushes.run(&["delete", "film"]);
+    let deleted = rushes.run(&["delete", "video"]);
     assert!(deleted.status.success(), "{}", told(&deleted));
     assert!(told(&deleted).contains("1 file "), "{}", told(&deleted));
     assert_eq!(crate::http::files_in(&store), "");
-    assert!(film.is_file());
+    assert!(video.is_file());
     // Beside a server it is the server that does it.
     let server = crate::http::Server::start(&rushes, &[]);
-    rushes.ingest(&[&film]);
-    let deleted = rushes.run(&["delete", "film"]);
+    rushes.ingest(&[&video]);
+    let deleted = rushes.run(&["delete", "video"]);
     assert!(told(&deleted).contains("server"), "{}", told(&deleted));
     crate::http::nothing_is_left_in(&store);
     drop(server);
@@ -148,8 +148,8 @@ fn deleting_without_a_server_deletes_what_was_computed() {
 #[test]
 fn a_long_take_gets_shots_clips_and_vectors() {
     let Some(rushes) = Rushes::new() else { return };
-    let film = rushes.folder.path().join("lecture.mp4");
-    films::ffmpeg(&[
+    let video = rushes.folder.path().join("lecture.mp4");
+    videos::ffmpeg(&[
         "-f",
         "lavfi",
         "-i",
@@ -160,10 +160,13 @@ fn a_long_take_gets_shots_clips_and_vectors() {
         "ultrafast",
         "-pix_fmt",
         "yuv420p",
-        film.to_str().unwrap(),
+        video.to_str().unwrap(),
     ]);
-    let summary = rushes.ingest(&[&film]);
-    let (state, shots) = (&summary["films"][0]["state"], &summary["films"][0]["shots"]);
+    let summary = rushes.ingest(&[&video]);
+    let (state, shots) = (
+        &summary["videos"][0]["state"],
+        &summary["videos"][0]["shots"],
+    );
     assert_eq!((state.as_str(), shots.as_u64()), (Some("ready"), Some(2)));
     let found = rushes.json(&["search", "--in", "visual", "a colour"]);
     let mut spans: Vec<_> = found["hits"]
@@ -185,7 +188,7 @@ fn a_long_take_gets_shots_clips_and_vectors() {
         };
         let clip = rushes.folder.path().join("clip.mp4");
         std::fs::write(&clip, get("clip.mp4")).unwrap();
-        assert_eq!(films::frame_count(&clip), 900);
+        assert_eq!(videos::frame_count(&clip), 900);
         let thumbnail = image::load_from_memory(&get("thumbnail.jpg")).unwrap();
         assert_eq!((thumbnail.width(), thumbnail.height()), (64, 36));
     }

@@ -3,9 +3,9 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::{Rushes, films, rounds, told};
+use crate::support::{Rushes, rounds, told, videos};
 
-/// Films and their number of shots, as a catalogue has them.
+/// Videos and their number of shots, as a catalogue has them.
 fn counted(rushes: &Rushes) -> Vec<(String, u64)> {
     let titles = rushes.json(&["titles"]);
     let mut counted: Vec<_> = titles
@@ -24,11 +24,11 @@ fn counted(rushes: &Rushes) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn killed_at_random_moments_every_film_still_completes() {
+fn killed_at_random_moments_every_video_still_completes() {
     let (Some(rushes), Some(calm)) = (Rushes::new(), Rushes::new()) else {
         return;
     };
-    let folder = rushes.folder.path().join("films");
+    let folder = rushes.folder.path().join("videos");
     std::fs::create_dir(&folder).unwrap();
     let rounds = rounds("RUSHES_KILL_ROUNDS", 6);
     // Enough of them that there is still work at the last kill.
@@ -36,7 +36,7 @@ fn killed_at_random_moments_every_film_still_completes() {
     let expected: u64 = (0..count)
         .map(|at| {
             let shots = 3 + at % 3;
-            films::made(&folder.join(format!("film{at}.mp4")), shots, 40, at);
+            videos::made(&folder.join(format!("video{at}.mp4")), shots, 40, at);
             shots as u64
         })
         .sum();

@@ -1,4 +1,4 @@
-//! Black-box tests of the product: the real binary, real films, a real database.
+//! Black-box tests of the product: the real binary, real videos, a real database.
 
 #![expect(clippy::print_stderr, reason = "a test says how often it killed")]
 #![expect(

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
-use crate::support::{Rushes, films, first, frames};
+use crate::support::{Rushes, first, frames, videos};
 
 /// Made by schema 5; see its first lines.
 const DUMP: &str = include_str!("../fixtures/catalogue-5.sql");
@@ -48,9 +48,9 @@ fn a_catalogue_of_schema_5_opens_searches_and_ingests() {
     assert_eq!(job["state"], "ready");
     assert_eq!(job["stages"].as_array().unwrap().len(), 6);
 
-    let film = films::made(&rushes.data().join("new.mp4"), 2, 30, 3);
-    let summary = rushes.ingest(&[&film]);
-    assert_eq!(summary["films"][0]["state"], "ready");
+    let video = videos::made(&rushes.data().join("new.mp4"), 2, 30, 3);
+    let summary = rushes.ingest(&[&video]);
+    assert_eq!(summary["videos"][0]["state"], "ready");
     runtime.block_on(async {
         let catalog = Catalog::open(&rushes.data().join("catalog.db"))
             .await

@@ -1,4 +1,4 @@
-//! Workers on other machines: who is let in, what they may do, and a whole film through one.
+//! Workers on other machines: who is let in, what they may do, and a whole video through one.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::coordinator::{Bench, answer, client, key, lost};
 use crate::http::Server;
 use crate::support::work_server::WorkServer;
-use crate::support::{Rushes, films, told};
+use crate::support::{Rushes, told, videos};
 
 const ROUTES: [(&str, &str); 6] = [
     ("GET", ""),
@@ -147,7 +147,7 @@ async fn only_the_embed_queue_is_for_other_machines() {
 }
 
 #[tokio::test]
-async fn the_vectors_of_a_very_long_film_fit() {
+async fn the_vectors_of_a_very_long_video_fit() {
     let bench = Bench::over_http().await;
     let lease = bench.next().await.unwrap();
     let long = Output::Embeddings(EmbeddingsOutput {
@@ -155,7 +155,7 @@ async fn the_vectors_of_a_very_long_film_fit() {
         vectors: vec![vec![0.5; 1152]; 10_000],
         frame_vectors: None,
     });
-    // It arrives whole, and is then found to be another film's.
+    // It arrives whole, and is then found to be another video's.
     match bench.coordinator.complete(&lease.ticket, &long).await {
         Err(CoordinatorError::Invalid(why)) => assert_eq!(why, "10000 vectors for 2 shots"),
         other => panic!("{other:?}"),
@@ -340,10 +340,10 @@ fn terminate(mut child: Child) -> std::process::ExitStatus {
 }
 
 #[test]
-fn a_film_gets_its_vectors_from_another_machine() {
+fn a_video_gets_its_vectors_from_another_machine() {
     let Some(rushes) = Rushes::new() else { return };
     let rushes = rushes.with("RUSHES_WORK__EMBED", "0");
-    let film = films::made(&rushes.folder.path().join("film.mp4"), 3, 40, 0);
+    let video = videos::made(&rushes.folder.path().join("video.mp4"), 3, 40, 0);
     let roots = rushes.folder.path().to_str().unwrap().to_owned();
     let server = Server::start(&rushes, &["--media-root", &roots]);
     let elsewhere = Elsewhere {
@@ -354,7 +354,7 @@ fn a_film_gets_its_vectors_from_another_machine() {
     let secret = secret_of(&rushes, "gpu", &elsewhere.key);
     let registered: Value = server
         .post("/v1/assets")
-        .json(&json!({"uri": film.to_str().unwrap()}))
+        .json(&json!({"uri": video.to_str().unwrap()}))
         .send()
         .unwrap()
         .json()

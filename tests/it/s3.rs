@@ -1,4 +1,4 @@
-//! Films, proxies and thumbnails in S3: the same hits as on a local disk.
+//! Videos, proxies and thumbnails in S3: the same hits as on a local disk.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use rushes_workers::storage::{S3Options, Storage};
 use serde_json::Value;
 
 use crate::support::s3_server::{KEY, S3Server, SECRET};
-use crate::support::{Rushes, films, first, frames, material, told};
+use crate::support::{Rushes, first, frames, material, told, videos};
 
 fn on_s3(server: &S3Server) -> Option<Rushes> {
     Some(
@@ -18,9 +18,9 @@ fn on_s3(server: &S3Server) -> Option<Rushes> {
     )
 }
 
-fn films_in(folder: &Path) {
-    films::made(&folder.join("one.mp4"), 3, 40, 2);
-    films::made(&folder.join("two words.mp4"), 2, 40, 4);
+fn videos_in(folder: &Path) {
+    videos::made(&folder.join("one.mp4"), 3, 40, 2);
+    videos::made(&folder.join("two words.mp4"), 2, 40, 4);
     std::fs::write(
         folder.join("one.srt"),
         "1\n00:00:01,700 --> 00:00:02,900\nlook, a rabbit\n",
@@ -49,13 +49,13 @@ fn the_same_ingest_with_everything_on_s3_has_the_same_hits() {
         buckets.path().join("archive"),
         buckets.path().join("features"),
     );
-    std::fs::create_dir_all(archive.join("films")).unwrap();
+    std::fs::create_dir_all(archive.join("videos")).unwrap();
     std::fs::create_dir_all(&features).unwrap();
-    films_in(&archive.join("films"));
+    videos_in(&archive.join("videos"));
     let real = material();
     for name in ["bikes.mp4", "intel_bottle-detection.mp4"] {
         if let Some(material) = &real {
-            let copy = archive.join("films").join(name);
+            let copy = archive.join("videos").join(name);
             std::fs::write(
                 copy,
                 std::fs::read(material.join("video").join(name)).unwrap(),
@@ -69,8 +69,8 @@ fn the_same_ingest_with_everything_on_s3_has_the_same_hits() {
     };
     let remote = remote.with("RUSHES_STORAGE__URL", "s3://features/rushes");
 
-    remote.json(&["ingest", "s3://archive/films/"]);
-    local.ingest(&[&archive.join("films")]);
+    remote.json(&["ingest", "s3://archive/videos/"]);
+    local.ingest(&[&archive.join("videos")]);
     for query in [
         &["search", "--in", "visual", "colour bars", "-n", "10"][..],
         &["search", "--in", "dialogue", "rabbit"],
@@ -102,14 +102,14 @@ fn the_same_ingest_with_everything_on_s3_has_the_same_hits() {
     assert!(drawn.status.success(), "{}", told(&drawn));
     assert!(image::open(&sheet).unwrap().width() > 600);
     // Without a catalogue as well.
-    let listed = std::fs::read_dir(archive.join("films")).unwrap();
-    let local_film = listed
+    let listed = std::fs::read_dir(archive.join("videos")).unwrap();
+    let local_video = listed
         .map(|entry| entry.unwrap().path())
         .find(|path| path.extension().is_some_and(|end| end == "mp4"))
         .unwrap();
-    let name = local_film.file_name().unwrap().to_str().unwrap();
-    let over_s3 = remote.json(&["shots", &format!("s3://archive/films/{name}")]);
-    let from_disk = local.json(&["shots", local_film.to_str().unwrap()]);
+    let name = local_video.file_name().unwrap().to_str().unwrap();
+    let over_s3 = remote.json(&["shots", &format!("s3://archive/videos/{name}")]);
+    let from_disk = local.json(&["shots", local_video.to_str().unwrap()]);
     assert_eq!(over_s3["shots"], from_disk["shots"]);
 }
 
@@ -121,17 +121,17 @@ fn a_bucket_that_does_not_answer_is_named() {
         .with("AWS_ACCESS_KEY_ID", KEY)
         .with("AWS_SECRET_ACCESS_KEY", SECRET)
         .with("AWS_ENDPOINT", "http://127.0.0.1:9");
-    let film = films::made(&rushes.folder.path().join("here.mp4"), 1, 30, 0);
+    let video = videos::made(&rushes.folder.path().join("here.mp4"), 1, 30, 0);
     let (summary, output) =
-        rushes.json_any(&["ingest", "s3://gone/film.mp4", film.to_str().unwrap()]);
+        rushes.json_any(&["ingest", "s3://gone/video.mp4", video.to_str().unwrap()]);
     assert!(!output.status.success());
     let reason = summary["refused"][0]["reason"].as_str().unwrap();
     assert!(
-        reason.contains("s3://gone/film.mp4") && reason.contains("does not answer"),
+        reason.contains("s3://gone/video.mp4") && reason.contains("does not answer"),
         "{reason}"
     );
     // The rest of the batch went on.
-    assert_eq!(summary["films"][0]["state"], "ready");
+    assert_eq!(summary["videos"][0]["state"], "ready");
 }
 
 #[test]

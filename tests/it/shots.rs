@@ -1,4 +1,4 @@
-//! `rushes shots`: the shots of films without a catalogue.
+//! `rushes shots`: the shots of videos without a catalogue.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -6,9 +6,9 @@ use std::process::Stdio;
 use image::RgbImage;
 use serde_json::{Value, json};
 
-use crate::support::{Rushes, films, told};
+use crate::support::{Rushes, told, videos};
 
-/// A film of four shots at 25 frames a second: a red set, a blue one, the red one again, and green
+/// A video of four shots at 25 frames a second: a red set, a blue one, the red one again, and green
 /// without anything on it. They begin at frames 0, 25, 55 and 80, and it ends at 100.
 fn four_shots(file: &Path) -> PathBuf {
     let set = |colour: &str, frames: u32, drawn: &str| {
@@ -25,14 +25,14 @@ fn four_shots(file: &Path) -> PathBuf {
         set("0x20A020", 20, ""),
     );
     let args = ["-filter_complex", &graph, "-map", "[v]", "-c:v", "libx264"];
-    films::ffmpeg(&[&args[..], &["-crf", "10", file.to_str().unwrap()]].concat());
+    videos::ffmpeg(&[&args[..], &["-crf", "10", file.to_str().unwrap()]].concat());
     file.to_owned()
 }
 
-/// The binary, and a folder for films.
+/// The binary, and a folder for videos.
 fn ready() -> (Rushes, PathBuf) {
     let rushes = Rushes::without_models();
-    let folder = rushes.folder.path().join("films");
+    let folder = rushes.folder.path().join("videos");
     std::fs::create_dir(&folder).unwrap();
     (rushes, folder)
 }
@@ -53,9 +53,9 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn json_says_where_each_shot_lies_and_which_are_alike() {
     let (rushes, folder) = ready();
-    let film = four_shots(&folder.join("film.mp4"));
-    let found = rushes.json(&["shots", text(&film), "--threads", "1"]);
-    assert_eq!(found["file"], text(&film));
+    let video = four_shots(&folder.join("video.mp4"));
+    let found = rushes.json(&["shots", text(&video), "--threads", "1"]);
+    assert_eq!(found["file"], text(&video));
     assert_eq!(found["rate"], "25/1");
     assert_eq!(found["frames"], 100);
     let time = |frame: u64| {
@@ -98,14 +98,14 @@ fn json_says_where_each_shot_lies_and_which_are_alike() {
 #[test]
 fn csv_has_a_line_a_shot_and_quotes_names() {
     let (rushes, folder) = ready();
-    let film = four_shots(&folder.join("a \"film\", cut.mp4"));
-    let output = rushes.run(&["shots", text(&film), text(&film), "--csv"]);
+    let video = four_shots(&folder.join("a \"video\", cut.mp4"));
+    let output = rushes.run(&["shots", text(&video), text(&video), "--csv"]);
     assert!(output.status.success(), "{}", told(&output));
     let csv = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = csv.lines().collect();
     let header = "file,shot,start_frame,end_frame,start_ms,end_ms,start_tc,end_tc,kind,in_start,in_end,confidence,same_as";
     assert_eq!((lines.len(), lines[0]), (9, header));
-    let quoted = format!("\"{}\"", text(&film).replace('"', "\"\""));
+    let quoted = format!("\"{}\"", text(&video).replace('"', "\"\""));
     let parts = |line: &str| -> Vec<String> {
         let rest = line
             .strip_prefix(&quoted)
@@ -149,10 +149,10 @@ fn has_text(sheet: &RgbImage, (left, right): (u32, u32), (top, bottom): (u32, u3
 #[test]
 fn a_sheet_shows_three_frames_of_every_shot() {
     let (rushes, folder) = ready();
-    let film = four_shots(&folder.join("film.mp4"));
+    let video = four_shots(&folder.join("video.mp4"));
     let file = folder.join("sheet.png");
     std::fs::write(&file, "what was there before").unwrap();
-    let output = rushes.run(&["shots", text(&film), "--sheet", text(&file)]);
+    let output = rushes.run(&["shots", text(&video), "--sheet", text(&file)]);
     assert!(output.status.success(), "{}", told(&output));
     assert!(
         told(&output).contains("contact sheet: "),
@@ -176,17 +176,17 @@ fn a_sheet_shows_three_frames_of_every_shot() {
             assert_eq!(written, line < lines, "row {row}, line {line}");
         }
     }
-    // Nothing but the film and the sheet is left.
-    assert_eq!(names(&folder), ["film.mp4", "sheet.png"]);
+    // Nothing but the video and the sheet is left.
+    assert_eq!(names(&folder), ["video.mp4", "sheet.png"]);
 }
 
 #[test]
-fn a_long_film_goes_on_in_further_sheets() {
+fn a_long_video_goes_on_in_further_sheets() {
     let (rushes, folder) = ready();
-    let film = folder.join("film.mp4");
+    let video = folder.join("video.mp4");
     // Sixty shots of eight frames, lighter and darker by turns.
     let graph = "color=gray:s=64x64:r=25:d=19.2,format=yuv420p,geq=lum='if(mod(floor(N/8),2),60,180)':cb=128:cr=128";
-    films::ffmpeg(&[
+    videos::ffmpeg(&[
         "-f",
         "lavfi",
         "-i",
@@ -195,12 +195,12 @@ fn a_long_film_goes_on_in_further_sheets() {
         "libx264",
         "-qp",
         "0",
-        text(&film),
+        text(&video),
     ]);
     let file = folder.join("out.png");
-    let found = rushes.json(&["shots", text(&film), "--sheet", text(&file)]);
+    let found = rushes.json(&["shots", text(&video), "--sheet", text(&file)]);
     assert_eq!(found["shots"].as_array().unwrap().len(), 60);
-    assert_eq!(names(&folder), ["film.mp4", "out.2.png", "out.png"]);
+    assert_eq!(names(&folder), ["video.mp4", "out.2.png", "out.png"]);
     let second = image::open(folder.join("out.2.png")).unwrap().into_rgb8();
     assert_eq!(second.dimensions(), (1116, 48 + 10 * 156));
     // Shots 50 and 51 are its first rows.
@@ -219,17 +219,17 @@ fn a_long_film_goes_on_in_further_sheets() {
 }
 
 #[test]
-fn one_bad_film_does_not_stop_the_others() {
+fn one_bad_video_does_not_stop_the_others() {
     let (rushes, folder) = ready();
-    let film = four_shots(&folder.join("film.mp4"));
+    let video = four_shots(&folder.join("video.mp4"));
     let bad = folder.join("bad.mp4");
-    std::fs::write(&bad, "this is no film").unwrap();
+    std::fs::write(&bad, "this is no video").unwrap();
     let sheet = folder.join("out.png");
     let args = [
         "shots",
         text(&bad),
-        text(&film),
-        text(&film),
+        text(&video),
+        text(&video),
         "--sheet",
         text(&sheet),
     ];
@@ -239,15 +239,15 @@ fn one_bad_film_does_not_stop_the_others() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|film| &film["file"])
+        .map(|video| &video["file"])
         .collect();
-    assert_eq!(files, [text(&film), text(&film)]);
+    assert_eq!(files, [text(&video), text(&video)]);
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
         words.contains("bad.mp4: this is not a video file"),
         "{words}"
     );
-    let made = ["bad.mp4", "film.mp4", "out-film-2.png", "out-film.png"];
+    let made = ["bad.mp4", "video.mp4", "out-video-2.png", "out-video.png"];
     assert_eq!(names(&folder), made);
 }
 
@@ -257,7 +257,7 @@ fn what_cannot_be_read_is_told_with_its_cause() {
     let empty = folder.join("empty.mp4");
     std::fs::write(&empty, "").unwrap();
     let sound = folder.join("sound.mp4");
-    films::ffmpeg(&["-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac", text(&sound)]);
+    videos::ffmpeg(&["-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac", text(&sound)]);
     let gone = folder.join("gone.mp4");
     for (input, part) in [
         (
@@ -267,7 +267,10 @@ fn what_cannot_be_read_is_told_with_its_cause() {
         (text(&empty), "empty.mp4: the file is empty"),
         (text(&sound), "sound.mp4: the file has no video stream"),
         (text(&folder), "not a regular file; name a file"),
-        ("http://127.0.0.1/film.mp4", "give a path, file:// or s3://"),
+        (
+            "http://127.0.0.1/video.mp4",
+            "give a path, file:// or s3://",
+        ),
     ] {
         let output = rushes.run(&["shots", input, "--json"]);
         let words = told(&output);
@@ -275,12 +278,12 @@ fn what_cannot_be_read_is_told_with_its_cause() {
         assert!(words.contains(part), "{part}: {words}");
         assert!(output.stdout.is_empty(), "{words}");
     }
-    let film = four_shots(&folder.join("film.mp4"));
+    let video = four_shots(&folder.join("video.mp4"));
     for (sheet, part) in [
-        (film.clone(), "a name that ends in .png"),
+        (video.clone(), "a name that ends in .png"),
         (folder.join("no/where.png"), "there is no folder"),
     ] {
-        let output = rushes.run(&["shots", text(&film), "--sheet", text(&sheet)]);
+        let output = rushes.run(&["shots", text(&video), "--sheet", text(&sheet)]);
         assert!(!output.status.success());
         assert!(told(&output).contains(part), "{}", told(&output));
     }
@@ -288,13 +291,13 @@ fn what_cannot_be_read_is_told_with_its_cause() {
 }
 
 #[test]
-fn a_film_of_one_frame_is_one_shot() {
+fn a_video_of_one_frame_is_one_shot() {
     let (rushes, folder) = ready();
-    let film = folder.join("frame.mp4");
+    let video = folder.join("frame.mp4");
     let still = "color=0xA02020:s=64x64:r=25,trim=end_frame=1";
-    films::ffmpeg(&["-f", "lavfi", "-i", still, "-c:v", "libx264", text(&film)]);
+    videos::ffmpeg(&["-f", "lavfi", "-i", still, "-c:v", "libx264", text(&video)]);
     let sheet = folder.join("frame.png");
-    let found = rushes.json(&["shots", text(&film), "--sheet", text(&sheet)]);
+    let found = rushes.json(&["shots", text(&video), "--sheet", text(&sheet)]);
     assert_eq!(found["frames"], 1);
     let shots = found["shots"].as_array().unwrap();
     assert_eq!(shots.len(), 1);
@@ -312,18 +315,18 @@ fn a_film_of_one_frame_is_one_shot() {
 #[test]
 fn damage_is_told_and_the_shots_are_given_all_the_same() {
     let (rushes, folder) = ready();
-    let film = folder.join("film.ts");
+    let video = folder.join("video.ts");
     let made = "testsrc2=r=25:s=320x180:d=6";
     let coded = ["-f", "lavfi", "-i", made, "-c:v", "libx264", "-g", "25"];
-    films::ffmpeg(&[&coded[..], &[text(&film)]].concat());
-    let mut bytes = std::fs::read(&film).unwrap();
+    videos::ffmpeg(&[&coded[..], &[text(&video)]].concat());
+    let mut bytes = std::fs::read(&video).unwrap();
     let middle = bytes.len() / 2;
     for byte in &mut bytes[middle..middle + 20_000] {
         *byte = byte.wrapping_mul(167).wrapping_add(13);
     }
-    std::fs::write(&film, bytes).unwrap();
+    std::fs::write(&video, bytes).unwrap();
     // On several threads FFmpeg 5.1 may hand out a frame before it knows of its damage.
-    let found = rushes.json(&["shots", text(&film), "--threads", "1"]);
+    let found = rushes.json(&["shots", text(&video), "--threads", "1"]);
     let spans = found["corrupt"].as_array().unwrap();
     assert!(!spans.is_empty());
     let frames = found["frames"].as_u64().unwrap();
@@ -332,10 +335,10 @@ fn damage_is_told_and_the_shots_are_given_all_the_same() {
         assert!(at("start") <= at("end") && at("end") <= frames, "{span:#}");
         assert!(span["start"]["smpte"].is_string() && span["start"]["ms"].is_u64());
     }
-    let table = rushes.run(&["shots", text(&film), "--threads", "1"]);
+    let table = rushes.run(&["shots", text(&video), "--threads", "1"]);
     assert!(table.status.success(), "{}", told(&table));
     assert!(
-        told(&table).contains("film.ts: damaged in "),
+        told(&table).contains("video.ts: damaged in "),
         "{}",
         told(&table)
     );
@@ -370,9 +373,9 @@ fn command_line(id: i32) -> Vec<u8> {
 fn interrupted_it_leaves_nothing_behind() {
     use rustix::process::{Pid, Signal, kill_process, test_kill_process};
     let (rushes, folder) = ready();
-    let film = folder.join("film.mp4");
+    let video = folder.join("video.mp4");
     let long = "testsrc2=s=1280x720:r=25:d=20";
-    films::ffmpeg(&[
+    videos::ffmpeg(&[
         "-f",
         "lavfi",
         "-i",
@@ -381,11 +384,11 @@ fn interrupted_it_leaves_nothing_behind() {
         "libx264",
         "-preset",
         "ultrafast",
-        text(&film),
+        text(&video),
     ]);
     let sheet = folder.join("sheet.png");
     let running = rushes
-        .command(&["shots", text(&film), "--sheet", text(&sheet)])
+        .command(&["shots", text(&video), "--sheet", text(&sheet)])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -399,15 +402,15 @@ fn interrupted_it_leaves_nothing_behind() {
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
     assert!(told(&output).contains("interrupted"), "{}", told(&output));
     assert!(test_kill_process(child).is_err(), "the child lives on");
-    assert_eq!(names(&folder), ["film.mp4"]);
+    assert_eq!(names(&folder), ["video.mp4"]);
 }
 
 #[test]
 fn the_catalogue_knows_which_shots_are_alike() {
     let Some(rushes) = Rushes::new() else { return };
-    let film = four_shots(&rushes.folder.path().join("film.mp4"));
-    let summary = rushes.ingest(&[&film]);
-    let asset = summary["films"][0]["asset"].as_str().unwrap();
+    let video = four_shots(&rushes.folder.path().join("video.mp4"));
+    let summary = rushes.ingest(&[&video]);
+    let asset = summary["videos"][0]["asset"].as_str().unwrap();
     let same_as =
         |span: &str| rushes.json(&["show", &format!("{asset}.{span}")])["same_as"].clone();
     assert_eq!(same_as("55-80"), format!("{asset}.0-25"));

@@ -1,21 +1,21 @@
-//! A film in, the right shot out.
+//! A video in, the right shot out.
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::support::{Rushes, films, first, frames, material};
+use crate::support::{Rushes, first, frames, material, videos};
 
 #[test]
-fn real_films_are_found_by_sight_and_by_dialogue() {
+fn real_videos_are_found_by_sight_and_by_dialogue() {
     let (Some(material), Some(rushes)) = (material(), Rushes::new()) else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let (film, said) = films::grid(&material, folder.path());
-    let summary = rushes.ingest(&[&material.join("video"), &film]);
-    for film in summary["films"].as_array().unwrap() {
-        assert_eq!(film["state"], "ready", "{film:#}");
+    let (video, said) = videos::grid(&material, folder.path());
+    let summary = rushes.ingest(&[&material.join("video"), &video]);
+    for video in summary["videos"].as_array().unwrap() {
+        assert_eq!(video["state"], "ready", "{video:#}");
     }
 
     let bottles = rushes.json(&["search", "bottles"]);
@@ -63,7 +63,7 @@ fn real_films_are_found_by_sight_and_by_dialogue() {
     pages_join_to_the_whole(&rushes);
     a_picture_finds_the_shot_it_was_taken_from(&rushes, shot);
     rebuilding_changes_nothing(&rushes);
-    deleting_takes_a_film_out(&rushes);
+    deleting_takes_a_video_out(&rushes);
 }
 
 fn pages_join_to_the_whole(rushes: &Rushes) {
@@ -104,7 +104,7 @@ fn rebuilding_changes_nothing(rushes: &Rushes) {
     );
 }
 
-fn deleting_takes_a_film_out(rushes: &Rushes) {
+fn deleting_takes_a_video_out(rushes: &Rushes) {
     rushes.json(&["delete", "bikes"]);
     let answer = rushes.json(&["search", "bicycle", "-n", "50"]);
     assert!(
@@ -125,13 +125,13 @@ fn deleting_takes_a_film_out(rushes: &Rushes) {
 }
 
 #[test]
-fn a_made_film_is_cut_where_it_was_joined_and_stays_one_asset() {
+fn a_made_video_is_cut_where_it_was_joined_and_stays_one_asset() {
     let Some(rushes) = Rushes::new() else { return };
-    let film = films::made(&rushes.folder.path().join("made.mp4"), 4, 50, 0);
+    let video = videos::made(&rushes.folder.path().join("made.mp4"), 4, 50, 0);
     let copy = rushes.folder.path().join("copy.mp4");
-    std::fs::copy(&film, &copy).unwrap();
-    let summary = rushes.ingest(&[&film, &copy]);
-    let outcomes = summary["films"].as_array().unwrap();
+    std::fs::copy(&video, &copy).unwrap();
+    let summary = rushes.ingest(&[&video, &copy]);
+    let outcomes = summary["videos"].as_array().unwrap();
     assert_eq!(outcomes.len(), 2);
     // The same bytes twice are one asset.
     assert_eq!(outcomes[0]["asset"], outcomes[1]["asset"]);
@@ -148,36 +148,36 @@ fn a_made_film_is_cut_where_it_was_joined_and_stays_one_asset() {
     assert_eq!(outcomes[1]["new"], false);
     // Touched, it is the same bytes still, and its old address stays good.
     let touched = std::process::Command::new("touch")
-        .arg(&film)
+        .arg(&video)
         .status()
         .unwrap();
     assert!(touched.success());
     assert_eq!(
-        rushes.ingest(&[&film])["films"][0]["asset"],
+        rushes.ingest(&[&video])["videos"][0]["asset"],
         outcomes[0]["asset"]
     );
     // Again: nothing new, nothing computed.
-    let again = rushes.ingest(&[&film]);
-    assert_eq!(again["films"][0]["new"], false);
-    assert_eq!(again["films"][0]["asset"], outcomes[0]["asset"]);
+    let again = rushes.ingest(&[&video]);
+    assert_eq!(again["videos"][0]["new"], false);
+    assert_eq!(again["videos"][0]["asset"], outcomes[0]["asset"]);
     assert_eq!(rushes.json(&["titles"]).as_array().unwrap().len(), 1);
 }
 
 #[test]
-fn a_film_that_was_renamed_or_overwritten_is_where_it_is_now() {
+fn a_video_that_was_renamed_or_overwritten_is_where_it_is_now() {
     let Some(rushes) = Rushes::new() else { return };
     let folder = rushes.folder.path().join("in");
     std::fs::create_dir(&folder).unwrap();
     let (a, b) = (folder.join("a.mp4"), folder.join("b.mp4"));
-    films::made(&a, 2, 40, 0);
-    let asset = rushes.ingest(&[&folder])["films"][0]["asset"].clone();
+    videos::made(&a, 2, 40, 0);
+    let asset = rushes.ingest(&[&folder])["videos"][0]["asset"].clone();
     std::fs::rename(&a, &b).unwrap();
     let renamed = rushes.ingest(&[&folder]);
-    assert_eq!(renamed["films"][0]["asset"], asset);
+    assert_eq!(renamed["videos"][0]["asset"], asset);
     let found = rushes.json(&["search", "--in", "visual", "a pattern"]);
     assert!(uri(first(&found)).ends_with("b.mp4"), "{found:#}");
     // Other bytes under the same name: the old shots are no longer there.
-    films::made(&b, 3, 40, 3);
+    videos::made(&b, 3, 40, 3);
     rushes.ingest(&[&folder]);
     let found = rushes.json(&["search", "--in", "visual", "a pattern"]);
     assert_eq!(found["hits"].as_array().unwrap().len(), 3, "{found:#}");
@@ -191,27 +191,27 @@ fn a_film_that_was_renamed_or_overwritten_is_where_it_is_now() {
 #[test]
 fn a_bad_subtitle_file_that_was_taken_away_is_forgotten() {
     let Some(rushes) = Rushes::new() else { return };
-    let film = films::made(&rushes.folder.path().join("z.mp4"), 1, 30, 0);
-    std::fs::write(film.with_extension("srt"), "garbage").unwrap();
-    let (failed, _) = rushes.json_any(&["ingest", film.to_str().unwrap()]);
-    assert_eq!(failed["films"][0]["state"], "failed");
-    std::fs::remove_file(film.with_extension("srt")).unwrap();
-    assert_eq!(rushes.ingest(&[&film])["films"][0]["state"], "ready");
+    let video = videos::made(&rushes.folder.path().join("z.mp4"), 1, 30, 0);
+    std::fs::write(video.with_extension("srt"), "garbage").unwrap();
+    let (failed, _) = rushes.json_any(&["ingest", video.to_str().unwrap()]);
+    assert_eq!(failed["videos"][0]["state"], "failed");
+    std::fs::remove_file(video.with_extension("srt")).unwrap();
+    assert_eq!(rushes.ingest(&[&video])["videos"][0]["state"], "ready");
 }
 
 #[test]
-fn new_subtitles_beside_a_known_film_become_findable() {
+fn new_subtitles_beside_a_known_video_become_findable() {
     let Some(rushes) = Rushes::new() else { return };
-    let film = films::made(&rushes.folder.path().join("talk.mp4"), 2, 50, 1);
-    rushes.ingest(&[&film]);
+    let video = videos::made(&rushes.folder.path().join("talk.mp4"), 2, 50, 1);
+    rushes.ingest(&[&video]);
     let nothing = rushes.json(&["search", "--in", "dialogue", "merry christmas"]);
     assert!(ids(&nothing).is_empty());
     std::fs::write(
-        film.with_extension("en.vtt"),
+        video.with_extension("en.vtt"),
         "WEBVTT\n\n00:02.100 --> 00:03.500\nMerry Christmas, everybody!\n",
     )
     .unwrap();
-    rushes.ingest(&[&film]);
+    rushes.ingest(&[&video]);
     let answer = rushes.json(&["search", "--in", "dialogue", "merry christmas"]);
     assert_eq!(frames(first(&answer)), (50, 100), "{answer:#}");
 }

@@ -1,4 +1,4 @@
-//! Tries, behind the bars of a decoding child, what a hostile film would have it do. Prints what succeeded.
+//! Tries, behind the bars of a decoding child, what a hostile video would have it do. Prints what succeeded.
 
 #![expect(clippy::print_stdout, reason = "its output is its answer")]
 

@@ -12,10 +12,10 @@ use crate::storage::StorageError;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StageError {
-    /// The film could not be decoded.
+    /// The video could not be decoded.
     #[error("{name}: {source}")]
     Media {
-        /// The film.
+        /// The video.
         name: String,
         /// Why.
         #[source]
@@ -36,10 +36,10 @@ pub enum StageError {
     /// The model is missing or refuses its input.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// A film could not be read to its end.
+    /// A video could not be read to its end.
     #[error("{name}: reading stopped ({source}); check the disk or the store and try again")]
     Read {
-        /// The film.
+        /// The video.
         name: String,
         /// Why.
         #[source]
@@ -47,7 +47,7 @@ pub enum StageError {
     },
     /// A stored feature is not what it should be.
     #[error(
-        "{0}: the stored feature is damaged; delete the film from the catalogue and ingest it again"
+        "{0}: the stored feature is damaged; delete the video from the catalogue and ingest it again"
     )]
     Corrupt(String),
     /// Somebody asked for the work to stop.

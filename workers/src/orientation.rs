@@ -1,4 +1,4 @@
-//! How a stored picture, or the pictures of a film, are turned and mirrored to stand upright.
+//! How a stored picture, or the pictures of a video, are turned and mirrored to stand upright.
 
 use serde::{Deserialize, Serialize};
 

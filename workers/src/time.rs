@@ -286,7 +286,7 @@ impl Timeline {
         u64::try_from(ms.max(0)).unwrap_or(u64::MAX)
     }
 
-    /// The frames `frames` of this film; fewer of them where the film ends before.
+    /// The frames `frames` of this video; fewer of them where the video ends before.
     #[must_use]
     pub fn stretch(&self, frames: &Range<u64>) -> Stretch {
         let end = frames.end.min(self.frames());
@@ -319,7 +319,7 @@ impl Timeline {
     }
 }
 
-/// Frames of a film in a row, and when each is shown: part of a [`Timeline`].
+/// Frames of a video in a row, and when each is shown: part of a [`Timeline`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {
     /// Units per second of the timestamps.

@@ -1,4 +1,4 @@
-//! The boundary network: what each frame of a film is, seen among the frames around it.
+//! The boundary network: what each frame of a video is, seen among the frames around it.
 //!
 //! It looks at frames of [`WIDTH`] by [`HEIGHT`] cells and says of each how sure it is that a shot begins there with a
 //! cut, that the frame is part of a gradual transition, and of which kind. The weights are part of the program, so there
@@ -20,7 +20,7 @@ pub const HEIGHT: usize = 36;
 pub const CELLS: usize = WIDTH * HEIGHT;
 
 /// Frames before and after it that a frame's answer can depend on. Closer to either end of what
-/// [`BoundaryNetwork::look`] is given, answers are as at the end of a film.
+/// [`BoundaryNetwork::look`] is given, answers are as at the end of a video.
 pub const AROUND: usize = 48;
 
 const WEIGHTS: &[u8] = include_bytes!("../../boundary/boundary.safetensors");
@@ -40,7 +40,7 @@ pub struct BoundaryVerdict {
     pub wipe: f32,
 }
 
-/// The network does not compute: a fault of the program, not of the film.
+/// The network does not compute: a fault of the program, not of the video.
 #[derive(Debug, thiserror::Error)]
 #[error("the boundary network does not compute: {0}")]
 pub struct BoundaryError(#[from] candle_core::Error);

@@ -2,8 +2,8 @@
 //!
 //! A caller opens a [submission](Device::open), pushes prepared pictures through its [`Feed`] from as
 //! many threads as it likes, and takes vectors from its [`Answers`]. The pictures of all callers meet
-//! in one bounded queue, from which each encoder takes full batches, so that a film that ends does not
-//! leave a half empty batch while another film waits.
+//! in one bounded queue, from which each encoder takes full batches, so that a video that ends does not
+//! leave a half empty batch while another video waits.
 //!
 //! A batch that is not full runs only when nothing more is on its way: every open submission has
 //! closed its feed or may push no more before it has taken answers; or no picture has arrived for

@@ -115,18 +115,18 @@ fn all(answers: &Answers) -> Result<Vec<(u64, f32)>, DeviceError> {
 }
 
 #[test]
-fn pictures_of_several_films_share_full_batches() {
+fn pictures_of_several_videos_share_full_batches() {
     let (device, seen) = device(Fake::new(8, |_| Ok(())), NEVER);
-    let films: Vec<_> = (0..4).map(|_| device.open(100).unwrap()).collect();
+    let videos: Vec<_> = (0..4).map(|_| device.open(100).unwrap()).collect();
     for at in 0..12_u8 {
-        for (feed, _) in &films {
+        for (feed, _) in &videos {
             feed.push(u64::from(at), picture(at)).unwrap();
         }
     }
     let expected: Vec<(u64, f32)> = (0..12_u8)
         .map(|at| (u64::from(at), f32::from(at)))
         .collect();
-    for (feed, answers) in films {
+    for (feed, answers) in videos {
         drop(feed);
         assert_eq!(all(&answers).unwrap(), expected);
     }

@@ -1,4 +1,4 @@
-//! The sheets of a film: a row a shot, with its first, middle and last frame.
+//! The sheets of a video: a row a shot, with its first, middle and last frame.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,14 @@ use embedded_graphics::mono_font::ascii;
 use image::RgbImage;
 
 use super::{Cell, GAP, PAPER, UnfinishedSheet, place, write};
-use crate::cli::shots::{FilmView, ShotView};
+use crate::cli::shots::{ShotView, VideoView};
 
 /// Size of a picture on the sheet.
 pub(in crate::cli) const PICTURE: (u32, u32) = (256, 144);
 
 /// Room for the text on the left of a row.
 const LABEL: u32 = 300;
-/// Room for the name of the film.
+/// Room for the name of the video.
 const HEAD: u32 = 36;
 /// Pictures in a row.
 const COLUMNS: u32 = 3;
@@ -21,13 +21,13 @@ const COLUMNS: u32 = 3;
 /// Shots on one sheet: as many as viewers of pictures still scroll through with ease.
 const ROWS: usize = 50;
 
-/// Shots that are drawn of one film, so that no film fills the disk: those of some four hours.
+/// Shots that are drawn of one video, so that no video fills the disk: those of some four hours.
 pub(in crate::cli) const MAX_SHOTS: usize = 5000;
 
-/// Draws the sheets of one film from pictures that come in the order of their frames. Each is written
+/// Draws the sheets of one video from pictures that come in the order of their frames. Each is written
 /// aside when it is full, and they get their names together at the end: all are drawn before the first gets its name.
 pub(in crate::cli) struct ShotSheets<'a> {
-    film: &'a FilmView,
+    video: &'a VideoView,
     /// Name of the first sheet.
     file: &'a Path,
     /// The sheet that is being drawn.
@@ -38,10 +38,10 @@ pub(in crate::cli) struct ShotSheets<'a> {
 }
 
 impl<'a> ShotSheets<'a> {
-    /// Empty sheets of `film`, the first to be called `file`.
-    pub(in crate::cli) fn new(film: &'a FilmView, file: &'a Path) -> Self {
+    /// Empty sheets of `video`, the first to be called `file`.
+    pub(in crate::cli) fn new(video: &'a VideoView, file: &'a Path) -> Self {
         let mut sheets = Self {
-            film,
+            video,
             file,
             sheet: RgbImage::new(0, 0),
             next: (0, 0),
@@ -59,7 +59,7 @@ impl<'a> ShotSheets<'a> {
     }
 
     fn drawn(&self) -> &'a [ShotView] {
-        let shots = &self.film.shots;
+        let shots = &self.video.shots;
         shots.get(..MAX_SHOTS).unwrap_or(shots)
     }
 
@@ -95,13 +95,13 @@ impl<'a> ShotSheets<'a> {
 
     /// Begins the sheet of the next rows, with all its text.
     fn begin(&mut self) {
-        let (first, all) = (self.next.0, self.film.shots.len());
+        let (first, all) = (self.next.0, self.video.shots.len());
         let rest = self.drawn().get(first..).unwrap_or_default();
         let rows = rest.get(..ROWS).unwrap_or(rest);
         let width = GAP + LABEL + COLUMNS * (PICTURE.0 + GAP);
         let mut sheet = RgbImage::from_pixel(width, top(rows.len()), PAPER);
         let last = first + rows.len().saturating_sub(1);
-        let path = Path::new(&self.film.file);
+        let path = Path::new(&self.video.file);
         let name = path.file_name().unwrap_or(path.as_os_str());
         let name = name.to_string_lossy();
         let head = format!("{name}   shots {first} to {last} of {all}");

@@ -1,4 +1,4 @@
-//! `rushes shots`: films in, shots out; no catalogue, no server.
+//! `rushes shots`: videos in, shots out; no catalogue, no server.
 
 mod names;
 mod report;
@@ -23,8 +23,8 @@ use super::{output, work};
 use crate::app;
 use crate::config::Config;
 
-pub(super) use report::{FilmView, ShotView};
 use report::{Form, Report};
+pub(super) use report::{ShotView, VideoView};
 
 /// Arguments of `shots`.
 #[derive(Debug, clap::Args)]
@@ -32,24 +32,24 @@ use report::{Form, Report};
 Shots and frames are counted from 0, ends are exclusive, and half of a dissolve or fade belongs to the
 shot that goes out. A shot that shows nearly the same picture as an earlier one is `same_as` that one.
 
-Nothing is kept but the sheets. A sheet has up to 50 shots; those of a longer film continue in OUT.2.png,
-OUT.3.png and so on, up to 5000 shots. With several films, each film's sheets are called OUT-FILM.png.
+Nothing is kept but the sheets. A sheet has up to 50 shots; those of a longer video continue in OUT.2.png,
+OUT.3.png and so on, up to 5000 shots. With several videos, each video's sheets are called OUT-VIDEO.png.
 
 Examples:
-  rushes shots film.mp4
-  rushes shots film.mp4 --json | jq '.shots[] | [.start.smpte, .in.kind]'
+  rushes shots video.mp4
+  rushes shots video.mp4 --json | jq '.shots[] | [.start.smpte, .in.kind]'
   rushes shots day3/*.mov --csv > day3.csv
-  rushes shots --fast film.mp4
-  rushes shots s3://archive/film.mxf --sheet film.png")]
+  rushes shots --fast video.mp4
+  rushes shots s3://archive/video.mxf --sheet video.png")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "flags are independent of each other"
 )]
 pub(super) struct Args {
-    /// Films: files or `s3://bucket/key`
+    /// Videos: files or `s3://bucket/key`
     #[arg(required = true, value_name = "FILE|URL")]
     inputs: Vec<String>,
-    /// Print JSON: an object, or with several films an array of those that could be read
+    /// Print JSON: an object, or with several videos an array of those that could be read
     #[arg(long)]
     json: bool,
     /// Print CSV, a line a shot
@@ -61,7 +61,7 @@ pub(super) struct Args {
     /// Compare frames instead of asking the boundary network: faster, finds no wipes and fewer dissolves
     #[arg(long)]
     fast: bool,
-    /// Decoders that share the film, at most 16 [default: one a core]
+    /// Decoders that share the video, at most 16 [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
     threads: Option<u32>,
 }
@@ -95,14 +95,14 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
         quiet: args.json || args.csv || !std::io::stderr().is_terminal(),
         stop: Arc::clone(&stop),
     };
-    let all = async { tokio::task::spawn_blocking(move || work.films(&args)).await? };
+    let all = async { tokio::task::spawn_blocking(move || work.videos(&args)).await? };
     tokio::pin!(all);
     tokio::select! {
         // In this order, so that no work is begun before an interruption would be heard.
         biased;
         pressed = work::interrupted() => {
             pressed?;
-            // The child of the film under way is ended, and its sheets are dropped.
+            // The child of the video under way is ended, and its sheets are dropped.
             stop.store(true, Ordering::Relaxed);
             all.await
         }
@@ -110,7 +110,7 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
     }
 }
 
-/// What all films share. A film is decoded on all cores, so they take turns.
+/// What all videos share. A video is decoded on all cores, so they take turns.
 struct Work {
     sandbox: Sandbox,
     storage: Storage,
@@ -121,7 +121,7 @@ struct Work {
 }
 
 impl Work {
-    fn films(&self, args: &Args) -> anyhow::Result<ExitCode> {
+    fn videos(&self, args: &Args) -> anyhow::Result<ExitCode> {
         let sheets = args
             .sheet
             .as_deref()
@@ -135,12 +135,12 @@ impl Work {
         let mut failed = false;
         for (at, input) in args.inputs.iter().enumerate() {
             let sheet = sheets.as_ref().map(|sheets| sheets[at].as_path());
-            match self.film(input, sheet) {
-                Ok((film, Ok(drawn))) => report.add(film, &drawn)?,
-                Ok((film, Err(error))) => {
+            match self.video(input, sheet) {
+                Ok((video, Ok(drawn))) => report.add(video, &drawn)?,
+                Ok((video, Err(error))) => {
                     // What took long is reported all the same.
                     failed = true;
-                    report.add(film, &[])?;
+                    report.add(video, &[])?;
                     output::complain(&format!("{error:#}"));
                     if self.stop.load(Ordering::Relaxed) {
                         break;
@@ -164,12 +164,12 @@ impl Work {
         })
     }
 
-    /// The shots of one film, and the sheets that were drawn of them or why they were not.
-    fn film(
+    /// The shots of one video, and the sheets that were drawn of them or why they were not.
+    fn video(
         &self,
         input: &str,
         sheet: Option<&Path>,
-    ) -> anyhow::Result<(FilmView, anyhow::Result<Vec<PathBuf>>)> {
+    ) -> anyhow::Result<(VideoView, anyhow::Result<Vec<PathBuf>>)> {
         let locator = self.runtime.block_on(self.storage.locate(input))?;
         let mut source = self.runtime.block_on(self.storage.open_source(&locator))?;
         let mut watching = self.watching("shots");
@@ -177,21 +177,21 @@ impl Work {
             .sandbox
             .shots(source.as_mut(), &self.params, &mut watching);
         watching.bar.finish();
-        let film = FilmView::new(input, &scan.with_context(|| input.to_owned())?);
+        let video = VideoView::new(input, &scan.with_context(|| input.to_owned())?);
         let drawn = match sheet {
-            Some(file) => self.draw(&film, source.as_mut(), file),
+            Some(file) => self.draw(&video, source.as_mut(), file),
             None => Ok(Vec::new()),
         };
-        Ok((film, drawn))
+        Ok((video, drawn))
     }
 
     fn draw(
         &self,
-        film: &FilmView,
+        video: &VideoView,
         source: &mut dyn ByteSource,
         file: &Path,
     ) -> anyhow::Result<Vec<PathBuf>> {
-        let mut sheets = ShotSheets::new(film, file);
+        let mut sheets = ShotSheets::new(video, file);
         let job = StillsJob {
             frames: sheets.frames(),
             max_width: PICTURE.0,
@@ -212,12 +212,12 @@ impl Work {
         if let Some(error) = refused {
             return Err(error);
         }
-        made.with_context(|| film.file.clone())?;
-        if film.shots.len() > MAX_SHOTS {
-            let all = film.shots.len();
+        made.with_context(|| video.file.clone())?;
+        if video.shots.len() > MAX_SHOTS {
+            let all = video.shots.len();
             output::complain(&format!(
                 "{}: its sheets have the first {MAX_SHOTS} of {all} shots",
-                film.file
+                video.file
             ));
         }
         sheets.show()

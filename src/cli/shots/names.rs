@@ -1,9 +1,9 @@
-//! What the sheets of films are called.
+//! What the sheets of videos are called.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// A sheet's name: a PNG, so that no film is written over by mistake.
+/// A sheet's name: a PNG, so that no video is written over by mistake.
 pub(super) fn parse_png(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let is_png = path
@@ -16,10 +16,10 @@ pub(super) fn parse_png(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// The name of each film's first sheet: `sheet` itself for one film; for several `sheet-FILM.png`,
-/// with a number where films are called alike.
-pub(super) fn of_sheets(sheet: &Path, films: &[String]) -> Vec<PathBuf> {
-    if films.len() == 1 {
+/// The name of each video's first sheet: `sheet` itself for one video; for several `sheet-VIDEO.png`,
+/// with a number where videos are called alike.
+pub(super) fn of_sheets(sheet: &Path, videos: &[String]) -> Vec<PathBuf> {
+    if videos.len() == 1 {
         return vec![sheet.to_owned()];
     }
     let stem = |path: &Path| {
@@ -27,10 +27,10 @@ pub(super) fn of_sheets(sheet: &Path, films: &[String]) -> Vec<PathBuf> {
             .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
     };
     let mut taken = HashSet::new();
-    let names = films.iter().map(|film| {
+    let names = videos.iter().map(|video| {
         // No dots: `SHEET.2.png` is where the shots of `SHEET.png` continue.
-        let film = stem(Path::new(film)).replace('.', "-");
-        let name = format!("{}-{film}", stem(sheet));
+        let video = stem(Path::new(video)).replace('.', "-");
+        let name = format!("{}-{video}", stem(sheet));
         let numbered = (2..).map(|number| format!("{name}-{number}"));
         let free = std::iter::once(name.clone())
             .chain(numbered)
@@ -44,26 +44,31 @@ pub(super) fn of_sheets(sheet: &Path, films: &[String]) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
-    fn names(sheet: &str, films: &[&str]) -> Vec<String> {
-        let films: Vec<String> = films.iter().map(|&film| film.to_owned()).collect();
-        of_sheets(Path::new(sheet), &films)
+    fn names(sheet: &str, videos: &[&str]) -> Vec<String> {
+        let videos: Vec<String> = videos.iter().map(|&video| video.to_owned()).collect();
+        of_sheets(Path::new(sheet), &videos)
             .iter()
             .map(|path| path.display().to_string())
             .collect()
     }
 
     #[test]
-    fn each_film_has_a_sheet_of_its_own() {
-        assert_eq!(names("out/a.png", &["x/film.mp4"]), ["out/a.png"]);
+    fn each_video_has_a_sheet_of_its_own() {
+        assert_eq!(names("out/a.png", &["x/video.mp4"]), ["out/a.png"]);
         assert_eq!(
             names(
                 "out/a.png",
-                &["film.mp4", "x/film.mp4", "film-2.mov", "s3://b/k/c.d.mxf"]
+                &[
+                    "video.mp4",
+                    "x/video.mp4",
+                    "video-2.mov",
+                    "s3://b/k/c.d.mxf"
+                ]
             ),
             [
-                "out/a-film.png",
-                "out/a-film-2.png",
-                "out/a-film-2-2.png",
+                "out/a-video.png",
+                "out/a-video-2.png",
+                "out/a-video-2-2.png",
                 "out/a-c-d.png"
             ]
         );
@@ -72,7 +77,7 @@ mod tests {
     #[test]
     fn only_a_png_is_written() {
         assert!(parse_png("a.PNG").is_ok());
-        for wrong in ["film.mp4", "a", "png", "a.jpg"] {
+        for wrong in ["video.mp4", "a", "png", "a.jpg"] {
             assert!(parse_png(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,4 +1,4 @@
-//! The shots of films, as JSON, as CSV and as a table.
+//! The shots of videos, as JSON, as CSV and as a table.
 
 use std::path::PathBuf;
 
@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::cli::output;
 use crate::views::Time;
 
-/// The shots of a film; this is its JSON.
+/// The shots of a video; this is its JSON.
 #[derive(Debug, Serialize)]
-pub(in crate::cli) struct FilmView {
+pub(in crate::cli) struct VideoView {
     /// As it was named.
     pub(in crate::cli) file: String,
     rate: Rate,
@@ -50,7 +50,7 @@ struct BreakView {
     by_ms: i64,
 }
 
-/// A film's own way of telling time.
+/// A video's own way of telling time.
 struct Clock<'a> {
     timeline: &'a Timeline,
     timecode: Timecode,
@@ -81,7 +81,7 @@ impl Clock<'_> {
     }
 }
 
-impl FilmView {
+impl VideoView {
     pub(super) fn new(file: &str, scan: &ShotScan) -> Self {
         let clock = Clock {
             timeline: &scan.timeline,
@@ -129,7 +129,7 @@ impl FilmView {
     fn clock(&self) -> Option<String> {
         let first = self.clock_breaks.first()?;
         Some(format!(
-            "{}: the clock of the file breaks {}, first at {} ms ({}); the film plays on without a gap",
+            "{}: the clock of the file breaks {}, first at {} ms ({}); the video plays on without a gap",
             self.file,
             match self.clock_breaks.len() {
                 1 => "once".to_owned(),
@@ -140,7 +140,7 @@ impl FilmView {
         ))
     }
 
-    /// The line that sums the film up.
+    /// The line that sums the video up.
     fn summary(&self) -> String {
         let kinds = [
             BoundaryKind::Cut,
@@ -263,13 +263,13 @@ pub(super) enum Form {
     Table,
 }
 
-/// Prints the films as they come; JSON at the end.
+/// Prints the videos as they come; JSON at the end.
 pub(super) struct Report {
     form: Form,
-    /// Whether several films were named.
+    /// Whether several videos were named.
     several: bool,
     printed: usize,
-    kept: Vec<FilmView>,
+    kept: Vec<VideoView>,
 }
 
 impl Report {
@@ -282,20 +282,20 @@ impl Report {
         }
     }
 
-    pub(super) fn add(&mut self, film: FilmView, sheets: &[PathBuf]) -> anyhow::Result<()> {
-        let complaints = [film.clock(), film.damage()];
+    pub(super) fn add(&mut self, video: VideoView, sheets: &[PathBuf]) -> anyhow::Result<()> {
+        let complaints = [video.clock(), video.damage()];
         match self.form {
-            Form::Json => self.kept.push(film),
+            Form::Json => self.kept.push(video),
             Form::Csv => {
                 let header = (self.printed == 0).then(|| COLUMNS.map(str::to_owned));
-                let text = as_csv(header.into_iter().chain(film.rows()))?;
+                let text = as_csv(header.into_iter().chain(video.rows()))?;
                 output::line(text.trim_end_matches('\n'));
             }
             Form::Table => {
                 if self.printed > 0 {
                     output::line("");
                 }
-                film.table();
+                video.table();
                 for sheet in sheets {
                     output::line(&format!("contact sheet: {}", sheet.display()));
                 }

@@ -11,7 +11,7 @@ pub(super) enum Over {
     HttpEmbed,
 }
 
-/// A catalogue with one film in it, and the coordinator that is tested.
+/// A catalogue with one video in it, and the coordinator that is tested.
 pub(crate) struct Bench {
     pub(crate) catalog: Catalog,
     /// Does the work of the media queue.
@@ -31,7 +31,7 @@ impl Bench {
         let catalog = Catalog::open(&folder.path().join("catalog.db"))
             .await
             .unwrap();
-        let (asset, job) = film(&catalog, "a").await;
+        let (asset, job) = video(&catalog, "a").await;
         let local: Arc<dyn Coordinator> = Arc::new(LocalCoordinator::new(
             catalog.clone(),
             folder.path().to_owned(),
@@ -198,7 +198,7 @@ pub(super) fn settings() -> Settings {
     }
 }
 
-pub(crate) async fn film(catalog: &Catalog, name: &str) -> (AssetId, JobId) {
+pub(crate) async fn video(catalog: &Catalog, name: &str) -> (AssetId, JobId) {
     let locator = Locator {
         uri: format!("file:///{name}.mp4"),
         version: Some("1".to_owned()),
@@ -268,7 +268,7 @@ pub(crate) fn answer(lease: &Lease) -> Output {
         }
         Task::Dialogue(_) => DialogueOutput {
             cues: Vec::new(),
-            warnings: vec!["film.srt: line 3: this cue has no words".to_owned()],
+            warnings: vec!["video.srt: line 3: this cue has no words".to_owned()],
         }
         .into(),
     }
@@ -290,7 +290,7 @@ pub(crate) fn vectors(firsts: &[f32]) -> Output {
 }
 
 pub(super) fn blake3_of(text: &str) -> String {
-    // Only has to differ between films; this is no hash.
+    // Only has to differ between videos; this is no hash.
     format!("{text:x<64}")
 }
 

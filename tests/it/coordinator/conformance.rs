@@ -24,12 +24,12 @@ suite! {
     a_heartbeat_keeps_the_lease_until_the_job_is_cancelled
     bad_input_fails_at_once_and_what_waited_for_it_too
     what_does_not_answer_is_tried_again_later
-    a_failed_side_feature_does_not_hide_the_film
+    a_failed_side_feature_does_not_hide_the_video
     the_same_bytes_under_two_names_become_one_asset
     vectors_that_cannot_be_right_are_refused_and_nothing_is_lost
     vectors_are_stored_to_the_bit
     vectors_stay_until_those_of_a_new_model_are_ready
-    a_film_deleted_under_a_worker_leaves_nothing_behind
+    a_video_deleted_under_a_worker_leaves_nothing_behind
 }
 
 async fn runs_are_leased_only_when_their_inputs_are_ready(bench: Bench) {
@@ -67,7 +67,7 @@ async fn an_asset_is_published_once_when_all_of_it_is_settled(bench: Bench) {
     assert_eq!(bench.state().await, RunState::Ready);
     assert_eq!(bench.generation().await, 1);
     // Asking again computes nothing and publishes nothing.
-    film(&bench.catalog, "a").await;
+    video(&bench.catalog, "a").await;
     assert!(bench.next().await.is_none());
     assert_eq!(bench.generation().await, 1);
 }
@@ -128,7 +128,7 @@ async fn bad_input_fails_at_once_and_what_waited_for_it_too(bench: Bench) {
     drop(db);
     assert!(bench.next().await.is_none());
     // Asking again begins anew.
-    film(&bench.catalog, "a").await;
+    video(&bench.catalog, "a").await;
     assert_eq!(bench.state_of(&lease).await, RunState::Pending);
     bench.complete_all().await;
     assert_eq!(bench.state().await, RunState::Ready);
@@ -143,7 +143,7 @@ async fn what_does_not_answer_is_tried_again_later(bench: Bench) {
     assert!(bench.next().await.is_none());
 }
 
-async fn a_failed_side_feature_does_not_hide_the_film(bench: Bench) {
+async fn a_failed_side_feature_does_not_hide_the_video(bench: Bench) {
     loop {
         let lease = bench.begin().await;
         if matches!(lease.task, Task::Dialogue(_) | Task::Embeddings(_)) {
@@ -160,7 +160,7 @@ async fn a_failed_side_feature_does_not_hide_the_film(bench: Bench) {
 
 async fn the_same_bytes_under_two_names_become_one_asset(bench: Bench) {
     bench.complete_all().await;
-    let (twin, job) = film(&bench.catalog, "b").await;
+    let (twin, job) = video(&bench.catalog, "b").await;
     let probe = bench.lease(Queue::Media).await.unwrap();
     let output = Output::Probe(ProbeOutput {
         blake3: blake3_of("file:///a.mp4"),
@@ -246,7 +246,7 @@ async fn vectors_are_stored_to_the_bit(bench: Bench) {
     assert_eq!(bits(&kept.1), bits(&vectors));
 }
 
-/// Asks for the film's features with another model, whose space has its vectors' size.
+/// Asks for the video's features with another model, whose space has its vectors' size.
 async fn ask_for_another_model(bench: &Bench) -> JobId {
     let mut tx = bench.catalog.begin().await.unwrap();
     let mut other = settings();
@@ -309,7 +309,7 @@ async fn vectors_stay_until_those_of_a_new_model_are_ready(bench: Bench) {
     assert_eq!(spaces(&bench).await, ["other@1"]);
 }
 
-async fn a_film_deleted_under_a_worker_leaves_nothing_behind(bench: Bench) {
+async fn a_video_deleted_under_a_worker_leaves_nothing_behind(bench: Bench) {
     let lease = bench.begin().await;
     let mut tx = bench.catalog.begin().await.unwrap();
     rushes::catalog::assets::remove(&mut tx, &bench.asset)

@@ -82,11 +82,11 @@ async fn cancelling_a_job_leaves_what_another_asks_for() {
     assert_eq!(bench.state().await, RunState::Ready);
 }
 
-/// What died with its process three times is given up, and does not hold up the other films meanwhile.
+/// What died with its process three times is given up, and does not hold up the other videos meanwhile.
 #[tokio::test]
 async fn a_run_that_kills_its_process_is_given_up() {
     let bench = Bench::new(Over::LocalMedia).await;
-    film(&bench.catalog, "b").await;
+    video(&bench.catalog, "b").await;
     let mut deadly = None;
     for death in 1..=3 {
         let worker = WorkerLock::new(bench.folder.path()).unwrap();
@@ -98,7 +98,7 @@ async fn a_run_that_kills_its_process_is_given_up() {
         if death == 1 {
             deadly = Some(held.ticket.run.clone());
         } else {
-            // The other film's runs come first now.
+            // The other video's runs come first now.
             while Some(&held.ticket.run) != deadly.as_ref() {
                 bench.complete(&held).await;
                 held = lease().await;
@@ -118,7 +118,7 @@ async fn a_run_that_kills_its_process_is_given_up() {
         job.reasons()
     );
     // Asked for again, it is begun anew.
-    film(&bench.catalog, "a").await;
+    video(&bench.catalog, "a").await;
     let again = bench.lease(Queue::Media).await.unwrap();
     assert_eq!(Some(&again.ticket.run), deadly.as_ref());
     assert_eq!(bench.run(&again).await.deaths, 0);
@@ -198,7 +198,7 @@ async fn a_retry_in_a_future_that_was_a_mistake_is_due() {
     assert!(!queue::is_waiting(&mut tx, "media", now).await.unwrap());
 }
 
-/// The counts behind coverage stay right in every way in which films come and go.
+/// The counts behind coverage stay right in every way in which videos come and go.
 #[tokio::test]
 async fn coverage_is_counted_right_without_counting() {
     let bench = Bench::new(Over::LocalEmbed).await;
@@ -216,7 +216,7 @@ async fn coverage_is_counted_right_without_counting() {
     assert_eq!(covered(i64::MAX).await, (1, 1));
     // Not yet taken in by an index.
     assert_eq!(covered(0).await, (0, 1));
-    let (twin, _) = film(&bench.catalog, "b").await;
+    let (twin, _) = video(&bench.catalog, "b").await;
     assert_eq!(covered(i64::MAX).await, (1, 2));
     bench.complete_all().await;
     assert_eq!(covered(i64::MAX).await, (2, 2));
@@ -230,7 +230,7 @@ async fn coverage_is_counted_right_without_counting() {
     let titles = rushes::catalog::assets::titles(&mut db).await.unwrap();
     assert_eq!(titles.len(), 1);
     assert_eq!((titles[0].assets, titles[0].shots), (1, 2));
-    // One change per film is kept, however often it changed.
+    // One change per video is kept, however often it changed.
     let changes = rushes::catalog::changes_after(&mut db, 0, 100)
         .await
         .unwrap();

@@ -28,4 +28,4 @@ use rushes_workers::watch::Progress;
 use crate::support::work_server::WorkServer;
 
 use self::bench::*;
-pub(crate) use self::bench::{Bench, answer, client, film, key, lost, vectors};
+pub(crate) use self::bench::{Bench, answer, client, key, lost, vectors, video};

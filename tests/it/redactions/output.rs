@@ -25,7 +25,7 @@ fn a_prefix_is_redacted_to_another() {
     let write = |name: &str, bytes: &[u8]| std::fs::write(archive.join(name), bytes).unwrap();
     write("trip/a.jpg", &jpeg(1));
     write("trip/day 2/b.png", &picture(2, ImageFormat::Png));
-    write("trip/day 2/film.mp4", b"x");
+    write("trip/day 2/video.mp4", b"x");
     write("trip/day 2/broken.jpg", b"x");
     let s3 = S3Server::start(buckets.path());
     let rushes = on_s3(rushes, &s3);

@@ -1,9 +1,9 @@
-//! What the tests share: the binary, films made by FFmpeg, and the material where there is some.
+//! What the tests share: the binary, videos made by FFmpeg, and the material where there is some.
 
-pub(crate) mod films;
 #[path = "../../../models/src/testing/fixture.rs"]
 mod fixture;
 pub(crate) mod s3_server;
+pub(crate) mod videos;
 pub(crate) mod work_server;
 
 use std::path::{Path, PathBuf};
@@ -122,7 +122,7 @@ pub(crate) fn frames(hit: &Value) -> (u64, u64) {
 
 #[test]
 fn tests_that_lack_a_required_fixture_fail() {
-    let test = "spine::real_films_are_found_by_sight_and_by_dialogue";
+    let test = "spine::real_videos_are_found_by_sight_and_by_dialogue";
     fixture::assert_cannot_pass_by_skipping(test, "material");
     let test = "bad_input::ingest_without_the_model_says_how_to_get_it";
     fixture::assert_cannot_pass_by_skipping(test, "models");

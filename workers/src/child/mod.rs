@@ -1,7 +1,7 @@
 //! What a decoding child can do: one file a job, with both of its ends.
 //!
 //! A job is done in the child by its [`ChildJob`]; the method of [`Sandbox`](crate::sandbox::Sandbox) beside it has a
-//! child do it, and believes of the result only what can be true. The two jobs that redact a film are with the rest of
+//! child do it, and believes of the result only what can be true. The two jobs that redact a video are with the rest of
 //! that, in `crate::redact`.
 
 mod confinement;

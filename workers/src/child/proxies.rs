@@ -1,4 +1,4 @@
-//! Cuts stretches of a film, asking for one after the other.
+//! Cuts stretches of a video, asking for one after the other.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -28,10 +28,10 @@ impl ChildJob for ProxiesJob {
         bounds: &Bounds,
         parent: &mut Parent,
     ) -> Result<(), MediaError> {
-        let film = media::CutSource { source, bounds };
+        let video = media::CutSource { source, bounds };
         let parent = RefCell::new(parent);
         let mut stretches = std::iter::from_fn(|| next(&parent.borrow()).transpose());
-        media::cut(film, &mut stretches, &self.0, &mut Upwards(&parent))
+        media::cut(video, &mut stretches, &self.0, &mut Upwards(&parent))
     }
 }
 

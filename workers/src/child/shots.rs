@@ -1,4 +1,4 @@
-//! Finds the shots of a film, and hands them up as they settle if that is wanted.
+//! Finds the shots of a video, and hands them up as they settle if that is wanted.
 
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,7 @@ impl HandUp for Settled<'_> {
     fn part(&mut self, json: &[u8]) -> Result<(), MediaError> {
         self.bytes = self.bytes.saturating_add(json.len() as u64);
         if self.bytes > MAX_RESULT {
-            return Err(protocol("more shots than a film can have".to_owned()));
+            return Err(protocol("more shots than a video can have".to_owned()));
         }
         let shot: Stretch = parse(json)?;
         if !shot.is_sound() || shot.frames.start != self.end {
@@ -75,7 +75,7 @@ impl HandUp for Settled<'_> {
 }
 
 impl Sandbox {
-    /// The film's timeline and shots.
+    /// The video's timeline and shots.
     ///
     /// # Errors
     /// Any [`MediaError`].
@@ -117,10 +117,10 @@ impl Sandbox {
     }
 }
 
-/// Believes a child only what can be true of some film.
+/// Believes a child only what can be true of some video.
 fn sound(scan: ShotScan) -> Result<ShotScan, MediaError> {
     if scan.is_sound() {
         return Ok(scan);
     }
-    Err(protocol("shots that do not cover the film".to_owned()))
+    Err(protocol("shots that do not cover the video".to_owned()))
 }

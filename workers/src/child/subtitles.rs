@@ -1,4 +1,4 @@
-//! Takes text out of a film: a stream of subtitles, or the captions in its pictures.
+//! Takes text out of a video: a stream of subtitles, or the captions in its pictures.
 
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +57,7 @@ impl Sandbox {
         self.run(source, &SubtitlesJob { stream }, observer, &mut ())
     }
 
-    /// The closed captions in the pictures of a film; empty if there are none.
+    /// The closed captions in the pictures of a video; empty if there are none.
     ///
     /// # Errors
     /// Any [`MediaError`].

@@ -24,9 +24,9 @@ const WAIT: Duration = Duration::from_secs(4);
 const CONNECT: Duration = Duration::from_secs(10);
 /// For an answer that needs no thought.
 const PROMPT: Duration = Duration::from_secs(15);
-/// For sending the vectors of a long film over a thin line.
+/// For sending the vectors of a long video over a thin line.
 const LONG: Duration = Duration::from_secs(300);
-/// Largest answer in bytes: a lease names every shot of a film.
+/// Largest answer in bytes: a lease names every shot of a video.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
 /// Longest part of a foreign server's answer that is repeated to a person.
 const MAX_QUOTE: usize = 300;

@@ -22,7 +22,7 @@ pub use self::cues::{Fault, Warning};
 pub(crate) use self::markup::{ass as ass_text, plain as plain_text};
 pub use self::sidecar::{SidecarName, is_subtitle_name, sidecar};
 
-/// Subtitle files larger than this are refused; a long film's is well under 1 MiB.
+/// Subtitle files larger than this are refused; a long video's is well under 1 MiB.
 pub const MAX_SUBTITLE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// One line of dialogue with its time, in milliseconds from the start of the file; end exclusive.

@@ -1,4 +1,4 @@
-//! Which subtitle files belong to a film, by their names.
+//! Which subtitle files belong to a video, by their names.
 
 use std::path::Path;
 
@@ -34,37 +34,37 @@ pub fn is_subtitle_name(name: &str) -> bool {
     })
 }
 
-/// What the name of `subtitle` says if it is a sidecar of `film`; `None` if it is not.
+/// What the name of `subtitle` says if it is a sidecar of `video`; `None` if it is not.
 ///
-/// Both are bare file names, compared after Unicode normalisation. Between the film's name (with or
+/// Both are bare file names, compared after Unicode normalisation. Between the video's name (with or
 /// without its extension) and the subtitle's extension there may be a language and what kind of track
-/// it is: `film.srt`, `film.mp4.srt`, `film.en.vtt`, `film.pt-BR.sdh.srt`. Any other word makes it the
-/// file of another film, as in `film.take2.srt`.
+/// it is: `video.srt`, `video.mp4.srt`, `video.en.vtt`, `video.pt-BR.sdh.srt`. Any other word makes it the
+/// file of another video, as in `video.take2.srt`.
 #[must_use]
-pub fn sidecar(film: &str, subtitle: &str) -> Option<SidecarName> {
+pub fn sidecar(video: &str, subtitle: &str) -> Option<SidecarName> {
     if !is_subtitle_name(subtitle) {
         return None;
     }
-    let film: String = film.nfc().collect();
+    let video: String = video.nfc().collect();
     let subtitle: String = subtitle.nfc().collect();
-    let stem = film
+    let stem = video
         .rsplit_once('.')
-        .map_or(film.as_str(), |(stem, _)| stem);
+        .map_or(video.as_str(), |(stem, _)| stem);
     let (name, _) = subtitle.rsplit_once('.')?;
-    [film.as_str(), stem]
+    [video.as_str(), stem]
         .into_iter()
         .filter_map(|of| name.strip_prefix(of))
         .find_map(tags)
 }
 
-/// The words after a film's name, each behind a full stop.
+/// The words after a video's name, each behind a full stop.
 fn tags(rest: &str) -> Option<SidecarName> {
     let mut found = SidecarName {
         language: None,
         forced: false,
     };
     let mut words = rest.split('.');
-    // Nothing may stand between the film's name and the first full stop.
+    // Nothing may stand between the video's name and the first full stop.
     if words.next() != Some("") {
         return None;
     }
@@ -121,28 +121,28 @@ mod tests {
     #[test]
     fn sidecars_are_told_by_name() {
         for (name, language, forced) in [
-            ("film.srt", "", false),
-            ("film.SRT", "", false),
-            ("film.mp4.srt", "", false),
-            ("film.mp4.en.srt", "en", false),
-            ("film.en.vtt", "en", false),
-            ("film.eng.srt", "eng", false),
-            ("film.English.srt", "en", false),
-            ("film.en.sdh.srt", "en", false),
-            ("film.sdh.en.srt", "en", false),
-            ("film.en.hi.srt", "en", false),
-            ("film.hi.srt", "hi", false),
-            ("film.hi.en.srt", "en", false),
-            ("film.en.forced.srt", "en", true),
-            ("film.forced.srt", "", true),
-            ("film.default.ass", "", false),
-            ("film.pt-BR.srt", "pt-br", false),
-            ("film.zh_Hant.srt", "zh-hant", false),
-            ("film.es-419.cc.ttml", "es-419", false),
-            ("film.und.ssa", "und", false),
+            ("video.srt", "", false),
+            ("video.SRT", "", false),
+            ("video.mp4.srt", "", false),
+            ("video.mp4.en.srt", "en", false),
+            ("video.en.vtt", "en", false),
+            ("video.eng.srt", "eng", false),
+            ("video.English.srt", "en", false),
+            ("video.en.sdh.srt", "en", false),
+            ("video.sdh.en.srt", "en", false),
+            ("video.en.hi.srt", "en", false),
+            ("video.hi.srt", "hi", false),
+            ("video.hi.en.srt", "en", false),
+            ("video.en.forced.srt", "en", true),
+            ("video.forced.srt", "", true),
+            ("video.default.ass", "", false),
+            ("video.pt-BR.srt", "pt-br", false),
+            ("video.zh_Hant.srt", "zh-hant", false),
+            ("video.es-419.cc.ttml", "es-419", false),
+            ("video.und.ssa", "und", false),
         ] {
             assert_eq!(
-                sidecar("film.mp4", name),
+                sidecar("video.mp4", name),
                 Some(named(language, forced)),
                 "{name}"
             );
@@ -150,26 +150,26 @@ mod tests {
     }
 
     #[test]
-    fn files_of_other_films_are_none() {
+    fn files_of_other_videos_are_none() {
         for name in [
-            "film2.srt",
-            "film.take2.srt",
-            "film.the whole story.srt",
-            "film.txt",
-            "film.v1.en.srt",
-            "film..srt",
-            "film.en.de.srt",
-            "film.en-take2.srt",
-            "film.mp4",
+            "video2.srt",
+            "video.take2.srt",
+            "video.the whole story.srt",
+            "video.txt",
+            "video.v1.en.srt",
+            "video..srt",
+            "video.en.de.srt",
+            "video.en-take2.srt",
+            "video.mp4",
             "other.srt",
             "fil.srt",
         ] {
-            assert_eq!(sidecar("film.mp4", name), None, "{name}");
+            assert_eq!(sidecar("video.mp4", name), None, "{name}");
         }
-        // A film whose name ends like a language is not the sidecar's other half.
-        assert_eq!(sidecar("film.take2.mp4", "film.srt"), None);
+        // A video whose name ends like a language is not the sidecar's other half.
+        assert_eq!(sidecar("video.take2.mp4", "video.srt"), None);
         assert_eq!(
-            sidecar("film.take2.mp4", "film.take2.srt"),
+            sidecar("video.take2.mp4", "video.take2.srt"),
             Some(named("", false))
         );
     }
@@ -177,8 +177,8 @@ mod tests {
     #[test]
     fn names_are_the_same_however_their_accents_are_written() {
         let (composed, decomposed) = ("M\u{fc}ller", "Mu\u{308}ller");
-        for (film, subtitle) in [(composed, decomposed), (decomposed, composed)] {
-            let found = sidecar(&format!("{film}.mp4"), &format!("{subtitle}.de.srt"));
+        for (video, subtitle) in [(composed, decomposed), (decomposed, composed)] {
+            let found = sidecar(&format!("{video}.mp4"), &format!("{subtitle}.de.srt"));
             assert_eq!(found, Some(named("de", false)));
         }
         let hangul = sidecar("\u{1112}\u{1161}\u{11ab}.mp4", "\u{d55c}.ko.srt");

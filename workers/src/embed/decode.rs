@@ -1,4 +1,4 @@
-//! The threads that decode proxies and prepare their frames, shared by all films of a process.
+//! The threads that decode proxies and prepare their frames, shared by all videos of a process.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -21,13 +21,13 @@ pub(super) struct Job {
     pub(super) bytes: Bytes,
     /// Bytes counted until they are decoded.
     pub(super) held: BudgetPermit,
-    pub(super) film: Arc<FilmJobs>,
+    pub(super) video: Arc<VideoJobs>,
     pub(super) feed: Feed,
 }
 
-/// What the jobs of one film share.
+/// What the jobs of one video share.
 #[derive(Debug)]
-pub(super) struct FilmJobs {
+pub(super) struct VideoJobs {
     pub(super) device: Arc<Device>,
     /// Frames sampled of each shot.
     pub(super) frames: usize,
@@ -35,10 +35,10 @@ pub(super) struct FilmJobs {
     failure: Mutex<Option<StageError>>,
 }
 
-/// Why a film cannot be embedded.
+/// Why a video cannot be embedded.
 pub(super) struct Failure(pub(super) StageError);
 
-impl FilmJobs {
+impl VideoJobs {
     pub(super) const fn new(device: Arc<Device>, frames: usize) -> Self {
         Self {
             device,
@@ -47,7 +47,7 @@ impl FilmJobs {
         }
     }
 
-    /// Gives the film up; the first failure is the one that is reported.
+    /// Gives the video up; the first failure is the one that is reported.
     pub(super) fn fail(&self, Failure(error): Failure, feed: &Feed) {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.get_or_insert(error);
@@ -116,12 +116,12 @@ fn work(jobs: &Mutex<mpsc::Receiver<Job>>) {
         if job.feed.is_given_up() {
             continue;
         }
-        let (film, feed) = (Arc::clone(&job.film), job.feed.clone());
-        // A defect that a proxy brings to light fails its film, and neither the thread nor the others.
+        let (video, feed) = (Arc::clone(&job.video), job.feed.clone());
+        // A defect that a proxy brings to light fails its video, and neither the thread nor the others.
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decode(job)))
             .unwrap_or(Err(StageError::Panicked));
         if let Err(error) = done {
-            film.fail(Failure(error), &feed);
+            video.fail(Failure(error), &feed);
         }
     }
 }
@@ -132,23 +132,23 @@ fn decode(job: Job) -> Result<(), StageError> {
         key,
         bytes,
         held,
-        film,
+        video,
         feed,
     } = job;
     proxy_name::verify(&key, &bytes)?;
     let pictures =
-        sample_frames(Box::new(bytes), film.frames, MAX_SIDE).map_err(StageError::media(&key))?;
+        sample_frames(Box::new(bytes), video.frames, MAX_SIDE).map_err(StageError::media(&key))?;
     drop(held);
-    if pictures.len() != film.frames {
+    if pictures.len() != video.frames {
         return Err(StageError::Corrupt(key));
     }
     let prepared: Result<Vec<_>, _> = pictures
         .iter()
-        .map(|picture| film.device.prepare(picture))
+        .map(|picture| video.device.prepare(picture))
         .collect();
     drop(pictures);
     for (frame, picture) in prepared?.into_iter().enumerate() {
-        feed.push((shot * film.frames + frame) as u64, picture)?;
+        feed.push((shot * video.frames + frame) as u64, picture)?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ const UNIT: u64 = 1 << 10;
 /// Largest proxy in bytes; the proxy maker's own limit is half of it.
 const LARGEST: u64 = 1 << 30;
 
-/// Bytes that all films of a process may have fetched and not yet decoded.
+/// Bytes that all videos of a process may have fetched and not yet decoded.
 #[derive(Debug)]
 pub(super) struct Budget {
     bytes: Arc<Semaphore>,
@@ -53,7 +53,7 @@ impl Budget {
     }
 }
 
-/// What is needed to fetch the proxies of one film.
+/// What is needed to fetch the proxies of one video.
 pub(super) struct Fetch {
     pub(super) storage: Storage,
     pub(super) budget: Arc<Budget>,
@@ -63,12 +63,12 @@ pub(super) struct Fetch {
     /// Shots still to do, and their proxies' keys.
     pub(super) shots: Vec<(usize, String)>,
     /// What becomes of each proxy; its bytes and place are filled in.
-    pub(super) film: Arc<super::decode::FilmJobs>,
+    pub(super) video: Arc<super::decode::VideoJobs>,
     pub(super) feed: Feed,
 }
 
 impl Fetch {
-    /// Fetches all proxies in order, as there is room; ends early when somebody gives the film up.
+    /// Fetches all proxies in order, as there is room; ends early when somebody gives the video up.
     /// Dropped, it leaves nothing running.
     pub(super) async fn run(self) {
         let mut fetching: JoinSet<()> = JoinSet::new();
@@ -83,7 +83,11 @@ impl Fetch {
                 return;
             };
             let (storage, budget) = (self.storage.clone(), Arc::clone(&self.budget));
-            let (jobs, film, feed) = (self.jobs.clone(), Arc::clone(&self.film), self.feed.clone());
+            let (jobs, video, feed) = (
+                self.jobs.clone(),
+                Arc::clone(&self.video),
+                self.feed.clone(),
+            );
             fetching.spawn(async move {
                 let fetched = fetch(&storage, &budget, &key, held).await;
                 match fetched {
@@ -93,14 +97,14 @@ impl Fetch {
                             key,
                             bytes,
                             held,
-                            film,
+                            video,
                             feed,
                         };
                         if jobs.send(job).await.is_err() {
                             tracing::error!("the decoding threads are gone");
                         }
                     }
-                    Err(error) => film.fail(Failure(error.into()), &feed),
+                    Err(error) => video.fail(Failure(error.into()), &feed),
                 }
             });
         }

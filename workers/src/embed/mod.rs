@@ -5,9 +5,9 @@
 //!                 (tasks of the runtime)         (of the process)    (rushes-models)
 //! ```
 //!
-//! Everything but the last step is shared by all films of the process. Each film has a window of shots
-//! that are under way, so that the film which is read slowly holds back no other, and that memory does
-//! not grow with a film. Vectors come back by shot and frame, so the order in which proxies happen to
+//! Everything but the last step is shared by all videos of the process. Each video has a window of shots
+//! that are under way, so that the video which is read slowly holds back no other, and that memory does
+//! not grow with a video. Vectors come back by shot and frame, so the order in which proxies happen to
 //! arrive changes nothing.
 
 mod decode;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 pub use self::devices::{Devices, Opener};
 pub use self::parts::{FrameVectors, Parts};
-pub use self::stream::{Film, ShotVectors};
+pub use self::stream::{ShotVectors, Video};
 
 pub(crate) use self::parts::folder as parts_of;
 
@@ -36,7 +36,7 @@ use self::fetch::Budget;
 pub struct EmbedOptions {
     /// Threads that decode; 0 is one for each core, and two at least.
     pub decoders: usize,
-    /// Bytes of proxies that may be fetched and not yet decoded, over all films. Proxies larger than
+    /// Bytes of proxies that may be fetched and not yet decoded, over all videos. Proxies larger than
     /// a part of 8 MiB come besides, one at a time.
     pub bytes: usize,
 }
@@ -51,7 +51,7 @@ impl Default for EmbedOptions {
     }
 }
 
-/// Turns proxies into vectors; one for all films of a process.
+/// Turns proxies into vectors; one for all videos of a process.
 #[derive(Debug)]
 pub struct Embedder {
     decoders: Decoders,
@@ -59,7 +59,7 @@ pub struct Embedder {
 }
 
 impl Embedder {
-    /// Threads start with the first film.
+    /// Threads start with the first video.
     #[must_use]
     pub fn new(options: EmbedOptions) -> Self {
         let threads = match options.decoders {

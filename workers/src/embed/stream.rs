@@ -1,4 +1,4 @@
-//! One film: its shots go in, their frames' vectors come out.
+//! One video: its shots go in, their frames' vectors come out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::Embedder;
-use super::decode::FilmJobs;
+use super::decode::VideoJobs;
 use super::fetch::Fetch;
 use crate::error::StageError;
 use crate::storage::Storage;
@@ -17,9 +17,9 @@ use crate::watch::Watch;
 /// How often somebody who waits looks whether the work is still wanted.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A film to embed.
+/// A video to embed.
 #[derive(Debug)]
-pub struct Film<'a> {
+pub struct Video<'a> {
     /// Where the proxies are.
     pub storage: &'a Storage,
     /// The runtime on which the store is reached.
@@ -41,7 +41,7 @@ pub struct ShotVectors {
     pub frames: Vec<Vec<f32>>,
 }
 
-/// Ends the fetching of a film when it is dropped.
+/// Ends the fetching of a video when it is dropped.
 struct Fetching(tokio::task::JoinHandle<()>);
 
 impl Drop for Fetching {
@@ -51,35 +51,35 @@ impl Drop for Fetching {
 }
 
 impl Embedder {
-    /// Embeds the shots of a film; `ready` is told of each, in no particular order. Blocks; call it on
-    /// a worker thread. When it returns, nothing of the film is running any more.
+    /// Embeds the shots of a video; `ready` is told of each, in no particular order. Blocks; call it on
+    /// a worker thread. When it returns, nothing of the video is running any more.
     ///
     /// # Errors
     /// A proxy is missing or cannot be decoded, the device ended, `ready` refused, or `watch` was
     /// stopped.
     pub fn stream(
         &self,
-        film: Film<'_>,
+        video: Video<'_>,
         watch: &Watch,
         ready: &mut dyn FnMut(ShotVectors) -> Result<(), StageError>,
     ) -> Result<(), StageError> {
-        let frames = film.frames.max(1);
-        let window = self.window(film.device, frames);
+        let frames = video.frames.max(1);
+        let window = self.window(video.device, frames);
         // So many may be promised that those who push are held up by the device alone.
-        let (feed, answers) = film.device.open(window * frames)?;
-        let jobs = Arc::new(FilmJobs::new(Arc::clone(film.device), frames));
+        let (feed, answers) = video.device.open(window * frames)?;
+        let jobs = Arc::new(VideoJobs::new(Arc::clone(video.device), frames));
         let places = Arc::new(Semaphore::new(window));
-        let mut gathered = PendingShots::new(frames, film.shots.iter().map(|(shot, _)| *shot));
+        let mut gathered = PendingShots::new(frames, video.shots.iter().map(|(shot, _)| *shot));
         let fetch = Fetch {
-            storage: film.storage.clone(),
+            storage: video.storage.clone(),
             budget: Arc::clone(&self.budget),
             window: Arc::clone(&places),
             jobs: self.decoders.jobs(),
-            shots: film.shots,
-            film: Arc::clone(&jobs),
+            shots: video.shots,
+            video: Arc::clone(&jobs),
             feed,
         };
-        let fetching = Fetching(film.runtime.spawn(fetch.run()));
+        let fetching = Fetching(video.runtime.spawn(fetch.run()));
         let streamed = loop {
             if watch.stopped() {
                 break Err(StageError::Cancelled);
@@ -107,7 +107,7 @@ impl Embedder {
         streamed
     }
 
-    /// Shots of one film that may be under way: enough to fill the device's queue, a batch at each
+    /// Shots of one video that may be under way: enough to fill the device's queue, a batch at each
     /// encoder and one that is being taken, every decoder, and the next few proxies.
     fn window(&self, device: &Device, frames: usize) -> usize {
         let pictures = 2 * device.queue();

@@ -1,4 +1,4 @@
-//! For tests: a fake encoder, small real proxies, and a store with films of them.
+//! For tests: a fake encoder, small real proxies, and a store with videos of them.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use rushes_models::device::Device;
 use rushes_models::{ImageEncoder, ModelError, Prepared, Space};
 use tokio::runtime::Runtime;
 
-use super::{EmbedOptions, Embedder, Film, FrameVectors, Parts, ShotVectors};
+use super::{EmbedOptions, Embedder, FrameVectors, Parts, ShotVectors, Video};
 use crate::error::StageError;
 use crate::media::{Bounds, CutOutput, CutSource, MediaError, ProxyParams, cut};
 use crate::segment::{SegmentParams, segment};
@@ -87,7 +87,7 @@ pub(super) fn mean_colour(picture: &Prepared) -> Vec<f32> {
     rushes_models::mean_pool(&[sums])
 }
 
-/// A store with the proxies of a film in it, and what embeds them.
+/// A store with the proxies of a video in it, and what embeds them.
 pub(super) struct Bench {
     pub(super) runtime: Runtime,
     pub(super) storage: Storage,
@@ -139,7 +139,7 @@ impl Bench {
     }
 
     /// Stores proxies of shots whose colours differ; their keys.
-    pub(super) fn film(&self, name: &str, shots: usize) -> Vec<String> {
+    pub(super) fn video(&self, name: &str, shots: usize) -> Vec<String> {
         let proxies = proxies();
         (0..shots)
             .map(|shot| {
@@ -158,7 +158,7 @@ impl Bench {
         keys: &[String],
         watch: &Watch,
     ) -> Result<Vec<ShotVectors>, StageError> {
-        let film = Film {
+        let video = Video {
             storage: &self.storage,
             runtime: self.runtime.handle(),
             device: &self.device,
@@ -166,7 +166,7 @@ impl Bench {
             shots: keys.iter().cloned().enumerate().collect(),
         };
         let mut found = Vec::new();
-        self.embedder.stream(film, watch, &mut |shot| {
+        self.embedder.stream(video, watch, &mut |shot| {
             found.push(shot);
             Ok(())
         })?;
@@ -184,14 +184,14 @@ impl Bench {
         let mut vectors = FrameVectors::resume(&parts, true)?;
         let before = vectors.done();
         let watch = Watch::default();
-        let film = Film {
+        let video = Video {
             storage: &self.storage,
             runtime: self.runtime.handle(),
             device: &self.device,
             frames: FRAMES,
             shots: vectors.missing(),
         };
-        let streamed = self.embedder.stream(film, &watch, &mut |shot| {
+        let streamed = self.embedder.stream(video, &watch, &mut |shot| {
             vectors.add(shot);
             if vectors.done() == stop_after {
                 watch.stop();
@@ -219,7 +219,7 @@ impl Bench {
     }
 }
 
-/// Two proxies of procedural films, made by our own proxy maker.
+/// Two proxies of procedural videos, made by our own proxy maker.
 pub(super) fn proxies() -> Vec<Vec<u8>> {
     struct Kept(Vec<Vec<u8>>);
     impl CutOutput for Kept {
@@ -233,7 +233,7 @@ pub(super) fn proxies() -> Vec<Vec<u8>> {
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("film.mp4");
+    let path = folder.path().join("video.mp4");
     let made = std::process::Command::new("ffmpeg")
         .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i"])
         .arg("testsrc2=r=25:s=160x90:d=1.2,hue=H=2*t")
@@ -250,13 +250,13 @@ pub(super) fn proxies() -> Vec<Vec<u8>> {
     .unwrap();
     let spans: Vec<Range<u64>> = vec![0..13, 13..14, 14..30];
     let mut kept = Kept(Vec::new());
-    let film = CutSource {
+    let video = CutSource {
         source: open(),
         bounds: &bounds,
     };
     let mut stretches = spans.iter().map(|span| Ok(scan.timeline.stretch(span)));
     cut(
-        film,
+        video,
         &mut stretches,
         &ProxyParams {
             // With more, x264 decides a few blocks differently now and then.

@@ -16,9 +16,9 @@ use crate::storage::Storage;
 use crate::watch::Watch;
 
 #[test]
-fn the_vectors_of_a_film_are_those_of_its_frames_in_order() {
+fn the_vectors_of_a_video_are_those_of_its_frames_in_order() {
     let bench = Bench::new();
-    let keys = bench.film("film", 7);
+    let keys = bench.video("video", 7);
     let proxies = proxies();
     let found = bench.stream(&keys, &Watch::default()).unwrap();
     assert_eq!(found.len(), 7);
@@ -38,7 +38,7 @@ fn the_vectors_of_a_film_are_those_of_its_frames_in_order() {
 #[test]
 fn the_order_in_which_proxies_come_changes_nothing() {
     let bench = Bench::new();
-    let keys = bench.film("film", 12);
+    let keys = bench.video("video", 12);
     let first = bench.stream(&keys, &Watch::default()).unwrap();
     let mut slow = Bench::new();
     slow.storage = Storage::over(Arc::new(object_store::throttle::ThrottledStore::new(
@@ -48,7 +48,7 @@ fn the_order_in_which_proxies_come_changes_nothing() {
             ..Default::default()
         },
     )));
-    assert_eq!(slow.film("film", 12), keys);
+    assert_eq!(slow.video("video", 12), keys);
     slow.embedder = Embedder::new(EmbedOptions {
         decoders: 7,
         bytes: 0,
@@ -57,9 +57,9 @@ fn the_order_in_which_proxies_come_changes_nothing() {
 }
 
 #[test]
-fn a_proxy_that_vanished_fails_its_film_and_no_other() {
+fn a_proxy_that_vanished_fails_its_video_and_no_other() {
     let bench = Bench::new();
-    let (lost, kept) = (bench.film("lost", 40), bench.film("kept", 40));
+    let (lost, kept) = (bench.video("lost", 40), bench.video("kept", 40));
     bench
         .runtime
         .block_on(bench.storage.delete(&lost[25]))
@@ -76,8 +76,8 @@ fn a_proxy_that_vanished_fails_its_film_and_no_other() {
 #[test]
 fn a_proxy_that_cannot_be_decoded_is_named() {
     let bench = Bench::new();
-    let keys = bench.film("film", 5);
-    let put = bench.storage.put(&keys[3], b"no film".as_slice().into());
+    let keys = bench.video("video", 5);
+    let put = bench.storage.put(&keys[3], b"no video".as_slice().into());
     bench.runtime.block_on(put).unwrap();
     let error = bench.stream(&keys, &Watch::default()).unwrap_err();
     assert!(error.to_string().contains(&keys[3]), "{error}");
@@ -88,9 +88,9 @@ fn a_proxy_that_cannot_be_decoded_is_named() {
 }
 
 #[test]
-fn a_film_that_is_cancelled_leaves_nothing_behind() {
+fn a_video_that_is_cancelled_leaves_nothing_behind() {
     let bench = Bench::new();
-    let keys = bench.film("film", 200);
+    let keys = bench.video("video", 200);
     bench.gate.set(true);
     let watch = Watch::default();
     std::thread::scope(|scope| {
@@ -99,7 +99,7 @@ fn a_film_that_is_cancelled_leaves_nothing_behind() {
         let error = stopped.join().unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled);
     });
-    // The next film meets a device without anybody else's pictures.
+    // The next video meets a device without anybody else's pictures.
     bench.gate.set(false);
     let before = bench.count.load(Ordering::SeqCst);
     assert!(
@@ -113,7 +113,7 @@ fn a_film_that_is_cancelled_leaves_nothing_behind() {
 #[test]
 fn a_run_that_was_stopped_goes_on_where_it_was() {
     let bench = Bench::new();
-    let keys = bench.film("film", 100);
+    let keys = bench.video("video", 100);
     let error = bench.run(&keys, 30).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     let again = Bench {
@@ -124,14 +124,14 @@ fn a_run_that_was_stopped_goes_on_where_it_was() {
     assert_eq!(before, 30);
     assert_eq!(again.count.load(Ordering::SeqCst), 70 * FRAMES);
     let fresh = Bench::new();
-    assert_eq!(fresh.film("film", 100), keys);
+    assert_eq!(fresh.video("video", 100), keys);
     assert_eq!(fresh.run(&keys, usize::MAX).unwrap(), (0, vectors));
 }
 
 #[test]
 fn a_part_that_is_damaged_or_of_other_work_is_done_again() {
     let bench = Bench::new();
-    let keys = bench.film("film", 20);
+    let keys = bench.video("video", 20);
     let mut parts = bench.parts(&keys);
     assert!(bench.run(&keys, 10).is_err());
     let done = |parts: &Parts<'_>| FrameVectors::resume(parts, false).unwrap().done();
@@ -163,9 +163,9 @@ fn a_part_that_is_damaged_or_of_other_work_is_done_again() {
 }
 
 #[test]
-fn a_device_that_panics_fails_the_film_and_is_started_again() {
+fn a_device_that_panics_fails_the_video_and_is_started_again() {
     let bench = Bench::with(20);
-    let keys = bench.film("film", 30);
+    let keys = bench.video("video", 30);
     let error = bench.stream(&keys, &Watch::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);
     assert!(matches!(error, StageError::Device(_)), "{error}");
@@ -197,8 +197,8 @@ fn a_device_that_panics_fails_the_film_and_is_started_again() {
 #[test]
 fn a_proxy_of_many_parts_is_read_whole() {
     let bench = Bench::new();
-    let mut keys = bench.film("film", 6);
-    // Bytes after the film change nothing but its size.
+    let mut keys = bench.video("video", 6);
+    // Bytes after the video change nothing but its size.
     for key in &mut keys[..3] {
         let mut bytes = bench
             .runtime
@@ -218,7 +218,7 @@ fn a_proxy_of_many_parts_is_read_whole() {
 #[test]
 fn a_leased_run_uses_its_parts_and_tidies_up() {
     let bench = Bench::new();
-    let proxies = bench.film("film", 9);
+    let proxies = bench.video("video", 9);
     assert!(bench.run(&proxies, 5).is_err());
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);

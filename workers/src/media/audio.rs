@@ -1,4 +1,4 @@
-//! The sound of a film as samples whose place in time is known to the sample.
+//! The sound of a video as samples whose place in time is known to the sample.
 
 use std::collections::VecDeque;
 
@@ -27,7 +27,7 @@ const TOLERANCE: i64 = 50;
 /// Damaged reads in a row after which the rest of the sound is given up.
 const MAX_DAMAGED: u32 = 1000;
 
-/// Decodes the sound that goes with the film, forward only.
+/// Decodes the sound that goes with the video, forward only.
 ///
 /// Sample `n` is heard `n / rate` seconds after time 0 of the file's own clock. Where the file has
 /// no sound, or damaged sound, there is silence.

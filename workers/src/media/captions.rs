@@ -1,4 +1,4 @@
-//! Closed captions in the pictures of a film: CEA-608, as broadcasts and discs of North America have them.
+//! Closed captions in the pictures of a video: CEA-608, as broadcasts and discs of North America have them.
 //!
 //! They travel in the user data of H.264, HEVC and MPEG-2 (ATSC A/53 part 4), a few bytes a frame, which
 //! FFmpeg hands out beside the decoded frames. The first channel of the first field that is used is
@@ -9,17 +9,17 @@ use ffmpeg_next::codec::Id;
 use ffmpeg_next::frame::side_data::Type;
 
 use super::ffi::decode_subtitle;
-use super::film::MainVideo;
 use super::frames::FrameReader;
 use super::open::{PacketError, SharedSource, internal};
 use super::probe::MILLISECONDS;
 use super::subtitles::{Clock, MAX_CUES, words};
+use super::video::MainVideo;
 use super::{Bounds, MediaError, ReadOptions, probe};
 use crate::dialogue::{TimedText, end_all};
 use crate::source::ByteSource;
 
-/// Packets of the video that are looked at for captions before a film is taken for one without, about
-/// two minutes. A film that has captions carries their bytes with every frame, spoken or not.
+/// Packets of the video that are looked at for captions before a video is taken for one without, about
+/// two minutes. A video that has captions carries their bytes with every frame, spoken or not.
 const LOOK: usize = 3_000;
 
 /// How the bytes of captions begin: those of ATSC, and those of discs.
@@ -29,7 +29,7 @@ const MARKS: [&[u8]; 2] = [b"GA94\x03", b"CC\x01\xf8"];
 const ERASE: [u8; 6] = [0xfc, 0x94, 0x2c, 0xfd, 0x15, 0x2c];
 
 /// Reads the closed captions of the main video, in order of their start; empty if there are none. The
-/// film is decoded only if it has some.
+/// video is decoded only if it has some.
 ///
 /// # Errors
 /// Any error of opening; [`MediaError::Io`] if the source fails.
@@ -74,14 +74,14 @@ pub fn captions(
 }
 
 fn has_captions(source: SharedSource, bounds: &Bounds) -> Result<bool, MediaError> {
-    let mut film = MainVideo::open(source, bounds)?;
-    let stream = film.container.input.stream(film.stream);
+    let mut video = MainVideo::open(source, bounds)?;
+    let stream = video.container.input.stream(video.stream);
     let codec = stream.map(|stream| stream.parameters().id());
     if !matches!(codec, Some(Id::H264 | Id::HEVC | Id::MPEG2VIDEO)) {
         return Ok(false);
     }
     for _ in 0..LOOK {
-        match film.packet() {
+        match video.packet() {
             Ok(Some(packet)) if marked(packet.data().unwrap_or_default()) => return Ok(true),
             Ok(Some(_)) | Err(PacketError::Damaged) => {}
             Err(PacketError::Final(error @ MediaError::Io(_))) => return Err(error),

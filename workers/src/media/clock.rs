@@ -79,7 +79,7 @@ impl Clock {
 /// Chooses between the timestamps that a decoder passes on, as FFmpeg does for its "best effort".
 ///
 /// FFmpeg counts over all frames of a decoder how often each kind of timestamp fails to ascend, and takes
-/// the one that fails less. Where several decoders share a film, that must be counted outside of them.
+/// the one that fails less. Where several decoders share a video, that must be counted outside of them.
 #[derive(Debug, Default)]
 pub(super) struct BestEffort {
     presentation: Trust,

@@ -11,7 +11,7 @@ pub enum Medium {
     /// A still picture.
     Picture,
     /// Moving pictures.
-    Film,
+    Video,
     /// Sound alone.
     Sound,
 }
@@ -61,7 +61,7 @@ const fn picture(
     }
 }
 
-const fn film(
+const fn video(
     name: &'static str,
     demuxer: &'static str,
     extensions: &'static [&'static str],
@@ -69,7 +69,7 @@ const fn film(
 ) -> MediaFormat {
     MediaFormat {
         name,
-        medium: Medium::Film,
+        medium: Medium::Video,
         demuxer: Some(demuxer),
         extensions,
         magic,
@@ -77,7 +77,7 @@ const fn film(
     }
 }
 
-/// A film of a kind that is not opened: its demuxer is not worth its risk.
+/// A video of a kind that is not opened: its demuxer is not worth its risk.
 const fn closed(
     name: &'static str,
     extensions: &'static [&'static str],
@@ -85,7 +85,7 @@ const fn closed(
 ) -> MediaFormat {
     MediaFormat {
         name,
-        medium: Medium::Film,
+        medium: Medium::Video,
         demuxer: None,
         extensions,
         magic,
@@ -93,7 +93,7 @@ const fn closed(
     }
 }
 
-/// Opened so that it is refused for holding no pictures, not as unknown. It is known by what no film begins with: the
+/// Opened so that it is refused for holding no pictures, not as unknown. It is known by what no video begins with: the
 /// brand of an MP4 proves nothing, and tags of MP3 may stand before anything.
 const fn sound(
     name: &'static str,
@@ -154,7 +154,7 @@ pub const FORMATS: &[MediaFormat] = &[
         false,
     ),
     sound("MPEG-4 sound", MP4, &["m4a"], &[]),
-    film(
+    video(
         "MP4 or QuickTime",
         MP4,
         &[
@@ -167,13 +167,13 @@ pub const FORMATS: &[MediaFormat] = &[
             &[(4, b"wide")],
         ],
     ),
-    film(
+    video(
         "Matroska or WebM",
         "matroska,webm",
         &["mkv", "webm", "mk3d"],
         &[&[(0, b"\x1A\x45\xDF\xA3")]],
     ),
-    film(
+    video(
         "MPEG transport stream",
         "mpegts",
         &["ts", "m2ts", "mts", "m2t"],
@@ -183,32 +183,32 @@ pub const FORMATS: &[MediaFormat] = &[
             &[(4, b"G"), (196, b"G"), (388, b"G")],
         ],
     ),
-    film(
+    video(
         "MPEG program stream",
         "mpeg",
         &["mpg", "mpeg", "vob", "m2p"],
         &[&[(0, b"\0\0\x01\xBA")]],
     ),
-    film(
+    video(
         "MPEG video",
         "mpegvideo",
         &["m1v", "m2v", "mpv"],
         &[&[(0, b"\0\0\x01\xB3")]],
     ),
-    film(
+    video(
         "AVI",
         "avi",
         &["avi", "divx"],
         &[&[(0, b"RIFF"), (8, b"AVI")]],
     ),
-    film(
+    video(
         "MXF",
         "mxf",
         &["mxf"],
         &[&[(0, b"\x06\x0E\x2B\x34\x02\x05\x01\x01\x0D\x01\x02")]],
     ),
-    film("Ogg", "ogg", &["ogv", "ogg", "ogm"], &[&[(0, b"OggS")]]),
-    film("Flash video", "flv", &["flv"], &[&[(0, b"FLV\x01")]]),
+    video("Ogg", "ogg", &["ogv", "ogg", "ogm"], &[&[(0, b"OggS")]]),
+    video("Flash video", "flv", &["flv"], &[&[(0, b"FLV\x01")]]),
     closed(
         "Windows Media",
         &["wmv", "asf"],
@@ -249,17 +249,17 @@ impl MediaFormat {
         })
     }
 
-    /// Whether its files can be ingested: films that are opened.
+    /// Whether its files can be ingested: videos that are opened.
     #[must_use]
     pub const fn ingested(&self) -> bool {
-        matches!(self.medium, Medium::Film) && self.demuxer.is_some()
+        matches!(self.medium, Medium::Video) && self.demuxer.is_some()
     }
 
     /// Whether MP4 or MOV files have this extension, in lower case.
     pub(super) fn is_mp4_extension(extension: &str) -> bool {
         FORMATS
             .iter()
-            .filter(|format| format.medium == Medium::Film && format.demuxer == Some(MP4))
+            .filter(|format| format.medium == Medium::Video && format.demuxer == Some(MP4))
             .any(|format| format.extensions.contains(&extension))
     }
 }
@@ -268,7 +268,7 @@ impl Accepts {
     /// The demuxers that may be used, by FFmpeg's names. None can name another file.
     pub(super) fn demuxers(self) -> String {
         match self {
-            Self::Films => {
+            Self::Videos => {
                 let demuxers: Vec<&str> =
                     FORMATS.iter().filter_map(|format| format.demuxer).collect();
                 demuxers.join(",")
@@ -280,7 +280,7 @@ impl Accepts {
     /// The decoders that may be used; all where not said.
     pub(super) const fn codecs(self) -> Option<&'static str> {
         match self {
-            Self::Films => None,
+            Self::Videos => None,
             Self::Proxies => Some(PROXY_CODECS),
         }
     }
@@ -339,15 +339,15 @@ pub(crate) mod tests {
         for format in FORMATS {
             let opened = format
                 .demuxer
-                .is_some_and(|demuxer| Accepts::Films.opens(demuxer));
+                .is_some_and(|demuxer| Accepts::Videos.opens(demuxer));
             match format.medium {
-                Medium::Film => assert_eq!(format.redacted, opened, "{}", format.name),
+                Medium::Video => assert_eq!(format.redacted, opened, "{}", format.name),
                 Medium::Sound => assert!(opened && !format.redacted, "{}", format.name),
                 Medium::Picture => assert!(!opened, "{}", format.name),
             }
             assert_eq!(
                 format.ingested(),
-                opened && format.medium == Medium::Film,
+                opened && format.medium == Medium::Video,
                 "{}",
                 format.name
             );
@@ -369,6 +369,6 @@ pub(crate) mod tests {
     fn proxies_are_opened_by_one_demuxer() {
         assert!(Accepts::Proxies.opens("mov"));
         assert!(!Accepts::Proxies.opens("matroska,webm"));
-        assert!(!Accepts::Films.opens("asf"));
+        assert!(!Accepts::Videos.opens("asf"));
     }
 }

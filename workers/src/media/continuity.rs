@@ -8,7 +8,7 @@
 //! shift is that of all streams, so sound stays in step. Everything that reads packets gets them through this, so
 //! segmentation, proxies and rewriting agree.
 //!
-//! The film decides when an epoch begins. Sound that arrives first waits for it.
+//! The video decides when an epoch begins. Sound that arrives first waits for it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +30,7 @@ const WRAPPING: [&str; 2] = ["mpegts", "mpeg"];
 /// Seconds without any packet of sound or pictures after which the clock has jumped. FFmpeg's tools use the same.
 const LONGEST_GAP: i32 = 10;
 
-/// Steps as long as the longest so far that make a gap: films of a frame a minute have no breaks.
+/// Steps as long as the longest so far that make a gap: videos of a frame a minute have no breaks.
 const LONGEST_STEPS: i64 = 10;
 
 /// Parts of a second by which timestamps may fall back without a break. [`super::clock::Clock`] repairs that.
@@ -39,7 +39,7 @@ const SLACK: i64 = 10;
 /// The same where packets are not known to have decoding times, and presentation times change their order.
 const WIDE_SLACK: i64 = 1;
 
-/// Packets of sound, and their bytes, that wait for the film's clock to break as well.
+/// Packets of sound, and their bytes, that wait for the video's clock to break as well.
 const MOST_PARKED: (usize, usize) = (2000, 32 << 20);
 
 /// Packets that are read ahead for the first picture of an epoch.
@@ -100,9 +100,9 @@ impl Breaks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     /// The main video stream.
-    Film,
+    Video,
     Sound,
-    /// Everything else, which follows the film.
+    /// Everything else, which follows the video.
     Other,
 }
 
@@ -116,26 +116,26 @@ pub(super) struct Timed {
 
 impl Timed {
     /// Its decoding time, or else its presentation time.
-    fn time(&self, film: Rational) -> Option<i64> {
+    fn time(&self, video: Rational) -> Option<i64> {
         let time = self.packet.dts().or(self.packet.pts())?;
-        Some(time.rescale(self.base, film))
+        Some(time.rescale(self.base, video))
     }
 
     /// When it is shown, or else decoded.
-    fn shown(&self, film: Rational) -> Option<i64> {
+    fn shown(&self, video: Rational) -> Option<i64> {
         let time = self.packet.pts().or(self.packet.dts())?;
-        Some(time.rescale(self.base, film))
+        Some(time.rescale(self.base, video))
     }
 
-    fn duration(&self, film: Rational) -> i64 {
-        self.packet.duration().max(0).rescale(self.base, film)
+    fn duration(&self, video: Rational) -> i64 {
+        self.packet.duration().max(0).rescale(self.base, video)
     }
 }
 
 /// What reading a packet brings.
 pub(super) type Read = Result<Option<Timed>, PacketError>;
 
-/// A stretch of the file's clock. Times are in the film's time base.
+/// A stretch of the file's clock. Times are in the video's time base.
 struct Epoch {
     /// Added to all its times.
     shift: i64,
@@ -168,10 +168,10 @@ pub(super) struct Continuity {
     slack: i64,
     epochs: Vec<Epoch>,
     tracks: BTreeMap<usize, Track>,
-    film: Option<usize>,
-    /// Read ahead of the film's break.
+    video: Option<usize>,
+    /// Read ahead of the video's break.
     ahead: VecDeque<Read>,
-    /// Sound behind a break at which the film has not arrived.
+    /// Sound behind a break at which the video has not arrived.
     parked: VecDeque<Timed>,
     parked_bytes: usize,
     /// Packets that have their times.
@@ -180,7 +180,7 @@ pub(super) struct Continuity {
 }
 
 impl Continuity {
-    /// For a container of this name, whose film has this time base; `None` where clocks do not break.
+    /// For a container of this name, whose video has this time base; `None` where clocks do not break.
     pub(super) fn new(container: &str, base: Rational) -> Option<Self> {
         let is_sane = base.numerator() > 0 && base.denominator() > 0;
         let wraps = WRAPPING.contains(&container) && base == Rational(1, 90_000);
@@ -192,7 +192,7 @@ impl Continuity {
             slack: if jumps { SLACK } else { WIDE_SLACK },
             epochs: Vec::new(),
             tracks: BTreeMap::new(),
-            film: None,
+            video: None,
             ahead: VecDeque::new(),
             parked: VecDeque::new(),
             parked_bytes: 0,
@@ -228,8 +228,8 @@ impl Continuity {
 
     fn take(&mut self, timed: Timed, read: &mut impl FnMut() -> Read) {
         let stream = timed.packet.stream();
-        if timed.part == Part::Film {
-            self.film = Some(stream);
+        if timed.part == Part::Video {
+            self.video = Some(stream);
         }
         match self.find(&timed) {
             Some(epoch) => {
@@ -237,7 +237,7 @@ impl Continuity {
                 self.release(|parked| parked.packet.stream() == stream);
                 self.settle(timed, Some(epoch));
             }
-            None if timed.part == Part::Film => {
+            None if timed.part == Part::Video => {
                 let start = self.first_shown(&timed, read);
                 let epoch = self.begin(&timed, start);
                 self.settle(timed, Some(epoch));
@@ -253,7 +253,7 @@ impl Continuity {
         }
     }
 
-    /// Seconds in units of the film's time base.
+    /// Seconds in units of the video's time base.
     fn seconds(&self, seconds: i64, parts: i64) -> i64 {
         let units = i128::from(seconds) * i128::from(self.base.denominator());
         let unit = i128::from(self.base.numerator()) * i128::from(parts);
@@ -289,13 +289,13 @@ impl Continuity {
             });
         }
         let newest = self.epochs.len() - 1;
-        let film = self.film.map_or(newest, |film| self.current(film));
+        let video = self.video.map_or(newest, |video| self.current(video));
         let track = self.tracks.get(&timed.packet.stream());
         let (Some(track), false) = (track, timed.part == Part::Other) else {
-            let own = track.map_or(film, |track| track.epoch);
-            let all = [film, own].into_iter().chain((0..=newest).rev());
+            let own = track.map_or(video, |track| track.epoch);
+            let all = [video, own].into_iter().chain((0..=newest).rev());
             let near = all.into_iter().find(|&epoch| self.is_near(epoch, time));
-            return near.or(Some(film));
+            return near.or(Some(video));
         };
         let reached = self.epochs.get(track.epoch)?.reached;
         if self.follows(time, track.last, reached, track.step) {
@@ -326,7 +326,7 @@ impl Continuity {
             let Some(Ok(Some(next))) = self.ahead.get(at) else {
                 break;
             };
-            if next.part != Part::Film {
+            if next.part != Part::Video {
                 continue;
             }
             let (Some(time), Some(shown)) = (next.time(base), next.shown(base)) else {
@@ -368,7 +368,7 @@ impl Continuity {
         self.epochs.len() - 1
     }
 
-    /// The film's clock does not break where that of the sound does: the sound continues where it was.
+    /// The video's clock does not break where that of the sound does: the sound continues where it was.
     fn follow_sound(&mut self) {
         if let Some(timed) = self.parked.pop_front() {
             let start = timed.shown(self.base).unwrap_or(0);

@@ -1,11 +1,11 @@
-//! Where a film is damaged.
+//! Where a video is damaged.
 
 use serde::{Deserialize, Serialize};
 
 /// Spans kept: however bad a file is, the list stays short.
 const MOST: usize = 10_000;
 
-/// A stretch of a film whose data is damaged.
+/// A stretch of a video whose data is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CorruptSpan {
     /// Timestamp at which the damage begins, in the timeline's time base.
@@ -14,7 +14,7 @@ pub struct CorruptSpan {
     pub end_pts: i64,
 }
 
-/// Stretches of a film that are damaged, ascending; those that touch are one.
+/// Stretches of a video that are damaged, ascending; those that touch are one.
 ///
 /// The list is the same in whatever order the stretches become known, as long as it stays short.
 #[derive(Debug, Default)]

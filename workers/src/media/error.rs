@@ -36,7 +36,7 @@ pub enum MediaError {
     #[error("unknown codec '{0}'; transcode the file with the program that made it first")]
     UnknownCodec(String),
     /// The pictures are encrypted (ISO/IEC 23001-7).
-    #[error("the film is encrypted; decrypt it first, or get a copy without protection")]
+    #[error("the video is encrypted; decrypt it first, or get a copy without protection")]
     Encrypted,
     /// The file is cut short: its index or most of its data is missing.
     #[error("the file is cut short ({0}); copy or upload it again")]
@@ -44,7 +44,7 @@ pub enum MediaError {
     /// The decoder or demuxer gave up.
     #[error("decoding failed: {0}")]
     Decode(String),
-    /// A proxy or another film could not be encoded.
+    /// A proxy or another video could not be encoded.
     #[error("encoding failed: {0}")]
     Encode(String),
     /// The named stream does not exist, or is not of the kind asked for.
@@ -55,7 +55,7 @@ pub enum MediaError {
         /// What was asked for.
         wanted: String,
     },
-    /// The spans of frames asked for are not sorted, overlap, or leave the film.
+    /// The spans of frames asked for are not sorted, overlap, or leave the video.
     #[error("the spans of frames are wrong: {0}")]
     Spans(String),
     /// The bytes of the file could not be read.
@@ -63,7 +63,7 @@ pub enum MediaError {
     Io(String),
     /// A configured limit would be exceeded.
     #[error(
-        "the limit on {what} is exceeded ({found} > {allowed}); make a smaller copy of the film"
+        "the limit on {what} is exceeded ({found} > {allowed}); make a smaller copy of the video"
     )]
     Limit {
         /// What is limited, e.g. `pixels a frame`.

@@ -6,9 +6,9 @@ use ffmpeg_next::frame;
 use super::clock::Clock;
 use super::damage::{CorruptSpan, Damage};
 use super::error::out_of_memory;
-use super::film::MainVideo;
 use super::open::{PacketError, SharedSource, decode_error, is_again, is_memory, within};
 use super::picture::{Geometry, PictureMaker};
+use super::video::MainVideo;
 use super::{Bounds, ClockBreak, MediaError, MediaInfo, ffi};
 use crate::source::ByteSource;
 use crate::time::Rate;
@@ -16,7 +16,7 @@ use crate::time::Rate;
 /// Damaged reads in a row after which the rest of a file is given up.
 pub(super) const MAX_DAMAGED: u32 = 1000;
 
-/// How a film is decoded.
+/// How a video is decoded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReadOptions {
     /// Threads that decode; 0 for one for each core.
@@ -67,7 +67,7 @@ impl std::fmt::Debug for Frame {
 ///
 /// Damaged packets are skipped and their time recorded, see [`FrameReader::corrupt`].
 pub struct FrameReader {
-    film: MainVideo,
+    video: MainVideo,
     decoder: ffmpeg::decoder::Video,
     bounds: Bounds,
     clock: Clock,
@@ -79,14 +79,14 @@ pub struct FrameReader {
 impl std::fmt::Debug for FrameReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FrameReader")
-            .field("stream", &self.film.stream)
+            .field("stream", &self.video.stream)
             .field("number", &self.number)
             .finish_non_exhaustive()
     }
 }
 
 impl FrameReader {
-    /// Opens a film at its first frame.
+    /// Opens a video at its first frame.
     ///
     /// # Errors
     /// Any [`MediaError`] of opening; [`MediaError::NoVideo`]; [`MediaError::UnsupportedCodec`];
@@ -104,36 +104,36 @@ impl FrameReader {
         options: ReadOptions,
         bounds: &Bounds,
     ) -> Result<Self, MediaError> {
-        let film = MainVideo::open(source, bounds)?;
-        let decoder = film.codec()?.open(options)?;
+        let video = MainVideo::open(source, bounds)?;
+        let decoder = video.codec()?.open(options)?;
         Ok(Self {
             decoder,
             bounds: *bounds,
-            clock: Clock::new(film.time_base, film.rate),
+            clock: Clock::new(video.time_base, video.rate),
             number: 0,
             damage: Damage::default(),
             draining: false,
-            film,
+            video,
         })
     }
 
     /// What the file says about itself.
     #[must_use]
     pub const fn info(&self) -> &MediaInfo {
-        &self.film.info
+        &self.video.info
     }
 
     /// Units per second of the timestamps.
     #[must_use]
     pub const fn time_base(&self) -> Rate {
-        self.film.time_base
+        self.video.time_base
     }
 
-    /// Makes upright pictures with square pixels of this film's frames, scaled down, never up, to fit
+    /// Makes upright pictures with square pixels of this video's frames, scaled down, never up, to fit
     /// into `max_width` by `max_height`.
     #[must_use]
     pub fn picture_maker(&self, max_width: u32, max_height: u32) -> PictureMaker {
-        let geometry = self.film.geometry;
+        let geometry = self.video.geometry;
         PictureMaker::new(geometry, geometry.inside(max_width, max_height))
     }
 
@@ -144,7 +144,7 @@ impl FrameReader {
 
     /// The next packet of the video, for those that decode by themselves; `None` at the end.
     pub(super) fn video_packet(&mut self) -> Result<Option<ffmpeg::Packet>, PacketError> {
-        self.film.packet()
+        self.video.packet()
     }
 
     pub(super) const fn decoder(&mut self) -> &mut ffmpeg::decoder::Video {
@@ -152,7 +152,7 @@ impl FrameReader {
     }
 
     pub(super) const fn geometry(&self) -> Geometry {
-        self.film.geometry
+        self.video.geometry
     }
 
     /// When the last frame so far ceases to be shown.
@@ -161,7 +161,7 @@ impl FrameReader {
         self.clock.end()
     }
 
-    /// Where the film read so far is damaged, in order; spans that touch are one.
+    /// Where the video read so far is damaged, in order; spans that touch are one.
     ///
     /// With several threads, that is exact only with [`ReadOptions::exact_damage`].
     #[must_use]
@@ -172,14 +172,14 @@ impl FrameReader {
     /// Where the clock of the file breaks, in what was read so far.
     #[must_use]
     pub fn clock_breaks(&self) -> Vec<ClockBreak> {
-        self.film.container.breaks().list()
+        self.video.container.breaks().list()
     }
 
     /// Decodes the next frame; `None` at the end.
     ///
     /// # Errors
     /// [`MediaError::Io`] if the source fails, [`MediaError::Limit`], [`MediaError::NoFrames`] at
-    /// the end of a film of which nothing could be decoded.
+    /// the end of a video of which nothing could be decoded.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, MediaError> {
         loop {
             let mut picture = frame::Video::empty();
@@ -203,7 +203,7 @@ impl FrameReader {
     fn feed(&mut self) -> Result<(), MediaError> {
         let mut failures = 0;
         loop {
-            match self.film.packet() {
+            match self.video.packet() {
                 Ok(Some(packet)) => {
                     let sent = self.decoder.send_packet(&packet);
                     return self.sent(sent, &packet);
@@ -267,11 +267,11 @@ impl FrameReader {
     fn stamp(&mut self, mut picture: frame::Video) -> Result<Frame, MediaError> {
         let pixels = u64::from(picture.width()) * u64::from(picture.height());
         within("pixels a frame", pixels, self.bounds.max_pixels)?;
-        within("frames of a film", self.number + 1, self.bounds.max_frames)?;
+        within("frames of a video", self.number + 1, self.bounds.max_frames)?;
         let duration = picture.packet().duration;
         let pts = self.clock.stamp(picture.timestamp(), duration);
         let played = self.clock.played_ms();
-        within("milliseconds of film", played, self.bounds.max_duration_ms)?;
+        within("milliseconds of video", played, self.bounds.max_duration_ms)?;
         if picture.is_corrupt() || picture.has_decode_errors() {
             self.damage.add(pts, self.clock.end());
         }

@@ -18,13 +18,13 @@ pub struct MediaInfo {
     pub start_ms: i64,
     /// All streams, in the order of the file; `streams[i].index == i`.
     pub streams: Vec<StreamInfo>,
-    /// Index of the video stream that is the film; attached pictures are not.
+    /// Index of the video stream that is the video; attached pictures are not.
     pub main_video: Option<usize>,
     /// Chapters, in order.
     pub chapters: Vec<Chapter>,
     /// The timecode of the first frame, as written in the file, e.g. `01:00:00:00`.
     pub start_timecode: Option<String>,
-    /// Labels a second that the timecode counts, where the file says; otherwise those of the film.
+    /// Labels a second that the timecode counts, where the file says; otherwise those of the video.
     #[serde(default)]
     pub timecode_rate: Option<Rate>,
 }

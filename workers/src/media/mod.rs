@@ -15,7 +15,6 @@ mod continuity;
 mod damage;
 mod error;
 mod ffi;
-mod film;
 mod frames;
 mod info;
 mod open;
@@ -31,6 +30,7 @@ mod stills;
 mod subtitles;
 mod tone;
 mod versions;
+mod video;
 
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +70,7 @@ pub struct Bounds {
     pub max_streams: u32,
     /// Milliseconds one file may play.
     pub max_duration_ms: u64,
-    /// Frames of one film.
+    /// Frames of one video.
     pub max_frames: u64,
     /// What files may be at all.
     pub accepts: Accepts,
@@ -80,10 +80,10 @@ pub struct Bounds {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Accepts {
-    /// Any film: for decoding children.
-    Films,
+    /// Any video: for decoding children.
+    Videos,
     /// Our own proxies, MP4 with H.264 and AAC: for decoding outside a child, where no other code of FFmpeg may be
-    /// reached. A proxy comes from a child that a hostile film may have taken over.
+    /// reached. A proxy comes from a child that a hostile video may have taken over.
     Proxies,
 }
 
@@ -92,7 +92,7 @@ impl Bounds {
     #[must_use]
     pub fn of_proxies() -> Self {
         Self {
-            // The highest there are, twice as wide as a film gets.
+            // The highest there are, twice as wide as a video gets.
             max_pixels: 2160 * 8192,
             max_streams: 4,
             accepts: Accepts::Proxies,
@@ -109,7 +109,7 @@ impl Default for Bounds {
             max_streams: 64,
             max_duration_ms: 24 * 3_600_000,
             max_frames: 6_000_000,
-            accepts: Accepts::Films,
+            accepts: Accepts::Videos,
         }
     }
 }

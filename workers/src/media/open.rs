@@ -108,7 +108,7 @@ impl Seek for Cursor {
 pub(super) struct Container {
     pub(super) input: Input,
     source: SharedSource,
-    film: Option<usize>,
+    video: Option<usize>,
     /// Where the file's own clock may break.
     continuity: Option<Continuity>,
 }
@@ -136,15 +136,15 @@ impl Container {
             .map_err(|error| refuse(&source, error, bounds.accepts))?;
         let streams = u64::from(input.nb_streams());
         within("streams", streams, u64::from(bounds.max_streams))?;
-        let film = probe::main_video(&input);
-        let base = film
-            .and_then(|film| input.stream(film))
+        let video = probe::main_video(&input);
+        let base = video
+            .and_then(|video| input.stream(video))
             .map(|it| it.time_base());
         let continuity = base.and_then(|base| Continuity::new(&ffi::container(&input), base));
         Ok(Self {
             input,
             source,
-            film,
+            video,
             continuity,
         })
     }
@@ -182,8 +182,8 @@ impl Container {
             .as_ref()
             .is_some_and(|stream| stream.parameters().medium() == ffmpeg::media::Type::Audio);
         Ok(Some(Timed {
-            part: if Some(packet.stream()) == self.film {
-                Part::Film
+            part: if Some(packet.stream()) == self.video {
+                Part::Video
             } else if is_sound {
                 Part::Sound
             } else {
@@ -220,13 +220,13 @@ impl Container {
     }
 
     /// Leaves all streams but some in the file, so that their bytes are not even read where the
-    /// container allows that. Where its clock may break, film and sound are needed for that and are read all the same:
+    /// container allows that. Where its clock may break, video and sound are needed for that and are read all the same:
     /// callers skip what they did not ask for.
     pub(super) fn only(&mut self, wanted: &[usize]) {
         let keeps_clock = self.continuity.is_some();
         for mut stream in self.input.streams_mut() {
             let is_clock = keeps_clock
-                && (Some(stream.index()) == self.film
+                && (Some(stream.index()) == self.video
                     || stream.parameters().medium() == ffmpeg::media::Type::Audio);
             if !is_clock && !wanted.contains(&stream.index()) {
                 ffi::discard(&mut stream);

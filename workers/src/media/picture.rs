@@ -12,7 +12,7 @@ use super::tone::{Bright, ToneMap};
 use super::{MediaError, ffi};
 use crate::orientation::Orientation;
 
-/// The shape of a film's pictures, stored and seen.
+/// The shape of a video's pictures, stored and seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Geometry {
     /// Stored width in pixels.
@@ -91,7 +91,7 @@ pub(super) struct Converter {
     format: Pixel,
     /// Whether high dynamic range is kept.
     keeps_range: bool,
-    /// The chain for frames of one shape; a film may change its shape on the way.
+    /// The chain for frames of one shape; a video may change its shape on the way.
     chain: Option<(Shape, Chain)>,
 }
 
@@ -113,7 +113,7 @@ struct Chain {
 }
 
 impl Converter {
-    /// A converter for a film of this geometry to upright pictures of `width` by `height`.
+    /// A converter for a video of this geometry to upright pictures of `width` by `height`.
     pub(super) const fn new(geometry: Geometry, size: (u32, u32), format: Pixel) -> Self {
         Self {
             geometry,
@@ -261,7 +261,7 @@ const fn turned(orientation: Orientation) -> &'static str {
     }
 }
 
-/// Makes upright RGB pictures of a film's frames.
+/// Makes upright RGB pictures of a video's frames.
 pub struct PictureMaker(Converter);
 
 impl std::fmt::Debug for PictureMaker {

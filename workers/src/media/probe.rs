@@ -42,16 +42,16 @@ pub(super) fn describe(input: &Input, bytes: u64) -> MediaInfo {
     }
 }
 
-/// The video stream that is the film: the best by FFmpeg's judgement that is no attached picture.
+/// The video stream that is the video: the best by FFmpeg's judgement that is no attached picture.
 pub(super) fn main_video(input: &Input) -> Option<usize> {
-    let is_film = |stream: &ffmpeg::Stream<'_>| {
+    let is_video = |stream: &ffmpeg::Stream<'_>| {
         stream.parameters().medium() == ffmpeg::media::Type::Video && !is_picture(stream)
     };
     input
         .streams()
         .best(ffmpeg::media::Type::Video)
-        .filter(is_film)
-        .or_else(|| input.streams().find(is_film))
+        .filter(is_video)
+        .or_else(|| input.streams().find(is_video))
         .map(|stream| stream.index())
 }
 
@@ -207,7 +207,7 @@ fn chapters(input: &Input, origin_us: i64) -> Vec<Chapter> {
         .collect()
 }
 
-/// The start timecode: the film's own, else that of the file, else of any stream (MOV's `tmcd`).
+/// The start timecode: the video's own, else that of the file, else of any stream (MOV's `tmcd`).
 pub(super) fn start_timecode(input: &Input) -> Option<String> {
     let of_stream = |index| ffi::stream_tag(input, index, c"timecode");
     main_video(input)

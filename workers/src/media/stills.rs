@@ -1,4 +1,4 @@
-//! Pictures of chosen frames of a film.
+//! Pictures of chosen frames of a video.
 
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use super::frames::{FrameReader, ReadOptions};
 use super::{Bounds, MediaError};
 use crate::source::ByteSource;
 
-/// Which frames of a film are wanted as pictures.
+/// Which frames of a video are wanted as pictures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StillsJob {
     /// Numbers of the frames, ascending, each once.
@@ -35,12 +35,12 @@ pub trait StillsOutput {
     fn still(&mut self, number: u64, picture: RgbImage) -> Result<(), MediaError>;
 }
 
-/// Decodes a film from its beginning to the last wanted frame, so that frame numbers are those that
+/// Decodes a video from its beginning to the last wanted frame, so that frame numbers are those that
 /// segmentation gives, and hands out upright pictures with square pixels, in order.
 ///
 /// # Errors
 /// Any [`MediaError`] of opening or decoding; [`MediaError::Spans`] if the numbers do not ascend, or
-/// the film ends before the last of them.
+/// the video ends before the last of them.
 pub fn stills(
     source: Box<dyn ByteSource>,
     job: &StillsJob,
@@ -64,7 +64,7 @@ pub fn stills(
     let mut wanted = job.frames.iter().copied().peekable();
     while let Some(&number) = wanted.peek() {
         let frame = reader.next_frame()?.ok_or_else(|| {
-            MediaError::Spans(format!("the film ends before frame {number} is shown"))
+            MediaError::Spans(format!("the video ends before frame {number} is shown"))
         })?;
         output.progress(frame.number + 1, last.saturating_add(1))?;
         if frame.number == number {

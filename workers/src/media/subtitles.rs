@@ -1,4 +1,4 @@
-//! Text subtitles that are embedded in a film.
+//! Text subtitles that are embedded in a video.
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::Id;
@@ -14,7 +14,7 @@ use crate::time::Rate;
 /// Damaged reads after which the rest of a file is given up.
 const MAX_DAMAGED: u32 = 1000;
 
-/// Cues that one stream may have; a film has a few thousand.
+/// Cues that one stream may have; a video has a few thousand.
 pub(super) const MAX_CUES: usize = 200_000;
 
 /// What turns packets into words.
@@ -90,7 +90,7 @@ impl Reading {
     }
 }
 
-/// The clock of a stream, and where on it the film begins.
+/// The clock of a stream, and where on it the video begins.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     pub(super) time_base: Rate,
@@ -98,7 +98,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Milliseconds from the start of the film.
+    /// Milliseconds from the start of the video.
     pub(super) fn ms(self, units: i64) -> u64 {
         let ms = self.time_base.rescale(units, MILLISECONDS);
         u64::try_from(ms.saturating_sub(self.origin_ms)).unwrap_or(0)

@@ -3,8 +3,8 @@
 //! Light is that of a display of 1000 cd/m², the nominal one of BT.2100. The white of paper, 203 cd/m² (ITU-R BT.2408),
 //! is the white of standard range; what is brighter is compressed below it by the EETF of ITU-R BT.2390-10 (5.4), each
 //! primary colour by itself. Then colours become those of BT.709, what is outside of them is cut off, and samples are
-//! those of a display after BT.1886 whose black is no light. Metadata of the mastering display are not asked: films say
-//! wrong things there, and the same light is to look the same in all films.
+//! those of a display after BT.1886 whose black is no light. Metadata of the mastering display are not asked: videos say
+//! wrong things there, and the same light is to look the same in all videos.
 
 use ffmpeg_next::color::{Primaries, TransferCharacteristic};
 use ffmpeg_next::format::Pixel;

@@ -15,13 +15,13 @@ use rushes_models::ModelStore;
 use crate::media::StreamFate;
 
 use super::RedactError;
-use super::film::{self, FilmOptions, FilmRecord};
 use super::hand::HandRegions;
 use super::picture::{self, PictureError};
 use super::record::Record;
 use super::settings::Settings;
 use super::still::Redactor;
 use super::timings::Timings;
+use super::video::{self, VideoOptions, VideoRecord};
 
 mod memory;
 pub(super) mod output;
@@ -50,8 +50,8 @@ pub struct BatchOptions {
     pub resume: bool,
     /// What people corrected.
     pub hand: HandRegions,
-    /// How films are redacted.
-    pub films: FilmOptions,
+    /// How videos are redacted.
+    pub videos: VideoOptions,
 }
 
 /// What became of one file.
@@ -83,18 +83,18 @@ pub struct Done {
 pub enum BatchRecord {
     /// Of a picture.
     Picture(Box<Record>),
-    /// Of a film.
-    Film(Box<FilmRecord>),
+    /// Of a video.
+    Video(Box<VideoRecord>),
 }
 
 impl BatchRecord {
-    /// Regions of a picture, or tracks of a film, that were hidden.
+    /// Regions of a picture, or tracks of a video, that were hidden.
     #[must_use]
     pub fn hidden_objects(&self) -> usize {
         match self {
             Self::Picture(record) => record.blurred(),
-            Self::Film(record) if record.output.is_some() => record.tracks.len(),
-            Self::Film(_) => 0,
+            Self::Video(record) if record.output.is_some() => record.tracks.len(),
+            Self::Video(_) => 0,
         }
     }
 
@@ -103,7 +103,7 @@ impl BatchRecord {
     pub fn hidden_copies(&self) -> usize {
         match self {
             Self::Picture(record) => record.hidden.len(),
-            Self::Film(record) => {
+            Self::Video(record) => {
                 let shows = |kind: &str| kind == "video" || kind == "picture";
                 let dropped = record
                     .streams
@@ -131,7 +131,7 @@ pub trait BatchObserver: Send {
 }
 
 /// Redacts files with `jobs` threads. Returns when all are through or `stop` is set; files that were not begun
-/// then, and films that were not finished, are in no outcome.
+/// then, and videos that were not finished, are in no outcome.
 ///
 /// # Errors
 /// The detectors cannot be opened, or the output folder cannot be made. What happens to single files is told to
@@ -232,9 +232,9 @@ fn one(
         claims,
         stop,
     } = *how;
-    if item.kind == MediaKind::Film {
-        let _held = memory.hold(film::COST);
-        return film::redact(film::Work {
+    if item.kind == MediaKind::Video {
+        let _held = memory.hold(video::COST);
+        return video::redact(video::Work {
             redactor,
             options,
             claims,

@@ -1,4 +1,4 @@
-//! What can be blurred: planes of samples, of a picture or of a film's frame.
+//! What can be blurred: planes of samples, of a picture or of a video's frame.
 
 use super::RedactError;
 use super::picture::{Editor, Rect};

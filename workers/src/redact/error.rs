@@ -8,7 +8,7 @@ use super::geometry::GeometryError;
 use super::picture::PictureError;
 use crate::media::MediaError;
 
-/// Why a picture or film was not redacted. There is no output then.
+/// Why a picture or video was not redacted. There is no output then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedactError {
@@ -27,7 +27,7 @@ pub enum RedactError {
     /// A detector.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// A film.
+    /// A video.
     #[error(transparent)]
     Media(#[from] MediaError),
     /// A class was asked for that no chosen detector finds.
@@ -61,7 +61,7 @@ pub enum RedactError {
         /// Cause.
         source: std::io::Error,
     },
-    /// The file is no picture or film that can be redacted.
+    /// The file is no picture or video that can be redacted.
     #[error("{0}")]
     Unsupported(String),
     /// The detectors see more than can be told apart.

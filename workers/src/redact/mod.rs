@@ -1,4 +1,4 @@
-//! Redaction: every face and number plate in a picture or film made unrecognisable, and nothing else touched.
+//! Redaction: every face and number plate in a picture or video made unrecognisable, and nothing else touched.
 //!
 //! A picture of any camera becomes planar views ([`geometry`]); detectors look at those ([`Detectors`]); what they
 //! see of one object is merged, and the *union* of it is mapped back to the picture's own pixels, which are
@@ -11,7 +11,6 @@ mod canvas;
 mod detectors;
 mod error;
 pub mod eval;
-pub(crate) mod film;
 pub mod geometry;
 mod hand;
 mod paint;
@@ -21,6 +20,7 @@ mod report;
 mod settings;
 mod still;
 mod timings;
+pub(crate) mod video;
 
 pub use batch::{
     BatchObserver, BatchOptions, BatchRecord, Done, Item, MediaKind, Outcome, RECORD_SUFFIX,
@@ -30,8 +30,6 @@ pub use blur::{Fill, Target, blur};
 pub use canvas::Canvas;
 pub use detectors::Detectors;
 pub use error::RedactError;
-pub use film::{FilmBox, FilmOptions, FilmRecord, FilmTrack, FoundBy, VideoRecord};
-pub(crate) use film::{LookJob, RewriteJob, SurveyJob};
 pub use hand::{Added, Corrections, HandRegions, RegionPlace, RemovedBox};
 pub use record::{
     DetectorRecord, FileRecord, PictureRecord, Record, RegionRecord, RegionSource, SCHEMA,
@@ -41,3 +39,5 @@ pub use report::Report;
 pub use settings::{CameraChoice, Settings};
 pub use still::{Found, Redacted, Redactor};
 pub use timings::Timings;
+pub use video::{FoundBy, VideoBox, VideoOptions, VideoRecord, VideoTrack};
+pub(crate) use video::{LookJob, RewriteJob, SurveyJob};

@@ -11,10 +11,10 @@ use image::imageops::FilterType;
 use rushes_models::Class;
 
 use super::batch::{BatchRecord, Outcome};
-use super::film::FilmRecord;
 use super::paint::upright;
 use super::picture::{Editor, PictureLimits};
 use super::record::{Record, RegionRecord, RegionSource};
+use super::video::VideoRecord;
 
 /// Regions that were sure enough need no second look.
 const SURE: f32 = 0.5;
@@ -61,7 +61,7 @@ impl Report {
                             self.cut(record, output);
                         }
                     }
-                    BatchRecord::Film(record) => self.count_film(record),
+                    BatchRecord::Video(record) => self.count_video(record),
                 }
             }
         }
@@ -73,7 +73,7 @@ impl Report {
     }
 
     /// Each track counts once, where it is largest.
-    fn count_film(&mut self, record: &FilmRecord) {
+    fn count_video(&mut self, record: &VideoRecord) {
         for track in &record.tracks {
             let sides = track.boxes.iter().map(|it| it.bounds[2].max(it.bounds[3]));
             self.size(track.class, sides.fold(0.0, f64::max));

@@ -1,4 +1,4 @@
-//! What a decoding child gives up before it looks at the first byte of a film.
+//! What a decoding child gives up before it looks at the first byte of a video.
 //!
 //! Limits bound what it takes. A system call filter (seccomp) leaves it memory, threads, clocks and its three pipes;
 //! no file, no network, no other process. Landlock denies the same on a second level. Both come before the child has

@@ -1,8 +1,8 @@
 //! Files from outside are decoded in a child process that can die without taking us with it.
 //!
-//! Decoders are large, old and written in C, and films come from anywhere. So a film is decoded by a
+//! Decoders are large, old and written in C, and videos come from anywhere. So a video is decoded by a
 //! child of the same program, which has limits on memory, processor time and files, an empty
-//! environment, and three pipes. It asks its parent for the bytes of the film, and so needs neither
+//! environment, and three pipes. It asks its parent for the bytes of the video, and so needs neither
 //! file system nor network nor credentials; a filter of system calls and Landlock hold it to that
 //! ([`Confinement`]). What it answers is bounded and checked. It is killed when
 //! its caller gives up, is cancelled, dies, or hears nothing for too long.
@@ -46,7 +46,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 4 GiB, a week of processor time, which no film takes and a loop without end does, 120 s of silence.
+    /// 4 GiB, a week of processor time, which no video takes and a loop without end does, 120 s of silence.
     fn default() -> Self {
         Self {
             memory_bytes: 4 << 30,

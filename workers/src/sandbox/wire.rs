@@ -16,7 +16,7 @@ use crate::media::MediaError;
 /// Bytes of the source the child asks for at once.
 pub(super) const BLOCK: u32 = 512 << 10;
 
-/// Bytes a result may have: the timeline of a very long film, written as JSON.
+/// Bytes a result may have: the timeline of a very long video, written as JSON.
 pub(super) const MAX_RESULT: u64 = 512 << 20;
 
 /// Bytes a request or an answer may have.
@@ -109,7 +109,7 @@ impl FromChild {
                 send(out, 1, &[&offset.to_le_bytes(), &len.to_le_bytes()])
             }
             Self::Progress { done, total } => {
-                // No film has u64::MAX frames, so it can stand for "unknown".
+                // No video has u64::MAX frames, so it can stand for "unknown".
                 let total = total.unwrap_or(u64::MAX);
                 send(out, 2, &[&done.to_le_bytes(), &total.to_le_bytes()])
             }

@@ -22,7 +22,7 @@ pub struct AdaptiveDetector {
 }
 
 impl AdaptiveDetector {
-    /// A detector at the beginning of a film.
+    /// A detector at the beginning of a video.
     #[must_use]
     pub fn new(params: &SegmentParams) -> Self {
         Self {

@@ -18,7 +18,7 @@ const MOST_GAIN: u32 = 10;
 /// Steps of luma that dark pictures are spread over.
 const RANGE: u32 = 200;
 
-/// The luma of black, in a film of limited range and in a dark picture that is raised.
+/// The luma of black, in a video of limited range and in a dark picture that is raised.
 const BLACK: u8 = 16;
 
 /// Frames on each side of a boundary that must all be dark. Fades to and from black have black among them.
@@ -97,7 +97,7 @@ fn beyond(counts: &[u64; 256], mut lumas: impl Iterator<Item = u8>) -> Option<u8
     })
 }
 
-/// Which frames of a film, from the first on, are dark.
+/// Which frames of a video, from the first on, are dark.
 #[derive(Debug, Default)]
 pub(super) struct Darkness(Vec<bool>);
 

@@ -86,7 +86,7 @@ struct Run {
     /// Whether one of its frames shows nothing at all, but for specks.
     has_even: bool,
     /// The picture before it, and how far the first even frame is from that; none at the beginning
-    /// of the film, where black is part of the first shot.
+    /// of the video, where black is part of the first shot.
     before: Option<(SmallFrame, f32)>,
 }
 
@@ -162,7 +162,7 @@ impl EvenRuns {
         }
     }
 
-    /// Black after the film is part of its last shot, so an open run is no boundary.
+    /// Black after the video is part of its last shot, so an open run is no boundary.
     pub(super) fn end(&mut self) {
         self.run = None;
     }

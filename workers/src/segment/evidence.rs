@@ -1,6 +1,6 @@
 //! What must be seen of two frames, whatever the network says of what is between them.
 //!
-//! The limits are from films made like those that the network learned from: of true boundaries one in fifty is beyond
+//! The limits are from videos made like those that the network learned from: of true boundaries one in fifty is beyond
 //! them, of what the network wrongly reports most is.
 
 use crate::media::SmallFrame;
@@ -11,7 +11,7 @@ const CHANGED: u8 = 8;
 /// Steps of luma and of either chroma by which a change of light moves most cells, at most.
 const RELIT: [i16; 3] = [40, 16, 16];
 
-/// The luma of black in a film of limited range.
+/// The luma of black in a video of limited range.
 const BLACK: f32 = 16.0;
 
 /// Steps of luma above black up to which a picture is dark.

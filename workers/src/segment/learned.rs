@@ -28,7 +28,7 @@ const NEAR: u64 = 8;
 
 /// Asks the boundary network what each frame is, a block of frames at a time.
 ///
-/// Blocks begin at multiples of their length, so the answers do not depend on how the film was decoded.
+/// Blocks begin at multiples of their length, so the answers do not depend on how the video was decoded.
 ///
 /// The network learned from pictures. What parts them by being black or white all over needs no learning, so that is
 /// looked for as well, and so are cuts that stand out from everything around them; both count where the network finds
@@ -55,7 +55,7 @@ pub struct LearnedDetector {
 }
 
 impl LearnedDetector {
-    /// A detector at the beginning of a film.
+    /// A detector at the beginning of a video.
     ///
     /// # Errors
     /// [`MediaError::Internal`] if the network in this program is damaged.

@@ -23,7 +23,7 @@ const ALIKE: u32 = 10;
 /// noise would decide the bits; a talking head has 20 to 65.
 const EVEN: f32 = 4.0;
 
-/// Different looks of one film that later shots are compared with, so that even a film of nothing but
+/// Different looks of one video that later shots are compared with, so that even a video of nothing but
 /// cuts costs seconds.
 const MAX_LOOKS: usize = 8192;
 
@@ -65,7 +65,7 @@ fn upper_median(values: &mut [f32; KEPT * KEPT]) -> f32 {
 
 /// Marks each shot whose middle frame looks like that of an earlier shot: of those that are like no
 /// earlier one themselves, the first. So shots with the same mark, and the shot it names, belong
-/// together. `looks` has one for each frame of the film.
+/// together. `looks` has one for each frame of the video.
 pub(super) fn mark(shots: &mut [Shot], looks: &[Option<Look>]) {
     let mut firsts: Vec<(u64, Look)> = Vec::new();
     for (index, shot) in (0..).zip(shots) {

@@ -29,7 +29,7 @@ pub use self::scan::{SegmentOutput, segment};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BoundaryKind {
-    /// The film begins: the boundary before the first shot.
+    /// The video begins: the boundary before the first shot.
     Start,
     /// From one frame to the next.
     Cut,
@@ -90,7 +90,7 @@ impl Boundary {
     }
 }
 
-/// Finds the boundaries of a film whose frames go by once, keeping only a few of them.
+/// Finds the boundaries of a video whose frames go by once, keeping only a few of them.
 pub trait BoundaryDetector {
     /// Looks at the next frame; `number` ascends by one from 0. It is shown from `shown_ms` on, in milliseconds from any
     /// one moment.
@@ -122,7 +122,7 @@ pub struct Shot {
     /// The boundary that opens it.
     #[serde(rename = "in")]
     pub opening: Boundary,
-    /// Index of the first shot of the film that shows nearly the same picture, if an earlier one does.
+    /// Index of the first shot of the video that shows nearly the same picture, if an earlier one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_as: Option<u64>,
 }
@@ -135,14 +135,14 @@ impl Shot {
     }
 }
 
-/// What one pass over a film finds: when each frame is shown, and its shots.
+/// What one pass over a video finds: when each frame is shown, and its shots.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShotScan {
     /// When each frame is shown.
     pub timeline: Timeline,
     /// Shots that cover all frames, in order, without gap or overlap; at least one.
     pub shots: Vec<Shot>,
-    /// Where the film is damaged; frames there may be missing or show rubbish.
+    /// Where the video is damaged; frames there may be missing or show rubbish.
     pub corrupt: Vec<CorruptSpan>,
     /// Where the clock of the file breaks; the timeline continues there without a gap.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -174,7 +174,7 @@ pub enum DetectorKind {
     Signal,
 }
 
-/// How a film is segmented.
+/// How a video is segmented.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SegmentParams {
@@ -195,7 +195,7 @@ pub struct SegmentParams {
     pub black: f32,
     /// Mean luma, from 0 to 255, at or above which an even frame is white.
     pub white: f32,
-    /// Decoders that share the film; 0 for one for each core.
+    /// Decoders that share the video; 0 for one for each core.
     pub threads: u32,
     /// Frames that one decoder decodes before another may go on; 0 for never.
     pub chunk_frames: u32,

@@ -1,4 +1,4 @@
-//! One pass over a film: its timeline and its shots.
+//! One pass over a video: its timeline and its shots.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::media::{Bounds, MediaError, SmallFrame, SmallFrames, SmallOptions};
 use crate::source::ByteSource;
 use crate::time::{Stretch, Timeline};
 
-/// Told how a pass over a film goes. An error stops it.
+/// Told how a pass over a video goes. An error stops it.
 pub trait SegmentOutput {
     /// `done` frames are through, and, where it can be estimated, of how many.
     ///
@@ -38,7 +38,7 @@ impl<F: FnMut(u64, Option<u64>) -> Result<(), MediaError>> SegmentOutput for F {
     }
 }
 
-/// Segments a film in one pass with the detector of `params`.
+/// Segments a video in one pass with the detector of `params`.
 ///
 /// # Errors
 /// Any [`MediaError`] of opening or decoding, and any error of `output`.
@@ -128,7 +128,7 @@ impl Joiner {
         timeline.ms_of(end) - timeline.ms_of(start) < self.min_shot_ms
     }
 
-    /// Takes in the next boundaries of a film that is known so far.
+    /// Takes in the next boundaries of a video that is known so far.
     fn add(&mut self, timeline: &Timeline, boundaries: &[Boundary]) {
         for boundary in boundaries {
             let frame = boundary.frame();
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn shots_cover_a_film_without_boundaries() {
+    fn shots_cover_a_video_without_boundaries() {
         assert_eq!(starts(&[]), [0]);
     }
 

@@ -1,4 +1,4 @@
-//! Cuts where frames are shown for long: slide shows, time lapses, films of a few frames a second.
+//! Cuts where frames are shown for long: slide shows, time lapses, videos of a few frames a second.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -28,7 +28,7 @@ const LONGEST_MS: u64 = 4000;
 const LEAST: f32 = 0.15;
 
 /// What different pictures have in common, at most: the part of the cells that stay, and the correlation. Of photographs
-/// of different places hardly any have more; of a film, even a second apart and with a camera that moves, few have less.
+/// of different places hardly any have more; of a video, even a second apart and with a camera that moves, few have less.
 const MOST_KEPT: f32 = 0.25;
 const MOST_ALIKE: f32 = 0.65;
 
@@ -39,7 +39,7 @@ const STANDS_OUT: [(f32, f32, f32); 2] = [(4.0, 0.33, 0.6), (8.0, LEAST, 1.0)];
 /// Added to a change, so that in a still picture noise does not stand out.
 const NOISE: f32 = 1.0;
 
-/// Milliseconds until which a film is shown. Slow films often do not say how long the last frame is, or say that of
+/// Milliseconds until which a video is shown. Slow videos often do not say how long the last frame is, or say that of
 /// another rate; it is taken to last as long as those before it do on average.
 pub(super) fn shown_until(timeline: &Timeline) -> u64 {
     let end_ms = timeline.ms_of(timeline.frames());
@@ -192,7 +192,7 @@ impl SlowCuts {
             })
     }
 
-    /// Whether both pictures are seen for as long as a shot must be, as far as the film goes.
+    /// Whether both pictures are seen for as long as a shot must be, as far as the video goes.
     fn stays(&self, number: u64, before: &SmallFrame, after: &SmallFrame) -> bool {
         let cut_ms = self.ms_of(number);
         let is_like = |other: u64, picture: &SmallFrame| {

@@ -1,9 +1,9 @@
-//! The timeline of a film from the timestamps of its frames, as they come.
+//! The timeline of a video from the timestamps of its frames, as they come.
 
 use crate::media::{MediaInfo, earliest};
 use crate::time::{Rate, Timecode, Timeline};
 
-/// The timeline of a film before its first frame. Its rate is known in the end only.
+/// The timeline of a video before its first frame. Its rate is known in the end only.
 pub(super) fn begin(info: &MediaInfo, time_base: Rate) -> Timeline {
     Timeline {
         time_base,
@@ -41,7 +41,7 @@ pub(super) fn complete(timeline: &mut Timeline, info: &MediaInfo, end_pts: i64) 
     }
 }
 
-/// Rates at which films are usually made, as fractions.
+/// Rates at which videos are usually made, as fractions.
 const USUAL: [(u32, u32); 16] = [
     (24_000, 1001),
     (24, 1),
@@ -61,7 +61,7 @@ const USUAL: [(u32, u32); 16] = [
     (240, 1),
 ];
 
-/// Frames that follow each other at a rate on average, at least, for it to be the film's.
+/// Frames that follow each other at a rate on average, at least, for it to be the video's.
 const RUN: usize = 4;
 
 /// The rate that the frames support, and whether they do not keep to it: a declared rate before a usual one, one to
@@ -138,23 +138,23 @@ mod tests {
 
     #[test]
     fn rounding_to_milliseconds_is_steady_and_a_gap_is_not() {
-        let (base, film) = (rate(1000, 1).unwrap(), rate(24_000, 1001).unwrap());
-        let mut pts = at(1000, film, 1000);
-        assert_eq!(rate_of(&pts, base, [Some(film), None]), (film, false));
-        assert_eq!(rate_of(&pts, base, [None, None]), (film, false));
+        let (base, video) = (rate(1000, 1).unwrap(), rate(24_000, 1001).unwrap());
+        let mut pts = at(1000, video, 1000);
+        assert_eq!(rate_of(&pts, base, [Some(video), None]), (video, false));
+        assert_eq!(rate_of(&pts, base, [None, None]), (video, false));
         pts.remove(500);
-        assert_eq!(rate_of(&pts, base, [Some(film), None]), (film, true));
+        assert_eq!(rate_of(&pts, base, [Some(video), None]), (video, true));
     }
 
     #[test]
     fn one_gap_leaves_the_rate_that_the_frames_have() {
-        let (base, film) = (rate(24_000, 1).unwrap(), rate(24, 1).unwrap());
-        let mut pts = at(24_000, film, 100);
+        let (base, video) = (rate(24_000, 1).unwrap(), rate(24, 1).unwrap());
+        let mut pts = at(24_000, video, 100);
         for shown in &mut pts[60..] {
             *shown += 7777;
         }
         let declared = [rate(24_000, 1), rate(5_220_000, 224_999)];
-        assert_eq!(rate_of(&pts, base, declared), (film, true));
+        assert_eq!(rate_of(&pts, base, declared), (video, true));
     }
 
     #[test]
@@ -172,15 +172,15 @@ mod tests {
 
     #[test]
     fn an_edit_list_that_cuts_into_the_first_frame_leaves_the_rate() {
-        let (base, film) = (rate(30_000, 1).unwrap(), rate(30_000, 1001).unwrap());
-        let mut pts = at(30_000, film, 50);
+        let (base, video) = (rate(30_000, 1).unwrap(), rate(30_000, 1001).unwrap());
+        let mut pts = at(30_000, video, 50);
         pts[0] += 400;
-        let declared = [Some(film), rate(51_000, 1841)];
-        assert_eq!(rate_of(&pts, base, declared), (film, false));
+        let declared = [Some(video), rate(51_000, 1841)];
+        assert_eq!(rate_of(&pts, base, declared), (video, false));
     }
 
     #[test]
-    fn a_mean_rate_of_a_long_film_fits() {
+    fn a_mean_rate_of_a_long_video_fits() {
         let pts: Vec<i64> = (0..200_000).map(|n| n * 512).collect();
         let mean = mean_rate(&pts, Rate::new(12_800, 1).unwrap());
         assert_eq!(mean, Rate::new(25, 1));

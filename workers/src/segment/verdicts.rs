@@ -13,8 +13,8 @@ use super::motion::{left_by_shifting, strangeness_of_push};
 use super::{Boundary, BoundaryKind};
 use crate::media::SmallFrame;
 
-// These numbers were chosen on films made like those that the network learned from: where they cost about as many true
-// boundaries as they save false ones, the surer was taken. A few were chosen after looking at mistakes on the films of the
+// These numbers were chosen on videos made like those that the network learned from: where they cost about as many true
+// boundaries as they save false ones, the surer was taken. A few were chosen after looking at mistakes on the videos of the
 // bench.
 
 /// How sure the network must be of a cut. In its training cuts weigh four times as much as other frames, so it is
@@ -75,7 +75,7 @@ pub(super) const NOTHING: BoundaryVerdict = BoundaryVerdict {
     wipe: 0.0,
 };
 
-/// Collects verdicts on a film's frames, from the first on.
+/// Collects verdicts on a video's frames, from the first on.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
     /// The last frames, oldest first.
@@ -117,7 +117,7 @@ impl Run {
     fn is_seen(&self, kind: BoundaryKind, confidence: f32) -> bool {
         let reaches_a_colour = self.evenest <= EVEN;
         let Some((before, after)) = self.before.as_ref().zip(self.after.as_ref()) else {
-            // It begins or ends with the film, and is no boundary anyway.
+            // It begins or ends with the video, and is no boundary anyway.
             return false;
         };
         let likeness = correlation(before, after);
@@ -298,7 +298,7 @@ impl Verdicts {
         let before = |found: &Boundary| found.start < until;
         let transitions = self.transitions.partition_point(before);
         let mut transitions: Vec<_> = self.transitions.drain(..transitions).collect();
-        // What the film begins with is no boundary between two shots.
+        // What the video begins with is no boundary between two shots.
         transitions.retain(|transition| transition.start > 0);
         let cuts = self.cuts.partition_point(before);
         let mut found: Vec<_> = self.cuts.drain(..cuts).collect();
@@ -313,7 +313,7 @@ impl Verdicts {
 mod tests {
     use super::*;
 
-    fn film(
+    fn video(
         frames: usize,
         change: impl Fn(usize, &mut BoundaryVerdict),
     ) -> Vec<(BoundaryKind, u64, u64)> {
@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn a_cut_is_where_the_network_is_surest() {
         let sure = [0.1, 0.86, 0.95, 0.9];
-        let found = film(30, |frame, verdict| {
+        let found = video(30, |frame, verdict| {
             if (10..14).contains(&frame) {
                 verdict.cut = sure[frame - 10];
             }
@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn cuts_near_both_ends_are_found_but_none_at_the_first_frame() {
-        let found = film(30, |frame, verdict| {
+        let found = video(30, |frame, verdict| {
             if [0, 4, 29].contains(&frame) {
                 verdict.cut = 0.9;
             }
@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn a_transition_is_whole_in_spite_of_a_gap_and_swallows_its_cuts() {
-        let found = film(60, |frame, verdict| {
+        let found = video(60, |frame, verdict| {
             if frame != 25 {
                 dissolve(20..32, frame, verdict);
             }
@@ -385,8 +385,8 @@ mod tests {
     }
 
     #[test]
-    fn what_the_film_begins_or_ends_with_is_no_boundary() {
-        let found = film(60, |frame, verdict| {
+    fn what_the_video_begins_or_ends_with_is_no_boundary() {
+        let found = video(60, |frame, verdict| {
             dissolve(0..9, frame, verdict);
             dissolve(50..60, frame, verdict);
         });
@@ -395,7 +395,7 @@ mod tests {
 
     #[test]
     fn a_transition_too_short_leaves_the_cut_in_it() {
-        let found = film(60, |frame, verdict| {
+        let found = video(60, |frame, verdict| {
             dissolve(20..22, frame, verdict);
             verdict.cut = if frame == 21 { 0.9 } else { 0.0 };
         });

@@ -38,7 +38,7 @@ pub(super) struct RunContext<'a> {
 /// What the stages of one process share.
 #[derive(Debug)]
 pub struct Stages {
-    /// Films and features.
+    /// Videos and features.
     pub storage: Storage,
     /// Where files from outside are decoded.
     pub sandbox: Sandbox,

@@ -1,4 +1,4 @@
-//! `dialogue`: subtitle files, subtitle streams and closed captions as cues on the frames of the film.
+//! `dialogue`: subtitle files, subtitle streams and closed captions as cues on the frames of the video.
 
 use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
@@ -14,11 +14,11 @@ use crate::watch::Watch;
 /// Read the dialogue of subtitle files and subtitle streams.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DialogueTask {
-    /// The film.
+    /// The video.
     pub media: Locator,
     /// Key of the stored timeline.
     pub timeline: String,
-    /// Text subtitle streams of the film: index and language.
+    /// Text subtitle streams of the video: index and language.
     pub streams: Vec<(usize, Option<String>)>,
     /// Subtitle files beside it, with their languages.
     pub sidecars: Vec<(Locator, Option<String>)>,
@@ -96,7 +96,7 @@ impl Stage for DialogueTask {
     }
 }
 
-/// Where the lines of one film are read from.
+/// Where the lines of one video are read from.
 struct DialogueSource<'a> {
     stages: &'a Stages,
     media: &'a Locator,
@@ -167,7 +167,7 @@ impl Found {
         }
     }
 
-    /// Puts lines on the frames during which they are shown; lines after the film's end are dropped.
+    /// Puts lines on the frames during which they are shown; lines after the video's end are dropped.
     fn add(&mut self, lines: Vec<TimedText>, language: Option<&str>, timeline: &Timeline) {
         for line in lines {
             let (start, end) = timeline.frames_within(line.start_ms, line.end_ms);

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::context::{RunContext, Stage, Stages};
 use super::vectors::{PackedVectors, packed};
-use crate::embed::{self, Film, FrameVectors, Parts};
+use crate::embed::{self, FrameVectors, Parts, Video};
 use crate::error::StageError;
 
 /// Frames looked at of each shot, where nobody chose.
@@ -74,14 +74,14 @@ impl Stage for EmbeddingsTask {
         let mut vectors = FrameVectors::resume(&parts, self.frame_vectors)?;
         let total = Some(self.proxies.len() as u64);
         watch.progress(vectors.done() as u64, total);
-        let film = Film {
+        let video = Video {
             storage: &stages.storage,
             runtime: &stages.runtime,
             device: &device,
             frames,
             shots: vectors.missing(),
         };
-        let streamed = stages.embedder.stream(film, watch, &mut |shot| {
+        let streamed = stages.embedder.stream(video, watch, &mut |shot| {
             vectors.add(shot);
             watch.progress(vectors.done() as u64, total);
             Ok(())

@@ -8,13 +8,13 @@ use crate::error::StageError;
 use crate::media::{MediaError, MediaInfo};
 use crate::storage::Locator;
 
-/// One read of the hash pass; large, so that a remote film costs few requests.
+/// One read of the hash pass; large, so that a remote video costs few requests.
 const BLOCK: usize = 4 * 1024 * 1024;
 
 /// Hash the bytes and read what the file says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProbeTask {
-    /// The film.
+    /// The video.
     pub media: Locator,
 }
 
@@ -34,7 +34,7 @@ impl Stage for ProbeTask {
     fn run(&self, run: &RunContext<'_>) -> Result<ProbeOutput, StageError> {
         let (stages, media, watch) = (run.stages, &self.media, run.watch);
         let mut source = stages.open(media)?;
-        // Probing first: what is no film is refused before all of it is read.
+        // Probing first: what is no video is refused before all of it is read.
         let info = stages
             .sandbox
             .probe(source.as_mut(), &mut Observed(watch))

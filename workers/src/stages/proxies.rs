@@ -18,13 +18,13 @@ use crate::watch::Watch;
 /// Cut every shot into a small MP4.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProxiesTask {
-    /// The film.
+    /// The video.
     pub media: Locator,
     /// Key of the stored timeline.
     pub timeline: String,
     /// First and one-past-last frame of each shot, in order.
     pub shots: Vec<(u64, u64)>,
-    /// Height in pixels; a film that is lower is not enlarged.
+    /// Height in pixels; a video that is lower is not enlarged.
     pub height: u32,
 }
 
@@ -80,7 +80,7 @@ impl Stage for ProxiesTask {
 /// Keys of proxies by first and one-past-last frame.
 pub(super) type ProxyKeys = HashMap<(u64, u64), String>;
 
-/// Cuts proxies of one film for one run.
+/// Cuts proxies of one video for one run.
 pub(super) struct Cutter<'a> {
     pub(super) stages: &'a Stages,
     pub(super) media: &'a Locator,

@@ -16,13 +16,13 @@ use crate::storage::Locator;
 use crate::time::{Rate, Stretch};
 use crate::watch::Watch;
 
-/// Shots that may wait to be cut early. No film that is one has so many.
+/// Shots that may wait to be cut early. No video that is one has so many.
 const WAITING: usize = 1 << 16;
 
 /// Find the time of every frame and the boundaries of every shot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ShotsTask {
-    /// The film.
+    /// The video.
     pub media: Locator,
     /// What finds them.
     #[serde(default)]
@@ -58,7 +58,7 @@ pub struct ShotsOutput {
     pub start_timecode: Option<String>,
     /// The shots, in order, covering every frame.
     pub shots: Vec<ShotSpan>,
-    /// What was wrong with the film but did not stop the work.
+    /// What was wrong with the video but did not stop the work.
     pub warnings: Vec<String>,
 }
 
@@ -73,10 +73,10 @@ pub struct ShotSpan {
     pub start_ms: u64,
     /// When the last frame ceases to be shown.
     pub end_ms: u64,
-    /// The boundary with which it begins; it ends with that of the next shot, the last with the film.
+    /// The boundary with which it begins; it ends with that of the next shot, the last with the video.
     #[schema(value_type = Object)]
     pub opening: Boundary,
-    /// Index of the first shot of the film that shows nearly the same picture, if an earlier one does.
+    /// Index of the first shot of the video that shows nearly the same picture, if an earlier one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_as: Option<u64>,
 }
@@ -110,7 +110,7 @@ impl Stage for ShotsTask {
             .iter()
             .map(|found| {
                 format!(
-                    "{}: {} at {} ms; the film plays on without a gap",
+                    "{}: {} at {} ms; the video plays on without a gap",
                     self.media.uri,
                     found.describe(),
                     timeline.ms_at(found.at_pts),
@@ -145,7 +145,7 @@ impl Stage for ShotsTask {
     }
 }
 
-/// Looks for the shots of one film.
+/// Looks for the shots of one video.
 struct Scanner<'a> {
     stages: &'a Stages,
     media: &'a Locator,

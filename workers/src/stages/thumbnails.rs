@@ -35,9 +35,9 @@ impl Stage for ThumbnailsTask {
             if run.watch.stopped() {
                 return Err(StageError::Cancelled);
             }
-            let film = run.stages.get(proxy)?;
-            proxy_name::verify(proxy, &film)?;
-            let jpeg = thumbnail(Box::new(film), ThumbnailAt::Middle, WIDTH)
+            let video = run.stages.get(proxy)?;
+            proxy_name::verify(proxy, &video)?;
+            let jpeg = thumbnail(Box::new(video), ThumbnailAt::Middle, WIDTH)
                 .map_err(StageError::media(proxy))?;
             let key = format!("{}/{at:06}.jpg", run.prefix);
             run.stages.put(&key, jpeg)?;

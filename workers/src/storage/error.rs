@@ -3,18 +3,18 @@
 use rushes_models::ErrorKind;
 use thiserror::Error;
 
-/// A failed access to a film or to the feature store.
+/// A failed access to a video or to the feature store.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StorageError {
     /// No such file or object.
     #[error("{0}: there is no such file; check the name")]
     NotFound(String),
-    /// A folder without films.
-    #[error("{0}: there is no film in it")]
-    NoFilms(String),
+    /// A folder without videos.
+    #[error("{0}: there is no video in it")]
+    NoVideos(String),
     /// A subtitle file by itself.
-    #[error("{0}: this is a subtitle file; leave it beside its film, with which it is taken")]
+    #[error("{0}: this is a subtitle file; leave it beside its video, with which it is taken")]
     Subtitles(String),
     /// A folder or a special file where a regular file is needed.
     #[error("{0}: not a regular file; name a file")]
@@ -83,7 +83,7 @@ impl StorageError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NotFound(_) => "file-not-found",
-            Self::NoFilms(_) => "no-videos",
+            Self::NoVideos(_) => "no-videos",
             Self::Subtitles(_) => "subtitles-alone",
             Self::NotAFile(_) => "not-a-file",
             Self::Scheme(_) => "unknown-place",
@@ -100,7 +100,7 @@ impl StorageError {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound(_) | Self::NoFilms(_) => ErrorKind::NotFound,
+            Self::NotFound(_) | Self::NoVideos(_) => ErrorKind::NotFound,
             Self::NotAFile(_)
             | Self::Subtitles(_)
             | Self::Scheme(_)

@@ -1,6 +1,6 @@
-//! Where films come from and where features are kept: local folders and S3 buckets, one interface.
+//! Where videos come from and where features are kept: local folders and S3 buckets, one interface.
 //!
-//! Films are named by [`Locator`]s (`file://`, `s3://`, or `store:` for uploads); everything that
+//! Videos are named by [`Locator`]s (`file://`, `s3://`, or `store:` for uploads); everything that
 //! rushes derives is kept in the *feature store*, a local folder or an S3 prefix, under keys that
 //! begin with the run that made it.
 
@@ -38,7 +38,7 @@ const MIN_PART: usize = 8 * 1024 * 1024;
 /// Which bytes an asset is: where they are, which version, how many.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Locator {
-    /// `file:///…`, `s3://bucket/key`, or `store:key` for an uploaded film.
+    /// `file:///…`, `s3://bucket/key`, or `store:key` for an uploaded video.
     pub uri: String,
     /// `ETag`, or for a local file its modification time in nanoseconds.
     pub version: Option<String>,
@@ -47,7 +47,7 @@ pub struct Locator {
 }
 
 impl Locator {
-    /// The last part of the name, for people: `film.mp4`.
+    /// The last part of the name, for people: `video.mp4`.
     #[must_use]
     pub fn file_name(&self) -> &str {
         self.uri.rsplit(['/', ':']).next().unwrap_or(&self.uri)
@@ -104,7 +104,7 @@ impl Storage {
         })
     }
 
-    /// For reading films alone: what is stored is kept in memory, and no folder is made.
+    /// For reading videos alone: what is stored is kept in memory, and no folder is made.
     #[must_use]
     pub fn of_sources(s3: S3Options) -> Self {
         Self {
@@ -216,7 +216,7 @@ impl Storage {
             .collect())
     }
 
-    /// Opens a film for ranged reads. Must be called within a Tokio runtime, and read outside it.
+    /// Opens a video for ranged reads. Must be called within a Tokio runtime, and read outside it.
     ///
     /// # Errors
     /// If it is gone, or is no longer the version that was registered.

@@ -45,7 +45,7 @@ impl ByteSource for RangedObject {
         }
         let options = GetOptions {
             range: Some(GetRange::Bounded(offset..end)),
-            // A film replaced half-way would be decoded as a mixture of two.
+            // A video replaced half-way would be decoded as a mixture of two.
             if_match: self.locator.version.clone(),
             ..GetOptions::default()
         };

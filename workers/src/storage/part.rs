@@ -21,7 +21,7 @@ pub struct Part {
 }
 
 impl Storage {
-    /// A feature store over a client that is there already; films are found as with
+    /// A feature store over a client that is there already; videos are found as with
     /// [`Storage::open`] and no S3 settings.
     #[must_use]
     pub fn over(features: Arc<dyn ObjectStore>) -> Self {

@@ -10,13 +10,13 @@ fn storage(folder: &FsPath) -> Storage {
 #[tokio::test]
 async fn a_file_that_changed_since_it_was_registered_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let film = folder.path().join("film.mp4");
-    std::fs::write(&film, b"one").unwrap();
+    let video = folder.path().join("video.mp4");
+    std::fs::write(&video, b"one").unwrap();
     let storage = storage(folder.path());
-    let locator = storage.locate(film.to_str().unwrap()).await.unwrap();
+    let locator = storage.locate(video.to_str().unwrap()).await.unwrap();
     assert_eq!(locator.size, 3);
-    assert_eq!(locator.file_name(), "film.mp4");
-    std::fs::write(&film, b"three").unwrap();
+    assert_eq!(locator.file_name(), "video.mp4");
+    std::fs::write(&video, b"three").unwrap();
     let error = storage.open_source(&locator).await.err().unwrap();
     assert!(matches!(error, StorageError::Changed(_)), "{error}");
 }
@@ -24,20 +24,20 @@ async fn a_file_that_changed_since_it_was_registered_is_refused() {
 #[tokio::test]
 async fn a_folder_swapped_for_a_link_is_not_followed() {
     let folder = tempfile::tempdir().unwrap();
-    let (inside, outside) = (folder.path().join("films"), folder.path().join("other"));
+    let (inside, outside) = (folder.path().join("videos"), folder.path().join("other"));
     for place in [&inside, &outside] {
         std::fs::create_dir(place).unwrap();
         std::fs::write(place.join("a.mp4"), b"one").unwrap();
     }
     let storage = storage(folder.path());
-    let film = inside.join("a.mp4");
-    let mut locator = storage.locate(film.to_str().unwrap()).await.unwrap();
+    let video = inside.join("a.mp4");
+    let mut locator = storage.locate(video.to_str().unwrap()).await.unwrap();
     storage.open_source(&locator).await.unwrap();
     std::fs::remove_dir_all(&inside).unwrap();
     std::os::unix::fs::symlink(&outside, &inside).unwrap();
     // Even where size and time are the same.
     locator.version = storage
-        .locate(film.to_str().unwrap())
+        .locate(video.to_str().unwrap())
         .await
         .unwrap()
         .version;
@@ -49,7 +49,7 @@ async fn a_folder_swapped_for_a_link_is_not_followed() {
 async fn missing_files_and_foreign_schemes_are_typed() {
     let folder = tempfile::tempdir().unwrap();
     let storage = storage(folder.path());
-    let missing = storage.locate("/no/such/film.mp4").await.unwrap_err();
+    let missing = storage.locate("/no/such/video.mp4").await.unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
     let foreign = storage.locate("gopher://a/b").await.unwrap_err();
     assert_eq!(foreign.kind(), ErrorKind::InvalidInput);

@@ -10,8 +10,8 @@ use super::StorageError;
 ///
 /// | written | what |
 /// |---|---|
-/// | `file:///films/a.mp4`, `films/a.mp4` | a file or folder of this machine |
-/// | `s3://bucket/films/a.mp4` | an object, or with `/` at the end a prefix |
+/// | `file:///videos/a.mp4`, `videos/a.mp4` | a file or folder of this machine |
+/// | `s3://bucket/videos/a.mp4` | an object, or with `/` at the end a prefix |
 /// | `store:uploads/01K…/a.mp4` | an object in the store of features, such as an uploaded video |
 ///
 /// A bucket has a name. Keys are letter for letter what S3 calls them: nothing in them is percent-decoded.
@@ -114,12 +114,12 @@ mod tests {
     #[test]
     fn a_place_is_written_as_it_is_read() {
         for text in [
-            "file:///films/a%20b.mp4",
-            "s3://b/films/a b%20ü[1].mp4",
-            "s3://b/films/",
+            "file:///videos/a%20b.mp4",
+            "s3://b/videos/a b%20ü[1].mp4",
+            "s3://b/videos/",
             "s3://b/",
             "store:uploads/01K/a.mp4",
-            "films/a.mp4",
+            "videos/a.mp4",
         ] {
             assert_eq!(text.parse::<Uri>().unwrap().to_string(), text);
         }

@@ -1,4 +1,4 @@
-//! Films of high dynamic range: pictures and proxies of them are of standard range.
+//! Videos of high dynamic range: pictures and proxies of them are of standard range.
 
 use std::path::Path;
 
@@ -9,23 +9,23 @@ use crate::clips::{Clips, ffprobe, open, scan};
 use crate::proxies::cut_to;
 use crate::rewriting::again;
 
-const FILM: &str = "-f lavfi -i testsrc2=r=25:s=192x128:d=1";
+const VIDEO: &str = "-f lavfi -i testsrc2=r=25:s=192x128:d=1";
 
-/// The film in standard range, and the same light as HDR10 and as HLG.
-fn films(clips: &Clips) -> [std::path::PathBuf; 3] {
+/// The video in standard range, and the same light as HDR10 and as HLG.
+fn videos(clips: &Clips) -> [std::path::PathBuf; 3] {
     let plain = clips.make(
         &format!(
-            "{FILM} -vf format=yuv420p -c:v libx264 -crf 10 -color_primaries bt709 -color_trc bt709 -colorspace bt709 \
+            "{VIDEO} -vf format=yuv420p -c:v libx264 -crf 10 -color_primaries bt709 -color_trc bt709 -colorspace bt709 \
              -color_range tv"
         ),
         "plain.mp4",
     );
-    let [pq, _] = bright(clips, FILM);
+    let [pq, _] = bright(clips, VIDEO);
     let hlg = by_the_standard(clips, &plain);
     [plain, pq, hlg]
 }
 
-/// The first picture of a film of standard range, for a second, in HLG as ITU-R BT.2100 has it: the system gamma is one of
+/// The first picture of a video of standard range, for a second, in HLG as ITU-R BT.2100 has it: the system gamma is one of
 /// the luminance. The filters of FFmpeg have it for each colour by itself.
 fn by_the_standard(clips: &Clips, plain: &Path) -> std::path::PathBuf {
     let picture = first(plain);
@@ -64,14 +64,14 @@ fn by_the_standard(clips: &Clips, plain: &Path) -> std::path::PathBuf {
     )
 }
 
-/// A film of standard range as HDR10 and as HLG.
-fn bright(clips: &Clips, film: &str) -> [std::path::PathBuf; 2] {
+/// A video of standard range as HDR10 and as HLG.
+fn bright(clips: &Clips, video: &str) -> [std::path::PathBuf; 2] {
     let tags = |transfer: &str, rest: &str| {
         format!("-color_primaries {rest} -color_trc {transfer} -color_range tv")
     };
     let make = |name: &str, filter: &str, tags: &str, space: &str| {
         clips.make(
-            &format!("{film} -vf {filter} -c:v libx264 -crf 10 {tags} -colorspace {space}"),
+            &format!("{video} -vf {filter} -c:v libx264 -crf 10 {tags} -colorspace {space}"),
             name,
         )
     };
@@ -184,7 +184,7 @@ fn a_ramp_of_light_keeps_its_steps() {
 #[test]
 fn high_dynamic_range_looks_as_standard_range_does() {
     let clips = Clips::new();
-    let [plain, pq, hlg] = films(&clips);
+    let [plain, pq, hlg] = videos(&clips);
     let expected = looks(&first(&plain));
     for path in [&pq, &hlg] {
         for picture in [first(path), seen(path)] {

@@ -1,4 +1,4 @@
-//! Films decoded by several decoders side by side: the same as by one, whatever the film.
+//! Videos decoded by several decoders side by side: the same as by one, whatever the video.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ const ALONE: SmallOptions = SmallOptions {
     chunk_frames: 0,
 };
 
-/// All that a film's small frames are.
+/// All that a video's small frames are.
 #[derive(PartialEq)]
 struct Strip {
     frames: Vec<(u64, i64, SmallFrame)>,
@@ -39,7 +39,7 @@ impl Dice {
     }
 }
 
-/// Reads a film on a thread that is not waited for for ever.
+/// Reads a video on a thread that is not waited for for ever.
 fn guarded<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (send, receive) = channel();
     let thread = std::thread::Builder::new().name("guarded".to_owned());
@@ -54,9 +54,9 @@ fn guarded<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'sta
     }
 }
 
-fn read(film: &Path, options: SmallOptions) -> Result<(Strip, bool), MediaError> {
-    let path = film.to_owned();
-    guarded(&format!("{} {options:?}", film.display()), move || {
+fn read(video: &Path, options: SmallOptions) -> Result<(Strip, bool), MediaError> {
+    let path = video.to_owned();
+    guarded(&format!("{} {options:?}", video.display()), move || {
         let mut reader = SmallFrames::open(open(&path), options, &Bounds::default())?;
         let is_split = reader.is_split();
         let mut frames = Vec::new();
@@ -88,7 +88,7 @@ fn assert_same(found: &Strip, expected: &Strip, what: &str) {
 }
 
 /// When frames are shown that may owe something to what a decoder made up for damaged data: those no further
-/// from damage than two key frames are in the films that are damaged here.
+/// from damage than two key frames are in the videos that are damaged here.
 fn concealed(strip: &Strip) -> HashSet<i64> {
     const REACH: usize = 12;
     let times: Vec<i64> = strip.frames.iter().map(|frame| frame.1).collect();
@@ -102,18 +102,18 @@ fn concealed(strip: &Strip) -> HashSet<i64> {
 }
 
 /// Compares some random numbers of decoders and lengths of chunks, up to `longest`, with one decoder; whether
-/// any of them split the film.
-fn assert_equal_to_one(film: &Path, rounds: u32, longest: u32) -> bool {
-    let expected = read(film, ALONE);
-    let mut dice = Dice(0x5eed_0000 + u64::from(longest) + film.as_os_str().len() as u64);
+/// any of them split the video.
+fn assert_equal_to_one(video: &Path, rounds: u32, longest: u32) -> bool {
+    let expected = read(video, ALONE);
+    let mut dice = Dice(0x5eed_0000 + u64::from(longest) + video.as_os_str().len() as u64);
     let mut any_split = false;
     for round in 0..rounds {
         let options = SmallOptions {
             decoders: dice.roll(if round == 0 { 3..=5 } else { 1..=5 }),
             chunk_frames: dice.roll(1..=if round == 0 { longest.min(12) } else { longest }),
         };
-        let what = format!("{} {options:?}", film.display());
-        match (&expected, read(film, options)) {
+        let what = format!("{} {options:?}", video.display());
+        match (&expected, read(video, options)) {
             (Ok((expected, _)), Ok((found, is_split))) => {
                 assert_same(&found, expected, &what);
                 any_split |= is_split;
@@ -129,14 +129,14 @@ fn assert_equal_to_one(film: &Path, rounds: u32, longest: u32) -> bool {
     any_split
 }
 
-/// What a plain reader of frames makes of a film.
-fn plainly(film: &Path) -> Strip {
+/// What a plain reader of frames makes of a video.
+fn plainly(video: &Path) -> Strip {
     let options = ReadOptions {
         threads: 1,
         rough: true,
         ..ReadOptions::default()
     };
-    let mut reader = FrameReader::open(open(film), options, &Bounds::default()).unwrap();
+    let mut reader = FrameReader::open(open(video), options, &Bounds::default()).unwrap();
     let mut shrinker = Shrinker::default();
     let mut frames = Vec::new();
     while let Some(frame) = reader.next_frame().unwrap() {
@@ -153,7 +153,7 @@ fn plainly(film: &Path) -> Strip {
 
 const MOVING: &str = "-f lavfi -i testsrc2=r=25:s=320x180:d=8";
 
-/// Films that can be split, by how they are encoded.
+/// Videos that can be split, by how they are encoded.
 const SPLIT: &[(&str, &str)] = &[
     (
         "-c:v libx264 -x264-params open-gop=1:keyint=24:bframes=3",
@@ -199,18 +199,18 @@ const SPLIT: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn films_of_many_kinds_are_the_same_by_one_decoder_and_by_many() {
+fn videos_of_many_kinds_are_the_same_by_one_decoder_and_by_many() {
     let clips = Clips::new();
     for (arguments, name) in SPLIT {
-        let film = clips.make(&format!("{MOVING} {arguments}"), name);
-        assert!(assert_equal_to_one(&film, 6, 60), "{name} was not split");
-        let (alone, _) = read(&film, ALONE).unwrap();
-        assert_same(&alone, &plainly(&film), name);
+        let video = clips.make(&format!("{MOVING} {arguments}"), name);
+        assert!(assert_equal_to_one(&video, 6, 60), "{name} was not split");
+        let (alone, _) = read(&video, ALONE).unwrap();
+        assert_same(&alone, &plainly(&video), name);
     }
 }
 
 #[test]
-fn films_whose_key_frames_are_no_beginnings_are_decoded_all_the_same() {
+fn videos_whose_key_frames_are_no_beginnings_are_decoded_all_the_same() {
     let clips = Clips::new();
     for (arguments, name) in [
         (
@@ -227,10 +227,10 @@ fn films_whose_key_frames_are_no_beginnings_are_decoded_all_the_same() {
         ("-c:v libtheora -g 24", "theora.ogv"),
         ("-frames:v 1 -c:v libx264", "one_frame.mp4"),
     ] {
-        let film = clips.make(&format!("{MOVING} {arguments}"), name);
-        assert_equal_to_one(&film, 6, 60);
-        let (alone, _) = read(&film, ALONE).unwrap();
-        assert_same(&alone, &plainly(&film), name);
+        let video = clips.make(&format!("{MOVING} {arguments}"), name);
+        assert_equal_to_one(&video, 6, 60);
+        let (alone, _) = read(&video, ALONE).unwrap();
+        assert_same(&alone, &plainly(&video), name);
     }
 }
 
@@ -258,26 +258,26 @@ fn hevc_is_the_same_by_one_decoder_and_by_many() {
     ] {
         let arguments =
             format!("{MOVING} -c:v libx265 -preset ultrafast -x265-params {parameters}");
-        let film = clips.make(&arguments, name);
-        assert!(assert_equal_to_one(&film, 6, 60), "{name} was not split");
+        let video = clips.make(&arguments, name);
+        assert!(assert_equal_to_one(&video, 6, 60), "{name} was not split");
     }
 }
 
 #[test]
-fn a_film_of_many_frames_a_second_is_the_same_by_many_decoders() {
+fn a_video_of_many_frames_a_second_is_the_same_by_many_decoders() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i testsrc2=r=120:s=320x180:d=4 -c:v libx264 -preset ultrafast -g 48 -bf 2",
         "fast.mp4",
     );
-    assert!(assert_equal_to_one(&film, 4, 120));
+    assert!(assert_equal_to_one(&video, 4, 120));
 }
 
-/// A film cut off, and films with bytes overwritten, in a few places.
-fn damaged(clips: &Clips, film: &Path) -> Vec<PathBuf> {
-    let name = film.file_name().unwrap().to_string_lossy().into_owned();
-    let bytes = std::fs::read(film).unwrap();
-    let mut films = vec![clips.write(&format!("half_{name}"), &bytes[..bytes.len() / 2])];
+/// A video cut off, and videos with bytes overwritten, in a few places.
+fn damaged(clips: &Clips, video: &Path) -> Vec<PathBuf> {
+    let name = video.file_name().unwrap().to_string_lossy().into_owned();
+    let bytes = std::fs::read(video).unwrap();
+    let mut videos = vec![clips.write(&format!("half_{name}"), &bytes[..bytes.len() / 2])];
     let eighth = bytes.len() / 8;
     // The first is in the first picture.
     for (start, length) in [
@@ -291,28 +291,28 @@ fn damaged(clips: &Clips, film: &Path) -> Vec<PathBuf> {
         for byte in &mut bytes[start..end] {
             *byte = byte.wrapping_mul(167).wrapping_add(13);
         }
-        films.push(clips.write(&format!("damaged_{length}_{name}"), &bytes));
+        videos.push(clips.write(&format!("damaged_{length}_{name}"), &bytes));
     }
-    films
+    videos
 }
 
 #[test]
 fn damage_is_the_same_by_one_decoder_and_by_many() {
     let clips = Clips::new();
     for (arguments, name) in [
-        ("-c:v libx264 -g 12 -bf 2", "film.mp4"),
-        ("-c:v libx264 -g 12 -bf 2", "film.ts"),
+        ("-c:v libx264 -g 12 -bf 2", "video.mp4"),
+        ("-c:v libx264 -g 12 -bf 2", "video.ts"),
         (
             "-c:v libx264 -x264-params open-gop=1:keyint=12:bframes=3",
-            "film.mkv",
+            "video.mkv",
         ),
         ("-c:v mpeg2video -g 12 -bf 2 -b:v 2M", "mpeg2.ts"),
         ("-c:v libvpx -g 12 -b:v 300k", "vp8.webm"),
         ("-c:v mjpeg -q:v 5", "mjpeg.mkv"),
     ] {
-        let film = clips.make(&format!("{MOVING} {arguments}"), name);
-        for film in damaged(&clips, &film) {
-            assert_equal_to_one(&film, 5, 40);
+        let video = clips.make(&format!("{MOVING} {arguments}"), name);
+        for video in damaged(&clips, &video) {
+            assert_equal_to_one(&video, 5, 40);
         }
     }
 }
@@ -320,15 +320,15 @@ fn damage_is_the_same_by_one_decoder_and_by_many() {
 #[test]
 fn damage_in_the_first_picture_is_told() {
     let clips = Clips::new();
-    for name in ["film.mp4", "film.ts"] {
-        let film = clips.make(&format!("{MOVING} -c:v libx264 -g 12 -bf 2"), name);
-        let film = &damaged(&clips, &film)[1];
+    for name in ["video.mp4", "video.ts"] {
+        let video = clips.make(&format!("{MOVING} -c:v libx264 -g 12 -bf 2"), name);
+        let video = &damaged(&clips, &video)[1];
         for decoders in [1, 5] {
             let options = SmallOptions {
                 decoders,
                 chunk_frames: 40,
             };
-            let (strip, _) = read(film, options).unwrap();
+            let (strip, _) = read(video, options).unwrap();
             let (_, second, _) = strip.frames[1];
             let told = strip.corrupt.first().unwrap();
             assert!(told.start_pts <= second, "{name}: {told:?}");
@@ -337,46 +337,46 @@ fn damage_in_the_first_picture_is_told() {
 }
 
 #[test]
-fn a_film_whose_size_changes_is_the_same_by_many_decoders() {
+fn a_video_whose_size_changes_is_the_same_by_many_decoders() {
     let clips = Clips::new();
     let mut bytes = Vec::new();
     for (size, name) in [("320x180", "one.ts"), ("256x144", "two.ts")] {
-        let film = clips.make(
+        let video = clips.make(
             &format!("-f lavfi -i testsrc2=r=25:s={size}:d=4 -c:v libx264 -g 12 -bf 2"),
             name,
         );
-        bytes.extend(std::fs::read(film).unwrap());
+        bytes.extend(std::fs::read(video).unwrap());
     }
     // The second half begins its clock anew.
-    let film = clips.write("both.ts", &bytes);
-    assert!(assert_equal_to_one(&film, 6, 30));
-    let (strip, _) = read(&film, ALONE).unwrap();
+    let video = clips.write("both.ts", &bytes);
+    assert!(assert_equal_to_one(&video, 6, 30));
+    let (strip, _) = read(&video, ALONE).unwrap();
     assert!(strip.frames.len() >= 195, "{}", strip.frames.len());
 }
 
 #[test]
-fn real_films_are_the_same_by_one_decoder_and_by_many() {
+fn real_videos_are_the_same_by_one_decoder_and_by_many() {
     let Some(material) = material() else { return };
     for folder in ["video", "grid"] {
         for entry in std::fs::read_dir(material.join(folder)).unwrap() {
-            let film = entry.unwrap().path();
-            if film
+            let video = entry.unwrap().path();
+            if video
                 .extension()
                 .is_some_and(|extension| extension != "align")
             {
-                assert_equal_to_one(&film, 3, 300);
+                assert_equal_to_one(&video, 3, 300);
             }
         }
     }
 }
 
 #[test]
-fn real_films_are_the_same_as_read_plainly() {
+fn real_videos_are_the_same_as_read_plainly() {
     let Some(material) = material() else { return };
     for name in ["video/bikes.mp4", "video/fades.mp4", "grid/bbaf2n.mpg"] {
-        let film = material.join(name);
-        let (alone, _) = read(&film, ALONE).unwrap();
-        assert_same(&alone, &plainly(&film), name);
+        let video = material.join(name);
+        let (alone, _) = read(&video, ALONE).unwrap();
+        assert_same(&alone, &plainly(&video), name);
     }
 }
 
@@ -389,8 +389,8 @@ fn shots_do_not_depend_on_the_number_of_decoders() {
             chunk_frames,
             ..SegmentParams::default()
         };
-        let film = open(&material.join("video/bikes.mp4"));
-        segment(film, &params, &Bounds::default(), &mut |_, _| Ok(())).unwrap()
+        let video = open(&material.join("video/bikes.mp4"));
+        segment(video, &params, &Bounds::default(), &mut |_, _| Ok(())).unwrap()
     };
     assert_eq!(scan(4, 20), scan(1, 0));
 }
@@ -398,16 +398,16 @@ fn shots_do_not_depend_on_the_number_of_decoders() {
 #[test]
 fn a_pass_that_is_stopped_ends_all_its_threads() {
     let clips = Clips::new();
-    let film = clips.make(&format!("{MOVING} -c:v libx264 -g 10"), "film.mp4");
+    let video = clips.make(&format!("{MOVING} -c:v libx264 -g 10"), "video.mp4");
     for stop_at in [1, 7, 60] {
-        let film = film.clone();
+        let video = video.clone();
         let error = guarded("a stopped pass", move || {
             let params = SegmentParams {
                 threads: 3,
                 chunk_frames: 10,
                 ..SegmentParams::default()
             };
-            segment(open(&film), &params, &Bounds::default(), &mut |done, _| {
+            segment(open(&video), &params, &Bounds::default(), &mut |done, _| {
                 if done == stop_at {
                     Err(MediaError::Cancelled)
                 } else {
@@ -419,7 +419,7 @@ fn a_pass_that_is_stopped_ends_all_its_threads() {
     }
 }
 
-/// A film whose source fails in the middle.
+/// A video whose source fails in the middle.
 struct Failing(Box<dyn rushes_workers::source::ByteSource>);
 
 impl rushes_workers::source::ByteSource for Failing {
@@ -438,7 +438,7 @@ impl rushes_workers::source::ByteSource for Failing {
 #[test]
 fn limits_and_failing_sources_are_told_in_any_mode() {
     let clips = Clips::new();
-    let film = clips.make(&format!("{MOVING} -c:v libx264 -g 10"), "film.mkv");
+    let video = clips.make(&format!("{MOVING} -c:v libx264 -g 10"), "video.mkv");
     for decoders in [1, 3] {
         let options = SmallOptions {
             decoders,
@@ -448,16 +448,16 @@ fn limits_and_failing_sources_are_told_in_any_mode() {
             max_frames: 150,
             ..Bounds::default()
         };
-        let path = film.clone();
-        let error = guarded("a limited film", move || {
+        let path = video.clone();
+        let error = guarded("a limited video", move || {
             let mut reader = SmallFrames::open(open(&path), options, &bounds).unwrap();
             let mut small = SmallFrame::grey();
             while reader.next_frame(&mut small)?.is_some() {}
             Ok::<_, MediaError>(())
         });
         assert!(matches!(error, Err(MediaError::Limit { .. })), "{error:?}");
-        let path = film.clone();
-        let error = guarded("a failing film", move || {
+        let path = video.clone();
+        let error = guarded("a failing video", move || {
             let source = Box::new(Failing(open(&path)));
             let mut reader = SmallFrames::open(source, options, &Bounds::default())?;
             let mut small = SmallFrame::grey();

@@ -124,7 +124,7 @@ pub(crate) fn example(name: &str) -> PathBuf {
     program
 }
 
-/// Segments a film with the defaults, in this process.
+/// Segments a video with the defaults, in this process.
 pub(crate) fn scan(path: &Path) -> ShotScan {
     try_scan(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -143,6 +143,6 @@ pub(crate) fn try_scan(path: &Path) -> Result<ShotScan, MediaError> {
 fn tests_that_lack_a_required_fixture_fail() {
     let test = "shots::fades_through_black_and_white_are_boundaries";
     fixture::assert_cannot_pass_by_skipping(test, "material");
-    let test = "redact_film::a_damaged_film_is_redacted_as_far_as_it_plays";
+    let test = "redact_video::a_damaged_video_is_redacted_as_far_as_it_plays";
     fixture::assert_cannot_pass_by_skipping(test, "models");
 }

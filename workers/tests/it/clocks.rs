@@ -1,4 +1,4 @@
-//! Films whose clock starts late, jumps ahead, falls back or wraps: one continuous timeline of them, everywhere.
+//! Videos whose clock starts late, jumps ahead, falls back or wraps: one continuous timeline of them, everywhere.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +11,10 @@ use crate::rewriting::{again, packets};
 
 /// Two seconds of pictures and sound as a transport stream whose clock starts at so many seconds.
 fn stream(clips: &Clips, start: &str, codec: &str) -> Vec<u8> {
-    let film = "-f lavfi -i testsrc2=r=25:s=192x128:d=2 -f lavfi -i sine=d=2:f=300";
+    let video = "-f lavfi -i testsrc2=r=25:s=192x128:d=2 -f lavfi -i sine=d=2:f=300";
     let name = format!("part-{start}.ts");
     let made = clips.make(
-        &format!("{film} {codec} -c:a aac -output_ts_offset {start}"),
+        &format!("{video} {codec} -c:a aac -output_ts_offset {start}"),
         &name,
     );
     std::fs::read(made).unwrap()
@@ -22,8 +22,8 @@ fn stream(clips: &Clips, start: &str, codec: &str) -> Vec<u8> {
 
 const H264: &str = "-c:v libx264 -g 12 -bf 2";
 
-/// A film of such parts, end to end.
-fn film(clips: &Clips, starts: &[&str], codec: &str) -> PathBuf {
+/// A video of such parts, end to end.
+fn video(clips: &Clips, starts: &[&str], codec: &str) -> PathBuf {
     let bytes: Vec<u8> = starts
         .iter()
         .flat_map(|start| stream(clips, start, codec))
@@ -44,7 +44,7 @@ fn assert_even(scan: &ShotScan, frames: usize, what: &str) {
     assert_eq!(timeline.rate.to_string(), "25/1", "{what}");
 }
 
-/// Milliseconds at which packets of the film and of its sound are, and that the film plays.
+/// Milliseconds at which packets of the video and of its sound are, and that the video plays.
 fn assert_plays(path: &Path, frames: usize, what: &str) {
     let (mut times, _) = packets(path, "v:0");
     times.sort_by(f64::total_cmp);
@@ -59,7 +59,7 @@ fn assert_plays(path: &Path, frames: usize, what: &str) {
     let last = sound.last().unwrap();
     assert!((last - seconds).abs() < 0.15, "{what}: sound until {last}");
     assert!(sound[0].abs() < 0.1, "{what}: sound from {}", sound[0]);
-    // Nowhere more of a gap than the two parts of the film have between them.
+    // Nowhere more of a gap than the two parts of the video have between them.
     let gaps = sound.windows(2).map(|pair| pair[1] - pair[0]);
     assert!(gaps.fold(0.0, f64::max) < 0.1, "{what}");
     let whole: f64 = ffprobe(path, "v:0", "format=duration").parse().unwrap();
@@ -69,7 +69,7 @@ fn assert_plays(path: &Path, frames: usize, what: &str) {
 }
 
 #[test]
-fn a_broken_clock_makes_one_continuous_film_everywhere() {
+fn a_broken_clock_makes_one_continuous_video_everywhere() {
     let clips = Clips::new();
     for (starts, jumps) in [
         (&["0", "5000"][..], &[4998][..]),
@@ -81,7 +81,7 @@ fn a_broken_clock_makes_one_continuous_film_everywhere() {
         (&["95440", "95442"], &[]),
         (&["95300", "95442"], &[140]),
     ] {
-        let path = film(&clips, starts, H264);
+        let path = video(&clips, starts, H264);
         let what = format!("{starts:?}");
         let frames = 50 * starts.len();
         let found = scan(&path);
@@ -116,7 +116,7 @@ fn a_broken_clock_makes_one_continuous_film_everywhere() {
 #[test]
 fn a_proxy_across_a_break_has_its_frames_and_sound() {
     let clips = Clips::new();
-    let path = film(&clips, &["0", "5000"], H264);
+    let path = video(&clips, &["0", "5000"], H264);
     let whole = 0..100;
     let (_, proxies) = cut_to(&clips, &path, &[whole]);
     assert_plays(&proxies[0], 100, "proxy");
@@ -133,7 +133,7 @@ fn a_proxy_across_a_break_has_its_frames_and_sound() {
 #[test]
 fn other_streams_whose_clock_may_break_are_joined_as_well() {
     let clips = Clips::new();
-    let film = "-f lavfi -i testsrc2=r=25:s=192x128:d=2 -f lavfi -i sine=d=2:f=300";
+    let video = "-f lavfi -i testsrc2=r=25:s=192x128:d=2 -f lavfi -i sine=d=2:f=300";
     for (name, codec) in [
         ("a.mpg", "-c:v mpeg2video -bf 2 -c:a mp2"),
         (
@@ -142,7 +142,7 @@ fn other_streams_whose_clock_may_break_are_joined_as_well() {
         ),
         ("a.m2v.ts", "-c:v mpeg2video -bf 2 -g 12 -c:a mp2"),
     ] {
-        let part = std::fs::read(clips.make(&format!("{film} {codec}"), name)).unwrap();
+        let part = std::fs::read(clips.make(&format!("{video} {codec}"), name)).unwrap();
         let joined = clips.write(&format!("joined-{name}"), &[&part[..], &part].concat());
         let found = scan(&joined);
         assert_even(&found, 100, name);
@@ -153,14 +153,14 @@ fn other_streams_whose_clock_may_break_are_joined_as_well() {
 }
 
 #[test]
-fn matroska_files_joined_end_to_end_are_one_film() {
+fn matroska_files_joined_end_to_end_are_one_video() {
     let clips = Clips::new();
-    let film = "-f lavfi -i testsrc2=r=25:s=192x128:d=2 -f lavfi -i sine=d=2:f=300";
+    let video = "-f lavfi -i testsrc2=r=25:s=192x128:d=2 -f lavfi -i sine=d=2:f=300";
     for (name, codec) in [
         ("a.mkv", "-c:v libx264 -g 12 -bf 2 -c:a aac"),
         ("a.webm", "-c:v libvpx -deadline realtime -c:a libopus"),
     ] {
-        let part = std::fs::read(clips.make(&format!("{film} {codec}"), name)).unwrap();
+        let part = std::fs::read(clips.make(&format!("{video} {codec}"), name)).unwrap();
         let joined = clips.write(&format!("joined-{name}"), &[&part[..], &part].concat());
         let found = scan(&joined);
         assert_eq!(found.timeline.pts.len(), 100, "{name}");
@@ -203,7 +203,7 @@ fn a_long_gap_of_pictures_with_sound_is_no_break() {
 }
 
 #[test]
-fn a_film_of_a_frame_in_many_seconds_has_no_breaks() {
+fn a_video_of_a_frame_in_many_seconds_has_no_breaks() {
     let clips = Clips::new();
     let path = clips.make(
         "-f lavfi -i testsrc2=r=1/20:s=192x128:d=200 -c:v libx264 -bf 0",
@@ -218,9 +218,9 @@ fn a_film_of_a_frame_in_many_seconds_has_no_breaks() {
 #[test]
 fn one_wrong_timestamp_is_no_new_clock() {
     let clips = Clips::new();
-    let path = film(&clips, &["0"], "-c:v libx264 -g 1 -bf 0");
+    let path = video(&clips, &["0"], "-c:v libx264 -g 1 -bf 0");
     let mut bytes = std::fs::read(&path).unwrap();
-    // The 20th packet of the film: its presentation time, 5 bytes behind the header of its PES packet.
+    // The 20th packet of the video: its presentation time, 5 bytes behind the header of its PES packet.
     let starts: Vec<usize> = (0..bytes.len() - 20)
         .filter(|&at| bytes[at..at + 4] == [0, 0, 1, 0xe0])
         .collect();

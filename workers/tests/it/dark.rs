@@ -1,4 +1,4 @@
-//! Shots of very dark films.
+//! Shots of very dark videos.
 
 use rushes_workers::media::Bounds;
 use rushes_workers::segment::{BoundaryKind, DetectorKind, SegmentParams, ShotScan, segment};
@@ -16,26 +16,26 @@ const SCENES: &str = "-f lavfi -i testsrc2=r=25:s=320x180:d=2.4 -f lavfi -i smpt
 const JOINED: &str = "[2]trim=end_frame=60[m];[0][1][m][3]concat=n=4";
 
 #[test]
-fn cuts_of_a_generated_film_are_found_in_the_dark() {
+fn cuts_of_a_generated_video_are_found_in_the_dark() {
     let clips = Clips::new();
     for gain in ["1", "0.12", "0.08"] {
-        let film = clips.make(
+        let video = clips.make(
             &format!(
                 "{SCENES} -filter_complex {JOINED},format=yuv420p,lutyuv=y=val*{gain} -c:v libx264 -preset fast -crf 18"
             ),
             &format!("scenes-{gain}.mp4"),
         );
-        assert_eq!(starts(&scan(&film)), [0, 60, 110, 170], "{gain}");
+        assert_eq!(starts(&scan(&video)), [0, 60, 110, 170], "{gain}");
     }
 }
 
 #[test]
-fn cuts_of_a_street_film_are_found_in_the_dark() {
+fn cuts_of_a_street_video_are_found_in_the_dark() {
     let Some(material) = material() else { return };
     let clips = Clips::new();
     let input = material.join("video/bikes.mp4");
     for gain in ["0.12", "0.08"] {
-        let film = clips.make(
+        let video = clips.make(
             &format!(
                 "-i {} -an -vf lutyuv=y=val*{gain} -c:v libx264 -preset fast -crf 18",
                 input.display()
@@ -48,7 +48,7 @@ fn cuts_of_a_street_film_are_found_in_the_dark() {
                 ..SegmentParams::default()
             };
             let found = segment(
-                open(&film),
+                open(&video),
                 &params,
                 &Bounds::default(),
                 &mut |_done, _total| Ok(()),
@@ -65,9 +65,9 @@ fn cuts_of_a_street_film_are_found_in_the_dark() {
 #[test]
 fn noise_in_black_is_no_picture() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i color=black:r=25:s=320x180:d=8 -vf noise=alls=12:allf=t -c:v libx264 -preset fast -crf 18",
         "noise.mp4",
     );
-    assert_eq!(starts(&scan(&film)), [0]);
+    assert_eq!(starts(&scan(&video)), [0]);
 }

@@ -1,4 +1,4 @@
-//! Shots that are known before the film has been seen to its end, and proxies that are cut before their run begins.
+//! Shots that are known before the video has been seen to its end, and proxies that are cut before their run begins.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -21,7 +21,7 @@ use rushes_workers::watch::Watch;
 use crate::clips::{Clips, material, open, sandbox, scan};
 
 /// 40 seconds with cuts, fades and flashes.
-fn film(clips: &Clips) -> PathBuf {
+fn video(clips: &Clips) -> PathBuf {
     let sources = [
         "testsrc2",
         "smptehdbars",
@@ -48,7 +48,7 @@ fn film(clips: &Clips) -> PathBuf {
     let graph = format!("{graph}{order}concat=n=16:v=1:a=0[v]").replace(' ', "");
     clips.make(
         &format!("-filter_complex {graph} -map [v] -c:v libx264 -preset ultrafast"),
-        "film.mp4",
+        "video.mp4",
     )
 }
 
@@ -73,24 +73,24 @@ impl SegmentOutput for Told {
     }
 }
 
-fn assert_early_is_final(film: &Path) {
+fn assert_early_is_final(video: &Path) {
     let mut told = Told(Vec::new());
     let params = SegmentParams::default();
     let bounds = Bounds::default();
-    let found = segment(open(film), &params, &bounds, &mut told).unwrap();
+    let found = segment(open(video), &params, &bounds, &mut told).unwrap();
     let count = told.0.len();
-    assert!(count > 0, "{}: none told", film.display());
+    assert!(count > 0, "{}: none told", video.display());
     let frames = found.shots.iter().map(Shot::frames).take(count);
     let expected: Vec<_> = frames
         .map(|frames| found.timeline.stretch(&frames))
         .collect();
-    assert_eq!(told.0, expected, "{}", film.display());
+    assert_eq!(told.0, expected, "{}", video.display());
 }
 
 #[test]
 fn shots_told_early_are_those_found_in_the_end() {
     let clips = Clips::new();
-    assert_early_is_final(&film(&clips));
+    assert_early_is_final(&video(&clips));
     let Some(material) = material() else { return };
     assert_early_is_final(&material.join("video/big_buck_bunny_0_30.webm"));
 }
@@ -98,7 +98,7 @@ fn shots_told_early_are_those_found_in_the_end() {
 #[test]
 fn asking_what_is_settled_changes_nothing() {
     let clips = Clips::new();
-    let film = film(&clips);
+    let video = video(&clips);
     let params = SegmentParams::default();
     let mut asked = LearnedDetector::new(&params).unwrap();
     let mut left_alone = LearnedDetector::new(&params).unwrap();
@@ -106,7 +106,7 @@ fn asking_what_is_settled_changes_nothing() {
         decoders: 1,
         chunk_frames: 0,
     };
-    let mut reader = SmallFrames::open(open(&film), options, &Bounds::default()).unwrap();
+    let mut reader = SmallFrames::open(open(&video), options, &Bounds::default()).unwrap();
     let mut small = SmallFrame::grey();
     let mut settled = Vec::new();
     while let Some((number, pts)) = reader.next_frame(&mut small).unwrap() {
@@ -126,7 +126,7 @@ fn asking_what_is_settled_changes_nothing() {
 #[test]
 fn proxies_can_be_cut_while_shots_are_looked_for() {
     let clips = Clips::new();
-    let film = film(&clips);
+    let video = video(&clips);
     let (sender, receiver) = mpsc::channel();
     let params = exact();
     let cut = |stretches: &mut dyn Iterator<Item = Stretch>| {
@@ -135,7 +135,7 @@ fn proxies_can_be_cut_while_shots_are_looked_for() {
             proxies.push(bytes);
             Ok(())
         };
-        let (sandbox, mut source) = (sandbox(Limits::default()), open(&film));
+        let (sandbox, mut source) = (sandbox(Limits::default()), open(&video));
         sandbox
             .proxies(source.as_mut(), &params, stretches, &mut (), &mut sink)
             .unwrap();
@@ -145,7 +145,7 @@ fn proxies_can_be_cut_while_shots_are_looked_for() {
         let early = scope.spawn(|| cut(&mut receiver.into_iter()));
         let found = sandbox(Limits::default())
             .shots_as_they_settle(
-                open(&film).as_mut(),
+                open(&video).as_mut(),
                 &SegmentParams::default(),
                 &mut (),
                 &mut |shot| sender.send(shot).unwrap(),
@@ -154,7 +154,7 @@ fn proxies_can_be_cut_while_shots_are_looked_for() {
         drop(sender);
         (found, early.join().unwrap())
     });
-    assert_eq!(found, scan(&film));
+    assert_eq!(found, scan(&video));
     assert!(early.len() > 2);
     let spans = found.shots.iter().map(Shot::frames).take(early.len());
     let later = cut(&mut spans.map(|span| found.timeline.stretch(&span)));
@@ -206,9 +206,9 @@ impl Workshop {
 #[test]
 fn a_run_of_proxies_goes_on_from_those_that_are_there() {
     let clips = Clips::new();
-    let film = film(&clips);
+    let video = video(&clips);
     let workshop = Workshop::new();
-    let uri = format!("file://{}", film.display());
+    let uri = format!("file://{}", video.display());
     let media = workshop
         .runtime
         .block_on(workshop.stages.storage.locate(&uri))
@@ -248,7 +248,7 @@ fn a_run_of_proxies_goes_on_from_those_that_are_there() {
         keys
     };
     let mut early = workshop.keys("runs/proxies");
-    // One more, or another, which cannot come from the film: it stays if nothing is made twice.
+    // One more, or another, which cannot come from the video: it stays if nothing is made twice.
     let mark = bytes::Bytes::from_static(b"made before");
     let digest = &blake3::hash(&mark).to_hex()[..32];
     let first = format!("runs/proxies/{}-{}.", shots[0].start, shots[0].end);

@@ -1,4 +1,4 @@
-//! Files that are no films, name other files, or are damaged.
+//! Files that are no videos, name other files, or are damaged.
 
 use rushes_workers::media::{Bounds, FrameReader, MediaError, ReadOptions, probe};
 use rushes_workers::segment::{SegmentParams, segment};
@@ -34,7 +34,7 @@ fn files_that_name_other_files_are_refused() {
 }
 
 #[test]
-fn files_that_are_no_films_are_refused_by_what_they_are() {
+fn files_that_are_no_videos_are_refused_by_what_they_are() {
     let clips = Clips::new();
     assert_eq!(code(&clips, "empty.mp4", b""), "media-empty");
     assert_eq!(
@@ -56,13 +56,13 @@ fn files_that_are_no_films_are_refused_by_what_they_are() {
 }
 
 #[test]
-fn a_film_without_frames_is_refused() {
+fn a_video_without_frames_is_refused() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i testsrc2=r=25:s=64x64:d=1 -frames:v 0 -c:v mpeg4 -f avi",
         "none.avi",
     );
-    let error = try_scan(&film).unwrap_err();
+    let error = try_scan(&video).unwrap_err();
     assert!(
         matches!(
             error,
@@ -73,27 +73,27 @@ fn a_film_without_frames_is_refused() {
 }
 
 #[test]
-fn a_film_that_is_cut_short_plays_as_far_as_it_can() {
+fn a_video_that_is_cut_short_plays_as_far_as_it_can() {
     let clips = Clips::new();
-    for name in ["film.mp4", "film.mkv", "film.ts", "fragments.mp4"] {
+    for name in ["video.mp4", "video.mkv", "video.ts", "fragments.mp4"] {
         let fragments = if name.starts_with("frag") {
             "-movflags frag_keyframe+empty_moov"
         } else {
             ""
         };
-        let film = clips.make(
+        let video = clips.make(
             &format!("-f lavfi -i testsrc2=r=25:s=320x180:d=4 -c:v libx264 -g 25 {fragments}"),
             name,
         );
-        let bytes = std::fs::read(&film).unwrap();
+        let bytes = std::fs::read(&video).unwrap();
         let half = clips.write("half", &bytes[..bytes.len() / 2]);
         match try_scan(&half) {
             Ok(scan) => {
-                assert_ne!(name, "film.mp4");
+                assert_ne!(name, "video.mp4");
                 assert!((10..100).contains(&scan.timeline.frames()), "{name}");
             }
             Err(error) => {
-                assert_eq!((name, error.code()), ("film.mp4", "media-truncated"));
+                assert_eq!((name, error.code()), ("video.mp4", "media-truncated"));
             }
         }
     }
@@ -102,14 +102,14 @@ fn a_film_that_is_cut_short_plays_as_far_as_it_can() {
 #[test]
 fn damage_in_the_middle_is_passed_over_and_recorded() {
     let clips = Clips::new();
-    for name in ["film.mp4", "film.mkv", "film.ts"] {
-        let film = clips.make(
+    for name in ["video.mp4", "video.mkv", "video.ts"] {
+        let video = clips.make(
             "-f lavfi -i testsrc2=r=25:s=320x180:d=6 -c:v libx264 -g 25 -bf 2",
             name,
         );
-        let whole = scan(&film);
+        let whole = scan(&video);
         assert_eq!(whole.corrupt, [], "{name}");
-        let mut bytes = std::fs::read(&film).unwrap();
+        let mut bytes = std::fs::read(&video).unwrap();
         let middle = bytes.len() / 2;
         for byte in &mut bytes[middle..middle + 20_000] {
             *byte = byte.wrapping_mul(167).wrapping_add(13);
@@ -131,7 +131,7 @@ fn damage_in_the_middle_is_passed_over_and_recorded() {
             .windows(2)
             .all(|pair| pair[0] < pair[1]);
         assert!(ascends, "{name}");
-        // The film goes on after the damage, at the right time.
+        // The video goes on after the damage, at the right time.
         assert_eq!(
             damaged.timeline.pts.last(),
             whole.timeline.pts.last(),
@@ -150,11 +150,11 @@ fn damage_in_the_middle_is_passed_over_and_recorded() {
 }
 
 #[test]
-fn what_a_film_may_demand_is_limited() {
+fn what_a_video_may_demand_is_limited() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i testsrc2=r=25:s=320x180:d=3 -f lavfi -i sine=d=3 -c:v libx264",
-        "film.mp4",
+        "video.mp4",
     );
     let defaults = Bounds::default();
     for (bounds, what) in [
@@ -177,18 +177,18 @@ fn what_a_film_may_demand_is_limited() {
                 max_duration_ms: 2000,
                 ..defaults
             },
-            "milliseconds of film",
+            "milliseconds of video",
         ),
         (
             Bounds {
                 max_frames: 70,
                 ..defaults
             },
-            "frames of a film",
+            "frames of a video",
         ),
     ] {
         let mut progress = |_done, _total| Ok(());
-        let error = segment(open(&film), &Default::default(), &bounds, &mut progress);
+        let error = segment(open(&video), &Default::default(), &bounds, &mut progress);
         match error.unwrap_err() {
             MediaError::Limit { what: found, .. } => assert_eq!(found, what),
             other => panic!("{what}: {other}"),
@@ -197,14 +197,14 @@ fn what_a_film_may_demand_is_limited() {
 }
 
 #[test]
-fn an_encrypted_film_is_refused_for_that() {
+fn an_encrypted_video_is_refused_for_that() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i testsrc2=r=25:s=320x180:d=1 -c:v libx264 -encryption_scheme cenc-aes-ctr \
          -encryption_key 00112233445566778899aabbccddeeff -encryption_kid 00112233445566778899aabbccddee00",
         "secret.mp4",
     );
-    let error = try_scan(&film).unwrap_err();
+    let error = try_scan(&video).unwrap_err();
     assert_eq!(error, MediaError::Encrypted);
     assert_eq!(error.code(), "media-encrypted");
     assert!(error.to_string().contains("encrypted"), "{error}");
@@ -213,19 +213,19 @@ fn an_encrypted_film_is_refused_for_that() {
 #[test]
 fn a_codec_that_nobody_knows_is_named() {
     let clips = Clips::new();
-    let film = "-f lavfi -i testsrc2=r=25:s=320x180:d=1";
+    let video = "-f lavfi -i testsrc2=r=25:s=320x180:d=1";
     for (name, codec, from, to) in [
-        ("film.mp4", "-c:v libx264", &b"avc1"[..], &b"zzzz"[..]),
-        ("film.mov", "-c:v mjpeg", b"jpeg", b"qqqq"),
-        ("film.avi", "-c:v mpeg4", b"FMP4", b"ZZ1\x07"),
+        ("video.mp4", "-c:v libx264", &b"avc1"[..], &b"zzzz"[..]),
+        ("video.mov", "-c:v mjpeg", b"jpeg", b"qqqq"),
+        ("video.avi", "-c:v mpeg4", b"FMP4", b"ZZ1\x07"),
         (
-            "film.mkv",
+            "video.mkv",
             "-c:v libx264",
             b"V_MPEG4/ISO/AVC",
             b"V_WHAT/ISO/NONE",
         ),
     ] {
-        let path = clips.make(&format!("{film} {codec}"), name);
+        let path = clips.make(&format!("{video} {codec}"), name);
         let mut bytes = std::fs::read(path).unwrap();
         let places: Vec<usize> = (0..bytes.len() - from.len())
             .filter(|&at| bytes[at..].starts_with(from))
@@ -238,14 +238,14 @@ fn a_codec_that_nobody_knows_is_named() {
         let error = try_scan(&path).unwrap_err();
         assert_eq!(error.code(), "unsupported-codec", "{name}: {error}");
         let expected = match name {
-            "film.mkv" => "unknown codec 'without a name'".to_owned(),
+            "video.mkv" => "unknown codec 'without a name'".to_owned(),
             _ => format!("unknown codec '{}'", to.escape_ascii()),
         };
         assert!(error.to_string().starts_with(&expected), "{name}: {error}");
     }
 }
 
-/// Where a film is damaged, as a reader with so many threads finds it, and how many frames it has.
+/// Where a video is damaged, as a reader with so many threads finds it, and how many frames it has.
 fn damage(path: &std::path::Path, threads: u32) -> (u64, Vec<(i64, i64)>) {
     let options = ReadOptions {
         threads,
@@ -267,17 +267,17 @@ fn damage(path: &std::path::Path, threads: u32) -> (u64, Vec<(i64, i64)>) {
 #[test]
 fn damage_is_the_same_for_any_number_of_threads() {
     let clips = Clips::new();
-    let film = "-f lavfi -i testsrc2=r=25:s=320x180:d=6";
+    let video = "-f lavfi -i testsrc2=r=25:s=320x180:d=6";
     for (name, codec) in [
-        ("film.mkv", "-c:v libx264 -g 20 -bf 2 -threads 1"),
+        ("video.mkv", "-c:v libx264 -g 20 -bf 2 -threads 1"),
         (
             "slices.mkv",
             "-c:v libx264 -g 20 -bf 2 -slices 4 -threads 1",
         ),
-        ("film.ts", "-c:v mpeg2video -g 20 -bf 2 -threads 1"),
-        ("film.avi", "-c:v mpeg4 -g 20"),
+        ("video.ts", "-c:v mpeg2video -g 20 -bf 2 -threads 1"),
+        ("video.avi", "-c:v mpeg4 -g 20"),
     ] {
-        let mut bytes = std::fs::read(clips.make(&format!("{film} {codec}"), name)).unwrap();
+        let mut bytes = std::fs::read(clips.make(&format!("{video} {codec}"), name)).unwrap();
         let length = bytes.len();
         for part in 2..9 {
             let at = length * part / 10;

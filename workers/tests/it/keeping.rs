@@ -1,4 +1,4 @@
-//! What surrounds the pictures of a film that is written again: light, panoramas, telemetry, what a camera says of itself.
+//! What surrounds the pictures of a video that is written again: light, panoramas, telemetry, what a camera says of itself.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use rushes_workers::media::StreamFate;
 
 use crate::clips::{Clips, ffprobe};
-use crate::rewriting::{FILM, again, same_packets, surveyed};
+use crate::rewriting::{VIDEO, again, same_packets, surveyed};
 
 fn boxed(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 8).unwrap();
@@ -32,7 +32,7 @@ fn insert(mp4: &[u8], before: [u8; 4], enclosing: &[&[u8; 4]], added: Vec<u8>) -
 /// What encloses the description of a codec.
 const TO_CODEC: [&[u8; 4]; 6] = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"];
 
-/// What a film says of its light, and of the display it was mastered on.
+/// What a video says of its light, and of the display it was mastered on.
 fn light(path: &Path) -> Vec<String> {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-select_streams", "v:0", "-show_streams"])
@@ -85,12 +85,12 @@ fn what_is_said_of_high_dynamic_range_stays() {
     let x265 = "-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -x265-params log-level=error:\
         master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=900,400";
     for name in ["message.mp4", "message.mov", "message.mkv"] {
-        let path = clips.make(&format!("{FILM} {x265} {tags}"), name);
+        let path = clips.make(&format!("{VIDEO} {x265} {tags}"), name);
         let (output, ..) = again(&path, &[2]);
         assert_eq!(light(&output), expected, "{name}");
     }
     let plain = clips.make(
-        &format!("{FILM} -c:v libx264 -pix_fmt yuv420p10le {tags}"),
+        &format!("{VIDEO} -c:v libx264 -pix_fmt yuv420p10le {tags}"),
         "plain.mp4",
     );
     let numbers = |values: &[u16]| -> Vec<u8> {
@@ -119,9 +119,9 @@ fn what_is_said_of_high_dynamic_range_stays() {
 }
 
 #[test]
-fn a_film_is_not_called_dolby_vision_without_its_messages() {
+fn a_video_is_not_called_dolby_vision_without_its_messages() {
     let clips = Clips::new();
-    let plain = clips.make(&format!("{FILM} -c:v libx264"), "plain.mp4");
+    let plain = clips.make(&format!("{VIDEO} -c:v libx264"), "plain.mp4");
     // Version 1.0, profile 9, level 1, RPU and base layer, compatible with standard range (2).
     let body = [&[1, 0, 9 << 1, 1 << 3 | 0b101, 2 << 4][..], &[0; 19]].concat();
     let path = [&TO_CODEC[..], &[b"avc1"]].concat();
@@ -151,7 +151,7 @@ fn a_film_is_not_called_dolby_vision_without_its_messages() {
 fn what_a_camera_says_of_itself_stays_or_is_reported() {
     let clips = Clips::new();
     for name in ["plain.mp4", "plain.mov"] {
-        let plain = clips.make(&format!("{FILM} -c:v libx264"), name);
+        let plain = clips.make(&format!("{VIDEO} -c:v libx264"), name);
         let text = |kind: &[u8; 4], text: &str| {
             let length = u16::try_from(text.len()).unwrap().to_be_bytes();
             boxed(
@@ -216,7 +216,7 @@ fn as_panorama(mp4: &[u8]) -> Vec<u8> {
 #[test]
 fn a_panorama_stays_one() {
     let clips = Clips::new();
-    let path = clips.make(&format!("{FILM} -c:v libx264"), "flat.mp4");
+    let path = clips.make(&format!("{VIDEO} -c:v libx264"), "flat.mp4");
     assert_eq!(surveyed(&path).panorama, None);
     let bytes = as_panorama(&std::fs::read(&path).unwrap());
     let path = clips.write("round.mp4", &bytes);
@@ -229,7 +229,7 @@ fn a_panorama_stays_one() {
 fn telemetry_of_cameras_stays_and_other_data_goes() {
     let clips = Clips::new();
     let coded = clips.make(
-        &format!("{FILM} -c:v libx264 -timecode 01:00:00:00"),
+        &format!("{VIDEO} -c:v libx264 -timecode 01:00:00:00"),
         "coded.mp4",
     );
     // The track of the timecode, made one of telemetry by its two names: of what handles it, and of its samples.

@@ -19,7 +19,7 @@ mod oriented;
 mod pictures;
 mod probing;
 mod proxies;
-mod redact_film;
+mod redact_video;
 mod rewriting;
 mod sandboxing;
 mod shots;

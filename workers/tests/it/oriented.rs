@@ -1,4 +1,4 @@
-//! Films that players turn and mirror: everything that shows their pictures does the same.
+//! Videos that players turn and mirror: everything that shows their pictures does the same.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::proxies::cut_to;
 use crate::rewriting::again;
 
 /// Four quarters, each of another grey.
-const FILM: &str = "-f lavfi -i color=white:r=25:s=192x128:d=1,drawbox=c=0xaaaaaa:t=fill:x=96,\
+const VIDEO: &str = "-f lavfi -i color=white:r=25:s=192x128:d=1,drawbox=c=0xaaaaaa:t=fill:x=96,\
     drawbox=c=0x555555:t=fill:y=64,drawbox=c=black:t=fill:x=96:y=64 -c:v libx264 -pix_fmt yuv420p";
 
 /// The greys, row by row.
@@ -43,52 +43,52 @@ fn expected(exif: usize) -> [u8; 4] {
     greys
 }
 
-/// What `ffmpeg` shows of a film.
+/// What `ffmpeg` shows of a video.
 fn shown(clips: &Clips, path: &Path) -> RgbImage {
     let png = clips.make(&format!("-i {} -frames:v 1", path.display()), "shown.png");
     image::open(png).unwrap().to_rgb8()
 }
 
 #[test]
-fn pictures_are_upright_however_a_film_is_turned_or_mirrored() {
+fn pictures_are_upright_however_a_video_is_turned_or_mirrored() {
     let clips = Clips::new();
     for exif in 1..=8 {
-        let film = clips.make_oriented(FILM, exif, &format!("film-{exif}.mp4"));
+        let video = clips.make_oriented(VIDEO, exif, &format!("video-{exif}.mp4"));
         let expected = expected(exif);
         let what = format!("orientation {exif}");
         let size = if exif < 5 { (192, 128) } else { (128, 192) };
-        assert_eq!(quarters(&shown(&clips, &film)), expected, "{what}");
-        let info = probe(open(&film), &Bounds::default()).unwrap();
+        assert_eq!(quarters(&shown(&clips, &video)), expected, "{what}");
+        let info = probe(open(&video), &Bounds::default()).unwrap();
         let (_, video) = info.video().unwrap();
         let orientation = Orientation::from_exif(u16::try_from(exif).unwrap());
         assert_eq!(video.orientation, orientation);
         assert_eq!((video.display_width, video.display_height), size, "{what}");
-        let mut pictures = sample_frames(open(&film), 2, 192).unwrap();
-        let (_, proxies) = cut_to(&clips, &film, &[3..9]);
+        let mut pictures = sample_frames(open(&video), 2, 192).unwrap();
+        let (_, proxies) = cut_to(&clips, &video, &[3..9]);
         pictures.push(shown(&clips, &proxies[0]));
         for picture in pictures {
             assert_eq!(picture.dimensions(), size, "{what}");
             assert_eq!(quarters(&picture), expected, "{what}");
         }
-        let jpeg = thumbnail(open(&film), ThumbnailAt::Middle, 100).unwrap();
+        let jpeg = thumbnail(open(&video), ThumbnailAt::Middle, 100).unwrap();
         let picture = image::load_from_memory(&jpeg).unwrap().to_rgb8();
         assert_eq!(quarters(&picture), expected, "{what}");
         // As stored, it is what it was.
         let options = ReadOptions::default();
-        let mut reader = FrameReader::open(open(&film), options, &Bounds::default()).unwrap();
+        let mut reader = FrameReader::open(open(&video), options, &Bounds::default()).unwrap();
         let frame = reader.next_frame().unwrap().unwrap();
         assert_eq!(quarters(&RgbMaker::default().make(frame).unwrap()), GREYS);
     }
 }
 
 #[test]
-fn a_film_that_is_written_again_is_shown_as_before() {
+fn a_video_that_is_written_again_is_shown_as_before() {
     let clips = Clips::new();
     for name in ["mp4", "mov"] {
         for exif in 1..=8 {
-            let film = clips.make_oriented(FILM, exif, &format!("film-{exif}.{name}"));
-            let (output, ..) = again(&film, &[]);
-            let (before, after) = (shown(&clips, &film), shown(&clips, &output));
+            let video = clips.make_oriented(VIDEO, exif, &format!("video-{exif}.{name}"));
+            let (output, ..) = again(&video, &[]);
+            let (before, after) = (shown(&clips, &video), shown(&clips, &output));
             assert_eq!(after.dimensions(), before.dimensions(), "{exif}");
             assert_eq!(quarters(&after), expected(exif), "{exif}");
             let stored = ffprobe(&output, "v:0", "stream=width,height");

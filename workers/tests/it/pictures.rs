@@ -22,8 +22,8 @@ fn red_then_green(clips: &Clips) -> std::path::PathBuf {
 #[test]
 fn frames_are_sampled_evenly_in_time() {
     let clips = Clips::new();
-    let film = red_then_green(&clips);
-    let pictures = sample_frames(open(&film), 8, 64).unwrap();
+    let video = red_then_green(&clips);
+    let pictures = sample_frames(open(&video), 8, 64).unwrap();
     assert_eq!(pictures.len(), 8);
     for (index, picture) in pictures.iter().enumerate() {
         assert_eq!(picture.dimensions(), (64, 36));
@@ -40,12 +40,12 @@ fn frames_are_sampled_evenly_in_time() {
 #[test]
 fn a_clip_of_one_frame_gives_as_many_pictures_as_asked_for() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i testsrc2=r=25:s=320x180:d=0.04 -c:v libx264",
         "one.mp4",
     );
-    assert_eq!(sample_frames(open(&film), 8, 224).unwrap().len(), 8);
-    assert_eq!(sample_frames(open(&film), 0, 224).unwrap().len(), 0);
+    assert_eq!(sample_frames(open(&video), 8, 224).unwrap().len(), 8);
+    assert_eq!(sample_frames(open(&video), 0, 224).unwrap().len(), 0);
 }
 
 #[test]
@@ -55,10 +55,10 @@ fn a_turned_picture_is_set_upright() {
     let half = "-f lavfi -i color=white:r=25:s=320x180:d=1,drawbox=c=black:t=fill:y=90:h=90";
     let mut found = Vec::new();
     for exif in [6, 8] {
-        let film = clips.make_oriented(&format!("{half} -c:v libx264"), exif, "turned.mp4");
-        let shown = clips.make(&format!("-i {} -frames:v 1", film.display()), "shown.png");
+        let video = clips.make_oriented(&format!("{half} -c:v libx264"), exif, "turned.mp4");
+        let shown = clips.make(&format!("-i {} -frames:v 1", video.display()), "shown.png");
         let shown = image::open(shown).unwrap().to_rgb8();
-        let picture = &sample_frames(open(&film), 1, 320).unwrap()[0];
+        let picture = &sample_frames(open(&video), 1, 320).unwrap()[0];
         assert_eq!(picture.dimensions(), (180, 320));
         let is_white = |image: &image::RgbImage, x| image.get_pixel(x, 160).0[0] > 128;
         let sides = |image| (is_white(image, 20), is_white(image, 160));
@@ -71,14 +71,14 @@ fn a_turned_picture_is_set_upright() {
 #[test]
 fn a_thumbnail_shows_the_middle_with_square_pixels() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i testsrc2=r=25:s=320x180:d=1,setsar=2/1 -c:v libx264",
         "wide.mp4",
     );
-    let jpeg = thumbnail(open(&film), ThumbnailAt::Middle, 320).unwrap();
+    let jpeg = thumbnail(open(&video), ThumbnailAt::Middle, 320).unwrap();
     let picture = image::load_from_memory(&jpeg).unwrap();
     assert_eq!((picture.width(), picture.height()), (320, 90));
-    let start = thumbnail(open(&film), ThumbnailAt::Start, 320).unwrap();
+    let start = thumbnail(open(&video), ThumbnailAt::Start, 320).unwrap();
     assert_ne!(start, jpeg);
 }
 
@@ -111,14 +111,14 @@ proptest! {
         )
     ) {
         let clips = Clips::new();
-        let film = match rate {
+        let video = match rate {
             "vfr" => clips.make(
                 &format!("{NOISE} -vf select='not(mod(n\\,3))+gt(n\\,50)' -vsync vfr -c:v libx264"),
-                "film.mkv",
+                "video.mkv",
             ),
-            rate => clips.make(&format!("{NOISE} -r {rate} -c:v libx264"), "film.mp4"),
+            rate => clips.make(&format!("{NOISE} -r {rate} -c:v libx264"), "video.mp4"),
         };
-        let scan = scan(&film);
+        let scan = scan(&video);
         let mut spans: Vec<Range<u64>> = Vec::new();
         for length in lengths {
             let start = spans.last().map_or(0, |span| span.end);
@@ -129,7 +129,7 @@ proptest! {
         }
         let mut kept = Kept(Vec::new());
         let bounds = Bounds::default();
-        let source = CutSource { source: open(&film), bounds: &bounds };
+        let source = CutSource { source: open(&video), bounds: &bounds };
         let mut stretches = spans.iter().map(|span| Ok(scan.timeline.stretch(span)));
         let params = ProxyParams { samples, ..ProxyParams::default() };
         cut(source, &mut stretches, &params, &mut kept).unwrap();
@@ -161,10 +161,10 @@ fn samples_of_other_clips_are_those_that_decoding_all_shows() {
         ),
         ("-c:v libx264 -bf 0 -ss 0.5", "late.mp4"),
     ] {
-        let film = clips.make(&format!("{NOISE} {arguments}"), name);
+        let video = clips.make(&format!("{NOISE} {arguments}"), name);
         for count in [1, 2, 3, 4, 7, 16, 64, 150] {
-            let sparse = sample_frames(open(&film), count, 640).unwrap();
-            let plain = sample_frames_plainly(open(&film), count, 640).unwrap();
+            let sparse = sample_frames(open(&video), count, 640).unwrap();
+            let plain = sample_frames_plainly(open(&video), count, 640).unwrap();
             assert!(sparse == plain, "{name}: {count}");
         }
     }
@@ -182,14 +182,14 @@ fn what_is_no_proxy_of_ours_is_refused_before_it_is_decoded() {
             "unsupported-codec",
         ),
         ("-c:v libvpx -b:v 500k", "other.webm", "forbidden-container"),
-        ("-c:v libx264", "film.mkv", "forbidden-container"),
-        ("-c:v libx264", "film.ts", "forbidden-container"),
+        ("-c:v libx264", "video.mkv", "forbidden-container"),
+        ("-c:v libx264", "video.ts", "forbidden-container"),
         ("-c:v mpeg1video", "other.mpg", "forbidden-container"),
     ] {
-        let film = clips.make(&format!("{NOISE} {arguments}"), name);
-        let sampled = sample_frames(open(&film), 4, 64).unwrap_err();
+        let video = clips.make(&format!("{NOISE} {arguments}"), name);
+        let sampled = sample_frames(open(&video), 4, 64).unwrap_err();
         assert_eq!(sampled.code(), code, "{name}: {sampled}");
-        let shown = thumbnail(open(&film), ThumbnailAt::Start, 64).unwrap_err();
+        let shown = thumbnail(open(&video), ThumbnailAt::Start, 64).unwrap_err();
         assert_eq!(shown.code(), code, "{name}: {shown}");
     }
 }
@@ -197,12 +197,12 @@ fn what_is_no_proxy_of_ours_is_refused_before_it_is_decoded() {
 #[test]
 fn a_proxy_begins_anew_where_it_is_sampled() {
     let clips = Clips::new();
-    let film = clips.make(&format!("{NOISE} -c:v libx264"), "film.mp4");
-    let scan = scan(&film);
+    let video = clips.make(&format!("{NOISE} -c:v libx264"), "video.mp4");
+    let scan = scan(&video);
     let bounds = Bounds::default();
     let mut kept = Kept(Vec::new());
     let source = CutSource {
-        source: open(&film),
+        source: open(&video),
         bounds: &bounds,
     };
     let mut stretches = std::iter::once(Ok(scan.timeline.stretch(&(0..80))));

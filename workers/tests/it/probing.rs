@@ -11,19 +11,19 @@ fn info(path: &Path) -> MediaInfo {
 }
 
 #[test]
-fn a_film_says_what_it_is() {
+fn a_video_says_what_it_is() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i testsrc2=r=30000/1001:s=720x480:d=2 -f lavfi -i sine=d=2:r=48000 \
          -vf setsar=8/9 -c:v libx264 -profile:v high -pix_fmt yuv420p \
          -color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range tv \
          -c:a aac -ac 2 -metadata:s:a language=fra -timecode 01:00:00;00",
-        "film.mov",
+        "video.mov",
     );
-    let info = info(&film);
+    let info = info(&video);
     assert_eq!(info.start_timecode.as_deref(), Some("01:00:00;00"));
     assert!(info.duration_ms.unwrap().abs_diff(2000) < 40);
-    assert_eq!(info.bytes, std::fs::metadata(&film).unwrap().len());
+    assert_eq!(info.bytes, std::fs::metadata(&video).unwrap().len());
     let (stream, video) = info.video().unwrap();
     assert_eq!(
         (stream.codec.as_str(), stream.profile.as_deref()),
@@ -58,18 +58,18 @@ fn a_film_says_what_it_is() {
 }
 
 #[test]
-fn cover_art_is_not_the_film() {
+fn cover_art_is_not_the_video() {
     let clips = Clips::new();
     clips.make(
         "-f lavfi -i testsrc2=s=640x640:d=1 -frames:v 1",
         "cover.png",
     );
-    let film = clips.make(
+    let video = clips.make(
         "-i cover.png -f lavfi -i testsrc2=r=25:s=320x180:d=1 -map 0 -map 1 \
          -c:v:0 copy -c:v:1 libx264 -disposition:v:0 attached_pic",
-        "film.mp4",
+        "video.mp4",
     );
-    let info = info(&film);
+    let info = info(&video);
     let (_, video) = info.video().unwrap();
     assert_eq!(video.width, 320);
     assert!(
@@ -87,23 +87,23 @@ fn embedded_subtitles_are_plain_text_with_their_times() {
     let clips = Clips::new();
     clips.write("lines.srt", SRT.as_bytes());
     for (codec, name) in [
-        ("mov_text", "film.mp4"),
+        ("mov_text", "video.mp4"),
         ("srt", "srt.mkv"),
         ("ass", "ass.mkv"),
-        ("webvtt", "film.webm"),
+        ("webvtt", "video.webm"),
     ] {
         let video = if codec == "webvtt" {
             "libvpx"
         } else {
             "libx264"
         };
-        let film = clips.make(
+        let video = clips.make(
             &format!(
                 "-f lavfi -i testsrc2=r=25:s=320x180:d=3 -i lines.srt -c:v {video} -c:s {codec}"
             ),
             name,
         );
-        let cues = subtitles(open(&film), 1, &Bounds::default()).unwrap();
+        let cues = subtitles(open(&video), 1, &Bounds::default()).unwrap();
         let found: Vec<_> = cues
             .iter()
             .map(|cue| (cue.start_ms, cue.end_ms, cue.text.as_str()))
@@ -113,7 +113,7 @@ fn embedded_subtitles_are_plain_text_with_their_times() {
             (2000, 2500, "Größe"),
         ];
         assert_eq!(found, expected, "{name}");
-        let error = subtitles(open(&film), 0, &Bounds::default()).unwrap_err();
+        let error = subtitles(open(&video), 0, &Bounds::default()).unwrap_err();
         assert_eq!(error.code(), "wrong-stream", "{name}");
     }
 }
@@ -126,11 +126,11 @@ fn chapters_have_titles_and_times() {
         b";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\ntitle=One\n\
           [CHAPTER]\nTIMEBASE=1/1000\nSTART=1000\nEND=2000\ntitle=Two\n",
     );
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i testsrc2=r=25:s=320x180:d=2 -i chapters.txt -map_metadata 1 -c:v libx264",
-        "film.mkv",
+        "video.mkv",
     );
-    let chapters = info(&film).chapters;
+    let chapters = info(&video).chapters;
     assert_eq!(chapters.len(), 2);
     assert_eq!((chapters[1].start_ms, chapters[1].end_ms), (1000, 2000));
     assert_eq!(chapters[1].title.as_deref(), Some("Two"));
@@ -139,14 +139,14 @@ fn chapters_have_titles_and_times() {
 #[test]
 fn a_timecode_counts_at_the_rate_of_its_own_track() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i testsrc2=r=60000/1001:s=96x64:d=1 -c:v libx264 -timecode 01:00:00:20",
         "fast.mp4",
     );
-    let whole = crate::clips::scan(&film).timeline;
+    let whole = crate::clips::scan(&video).timeline;
     assert_eq!(whole.start_timecode.as_deref(), Some("01:00:00:20"));
     // The same label of a track that counts 30 a second, as cameras write it (QuickTime, "timecode sample description").
-    let mut bytes = std::fs::read(&film).unwrap();
+    let mut bytes = std::fs::read(&video).unwrap();
     let entry = bytes
         .windows(8)
         .position(|window| window == b"\0\0\0\x24tmcd" || window == b"\0\0\0\x22tmcd")
@@ -163,14 +163,14 @@ fn a_timecode_counts_at_the_rate_of_its_own_track() {
         .position(|window| window == fast.to_be_bytes())
         .unwrap();
     bytes[sample..sample + 4].copy_from_slice(&slow.to_be_bytes());
-    let film = clips.write("slow.mp4", &bytes);
-    let found = info(&film);
+    let video = clips.write("slow.mp4", &bytes);
+    let found = info(&video);
     assert_eq!(found.start_timecode.as_deref(), Some("01:00:00:20"));
     assert_eq!(found.timecode_rate.unwrap().to_string(), "30000/1001");
-    let timeline = crate::clips::scan(&film).timeline;
+    let timeline = crate::clips::scan(&video).timeline;
     assert_eq!(timeline.start_timecode.as_deref(), Some("01:00:00:40"));
     assert_eq!(timeline.timecode().label(0), "01:00:00:40");
-    let (output, ..) = crate::rewriting::again(&film, &[]);
+    let (output, ..) = crate::rewriting::again(&video, &[]);
     let timeline = crate::clips::scan(&output).timeline;
     assert_eq!(timeline.start_timecode.as_deref(), Some("01:00:00:40"));
 }
@@ -178,21 +178,21 @@ fn a_timecode_counts_at_the_rate_of_its_own_track() {
 #[test]
 fn a_duration_that_is_unknown_is_no_limit() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i testsrc2=r=25:s=96x64:d=1 -c:v libx264 -bf 0 -movflags frag_keyframe+empty_moov",
         "fragments.mp4",
     );
-    let mut bytes = std::fs::read(&film).unwrap();
+    let mut bytes = std::fs::read(&video).unwrap();
     // All bits set: not known (ISO/IEC 14496-12).
     for (kind, into) in [(b"mvhd", 20), (b"mdhd", 20), (b"tkhd", 24)] {
         let found = bytes.windows(4).position(|window| window == kind).unwrap();
         bytes[found + into..found + into + 4].fill(0xff);
     }
-    let film = clips.write("unknown.mp4", &bytes);
-    assert_eq!(info(&film).duration_ms, None);
-    let scan = crate::clips::scan(&film);
+    let video = clips.write("unknown.mp4", &bytes);
+    assert_eq!(info(&video).duration_ms, None);
+    let scan = crate::clips::scan(&video);
     assert_eq!(scan.timeline.frames(), 25);
     assert_eq!(scan.timeline.ms_of(25), 1000);
-    let (output, ..) = crate::rewriting::again(&film, &[]);
+    let (output, ..) = crate::rewriting::again(&video, &[]);
     assert_eq!(info(&output).duration_ms, Some(1000));
 }

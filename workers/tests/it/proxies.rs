@@ -39,16 +39,16 @@ fn proxies(
     params: &ProxyParams,
 ) -> Result<Vec<Vec<u8>>, MediaError> {
     let mut kept = Kept::default();
-    let film = CutSource {
+    let video = CutSource {
         source: open(path),
         bounds: &Bounds::default(),
     };
     let mut stretches = spans.iter().map(|span| Ok(scan.timeline.stretch(span)));
-    cut(film, &mut stretches, params, &mut kept)?;
+    cut(video, &mut stretches, params, &mut kept)?;
     Ok(kept.proxies)
 }
 
-/// Cuts a film and writes the proxies beside it.
+/// Cuts a video and writes the proxies beside it.
 pub(crate) fn cut_to(clips: &Clips, path: &Path, spans: &[Range<u64>]) -> (ShotScan, Vec<PathBuf>) {
     let scan = scan(path);
     let proxies = proxies(path, &scan, spans, &ProxyParams::default()).unwrap();
@@ -79,9 +79,9 @@ fn psnr(a: &RgbImage, b: &RgbImage) -> f64 {
     10.0 * (255.0 * 255.0 * f64::from(pixels) / sum.max(1.0)).log10()
 }
 
-/// Checks number, key frame, timing and pictures of proxies against their film.
-fn assert_exact(film: &Path, scan: &ShotScan, spans: &[Range<u64>], proxies: &[PathBuf]) {
-    let originals = pictures(film);
+/// Checks number, key frame, timing and pictures of proxies against their video.
+fn assert_exact(video: &Path, scan: &ShotScan, spans: &[Range<u64>], proxies: &[PathBuf]) {
+    let originals = pictures(video);
     assert_eq!(originals.len() as u64, scan.timeline.frames());
     for (span, proxy) in spans.iter().zip(proxies) {
         let pts = ffprobe_pts(proxy);
@@ -117,29 +117,29 @@ const NOISE: &str =
 #[test]
 fn a_proxy_has_exactly_the_frames_of_its_span() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         &format!("{NOISE} -c:v libx264 -bf 3 -g 30 -crf 12"),
-        "film.mp4",
+        "video.mp4",
     );
     let spans = [0..20, 20..21, 33..60, 60..75];
-    let (scan, proxies) = cut_to(&clips, &film, &spans);
-    assert_exact(&film, &scan, &spans, &proxies);
+    let (scan, proxies) = cut_to(&clips, &video, &spans);
+    assert_exact(&video, &scan, &spans, &proxies);
 }
 
 #[test]
-fn a_proxy_keeps_the_timing_of_a_film_whose_rate_varies() {
+fn a_proxy_keeps_the_timing_of_a_video_whose_rate_varies() {
     let clips = Clips::new();
     let arguments =
         format!("{NOISE} -vf select='not(mod(n\\,3))+gt(n\\,50)' -vsync vfr -c:v libx264 -crf 12");
-    let film = clips.make(&arguments, "film.mkv");
+    let video = clips.make(&arguments, "video.mkv");
     let spans = [0..7, 7..30, 30..41];
-    let (scan, proxies) = cut_to(&clips, &film, &spans);
+    let (scan, proxies) = cut_to(&clips, &video, &spans);
     assert!(scan.timeline.variable);
-    assert_exact(&film, &scan, &spans, &proxies);
+    assert_exact(&video, &scan, &spans, &proxies);
 }
 
 #[test]
-fn every_kind_of_film_becomes_upright_square_even_pictures() {
+fn every_kind_of_video_becomes_upright_square_even_pictures() {
     let clips = Clips::new();
     let source = "-f lavfi -i testsrc2=r=25:d=1:s=";
     for (size, arguments, name, expected) in [
@@ -168,11 +168,11 @@ fn every_kind_of_film_becomes_upright_square_even_pictures() {
         ("320x180", "-c:v libvpx -b:v 500k", "web.webm", "320,180"),
     ] {
         let arguments = format!("{source}{size} {arguments}");
-        let film = match name {
+        let video = match name {
             "turned.mp4" => clips.make_oriented(&arguments, 6, name),
             _ => clips.make(&arguments, name),
         };
-        let (_, proxies) = cut_to(&clips, &film, std::slice::from_ref(&(0..25)));
+        let (_, proxies) = cut_to(&clips, &video, std::slice::from_ref(&(0..25)));
         let stream = "stream=width,height,pix_fmt,sample_aspect_ratio,codec_name";
         let found = ffprobe(&proxies[0], "v:0", stream);
         assert_eq!(found, format!("h264,{expected},1:1,yuv420p"), "{name}");
@@ -202,19 +202,19 @@ fn a_proxy_has_the_sound_of_its_span() {
     let clips = Clips::new();
     // Silence, and a tone from second 1.5.
     for (name, codecs, rate) in [
-        ("film.mp4", "-c:v libx264 -c:a aac", 44_100.0),
-        ("film.mkv", "-c:v libx264 -c:a flac", 44_100.0),
-        ("film.webm", "-c:v libvpx -c:a libopus -ac 2", 48_000.0),
-        ("film.ts", "-c:v libx264 -c:a mp2", 44_100.0),
+        ("video.mp4", "-c:v libx264 -c:a aac", 44_100.0),
+        ("video.mkv", "-c:v libx264 -c:a flac", 44_100.0),
+        ("video.webm", "-c:v libvpx -c:a libopus -ac 2", 48_000.0),
+        ("video.ts", "-c:v libx264 -c:a mp2", 44_100.0),
     ] {
         let arguments = format!(
             "-f lavfi -i testsrc2=r=25:s=320x180:d=3 \
              -f lavfi -i aevalsrc='gte(t,1.5)*sin(t*3000)*0.5':d=3:s=44100 {codecs}"
         );
         let arguments = arguments.replace("(t,", "(t\\,");
-        let film = clips.make(&arguments, name);
+        let video = clips.make(&arguments, name);
         let spans = [0..25, 25..50, 50..75];
-        let (_, proxies) = cut_to(&clips, &film, &spans);
+        let (_, proxies) = cut_to(&clips, &video, &spans);
         for proxy in &proxies {
             let count = samples(proxy).len() as f64;
             assert!((count - rate).abs() <= 1024.0, "{name}: {count} samples");
@@ -243,8 +243,8 @@ fn a_proxy_has_the_sound_of_its_span() {
 #[test]
 fn the_index_of_a_proxy_comes_first() {
     let clips = Clips::new();
-    let film = clips.make(&format!("{NOISE} -c:v libx264"), "film.mp4");
-    let (_, proxies) = cut_to(&clips, &film, std::slice::from_ref(&(0..75)));
+    let video = clips.make(&format!("{NOISE} -c:v libx264"), "video.mp4");
+    let (_, proxies) = cut_to(&clips, &video, std::slice::from_ref(&(0..75)));
     let bytes = std::fs::read(&proxies[0]).unwrap();
     let place = |kind: &[u8]| bytes.windows(4).position(|window| window == kind).unwrap();
     assert!(place(b"moov") < place(b"mdat"));
@@ -253,22 +253,22 @@ fn the_index_of_a_proxy_comes_first() {
 #[test]
 fn wrong_spans_and_too_large_proxies_are_refused() {
     let clips = Clips::new();
-    let film = clips.make(&format!("{NOISE} -c:v libx264"), "film.mp4");
-    let scan = scan(&film);
+    let video = clips.make(&format!("{NOISE} -c:v libx264"), "video.mp4");
+    let scan = scan(&video);
     for spans in [
         vec![0..76],
         vec![10..10],
         vec![20..30, 10..20],
         vec![0..20, 19..30],
     ] {
-        let error = proxies(&film, &scan, &spans, &ProxyParams::default()).unwrap_err();
+        let error = proxies(&video, &scan, &spans, &ProxyParams::default()).unwrap_err();
         assert_eq!(error.code(), "wrong-spans", "{spans:?}");
     }
     let params = ProxyParams {
         max_bytes: 10_000,
         ..ProxyParams::default()
     };
-    let error = proxies(&film, &scan, std::slice::from_ref(&(0..75)), &params).unwrap_err();
+    let error = proxies(&video, &scan, std::slice::from_ref(&(0..75)), &params).unwrap_err();
     assert_eq!(error.code(), "media-limit");
 }
 
@@ -276,21 +276,21 @@ fn wrong_spans_and_too_large_proxies_are_refused() {
 fn a_proxy_does_not_depend_on_what_else_is_cut() {
     let clips = Clips::new();
     let sound = "-f lavfi -i sine=d=3:r=44100 -c:a aac";
-    let film = clips.make(&format!("{NOISE} {sound} -c:v libx264 -bf 3"), "film.mp4");
-    let scan = scan(&film);
+    let video = clips.make(&format!("{NOISE} {sound} -c:v libx264 -bf 3"), "video.mp4");
+    let scan = scan(&video);
     // With more threads x264 decides a few blocks differently now and then.
     let params = ProxyParams {
         threads: 1,
         ..ProxyParams::default()
     };
-    let all = proxies(&film, &scan, &[0..20, 20..33, 33..75], &params).unwrap();
-    let later = proxies(&film, &scan, &[20..33], &params).unwrap();
-    let last = proxies(&film, &scan, &[33..75], &params).unwrap();
+    let all = proxies(&video, &scan, &[0..20, 20..33, 33..75], &params).unwrap();
+    let later = proxies(&video, &scan, &[20..33], &params).unwrap();
+    let last = proxies(&video, &scan, &[33..75], &params).unwrap();
     assert!(all[1] == later[0] && all[2] == last[0]);
 }
 
 #[test]
-fn a_real_film_becomes_one_proxy_a_shot() {
+fn a_real_video_becomes_one_proxy_a_shot() {
     let Some(material) = material() else { return };
     let clips = Clips::new();
     for (name, has_sound) in [
@@ -299,9 +299,13 @@ fn a_real_film_becomes_one_proxy_a_shot() {
         ("video/delayed_start.mp4", false),
         ("grid/bbaf2n.mpg", true),
     ] {
-        let film = material.join(name);
-        let spans: Vec<_> = scan(&film).shots.iter().map(|shot| shot.frames()).collect();
-        let (_, proxies) = cut_to(&clips, &film, &spans);
+        let video = material.join(name);
+        let spans: Vec<_> = scan(&video)
+            .shots
+            .iter()
+            .map(|shot| shot.frames())
+            .collect();
+        let (_, proxies) = cut_to(&clips, &video, &spans);
         for (proxy, span) in proxies.iter().zip(&spans) {
             assert_eq!(
                 ffprobe_pts(proxy).len() as u64,

@@ -1,4 +1,4 @@
-//! Films written again: changed pixels where they were asked for, and all else as it was.
+//! Videos written again: changed pixels where they were asked for, and all else as it was.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ pub(crate) fn surveyed(path: &Path) -> Survey {
     survey(open(path), &extension, &Bounds::default()).unwrap()
 }
 
-/// Writes a film again beside it.
+/// Writes a video again beside it.
 pub(crate) fn again(path: &Path, black: &[u64]) -> (PathBuf, Survey, Written) {
     let survey = surveyed(path);
     let extension = survey.extension.clone().unwrap_or_else(|| {
@@ -131,7 +131,7 @@ fn square(path: &Path) -> Vec<u8> {
     output.stdout
 }
 
-pub(crate) const FILM: &str = "-f lavfi -i testsrc2=r=25:s=192x128:d=2,lutyuv=y='val/2+110'";
+pub(crate) const VIDEO: &str = "-f lavfi -i testsrc2=r=25:s=192x128:d=2,lutyuv=y='val/2+110'";
 const SOUND: &str = "-f lavfi -i sine=d=2:f=300";
 
 #[test]
@@ -139,22 +139,22 @@ fn frames_change_where_asked_and_sound_stays_bit_by_bit() {
     let clips = Clips::new();
     for (name, codec) in [
         (
-            "film.mp4",
+            "video.mp4",
             "-c:v libx264 -pix_fmt yuv420p -bf 3 -c:a aac -shortest",
         ),
         (
-            "film.mov",
+            "video.mov",
             "-c:v libx264 -pix_fmt yuv422p10le -c:a pcm_s16le",
         ),
         (
-            "film.mkv",
+            "video.mkv",
             "-c:v libx264 -pix_fmt yuv444p -c:a libopus -shortest",
         ),
-        ("film.avi", "-c:v mpeg4 -c:a mp3"),
-        ("film.ts", "-c:v mpeg2video -c:a mp2"),
-        ("film.webm", "-c:v libvpx -deadline realtime -c:a libopus"),
+        ("video.avi", "-c:v mpeg4 -c:a mp3"),
+        ("video.ts", "-c:v mpeg2video -c:a mp2"),
+        ("video.webm", "-c:v libvpx -deadline realtime -c:a libopus"),
     ] {
-        let path = clips.make(&format!("{FILM} {SOUND} {codec}"), name);
+        let path = clips.make(&format!("{VIDEO} {SOUND} {codec}"), name);
         let black: Vec<u64> = (10..20).collect();
         let (output, survey, written) = again(&path, &black);
         let times = ffprobe_pts(&path);
@@ -188,7 +188,7 @@ fn frames_change_where_asked_and_sound_stays_bit_by_bit() {
     }
 }
 
-/// What is heard of a film, in samples of 16 bits.
+/// What is heard of a video, in samples of 16 bits.
 fn heard(path: &Path) -> Vec<i16> {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-i"])
@@ -228,23 +228,23 @@ fn sound_outside_an_edit_list_does_not_stay() {
         let name = codec.split(' ').next().unwrap_or_default();
         let whole = format!("whole-{name}.{extension}");
         clips.make(
-            &format!("{FILM} {chirp} -c:v libx264 -g 50 -c:a {codec}"),
+            &format!("{VIDEO} {chirp} -c:v libx264 -g 50 -c:a {codec}"),
             &whole,
         );
-        let film = clips.make(
+        let video = clips.make(
             &format!("-ss 1.21 -i {whole} -c copy"),
             &format!("cut-{name}.{extension}"),
         );
-        let (all, left_out) = sound_packets(&film);
+        let (all, left_out) = sound_packets(&video);
         assert!(left_out > primes + 8, "{codec}: {left_out} of {all}");
-        let (output, ..) = again(&film, &[0]);
+        let (output, ..) = again(&video, &[0]);
         let (kept, outside) = sound_packets(&output);
         assert!(outside <= primes, "{codec}: {outside} of {kept}");
         assert!(
             kept >= all - left_out && kept <= all - left_out + primes,
             "{codec}: {kept} of {all}, of which {left_out} were left out"
         );
-        let (before, after) = (heard(&film), heard(&output));
+        let (before, after) = (heard(&video), heard(&output));
         // The state of an Opus decoder comes near to what it would be, and is never quite that.
         let apart = if name == "libopus" { 250.0 } else { 0.0 };
         assert!(!before.is_empty() && before.len() == after.len(), "{codec}");
@@ -263,19 +263,19 @@ fn times_stay_whatever_they_are() {
         "vfr.mp4",
     );
     let sound_first = clips.make(
-        &format!("-itsoffset 0.48 {FILM} {SOUND} -map 0 -map 1 -c:v libx264 -c:a aac"),
+        &format!("-itsoffset 0.48 {VIDEO} {SOUND} -map 0 -map 1 -c:v libx264 -c:a aac"),
         "late.mp4",
     );
     let odd = clips.make(
         "-f lavfi -i testsrc2=r=24000/1001:s=96x64:d=2 -c:v libx264 -video_track_timescale 24000",
         "odd.mov",
     );
-    let mut films = vec![vfr, sound_first, odd];
+    let mut videos = vec![vfr, sound_first, odd];
     if let Some(material) = material() {
         let path = material.join("video/delayed_start.mp4");
-        films.push(clips.write("delayed.mp4", &std::fs::read(path).unwrap()));
+        videos.push(clips.write("delayed.mp4", &std::fs::read(path).unwrap()));
     }
-    for path in films {
+    for path in videos {
         let (output, ..) = again(&path, &[]);
         let base = ffprobe(&path, "v:0", "stream=time_base,start_pts");
         assert_eq!(
@@ -300,7 +300,7 @@ fn what_surrounds_the_pictures_stays() {
     );
     let path = clips.make(
         &format!(
-            "{FILM} {SOUND} -i chapters.txt -i lines.srt -map 0 -map 1 -map 3 -map_metadata 2 -map_chapters 2 \
+            "{VIDEO} {SOUND} -i chapters.txt -i lines.srt -map 0 -map 1 -map 3 -map_metadata 2 -map_chapters 2 \
              -c:v libx264 -c:a aac -c:s mov_text -vf setsar=4/3 -color_primaries bt709 -color_trc bt709 -colorspace bt709 \
              -color_range tv -metadata:s:a language=deu -timecode 01:02:03:04"
         ),
@@ -330,7 +330,7 @@ fn further_pictures_are_left_out() {
     clips.make("-f lavfi -i testsrc2=s=64x64 -frames:v 1", "cover.jpg");
     let path = clips.make(
         &format!(
-            "{FILM} {SOUND} -i cover.jpg -f lavfi -i testsrc2=s=64x64:d=2 -map 0 -map 1 -map 2 -map 3 -c:v libx264 -c:v:1 mjpeg -c:a aac -disposition:v:1 attached_pic"
+            "{VIDEO} {SOUND} -i cover.jpg -f lavfi -i testsrc2=s=64x64:d=2 -map 0 -map 1 -map 2 -map 3 -c:v libx264 -c:v:1 mjpeg -c:a aac -disposition:v:1 attached_pic"
         ),
         "cover.mp4",
     );
@@ -361,7 +361,7 @@ fn odd_sizes_and_rgb_are_converted() {
         ("rgb.mkv", "-c:v ffv1 -pix_fmt bgr0"),
         ("grey.mkv", "-c:v ffv1 -pix_fmt gray10le"),
     ] {
-        let path = clips.make(&format!("{FILM} {codec}"), name);
+        let path = clips.make(&format!("{VIDEO} {codec}"), name);
         let (output, _, written) = again(&path, &[4]);
         assert!(written.converted, "{name}");
         assert_eq!(

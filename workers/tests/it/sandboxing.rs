@@ -13,19 +13,19 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::clips::{Clips, open, sandbox, scan};
 
-fn film(clips: &Clips) -> std::path::PathBuf {
+fn video(clips: &Clips) -> std::path::PathBuf {
     clips.make(
         "-f lavfi -i testsrc2=r=25:s=640x360:d=4 -f lavfi -i sine=d=4 -c:v libx264 -preset ultrafast",
-        "film.mp4",
+        "video.mp4",
     )
 }
 
 fn shots(
     sandbox: &Sandbox,
-    film: &Path,
+    video: &Path,
     observer: &mut dyn Observer,
 ) -> Result<ShotScan, MediaError> {
-    sandbox.shots(open(film).as_mut(), &SegmentParams::default(), observer)
+    sandbox.shots(open(video).as_mut(), &SegmentParams::default(), observer)
 }
 
 fn failure(result: Result<ShotScan, MediaError>) -> SandboxFailure {
@@ -38,12 +38,12 @@ fn failure(result: Result<ShotScan, MediaError>) -> SandboxFailure {
 #[test]
 fn a_child_answers_what_this_process_would() {
     let clips = Clips::new();
-    let film = film(&clips);
+    let video = video(&clips);
     let sandbox = sandbox(Limits::default());
-    let info = sandbox.probe(open(&film).as_mut(), &mut ()).unwrap();
+    let info = sandbox.probe(open(&video).as_mut(), &mut ()).unwrap();
     assert_eq!(info.video().unwrap().1.width, 640);
-    let found = shots(&sandbox, &film, &mut ()).unwrap();
-    assert_eq!(found, scan(&film));
+    let found = shots(&sandbox, &video, &mut ()).unwrap();
+    assert_eq!(found, scan(&video));
     let mut stretches = [0..50, 50..100]
         .map(|span| found.timeline.stretch(&span))
         .into_iter();
@@ -56,7 +56,7 @@ fn a_child_answers_what_this_process_would() {
     };
     sandbox
         .proxies(
-            open(&film).as_mut(),
+            open(&video).as_mut(),
             &ProxyParams::default(),
             &mut stretches,
             &mut (),
@@ -67,7 +67,7 @@ fn a_child_answers_what_this_process_would() {
     let proxy = clips.write("proxy.mp4", &proxies[1]);
     assert_eq!(scan(&proxy).timeline.frames(), 50);
     let error = sandbox
-        .subtitles(open(&film).as_mut(), 0, &mut ())
+        .subtitles(open(&video).as_mut(), 0, &mut ())
         .unwrap_err();
     assert_eq!(error.code(), "wrong-stream");
 }
@@ -75,8 +75,8 @@ fn a_child_answers_what_this_process_would() {
 #[test]
 fn stills_are_the_frames_that_were_asked_for() {
     let clips = Clips::new();
-    // Frames next to each other differ much in their grey, and the film is to be shown turned.
-    let film = clips.make_oriented(
+    // Frames next to each other differ much in their grey, and the video is to be shown turned.
+    let video = clips.make_oriented(
         "-f lavfi -i color=black:r=25:s=320x180:d=2,format=yuv420p,geq=lum=16+mod(37*N\\,200):cb=128:cr=128 \
          -c:v libx264 -preset ultrafast -qp 0",
         6,
@@ -96,7 +96,7 @@ fn stills_are_the_frames_that_were_asked_for() {
         Ok(())
     };
     sandbox
-        .stills(open(&film).as_mut(), &job, &mut (), &mut sink)
+        .stills(open(&video).as_mut(), &job, &mut (), &mut sink)
         .unwrap();
     for (number, grey) in got {
         // Luma of 16 to 235 is 0 to 255.
@@ -107,13 +107,13 @@ fn stills_are_the_frames_that_were_asked_for() {
     for wrong in [vec![3, 3], vec![4, 3], vec![10, 50]] {
         job.frames = wrong;
         let error = sandbox
-            .stills(open(&film).as_mut(), &job, &mut (), &mut ignore)
+            .stills(open(&video).as_mut(), &job, &mut (), &mut ignore)
             .unwrap_err();
         assert_eq!(error.code(), "wrong-spans", "{:?}", job.frames);
     }
     job.frames.clear();
     sandbox
-        .stills(open(&film).as_mut(), &job, &mut (), &mut ignore)
+        .stills(open(&video).as_mut(), &job, &mut (), &mut ignore)
         .unwrap();
 }
 
@@ -155,7 +155,7 @@ fn child(argument: &str) -> Pid {
 #[test]
 fn a_child_that_is_killed_is_an_error_that_says_so() {
     let clips = Clips::new();
-    let film = film(&clips);
+    let video = video(&clips);
     let mut sandbox = sandbox(Limits::default());
     sandbox.args = vec!["child-to-be-killed".into()];
     let mut meddler = Meddler {
@@ -163,7 +163,7 @@ fn a_child_that_is_killed_is_an_error_that_says_so() {
         signal: Signal::KILL,
         meddled: false,
     };
-    let failure = failure(shots(&sandbox, &film, &mut meddler));
+    let failure = failure(shots(&sandbox, &video, &mut meddler));
     assert!(
         matches!(failure, SandboxFailure::Signal { signal: 9, .. }),
         "{failure}"
@@ -173,7 +173,7 @@ fn a_child_that_is_killed_is_an_error_that_says_so() {
 #[test]
 fn a_child_that_stops_is_killed_after_a_while() {
     let clips = Clips::new();
-    let film = film(&clips);
+    let video = video(&clips);
     let mut sandbox = sandbox(Limits {
         stall: Duration::from_millis(300),
         ..Limits::default()
@@ -184,32 +184,32 @@ fn a_child_that_stops_is_killed_after_a_while() {
         signal: Signal::STOP,
         meddled: false,
     };
-    let failure = failure(shots(&sandbox, &film, &mut meddler));
+    let failure = failure(shots(&sandbox, &video, &mut meddler));
     assert_eq!(failure, SandboxFailure::Stalled { limit_ms: 300 });
 }
 
 #[test]
 fn a_child_without_memory_is_an_error_that_names_the_limit() {
     let clips = Clips::new();
-    let film = film(&clips);
+    let video = video(&clips);
     let limit = 64 << 20;
     let sandbox = sandbox(Limits {
         memory_bytes: limit,
         ..Limits::default()
     });
-    let failure = failure(shots(&sandbox, &film, &mut ()));
+    let failure = failure(shots(&sandbox, &video, &mut ()));
     assert_eq!(failure, SandboxFailure::Memory { limit });
 }
 
 #[test]
 fn a_child_that_uses_up_its_time_is_an_error_that_names_the_limit() {
     let clips = Clips::new();
-    let film = film(&clips);
+    let video = video(&clips);
     let sandbox = sandbox(Limits {
         cpu_seconds: Some(1),
         ..Limits::default()
     });
-    let found = scan(&film);
+    let found = scan(&video);
     let params = ProxyParams {
         preset: "placebo".to_owned(),
         crf: 1,
@@ -219,7 +219,7 @@ fn a_child_that_uses_up_its_time_is_an_error_that_names_the_limit() {
     let mut sink = |_frames, _bytes| Ok(());
     let error = sandbox
         .proxies(
-            open(&film).as_mut(),
+            open(&video).as_mut(),
             &params,
             &mut stretches,
             &mut (),
@@ -247,22 +247,22 @@ impl Observer for Impatient {
 #[test]
 fn work_can_be_cancelled() {
     let clips = Clips::new();
-    let film = film(&clips);
-    let result = shots(&sandbox(Limits::default()), &film, &mut Impatient(false));
+    let video = video(&clips);
+    let result = shots(&sandbox(Limits::default()), &video, &mut Impatient(false));
     assert_eq!(result.unwrap_err(), MediaError::Cancelled);
 }
 
 #[test]
 fn a_sink_that_fails_ends_the_work() {
     let clips = Clips::new();
-    let film = film(&clips);
-    let found = scan(&film);
+    let video = video(&clips);
+    let found = scan(&video);
     let mut stretches = [0..10, 10..100]
         .map(|span| found.timeline.stretch(&span))
         .into_iter();
     let mut sink = |_frames, _bytes| Err(MediaError::Io("the store is full".to_owned()));
     let result = sandbox(Limits::default()).proxies(
-        open(&film).as_mut(),
+        open(&video).as_mut(),
         &ProxyParams::default(),
         &mut stretches,
         &mut (),
@@ -277,7 +277,7 @@ fn a_sink_that_fails_ends_the_work() {
 #[test]
 fn programs_that_are_no_decoding_child_are_found_out() {
     let clips = Clips::new();
-    let film = film(&clips);
+    let video = video(&clips);
     let run = |command: &str, args: &[&str]| {
         let sandbox = Sandbox {
             command: command.into(),
@@ -287,7 +287,7 @@ fn programs_that_are_no_decoding_child_are_found_out() {
                 ..Limits::default()
             },
         };
-        failure(shots(&sandbox, &film, &mut ()))
+        failure(shots(&sandbox, &video, &mut ()))
     };
     assert!(matches!(run("/nonexistent", &[]), SandboxFailure::Start(_)));
     assert!(matches!(
@@ -324,14 +324,18 @@ impl ByteSource for Broken {
 }
 
 #[test]
-fn a_source_that_fails_is_not_the_films_fault() {
+fn a_source_that_fails_is_not_the_videos_fault() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i testsrc2=r=25:s=640x360:d=4 -c:v rawvideo -pix_fmt yuv420p",
         "large.avi",
     );
     let error = sandbox(Limits::default())
-        .shots(&mut Broken(open(&film)), &SegmentParams::default(), &mut ())
+        .shots(
+            &mut Broken(open(&video)),
+            &SegmentParams::default(),
+            &mut (),
+        )
         .unwrap_err();
     assert_eq!(error, MediaError::Io("the store went away".to_owned()));
 }
@@ -350,9 +354,9 @@ fn a_child_can_reach_nothing_but_its_pipes() {
     assert!(confinement.seccomp, "{confinement:?}");
     // What the kernel itself says of a child at work.
     let clips = Clips::new();
-    let film = film(&clips);
+    let video = video(&clips);
     let mut source = Spy {
-        inner: open(&film),
+        inner: open(&video),
         seen: None,
     };
     let found = sandbox(Limits::default())
@@ -389,7 +393,7 @@ impl ByteSource for Spy {
 }
 
 #[test]
-fn nothing_that_a_hostile_film_would_do_succeeds() {
+fn nothing_that_a_hostile_video_would_do_succeeds() {
     let output = std::process::Command::new(crate::clips::example("confined"))
         .output()
         .unwrap();

@@ -1,4 +1,4 @@
-//! Shot boundaries, on real films and on films made for the purpose.
+//! Shot boundaries, on real videos and on videos made for the purpose.
 
 use rushes_workers::media::Bounds;
 use rushes_workers::segment::{BoundaryKind, DetectorKind, SegmentParams, ShotScan, segment};
@@ -10,7 +10,7 @@ fn starts(scan: &ShotScan) -> Vec<u64> {
 }
 
 #[test]
-fn the_shots_of_a_street_film_begin_where_a_person_sees_them() {
+fn the_shots_of_a_street_video_begin_where_a_person_sees_them() {
     let Some(material) = material() else { return };
     let scan = scan(&material.join("video/bikes.mp4"));
     assert_eq!(scan.timeline.frames(), 250);
@@ -36,9 +36,9 @@ fn clips_joined_end_to_end_are_cut_where_they_were_joined() {
         inputs.join(" "),
         names.len(),
     );
-    let film = clips.make(&arguments, "joined.mp4");
+    let video = clips.make(&arguments, "joined.mp4");
     let joins: Vec<u64> = (0..names.len() as u64).map(|clip| clip * 75).collect();
-    assert_eq!(starts(&scan(&film)), joins);
+    assert_eq!(starts(&scan(&video)), joins);
 }
 
 #[test]
@@ -60,13 +60,13 @@ fn fades_through_black_and_white_are_boundaries() {
 #[test]
 fn a_flash_is_no_cut() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i testsrc2=r=25:s=320x180:d=4 \
          -vf lutyuv=y=val:enable='1',drawbox=c=white:t=fill:enable='between(n,40,42)' \
          -c:v libx264 -preset ultrafast",
         "flash.mp4",
     );
-    assert_eq!(starts(&scan(&film)), [0]);
+    assert_eq!(starts(&scan(&video)), [0]);
 }
 
 #[test]
@@ -79,15 +79,15 @@ fn a_still_picture_and_a_single_frame_are_one_shot() {
 }
 
 #[test]
-fn shots_of_a_film_whose_rate_varies_are_found_where_they_are() {
+fn shots_of_a_video_whose_rate_varies_are_found_where_they_are() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i testsrc2=r=50:s=320x180:d=3 -f lavfi -i smptebars=r=50:s=320x180:d=3 \
          -filter_complex concat=n=2,select='not(mod(n\\,3))+lt(n\\,75)' -vsync vfr \
          -c:v libx264 -preset ultrafast",
         "vfr.mp4",
     );
-    let scan = scan(&film);
+    let scan = scan(&video);
     assert!(scan.timeline.variable);
     // 75 frames, then each third of those up to number 149.
     assert_eq!(starts(&scan), [0, 100]);
@@ -98,12 +98,12 @@ fn shots_of_a_film_whose_rate_varies_are_found_where_they_are() {
 fn a_dissolve_is_a_boundary_in_its_middle() {
     let clips = Clips::new();
     // Frames 50 to 61 are mixtures.
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i testsrc2=r=25:s=320x180:d=3 -f lavfi -i mandelbrot=r=25:s=320x180 \
          -filter_complex xfade=duration=0.48:offset=2 -t 4 -c:v libx264 -preset ultrafast",
         "dissolve.mp4",
     );
-    let shots = scan(&film).shots;
+    let shots = scan(&video).shots;
     assert_eq!(shots.len(), 2, "{shots:#?}");
     assert_eq!(shots[1].opening.kind, BoundaryKind::Dissolve);
     assert!(shots[1].start.abs_diff(56) <= 4, "{}", shots[1].start);
@@ -127,7 +127,7 @@ fn joined(clips: &Clips, inputs: &[&std::path::Path], parts: &[(usize, u32, u32)
         order += &format!("[p{at}]");
     }
     let count = parts.len();
-    let film = clips.make(
+    let video = clips.make(
         &format!(
             "{arguments}-filter_complex {graph}{order}concat=n={count}:v=1:a=0 -c:v libx264 -preset ultrafast"
         ),
@@ -139,7 +139,7 @@ fn joined(clips: &Clips, inputs: &[&std::path::Path], parts: &[(usize, u32, u32)
         ..SegmentParams::default()
     };
     segment(
-        open(&film),
+        open(&video),
         &params,
         &Bounds::default(),
         &mut |_done, _total| Ok(()),
@@ -200,13 +200,13 @@ fn speakers_before_one_backdrop_are_not_taken_for_each_other() {
 #[test]
 fn even_pictures_that_come_back_are_not_alike() {
     let clips = Clips::new();
-    let film = clips.make(
+    let video = clips.make(
         "-f lavfi -i color=blue:r=25:s=320x180:d=1 -f lavfi -i testsrc2=r=25:s=320x180:d=1 \
          -f lavfi -i color=blue:r=25:s=320x180:d=1 -f lavfi -i testsrc2=r=25:s=320x180:d=1 \
          -filter_complex concat=n=4 -c:v libx264 -preset ultrafast",
         "even.mp4",
     );
-    let found = scan(&film);
+    let found = scan(&video);
     assert_eq!(starts(&found), [0, 25, 50, 75]);
     assert_eq!(marks(&found), [None, None, None, Some(1)]);
 }

@@ -1,4 +1,4 @@
-//! Shots of few frames: slide shows, time lapses, films of a few frames a second.
+//! Shots of few frames: slide shows, time lapses, videos of a few frames a second.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ fn slides(clips: &Clips, shown_ms: &[&[u32]], name: &str) -> PathBuf {
 }
 
 /// The first frames of the shots that either detector finds, with one decoder and with several.
-fn starts(film: &Path) -> Vec<u64> {
+fn starts(video: &Path) -> Vec<u64> {
     let [learned, signal] = [DetectorKind::Learned, DetectorKind::Signal].map(|detector| {
         let [alone, shared] = [(1, 0), (3, 2)].map(|(threads, chunk_frames)| {
             let params = SegmentParams {
@@ -56,18 +56,18 @@ fn starts(film: &Path) -> Vec<u64> {
                 chunk_frames,
                 ..SegmentParams::default()
             };
-            starts_with(film, &params)
+            starts_with(video, &params)
         });
-        assert_eq!(alone, shared, "{}: decoders count", film.display());
+        assert_eq!(alone, shared, "{}: decoders count", video.display());
         alone
     });
-    assert_eq!(learned, signal, "{}: learned and signal", film.display());
+    assert_eq!(learned, signal, "{}: learned and signal", video.display());
     learned
 }
 
-fn starts_with(film: &Path, params: &SegmentParams) -> Vec<u64> {
+fn starts_with(video: &Path, params: &SegmentParams) -> Vec<u64> {
     let found: ShotScan = segment(
-        open(film),
+        open(video),
         params,
         &Bounds::default(),
         &mut |_done, _total| Ok(()),
@@ -91,9 +91,9 @@ fn each_picture_of_a_slide_show_is_a_shot_however_few_frames_it_has() {
     ] {
         let picture = vec![ms; frames];
         let show: Vec<&[u32]> = (0..6).map(|_| picture.as_slice()).collect();
-        let film = slides(&clips, &show, &format!("{frames}-{ms}.mp4"));
+        let video = slides(&clips, &show, &format!("{frames}-{ms}.mp4"));
         let expected: Vec<u64> = (0..6).map(|number| number * frames as u64).collect();
-        assert_eq!(starts(&film), expected, "{frames} frames of {ms} ms");
+        assert_eq!(starts(&video), expected, "{frames} frames of {ms} ms");
     }
 }
 
@@ -102,8 +102,8 @@ fn pictures_of_two_frames_are_shots_wherever_the_long_one_is() {
     let clips = Clips::new();
     for (name, picture) in [("first.mkv", [9960, 40]), ("last.mkv", [40, 9960])] {
         let show: Vec<&[u32]> = (0..6).map(|_| picture.as_slice()).collect();
-        let film = slides(&clips, &show, name);
-        assert_eq!(starts(&film), [0, 2, 4, 6, 8, 10], "{name}");
+        let video = slides(&clips, &show, name);
+        assert_eq!(starts(&video), [0, 2, 4, 6, 8, 10], "{name}");
     }
 }
 
@@ -114,7 +114,7 @@ fn a_picture_that_comes_back_is_a_shot_unless_it_was_gone_for_a_moment() {
     for (ms, expected) in [(1000, vec![0, 8, 9]), (200, vec![0])] {
         let (first, second) = (picture(&clips, 0), picture(&clips, 1));
         let rate = 1000 / ms;
-        let film = clips.make(
+        let video = clips.make(
             &format!(
                 "-r {rate} -loop 1 -t {} -i {} -r {rate} -loop 1 -t {} -i {} -filter_complex \
                  [0]split[a][b];[a]trim=end_frame=8[a];[1]trim=end_frame=1[m];[b]trim=end_frame=8,setpts=PTS-STARTPTS[b];\
@@ -126,7 +126,7 @@ fn a_picture_that_comes_back_is_a_shot_unless_it_was_gone_for_a_moment() {
             ),
             &format!("back-{ms}.mp4"),
         );
-        assert_eq!(starts(&film), expected, "{ms}");
+        assert_eq!(starts(&video), expected, "{ms}");
     }
 }
 
@@ -136,7 +136,7 @@ fn a_time_lapse_of_one_scene_is_one_shot() {
     let scene = picture(&clips, 3);
     for rate in [1, 2, 5] {
         // The light comes and goes, and two small things cross the picture.
-        let film = clips.make(
+        let video = clips.make(
             &format!(
                 "-r {rate} -loop 1 -i {} -f lavfi -i color=red:s=24x24:r={rate} -f lavfi -i color=white:s=16x30:r={rate} \
                  -filter_complex [0]eq=brightness='0.2*sin(n/9)':eval=frame[s];\
@@ -146,18 +146,18 @@ fn a_time_lapse_of_one_scene_is_one_shot() {
             ),
             &format!("lapse-{rate}.mp4"),
         );
-        assert_eq!(starts(&film), [0], "{rate} frames a second");
+        assert_eq!(starts(&video), [0], "{rate} frames a second");
     }
 }
 
 #[test]
-fn a_real_film_of_few_frames_has_the_shots_it_had() {
+fn a_real_video_of_few_frames_has_the_shots_it_had() {
     let Some(material) = material() else { return };
     let clips = Clips::new();
     let input = material.join("video/big_buck_bunny_0_30.webm");
     // The shots begin with frames 283, 376 and 551 of 24 a second.
     for every in [5, 8, 12, 24_u64] {
-        let film = clips.make(
+        let video = clips.make(
             &format!(
                 "-i {} -vf select='not(mod(n\\,{every}))' -vsync vfr -c:v libx264 -preset ultrafast -an",
                 input.display()
@@ -165,7 +165,7 @@ fn a_real_film_of_few_frames_has_the_shots_it_had() {
             &format!("every-{every}.mp4"),
         );
         let expected = [0, 283, 376, 551].map(|frame: u64| frame.div_ceil(every));
-        assert_eq!(starts(&film), expected, "each of {every} frames");
+        assert_eq!(starts(&video), expected, "each of {every} frames");
     }
 }
 
@@ -179,13 +179,13 @@ fn a_real_scene_that_is_seen_once_a_second_is_one_shot() {
         "intel_bottle-detection",
     ] {
         let input = material.join(format!("video/{name}.mp4"));
-        let film = clips.make(
+        let video = clips.make(
             &format!(
                 "-i {} -vf fps=1,scale=320:-2 -c:v libx264 -preset ultrafast -an",
                 input.display()
             ),
             &format!("{name}.mp4"),
         );
-        assert_eq!(starts(&film), [0], "{name}");
+        assert_eq!(starts(&video), [0], "{name}");
     }
 }

@@ -1,4 +1,4 @@
-//! Subtitles inside films, in the forms in which they come, and closed captions in the pictures.
+//! Subtitles inside videos, in the forms in which they come, and closed captions in the pictures.
 
 use std::path::Path;
 
@@ -16,12 +16,12 @@ fn seen(cues: &[TimedText]) -> Vec<(u64, u64, &str)> {
         .collect()
 }
 
-/// The cues of the one subtitle stream of a film.
-fn embedded(film: &Path) -> Vec<TimedText> {
-    let info = probe(open(film), &Bounds::default()).unwrap();
+/// The cues of the one subtitle stream of a video.
+fn embedded(video: &Path) -> Vec<TimedText> {
+    let info = probe(open(video), &Bounds::default()).unwrap();
     let is_text = |details: &StreamDetails| matches!(details, StreamDetails::Subtitle(s) if s.text);
     let stream = info.streams.iter().find(|s| is_text(&s.details)).unwrap();
-    subtitles(open(film), stream.index, &Bounds::default()).unwrap()
+    subtitles(open(video), stream.index, &Bounds::default()).unwrap()
 }
 
 #[test]
@@ -29,67 +29,67 @@ fn words_that_look_like_markup_are_kept_in_every_form() {
     let clips = Clips::new();
     let second = "2\n00:00:01,000 --> 00:00:02,500\n{\\an8}Größe\n\n";
     for (codec, name, words) in [
-        ("mov_text", "film.mp4", "I say, 5 > 4"),
+        ("mov_text", "video.mp4", "I say, 5 > 4"),
         ("copy", "srt.mkv", "I <3 {you}, 5 > 4"),
         ("ass", "ass.mkv", "I say, 5 > 4"),
     ] {
         let (first, rest) = words.split_at(1);
         let lines = format!("1\n00:00:00,500 --> 00:00:01,250\n<i>{first}</i>{rest}\n\n{second}");
         clips.write("lines.srt", lines.as_bytes());
-        let film = clips.make(
+        let video = clips.make(
             &format!("{VIDEO} -i lines.srt -c:v libx264 -c:s {codec}"),
             name,
         );
-        let cues = embedded(&film);
+        let cues = embedded(&video);
         let texts: Vec<_> = cues.iter().map(|cue| cue.text.as_str()).collect();
         assert_eq!(texts, [words, "Größe"], "{name}");
         // The second begins before the first ends, as it may in a file of its own. MP4 has no such thing.
-        if name != "film.mp4" {
+        if name != "video.mp4" {
             assert_eq!((cues[0].end_ms, cues[1].start_ms), (1250, 1000), "{name}");
         }
     }
 }
 
 #[test]
-fn webvtt_in_a_film_is_read_as_in_a_file() {
+fn webvtt_in_a_video_is_read_as_in_a_file() {
     let clips = Clips::new();
     let lines = "WEBVTT\n\n00:00.500 --> 00:01.250 align:start\n<v Anna>5 &gt; 4 {so}\n\n\
                  00:02.000 --> 00:02.500\n<c.loud>I <3</c> it\n";
     clips.write("lines.vtt", lines.as_bytes());
-    let film = clips.make(
+    let video = clips.make(
         &format!("{VIDEO} -i lines.vtt -c:v libx264 -c:s copy"),
-        "film.mkv",
+        "video.mkv",
     );
     assert_eq!(
-        seen(&embedded(&film)),
+        seen(&embedded(&video)),
         [(500, 1250, "5 > 4 {so}"), (2000, 2500, "I <3 it")]
     );
 }
 
 #[test]
-fn ass_in_a_film_has_neither_drawings_nor_comments() {
+fn ass_in_a_video_has_neither_drawings_nor_comments() {
     let clips = Clips::new();
     let lines = "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname, Fontsize\nStyle: Default,Arial,20\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\nDialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,{\\p1}m 0 0 l 100 0{\\p0}\nDialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,{\\b1}One,{note} two\\Nthree\n";
     clips.write("lines.ass", lines.as_bytes());
-    let film = clips.make(
+    let video = clips.make(
         &format!("{VIDEO} -i lines.ass -c:v libx264 -c:s copy"),
-        "film.mkv",
+        "video.mkv",
     );
-    assert_eq!(seen(&embedded(&film)), [(3000, 4000, "One, two\nthree")]);
+    assert_eq!(seen(&embedded(&video)), [(3000, 4000, "One, two\nthree")]);
 }
 
 #[test]
-fn ttml_in_a_film_is_read_though_ffmpeg_has_no_decoder_for_it() {
+fn ttml_in_a_video_is_read_though_ffmpeg_has_no_decoder_for_it() {
     let clips = Clips::new();
     let lines = "1\n00:00:00,500 --> 00:00:01,250\nHello,\nworld\n\n\
                  2\n00:00:02,000 --> 00:00:02,500\nGröße\n\n";
     clips.write("lines.srt", lines.as_bytes());
-    let film = clips.make(
+    let video = clips.make(
         &format!("{VIDEO} -i lines.srt -c:v libx264 -c:s ttml"),
-        "film.mp4",
+        "video.mp4",
     );
     assert_eq!(
-        seen(&embedded(&film)),
+        seen(&embedded(&video)),
         [(500, 1250, "Hello,\nworld"), (2000, 2500, "Größe")]
     );
 }
@@ -171,9 +171,9 @@ fn closed_captions_in_the_pictures_are_read() {
     }
     assert_eq!(frame, 150);
     clips.write("captioned.h264", &captioned);
-    for name in ["film.mp4", "film.ts", "film.mkv"] {
-        let film = clips.make("-framerate 25 -i captioned.h264 -c copy", name);
-        let cues = captions(open(&film), &Bounds::default()).unwrap();
+    for name in ["video.mp4", "video.ts", "video.mkv"] {
+        let video = clips.make("-framerate 25 -i captioned.h264 -c copy", name);
+        let cues = captions(open(&video), &Bounds::default()).unwrap();
         let texts: Vec<_> = cues.iter().map(|cue| cue.text.as_str()).collect();
         assert_eq!(texts, ["HELLO THERE", "GOODBYE"], "{name}");
         for (cue, (start, end)) in cues.iter().zip([(1000, 3000), (4000, 6000)]) {

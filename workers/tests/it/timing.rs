@@ -4,18 +4,18 @@ use std::path::Path;
 
 use crate::clips::{Clips, ffprobe_pts, material, scan};
 
-const FILM: &str = "-f lavfi -i testsrc2=r=25:s=320x180:d=3";
+const VIDEO: &str = "-f lavfi -i testsrc2=r=25:s=320x180:d=3";
 
 /// Compares with `ffprobe`, frame by frame, where that has a timestamp: it leaves out the last ones of
 /// files with decoding timestamps only.
-fn assert_timed(found: &[i64], film: &Path) {
-    let expected = ffprobe_pts(film);
+fn assert_timed(found: &[i64], video: &Path) {
+    let expected = ffprobe_pts(video);
     assert!(
         found.starts_with(&expected),
         "{}: {found:?}",
-        film.display()
+        video.display()
     );
-    assert!(found.len() - expected.len() <= 1, "{}", film.display());
+    assert!(found.len() - expected.len() <= 1, "{}", video.display());
 }
 
 #[test]
@@ -40,9 +40,9 @@ fn every_frame_of_every_container_is_where_ffprobe_has_it() {
             "fragments.mp4",
         ),
     ] {
-        let film = clips.make(&format!("{FILM} {arguments}"), name);
-        let timeline = scan(&film).timeline;
-        assert_timed(&timeline.pts, &film);
+        let video = clips.make(&format!("{VIDEO} {arguments}"), name);
+        let timeline = scan(&video).timeline;
+        assert_timed(&timeline.pts, &video);
         assert_eq!(timeline.frames(), 75, "{name}");
         assert!(!timeline.variable, "{name}");
         assert_eq!(timeline.rate.to_string(), "25/1", "{name}");
@@ -55,12 +55,12 @@ fn every_frame_of_every_container_is_where_ffprobe_has_it() {
 fn a_rate_of_television_is_a_fraction() {
     let clips = Clips::new();
     for name in ["ntsc.mp4", "ntsc.mkv", "ntsc.ts"] {
-        let film = clips.make(
+        let video = clips.make(
             "-f lavfi -i testsrc2=r=30000/1001:s=320x180:d=3 -c:v libx264",
             name,
         );
-        let timeline = scan(&film).timeline;
-        assert_eq!(timeline.pts, ffprobe_pts(&film), "{name}");
+        let timeline = scan(&video).timeline;
+        assert_eq!(timeline.pts, ffprobe_pts(&video), "{name}");
         assert_eq!(timeline.rate.to_string(), "30000/1001", "{name}");
         assert!(!timeline.variable, "{name}");
     }
@@ -71,38 +71,38 @@ fn a_varying_rate_is_kept_and_said() {
     let clips = Clips::new();
     let select = "-vf select='not(mod(n\\,3))+gt(n\\,50)' -vsync vfr -c:v libx264 -bf 2";
     for name in ["vfr.mp4", "vfr.mkv"] {
-        let film = clips.make(&format!("{FILM} {select}"), name);
-        let timeline = scan(&film).timeline;
-        assert_eq!(timeline.pts, ffprobe_pts(&film), "{name}");
+        let video = clips.make(&format!("{VIDEO} {select}"), name);
+        let timeline = scan(&video).timeline;
+        assert_eq!(timeline.pts, ffprobe_pts(&video), "{name}");
         assert!(timeline.variable, "{name}");
     }
 }
 
 #[test]
-fn a_film_that_starts_after_its_sound_counts_from_the_sound() {
+fn a_video_that_starts_after_its_sound_counts_from_the_sound() {
     let clips = Clips::new();
     for (name, codecs) in [
         ("late.mp4", "-c:v libx264 -bf 0 -c:a aac"),
         ("late.mkv", "-c:v libx264 -c:a flac"),
     ] {
         let arguments =
-            format!("-f lavfi -i sine=d=4 -itsoffset 0.48 {FILM} {codecs} -vsync passthrough");
-        let film = clips.make(&arguments, name);
-        let timeline = scan(&film).timeline;
-        assert_eq!(timeline.pts, ffprobe_pts(&film), "{name}");
+            format!("-f lavfi -i sine=d=4 -itsoffset 0.48 {VIDEO} {codecs} -vsync passthrough");
+        let video = clips.make(&arguments, name);
+        let timeline = scan(&video).timeline;
+        assert_eq!(timeline.pts, ffprobe_pts(&video), "{name}");
         assert_eq!(timeline.ms_of(0), 480, "{name}");
     }
 }
 
 #[test]
-fn a_film_whose_clock_does_not_start_at_zero_counts_from_its_first_frame() {
+fn a_video_whose_clock_does_not_start_at_zero_counts_from_its_first_frame() {
     let clips = Clips::new();
-    let film = clips.make(
-        &format!("{FILM} -c:v libx264 -output_ts_offset 7"),
+    let video = clips.make(
+        &format!("{VIDEO} -c:v libx264 -output_ts_offset 7"),
         "offset.ts",
     );
-    let timeline = scan(&film).timeline;
-    assert_eq!(timeline.pts, ffprobe_pts(&film));
+    let timeline = scan(&video).timeline;
+    assert_eq!(timeline.pts, ffprobe_pts(&video));
     assert!(timeline.pts[0] > 7 * 90_000);
     assert_eq!(timeline.ms_of(0), 0);
 }
@@ -110,16 +110,16 @@ fn a_film_whose_clock_does_not_start_at_zero_counts_from_its_first_frame() {
 #[test]
 fn an_edit_list_hides_what_it_cuts_off() {
     let clips = Clips::new();
-    clips.make(&format!("{FILM} -c:v libx264 -bf 3 -g 25"), "whole.mp4");
-    let film = clips.make("-ss 0.52 -i whole.mp4 -c copy", "edited.mp4");
-    let timeline = scan(&film).timeline;
-    let expected = ffprobe_pts(&film);
+    clips.make(&format!("{VIDEO} -c:v libx264 -bf 3 -g 25"), "whole.mp4");
+    let video = clips.make("-ss 0.52 -i whole.mp4 -c copy", "edited.mp4");
+    let timeline = scan(&video).timeline;
+    let expected = ffprobe_pts(&video);
     assert!(expected.len() < 75);
     assert_eq!(timeline.pts, expected);
 }
 
 #[test]
-fn real_films_are_timed_as_ffprobe_times_them() {
+fn real_videos_are_timed_as_ffprobe_times_them() {
     let Some(material) = material() else { return };
     for name in [
         "video/bikes.mp4",
@@ -133,7 +133,7 @@ fn real_films_are_timed_as_ffprobe_times_them() {
         "grid/bbaf2n.mpg",
         "grid/id2_vcd_swwp2s.mpg",
     ] {
-        let film = material.join(name);
-        assert_eq!(scan(&film).timeline.pts, ffprobe_pts(&film), "{name}");
+        let video = material.join(name);
+        assert_eq!(scan(&video).timeline.pts, ffprobe_pts(&video), "{name}");
     }
 }

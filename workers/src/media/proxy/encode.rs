@@ -104,7 +104,7 @@ impl Encoder {
         is_key: bool,
     ) -> Result<(), MediaError> {
         picture.set_pts(Some(pts));
-        // The encoder decides which other frames are key frames, not the film.
+        // The encoder decides which other frames are key frames, not the video.
         picture.set_kind(if is_key {
             ffmpeg::picture::Type::I
         } else {

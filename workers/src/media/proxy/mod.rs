@@ -23,7 +23,7 @@ mod mp4;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProxyParams {
-    /// Height in pixels, rounded down to even; a smaller film keeps its own.
+    /// Height in pixels, rounded down to even; a smaller video keeps its own.
     pub height: u32,
     /// Constant rate factor of x264: 0 (lossless) to 51; lower is better and bigger.
     pub crf: u8,
@@ -54,7 +54,7 @@ impl Default for ProxyParams {
     }
 }
 
-/// A film to cut.
+/// A video to cut.
 pub struct CutSource<'a> {
     /// Its bytes.
     pub source: Box<dyn ByteSource>,
@@ -85,35 +85,35 @@ impl std::fmt::Debug for CutSource<'_> {
     }
 }
 
-/// Encodes each of `stretches` as a small mp4, in one pass over the film. The next is asked for when
+/// Encodes each of `stretches` as a small mp4, in one pass over the video. The next is asked for when
 /// the last is done, so it may not be known before.
 ///
-/// A proxy has exactly the frames of its stretch, with the film's own timing, upright and with square
-/// pixels; the first is a key frame. Its sound, if the film has any that can be decoded, is that of
+/// A proxy has exactly the frames of its stretch, with the video's own timing, upright and with square
+/// pixels; the first is a key frame. Its sound, if the video has any that can be decoded, is that of
 /// the stretch's time, to the sample. Its index comes first, so it plays while it loads. It depends on
 /// no other stretch.
 ///
-/// Memory does not grow with the film: pictures and sound are read side by side, and one proxy is
+/// Memory does not grow with the video: pictures and sound are read side by side, and one proxy is
 /// built at a time, in memory, up to [`ProxyParams::max_bytes`].
 ///
 /// Where damaged data decodes differently than when the timeline was made, the picture before
 /// stands in for a missing one, and the next for a missing first one.
 ///
 /// # Errors
-/// [`MediaError::Spans`] if stretches are not in order, overlap, or are not of this film;
+/// [`MediaError::Spans`] if stretches are not in order, overlap, or are not of this video;
 /// [`MediaError::Limit`]; any error of decoding, of encoding, of `output`, or that a stretch is.
 pub fn cut(
-    film: CutSource<'_>,
+    video: CutSource<'_>,
     stretches: &mut dyn Iterator<Item = Result<Stretch, MediaError>>,
     params: &ProxyParams,
     output: &mut dyn CutOutput,
 ) -> Result<(), MediaError> {
-    let source = SharedSource::new(film.source);
+    let source = SharedSource::new(video.source);
     let options = ReadOptions {
         threads: params.threads,
         ..ReadOptions::default()
     };
-    let mut reader = FrameReader::open_shared(source.clone(), options, film.bounds)?;
+    let mut reader = FrameReader::open_shared(source.clone(), options, video.bounds)?;
     let size = reader.geometry().of_height(params.height);
     let video = reader.info().video().map(|(_, video)| video);
     let mut cutter = Cutter {
@@ -122,7 +122,7 @@ pub fn cut(
         params,
         converter: Converter::new(reader.geometry(), size, Pixel::YUV420P),
         size,
-        audio: AudioReader::open(source, film.bounds)?,
+        audio: AudioReader::open(source, video.bounds)?,
         encoder: None,
         last: None,
         replaced: 0,
@@ -174,7 +174,7 @@ pub fn cut(
 /// Sorts frames into proxies.
 struct Cutter<'a> {
     time_base: Rate,
-    /// The film's rate as it says itself, which only guides the encoder.
+    /// The video's rate as it says itself, which only guides the encoder.
     rate: Option<Rate>,
     params: &'a ProxyParams,
     converter: Converter,
@@ -198,7 +198,7 @@ impl Cutter<'_> {
             )));
         }
         if stretch.time_base != self.time_base {
-            return Err(another_film());
+            return Err(another_video());
         }
         Ok(())
     }
@@ -212,13 +212,13 @@ impl Cutter<'_> {
         }
     }
 
-    /// A few frames may decode differently in damaged data; many, of the film's first `end`, are another film.
+    /// A few frames may decode differently in damaged data; many, of the video's first `end`, are another video.
     fn replace(&mut self, end: u64) -> Result<(), MediaError> {
         self.replaced += 1;
         if self.replaced <= 250 + end / 10 {
             return Ok(());
         }
-        Err(another_film())
+        Err(another_video())
     }
 
     fn encode(
@@ -265,11 +265,11 @@ impl Cutter<'_> {
     }
 }
 
-fn another_film() -> MediaError {
-    MediaError::Spans("the timeline is that of another film".to_owned())
+fn another_video() -> MediaError {
+    MediaError::Spans("the timeline is that of another video".to_owned())
 }
 
-/// A black picture, for a film that ends before the stretch.
+/// A black picture, for a video that ends before the stretch.
 fn black(size: (u32, u32)) -> frame::Video {
     let mut picture = frame::Video::new(Pixel::YUV420P, size.0, size.1);
     picture.data_mut(0).fill(16);

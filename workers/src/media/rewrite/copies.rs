@@ -21,7 +21,7 @@ pub(super) struct Copies {
     /// A packet that was read and is not due.
     waiting: Option<Packet>,
     done: bool,
-    /// Whether the film may be several, joined end to end.
+    /// Whether the video may be several, joined end to end.
     may_be_joined: bool,
 }
 
@@ -42,7 +42,7 @@ struct Route {
     is_sound: bool,
     /// How far decoding times must be apart.
     step: i64,
-    /// Whether the film may be several, joined end to end.
+    /// Whether the video may be several, joined end to end.
     may_be_joined: bool,
 }
 
@@ -220,7 +220,7 @@ impl Route {
         packet.set_position(-1);
         packet.set_pts(packet.pts().map(|pts| pts + self.shift));
         packet.set_dts(packet.dts().map(|dts| dts + self.shift));
-        // Where films were joined, the sound of the first may last longer than its pictures.
+        // Where videos were joined, the sound of the first may last longer than its pictures.
         let half = packet.duration().max(0) / 2;
         let is_over = |end| packet.pts().is_some_and(|pts| pts + half < end);
         if self.is_sound && self.end.is_some_and(is_over) && self.may_be_joined {
@@ -228,7 +228,7 @@ impl Route {
         }
         let end = packet.pts().map(|pts| pts + packet.duration().max(0));
         self.end = self.end.max(end);
-        // Containers want decoding times that ascend; a damaged film may have others.
+        // Containers want decoding times that ascend; a damaged video may have others.
         if let (Some(dts), Some(last)) = (packet.dts(), self.last)
             && dts < last + self.step
         {

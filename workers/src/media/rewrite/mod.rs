@@ -1,4 +1,4 @@
-//! Films whose pictures are changed in places, while all else stays: the times of the frames, sound, subtitles,
+//! Videos whose pictures are changed in places, while all else stays: the times of the frames, sound, subtitles,
 //! telemetry, chapters and tags.
 
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ pub use self::survey::{StreamFate, StreamUse, Survey, survey};
 /// Bytes of output that are written at once.
 const OUT_BUFFER: usize = 1 << 20;
 
-/// How a film is written again.
+/// How a video is written again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RewriteOptions {
     /// FFmpeg's name of the container, as [`survey()`] chose it.
@@ -48,7 +48,7 @@ pub struct RewriteOptions {
     pub threads: u32,
 }
 
-/// A film to write again, and where to.
+/// A video to write again, and where to.
 pub struct Rewrite<'a, W> {
     /// Its bytes.
     pub source: Box<dyn ByteSource>,
@@ -80,7 +80,7 @@ pub trait Edit {
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
-    /// Frames of the film.
+    /// Frames of the video.
     pub frames: u64,
     /// FFmpeg's name of the pixel format.
     pub pixel_format: String,
@@ -88,12 +88,12 @@ pub struct Written {
     pub converted: bool,
 }
 
-/// Writes a film again with its frames changed by `edit`.
+/// Writes a video again with its frames changed by `edit`.
 ///
 /// A frame is shown for the same time, at the same place of the same clock, as in the input; but clocks of streams that
 /// are sent, which begin anywhere, begin at 0 in the output, and do not break. There are no B-frames: they
 /// would save a tenth of the bytes, and make the times depend on an edit list that not all players honour.
-/// Memory does not grow with the film but for the index, some bytes a frame.
+/// Memory does not grow with the video but for the index, some bytes a frame.
 ///
 /// # Errors
 /// Any error of decoding, of encoding, or of `edit`.
@@ -189,7 +189,7 @@ fn telemetry(copies: &Copies, indices: &[usize]) -> Vec<[u8; 4]> {
     names
 }
 
-/// Where the output's clock begins on that of the film, in the film's time base. MP4 and Matroska keep their own:
+/// Where the output's clock begins on that of the video, in the video's time base. MP4 and Matroska keep their own:
 /// a late beginning means something there.
 fn origin(reader: &FrameReader) -> i64 {
     let info = reader.info();
@@ -199,7 +199,7 @@ fn origin(reader: &FrameReader) -> i64 {
     probe::earliest(&info.streams, reader.time_base()).unwrap_or(0)
 }
 
-/// The start timecode at the rate of the film, at which the output's timecode counts; `None` if it does already.
+/// The start timecode at the rate of the video, at which the output's timecode counts; `None` if it does already.
 fn timecode(info: &MediaInfo) -> Option<String> {
     let (_, video) = info.video()?;
     let (from, to) = (info.timecode_rate?, video.average_rate.or(video.base_rate)?);
@@ -222,7 +222,7 @@ impl Shape {
     }
 }
 
-/// What the samples of a film mean.
+/// What the samples of a video mean.
 struct Colours {
     space: color::Space,
     range: color::Range,
@@ -274,7 +274,7 @@ impl Colours {
 struct Writer {
     output: Output,
     video: encoder::video::Encoder,
-    /// Stream of the film in the output.
+    /// Stream of the video in the output.
     stream: usize,
     /// Time bases of the frames given, and of the packets written.
     base: (Rational, Rational),
@@ -338,14 +338,14 @@ impl Writer {
         // What is said of spheres, and some sound in MP4, is not in the standards themselves.
         settings.set("strict", "experimental");
         if options.container == "matroska" {
-            // Such films come from Matroska, whose times can be written as they are.
+            // Such videos come from Matroska, whose times can be written as they are.
             settings.set("avoid_negative_ts", "disabled");
         } else {
             settings.set("video_track_timescale", &base.denominator().to_string());
             // In which edit lists say when a stream begins.
             let movie = base.denominator().max(1000).to_string();
             settings.set("movie_timescale", &movie);
-            // QuickTime's own tags, such as where a film was taken, go into a table of their own. So do those of
+            // QuickTime's own tags, such as where a video was taken, go into a table of their own. So do those of
             // cameras, for which there is no other place.
             let needs_table: &[&str] = if options.container == "mov" {
                 &["com.", "firmware"]
@@ -379,7 +379,7 @@ impl Writer {
         duration: i64,
     ) -> Result<(), MediaError> {
         picture.set_pts(Some(pts));
-        // The encoder decides which frames are key frames, not the film.
+        // The encoder decides which frames are key frames, not the video.
         picture.set_kind(ffmpeg::picture::Type::None);
         self.durations.insert(pts, duration);
         self.frames += 1;

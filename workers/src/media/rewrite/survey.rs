@@ -1,4 +1,4 @@
-//! What a film holds, and what becomes of each part when its pictures are changed.
+//! What a video holds, and what becomes of each part when its pictures are changed.
 
 use std::ffi::CStr;
 
@@ -16,7 +16,7 @@ use crate::source::ByteSource;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StreamFate {
-    /// The film itself: changed and encoded anew.
+    /// The video itself: changed and encoded anew.
     Redacted,
     /// Its packets are copied as they are.
     Copied,
@@ -26,7 +26,7 @@ pub enum StreamFate {
     Dropped,
 }
 
-/// One stream of a film, and what becomes of it.
+/// One stream of a video, and what becomes of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamUse {
     /// Its place in the file.
@@ -41,7 +41,7 @@ pub struct StreamUse {
     pub why: Option<String>,
 }
 
-/// What a film holds.
+/// What a video holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Survey {
     /// What the file says about itself.
@@ -68,7 +68,7 @@ impl Survey {
     }
 }
 
-/// Looks at a film whose name ends in `extension` (lower case, without the dot).
+/// Looks at a video whose name ends in `extension` (lower case, without the dot).
 ///
 /// # Errors
 /// Any [`MediaError`] of opening; [`MediaError::NoVideo`].
@@ -105,7 +105,7 @@ pub fn survey(
     };
     if ffi::is_dolby_vision(input, main) {
         warnings.push(
-            "Dolby Vision is not carried over: the film is written as players without it show it"
+            "Dolby Vision is not carried over: the video is written as players without it show it"
                 .to_owned(),
         );
     }
@@ -123,12 +123,13 @@ pub fn survey(
         && base.is_some_and(|base| base.den() != 1 || !1000_u32.is_multiple_of(base.num()))
     {
         warnings.push(
-            "Matroska keeps times in whole milliseconds: those of this film are rounded".to_owned(),
+            "Matroska keeps times in whole milliseconds: those of this video are rounded"
+                .to_owned(),
         );
     }
     if let Some(new) = &new_extension {
         warnings.push(format!(
-            "written as .{new}: its own container does not take H.264 with all that the film holds"
+            "written as .{new}: its own container does not take H.264 with all that the video holds"
         ));
     }
     Ok(Survey {
@@ -141,7 +142,7 @@ pub fn survey(
     })
 }
 
-/// The container to write, and the extension it needs if that is another than the film's.
+/// The container to write, and the extension it needs if that is another than the video's.
 fn choose(
     input: &Input,
     info: &MediaInfo,
@@ -184,7 +185,7 @@ fn choose(
     if !is_matroska && info.streams.iter().any(is_layer_2) && takes_all(c"mov") {
         return (c"mov", Some("mov".to_owned()));
     }
-    // MP4 keeps the clock of any film; Matroska takes any sound.
+    // MP4 keeps the clock of any video; Matroska takes any sound.
     if !is_matroska && takes_all(c"mp4") {
         (c"mp4", Some("mp4".to_owned()))
     } else {

@@ -5,9 +5,9 @@ use ffmpeg_next::{Packet, decoder, frame};
 use super::packets::PacketStep;
 use super::shrink::{Shrinker, SmallFrame, fingerprint};
 use crate::media::error::out_of_memory;
-use crate::media::film::Codec;
 use crate::media::frames::ReadOptions;
 use crate::media::open::{is_again, is_memory, within};
+use crate::media::video::Codec;
 use crate::media::{MediaError, ffi};
 
 /// Errors that one packet can bring, at most: a decoder that reports more of them is not asked again
@@ -26,7 +26,7 @@ pub(super) enum Item {
     Failed(MediaError),
 }
 
-/// A small frame before its film's clock has stamped it.
+/// A small frame before its video's clock has stamped it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct UnstampedFrame {
     pub(super) pts: Option<i64>,
@@ -57,7 +57,7 @@ pub(super) struct Decoding {
 }
 
 impl Decoding {
-    /// A decoder for the film from its beginning, with so many threads of FFmpeg's own; 0 for one for
+    /// A decoder for the video from its beginning, with so many threads of FFmpeg's own; 0 for one for
     /// each core.
     pub(super) fn new(codec: &Codec, threads: u32, max_pixels: u64) -> Result<Self, MediaError> {
         let options = ReadOptions {
@@ -116,7 +116,7 @@ impl Decoding {
         }
     }
 
-    /// Decodes what the decoder still holds back at the end of the film.
+    /// Decodes what the decoder still holds back at the end of the video.
     pub(super) fn drain(&mut self, out: &mut Outbox) {
         let sent = self.decoder.send_eof();
         if sent.is_err_and(|error| error != ffmpeg_next::Error::Eof)

@@ -1,4 +1,4 @@
-//! A film as small frames, decoded by several decoders side by side, with the result of one.
+//! A video as small frames, decoded by several decoders side by side, with the result of one.
 //!
 //! FFmpeg's own threads wait for each other: each frame needs parts of the one before it. Here a
 //! thread reads the packets in order, and decoders of one thread each begin at key frames some hundred
@@ -17,7 +17,7 @@
 //! was in its memory before, so pixels of such frames, and of those made from them up to the next key frame,
 //! may differ a little with the number of decoders; their number, times and marked damage do not.
 //!
-//! Films that cannot be split, because packets have no timestamps or there are no key frames, have one
+//! Videos that cannot be split, because packets have no timestamps or there are no key frames, have one
 //! decoder with FFmpeg's threads.
 
 mod decode;
@@ -39,13 +39,13 @@ use self::stitch::Stitch;
 use super::continuity::Breaks;
 use super::damage::CorruptSpan;
 use super::error::out_of_memory;
-use super::film::{Codec, MainVideo};
 use super::open::SharedSource;
+use super::video::{Codec, MainVideo};
 use super::{Bounds, ClockBreak, MediaError, MediaInfo};
 use crate::source::ByteSource;
 use crate::time::Rate;
 
-/// Decoders that share a film, at most: each has a stack, an arena and frames of its own.
+/// Decoders that share a video, at most: each has a stack, an arena and frames of its own.
 const MOST_DECODERS: u32 = 16;
 
 /// Bytes of frames in all decoders together.
@@ -57,16 +57,16 @@ const KEPT_FRAMES: u64 = 20;
 /// Bytes of packets in memory: for each decoder, and beside them.
 const PACKET_BYTES: (usize, usize) = (16 << 20, 32 << 20);
 
-/// How a film is turned into small frames.
+/// How a video is turned into small frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SmallOptions {
-    /// Decoders that share the film; 0 for one for each core. Large frames have fewer.
+    /// Decoders that share the video; 0 for one for each core. Large frames have fewer.
     pub decoders: u32,
     /// Frames that one decoder decodes before another may go on; 0 for never.
     pub chunk_frames: u32,
 }
 
-/// A film's small frames in presentation order.
+/// A video's small frames in presentation order.
 ///
 /// They come out the same, with the same timestamps and the same damage, however many decoders there
 /// are; but where data is damaged, what is made up for it may look a little different. As for [`super::FrameReader`], timestamps always ascend, and damaged packets are skipped.
@@ -101,7 +101,7 @@ impl std::fmt::Debug for SmallFrames {
 }
 
 impl SmallFrames {
-    /// Opens a film at its first frame.
+    /// Opens a video at its first frame.
     ///
     /// # Errors
     /// Any [`MediaError`] of opening; [`MediaError::NoVideo`]; [`MediaError::UnsupportedCodec`];
@@ -111,17 +111,17 @@ impl SmallFrames {
         options: SmallOptions,
         bounds: &Bounds,
     ) -> Result<Self, MediaError> {
-        let film = MainVideo::open(SharedSource::new(source), bounds)?;
-        let codec = film.codec()?;
-        let stitch = Stitch::new(&film, bounds);
-        let breaks = film.container.breaks();
-        let (info, time_base) = (film.info.clone(), film.time_base);
-        let decoders = decoders(options.decoders, &film);
+        let video = MainVideo::open(SharedSource::new(source), bounds)?;
+        let codec = video.codec()?;
+        let stitch = Stitch::new(&video, bounds);
+        let breaks = video.container.breaks();
+        let (info, time_base) = (video.info.clone(), video.time_base);
+        let decoders = decoders(options.decoders, &video);
         let count = usize::try_from(decoders).unwrap_or(1);
         let (each, beside) = PACKET_BYTES;
         let budget = count * each + beside;
         // Chunks of all decoders, and the one to come, find room.
-        let mut packets = Packets::new(film, options.chunk_frames, budget / (count + 2));
+        let mut packets = Packets::new(video, options.chunk_frames, budget / (count + 2));
         let is_split = decoders > 1 && options.chunk_frames > 0 && packets.can_split(budget);
         let way = if is_split {
             let shared = Arc::new(Shared::new(count, budget));
@@ -159,7 +159,7 @@ impl SmallFrames {
         self.time_base
     }
 
-    /// Whether several decoders share the film.
+    /// Whether several decoders share the video.
     #[must_use]
     pub const fn is_split(&self) -> bool {
         matches!(self.way, DecoderLayout::Crew(_))
@@ -171,13 +171,13 @@ impl SmallFrames {
         self.stitch.end()
     }
 
-    /// Where the film read so far is damaged, in order; spans that touch are one.
+    /// Where the video read so far is damaged, in order; spans that touch are one.
     #[must_use]
     pub fn corrupt(&self) -> &[CorruptSpan] {
         self.stitch.damage.spans()
     }
 
-    /// Where the clock of the file breaks, in what was read so far: all of it once the film is through.
+    /// Where the clock of the file breaks, in what was read so far: all of it once the video is through.
     #[must_use]
     pub fn clock_breaks(&self) -> Vec<ClockBreak> {
         self.breaks.list()
@@ -188,7 +188,7 @@ impl SmallFrames {
     ///
     /// # Errors
     /// [`MediaError::Io`] if the source fails, [`MediaError::Limit`], [`MediaError::NoFrames`] at
-    /// the end of a film of which nothing could be decoded.
+    /// the end of a video of which nothing could be decoded.
     pub fn next_frame(&mut self, small: &mut SmallFrame) -> Result<Option<(u64, i64)>, MediaError> {
         loop {
             while let Some(item) = self.items.pop_front() {
@@ -210,26 +210,26 @@ impl SmallFrames {
     }
 }
 
-/// How many decoders a film gets where `wanted` are asked for: as many as have room for their frames.
-fn decoders(wanted: u32, film: &MainVideo) -> u32 {
+/// How many decoders a video gets where `wanted` are asked for: as many as have room for their frames.
+fn decoders(wanted: u32, video: &MainVideo) -> u32 {
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let wanted = match wanted {
         0 => u32::try_from(cores()).unwrap_or(MOST_DECODERS),
         wanted => wanted,
     };
-    let deep = film.info.video().and_then(|(_, video)| video.bit_depth);
+    let deep = video.info.video().and_then(|(_, video)| video.bit_depth);
     let samples = if deep.is_some_and(|depth| depth > 8) {
         4
     } else {
         2
     };
-    let one = film.geometry.pixels().max(1) * samples * KEPT_FRAMES;
+    let one = video.geometry.pixels().max(1) * samples * KEPT_FRAMES;
     let room = u32::try_from(FRAME_BYTES / one).unwrap_or(MOST_DECODERS);
     wanted.min(room).clamp(1, MOST_DECODERS)
 }
 
 impl DecoderLayout {
-    /// The film's next items, perhaps none yet; `false` at its end.
+    /// The video's next items, perhaps none yet; `false` at its end.
     fn take(
         &mut self,
         items: &mut VecDeque<Item>,
@@ -242,7 +242,7 @@ impl DecoderLayout {
     }
 }
 
-/// One decoder for all of the film.
+/// One decoder for all of the video.
 struct Alone {
     packets: Packets,
     decoding: Decoding,

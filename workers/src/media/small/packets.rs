@@ -1,4 +1,4 @@
-//! A film's packets in order, and where among them decoding may begin.
+//! A video's packets in order, and where among them decoding may begin.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use ffmpeg_next::Packet;
 use ffmpeg_next::packet::side_data::Type as SideData;
 
 use crate::media::MediaError;
-use crate::media::film::MainVideo;
 use crate::media::frames::MAX_DAMAGED;
 use crate::media::open::PacketError;
+use crate::media::video::MainVideo;
 
 /// Packets among which a frame may change places on its way from storage to the screen, with room to spare:
 /// decoders hold back 16 frames at most.
@@ -18,10 +18,10 @@ const REORDERED: usize = 32;
 /// Bytes that a packet costs beside its data.
 const OVERHEAD: usize = 512;
 
-/// Packets looked at, at most, for a place where a film can be split.
+/// Packets looked at, at most, for a place where a video can be split.
 const LOOK_AHEAD: usize = 2000;
 
-/// One step through a film.
+/// One step through a video.
 #[derive(Clone)]
 pub(super) enum PacketStep {
     /// A packet; decoders share it.
@@ -69,7 +69,7 @@ pub(super) struct Splitter {
     since_bytes: usize,
     recent: VecDeque<i64>,
     seq: u64,
-    /// The film has something for which a decoder needs to have seen what came before.
+    /// The video has something for which a decoder needs to have seen what came before.
     closed: bool,
 }
 
@@ -86,7 +86,7 @@ impl Splitter {
         }
     }
 
-    /// Looks at the next entry of the film.
+    /// Looks at the next entry of the video.
     fn look(&mut self, entry: &PacketStep) -> Option<Split> {
         let seq = self.seq;
         self.seq += 1;
@@ -126,9 +126,9 @@ impl Splitter {
     }
 }
 
-/// Reads a film's entries in order.
+/// Reads a video's entries in order.
 pub(super) struct Packets {
-    film: MainVideo,
+    video: MainVideo,
     splitter: Splitter,
     ahead: VecDeque<(PacketStep, Option<Split>)>,
     ended: bool,
@@ -139,9 +139,9 @@ pub(super) struct Packets {
 
 impl Packets {
     /// Packets with splits at least `frames` entries or `bytes` apart.
-    pub(super) fn new(film: MainVideo, frames: u32, bytes: usize) -> Self {
+    pub(super) fn new(video: MainVideo, frames: u32, bytes: usize) -> Self {
         Self {
-            film,
+            video,
             splitter: Splitter::new(frames, bytes),
             ahead: VecDeque::new(),
             ended: false,
@@ -150,7 +150,7 @@ impl Packets {
         }
     }
 
-    /// Whether the film can be split, and soon: reads ahead until that is known, `bytes` at most.
+    /// Whether the video can be split, and soon: reads ahead until that is known, `bytes` at most.
     pub(super) fn can_split(&mut self, bytes: usize) -> bool {
         let mut read = 0;
         while read < bytes && self.ahead.len() < LOOK_AHEAD && !self.splitter.closed {
@@ -175,7 +175,7 @@ impl Packets {
         if self.ended {
             return None;
         }
-        let entry = match self.film.packet() {
+        let entry = match self.video.packet() {
             Ok(Some(packet)) => {
                 self.failures = 0;
                 let end = packet.pts().or(packet.dts());
@@ -230,27 +230,27 @@ mod tests {
 
     #[test]
     fn splits_are_key_frames_far_enough_apart() {
-        let film: Vec<_> = (0..100).map(|n| packet(Some(n), n % 10 == 0)).collect();
-        assert_eq!(splits(1, &film), [10, 20, 30, 40, 50, 60, 70, 80, 90]);
-        assert_eq!(splits(11, &film), [20, 40, 60, 80]);
+        let video: Vec<_> = (0..100).map(|n| packet(Some(n), n % 10 == 0)).collect();
+        assert_eq!(splits(1, &video), [10, 20, 30, 40, 50, 60, 70, 80, 90]);
+        assert_eq!(splits(11, &video), [20, 40, 60, 80]);
         let mut splitter = Splitter::new(1000, 15 * (10 + OVERHEAD));
-        let by_bytes = film.iter().filter_map(|entry| splitter.look(entry));
+        let by_bytes = video.iter().filter_map(|entry| splitter.look(entry));
         let by_bytes: Vec<_> = by_bytes.map(|split| split.seq).collect();
         assert_eq!(by_bytes, [20, 40, 60, 80]);
     }
 
     #[test]
     fn a_key_frame_before_what_was_shown_is_no_split() {
-        let mut film: Vec<_> = (0..20).map(|n| packet(Some(n), false)).collect();
-        film.extend((5..50).map(|n| packet(Some(n), n % 10 == 0)));
+        let mut video: Vec<_> = (0..20).map(|n| packet(Some(n), false)).collect();
+        video.extend((5..50).map(|n| packet(Some(n), n % 10 == 0)));
         // 10 comes while 19 may still be waiting in a decoder; 40 is long after it.
-        assert_eq!(splits(1, &film), [35, 45, 55]);
+        assert_eq!(splits(1, &video), [35, 45, 55]);
     }
 
     #[test]
     fn without_a_timestamp_there_is_no_split_any_more() {
-        let mut film: Vec<_> = (0..20).map(|n| packet(Some(n), n % 5 == 0)).collect();
-        film[12] = packet(None, false);
-        assert_eq!(splits(1, &film), [5, 10]);
+        let mut video: Vec<_> = (0..20).map(|n| packet(Some(n), n % 5 == 0)).collect();
+        video[12] = packet(None, false);
+        assert_eq!(splits(1, &video), [5, 10]);
     }
 }

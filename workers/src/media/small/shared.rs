@@ -1,4 +1,4 @@
-//! What the threads of one film share: packets on their way in, small frames on their way out.
+//! What the threads of one video share: packets on their way in, small frames on their way out.
 //!
 //! Every wait ends: the earliest chunk under way can always go on, since the packets it needs are the
 //! first that the window takes, and what it puts out is what the caller takes next.
@@ -16,10 +16,10 @@ const BATCH: usize = 8;
 /// Items that wait in one chunk, at most, before its decoder does.
 const MOST_WAITING: usize = 2048;
 
-/// Rejected chunks, beyond as many as were accepted, after which a film is no longer split.
+/// Rejected chunks, beyond as many as were accepted, after which a video is no longer split.
 const MOST_REJECTED: u64 = 8;
 
-/// A film under way: a window of its packets, and the chunks of those whose frames are not yet taken.
+/// A video under way: a window of its packets, and the chunks of those whose frames are not yet taken.
 pub(super) struct Shared {
     state: Mutex<State>,
     /// The caller waits for items.
@@ -38,11 +38,11 @@ struct State {
     window: VecDeque<PacketStep>,
     first: u64,
     bytes: usize,
-    /// Whether the window's end is the film's.
+    /// Whether the window's end is the video's.
     ended: bool,
     /// Where another decoder may begin, ascending, beyond what any decoder has taken.
     splits: VecDeque<Split>,
-    /// Chunks in the film's order, from the one whose frames the caller takes.
+    /// Chunks in the video's order, from the one whose frames the caller takes.
     chunks: VecDeque<Chunk>,
     next_id: u64,
     /// Items that wait in all chunks.
@@ -87,7 +87,7 @@ pub(super) struct Claim {
 pub(super) enum Trade {
     /// More entries, and where the next chunk begins, if another decoder has it.
     Entries(Option<Split>),
-    /// The film is at its end.
+    /// The video is at its end.
     End,
     /// Nobody wants this chunk any more.
     Gone,
@@ -178,7 +178,7 @@ impl Shared {
         true
     }
 
-    /// Says that the window's end is the film's.
+    /// Says that the window's end is the video's.
     pub(super) fn end(&self) {
         let mut state = self.lock();
         state.ended = true;
@@ -272,7 +272,7 @@ impl Shared {
 
     /// Compares `ours`, what the decoder of the chunk `id` made of the beginning of the next chunk when
     /// it had decoded all before the number `fed`, with what that chunk's own decoder makes of it. With
-    /// `ended`, that is all that there is up to the end of the film.
+    /// `ended`, that is all that there is up to the end of the video.
     pub(super) fn compare(
         &self,
         id: u64,
@@ -321,7 +321,7 @@ impl Shared {
         }
     }
 
-    /// The film's next items, at least one, swapped with `items`, which is empty; `false` at the end.
+    /// The video's next items, at least one, swapped with `items`, which is empty; `false` at the end.
     ///
     /// # Errors
     /// [`MediaError::Internal`] if a thread panicked.
@@ -377,7 +377,7 @@ impl State {
             || earlier.any(|earlier| earlier.position >= chunk.position)
     }
 
-    /// Whether the film's key frames have turned out not to be what they say.
+    /// Whether the video's key frames have turned out not to be what they say.
     const fn gave_up(&self) -> bool {
         self.rejected > self.accepted + MOST_REJECTED
     }

@@ -65,7 +65,7 @@ const _: () =
 
 /// Makes small frames.
 ///
-/// Planar 8-bit frames, which nearly all films have, are averaged directly: every pixel of a cell's
+/// Planar 8-bit frames, which nearly all videos have, are averaged directly: every pixel of a cell's
 /// row counts, but only some of its rows, because reading all pixels of a large frame costs more
 /// than the comparison gains. Other pixel formats go through FFmpeg's scaler, and high dynamic range becomes
 /// standard range.

@@ -1,13 +1,13 @@
-//! Small frames of one or many decoders, put on the film's one clock.
+//! Small frames of one or many decoders, put on the video's one clock.
 
 use super::decode::{Item, UnstampedFrame};
 use crate::media::clock::{BestEffort, Clock};
 use crate::media::damage::Damage;
-use crate::media::film::MainVideo;
 use crate::media::open::within;
+use crate::media::video::MainVideo;
 use crate::media::{Bounds, MediaError};
 
-/// All that is counted over the whole film.
+/// All that is counted over the whole video.
 pub(super) struct Stitch {
     effort: BestEffort,
     clock: Clock,
@@ -17,10 +17,10 @@ pub(super) struct Stitch {
 }
 
 impl Stitch {
-    pub(super) fn new(film: &MainVideo, bounds: &Bounds) -> Self {
+    pub(super) fn new(video: &MainVideo, bounds: &Bounds) -> Self {
         Self {
             effort: BestEffort::default(),
-            clock: Clock::new(film.time_base, film.rate),
+            clock: Clock::new(video.time_base, video.rate),
             number: 0,
             damage: Damage::default(),
             bounds: *bounds,
@@ -32,18 +32,18 @@ impl Stitch {
         self.clock.end()
     }
 
-    /// Takes the film's next item; a frame comes back with its timestamp.
+    /// Takes the video's next item; a frame comes back with its timestamp.
     pub(super) fn take(
         &mut self,
         item: Item,
     ) -> Result<Option<(Box<UnstampedFrame>, i64)>, MediaError> {
         match item {
             Item::Frame(shown) => {
-                within("frames of a film", self.number + 1, self.bounds.max_frames)?;
+                within("frames of a video", self.number + 1, self.bounds.max_frames)?;
                 let timestamp = self.effort.choose(shown.pts, shown.dts);
                 let pts = self.clock.stamp(timestamp, shown.duration);
                 let played = self.clock.played_ms();
-                within("milliseconds of film", played, self.bounds.max_duration_ms)?;
+                within("milliseconds of video", played, self.bounds.max_duration_ms)?;
                 if shown.damaged {
                     self.damage.add(pts, self.clock.end());
                 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::decode::{Decoding, Item, Outbox};
 use super::packets::{PacketStep, Split};
 use super::shared::{Alarm, Claim, Shared, Trade, Verdict};
-use crate::media::film::Codec;
+use crate::media::video::Codec;
 
 /// Frames of the next chunk that a decoder makes as well, to compare them.
 const COMPARED: usize = 3;
@@ -44,7 +44,7 @@ struct Border {
 }
 
 impl Border {
-    /// Nothing is before the film's first packet.
+    /// Nothing is before the video's first packet.
     const fn new(split: Split) -> Self {
         let is_first = split.seq == 0;
         Self {
@@ -246,7 +246,7 @@ impl<'a> Run<'a> {
         self.out.items.extend(overlap.items);
     }
 
-    /// The film is at its end.
+    /// The video is at its end.
     fn end(mut self) {
         self.decoding.drain(&mut self.made);
         self.sort(None, self.fed);

@@ -9,9 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use rushes_models::Digest;
 use serde::Deserialize;
 
-use super::super::film::FilmRecord;
 use super::super::record::{FileRecord, Record, SCHEMA, Tool};
 use super::super::still::Redactor;
+use super::super::video::VideoRecord;
 use super::{RECORD_SUFFIX, RedactError};
 
 /// Names of files that are being written begin so.
@@ -36,14 +36,14 @@ pub(super) fn put(
     finish(output, record_path, written, json)
 }
 
-/// As [`put`], for a film that was written aside. The record of a film is long: it has no spaces.
-pub(in crate::redact) fn put_film(
+/// As [`put`], for a video that was written aside. The record of a video is long: it has no spaces.
+pub(in crate::redact) fn put_video(
     output: &Path,
     record_path: &Path,
-    film: Option<Aside>,
-    record: &FilmRecord,
+    video: Option<Aside>,
+    record: &VideoRecord,
 ) -> Result<(), RedactError> {
-    finish(output, record_path, film, serde_json::to_vec(record))
+    finish(output, record_path, video, serde_json::to_vec(record))
 }
 
 /// Both are complete on the disk before either gets its name, and the record gets it first: an output is never without

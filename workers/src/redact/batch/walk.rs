@@ -15,7 +15,7 @@ pub struct Item {
     pub path: PathBuf,
     /// Where its output goes, below the output folder.
     pub relative: PathBuf,
-    /// Picture or film.
+    /// Picture or video.
     pub kind: MediaKind,
 }
 
@@ -25,7 +25,7 @@ pub enum MediaKind {
     /// A still picture.
     Picture,
     /// Moving pictures.
-    Film,
+    Video,
 }
 
 /// A file that is left alone, and why.
@@ -42,14 +42,14 @@ pub struct Skipped {
 pub struct Walk {
     /// Files to redact, in the order of their names.
     pub items: Vec<Item>,
-    /// Files that are neither pictures nor films.
+    /// Files that are neither pictures nor videos.
     pub skipped: Vec<Skipped>,
     /// Files that cannot be read or told apart in the output folder.
     pub failed: Vec<(PathBuf, RedactError)>,
 }
 
 /// Lists the files below `paths`. A path that is named itself counts, whatever it is; in a folder, what is neither
-/// picture nor film is skipped. `out` is left out, wherever it lies.
+/// picture nor video is skipped. `out` is left out, wherever it lies.
 #[must_use]
 pub fn walk(paths: &[PathBuf], recursive: bool, out: &Path) -> Walk {
     let mut found = Walk::default();
@@ -109,7 +109,7 @@ fn folder(path: &Path, below: &Path, recursive: bool, out: Option<&Path>, found:
             }),
             Ok(None) => found.skipped.push(Skipped {
                 path,
-                why: "neither a picture nor a film".to_owned(),
+                why: "neither a picture nor a video".to_owned(),
             }),
             Err(error) => {
                 let failure = RedactError::io("read", &path)(error);
@@ -132,7 +132,7 @@ fn kind(path: &Path) -> std::io::Result<Option<MediaKind>> {
     let format = MediaFormat::of_head(&head).or_else(|| MediaFormat::of_name(&name));
     Ok(format.and_then(|format| match format.medium {
         Medium::Picture => Some(MediaKind::Picture),
-        Medium::Film => Some(MediaKind::Film),
+        Medium::Video => Some(MediaKind::Video),
         Medium::Sound => None,
     }))
 }
@@ -180,11 +180,11 @@ mod tests {
     }
 
     #[test]
-    fn no_picture_and_no_film_of_any_format_is_passed_over() {
+    fn no_picture_and_no_video_of_any_format_is_passed_over() {
         for format in FORMATS {
             let expected = match format.medium {
                 Medium::Picture => Some(MediaKind::Picture),
-                Medium::Film => Some(MediaKind::Film),
+                Medium::Video => Some(MediaKind::Video),
                 Medium::Sound => None,
             };
             for extension in format.extensions {
@@ -207,18 +207,18 @@ mod tests {
     fn content_counts_before_the_name() {
         for format in FORMATS
             .iter()
-            .filter(|format| format.medium == Medium::Film)
+            .filter(|format| format.medium == Medium::Video)
         {
             for head in heads(format) {
                 assert_eq!(
                     found("a.mp3", &head),
-                    Some(MediaKind::Film),
+                    Some(MediaKind::Video),
                     "{}",
                     format.name
                 );
                 assert_eq!(
                     found("a.jpg", &head),
-                    Some(MediaKind::Film),
+                    Some(MediaKind::Video),
                     "{}",
                     format.name
                 );

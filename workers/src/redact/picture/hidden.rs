@@ -20,7 +20,7 @@ pub enum HiddenKind {
     Photoshop,
     /// Further pictures by CIPA DC-007 (Multi-Picture Format), or their index.
     Mpf,
-    /// A film behind the picture.
+    /// A video behind the picture.
     MotionPhoto,
     /// The data Samsung appends.
     SamsungTrailer,
@@ -80,12 +80,12 @@ impl HiddenCopy {
 /// Bytes of unknown data that are too few for a picture.
 pub(crate) const SMALL: usize = 64;
 
-/// Whether bytes hold the beginning of a picture or film anywhere.
+/// Whether bytes hold the beginning of a picture or video anywhere.
 pub(crate) fn has_picture(bytes: &[u8]) -> bool {
     bytes.windows(12).any(is_picture_start) || find_jpeg(bytes, 0).is_some()
 }
 
-/// Whether twelve bytes are the beginning of a picture or film.
+/// Whether twelve bytes are the beginning of a picture or video.
 pub(crate) fn is_picture_start(window: &[u8]) -> bool {
     match window {
         [0xFF, 0xD8, 0xFF, marker, ..] => is_jpeg_marker(*marker),

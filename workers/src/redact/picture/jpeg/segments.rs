@@ -388,12 +388,12 @@ fn report_trailer(bytes: &[u8], layout: &Layout, hidden: &mut Vec<HiddenCopy>) {
         .pieces
         .iter()
         .any(|piece| bytes[piece.payload.clone()].starts_with(b"MPF\0"));
-    let film = trailer
+    let video = trailer
         .windows(12)
         .any(|window| &window[4..8] == b"ftyp" && is_picture_start(window));
     let kind = if trailer.ends_with(b"SEFT") {
         HiddenKind::SamsungTrailer
-    } else if film {
+    } else if video {
         HiddenKind::MotionPhoto
     } else if gain_map::any(trailer) {
         HiddenKind::GainMap

@@ -47,7 +47,7 @@ impl MainVideo {
         let rate = video.average_rate.or(video.base_rate);
         let time_base = info.streams[stream]
             .time_base
-            .ok_or_else(|| MediaError::Decode("the film has no time base".to_owned()))?;
+            .ok_or_else(|| MediaError::Decode("the video has no time base".to_owned()))?;
         Ok(Self {
             container,
             stream,
@@ -103,7 +103,7 @@ pub(super) struct Codec {
 }
 
 impl Codec {
-    /// Makes a decoder for the film from its beginning.
+    /// Makes a decoder for the video from its beginning.
     pub(super) fn open(&self, options: ReadOptions) -> Result<ffmpeg::decoder::Video, MediaError> {
         self.make(options, ffmpeg::codec::Flags::empty())
     }
@@ -113,7 +113,7 @@ impl Codec {
         &self,
         options: ReadOptions,
     ) -> Result<ffmpeg::decoder::Video, MediaError> {
-        // FFmpeg's decoder of H.264 drops what it puts out last, at the end of the film, if it began at
+        // FFmpeg's decoder of H.264 drops what it puts out last, at the end of the video, if it began at
         // a key frame that may be referred across: only there it forgets that it has recovered.
         self.make(options, ffmpeg::codec::Flags::OUTPUT_CORRUPT)
     }

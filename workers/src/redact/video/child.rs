@@ -1,4 +1,4 @@
-//! What a decoding child does of a film's redaction: hands up frames, and writes changed ones. It knows no path and no
+//! What a decoding child does of a video's redaction: hands up frames, and writes changed ones. It knows no path and no
 //! detector.
 
 use rushes_models::Class;
@@ -33,19 +33,19 @@ pub(crate) struct LookJob {
     pub(super) threads: u32,
 }
 
-/// What a pass over a film finds besides its frames.
+/// What a pass over a video finds besides its frames.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct DetectionSummary {
     pub(super) frames: u64,
     /// The first frames after cuts.
     pub(super) cuts: Vec<u64>,
-    /// Where the film is damaged.
+    /// Where the video is damaged.
     pub(super) corrupt: Vec<CorruptSpan>,
     /// Where the clock of the file breaks.
     pub(super) clock_breaks: Vec<ClockBreak>,
 }
 
-/// How a film is written with regions changed.
+/// How a video is written with regions changed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RewriteJob {
     pub(super) options: RewriteOptions,
@@ -68,7 +68,7 @@ pub(super) struct PlanRegion {
     pub(super) patches: Vec<(View, Corners, Shape)>,
 }
 
-/// What a film holds, and what becomes of it when it is redacted.
+/// What a video holds, and what becomes of it when it is redacted.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SurveyJob {
     /// In which its name ends.
@@ -140,7 +140,7 @@ pub(super) fn asked_for(question: &[u8]) -> Option<(u64, i64)> {
     Some((u64::from_le_bytes(*number), i64::from_le_bytes(pts)))
 }
 
-/// Hands up the frames of a film, as stored.
+/// Hands up the frames of a video, as stored.
 fn look(
     source: Box<dyn ByteSource>,
     job: LookJob,
@@ -225,7 +225,7 @@ impl Painter<'_> {
         let stored = planes.size(0);
         if orientation.upright_size(stored) != camera.size() {
             return Err(RedactError::Unsupported(
-                "the frame has another size than the film".to_owned(),
+                "the frame has another size than the video".to_owned(),
             ));
         }
         let patches: Vec<Patch<'_>> = region

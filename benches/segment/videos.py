@@ -1,6 +1,6 @@
-"""Films with known boundaries, made of real clips: `python films.py MATERIAL FOLDER`.
+"""Videos with known boundaries, made of real clips: `python videos.py MATERIAL FOLDER`.
 
-Each film becomes `NAME.mp4` and `NAME.json`: its boundaries (`kind`, `start`, `end`; a gradual transition is all frames in
+Each video becomes `NAME.mp4` and `NAME.json`: its boundaries (`kind`, `start`, `end`; a gradual transition is all frames in
 which both shots, or a shot and an even colour, are mixed), and its length. Everything is drawn with fixed seeds.
 """
 
@@ -83,7 +83,7 @@ def piece(rng, clips, length, not_like):
 
 
 def joined(rng, clips, count, kinds, length=(85, 130), span=(4, 49), disturb=None):
-    """Frames of a film of `count` shots, and its boundaries."""
+    """Frames of a video of `count` shots, and its boundaries."""
     which, current = piece(rng, clips, int(rng.integers(*length)), -1)
     frames, truth = [], []
     for _ in range(count - 1):
@@ -264,7 +264,7 @@ REST = 30
 KINDS = ["cut", "dissolve", "fade", "wipe"]
 
 # Name: seed, shots, kinds, and how it is written.
-FILMS = {
+VIDEOS = {
     "cuts": (1, 60, ["cut"], "steady"),
     "dissolves": (2, 50, ["dissolve"], "steady"),
     "fades": (3, 50, ["fade"], "steady"),
@@ -281,7 +281,7 @@ FILMS = {
 
 
 def make(name, clips, folder):
-    seed, count, kinds, how = FILMS[name]
+    seed, count, kinds, how = VIDEOS[name]
     rng = np.random.default_rng(seed)
     path = folder / f"{name}.mp4"
     long = (100, 150)
@@ -309,7 +309,7 @@ def make(name, clips, folder):
 def main():
     material, folder = sys.argv[1], Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = sys.argv[3:] or [name for name in FILMS if not (folder / f"{name}.mp4").exists()]
+    wanted = sys.argv[3:] or [name for name in VIDEOS if not (folder / f"{name}.mp4").exists()]
     if not wanted:
         return
     clips = footage.load(material)

@@ -1,4 +1,4 @@
-//! The record beside a redacted film.
+//! The record beside a redacted video.
 
 use rushes_models::Class;
 use serde::{Deserialize, Serialize};
@@ -9,9 +9,9 @@ use super::super::record::{DetectorRecord, FileRecord, SettingsRecord, SphereBox
 use super::track::FoundBy;
 use crate::media::StreamUse;
 
-/// What was done to one film. Boxes are in pixels of the upright pictures.
+/// What was done to one video. Boxes are in pixels of the upright pictures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FilmRecord {
+pub struct VideoRecord {
     /// [`SCHEMA`](super::super::SCHEMA).
     pub schema: u32,
     /// The program.
@@ -33,14 +33,14 @@ pub struct FilmRecord {
     /// The views that were looked at.
     pub views: Vec<View>,
     /// What was found.
-    pub tracks: Vec<FilmTrack>,
+    pub tracks: Vec<VideoTrack>,
     /// The streams of the file, and what became of them.
     pub streams: Vec<StreamUse>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
 
-/// The pictures of a film as stored.
+/// The pictures of a video as stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VideoRecord {
     /// FFmpeg's name of the container that was read.
@@ -63,9 +63,9 @@ pub struct VideoRecord {
     pub pixel_format: Option<String>,
 }
 
-/// One object through the film.
+/// One object through the video.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FilmTrack {
+pub struct VideoTrack {
     /// Rank in this record, from 0.
     pub id: usize,
     /// What it is.
@@ -77,12 +77,12 @@ pub struct FilmTrack {
     /// Last frame in which it is hidden.
     pub last: usize,
     /// Where it is, frame by frame.
-    pub boxes: Vec<FilmBox>,
+    pub boxes: Vec<VideoBox>,
 }
 
 /// One object in one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct FilmBox {
+pub struct VideoBox {
     /// The frame, from 0.
     pub frame: usize,
     /// Left, top, width and height in pixels of the upright picture.

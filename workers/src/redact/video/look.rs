@@ -41,7 +41,7 @@ pub(super) struct DetectionPass<'a> {
     pub(super) pts: Vec<i64>,
     pub(super) sights: Vec<Sight>,
     pub(super) timings: Timings,
-    /// What ended the work, if it was not the film.
+    /// What ended the work, if it was not the video.
     pub(super) error: Option<RedactError>,
 }
 
@@ -66,7 +66,7 @@ impl DetectionPass<'_> {
         }
         if size != self.size {
             return Err(RedactError::Unsupported(format!(
-                "frame {number} has {} x {} pixels, and the film {} x {}: films that change their size cannot be redacted",
+                "frame {number} has {} x {} pixels, and the video {} x {}: videos that change their size cannot be redacted",
                 size.0, size.1, self.size.0, self.size.1
             )));
         }

@@ -1,9 +1,9 @@
-//! Films: every frame looked at, tracks made of what was seen, and all of it hidden in each frame.
+//! Videos: every frame looked at, tracks made of what was seen, and all of it hidden in each frame.
 //!
 //! Two passes, each in a decoding child that knows neither path nor detector. The first hands up frames, at which the
 //! detectors of this process look. From the sightings come tracks, which fill what detectors miss. In the second
-//! pass the child decodes the film again, asks for each frame what to hide in it, and hands up the bytes of the
-//! new film. Frames go by one at a time, so memory does not grow with the film but for boxes and times.
+//! pass the child decodes the video again, asks for each frame what to hide in it, and hands up the bytes of the
+//! new video. Frames go by one at a time, so memory does not grow with the video but for boxes and times.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -34,9 +34,9 @@ mod track;
 
 pub(crate) use child::{DetectionSummary, LookJob, RewriteJob, SurveyJob};
 use look::DetectionPass;
-use opened::{OpenedFilm, discard_all, finished, named, open};
+use opened::{OpenedVideo, discard_all, finished, named, open};
 use plan::{Plan, RewritePass, disagree};
-pub use record::{FilmBox, FilmRecord, FilmTrack, VideoRecord};
+pub use record::{VideoBox, VideoRecord, VideoTrack};
 pub use track::FoundBy;
 use track::{Rules, Times, tracks};
 
@@ -52,16 +52,16 @@ const MOST_THREADS: usize = 8;
 /// Part of the work that the first pass is, for the progress.
 const FIRST_PASS: f64 = 0.75;
 
-/// How films are redacted.
+/// How videos are redacted.
 #[derive(Debug, Clone)]
-pub struct FilmOptions {
+pub struct VideoOptions {
     /// Look at every so-maniest frame; tracks fill the others.
     pub every: u32,
     /// How decoding children are started.
     pub sandbox: Sandbox,
 }
 
-impl FilmOptions {
+impl VideoOptions {
     /// With children of this very program.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl FilmOptions {
     }
 }
 
-/// One film to redact.
+/// One video to redact.
 pub(super) struct Work<'a> {
     pub(super) redactor: &'a mut Redactor,
     pub(super) options: &'a BatchOptions,
@@ -115,17 +115,17 @@ impl Observer for Follow<'_> {
     }
 }
 
-/// About how many bytes a film of 4K takes while it is worked on: frames in the decoder, the encoder and here.
+/// About how many bytes a video of 4K takes while it is worked on: frames in the decoder, the encoder and here.
 pub(super) const COST: u64 = 2 << 30;
 
-/// Redacts one film, or finds that it was done before.
+/// Redacts one video, or finds that it was done before.
 pub(super) fn redact(mut work: Work<'_>) -> Result<Done, RedactError> {
     if work.options.hand.of(&work.item.relative).is_some() {
         return Err(RedactError::Unsupported(
-            "regions by hand are for pictures; take this film out of them".to_owned(),
+            "regions by hand are for pictures; take this video out of them".to_owned(),
         ));
     }
-    if work.options.films.every == 0 {
+    if work.options.videos.every == 0 {
         return Err(RedactError::Settings(
             "every is 0; look at least at every frame: 1".to_owned(),
         ));
@@ -146,7 +146,7 @@ pub(super) fn redact(mut work: Work<'_>) -> Result<Done, RedactError> {
     run(&mut work, opened)
 }
 
-/// The film, and what identifies it.
+/// The video, and what identifies it.
 fn identify(item: &Item) -> Result<(File, FileRecord), RedactError> {
     let source = File::open(&item.path).map_err(RedactError::io("read", &item.path))?;
     let (sha256, bytes) =
@@ -160,7 +160,7 @@ fn identify(item: &Item) -> Result<(File, FileRecord), RedactError> {
     Ok((source, input))
 }
 
-/// Somebody who stops a child stops the film.
+/// Somebody who stops a child stops the video.
 fn stopped(error: MediaError) -> RedactError {
     if error == MediaError::Cancelled {
         RedactError::Cancelled
@@ -170,19 +170,19 @@ fn stopped(error: MediaError) -> RedactError {
 }
 
 /// Both passes.
-fn run(work: &mut Work<'_>, mut film: OpenedFilm) -> Result<Done, RedactError> {
-    let camera = film.taken.camera.clone();
-    let layouts = work.redactor.layouts(&film.taken)?;
-    let every = work.options.films.every;
+fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError> {
+    let camera = video.taken.camera.clone();
+    let layouts = work.redactor.layouts(&video.taken)?;
+    let every = work.options.videos.every;
     let threads = u32::try_from(work.options.threads.clamp(1, MOST_THREADS)).unwrap_or(1);
     let begun = Instant::now();
-    let sandbox = &work.options.films.sandbox;
+    let sandbox = &work.options.videos.sandbox;
     let mut looking = DetectionPass {
         views: views(&layouts, &camera)?,
         redactor: &mut *work.redactor,
         camera: &camera,
-        orientation: film.orientation,
-        size: (film.video.width, film.video.height),
+        orientation: video.orientation,
+        size: (video.video.width, video.video.height),
         every,
         max_frames: sandbox.limits.bounds.max_frames,
         pts: Vec::new(),
@@ -198,7 +198,7 @@ fn run(work: &mut Work<'_>, mut film: OpenedFilm) -> Result<Done, RedactError> {
             to: FIRST_PASS,
         };
         sandbox.run(
-            &mut film.source,
+            &mut video.source,
             &LookJob { every, threads },
             &mut follow,
             &mut looking,
@@ -218,7 +218,7 @@ fn run(work: &mut Work<'_>, mut film: OpenedFilm) -> Result<Done, RedactError> {
     }
     let seen = begun.elapsed().as_secs_f64();
     timings.decode = (seen - timings.render - timings.detect - timings.merge).max(0.0);
-    let times = times(&pts, film.time_base, &looked);
+    let times = times(&pts, video.time_base, &looked);
     let rules = Rules {
         gap: GAP.max(2.0 * longest_step(&times, every)),
         extension: EXTENSION.max(longest_step(&times, every)),
@@ -227,74 +227,74 @@ fn run(work: &mut Work<'_>, mut film: OpenedFilm) -> Result<Done, RedactError> {
     let tracks = tracks(&spots, &times, rules);
     let settings = work.redactor.settings().clone();
     let plan = Plan::new(&camera, &settings, &views, &sights, &tracks, pts.len());
-    let mut record = FilmRecord {
+    let mut record = VideoRecord {
         schema: SCHEMA,
         tool: Tool::this(),
-        input: film.input.clone(),
+        input: video.input.clone(),
         output: None,
-        video: video_record(&film, pts.len()),
+        video: video_record(&video, pts.len()),
         settings: work.redactor.settings_record(),
         every,
         detectors: work.redactor.detectors().records(),
         layouts: layouts.iter().map(layout_name).collect(),
         views: views.clone(),
         tracks: plan.records(),
-        streams: film.survey.streams.clone(),
-        warnings: warnings(&film, &looked, pts.first().copied().unwrap_or(0)),
+        streams: video.survey.streams.clone(),
+        warnings: warnings(&video, &looked, pts.first().copied().unwrap_or(0)),
     };
     let mut written = None;
     if settings.fill != Fill::None {
         let begun = Instant::now();
-        written = Some(write(work, &mut film, &plan, &pts, threads, &mut record)?);
+        written = Some(write(work, &mut video, &plan, &pts, threads, &mut record)?);
         timings.blur = begun.elapsed().as_secs_f64();
     }
     let begun = Instant::now();
     let is_written = written.is_some();
-    output::put_film(&film.output, &film.record, written, &record)?;
+    output::put_video(&video.output, &video.record, written, &record)?;
     timings.write = begun.elapsed().as_secs_f64();
     Ok(Done {
-        record: BatchRecord::Film(Box::new(record)),
+        record: BatchRecord::Video(Box::new(record)),
         resumed: false,
-        output: is_written.then_some(film.output),
+        output: is_written.then_some(video.output),
         timings: Some(timings),
     })
 }
 
-/// The second pass: the film with its regions hidden, in a file that has no name yet.
+/// The second pass: the video with its regions hidden, in a file that has no name yet.
 fn write(
     work: &mut Work<'_>,
-    film: &mut OpenedFilm,
+    video: &mut OpenedVideo,
     plan: &Plan<'_>,
     pts: &[i64],
     threads: u32,
-    record: &mut FilmRecord,
+    record: &mut VideoRecord,
 ) -> Result<output::Aside, RedactError> {
-    let aside = output::Aside::new(&film.output)?;
-    let copies = film
+    let aside = output::Aside::new(&video.output)?;
+    let copies = video
         .survey
         .with_fate(StreamFate::Copied)
         .map(|stream| stream.index)
         .collect();
     let job = RewriteJob {
         options: RewriteOptions {
-            container: film.survey.container.clone(),
+            container: video.survey.container.clone(),
             copies,
             crf: CRF,
             preset: PRESET.to_owned(),
             threads,
         },
         camera: plan.camera.clone(),
-        orientation: film.orientation,
+        orientation: video.orientation,
         fill: plan.settings.fill,
         frames: pts.len() as u64,
     };
-    let length = film.source.len();
+    let length = video.source.len();
     let mut writing = RewritePass {
         plan,
         pts,
         next: 0,
         file: aside.file(),
-        // A film of few bits a pixel grows when it is encoded well, but not without end.
+        // A video of few bits a pixel grows when it is encoded well, but not without end.
         longest: length.saturating_mul(64).saturating_add(1 << 30),
         error: None,
     };
@@ -304,8 +304,8 @@ fn write(
         from: FIRST_PASS,
         to: 1.0,
     };
-    let sandbox = &work.options.films.sandbox;
-    let written = sandbox.run(&mut film.source, &job, &mut follow, &mut writing);
+    let sandbox = &work.options.videos.sandbox;
+    let written = sandbox.run(&mut video.source, &job, &mut follow, &mut writing);
     let error = writing.error.take();
     let next = writing.next;
     let written = written.map_err(|other| error.unwrap_or_else(|| stopped(other)))?;
@@ -321,8 +321,8 @@ fn write(
     record.video.pixel_format = Some(written.pixel_format);
     let (sha256, bytes) = aside.sealed()?;
     let name = named(
-        Path::new(&film.input.name),
-        film.survey.extension.as_deref(),
+        Path::new(&video.input.name),
+        video.survey.extension.as_deref(),
     );
     record.output = Some(FileRecord {
         name: name.to_string_lossy().into_owned(),
@@ -367,34 +367,34 @@ fn longest_step(times: &Times, every: u32) -> f64 {
         .fold(0.0, f64::max)
 }
 
-fn video_record(film: &OpenedFilm, frames: usize) -> VideoRecord {
-    let codec = film
+fn video_record(video: &OpenedVideo, frames: usize) -> VideoRecord {
+    let codec = video
         .survey
         .info
         .video()
         .map(|(stream, _)| stream.codec.clone());
     VideoRecord {
-        container: film.survey.info.container.clone(),
+        container: video.survey.info.container.clone(),
         codec: codec.unwrap_or_default(),
-        width: film.video.width,
-        height: film.video.height,
-        orientation: film.orientation,
-        camera: film.taken.camera.clone(),
-        time_base: film.time_base.to_string(),
+        width: video.video.width,
+        height: video.video.height,
+        orientation: video.orientation,
+        camera: video.taken.camera.clone(),
+        time_base: video.time_base.to_string(),
         frames: frames as u64,
         pixel_format: None,
     }
 }
 
-/// What a person should know of a film whose first frame is shown at `first`.
-fn warnings(film: &OpenedFilm, looked: &DetectionSummary, first: i64) -> Vec<String> {
-    let mut warnings = film.survey.warnings.clone();
-    warnings.extend(film.taken.warning.clone());
+/// What a person should know of a video whose first frame is shown at `first`.
+fn warnings(video: &OpenedVideo, looked: &DetectionSummary, first: i64) -> Vec<String> {
+    let mut warnings = video.survey.warnings.clone();
+    warnings.extend(video.taken.warning.clone());
     let seconds = |pts: i64| {
         let from = pts.saturating_sub(first);
-        let ms = film
+        let ms = video
             .time_base
-            .rescale(from, Rate::new(1000, 1).unwrap_or(film.time_base));
+            .rescale(from, Rate::new(1000, 1).unwrap_or(video.time_base));
         format!("{}.{:03} s", ms / 1000, ms % 1000)
     };
     for found in &looked.clock_breaks {
@@ -406,11 +406,11 @@ fn warnings(film: &OpenedFilm, looked: &DetectionSummary, first: i64) -> Vec<Str
     }
     if !looked.corrupt.is_empty() {
         warnings.push(format!(
-            "the film is damaged in {} places: frames there may be missing, or show rubbish",
+            "the video is damaged in {} places: frames there may be missing, or show rubbish",
             looked.corrupt.len()
         ));
     }
-    for stream in film.survey.with_fate(StreamFate::Dropped) {
+    for stream in video.survey.with_fate(StreamFate::Dropped) {
         let why = stream.why.as_deref().unwrap_or("it cannot be carried over");
         warnings.push(format!(
             "stream {} ({}, {}) is left out: {why}",

@@ -1,4 +1,4 @@
-//! Films redacted as a whole: detectors, tracks, two passes through decoding children, records.
+//! Videos redacted as a whole: detectors, tracks, two passes through decoding children, records.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,8 +8,8 @@ use rushes_models::{Class, Detector, DetectorOptions, ModelStore};
 use rushes_workers::media::{Bounds, FrameReader, ReadOptions, RgbMaker};
 use rushes_workers::redact::geometry::{Camera, Patch, Shape, View, rasterise, widened};
 use rushes_workers::redact::{
-    BatchObserver, BatchOptions, BatchRecord, CameraChoice, FilmOptions, FilmRecord, FoundBy,
-    HandRegions, Item, MediaKind, Outcome, RECORD_SUFFIX, RedactError, Settings, redact_all,
+    BatchObserver, BatchOptions, BatchRecord, CameraChoice, FoundBy, HandRegions, Item, MediaKind,
+    Outcome, RECORD_SUFFIX, RedactError, Settings, VideoOptions, VideoRecord, redact_all,
 };
 use rushes_workers::sandbox::Limits;
 use tempfile::TempDir;
@@ -64,7 +64,7 @@ impl Bench {
             out: tempfile::tempdir().unwrap(),
             every: 1,
             resume: false,
-            limits: FilmOptions::limits(),
+            limits: VideoOptions::limits(),
         })
     }
 
@@ -85,7 +85,7 @@ impl Bench {
             memory_bytes: 4 << 30,
             resume: self.resume,
             hand: HandRegions::default(),
-            films: FilmOptions {
+            videos: VideoOptions {
                 every: self.every,
                 sandbox: sandbox(self.limits.clone()),
             },
@@ -93,7 +93,7 @@ impl Bench {
         let item = Item {
             path: path.to_owned(),
             relative: path.file_name().unwrap().into(),
-            kind: MediaKind::Film,
+            kind: MediaKind::Video,
         };
         let stop = AtomicBool::new(false);
         redact_all(
@@ -106,19 +106,19 @@ impl Bench {
         )
     }
 
-    /// Redacts a film that can be.
-    fn redact(&self, path: &Path) -> (FilmRecord, PathBuf, bool) {
+    /// Redacts a video that can be.
+    fn redact(&self, path: &Path) -> (VideoRecord, PathBuf, bool) {
         let mut seen = Seen::default();
         self.run(path, &mut seen).unwrap();
         let (made, output, resumed) = seen.outcomes.remove(0).unwrap();
         assert!(seen.shares.iter().all(|share| (0.0..=1.0).contains(share)));
         match made {
-            BatchRecord::Film(record) => (*record, output.unwrap(), resumed),
-            BatchRecord::Picture(_) => panic!("no film"),
+            BatchRecord::Video(record) => (*record, output.unwrap(), resumed),
+            BatchRecord::Picture(_) => panic!("no video"),
         }
     }
 
-    /// Redacts a film that cannot be, and checks that nothing is left.
+    /// Redacts a video that cannot be, and checks that nothing is left.
     fn fails(&self, path: &Path) -> String {
         let mut seen = Seen::default();
         self.run(path, &mut seen).unwrap();
@@ -133,7 +133,7 @@ impl Bench {
     }
 }
 
-/// The frames of a film as stored, from `first` on, every so-maniest.
+/// The frames of a video as stored, from `first` on, every so-maniest.
 fn frames(path: &Path, every: usize) -> Vec<RgbImage> {
     let mut reader =
         FrameReader::open(open(path), ReadOptions::default(), &Bounds::default()).unwrap();
@@ -244,7 +244,7 @@ fn faces_are_hidden_while_they_are_there_and_a_little_longer() {
     }
 }
 
-/// A film's first frame as players show it.
+/// A video's first frame as players show it.
 fn shown(path: &Path) -> RgbImage {
     let options = ReadOptions::default();
     let mut reader = FrameReader::open(open(path), options, &Bounds::default()).unwrap();
@@ -254,32 +254,32 @@ fn shown(path: &Path) -> RgbImage {
 }
 
 #[test]
-fn faces_are_hidden_where_a_mirrored_film_shows_them() {
+fn faces_are_hidden_where_a_mirrored_video_shows_them() {
     let (Some(mut bench), Some(material), clips) = (Bench::new(), material(), Clips::new()) else {
         return;
     };
     let faces = material.join("faces/blazeface_4faces.png");
-    let film = |filter: &str, exif: usize| {
+    let video = |filter: &str, exif: usize| {
         let arguments = format!(
             "-loop 1 -i {} -vf scale=480:-2{filter} -r 10 -t 0.5 -c:v libx264 -crf 10 -pix_fmt yuv420p",
             faces.display()
         );
-        clips.make_oriented(&arguments, exif, &format!("film-{exif}.mp4"))
+        clips.make_oriented(&arguments, exif, &format!("video-{exif}.mp4"))
     };
-    let boxes = |record: &FilmRecord| {
+    let boxes = |record: &VideoRecord| {
         let sure = record.tracks.iter().filter(|track| track.score > 0.5);
         let mut boxes: Vec<[f64; 4]> = sure.map(|track| track.boxes[0].bounds).collect();
         boxes.sort_by(|a, b| a[0].total_cmp(&b[0]));
         boxes
     };
-    let plain = film("", 1);
+    let plain = video("", 1);
     let before = shown(&plain);
     let (record, ..) = bench.redact(&plain);
     let expected = boxes(&record);
     assert_eq!(expected.len(), 4);
     for (exif, filter) in [(2, ",hflip"), (4, ",vflip"), (5, ",transpose=cclock_flip")] {
         bench.out = tempfile::tempdir().unwrap();
-        let path = film(filter, exif);
+        let path = video(filter, exif);
         let (record, output, _) = bench.redact(&path);
         let found = boxes(&record);
         assert_eq!(found.len(), 4, "{exif}");
@@ -298,7 +298,7 @@ fn faces_are_hidden_where_a_mirrored_film_shows_them() {
 }
 
 #[test]
-fn a_film_without_faces_passes_and_is_not_done_twice() {
+fn a_video_without_faces_passes_and_is_not_done_twice() {
     let Some(mut bench) = Bench::new() else {
         return;
     };
@@ -315,7 +315,7 @@ fn a_film_without_faces_passes_and_is_not_done_twice() {
         .out
         .path()
         .join(format!("test.avi.mp4{RECORD_SUFFIX}"));
-    let kept: FilmRecord = serde_json::from_slice(&std::fs::read(beside).unwrap()).unwrap();
+    let kept: VideoRecord = serde_json::from_slice(&std::fs::read(beside).unwrap()).unwrap();
     assert_eq!(kept, record);
     bench.resume = true;
     assert!(bench.redact(&path).2);
@@ -326,12 +326,12 @@ fn a_film_without_faces_passes_and_is_not_done_twice() {
 }
 
 #[test]
-fn a_damaged_film_is_redacted_as_far_as_it_plays() {
+fn a_damaged_video_is_redacted_as_far_as_it_plays() {
     let Some(bench) = Bench::new() else { return };
     let clips = Clips::new();
     let path = clips.make(
         "-f lavfi -i testsrc2=r=25:s=320x240:d=4 -c:v libx264 -g 10 -threads 1",
-        "film.mkv",
+        "video.mkv",
     );
     let mut bytes = std::fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
@@ -354,7 +354,11 @@ fn a_damaged_film_is_redacted_as_far_as_it_plays() {
     };
     let cut = clips.write("cut.mp4", &std::fs::read(&path).unwrap()[..2000]);
     assert!(empty.fails(&cut).contains("damaged") || !empty.fails(&cut).is_empty());
-    assert!(!empty.fails(&clips.write("text.mp4", b"no film")).is_empty());
+    assert!(
+        !empty
+            .fails(&clips.write("text.mp4", b"no video"))
+            .is_empty()
+    );
 }
 
 #[test]
@@ -365,11 +369,11 @@ fn a_child_that_dies_and_a_person_who_stops_leave_nothing() {
     let clips = Clips::new();
     let path = clips.make(
         "-f lavfi -i testsrc2=r=25:s=320x240:d=6 -c:v libx264",
-        "film.mp4",
+        "video.mp4",
     );
     bench.limits.memory_bytes = 120 << 20;
     assert!(!bench.fails(&path).is_empty());
-    bench.limits = FilmOptions::limits();
+    bench.limits = VideoOptions::limits();
     for stop_at in [0.1, 0.8] {
         let mut seen = Seen {
             stop_at: Some(stop_at),
@@ -398,7 +402,7 @@ fn labels() -> Vec<(usize, [f64; 4])> {
 }
 
 /// The share of a labelled box that the record's boxes cover in its frame, each widened and shaped as it was blurred.
-fn covered(record: &FilmRecord, frame: usize, label: [f64; 4]) -> f64 {
+fn covered(record: &VideoRecord, frame: usize, label: [f64; 4]) -> f64 {
     let (width, height) = (record.video.width, record.video.height);
     let view = View::Crop {
         x: 0.0,
@@ -466,7 +470,7 @@ fn every_labelled_face_is_covered_and_none_is_found_afterwards() {
 }
 
 #[test]
-fn films_of_the_material_pass() {
+fn videos_of_the_material_pass() {
     let (Some(mut bench), Some(material)) = (Bench::new(), material()) else {
         return;
     };

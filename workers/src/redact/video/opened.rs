@@ -1,4 +1,4 @@
-//! A film before anything is looked at: what it holds, where its output goes, and whether that is there already.
+//! A video before anything is looked at: what it holds, where its output goes, and whether that is there already.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use super::super::picture::{Format, GPano, Header, Orientation};
 use super::super::record::{FileRecord, SCHEMA, Tool};
 use super::super::settings::ResolvedCamera;
 use super::child::SurveyJob;
-use super::record::FilmRecord;
+use super::record::VideoRecord;
 use super::{Follow, Work, stopped};
 use crate::media::{MediaError, Survey, VideoInfo};
 use crate::time::Rate;
 
-/// A film before anything is looked at.
-pub(super) struct OpenedFilm {
+/// A video before anything is looked at.
+pub(super) struct OpenedVideo {
     pub(super) source: File,
     pub(super) input: FileRecord,
     pub(super) survey: Survey,
@@ -27,7 +27,7 @@ pub(super) struct OpenedFilm {
     pub(super) record: PathBuf,
 }
 
-/// The names that the output of a film may have.
+/// The names that the output of a video may have.
 fn outputs(work: &Work<'_>) -> impl Iterator<Item = PathBuf> {
     let own = work.options.out.join(&work.item.relative);
     [None, Some("mp4"), Some("mkv"), Some("mov")]
@@ -49,23 +49,23 @@ pub(super) fn named(path: &Path, extension: Option<&str>) -> PathBuf {
 pub(super) fn finished(work: &Work<'_>, input: &FileRecord) -> Option<Done> {
     outputs(work).find_map(|path| {
         let json = std::fs::read(output::beside(&path)).ok()?;
-        let record: FilmRecord = serde_json::from_slice(&json).ok()?;
+        let record: VideoRecord = serde_json::from_slice(&json).ok()?;
         let same = record.schema == SCHEMA
             && record.tool == Tool::this()
             && record.input == *input
-            && record.every == work.options.films.every
+            && record.every == work.options.videos.every
             && work.redactor.is_asked(&record.settings, &record.detectors);
         let whole = record.output.as_ref().is_none_or(|file| file.is_of(&path));
         (same && whole).then(|| Done {
             output: record.output.is_some().then_some(path),
-            record: BatchRecord::Film(Box::new(record)),
+            record: BatchRecord::Video(Box::new(record)),
             resumed: true,
             timings: None,
         })
     })
 }
 
-/// Takes away what earlier runs made of this film, by the record beside it.
+/// Takes away what earlier runs made of this video, by the record beside it.
 pub(super) fn discard_all(work: &Work<'_>) -> Result<(), RedactError> {
     let name = work.item.relative.to_string_lossy();
     for path in outputs(work) {
@@ -77,12 +77,12 @@ pub(super) fn discard_all(work: &Work<'_>) -> Result<(), RedactError> {
     Ok(())
 }
 
-/// Looks at what the film holds.
+/// Looks at what the video holds.
 pub(super) fn open(
     work: &Work<'_>,
     mut source: File,
     input: FileRecord,
-) -> Result<OpenedFilm, RedactError> {
+) -> Result<OpenedVideo, RedactError> {
     let path = &work.item.path;
     let extension = path
         .extension()
@@ -95,7 +95,7 @@ pub(super) fn open(
         from: 0.0,
         to: 0.0,
     };
-    let sandbox = &work.options.films.sandbox;
+    let sandbox = &work.options.videos.sandbox;
     let survey = sandbox
         .run(&mut source, &SurveyJob { extension }, &mut follow, &mut ())
         .map_err(stopped)?;
@@ -103,7 +103,7 @@ pub(super) fn open(
     let video = video.clone();
     let time_base = stream
         .time_base
-        .ok_or_else(|| MediaError::Decode("the film has no time base".to_owned()))?;
+        .ok_or_else(|| MediaError::Decode("the video has no time base".to_owned()))?;
     let orientation = video.orientation;
     let taken = work
         .redactor
@@ -113,7 +113,7 @@ pub(super) fn open(
     let own = work.options.out.join(&work.item.relative);
     let output = named(&own, survey.extension.as_deref());
     let record = output::beside(&output);
-    Ok(OpenedFilm {
+    Ok(OpenedVideo {
         source,
         input,
         video,
@@ -126,7 +126,7 @@ pub(super) fn open(
     })
 }
 
-/// The film's pictures as a picture file would describe them.
+/// The video's pictures as a picture file would describe them.
 fn header(survey: &Survey, video: &VideoInfo, orientation: Orientation) -> Header {
     let gpano = survey.panorama.map(|[left, top, right, bottom]| {
         let whole = |side: u32, missing: f64| pixels(f64::from(side) / (1.0 - missing).max(0.01));

@@ -1,4 +1,4 @@
-//! Films made by FFmpeg, with cuts at known frames.
+//! Videos made by FFmpeg, with cuts at known frames.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +17,7 @@ pub(crate) fn ffmpeg(args: &[&str]) {
     );
 }
 
-/// Pictures of a film, counted by decoding it.
+/// Pictures of a video, counted by decoding it.
 pub(crate) fn frame_count(file: &Path) -> usize {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-count_frames", "-select_streams", "v:0"])
@@ -40,8 +40,8 @@ const PATTERNS: &[&str] = &[
     "cellauto=rule=110",
 ];
 
-/// A film of `shots` shots of `frames` frames each at 25 frames a second, with a tone. `seed` chooses
-/// the pictures, so that films with different seeds differ in their bytes.
+/// A video of `shots` shots of `frames` frames each at 25 frames a second, with a tone. `seed` chooses
+/// the pictures, so that videos with different seeds differ in their bytes.
 pub(crate) fn made(file: &Path, shots: usize, frames: usize, seed: usize) -> PathBuf {
     let mut graph = String::new();
     let seconds = frames as f64 / 25.0;
@@ -83,7 +83,7 @@ pub(crate) fn made(file: &Path, shots: usize, frames: usize, seed: usize) -> Pat
 }
 
 /// The talking faces of the material joined end to end: a cut every 75 frames, and a subtitle file of
-/// what is said. Returns the film and the sentences in order.
+/// what is said. Returns the video and the sentences in order.
 pub(crate) fn grid(material: &Path, folder: &Path) -> (PathBuf, Vec<String>) {
     let mut clips: Vec<PathBuf> = std::fs::read_dir(material.join("grid"))
         .unwrap()
@@ -91,7 +91,7 @@ pub(crate) fn grid(material: &Path, folder: &Path) -> (PathBuf, Vec<String>) {
         .filter(|path| path.extension().is_some_and(|ext| ext == "mpg"))
         .collect();
     clips.sort();
-    let film = folder.join("grid.mp4");
+    let video = folder.join("grid.mp4");
     let mut args: Vec<String> = Vec::new();
     let mut graph = String::new();
     for (at, clip) in clips.iter().enumerate() {
@@ -105,7 +105,7 @@ pub(crate) fn grid(material: &Path, folder: &Path) -> (PathBuf, Vec<String>) {
         "-map".to_owned(),
         "[v]".to_owned(),
     ]);
-    args.push(film.display().to_string());
+    args.push(video.display().to_string());
     ffmpeg(&args.iter().map(String::as_str).collect::<Vec<_>>());
     let names: Vec<&str> = clips
         .iter()
@@ -125,8 +125,8 @@ pub(crate) fn grid(material: &Path, folder: &Path) -> (PathBuf, Vec<String>) {
             )
         })
         .collect();
-    std::fs::write(film.with_extension("srt"), srt).unwrap();
-    (film, said)
+    std::fs::write(video.with_extension("srt"), srt).unwrap();
+    (video, said)
 }
 
 /// What a file name of the GRID corpus stands for: `bbaf2n` is "bin blue at f two now".

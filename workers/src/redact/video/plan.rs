@@ -10,7 +10,7 @@ use super::super::geometry::{Camera, Object, Rect, Sighting, View, merge, widene
 use super::super::settings::Settings;
 use super::child::{PlanRegion, asked_for};
 use super::look::{Sight, best};
-use super::record::{FilmBox, FilmTrack};
+use super::record::{VideoBox, VideoTrack};
 use super::track::{Place, Step};
 use crate::media::MediaError;
 use crate::sandbox::{HandUp, encode, protocol};
@@ -18,7 +18,7 @@ use crate::sandbox::{HandUp, encode, protocol};
 /// The widest angle of a filled box, in degrees.
 const WIDEST: f64 = 120.0;
 
-/// All that is hidden in a film.
+/// All that is hidden in a video.
 pub(super) struct Plan<'a> {
     pub(super) camera: &'a Camera,
     pub(super) settings: &'a Settings,
@@ -107,15 +107,15 @@ impl<'a> Plan<'a> {
     }
 
     /// The tracks, for the record.
-    pub(super) fn records(&self) -> Vec<FilmTrack> {
+    pub(super) fn records(&self) -> Vec<VideoTrack> {
         let tracks = self.tracks.iter().enumerate();
         tracks
             .map(|(id, (class, steps))| {
-                let boxes: Vec<FilmBox> = steps
+                let boxes: Vec<VideoBox> = steps
                     .iter()
-                    .filter_map(|step| self.film_box(*class, step))
+                    .filter_map(|step| self.video_box(*class, step))
                     .collect();
-                FilmTrack {
+                VideoTrack {
                     id,
                     class: *class,
                     score: best(boxes.iter().filter_map(|found| found.score)),
@@ -127,7 +127,7 @@ impl<'a> Plan<'a> {
             .collect()
     }
 
-    fn film_box(&self, class: Class, step: &Step) -> Option<FilmBox> {
+    fn video_box(&self, class: Class, step: &Step) -> Option<VideoBox> {
         let (bounds, tangent, score) = match step.spot.map(|spot| &self.sights[spot]) {
             Some(sight) => (sight.bounds, sight.tangent, Some(sight.score)),
             None => {
@@ -137,7 +137,7 @@ impl<'a> Plan<'a> {
         };
         let short = |value: f64| (value * 10.0).round() / 10.0;
         let [left, top, right, bottom] = bounds;
-        Some(FilmBox {
+        Some(VideoBox {
             frame: step.frame,
             bounds: [left, top, right - left, bottom - top].map(short),
             sphere: tangent.map(Into::into),
@@ -182,7 +182,7 @@ fn in_view(camera: &Camera, place: Place) -> Option<(View, Rect)> {
     }
 }
 
-/// The second pass: tells the child what to change, and takes the film.
+/// The second pass: tells the child what to change, and takes the video.
 pub(super) struct RewritePass<'a> {
     pub(super) plan: &'a Plan<'a>,
     /// Times of the frames in the first pass.
@@ -190,9 +190,9 @@ pub(super) struct RewritePass<'a> {
     /// The frame that comes next.
     pub(super) next: usize,
     pub(super) file: &'a File,
-    /// Bytes that the film may have.
+    /// Bytes that the video may have.
     pub(super) longest: u64,
-    /// What ended the work, if it was not the film.
+    /// What ended the work, if it was not the video.
     pub(super) error: Option<RedactError>,
 }
 
@@ -221,7 +221,7 @@ impl HandUp for RewritePass<'_> {
         let end = offset.saturating_add(bytes.len() as u64);
         if end > self.longest {
             return Err(MediaError::Limit {
-                what: "bytes of a redacted film".to_owned(),
+                what: "bytes of a redacted video".to_owned(),
                 found: end,
                 allowed: self.longest,
             });
@@ -232,9 +232,9 @@ impl HandUp for RewritePass<'_> {
     }
 }
 
-/// Two passes over one film saw different frames.
+/// Two passes over one video saw different frames.
 pub(super) fn disagree(frame: u64) -> RedactError {
     RedactError::Media(MediaError::Decode(format!(
-        "the film decodes differently each time, from frame {frame} on; repair or transcode it first"
+        "the video decodes differently each time, from frame {frame} on; repair or transcode it first"
     )))
 }
