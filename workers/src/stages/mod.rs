@@ -20,7 +20,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use context::Stages;
+pub use context::{Stages, unpack_timeline};
 use context::{RunContext, Stage};
 pub use dialogue::{CueSpan, DialogueOutput, DialogueTask};
 pub use embeddings::{EmbeddingsOutput, EmbeddingsTask, FRAMES_PER_SHOT};

@@ -1,0 +1,3 @@
+//! Cut lists, read by programs that are not ours.
+
+mod formats;
