@@ -138,7 +138,9 @@ pub async fn create(db: &mut SqliteConnection, name: &str) -> Result<Bin, Catalo
 /// If the database fails.
 pub async fn list(db: &mut SqliteConnection) -> Result<Vec<Bin>, CatalogError> {
     let statement = format!("SELECT {COLUMNS} FROM bins b ORDER BY b.name");
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(statement)).fetch_all(db).await?)
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(statement))
+        .fetch_all(db)
+        .await?)
 }
 
 /// The bin with this id or name.
@@ -146,8 +148,9 @@ pub async fn list(db: &mut SqliteConnection) -> Result<Vec<Bin>, CatalogError> {
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
 pub async fn find(db: &mut SqliteConnection, id_or_name: &str) -> Result<Bin, CatalogError> {
-    let statement =
-        format!("SELECT {COLUMNS} FROM bins b WHERE b.id = ?1 OR b.name = ?1 ORDER BY b.id = ?1 DESC");
+    let statement = format!(
+        "SELECT {COLUMNS} FROM bins b WHERE b.id = ?1 OR b.name = ?1 ORDER BY b.id = ?1 DESC"
+    );
     sqlx::query_as(sqlx::AssertSqlSafe(statement))
         .bind(id_or_name)
         .fetch_optional(db)
@@ -162,7 +165,11 @@ pub async fn find(db: &mut SqliteConnection, id_or_name: &str) -> Result<Bin, Ca
 ///
 /// # Errors
 /// If the name is no name or is in use, or the database fails.
-pub async fn rename(db: &mut SqliteConnection, bin: &BinId, name: &str) -> Result<(), CatalogError> {
+pub async fn rename(
+    db: &mut SqliteConnection,
+    bin: &BinId,
+    name: &str,
+) -> Result<(), CatalogError> {
     let name = checked_name(db, name, Some(bin)).await?;
     sqlx::query("UPDATE bins SET name = ? WHERE id = ?")
         .bind(name)
@@ -330,12 +337,13 @@ async fn place(
     item: &BinItemId,
     position: usize,
 ) -> Result<(), CatalogError> {
-    let mut order: Vec<BinItemId> =
-        sqlx::query_scalar("SELECT id FROM bin_items WHERE bin_id = ? AND id <> ? ORDER BY position")
-            .bind(bin)
-            .bind(item)
-            .fetch_all(&mut *db)
-            .await?;
+    let mut order: Vec<BinItemId> = sqlx::query_scalar(
+        "SELECT id FROM bin_items WHERE bin_id = ? AND id <> ? ORDER BY position",
+    )
+    .bind(bin)
+    .bind(item)
+    .fetch_all(&mut *db)
+    .await?;
     order.insert(position.min(order.len()), item.clone());
     sqlx::query(
         "UPDATE bin_items SET position = o.key

@@ -43,7 +43,9 @@ pub enum CatalogError {
     )]
     NameInUse(String),
     /// A name that cannot be given to a bin.
-    #[error("{0:?} cannot be the name of a bin; use 1 to 200 characters, none of them a control character")]
+    #[error(
+        "{0:?} cannot be the name of a bin; use 1 to 200 characters, none of them a control character"
+    )]
     BadBinName(String),
     /// Another bin has this name.
     #[error("there is a bin named {0:?} already; choose another name")]
@@ -64,7 +66,9 @@ pub enum CatalogError {
     #[error("a bin holds at most {0} items; begin another one")]
     BinFull(usize),
     /// Somebody else changed it meanwhile.
-    #[error("the bin was changed meanwhile: it is at revision {found}, not {expected}; read it again")]
+    #[error(
+        "the bin was changed meanwhile: it is at revision {found}, not {expected}; read it again"
+    )]
     Changed {
         /// The revision that was named.
         expected: i64,

@@ -165,7 +165,9 @@ async fn change(app: &App, command: Command) -> anyhow::Result<String> {
     };
     match command {
         Command::Add { .. } => drop(bins::append(&mut tx, &bin, &found).await?),
-        Command::Trim { item, start, end, .. } => {
+        Command::Trim {
+            item, start, end, ..
+        } => {
             let change = BinItemChange {
                 start,
                 end,
@@ -224,7 +226,11 @@ async fn show(app: &App, bin: &str, json: bool) -> anyhow::Result<ExitCode> {
         output::json(&view)?;
         return Ok(ExitCode::SUCCESS);
     }
-    output::line(&format!("{} ({})", view.bin.name, output::count(view.bin.items, "item")));
+    output::line(&format!(
+        "{} ({})",
+        view.bin.name,
+        output::count(view.bin.items, "item")
+    ));
     let rows = (0..).zip(view.picks).map(|(at, pick)| {
         vec![
             i32::to_string(&at),
@@ -236,6 +242,9 @@ async fn show(app: &App, bin: &str, json: bool) -> anyhow::Result<ExitCode> {
             pick.id.to_string(),
         ]
     });
-    output::table(&["#", "title", "file", "in", "out", "note", "item"], rows.collect());
+    output::table(
+        &["#", "title", "file", "in", "out", "note", "item"],
+        rows.collect(),
+    );
     Ok(ExitCode::SUCCESS)
 }

@@ -11,9 +11,7 @@ use rushes_workers::time::Rate;
 use super::output;
 use super::picks::{PickArgs, in_bin};
 use crate::app::App;
-use crate::export::{
-    CutListOptions, ExportFile, ExportKind, export, gather, plain_file_name,
-};
+use crate::export::{CutListOptions, ExportFile, ExportKind, export, gather, plain_file_name};
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
@@ -111,7 +109,9 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 
 /// Writes a file beside its name first, so that nobody finds half of it.
 fn write(path: &Path, file: ExportFile) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let mut aside = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
     match file {
         ExportFile::Text(text) => aside.write_all(&text)?,

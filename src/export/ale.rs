@@ -62,7 +62,10 @@ impl Format for Ale {
                 start: 0,
                 ..source.timecode
             };
-            let comments = pick.note.iter().chain(pick.markers.iter().map(|m| &m.comment));
+            let comments = pick
+                .note
+                .iter()
+                .chain(pick.markers.iter().map(|m| &m.comment));
             let comments: Vec<String> = comments.map(|text| one_line(text)).collect();
             let cells = [
                 one_line(&pick.name),

@@ -87,7 +87,13 @@ pub(super) async fn write(
     };
     let mut archive = ZipWriter::new(file);
     for (path, text) in texts {
-        archive = add(archive, path.to_owned(), Bytes::from(text), CompressionMethod::Deflated).await?;
+        archive = add(
+            archive,
+            path.to_owned(),
+            Bytes::from(text),
+            CompressionMethod::Deflated,
+        )
+        .await?;
     }
     for medium in media {
         let bytes = storage.get(&medium.key).await?;
@@ -109,7 +115,10 @@ async fn add(
     method: CompressionMethod,
 ) -> Result<ZipWriter<File>, ExportError> {
     blocking(move || {
-        archive.start_file(path, SimpleFileOptions::default().compression_method(method))?;
+        archive.start_file(
+            path,
+            SimpleFileOptions::default().compression_method(method),
+        )?;
         archive.write_all(&bytes)?;
         Ok(archive)
     })
@@ -169,7 +178,8 @@ fn path_of(bundle: Bundle, number: usize, original: &SourceFile, part: &ShotProx
     let at = original.timecode.label(original.position(span(part).0));
     let name = plain_file_name(&format!("{number:04} {} {at}", original.title));
     match bundle {
-        Bundle::Otioz => format!("media/{name}.mp4"),
+        // A relative URL, so without blanks.
+        Bundle::Otioz => format!("media/{}.mp4", name.replace(' ', "_")),
         Bundle::Clips => format!("{name}.mp4"),
     }
 }
@@ -187,10 +197,11 @@ fn proxy_source(original: &SourceFile, part: &ShotProxy, path: &str) -> SourceFi
             ..original.timecode
         },
         frames: original.position(end) - first,
-        positions: original
-            .positions
-            .is_some()
-            .then(|| (start..=end).map(|frame| original.position(frame) - first).collect()),
+        positions: original.positions.is_some().then(|| {
+            (start..=end)
+                .map(|frame| original.position(frame) - first)
+                .collect()
+        }),
         ..original.clone()
     }
 }
@@ -223,5 +234,8 @@ fn part_of(pick: &Pick, part: &ShotProxy, (source, original): (usize, &SourceFil
 }
 
 const fn span(part: &ShotProxy) -> (u64, u64) {
-    (part.start_frame.cast_unsigned(), part.end_frame.cast_unsigned())
+    (
+        part.start_frame.cast_unsigned(),
+        part.end_frame.cast_unsigned(),
+    )
 }

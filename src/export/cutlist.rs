@@ -128,7 +128,11 @@ impl CutList {
     pub fn record_spans(&self) -> Vec<RecordSpan> {
         let mut at = 0;
         let spans = self.picks.iter().map(|pick| {
-            let frames = conform(pick.end - pick.start, self.source(pick).timecode.rate, self.rate);
+            let frames = conform(
+                pick.end - pick.start,
+                self.source(pick).timecode.rate,
+                self.rate,
+            );
             let span = RecordSpan {
                 start: at,
                 end: at + frames,
@@ -161,7 +165,11 @@ impl CutList {
         if frames > day {
             return Err(ExportError::TooLong { format });
         }
-        let start = if frames > day - hour { 0 } else { RECORD_HOURS * hour };
+        let start = if frames > day - hour {
+            0
+        } else {
+            RECORD_HOURS * hour
+        };
         Ok(Timecode { start, ..counted })
     }
 
@@ -170,7 +178,10 @@ impl CutList {
     /// # Errors
     /// [`ExportError::MixedRates`] if a pick has another.
     pub fn single_rate(&self, format: &'static str) -> Result<Rate, ExportError> {
-        let mut rates = self.picks.iter().map(|pick| self.source(pick).timecode.rate);
+        let mut rates = self
+            .picks
+            .iter()
+            .map(|pick| self.source(pick).timecode.rate);
         match rates.find(|&rate| rate != self.rate) {
             None => Ok(self.rate),
             Some(other) => Err(ExportError::MixedRates {

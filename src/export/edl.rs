@@ -82,7 +82,10 @@ impl Format for Edl {
             }
             for marker in &pick.markers {
                 let at = record.label(span.start + marker.frame.saturating_sub(pick.start));
-                comment("LOC", &format!("{at} RED     {}", one_line(&marker.comment)));
+                comment(
+                    "LOC",
+                    &format!("{at} RED     {}", one_line(&marker.comment)),
+                );
             }
         }
         Ok(text.into_bytes())

@@ -66,13 +66,17 @@ pub enum ExportError {
         found: usize,
     },
     /// The list plays longer than a day, which timecode cannot count.
-    #[error("the list plays longer than 24 hours, which {format} cannot count; use otio, or export parts")]
+    #[error(
+        "the list plays longer than 24 hours, which {format} cannot count; use otio, or export parts"
+    )]
     TooLong {
         /// The format.
         format: &'static str,
     },
     /// Drop-frame counting at a rate that has none.
-    #[error("drop-frame timecode is defined at 30000/1001 and 60000/1001 frames per second, not at {0}")]
+    #[error(
+        "drop-frame timecode is defined at 30000/1001 and 60000/1001 frames per second, not at {0}"
+    )]
     NoDropFrame(Rate),
     /// A shot has no proxy yet, which the bundle would hold.
     #[error("{what} has no proxy yet; wait until its job is ready")]

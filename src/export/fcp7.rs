@@ -50,7 +50,12 @@ impl Format for Fcp7Xml {
                 span,
             })
             .collect();
-        let channels = list.sources.iter().map(|source| channels(source)).max().unwrap_or(0);
+        let channels = list
+            .sources
+            .iter()
+            .map(|source| channels(source))
+            .max()
+            .unwrap_or(0);
         let mut described = vec![false; list.sources.len()];
         let picture = picks.iter().map(|cut| {
             let is_first = !std::mem::replace(&mut described[cut.pick.source], true);
@@ -63,12 +68,13 @@ impl Format for Fcp7Xml {
             Element::new("track").holding(items)
         });
         let (width, height) = picks.first().map_or((0, 0), |cut| cut.source().size);
-        let look = Element::new("format").holding([Element::new("samplecharacteristics").holding([
-            rate_element(rate),
-            Element::text("width", width),
-            Element::text("height", height),
-            Element::text("pixelaspectratio", "square"),
-        ])]);
+        let look =
+            Element::new("format").holding([Element::new("samplecharacteristics").holding([
+                rate_element(rate),
+                Element::text("width", width),
+                Element::text("height", height),
+                Element::text("pixelaspectratio", "square"),
+            ])]);
         let mut media = vec![Element::new("video").holding([look, picture])];
         if channels > 0 {
             media.push(Element::new("audio").holding(sound));
@@ -80,7 +86,9 @@ impl Format for Fcp7Xml {
             timecode_element(record),
             Element::new("media").holding(media),
         ]);
-        let root = Element::new("xmeml").with("version", "5").holding([sequence]);
+        let root = Element::new("xmeml")
+            .with("version", "5")
+            .holding([sequence]);
         document("xmeml", &root)
     }
 }
@@ -108,16 +116,18 @@ impl Cut<'_> {
     /// What picture and sound have in common.
     fn item(&self, channel: Option<u32>) -> Element {
         let source = self.source();
-        Element::new("clipitem").with("id", self.id(channel)).holding([
-            Element::text("name", &self.pick.name),
-            Element::text("enabled", "TRUE"),
-            Element::text("duration", source.frames),
-            rate_element(source.timecode.rate),
-            Element::text("start", self.span.start),
-            Element::text("end", self.span.end),
-            Element::text("in", self.pick.start),
-            Element::text("out", self.pick.end),
-        ])
+        Element::new("clipitem")
+            .with("id", self.id(channel))
+            .holding([
+                Element::text("name", &self.pick.name),
+                Element::text("enabled", "TRUE"),
+                Element::text("duration", source.frames),
+                rate_element(source.timecode.rate),
+                Element::text("start", self.span.start),
+                Element::text("end", self.span.end),
+                Element::text("in", self.pick.start),
+                Element::text("out", self.pick.end),
+            ])
     }
 
     /// The file, described where it comes first, the markers and the links.
@@ -163,17 +173,25 @@ impl Cut<'_> {
         let link = |channel: Option<u32>| {
             Element::new("link").holding([
                 Element::text("linkclipref", self.id(channel)),
-                Element::text("mediatype", if channel.is_some() { "audio" } else { "video" }),
+                Element::text(
+                    "mediatype",
+                    if channel.is_some() { "audio" } else { "video" },
+                ),
                 Element::text("trackindex", channel.unwrap_or(1)),
                 Element::text("clipindex", self.number),
             ])
         };
-        std::iter::once(None).chain((1..=channels).map(Some)).map(link).collect()
+        std::iter::once(None)
+            .chain((1..=channels).map(Some))
+            .map(link)
+            .collect()
     }
 }
 
 fn channels(source: &SourceFile) -> u32 {
-    source.audio.map_or(0, |audio| audio.channels.min(MOST_CHANNELS))
+    source
+        .audio
+        .map_or(0, |audio| audio.channels.min(MOST_CHANNELS))
 }
 
 fn channels_of(cut: &Cut<'_>) -> u32 {
@@ -238,6 +256,9 @@ fn timecode_element(timecode: Timecode) -> Element {
         rate_element(timecode.rate),
         Element::text("string", timecode.label(0)),
         Element::text("frame", timecode.start),
-        Element::text("displayformat", if timecode.drop_frame { "DF" } else { "NDF" }),
+        Element::text(
+            "displayformat",
+            if timecode.drop_frame { "DF" } else { "NDF" },
+        ),
     ])
 }

@@ -36,7 +36,10 @@ impl Format for FcpXml {
 
     fn write(&self, list: &CutList) -> Result<Vec<u8>, ExportError> {
         let record = list.record_timecode(self.name())?;
-        let size = list.picks.first().map_or((0, 0), |pick| list.source(pick).size);
+        let size = list
+            .picks
+            .first()
+            .map_or((0, 0), |pick| list.source(pick).size);
         let mut formats = BTreeMap::new();
         let mut of = |rate: Rate, size: (u32, u32)| {
             let next = formats.len() + 1;
@@ -69,8 +72,12 @@ impl Format for FcpXml {
             .with("audioLayout", "stereo")
             .with("audioRate", "48k")
             .holding([Element::new("spine").holding(clips)]);
-        let project = Element::new("project").with("name", &list.name).holding([sequence]);
-        let event = Element::new("event").with("name", "rushes").holding([project]);
+        let project = Element::new("project")
+            .with("name", &list.name)
+            .holding([sequence]);
+        let event = Element::new("event")
+            .with("name", "rushes")
+            .holding([project]);
         let root = Element::new("fcpxml").with("version", "1.11").holding([
             Element::new("resources").holding(formats.chain(assets)),
             Element::new("library").holding([event]),

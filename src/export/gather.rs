@@ -63,7 +63,9 @@ pub async fn gather(
         picks.push(pick(selection, index, &sources[index], options.handles)?);
     }
     let sources: Vec<SourceFile> = sources.into_iter().map(|source| source.file).collect();
-    let rates = picks.iter().map(|pick: &Pick| sources[pick.source].timecode);
+    let rates = picks
+        .iter()
+        .map(|pick: &Pick| sources[pick.source].timecode);
     let rates: Vec<Timecode> = rates.collect();
     let rate = options.rate.unwrap_or_else(|| most_frequent(&rates));
     let counted = rates.iter().find(|timecode| timecode.rate == rate);
@@ -99,7 +101,11 @@ async fn load(catalog: &Catalog, storage: &Storage, id: &AssetId) -> Result<Sour
         let packed = storage.get(&scan.timeline).await?;
         let timeline = unpack_timeline(&packed);
         let timeline = timeline.ok_or(CatalogError::Corrupt { what: "a timeline" })?;
-        Some((0..=timeline.frames()).map(|frame| conformed(&timeline, frame)).collect())
+        Some(
+            (0..=timeline.frames())
+                .map(|frame| conformed(&timeline, frame))
+                .collect(),
+        )
     } else {
         None
     };
@@ -111,7 +117,9 @@ async fn load(catalog: &Catalog, storage: &Storage, id: &AssetId) -> Result<Sour
         .and_then(|text| Timecode::starting_at(scan.rate, text).ok())
         .unwrap_or_else(|| Timecode::from_zero(scan.rate));
     let (url, path, file_name) = place(&asset, storage);
-    let played = positions.as_deref().and_then(|positions| positions.last().copied());
+    let played = positions
+        .as_deref()
+        .and_then(|positions| positions.last().copied());
     Ok(Source {
         file: SourceFile {
             asset: asset.id.to_string(),
@@ -124,9 +132,12 @@ async fn load(catalog: &Catalog, storage: &Storage, id: &AssetId) -> Result<Sour
             frames: played.unwrap_or(scan.frames),
             positions,
             audio: media.as_ref().and_then(audio),
-            size: media.as_ref().and_then(MediaInfo::video).map_or((0, 0), |(_, video)| {
-                (video.display_width, video.display_height)
-            }),
+            size: media
+                .as_ref()
+                .and_then(MediaInfo::video)
+                .map_or((0, 0), |(_, video)| {
+                    (video.display_width, video.display_height)
+                }),
         },
         frames: scan.frames,
     })
@@ -151,13 +162,16 @@ fn place(asset: &Asset, storage: &Storage) -> (String, String, String) {
 
 /// The first sound stream, with the channels of all.
 fn audio(media: &MediaInfo) -> Option<AudioTracks> {
-    let streams = media.streams.iter().filter_map(|stream| match &stream.details {
-        StreamDetails::Audio(audio) => Some(audio),
-        StreamDetails::Video(_)
-        | StreamDetails::Subtitle(_)
-        | StreamDetails::AttachedPicture
-        | StreamDetails::Other => None,
-    });
+    let streams = media
+        .streams
+        .iter()
+        .filter_map(|stream| match &stream.details {
+            StreamDetails::Audio(audio) => Some(audio),
+            StreamDetails::Video(_)
+            | StreamDetails::Subtitle(_)
+            | StreamDetails::AttachedPicture
+            | StreamDetails::Other => None,
+        });
     let mut streams = streams.filter(|audio| audio.channels > 0).peekable();
     let sample_rate = streams.peek()?.sample_rate;
     Some(AudioTracks {
@@ -211,7 +225,11 @@ fn pick(
         // A frame that is shown for less than one of the nominal rate still has one.
         end: source.file.position(last).max(from + 1),
         frames: (first, last),
-        name: format!("{} {}", source.file.title, source.file.timecode.label(marked)),
+        name: format!(
+            "{} {}",
+            source.file.title,
+            source.file.timecode.label(marked)
+        ),
         shot: Some(shot.to_string()),
         note: selection.note.clone(),
         markers,

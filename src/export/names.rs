@@ -15,7 +15,9 @@ impl ReelNames {
     pub(super) fn of<'a>(files: impl Iterator<Item = &'a str>) -> Self {
         let mut taken = HashSet::new();
         let names = files.map(|file| {
-            let stem = file.rsplit_once('.').map_or(file, |(stem, _extension)| stem);
+            let stem = file
+                .rsplit_once('.')
+                .map_or(file, |(stem, _extension)| stem);
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
             let mut name: String = stem
                 .chars()
@@ -49,7 +51,13 @@ impl ReelNames {
 pub(super) fn one_line(text: &str) -> String {
     let flat: String = text
         .chars()
-        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
+        .map(|c| {
+            if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+                ' '
+            } else {
+                c
+            }
+        })
         .collect();
     flat.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -84,7 +92,14 @@ mod tests {
     #[test]
     fn reel_names_are_plain_and_differ() {
         let reels = ReelNames::of(
-            ["A001_C003_0101.mov", "a001_c003-0102.mov", "ü.mp4", "ß.mp4", "ax.mov"].into_iter(),
+            [
+                "A001_C003_0101.mov",
+                "a001_c003-0102.mov",
+                "ü.mp4",
+                "ß.mp4",
+                "ax.mov",
+            ]
+            .into_iter(),
         );
         let names: Vec<_> = (0..5).map(|at| reels.of_source(at)).collect();
         assert_eq!(names, ["A001_C00", "A001_C02", "REEL", "REEL2", "REEL3"]);

@@ -88,7 +88,10 @@ fn clip(list: &CutList, pick: &Pick) -> Value {
             "audio_channels": source.audio.map_or(0, |audio| audio.channels),
         }},
     });
-    let markers = pick.markers.iter().map(|one| marker(one, pick, start, rate));
+    let markers = pick
+        .markers
+        .iter()
+        .map(|one| marker(one, pick, start, rate));
     json!({
         "OTIO_SCHEMA": "Clip.2",
         "name": pick.name,

@@ -53,7 +53,9 @@ impl Element {
             element.write_empty()?;
         } else {
             element.write_inner_content(|writer| {
-                self.children.iter().try_for_each(|child| child.write(writer))
+                self.children
+                    .iter()
+                    .try_for_each(|child| child.write(writer))
             })?;
         }
         Ok(())

@@ -107,7 +107,11 @@ impl PickBody {
                 start,
                 end,
             },
-            _ => return Err(bad("a pick is a `shot`, or an `asset` with `start` and `end`")),
+            _ => {
+                return Err(bad(
+                    "a pick is a `shot`, or an `asset` with `start` and `end`",
+                ));
+            }
         };
         if self.score.is_some_and(|score| !score.is_finite()) {
             return Err(bad("`score` must be a finite number"));

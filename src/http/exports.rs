@@ -101,11 +101,18 @@ pub(super) async fn create(
             let text = search.text().map(str::to_owned);
             let hits = answer(&api, search).await?.hits;
             let found = hits.iter().map(|hit| hit.selection(text.as_deref()));
-            (found.collect(), text.clone().unwrap_or_else(|| "similar".to_owned()))
+            (
+                found.collect(),
+                text.clone().unwrap_or_else(|| "similar".to_owned()),
+            )
         }
         _ => {
             let detail = "give exactly one of `bin`, `picks` and `search`";
-            return Err(ApiError::new(ErrorKind::InvalidInput, "bad-request", detail));
+            return Err(ApiError::new(
+                ErrorKind::InvalidInput,
+                "bad-request",
+                detail,
+            ));
         }
     };
     if found.len() > bins::MOST_ITEMS {
@@ -148,7 +155,10 @@ fn answered(kind: ExportKind, name: &str, file: ExportFile) -> Result<Response, 
     };
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind.media_type()));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(kind.media_type()),
+    );
     headers.insert(header::CONTENT_LENGTH, length.into());
     // A name for those that read ASCII only, and the real one (RFC 6266).
     let file = format!("{}.{}", plain_file_name(name), kind.extension());

@@ -58,7 +58,11 @@ impl Hit {
     /// The whole shot as a pick that remembers how it was found.
     #[must_use]
     pub fn selection(&self, query: Option<&str>) -> Selection {
-        let line = self.evidence.dialogue.as_ref().map(|found| found.text.clone());
+        let line = self
+            .evidence
+            .dialogue
+            .as_ref()
+            .map(|found| found.text.clone());
         Selection {
             query: query.map(str::to_owned),
             score: Some(self.score),

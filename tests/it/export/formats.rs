@@ -63,7 +63,9 @@ fn list(rate: Rate, start: &str) -> CutList {
 }
 
 fn write_all(list: &CutList, folder: &Path) -> Vec<PathBuf> {
-    let read = FORMATS.iter().filter(|format| !matches!(format.name(), "csv" | "json"));
+    let read = FORMATS
+        .iter()
+        .filter(|format| !matches!(format.name(), "csv" | "json"));
     let files = read.map(|format| {
         let file = folder.join("list").with_extension(format.extension());
         std::fs::write(&file, format.write(list).unwrap()).unwrap();
@@ -74,7 +76,9 @@ fn write_all(list: &CutList, folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn every_format_names_the_same_frames_at_every_rate() {
-    let Some(python) = readers::python() else { return };
+    let Some(python) = readers::python() else {
+        return;
+    };
     for (fraction, start) in [
         ("24000/1001", "18:45:23:23"),
         ("24", "00:00:00:00"),
@@ -116,16 +120,27 @@ fn check(list: &CutList, format: &str, timeline: &Value, what: &str) {
             _ => expected,
         };
         assert_eq!(first, expected as f64, "{what}: {clip:#}");
-        assert_eq!(clip["frames"], (pick.end - pick.start) as f64, "{what}: {clip:#}");
+        assert_eq!(
+            clip["frames"],
+            (pick.end - pick.start) as f64,
+            "{what}: {clip:#}"
+        );
         let available = serde_json::json!([source.timecode.start as f64, source.frames as f64]);
         let comment = &pick.markers[0].comment;
-        let has_marker = clip["markers"].as_array().unwrap().iter().any(|text| text.as_str().unwrap().contains(comment));
+        let has_marker = clip["markers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|text| text.as_str().unwrap().contains(comment));
         let url = clip["url"].as_str().unwrap_or_default();
         // What the reader hands on of each format.
         match format {
             "otio" | "fcpxml" | "xml" => {
                 assert!(has_marker, "{what}: {clip:#}");
-                assert!(url.ends_with(&source.url["file://".len()..]), "{what}: {clip:#}");
+                assert!(
+                    url.ends_with(&source.url["file://".len()..]),
+                    "{what}: {clip:#}"
+                );
                 assert_eq!(clip["available"], available, "{what}: {clip:#}");
             }
             "edl" => assert!(has_marker, "{what}: {clip:#}"),
@@ -142,7 +157,10 @@ fn what_a_format_cannot_carry_is_refused_by_name() {
     };
     let odd = list(rate("1000/33"), "00:00:00:00");
     for name in ["ale", "fcp7"] {
-        assert!(matches!(write(&odd, name), Err(ExportError::Rate { .. })), "{name}");
+        assert!(
+            matches!(write(&odd, name), Err(ExportError::Rate { .. })),
+            "{name}"
+        );
     }
     assert!(write(&odd, "otio").is_ok() && write(&odd, "fcpxml").is_ok());
     let fast = list(rate("240"), "00:00:00:00");
@@ -151,7 +169,11 @@ fn what_a_format_cannot_carry_is_refused_by_name() {
     let mut mixed = list(rate("25"), "00:00:00:00");
     mixed.sources[1].timecode = Timecode::from_zero(rate("24"));
     for name in ["edl", "ale", "fcp7"] {
-        assert_eq!(write(&mixed, name).unwrap_err().code(), "mixed-rates", "{name}");
+        assert_eq!(
+            write(&mixed, name).unwrap_err().code(),
+            "mixed-rates",
+            "{name}"
+        );
     }
     assert!(write(&mixed, "otio").is_ok() && write(&mixed, "fcpxml").is_ok());
 
@@ -161,9 +183,19 @@ fn what_a_format_cannot_carry_is_refused_by_name() {
     assert!(write(&many, "otio").is_ok());
 
     let mut long = list(rate("25"), "00:00:00:00");
-    long.picks = vec![Pick { end: LONG, ..long.picks[0].clone() }; 3];
+    long.picks = vec![
+        Pick {
+            end: LONG,
+            ..long.picks[0].clone()
+        };
+        3
+    ];
     for name in ["edl", "fcp7", "fcpxml"] {
-        assert_eq!(write(&long, name).unwrap_err().code(), "timeline-too-long", "{name}");
+        assert_eq!(
+            write(&long, name).unwrap_err().code(),
+            "timeline-too-long",
+            "{name}"
+        );
     }
     assert!(write(&long, "otio").is_ok());
 }
