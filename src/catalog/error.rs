@@ -42,6 +42,11 @@ pub enum CatalogError {
         "there is a key named {0} already; choose another name, or revoke it: rushes key revoke {0}"
     )]
     NameInUse(String),
+    /// A key for some titles that could do what concerns all of them.
+    #[error(
+        "a key for some titles can have the scopes read and write only; leave out --title, or the other scopes"
+    )]
+    WideGrant,
     /// A name that cannot be given to a bin.
     #[error(
         "{0:?} cannot be the name of a bin; use 1 to 200 characters, none of them a control character"
@@ -104,6 +109,7 @@ impl CatalogError {
             Self::BadId { .. }
             | Self::BadName(_)
             | Self::NameInUse(_)
+            | Self::WideGrant
             | Self::BadBinName(_)
             | Self::BinNameInUse(_)
             | Self::BadSpan { .. } => ErrorKind::InvalidInput,

@@ -4,6 +4,7 @@
 //! take a connection are meant to be combined in one transaction ([`Catalog::begin`]).
 
 pub mod assets;
+pub mod audit;
 pub mod bins;
 mod coverage;
 mod error;

@@ -7,6 +7,7 @@
     reason = "helpers of tests may fail as tests do"
 )]
 
+mod access;
 mod answers;
 mod architecture;
 mod bad_input;
