@@ -70,6 +70,9 @@ pub enum CatalogError {
     /// The bin would hold more than it may.
     #[error("a bin holds at most {0} items; begin another one")]
     BinFull(usize),
+    /// There are as many webhooks as there may be.
+    #[error("there are {0} webhooks, as many as there may be; delete one first")]
+    TooManyWebhooks(usize),
     /// Somebody else changed it meanwhile.
     #[error(
         "the bin was changed meanwhile: it is at revision {found}, not {expected}; read it again"
@@ -113,7 +116,7 @@ impl CatalogError {
             | Self::BadBinName(_)
             | Self::BinNameInUse(_)
             | Self::BadSpan { .. } => ErrorKind::InvalidInput,
-            Self::BinFull(_) => ErrorKind::Limit,
+            Self::BinFull(_) | Self::TooManyWebhooks(_) => ErrorKind::Limit,
             Self::Changed { .. } => ErrorKind::Cancelled,
             Self::Full(_) | Self::Locked(_) | Self::Random(_) => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,

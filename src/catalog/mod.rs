@@ -8,6 +8,7 @@ pub mod audit;
 pub mod bins;
 mod coverage;
 mod error;
+pub mod events;
 mod ids;
 pub mod jobs;
 pub mod keys;
@@ -18,6 +19,7 @@ pub mod results;
 pub mod runs;
 pub mod shots;
 pub mod uploads;
+pub mod webhooks;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -30,7 +32,10 @@ use sqlx::{SqliteConnection, Transaction};
 
 pub use coverage::{coverage, failed};
 pub use error::CatalogError;
-pub use ids::{AssetId, BinId, BinItemId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId};
+pub use ids::{
+    AssetId, BinId, BinItemId, DeliveryId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId,
+    WebhookId,
+};
 
 /// Positions of an index that are kept. Its vectors are written once a minute, and lie behind by as many as there
 /// were in between.

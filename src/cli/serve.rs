@@ -17,6 +17,7 @@ use crate::catalog::keys;
 use crate::config::{Config, Server};
 use crate::features::Settings;
 use crate::http::{self, Admission, Api, ConnectionBounds, Metrics, RateLimits, Roots, Tls, Work};
+use crate::webhooks::{Sender, SenderOptions};
 
 /// How long requests under way may go on after a signal to stop.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -105,6 +106,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     let searcher = app.searcher(Arc::clone(engine.index()));
     let settings = app.settings()?;
     let work = workers_on_other_machines(&app, &settings);
+    let stop = CancellationToken::new();
     let admission = Admission {
         keyed,
         origins: app.config.server.origins.clone(),
@@ -121,9 +123,12 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         redactions: app.redactions.clone(),
         work: work.clone(),
         metrics,
+        webhook_private: app.config.server.webhook_private,
+        stop: stop.clone(),
     };
     let router = http::router(api, admission);
-    let stop = CancellationToken::new();
+    let allows_private = app.config.server.webhook_private;
+    let webhooks = Sender::start(app.catalog.clone(), SenderOptions { allows_private })?;
     let mut server = tokio::spawn(serve(
         [
             Some((listener, router, tls)),
@@ -142,6 +147,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     if !server.is_finished() && tokio::time::timeout(GRACE, &mut server).await.is_err() {
         server.abort();
     }
+    webhooks.stop().await;
     engine.stop().await;
     app.catalog.close().await;
     served?;

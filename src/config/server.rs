@@ -21,6 +21,8 @@ pub struct Server {
     pub insecure: bool,
     /// Origins whose web pages may use the API, such as `https://panel.example`.
     pub origins: Vec<String>,
+    /// Whether webhooks may lead to private addresses and to this machine.
+    pub webhook_private: bool,
     /// Requests that each key may make in a second on average, and twice as many at once; 0 is no limit.
     pub requests_per_second: u32,
     /// Another address for workers on other machines alone, who need a key; none listens on none.
@@ -44,6 +46,7 @@ impl Default for Server {
             tls_key: None,
             insecure: false,
             origins: Vec::new(),
+            webhook_private: false,
             requests_per_second: 100,
             work_listen: None,
             media_roots: Vec::new(),

@@ -9,6 +9,7 @@ mod audit;
 mod bins;
 mod confine;
 mod error;
+mod events;
 mod exports;
 mod form;
 mod guard;
@@ -28,6 +29,7 @@ mod search;
 mod shots;
 mod tls;
 mod upload;
+mod webhooks;
 mod work;
 
 use std::sync::Arc;
@@ -40,6 +42,7 @@ use axum::{Json, Router};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rushes_workers::storage::Storage;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use utoipa::OpenApi as _;
@@ -90,6 +93,10 @@ pub struct Api {
     pub work: Work,
     /// Renders `/metrics`.
     pub metrics: Metrics,
+    /// Whether webhooks may lead to private addresses.
+    pub webhook_private: bool,
+    /// Ends what would go on for ever: the server is about to end.
+    pub stop: CancellationToken,
 }
 
 /// Renders the metrics of this process.
@@ -213,6 +220,12 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(assets::titles))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get, jobs::cancel))
+        .routes(routes!(events::all))
+        .routes(routes!(events::of_job))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::delete))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::redeliver))
         .routes(routes!(search::search))
         .routes(routes!(shots::get))
         .routes(routes!(bins::list))
