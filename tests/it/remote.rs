@@ -418,7 +418,7 @@ fn a_worker_with_another_store_or_none_does_not_begin() {
     assert!(missing.contains("is not there"), "{missing}");
     assert!(!rushes.folder.path().join("nowhere").is_dir());
     let media = failed(rushes.data().join("store"), &["--queues", "media"]);
-    assert!(media.contains("only the queue embed"), "{media}");
+    assert!(media.contains("only the embed queue"), "{media}");
     let none = rushes.run(&[
         "work",
         "--server",
