@@ -1,4 +1,4 @@
-//! What can go wrong with the catalogue.
+//! Errors of the catalogue.
 
 use rushes_models::ErrorKind;
 use thiserror::Error;
@@ -14,7 +14,7 @@ pub enum CatalogError {
     Open {
         /// The database file.
         file: String,
-        /// What SQLite said.
+        /// The error from SQLite.
         #[source]
         source: sqlx::Error,
     },
@@ -23,18 +23,18 @@ pub enum CatalogError {
     NotFound {
         /// `asset`, `shot` …
         what: &'static str,
-        /// As it was asked for.
+        /// The id or name that was requested.
         id: String,
     },
-    /// Not an id of the form that rushes gives out.
+    /// Not an id in the format of rushes.
     #[error("{id:?} is not the id of {what}")]
     BadId {
         /// `an asset`, `a shot` …
         what: &'static str,
-        /// As it was given.
+        /// The text that was given.
         id: String,
     },
-    /// A name that cannot be given to a key.
+    /// An invalid name for a key.
     #[error("{0:?} cannot be the name of a key; use 1 to 64 letters, digits, '.', '_' and '-'")]
     BadName(String),
     /// Another key has this name.
@@ -42,16 +42,16 @@ pub enum CatalogError {
         "there is a key named {0} already; choose another name, or revoke it: rushes key revoke {0}"
     )]
     NameInUse(String),
-    /// The system gives no random numbers.
+    /// The system provides no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
-    /// The disk that holds the catalogue is full.
+    /// The disk of the catalogue is full.
     #[error("the disk that holds the catalogue is full; free some room and try again")]
     Full(#[source] sqlx::Error),
-    /// Another process keeps the catalogue locked.
+    /// Another process holds the lock of the catalogue.
     #[error("the catalogue is locked by another process; try again")]
     Locked(#[source] sqlx::Error),
-    /// Something stored cannot be read back.
+    /// Stored data cannot be read back.
     #[error("the catalogue holds {what} that cannot be read; restore a backup")]
     Corrupt {
         /// What is damaged.
