@@ -9,7 +9,7 @@ use thiserror::Error;
 pub enum CatalogError {
     /// The file cannot be opened or is not a catalogue.
     #[error(
-        "{file}: the catalogue cannot be opened ({source}); check the folder, or name another with --data"
+        "{file}: cannot open the catalogue ({source}); check the folder, or choose another with --data"
     )]
     Open {
         /// The database file.
@@ -35,24 +35,24 @@ pub enum CatalogError {
         id: String,
     },
     /// An invalid name for a key.
-    #[error("{0:?} cannot be the name of a key; use 1 to 64 letters, digits, '.', '_' and '-'")]
+    #[error("{0:?} is not a valid key name; use 1 to 64 letters, digits, '.', '_' and '-'")]
     BadName(String),
     /// Another key has this name.
     #[error(
-        "there is a key named {0} already; choose another name, or revoke it: rushes key revoke {0}"
+        "a key named {0} already exists; choose another name, or revoke it: rushes key revoke {0}"
     )]
     NameInUse(String),
     /// The system provides no random numbers.
-    #[error("the system gives no random numbers: {0}")]
+    #[error("the system provides no random numbers: {0}")]
     Random(String),
     /// The disk of the catalogue is full.
-    #[error("the disk that holds the catalogue is full; free some room and try again")]
+    #[error("the disk of the catalogue is full; free some space and try again")]
     Full(#[source] sqlx::Error),
     /// Another process holds the lock of the catalogue.
     #[error("the catalogue is locked by another process; try again")]
     Locked(#[source] sqlx::Error),
     /// Stored data cannot be read back.
-    #[error("the catalogue holds {what} that cannot be read; restore a backup")]
+    #[error("the catalogue contains {what} that cannot be read; restore a backup")]
     Corrupt {
         /// What is damaged.
         what: &'static str,

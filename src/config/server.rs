@@ -1,4 +1,4 @@
-//! How the HTTP server is reached, and what it takes.
+//! Settings of the HTTP server.
 
 use std::net::SocketAddr;
 
@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
-    /// Address and port. Only loopback: what is served there needs no key.
+    /// Address and port. Loopback only, because no key is needed there.
     pub listen: SocketAddr,
-    /// Another address for workers on other machines alone, who need a key; none listens on none.
+    /// Address that serves only workers on other machines, which need a key; `None` disables it.
     pub work_listen: Option<SocketAddr>,
     /// Folders and `s3://bucket/prefix`es from which videos may be registered over HTTP.
     pub media_roots: Vec<String>,
@@ -18,7 +18,7 @@ pub struct Server {
     pub upload_limit_mib: u64,
     /// Largest picture to redact in MiB.
     pub picture_limit_mib: u64,
-    /// Largest picture to redact in millions of pixels. A small file may hold very many, at some 16 bytes of memory
+    /// Largest picture to redact in megapixels. A small file may hold many pixels, at about 16 bytes of memory
     /// each.
     pub picture_limit_mpx: u64,
 }
