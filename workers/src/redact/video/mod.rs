@@ -36,6 +36,7 @@ pub(crate) use child::{DetectionSummary, LookJob, RewriteJob, SurveyJob};
 use look::DetectionPass;
 use opened::{OpenedVideo, discard_all, finished, named, open};
 use plan::{Plan, RewritePass, disagree};
+use record::VideoStreamRecord;
 pub use record::{VideoBox, VideoRecord, VideoTrack};
 pub use track::FoundBy;
 use track::{Rules, Times, tracks};
@@ -367,13 +368,13 @@ fn longest_step(times: &Times, every: u32) -> f64 {
         .fold(0.0, f64::max)
 }
 
-fn video_record(video: &OpenedVideo, frames: usize) -> VideoRecord {
+fn video_record(video: &OpenedVideo, frames: usize) -> VideoStreamRecord {
     let codec = video
         .survey
         .info
         .video()
         .map(|(stream, _)| stream.codec.clone());
-    VideoRecord {
+    VideoStreamRecord {
         container: video.survey.info.container.clone(),
         codec: codec.unwrap_or_default(),
         width: video.video.width,
