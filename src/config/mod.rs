@@ -338,7 +338,7 @@ impl Config {
                 what: format!(
                     "{} is reachable from other machines, and only workers have keys in this version; \
                      listen on 127.0.0.1 behind a proxy with authentication; for workers only, \
-                     there is server.work_listen",
+                     use server.work_listen",
                     self.server.listen
                 ),
             });

@@ -1,4 +1,4 @@
-//! What a video holds, and what becomes of each part when its pictures are changed.
+//! The contents of a video, and the fate of each part when its pictures are changed.
 
 use std::ffi::CStr;
 
@@ -12,50 +12,50 @@ use crate::media::{
 };
 use crate::source::ByteSource;
 
-/// What becomes of a stream.
+/// The fate of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StreamFate {
-    /// The video itself: changed and encoded anew.
+    /// The video itself: changed and re-encoded.
     Redacted,
     /// Its packets are copied as they are.
     Copied,
-    /// Made again from the tags of the file.
+    /// Regenerated from the tags of the file.
     Remade,
     /// Left out.
     Dropped,
 }
 
-/// One stream of a video, and what becomes of it.
+/// One stream of a video, and its fate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamUse {
-    /// Its place in the file.
+    /// Its index in the file.
     pub index: usize,
     /// `video`, `audio`, `subtitle`, `picture` (cover art) or `data`.
     pub kind: String,
-    /// FFmpeg's name of the codec, or what the file itself calls it.
+    /// FFmpeg's name of the codec, or the file's own name for it.
     pub codec: String,
-    /// What becomes of it.
+    /// Its fate.
     pub fate: StreamFate,
     /// Why it is dropped.
     pub why: Option<String>,
 }
 
-/// What a video holds.
+/// The contents of a video.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Survey {
-    /// What the file says about itself.
+    /// The properties of the file.
     pub info: MediaInfo,
-    /// The part of an equirectangular panorama that the pictures are, as shares of the whole that are missing at the
-    /// left, top, right and bottom; `None` where the file speaks of no panorama.
+    /// The part of an equirectangular panorama that the pictures cover, as the shares of the whole that are
+    /// missing at the left, top, right and bottom; `None` if the file declares no panorama.
     pub panorama: Option<[f64; 4]>,
-    /// FFmpeg's name of the container that is written.
+    /// FFmpeg's name of the output container.
     pub container: String,
     /// The extension that the output needs; `None` if it keeps that of the input.
     pub extension: Option<String>,
     /// All streams.
     pub streams: Vec<StreamUse>,
-    /// What a person should know.
+    /// Notes for the user.
     pub warnings: Vec<String>,
 }
 
@@ -68,7 +68,7 @@ impl Survey {
     }
 }
 
-/// Looks at a video whose name ends in `extension` (lower case, without the dot).
+/// Examines a video whose name ends in `extension` (lower case, without the dot).
 ///
 /// # Errors
 /// Any [`MediaError`] of opening; [`MediaError::NoVideo`].
@@ -142,7 +142,7 @@ pub fn survey(
     })
 }
 
-/// The container to write, and the extension it needs if that is another than the video's.
+/// The output container, and the extension that it needs if that differs from the video's.
 fn choose(
     input: &Input,
     info: &MediaInfo,
@@ -180,12 +180,13 @@ fn choose(
     if is_matroska && extension == "mkv" {
         return (c"matroska", None);
     }
-    // An MP4 says only that sound is of MPEG-1, not of which layer, and readers take it for MP3. QuickTime names the layer.
+    // An MP4 states only that sound is MPEG-1, not its layer, and readers take it for MP3. QuickTime names the
+    // layer.
     let is_layer_2 = |stream: &StreamInfo| stream.codec == "mp2";
     if !is_matroska && info.streams.iter().any(is_layer_2) && takes_all(c"mov") {
         return (c"mov", Some("mov".to_owned()));
     }
-    // MP4 keeps the clock of any video; Matroska takes any sound.
+    // MP4 keeps the clock of any video; Matroska accepts any sound.
     if !is_matroska && takes_all(c"mp4") {
         (c"mp4", Some("mp4".to_owned()))
     } else {
