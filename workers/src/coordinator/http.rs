@@ -20,23 +20,23 @@ use crate::watch::Progress;
 
 /// How long a request for work waits at the server.
 const WAIT: Duration = Duration::from_secs(4);
-/// For a connection.
+/// Time limit for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// For an answer that needs no thought.
+/// Time limit for a quick answer.
 const PROMPT: Duration = Duration::from_secs(15);
-/// For sending the vectors of a long video over a thin line.
+/// Time limit for sending the vectors of a long video over a slow line.
 const LONG: Duration = Duration::from_secs(300);
 /// Largest answer in bytes: a lease names every shot of a video.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
-/// Longest part of a foreign server's answer that is repeated to a person.
+/// Most characters to quote from a foreign server's answer.
 const MAX_QUOTE: usize = 300;
 
-/// A server's key. It prints itself nowhere.
+/// A server's key. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WorkKey(String);
 
 impl WorkKey {
-    /// From text, with or without white space around it; `None` if it cannot be a key.
+    /// Parses a key and trims white space; `None` if it cannot be a key.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -62,10 +62,10 @@ impl fmt::Debug for WorkKey {
     }
 }
 
-/// The queue of a server, for workers of another machine. Only the `embed` queue is there.
+/// The queue of a server, for workers on other machines. It has only the `embed` queue.
 pub struct HttpCoordinator {
     client: Client,
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     server: String,
     authorization: HeaderValue,
     wait: Duration,
@@ -79,7 +79,7 @@ impl fmt::Debug for HttpCoordinator {
     }
 }
 
-/// Problem details, as far as they matter here.
+/// The fields of problem details that matter here.
 #[derive(Debug, Default, Deserialize)]
 struct Problem {
     #[serde(default)]
@@ -89,18 +89,18 @@ struct Problem {
 }
 
 impl HttpCoordinator {
-    /// For the server at `server`, e.g. `https://rushes.example`. Nothing is sent yet.
+    /// A client of the server at `server`, e.g. `https://rushes.example`. Nothing is sent yet.
     ///
-    /// Over plain HTTP anybody on the way can read the key, so it is refused but to this machine itself,
-    /// unless `insecure`.
+    /// Over plain HTTP anyone on the network path can read the key, so plain HTTP is refused except to this
+    /// machine, unless `insecure`.
     ///
     /// # Errors
-    /// [`CoordinatorError::Refused`] if the address or the key cannot be used.
+    /// [`CoordinatorError::Refused`] if the address or the key is invalid.
     pub fn new(server: &str, key: &WorkKey, insecure: bool) -> Result<Self, CoordinatorError> {
         let url = address(server, insecure)?;
         let mut builder = Client::builder()
             .connect_timeout(CONNECT)
-            // A key is for the server it was given for, not for where that one points.
+            // The key is for this server, so redirects are not followed.
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("rushes/", env!("CARGO_PKG_VERSION")));
         if url.scheme() == "http" {
@@ -118,17 +118,17 @@ impl HttpCoordinator {
         })
     }
 
-    /// The same, with another time that a request for work waits at the server.
+    /// The same, with another waiting time for work at the server.
     #[must_use]
     pub const fn waiting(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
     }
 
-    /// What the server wants of its workers; says, too, that the key is accepted.
+    /// The server's requirements of its workers. It also shows that the key is accepted.
     ///
     /// # Errors
-    /// As all others.
+    /// The same as for the others.
     pub async fn about(&self) -> Result<ServerInfo, CoordinatorError> {
         let answer = self.send(Method::GET, "", None::<&()>, PROMPT).await?;
         answer
@@ -152,7 +152,7 @@ impl HttpCoordinator {
         }
     }
 
-    /// The body of the answer; `None` if it has none to have.
+    /// The body of the answer; `None` if the status has no body.
     async fn send<T: Serialize + Sync>(
         &self,
         method: Method,
@@ -187,7 +187,7 @@ impl HttpCoordinator {
         }
     }
 
-    /// What a status other than success means to a worker.
+    /// The meaning of an error status for a worker.
     fn refusal(&self, status: StatusCode, body: &[u8]) -> CoordinatorError {
         let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
         let detail = match problem.detail.is_empty() {
@@ -219,7 +219,7 @@ impl HttpCoordinator {
     }
 }
 
-/// An error of the client with its causes, of which the outermost says little.
+/// A client error with its causes; the outermost says little.
 fn told(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
