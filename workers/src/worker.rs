@@ -16,7 +16,7 @@ use crate::watch::Watch;
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Pause before asking an unreachable coordinator again.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often to offer a result to an unreachable coordinator.
+/// Number of attempts to submit a result to an unreachable coordinator.
 const TRIES: u32 = 150;
 
 /// The worker threads of this process.
