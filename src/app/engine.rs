@@ -142,12 +142,8 @@ async fn follower(app: &App) -> anyhow::Result<Follower> {
 
 fn engine_lock(app: &App) -> anyhow::Result<Option<File>> {
     let path = app.config.data.join("engine.lock");
-    let file = File::create(&path).with_context(|| {
-        format!(
-            "cannot write {}; check the data folder",
-            path.display()
-        )
-    })?;
+    let file = File::create(&path)
+        .with_context(|| format!("cannot write {}; check the data folder", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),

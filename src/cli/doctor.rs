@@ -140,7 +140,8 @@ fn confinement(config: &Config) -> Check {
             if seccomp || landlock != Landlock::None {
                 Check::good(what, found)
             } else {
-                let fix = "videos are decoded with resource limits only: use a Linux kernel with seccomp";
+                let fix =
+                    "videos are decoded with resource limits only: use a Linux kernel with seccomp";
                 Check::bad(what, found, fix)
             }
         }
@@ -270,10 +271,7 @@ async fn worker(config: &Config, server: &HttpCoordinator) -> Vec<Check> {
         }
     };
     let server = match remote::check_version(&about) {
-        Ok(()) => Check::good(
-            "server",
-            format!("rushes {}, key accepted", about.version),
-        ),
+        Ok(()) => Check::good("server", format!("rushes {}, key accepted", about.version)),
         Err(error) => {
             let fix = format!("install rushes {} here", about.version);
             Check::bad("server", error.to_string(), fix)

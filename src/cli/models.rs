@@ -229,9 +229,7 @@ fn verify(
         });
         output::table(&["model", "file", "state"], rows.collect());
         if !sound {
-            output::line(
-                "run `rushes models pull` to download missing or damaged files again",
-            );
+            output::line("run `rushes models pull` to download missing or damaged files again");
         }
     }
     Ok(if sound {
@@ -245,7 +243,9 @@ fn described(finding: &Finding) -> String {
     match finding {
         Finding::Sound => "sound".to_owned(),
         Finding::Missing => "missing".to_owned(),
-        Finding::Corrupt { expected, actual } => format!("damaged: digest {actual}, expected {expected}"),
+        Finding::Corrupt { expected, actual } => {
+            format!("damaged: digest {actual}, expected {expected}")
+        }
         Finding::Unpinned => "not pinned, so not checked".to_owned(),
     }
 }

@@ -64,8 +64,12 @@ impl Server {
         };
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("cannot read the key file {}", file.display()))?;
-        WorkKey::new(&text)
-            .with_context(|| format!("{} does not contain a key, which is one line rk_…", file.display()))
+        WorkKey::new(&text).with_context(|| {
+            format!(
+                "{} does not contain a key, which is one line rk_…",
+                file.display()
+            )
+        })
     }
 }
 

@@ -81,9 +81,7 @@ impl Follower {
         }
         drop(db);
         if !known {
-            tracing::warn!(
-                "the index followed another catalogue; rebuilding it"
-            );
+            tracing::warn!("the index followed another catalogue; rebuilding it");
             self.clear().await?;
             self.dirty = true;
         }
@@ -195,10 +193,7 @@ impl Trouble {
         };
         self.in_a_row += 1;
         if self.told.as_ref() != Some(&error) {
-            tracing::error!(
-                error,
-                "cannot update or write the index; retrying"
-            );
+            tracing::error!(error, "cannot update or write the index; retrying");
             self.told = Some(error);
         }
     }

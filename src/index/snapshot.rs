@@ -142,7 +142,10 @@ fn verify(folder: &Path, files: &BTreeMap<String, String>) -> Result<(), IndexEr
             Err(error) => return Err(IndexError::io(&path)(error)),
         };
         if digest(&path, file)? != *expected {
-            return Err(damaged(&path, "the contents are not those that were written".to_owned()));
+            return Err(damaged(
+                &path,
+                "the contents are not those that were written".to_owned(),
+            ));
         }
     }
     Ok(())
@@ -286,7 +289,10 @@ fn load_space(folder: &Path, meta: SpaceMeta) -> Result<Space, IndexError> {
         .iter()
         .any(|row| row.asset as usize >= meta.assets.len())
     {
-        return Err(damaged(&file, "a row refers to an unknown asset".to_owned()));
+        return Err(damaged(
+            &file,
+            "a row refers to an unknown asset".to_owned(),
+        ));
     }
     // By its type, the loaded graph borrows from its reader, although it keeps nothing of it when the vectors
     // are not memory-mapped. The few bytes of the reader are leaked.
@@ -305,10 +311,16 @@ fn load_space(folder: &Path, meta: SpaceMeta) -> Result<Space, IndexError> {
     for point in graph.get_point_indexation() {
         let at = point.get_origin_id() * meta.dims;
         let Some(place) = vectors.get_mut(at..at + meta.dims) else {
-            return Err(damaged(folder, "a node refers to an unknown row".to_owned()));
+            return Err(damaged(
+                folder,
+                "a node refers to an unknown row".to_owned(),
+            ));
         };
         if point.get_v().len() != meta.dims {
-            return Err(damaged(folder, "a vector has the wrong dimension".to_owned()));
+            return Err(damaged(
+                folder,
+                "a vector has the wrong dimension".to_owned(),
+            ));
         }
         place.copy_from_slice(point.get_v());
     }

@@ -59,7 +59,9 @@ fn unopened(error: &io::Error) -> String {
             "neither a file nor a shot id; give one of the two".to_owned()
         }
         io::ErrorKind::IsADirectory => "is a folder; give the name of a picture".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied; check the file's permissions".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied; check the file's permissions".to_owned()
+        }
         _ => format!("cannot be read: {error}"),
     }
 }

@@ -47,7 +47,7 @@ fn bad_files(folder: &Path) -> Vec<(&'static str, &'static str)> {
         ("concat.mp4", "not"),
         ("playlist.mp4", "not"),
         ("session.mp4", "not"),
-        ("truncated.mp4", "cut short"),
+        ("truncated.mp4", "the file is truncated"),
         ("audio.mp4", "no video"),
     ]
 }
@@ -171,7 +171,7 @@ fn faults_of_subtitles_are_told_and_cost_no_words() {
         "{warnings:#?}"
     );
     assert!(
-        warned(&["video.srt: line 5", "begins before the one above it ends"]),
+        warned(&["video.srt: line 5", "starts before the previous one ends"]),
         "{warnings:#?}"
     );
     assert!(

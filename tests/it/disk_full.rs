@@ -73,7 +73,7 @@ fn work_stopped_by_a_full_disk_goes_on_when_there_is_room() {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         let jobs = rushes.json(&["jobs"]).to_string();
-        if jobs.contains("no room left") {
+        if jobs.contains("the disk is full") {
             break;
         }
         assert!(

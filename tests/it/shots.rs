@@ -260,10 +260,7 @@ fn what_cannot_be_read_is_told_with_its_cause() {
     videos::ffmpeg(&["-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac", text(&sound)]);
     let gone = folder.join("gone.mp4");
     for (input, part) in [
-        (
-            text(&gone),
-            "gone.mp4: there is no such file; check the name",
-        ),
+        (text(&gone), "gone.mp4: no such file; check the name"),
         (text(&empty), "empty.mp4: the file is empty"),
         (text(&sound), "sound.mp4: the file has no video stream"),
         (text(&folder), "not a regular file; name a file"),

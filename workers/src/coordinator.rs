@@ -62,7 +62,7 @@ pub enum CoordinatorError {
     #[error("the lease of run {0} is lost; its result is dropped")]
     LeaseLost(String),
     /// The result is not valid for this run. The run is unchanged.
-    #[error("the result cannot be taken: {0}")]
+    #[error("invalid result: {0}")]
     Invalid(String),
     /// The worker is refused. A retry does not help.
     #[error("{0}")]

@@ -57,7 +57,7 @@ pub enum StageError {
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// A bug in rushes.
-    #[error("the stage panicked; this is a defect of rushes, see the log")]
+    #[error("the stage panicked; this is a bug in rushes, see the log")]
     Panicked,
 }
 

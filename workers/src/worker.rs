@@ -160,7 +160,7 @@ impl Slot {
         let reported = self.runtime.block_on(async {
             // So that the displayed progress matches the work done.
             if let Err(error) = self.coordinator.heartbeat(ticket, watch.now()).await {
-                tracing::debug!(%error, run = ticket.run, "the last heartbeat was not heard");
+                tracing::debug!(%error, run = ticket.run, "the last heartbeat failed");
             }
             match self.hand_in(ticket, report).await {
                 Err(error @ CoordinatorError::Invalid(_)) => {
@@ -178,14 +178,14 @@ impl Slot {
         match reported {
             Ok(()) if is_complete => {
                 if let Err(error) = self.stages.tidy(&lease.task, &lease.prefix) {
-                    tracing::warn!(%error, run = ticket.run, "parts of a run are left in the store");
+                    tracing::warn!(%error, run = ticket.run, "parts of a finished run remain in the store");
                 }
             }
             Ok(()) => {}
             Err(error @ CoordinatorError::LeaseLost(_)) => tracing::info!(%error),
             // The run stays leased, and returns to the queue when the lease expires.
             Err(error) => {
-                tracing::warn!(%error, run = ticket.run, "a result could not be handed in");
+                tracing::warn!(%error, run = ticket.run, "cannot submit a result");
             }
         }
     }
@@ -205,7 +205,7 @@ impl Slot {
             if tries == TRIES || self.stop.is_cancelled() {
                 return Err(CoordinatorError::Unavailable(error));
             }
-            tracing::warn!(%error, run = ticket.run, "a result could not be handed in; tried again");
+            tracing::warn!(%error, run = ticket.run, "cannot submit a result; retrying");
             tries += 1;
             tokio::select! {
                 () = tokio::time::sleep(PATIENCE) => {}
@@ -240,7 +240,7 @@ async fn beat(
             Ok(Directive::Continue) => {}
             Ok(Directive::Stop) => watch.stop(),
             Err(CoordinatorError::LeaseLost(_) | CoordinatorError::Refused(_)) => watch.stop(),
-            Err(error) => tracing::warn!(%error, run = ticket.run, "a heartbeat was not heard"),
+            Err(error) => tracing::warn!(%error, run = ticket.run, "a heartbeat failed"),
         }
     }
 }

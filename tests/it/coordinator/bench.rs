@@ -268,7 +268,7 @@ pub(crate) fn answer(lease: &Lease) -> Output {
         }
         Task::Dialogue(_) => DialogueOutput {
             cues: Vec::new(),
-            warnings: vec!["video.srt: line 3: this cue has no words".to_owned()],
+            warnings: vec!["video.srt: line 3: this cue has no text".to_owned()],
         }
         .into(),
     }

@@ -73,7 +73,7 @@ impl Proxies<'_> {
         if self.asked.is_empty() && self.stretches.next().is_none() {
             return Ok(());
         }
-        Err(protocol("an end before all was cut".to_owned()))
+        Err(protocol("the end before everything was cut".to_owned()))
     }
 }
 
@@ -88,7 +88,8 @@ impl HandUp for Proxies<'_> {
 
     fn blob(&mut self, number: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
         let frames = self.asked.pop_front().filter(|_| number == self.made);
-        let frames = frames.ok_or_else(|| protocol(format!("a proxy with the number {number}")))?;
+        let frames = frames
+            .ok_or_else(|| protocol(format!("an unexpected proxy with the number {number}")))?;
         self.made += 1;
         (self.sink)(frames, bytes)
     }

@@ -63,11 +63,14 @@ impl HandUp for Settled<'_> {
     fn part(&mut self, json: &[u8]) -> Result<(), MediaError> {
         self.bytes = self.bytes.saturating_add(json.len() as u64);
         if self.bytes > MAX_RESULT {
-            return Err(protocol("more shots than a video can have".to_owned()));
+            return Err(protocol("too many shots".to_owned()));
         }
         let shot: Stretch = parse(json)?;
         if !shot.is_sound() || shot.frames.start != self.end {
-            return Err(protocol(format!("a shot of frames {:?}", shot.frames)));
+            return Err(protocol(format!(
+                "an invalid shot of frames {:?}",
+                shot.frames
+            )));
         }
         self.end = shot.frames.end;
         (self.handed)(shot);

@@ -118,9 +118,7 @@ impl HandUp for Stills<'_> {
     fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
         let number = index as u64;
         if self.job.frames.get(self.taken) != Some(&number) {
-            return Err(protocol(format!(
-                "a picture of frame {number}, which is not the next"
-            )));
+            return Err(protocol(format!("an unexpected picture of frame {number}")));
         }
         let picture = decode(&bytes, self.job)
             .ok_or_else(|| protocol(format!("a picture of frame {number} of the wrong size")))?;

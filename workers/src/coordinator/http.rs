@@ -49,7 +49,7 @@ impl WorkKey {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0))
             // The cause would quote the key.
             .map_err(|_not_a_header| {
-                CoordinatorError::Refused("the key has letters no key has".to_owned())
+                CoordinatorError::Refused("the key has invalid characters".to_owned())
             })?;
         value.set_sensitive(true);
         Ok(value)
@@ -176,7 +176,7 @@ impl HttpCoordinator {
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(unavailable)? {
             if bytes.len() + chunk.len() > MAX_ANSWER {
-                return Err(foreign("an answer without end"));
+                return Err(foreign("an endless answer"));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -202,7 +202,7 @@ impl HttpCoordinator {
                 CoordinatorError::Invalid(detail)
             }
             (StatusCode::UNAUTHORIZED, _) => CoordinatorError::Refused(format!(
-                "{} does not accept the key; make one there with `rushes key create NAME`, and give it \
+                "{} does not accept the key; create one there with `rushes key create NAME`, and pass it \
                  with --key-file or RUSHES_KEY",
                 self.server
             )),
@@ -211,7 +211,7 @@ impl HttpCoordinator {
             }
             (status, _) if status.is_server_error() => CoordinatorError::Unavailable(detail.into()),
             (status, "") => CoordinatorError::Refused(format!(
-                "{} answered {status}, which no rushes server of this version does; check the address",
+                "{} answered {status}, unlike a rushes server of this version; check the address",
                 self.server
             )),
             _ => CoordinatorError::Refused(format!("{}: {detail}", self.server)),
@@ -234,12 +234,12 @@ fn told(error: &reqwest::Error) -> String {
 }
 
 fn foreign(what: &str) -> CoordinatorError {
-    CoordinatorError::Unavailable(format!("it gave {what}").into())
+    CoordinatorError::Unavailable(format!("it sent {what}").into())
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CoordinatorError> {
     serde_json::from_slice(bytes)
-        .map_err(|error| foreign(&format!("an answer that cannot be read: {error}")))
+        .map_err(|error| foreign(&format!("an unreadable answer: {error}")))
 }
 
 /// The server's address, if a key may be sent there.
@@ -252,11 +252,11 @@ fn address(server: &str, insecure: bool) -> Result<Url, CoordinatorError> {
     })?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refused(
-            "leave name and password out; the key is the one secret",
+            "remove the user name and password; the key is the only credential",
         ));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(refused("leave everything after ? and # out"));
+        return Err(refused("remove everything after ? and #"));
     }
     let here = match url.host() {
         Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
@@ -268,7 +268,7 @@ fn address(server: &str, insecure: bool) -> Result<Url, CoordinatorError> {
         "https" => Ok(url),
         "http" if here || insecure => Ok(url),
         "http" => Err(refused(
-            "over plain http anybody on the way can read the key and change results; use https, or a \
+            "over plain HTTP anyone on the network path can read the key and change results; use https, or a \
              tunnel to this machine (ssh -L), or say --insecure on a network where that is no danger",
         )),
         _ => Err(refused("write https://host or http://127.0.0.1:7420")),

@@ -42,18 +42,18 @@ impl Fault {
             Self::Time => {
                 "not a cue time, so this cue was skipped; write it as 00:01:02,000 --> 00:01:04,500"
             }
-            Self::Empty => "this cue has no words",
+            Self::Empty => "this cue has no text",
             Self::Length => {
-                "this cue does not end after it begins; it was taken to last until the next one, at most 5 seconds"
+                "this cue does not end after it starts; it was extended to the next one, at most 5 seconds"
             }
-            Self::Overlap => "this cue begins before the one above it ends",
-            Self::Order => "this cue begins before the one above it; cues were sorted by time",
+            Self::Overlap => "this cue starts before the previous one ends",
+            Self::Order => "this cue starts before the previous one; cues were sorted by time",
             Self::CutShort => "the file ends in the middle of a cue",
-            Self::Letters => "bytes that are not text were read as \u{fffd}",
-            Self::Markup => "the markup is broken here; what follows may be missing",
-            Self::NotParted => "there is no blank line between this cue and the one above it",
+            Self::Letters => "invalid bytes were replaced by \u{fffd}",
+            Self::Markup => "the markup is invalid here; the text after it may be missing",
+            Self::NotParted => "there is no blank line between this cue and the previous one",
             Self::Guessed(_) => {
-                "the encoding was guessed from the letters; check the words, or convert the file to UTF-8"
+                "the encoding was guessed; check the text, or convert the file to UTF-8"
             }
         }
     }

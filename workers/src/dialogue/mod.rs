@@ -51,7 +51,7 @@ pub struct Subtitles {
 pub enum DialogueError {
     /// The bytes are neither UTF-8 nor UTF-16, and their encoding is uncertain.
     #[error(
-        "byte {offset} is not UTF-8, and there are too few such letters to tell the encoding; convert the file, \
+        "byte {offset} is not UTF-8, and there are too few such letters to identify the encoding; convert the file, \
          e.g. with `iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW` (WINDOWS-1251 for Cyrillic, GB18030, BIG5, SHIFT_JIS, EUC-KR)"
     )]
     Encoding {
@@ -68,7 +68,7 @@ pub enum DialogueError {
     },
     /// The file is in none of the formats.
     #[error(
-        "not a subtitle file; give SubRip (.srt), WebVTT (.vtt), ASS or SSA (.ass, .ssa) or TTML (.ttml)"
+        "not a subtitle file; use SubRip (.srt), WebVTT (.vtt), ASS or SSA (.ass, .ssa) or TTML (.ttml)"
     )]
     NotSubtitles,
 }
@@ -86,10 +86,7 @@ impl DialogueError {
 
     /// Always the input's fault.
     #[must_use]
-    #[expect(
-        clippy::unused_self,
-        reason = "every error of this house answers `kind`"
-    )]
+    #[expect(clippy::unused_self, reason = "all errors of this project have `kind`")]
     pub const fn kind(&self) -> ErrorKind {
         ErrorKind::InvalidInput
     }

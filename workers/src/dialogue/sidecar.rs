@@ -166,7 +166,7 @@ mod tests {
         ] {
             assert_eq!(sidecar("video.mp4", name), None, "{name}");
         }
-        // The language word belongs to the video's own name here.
+        // A word in the video's own name must be in the sidecar's name too.
         assert_eq!(sidecar("video.take2.mp4", "video.srt"), None);
         assert_eq!(
             sidecar("video.take2.mp4", "video.take2.srt"),

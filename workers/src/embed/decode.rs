@@ -96,7 +96,7 @@ impl Decoders {
                     .spawn(move || work(&receiver));
                 if let Err(error) = started {
                     // Without threads, jobs find the channel closed.
-                    tracing::error!(%error, "a decoding thread could not be started");
+                    tracing::error!(%error, "cannot start a decoding thread");
                 }
             }
             sender

@@ -86,7 +86,10 @@ impl Parts<'_> {
             };
             match self.read(&bytes) {
                 Some(shots) => found.extend(shots),
-                None => tracing::warn!(key, "a part of a run is damaged; its shots are done again"),
+                None => tracing::warn!(
+                    key,
+                    "a part of a run is damaged; its shots are computed again"
+                ),
             }
         }
         Ok(found)
@@ -206,7 +209,7 @@ impl<'a> FrameVectors<'a> {
     pub fn save(&mut self) {
         let shots = std::mem::take(&mut self.unwritten);
         if let Err(error) = self.parts.write(&shots) {
-            tracing::warn!(%error, "a part of a run could not be stored");
+            tracing::warn!(%error, "cannot store a part of a run");
         }
         self.written = Instant::now();
     }

@@ -217,7 +217,7 @@ pub const FORMATS: &[MediaFormat] = &[
     closed("DV", &["dv", "dif"], &[]),
     closed("RealMedia", &["rm", "rmvb"], &[&[(0, b".RMF")]]),
     closed(
-        "a stream of H.264, H.265 or MJPEG without a container",
+        "a raw H.264, H.265 or MJPEG stream",
         &["h264", "264", "h265", "265", "hevc", "mjpeg", "mjpg"],
         &[],
     ),

@@ -27,19 +27,19 @@ pub enum MediaError {
     #[error("the file has no video stream")]
     NoVideo,
     /// The video stream yields no picture.
-    #[error("the video stream has no frame that can be decoded")]
+    #[error("no frame of the video stream can be decoded")]
     NoFrames,
     /// This build of FFmpeg cannot decode the codec.
     #[error("the codec {0:?} is not supported by this build of FFmpeg; transcode the file first")]
     UnsupportedCodec(String),
     /// FFmpeg does not know the codec; this is the file's name for it.
-    #[error("unknown codec '{0}'; transcode the file with the program that made it first")]
+    #[error("unknown codec '{0}'; transcode the file first, with the program that created it")]
     UnknownCodec(String),
     /// The pictures are encrypted (ISO/IEC 23001-7).
-    #[error("the video is encrypted; decrypt it first, or get a copy without protection")]
+    #[error("the video is encrypted; decrypt it first, or use an unprotected copy")]
     Encrypted,
     /// The file is truncated: its index or most of its data is missing.
-    #[error("the file is cut short ({0}); copy or upload it again")]
+    #[error("the file is truncated ({0}); copy or upload it again")]
     Truncated(String),
     /// The decoder or demuxer failed.
     #[error("decoding failed: {0}")]
@@ -56,17 +56,17 @@ pub enum MediaError {
         wanted: String,
     },
     /// The requested spans of frames are unsorted, overlap, or exceed the video.
-    #[error("the spans of frames are wrong: {0}")]
+    #[error("invalid spans of frames: {0}")]
     Spans(String),
     /// The bytes of the file could not be read.
-    #[error("the file cannot be read: {0}")]
+    #[error("cannot read the file: {0}")]
     Io(String),
     /// A configured limit is exceeded.
     #[error(
-        "the limit on {what} is exceeded ({found} > {allowed}); make a smaller copy of the video"
+        "the limit on {what} is exceeded ({found} > {allowed}); create a smaller copy of the video"
     )]
     Limit {
-        /// The limited quantity, e.g. `pixels a frame`.
+        /// The limited quantity, e.g. `pixels per frame`.
         what: String,
         /// The file's value.
         found: u64,
@@ -89,11 +89,11 @@ pub enum MediaError {
 #[non_exhaustive]
 pub enum SandboxFailure {
     /// It could not start.
-    #[error("the decoding child could not be started: {0}")]
+    #[error("cannot start the decoding process: {0}")]
     Start(String),
     /// It exceeded its memory limit.
     #[error(
-        "decoding this file needs more than the {limit} bytes of memory a decoding child may use; \
+        "decoding this file needs more than the {limit} bytes of memory allowed to a decoding process; \
          raise the limit in the configuration"
     )]
     Memory {
@@ -102,21 +102,21 @@ pub enum SandboxFailure {
     },
     /// It exceeded its processor time.
     #[error(
-        "decoding this file takes more than the {limit} s of processor time a decoding child may \
-         use; raise the limit in the configuration"
+        "decoding this file takes more than the {limit} s of processor time allowed to a decoding \
+         process; raise the limit in the configuration"
     )]
     CpuTime {
         /// Seconds allowed.
         limit: u64,
     },
     /// It was silent for too long and was killed.
-    #[error("the decoding child said nothing for {limit_ms} ms and was killed")]
+    #[error("the decoding process was silent for {limit_ms} ms and was killed")]
     Stalled {
         /// Milliseconds of silence allowed.
         limit_ms: u64,
     },
     /// A signal ended it.
-    #[error("the decoding child was killed by signal {signal}{}", after(.stderr))]
+    #[error("the decoding process was killed by signal {signal}{}", after(.stderr))]
     Signal {
         /// Signal number.
         signal: i32,
@@ -124,7 +124,7 @@ pub enum SandboxFailure {
         stderr: String,
     },
     /// It ended without an answer.
-    #[error("the decoding child ended without an answer (status {status}){}", after(.stderr))]
+    #[error("the decoding process ended without an answer (status {status}){}", after(.stderr))]
     Exit {
         /// Exit status.
         status: i32,
@@ -132,7 +132,7 @@ pub enum SandboxFailure {
         stderr: String,
     },
     /// It violated the protocol.
-    #[error("the decoding child sent a message that makes no sense: {0}")]
+    #[error("the decoding process sent an invalid message: {0}")]
     Protocol(String),
 }
 

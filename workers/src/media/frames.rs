@@ -217,7 +217,7 @@ impl FrameReader {
                 Err(PacketError::Damaged) => return self.drain(),
                 Err(PacketError::Final(error @ MediaError::Decode(_))) => {
                     // The demuxer fails at the end of a truncated file. What was read counts.
-                    tracing::debug!(%error, "the demuxer gave up");
+                    tracing::debug!(%error, "the demuxer failed");
                     let end = self.clock.end();
                     self.damage.add(end, end);
                     return self.drain();
@@ -266,8 +266,8 @@ impl FrameReader {
 
     fn stamp(&mut self, mut picture: frame::Video) -> Result<Frame, MediaError> {
         let pixels = u64::from(picture.width()) * u64::from(picture.height());
-        within("pixels a frame", pixels, self.bounds.max_pixels)?;
-        within("frames of a video", self.number + 1, self.bounds.max_frames)?;
+        within("pixels per frame", pixels, self.bounds.max_pixels)?;
+        within("frames per video", self.number + 1, self.bounds.max_frames)?;
         let duration = picture.packet().duration;
         let pts = self.clock.stamp(picture.timestamp(), duration);
         let played = self.clock.played_ms();

@@ -312,11 +312,11 @@ fn refuse(source: &SharedSource, error: ffmpeg::Error, accepts: Accepts) -> Medi
         return out_of_memory();
     }
     match ffi::guess_container(&head) {
-        None => MediaError::NotMedia("no known container format".to_owned()),
+        None => MediaError::NotMedia("unknown container format".to_owned()),
         Some(name) if !accepts.opens(&name) => MediaError::ForbiddenContainer(name),
         Some(name) if name.contains("mp4") => {
             MediaError::Truncated("the index of this MP4 or MOV is missing or damaged".to_owned())
         }
-        Some(name) => MediaError::Truncated(format!("it begins like {name}, but: {error}")),
+        Some(name) => MediaError::Truncated(format!("it starts like {name}, but: {error}")),
     }
 }

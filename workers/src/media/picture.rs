@@ -150,7 +150,7 @@ impl Converter {
             return Ok(converted);
         };
         let mut mapped = tone.apply(&converted).ok_or_else(|| {
-            MediaError::Internal(format!("{:?} cannot be mapped", converted.format()))
+            MediaError::Internal(format!("cannot tone-map {:?}", converted.format()))
         })?;
         if let Some(graph) = graph {
             mapped = run(graph, mapped)?;
@@ -233,13 +233,12 @@ fn filters(size: (u32, u32), format: Pixel, spec: &str) -> Result<filter::Graph,
 /// Sends a frame through a filter chain.
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "what the frame holds is moved into the filter chain, which empties it"
+    reason = "the filter chain takes the frame's contents and leaves it empty"
 )]
 fn run(graph: &mut filter::Graph, picture: frame::Video) -> Result<frame::Video, MediaError> {
-    let (mut source, mut sink) = graph
-        .get("in")
-        .zip(graph.get("out"))
-        .ok_or_else(|| MediaError::Internal("the filter chain has no ends".to_owned()))?;
+    let (mut source, mut sink) = graph.get("in").zip(graph.get("out")).ok_or_else(|| {
+        MediaError::Internal("the filter chain has no input or output".to_owned())
+    })?;
     source.source().add(&picture).map_err(decode_error)?;
     let mut converted = frame::Video::empty();
     sink.sink().frame(&mut converted).map_err(decode_error)?;

@@ -49,7 +49,7 @@ pub fn stills(
 ) -> Result<(), MediaError> {
     if !job.frames.is_sorted_by(|a, b| a < b) {
         return Err(MediaError::Spans(
-            "the frames wanted as pictures do not ascend".to_owned(),
+            "the requested frames do not ascend".to_owned(),
         ));
     }
     let Some(&last) = job.frames.last() else {

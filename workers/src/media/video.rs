@@ -31,7 +31,7 @@ impl MainVideo {
         container.only(&[stream]);
         let raw = ffi::raw_stream(&container.input, stream).unwrap_or_default();
         let geometry = Geometry::of(&raw);
-        within("pixels a frame", geometry.pixels(), bounds.max_pixels)?;
+        within("pixels per frame", geometry.pixels(), bounds.max_pixels)?;
         if bounds.accepts == Accepts::Proxies {
             let id = container
                 .input
@@ -39,7 +39,7 @@ impl MainVideo {
                 .map(|video| video.parameters().id());
             if id != Some(ffmpeg::codec::Id::H264) {
                 return Err(MediaError::UnsupportedCodec(
-                    "a proxy that is not H.264".to_owned(),
+                    "the proxy is not H.264".to_owned(),
                 ));
             }
         }
@@ -87,7 +87,7 @@ impl MainVideo {
 /// The four-character code by which a container names a codec.
 fn own_name(tag: [u8; 4]) -> String {
     if tag == [0; 4] {
-        "without a name".to_owned()
+        "unnamed".to_owned()
     } else {
         tag.escape_ascii().to_string()
     }

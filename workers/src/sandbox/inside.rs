@@ -115,7 +115,7 @@ impl Parent {
         match answer {
             Ok(ToChild::Answer(bytes)) => Ok(bytes),
             Ok(_) => Err(MediaError::Io(
-                "the parent answers another question".to_owned(),
+                "the parent answered another question".to_owned(),
             )),
             Err(error) => Err(parent_is_gone(&error)),
         }

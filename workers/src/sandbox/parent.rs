@@ -117,7 +117,7 @@ impl Sandbox {
                     FromChild::Progress { .. } => {}
                     FromChild::Blob { index, bytes } => {
                         let number = usize::try_from(index).map_err(|_too_big| {
-                            protocol(format!("bytes with the number {index}"))
+                            protocol(format!("unexpected bytes with the number {index}"))
                         })?;
                         hand_up.blob(number, bytes)?;
                     }
@@ -189,7 +189,7 @@ impl Sandbox {
         match serde_json::from_slice(json) {
             Ok(MediaError::Sandbox(SandboxFailure::Memory { .. })) => self.out_of_memory(),
             Ok(error) => error,
-            Err(error) => protocol(format!("a failure that cannot be read: {error}")),
+            Err(error) => protocol(format!("an unreadable failure: {error}")),
         }
     }
 
@@ -261,7 +261,7 @@ fn post(to_child: &SyncSender<ToChild>, message: ToChild) -> Result<(), MediaErr
         // A dead child is noticed where its messages are awaited.
         Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
         Err(TrySendError::Full(_)) => Err(protocol(
-            "a question before the last was answered".to_owned(),
+            "a question before the previous one was answered".to_owned(),
         )),
     }
 }

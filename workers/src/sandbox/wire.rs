@@ -185,7 +185,7 @@ fn header(input: &mut impl Read) -> io::Result<(u8, u64)> {
 fn body(input: &mut impl Read, len: u64, max: u64) -> io::Result<Vec<u8>> {
     if len > max {
         return Err(nonsense(&format!(
-            "{len} bytes where at most {max} make sense"
+            "{len} bytes where at most {max} are valid"
         )));
     }
     let mut bytes = Vec::new();
@@ -202,7 +202,7 @@ fn numbered(input: &mut impl Read, len: u64, max: u64) -> io::Result<(u64, Vec<u
     let mut number = [0; 8];
     let rest = len
         .checked_sub(8)
-        .ok_or_else(|| nonsense("bytes without their number"))?;
+        .ok_or_else(|| nonsense("bytes without a number"))?;
     input.read_exact(&mut number)?;
     Ok((u64::from_le_bytes(number), body(input, rest, max)?))
 }

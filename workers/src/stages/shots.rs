@@ -111,7 +111,7 @@ impl Stage for ShotsTask {
             .iter()
             .map(|found| {
                 format!(
-                    "{}: {} at {} ms; the video plays on without a gap",
+                    "{}: {} at {} ms; the break was repaired, so the video has no gap",
                     self.media.uri,
                     found.describe(),
                     timeline.ms_at(found.at_pts),
@@ -119,7 +119,7 @@ impl Stage for ShotsTask {
             })
             .chain(scan.corrupt.iter().map(|span| {
                 format!(
-                    "{}: damaged between {} ms and {} ms; frames there may be missing",
+                    "{}: damaged between {} ms and {} ms; frames may be missing there",
                     self.media.uri,
                     timeline.ms_at(span.start_pts),
                     timeline.ms_at(span.end_pts),
@@ -182,7 +182,7 @@ impl Scanner<'_> {
         let made = match cutter.made() {
             Ok(made) => made,
             Err(error) => {
-                tracing::debug!(%error, "no proxies are cut early");
+                tracing::debug!(%error, "cannot cut proxies early");
                 return self.scan(None);
             }
         };
@@ -200,7 +200,7 @@ impl Scanner<'_> {
                 if let Err(error) = cutter.cut(&mut missing, &mut until)
                     && !until.cancelled()
                 {
-                    tracing::debug!(%error, media = self.media.uri, "no proxies are cut early");
+                    tracing::debug!(%error, media = self.media.uri, "cannot cut proxies early");
                 }
             };
             let started = thread::Builder::new()
@@ -216,7 +216,7 @@ impl Scanner<'_> {
                 Ok(Err(_panic)) => {
                     tracing::error!(media = self.media.uri, "cutting proxies early panicked");
                 }
-                Err(error) => tracing::debug!(%error, "no thread to cut proxies early"),
+                Err(error) => tracing::debug!(%error, "cannot start a thread to cut proxies early"),
             }
             scan
         })

@@ -33,7 +33,7 @@ pub(super) enum PackError {
     #[error("`base64` is not Base64: {0}")]
     NotBase64(#[from] base64::DecodeError),
     /// When received.
-    #[error("`base64` has {bytes} bytes, which are no whole vectors of {dims} numbers")]
+    #[error("`base64` has {bytes} bytes, which is not a whole number of vectors of {dims} numbers")]
     Torn { bytes: usize, dims: usize },
 }
 

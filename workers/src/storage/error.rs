@@ -8,19 +8,19 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum StorageError {
     /// The file or object does not exist.
-    #[error("{0}: there is no such file; check the name")]
+    #[error("{0}: no such file; check the name")]
     NotFound(String),
     /// A folder without videos.
-    #[error("{0}: there is no video in it")]
+    #[error("{0}: no video found in it")]
     NoVideos(String),
     /// A subtitle file without a video.
-    #[error("{0}: this is a subtitle file; leave it beside its video, with which it is taken")]
+    #[error("{0}: this is a subtitle file; put it beside its video and ingest the video")]
     Subtitles(String),
     /// A folder or a special file where a regular file is needed.
     #[error("{0}: not a regular file; name a file")]
     NotAFile(String),
     /// Not a path, `file://`, `s3://` or `store:` name.
-    #[error("{0}: not a place rushes can read; give a path, file:// or s3://bucket/key")]
+    #[error("{0}: not a supported location; use a path, file:// or s3://bucket/key")]
     Scheme(String),
     /// The file differs from the registered version.
     #[error("{0}: the file changed after it was registered; register it again")]
@@ -34,7 +34,7 @@ pub enum StorageError {
         limit: u64,
     },
     /// Reading or writing is not permitted.
-    #[error("{name}: permission denied; give rushes the right to read it")]
+    #[error("{name}: permission denied; allow rushes to access it")]
     Denied {
         /// The file or object.
         name: String,
@@ -43,7 +43,7 @@ pub enum StorageError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The disk is full.
-    #[error("{name}: no room left on the disk; free some and the work continues")]
+    #[error("{name}: the disk is full; free some space and the work continues")]
     Full {
         /// The file or object.
         name: String,
@@ -75,7 +75,7 @@ pub enum StorageError {
 
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "foreign error kinds are many and grow; what is not named here is unavailable"
+    reason = "foreign error kinds are many and grow; the others count as unavailable"
 )]
 impl StorageError {
     /// The stable kebab-case code.

@@ -163,7 +163,7 @@ fn what_a_video_may_demand_is_limited() {
                 max_pixels: 1000,
                 ..defaults
             },
-            "pixels a frame",
+            "pixels per frame",
         ),
         (
             Bounds {
@@ -184,7 +184,7 @@ fn what_a_video_may_demand_is_limited() {
                 max_frames: 70,
                 ..defaults
             },
-            "frames of a video",
+            "frames per video",
         ),
     ] {
         let mut progress = |_done, _total| Ok(());

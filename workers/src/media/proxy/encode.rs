@@ -282,7 +282,7 @@ fn seconds(rate: Rate) -> Result<Rational, MediaError> {
 
 fn missing(codec: &str) -> MediaError {
     MediaError::Encode(format!(
-        "this build of FFmpeg has no encoder {codec:?}; install one that has"
+        "this build of FFmpeg has no encoder {codec:?}; install a build that has it"
     ))
 }
 
@@ -300,7 +300,7 @@ fn full_or(buffer: &Buffer, max_bytes: u64, error: ffmpeg::Error) -> MediaError 
 
 fn too_big(allowed: u64) -> MediaError {
     MediaError::Limit {
-        what: "bytes of one proxy".to_owned(),
+        what: "bytes per proxy".to_owned(),
         found: allowed.saturating_add(1),
         allowed,
     }

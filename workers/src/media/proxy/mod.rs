@@ -266,7 +266,7 @@ impl Cutter<'_> {
 }
 
 fn another_video() -> MediaError {
-    MediaError::Spans("the timeline is that of another video".to_owned())
+    MediaError::Spans("the timeline belongs to another video".to_owned())
 }
 
 /// A black picture, for a video that ends before the stretch.

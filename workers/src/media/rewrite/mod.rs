@@ -129,7 +129,7 @@ pub fn rewrite<W: Write + Seek + Send + 'static>(
             .is_some_and(|writer| writer.size != shape.size)
         {
             return Err(MediaError::Decode(
-                "the pictures change their size on the way".to_owned(),
+                "the pictures change their size within the video".to_owned(),
             ));
         }
         let first = Colours::of(&picture, shape.format != target);
@@ -423,7 +423,8 @@ fn open_video(
 ) -> Result<encoder::video::Encoder, MediaError> {
     let codec = encoder::find_by_name("libx264").ok_or_else(|| {
         MediaError::Encode(
-            "this build of FFmpeg has no encoder \"libx264\"; install one that has".to_owned(),
+            "this build of FFmpeg has no encoder \"libx264\"; install a build that has it"
+                .to_owned(),
         )
     })?;
     let mut encoder = ffmpeg::codec::Context::new_with_codec(codec)

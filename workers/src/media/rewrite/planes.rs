@@ -111,9 +111,8 @@ type Area = [u32; 4];
 
 impl Planes {
     pub(super) fn of(picture: frame::Video) -> Result<Self, MediaError> {
-        let format = layout(picture.format()).ok_or_else(|| {
-            MediaError::Internal(format!("{:?} cannot be changed", picture.format()))
-        })?;
+        let format = layout(picture.format())
+            .ok_or_else(|| MediaError::Internal(format!("cannot edit {:?}", picture.format())))?;
         Ok(Self {
             picture,
             format,
@@ -229,7 +228,7 @@ impl Planes {
 }
 
 fn bytes<T>(found: Option<T>) -> Result<T, MediaError> {
-    found.ok_or_else(|| MediaError::Internal("a frame is smaller than it says".to_owned()))
+    found.ok_or_else(|| MediaError::Internal("a frame is smaller than declared".to_owned()))
 }
 
 #[cfg(test)]

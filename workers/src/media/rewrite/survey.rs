@@ -96,7 +96,7 @@ pub fn survey(
         }
         Some(_) => {
             warnings.push(
-                "a sphere in a projection other than equirectangular: looked at as planar pictures"
+                "a spherical video that is not equirectangular: processed as planar pictures"
                     .to_owned(),
             );
             None
@@ -105,7 +105,7 @@ pub fn survey(
     };
     if ffi::is_dolby_vision(input, main) {
         warnings.push(
-            "Dolby Vision is not carried over: the video is written as players without it show it"
+            "Dolby Vision is not carried over: the video is written as players without Dolby Vision show it"
                 .to_owned(),
         );
     }
@@ -113,7 +113,7 @@ pub fn survey(
         let lost = device::lost(&source);
         if !lost.is_empty() {
             warnings.push(format!(
-                "user data of the camera that is not carried over: {}",
+                "camera user data that is not carried over: {}",
                 lost.join(", ")
             ));
         }
@@ -123,13 +123,13 @@ pub fn survey(
         && base.is_some_and(|base| base.den() != 1 || !1000_u32.is_multiple_of(base.num()))
     {
         warnings.push(
-            "Matroska keeps times in whole milliseconds: those of this video are rounded"
+            "Matroska stores times in whole milliseconds: the times of this video are rounded"
                 .to_owned(),
         );
     }
     if let Some(new) = &new_extension {
         warnings.push(format!(
-            "written as .{new}: its own container does not take H.264 with all that the video holds"
+            "written as .{new}: the original container does not accept H.264 with all streams of this video"
         ));
     }
     Ok(Survey {
@@ -170,7 +170,7 @@ fn choose(
             (own, named("mp4"))
         } else if takes_all(c"mov") {
             warnings.push(
-                "its sound is of a kind that only QuickTime files hold: written as one".to_owned(),
+                "written as a QuickTime file: only QuickTime accepts its kind of sound".to_owned(),
             );
             (c"mov", named("mov"))
         } else {
@@ -198,7 +198,7 @@ fn use_of(input: &Input, info: &MediaInfo, stream: &StreamInfo, muxer: &CStr) ->
     let index = stream.index;
     let takes = || ffi::takes(muxer, input, index);
     let dropped = |why: &str| (StreamFate::Dropped, Some(why.to_owned()));
-    let refused = "the output's container does not take it";
+    let refused = "the output container does not accept it";
     let tag = ffi::codec_tag(input, index);
     let (kind, (fate, why)) = match &stream.details {
         StreamDetails::Video(_) if info.main_video == Some(index) => {
@@ -206,7 +206,7 @@ fn use_of(input: &Input, info: &MediaInfo, stream: &StreamInfo, muxer: &CStr) ->
         }
         StreamDetails::Video(_) => (
             "video",
-            dropped("a further stream of pictures, which may show what is hidden"),
+            dropped("an additional video stream, which may show what is hidden"),
         ),
         StreamDetails::AttachedPicture => (
             "picture",
@@ -222,7 +222,7 @@ fn use_of(input: &Input, info: &MediaInfo, stream: &StreamInfo, muxer: &CStr) ->
             dropped(if subtitle.text {
                 refused
             } else {
-                "subtitles that are pictures are not carried over"
+                "bitmap subtitles are not carried over"
             }),
         ),
         StreamDetails::Other if tag == *b"gpmd" && takes() => ("data", (StreamFate::Copied, None)),
@@ -236,7 +236,7 @@ fn use_of(input: &Input, info: &MediaInfo, stream: &StreamInfo, muxer: &CStr) ->
         }
         StreamDetails::Other => (
             "data",
-            dropped("data or an attachment of a kind that is not carried over"),
+            dropped("data or an attachment that is not carried over"),
         ),
     };
     let is_named = tag.iter().all(u8::is_ascii_alphanumeric);

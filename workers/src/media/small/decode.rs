@@ -150,7 +150,7 @@ impl Decoding {
     fn shrink(&mut self, out: &mut Outbox) -> Result<Item, MediaError> {
         let picture = &mut self.picture;
         let pixels = u64::from(picture.width()) * u64::from(picture.height());
-        within("pixels a frame", pixels, self.max_pixels)?;
+        within("pixels per frame", pixels, self.max_pixels)?;
         ffi::top_down(picture)?;
         let mut small = out.spare.pop().unwrap_or_else(SmallFrame::grey);
         let converted = self.shrinker.shrink_picture(picture, &mut small)?;

@@ -194,7 +194,7 @@ impl Packets {
             }
             Err(PacketError::Final(error @ MediaError::Decode(_))) => {
                 // The demuxer fails at the end of a truncated file. What was read counts.
-                tracing::debug!(%error, "the demuxer gave up");
+                tracing::debug!(%error, "the demuxer failed");
                 self.ended = true;
                 PacketStep::Gap(self.latest)
             }

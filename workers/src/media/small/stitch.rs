@@ -39,7 +39,7 @@ impl Stitch {
     ) -> Result<Option<(Box<UnstampedFrame>, i64)>, MediaError> {
         match item {
             Item::Frame(shown) => {
-                within("frames of a video", self.number + 1, self.bounds.max_frames)?;
+                within("frames per video", self.number + 1, self.bounds.max_frames)?;
                 let timestamp = self.effort.choose(shown.pts, shown.dts);
                 let pts = self.clock.stamp(timestamp, shown.duration);
                 let played = self.clock.played_ms();
