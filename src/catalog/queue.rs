@@ -289,8 +289,8 @@ async fn take_back(
         let is_deadly = run.deaths >= DEADLY;
         let (state, kind, reason, finished) = if is_deadly {
             let reason = format!(
-                "process-died: {DEADLY} workers {what} while they computed {}, without an error; check the system's log for a lack of \
-                 memory or a crash, then run `rushes jobs JOB --retry`",
+                "process-died: {DEADLY} workers {what} while they computed {}, without an error; check the system's log \
+                 for a lack of memory or a crash, then run `rushes jobs JOB --retry`",
                 run.feature
             );
             ("failed", Some("process-died"), Some(reason), Some(now_ms()))

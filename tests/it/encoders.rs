@@ -1,4 +1,4 @@
-//! A dual encoder pulled from a copy of the hub, from video to answer, on each back end.
+//! A dual encoder pulled from a copy of the hub, from video to answer, on each backend.
 
 use std::path::{Path, PathBuf};
 
@@ -163,7 +163,7 @@ fn a_model_that_cannot_work_is_not_taken_in() {
         assert!(!output.status.success(), "{}", told(&output));
         let listed = rushes.run(&["models", "list"]);
         assert!(
-            !told(&listed).contains("taken in from"),
+            !told(&listed).contains("imported from"),
             "{}",
             told(&listed)
         );

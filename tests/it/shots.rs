@@ -278,7 +278,7 @@ fn what_cannot_be_read_is_told_with_its_cause() {
     let video = four_shots(&folder.join("video.mp4"));
     for (sheet, part) in [
         (video.clone(), "a name that ends in .png"),
-        (folder.join("no/where.png"), "there is no folder"),
+        (folder.join("no/where.png"), "does not exist"),
     ] {
         let output = rushes.run(&["shots", text(&video), "--sheet", text(&sheet)]);
         assert!(!output.status.success());

@@ -269,7 +269,7 @@ fn address(server: &str, insecure: bool) -> Result<Url, CoordinatorError> {
         "http" if here || insecure => Ok(url),
         "http" => Err(refused(
             "over plain HTTP anyone on the network path can read the key and change results; use https, or a \
-             tunnel to this machine (ssh -L), or say --insecure on a network where that is no danger",
+             tunnel to this machine (ssh -L), or pass --insecure on a trusted network",
         )),
         _ => Err(refused("write https://host or http://127.0.0.1:7420")),
     }
