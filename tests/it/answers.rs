@@ -1,4 +1,4 @@
-//! What answers say of what could not be found or done.
+//! What answers report about what could not be found or done.
 
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ fn a_search_of_dialogue_says_which_subtitles_could_not_be_read() {
         said.contains("the subtitles of 1 of 2 files could not be read"),
         "{said}"
     );
-    // By sight all can be found, and the dialogue is another matter.
+    // All can be found by sight; dialogue is a separate matter.
     let all = rushes.json(&["search", "a pattern"]);
     assert_eq!(
         all["coverage"],
@@ -44,7 +44,7 @@ fn a_search_of_dialogue_says_which_subtitles_could_not_be_read() {
     );
     let seen = rushes.json(&["search", "--in", "visual", "a pattern"]);
     assert_eq!(seen["coverage"], json!({"ready": 2, "total": 2}));
-    // A video that waits has no dialogue yet.
+    // A pending video has no dialogue yet.
     let third = videos::made(&folder.join("third.mp4"), 1, 30, 3);
     rushes.json(&["ingest", "--queue-only", third.to_str().unwrap()]);
     assert_eq!(
@@ -136,7 +136,7 @@ fn a_file_that_is_missing_below_a_media_root_is_not_found() {
     let (status, code, detail, _) = register(&inside);
     assert_eq!((status, code.as_str()), (404, "file-not-found"));
     assert!(detail.contains(&inside), "{detail}");
-    // Nothing is said of what there is elsewhere.
+    // Nothing is revealed about other fields.
     let (status, code, ..) = register("/etc/no-such-file.mp4");
     assert_eq!((status, code.as_str()), (400, "outside-media-roots"));
 }
@@ -184,7 +184,7 @@ fn a_wrong_field_of_a_body_is_named() {
     let (status, _, detail, field) = post("/v1/assets", r#"{"title": "x"}"#);
     assert_eq!((status, field), (400, json!("uri")));
     assert!(detail.contains("the field `uri` is missing"), "{detail}");
-    // Queries and the settings of a redaction are read by the same rule.
+    // Queries and the settings of a redaction are parsed by the same rule.
     let answer = server.get("/v1/jobs?colour=1").send().unwrap();
     let (status, _, detail, field) = refusal(answer);
     assert_eq!((status, field), (400, json!("colour")));

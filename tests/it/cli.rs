@@ -1,4 +1,4 @@
-//! The command line's manners.
+//! Conventions of the command line.
 
 use crate::support::{Rushes, told, videos};
 

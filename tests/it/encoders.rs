@@ -7,7 +7,7 @@ use rushes_models::{Sample, write_sample};
 
 use crate::support::{Rushes, models, told, videos};
 
-/// A copy of the hub with one model of random weights, and an empty folder of models that has the runtimes.
+/// A copy of the hub with one model of random weights, and an empty models folder with the runtimes.
 struct Hub {
     folder: tempfile::TempDir,
 }
@@ -91,7 +91,7 @@ async fn a_model_of_the_hub_finds_shots_on_both_back_ends_alike() {
     let [(space, a), (other, b)] = both.as_slice() else {
         panic!("two back ends");
     };
-    // Nobody has seen these weights before, so the space is named after them.
+    // Nobody has published a digest of these weights, so the space is named after them.
     let digest = space.strip_prefix("clip-vit-b32@").unwrap();
     assert!(
         digest.len() == 12 && digest.bytes().all(|b| b.is_ascii_hexdigit()),
