@@ -88,15 +88,15 @@ fn what_is_no_picture_to_search_with_is_said_in_words() {
     let whole = crate::redact::jpeg(1);
     std::fs::write(path("cut.png"), &whole[..300]).unwrap();
     for (name, part) in [
-        (path("missing.jpg"), "neither a file nor the id of a shot"),
+        (path("missing.jpg"), "neither a file nor a shot id"),
         (
             "01KAX7Q0Z3.1".to_owned(),
-            "neither a file nor the id of a shot",
+            "neither a file nor a shot id",
         ),
         (path(""), "a folder"),
         (
             path("words.jpg"),
-            "not a picture of a format that can be read",
+            "not a picture in a supported format",
         ),
         (path("cut.png"), "the picture is damaged"),
     ] {

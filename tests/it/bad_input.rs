@@ -175,7 +175,7 @@ fn faults_of_subtitles_are_told_and_cost_no_words() {
         "{warnings:#?}"
     );
     assert!(
-        warned(&["video.srt: line 5", "does not end after it begins"]),
+        warned(&["video.srt: line 5", "does not end after it starts"]),
         "{warnings:#?}"
     );
     assert!(

@@ -265,7 +265,7 @@ fn what_cannot_be_read_is_told_with_its_cause() {
         (text(&folder), "not a regular file; name a file"),
         (
             "http://127.0.0.1/video.mp4",
-            "give a path, file:// or s3://",
+            "use a path, file:// or s3://",
         ),
     ] {
         let output = rushes.run(&["shots", input, "--json"]);

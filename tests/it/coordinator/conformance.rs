@@ -208,9 +208,9 @@ async fn vectors_that_cannot_be_right_are_refused_and_nothing_is_lost(bench: Ben
         (with(&space, &[]), "0 vectors for 2 shots"),
         (with(&space, &shorter), "383 numbers"),
         (with("lite@9", &sound), "lite@9"),
-        (with(&space, &longer(1.002)), "1.0020 long"),
-        (with(&space, &longer(2.0)), "2.0000 long"),
-        (with(&space, &longer(0.5)), "0.5000 long"),
+        (with(&space, &longer(1.002)), "length 1.0020"),
+        (with(&space, &longer(2.0)), "length 2.0000"),
+        (with(&space, &longer(0.5)), "length 0.5000"),
         (nan, "not finite"),
         (infinite, "not finite"),
     ] {

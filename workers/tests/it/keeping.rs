@@ -182,7 +182,7 @@ fn what_a_camera_says_of_itself_stays_or_is_reported() {
             .collect();
         assert_eq!(
             told,
-            ["user data of the camera that is not carried over: CAME, MUID"],
+            ["camera user data that is not carried over: CAME, MUID"],
             "{name}"
         );
         for tag in ["firmware", "make", "model", "location"] {
