@@ -42,6 +42,39 @@ pub enum CatalogError {
         "a key named {0} already exists; choose another name, or revoke it: rushes key revoke {0}"
     )]
     NameInUse(String),
+    /// An invalid name for a bin.
+    #[error(
+        "{0:?} is not a valid bin name; use 1 to 200 characters without control characters"
+    )]
+    BadBinName(String),
+    /// Another bin has this name.
+    #[error("a bin named {0:?} already exists; choose another name")]
+    BinNameInUse(String),
+    /// A span without frames, or outside its video.
+    #[error("frames {start} to {end} are not within the {frames} frames of asset {asset}")]
+    BadSpan {
+        /// The asset.
+        asset: String,
+        /// First frame.
+        start: u64,
+        /// One past the last frame.
+        end: u64,
+        /// Frames of the video.
+        frames: u64,
+    },
+    /// The bin would exceed its limit.
+    #[error("a bin holds at most {0} items; start another one")]
+    BinFull(usize),
+    /// The bin was changed meanwhile.
+    #[error(
+        "the bin was changed meanwhile: it is at revision {found}, not {expected}; read it again"
+    )]
+    Changed {
+        /// The expected revision.
+        expected: i64,
+        /// The actual revision.
+        found: i64,
+    },
     /// The system provides no random numbers.
     #[error("the system provides no random numbers: {0}")]
     Random(String),
@@ -68,7 +101,14 @@ impl CatalogError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound { .. } => ErrorKind::NotFound,
-            Self::BadId { .. } | Self::BadName(_) | Self::NameInUse(_) => ErrorKind::InvalidInput,
+            Self::BadId { .. }
+            | Self::BadName(_)
+            | Self::NameInUse(_)
+            | Self::BadBinName(_)
+            | Self::BinNameInUse(_)
+            | Self::BadSpan { .. } => ErrorKind::InvalidInput,
+            Self::BinFull(_) => ErrorKind::Limit,
+            Self::Changed { .. } => ErrorKind::Cancelled,
             Self::Full(_) | Self::Locked(_) | Self::Random(_) => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Open { .. } | Self::Database(_) => ErrorKind::Internal,

@@ -76,6 +76,14 @@ id! {
     /// Id of a redaction.
     RedactionId, "a redaction"
 }
+id! {
+    /// Id of a bin.
+    BinId, "a bin"
+}
+id! {
+    /// Id of a pick in a bin.
+    BinItemId, "a bin's item"
+}
 
 /// Id of a shot, `asset.start-end`, with half-open frames.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

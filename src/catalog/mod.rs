@@ -4,6 +4,7 @@
 //! Functions that take a connection can be combined in one transaction ([`Catalog::begin`]).
 
 pub mod assets;
+pub mod bins;
 mod coverage;
 mod error;
 mod ids;
@@ -28,7 +29,7 @@ use sqlx::{SqliteConnection, Transaction};
 
 pub use coverage::{coverage, failed};
 pub use error::CatalogError;
-pub use ids::{AssetId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId};
+pub use ids::{AssetId, BinId, BinItemId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId};
 
 /// Number of index positions to keep. An index writes its vectors once a minute, and so lags by the positions
 /// in between.

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::pace;
 use super::rejection::{self, Explained};
 use crate::catalog::CatalogError;
+use crate::export::ExportError;
 use crate::redactions::RedactionError;
 use crate::search::SearchError;
 use crate::telemetry;
@@ -153,6 +154,11 @@ impl From<CatalogError> for ApiError {
         let code = match &error {
             CatalogError::NotFound { what, .. } => format!("{what}-not-found"),
             CatalogError::BadId { .. } => "bad-id".to_owned(),
+            CatalogError::BadBinName(_) => "bad-name".to_owned(),
+            CatalogError::BinNameInUse(_) => "name-in-use".to_owned(),
+            CatalogError::BadSpan { .. } => "bad-span".to_owned(),
+            CatalogError::BinFull(_) => "bin-full".to_owned(),
+            CatalogError::Changed { .. } => "changed-meanwhile".to_owned(),
             CatalogError::Full(_) => "disk-full".to_owned(),
             _ => error.kind().to_string(),
         };
@@ -217,6 +223,20 @@ impl From<RedactionError> for ApiError {
                     api
                 }
             }
+        }
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others have codes of their own"
+)]
+impl From<ExportError> for ApiError {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Catalog(error) => error.into(),
+            ExportError::Storage(error) => error.into(),
+            error => Self::new(error.kind(), error.code(), error.to_string()),
         }
     }
 }

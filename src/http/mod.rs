@@ -4,8 +4,10 @@
 //! another origin makes a browser send. Workers on other machines come with a key, and reach nothing else.
 
 mod assets;
+mod bins;
 mod confine;
 mod error;
+mod exports;
 mod form;
 mod guard;
 mod health;
@@ -53,6 +55,8 @@ use crate::telemetry;
 pub const MOST_SEARCHES: usize = 64;
 /// Largest JSON body in bytes; uploads have a limit of their own.
 const MAX_JSON: usize = 1024 * 1024;
+/// Largest JSON body that lists picks: as many as a bin holds.
+const MAX_PICKS: usize = 32 * 1024 * 1024;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -131,6 +135,7 @@ pub fn router(api: Api) -> Router {
 fn described(api: &Api) -> OpenApiRouter<Api> {
     let picture = usize::try_from(api.redactions.picture_limit()).unwrap_or(usize::MAX);
     let picture = DefaultBodyLimit::max(picture.saturating_add(2 * MAX_JSON));
+    let picks = DefaultBodyLimit::max(MAX_PICKS);
     // The streams themselves are counted; this only lifts the small default.
     let upload = usize::try_from(api.upload_limit).unwrap_or(usize::MAX);
     let upload = DefaultBodyLimit::max(upload.saturating_add(MAX_JSON));
@@ -143,6 +148,13 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(jobs::get, jobs::cancel))
         .routes(routes!(search::search))
         .routes(routes!(shots::get))
+        .routes(routes!(bins::list))
+        .routes(routes!(bins::create).layer(picks.clone()))
+        .routes(routes!(bins::get, bins::rename, bins::delete))
+        .routes(routes!(bins::add).layer(picks.clone()))
+        .routes(routes!(bins::change, bins::remove))
+        .routes(routes!(exports::formats))
+        .routes(routes!(exports::create).layer(picks))
         .routes(routes!(media::thumbnail))
         .routes(routes!(media::clip))
         .routes(routes!(redact::redact).layer(picture))

@@ -15,6 +15,7 @@ mod cli;
 mod coordinator;
 mod disk_full;
 mod encoders;
+mod export;
 mod http;
 mod index;
 mod interrupted;

@@ -171,6 +171,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
     ("ingest", &["catalog", "features"]),
     ("redactions", &["catalog", "telemetry"]),
     ("views", &["catalog"]),
+    ("export", &["catalog"]),
     (
         "search",
         &["catalog", "features", "index", "telemetry", "views"],
@@ -179,6 +180,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
         "http",
         &[
             "catalog",
+            "export",
             "features",
             "ingest",
             "redactions",
@@ -201,7 +203,8 @@ const PRODUCT: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "catalog", "config", "features", "http", "index", "ingest", "search", "views",
+            "app", "catalog", "config", "export", "features", "http", "index", "ingest", "search",
+            "views",
         ],
     ),
 ];

@@ -2,6 +2,7 @@
 
 #[path = "../../../models/src/testing/fixture.rs"]
 mod fixture;
+pub(crate) mod readers;
 pub(crate) mod s3_server;
 pub(crate) mod videos;
 pub(crate) mod work_server;
@@ -11,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-pub(crate) use self::fixture::{material, missing};
+pub(crate) use self::fixture::{material, missing, variable};
 
 /// The `rushes` binary with its own data folder.
 pub(crate) struct Rushes {

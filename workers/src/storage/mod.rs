@@ -115,6 +115,13 @@ impl Storage {
         }
     }
 
+    /// The file of a stored object, if the feature store is a folder.
+    #[must_use]
+    pub fn file_of(&self, key: &str) -> Option<PathBuf> {
+        let folder = self.folder.as_ref()?;
+        Some(folder.join(key))
+    }
+
     /// Finds one file by URI or path, without reading its content.
     ///
     /// # Errors
