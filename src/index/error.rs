@@ -64,7 +64,7 @@ pub enum IndexError {
         shot: usize,
     },
     /// The indexing thread ended without a result.
-    #[error("the indexing thread panicked: {0}; this is a bug in rushes")]
+    #[error("the indexing thread failed: {0}; this is a bug in rushes")]
     Died(String),
     /// Another process writes this index.
     #[error("another rushes process is working on this data folder; stop it first")]

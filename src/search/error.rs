@@ -47,8 +47,8 @@ pub enum SearchError {
     /// The index failed.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// A thread panicked.
-    #[error("the search thread panicked; this is a bug in rushes, see the log")]
+    /// A thread ended without a result.
+    #[error("the search thread failed; this is a bug in rushes, see the log")]
     Died,
 }
 
