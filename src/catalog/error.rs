@@ -43,9 +43,7 @@ pub enum CatalogError {
     )]
     NameInUse(String),
     /// An invalid name for a bin.
-    #[error(
-        "{0:?} is not a valid bin name; use 1 to 200 characters without control characters"
-    )]
+    #[error("{0:?} is not a valid bin name; use 1 to 200 characters without control characters")]
     BadBinName(String),
     /// Another bin has this name.
     #[error("a bin named {0:?} already exists; choose another name")]

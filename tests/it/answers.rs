@@ -89,15 +89,9 @@ fn what_is_no_picture_to_search_with_is_said_in_words() {
     std::fs::write(path("cut.png"), &whole[..300]).unwrap();
     for (name, part) in [
         (path("missing.jpg"), "neither a file nor a shot id"),
-        (
-            "01KAX7Q0Z3.1".to_owned(),
-            "neither a file nor a shot id",
-        ),
+        ("01KAX7Q0Z3.1".to_owned(), "neither a file nor a shot id"),
         (path(""), "a folder"),
-        (
-            path("words.jpg"),
-            "not a picture in a supported format",
-        ),
+        (path("words.jpg"), "not a picture in a supported format"),
         (path("cut.png"), "the picture is damaged"),
     ] {
         let output = rushes.run(&["similar", &name]);

@@ -263,10 +263,7 @@ fn what_cannot_be_read_is_told_with_its_cause() {
         (text(&empty), "empty.mp4: the file is empty"),
         (text(&sound), "sound.mp4: the file has no video stream"),
         (text(&folder), "not a regular file; name a file"),
-        (
-            "http://127.0.0.1/video.mp4",
-            "use a path, file:// or s3://",
-        ),
+        ("http://127.0.0.1/video.mp4", "use a path, file:// or s3://"),
     ] {
         let output = rushes.run(&["shots", input, "--json"]);
         let words = told(&output);

@@ -50,13 +50,12 @@ async fn thumbnail(app: &App, hit: &Hit) -> anyhow::Result<Option<RgbImage>> {
     };
     drop(db);
     let jpeg = app.storage.get(&key).await?;
-    let picture = image::load_from_memory(&jpeg)
-        .with_context(|| {
-            format!(
-                "the stored thumbnail {key} is damaged; delete the video from the catalogue and \
+    let picture = image::load_from_memory(&jpeg).with_context(|| {
+        format!(
+            "the stored thumbnail {key} is damaged; delete the video from the catalogue and \
                  ingest it again"
-            )
-        })?;
+        )
+    })?;
     Ok(Some(picture.into_rgb8()))
 }
 
