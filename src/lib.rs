@@ -17,3 +17,4 @@ pub mod redactions;
 pub mod search;
 mod telemetry;
 pub mod views;
+pub mod webhooks;

@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, SqliteConnection};
 
-use super::{AssetId, BinId, BinItemId, CatalogError, ShotId, assets, now_ms};
+use super::{AssetId, BinId, BinItemId, CatalogError, KeyId, ShotId, assets, now_ms};
 
 /// Items of one bin.
 pub const MOST_ITEMS: usize = 100_000;
@@ -14,7 +14,7 @@ const MAX_NAME: usize = 200;
 pub struct Bin {
     /// Id.
     pub id: BinId,
-    /// What people call it. Unique.
+    /// What people call it. Unique among those of one owner.
     pub name: String,
     /// Counts every change, from 1.
     pub revision: i64,
@@ -116,43 +116,62 @@ pub struct BinItemChange {
 const COLUMNS: &str = "b.id, b.name, b.revision, b.created_at, b.updated_at,
     (SELECT COUNT(*) FROM bin_items i WHERE i.bin_id = b.id) AS items";
 
-/// Makes an empty bin.
+/// Makes an empty bin; of a key that sees only its own, if one is given.
 ///
 /// # Errors
 /// If the name is no name or is in use, or the database fails.
-pub async fn create(db: &mut SqliteConnection, name: &str) -> Result<Bin, CatalogError> {
-    let name = checked_name(db, name, None).await?;
+pub async fn create(
+    db: &mut SqliteConnection,
+    name: &str,
+    owner: Option<&KeyId>,
+) -> Result<Bin, CatalogError> {
+    let name = checked_name(db, name, None, owner).await?;
     let id = BinId::new();
-    sqlx::query("INSERT INTO bins (id, name, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)")
-        .bind(&id)
-        .bind(name)
-        .bind(now_ms())
-        .execute(&mut *db)
-        .await?;
-    find(db, id.as_str()).await
+    sqlx::query(
+        "INSERT INTO bins (id, name, owner, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(&id)
+    .bind(name)
+    .bind(owner)
+    .bind(now_ms())
+    .bind(now_ms())
+    .execute(&mut *db)
+    .await?;
+    find(db, id.as_str(), owner).await
 }
 
-/// All bins, by name.
+/// All bins by name; those of one key only, if one is given.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn list(db: &mut SqliteConnection) -> Result<Vec<Bin>, CatalogError> {
-    let statement = format!("SELECT {COLUMNS} FROM bins b ORDER BY b.name");
+pub async fn list(
+    db: &mut SqliteConnection,
+    owner: Option<&KeyId>,
+) -> Result<Vec<Bin>, CatalogError> {
+    let statement =
+        format!("SELECT {COLUMNS} FROM bins b WHERE ?1 IS NULL OR b.owner = ?1 ORDER BY b.name");
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(statement))
+        .bind(owner)
         .fetch_all(db)
         .await?)
 }
 
-/// The bin with this id or name.
+/// The bin with this id or name; of one key only, if one is given.
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
-pub async fn find(db: &mut SqliteConnection, id_or_name: &str) -> Result<Bin, CatalogError> {
+pub async fn find(
+    db: &mut SqliteConnection,
+    id_or_name: &str,
+    owner: Option<&KeyId>,
+) -> Result<Bin, CatalogError> {
     let statement = format!(
-        "SELECT {COLUMNS} FROM bins b WHERE b.id = ?1 OR b.name = ?1 ORDER BY b.id = ?1 DESC"
+        "SELECT {COLUMNS} FROM bins b WHERE (b.id = ?1 OR b.name = ?1) AND (?2 IS NULL OR b.owner = ?2)
+          ORDER BY b.id = ?1 DESC"
     );
     sqlx::query_as(sqlx::AssertSqlSafe(statement))
         .bind(id_or_name)
+        .bind(owner)
         .fetch_optional(db)
         .await?
         .ok_or_else(|| CatalogError::NotFound {
@@ -170,7 +189,11 @@ pub async fn rename(
     bin: &BinId,
     name: &str,
 ) -> Result<(), CatalogError> {
-    let name = checked_name(db, name, Some(bin)).await?;
+    let owner: Option<KeyId> = sqlx::query_scalar("SELECT owner FROM bins WHERE id = ?")
+        .bind(bin)
+        .fetch_one(&mut *db)
+        .await?;
+    let name = checked_name(db, name, Some(bin), owner.as_ref()).await?;
     sqlx::query("UPDATE bins SET name = ? WHERE id = ?")
         .bind(name)
         .bind(bin)
@@ -395,6 +418,7 @@ async fn checked_name<'a>(
     db: &mut SqliteConnection,
     name: &'a str,
     of: Option<&BinId>,
+    owner: Option<&KeyId>,
 ) -> Result<&'a str, CatalogError> {
     let trimmed = name.trim();
     if trimmed.is_empty()
@@ -403,10 +427,13 @@ async fn checked_name<'a>(
     {
         return Err(CatalogError::BadBinName(name.to_owned()));
     }
-    let taken: Option<BinId> = sqlx::query_scalar("SELECT id FROM bins WHERE name = ?")
-        .bind(trimmed)
-        .fetch_optional(db)
-        .await?;
+    // Each owner has names of its own, so that none learns those of others.
+    let taken: Option<BinId> =
+        sqlx::query_scalar("SELECT id FROM bins WHERE name = ? AND owner IS ?")
+            .bind(trimmed)
+            .bind(owner)
+            .fetch_optional(db)
+            .await?;
     match taken {
         Some(other) if Some(&other) != of => Err(CatalogError::BinNameInUse(trimmed.to_owned())),
         Some(_) | None => Ok(trimmed),

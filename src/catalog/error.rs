@@ -42,6 +42,11 @@ pub enum CatalogError {
         "a key named {0} already exists; choose another name, or revoke it: rushes key revoke {0}"
     )]
     NameInUse(String),
+    /// A key for some titles with scopes that concern all titles.
+    #[error(
+        "a key for some titles can have the scopes read and write only; leave out --title, or the other scopes"
+    )]
+    WideGrant,
     /// An invalid name for a bin.
     #[error("{0:?} is not a valid bin name; use 1 to 200 characters without control characters")]
     BadBinName(String),
@@ -63,6 +68,9 @@ pub enum CatalogError {
     /// The bin would exceed its limit.
     #[error("a bin holds at most {0} items; start another one")]
     BinFull(usize),
+    /// The limit on webhooks is reached.
+    #[error("there are {0} webhooks, which is the limit; delete one first")]
+    TooManyWebhooks(usize),
     /// The bin was changed meanwhile.
     #[error(
         "the bin was changed meanwhile: it is at revision {found}, not {expected}; read it again"
@@ -102,10 +110,11 @@ impl CatalogError {
             Self::BadId { .. }
             | Self::BadName(_)
             | Self::NameInUse(_)
+            | Self::WideGrant
             | Self::BadBinName(_)
             | Self::BinNameInUse(_)
             | Self::BadSpan { .. } => ErrorKind::InvalidInput,
-            Self::BinFull(_) => ErrorKind::Limit,
+            Self::BinFull(_) | Self::TooManyWebhooks(_) => ErrorKind::Limit,
             Self::Changed { .. } => ErrorKind::Cancelled,
             Self::Full(_) | Self::Locked(_) | Self::Random(_) => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,

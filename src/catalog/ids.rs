@@ -77,6 +77,14 @@ id! {
     RedactionId, "a redaction"
 }
 id! {
+    /// Id of a webhook.
+    WebhookId, "a webhook"
+}
+id! {
+    /// Id of a delivery to a webhook.
+    DeliveryId, "a delivery"
+}
+id! {
     /// Id of a bin.
     BinId, "a bin"
 }

@@ -4,9 +4,11 @@
 //! Functions that take a connection can be combined in one transaction ([`Catalog::begin`]).
 
 pub mod assets;
+pub mod audit;
 pub mod bins;
 mod coverage;
 mod error;
+pub mod events;
 mod ids;
 pub mod jobs;
 pub mod keys;
@@ -17,6 +19,7 @@ pub mod results;
 pub mod runs;
 pub mod shots;
 pub mod uploads;
+pub mod webhooks;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,7 +32,10 @@ use sqlx::{SqliteConnection, Transaction};
 
 pub use coverage::{coverage, failed};
 pub use error::CatalogError;
-pub use ids::{AssetId, BinId, BinItemId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId};
+pub use ids::{
+    AssetId, BinId, BinItemId, DeliveryId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId,
+    WebhookId,
+};
 
 /// Number of index positions to keep. An index writes its vectors once a minute, and so lags by the positions
 /// in between.

@@ -115,7 +115,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         Command::Show { bin } => return show(app, &bin, json).await,
         Command::Delete { bin } => {
             let mut tx = app.catalog.begin().await?;
-            let bin = bins::find(&mut tx, &bin).await?;
+            let bin = bins::find(&mut tx, &bin, None).await?;
             bins::delete(&mut tx, &bin.id).await?;
             tx.commit().await?;
             output::line(&format!("deleted {}", bin.name));
@@ -149,9 +149,9 @@ async fn change(app: &App, command: Command) -> anyhow::Result<String> {
     };
     let mut tx = app.catalog.begin().await?;
     let bin = match &command {
-        Command::Create { name } => bins::create(&mut tx, name).await?,
-        Command::Add { bin: name, .. } => match bins::find(&mut tx, name).await {
-            Err(CatalogError::NotFound { .. }) => bins::create(&mut tx, name).await?,
+        Command::Create { name } => bins::create(&mut tx, name, None).await?,
+        Command::Add { bin: name, .. } => match bins::find(&mut tx, name, None).await {
+            Err(CatalogError::NotFound { .. }) => bins::create(&mut tx, name, None).await?,
             found => found?,
         },
         Command::Trim { bin, .. }
@@ -160,7 +160,7 @@ async fn change(app: &App, command: Command) -> anyhow::Result<String> {
         | Command::Remove { bin, .. }
         | Command::Rename { bin, .. }
         | Command::Show { bin }
-        | Command::Delete { bin } => bins::find(&mut tx, bin).await?,
+        | Command::Delete { bin } => bins::find(&mut tx, bin, None).await?,
         Command::List => bail!("a list changes nothing"),
     };
     match command {
@@ -203,7 +203,7 @@ async fn change(app: &App, command: Command) -> anyhow::Result<String> {
 
 async fn list(app: &App, json: bool) -> anyhow::Result<ExitCode> {
     let mut db = app.catalog.read().await?;
-    let bins = bins::list(&mut db).await?;
+    let bins = bins::list(&mut db, None).await?;
     if json {
         let bins: Vec<BinSummary> = bins.into_iter().map(BinSummary::from).collect();
         output::json(&serde_json::json!({ "bins": bins }))?;
@@ -218,7 +218,7 @@ async fn list(app: &App, json: bool) -> anyhow::Result<ExitCode> {
 
 async fn show(app: &App, bin: &str, json: bool) -> anyhow::Result<ExitCode> {
     let mut db = app.catalog.snapshot().await?;
-    let bin = bins::find(&mut db, bin).await?;
+    let bin = bins::find(&mut db, bin, None).await?;
     let items = bins::items(&mut db, &bin.id).await?;
     drop(db);
     let view = BinView::new(bin, items)?;

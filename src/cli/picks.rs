@@ -47,6 +47,7 @@ impl PickArgs {
             scope: Scope {
                 titles: self.title.clone(),
                 assets: self.asset.clone(),
+                within: None,
             },
             limit: self.limit,
             page: None,
@@ -60,7 +61,7 @@ impl PickArgs {
 /// The picks of a bin, with its name.
 pub(super) async fn in_bin(app: &App, bin: &str) -> anyhow::Result<(Vec<Selection>, String)> {
     let mut db = app.catalog.snapshot().await?;
-    let bin = bins::find(&mut db, bin).await?;
+    let bin = bins::find(&mut db, bin, None).await?;
     let items = bins::items(&mut db, &bin.id).await?;
     Ok((items.into_iter().map(Selection::from).collect(), bin.name))
 }

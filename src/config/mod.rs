@@ -332,17 +332,7 @@ impl Config {
                 what: error.to_string(),
             });
         }
-        if !self.server.listen.ip().is_loopback() {
-            problems.push(Problem {
-                key: "server.listen".to_owned(),
-                what: format!(
-                    "{} is reachable from other machines, and only workers have keys in this version; \
-                     listen on 127.0.0.1 behind a proxy with authentication; for workers only, \
-                     use server.work_listen",
-                    self.server.listen
-                ),
-            });
-        }
+        problems.extend(self.server.problems());
     }
 
     /// The store of derived objects.

@@ -1,5 +1,7 @@
 //! `/v1/bins`.
 
+use std::collections::HashSet;
+
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
@@ -8,6 +10,7 @@ use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::access::Caller;
 use super::problems::{ChangedMeanwhile, NotFound, Refused};
 use super::{Api, ApiError};
 use crate::catalog::bins::{self, BinItemChange, Selection};
@@ -134,9 +137,12 @@ pub(super) fn selections(picks: Vec<PickBody>) -> Result<Vec<Selection>, ApiErro
 /// All bins.
 #[utoipa::path(get, operation_id = "list_bins", path = "/v1/bins", tag = "bins",
     responses((status = 200, description = "Success", body = BinList)))]
-pub(super) async fn list(State(api): State<Api>) -> Result<Json<BinList>, ApiError> {
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+) -> Result<Json<BinList>, ApiError> {
     let mut db = api.catalog.read().await?;
-    let bins = bins::list(&mut db).await?;
+    let bins = bins::list(&mut db, caller.owner()).await?;
     Ok(Json(BinList {
         bins: bins.into_iter().map(BinSummary::from).collect(),
     }))
@@ -147,16 +153,18 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<BinList>, ApiErr
     responses((status = 201, description = "Made", body = BinView), Refused))]
 pub(super) async fn create(
     State(api): State<Api>,
+    caller: Caller,
     body: Result<Json<NewBin>, JsonRejection>,
 ) -> Result<(StatusCode, Json<BinView>), ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
     let picks = selections(body.picks)?;
     let mut tx = api.catalog.begin().await?;
-    let bin = bins::create(&mut tx, &body.name).await?;
+    let bin = bins::create(&mut tx, &body.name, caller.owner()).await?;
     if !picks.is_empty() {
+        seen(&mut tx, &caller, &picks).await?;
         bins::append(&mut tx, &bin, &picks).await?;
     }
-    let bin = bins::find(&mut tx, bin.id.as_str()).await?;
+    let bin = bins::find(&mut tx, bin.id.as_str(), caller.owner()).await?;
     let items = bins::items(&mut tx, &bin.id).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok((StatusCode::CREATED, Json(BinView::new(bin, items)?)))
@@ -168,10 +176,11 @@ pub(super) async fn create(
     responses((status = 200, description = "Success", body = BinView), NotFound))]
 pub(super) async fn get(
     State(api): State<Api>,
+    caller: Caller,
     Path(bin): Path<String>,
 ) -> Result<Json<BinView>, ApiError> {
     let mut db = api.catalog.snapshot().await?;
-    let bin = bins::find(&mut db, &bin).await?;
+    let bin = bins::find(&mut db, &bin, caller.owner()).await?;
     let items = bins::items(&mut db, &bin.id).await?;
     Ok(Json(BinView::new(bin, items)?))
 }
@@ -183,16 +192,17 @@ pub(super) async fn get(
     responses((status = 200, description = "Success", body = BinSummary), NotFound, ChangedMeanwhile))]
 pub(super) async fn rename(
     State(api): State<Api>,
+    caller: Caller,
     Path(bin): Path<String>,
     headers: HeaderMap,
     body: Result<Json<BinChange>, JsonRejection>,
 ) -> Result<Json<BinSummary>, ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
     let mut tx = api.catalog.begin().await?;
-    let bin = bins::find(&mut tx, &bin).await?;
+    let bin = bins::find(&mut tx, &bin, caller.owner()).await?;
     bins::expect_revision(&bin, revision(&headers)?)?;
     bins::rename(&mut tx, &bin.id, &body.name).await?;
-    let bin = bins::find(&mut tx, bin.id.as_str()).await?;
+    let bin = bins::find(&mut tx, bin.id.as_str(), caller.owner()).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok(Json(bin.into()))
 }
@@ -204,11 +214,12 @@ pub(super) async fn rename(
     responses((status = 204, description = "Deleted"), NotFound, ChangedMeanwhile))]
 pub(super) async fn delete(
     State(api): State<Api>,
+    caller: Caller,
     Path(bin): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
     let mut tx = api.catalog.begin().await?;
-    let bin = bins::find(&mut tx, &bin).await?;
+    let bin = bins::find(&mut tx, &bin, caller.owner()).await?;
     bins::expect_revision(&bin, revision(&headers)?)?;
     bins::delete(&mut tx, &bin.id).await?;
     tx.commit().await.map_err(CatalogError::from)?;
@@ -222,6 +233,7 @@ pub(super) async fn delete(
     responses((status = 201, description = "Added", body = Added), NotFound, ChangedMeanwhile))]
 pub(super) async fn add(
     State(api): State<Api>,
+    caller: Caller,
     Path(bin): Path<String>,
     headers: HeaderMap,
     body: Result<Json<AddBody>, JsonRejection>,
@@ -229,8 +241,9 @@ pub(super) async fn add(
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
     let picks = selections(body.picks)?;
     let mut tx = api.catalog.begin().await?;
-    let bin = bins::find(&mut tx, &bin).await?;
+    let bin = bins::find(&mut tx, &bin, caller.owner()).await?;
     bins::expect_revision(&bin, revision(&headers)?)?;
+    seen(&mut tx, &caller, &picks).await?;
     let items = bins::append(&mut tx, &bin, &picks).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok((StatusCode::CREATED, Json(Added { items })))
@@ -244,6 +257,7 @@ pub(super) async fn add(
     responses((status = 200, description = "The bin as it is now", body = BinView), NotFound, ChangedMeanwhile))]
 pub(super) async fn change(
     State(api): State<Api>,
+    caller: Caller,
     Path((bin, item)): Path<(String, String)>,
     headers: HeaderMap,
     body: Result<Json<ItemChange>, JsonRejection>,
@@ -257,10 +271,10 @@ pub(super) async fn change(
         position: body.position,
     };
     let mut tx = api.catalog.begin().await?;
-    let bin = bins::find(&mut tx, &bin).await?;
+    let bin = bins::find(&mut tx, &bin, caller.owner()).await?;
     bins::expect_revision(&bin, revision(&headers)?)?;
     bins::change(&mut tx, &bin.id, &item, &change).await?;
-    let bin = bins::find(&mut tx, bin.id.as_str()).await?;
+    let bin = bins::find(&mut tx, bin.id.as_str(), caller.owner()).await?;
     let items = bins::items(&mut tx, &bin.id).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok(Json(BinView::new(bin, items)?))
@@ -273,16 +287,31 @@ pub(super) async fn change(
     responses((status = 204, description = "Removed"), NotFound, ChangedMeanwhile))]
 pub(super) async fn remove(
     State(api): State<Api>,
+    caller: Caller,
     Path((bin, item)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
     let item: BinItemId = item.parse()?;
     let mut tx = api.catalog.begin().await?;
-    let bin = bins::find(&mut tx, &bin).await?;
+    let bin = bins::find(&mut tx, &bin, caller.owner()).await?;
     bins::expect_revision(&bin, revision(&headers)?)?;
     bins::remove(&mut tx, &bin.id, &item).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sees that the caller sees every asset that is picked.
+pub(super) async fn seen(
+    db: &mut sqlx::SqliteConnection,
+    caller: &Caller,
+    picks: &[Selection],
+) -> Result<(), ApiError> {
+    let assets: HashSet<&AssetId> = picks.iter().map(|pick| &pick.asset).collect();
+    for asset in assets {
+        let named = ("asset", asset.as_str());
+        caller.check(db, asset, named).await?;
+    }
+    Ok(())
 }
 
 /// The revision in `if-match`: a number, in quotes or not.

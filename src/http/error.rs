@@ -158,6 +158,7 @@ impl From<CatalogError> for ApiError {
             CatalogError::BinNameInUse(_) => "name-in-use".to_owned(),
             CatalogError::BadSpan { .. } => "bad-span".to_owned(),
             CatalogError::BinFull(_) => "bin-full".to_owned(),
+            CatalogError::TooManyWebhooks(_) => "too-many-webhooks".to_owned(),
             CatalogError::Changed { .. } => "changed-meanwhile".to_owned(),
             CatalogError::Full(_) => "disk-full".to_owned(),
             _ => error.kind().to_string(),
@@ -271,9 +272,14 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// The id of a request, for those that note it.
+#[derive(Debug, Clone)]
+pub(super) struct RequestId(pub(super) String);
+
 /// Gives every request an id, and writes the body of those that failed.
-pub(super) async fn finish(request: Request, next: Next) -> Response {
+pub(super) async fn finish(mut request: Request, next: Next) -> Response {
     let id = Ulid::generate().to_string();
+    request.extensions_mut().insert(RequestId(id.clone()));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let started = std::time::Instant::now();
     let mut response = next.run(request).await;

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use tokio_util::io::ReaderStream;
 use utoipa::ToSchema;
 
-use super::bins::{PickBody, selections};
+use super::access::Caller;
+use super::bins::{PickBody, seen, selections};
 use super::problems::{Refused, TooManySearches};
 use super::search::{SearchBody, answer};
 use super::{Api, ApiError};
@@ -90,16 +91,17 @@ pub(super) async fn formats() -> Json<ExportFormatList> {
               TooManySearches, Refused))]
 pub(super) async fn create(
     State(api): State<Api>,
+    caller: Caller,
     body: Result<Json<ExportBody>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
     let kind = ExportKind::named(&body.format)?;
     let (found, name) = match (body.bin, body.picks, body.search) {
-        (Some(bin), None, None) => in_bin(&api, &bin).await?,
+        (Some(bin), None, None) => in_bin(&api, &caller, &bin).await?,
         (None, Some(picks), None) => (selections(picks)?, "picks".to_owned()),
         (None, None, Some(search)) => {
             let text = search.text().map(str::to_owned);
-            let hits = answer(&api, search).await?.hits;
+            let hits = answer(&api, &caller, search).await?.hits;
             let found = hits.iter().map(|hit| hit.selection(text.as_deref()));
             (
                 found.collect(),
@@ -119,6 +121,9 @@ pub(super) async fn create(
         let detail = format!("an export holds at most {} picks", bins::MOST_ITEMS);
         return Err(ApiError::new(ErrorKind::Limit, "too-many-picks", detail));
     }
+    let mut db = api.catalog.read().await?;
+    seen(&mut db, &caller, &found).await?;
+    drop(db);
     let options = CutListOptions {
         name: body.name.unwrap_or(name),
         rate: body.rate,
@@ -130,9 +135,13 @@ pub(super) async fn create(
     answered(kind, &options.name, file)
 }
 
-async fn in_bin(api: &Api, bin: &str) -> Result<(Vec<Selection>, String), ApiError> {
+async fn in_bin(
+    api: &Api,
+    caller: &Caller,
+    bin: &str,
+) -> Result<(Vec<Selection>, String), ApiError> {
     let mut db = api.catalog.snapshot().await?;
-    let bin = bins::find(&mut db, bin).await?;
+    let bin = bins::find(&mut db, bin, caller.owner()).await?;
     let items = bins::items(&mut db, &bin.id).await?;
     Ok((items.into_iter().map(Selection::from).collect(), bin.name))
 }

@@ -7,6 +7,7 @@ use rushes_models::ErrorKind;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::access::Caller;
 use super::problems::{Refused, TooManySearches};
 use super::{Api, ApiError};
 use crate::catalog::{AssetId, ShotId};
@@ -44,15 +45,29 @@ pub(super) struct SearchBody {
     responses((status = 200, description = "Success", body = Answer), TooManySearches, Refused))]
 pub(super) async fn search(
     State(api): State<Api>,
+    caller: Caller,
     body: Result<Json<SearchBody>, JsonRejection>,
 ) -> Result<Json<Answer>, ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
-    Ok(Json(answer(&api, body).await?))
+    Ok(Json(answer(&api, &caller, body).await?))
 }
 
 /// Answers a search, if not too many are under way.
-pub(super) async fn answer(api: &Api, body: SearchBody) -> Result<Answer, ApiError> {
-    let request = body.request()?;
+pub(super) async fn answer(
+    api: &Api,
+    caller: &Caller,
+    body: SearchBody,
+) -> Result<Answer, ApiError> {
+    let mut request = body.request()?;
+    let mut db = api.catalog.read().await?;
+    if let Subject::Shot(shot) = &request.subject {
+        let named = ("shot", shot.to_string());
+        caller
+            .check(&mut db, &shot.asset, (named.0, &named.1))
+            .await?;
+    }
+    request.scope = caller.scope(&mut db, request.scope).await?;
+    drop(db);
     // A search takes a thread and, for a text, the encoder with all cores: more at once only make all of them late.
     let _place = api.searching.try_acquire().map_err(|_all_taken| {
         let detail = "too many searches at once; ask again in a moment";
@@ -90,6 +105,7 @@ impl SearchBody {
             scope: Scope {
                 titles: self.titles,
                 assets,
+                within: None,
             },
             limit: self.limit.unwrap_or(LIMIT),
             page: self.page,

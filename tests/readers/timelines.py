@@ -90,8 +90,9 @@ def main():
             exact = fractions(file)
             if float(rate).is_integer():
                 for one, other in zip(read, exact, strict=True):
-                    keys = ("name", "first", "frames", "rate")
-                    assert all(one[key] == other[key] for key in keys), (one, other)
+                    # The adapter computes with floats and cuts them off.
+                    near = all(abs(one[key] - other[key]) <= 1 for key in ("first", "frames"))
+                    assert near and one["rate"] == other["rate"] and one["name"] == other["name"], (one, other)
             read = exact
         found[file.rsplit(".", 1)[1]] = {"name": timeline.name, "clips": read}
     json.dump(found, sys.stdout)

@@ -3,7 +3,7 @@
 
 CREATE TABLE bins (
     id         TEXT PRIMARY KEY NOT NULL,
-    name       TEXT NOT NULL UNIQUE,
+    name       TEXT NOT NULL,
     -- Counts every change, so that two editors of one bin notice each other.
     revision   INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL,

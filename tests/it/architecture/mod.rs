@@ -172,6 +172,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
     ("redactions", &["catalog", "telemetry"]),
     ("views", &["catalog"]),
     ("export", &["catalog"]),
+    ("webhooks", &["catalog"]),
     (
         "search",
         &["catalog", "features", "index", "telemetry", "views"],
@@ -187,6 +188,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
             "search",
             "telemetry",
             "views",
+            "webhooks",
         ],
     ),
     (
@@ -204,7 +206,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
         "cli",
         &[
             "app", "catalog", "config", "export", "features", "http", "index", "ingest", "search",
-            "views",
+            "views", "webhooks",
         ],
     ),
 ];

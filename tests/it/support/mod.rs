@@ -98,7 +98,7 @@ pub(crate) fn told(output: &Output) -> String {
 
 /// A number that can be raised for a bench.
 pub(crate) fn rounds(name: &str, default: usize) -> usize {
-    fixture::variable(name)
+    variable(name)
         .and_then(|text| text.parse().ok())
         .unwrap_or(default)
 }
