@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{output, work};
 use crate::app::{App, Engine, EngineParts};
-use crate::catalog::keys;
+use crate::catalog::{idempotency, keys};
 use crate::config::{Config, Server};
 use crate::features::Settings;
 use crate::http::{
@@ -129,6 +129,9 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         webhook_private: app.config.server.webhook_private,
         stop: stop.clone(),
     };
+    let mut tx = app.catalog.begin().await?;
+    idempotency::forget_unfinished(&mut tx).await?;
+    tx.commit().await?;
     let router = http::router(api, policy);
     let allows_private = app.config.server.webhook_private;
     let webhooks = Sender::start(app.catalog.clone(), SenderOptions { allows_private })?;

@@ -14,6 +14,7 @@ mod exports;
 mod form;
 mod guard;
 mod health;
+mod idempotency;
 mod jobs;
 mod library;
 mod limits;
@@ -48,6 +49,8 @@ use rushes_workers::storage::Storage;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::cors::CorsLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -262,6 +265,15 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(audit::list))
 }
 
+/// Text is packed for clients that take it. Pictures, videos and archives are packed already, and parts of a file count
+/// its bytes.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let packed = DefaultPredicate::new()
+        .and(NotForContentType::const_new("video/"))
+        .and(NotForContentType::const_new("application/zip"));
+    CompressionLayer::new().compress_when(packed)
+}
+
 /// What all answers have in common.
 fn finished(routes: Router, door: Door) -> Router {
     routes
@@ -269,7 +281,12 @@ fn finished(routes: Router, door: Door) -> Router {
         .method_not_allowed_fallback(error::no_such_method)
         .layer(axum::middleware::from_fn(pace::keep_coming))
         .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(axum::middleware::from_fn_with_state(
+            door.catalog().clone(),
+            idempotency::once,
+        ))
         .layer(axum::middleware::from_fn_with_state(door, access::admit))
         .layer(axum::middleware::from_fn(guard::same_origin_resource))
         .layer(axum::middleware::from_fn(error::finish))
+        .layer(compression())
 }

@@ -20,6 +20,7 @@ mod encoders;
 mod events;
 mod export;
 mod http;
+mod idempotency;
 mod index;
 mod interrupted;
 mod jobs;
