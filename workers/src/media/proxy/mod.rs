@@ -115,10 +115,10 @@ pub fn cut(
     };
     let mut reader = FrameReader::open_shared(source.clone(), options, video.bounds)?;
     let size = reader.geometry().of_height(params.height);
-    let video = reader.info().video().map(|(_, video)| video);
+    let pictures = reader.info().video().map(|(_, pictures)| pictures);
     let mut cutter = Cutter {
         time_base: reader.time_base(),
-        rate: video.and_then(|video| video.average_rate.or(video.base_rate)),
+        rate: pictures.and_then(|pictures| pictures.average_rate.or(pictures.base_rate)),
         params,
         converter: Converter::new(reader.geometry(), size, Pixel::YUV420P),
         size,

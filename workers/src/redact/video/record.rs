@@ -21,7 +21,7 @@ pub struct VideoRecord {
     /// What was written; none if only a report was asked for.
     pub output: Option<FileRecord>,
     /// The pictures as stored.
-    pub video: VideoRecord,
+    pub video: VideoStreamRecord,
     /// What was asked for.
     pub settings: SettingsRecord,
     /// Every so-maniest frame was looked at.
@@ -42,7 +42,7 @@ pub struct VideoRecord {
 
 /// The pictures of a video as stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct VideoRecord {
+pub struct VideoStreamRecord {
     /// FFmpeg's name of the container that was read.
     pub container: String,
     /// FFmpeg's name of the codec that was read.
