@@ -59,10 +59,14 @@ fn pictures_are_upright_however_a_video_is_turned_or_mirrored() {
         let size = if exif < 5 { (192, 128) } else { (128, 192) };
         assert_eq!(quarters(&shown(&clips, &video)), expected, "{what}");
         let info = probe(open(&video), &Bounds::default()).unwrap();
-        let (_, video) = info.video().unwrap();
+        let (_, stream) = info.video().unwrap();
         let orientation = Orientation::from_exif(u16::try_from(exif).unwrap());
-        assert_eq!(video.orientation, orientation);
-        assert_eq!((video.display_width, video.display_height), size, "{what}");
+        assert_eq!(stream.orientation, orientation);
+        assert_eq!(
+            (stream.display_width, stream.display_height),
+            size,
+            "{what}"
+        );
         let mut pictures = sample_frames(open(&video), 2, 192).unwrap();
         let (_, proxies) = cut_to(&clips, &video, &[3..9]);
         pictures.push(shown(&clips, &proxies[0]));

@@ -115,10 +115,10 @@ pub fn cut(
     };
     let mut reader = FrameReader::open_shared(source.clone(), options, video.bounds)?;
     let size = reader.geometry().of_height(params.height);
-    let pictures = reader.info().video().map(|(_, pictures)| pictures);
+    let stream = reader.info().video().map(|(_, stream)| stream);
     let mut cutter = Cutter {
         time_base: reader.time_base(),
-        rate: pictures.and_then(|pictures| pictures.average_rate.or(pictures.base_rate)),
+        rate: stream.and_then(|stream| stream.average_rate.or(stream.base_rate)),
         params,
         converter: Converter::new(reader.geometry(), size, Pixel::YUV420P),
         size,

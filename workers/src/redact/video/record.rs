@@ -24,7 +24,7 @@ pub struct VideoRecord {
     pub video: VideoStreamRecord,
     /// What was asked for.
     pub settings: SettingsRecord,
-    /// Every so-maniest frame was looked at.
+    /// Detectors ran on every n-th frame.
     pub every: u32,
     /// Who looked.
     pub detectors: Vec<DetectorRecord>,
