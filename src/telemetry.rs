@@ -45,7 +45,7 @@ recorded_here! {
     SEARCH_SECONDS: Histogram, "rushes_search_seconds", Seconds, "Duration of a search.";
     HTTP_REQUESTS_TOTAL: Counter, "rushes_http_requests_total", Count, "Requests answered, by status.";
     REDACTED_PICTURES_TOTAL: Counter, "rushes_redacted_pictures_total", Count,
-        "Attempts at pictures of batches, by outcome.";
+        "Attempts at pictures and videos of batches, by outcome.";
 }
 
 /// What `rushes-models` records of its encoders; it knows nothing of who gathers it.

@@ -90,8 +90,10 @@ pub struct WorkConfig {
     pub frames_per_shot: u32,
     /// Whether the vectors of single frames are kept beside those of shots, to find moments with.
     pub frame_vectors: bool,
-    /// Pictures that are redacted side by side; 0 is half the cores, at least one.
+    /// Pictures and videos that are redacted side by side; 0 is half the cores, at least one.
     pub redactors: usize,
+    /// Memory in MiB that the pictures and videos being redacted may take together. Videos take up to half of it.
+    pub redaction_memory_mib: u64,
     /// Server on another machine that `rushes work` works for; none works on the data folder.
     pub server: Option<String>,
     /// File that holds the key for it.
@@ -159,6 +161,7 @@ impl Default for WorkConfig {
             frames_per_shot: 4,
             frame_vectors: false,
             redactors: 0,
+            redaction_memory_mib: 4096,
             server: None,
             key_file: None,
         }
@@ -310,6 +313,11 @@ impl Config {
         );
         range("work.redactors", self.work.redactors as u64, 0..=256);
         range(
+            "work.redaction_memory_mib",
+            self.work.redaction_memory_mib,
+            512..=1024 * 1024,
+        );
+        range(
             "server.picture_limit_mib",
             self.server.picture_limit_mib,
             1..=2048,
@@ -412,6 +420,12 @@ impl Config {
             count => count,
         };
         (count, (cores() / count).max(1))
+    }
+
+    /// Memory in bytes that the files being redacted may take together.
+    #[must_use]
+    pub const fn redaction_memory(&self) -> u64 {
+        self.work.redaction_memory_mib * MIB
     }
 
     /// Largest picture to redact in bytes.

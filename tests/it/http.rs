@@ -60,6 +60,11 @@ impl Server {
         answer.json().unwrap()
     }
 
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Bytes of memory that it has used at most so far.
     pub(crate) fn peak_memory(&self) -> u64 {
         let file = format!("/proc/{}/status", self.child.id());

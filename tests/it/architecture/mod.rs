@@ -129,6 +129,7 @@ const WORKERS: &[(&str, &[&str])] = &[
             "sandbox",
             "segment",
             "source",
+            "storage",
             "time",
         ],
     ),
@@ -169,7 +170,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
     ("features", &["catalog", "telemetry"]),
     ("index", &["catalog", "telemetry"]),
     ("ingest", &["catalog", "features"]),
-    ("redactions", &["catalog", "telemetry"]),
+    ("redactions", &["catalog", "features", "telemetry"]),
     ("views", &["catalog"]),
     (
         "search",

@@ -10,7 +10,7 @@ use rushes_models::ModelStore;
 
 use super::RedactError;
 use super::hand::HandRegions;
-use super::job::{self, Done, Job, JobContext, JobObserver, Media, MediaKind};
+use super::job::{self, Done, JobContext, JobObserver, Media, MediaKind, RedactionJob};
 use super::memory::Memory;
 use super::picture::PictureError;
 use super::settings::Settings;
@@ -21,6 +21,9 @@ use super::video::VideoOptions;
 mod walk;
 
 pub use walk::{Item, Skipped, Walk, walk};
+
+/// Events that wait for a slow observer.
+const EVENTS: usize = 64;
 
 /// How a batch is run.
 #[derive(Debug, Clone)]
@@ -98,7 +101,7 @@ pub fn redact_all(
         videos: &options.videos,
         threads: options.threads,
     };
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = mpsc::sync_channel(EVENTS);
     std::thread::scope(|scope| {
         for (number, mut redactor) in redactors.into_iter().enumerate() {
             let (queue, context, tell) = (&queue, &context, tell.clone());
@@ -154,7 +157,7 @@ pub fn redact_all(
 /// Passes on how far a file is.
 struct Follower<'a> {
     item: &'a Item,
-    tell: &'a mpsc::Sender<WorkerEvent>,
+    tell: &'a mpsc::SyncSender<WorkerEvent>,
     stop: &'a AtomicBool,
 }
 
@@ -180,7 +183,7 @@ fn one(
     follower: &mut Follower<'_>,
 ) -> Result<Done, RedactError> {
     let item = follower.item;
-    let job = Job {
+    let job = RedactionJob {
         name: &item.relative.to_string_lossy(),
         output: &item.relative,
         corrections: options.hand.of(&item.relative),

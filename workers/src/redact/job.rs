@@ -12,7 +12,7 @@ use super::hand::Corrections;
 use super::memory::{Memory, Use, memory_needed};
 use super::picture;
 use super::record::{Record, SCHEMA, Tool};
-use super::sink::{Output, Sink};
+use super::sink::{Sink, SinkOutput};
 use super::still::{Redacted, Redactor};
 use super::timings::Timings;
 use super::video::{self, VideoOptions, VideoRecord};
@@ -44,7 +44,7 @@ impl MediaKind {
 
 /// One file to redact.
 #[derive(Debug, Clone, Copy)]
-pub struct Job<'a> {
+pub struct RedactionJob<'a> {
     /// Its name, as the record says it. Its extension is that of the file.
     pub name: &'a str,
     /// The name of its output; that of a video whose container changes gets one more extension.
@@ -127,6 +127,27 @@ impl OutputRecord {
         }
     }
 
+    /// Media type of the output; none if there is none.
+    #[must_use]
+    pub fn media_type(&self) -> Option<&'static str> {
+        match self {
+            Self::Picture(record) => record
+                .output
+                .as_ref()
+                .map(|_| record.picture.format.media_type()),
+            Self::Video(record) => record.output.as_ref().map(|file| {
+                let extension = Path::new(&file.name).extension().unwrap_or_default();
+                if extension.eq_ignore_ascii_case("mkv") {
+                    "video/x-matroska"
+                } else if extension.eq_ignore_ascii_case("mov") {
+                    "video/quicktime"
+                } else {
+                    "video/mp4"
+                }
+            }),
+        }
+    }
+
     /// Regions of a picture, or tracks of a video, that were hidden.
     #[must_use]
     pub fn hidden_objects(&self) -> usize {
@@ -160,7 +181,7 @@ impl OutputRecord {
 /// Whatever prevents it. After [`RedactError::Defect`], a panic, the redactor is not to be used again.
 pub fn redact<E: From<RedactError>>(
     redactor: &mut Redactor,
-    job: &Job<'_>,
+    job: &RedactionJob<'_>,
     context: &JobContext<'_>,
     observer: &mut dyn JobObserver,
     open: impl FnOnce() -> Result<Media, E>,
@@ -202,7 +223,7 @@ pub fn redact_picture(
 ///
 /// # Errors
 /// It cannot be removed.
-pub fn clear_earlier(sink: &dyn Sink, job: &Job<'_>) -> Result<(), RedactError> {
+pub fn clear_earlier(sink: &dyn Sink, job: &RedactionJob<'_>) -> Result<(), RedactError> {
     for name in video::output_names(job.output) {
         if sink.made_from(&name)?.is_some_and(|from| from == job.name) {
             sink.clear(&name, job.name)?;
@@ -211,14 +232,17 @@ pub fn clear_earlier(sink: &dyn Sink, job: &Job<'_>) -> Result<(), RedactError> 
     Ok(())
 }
 
-/// A defect that one file brings to light costs that file, not the thread.
-fn guarded<T, E: From<RedactError>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+/// A panic in `work` is a defect of one file, and not the end of the thread.
+///
+/// # Errors
+/// Those of `work`, and [`RedactError::Defect`].
+pub fn guarded<T, E: From<RedactError>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_panic| Err(RedactError::Defect.into()))
 }
 
 fn one_picture(
     redactor: &mut Redactor,
-    job: &Job<'_>,
+    job: &RedactionJob<'_>,
     context: &JobContext<'_>,
     observer: &dyn JobObserver,
     bytes: Vec<u8>,
@@ -251,7 +275,7 @@ fn one_picture(
     )?;
     let begun = std::time::Instant::now();
     let json = json(serde_json::to_vec_pretty, &record)?;
-    sink.put(name, json, bytes.map(Output::Bytes))?;
+    sink.put(name, json, bytes.map(SinkOutput::Bytes))?;
     timings.write += begun.elapsed().as_secs_f64();
     Ok(Done {
         record: OutputRecord::Picture(Box::new(record)),

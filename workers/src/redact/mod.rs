@@ -32,8 +32,8 @@ pub use detectors::Detectors;
 pub use error::RedactError;
 pub use hand::{Added, Corrections, HandRegions, RegionPlace, RemovedBox};
 pub use job::{
-    Done, Job, JobContext, JobObserver, Media, MediaKind, OutputRecord, clear_earlier, redact,
-    redact_picture,
+    Done, JobContext, JobObserver, Media, MediaKind, OutputRecord, RedactionJob, clear_earlier,
+    guarded, redact, redact_picture,
 };
 pub use memory::{Memory, MemoryReservation, Use, memory_needed};
 pub use record::{
@@ -42,7 +42,7 @@ pub use record::{
 };
 pub use report::Report;
 pub use settings::{CameraChoice, Settings};
-pub use sink::{FolderSink, ObjectSink, Output, RECORD_SUFFIX, Sink, Staged, record_name};
+pub use sink::{FolderSink, ObjectSink, RECORD_SUFFIX, Sink, SinkOutput, Staged, record_name};
 pub use still::{Found, Redacted, Redactor};
 pub use timings::Timings;
 pub use video::{FoundBy, VideoBox, VideoOptions, VideoRecord, VideoStreamRecord, VideoTrack};

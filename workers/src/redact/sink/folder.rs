@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::super::RedactError;
-use super::{Output, Sink, Staged};
+use super::{Sink, SinkOutput, Staged};
 use crate::source::ByteSource;
 
 /// Names of files that are being written begin so.
@@ -122,16 +122,16 @@ impl Sink for FolderSink {
         make().map_err(RedactError::io("write", path))
     }
 
-    fn prepare(&self, name: &Path, output: Output) -> Result<Output, RedactError> {
+    fn prepare(&self, name: &Path, output: SinkOutput) -> Result<SinkOutput, RedactError> {
         let staged = match output {
-            Output::Bytes(bytes) => {
+            SinkOutput::Bytes(bytes) => {
                 let staged = self.stage(name)?;
                 (&staged.file)
                     .write_all(&bytes)
                     .map_err(RedactError::io("write", self.folder.join(name)))?;
                 staged
             }
-            Output::Staged(staged) => staged,
+            SinkOutput::Staged(staged) => staged,
         };
         // Temporary files are for their owner alone; what we hand out is an ordinary file.
         let finish = || -> std::io::Result<()> {
@@ -140,12 +140,12 @@ impl Sink for FolderSink {
             staged.file.sync_all()
         };
         finish().map_err(RedactError::io("write", self.folder.join(name)))?;
-        Ok(Output::Staged(staged))
+        Ok(SinkOutput::Staged(staged))
     }
 
-    fn create(&self, name: &Path, output: Output) -> Result<bool, RedactError> {
+    fn create(&self, name: &Path, output: SinkOutput) -> Result<bool, RedactError> {
         let path = self.folder.join(name);
-        let Output::Staged(Staged {
+        let SinkOutput::Staged(Staged {
             file,
             path: Some(aside),
         }) = self.prepare(name, output)?

@@ -36,7 +36,7 @@ const DIGEST_BLOCK: usize = 4 << 20;
 
 /// An output that is to be stored.
 #[derive(Debug)]
-pub enum Output {
+pub enum SinkOutput {
     /// In memory.
     Bytes(Vec<u8>),
     /// In a file of [`Sink::stage`].
@@ -86,7 +86,7 @@ pub trait Sink: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// There is no room.
-    fn prepare(&self, _name: &Path, output: Output) -> Result<Output, RedactError> {
+    fn prepare(&self, _name: &Path, output: SinkOutput) -> Result<SinkOutput, RedactError> {
         Ok(output)
     }
 
@@ -94,7 +94,7 @@ pub trait Sink: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// It cannot be written. Nothing of it is left then.
-    fn create(&self, name: &Path, output: Output) -> Result<bool, RedactError>;
+    fn create(&self, name: &Path, output: SinkOutput) -> Result<bool, RedactError>;
 
     /// Brings names that were created to the disk.
     ///
@@ -190,12 +190,17 @@ pub trait Sink: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`RedactError::Taken`] if something came there since [`Sink::clear`]. Nothing is left of either then.
-    fn put(&self, name: &Path, record: Vec<u8>, output: Option<Output>) -> Result<(), RedactError> {
+    fn put(
+        &self,
+        name: &Path,
+        record: Vec<u8>,
+        output: Option<SinkOutput>,
+    ) -> Result<(), RedactError> {
         let beside = record_name(name);
         let output = output
             .map(|output| self.prepare(name, output))
             .transpose()?;
-        if !self.create(&beside, Output::Bytes(record))? {
+        if !self.create(&beside, SinkOutput::Bytes(record))? {
             return Err(self.taken(&beside));
         }
         let created = output.map_or(Ok(true), |output| self.create(name, output));

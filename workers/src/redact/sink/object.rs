@@ -9,7 +9,7 @@ use rushes_models::ErrorKind;
 use tokio::runtime::Handle;
 
 use super::super::RedactError;
-use super::{Output, Sink, Staged};
+use super::{Sink, SinkOutput, Staged};
 use crate::source::ByteSource;
 use crate::storage::{Storage, StorageError, Uri};
 
@@ -131,12 +131,12 @@ impl Sink for ObjectSink {
 
     /// A staged file is sent in parts, for which stores know no condition: something that comes there while it is sent
     /// is noticed only if it came before the first part.
-    fn create(&self, name: &Path, output: Output) -> Result<bool, RedactError> {
+    fn create(&self, name: &Path, output: SinkOutput) -> Result<bool, RedactError> {
         (self.guard)()?;
         let key = self.key(name)?;
         match output {
-            Output::Bytes(bytes) => self.wait(self.storage.create(&key, Bytes::from(bytes))),
-            Output::Staged(staged) => {
+            SinkOutput::Bytes(bytes) => self.wait(self.storage.create(&key, Bytes::from(bytes))),
+            SinkOutput::Staged(staged) => {
                 if self.size(name)?.is_some() {
                     return Ok(false);
                 }

@@ -88,8 +88,8 @@ fn record(input: &str, has_output: bool) -> Vec<u8> {
         .into_bytes()
 }
 
-fn bytes(text: &str) -> Option<Output> {
-    Some(Output::Bytes(text.as_bytes().to_vec()))
+fn bytes(text: &str) -> Option<SinkOutput> {
+    Some(SinkOutput::Bytes(text.as_bytes().to_vec()))
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_staged_file_is_an_output_only_when_it_is_put() {
         drop(staged);
         let staged = sink.stage(name()).unwrap();
         staged.file().write_all(&video).unwrap();
-        sink.put(name(), record(NAME, true), Some(Output::Staged(staged)))
+        sink.put(name(), record(NAME, true), Some(SinkOutput::Staged(staged)))
             .unwrap();
         assert_eq!((place.read)(NAME).unwrap(), video, "{of}");
     }
@@ -182,7 +182,7 @@ fn what_came_meanwhile_is_left_and_gets_no_record() {
             sink.clear(name(), NAME).unwrap();
             (place.write)(NAME, b"x");
             let output = if staged {
-                Some(Output::Staged(sink.stage(name()).unwrap()))
+                Some(SinkOutput::Staged(sink.stage(name()).unwrap()))
             } else {
                 bytes("y")
             };

@@ -11,10 +11,10 @@ use std::time::Instant;
 
 use super::RedactError;
 use super::blur::Fill;
-use super::job::{self, Done, Job, JobContext, JobObserver, OutputRecord};
+use super::job::{self, Done, JobContext, JobObserver, OutputRecord, RedactionJob};
 use super::memory::Use;
 use super::record::{FileRecord, SCHEMA, Tool};
-use super::sink::{Output, Staged, digest};
+use super::sink::{SinkOutput, Staged, digest};
 use super::still::{Redactor, layout_name, views};
 use super::timings::Timings;
 use crate::media::{Bounds, MediaError, RewriteOptions, StreamFate};
@@ -91,7 +91,7 @@ impl VideoOptions {
 /// One video to redact.
 pub(super) struct Work<'a> {
     pub(super) redactor: &'a mut Redactor,
-    pub(super) job: &'a Job<'a>,
+    pub(super) job: &'a RedactionJob<'a>,
     pub(super) context: &'a JobContext<'a>,
     pub(super) observer: &'a mut dyn JobObserver,
 }
@@ -261,7 +261,7 @@ fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError>
     // The record of a video is long: it has no spaces.
     let json = job::json(serde_json::to_vec, &record)?;
     let sink = work.context.sink;
-    sink.put(&video.output, json, written.map(Output::Staged))?;
+    sink.put(&video.output, json, written.map(SinkOutput::Staged))?;
     timings.write = begun.elapsed().as_secs_f64();
     Ok(Done {
         record: OutputRecord::Video(Box::new(record)),
