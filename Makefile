@@ -8,8 +8,11 @@ ifneq ($(wildcard ../shared/material/manifest.json),)
 export RUSHES_MATERIAL ?= $(abspath ../shared/material)
 endif
 # What no test may be skipped for the lack of: `make test` pulls the models; footage must be there if a folder is named.
-export RUSHES_REQUIRE ?= models$(if $(RUSHES_MATERIAL),$(comma)material)
+export RUSHES_REQUIRE ?= models,readers$(if $(RUSHES_MATERIAL),$(comma)material)
 comma := ,
+
+# A Python with the programs that read what rushes exports.
+readers := $(HOME)/.cache/rushes/readers
 
 rushes := $(CARGO_TARGET_DIR)/debug/rushes
 
@@ -20,7 +23,8 @@ demo: build            ## The main job on real footage
 
 test: build            ## All tests
 	$(rushes) models pull lite centerface
-	cargo test --workspace --locked
+	scripts/setup-readers $(readers)
+	RUSHES_TEST_PYTHON=$(readers)/bin/python cargo test --workspace --locked
 	$(if $(RUSHES_MATERIAL),,@echo "make test: tests on real footage were skipped, for RUSHES_MATERIAL names no folder" >&2)
 
 check: setup           ## Formatting, lints, docs, licences: all as errors

@@ -8,6 +8,7 @@ pub mod app;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod export;
 pub mod features;
 pub mod http;
 pub mod index;

@@ -249,6 +249,7 @@ pub async fn merge(
         "UPDATE locators SET asset_id = ?2 WHERE asset_id = ?1",
         "UPDATE jobs SET asset_id = ?2 WHERE asset_id = ?1",
         "UPDATE aliases SET asset_id = ?2 WHERE asset_id = ?1",
+        "UPDATE bin_items SET asset_id = ?2 WHERE asset_id = ?1",
         "INSERT INTO aliases (id, asset_id) VALUES (?1, ?2)",
     ] {
         sqlx::query(statement)

@@ -42,6 +42,44 @@ pub enum CatalogError {
         "there is a key named {0} already; choose another name, or revoke it: rushes key revoke {0}"
     )]
     NameInUse(String),
+    /// A key for some titles that could do what concerns all of them.
+    #[error(
+        "a key for some titles can have the scopes read and write only; leave out --title, or the other scopes"
+    )]
+    WideGrant,
+    /// A name that cannot be given to a bin.
+    #[error(
+        "{0:?} cannot be the name of a bin; use 1 to 200 characters, none of them a control character"
+    )]
+    BadBinName(String),
+    /// Another bin has this name.
+    #[error("there is a bin named {0:?} already; choose another name")]
+    BinNameInUse(String),
+    /// A span that has no frame, or lies outside its video.
+    #[error("frames {start} to {end} are not within the {frames} frames of asset {asset}")]
+    BadSpan {
+        /// The asset.
+        asset: String,
+        /// First frame.
+        start: u64,
+        /// One past the last frame.
+        end: u64,
+        /// Frames of the video.
+        frames: u64,
+    },
+    /// The bin would hold more than it may.
+    #[error("a bin holds at most {0} items; begin another one")]
+    BinFull(usize),
+    /// Somebody else changed it meanwhile.
+    #[error(
+        "the bin was changed meanwhile: it is at revision {found}, not {expected}; read it again"
+    )]
+    Changed {
+        /// The revision that was named.
+        expected: i64,
+        /// The revision that there is.
+        found: i64,
+    },
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
@@ -68,7 +106,15 @@ impl CatalogError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound { .. } => ErrorKind::NotFound,
-            Self::BadId { .. } | Self::BadName(_) | Self::NameInUse(_) => ErrorKind::InvalidInput,
+            Self::BadId { .. }
+            | Self::BadName(_)
+            | Self::NameInUse(_)
+            | Self::WideGrant
+            | Self::BadBinName(_)
+            | Self::BinNameInUse(_)
+            | Self::BadSpan { .. } => ErrorKind::InvalidInput,
+            Self::BinFull(_) => ErrorKind::Limit,
+            Self::Changed { .. } => ErrorKind::Cancelled,
             Self::Full(_) | Self::Locked(_) | Self::Random(_) => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Open { .. } | Self::Database(_) => ErrorKind::Internal,

@@ -76,6 +76,14 @@ id! {
     /// Id of a redaction.
     RedactionId, "a redaction"
 }
+id! {
+    /// Id of a bin.
+    BinId, "a bin"
+}
+id! {
+    /// Id of a pick in a bin.
+    BinItemId, "a bin's item"
+}
 
 /// A shot, named by what it is: `asset.start-end`, frames half-open.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

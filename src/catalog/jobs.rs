@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::{FromRow, SqliteConnection};
 
 use super::runs::{Run, RunState};
-use super::{AssetId, CatalogError, JobId, RunId, note_change, now_ms, results};
+use super::{AssetId, CatalogError, JobId, RunId, TitleId, note_change, now_ms, results};
 
 /// A job with the runs it consists of.
 #[derive(Debug, Clone)]
@@ -190,15 +190,33 @@ pub async fn get_many(db: &mut SqliteConnection, ids: &[JobId]) -> Result<Vec<Jo
     Ok(jobs.collect())
 }
 
-/// The newest jobs, newest first.
+/// The newest jobs, newest first; of these titles only, if some are given.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn recent(db: &mut SqliteConnection, limit: u32) -> Result<Vec<Job>, CatalogError> {
-    let ids: Vec<JobId> = sqlx::query_scalar("SELECT id FROM jobs ORDER BY rowid DESC LIMIT ?")
-        .bind(limit)
-        .fetch_all(&mut *db)
-        .await?;
+pub async fn recent(
+    db: &mut SqliteConnection,
+    limit: u32,
+    titles: Option<&[TitleId]>,
+) -> Result<Vec<Job>, CatalogError> {
+    let ids: Vec<JobId> = match titles {
+        None => {
+            sqlx::query_scalar("SELECT id FROM jobs ORDER BY rowid DESC LIMIT ?")
+                .bind(limit)
+                .fetch_all(&mut *db)
+                .await?
+        }
+        Some(titles) => {
+            sqlx::query_scalar(
+                "SELECT j.id FROM jobs j JOIN assets a ON a.id = j.asset_id
+                  WHERE a.title_id IN (SELECT value FROM json_each(?)) ORDER BY j.rowid DESC LIMIT ?",
+            )
+            .bind(serde_json::json!(titles).to_string())
+            .bind(limit)
+            .fetch_all(&mut *db)
+            .await?
+        }
+    };
     let rank: HashMap<&JobId, usize> = ids.iter().enumerate().map(|(at, id)| (id, at)).collect();
     let mut jobs = get_many(db, &ids).await?;
     jobs.sort_by_key(|job| rank.get(&job.id).copied());

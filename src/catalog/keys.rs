@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::SqliteConnection;
 use utoipa::ToSchema;
 
-use super::{CatalogError, KeyId, now_ms};
+use super::{CatalogError, KeyId, TitleId, now_ms};
 
 /// What every secret begins with, so that people and scanners of leaked secrets know one.
 const PREFIX: &str = "rk_";
@@ -18,12 +18,91 @@ const MAX_NAME: usize = 64;
 const USED_MS: i64 = 60_000;
 
 /// What a key is good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, sqlx::Type)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema, clap::ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
-#[sqlx(rename_all = "kebab-case")]
 pub enum KeyScope {
+    /// Searching, listing, watching and exporting.
+    Read,
+    /// Also registering, changing and deleting.
+    Write,
+    /// Redacting pictures and videos.
+    Redact,
     /// Leasing work and handing in results.
     Work,
+    /// Everything.
+    Admin,
+}
+
+impl KeyScope {
+    const ALL: [Self; 5] = [
+        Self::Read,
+        Self::Write,
+        Self::Redact,
+        Self::Work,
+        Self::Admin,
+    ];
+
+    /// The name, as stored and sent.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Redact => "redact",
+            Self::Work => "work",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Whether a key with this scope may do what needs `needed`.
+    #[must_use]
+    pub const fn includes(self, needed: Self) -> bool {
+        match self {
+            Self::Admin => true,
+            Self::Write => matches!(needed, Self::Read | Self::Write),
+            Self::Read => matches!(needed, Self::Read),
+            Self::Redact => matches!(needed, Self::Redact),
+            Self::Work => matches!(needed, Self::Work),
+        }
+    }
+}
+
+/// Scopes as stored: names separated by commas.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct KeyScopes(Vec<KeyScope>);
+
+impl KeyScopes {
+    /// Whether one of them is enough for what needs `needed`.
+    #[must_use]
+    pub fn include(&self, needed: KeyScope) -> bool {
+        self.0.iter().any(|scope| scope.includes(needed))
+    }
+
+    fn stored(scopes: &[KeyScope]) -> String {
+        let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        names.join(",")
+    }
+}
+
+impl fmt::Display for KeyScopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Self::stored(&self.0))
+    }
+}
+
+impl From<String> for KeyScopes {
+    /// A name that this version does not know grants nothing.
+    fn from(stored: String) -> Self {
+        let known = |name: &str| {
+            KeyScope::ALL
+                .into_iter()
+                .find(|scope| scope.as_str() == name)
+        };
+        Self(stored.split(',').filter_map(known).collect())
+    }
 }
 
 /// A key as it is kept.
@@ -34,13 +113,42 @@ pub struct Key {
     /// What people call it.
     pub name: String,
     /// What it is good for.
-    pub scope: KeyScope,
+    #[serde(rename = "scopes")]
+    #[sqlx(try_from = "String")]
+    pub scope: KeyScopes,
+    /// Whether it sees all titles.
+    pub all_titles: bool,
     /// When it was made, Unix milliseconds.
     pub created_at: i64,
     /// When it was last used, to about a minute.
     pub last_used_at: Option<i64>,
     /// When it was revoked.
     pub revoked_at: Option<i64>,
+    /// When it ceases to work by itself.
+    pub expires_at: Option<i64>,
+}
+
+/// What a new key may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// What it is good for.
+    pub scopes: Vec<KeyScope>,
+    /// The titles it sees; all if `None`.
+    pub titles: Option<Vec<TitleId>>,
+    /// When it ceases to work by itself, Unix milliseconds.
+    pub expires_at: Option<i64>,
+}
+
+impl Grant {
+    /// For one scope, over all titles, for ever.
+    #[must_use]
+    pub fn of(scope: KeyScope) -> Self {
+        Self {
+            scopes: vec![scope],
+            titles: None,
+            expires_at: None,
+        }
+    }
 }
 
 /// A secret on its way to the one who asked for the key. It prints itself nowhere.
@@ -77,11 +185,11 @@ pub fn is_plain_name(name: &str) -> bool {
 /// Makes a key. The secret is not kept and cannot be had again.
 ///
 /// # Errors
-/// If the name is not plain or is in use, or the database fails.
+/// If the name is not plain or is in use, the grant contradicts itself, or the database fails.
 pub async fn create(
     db: &mut SqliteConnection,
     name: &str,
-    scope: KeyScope,
+    grant: &Grant,
 ) -> Result<(Key, Secret), CatalogError> {
     if !is_plain_name(name) {
         return Err(CatalogError::BadName(name.to_owned()));
@@ -89,18 +197,81 @@ pub async fn create(
     if in_use(db, name).await?.is_some() {
         return Err(CatalogError::NameInUse(name.to_owned()));
     }
+    let beyond = |scope: &KeyScope| !matches!(scope, KeyScope::Read | KeyScope::Write);
+    if grant.titles.is_some() && grant.scopes.iter().any(beyond) {
+        return Err(CatalogError::WideGrant);
+    }
     let secret = Secret::new()?;
-    let key = sqlx::query_as(
-        "INSERT INTO keys (id, name, scope, hash, created_at) VALUES (?, ?, ?, ?, ?) RETURNING *",
+    let key: Key = sqlx::query_as(
+        "INSERT INTO keys (id, name, scope, hash, created_at, all_titles, expires_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
     )
     .bind(KeyId::new())
     .bind(name)
-    .bind(scope)
+    .bind(KeyScopes::stored(&grant.scopes))
     .bind(hash(secret.reveal()))
     .bind(now_ms())
-    .fetch_one(db)
+    .bind(grant.titles.is_none())
+    .bind(grant.expires_at)
+    .fetch_one(&mut *db)
     .await?;
+    for title in grant.titles.iter().flatten() {
+        sqlx::query("INSERT OR IGNORE INTO key_titles (key_id, title_id) VALUES (?, ?)")
+            .bind(&key.id)
+            .bind(title)
+            .execute(&mut *db)
+            .await?;
+    }
     Ok((key, secret))
+}
+
+/// Gives the key of this name another secret; the old one opens nothing any more.
+///
+/// # Errors
+/// If no key of this name is in use, or the database fails.
+pub async fn rotate(db: &mut SqliteConnection, name: &str) -> Result<(Key, Secret), CatalogError> {
+    let secret = Secret::new()?;
+    let rotated: Option<Key> = sqlx::query_as(
+        "UPDATE keys SET hash = ? WHERE name = ? AND revoked_at IS NULL RETURNING *",
+    )
+    .bind(hash(secret.reveal()))
+    .bind(name)
+    .fetch_optional(db)
+    .await?;
+    let key = rotated.ok_or_else(|| no_such_key(name))?;
+    Ok((key, secret))
+}
+
+/// The titles that a key sees; `None` if it sees all.
+///
+/// # Errors
+/// If the database fails.
+pub async fn titles(
+    db: &mut SqliteConnection,
+    key: &Key,
+) -> Result<Option<Vec<TitleId>>, CatalogError> {
+    if key.all_titles {
+        return Ok(None);
+    }
+    let titles = sqlx::query_scalar("SELECT title_id FROM key_titles WHERE key_id = ?")
+        .bind(&key.id)
+        .fetch_all(db)
+        .await?;
+    Ok(Some(titles))
+}
+
+/// Whether some key opens anything besides the queue of work.
+///
+/// # Errors
+/// If the database fails.
+pub async fn any_for_people(db: &mut SqliteConnection) -> Result<bool, CatalogError> {
+    let keys = list(db).await?;
+    let opens = |key: &Key| {
+        let alive = key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now_ms());
+        let scopes = [KeyScope::Read, KeyScope::Write, KeyScope::Redact];
+        alive && scopes.into_iter().any(|scope| key.scope.include(scope))
+    };
+    Ok(keys.iter().any(opens))
 }
 
 /// All keys, revoked ones too, newest first.
@@ -125,31 +296,32 @@ pub async fn revoke(db: &mut SqliteConnection, name: &str) -> Result<Key, Catalo
     .bind(name)
     .fetch_optional(db)
     .await?;
-    revoked.ok_or_else(|| CatalogError::NotFound {
-        what: "key",
-        id: name.to_owned(),
-    })
+    revoked.ok_or_else(|| no_such_key(name))
 }
 
-/// The key that this secret opens, if it is in use and good for `scope`.
+fn no_such_key(name: &str) -> CatalogError {
+    CatalogError::NotFound {
+        what: "key",
+        id: name.to_owned(),
+    }
+}
+
+/// The key that this secret opens, if it is neither revoked nor expired.
 ///
 /// The lookup is by hash. How long it takes says something of the hash at most, from which nobody
 /// gets nearer to a secret that fits.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn find(
-    db: &mut SqliteConnection,
-    secret: &str,
-    scope: KeyScope,
-) -> Result<Option<Key>, CatalogError> {
-    Ok(
-        sqlx::query_as("SELECT * FROM keys WHERE hash = ? AND scope = ? AND revoked_at IS NULL")
-            .bind(hash(secret))
-            .bind(scope)
-            .fetch_optional(db)
-            .await?,
+pub async fn find(db: &mut SqliteConnection, secret: &str) -> Result<Option<Key>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT * FROM keys
+          WHERE hash = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)",
     )
+    .bind(hash(secret))
+    .bind(now_ms())
+    .fetch_optional(db)
+    .await?)
 }
 
 /// Whether the time of the key's last use should be written again.
@@ -200,29 +372,27 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let catalog = catalog(folder.path()).await;
         let mut tx = catalog.begin().await.unwrap();
-        let (key, secret) = create(&mut tx, "gpu-1", KeyScope::Work).await.unwrap();
+        let (key, secret) = create(&mut tx, "gpu-1", &Grant::of(KeyScope::Work))
+            .await
+            .unwrap();
         let secret = secret.reveal();
         assert!(secret.starts_with("rk_") && secret.len() == 3 + 2 * BYTES);
-        let found = find(&mut tx, secret, KeyScope::Work)
-            .await
-            .unwrap()
-            .unwrap();
+        let found = find(&mut tx, secret).await.unwrap().unwrap();
         assert_eq!(found, key);
         assert!(is_use_to_be_noted(&found));
         note_use(&mut tx, &key.id).await.unwrap();
-        let found = find(&mut tx, secret, KeyScope::Work)
-            .await
-            .unwrap()
-            .unwrap();
+        let found = find(&mut tx, secret).await.unwrap().unwrap();
         assert!(!is_use_to_be_noted(&found));
         let nearly = &secret[..secret.len() - 1];
-        assert_eq!(find(&mut tx, nearly, KeyScope::Work).await.unwrap(), None);
-        assert_eq!(find(&mut tx, "", KeyScope::Work).await.unwrap(), None);
+        assert_eq!(find(&mut tx, nearly).await.unwrap(), None);
+        assert_eq!(find(&mut tx, "").await.unwrap(), None);
         revoke(&mut tx, "gpu-1").await.unwrap();
-        assert_eq!(find(&mut tx, secret, KeyScope::Work).await.unwrap(), None);
+        assert_eq!(find(&mut tx, secret).await.unwrap(), None);
         assert!(revoke(&mut tx, "gpu-1").await.is_err());
         // The name is free again, for another secret.
-        let (_, other) = create(&mut tx, "gpu-1", KeyScope::Work).await.unwrap();
+        let (_, other) = create(&mut tx, "gpu-1", &Grant::of(KeyScope::Work))
+            .await
+            .unwrap();
         assert_ne!(other.reveal(), secret);
         assert_eq!(list(&mut tx).await.unwrap().len(), 2);
     }
@@ -233,11 +403,17 @@ mod tests {
         let catalog = catalog(folder.path()).await;
         let mut tx = catalog.begin().await.unwrap();
         for bad in ["", "a/b", "a b", "é", &"x".repeat(65)] {
-            let error = create(&mut tx, bad, KeyScope::Work).await.unwrap_err();
+            let error = create(&mut tx, bad, &Grant::of(KeyScope::Work))
+                .await
+                .unwrap_err();
             assert!(matches!(error, CatalogError::BadName(_)), "{error}");
         }
-        create(&mut tx, "a", KeyScope::Work).await.unwrap();
-        let error = create(&mut tx, "a", KeyScope::Work).await.unwrap_err();
+        create(&mut tx, "a", &Grant::of(KeyScope::Work))
+            .await
+            .unwrap();
+        let error = create(&mut tx, "a", &Grant::of(KeyScope::Work))
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("rushes key revoke a"), "{error}");
     }
 
@@ -246,12 +422,59 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let catalog = catalog(folder.path()).await;
         let mut tx = catalog.begin().await.unwrap();
-        let made = create(&mut tx, "a", KeyScope::Work).await.unwrap();
+        let made = create(&mut tx, "a", &Grant::of(KeyScope::Work))
+            .await
+            .unwrap();
         assert!(!format!("{made:?}").contains("rk_"));
         tx.commit().await.unwrap();
         catalog.close().await;
         let file = std::fs::read(folder.path().join("catalog.db")).unwrap();
         let secret = made.1.reveal().as_bytes();
         assert!(!file.windows(secret.len()).any(|window| window == secret));
+    }
+
+    #[tokio::test]
+    async fn a_grant_ends_when_it_says_and_where_it_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = catalog(folder.path()).await;
+        let mut tx = catalog.begin().await.unwrap();
+        let expired = Grant {
+            expires_at: Some(now_ms() - 1),
+            ..Grant::of(KeyScope::Read)
+        };
+        let (_, secret) = create(&mut tx, "old", &expired).await.unwrap();
+        assert_eq!(find(&mut tx, secret.reveal()).await.unwrap(), None);
+        assert!(!any_for_people(&mut tx).await.unwrap());
+
+        let some = Grant {
+            titles: Some(Vec::new()),
+            ..Grant::of(KeyScope::Read)
+        };
+        let (key, secret) = create(&mut tx, "some", &some).await.unwrap();
+        assert_eq!(titles(&mut tx, &key).await.unwrap(), Some(Vec::new()));
+        assert!(any_for_people(&mut tx).await.unwrap());
+        for scope in [KeyScope::Redact, KeyScope::Work, KeyScope::Admin] {
+            let wide = Grant {
+                titles: Some(Vec::new()),
+                ..Grant::of(scope)
+            };
+            assert!(matches!(
+                create(&mut tx, "wide", &wide).await,
+                Err(CatalogError::WideGrant)
+            ));
+        }
+
+        let (_, newer) = rotate(&mut tx, "some").await.unwrap();
+        assert_eq!(find(&mut tx, secret.reveal()).await.unwrap(), None);
+        assert_eq!(find(&mut tx, newer.reveal()).await.unwrap(), Some(key));
+    }
+
+    #[test]
+    fn scopes_include_what_they_say() {
+        let scopes = KeyScopes::from("write,unheard-of,redact".to_owned());
+        assert!(scopes.include(KeyScope::Read) && scopes.include(KeyScope::Redact));
+        assert!(!scopes.include(KeyScope::Work) && !scopes.include(KeyScope::Admin));
+        assert!(!KeyScopes::from("unheard-of".to_owned()).include(KeyScope::Read));
+        assert!(KeyScopes::from("admin".to_owned()).include(KeyScope::Work));
     }
 }

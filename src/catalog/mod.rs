@@ -4,6 +4,8 @@
 //! take a connection are meant to be combined in one transaction ([`Catalog::begin`]).
 
 pub mod assets;
+pub mod audit;
+pub mod bins;
 mod coverage;
 mod error;
 mod ids;
@@ -28,7 +30,7 @@ use sqlx::{SqliteConnection, Transaction};
 
 pub use coverage::{coverage, failed};
 pub use error::CatalogError;
-pub use ids::{AssetId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId};
+pub use ids::{AssetId, BinId, BinItemId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId};
 
 /// Positions of an index that are kept. Its vectors are written once a minute, and lie behind by as many as there
 /// were in between.

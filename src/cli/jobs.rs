@@ -44,7 +44,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let Some(id) = &args.job else {
         let mut db = app.catalog.read().await?;
         let mut views = Vec::new();
-        for job in jobs::recent(&mut db, args.limit).await? {
+        for job in jobs::recent(&mut db, args.limit, None).await? {
             let uri = assets::get(&mut db, &job.asset_id).await?.uri;
             views.push((JobView::from(&job), uri));
         }

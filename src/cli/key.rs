@@ -5,14 +5,19 @@ use std::process::ExitCode;
 
 use super::output;
 use crate::app::App;
-use crate::catalog::keys::{self, Key, KeyScope};
-use crate::catalog::now_ms;
+use crate::catalog::keys::{self, Grant, Key, KeyScope, Secret};
+use crate::catalog::{assets, now_ms};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Arguments of `key`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  rushes key create gpu-1 > gpu-1.key      the secret, shown this once
+  rushes key create panel --scope read,write > panel.key     the secret, shown this once
+  rushes key create agency --scope read --title \"Big Buck Bunny\" --days 30
+  rushes key create gpu-1 > gpu-1.key      for a worker on another machine
+  rushes key rotate panel > panel.key      another secret; the old one opens nothing any more
   rushes key list
   rushes key revoke gpu-1                  its workers stop")]
 pub(super) struct Args {
@@ -22,16 +27,33 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Make a key for workers on other machines, and print its secret
+    /// Make a key, and print its secret
     Create {
         /// What to call it: letters, digits, '.', '_' and '-'
         name: String,
+        /// What it is good for; write includes read, admin includes everything
+        #[arg(long, value_delimiter = ',', default_value = "work")]
+        scope: Vec<KeyScope>,
+        /// Only for this title (id or name); may be given more than once
+        #[arg(long, value_name = "TITLE")]
+        title: Vec<String>,
+        /// Days until it expires [default: never]
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+        days: Option<u32>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// List the keys, revoked ones too
     List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a key another secret, and print it; the old one opens nothing any more
+    Rotate {
+        /// Its name
+        name: String,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -48,22 +70,55 @@ enum Command {
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::Create { name, json } => create(app, &name, json).await,
+        Command::Create {
+            name,
+            scope,
+            title,
+            days,
+            json,
+        } => create(app, &name, (scope, &title, days), json).await,
+        Command::Rotate { name, json } => rotate(app, &name, json).await,
         Command::List { json } => list(app, json).await,
         Command::Revoke { name, json } => revoke(app, &name, json).await,
     }?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn create(app: &App, name: &str, json: bool) -> anyhow::Result<()> {
+async fn create(
+    app: &App,
+    name: &str,
+    (scopes, names, days): (Vec<KeyScope>, &[String], Option<u32>),
+    json: bool,
+) -> anyhow::Result<()> {
     let mut tx = app.catalog.begin().await?;
-    let (key, secret) = keys::create(&mut tx, name, KeyScope::Work).await?;
+    let mut titles = Vec::with_capacity(names.len());
+    for name in names {
+        titles.push(assets::find_title(&mut tx, name).await?);
+    }
+    let grant = Grant {
+        scopes,
+        titles: (!titles.is_empty()).then_some(titles),
+        expires_at: days.map(|days| now_ms() + i64::from(days) * DAY_MS),
+    };
+    let (key, secret) = keys::create(&mut tx, name, &grant).await?;
     tx.commit().await?;
+    show(&key, &secret, json)
+}
+
+async fn rotate(app: &App, name: &str, json: bool) -> anyhow::Result<()> {
+    let mut tx = app.catalog.begin().await?;
+    let (key, secret) = keys::rotate(&mut tx, name).await?;
+    tx.commit().await?;
+    show(&key, &secret, json)
+}
+
+fn show(key: &Key, secret: &Secret, json: bool) -> anyhow::Result<()> {
     if json {
         return output::json(&serde_json::json!({ "key": key, "secret": secret.reveal() }));
     }
     // Apart from the secret, so that the output can go into a file as it is. Losing the remark loses nothing.
-    let remark = "this secret is shown once; give it to the worker with --key-file or RUSHES_KEY";
+    let remark = "this secret is shown once; send it as `authorization: Bearer SECRET`, or give it to a worker with \
+                  --key-file or RUSHES_KEY";
     writeln!(std::io::stderr(), "{remark}").ok();
     output::line(secret.reveal());
     Ok(())
@@ -79,17 +134,25 @@ async fn list(app: &App, json: bool) -> anyhow::Result<()> {
     let rows = keys.into_iter().map(|key| {
         let state = if key.revoked_at.is_some() {
             "revoked"
+        } else if key.expires_at.is_some_and(|at| at <= now) {
+            "expired"
         } else {
             "in use"
         };
+        let titles = if key.all_titles { "all" } else { "some" };
         vec![
             key.name.clone(),
+            key.scope.to_string(),
+            titles.to_owned(),
             state.to_owned(),
             ago(now, Some(key.created_at)),
             ago(now, key.last_used_at),
         ]
     });
-    output::table(&["name", "state", "made", "last used"], rows.collect());
+    output::table(
+        &["name", "scopes", "titles", "state", "made", "last used"],
+        rows.collect(),
+    );
     Ok(())
 }
 

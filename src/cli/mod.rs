@@ -1,13 +1,16 @@
 //! The command line: one subcommand a role.
 
+mod bin;
 mod delete;
 mod doctor;
+mod export;
 mod index;
 mod ingest;
 mod jobs;
 mod key;
 mod models;
 mod output;
+mod picks;
 mod progress;
 mod redact;
 mod remote;
@@ -51,6 +54,8 @@ Examples:
   rushes search \"a car exploding\"             by what is to be seen or said
   rushes search --in dialogue \"merry christmas\" --sheet hits.png
   rushes similar 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76
+  rushes bin add Trailer --search \"a car exploding\"   collect what was found
+  rushes export --bin Trailer -f otio         for Resolve; also edl, fcpxml, fcp7, ale …
   rushes shots video.mp4 --sheet shots.png      its shots, without taking it in
   rushes redact street/ -o blurred            faces and plates blurred, all else untouched
   rushes serve                                the HTTP API on 127.0.0.1:7420";
@@ -65,6 +70,10 @@ enum Command {
     Similar(search::SimilarArgs),
     /// Show one shot
     Show(show::Args),
+    /// Collect shots in named bins, trim and order them
+    Bin(bin::Args),
+    /// Write shots as an EDL, OTIO, FCPXML, ALE … for an editing program
+    Export(export::Args),
     /// List the titles
     Titles(titles::Args),
     /// List jobs, follow one, cancel it or try it again
@@ -114,6 +123,8 @@ impl Cli {
             Command::Search(args) => search::run_search(&App::open(config).await?, args).await,
             Command::Similar(args) => search::run_similar(&App::open(config).await?, args).await,
             Command::Show(args) => show::run(&App::open(config).await?, args).await,
+            Command::Bin(args) => bin::run(&App::open(config).await?, args).await,
+            Command::Export(args) => export::run(&App::open(config).await?, args).await,
             Command::Titles(args) => titles::run(&App::open(config).await?, args).await,
             Command::Jobs(args) => jobs::run(&App::open(config).await?, args).await,
             Command::Delete(args) => delete::run(&App::open(config).await?, args).await,

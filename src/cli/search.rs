@@ -100,6 +100,7 @@ async fn run(
         scope: Scope {
             titles: common.title,
             assets: common.asset,
+            within: None,
         },
         limit: common.limit,
         page: common.page,

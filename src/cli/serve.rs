@@ -1,10 +1,11 @@
 //! `rushes serve`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -12,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{output, work};
 use crate::app::{App, Engine, EngineParts};
-use crate::config::Config;
+use crate::catalog::keys;
+use crate::config::{Config, Server};
 use crate::features::Settings;
-use crate::http::{self, Api, ConnectionBounds, Metrics, Roots, Work};
+use crate::http::{self, Admission, Api, ConnectionBounds, Metrics, RateLimits, Roots, Tls, Work};
 
 /// How long requests under way may go on after a signal to stop.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -25,11 +27,22 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 Examples:
   rushes serve
   rushes serve --listen 127.0.0.1:8080 --media-root ~/videos --media-root s3://archive/videos
+  rushes key create panel --scope read,write > panel.key
+  rushes serve --listen 0.0.0.0:7420 --tls-certificate cert.pem --tls-key key.pem
   rushes serve --work-listen 10.0.0.5:7421     and workers with a key, from other machines")]
 pub(super) struct Args {
     /// Address and port [default: 127.0.0.1:7420]
     #[arg(long)]
     listen: Option<SocketAddr>,
+    /// PEM file of the certificate chain, to serve HTTPS; read again when it changes
+    #[arg(long, value_name = "PEM", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// PEM file of the certificate's private key
+    #[arg(long, value_name = "PEM", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// Serve plain HTTP to other machines, where something in front encrypts or the network is trusted
+    #[arg(long)]
+    insecure: bool,
     /// Another address and port, for workers on other machines alone, who need a key; plain http
     #[arg(long, value_name = "ADDR")]
     work_listen: Option<SocketAddr>,
@@ -42,12 +55,26 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     if let Some(listen) = args.listen {
         config.server.listen = listen;
     }
+    config.server.tls_certificate = args.tls_certificate.or(config.server.tls_certificate);
+    config.server.tls_key = args.tls_key.or(config.server.tls_key);
+    config.server.insecure |= args.insecure;
     config.server.work_listen = args.work_listen.or(config.server.work_listen);
     config.server.media_roots.extend(args.media_roots);
     config.check()?;
     let metrics = Metrics::install()?;
     let roots = Roots::new(&config.server.media_roots).context("a media root cannot be used")?;
+    let tls = certificate(&config.server)?;
     let app = App::open(config).await?;
+    let keyed = app.config.server.is_keyed();
+    if keyed {
+        let mut db = app.catalog.read().await?;
+        ensure!(
+            keys::any_for_people(&mut db).await?,
+            "{} can be reached from other machines, and there is no key that opens anything there; make one first: \
+             rushes key create NAME --scope read",
+            app.config.server.listen
+        );
+    }
     let listener = listen(app.config.server.listen, "--listen").await?;
     let for_workers = match app.config.server.work_listen {
         Some(address) => Some(listen(address, "--work-listen").await?),
@@ -65,7 +92,10 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         )
     })?;
     let address = listener.local_addr()?;
-    output::line(&format!("serving on http://{address}/ (Ctrl-C to stop)"));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    output::line(&format!(
+        "serving on {scheme}://{address}/ (Ctrl-C to stop)"
+    ));
     if let Some(listener) = &for_workers {
         let address = listener.local_addr()?;
         output::line(&format!(
@@ -75,7 +105,12 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     let searcher = app.searcher(Arc::clone(engine.index()));
     let settings = app.settings()?;
     let work = workers_on_other_machines(&app, &settings);
-    let router = http::router(Api {
+    let admission = Admission {
+        keyed,
+        origins: app.config.server.origins.clone(),
+        limits: RateLimits::per_second(app.config.server.requests_per_second),
+    };
+    let api = Api {
         catalog: app.catalog.clone(),
         storage: app.storage.clone(),
         searcher,
@@ -86,12 +121,13 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         redactions: app.redactions.clone(),
         work: work.clone(),
         metrics,
-    });
+    };
+    let router = http::router(api, admission);
     let stop = CancellationToken::new();
     let mut server = tokio::spawn(serve(
         [
-            Some((listener, router)),
-            for_workers.map(|listener| (listener, http::work_router(work.clone()))),
+            Some((listener, router, tls)),
+            for_workers.map(|listener| (listener, http::work_router(work.clone()), None)),
         ],
         stop.clone(),
     ));
@@ -112,6 +148,13 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
+fn certificate(server: &Server) -> anyhow::Result<Option<Tls>> {
+    match (&server.tls_certificate, &server.tls_key) {
+        (Some(certificate), Some(key)) => Ok(Some(Tls::open(certificate, key)?)),
+        (None, _) | (_, None) => Ok(None),
+    }
+}
+
 async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
@@ -128,9 +171,18 @@ fn workers_on_other_machines(app: &App, settings: &Settings) -> Work {
 }
 
 /// Serves each router on its listener, until `stop` and the end of the last request.
-async fn serve(routers: [Option<(TcpListener, Router)>; 2], stop: CancellationToken) {
-    let servers = routers.into_iter().flatten().map(|(listener, router)| {
-        http::serve(listener, router, ConnectionBounds::default(), stop.clone())
-    });
+async fn serve(routers: [Option<(TcpListener, Router, Option<Tls>)>; 2], stop: CancellationToken) {
+    let servers = routers
+        .into_iter()
+        .flatten()
+        .map(|(listener, router, tls)| {
+            http::serve(
+                listener,
+                router,
+                tls,
+                ConnectionBounds::default(),
+                stop.clone(),
+            )
+        });
     futures::future::join_all(servers).await;
 }

@@ -338,17 +338,7 @@ impl Config {
                 what: error.to_string(),
             });
         }
-        if !self.server.listen.ip().is_loopback() {
-            problems.push(Problem {
-                key: "server.listen".to_owned(),
-                what: format!(
-                    "{} can be reached from other machines, and only workers have keys in this version; \
-                     listen on 127.0.0.1 and put a proxy with authentication before it; for workers alone \
-                     there is server.work_listen",
-                    self.server.listen
-                ),
-            });
-        }
+        problems.extend(self.server.problems());
     }
 
     /// Where derived objects are kept.

@@ -11,10 +11,11 @@ use axum::http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::access::Caller;
 use super::problems::{NoSuchTitle, NotFound, Refused};
 use super::{Api, ApiError, MAX_JSON, upload};
 use crate::catalog::assets::Title;
-use crate::catalog::{AssetId, JobId, assets, runs, shots};
+use crate::catalog::{AssetId, CatalogError, JobId, assets, runs, shots};
 use crate::ingest::{FoundVideo, find, submit};
 use crate::views::AssetView;
 
@@ -98,8 +99,11 @@ pub(super) struct TitleList {
     responses((status = 202, description = "Accepted: follow the job", body = RegisteredList), Refused))]
 pub(super) async fn register(
     State(api): State<Api>,
+    caller: Caller,
     request: Request,
 ) -> Result<(StatusCode, Json<RegisteredList>), ApiError> {
+    // Bytes that are known under another title would show it.
+    caller.sees_everything()?;
     let kind = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -168,6 +172,7 @@ pub(super) fn http_body_limit(
     responses((status = 200, description = "Success", body = AssetIds), NoSuchTitle))]
 pub(super) async fn list(
     State(api): State<Api>,
+    caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<AssetIds>, ApiError> {
     let mut db = api.catalog.read().await?;
@@ -175,7 +180,26 @@ pub(super) async fn list(
         Some(name) => Some(assets::find_title(&mut db, name).await?),
         None => None,
     };
-    let assets = assets::list(&mut db, title.as_ref()).await?;
+    if let Some((title, name)) = title.as_ref().zip(query.title.as_ref())
+        && !caller.sees(title)
+    {
+        return Err(CatalogError::NotFound {
+            what: "title",
+            id: name.clone(),
+        }
+        .into());
+    }
+    let assets = match (title, caller.titles()) {
+        (None, Some(titles)) => {
+            let mut all = Vec::new();
+            for title in titles {
+                all.extend(assets::list(&mut db, Some(title)).await?);
+            }
+            all.sort();
+            all
+        }
+        (title, _) => assets::list(&mut db, title.as_ref()).await?,
+    };
     Ok(Json(AssetIds { assets }))
 }
 
@@ -185,11 +209,12 @@ pub(super) async fn list(
     responses((status = 200, description = "Success", body = AssetView), NotFound))]
 pub(super) async fn get(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<AssetView>, ApiError> {
     let id: AssetId = id.parse()?;
     let mut db = api.catalog.read().await?;
-    let asset = assets::get(&mut db, &id).await?;
+    let asset = caller.asset(&mut db, &id).await?;
     let shots = shots::spans(&mut db, &asset.id).await?.len();
     let runs = runs::wanted(&mut db, &asset.id).await?;
     Ok(Json(AssetView::new(asset, shots, &runs)))
@@ -202,23 +227,26 @@ pub(super) async fn get(
     responses((status = 204, description = "Deleted"), NotFound))]
 pub(super) async fn delete(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let id: AssetId = id.parse()?;
     let mut tx = api.catalog.begin().await?;
-    let asset = assets::get(&mut tx, &id).await?;
+    let asset = caller.asset(&mut tx, &id).await?;
     assets::remove(&mut tx, &asset.id).await?;
-    tx.commit()
-        .await
-        .map_err(crate::catalog::CatalogError::from)?;
+    tx.commit().await.map_err(CatalogError::from)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// All titles with how much is in them.
 #[utoipa::path(get, operation_id = "list_titles", path = "/v1/titles", tag = "assets",
     responses((status = 200, description = "Success", body = TitleList)))]
-pub(super) async fn titles(State(api): State<Api>) -> Result<Json<TitleList>, ApiError> {
+pub(super) async fn titles(
+    State(api): State<Api>,
+    caller: Caller,
+) -> Result<Json<TitleList>, ApiError> {
     let mut db = api.catalog.read().await?;
-    let titles = assets::titles(&mut db).await?;
+    let mut titles = assets::titles(&mut db).await?;
+    titles.retain(|title| caller.sees(&title.id));
     Ok(Json(TitleList { titles }))
 }

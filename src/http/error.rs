@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::pace;
 use super::rejection::{self, Explained};
 use crate::catalog::CatalogError;
+use crate::export::ExportError;
 use crate::redactions::RedactionError;
 use crate::search::SearchError;
 use crate::telemetry;
@@ -153,6 +154,11 @@ impl From<CatalogError> for ApiError {
         let code = match &error {
             CatalogError::NotFound { what, .. } => format!("{what}-not-found"),
             CatalogError::BadId { .. } => "bad-id".to_owned(),
+            CatalogError::BadBinName(_) => "bad-name".to_owned(),
+            CatalogError::BinNameInUse(_) => "name-in-use".to_owned(),
+            CatalogError::BadSpan { .. } => "bad-span".to_owned(),
+            CatalogError::BinFull(_) => "bin-full".to_owned(),
+            CatalogError::Changed { .. } => "changed-meanwhile".to_owned(),
             CatalogError::Full(_) => "disk-full".to_owned(),
             _ => error.kind().to_string(),
         };
@@ -221,6 +227,20 @@ impl From<RedactionError> for ApiError {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others have codes of their own"
+)]
+impl From<ExportError> for ApiError {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Catalog(error) => error.into(),
+            ExportError::Storage(error) => error.into(),
+            error => Self::new(error.kind(), error.code(), error.to_string()),
+        }
+    }
+}
+
 impl From<CoordinatorError> for ApiError {
     fn from(error: CoordinatorError) -> Self {
         match error {
@@ -251,9 +271,14 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// The id of a request, for those that note it.
+#[derive(Debug, Clone)]
+pub(super) struct RequestId(pub(super) String);
+
 /// Gives every request an id, and writes the body of those that failed.
-pub(super) async fn finish(request: Request, next: Next) -> Response {
+pub(super) async fn finish(mut request: Request, next: Next) -> Response {
     let id = Ulid::generate().to_string();
+    request.extensions_mut().insert(RequestId(id.clone()));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let started = std::time::Instant::now();
     let mut response = next.run(request).await;

@@ -3,36 +3,22 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
-use rushes_workers::coordinator::wire::PATH;
+use axum::response::Response;
 
-use super::ApiError;
-
-/// Refuses requests that were addressed to another name than this machine's (DNS rebinding), or that a
-/// page of another origin sent (cross-site requests).
-pub(super) async fn same_origin(request: Request, next: Next) -> Response {
-    // What needs a key, no web page can have: a browser never adds one by itself. So workers may come by any
-    // name, as behind a proxy; they never send an origin.
-    let path = request.uri().path();
-    let keyed = path == PATH
-        || path
-            .strip_prefix(PATH)
-            .is_some_and(|rest| rest.starts_with('/'));
-    match refusal(request.headers(), keyed) {
-        Some(detail) => ApiError::forbidden("foreign-origin", detail).into_response(),
-        None => {
-            let mut response = next.run(request).await;
-            // Browsers keep the answer from pages of other origins that asked without saying so.
-            response.headers_mut().insert(
-                "cross-origin-resource-policy",
-                HeaderValue::from_static("same-origin"),
-            );
-            response
-        }
-    }
+/// Tells browsers to keep the answer from pages of other origins that asked without saying so.
+pub(super) async fn same_origin_resource(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(
+        "cross-origin-resource-policy",
+        HeaderValue::from_static("same-origin"),
+    );
+    response
 }
 
-fn refusal(headers: &HeaderMap, keyed: bool) -> Option<String> {
+/// Why a request is refused that was addressed to another name than this machine's (DNS rebinding), or that a page of
+/// another origin sent (cross-site requests). Pages of the `origins` may ask. What needs a key, no web page can have: a
+/// browser never adds one by itself, so `keyed` requests may come by any name.
+pub(super) fn refusal(headers: &HeaderMap, keyed: bool, origins: &[String]) -> Option<String> {
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST);
     if let Some(host) = host
@@ -43,6 +29,10 @@ fn refusal(headers: &HeaderMap, keyed: bool) -> Option<String> {
             "this server answers as localhost only, not as {host:?}"
         ));
     }
+    let origin = text(header::ORIGIN);
+    if origin.is_some_and(|origin| origins.iter().any(|admitted| admitted == origin)) {
+        return None;
+    }
     // A picture or a link of another page brings no origin, but what browsers say of it (W3C Fetch Metadata).
     if let Some(site @ ("cross-site" | "same-site")) =
         text(HeaderName::from_static("sec-fetch-site"))
@@ -51,11 +41,11 @@ fn refusal(headers: &HeaderMap, keyed: bool) -> Option<String> {
             "requests from pages of other origins ({site}) are not accepted"
         ));
     }
-    let origin = text(header::ORIGIN)?;
-    let same = !keyed
-        && origin
-            .split_once("://")
-            .is_some_and(|(_, authority)| host == Some(authority));
+    let origin = origin?;
+    // A page that this server itself served.
+    let same = origin
+        .split_once("://")
+        .is_some_and(|(_, authority)| host == Some(authority));
     (!same).then(|| format!("requests from pages of {origin:?} are not accepted"))
 }
 
@@ -92,10 +82,14 @@ mod tests {
             "[::1]:7420",
             "localhost",
         ] {
-            assert_eq!(refusal(&headers(host, None), false), None, "{host}");
+            assert_eq!(refusal(&headers(host, None), false, &[]), None, "{host}");
         }
         assert_eq!(
-            refusal(&headers("localhost:1", Some("http://localhost:1")), false),
+            refusal(
+                &headers("localhost:1", Some("http://localhost:1")),
+                false,
+                &[]
+            ),
             None
         );
     }
@@ -104,24 +98,48 @@ mod tests {
     fn other_names_and_other_origins_are_not() {
         let mut embedded = headers("localhost:1", None);
         embedded.insert("sec-fetch-site", "cross-site".parse().unwrap());
-        assert!(refusal(&embedded, false).is_some());
+        assert!(refusal(&embedded, false, &[]).is_some());
         // Typed into the address bar, or from a page of this server.
         for site in ["none", "same-origin"] {
             embedded.insert("sec-fetch-site", site.parse().unwrap());
-            assert_eq!(refusal(&embedded, false), None);
+            assert_eq!(refusal(&embedded, false, &[]), None);
         }
-        assert!(refusal(&headers("evil.example", None), false).is_some());
-        assert!(refusal(&headers("127.0.0.1.evil.example", None), false).is_some());
-        assert!(refusal(&headers("localhost:1", Some("https://evil.example")), false).is_some());
-        assert!(refusal(&headers("localhost:1", Some("null")), false).is_some());
-        assert!(refusal(&headers("localhost:1", Some("http://localhost:2")), false).is_some());
+        assert!(refusal(&headers("evil.example", None), false, &[]).is_some());
+        assert!(refusal(&headers("127.0.0.1.evil.example", None), false, &[]).is_some());
+        assert!(
+            refusal(
+                &headers("localhost:1", Some("https://evil.example")),
+                false,
+                &[]
+            )
+            .is_some()
+        );
+        assert!(refusal(&headers("localhost:1", Some("null")), false, &[]).is_some());
+        assert!(
+            refusal(
+                &headers("localhost:1", Some("http://localhost:2")),
+                false,
+                &[]
+            )
+            .is_some()
+        );
     }
 
     #[test]
     fn what_needs_a_key_may_come_by_any_name_but_from_no_page() {
-        assert_eq!(refusal(&headers("rushes.example", None), true), None);
-        for origin in ["https://evil.example", "http://localhost:1"] {
-            assert!(refusal(&headers("localhost:1", Some(origin)), true).is_some());
+        assert_eq!(refusal(&headers("rushes.example", None), true, &[]), None);
+        for origin in ["https://evil.example", "http://localhost:2"] {
+            assert!(refusal(&headers("localhost:1", Some(origin)), true, &[]).is_some());
         }
+    }
+
+    #[test]
+    fn pages_of_admitted_origins_may_ask() {
+        let origins = ["https://panel.example".to_owned()];
+        let mut asked = headers("localhost:1", Some("https://panel.example"));
+        asked.insert("sec-fetch-site", "cross-site".parse().unwrap());
+        assert_eq!(refusal(&asked, false, &origins), None);
+        let other = headers("localhost:1", Some("https://panel.example.evil"));
+        assert!(refusal(&other, false, &origins).is_some());
     }
 }

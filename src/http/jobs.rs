@@ -11,6 +11,7 @@ use rushes_models::ErrorKind;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::access::Caller;
 use super::problems::NotFound;
 use super::{Api, ApiError};
 use crate::catalog::{CatalogError, JobId, jobs};
@@ -30,6 +31,7 @@ pub(super) struct ListQuery {
     responses((status = 200, description = "Success", body = JobList)))]
 pub(super) async fn list(
     State(api): State<Api>,
+    caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<JobList>, ApiError> {
     let mut db = api.catalog.read().await?;
@@ -38,7 +40,7 @@ pub(super) async fn list(
         let detail = format!("limit {limit} is not from 1 to 200");
         return Err(ApiError::new(ErrorKind::InvalidInput, "bad-limit", detail));
     }
-    let jobs = jobs::recent(&mut db, limit).await?;
+    let jobs = jobs::recent(&mut db, limit, caller.titles()).await?;
     Ok(Json(JobList {
         jobs: jobs.iter().map(JobView::from).collect(),
     }))
@@ -50,11 +52,16 @@ pub(super) async fn list(
     responses((status = 200, description = "Success", body = JobView), NotFound))]
 pub(super) async fn get(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<JobView>, ApiError> {
     let id: JobId = id.parse()?;
     let mut db = api.catalog.read().await?;
-    Ok(Json(JobView::from(&jobs::get(&mut db, &id).await?)))
+    let job = jobs::get(&mut db, &id).await?;
+    caller
+        .check(&mut db, &job.asset_id, ("job", id.as_str()))
+        .await?;
+    Ok(Json(JobView::from(&job)))
 }
 
 /// Cancel what is still under way of a job. What can be found already stays.
@@ -63,10 +70,15 @@ pub(super) async fn get(
     responses((status = 200, description = "Success", body = JobView), NotFound))]
 pub(super) async fn cancel(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<JobView>, ApiError> {
     let id: JobId = id.parse()?;
     let mut tx = api.catalog.begin().await?;
+    let job = jobs::get(&mut tx, &id).await?;
+    caller
+        .check(&mut tx, &job.asset_id, ("job", id.as_str()))
+        .await?;
     let job = jobs::cancel(&mut tx, &id).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok(Json(JobView::from(&job)))

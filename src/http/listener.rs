@@ -11,6 +11,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::Tls;
+
 /// How long the header of a request may be in coming, and an idle connection may be kept.
 const HEADER_TIME: Duration = Duration::from_secs(30);
 /// Connections of one listener at the same time. More wait to be accepted; descriptors are shared with the
@@ -37,10 +39,12 @@ impl Default for ConnectionBounds {
     }
 }
 
-/// Serves `router` over HTTP/1.1 until `stop`, and then until the last request under way is answered.
+/// Serves `router` over HTTP/1.1, with TLS where `tls` has a certificate, until `stop`, and then until the last request
+/// under way is answered.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    tls: Option<Tls>,
     bounds: ConnectionBounds,
     stop: CancellationToken,
 ) {
@@ -67,10 +71,31 @@ pub async fn serve(
             }
         };
         let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let (http, watcher) = (http.clone(), graceful.watcher());
+        let acceptor = tls.as_ref().map(Tls::acceptor);
+        let (time, ending) = (bounds.header_time, stop.clone());
         tokio::spawn(async move {
+            let ended = match acceptor {
+                None => {
+                    let connection = http.serve_connection(TokioIo::new(stream), service);
+                    watcher.watch(connection).await
+                }
+                Some(acceptor) => {
+                    // A handshake is a header, too: nobody holds a place with half of one.
+                    let shaken = tokio::select! {
+                        shaken = tokio::time::timeout(time, acceptor.accept(stream)) => shaken,
+                        () = ending.cancelled() => return,
+                    };
+                    let Ok(Ok(stream)) = shaken else {
+                        tracing::debug!("a TLS handshake failed");
+                        return;
+                    };
+                    let connection = http.serve_connection(TokioIo::new(stream), service);
+                    watcher.watch(connection).await
+                }
+            };
             // A client that breaks off or dawdles is no event.
-            if let Err(error) = connection.await {
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended");
             }
             drop(place);
@@ -98,7 +123,7 @@ mod tests {
             connections: 1,
         };
         let stop = CancellationToken::new();
-        let server = tokio::spawn(serve(listener, router, bounds, stop.clone()));
+        let server = tokio::spawn(serve(listener, router, None, bounds, stop.clone()));
         // The only place there is, taken by one who does not finish the first line.
         let mut holder = TcpStream::connect(address).await.unwrap();
         holder.write_all(b"GET / HT").await.unwrap();

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use rushes_models::ErrorKind;
 
+use super::access::Caller;
 use super::problems::{NoSuchRange, NotFound};
 use super::{Api, ApiError};
 use crate::catalog::{ShotId, shots};
@@ -22,11 +23,12 @@ use crate::catalog::{ShotId, shots};
     ))]
 pub(super) async fn thumbnail(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<String>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let shot = find(&api, &id).await?;
+    let shot = find(&api, &caller, &id).await?;
     serve(
         &api,
         &made(shot.thumbnail)?,
@@ -46,17 +48,21 @@ pub(super) async fn thumbnail(
     ))]
 pub(super) async fn clip(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<String>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let shot = find(&api, &id).await?;
+    let shot = find(&api, &caller, &id).await?;
     serve(&api, &made(shot.proxy)?, "video/mp4", (&method, &headers)).await
 }
 
-async fn find(api: &Api, id: &str) -> Result<shots::Shot, ApiError> {
+async fn find(api: &Api, caller: &Caller, id: &str) -> Result<shots::Shot, ApiError> {
     let id: ShotId = id.parse()?;
     let mut db = api.catalog.read().await?;
+    caller
+        .check(&mut db, &id.asset, ("shot", &id.to_string()))
+        .await?;
     Ok(shots::get(&mut db, &id).await?)
 }
 

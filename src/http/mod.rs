@@ -1,15 +1,20 @@
 //! The HTTP API: a thin layer of handlers over catalogue, ingest and search.
 //!
-//! It serves one machine's users: it listens on loopback only, and turns away requests that a web page of
-//! another origin makes a browser send. Workers on other machines come with a key, and reach nothing else.
+//! On loopback it serves the users of this machine, and turns away requests that a web page of another origin makes a
+//! browser send. On other addresses every request needs a key; [`access`] has the rules.
 
+mod access;
 mod assets;
+mod audit;
+mod bins;
 mod confine;
 mod error;
+mod exports;
 mod form;
 mod guard;
 mod health;
 mod jobs;
+mod limits;
 mod listener;
 mod media;
 mod openapi;
@@ -21,6 +26,7 @@ mod redactions;
 mod rejection;
 mod search;
 mod shots;
+mod tls;
 mod upload;
 mod work;
 
@@ -28,21 +34,26 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::routing::get;
 use axum::{Json, Router};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rushes_workers::storage::Storage;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 pub use confine::Roots;
 pub use error::ApiError;
+pub use limits::RateLimits;
 pub use listener::{ConnectionBounds, serve};
+pub use tls::{Tls, TlsError};
 pub use work::Work;
 
+use self::access::Door;
 use crate::catalog::Catalog;
 use crate::features::Settings;
 use crate::redactions::Redactions;
@@ -53,6 +64,8 @@ use crate::telemetry;
 pub const MOST_SEARCHES: usize = 64;
 /// Largest JSON body in bytes; uploads have a limit of their own.
 const MAX_JSON: usize = 1024 * 1024;
+/// Largest JSON body that lists picks: as many as a bin holds.
+const MAX_PICKS: usize = 32 * 1024 * 1024;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -108,14 +121,35 @@ impl Metrics {
     }
 }
 
+/// Who may ask.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// Whether every request needs a key; otherwise only requests of this machine are let in.
+    pub keyed: bool,
+    /// Origins whose pages may ask, such as `https://panel.example`.
+    pub origins: Vec<String>,
+    /// How often each key may ask.
+    pub limits: RateLimits,
+}
+
 /// The routes for workers alone, all behind a key, and the sign of life.
 pub fn work_router(work: Work) -> Router {
-    // Nobody learns anything from the sign of life, so whoever watches over this address may ask by any name.
-    finished(work::routes(work).into()).route("/healthz", get(health::live))
+    // Every route but the sign of life needs a key, and whoever watches over this address may ask by any name.
+    let limits = RateLimits::per_second(0);
+    let door = Door::new(work.catalog().clone(), limits, true, Vec::new());
+    let routes: Router = work::routes(work).into();
+    finished(routes.route("/healthz", get(health::live)), door)
 }
 
 /// All routes.
-pub fn router(api: Api) -> Router {
+pub fn router(api: Api, admission: Admission) -> Router {
+    let Admission {
+        keyed,
+        origins,
+        limits,
+    } = admission;
+    let cors = cors(&origins);
+    let door = Door::new(api.catalog.clone(), limits, keyed, origins);
     let work = work::routes(api.work.clone());
     let (routes, mut document) = described(&api)
         .with_state(api)
@@ -124,13 +158,51 @@ pub fn router(api: Api) -> Router {
     openapi::complete(&mut document);
     let document = Arc::new(document);
     let served = move || std::future::ready(Json(Arc::clone(&document)));
-    finished(routes.route("/openapi.json", get(served)))
+    let routes = finished(routes.route("/openapi.json", get(served)), door);
+    match cors {
+        // Outside of everything: a browser asks without a key first.
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    }
+}
+
+/// What browsers are told of other origins; nothing where none is admitted.
+fn cors(origins: &[String]) -> Option<CorsLayer> {
+    let admitted: Vec<HeaderValue> = origins.iter().filter_map(|one| one.parse().ok()).collect();
+    if admitted.is_empty() {
+        return None;
+    }
+    let headers = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::IF_MATCH,
+        header::IF_NONE_MATCH,
+        header::RANGE,
+        HeaderName::from_static("x-api-key"),
+    ];
+    let methods = [
+        Method::GET,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+    ];
+    let exposed = [
+        header::CONTENT_DISPOSITION,
+        header::ETAG,
+        HeaderName::from_static("x-request-id"),
+    ];
+    let layer = CorsLayer::new()
+        .allow_origin(admitted)
+        .allow_headers(headers);
+    Some(layer.allow_methods(methods).expose_headers(exposed))
 }
 
 /// The routes with what the document says of them.
 fn described(api: &Api) -> OpenApiRouter<Api> {
     let picture = usize::try_from(api.redactions.picture_limit()).unwrap_or(usize::MAX);
     let picture = DefaultBodyLimit::max(picture.saturating_add(2 * MAX_JSON));
+    let picks = DefaultBodyLimit::max(MAX_PICKS);
     // The streams themselves are counted; this only lifts the small default.
     let upload = usize::try_from(api.upload_limit).unwrap_or(usize::MAX);
     let upload = DefaultBodyLimit::max(upload.saturating_add(MAX_JSON));
@@ -143,6 +215,13 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(jobs::get, jobs::cancel))
         .routes(routes!(search::search))
         .routes(routes!(shots::get))
+        .routes(routes!(bins::list))
+        .routes(routes!(bins::create).layer(picks.clone()))
+        .routes(routes!(bins::get, bins::rename, bins::delete))
+        .routes(routes!(bins::add).layer(picks.clone()))
+        .routes(routes!(bins::change, bins::remove))
+        .routes(routes!(exports::formats))
+        .routes(routes!(exports::create).layer(picks))
         .routes(routes!(media::thumbnail))
         .routes(routes!(media::clip))
         .routes(routes!(redact::redact).layer(picture))
@@ -155,15 +234,17 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
+        .routes(routes!(audit::list))
 }
 
 /// What all answers have in common.
-fn finished(routes: Router) -> Router {
+fn finished(routes: Router, door: Door) -> Router {
     routes
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(axum::middleware::from_fn(pace::keep_coming))
         .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(axum::middleware::from_fn(guard::same_origin))
+        .layer(axum::middleware::from_fn_with_state(door, access::admit))
+        .layer(axum::middleware::from_fn(guard::same_origin_resource))
         .layer(axum::middleware::from_fn(error::finish))
 }

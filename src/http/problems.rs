@@ -37,6 +37,7 @@ problems! {
     NoSuchTitle = "404", "There is no such title";
     NotThereYet = "404", "There is no such thing, or not yet";
     FormTooSlow = "408", "The form was too long in coming";
+    ChangedMeanwhile = "409", "Somebody else changed it meanwhile: `changed-meanwhile`";
     LeaseLost = "409", "The lease is lost";
     NoSuchRange = "416", "There is no such range";
     NotItsVectors = "422", "These cannot be the vectors of this run";

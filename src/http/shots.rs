@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 
+use super::access::Caller;
 use super::problems::NotFound;
 use super::{Api, ApiError};
 use crate::catalog::ShotId;
@@ -14,8 +15,14 @@ use crate::views::ShotDetail;
     responses((status = 200, description = "Success", body = ShotDetail), NotFound))]
 pub(super) async fn get(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<ShotDetail>, ApiError> {
     let id: ShotId = id.parse()?;
+    let mut db = api.catalog.read().await?;
+    caller
+        .check(&mut db, &id.asset, ("shot", &id.to_string()))
+        .await?;
+    drop(db);
     Ok(Json(ShotDetail::load(&api.catalog, &id).await?))
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, FromRequestParts, Path, Request, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use rushes_models::{ErrorKind, Space};
 use rushes_workers::coordinator::wire::{
@@ -25,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
-use super::ApiError;
 use super::problems::{LeaseLost, NoKey, NotItsVectors, Refused, StoreAway};
+use super::{ApiError, access};
 use crate::catalog::keys::{self, Key, KeyScope};
 use crate::catalog::{Catalog, CatalogError, KeyId, RunId, runs};
 use crate::features;
@@ -86,6 +86,11 @@ impl Work {
         }
     }
 
+    /// The catalogue that keys are in.
+    pub(super) const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     fn note_lease(&self, run: &RunId, key: &KeyId) {
         let mut leased = self.leased.lock().unwrap_or_else(PoisonError::into_inner);
         if leased.len() >= MOST_LEASED {
@@ -137,23 +142,7 @@ impl FromRequestParts<Work> for Holder {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, work: &Work) -> Result<Self, ApiError> {
-        let Some(secret) = secret(&parts.headers) else {
-            return Err(ApiError::unauthorised(
-                "this needs a key: send `authorization: Bearer rk_…`; `rushes key create NAME` makes one",
-            ));
-        };
-        let mut db = work.catalog.read().await?;
-        let Some(key) = keys::find(&mut db, secret, KeyScope::Work).await? else {
-            return Err(ApiError::unauthorised(
-                "there is no such key, or it was revoked; `rushes key create NAME` makes another",
-            ));
-        };
-        drop(db);
-        if keys::is_use_to_be_noted(&key) {
-            let mut tx = work.catalog.begin().await?;
-            keys::note_use(&mut tx, &key.id).await?;
-            tx.commit().await.map_err(CatalogError::from)?;
-        }
+        let key = access::holder(&work.catalog, &parts.headers, KeyScope::Work).await?;
         Ok(Self(key))
     }
 }
@@ -197,15 +186,6 @@ impl Holder {
             token,
         })
     }
-}
-
-/// The secret that a request brings, as `authorization: Bearer` or as `x-api-key`.
-fn secret(headers: &HeaderMap) -> Option<&str> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
-        let (scheme, secret) = value.to_str().ok()?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
-    });
-    bearer.or_else(|| headers.get("x-api-key")?.to_str().ok())
 }
 
 type Body<T> = Result<Json<T>, JsonRejection>;

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::fusion::FusedShot;
 use super::recall::{Evidence, Match};
+use crate::catalog::bins::Selection;
 use crate::catalog::shots::Shot;
 use crate::views::{Clock, Place};
 
@@ -54,6 +55,22 @@ pub struct Answer {
 }
 
 impl Hit {
+    /// The whole shot as a pick that remembers how it was found.
+    #[must_use]
+    pub fn selection(&self, query: Option<&str>) -> Selection {
+        let line = self
+            .evidence
+            .dialogue
+            .as_ref()
+            .map(|found| found.text.clone());
+        Selection {
+            query: query.map(str::to_owned),
+            score: Some(self.score),
+            line,
+            ..Selection::from(&self.place.shot)
+        }
+    }
+
     pub(super) fn new(shot: &Shot, clock: &Clock, found: &FusedShot<Match>) -> Self {
         Self {
             place: Place::new(shot, clock),

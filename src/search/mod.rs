@@ -127,6 +127,13 @@ impl Searcher {
             return Ok(None);
         }
         let mut db = self.catalog.read().await?;
+        let mut allowed = HashSet::new();
+        for title in scope.within.iter().flatten() {
+            allowed.extend(assets::list(&mut db, Some(title)).await?);
+        }
+        if scope.titles.is_empty() && scope.assets.is_empty() {
+            return Ok(Some(allowed));
+        }
         let mut found = HashSet::new();
         for title in &scope.titles {
             let id = assets::find_title(&mut db, title).await?;
@@ -134,6 +141,9 @@ impl Searcher {
         }
         for asset in &scope.assets {
             found.insert(assets::get(&mut db, asset).await?.id);
+        }
+        if scope.within.is_some() {
+            found.retain(|asset| allowed.contains(asset));
         }
         Ok(Some(found))
     }

@@ -6,7 +6,7 @@ use image::RgbImage;
 
 use super::recall::{Modality, modalities};
 use super::{MAX_LIMIT, SearchError};
-use crate::catalog::{AssetId, ShotId};
+use crate::catalog::{AssetId, ShotId, TitleId};
 
 /// Longest query text in characters.
 const MAX_TEXT: usize = 2000;
@@ -29,13 +29,15 @@ pub struct Scope {
     pub titles: Vec<String>,
     /// Assets.
     pub assets: Vec<AssetId>,
+    /// The titles that may be searched at all; all of them if `None`.
+    pub within: Option<Vec<TitleId>>,
 }
 
 impl Scope {
     /// Whether nothing is left out.
     #[must_use]
     pub const fn is_everything(&self) -> bool {
-        self.titles.is_empty() && self.assets.is_empty()
+        self.titles.is_empty() && self.assets.is_empty() && self.within.is_none()
     }
 }
 

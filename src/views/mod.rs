@@ -1,11 +1,13 @@
 //! What things look like from outside: the JSON that the command line and HTTP share.
 
 mod asset;
+mod bin;
 mod job;
 mod shot;
 mod time;
 
 pub use asset::AssetView;
+pub use bin::{BinItemView, BinSummary, BinView};
 pub use job::{JobList, JobView, StageView};
 pub use shot::{AssetRef, BoundaryView, Line, Place, ShotDetail};
 pub(crate) use time::Clock;

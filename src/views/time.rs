@@ -29,10 +29,25 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn of(shot: &Shot) -> Result<Self, CatalogError> {
+        Self::parse(&shot.scan)
+    }
+
+    /// Of a video of which nothing is known.
+    pub(super) const fn unknown() -> Self {
+        let rate = Rate::MILLISECONDS;
+        Self {
+            rate,
+            variable: true,
+            timecode: Timecode::from_zero(rate),
+        }
+    }
+
+    /// From the result of a run of `shots`.
+    pub(super) fn parse(scan: &str) -> Result<Self, CatalogError> {
         let damaged = |_| CatalogError::Corrupt {
             what: "the result of a run",
         };
-        let scan: ShotsRecord = serde_json::from_str(&shot.scan).map_err(damaged)?;
+        let scan: ShotsRecord = serde_json::from_str(scan).map_err(damaged)?;
         let (rate, start_timecode) = (scan.rate, scan.start_timecode);
         let timecode = start_timecode
             .and_then(|text| Timecode::starting_at(rate, &text).ok())

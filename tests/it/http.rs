@@ -20,7 +20,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(rushes: &Rushes, args: &[&str]) -> Self {
-        let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
+        Self::start_at(rushes, "127.0.0.1:0", args)
+    }
+
+    pub(crate) fn start_at(rushes: &Rushes, address: &str, args: &[&str]) -> Self {
+        let mut all = vec!["serve", "--listen", address];
         all.extend(args);
         let mut child = rushes
             .command(&all)
@@ -33,7 +37,7 @@ impl Server {
         BufReader::new(said).read_line(&mut line).unwrap();
         let address = line
             .split_whitespace()
-            .find(|word| word.starts_with("http://"));
+            .find(|word| word.starts_with("http://") || word.starts_with("https://"));
         let address = address.unwrap_or_else(|| panic!("serve said {line:?}"));
         Self {
             address: address.trim_end_matches('/').to_owned(),

@@ -7,6 +7,7 @@
     reason = "helpers of tests may fail as tests do"
 )]
 
+mod access;
 mod answers;
 mod architecture;
 mod bad_input;
@@ -15,6 +16,7 @@ mod cli;
 mod coordinator;
 mod disk_full;
 mod encoders;
+mod export;
 mod http;
 mod index;
 mod interrupted;

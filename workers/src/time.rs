@@ -228,6 +228,18 @@ impl Timecode {
         )
     }
 
+    /// Frames in so many hours of timecode.
+    #[must_use]
+    pub const fn frames_of_hours(self, hours: u64) -> u64 {
+        let labels = hours * 3600 * self.rate.nominal() as u64;
+        if self.drop_frame {
+            // Of the 60 minutes of an hour, six keep all their labels.
+            labels - hours * 54 * Self::dropped_a_minute(self.rate)
+        } else {
+            labels
+        }
+    }
+
     const fn dropped_a_minute(rate: Rate) -> u64 {
         rate.nominal() as u64 / 15
     }

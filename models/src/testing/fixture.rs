@@ -6,9 +6,9 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-/// The fixtures: models that `make test` pulls, real footage, a runtime with `OpenVINO`, and the right to mount a small
-/// file system. `RUSHES_REQUIRE` lists some of them, separated by commas.
-pub(crate) const FIXTURES: [&str; 4] = ["models", "material", "openvino", "disk"];
+/// The fixtures: models that `make test` pulls, real footage, the timeline readers that it installs, a runtime with
+/// `OpenVINO`, and the right to mount a small file system. `RUSHES_REQUIRE` lists some of them, separated by commas.
+pub(crate) const FIXTURES: [&str; 5] = ["models", "material", "readers", "openvino", "disk"];
 
 /// The folder of pulled models that `RUSHES_MODELS` names, if each of `ids` is in it.
 pub(crate) fn models(ids: &[&str]) -> Option<PathBuf> {

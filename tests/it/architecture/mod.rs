@@ -172,6 +172,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
     ("ingest", &["catalog", "features"]),
     ("redactions", &["catalog", "features", "telemetry"]),
     ("views", &["catalog"]),
+    ("export", &["catalog"]),
     (
         "search",
         &["catalog", "features", "index", "telemetry", "views"],
@@ -180,6 +181,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
         "http",
         &[
             "catalog",
+            "export",
             "features",
             "ingest",
             "redactions",
@@ -202,7 +204,8 @@ const PRODUCT: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "catalog", "config", "features", "http", "index", "ingest", "search", "views",
+            "app", "catalog", "config", "export", "features", "http", "index", "ingest", "search",
+            "views",
         ],
     ),
 ];

@@ -174,7 +174,9 @@ impl Bench {
 /// The secret of a new key.
 pub(crate) async fn key(catalog: &Catalog, name: &str) -> String {
     let mut tx = catalog.begin().await.unwrap();
-    let (_, secret) = keys::create(&mut tx, name, KeyScope::Work).await.unwrap();
+    let (_, secret) = keys::create(&mut tx, name, &Grant::of(KeyScope::Work))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     secret.reveal().to_owned()
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rushes::catalog::assets::{NewAsset, register};
-use rushes::catalog::keys::{self, KeyScope};
+use rushes::catalog::keys::{self, Grant, KeyScope};
 use rushes::catalog::runs::{self, Run, RunState};
 use rushes::catalog::{AssetId, Catalog, JobId, RunId, jobs, queue};
 use rushes::features::{LocalCoordinator, Settings, WorkerLock, request};

@@ -2,6 +2,7 @@
 
 #[path = "../../../models/src/testing/fixture.rs"]
 mod fixture;
+pub(crate) mod readers;
 pub(crate) mod s3_server;
 pub(crate) mod videos;
 pub(crate) mod work_server;
@@ -11,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-pub(crate) use self::fixture::{material, missing};
+pub(crate) use self::fixture::{material, missing, variable};
 
 /// The `rushes` binary on a data folder of its own.
 pub(crate) struct Rushes {
@@ -97,7 +98,7 @@ pub(crate) fn told(output: &Output) -> String {
 
 /// A number that a bench may raise.
 pub(crate) fn rounds(name: &str, default: usize) -> usize {
-    fixture::variable(name)
+    variable(name)
         .and_then(|text| text.parse().ok())
         .unwrap_or(default)
 }

@@ -54,6 +54,7 @@ impl WorkServer {
             serve(
                 listener,
                 work_router(work),
+                None,
                 ConnectionBounds::default(),
                 CancellationToken::new(),
             )

@@ -322,3 +322,15 @@ pub(super) fn json<R: Serialize>(
     json.push(b'\n');
     Ok(json)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_the_defect_of_one_file() {
+        let panicked = guarded(|| -> Result<(), RedactError> { panic!("a defect") });
+        assert!(matches!(panicked, Err(RedactError::Defect)), "{panicked:?}");
+        assert_eq!(guarded(|| Ok::<_, RedactError>(7)).unwrap(), 7);
+    }
+}

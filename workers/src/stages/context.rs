@@ -88,10 +88,15 @@ impl Stages {
 
     pub(super) fn timeline(&self, key: &str) -> Result<Timeline, StageError> {
         let packed = self.get(key)?;
-        let corrupt = || StageError::Corrupt(key.to_owned());
-        let json = zstd::decode_all(packed.as_ref()).map_err(|_not_zstd| corrupt())?;
-        serde_json::from_slice(&json).map_err(|_not_a_timeline| corrupt())
+        unpack_timeline(&packed).ok_or_else(|| StageError::Corrupt(key.to_owned()))
     }
+}
+
+/// The timeline in a stored object; `None` if the object is damaged.
+#[must_use]
+pub fn unpack_timeline(packed: &[u8]) -> Option<Timeline> {
+    let json = zstd::decode_all(packed).ok()?;
+    serde_json::from_slice(&json).ok()
 }
 
 /// Progress and cancellation of a stage, as the sandbox wants them.

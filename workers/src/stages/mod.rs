@@ -20,8 +20,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use context::Stages;
 use context::{RunContext, Stage};
+pub use context::{Stages, unpack_timeline};
 pub use dialogue::{CueSpan, DialogueOutput, DialogueTask};
 pub use embeddings::{EmbeddingsOutput, EmbeddingsTask, FRAMES_PER_SHOT};
 pub use probe::{ProbeOutput, ProbeTask};

@@ -115,6 +115,13 @@ impl Storage {
         }
     }
 
+    /// The file that holds a stored object, where the feature store is a folder.
+    #[must_use]
+    pub fn file_of(&self, key: &str) -> Option<PathBuf> {
+        let folder = self.folder.as_ref()?;
+        Some(folder.join(key))
+    }
+
     /// Finds one file by URI or path, without reading it.
     ///
     /// # Errors

@@ -11,11 +11,14 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::storage::{S3Options, Storage};
 
+type Read = Box<dyn Fn(&str) -> Option<Vec<u8>>>;
+type Write = Box<dyn Fn(&str, &[u8])>;
+
 /// A sink, and a way around it to what it holds.
 struct Place {
     sink: Box<dyn Sink>,
-    read: Box<dyn Fn(&str) -> Option<Vec<u8>>>,
-    write: Box<dyn Fn(&str, &[u8])>,
+    read: Read,
+    write: Write,
     _keep: (TempDir, Option<Runtime>),
 }
 
@@ -88,8 +91,8 @@ fn record(input: &str, has_output: bool) -> Vec<u8> {
         .into_bytes()
 }
 
-fn bytes(text: &str) -> Option<SinkOutput> {
-    Some(SinkOutput::Bytes(text.as_bytes().to_vec()))
+fn bytes(text: &str) -> SinkOutput {
+    SinkOutput::Bytes(text.as_bytes().to_vec())
 }
 
 #[test]
@@ -98,7 +101,7 @@ fn what_is_put_is_there_with_its_record_and_is_cleared_with_it() {
         let sink = &*place.sink;
         assert_eq!(sink.size(name()).unwrap(), None, "{of}");
         assert_eq!(sink.made_from(name()).unwrap(), None, "{of}");
-        sink.put(name(), record(NAME, true), bytes("picture"))
+        sink.put(name(), record(NAME, true), Some(bytes("picture")))
             .unwrap();
         assert_eq!((place.read)(NAME).unwrap(), b"picture", "{of}");
         assert_eq!((place.read)(BESIDE).unwrap(), record(NAME, true), "{of}");
@@ -182,11 +185,11 @@ fn what_came_meanwhile_is_left_and_gets_no_record() {
             sink.clear(name(), NAME).unwrap();
             (place.write)(NAME, b"x");
             let output = if staged {
-                Some(SinkOutput::Staged(sink.stage(name()).unwrap()))
+                SinkOutput::Staged(sink.stage(name()).unwrap())
             } else {
                 bytes("y")
             };
-            let put = sink.put(name(), record(NAME, true), output);
+            let put = sink.put(name(), record(NAME, true), Some(output));
             assert!(matches!(put, Err(RedactError::Taken(_))), "{of}: {put:?}");
             assert_eq!((place.read)(NAME).unwrap(), b"x", "{of}");
             assert!((place.read)(BESIDE).is_none(), "{of}");
@@ -194,7 +197,7 @@ fn what_came_meanwhile_is_left_and_gets_no_record() {
     }
     for (of, place) in places() {
         (place.write)(BESIDE, b"theirs");
-        let put = place.sink.put(name(), record(NAME, true), bytes("y"));
+        let put = place.sink.put(name(), record(NAME, true), Some(bytes("y")));
         assert!(matches!(put, Err(RedactError::Taken(_))), "{of}: {put:?}");
         assert_eq!((place.read)(BESIDE).unwrap(), b"theirs", "{of}");
         assert!((place.read)(NAME).is_none(), "{of}");
@@ -244,9 +247,9 @@ fn a_run_that_may_no_longer_write_leaves_what_others_wrote() {
     let sink = ObjectSink::new(storage.clone(), "", "here", keep.path());
     let late =
         ObjectSink::new(storage, "", "here", keep.path()).guarded(|| Err(RedactError::Cancelled));
-    sink.put(name(), record(NAME, true), bytes("theirs"))
+    sink.put(name(), record(NAME, true), Some(bytes("theirs")))
         .unwrap();
-    let put = late.put(name(), record(NAME, true), bytes("late"));
+    let put = late.put(name(), record(NAME, true), Some(bytes("late")));
     assert!(matches!(put, Err(RedactError::Cancelled)), "{put:?}");
     assert!(
         sink.holds(name(), &FileRecord::of(NAME, b"theirs"))

@@ -1,0 +1,86 @@
+//! Who changed what over HTTP.
+
+use serde::Serialize;
+use sqlx::{FromRow, SqliteConnection};
+use utoipa::ToSchema;
+
+use super::{CatalogError, KeyId, now_ms};
+
+/// One request that changed something, or tried to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow, ToSchema)]
+pub struct AuditEntry {
+    /// Rank; later requests have higher ones.
+    pub id: i64,
+    /// When it was answered, Unix milliseconds.
+    pub at: i64,
+    /// Id of the key; null for a request of the server's own machine without one.
+    #[schema(value_type = Option<String>)]
+    pub key_id: Option<KeyId>,
+    /// Name of the key at that time.
+    pub key_name: Option<String>,
+    /// The method.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The status of the answer.
+    pub status: i64,
+    /// The request's id, as in the answer and in the log.
+    pub request_id: String,
+}
+
+/// A request to be noted.
+#[derive(Debug, Clone, Copy)]
+pub struct AuditedRequest<'a> {
+    /// The key's id and name, if it came with one.
+    pub key: Option<(&'a KeyId, &'a str)>,
+    /// The method.
+    pub method: &'a str,
+    /// The path, without the query.
+    pub path: &'a str,
+    /// The status of the answer.
+    pub status: u16,
+    /// The request's id.
+    pub request_id: &'a str,
+}
+
+/// Notes a request.
+///
+/// # Errors
+/// If the database fails.
+pub async fn note(
+    db: &mut SqliteConnection,
+    request: AuditedRequest<'_>,
+) -> Result<(), CatalogError> {
+    sqlx::query(
+        "INSERT INTO audit (at, key_id, key_name, method, path, status, request_id)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(now_ms())
+    .bind(request.key.map(|(id, _)| id))
+    .bind(request.key.map(|(_, name)| name))
+    .bind(request.method)
+    .bind(request.path)
+    .bind(request.status)
+    .bind(request.request_id)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The newest entries, newest first; those before the entry `before`, if that is given.
+///
+/// # Errors
+/// If the database fails.
+pub async fn recent(
+    db: &mut SqliteConnection,
+    limit: u32,
+    before: Option<i64>,
+) -> Result<Vec<AuditEntry>, CatalogError> {
+    Ok(
+        sqlx::query_as("SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?")
+            .bind(before.unwrap_or(i64::MAX))
+            .bind(limit)
+            .fetch_all(db)
+            .await?,
+    )
+}

@@ -1,0 +1,448 @@
+//! Bins: named, ordered collections of spans of frames, picked by people.
+
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{AssetId, BinId, BinItemId, CatalogError, KeyId, ShotId, assets, now_ms};
+
+/// Items of one bin.
+pub const MOST_ITEMS: usize = 100_000;
+/// Longest name in characters.
+const MAX_NAME: usize = 200;
+
+/// A bin.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Bin {
+    /// Id.
+    pub id: BinId,
+    /// What people call it. Unique among those of one owner.
+    pub name: String,
+    /// Counts every change, from 1.
+    pub revision: i64,
+    /// When it was made, Unix milliseconds.
+    pub created_at: i64,
+    /// When it was last changed.
+    pub updated_at: i64,
+    /// Items in it.
+    pub items: i64,
+}
+
+/// A span of frames in a bin.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct BinItem {
+    /// Id.
+    pub id: BinItemId,
+    /// The asset.
+    pub asset_id: AssetId,
+    /// Where that asset is.
+    pub uri: String,
+    /// Name of its title.
+    pub title: String,
+    /// First frame.
+    pub start_frame: i64,
+    /// One past the last frame.
+    pub end_frame: i64,
+    /// What a person noted.
+    pub note: Option<String>,
+    /// The query that found it.
+    pub query: Option<String>,
+    /// Its score in that search.
+    pub score: Option<f64>,
+    /// What is said in it.
+    pub line: Option<String>,
+    /// The result of the run that found the asset's shots: rate, timecode. `None` if nothing is published of it.
+    pub scan: Option<String>,
+}
+
+/// A span of frames that somebody picked, and how it was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    /// The asset.
+    pub asset: AssetId,
+    /// First frame.
+    pub start: u64,
+    /// One past the last frame.
+    pub end: u64,
+    /// What a person noted.
+    pub note: Option<String>,
+    /// The query that found it.
+    pub query: Option<String>,
+    /// Its score in that search.
+    pub score: Option<f64>,
+    /// What is said in it.
+    pub line: Option<String>,
+}
+
+impl From<&ShotId> for Selection {
+    fn from(shot: &ShotId) -> Self {
+        Self {
+            asset: shot.asset.clone(),
+            start: shot.start,
+            end: shot.end,
+            note: None,
+            query: None,
+            score: None,
+            line: None,
+        }
+    }
+}
+
+impl From<BinItem> for Selection {
+    fn from(item: BinItem) -> Self {
+        Self {
+            asset: item.asset_id,
+            start: item.start_frame.cast_unsigned(),
+            end: item.end_frame.cast_unsigned(),
+            note: item.note,
+            query: item.query,
+            score: item.score,
+            line: item.line,
+        }
+    }
+}
+
+/// What changes of an item; what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BinItemChange {
+    /// First frame.
+    pub start: Option<u64>,
+    /// One past the last frame.
+    pub end: Option<u64>,
+    /// The note; empty text removes it.
+    pub note: Option<String>,
+    /// Its place in the bin, from 0; beyond the end is the end.
+    pub position: Option<usize>,
+}
+
+const COLUMNS: &str = "b.id, b.name, b.revision, b.created_at, b.updated_at,
+    (SELECT COUNT(*) FROM bin_items i WHERE i.bin_id = b.id) AS items";
+
+/// Makes an empty bin; of a key that sees only its own, if one is given.
+///
+/// # Errors
+/// If the name is no name or is in use, or the database fails.
+pub async fn create(
+    db: &mut SqliteConnection,
+    name: &str,
+    owner: Option<&KeyId>,
+) -> Result<Bin, CatalogError> {
+    let name = checked_name(db, name, None, owner).await?;
+    let id = BinId::new();
+    sqlx::query(
+        "INSERT INTO bins (id, name, owner, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(&id)
+    .bind(name)
+    .bind(owner)
+    .bind(now_ms())
+    .bind(now_ms())
+    .execute(&mut *db)
+    .await?;
+    find(db, id.as_str(), owner).await
+}
+
+/// All bins by name; those of one key only, if one is given.
+///
+/// # Errors
+/// If the database fails.
+pub async fn list(
+    db: &mut SqliteConnection,
+    owner: Option<&KeyId>,
+) -> Result<Vec<Bin>, CatalogError> {
+    let statement =
+        format!("SELECT {COLUMNS} FROM bins b WHERE ?1 IS NULL OR b.owner = ?1 ORDER BY b.name");
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(statement))
+        .bind(owner)
+        .fetch_all(db)
+        .await?)
+}
+
+/// The bin with this id or name; of one key only, if one is given.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is none.
+pub async fn find(
+    db: &mut SqliteConnection,
+    id_or_name: &str,
+    owner: Option<&KeyId>,
+) -> Result<Bin, CatalogError> {
+    let statement = format!(
+        "SELECT {COLUMNS} FROM bins b WHERE (b.id = ?1 OR b.name = ?1) AND (?2 IS NULL OR b.owner = ?2)
+          ORDER BY b.id = ?1 DESC"
+    );
+    sqlx::query_as(sqlx::AssertSqlSafe(statement))
+        .bind(id_or_name)
+        .bind(owner)
+        .fetch_optional(db)
+        .await?
+        .ok_or_else(|| CatalogError::NotFound {
+            what: "bin",
+            id: id_or_name.to_owned(),
+        })
+}
+
+/// Gives a bin another name.
+///
+/// # Errors
+/// If the name is no name or is in use, or the database fails.
+pub async fn rename(
+    db: &mut SqliteConnection,
+    bin: &BinId,
+    name: &str,
+) -> Result<(), CatalogError> {
+    let owner: Option<KeyId> = sqlx::query_scalar("SELECT owner FROM bins WHERE id = ?")
+        .bind(bin)
+        .fetch_one(&mut *db)
+        .await?;
+    let name = checked_name(db, name, Some(bin), owner.as_ref()).await?;
+    sqlx::query("UPDATE bins SET name = ? WHERE id = ?")
+        .bind(name)
+        .bind(bin)
+        .execute(&mut *db)
+        .await?;
+    touch(db, bin).await
+}
+
+/// Deletes a bin. The videos stay.
+///
+/// # Errors
+/// If the database fails.
+pub async fn delete(db: &mut SqliteConnection, bin: &BinId) -> Result<(), CatalogError> {
+    sqlx::query("DELETE FROM bins WHERE id = ?")
+        .bind(bin)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Sees that a bin is still at the revision that its editor knows.
+///
+/// # Errors
+/// [`CatalogError::Changed`] if it is at another.
+pub fn expect_revision(bin: &Bin, expected: Option<i64>) -> Result<(), CatalogError> {
+    match expected {
+        Some(expected) if expected != bin.revision => Err(CatalogError::Changed {
+            expected,
+            found: bin.revision,
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The items of a bin in order.
+///
+/// # Errors
+/// If the database fails.
+pub async fn items(db: &mut SqliteConnection, bin: &BinId) -> Result<Vec<BinItem>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT i.id, i.asset_id, a.uri, t.name AS title, i.start_frame, i.end_frame, i.note, i.query, i.score, i.line,
+                r.output AS scan
+           FROM bin_items i
+           JOIN assets a ON a.id = i.asset_id
+           JOIN titles t ON t.id = a.title_id
+           LEFT JOIN published p ON p.asset_id = a.id AND p.feature = 'shots'
+           LEFT JOIN runs r ON r.id = p.run_id
+          WHERE i.bin_id = ? ORDER BY i.position",
+    )
+    .bind(bin)
+    .fetch_all(db)
+    .await?)
+}
+
+/// Adds items at the end of a bin, all or none; the answer is their ids.
+///
+/// # Errors
+/// If an asset is unknown, a span is not within its video, or the bin is full.
+pub async fn append(
+    db: &mut SqliteConnection,
+    bin: &Bin,
+    new: &[Selection],
+) -> Result<Vec<BinItemId>, CatalogError> {
+    let before = usize::try_from(bin.items).unwrap_or(MOST_ITEMS);
+    if before + new.len() > MOST_ITEMS {
+        return Err(CatalogError::BinFull(MOST_ITEMS));
+    }
+    let last: Option<i64> =
+        sqlx::query_scalar("SELECT MAX(position) FROM bin_items WHERE bin_id = ?")
+            .bind(&bin.id)
+            .fetch_one(&mut *db)
+            .await?;
+    let mut ids = Vec::with_capacity(new.len());
+    for (position, item) in (last.unwrap_or(-1) + 1..).zip(new) {
+        let asset = assets::get(db, &item.asset).await?.id;
+        check_span(db, &asset, item.start, item.end).await?;
+        let id = BinItemId::new();
+        sqlx::query(
+            "INSERT INTO bin_items (id, bin_id, position, asset_id, start_frame, end_frame, note, query, score, line)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(&id)
+        .bind(&bin.id)
+        .bind(position)
+        .bind(&asset)
+        .bind(item.start.cast_signed())
+        .bind(item.end.cast_signed())
+        .bind(item.note.as_deref().filter(|note| !note.is_empty()))
+        .bind(&item.query)
+        .bind(item.score)
+        .bind(&item.line)
+        .execute(&mut *db)
+        .await?;
+        ids.push(id);
+    }
+    touch(db, &bin.id).await?;
+    Ok(ids)
+}
+
+/// Changes an item.
+///
+/// # Errors
+/// If it is not in the bin, or the new span is not within its video.
+pub async fn change(
+    db: &mut SqliteConnection,
+    bin: &BinId,
+    item: &BinItemId,
+    change: &BinItemChange,
+) -> Result<(), CatalogError> {
+    let known: Option<(AssetId, i64, i64)> = sqlx::query_as(
+        "SELECT asset_id, start_frame, end_frame FROM bin_items WHERE bin_id = ? AND id = ?",
+    )
+    .bind(bin)
+    .bind(item)
+    .fetch_optional(&mut *db)
+    .await?;
+    let (asset, start, end) = known.ok_or_else(|| no_such_item(item))?;
+    let start = change.start.unwrap_or(start.cast_unsigned());
+    let end = change.end.unwrap_or(end.cast_unsigned());
+    check_span(db, &asset, start, end).await?;
+    sqlx::query("UPDATE bin_items SET start_frame = ?, end_frame = ? WHERE id = ?")
+        .bind(start.cast_signed())
+        .bind(end.cast_signed())
+        .bind(item)
+        .execute(&mut *db)
+        .await?;
+    if let Some(note) = &change.note {
+        sqlx::query("UPDATE bin_items SET note = NULLIF(?, '') WHERE id = ?")
+            .bind(note)
+            .bind(item)
+            .execute(&mut *db)
+            .await?;
+    }
+    if let Some(position) = change.position {
+        place(db, bin, item, position).await?;
+    }
+    touch(db, bin).await
+}
+
+/// Takes an item out of a bin.
+///
+/// # Errors
+/// If it is not in the bin.
+pub async fn remove(
+    db: &mut SqliteConnection,
+    bin: &BinId,
+    item: &BinItemId,
+) -> Result<(), CatalogError> {
+    let removed = sqlx::query("DELETE FROM bin_items WHERE bin_id = ? AND id = ?")
+        .bind(bin)
+        .bind(item)
+        .execute(&mut *db)
+        .await?;
+    if removed.rows_affected() == 0 {
+        return Err(no_such_item(item));
+    }
+    touch(db, bin).await
+}
+
+/// Moves an item to a place and numbers all of them anew.
+async fn place(
+    db: &mut SqliteConnection,
+    bin: &BinId,
+    item: &BinItemId,
+    position: usize,
+) -> Result<(), CatalogError> {
+    let mut order: Vec<BinItemId> = sqlx::query_scalar(
+        "SELECT id FROM bin_items WHERE bin_id = ? AND id <> ? ORDER BY position",
+    )
+    .bind(bin)
+    .bind(item)
+    .fetch_all(&mut *db)
+    .await?;
+    order.insert(position.min(order.len()), item.clone());
+    sqlx::query(
+        "UPDATE bin_items SET position = o.key
+           FROM (SELECT key, value FROM json_each(?)) o WHERE bin_items.id = o.value",
+    )
+    .bind(serde_json::json!(order).to_string())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Sees that a span has a frame and lies within its video, as far as the video is known.
+async fn check_span(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    start: u64,
+    end: u64,
+) -> Result<(), CatalogError> {
+    let frames: Option<i64> = sqlx::query_scalar(
+        "SELECT json_extract(r.output, '$.frames') FROM published p JOIN runs r ON r.id = p.run_id
+          WHERE p.asset_id = ? AND p.feature = 'shots'",
+    )
+    .bind(asset)
+    .fetch_optional(db)
+    .await?
+    .flatten();
+    let frames = frames.map_or(i64::MAX.cast_unsigned(), i64::cast_unsigned);
+    if start < end && end <= frames {
+        return Ok(());
+    }
+    Err(CatalogError::BadSpan {
+        asset: asset.to_string(),
+        start,
+        end,
+        frames,
+    })
+}
+
+async fn touch(db: &mut SqliteConnection, bin: &BinId) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE bins SET revision = revision + 1, updated_at = ? WHERE id = ?")
+        .bind(now_ms())
+        .bind(bin)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn checked_name<'a>(
+    db: &mut SqliteConnection,
+    name: &'a str,
+    of: Option<&BinId>,
+    owner: Option<&KeyId>,
+) -> Result<&'a str, CatalogError> {
+    let trimmed = name.trim();
+    if trimmed.is_empty()
+        || trimmed.chars().count() > MAX_NAME
+        || trimmed.chars().any(char::is_control)
+    {
+        return Err(CatalogError::BadBinName(name.to_owned()));
+    }
+    // Each owner has names of its own, so that none learns those of others.
+    let taken: Option<BinId> =
+        sqlx::query_scalar("SELECT id FROM bins WHERE name = ? AND owner IS ?")
+            .bind(trimmed)
+            .bind(owner)
+            .fetch_optional(db)
+            .await?;
+    match taken {
+        Some(other) if Some(&other) != of => Err(CatalogError::BinNameInUse(trimmed.to_owned())),
+        Some(_) | None => Ok(trimmed),
+    }
+}
+
+fn no_such_item(item: &BinItemId) -> CatalogError {
+    CatalogError::NotFound {
+        what: "item",
+        id: item.to_string(),
+    }
+}

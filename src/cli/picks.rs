@@ -1,0 +1,67 @@
+//! Which shots a command is about: named, found by a search, or in a bin.
+
+use crate::app::App;
+use crate::catalog::bins::{self, Selection};
+use crate::catalog::{AssetId, ShotId};
+use crate::search::{Scope, SearchRequest, Subject};
+
+/// Options that name shots.
+#[derive(Debug, clap::Args)]
+pub(super) struct PickArgs {
+    /// Ids of shots; `ASSET.START-END` may be any span of frames
+    #[arg(value_name = "SHOT")]
+    shots: Vec<ShotId>,
+    /// Instead: the hits of a search
+    #[arg(long, value_name = "WORDS", conflicts_with = "shots")]
+    search: Option<String>,
+    /// Only in this title (id or name); may be given more than once
+    #[arg(long, value_name = "TITLE", requires = "search")]
+    title: Vec<String>,
+    /// Only in this asset; may be given more than once
+    #[arg(long, value_name = "ID", requires = "search")]
+    asset: Vec<AssetId>,
+    /// How many hits
+    #[arg(long, short = 'n', default_value_t = 12)]
+    limit: usize,
+}
+
+impl PickArgs {
+    /// Whether nothing is named.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.shots.is_empty() && self.search.is_none()
+    }
+
+    /// The search, if there is one.
+    pub(super) fn search(&self) -> Option<&str> {
+        self.search.as_deref()
+    }
+
+    /// What is named, in order.
+    pub(super) async fn selections(&self, app: &App) -> anyhow::Result<Vec<Selection>> {
+        let Some(text) = &self.search else {
+            return Ok(self.shots.iter().map(Selection::from).collect());
+        };
+        let request = SearchRequest {
+            subject: Subject::Text(text.clone()),
+            modalities: Vec::new(),
+            scope: Scope {
+                titles: self.title.clone(),
+                assets: self.asset.clone(),
+                within: None,
+            },
+            limit: self.limit,
+            page: None,
+        };
+        let answer = app.searcher(app.index().await?).search(&request).await?;
+        let found = answer.hits.iter().map(|hit| hit.selection(Some(text)));
+        Ok(found.collect())
+    }
+}
+
+/// The picks of a bin, with its name.
+pub(super) async fn in_bin(app: &App, bin: &str) -> anyhow::Result<(Vec<Selection>, String)> {
+    let mut db = app.catalog.snapshot().await?;
+    let bin = bins::find(&mut db, bin, None).await?;
+    let items = bins::items(&mut db, &bin.id).await?;
+    Ok((items.into_iter().map(Selection::from).collect(), bin.name))
+}

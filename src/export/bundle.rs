@@ -1,0 +1,241 @@
+//! Archives with media: the proxies of the picks, alone or under an OTIO timeline.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
+
+use bytes::Bytes;
+use rushes_workers::storage::Storage;
+use rushes_workers::time::Timecode;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use super::names::plain_file_name;
+use super::otio::Otio;
+use super::{CutList, ExportError, Format as _, Marker, Pick, SourceFile, csv::Csv};
+use crate::catalog::shots::{self, ShotProxy};
+use crate::catalog::{AssetId, Catalog};
+
+/// Kinds of archives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bundle {
+    /// An OTIO timeline over the proxies, which plays anywhere without the originals.
+    Otioz,
+    /// The proxies of the picks, numbered in order, and a table of them.
+    Clips,
+}
+
+impl Bundle {
+    /// All kinds.
+    pub const ALL: [Self; 2] = [Self::Otioz, Self::Clips];
+
+    /// Its name on the command line and in requests.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Otioz => "otioz",
+            Self::Clips => "clips",
+        }
+    }
+
+    /// What it is for, in a few words.
+    #[must_use]
+    pub const fn purpose(self) -> &'static str {
+        match self {
+            Self::Otioz => "OTIO with the proxies in one file; plays without the originals",
+            Self::Clips => "a zip of the proxies, numbered, with a table",
+        }
+    }
+
+    /// The extension of its files.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Otioz => "otioz",
+            Self::Clips => "zip",
+        }
+    }
+}
+
+/// A proxy that goes into the archive.
+struct Medium {
+    /// Its key in the store.
+    key: String,
+    /// Its path in the archive.
+    path: String,
+}
+
+/// Writes an archive into `file`, which is handed back at its beginning. Proxies are read one after the other.
+///
+/// # Errors
+/// [`ExportError::NoProxy`] if a pick has none yet; or the store or the disk fails.
+pub(super) async fn write(
+    bundle: Bundle,
+    list: &CutList,
+    catalog: &Catalog,
+    storage: &Storage,
+    file: File,
+) -> Result<File, ExportError> {
+    let (proxied, media) = over_proxies(bundle, list, catalog).await?;
+    let texts = match bundle {
+        // The order of the OTIO file bundle specification: version, content, media.
+        Bundle::Otioz => vec![
+            ("version.txt", b"1.0.0".to_vec()),
+            ("content.otio", Otio.write(&proxied)?),
+        ],
+        Bundle::Clips => vec![("picks.csv", Csv.write(list)?)],
+    };
+    let mut archive = ZipWriter::new(file);
+    for (path, text) in texts {
+        archive = add(
+            archive,
+            path.to_owned(),
+            Bytes::from(text),
+            CompressionMethod::Deflated,
+        )
+        .await?;
+    }
+    for medium in media {
+        let bytes = storage.get(&medium.key).await?;
+        archive = add(archive, medium.path, bytes, CompressionMethod::Stored).await?;
+    }
+    blocking(move || {
+        let mut file = archive.finish()?;
+        file.rewind()?;
+        Ok(file)
+    })
+    .await
+}
+
+/// Adds one file to the archive, away from the async threads.
+async fn add(
+    mut archive: ZipWriter<File>,
+    path: String,
+    bytes: Bytes,
+    method: CompressionMethod,
+) -> Result<ZipWriter<File>, ExportError> {
+    blocking(move || {
+        archive.start_file(
+            path,
+            SimpleFileOptions::default().compression_method(method),
+        )?;
+        archive.write_all(&bytes)?;
+        Ok(archive)
+    })
+    .await
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, zip::result::ZipError> + Send + 'static,
+) -> Result<T, ExportError> {
+    let done = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(std::io::Error::other)?;
+    done.map_err(|error| ExportError::Write(error.into()))
+}
+
+/// The same list with proxies as its sources. A pick that reaches over several shots becomes one pick of each.
+async fn over_proxies(
+    bundle: Bundle,
+    list: &CutList,
+    catalog: &Catalog,
+) -> Result<(CutList, Vec<Medium>), ExportError> {
+    let mut sources = Vec::new();
+    let mut media: Vec<Medium> = Vec::new();
+    let mut known = HashMap::new();
+    let mut picks = Vec::new();
+    for pick in &list.picks {
+        let original = list.source(pick);
+        let asset: AssetId = original.asset.parse()?;
+        let mut db = catalog.read().await?;
+        let covered = shots::proxies_within(&mut db, &asset, pick.frames.0, pick.frames.1).await?;
+        drop(db);
+        for part in covered {
+            let Some(key) = part.proxy.clone() else {
+                return Err(ExportError::NoProxy {
+                    what: pick.name.clone(),
+                });
+            };
+            let source = *known.entry(key.clone()).or_insert_with(|| {
+                let number = media.len() + 1;
+                let path = path_of(bundle, number, original, &part);
+                sources.push(proxy_source(original, &part, &path));
+                media.push(Medium { key, path });
+                sources.len() - 1
+            });
+            picks.push(part_of(pick, &part, (source, original)));
+        }
+    }
+    let proxied = CutList {
+        sources,
+        picks,
+        ..list.clone()
+    };
+    Ok((proxied, media))
+}
+
+fn path_of(bundle: Bundle, number: usize, original: &SourceFile, part: &ShotProxy) -> String {
+    let at = original.timecode.label(original.position(span(part).0));
+    let name = plain_file_name(&format!("{number:04} {} {at}", original.title));
+    match bundle {
+        // A relative URL, so without blanks.
+        Bundle::Otioz => format!("media/{}.mp4", name.replace(' ', "_")),
+        Bundle::Clips => format!("{name}.mp4"),
+    }
+}
+
+/// A proxy as a source file: it begins with its shot, and carries no timecode.
+fn proxy_source(original: &SourceFile, part: &ShotProxy, path: &str) -> SourceFile {
+    let (start, end) = span(part);
+    let first = original.position(start);
+    SourceFile {
+        url: path.to_owned(),
+        path: path.to_owned(),
+        file_name: path.rsplit('/').next().unwrap_or_default().to_owned(),
+        timecode: Timecode {
+            start: 0,
+            ..original.timecode
+        },
+        frames: original.position(end) - first,
+        positions: original.positions.is_some().then(|| {
+            (start..=end)
+                .map(|frame| original.position(frame) - first)
+                .collect()
+        }),
+        ..original.clone()
+    }
+}
+
+/// What a pick takes of one shot, on the clock of the shot's proxy.
+fn part_of(pick: &Pick, part: &ShotProxy, (source, original): (usize, &SourceFile)) -> Pick {
+    let (shot_start, shot_end) = span(part);
+    let first = original.position(shot_start);
+    let frames = (pick.frames.0.max(shot_start), pick.frames.1.min(shot_end));
+    let (start, end) = (
+        original.position(frames.0) - first,
+        original.position(frames.1) - first,
+    );
+    // A marker goes with the part that shows its frame.
+    let markers = pick.markers.iter().filter_map(|marker| {
+        let frame = marker.frame.checked_sub(first)?;
+        (start..end).contains(&frame).then(|| Marker {
+            frame,
+            ..marker.clone()
+        })
+    });
+    Pick {
+        source,
+        start,
+        end: end.max(start + 1),
+        frames,
+        markers: markers.collect(),
+        ..pick.clone()
+    }
+}
+
+const fn span(part: &ShotProxy) -> (u64, u64) {
+    (
+        part.start_frame.cast_unsigned(),
+        part.end_frame.cast_unsigned(),
+    )
+}

@@ -1,0 +1,169 @@
+//! Cut lists for editing programs: shots leave rushes as EDL, OTIO, FCPXML, FCP7 XML, ALE, CSV and JSON.
+//!
+//! One file per format, each an implementation of [`Format`] over the same [`CutList`]. A format is added with one
+//! file and one line in [`FORMATS`].
+//!
+//! All positions are counted in frames, never in seconds: timecode at 24000/1001 follows the frame count, so a list
+//! does not drift from its media however long it is.
+
+mod ale;
+mod bundle;
+mod csv;
+mod cutlist;
+mod edl;
+mod error;
+mod fcp7;
+mod fcpxml;
+mod gather;
+mod json;
+mod names;
+mod otio;
+mod xml;
+
+pub use bundle::Bundle;
+pub use cutlist::{AudioTracks, CutList, Marker, Pick, RecordSpan, SourceFile};
+pub use error::ExportError;
+pub use gather::{CutListOptions, gather};
+pub use names::plain_file_name;
+
+use std::fs::File;
+
+use rushes_workers::storage::Storage;
+
+use crate::catalog::Catalog;
+
+/// A finished export.
+#[derive(Debug)]
+pub enum ExportFile {
+    /// The text.
+    Text(Vec<u8>),
+    /// An unnamed temporary file, at its beginning.
+    Archive(File),
+}
+
+/// Writes a cut list as `kind`.
+///
+/// # Errors
+/// [`ExportError`] if the list has something that the format cannot carry, or the store or the disk fails.
+pub async fn export(
+    kind: ExportKind,
+    list: &CutList,
+    catalog: &Catalog,
+    storage: &Storage,
+) -> Result<ExportFile, ExportError> {
+    match kind {
+        ExportKind::Text(format) => Ok(ExportFile::Text(format.write(list)?)),
+        ExportKind::Bundle(bundle) => {
+            let file = tempfile::tempfile()?;
+            let file = bundle::write(bundle, list, catalog, storage, file).await?;
+            Ok(ExportFile::Archive(file))
+        }
+    }
+}
+
+/// A format that is written as one text file.
+pub trait Format: Sync {
+    /// Its name on the command line and in requests: `edl`.
+    fn name(&self) -> &'static str;
+
+    /// What it is for, in a few words.
+    fn purpose(&self) -> &'static str;
+
+    /// The extension of its files.
+    fn extension(&self) -> &'static str;
+
+    /// The media type of its files.
+    fn media_type(&self) -> &'static str;
+
+    /// Writes a cut list.
+    ///
+    /// # Errors
+    /// [`ExportError`] if the list has something that the format cannot carry.
+    fn write(&self, list: &CutList) -> Result<Vec<u8>, ExportError>;
+}
+
+/// All text formats.
+pub const FORMATS: [&dyn Format; 7] = [
+    &otio::Otio,
+    &fcpxml::FcpXml,
+    &fcp7::Fcp7Xml,
+    &edl::Edl,
+    &ale::Ale,
+    &csv::Csv,
+    &json::Json,
+];
+
+/// What can be asked for: a text format, or a bundle with media.
+#[derive(Clone, Copy)]
+pub enum ExportKind {
+    /// One text file.
+    Text(&'static dyn Format),
+    /// An archive with the proxies of the picks.
+    Bundle(Bundle),
+}
+
+impl ExportKind {
+    /// All kinds, text formats first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let texts = FORMATS.into_iter().map(Self::Text);
+        texts.chain(Bundle::ALL.into_iter().map(Self::Bundle))
+    }
+
+    /// The kind of this name.
+    ///
+    /// # Errors
+    /// [`ExportError::NoSuchFormat`] names those that there are.
+    pub fn named(name: &str) -> Result<Self, ExportError> {
+        Self::all()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| ExportError::NoSuchFormat {
+                name: name.to_owned(),
+                known: Self::all().map(Self::name).collect::<Vec<_>>().join(", "),
+            })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text(format) => format.name(),
+            Self::Bundle(bundle) => bundle.name(),
+        }
+    }
+
+    /// What it is for, in a few words.
+    #[must_use]
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Self::Text(format) => format.purpose(),
+            Self::Bundle(bundle) => bundle.purpose(),
+        }
+    }
+
+    /// The extension of its files.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Text(format) => format.extension(),
+            Self::Bundle(bundle) => bundle.extension(),
+        }
+    }
+
+    /// The media type of its files.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Text(format) => format.media_type(),
+            Self::Bundle(_) => "application/zip",
+        }
+    }
+}
+
+impl std::fmt::Debug for ExportKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests;

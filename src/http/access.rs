@@ -1,0 +1,385 @@
+//! Who asks, and what they may do: keys, their scopes, and the titles that they see.
+//!
+//! On loopback a request without a key is one of this machine's user, who may do everything. On any other address every
+//! request needs a key, but for the sign of life and the API's description. Which scope a route needs is said once,
+//! in [`needed`]. A key that sees some titles only never learns of others: what is theirs is answered as if it did not
+//! exist.
+
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use rushes_models::ErrorKind;
+use rushes_workers::coordinator::wire::PATH as WORK;
+
+use super::error::RequestId;
+use super::limits::RateLimits;
+use super::{ApiError, guard};
+use crate::catalog::assets::{self, Asset};
+use crate::catalog::audit::{self, AuditedRequest};
+use crate::catalog::keys::{self, Key, KeyScope};
+use crate::catalog::{AssetId, Catalog, CatalogError, KeyId, TitleId};
+use crate::search::Scope;
+
+/// Paths that say nothing of what is in the catalogue.
+const OPEN: [&str; 3] = ["/healthz", "/openapi.json", "/docs"];
+
+/// How a listener lets requests in.
+#[derive(Debug, Clone)]
+pub(super) struct Door {
+    catalog: Catalog,
+    limits: RateLimits,
+    /// Whether every request needs a key.
+    keyed: bool,
+    /// Origins whose pages may ask.
+    origins: Vec<String>,
+}
+
+impl Door {
+    pub(super) const fn new(
+        catalog: Catalog,
+        limits: RateLimits,
+        keyed: bool,
+        origins: Vec<String>,
+    ) -> Self {
+        Self {
+            catalog,
+            limits,
+            keyed,
+            origins,
+        }
+    }
+}
+
+/// The one who asks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Caller {
+    key: Option<Key>,
+    titles: Option<Vec<TitleId>>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let caller = parts.extensions.get::<Self>().cloned();
+        // The door is in front of every route. A caller of whom nothing is known sees nothing.
+        Ok(caller.unwrap_or_else(|| Self {
+            key: None,
+            titles: Some(Vec::new()),
+        }))
+    }
+}
+
+impl Caller {
+    /// The key, for the audit log.
+    pub(super) fn key(&self) -> Option<(&KeyId, &str)> {
+        self.key.as_ref().map(|key| (&key.id, key.name.as_str()))
+    }
+
+    /// The titles that are seen; all if `None`.
+    pub(super) fn titles(&self) -> Option<&[TitleId]> {
+        self.titles.as_deref()
+    }
+
+    /// The key that owns what this caller makes, if it sees only what it made.
+    pub(super) fn owner(&self) -> Option<&KeyId> {
+        let key = self.key.as_ref().filter(|_| self.titles.is_some());
+        key.map(|key| &key.id)
+    }
+
+    /// Whether a title is seen.
+    pub(super) fn sees(&self, title: &TitleId) -> bool {
+        self.titles
+            .as_ref()
+            .is_none_or(|titles| titles.contains(title))
+    }
+
+    /// The asset with this id, if it is seen.
+    pub(super) async fn asset(
+        &self,
+        db: &mut sqlx::SqliteConnection,
+        id: &AssetId,
+    ) -> Result<Asset, CatalogError> {
+        let asset = assets::get(db, id).await?;
+        if self.sees(&asset.title_id) {
+            return Ok(asset);
+        }
+        Err(CatalogError::NotFound {
+            what: "asset",
+            id: id.to_string(),
+        })
+    }
+
+    /// As [`Caller::asset`], for something of the asset that is called `what` and was asked for as `id`.
+    pub(super) async fn check(
+        &self,
+        db: &mut sqlx::SqliteConnection,
+        asset: &AssetId,
+        (what, id): (&'static str, &str),
+    ) -> Result<(), CatalogError> {
+        if self.titles.is_none() {
+            return Ok(());
+        }
+        self.asset(db, asset)
+            .await
+            .map(drop)
+            .map_err(|error| match error {
+                CatalogError::NotFound { .. } => CatalogError::NotFound {
+                    what,
+                    id: id.to_owned(),
+                },
+                error => error,
+            })
+    }
+
+    /// What a search may look through: what it asks for, as far as that is seen.
+    pub(super) async fn scope(
+        &self,
+        db: &mut sqlx::SqliteConnection,
+        asked: Scope,
+    ) -> Result<Scope, CatalogError> {
+        if self.titles.is_none() {
+            return Ok(asked);
+        }
+        for name in &asked.titles {
+            let title = assets::find_title(db, name).await?;
+            if !self.sees(&title) {
+                return Err(CatalogError::NotFound {
+                    what: "title",
+                    id: name.clone(),
+                });
+            }
+        }
+        for asset in &asked.assets {
+            self.asset(db, asset).await?;
+        }
+        Ok(Scope {
+            within: self.titles.clone(),
+            ..asked
+        })
+    }
+
+    /// Refuses what concerns more than the titles that are seen.
+    pub(super) fn sees_everything(&self) -> Result<(), ApiError> {
+        if self.titles.is_none() {
+            return Ok(());
+        }
+        Err(ApiError::forbidden(
+            "title-key",
+            "this key is for some titles only; use one for all titles".to_owned(),
+        ))
+    }
+}
+
+/// Lets a request in, with its [`Caller`], or turns it away; notes what changed something, or tried to.
+pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let id = request.extensions().get::<RequestId>().cloned();
+    let caller = door.caller(&method, &path, request.headers()).await;
+    let allowance = match &caller {
+        Ok(caller) => door.limits.take(caller.key()),
+        Err(refusal) => Err(refusal.clone()),
+    };
+    let response = match (&caller, allowance) {
+        (Ok(caller), Ok(allowance)) => {
+            request.extensions_mut().insert(caller.clone());
+            let mut response = next.run(request).await;
+            if let Some(allowance) = allowance {
+                allowance.write(response.headers_mut());
+            }
+            response
+        }
+        (_, Err(refusal)) => refusal.into_response(),
+        (Err(refusal), Ok(_)) => refusal.clone().into_response(),
+    };
+    if is_change(&method, &path) {
+        let noted = AuditedRequest {
+            key: caller.as_ref().ok().and_then(Caller::key),
+            method: method.as_str(),
+            path: &path,
+            status: response.status().as_u16(),
+            request_id: id.as_ref().map_or("", |RequestId(id)| id),
+        };
+        if let Err(error) = door.note(noted).await {
+            tracing::warn!(%error, %method, path, "a change is not in the audit log");
+        }
+    }
+    response
+}
+
+impl Door {
+    async fn note(&self, request: AuditedRequest<'_>) -> Result<(), CatalogError> {
+        let mut tx = self.catalog.begin().await?;
+        audit::note(&mut tx, request).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn caller(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Result<Caller, ApiError> {
+        // The queue of work looks at keys itself, and its workers come by any name.
+        let is_work = path == WORK
+            || path
+                .strip_prefix(WORK)
+                .is_some_and(|rest| rest.starts_with('/'));
+        let keyed = self.keyed || is_work;
+        if let Some(detail) = guard::refusal(headers, keyed, &self.origins) {
+            return Err(ApiError::forbidden("foreign-origin", detail));
+        }
+        if is_work || OPEN.contains(&path) {
+            return Ok(Caller::default());
+        }
+        let Some(secret) = secret(headers) else {
+            if self.keyed {
+                return Err(ApiError::unauthorised(
+                    "this needs a key: send `authorization: Bearer rk_…`; `rushes key create NAME --scope read` makes \
+                     one",
+                ));
+            }
+            return Ok(Caller::default());
+        };
+        let caller = known(&self.catalog, secret).await?;
+        let needed = needed(method, path);
+        let holds = caller
+            .key
+            .as_ref()
+            .is_some_and(|key| key.scope.include(needed));
+        if holds {
+            return Ok(caller);
+        }
+        Err(ApiError::forbidden(
+            "missing-scope",
+            format!(
+                "this needs a key with the scope {}; `rushes key create NAME --scope {0}` makes one",
+                needed.as_str()
+            ),
+        ))
+    }
+}
+
+/// The scope that a route needs.
+fn needed(method: &Method, path: &str) -> KeyScope {
+    let below = |prefix: &str| {
+        path.strip_prefix(prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if below("/v1/redact") || below("/v1/redactions") {
+        KeyScope::Redact
+    } else if below("/v1/audit") || path == "/metrics" {
+        KeyScope::Admin
+    } else if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+        // These two only read, whatever their method.
+        || path == "/v1/search"
+        || path == "/v1/exports"
+    {
+        KeyScope::Read
+    } else {
+        KeyScope::Write
+    }
+}
+
+/// Whether a request changes something, so that it belongs into the audit log.
+fn is_change(method: &Method, path: &str) -> bool {
+    needed(method, path) != KeyScope::Read
+        && !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// The holder of a secret.
+async fn known(catalog: &Catalog, secret: &str) -> Result<Caller, ApiError> {
+    let mut db = catalog.read().await?;
+    let Some(key) = keys::find(&mut db, secret).await? else {
+        return Err(ApiError::unauthorised(
+            "there is no such key, or it was revoked or has expired; `rushes key create NAME` makes another",
+        ));
+    };
+    let titles = keys::titles(&mut db, &key).await?;
+    drop(db);
+    note_use(catalog, &key).await?;
+    Ok(Caller {
+        key: Some(key),
+        titles,
+    })
+}
+
+/// Notes now and then that a key was used.
+async fn note_use(catalog: &Catalog, key: &Key) -> Result<(), ApiError> {
+    if keys::is_use_to_be_noted(key) {
+        let mut tx = catalog.begin().await?;
+        keys::note_use(&mut tx, &key.id).await?;
+        tx.commit().await.map_err(CatalogError::from)?;
+    }
+    Ok(())
+}
+
+/// The key for `scope` that a request brings.
+pub(super) async fn holder(
+    catalog: &Catalog,
+    headers: &HeaderMap,
+    scope: KeyScope,
+) -> Result<Key, ApiError> {
+    let Some(secret) = secret(headers) else {
+        return Err(ApiError::unauthorised(
+            "this needs a key: send `authorization: Bearer rk_…`; `rushes key create NAME` makes one",
+        ));
+    };
+    let mut db = catalog.read().await?;
+    let key = keys::find(&mut db, secret).await?;
+    drop(db);
+    let Some(key) = key.filter(|key| key.scope.include(scope)) else {
+        return Err(ApiError::unauthorised(
+            "there is no such key, or it was revoked; `rushes key create NAME` makes another",
+        ));
+    };
+    note_use(catalog, &key).await?;
+    Ok(key)
+}
+
+/// The secret that a request brings, as `authorization: Bearer` or as `x-api-key`.
+fn secret(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+        let (scheme, secret) = value.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
+    });
+    bearer.or_else(|| headers.get("x-api-key")?.to_str().ok())
+}
+
+impl ApiError {
+    /// A key that asks more often than it may.
+    pub(super) fn too_often(seconds: u64) -> Self {
+        let detail = format!("this key asks too often; come back in {seconds} s");
+        Self::new(ErrorKind::Overloaded, "rate-limited", detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_needs_the_scope_of_what_it_does() {
+        for (method, path, scope) in [
+            (Method::GET, "/v1/assets", KeyScope::Read),
+            (Method::POST, "/v1/search", KeyScope::Read),
+            (Method::POST, "/v1/exports", KeyScope::Read),
+            (Method::POST, "/v1/assets", KeyScope::Write),
+            (Method::DELETE, "/v1/jobs/x", KeyScope::Write),
+            (Method::PATCH, "/v1/bins/x/items/y", KeyScope::Write),
+            (Method::POST, "/v1/redact", KeyScope::Redact),
+            (Method::GET, "/v1/redactions/x/files", KeyScope::Redact),
+            (Method::GET, "/v1/audit", KeyScope::Admin),
+            (Method::GET, "/metrics", KeyScope::Admin),
+            // Not below another route by its letters alone.
+            (Method::GET, "/v1/redacted", KeyScope::Read),
+        ] {
+            assert_eq!(needed(&method, path), scope, "{method} {path}");
+        }
+    }
+}

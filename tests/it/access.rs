@@ -1,0 +1,373 @@
+//! The API on the network: keys, scopes, titles, TLS, limits, the audit log.
+
+use reqwest::blocking::{Client, Response};
+use serde_json::{Value, json};
+
+use crate::http::{Server, problem};
+use crate::support::{Rushes, told, videos};
+
+/// An address that other machines reach.
+const ANYWHERE: &str = "0.0.0.0:0";
+
+fn key(rushes: &Rushes, args: &[&str]) -> String {
+    let all = [&["key", "create"], args].concat();
+    rushes.json(&all)["secret"].as_str().unwrap().to_owned()
+}
+
+fn get(server: &Server, key: &str, path: &str) -> Response {
+    server.get(path).bearer_auth(key).send().unwrap()
+}
+
+#[test]
+fn nothing_is_served_to_other_machines_without_keys_and_encryption() {
+    let Some(rushes) = Rushes::new() else { return };
+    let refused = |args: &[&str]| {
+        let all = [&["serve", "--listen", ANYWHERE], args].concat();
+        let output = rushes.run(&all);
+        assert!(!output.status.success(), "{args:?}");
+        told(&output)
+    };
+    assert!(refused(&[]).contains("--tls-certificate"));
+    assert!(refused(&["--insecure"]).contains("rushes key create"));
+    // A key for workers opens nothing there.
+    key(&rushes, &["gpu-1"]);
+    assert!(refused(&["--insecure"]).contains("rushes key create"));
+    key(&rushes, &["panel", "--scope", "read"]);
+    let missing = refused(&[
+        "--tls-certificate",
+        "/nowhere.pem",
+        "--tls-key",
+        "/nowhere.pem",
+    ]);
+    assert!(missing.contains("/nowhere.pem"), "{missing}");
+}
+
+#[test]
+fn a_key_opens_what_its_scopes_say_and_changes_are_on_record() {
+    let Some(rushes) = Rushes::new() else { return };
+    let reader = key(&rushes, &["reader", "--scope", "read"]);
+    let writer = key(&rushes, &["writer", "--scope", "write"]);
+    let admin = key(&rushes, &["boss", "--scope", "admin"]);
+    let worker = key(&rushes, &["gpu-1"]);
+    let server = Server::start_at(&rushes, ANYWHERE, &["--insecure"]);
+
+    assert_eq!(server.get("/healthz").send().unwrap().status(), 200);
+    assert_eq!(server.get("/openapi.json").send().unwrap().status(), 200);
+    let unkeyed = server.get("/v1/titles").send().unwrap();
+    assert!(unkeyed.headers().contains_key("www-authenticate"));
+    assert_eq!(problem(unkeyed), (401, "unauthorised".to_owned()));
+    for bad in [
+        "",
+        "rk_",
+        "rk_00",
+        &reader[1..],
+        &reader.to_uppercase(),
+        "é",
+    ] {
+        let answer = server
+            .get("/v1/titles")
+            .header("x-api-key", bad.as_bytes())
+            .send()
+            .unwrap();
+        assert_eq!(problem(answer).0, 401, "{bad:?}");
+    }
+    let answer = get(&server, &reader, "/v1/titles");
+    assert_eq!(answer.status(), 200);
+    assert!(answer.headers().contains_key("ratelimit-remaining"));
+    let by_header = server
+        .get("/v1/titles")
+        .header("x-api-key", &reader)
+        .send()
+        .unwrap();
+    assert_eq!(by_header.status(), 200);
+
+    let create = |key: &str, name: &str| {
+        let body = json!({ "name": name });
+        server
+            .post("/v1/bins")
+            .bearer_auth(key)
+            .json(&body)
+            .send()
+            .unwrap()
+    };
+    assert_eq!(
+        problem(create(&reader, "no")),
+        (403, "missing-scope".to_owned())
+    );
+    assert_eq!(
+        problem(create(&worker, "no")),
+        (403, "missing-scope".to_owned())
+    );
+    assert_eq!(create(&writer, "yes").status(), 201);
+    assert_eq!(problem(get(&server, &worker, "/v1/titles")).0, 403);
+    assert_eq!(problem(get(&server, &writer, "/v1/redactions")).0, 403);
+    assert_eq!(problem(get(&server, &writer, "/v1/audit")).0, 403);
+
+    let log: Value = get(&server, &admin, "/v1/audit").json().unwrap();
+    let entries = log["entries"].as_array().unwrap();
+    let seen: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            (
+                entry["key_name"].as_str().unwrap_or_default(),
+                entry["status"].as_i64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(seen, [("writer", 201), ("", 403), ("", 403)], "{log:#}");
+
+    // Revoked and rotated keys open nothing from then on.
+    rushes.json(&["key", "revoke", "reader"]);
+    assert_eq!(problem(get(&server, &reader, "/v1/titles")).0, 401);
+    let newer = rushes.json(&["key", "rotate", "writer"])["secret"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(problem(create(&writer, "old")).0, 401);
+    assert_eq!(create(&newer, "new").status(), 201);
+}
+
+#[test]
+fn a_key_that_asks_too_often_is_told_when_to_come_back() {
+    let Some(rushes) = Rushes::new() else { return };
+    let rushes = rushes.with("RUSHES_SERVER__REQUESTS_PER_SECOND", "1");
+    let (eager, calm) = (
+        key(&rushes, &["a", "--scope", "read"]),
+        key(&rushes, &["b", "--scope", "read"]),
+    );
+    let server = Server::start(&rushes, &[]);
+    let refused = (0..20)
+        .map(|_| get(&server, &eager, "/v1/bins"))
+        .find(|answer| answer.status() == 429);
+    let refused = refused.unwrap();
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(problem(refused).1, "rate-limited");
+    assert_eq!(get(&server, &calm, "/v1/bins").status(), 200);
+}
+
+#[test]
+fn a_key_for_one_title_never_learns_of_another() {
+    let Some(rushes) = Rushes::new() else { return };
+    let [own, other] = [("own", 0), ("secret", 3)].map(|(name, seed)| {
+        let file = videos::made(
+            &rushes.folder.path().join(format!("{name}.mp4")),
+            2,
+            40,
+            seed,
+        );
+        let summary = rushes.ingest(&[&file]);
+        assert_eq!(summary["videos"][0]["state"], "ready", "{summary:#}");
+        summary["videos"][0].clone()
+    });
+    let scoped = key(&rushes, &["agency", "--scope", "write", "--title", "own"]);
+    let wide = rushes.run(&["key", "create", "x", "--scope", "admin", "--title", "own"]);
+    assert!(!wide.status.success());
+    let server = Server::start(&rushes, &[]);
+    let ask = |path: &str| get(&server, &scoped, path);
+    let list = |path: &str| ask(path).text().unwrap();
+    let (asset, job) = (
+        other["asset"].as_str().unwrap(),
+        other["job"].as_str().unwrap(),
+    );
+    let unknown = "01K00000000000000000000000";
+
+    for path in ["/v1/titles", "/v1/assets", "/v1/jobs"] {
+        let shown = list(path);
+        assert!(
+            shown.contains("own") || shown.contains(own["asset"].as_str().unwrap()),
+            "{path}: {shown}"
+        );
+        for hidden in ["secret", asset, job] {
+            assert!(!shown.contains(hidden), "{path}: {shown}");
+        }
+    }
+    // What is there is answered exactly as what is not.
+    let same = |path: &str, id: &str| {
+        let strip = |answer: Response, id: &str| {
+            let status = answer.status().as_u16();
+            let mut body: Value = answer.json().unwrap();
+            body["request_id"] = Value::Null;
+            (status, body.to_string().replace(id, "ID"))
+        };
+        let hidden = strip(ask(&path.replace("ID", id)), id);
+        let absent = strip(ask(&path.replace("ID", unknown)), unknown);
+        assert_eq!(hidden, absent, "{path}");
+        assert_eq!(hidden.0, 404, "{path}");
+    };
+    for path in [
+        "/v1/assets/ID",
+        "/v1/shots/ID.0-40",
+        "/v1/shots/ID.0-40/thumbnail.jpg",
+        "/v1/shots/ID.0-40/clip.mp4",
+    ] {
+        same(path, asset);
+    }
+    same("/v1/jobs/ID", job);
+    same("/v1/assets?title=ID", "secret");
+
+    let post = |path: &str, body: Value| {
+        server
+            .post(path)
+            .bearer_auth(&scoped)
+            .json(&body)
+            .send()
+            .unwrap()
+    };
+    let found: Value = post("/v1/search", json!({ "text": "a red square", "limit": 50 }))
+        .json()
+        .unwrap();
+    let hits = found["hits"].as_array().unwrap();
+    assert!(
+        !hits.is_empty() && hits.iter().all(|hit| hit["title"] == "own"),
+        "{found:#}"
+    );
+    assert_eq!(found["coverage"]["total"], 1, "{found:#}");
+    let hidden_shot = format!("{asset}.0-40");
+    for body in [
+        json!({ "text": "x", "titles": ["secret"] }),
+        json!({ "text": "x", "assets": [asset] }),
+        json!({ "shot": hidden_shot }),
+    ] {
+        assert_eq!(problem(post("/v1/search", body)).0, 404);
+    }
+    for body in [
+        json!({ "format": "otio", "picks": [{ "shot": hidden_shot }] }),
+        json!({ "format": "otioz", "picks": [{ "asset": asset, "start": 0, "end": 1 }] }),
+        json!({ "format": "csv", "search": { "shot": hidden_shot } }),
+    ] {
+        assert_eq!(problem(post("/v1/exports", body)).0, 404);
+    }
+    assert_eq!(
+        problem(post(
+            "/v1/bins",
+            json!({ "name": "b", "picks": [{ "shot": hidden_shot }] })
+        ))
+        .0,
+        404
+    );
+    // A bin of somebody else is no bin.
+    rushes.json(&["bin", "add", "secret picks", &hidden_shot]);
+    assert!(!list("/v1/bins").contains("secret"));
+    same("/v1/bins/ID", "secret picks");
+    let export = post(
+        "/v1/exports",
+        json!({ "format": "otio", "bin": "secret picks" }),
+    );
+    assert_eq!(problem(export).0, 404);
+    // Registering could show that bytes are known.
+    assert_eq!(
+        problem(post("/v1/assets", json!({ "uri": other["uri"] }))).1,
+        "title-key"
+    );
+    let delete = server
+        .client
+        .delete(format!("{}/v1/assets/{asset}", server.address));
+    assert_eq!(problem(delete.bearer_auth(&scoped).send().unwrap()).0, 404);
+    // What is its own it may use.
+    let own_shot = format!("{}.0-40", own["asset"].as_str().unwrap());
+    assert_eq!(
+        post(
+            "/v1/bins",
+            json!({ "name": "mine", "picks": [{ "shot": own_shot }] })
+        )
+        .status(),
+        201
+    );
+    assert_eq!(
+        post("/v1/exports", json!({ "format": "edl", "bin": "mine" })).status(),
+        200
+    );
+    // A title that is deleted takes the rights to it along, and leaves none to anything else.
+    assert!(rushes.run(&["delete", "own"]).status.success());
+    assert_eq!(
+        ask("/v1/titles").json::<Value>().unwrap(),
+        json!({ "titles": [] })
+    );
+    let found: Value = post("/v1/search", json!({ "text": "a red square" }))
+        .json()
+        .unwrap();
+    assert_eq!(
+        (&found["hits"], &found["coverage"]["total"]),
+        (&json!([]), &json!(0)),
+        "{found:#}"
+    );
+}
+
+#[test]
+fn https_is_served_with_the_certificate_as_it_is_now() {
+    let Some(rushes) = Rushes::new() else { return };
+    let secret = key(&rushes, &["panel", "--scope", "read"]);
+    let [certificate, private] =
+        ["cert.pem", "key.pem"].map(|name| rushes.folder.path().join(name));
+    let make = || {
+        let made = std::process::Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "2",
+            ])
+            .args([
+                "-subj",
+                "/CN=localhost",
+                "-addext",
+                "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            ])
+            .arg("-keyout")
+            .arg(&private)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .unwrap();
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+    };
+    // A client that trusts the certificate in the file now, and no other.
+    let client = || {
+        let pem = std::fs::read(&certificate).unwrap();
+        let trusted = reqwest::Certificate::from_pem(&pem).unwrap();
+        Client::builder().tls_certs_only([trusted]).build().unwrap()
+    };
+    make();
+    let args = [
+        "--tls-certificate",
+        certificate.to_str().unwrap(),
+        "--tls-key",
+        private.to_str().unwrap(),
+    ];
+    let server = Server::start_at(&rushes, ANYWHERE, &args);
+    let port = server.address.rsplit(':').next().unwrap().to_owned();
+    let ask = |client: &Client| {
+        client
+            .get(format!("https://localhost:{port}/v1/titles"))
+            .bearer_auth(&secret)
+            .send()
+    };
+    assert_eq!(ask(&client()).unwrap().status(), 200);
+    // Plain HTTP is not understood there.
+    assert!(
+        Client::new()
+            .get(format!("http://localhost:{port}/healthz"))
+            .send()
+            .is_err()
+    );
+    let old = client();
+    make();
+    // The server looks at its files once a second.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while ask(&client()).is_err() {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the new certificate is not in use"
+        );
+    }
+    drop(old);
+}
