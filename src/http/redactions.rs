@@ -18,7 +18,7 @@ use super::problems::{NoSuchRange, NotFound, NotThereYet, Refused};
 use super::{Api, ApiError, assets, media, redact, redaction_form};
 use crate::catalog::RedactionId;
 use crate::catalog::redactions::{self, Counts, Redaction, RedactionFile, RedactionState};
-use crate::redactions::RedactionRequest;
+use crate::redactions::{RedactionRequest, result_keys, shown_name};
 
 /// Pictures and videos to redact, by name.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -404,8 +404,8 @@ pub(super) async fn picture(
         let detail = "this redaction only looks; see the record";
         return Err(ApiError::new(ErrorKind::NotFound, "no-picture", detail));
     };
-    let (key, _record) = api.redactions.result_keys(&file);
-    let name = redact::quotable(&api.redactions.shown_name(&file));
+    let (key, _record) = result_keys(&file);
+    let name = redact::quotable(&shown_name(&file));
     let disposition = format!("attachment; filename=\"{name}\"");
     answer(&api, (&key, kind, &disposition), (&method, &headers)).await
 }
@@ -425,7 +425,7 @@ pub(super) async fn record(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let file = done(&api, &id, n).await?;
-    let (_result, key) = api.redactions.result_keys(&file);
+    let (_result, key) = result_keys(&file);
     answer(
         &api,
         (&key, "application/json", "inline"),

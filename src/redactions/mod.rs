@@ -29,9 +29,10 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 pub use error::RedactionError;
 pub use names::Names;
 pub use settings::{Camera, RedactionRequest};
+pub use store::{result_keys, shown_name};
 pub use work::RedactionWorkers;
 
-use crate::catalog::redactions::{self, NewFile, RedactionFile, Stage};
+use crate::catalog::redactions::{self, NewFile, Stage};
 use crate::catalog::{Catalog, CatalogError, RedactionId};
 use pool::Pool;
 
@@ -332,17 +333,5 @@ impl Redactions {
         tx.commit().await.map_err(CatalogError::from)?;
         self.0.news.notify_waiters();
         Ok(())
-    }
-
-    /// Keys of the result of a file that is through, and of its record.
-    #[must_use]
-    pub fn result_keys(&self, file: &RedactionFile) -> (String, String) {
-        store::result_keys(file)
-    }
-
-    /// What people call the result of a file that is through and kept here.
-    #[must_use]
-    pub fn shown_name(&self, file: &RedactionFile) -> String {
-        store::shown_name(file)
     }
 }

@@ -37,8 +37,9 @@ pub(super) fn attempt_folder(file: &RedactionFile) -> String {
 /// give are not those of files.
 pub(super) const KEPT: &str = "output";
 
-/// The result of a file, and its record.
-pub(super) fn result_keys(file: &RedactionFile) -> (String, String) {
+/// Keys of the result of a file that is through, and of its record.
+#[must_use]
+pub fn result_keys(file: &RedactionFile) -> (String, String) {
     match &file.result {
         Some(name) => {
             let result = format!("{}/{name}", attempt_folder(file));
@@ -53,8 +54,9 @@ pub(super) fn result_keys(file: &RedactionFile) -> (String, String) {
     }
 }
 
-/// What people call the result of a file: its own name, and the extension of a video whose container changed.
-pub(super) fn shown_name(file: &RedactionFile) -> String {
+/// What people call the result of a file that is through and kept here: its own name, and the extension of a video whose container changed.
+#[must_use]
+pub fn shown_name(file: &RedactionFile) -> String {
     let extension = file
         .result
         .as_deref()

@@ -207,6 +207,23 @@ fn what_cannot_be_redacted_is_refused_with_a_code() {
 }
 
 #[test]
+fn a_picture_that_takes_more_memory_than_there_is_is_refused() {
+    let Some(rushes) = without_plates() else {
+        return;
+    };
+    let rushes = rushes.with("RUSHES_WORK__REDACTION_MEMORY_MIB", "512");
+    let server = Server::start(&rushes, &[]);
+    let mut bytes = Cursor::new(Vec::new());
+    let large = image::GrayImage::new(5000, 4000);
+    large.write_to(&mut bytes, ImageFormat::Png).unwrap();
+    let form = faces().part("picture", part(bytes.into_inner(), "large.png"));
+    let refused = redact(&server, form, "application/json");
+    assert_eq!(problem(refused), (413, "picture-limit".to_owned()));
+    let form = faces().part("picture", part(jpeg(1), "small.jpg"));
+    assert_eq!(redact(&server, form, "image/*").status(), 200);
+}
+
+#[test]
 fn more_pictures_than_can_be_taken_are_turned_away() {
     let (Some(rushes), Some(city)) = (Rushes::new(), city()) else {
         return;
