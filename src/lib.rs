@@ -1,8 +1,8 @@
 //! Find the shot you need inside thousands of hours of video, frame-exact.
 //!
-//! The package behind the `rushes` binary: catalogue, features and their jobs, index, search, HTTP
-//! and command line. How media becomes features is in `rushes-workers`; what the machine sees is in
-//! `rushes-models`. ARCHITECTURE.md walks through all of it.
+//! The package behind the `rushes` binary: catalogue, features and their jobs, index, search, HTTP and command
+//! line. The crate `rushes-workers` turns media into features, and `rushes-models` runs the networks. See
+//! ARCHITECTURE.md.
 
 pub mod app;
 pub mod catalog;
@@ -17,3 +17,4 @@ pub mod redactions;
 pub mod search;
 mod telemetry;
 pub mod views;
+pub mod webhooks;

@@ -1,4 +1,4 @@
-//! The `rushes` binary: one program, a role per subcommand.
+//! The `rushes` binary: one program with a subcommand per role.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use clap::Parser as _;
 use rushes::cli::Cli;
 
 fn main() -> ExitCode {
-    // The decoding child comes before everything: it needs no runtime, no settings and no log.
+    // The decoding process comes first: it needs no runtime, no settings and no log.
     if std::env::args_os()
         .nth(1)
         .is_some_and(|role| role == "decode-child")
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         .with_env_filter(rushes::config::log_filter())
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        // A log nobody reads any more is no reason to complain to the same nobody.
+        // If the log's reader is gone, an error message cannot reach it either.
         .log_internal_errors(false)
         .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -31,12 +31,12 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error.into()),
     };
     let outcome = runtime.block_on(cli.run());
-    // Work on blocking threads that was given up (a request that went away) is not waited for.
+    // Do not wait for abandoned work on blocking threads (of requests that went away).
     runtime.shutdown_background();
     outcome.unwrap_or_else(|error| fail(&error))
 }
 
-/// Tells the user what went wrong: each cause once, for typed errors name theirs already.
+/// Prints the error. Each cause appears once: some typed errors include theirs already.
 fn fail(error: &anyhow::Error) -> ExitCode {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -46,7 +46,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
             text = format!("{text}: {cause}");
         }
     }
-    // If even this cannot be written, the exit code has to do.
+    // If this cannot be written either, the exit code must suffice.
     writeln!(std::io::stderr(), "rushes: {text}").ok();
     ExitCode::FAILURE
 }

@@ -9,7 +9,7 @@ enum Kind {
     Histogram,
 }
 
-/// A metric as it is described to whoever reads it.
+/// A metric with its description.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Metric {
     /// The name to record under.
@@ -28,11 +28,11 @@ const fn metric(kind: Kind, name: &'static str, unit: Unit, help: &'static str) 
     }
 }
 
-/// Makes a constant of each metric, and the table of all.
+/// Defines a constant per metric, and the table of all of them.
 macro_rules! recorded_here {
     ($($constant:ident: $kind:ident, $name:literal, $unit:ident, $help:literal;)+) => {
         $(pub(crate) const $constant: Metric = metric(Kind::$kind, $name, Unit::$unit, $help);)+
-        /// What this crate records, by the name of the constant.
+        /// The metrics of this crate, by the name of the constant.
         const OURS: &[(&str, Metric)] = &[$((stringify!($constant), $constant)),+];
     };
 }
@@ -40,15 +40,15 @@ macro_rules! recorded_here {
 recorded_here! {
     RUNS: Gauge, "rushes_runs", Count, "Runs, by queue and state.";
     RUNS_TOTAL: Counter, "rushes_runs_total", Count, "Runs that ended, by feature and outcome.";
-    INDEX_VECTORS: Gauge, "rushes_index_vectors", Count, "Vectors that can be found.";
-    INDEX_SEQ: Gauge, "rushes_index_seq", Count, "The last change of the catalogue that the index has taken in.";
+    INDEX_VECTORS: Gauge, "rushes_index_vectors", Count, "Searchable vectors.";
+    INDEX_SEQ: Gauge, "rushes_index_seq", Count, "The last indexed change of the catalogue.";
     SEARCH_SECONDS: Histogram, "rushes_search_seconds", Seconds, "Duration of a search.";
     HTTP_REQUESTS_TOTAL: Counter, "rushes_http_requests_total", Count, "Requests answered, by status.";
     REDACTED_PICTURES_TOTAL: Counter, "rushes_redacted_pictures_total", Count,
-        "Attempts at pictures and videos of batches, by outcome.";
+        "Attempts to redact pictures and videos of batches, by outcome.";
 }
 
-/// What `rushes-models` records of its encoders; it knows nothing of who gathers it.
+/// The metrics that `rushes-models` records about its encoders. That crate does not know the recorder.
 const DEVICES: [Metric; 8] = [
     metric(
         Kind::Counter,
@@ -66,25 +66,25 @@ const DEVICES: [Metric; 8] = [
         Kind::Counter,
         "rushes_device_halved_batches_total",
         Unit::Count,
-        "Batches that were halved because memory was short.",
+        "Batches halved for lack of memory.",
     ),
     metric(
         Kind::Gauge,
         "rushes_device_busy_seconds",
         Unit::Seconds,
-        "Time the encoder has computed.",
+        "Time the encoder spent computing.",
     ),
     metric(
         Kind::Gauge,
         "rushes_device_waiting_seconds",
         Unit::Seconds,
-        "Time the encoder has waited for pictures.",
+        "Time the encoder spent waiting for pictures.",
     ),
     metric(
         Kind::Gauge,
         "rushes_device_busy_fraction",
         Unit::Count,
-        "Share of the last seconds in which the encoder computed, 0 to 1.",
+        "Share of the last seconds that the encoder spent computing, 0 to 1.",
     ),
     metric(
         Kind::Gauge,
@@ -96,7 +96,7 @@ const DEVICES: [Metric; 8] = [
         Kind::Gauge,
         "rushes_device_queue_depth",
         Unit::Count,
-        "Pictures that wait for the encoder.",
+        "Pictures waiting for the encoder.",
     ),
 ];
 
@@ -142,9 +142,9 @@ mod tests {
             .collect()
     }
 
-    /// What the macros of the kind are called with first, in all files of a crate.
+    /// How the macros of this kind are called, in all files of a crate.
     fn recorded(folder: &str, kind: &str) -> Vec<String> {
-        // Put together here, or this test would find itself.
+        // Assembled at run time, because this test would otherwise find itself.
         let call = format!("metrics::{kind}!(");
         let first = |rest: &str| rest.split([',', ')']).next().unwrap().trim().to_owned();
         sources(folder)

@@ -1,6 +1,7 @@
-//! What the catalogue's everyday work costs with many videos, beside the same with few.
+//! Cost of the catalogue's everyday operations with many videos, beside the same with few.
 //!
-//! `cargo bench --bench catalog -- [VIDEOS]`. Half of the videos can be found, half wait for their first run.
+//! `cargo bench --bench catalog -- [VIDEOS]`. Half of the videos are searchable, and half wait for their first
+//! run.
 
 #![expect(
     clippy::print_stdout,
@@ -15,7 +16,7 @@ use rushes::catalog::{AssetId, Catalog, assets, changes_after, coverage, now_ms,
 const FEW: i64 = 50;
 const ROUNDS: usize = 51;
 
-/// Fills a catalogue as an ingest of `videos` leaves it half-way. Ids are numbers in the letters of ULIDs.
+/// Fills a catalogue as a half-finished ingest of `videos` leaves it. Ids are numbers in the alphabet of ULIDs.
 async fn fill(catalog: &Catalog, videos: i64) {
     let mut tx = catalog.begin().await.unwrap();
     let numbers = format!(
@@ -71,7 +72,7 @@ async fn fill(catalog: &Catalog, videos: i64) {
     tx.commit().await.unwrap();
 }
 
-/// The median time of `work`, whose changes are taken back each time.
+/// The median time of `work`, whose changes are rolled back each time.
 macro_rules! median {
     ($catalog:expr, |$tx:ident| $work:expr) => {{
         let mut times = Vec::with_capacity(ROUNDS);

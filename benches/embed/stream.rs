@@ -1,9 +1,9 @@
-//! The streaming embedder: is the device ever without pictures?
+//! The streaming embedder: does the device ever lack pictures?
 //!
-//! `cargo bench --bench embed-stream -- [VIDEO]`. Cuts a video (a procedural one unless VIDEO is named) into
-//! proxies of 2 to 5 seconds at 480p, puts them into a local store several times over, and streams
-//! them through devices: one that costs nothing, the real `lite` where `RUSHES_MODELS` has it, and ones
-//! that only pass the time a batch would take.
+//! `cargo bench --bench embed-stream -- [VIDEO]`. Cuts a video (a procedural one unless VIDEO is given) into
+//! proxies of 2 to 5 seconds at 480p, and stores them several times in a local store. Then streams them through
+//! devices: one without cost, the real `lite` if `RUSHES_MODELS` has it, and ones that only wait for the time
+//! of a batch.
 
 #![expect(
     clippy::print_stdout,
@@ -44,16 +44,16 @@ use tokio::runtime::Runtime;
 const SECONDS: u64 = 44;
 /// Frames of the shots, in turn.
 const SHOTS: [u64; 4] = [50, 75, 100, 125];
-/// Frames sampled of each shot.
+/// Frames sampled per shot.
 const FRAMES: usize = 4;
 /// How long a measurement should take.
 const AIM: Duration = Duration::from_secs(7);
-/// An H200 encoding ViT-B-like pictures, as assumed: so many pictures in so long.
+/// The assumed speed of an H200 encoding ViT-B-like pictures: this many pictures in this time.
 const H200: (usize, Duration) = (64, Duration::from_millis(8));
-/// Cores beside such a device, as assumed.
+/// Assumed number of cores beside such a device.
 const H200_CORES: f64 = 16.0;
 
-/// Prepares pictures as the real encoder does, and passes the time.
+/// Prepares pictures like the real encoder, and waits instead of encoding.
 struct Fake {
     space: Space,
     batch: usize,
@@ -104,7 +104,7 @@ struct Bench {
     cores: usize,
 }
 
-/// What a streamed video took.
+/// Result of streaming a video.
 struct Streamed {
     pictures: usize,
     wall: Duration,
@@ -134,7 +134,7 @@ impl Bench {
         Storage::open(self.folder.path().to_str().unwrap(), S3Options::default()).unwrap()
     }
 
-    /// A store in memory that is so much later with every answer.
+    /// An in-memory store with this latency per answer.
     fn distant(&self, latency: Duration) -> Storage {
         let store = InMemory::new();
         let config = ThrottleConfig {
@@ -154,7 +154,7 @@ impl Bench {
         }
     }
 
-    /// Streams so many shots, as two videos side by side, through a new device.
+    /// Streams this many shots, as two parallel videos, through a new device.
     fn stream(&self, storage: &Storage, encoder: Box<dyn ImageEncoder>, shots: usize) -> Streamed {
         let device = Device::start("bench", vec![encoder], DeviceOptions::default()).unwrap();
         let device = Arc::new(device);
@@ -186,7 +186,7 @@ impl Bench {
     }
 }
 
-/// Shots that keep the bench busy for a while at `rate` pictures a second.
+/// Number of shots that keeps the bench busy for a while at `rate` pictures per second.
 fn shots(rate: f64) -> usize {
     let shots = (AIM.as_secs_f64() * rate / FRAMES as f64) as usize;
     shots.clamp(50, 20_000)
@@ -196,7 +196,7 @@ fn key(proxy: usize) -> String {
     format!("video/{proxy:06}.mp4")
 }
 
-/// A video with motion, noise and texture; nothing of it is anybody's.
+/// A procedural video with motion, noise and texture.
 fn video(folder: &Path) -> PathBuf {
     let path = folder.join("video.mp4");
     let source = format!(
@@ -220,7 +220,7 @@ fn video(folder: &Path) -> PathBuf {
     path
 }
 
-/// Cuts a video into proxies of 2 to 5 seconds, whatever its shots.
+/// Cuts a video into proxies of 2 to 5 seconds, regardless of its shots.
 fn proxies(path: &Path) -> Vec<Vec<u8>> {
     struct Kept(Vec<Vec<u8>>);
     impl CutOutput for Kept {
@@ -374,7 +374,7 @@ fn real(bench: &Bench, local: &Storage, feeding: f64) {
     );
 }
 
-/// Devices that only pass the time.
+/// Devices that only wait.
 fn timed(bench: &Bench, local: &Storage, feeding: f64) {
     let batch = 16;
     let device = 0.7 * feeding;
@@ -405,7 +405,7 @@ fn timed(bench: &Bench, local: &Storage, feeding: f64) {
     row("  local store", &streamed, None);
 }
 
-/// The pipeline's own cost: pictures that are prepared already, at the assumed speed.
+/// The pipeline's own cost: pictures prepared in advance, at the assumed speed.
 fn prepared(bench: &Bench) {
     let (batch, time) = H200;
     let encoder = bench.fake(batch, time);
@@ -438,7 +438,7 @@ fn prepared(bench: &Bench) {
     row("  two videos, two threads", &streamed, None);
 }
 
-/// An encoder that others use as well.
+/// An encoder that others use too.
 #[derive(Debug)]
 struct Shared(Arc<dyn ImageEncoder>);
 

@@ -1,4 +1,4 @@
-//! Search latency at 100,000 vectors, index size and start-up time; beside hnswlib on the same data.
+//! Search latency at 100,000 vectors, index size and start-up time, beside hnswlib on the same data.
 //!
 //! `cargo bench --bench search -- [VECTORS] [PYTHON]`. The peer runs in the same process tree, right after
 //! ours, when PYTHON has numpy and hnswlib.
@@ -31,7 +31,7 @@ const SHOTS: usize = 100;
 const QUERIES: usize = 1000;
 const SPACE: &str = "bench@1";
 
-/// Clustered unit vectors, as shots of videos are; the same for the same seed.
+/// Unit vectors in clusters, like those of shots; deterministic per seed.
 struct Vectors {
     state: u64,
     centres: Vec<Vec<f32>>,
@@ -180,7 +180,7 @@ fn size_of(folder: &Path) -> u64 {
         .sum()
 }
 
-/// Times each query; prints p50, p99 and queries a second.
+/// Times each query; prints p50, p99 and queries per second.
 fn measure(name: &str, queries: &[Vec<f32>], search: impl Fn(&[f32])) {
     search(&queries[0]);
     let started = Instant::now();
@@ -257,7 +257,7 @@ fn main() {
     let all: HashSet<AssetId> = assets.iter().cloned().collect();
     let mut found = 0;
     for query in &queries[..100] {
-        // All assets but in slices small enough to be compared exactly.
+        // All assets, but in slices small enough for exact comparison.
         let mut exact: Vec<(String, f32)> = Vec::new();
         for slice in assets.chunks(150) {
             let scope: HashSet<AssetId> = slice.iter().cloned().collect();

@@ -1,11 +1,11 @@
-//! How many pictures a second an image encoder does, for `benches/embed`.
+//! Measures an image encoder in pictures per second, for `benches/embed`.
 //!
-//! `encode sample MODELS SAMPLE FOLDER TOKENIZER` writes a model with random weights into a folder and takes it into a
-//! store as `sample-SAMPLE`.
+//! `encode sample MODELS SAMPLE FOLDER TOKENIZER` writes a model with random weights into a folder and imports
+//! it into a store as `sample-SAMPLE`.
 //!
-//! `encode measure MODELS MODEL BACKEND THREADS SECONDS FOLDER` encodes the pictures `FOLDER/*.png`, writes what it
-//! looked at beside them and the vectors to `FOLDER/BACKEND.json`; then measures once a line of standard input, so
-//! that peers can be measured in between.
+//! `encode measure MODELS MODEL BACKEND THREADS SECONDS FOLDER` encodes the pictures `FOLDER/*.png`, writes the
+//! network's input beside them and the vectors to `FOLDER/BACKEND.json`. Then it measures once per line of
+//! standard input, so that peers can be measured in between.
 
 use std::error::Error;
 use std::io::{BufRead, Write};

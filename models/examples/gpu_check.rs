@@ -1,7 +1,8 @@
-//! What a GPU does with the encoders: parity with the CPU, pictures a second, the share of the chip's own rate, and how
-//! busy the streaming device is kept. `scripts/gpu-check` builds it, runs it beside torch, and prints a table.
+//! Measures the encoders on a GPU: parity with the CPU, pictures per second, the share of the chip's peak rate,
+//! and how busy the streaming device is. `scripts/gpu-check` builds it, runs it beside torch, and prints a
+//! table.
 //!
-//! `gpu_check FIXTURES WORK [SAMPLE...]` prints one JSON object a line.
+//! `gpu_check FIXTURES WORK [SAMPLE...]` prints one JSON object per line.
 
 use std::error::Error;
 use std::path::Path;
@@ -76,7 +77,7 @@ fn open(
     Ok(open_image_encoder(store, id, &options)?)
 }
 
-/// The least cosine of the GPU's vectors to the CPU's, for each architecture and precision.
+/// Smallest allowed cosine of the GPU's vectors to the CPU's, for each architecture and precision.
 fn parity(store: &mut ModelStore, fixtures: &Path) -> Outcome<()> {
     let mut pictures = Vec::new();
     for name in ["wide", "tall", "square", "dot"] {
@@ -100,7 +101,7 @@ fn parity(store: &mut ModelStore, fixtures: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// Floating-point operations a second of a large bf16 matrix product.
+/// Floating-point operations per second of a large bf16 matrix product.
 #[expect(clippy::cast_precision_loss, reason = "a rate is an estimate")]
 fn matrix_rate() -> Outcome<f64> {
     let device = Device::new_cuda(0)?;
@@ -117,8 +118,8 @@ fn matrix_rate() -> Outcome<f64> {
     Ok(2.0 * (MATRIX as f64).powi(3) * f64::from(rounds) / start.elapsed().as_secs_f64())
 }
 
-/// How busy the streaming device is kept by threads that bring frames to the network's size, as those do that decode
-/// proxies. The frames are decoded before: this program has no FFmpeg.
+/// How busy the streaming device is when threads resize frames to the network's size, like those that decode
+/// proxies. The frames were decoded before: this program has no FFmpeg.
 fn stream(store: &ModelStore, (id, name): (&str, &str)) -> Outcome<()> {
     let cores = std::thread::available_parallelism()?.get();
     let feeders = cores.saturating_sub(1).max(1);
@@ -172,7 +173,7 @@ fn frame() -> RgbImage {
     })
 }
 
-/// Pictures a second for each batch, and the vectors of one batch for the peer to compare with.
+/// Pictures per second for each batch size, and the vectors of one batch for comparison by the peer.
 fn speed(store: &ModelStore, (id, name): (&str, &str), folder: &Path) -> Outcome<()> {
     let picture = frame();
     for batch in BATCHES {

@@ -1,8 +1,8 @@
 //! The Rust half of `benches/lite`: `lite_report <store> <pictures> <out>`.
 //!
-//! Writes the classifier's graph (`lite.onnx`), the logits (`logits.f32`), the pictures' vectors
-//! (`images.f32`) and those of the texts in `<out>/queries.txt` (`texts.f32`); then, for each line of
-//! standard input, encodes all pictures once and prints pictures a second.
+//! Writes the classifier's graph (`lite.onnx`), the logits (`logits.f32`), the pictures' vectors (`images.f32`)
+//! and those of the texts in `<out>/queries.txt` (`texts.f32`). Then, for each line of standard input, it
+//! encodes all pictures once and prints pictures per second.
 
 use std::error::Error;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Taking in a dual encoder that is on this machine, such as one that was fine-tuned and exported here.
+//! Imports a dual encoder from this machine, such as one that was fine-tuned and exported here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::open::{open_image_encoder, open_text_encoder};
 use crate::pull::{PullOptions, PullProgress, pull};
 use crate::store::{ModelStore, StoreError, write_whole};
 
-/// Files of a model's folder that an encoder reads, besides its weights.
+/// The files of a model's folder that an encoder reads, besides its weights.
 const READ: [&str; 5] = [
     "config.json",
     "open_clip_config.json",
@@ -24,16 +24,17 @@ const READ: [&str; 5] = [
     "tokenizer_config.json",
 ];
 
-/// Takes a model from an exported folder (the hub's layout: `config.json` or `open_clip_config.json`,
-/// `tokenizer.json`, one `*.safetensors`) into the store as `id`, in place of an earlier one of that name, and opens
-/// it once.
+/// Imports a model from an exported folder (the hub's layout: `config.json` or `open_clip_config.json`,
+/// `tokenizer.json`, one `*.safetensors`) into the store as `id`, replacing an earlier one with that name, and
+/// opens it once.
 ///
-/// Its revision is the beginning of a digest of all its files, so that whatever changes vectors makes another space.
+/// Its revision is the start of a digest of all its files, so any change that affects vectors makes another
+/// space.
 ///
 /// # Errors
 ///
-/// The id is a built-in model's; the folder cannot be read, lacks a file, or is of no known architecture; the store
-/// cannot be written. Of a model that cannot be opened nothing stays.
+/// The id belongs to a built-in model; the folder cannot be read, lacks a file, or has an unknown architecture;
+/// the store cannot be written. Nothing remains of a model that cannot be opened.
 pub fn adopt(
     store: &mut ModelStore,
     id: &str,
@@ -41,7 +42,7 @@ pub fn adopt(
     progress: &dyn PullProgress,
 ) -> Result<(), ModelError> {
     if ManifestSet::built_in().get(id).is_ok() {
-        let problem = "is the id of a model of rushes; give yours another".to_owned();
+        let problem = "is the id of a built-in model; choose another".to_owned();
         return Err(invalid(id, problem));
     }
     let folder = fs::canonicalize(folder).map_err(|e| StoreError::io("read", folder, e))?;
@@ -52,8 +53,7 @@ pub fn adopt(
         .map(|&name| name.to_owned())
         .collect();
     if !names.iter().any(|name| name == "tokenizer.json") {
-        let problem =
-            "there is no tokenizer.json, without which no text can be searched for".to_owned();
+        let problem = "there is no tokenizer.json, which text search needs".to_owned();
         return Err(invalid(&folder.display().to_string(), problem));
     }
     names.push(weights);
@@ -76,7 +76,7 @@ pub fn adopt(
         revision: Digest::of_bytes(digests.as_bytes()).to_string()[..12].to_owned(),
         kind: Kind::TextToShot,
         licence: "unknown".to_owned(),
-        description: format!("taken in from {}", folder.display()),
+        description: format!("imported from {}", folder.display()),
         homepage: None,
         requires: Vec::new(),
         files,
@@ -86,7 +86,7 @@ pub fn adopt(
         }),
     };
     let text = toml::to_string(&manifest).map_err(|e| invalid(id, e.to_string()))?;
-    // Parsed again, so that a name that could leave the store is refused as in any manifest.
+    // Parse it again, so that a name that could leave the store is refused as in any manifest.
     let manifest = Manifest::parse(id, &text)?;
     let mut tried = store.clone();
     tried.add(manifest.clone());
@@ -133,7 +133,7 @@ fn weights(folder: &Path) -> Result<String, ModelError> {
         (name, _) => {
             let count = found.len() + usize::from(name.is_some());
             let problem = format!(
-                "there must be one file of weights (*.safetensors) and there are {count}; join shards before"
+                "expected one file of weights (*.safetensors), found {count}; merge shards first"
             );
             Err(invalid(&folder.display().to_string(), problem))
         }

@@ -1,4 +1,4 @@
-//! Back ends: which library computes an encoder, how precisely, and how that is chosen.
+//! Backends: the library and precision that compute an encoder, and how they are chosen.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,21 +11,21 @@ use crate::error::{BackendError, DualError, ModelError};
 use crate::runtime::{self, RuntimeError};
 use crate::store::ModelStore;
 
-/// How an encoder is to be opened.
+/// How to open an encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncoderOptions {
-    /// Threads of the CPU, where the CPU computes.
+    /// CPU threads, if the CPU computes.
     pub threads: usize,
-    /// The back end; the best that is here if not said.
+    /// The backend; `None` chooses the best available one.
     pub backend: Option<Backend>,
-    /// Which GPU, counted from 0, where a GPU computes.
+    /// The GPU, counted from 0, if a GPU computes.
     pub gpu: usize,
-    /// Pictures that are run at once; what suits the device if not said.
+    /// Pictures per batch; `None` chooses what suits the device.
     pub batch: Option<usize>,
 }
 
 impl EncoderOptions {
-    /// The best back end that is here, on so many threads of the CPU.
+    /// The best available backend, with this many CPU threads.
     #[must_use]
     pub const fn threads(threads: usize) -> Self {
         Self {
@@ -37,29 +37,29 @@ impl EncoderOptions {
     }
 }
 
-/// A library and a precision. Vectors of one model from different back ends may be compared: those in 32 bits agree
-/// to 0.9999 in cosine, to which tests hold them, and those in bfloat16 came to 0.9999 with a ViT-B/32.
+/// A library and a precision. Vectors of one model from different backends are comparable: those in 32 bits
+/// agree to a cosine of 0.9999, which tests enforce, and those in bfloat16 reached 0.9999 with a ViT-B/32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Backend {
-    /// candle on the CPU, in 32 bits. Needs nothing.
+    /// candle on the CPU, in 32 bits. Needs no other library.
     Candle,
     /// candle on a CUDA device, in bfloat16. Needs a build with the feature `cuda`.
     Cuda,
-    /// As [`Backend::Cuda`], in 16-bit floats.
+    /// Like [`Backend::Cuda`], in 16-bit floats.
     CudaF16,
-    /// As [`Backend::Cuda`], in 32 bits.
+    /// Like [`Backend::Cuda`], in 32 bits.
     CudaF32,
-    /// ONNX Runtime on the CPU, in 32 bits. Needs `onnxruntime` pulled.
+    /// ONNX Runtime on the CPU, in 32 bits. Needs `onnxruntime` installed.
     Onnxruntime,
-    /// ONNX Runtime with `OpenVINO`, in bfloat16, which CPUs with AMX or AVX-512 BF16 multiply natively. Needs
-    /// `onnxruntime-openvino` pulled.
+    /// ONNX Runtime with `OpenVINO`, in bfloat16, which CPUs with AMX or AVX-512 BF16 support natively. Needs
+    /// `onnxruntime-openvino` installed.
     Openvino,
-    /// As [`Backend::Openvino`], in 32 bits.
+    /// Like [`Backend::Openvino`], in 32 bits.
     OpenvinoF32,
 }
 
-/// Of weights and of what passes between layers.
+/// The precision of weights and activations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Precision {
     F32,
@@ -68,7 +68,7 @@ pub(crate) enum Precision {
 }
 
 impl Backend {
-    /// All there are, with their names.
+    /// All backends with their names.
     pub const ALL: [(Self, &'static str); 7] = [
         (Self::Candle, "candle"),
         (Self::Cuda, "cuda"),
@@ -79,7 +79,7 @@ impl Backend {
         (Self::OpenvinoF32, "openvino-f32"),
     ];
 
-    /// The back end that was asked for; else the best that is here.
+    /// The requested backend, or else the best available one.
     ///
     /// # Errors
     ///
@@ -98,11 +98,11 @@ impl Backend {
         })
     }
 
-    /// Whether it can be used here, before anything is opened.
+    /// Whether it can be used here; checked before anything is opened.
     ///
     /// # Errors
     ///
-    /// There is no such GPU, or the library that it needs was not pulled.
+    /// There is no such GPU, or the required library is not installed.
     pub fn check(self, store: &ModelStore, gpu: usize) -> Result<(), ModelError> {
         match self {
             Self::Candle => {}
@@ -115,7 +115,7 @@ impl Backend {
         Ok(())
     }
 
-    /// How many encoders of one model this machine is to run: one for each GPU, or one.
+    /// Number of encoders of one model on this machine: one per GPU, or one.
     pub(crate) fn encoders(self) -> usize {
         match self {
             Self::Cuda | Self::CudaF16 | Self::CudaF32 => gpus(),
@@ -145,7 +145,7 @@ impl Backend {
         }
     }
 
-    /// Where candle computes.
+    /// The device for candle.
     pub(crate) fn candle_device(self, gpu: usize) -> Result<Device, BackendError> {
         match self {
             Self::Cuda | Self::CudaF16 | Self::CudaF32 => cuda_device(gpu),
@@ -155,11 +155,11 @@ impl Backend {
         }
     }
 
-    /// Prepares the graph of a dual encoder for a back end of ONNX Runtime.
+    /// Prepares the graph of a dual encoder for an ONNX Runtime backend.
     ///
     /// # Errors
     ///
-    /// As [`runtime::session`].
+    /// The same as for [`runtime::session`].
     pub(crate) fn session(
         self,
         store: &ModelStore,
@@ -175,10 +175,10 @@ impl Backend {
         }
     }
 
-    /// An error of candle while it ran a batch: a device that is out of memory can do a smaller one.
+    /// A candle error while it ran a batch. A device that is out of memory may manage a smaller one.
     pub(crate) fn blame(self, error: DualError, batch: usize) -> ModelError {
         let message = error.to_string();
-        // CUDA's word and that of its linear algebra; candle passes both on as text only.
+        // The messages of CUDA and of its linear algebra library; candle passes both on as text only.
         if ["OUT_OF_MEMORY", "ALLOC_FAILED"]
             .iter()
             .any(|word| message.contains(word))
@@ -228,7 +228,7 @@ fn names() -> String {
 fn cuda_device(gpu: usize) -> Result<Device, BackendError> {
     Device::new_cuda(gpu).map_err(|e| BackendError::NoGpu {
         gpu,
-        // What follows the first line is a backtrace.
+        // A backtrace follows the first line.
         message: e.to_string().lines().next().unwrap_or_default().to_owned(),
     })
 }
@@ -238,7 +238,7 @@ fn cuda_device(_gpu: usize) -> Result<Device, BackendError> {
     Err(BackendError::NotBuilt)
 }
 
-/// GPUs that can be used, 1 at least, so that one that cannot is an error when it is opened.
+/// Usable GPUs, at least 1, so that an unusable one is an error when it is opened.
 #[cfg(feature = "cuda")]
 fn gpus() -> usize {
     // Devices are numbered without gaps.
@@ -253,9 +253,9 @@ const fn gpus() -> usize {
     1
 }
 
-/// Whether the CPU multiplies bfloat16 by itself; where it does not, 32 bits are faster and exact.
+/// Whether the CPU multiplies bfloat16 natively. If not, 32 bits are faster and exact.
 fn multiplies_bf16() -> bool {
-    // The detection macro of the standard library does not know AMX in its stable form.
+    // On stable Rust, the standard library's detection macro does not support AMX.
     std::fs::read_to_string("/proc/cpuinfo")
         .is_ok_and(|text| text.contains("amx_bf16") || text.contains("avx512_bf16"))
 }

@@ -1,10 +1,10 @@
-//! What detectors look for.
+//! The classes that detectors find.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What is hidden from whoever sees the picture.
+/// A class of things to hide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {

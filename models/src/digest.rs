@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 #[serde(try_from = "String", into = "String")]
 pub struct Digest([u8; 32]);
 
-/// The text is no SHA-256 digest.
+/// The text is not a SHA-256 digest.
 #[derive(Debug, thiserror::Error)]
 #[error("{text:?} is not a sha256 digest; write 64 hexadecimal digits")]
 pub struct ParseDigestError {
@@ -28,11 +28,11 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The digest and the length of everything a reader has left.
+    /// The digest and the length of a reader's remaining data.
     ///
     /// # Errors
     ///
-    /// Whatever the reader returns.
+    /// Any error of the reader.
     pub fn of_reader(mut reader: impl Read) -> io::Result<(Self, u64)> {
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 128 * 1024];

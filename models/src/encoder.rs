@@ -11,7 +11,7 @@ use crate::manifest::Manifest;
 use crate::preprocess::Prepared;
 use crate::store::ModelStore;
 
-/// An embedding space. Vectors of two spaces never meet.
+/// An embedding space. Vectors of two spaces are never compared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Space {
     /// Model id, `@`, revision: `lite@0.1.0`.
@@ -21,7 +21,7 @@ pub struct Space {
 }
 
 impl Space {
-    /// Of a model whose manifest names no revision, the space is that of the weights that were pulled.
+    /// If a model's manifest names no revision, the space is named after the installed weights.
     pub(crate) fn of(
         store: &ModelStore,
         manifest: &Manifest,
@@ -37,24 +37,24 @@ impl Space {
 
 /// Turns pictures into vectors.
 pub trait ImageEncoder: Send + Sync + Debug {
-    /// Where the vectors live.
+    /// The space of its vectors.
     fn space(&self) -> &Space;
 
-    /// What computes, for people: library, precision, device.
+    /// The backend, for display: library, precision, device.
     fn backend(&self) -> String;
 
-    /// How many pictures are best given at once; more are cut into such batches.
+    /// The best batch size. Larger inputs are divided into such batches.
     fn preferred_batch(&self) -> usize;
 
-    /// Brings a picture of any size to what the network looks at. Work for any thread, so that the one
-    /// that feeds the device need not do it.
+    /// Converts a picture of any size to the network's input format. Any thread may do this, so that the thread
+    /// that feeds the device need not.
     ///
     /// # Errors
     ///
     /// The picture has no pixels.
     fn prepare(&self, picture: &RgbImage) -> Result<Prepared, ModelError>;
 
-    /// One unit vector a picture, in order.
+    /// One unit vector per picture, in order.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ pub trait ImageEncoder: Send + Sync + Debug {
     ///
     /// # Errors
     ///
-    /// As [`ImageEncoder::prepare`] and [`ImageEncoder::encode`].
+    /// The same as for [`ImageEncoder::prepare`] and [`ImageEncoder::encode`].
     fn encode_pictures(&self, pictures: &[RgbImage]) -> Result<Vec<Vec<f32>>, ModelError> {
         let prepared: Result<Vec<Prepared>, ModelError> = pictures
             .iter()
@@ -77,10 +77,10 @@ pub trait ImageEncoder: Send + Sync + Debug {
 
 /// Turns texts into vectors.
 pub trait TextEncoder: Send + Sync + Debug {
-    /// Where the vectors live.
+    /// The space of its vectors.
     fn space(&self) -> &Space;
 
-    /// One unit vector a text, in order. A text that is too long is cut.
+    /// One unit vector per text, in order. A text that is too long is truncated.
     ///
     /// # Errors
     ///

@@ -1,35 +1,35 @@
-//! What kind of failure an error is: the one vocabulary shared by all three crates.
+//! Error kinds, shared by all three crates.
 
 use serde::{Deserialize, Serialize};
 
-/// The kind of a failure, on which callers branch: jobs decide whether to retry, HTTP picks a status.
+/// The kind of a failure, on which callers branch: jobs decide whether to retry, and HTTP chooses a status.
 ///
-/// The message of an error is for people; its kind is for programs.
+/// An error's message is for people, and its kind is for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorKind {
     /// A named thing does not exist.
     NotFound,
-    /// The input itself is wrong; the same input will fail again.
+    /// The input itself is invalid; the same input will fail again.
     InvalidInput,
-    /// The input is sound, but this build or machine cannot handle it.
+    /// The input is valid, but this build or machine cannot handle it.
     Unsupported,
     /// A configured limit (size, time, memory, disk) was exceeded.
     Limit,
-    /// Too much work is already accepted; later may succeed.
+    /// Too much work was already accepted; a later attempt may succeed.
     Overloaded,
-    /// Somebody asked for the work to stop.
+    /// The work was cancelled.
     Cancelled,
-    /// Something outside (network, store, device) does not answer; later may succeed.
+    /// Something external (network, store, device) does not answer; a later attempt may succeed.
     Unavailable,
-    /// Stored or received bytes contradict themselves or their digest.
+    /// Stored or received bytes are inconsistent or do not match their digest.
     Corrupt,
-    /// A defect of this program.
+    /// A bug in this program.
     Internal,
 }
 
 impl ErrorKind {
-    /// Whether the same work may succeed later without anybody changing the input.
+    /// Whether the same work may succeed later although the input is unchanged.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
         match self {

@@ -1,7 +1,7 @@
-//! What the machine sees: image and text encoders with their tokenizers and preprocessing,
-//! detectors, and the manifests that say where weights come from.
+//! The networks: image and text encoders with their tokenizers and preprocessing, detectors, and the manifests
+//! that describe where weights come from.
 //!
-//! This crate knows nothing of video, of the catalogue or of HTTP.
+//! This crate knows nothing of video, the catalogue or HTTP.
 
 mod adopt;
 mod backend;

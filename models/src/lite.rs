@@ -1,13 +1,13 @@
 //! `lite`, the small text-to-shot model: an ImageNet classifier and a sentence encoder, joined by ConSE
 //! (Norouzi et al. 2013, arXiv 1312.5650).
 //!
-//! A picture becomes the mean of the sentence embeddings of its ten most probable class names, weighted
-//! by probability; a text becomes its own sentence embedding. From both the mean of all class vectors is
-//! taken away, since sentence embeddings of any two "photos of" something already agree in a common
-//! part. Both are scaled to length 1.
+//! A picture becomes the mean of the sentence embeddings of its ten most probable class names, weighted by
+//! probability. A text becomes its own sentence embedding. The mean of all class vectors is subtracted from
+//! both, because the sentence embeddings of any two "photos of" something share a common part. Both are scaled
+//! to length 1.
 //!
-//! The wording of the class names and the subtraction were chosen by measurement on 250 labelled
-//! photographs: `benches/lite` prints the figures.
+//! The prompt for the class names and the subtraction were chosen by measurement on 250 labelled photographs;
+//! `benches/lite` prints the figures.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,10 +34,10 @@ mod tests;
 use class_vectors::ClassVectors;
 use efficientnet::CLASSES;
 
-/// The weights, in the manifest's files.
+/// The weights among the manifest's files.
 const WEIGHTS: &str = "efficientnet-lite0.pth";
 
-/// Pictures in one run of the network: more gains nothing on a CPU and takes memory.
+/// Pictures per network run. More gains nothing on a CPU and takes memory.
 const BATCH: usize = 8;
 
 /// The picture half.
@@ -90,7 +90,8 @@ impl LiteImageEncoder {
         let mut order: Vec<usize> = (0..logits.len()).collect();
         order.sort_unstable_by(|&a, &b| logits[b].total_cmp(&logits[a]));
         order.truncate(self.top_k);
-        // The softmax over the chosen classes is that over all, scaled: the sum below divides it out.
+        // The softmax over the chosen classes is that over all classes, scaled. The sum below cancels the
+        // factor.
         let highest = order.first().map_or(0.0, |&best| logits[best]);
         let weights: Vec<f32> = order
             .iter()
@@ -206,7 +207,7 @@ impl Classifier {
         })
     }
 
-    /// The logits of each picture, one after the other.
+    /// The logits of all pictures, concatenated.
     fn logits(&self, pictures: &[Prepared]) -> Result<Vec<f32>, ModelError> {
         let side = self.preprocess.side() as usize;
         let mut logits = Vec::with_capacity(pictures.len() * CLASSES);
@@ -231,7 +232,7 @@ impl Classifier {
 }
 
 /// The classifier as a serialised ONNX model. Reading the weights and writing it takes a few tens of
-/// milliseconds, so it is not kept.
+/// milliseconds, so it is not cached.
 fn classifier_graph(
     store: &ModelStore,
     manifest: &Manifest,
@@ -243,7 +244,7 @@ fn classifier_graph(
     Ok(efficientnet::graph(&weights, preprocess.side() as usize)?)
 }
 
-/// The classifier alone, for measuring it against its original: logits and the ONNX model they come from.
+/// The classifier alone, for comparison with its original: logits, and the ONNX model that computes them.
 #[derive(Debug)]
 pub struct LiteProbe {
     classifier: Classifier,
@@ -255,7 +256,7 @@ impl LiteProbe {
     ///
     /// # Errors
     ///
-    /// As [`crate::open_image_encoder`].
+    /// The same as for [`crate::open_image_encoder`].
     pub fn open(store: &ModelStore, threads: usize) -> Result<Self, ModelError> {
         let manifest = store.manifests().get("lite")?;
         let parameters = manifest.conse()?;
@@ -264,11 +265,11 @@ impl LiteProbe {
         Ok(Self { classifier, graph })
     }
 
-    /// 1,000 logits a picture, one picture after the other.
+    /// 1,000 logits per picture, concatenated.
     ///
     /// # Errors
     ///
-    /// As [`crate::ImageEncoder::encode`].
+    /// The same as for [`crate::ImageEncoder::encode`].
     pub fn logits(&self, pictures: &[RgbImage]) -> Result<Vec<f32>, ModelError> {
         let prepared: Result<Vec<Prepared>, PreprocessError> = pictures
             .iter()

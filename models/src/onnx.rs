@@ -1,5 +1,5 @@
-//! ONNX graphs: a writer, so that a network can run from weights of another format, and a way to free the
-//! sizes of a stored graph's input.
+//! ONNX graphs: a writer, so that a network can run from weights in another format, and a way to make the input
+//! sizes of a stored graph flexible.
 
 mod graph;
 mod inputs;

@@ -1,4 +1,4 @@
-//! From the id of a model to its encoders.
+//! From a model id to its encoders.
 
 use crate::backend::{Backend, EncoderOptions};
 use crate::dual::{DualImageEncoder, DualTextEncoder};
@@ -13,7 +13,7 @@ use crate::text::SentenceEncoder;
 ///
 /// # Errors
 ///
-/// There is no such model, or it makes no vectors.
+/// The model does not exist, or makes no vectors.
 pub fn space_of(store: &ModelStore, id: &str) -> Result<Space, ModelError> {
     let manifest = store.manifests().get(id)?;
     let dims = manifest
@@ -26,7 +26,7 @@ pub fn space_of(store: &ModelStore, id: &str) -> Result<Space, ModelError> {
 ///
 /// # Errors
 ///
-/// The model is unknown, sees no pictures, was not pulled (the error names the pull), or is damaged.
+/// The model is unknown, does not encode pictures, is not installed (the error names the pull), or is damaged.
 pub fn open_image_encoder(
     store: &ModelStore,
     model: &str,
@@ -47,11 +47,11 @@ pub fn open_image_encoder(
     )?))
 }
 
-/// Opens the picture half of a model for each device that it is to run on: one for each GPU, or one.
+/// Opens the picture half of a model once per device: one per GPU, or one.
 ///
 /// # Errors
 ///
-/// As [`open_image_encoder`].
+/// The same as [`open_image_encoder`].
 pub fn open_image_encoders(
     store: &ModelStore,
     model: &str,
@@ -75,7 +75,7 @@ pub fn open_image_encoders(
 ///
 /// # Errors
 ///
-/// The model is unknown, reads no texts, was not pulled (the error names the pull), or is damaged.
+/// The model is unknown, does not encode texts, is not installed (the error names the pull), or is damaged.
 pub fn open_text_encoder(
     store: &ModelStore,
     model: &str,
@@ -93,7 +93,7 @@ pub fn open_text_encoder(
             store, manifest, parameters, options,
         )?)),
         Parameters::OnnxRuntime(_) | Parameters::Detector(_) => {
-            Err(manifest.wrong_kind("read texts").into())
+            Err(manifest.wrong_kind("encode texts").into())
         }
     }
 }

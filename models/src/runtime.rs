@@ -1,4 +1,4 @@
-//! ONNX Runtime, loaded from the store once a process.
+//! ONNX Runtime, loaded from the store once per process.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -14,41 +14,41 @@ use crate::kind::ErrorKind;
 use crate::manifest::{ManifestError, Parameters};
 use crate::store::{ModelStore, Status, StoreError};
 
-/// The one environment of the process. A failure to load is not kept: after a pull the next try works.
+/// The environment of the process. A failure to load is not cached, so a retry after a pull works.
 static ENVIRONMENT: Mutex<Option<(&str, Environment)>> = Mutex::new(None);
 
 /// Why ONNX Runtime cannot run a network.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuntimeError {
-    /// The library is there, but cannot be loaded, or is too old.
+    /// The library cannot be loaded, or is too old.
     #[error("ONNX Runtime at {} cannot be used: {message}; run `rushes models pull {model}`", path.display())]
     Load {
         /// Id of the manifest it came from.
         model: String,
         /// The library.
         path: PathBuf,
-        /// What the loader says.
+        /// The error from the loader.
         message: String,
     },
-    /// The runtime refused a graph or failed to run it.
+    /// The runtime rejected a graph or failed to run it.
     #[error("ONNX Runtime failed to {action}: {message}")]
     Run {
-        /// What was tried.
+        /// The attempted action.
         action: &'static str,
-        /// What the runtime says.
+        /// The error from the runtime.
         message: String,
     },
     /// The manifest of the library.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// The store, or the library was not pulled.
+    /// The store failed, or the library is not installed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl RuntimeError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -68,11 +68,11 @@ impl RuntimeError {
     }
 }
 
-/// Prepares a graph to run on `threads` threads of the CPU. `runtime` is the id of the runtime's manifest.
+/// Prepares a graph to run on `threads` CPU threads. `runtime` is the id of the runtime's manifest.
 ///
 /// # Errors
 ///
-/// The library was not pulled or cannot be loaded, or it refuses the graph.
+/// The library is not installed or cannot be loaded, or it rejects the graph.
 pub(crate) fn session(
     store: &ModelStore,
     runtime: &str,
@@ -86,7 +86,7 @@ pub(crate) fn session(
         .map_err(RuntimeError::run("set the optimization level"))?
         .with_intra_threads(threads.max(1))
         .map_err(RuntimeError::run("set the threads"))?
-        // Threads that spin while they wait take the CPU from those that decode the next pictures.
+        // Spinning threads take the CPU from threads that decode the next pictures.
         .with_intra_op_spinning(false)
         .map_err(RuntimeError::run("keep threads from spinning"))?
         .commit_from_memory(graph)
@@ -94,11 +94,11 @@ pub(crate) fn session(
     Ok(session)
 }
 
-/// As [`session`], on a CUDA device where the loaded library can use one; also says where it runs.
+/// Like [`session`], but on a CUDA device if the loaded library can use one. Also returns where it runs.
 ///
 /// # Errors
 ///
-/// As [`session`].
+/// The same as [`session`].
 pub(crate) fn accelerated_session(
     store: &ModelStore,
     runtime: &str,
@@ -109,7 +109,7 @@ pub(crate) fn accelerated_session(
     if !CUDA::is_available().unwrap_or(false) {
         return Ok((session(store, runtime, graph, threads)?, "cpu"));
     }
-    // A library that knows CUDA on a machine that lacks it: the CPU does the work, and the log says so.
+    // If the library supports CUDA and the machine does not, the CPU does the work and the log says so.
     let accelerated = Session::builder(&environment)
         .map_err(RuntimeError::run("create a session"))?
         .with_intra_threads(threads.max(1))
@@ -124,17 +124,17 @@ pub(crate) fn accelerated_session(
     match accelerated {
         Ok(session) => Ok((session, "cuda")),
         Err(error) => {
-            tracing::warn!(%error, "CUDA cannot be used; the CPU is");
+            tracing::warn!(%error, "cannot use CUDA; using the CPU");
             Ok((session(store, runtime, graph, threads)?, "cpu"))
         }
     }
 }
 
-/// Prepares a graph for `OpenVINO` on the CPU, which computes in `precision`: `bf16` or `f32`.
+/// Prepares a graph for `OpenVINO` on the CPU, with the precision `bf16` or `f32`.
 ///
 /// # Errors
 ///
-/// As [`session`].
+/// The same as [`session`].
 pub(crate) fn openvino_session(
     store: &ModelStore,
     graph: &[u8],
@@ -142,7 +142,7 @@ pub(crate) fn openvino_session(
     threads: usize,
 ) -> Result<Session, RuntimeError> {
     let environment = environment(store, OPENVINO)?;
-    // Without this hint OpenVINO takes bfloat16 wherever the CPU has it.
+    // Without this hint OpenVINO uses bfloat16 wherever the CPU supports it.
     let hint = format!(r#"{{"CPU":{{"INFERENCE_PRECISION_HINT":"{precision}"}}}}"#);
     let provider = OpenVINO::default()
         .with_device_type("CPU")
@@ -152,7 +152,7 @@ pub(crate) fn openvino_session(
         .error_on_failure();
     let session = Session::builder(&environment)
         .map_err(RuntimeError::run("create a session"))?
-        // OpenVINO optimises by itself, and knows the graph as it was written.
+        // OpenVINO does its own optimisation, and recognises the original graph.
         .with_optimization_level(GraphOptimizationLevel::Disable)
         .map_err(RuntimeError::run("set the optimization level"))?
         .with_intra_threads(threads.max(1))
@@ -164,17 +164,17 @@ pub(crate) fn openvino_session(
     Ok(session)
 }
 
-/// The library that a process loads, of those pulled.
+/// The library to load, among the installed ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Library {
     /// Id of its manifest.
     pub(crate) id: &'static str,
-    /// Whether it has `OpenVINO` in it.
+    /// Whether it includes `OpenVINO`.
     pub(crate) openvino: bool,
 }
 
-/// Which library this process loads: a process can load one, and the one with `OpenVINO` does all that the plain
-/// one does.
+/// The library that this process loads. A process can load only one, and the one with `OpenVINO` does
+/// everything that the plain one does.
 ///
 /// # Errors
 ///
@@ -198,11 +198,11 @@ pub(crate) fn library(store: &ModelStore) -> Result<Option<Library>, RuntimeErro
     Ok(None)
 }
 
-/// Whether the library can be loaded, with `OpenVINO` in it if asked.
+/// Whether the library can be loaded, with `OpenVINO` if requested.
 ///
 /// # Errors
 ///
-/// It was not pulled.
+/// It is not installed.
 pub(crate) fn require(store: &ModelStore, openvino: bool) -> Result<(), RuntimeError> {
     if library(store)?.is_some_and(|library| library.openvino || !openvino) {
         return Ok(());
@@ -220,7 +220,8 @@ pub(crate) const PLAIN: &str = "onnxruntime";
 const OPENVINO: &str = "onnxruntime-openvino";
 
 fn environment(store: &ModelStore, runtime: &str) -> Result<Environment, RuntimeError> {
-    // The one with OpenVINO does all that the plain one does; without either, the plain one is missed.
+    // The library with OpenVINO does everything that the plain one does. If both are missing, report the plain
+    // one.
     let id = match library(store)? {
         Some(library) => library.id,
         None => PLAIN,
@@ -235,8 +236,8 @@ fn environment(store: &ModelStore, runtime: &str) -> Result<Environment, Runtime
         return Err(manifest.wrong_kind("run networks").into());
     };
     let path = store.file(manifest, &parameters.library)?;
-    // Execution providers are looked for beside it and only when they are used, so a link on the way to it must
-    // not matter any more by then.
+    // Execution providers are searched for beside it, and only when they are used. A link on the way to it must
+    // not matter by then.
     let path = std::fs::canonicalize(&path).map_err(|e| StoreError::io("read", &path, e))?;
     let failed = |message| RuntimeError::Load {
         model: runtime.to_owned(),
@@ -262,7 +263,7 @@ mod tests {
     fn a_missing_library_is_an_error_that_names_the_pull() {
         let root = tempfile::tempdir().unwrap();
         let store = ModelStore::new(root.path().to_owned());
-        // Where another test of this process has loaded the library, the store is not asked again.
+        // If another test of this process has loaded the library, the store is not asked again.
         if let Err(error) = environment(&store, "onnxruntime") {
             assert_eq!(error.kind(), ErrorKind::Unsupported);
             assert!(

@@ -1,4 +1,4 @@
-//! Where pulled files live: `<root>/<id>/<revision>/<name>`, and what is known about them.
+//! The store of pulled files, `<root>/<id>/<revision>/<name>`, and their state.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::kind::ErrorKind;
 use crate::manifest::{DERIVED, Manifest, ManifestError, ManifestFile, ManifestSet};
 
-/// The revision of a manifest whose files its author could not fetch.
+/// The revision of a manifest whose author could not download the files.
 const UNVERIFIED: &str = "unverified";
 
 mod pins;
@@ -18,15 +18,15 @@ pub(crate) use pins::Pins;
 /// The folder of pulled models, and the manifests that describe them.
 ///
 /// Invariants:
-/// - a file under its final name is whole: it was written aside, synced, checked and renamed;
-/// - a file whose manifest has no digest has one in `<root>/lock.toml`, written when it was first pulled.
+/// - a file under its final name is complete: it was written to a temporary file, synced, checked and renamed;
+/// - a file whose manifest has no digest has one in `<root>/lock.toml`, written at the first pull.
 #[derive(Debug, Clone)]
 pub struct ModelStore {
     root: PathBuf,
     manifests: ManifestSet,
 }
 
-/// How much of a model is there, by names and lengths only; [`ModelStore::verify`] reads the bytes.
+/// Whether a model is installed, by names and lengths only; [`ModelStore::verify`] reads the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// None of its files.
@@ -37,10 +37,10 @@ pub enum Status {
     Installed,
 }
 
-/// What re-hashing a model's files found.
+/// The result of re-hashing a model's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyReport {
-    /// One finding a file, in the manifest's order.
+    /// One finding per file, in the manifest's order.
     pub files: Vec<VerifiedFile>,
 }
 
@@ -49,37 +49,37 @@ pub struct VerifyReport {
 pub struct VerifiedFile {
     /// Name in the manifest.
     pub name: String,
-    /// What was found.
+    /// The finding.
     pub finding: Finding,
 }
 
-/// What re-hashing one file found.
+/// The result of re-hashing one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
     /// The digest is the expected one.
     Sound,
-    /// There is no file.
+    /// The file does not exist.
     Missing,
     /// The digest is another one.
     Corrupt {
         /// From the manifest or the lock file.
         expected: Digest,
-        /// Of the file as it is.
+        /// The actual digest.
         actual: Digest,
     },
-    /// There is nothing to compare with: neither the manifest nor the lock file has a digest.
+    /// Nothing to compare with: neither the manifest nor the lock file has a digest.
     Unpinned,
 }
 
 impl VerifyReport {
-    /// Whether every file is there and has the expected digest.
+    /// Whether every file exists and has the expected digest.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.files.iter().all(|file| file.finding == Finding::Sound)
     }
 }
 
-/// Why the store cannot answer.
+/// Errors of the store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -88,7 +88,7 @@ pub enum StoreError {
     Missing {
         /// Id of the model.
         model: String,
-        /// Where the file should be.
+        /// The expected place of the file.
         path: PathBuf,
     },
     /// The manifest lists no such file.
@@ -96,15 +96,15 @@ pub enum StoreError {
     NotListed {
         /// Id of the model.
         model: String,
-        /// The name asked for.
+        /// The requested name.
         name: String,
     },
     /// A file or folder of the store cannot be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The attempted action.
         action: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
         /// Cause.
         source: io::Error,
@@ -114,7 +114,7 @@ pub enum StoreError {
     Pins {
         /// The lock file.
         path: PathBuf,
-        /// What the TOML reader says.
+        /// The error from the TOML parser.
         message: String,
     },
 }
@@ -128,11 +128,11 @@ impl StoreError {
         }
     }
 
-    /// What kind of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            // Not `NotFound`: what the user named exists; this machine lacks the files for now.
+            // Not `NotFound`: the named model exists, but this machine does not have its files yet.
             Self::Missing { .. } => ErrorKind::Unsupported,
             Self::NotListed { .. } => ErrorKind::NotFound,
             Self::Io { source, .. } if is_full(source) => ErrorKind::Limit,
@@ -142,7 +142,7 @@ impl StoreError {
     }
 }
 
-/// Holds the store's write lock; dropping it lets the next pull in.
+/// Holds the store's write lock. Dropping it lets the next pull start.
 #[derive(Debug)]
 pub(crate) struct WriteLock {
     _file: File,
@@ -155,11 +155,12 @@ impl ModelStore {
         Self::with_manifests(root, ManifestSet::built_in())
     }
 
-    /// A store at `root` with the built-in manifests and those in its folder `manifests`, which win.
+    /// A store at `root` with the built-in manifests and those in its folder `manifests`, which take
+    /// precedence.
     ///
     /// # Errors
     ///
-    /// A file of that folder is no manifest.
+    /// A file in that folder is not a manifest.
     pub fn open(root: PathBuf) -> Result<Self, ManifestError> {
         let mut store = Self::new(root);
         let folder = store.manifest_folder();
@@ -169,7 +170,7 @@ impl ModelStore {
         Ok(store)
     }
 
-    /// Digest of the weights of a model whose manifest says that nobody has seen them, once they were pulled.
+    /// Digest of the installed weights of an unverified manifest, once they were pulled.
     ///
     /// # Errors
     ///
@@ -185,7 +186,7 @@ impl ModelStore {
         Ok(Pins::read(&self.root)?.get(manifest, weights))
     }
 
-    /// Where manifests are kept that are not built in.
+    /// The folder of additional manifests.
     #[must_use]
     pub(crate) fn manifest_folder(&self) -> PathBuf {
         self.root.join("manifests")
@@ -197,11 +198,11 @@ impl ModelStore {
         if let Err(error) = fs::remove_dir_all(&folder)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!(%error, folder = %folder.display(), "files of a model could not be removed");
+            tracing::warn!(%error, folder = %folder.display(), "cannot remove files of a model");
         }
     }
 
-    /// Makes a manifest known, in place of one with the same id.
+    /// Adds a manifest, and replaces one with the same id.
     pub(crate) fn add(&mut self, manifest: Manifest) {
         self.manifests.insert(manifest);
     }
@@ -224,7 +225,7 @@ impl ModelStore {
         &self.manifests
     }
 
-    /// How much of a model is there, its requirements apart.
+    /// Whether a model is installed, not counting its requirements.
     ///
     /// # Errors
     ///
@@ -245,11 +246,11 @@ impl ModelStore {
         })
     }
 
-    /// Re-hashes all files of a model, its requirements apart.
+    /// Re-hashes all files of a model, not counting its requirements.
     ///
     /// # Errors
     ///
-    /// A file that is there cannot be read, or the lock file is damaged.
+    /// A file cannot be read, or the lock file is damaged.
     pub fn verify(&self, manifest: &Manifest) -> Result<VerifyReport, StoreError> {
         let pins = Pins::read(&self.root)?;
         let files = manifest
@@ -280,11 +281,11 @@ impl ModelStore {
         Ok(VerifyReport { files })
     }
 
-    /// Path of a file of a model that is there.
+    /// Path of an installed file of a model.
     ///
     /// # Errors
     ///
-    /// The manifest does not list it, or it was not pulled; the error names the pull.
+    /// The manifest does not list it, or it is not installed; the error names the pull.
     pub fn file(&self, manifest: &Manifest, name: &str) -> Result<PathBuf, StoreError> {
         let Some(file) = manifest.files.iter().find(|file| file.name == name) else {
             return Err(StoreError::NotListed {
@@ -302,17 +303,17 @@ impl ModelStore {
         }
     }
 
-    /// Where a file of a model is, or will be.
+    /// The place of a file of a model, whether it exists or not.
     pub(crate) fn path_of(&self, manifest: &Manifest, name: &str) -> PathBuf {
         self.folder_of(manifest).join(name)
     }
 
-    /// Where a file computed from a model's files is, or will be.
+    /// The place of a file computed from a model's files, whether it exists or not.
     pub(crate) fn derived_path(&self, manifest: &Manifest, name: &str) -> PathBuf {
         self.folder_of(manifest).join(DERIVED).join(name)
     }
 
-    /// Waits for other writers of this store, in this process or another, and keeps them out.
+    /// Waits for other writers of this store, in this process or another, and locks them out.
     pub(crate) fn lock_for_writing(&self) -> Result<WriteLock, StoreError> {
         create_folder(&self.root)?;
         let path = self.root.join(".writer");
@@ -362,12 +363,13 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
     fs::create_dir_all(path).map_err(|e| StoreError::io("create", path, e))
 }
 
-/// The folder a path of this store is in.
+/// The folder of a path in this store.
 pub(crate) fn parent_of(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
 
-/// Gives a finished file its final name: synced first, so that a crash leaves the old file or the new one.
+/// Gives a finished file its final name. It is synced first, so that a crash leaves either the old file or the
+/// new one.
 pub(crate) fn put_in_place(aside: &Path, path: &Path) -> Result<(), StoreError> {
     File::open(aside)
         .and_then(|file| file.sync_all())
@@ -379,7 +381,7 @@ pub(crate) fn put_in_place(aside: &Path, path: &Path) -> Result<(), StoreError> 
         .map_err(|e| StoreError::io("sync", folder, e))
 }
 
-/// Writes a whole file aside, then puts it in place.
+/// Writes a whole file to a temporary file, then renames it.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let folder = parent_of(path);
     create_folder(folder)?;

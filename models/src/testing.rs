@@ -1,11 +1,11 @@
-//! Where tests find weights and real pictures.
+//! The location of weights and real pictures for tests.
 
 mod fixture;
 
 pub(crate) use self::fixture::{material, missing};
 use crate::store::{ModelStore, Status};
 
-/// The store at `RUSHES_MODELS` with `lite` in it, if it was pulled.
+/// The store at `RUSHES_MODELS`, if `lite` is installed in it.
 pub(crate) fn model_store() -> Option<ModelStore> {
     let store = ModelStore::new(fixture::models(&["lite"])?);
     for manifest in store.manifests().with_requirements("lite").unwrap() {
@@ -35,7 +35,7 @@ fn only_what_is_not_required_may_be_missing() {
     assert!(fixture::may_skip("models", both).is_err());
     assert!(fixture::may_skip("material", both).is_err());
     assert_eq!(fixture::may_skip("disk", both), Ok(()));
-    // A word that is misspelt must not mean that nothing is required.
+    // A misspelt name must not mean that nothing is required.
     let refusal = fixture::may_skip("models", "model").unwrap_err();
     assert!(refusal.contains("names model;"), "{refusal}");
 }

@@ -11,7 +11,7 @@ mod tests;
 
 pub(crate) use minilm::MiniLm;
 
-/// A sentence encoder with a space of its own: texts compared with texts.
+/// A sentence encoder with its own space, for comparing texts with texts.
 #[derive(Debug)]
 pub(crate) struct SentenceEncoder {
     space: Space,

@@ -1,8 +1,7 @@
 //! A reader of PyTorch's first file format (`torch.save` before 1.6): five pickles, then raw storages.
 //!
-//! A pickle is a program. This reader runs only the instructions that build plain data, and knows only
-//! the four names that tensors need; everything else is refused by name. Memory is bounded by the
-//! length of the file.
+//! A pickle is a program. This reader runs only the instructions that build plain data, and knows only the four
+//! names that tensors need. Everything else is refused by name. Memory is bounded by the length of the file.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "an object of any kind but the one expected is malformed"
@@ -23,7 +22,7 @@ use object::{Heap, Object, Ref, StorageType};
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 const PROTOCOL_VERSION: i64 = 1001;
 
-/// Tensors may share storage; all of them together may hold this many times the bytes of the file.
+/// Tensors may share storage. All of them together may take this many times the bytes of the file.
 const MAX_SHARING: usize = 4;
 
 /// One tensor, row-major.
@@ -48,19 +47,19 @@ pub(crate) enum TensorData {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TorchError {
-    /// The file is in another format.
-    #[error("this is no PyTorch file of the legacy format: {reason}")]
+    /// The file has another format.
+    #[error("not a PyTorch file in the legacy format: {reason}")]
     NotLegacy {
-        /// What was found instead.
+        /// The format that was found.
         reason: String,
     },
-    /// The pickle names something other than a tensor's parts.
+    /// The pickle names something that tensors do not need.
     #[error("the pickle asks for {name:?}, which is refused: only tensors are read")]
     RefusedGlobal {
         /// `module.name`.
         name: String,
     },
-    /// The pickle uses an instruction that plain tensors do not need.
+    /// The pickle uses an instruction that tensors do not need.
     #[error("the pickle uses opcode {opcode:#04x} at byte {at}, which is refused")]
     RefusedOpcode {
         /// The instruction.
@@ -68,26 +67,26 @@ pub enum TorchError {
         /// Its position in the file.
         at: usize,
     },
-    /// The file ends too soon.
+    /// The file is truncated.
     #[error("the file ends in the middle of {what}")]
     Truncated {
-        /// What was being read.
+        /// The part that was being read.
         what: &'static str,
     },
-    /// The pickle contradicts itself.
+    /// The pickle is malformed.
     #[error("malformed pickle at byte {at}: {reason}")]
     Malformed {
         /// Position in the file.
         at: usize,
-        /// What is wrong.
+        /// The problem.
         reason: &'static str,
     },
-    /// A tensor contradicts its storage.
+    /// A tensor does not match its storage.
     #[error("tensor {name:?}: {reason}")]
     Tensor {
         /// Its name.
         name: String,
-        /// What is wrong.
+        /// The problem.
         reason: &'static str,
     },
     /// The tensors would take far more memory than the file.
@@ -96,7 +95,7 @@ pub enum TorchError {
 }
 
 impl TorchError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -115,11 +114,11 @@ impl TorchError {
 ///
 /// # Errors
 ///
-/// The bytes are of another format, contain anything but tensors, or contradict themselves.
+/// The bytes have another format, contain anything but tensors, or are inconsistent.
 pub(crate) fn read(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, TorchError> {
     if bytes.starts_with(b"PK") {
         return Err(TorchError::NotLegacy {
-            reason: "it is a zip, the format since PyTorch 1.6".to_owned(),
+            reason: "it is a zip file, the format since PyTorch 1.6".to_owned(),
         });
     }
     let mut at = 0;
@@ -131,7 +130,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, TorchError>
     })?;
     if !matches!(heap.get(magic), Object::Long(digits) if digits[..] == MAGIC) {
         return Err(TorchError::NotLegacy {
-            reason: "the magic number is another one".to_owned(),
+            reason: "the magic number is wrong".to_owned(),
         });
     }
     let version = next(&mut heap)?;
@@ -162,8 +161,8 @@ fn is_little_endian(heap: &Heap, system: Ref) -> bool {
     })
 }
 
-/// The raw bytes of each storage, by key: after the pickles, in the order of the key list, each its
-/// element count (`i64`) and its elements.
+/// The raw bytes of each storage, by key. They follow the pickles in the order of the key list: an element
+/// count (`i64`) and the elements.
 fn split_storages<'a>(
     bytes: &'a [u8],
     mut at: usize,
@@ -173,7 +172,7 @@ fn split_storages<'a>(
     let Object::List(keys) = heap.get(keys) else {
         return Err(TorchError::Malformed {
             at,
-            reason: "the storage keys are no list",
+            reason: "the storage keys are not a list",
         });
     };
     let types = storage_types(heap);
@@ -183,7 +182,7 @@ fn split_storages<'a>(
         let Object::Text(key) = heap.get(key) else {
             return Err(TorchError::Malformed {
                 at,
-                reason: "a storage key is no text",
+                reason: "a storage key is not a text",
             });
         };
         let Some(kind) = types.get(key.as_str()) else {
@@ -224,7 +223,7 @@ fn build_tensors(
 ) -> Result<BTreeMap<String, Tensor>, TorchError> {
     let Object::Dict(pairs) = heap.get(state) else {
         return Err(TorchError::NotLegacy {
-            reason: "it holds no dictionary of tensors".to_owned(),
+            reason: "it does not hold a dictionary of tensors".to_owned(),
         });
     };
     let mut budget = file_length.saturating_mul(MAX_SHARING);
@@ -232,7 +231,7 @@ fn build_tensors(
     for &(name, value) in pairs {
         let Object::Text(name) = heap.get(name) else {
             return Err(TorchError::NotLegacy {
-                reason: "a name of the dictionary is no text".to_owned(),
+                reason: "a name in the dictionary is not a text".to_owned(),
             });
         };
         let wrong = |reason| TorchError::Tensor {
@@ -246,7 +245,7 @@ fn build_tensors(
             strides,
         } = heap.get(value)
         else {
-            return Err(wrong("it is no tensor"));
+            return Err(wrong("it is not a tensor"));
         };
         let Object::Storage { key, kind } = heap.get(*storage) else {
             return Err(wrong("it has no storage"));

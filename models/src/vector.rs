@@ -1,6 +1,6 @@
 //! Arithmetic on embedding vectors.
 
-/// Scales a vector to length 1; a vector of length 0, or with a value that is no number, becomes zeros.
+/// Scales a vector to length 1. A vector of length 0, or with a value that is not finite, becomes zeros.
 pub(crate) fn normalise(vector: &mut [f32]) {
     let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
     let scale = if length.is_normal() {
@@ -13,8 +13,8 @@ pub(crate) fn normalise(vector: &mut [f32]) {
         .for_each(|x| *x = if scale > 0.0 { *x * scale } else { 0.0 });
 }
 
-/// The mean of unit vectors, scaled to length 1: how the frames of a shot become the shot's vector.
-/// The length is that of the shortest; no frames make an empty vector.
+/// The mean of unit vectors, scaled to length 1, which makes a shot's vector from those of its frames. The
+/// length is that of the shortest; no frames give an empty vector.
 #[must_use]
 pub fn mean_pool(frames: &[Vec<f32>]) -> Vec<f32> {
     let dims = frames.iter().map(Vec::len).min().unwrap_or(0);

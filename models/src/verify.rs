@@ -1,4 +1,4 @@
-//! Whether a pulled model makes the vectors that its manifest says it must.
+//! Checks that an installed model makes the vectors in its manifest.
 
 use crate::backend::EncoderOptions;
 use crate::error::ModelError;
@@ -6,21 +6,21 @@ use crate::manifest::Manifest;
 use crate::open::open_text_encoder;
 use crate::store::ModelStore;
 
-/// Below this cosine, a vector is not the reference's: half precision stays above it.
+/// Minimum cosine to the reference's vector. Half precision stays above it.
 const SAME: f32 = 0.999;
 
-/// What encoding one golden text again found.
+/// The result for one golden text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VerifiedVector {
     /// The text.
     pub text: String,
     /// Cosine of the vector to the manifest's.
     pub cosine: f32,
-    /// Whether they are the same, but for rounding.
+    /// Whether they are equal up to rounding.
     pub sound: bool,
 }
 
-/// Encodes the golden texts of a manifest and compares; nothing where it has none.
+/// Encodes the golden texts of a manifest and compares the vectors. Empty if the manifest has none.
 ///
 /// # Errors
 ///

@@ -16,10 +16,10 @@ use crate::features::WorkerLock;
 use crate::index::{Follower, Index};
 use crate::redactions;
 
-/// How often stored objects that nothing refers to are looked for.
+/// How often to look for stored objects that nothing references.
 const SWEEP: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// What of the engine runs.
+/// The parts of the engine to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineParts {
     /// Workers on the media queue.
@@ -47,7 +47,7 @@ impl Engine {
     /// Starts the engine; `None` if another process runs it for this data folder.
     ///
     /// # Errors
-    /// If the data folder cannot be written or the index not be opened.
+    /// If the data folder is not writable or the index cannot be opened.
     pub async fn start(app: &App, parts: EngineParts) -> anyhow::Result<Option<Self>> {
         let Some(lock) = engine_lock(app)? else {
             return Ok(None);
@@ -78,13 +78,13 @@ impl Engine {
         }))
     }
 
-    /// The index that the engine keeps up to date.
+    /// The index that the engine updates.
     #[must_use]
     pub const fn index(&self) -> &Arc<Index> {
         &self.index
     }
 
-    /// Gives unfinished work back, writes the index, and ends.
+    /// Returns unfinished work, writes the index, and stops.
     pub async fn stop(self) {
         let redacting = async {
             if let Some(redacting) = self.redacting {
@@ -95,13 +95,13 @@ impl Engine {
         self.stop.cancel();
         for task in [self.following, self.sweeping] {
             if let Err(error) = task.await {
-                tracing::error!(%error, "a task of the engine died");
+                tracing::error!(%error, "an engine task panicked");
             }
         }
     }
 }
 
-/// Settles what the process left behind that had the engine before: nobody else is at work now.
+/// Settles what the previous engine process left behind. Nobody else is working now.
 async fn settle(app: &App) -> Result<(), CatalogError> {
     app.coordinator.lead().await?;
     let mut tx = app.catalog.begin().await?;
@@ -109,24 +109,24 @@ async fn settle(app: &App) -> Result<(), CatalogError> {
     Ok(tx.commit().await?)
 }
 
-/// Starts worker threads alone, beside whichever process runs the engine.
+/// Starts worker threads only, beside the process that runs the engine.
 ///
 /// # Errors
-/// If the data folder cannot be written or the system refuses a thread.
+/// If the data folder is not writable or the system refuses a thread.
 pub(crate) fn start_workers(
     app: &App,
     parts: EngineParts,
 ) -> anyhow::Result<(WorkerLock, Workers)> {
-    let worker = WorkerLock::new(&app.config.data).context("the data folder cannot be written")?;
+    let worker = WorkerLock::new(&app.config.data).context("cannot write to the data folder")?;
     let coordinator: Arc<dyn Coordinator> = Arc::new(app.coordinator.clone());
     let stages = Arc::new(app.stages()?);
     let counts = [(Queue::Media, parts.media), (Queue::Embed, parts.embed)];
     let workers = Workers::start(worker.name(), &coordinator, &stages, &counts)
-        .context("a worker thread could not be started")?;
+        .context("cannot start a worker thread")?;
     Ok((worker, workers))
 }
 
-/// A search of the command line may hold the writer's lock for the moment it takes to catch up.
+/// A search on the command line may hold the writer's lock briefly while it catches up.
 async fn follower(app: &App) -> anyhow::Result<Follower> {
     let folder = app.config.index_folder();
     let mut tries = 0;
@@ -144,26 +144,22 @@ async fn follower(app: &App) -> anyhow::Result<Follower> {
 
 fn engine_lock(app: &App) -> anyhow::Result<Option<File>> {
     let path = app.config.data.join("engine.lock");
-    let file = File::create(&path).with_context(|| {
-        format!(
-            "{} cannot be written; check the data folder",
-            path.display()
-        )
-    })?;
+    let file = File::create(&path)
+        .with_context(|| format!("cannot write {}; check the data folder", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
         }
     }
 }
 
-/// Deletes stored objects that nothing refers to any more.
+/// Deletes stored objects that nothing references.
 async fn sweep(app: App, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = sweep_once(&app).await {
-            tracing::warn!(%error, "stored objects could not be cleared away; tried again later");
+            tracing::warn!(%error, "cannot delete unreferenced objects; retrying later");
         }
         tokio::select! {
             () = tokio::time::sleep(SWEEP) => {}
@@ -172,8 +168,8 @@ async fn sweep(app: App, stop: CancellationToken) {
     }
 }
 
-/// Deletes stored objects that nothing refers to any more, at once; `false` if another process runs the engine, which
-/// does so by itself.
+/// Deletes stored objects that nothing references, at once; `false` if another process runs the engine, which
+/// then does it.
 ///
 /// # Errors
 /// If the catalogue or the store fails.
@@ -181,7 +177,7 @@ pub async fn collect_garbage(app: &App) -> anyhow::Result<bool> {
     let Some(_lock) = engine_lock(app)? else {
         return Ok(false);
     };
-    // The first round deletes, the second one finds empty what it may forget.
+    // The first round deletes. The second one finds empty prefixes, which can be forgotten.
     sweep_once(app).await?;
     sweep_once(app).await?;
     Ok(true)
@@ -192,8 +188,8 @@ async fn sweep_once(app: &App) -> anyhow::Result<()> {
     let prefixes = assets::garbage(&mut db).await?;
     drop(db);
     for prefix in prefixes {
-        // A worker that has not heard yet that its run is gone may still store below it: only what was empty is
-        // forgotten.
+        // A worker that does not know yet that its run is gone may still store objects below it, so only empty
+        // prefixes are forgotten.
         if app.storage.delete_prefix(&prefix).await? > 0 {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Wiring: from settings to an open catalogue, index, searcher, and the engine that does the work.
+//! Wiring: opens the catalogue, index, searcher and engine from the settings.
 
 mod engine;
 
@@ -34,19 +34,19 @@ pub struct App {
     pub models: ModelStore,
     /// Redacts pictures and videos.
     pub redactions: Redactions,
-    /// Hands out the runs of the catalogue, by one clock for the whole process.
+    /// Hands out the catalogue's runs, with one clock for the whole process.
     pub coordinator: LocalCoordinator,
 }
 
 impl App {
-    /// Opens the data folder, made if missing.
+    /// Opens the data folder, and creates it if it is missing.
     ///
     /// # Errors
     /// If the folder, the catalogue or the store cannot be opened.
     pub async fn open(config: Config) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&config.data).with_context(|| {
             format!(
-                "the data folder {} cannot be made; name another with --data",
+                "cannot create the data folder {}; choose another with --data",
                 config.data.display()
             )
         })?;
@@ -83,7 +83,7 @@ impl App {
         })
     }
 
-    /// Opens the index for reading. If nobody else is writing it, it is brought up to date first.
+    /// Opens the index for reading. If no other process is writing it, it is brought up to date first.
     ///
     /// # Errors
     /// If the index cannot be opened.
@@ -95,7 +95,7 @@ impl App {
                 follower.publish().await?;
                 Ok(Arc::clone(follower.index()))
             }
-            // Somebody is writing it; what is published is what there is.
+            // Another process is writing it. The published state is current enough.
             Err(IndexError::Locked) => Ok(Arc::new(Index::open(&folder)?)),
             Err(error) => Err(error.into()),
         }
@@ -118,15 +118,15 @@ impl App {
     /// The stages that workers of this process run.
     ///
     /// # Errors
-    /// If the path of this program is not known.
+    /// If the path of this program is unknown.
     pub fn stages(&self) -> anyhow::Result<Stages> {
         stages(&self.config, self.storage.clone(), self.models.clone())
     }
 
-    /// What is asked for of every video.
+    /// The features requested for every video.
     ///
     /// # Errors
-    /// If there is no such model as the settings name.
+    /// If the model in the settings does not exist.
     pub fn settings(&self) -> Result<Settings, ModelError> {
         let model = &self.config.models.text_to_shot;
         Ok(Settings {
@@ -143,7 +143,7 @@ impl App {
 /// The stages that workers run on `storage` with `models`; no catalogue is needed.
 ///
 /// # Errors
-/// If the path of this program is not known.
+/// If the path of this program is unknown.
 pub(crate) fn stages(
     config: &Config,
     storage: Storage,
@@ -157,7 +157,7 @@ pub(crate) fn stages(
     ))
 }
 
-/// Where videos are decoded that are redacted. An encoder beside the decoder takes more memory.
+/// The sandbox that decodes videos for redaction. An encoder beside the decoder needs more memory.
 fn redaction_sandbox(config: &Config) -> anyhow::Result<Sandbox> {
     let Sandbox {
         command,
@@ -175,10 +175,10 @@ fn redaction_sandbox(config: &Config) -> anyhow::Result<Sandbox> {
     })
 }
 
-/// Where videos are decoded.
+/// The sandbox that decodes videos.
 ///
 /// # Errors
-/// If the path of this program is not known.
+/// If the path of this program is unknown.
 pub(crate) fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
     let limits = Limits {
         memory_bytes: config.child_memory(),
@@ -186,5 +186,5 @@ pub(crate) fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
         ..Limits::default()
     };
     Sandbox::current_exe(limits)
-        .context("this program's own path is needed to start decoding children")
+        .context("the path of this program is unknown, and is needed to start decoding processes")
 }

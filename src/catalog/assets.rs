@@ -6,7 +6,7 @@ use sqlx::{FromRow, SqliteConnection};
 
 use super::{AssetId, CatalogError, RunId, TitleId, note_change, now_ms, uploads};
 
-/// A title and how much is in it.
+/// A title with its counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow, utoipa::ToSchema)]
 pub struct Title {
     /// Id.
@@ -16,7 +16,7 @@ pub struct Title {
     pub name: String,
     /// Assets in it.
     pub assets: i64,
-    /// Shots that can be found.
+    /// Shots that can be found in searches.
     pub shots: i64,
 }
 
@@ -25,7 +25,7 @@ pub struct Title {
 pub struct Sidecar {
     /// The file.
     pub locator: Locator,
-    /// Its language, where its name says so.
+    /// Its language, if its name states one.
     pub language: Option<String>,
 }
 
@@ -36,23 +36,23 @@ pub struct Asset {
     pub id: AssetId,
     /// The title it belongs to.
     pub title_id: TitleId,
-    /// That title's name.
+    /// Name of that title.
     pub title: String,
-    /// Where it is.
+    /// Its location.
     pub uri: String,
-    /// Which version.
+    /// Version of the bytes at that location.
     pub version: Option<String>,
     /// Size in bytes.
     pub size: i64,
-    /// BLAKE3 in hex, once read whole.
+    /// BLAKE3 digest in hex, once the whole file has been read.
     pub blake3: Option<String>,
-    /// The generation readers see; 0 is none.
+    /// The generation that readers see; 0 if there is none.
     pub generation: i64,
     sidecars: String,
 }
 
 impl Asset {
-    /// Where its bytes are.
+    /// Where to read its bytes.
     #[must_use]
     pub fn locator(&self) -> Locator {
         Locator {
@@ -78,13 +78,13 @@ impl Asset {
 pub struct NewAsset<'a> {
     /// The video.
     pub locator: &'a Locator,
-    /// Name of its title, made if there is none.
+    /// Name of its title, which is created if it does not exist.
     pub title: &'a str,
     /// Subtitle files.
     pub sidecars: &'a [Sidecar],
 }
 
-/// Registers an asset, or answers with the one that is already there; `true` if it is new.
+/// Registers an asset, or returns the existing one. The flag is `true` for a new asset.
 ///
 /// # Errors
 /// If the database fails.
@@ -107,10 +107,11 @@ pub async fn register(
     .fetch_optional(&mut *db)
     .await?;
     if let Some(asset) = known {
-        // It was just seen there, which cannot be said of where it was seen first.
+        // The file was just seen at this location. The location where it was first seen may be outdated.
         let before = get(db, &asset).await?;
         point_to(db, &asset, new.locator).await?;
-        // What lies beside the video now counts; a copy elsewhere without subtitles says nothing.
+        // The subtitle files beside this video count from now on. A copy elsewhere without subtitles does not
+        // change them.
         if !new.sidecars.is_empty() || before.uri == new.locator.uri {
             set_sidecars(db, &asset, &sidecars).await?;
         }
@@ -160,7 +161,7 @@ async fn ensure_title(db: &mut SqliteConnection, name: &str) -> Result<TitleId, 
         .await?)
 }
 
-/// The asset with this id, or with the same bytes as the one that was given this id.
+/// The asset with this id, or the asset with the same bytes of which this id has become another name.
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
@@ -178,7 +179,7 @@ pub async fn get(db: &mut SqliteConnection, id: &AssetId) -> Result<Asset, Catal
     })
 }
 
-/// The other asset with these bytes, if there is one.
+/// Another asset with these bytes, if there is one.
 ///
 /// # Errors
 /// If the database fails.
@@ -196,7 +197,7 @@ pub async fn same_bytes(
     )
 }
 
-/// Keeps the hash of an asset's bytes.
+/// Stores the hash of an asset's bytes.
 ///
 /// # Errors
 /// If the database fails.
@@ -213,10 +214,11 @@ pub async fn set_blake3(
     Ok(())
 }
 
-/// Makes `duplicate` another name of `original`, whose bytes it has: its locators and jobs move over.
+/// Makes `duplicate` another name of `original`, which has the same bytes. Its locators and jobs move to the
+/// original.
 ///
-/// The original is henceforth read from where the duplicate is if that is the same file, touched since;
-/// if the original's own file is `gone`; or if something of it is still to be computed.
+/// From now on the original is read from the duplicate's location in three cases: both are the same file,
+/// modified since; the original's own file is `gone`; or some feature of the original is still to be computed.
 ///
 /// # Errors
 /// If the database fails.
@@ -233,7 +235,7 @@ pub async fn merge(
         .all(|run| run.state == super::runs::RunState::Ready);
     if gone || new.uri == old.uri || !complete {
         point_to(db, original, &new.locator()).await?;
-        // So that an upload that is now the original's is not taken for garbage below.
+        // Otherwise an upload that now belongs to the original would count as garbage below.
         sqlx::query("UPDATE assets SET uri = '' WHERE id = ?")
             .bind(duplicate)
             .execute(&mut *db)
@@ -262,7 +264,7 @@ pub async fn merge(
     note_change(db, original).await
 }
 
-/// Whether a local file is no longer there; of others this cannot be told here.
+/// Whether a local file no longer exists. For other locations this cannot be checked here.
 #[must_use]
 pub fn is_gone(uri: &str) -> bool {
     match uri.parse() {
@@ -271,8 +273,8 @@ pub fn is_gone(uri: &str) -> bool {
     }
 }
 
-/// Retires what was registered of a file that has other bytes now, of which `current` is: an asset
-/// that is also elsewhere is read from there, others are removed.
+/// Retires registrations of a file whose bytes have changed; `current` is the asset of the new bytes. An asset
+/// that also exists elsewhere is read from there, and others are removed.
 ///
 /// # Errors
 /// If the database fails.
@@ -344,7 +346,7 @@ async fn set_sidecars(
     Ok(())
 }
 
-/// Notes the folder of an upload as garbage; a video that was only pointed at is not ours to delete.
+/// Records the folder of an upload as garbage. Videos that are only referenced are never deleted.
 async fn discard_upload(db: &mut SqliteConnection, uri: &str) -> Result<(), CatalogError> {
     match upload_folder(uri) {
         Some(folder) => uploads::discard(db, &folder).await,
@@ -352,7 +354,7 @@ async fn discard_upload(db: &mut SqliteConnection, uri: &str) -> Result<(), Cata
     }
 }
 
-/// The folder of the store that an uploaded video is in, alone.
+/// The store's folder that holds only this uploaded video.
 fn upload_folder(uri: &str) -> Option<String> {
     match uri.parse() {
         Ok(Uri::Store(key)) => key
@@ -362,7 +364,7 @@ fn upload_folder(uri: &str) -> Option<String> {
     }
 }
 
-/// Notes as garbage what a worker has stored of a run that was deleted meanwhile.
+/// Records as garbage what a worker stored for a run that was deleted meanwhile.
 ///
 /// # Errors
 /// If the database fails.
@@ -377,8 +379,8 @@ pub async fn discard_orphans(db: &mut SqliteConnection, run: &RunId) -> Result<(
     Ok(())
 }
 
-/// Deletes an asset with all that was computed of it, and its title if it was the last there.
-/// Stored objects are noted as garbage in the same transaction.
+/// Deletes an asset with everything computed from it, and its title if it was the title's last asset. The same
+/// transaction records its stored objects as garbage.
 ///
 /// # Errors
 /// If the database fails.
@@ -409,7 +411,7 @@ pub async fn remove(db: &mut SqliteConnection, id: &AssetId) -> Result<(), Catal
     note_change(db, id).await
 }
 
-/// Prefixes of stored objects that nothing refers to.
+/// Prefixes of stored objects that nothing references.
 ///
 /// # Errors
 /// If the database fails.
@@ -419,7 +421,7 @@ pub async fn garbage(db: &mut SqliteConnection) -> Result<Vec<String>, CatalogEr
         .await?)
 }
 
-/// Forgets a prefix whose objects are gone.
+/// Forgets a prefix whose objects have been deleted.
 ///
 /// # Errors
 /// If the database fails.
@@ -462,7 +464,7 @@ pub async fn find_title(
         })
 }
 
-/// The assets of a title, or all.
+/// The assets of a title, or all assets.
 ///
 /// # Errors
 /// If the database fails.

@@ -1,13 +1,13 @@
-//! How much of the catalogue can be found in an index that follows it.
+//! Coverage: how much of the catalogue can be found in an index that follows it.
 
 use sqlx::SqliteConnection;
 
 use super::{AssetId, CatalogError};
 
-/// How many assets, of `scope` or of all, can be found by `feature` in an index that goes up to change
-/// `seq`; and how many there are.
+/// The number of assets, of `scope` or of all, that can be found by `feature` in an index at change `seq`, and
+/// the total number of assets.
 ///
-/// Over all assets this costs as much as there are changes after `seq`, however many assets there are.
+/// Over all assets, the cost grows with the changes after `seq`, not with the number of assets.
 ///
 /// # Errors
 /// If the database fails.
@@ -54,10 +54,10 @@ async fn of_scope(
     .await?)
 }
 
-/// How many assets, of `scope` or of all, have no published result of `feature` because its run failed by itself, not
-/// for want of its input.
+/// The number of assets, of `scope` or of all, without a published result of `feature` because its run failed
+/// by itself, and not for lack of its input.
 ///
-/// This costs as much as there are failed runs, however many assets there are.
+/// The cost grows with the failed runs, not with the number of assets.
 ///
 /// # Errors
 /// If the database fails.

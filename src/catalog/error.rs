@@ -1,4 +1,4 @@
-//! What can go wrong with the catalogue.
+//! Errors of the catalogue.
 
 use rushes_models::ErrorKind;
 use thiserror::Error;
@@ -9,12 +9,12 @@ use thiserror::Error;
 pub enum CatalogError {
     /// The file cannot be opened or is not a catalogue.
     #[error(
-        "{file}: the catalogue cannot be opened ({source}); check the folder, or name another with --data"
+        "{file}: cannot open the catalogue ({source}); check the folder, or choose another with --data"
     )]
     Open {
         /// The database file.
         file: String,
-        /// What SQLite said.
+        /// The error from SQLite.
         #[source]
         source: sqlx::Error,
     },
@@ -23,39 +23,37 @@ pub enum CatalogError {
     NotFound {
         /// `asset`, `shot` …
         what: &'static str,
-        /// As it was asked for.
+        /// The id or name that was requested.
         id: String,
     },
-    /// Not an id of the form that rushes gives out.
+    /// Not an id in the format of rushes.
     #[error("{id:?} is not the id of {what}")]
     BadId {
         /// `an asset`, `a shot` …
         what: &'static str,
-        /// As it was given.
+        /// The text that was given.
         id: String,
     },
-    /// A name that cannot be given to a key.
-    #[error("{0:?} cannot be the name of a key; use 1 to 64 letters, digits, '.', '_' and '-'")]
+    /// An invalid name for a key.
+    #[error("{0:?} is not a valid key name; use 1 to 64 letters, digits, '.', '_' and '-'")]
     BadName(String),
     /// Another key has this name.
     #[error(
-        "there is a key named {0} already; choose another name, or revoke it: rushes key revoke {0}"
+        "a key named {0} already exists; choose another name, or revoke it: rushes key revoke {0}"
     )]
     NameInUse(String),
-    /// A key for some titles that could do what concerns all of them.
+    /// A key for some titles with scopes that concern all titles.
     #[error(
         "a key for some titles can have the scopes read and write only; leave out --title, or the other scopes"
     )]
     WideGrant,
-    /// A name that cannot be given to a bin.
-    #[error(
-        "{0:?} cannot be the name of a bin; use 1 to 200 characters, none of them a control character"
-    )]
+    /// An invalid name for a bin.
+    #[error("{0:?} is not a valid bin name; use 1 to 200 characters without control characters")]
     BadBinName(String),
     /// Another bin has this name.
-    #[error("there is a bin named {0:?} already; choose another name")]
+    #[error("a bin named {0:?} already exists; choose another name")]
     BinNameInUse(String),
-    /// A span that has no frame, or lies outside its video.
+    /// A span without frames, or outside its video.
     #[error("frames {start} to {end} are not within the {frames} frames of asset {asset}")]
     BadSpan {
         /// The asset.
@@ -67,30 +65,33 @@ pub enum CatalogError {
         /// Frames of the video.
         frames: u64,
     },
-    /// The bin would hold more than it may.
-    #[error("a bin holds at most {0} items; begin another one")]
+    /// The bin would exceed its limit.
+    #[error("a bin holds at most {0} items; start another one")]
     BinFull(usize),
-    /// Somebody else changed it meanwhile.
+    /// The limit on webhooks is reached.
+    #[error("there are {0} webhooks, which is the limit; delete one first")]
+    TooManyWebhooks(usize),
+    /// The bin was changed meanwhile.
     #[error(
         "the bin was changed meanwhile: it is at revision {found}, not {expected}; read it again"
     )]
     Changed {
-        /// The revision that was named.
+        /// The expected revision.
         expected: i64,
-        /// The revision that there is.
+        /// The actual revision.
         found: i64,
     },
-    /// The system gives no random numbers.
-    #[error("the system gives no random numbers: {0}")]
+    /// The system provides no random numbers.
+    #[error("the system provides no random numbers: {0}")]
     Random(String),
-    /// The disk that holds the catalogue is full.
-    #[error("the disk that holds the catalogue is full; free some room and try again")]
+    /// The disk of the catalogue is full.
+    #[error("the disk of the catalogue is full; free some space and try again")]
     Full(#[source] sqlx::Error),
-    /// Another process keeps the catalogue locked.
+    /// Another process holds the lock of the catalogue.
     #[error("the catalogue is locked by another process; try again")]
     Locked(#[source] sqlx::Error),
-    /// Something stored cannot be read back.
-    #[error("the catalogue holds {what} that cannot be read; restore a backup")]
+    /// Stored data cannot be read back.
+    #[error("the catalogue contains {what} that cannot be read; restore a backup")]
     Corrupt {
         /// What is damaged.
         what: &'static str,
@@ -113,7 +114,7 @@ impl CatalogError {
             | Self::BadBinName(_)
             | Self::BinNameInUse(_)
             | Self::BadSpan { .. } => ErrorKind::InvalidInput,
-            Self::BinFull(_) => ErrorKind::Limit,
+            Self::BinFull(_) | Self::TooManyWebhooks(_) => ErrorKind::Limit,
             Self::Changed { .. } => ErrorKind::Cancelled,
             Self::Full(_) | Self::Locked(_) | Self::Random(_) => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,

@@ -1,4 +1,4 @@
-//! Ids: ULIDs for what is registered or asked for; a shot's id is its asset and its frames.
+//! Ids: ULIDs, and for a shot its asset and frames.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// A new id; later ones sort after earlier ones.
+            /// A new id. Later ids sort after earlier ones.
             #[must_use]
             #[expect(clippy::new_without_default, reason = "every new id is different")]
             pub fn new() -> Self {
@@ -77,6 +77,14 @@ id! {
     RedactionId, "a redaction"
 }
 id! {
+    /// Id of a webhook.
+    WebhookId, "a webhook"
+}
+id! {
+    /// Id of a delivery to a webhook.
+    DeliveryId, "a delivery"
+}
+id! {
     /// Id of a bin.
     BinId, "a bin"
 }
@@ -85,10 +93,10 @@ id! {
     BinItemId, "a bin's item"
 }
 
-/// A shot, named by what it is: `asset.start-end`, frames half-open.
+/// Id of a shot, `asset.start-end`, with half-open frames.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ShotId {
-    /// The asset it is in.
+    /// Its asset.
     pub asset: AssetId,
     /// First frame.
     pub start: u64,
@@ -114,7 +122,7 @@ impl FromStr for ShotId {
                 start: start.parse().ok()?,
                 end: end.parse().ok()?,
             };
-            // One spelling only: no signs, no leading zeros.
+            // Each id has one spelling: no signs, no leading zeros.
             (shot.start < shot.end && shot.to_string().eq_ignore_ascii_case(text)).then_some(shot)
         };
         parse().ok_or_else(|| CatalogError::BadId {

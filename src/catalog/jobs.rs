@@ -1,4 +1,4 @@
-//! Jobs: what a person asked for and follows.
+//! Jobs: what a user asked for and follows.
 
 use std::collections::HashMap;
 
@@ -7,30 +7,30 @@ use sqlx::{FromRow, SqliteConnection};
 use super::runs::{Run, RunState};
 use super::{AssetId, CatalogError, JobId, RunId, TitleId, note_change, now_ms, results};
 
-/// A job with the runs it consists of.
+/// A job and its runs.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// Id.
     pub id: JobId,
     /// The asset whose features it asks for.
     pub asset_id: AssetId,
-    /// When it was asked for, Unix milliseconds.
+    /// When it was requested, in Unix milliseconds.
     pub created_at: i64,
-    /// When somebody cancelled it.
+    /// When it was cancelled.
     pub cancelled_at: Option<i64>,
-    /// The runs that were asked for and that no later one has replaced.
+    /// The requested runs, except those that a later run has replaced.
     pub runs: Vec<Run>,
 }
 
 impl Job {
-    /// Where the whole stands: under way while a worker has any run, failed if any failed. One whose runs all wait,
-    /// because it was interrupted for example, waits as a whole.
+    /// The state of the whole job: running while a worker has any of its runs, failed if any failed. A job
+    /// whose runs are all pending, for example after an interruption, is pending.
     #[must_use]
     pub fn state(&self) -> RunState {
         let has = |state| self.runs.iter().any(|run| run.state == state);
         if self.cancelled_at.is_some() && !self.runs.iter().all(|run| run.state == RunState::Ready)
         {
-            // Runs that another job asks for as well are not this one's any more.
+            // Runs that another job also asked for no longer belong to this job.
             RunState::Cancelled
         } else if self.runs.iter().all(|run| run.state.is_final()) {
             [RunState::Failed, RunState::Cancelled]
@@ -56,14 +56,14 @@ impl Job {
             .collect()
     }
 
-    /// What was wrong but stopped nothing, of all runs.
+    /// Problems that did not stop it, from all its runs.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         self.runs.iter().flat_map(Run::warnings).collect()
     }
 }
 
-/// Records that somebody asked for these runs of an asset.
+/// Records a request for these runs of an asset.
 ///
 /// # Errors
 /// If the database fails.
@@ -83,7 +83,7 @@ pub async fn create(
     Ok(id)
 }
 
-/// Asks again for what a job asks for: `runs` are its runs from now on.
+/// Repeats the request of a job; from now on `runs` are its runs.
 ///
 /// # Errors
 /// If the database fails.
@@ -101,7 +101,7 @@ pub async fn renew(
     ask(db, id, runs).await
 }
 
-/// Gives `runs` of an asset to those of its jobs whose runs are gone, with the asset that they were of.
+/// Assigns `runs` of an asset to those of its jobs whose runs were deleted with the asset they belonged to.
 ///
 /// # Errors
 /// If the database fails.
@@ -137,7 +137,7 @@ async fn ask(db: &mut SqliteConnection, job: &JobId, runs: &[RunId]) -> Result<(
 /// The job with this id.
 ///
 /// # Errors
-/// [`CatalogError::NotFound`] if there is none, or its asset was deleted.
+/// [`CatalogError::NotFound`] if it does not exist or its asset was deleted.
 pub async fn get(db: &mut SqliteConnection, id: &JobId) -> Result<Job, CatalogError> {
     let jobs = get_many(db, std::slice::from_ref(id)).await?;
     jobs.into_iter()
@@ -148,7 +148,8 @@ pub async fn get(db: &mut SqliteConnection, id: &JobId) -> Result<Job, CatalogEr
         })
 }
 
-/// The jobs with these ids that are still there, in no order. Two statements, however many there are.
+/// Those of the jobs with these ids that still exist, in no particular order. It takes two statements for any
+/// number of jobs.
 ///
 /// # Errors
 /// If the database fails.
@@ -223,7 +224,7 @@ pub async fn recent(
     Ok(jobs)
 }
 
-/// The newest job of an asset that nobody cancelled.
+/// The newest job of an asset that was not cancelled.
 ///
 /// # Errors
 /// If the database fails.
@@ -240,11 +241,10 @@ pub async fn newest_of(
     .await?)
 }
 
-/// Cancels a job: what is still under way of it stops, unless another job asks for it as well. What is already
-/// published stays.
+/// Cancels a job. Its unfinished runs stop, unless another job asked for them too. Published results stay.
 ///
 /// # Errors
-/// [`CatalogError::NotFound`] if there is no such job.
+/// [`CatalogError::NotFound`] if the job does not exist.
 pub async fn cancel(db: &mut SqliteConnection, id: &JobId) -> Result<Job, CatalogError> {
     let job = get(db, id).await?;
     if job.state().is_final() {

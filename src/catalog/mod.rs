@@ -1,13 +1,14 @@
-//! What there is: titles, assets, the runs of their features, shots, vectors, dialogue, redactions, keys.
+//! The catalogue: titles, assets, the runs of their features, shots, vectors, dialogue, redactions and keys.
 //!
-//! One SQLite file in write-ahead mode. It is the truth; the index is derived from it. Functions that
-//! take a connection are meant to be combined in one transaction ([`Catalog::begin`]).
+//! It is one SQLite file in write-ahead mode. It is the source of truth, and the index is derived from it.
+//! Functions that take a connection can be combined in one transaction ([`Catalog::begin`]).
 
 pub mod assets;
 pub mod audit;
 pub mod bins;
 mod coverage;
 mod error;
+pub mod events;
 mod ids;
 pub mod jobs;
 pub mod keys;
@@ -18,6 +19,7 @@ pub mod results;
 pub mod runs;
 pub mod shots;
 pub mod uploads;
+pub mod webhooks;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -30,22 +32,25 @@ use sqlx::{SqliteConnection, Transaction};
 
 pub use coverage::{coverage, failed};
 pub use error::CatalogError;
-pub use ids::{AssetId, BinId, BinItemId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId};
+pub use ids::{
+    AssetId, BinId, BinItemId, DeliveryId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId,
+    WebhookId,
+};
 
-/// Positions of an index that are kept. Its vectors are written once a minute, and lie behind by as many as there
-/// were in between.
+/// Number of index positions to keep. An index writes its vectors once a minute, and so lags by the positions
+/// in between.
 const MARKS: i64 = 10_000;
 /// How long a writer waits for another process to finish its transaction.
 const BUSY: Duration = Duration::from_secs(30);
 
-/// The open catalogue. Cheap to clone.
+/// An open catalogue. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     pool: SqlitePool,
 }
 
 impl Catalog {
-    /// Opens the catalogue in `file`, made and brought to the newest schema if need be.
+    /// Opens the catalogue in `file`. Creates it or migrates it to the newest schema if needed.
     ///
     /// # Errors
     /// If the file cannot be opened, is not a catalogue, or was written by a newer rushes.
@@ -58,11 +63,11 @@ impl Catalog {
             .filename(file)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            // A kill loses nothing that was committed; with `Normal` a power cut might.
+            // A kill loses nothing that was committed. With `Normal`, a power cut might.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY);
-        // Two processes that make a new catalogue at the same moment would trip over each other.
+        // Two processes that create a catalogue at the same time would conflict.
         let _alone = lock(file).await.map_err(|error| open(error.into()))?;
         let pool = SqlitePoolOptions::new()
             .max_connections(8)
@@ -81,11 +86,11 @@ impl Catalog {
     /// # Errors
     /// If the database stays locked by another process.
     pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, CatalogError> {
-        // Taking the write lock at once; upgrading a read later could deadlock.
+        // Take the write lock at once. Upgrading a read lock later could deadlock.
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
     }
 
-    /// Begins a transaction that only reads: all its reads see the same state.
+    /// Begins a transaction that only reads; all reads see the same state.
     ///
     /// # Errors
     /// If no connection becomes free.
@@ -101,13 +106,13 @@ impl Catalog {
         Ok(self.pool.acquire().await?)
     }
 
-    /// Closes every connection, so that the write-ahead log is folded in.
+    /// Closes all connections, which checkpoints the write-ahead log.
     pub async fn close(&self) {
         self.pool.close().await;
     }
 }
 
-/// Holds the lock beside `file` until the answer is dropped.
+/// Holds the lock beside `file` until the returned guard is dropped.
 async fn lock(file: &Path) -> std::io::Result<std::fs::File> {
     let path = file.with_extension("lock");
     let locked = tokio::task::spawn_blocking(move || {
@@ -118,12 +123,12 @@ async fn lock(file: &Path) -> std::io::Result<std::fs::File> {
     locked.await.map_err(std::io::Error::other)?
 }
 
-/// Says that readers must look at `asset` again.
+/// Records that `asset` has changed for readers.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn note_change(db: &mut SqliteConnection, asset: &AssetId) -> Result<(), CatalogError> {
-    // One row per asset: an older change says nothing that the newer one does not.
+    // One row per asset: an older change adds nothing to a newer one.
     sqlx::query("REPLACE INTO changes (asset_id) VALUES (?)")
         .bind(asset)
         .execute(db)
@@ -149,8 +154,8 @@ pub async fn changes_after(
     )
 }
 
-/// Notes that an index is about to follow up to change `seq`; the answer marks that position as one of this
-/// catalogue.
+/// Records that an index is about to follow up to change `seq`, and returns a marker that identifies this
+/// position of this catalogue.
 ///
 /// # Errors
 /// If the database fails.
@@ -171,8 +176,8 @@ pub async fn mark_position(db: &mut SqliteConnection, seq: i64) -> Result<String
     Ok(mark)
 }
 
-/// Whether an index at `seq` followed this catalogue, and not another one, or a later state of it before it was put
-/// back to an earlier one.
+/// Whether an index at `seq` followed this catalogue: not another one, and not a later state from before a
+/// restore.
 ///
 /// # Errors
 /// If the database fails.

@@ -1,4 +1,4 @@
-//! The durable queue: leases with fencing tokens over the runs' table.
+//! The durable queue: leases with fencing tokens on the table of runs.
 
 use rushes_workers::coordinator::Failure;
 use sqlx::SqliteConnection;
@@ -7,17 +7,19 @@ use super::redactions::upkeep;
 use super::runs::Run;
 use super::{CatalogError, RunId, now_ms};
 
-/// A retry that is further away than this was scheduled by a clock that has been set back since.
+/// Longest pause before a retry, in milliseconds. A retry later than this was scheduled while the clock was
+/// wrong.
 pub(super) const FARTHEST_RETRY_MS: i64 = 600_000;
-/// Deaths of workers' processes after which a run, or a file of a redaction, is given up.
+/// Number of worker deaths after which a run, or a file of a redaction, is given up.
 pub(super) const DEADLY: i64 = 3;
 
-/// Whether a worker's death shows in its file lock. Leases of such workers do not lapse, whatever the clock does.
+/// Whether a worker's death shows in its file lock. Leases of such workers do not expire, whatever the clock
+/// does.
 fn is_local(worker: &str) -> bool {
     worker.starts_with("local-")
 }
 
-/// Whether there may be a run of `queue` to lease. Only reads, so asking costs no writer anything.
+/// Whether `queue` may have a run to lease. It only reads, so it costs no writer anything.
 ///
 /// # Errors
 /// If the database fails.
@@ -42,8 +44,8 @@ pub async fn is_waiting(
 
 /// Leases the oldest run of `queue` whose inputs are ready, for `lease_ms` from `now`.
 ///
-/// Runs of videos that came first go first, so that videos become findable one after another; runs under which
-/// a worker's process ended go last.
+/// Videos that were registered first go first, so that videos become searchable one after another. Runs whose
+/// worker died go last.
 ///
 /// # Errors
 /// If the database fails.
@@ -73,7 +75,7 @@ pub async fn lease(
     .await?)
 }
 
-/// Extends a lease and keeps the progress; `false` if the lease is lost or the run is cancelled.
+/// Extends a lease and stores the progress; `false` if the lease is lost or the run was cancelled.
 ///
 /// # Errors
 /// If the database fails.
@@ -97,7 +99,7 @@ pub async fn heartbeat(
     Ok(kept.rows_affected() == 1)
 }
 
-/// Marks a run ready; `false` if the token no longer fits. Its result is stored in the same transaction.
+/// Marks a run as ready; `false` if the token is stale. The same transaction stores its result.
 ///
 /// # Errors
 /// If the database fails.
@@ -120,7 +122,7 @@ pub async fn finish(
     Ok(done.rows_affected() == 1)
 }
 
-/// Keeps the small part of a run's result, as JSON, in the run itself.
+/// Stores the small part of a run's result as JSON in the run.
 ///
 /// # Errors
 /// If the database fails.
@@ -137,16 +139,16 @@ pub async fn keep_record(
     Ok(())
 }
 
-/// What becomes of a run that failed.
+/// What happens to a failed run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Tried again after this many milliseconds.
+    /// Retry it after this many milliseconds.
     Retry(i64),
-    /// Given up.
+    /// Give it up.
     GiveUp,
 }
 
-/// Records a failure at `now`, by the clock of leases; `false` if the token no longer fits.
+/// Records a failure at `now` on the lease clock; `false` if the token is stale.
 ///
 /// # Errors
 /// If the database fails.
@@ -179,7 +181,7 @@ pub async fn fail(
     Ok(done.rows_affected() == 1)
 }
 
-/// Fails every run that waits, directly or not, for `run`, which has failed.
+/// Fails every run that depends, directly or indirectly, on the failed `run`.
 ///
 /// # Errors
 /// If the database fails.
@@ -200,7 +202,7 @@ pub async fn fail_dependents(db: &mut SqliteConnection, run: &Run) -> Result<(),
     Ok(())
 }
 
-/// Gives a run back as if it had not been begun; `false` if the token no longer fits.
+/// Returns a run as if it had never started; `false` if the token is stale.
 ///
 /// # Errors
 /// If the database fails.
@@ -220,7 +222,7 @@ pub async fn release(
     Ok(done.rows_affected() == 1)
 }
 
-/// The workers of this machine that hold leases.
+/// The local workers that hold leases.
 ///
 /// # Errors
 /// If the database fails.
@@ -248,7 +250,7 @@ pub async fn bury(db: &mut SqliteConnection, worker: &str) -> Result<Vec<Run>, C
     take_back(db, held, "ended").await
 }
 
-/// Takes runs whose leases have lapsed away from their workers, which are elsewhere.
+/// Takes runs with expired leases away from their remote workers.
 ///
 /// # Errors
 /// If the database fails.
@@ -260,7 +262,7 @@ pub async fn bury_lapsed(db: &mut SqliteConnection, now: i64) -> Result<Vec<Run>
     take_back(db, held, "stopped answering").await
 }
 
-/// Leases of workers elsewhere begin again: while no server ran, none of them could be extended.
+/// Restarts the leases of remote workers: they could not be extended while no server was running.
 ///
 /// # Errors
 /// If the database fails.
@@ -274,8 +276,8 @@ pub async fn renew_leases(db: &mut SqliteConnection, until: i64) -> Result<(), C
     Ok(())
 }
 
-/// Puts runs back into the queue after the death of their worker, and gives up those that were held by
-/// [`DEADLY`] of them and got no further. Answers with those given up.
+/// Puts runs back into the queue after their worker died, and gives up those that [`DEADLY`] workers held
+/// without progress. Returns the runs that were given up.
 async fn take_back(
     db: &mut SqliteConnection,
     held: Vec<Run>,
@@ -283,7 +285,7 @@ async fn take_back(
 ) -> Result<Vec<Run>, CatalogError> {
     let mut given_up = Vec::new();
     for mut run in held {
-        // One that got further is on its way, however often its machine is switched off.
+        // A run that makes progress is kept, however often its machine is switched off.
         if run.deaths == 0 || run.done <= run.done_at_death {
             run.deaths += 1;
         }
@@ -291,8 +293,8 @@ async fn take_back(
         let is_deadly = run.deaths >= DEADLY;
         let (state, kind, reason, finished) = if is_deadly {
             let reason = format!(
-                "process-died: {DEADLY} workers {what} while they computed {}, and said nothing; look for a lack of \
-                 memory or a crash in the system's log, then run `rushes jobs JOB --retry`",
+                "process-died: {DEADLY} workers {what} while they computed {}, without an error; check the system's log \
+                 for a lack of memory or a crash, then run `rushes jobs JOB --retry`",
                 run.feature
             );
             ("failed", Some("process-died"), Some(reason), Some(now_ms()))

@@ -1,25 +1,25 @@
-//! What is kept in a run itself, as JSON: the small part of its result. Lists have tables of their own.
+//! Records: the small part of a result, stored as JSON in the run. Lists have their own tables.
 //!
-//! These are formats on disk. A field is added with a default, never renamed or removed. Earlier versions also wrote
-//! the feature's name and empty lists; both are ignored.
+//! These are formats on disk. Fields are added with a default, and never renamed or removed. Earlier versions
+//! also wrote the feature's name and empty lists; both are ignored.
 
 use rushes_workers::media::MediaInfo;
 use rushes_workers::time::Rate;
 use serde::{Deserialize, Serialize};
 
-/// Of a run of `probe`.
+/// The record of a `probe` run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProbeRecord {
     /// Streams, duration, rates, chapters.
     pub info: Box<MediaInfo>,
 }
 
-/// Of a run of `shots`.
+/// The record of a `shots` run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShotsRecord {
     /// Key of the stored timeline.
     pub timeline: String,
-    /// Frames in all.
+    /// Number of frames.
     pub frames: u64,
     /// Nominal frame rate.
     pub rate: Rate,
@@ -27,29 +27,29 @@ pub struct ShotsRecord {
     pub variable: bool,
     /// The source's own start timecode.
     pub start_timecode: Option<String>,
-    /// What was wrong with the video but did not stop the work.
+    /// Problems with the video that did not stop the work.
     #[serde(default)]
     pub warnings: Vec<String>,
 }
 
-/// Of a run of `dialogue`.
+/// The record of a `dialogue` run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DialogueRecord {
-    /// What was wrong with subtitles but did not stop the work.
+    /// Problems with subtitles that did not stop the work.
     #[serde(default)]
     pub warnings: Vec<String>,
 }
 
-/// Of a run of `embeddings`.
+/// The record of an `embeddings` run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmbeddingsRecord {
-    /// The space, `model@revision`. Read by SQL as well.
+    /// The space, `model@revision`. SQL reads it too.
     pub space: String,
-    /// Key of the vectors of single frames, where they were asked for.
+    /// Key of the vectors of single frames, if they were requested.
     #[serde(default)]
     pub frame_vectors: Option<String>,
 }
 
-/// Of a run whose whole result is in tables.
+/// The record of a run whose whole result is in tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoRecord {}

@@ -1,4 +1,4 @@
-//! Storing what runs yield, and publishing it: the switch of generations.
+//! Stores the results of runs and publishes them, which switches generations.
 
 use sqlx::SqliteConnection;
 
@@ -13,28 +13,28 @@ const BACKBONE: &str = "shots";
 pub struct ShotRow {
     /// First frame, and one past the last.
     pub frames: (u64, u64),
-    /// When the first frame is shown, and when the last ceases to be, in milliseconds from the start of the file.
+    /// When its first frame appears and its last frame disappears, in milliseconds from the start of the file.
     pub ms: (u64, u64),
-    /// How it begins: `start`, `cut`, `fade` …
+    /// Kind of the boundary at its start: `start`, `cut`, `fade` …
     pub boundary: String,
-    /// First frame of that transition, and the frame after it; of a cut, the shot's first frame twice.
+    /// First frame of that transition, and the frame after it; for a cut, the shot's first frame twice.
     pub boundary_frames: (u64, u64),
     /// Confidence of that boundary, 0 to 1.
     pub confidence: f32,
-    /// Rank of the first shot of the asset that shows nearly the same picture, if an earlier one does.
+    /// Rank of the asset's first shot that looks nearly the same, if that is an earlier shot.
     pub same_as: Option<u64>,
 }
 
 /// A line of dialogue to store. Frames and milliseconds are half-open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CueRow {
-    /// First frame during which it is shown, and one past the last.
+    /// First frame that shows it, and one past the last.
     pub frames: (u64, u64),
     /// When it appears and disappears, in milliseconds from the start of the file.
     pub ms: (u64, u64),
-    /// The words.
+    /// The text.
     pub text: String,
-    /// Language, where known.
+    /// Language, if known.
     pub language: Option<String>,
 }
 
@@ -70,7 +70,7 @@ pub async fn store_shots(
     Ok(())
 }
 
-/// Stores the keys of a run's objects, one a shot.
+/// Stores the keys of a run's objects, one per shot.
 ///
 /// # Errors
 /// If the database fails.
@@ -90,7 +90,7 @@ pub async fn store_objects(
     Ok(())
 }
 
-/// Stores the vectors of a run, one a shot.
+/// Stores the vectors of a run, one per shot.
 ///
 /// # Errors
 /// If the database fails.
@@ -139,11 +139,11 @@ pub async fn store_cues(
     Ok(())
 }
 
-/// Publishes what is wanted of an asset if nothing of it is still under way; `true` if readers now
-/// see something new.
+/// Publishes the requested runs of an asset once none of them is unfinished; `true` if readers now see
+/// something new.
 ///
-/// Nothing is published without shots. What readers see of a kind of feature (vectors, whatever the model) stays
-/// until a newer run of that kind is ready.
+/// Nothing is published without shots. The published result of a kind of feature (vectors of any model, for
+/// example) stays until a newer run of that kind is ready.
 ///
 /// # Errors
 /// If the database fails.
@@ -173,7 +173,8 @@ pub async fn publish_if_settled(
             .iter()
             .all(|input| next.iter().any(|new| new.id == input.id))
         {
-            // It was computed from other shots than the new ones: readers see all of the old or all of the new.
+            // It was computed from other shots than the new ones. Readers must see all of the old or all of the
+            // new.
             return Ok(false);
         }
         next.push(old);
@@ -192,7 +193,8 @@ pub async fn publish_if_settled(
     Ok(true)
 }
 
-/// `embeddings` of `embeddings/lite`: what there may be several of, for different models.
+/// The kind of a feature: `embeddings` for `embeddings/lite`. A kind may have several features, for different
+/// models.
 fn kind(feature: &str) -> &str {
     feature.split('/').next().unwrap_or(feature)
 }
@@ -226,7 +228,7 @@ async fn replace_published(
     Ok(())
 }
 
-/// Deletes runs that are neither seen nor wanted, nor an input of one that is.
+/// Deletes runs that are neither published nor requested, and are not an input of such a run.
 async fn drop_superseded(db: &mut SqliteConnection, asset: &AssetId) -> Result<(), CatalogError> {
     let kept = "WITH RECURSIVE kept (id) AS (
              SELECT run_id FROM published WHERE asset_id = ?1
@@ -237,7 +239,7 @@ async fn drop_superseded(db: &mut SqliteConnection, asset: &AssetId) -> Result<(
                  SELECT 'runs/' || id FROM runs WHERE asset_id = ?1 AND id NOT IN (SELECT id FROM kept)"),
         format!("{kept} DELETE FROM runs WHERE asset_id = ?1 AND id NOT IN (SELECT id FROM kept)"),
     ] {
-        // Only the constant above is put together here.
+        // The text is assembled from the constant above only.
         sqlx::query(sqlx::AssertSqlSafe(statement))
             .bind(asset)
             .execute(&mut *db)

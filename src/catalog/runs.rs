@@ -7,12 +7,12 @@ use sqlx::{FromRow, SqliteConnection};
 
 use super::{AssetId, CatalogError, RunId, now_ms};
 
-/// Where a run stands.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[sqlx(rename_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum RunState {
-    /// Waiting for its inputs, its turn, or its next attempt.
+    /// Waiting for its inputs, its turn or its next attempt.
     Pending,
     /// Leased by a worker.
     Running,
@@ -20,12 +20,12 @@ pub enum RunState {
     Ready,
     /// Given up, with a reason.
     Failed,
-    /// Somebody cancelled it.
+    /// Cancelled by a user.
     Cancelled,
 }
 
 impl RunState {
-    /// The name, as stored and sent.
+    /// The name as stored and sent.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ impl RunState {
         }
     }
 
-    /// Whether nothing more happens unless somebody asks.
+    /// Whether the state can only change on request.
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Ready | Self::Failed | Self::Cancelled)
@@ -55,50 +55,50 @@ impl fmt::Display for RunState {
 pub struct Run {
     /// Id.
     pub id: RunId,
-    /// The asset it is of.
+    /// Its asset.
     pub asset_id: AssetId,
-    /// The feature it computes.
+    /// Its feature.
     pub feature: String,
     /// Its parameters as JSON.
     pub params: String,
-    /// Where it stands.
+    /// Its state.
     pub state: RunState,
-    /// How often it was begun.
+    /// Number of attempts so far.
     pub attempts: i64,
-    /// How often a worker's process ended while it held the run, and was no further than when the last one did.
+    /// Number of workers that died while they held the run, without progress beyond the previous one.
     pub deaths: i64,
-    /// How far it was then.
+    /// Progress at the last of these deaths.
     pub done_at_death: i64,
     /// Fencing token of the newest lease.
     pub token: i64,
-    /// Who holds the lease.
+    /// The holder of the lease.
     pub worker: Option<String>,
     /// Units done.
     pub done: i64,
-    /// Units in all, where known.
+    /// Total units, if known.
     pub total: Option<i64>,
     /// Kind of the last failure.
     pub failure_kind: Option<String>,
     /// Its stable code, for programs.
     pub failure_code: Option<String>,
-    /// Why it failed, or why it waits.
+    /// Why it failed, or why it is waiting.
     pub reason: Option<String>,
     /// The result as JSON.
     pub output: Option<String>,
-    /// When a worker first began it.
+    /// When a worker first started it.
     pub started_at: Option<i64>,
     /// When it reached its final state.
     pub finished_at: Option<i64>,
 }
 
 impl Run {
-    /// What is kept in it of its result; `None` if it has none, or that of another feature.
+    /// The record stored in it; `None` if there is none, or it belongs to another feature.
     #[must_use]
     pub fn record<R: serde::de::DeserializeOwned>(&self) -> Option<R> {
         serde_json::from_str(self.output.as_deref()?).ok()
     }
 
-    /// What was wrong with the video or its subtitles but did not keep the run from its result.
+    /// Problems with the video or its subtitles that did not prevent the result.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         #[derive(Deserialize)]
@@ -111,7 +111,7 @@ impl Run {
     }
 }
 
-/// A run to be.
+/// A run to create.
 #[derive(Debug, Clone)]
 pub struct NewRun<'a> {
     /// The asset.
@@ -122,14 +122,13 @@ pub struct NewRun<'a> {
     pub key: &'a str,
     /// Parameters as JSON.
     pub params: &'a str,
-    /// The queue whose workers run it.
+    /// The queue for it.
     pub queue: &'a str,
-    /// The runs it is computed from.
+    /// The runs that are its inputs.
     pub inputs: &'a [RunId],
 }
 
-/// Makes sure that a run with this key exists and is wanted; one that failed or was cancelled is
-/// queued again.
+/// Makes sure that a run with this key exists and is requested. A failed or cancelled run is queued again.
 ///
 /// # Errors
 /// If the database fails.
@@ -202,7 +201,7 @@ pub async fn get(db: &mut SqliteConnection, id: &RunId) -> Result<Run, CatalogEr
         })
 }
 
-/// The runs that `id` is computed from.
+/// The inputs of `id`.
 ///
 /// # Errors
 /// If the database fails.
@@ -215,7 +214,7 @@ pub async fn inputs(db: &mut SqliteConnection, id: &RunId) -> Result<Vec<Run>, C
     .await?)
 }
 
-/// The runs last asked for of an asset, oldest first.
+/// The most recently requested runs of an asset, oldest first.
 ///
 /// # Errors
 /// If the database fails.
@@ -228,7 +227,7 @@ pub async fn wanted(db: &mut SqliteConnection, asset: &AssetId) -> Result<Vec<Ru
     .await?)
 }
 
-/// The runs of an asset that readers see.
+/// The published runs of an asset.
 ///
 /// # Errors
 /// If the database fails.
@@ -244,7 +243,7 @@ pub async fn published(
     .await?)
 }
 
-/// Makes `features` all that is wanted of an asset; runs of others are no longer waited for.
+/// Makes `features` all that is requested of an asset; runs of other features are no longer waited for.
 ///
 /// # Errors
 /// If the database fails.
@@ -263,7 +262,7 @@ pub async fn want_only(
     Ok(())
 }
 
-/// How many runs there are of each queue and state.
+/// The number of runs per queue and state.
 ///
 /// # Errors
 /// If the database fails.

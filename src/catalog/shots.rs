@@ -1,4 +1,4 @@
-//! Reading shots, vectors and dialogue of the published generation.
+//! Reads shots, vectors and dialogue of the published generation.
 
 use sqlx::{FromRow, SqliteConnection};
 
@@ -7,21 +7,21 @@ use super::{AssetId, CatalogError, RunId, ShotId};
 /// The boundary with which a shot begins.
 #[derive(Debug, Clone, PartialEq, FromRow)]
 pub struct Opening {
-    /// What it is: `start`, `cut`, `fade` …
+    /// Its kind: `start`, `cut`, `fade` …
     #[sqlx(rename = "boundary")]
     pub kind: String,
-    /// First frame of the transition; of a cut, the first frame of the shot. `None` where an earlier version found
-    /// the shot, which kept only where it begins.
+    /// First frame of the transition; for a cut, the first frame of the shot. `None` for shots from an earlier
+    /// version, which stored only their start.
     #[sqlx(rename = "boundary_start")]
     pub start_frame: Option<i64>,
-    /// The frame after the transition; of a cut, equal to the first.
+    /// The frame after the transition; for a cut, the same as the first.
     #[sqlx(rename = "boundary_end")]
     pub end_frame: Option<i64>,
-    /// How sure the detector was, 0 to 1.
+    /// Confidence of the detector, 0 to 1.
     pub confidence: f64,
 }
 
-/// The same of the shot after it, if there is one.
+/// The boundary of the following shot, if there is one.
 #[derive(Debug, Clone, PartialEq, FromRow)]
 struct NextOpening {
     next_boundary: Option<String>,
@@ -30,12 +30,12 @@ struct NextOpening {
     next_confidence: Option<f64>,
 }
 
-/// A shot that readers see.
+/// A published shot.
 #[derive(Debug, Clone, PartialEq, FromRow)]
 pub struct Shot {
     /// Its asset.
     pub asset_id: AssetId,
-    /// That asset's file.
+    /// File of that asset.
     pub uri: String,
     /// Name of the title.
     pub title: String,
@@ -43,26 +43,26 @@ pub struct Shot {
     pub ordinal: i64,
     /// First frame.
     pub start_frame: i64,
-    /// One past the last.
+    /// One past the last frame.
     pub end_frame: i64,
-    /// Milliseconds from the start of the file.
+    /// Start in milliseconds from the start of the file.
     pub start_ms: i64,
-    /// End, exclusive.
+    /// End in milliseconds, exclusive.
     pub end_ms: i64,
-    /// How it begins.
+    /// The boundary at its start.
     #[sqlx(flatten)]
     pub opening: Opening,
     #[sqlx(flatten)]
     next: NextOpening,
-    /// First frame of the asset's first shot that shows nearly the same picture, if an earlier one does.
+    /// First frame of the asset's first shot that looks nearly the same, if that is an earlier shot.
     pub same_as_start: Option<i64>,
     /// One past the last frame of that shot.
     pub same_as_end: Option<i64>,
-    /// The result of the run that found it: rate, timecode.
+    /// The result of the run that detected it: rate and timecode.
     pub scan: String,
-    /// Key of its proxy, if there is one.
+    /// Key of its proxy, if it has one.
     pub proxy: Option<String>,
-    /// Key of its thumbnail, if there is one.
+    /// Key of its thumbnail, if it has one.
     pub thumbnail: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl Shot {
         self.id_of(self.start_frame, self.end_frame)
     }
 
-    /// The boundary with which it ends: that of the next shot; `None` if it ends with the video.
+    /// The boundary at its end, which is the start of the next shot; `None` if it ends with the video.
     #[must_use]
     pub fn closing(&self) -> Option<Opening> {
         let (kind, confidence) = self
@@ -89,7 +89,7 @@ impl Shot {
         })
     }
 
-    /// The id of the first shot that shows nearly the same picture, if an earlier one does.
+    /// The id of the first shot that looks nearly the same, if that is an earlier shot.
     #[must_use]
     pub fn same_as(&self) -> Option<ShotId> {
         let span = self.same_as_start.zip(self.same_as_end);
@@ -105,20 +105,20 @@ impl Shot {
     }
 }
 
-/// A line of dialogue that readers see.
+/// A published line of dialogue.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Cue {
     /// First frame.
     pub start_frame: i64,
-    /// One past the last.
+    /// One past the last frame.
     pub end_frame: i64,
-    /// Milliseconds from the start of the file.
+    /// Start in milliseconds from the start of the file.
     pub start_ms: i64,
-    /// End, exclusive.
+    /// End in milliseconds, exclusive.
     pub end_ms: i64,
-    /// The words.
+    /// The text.
     pub text: String,
-    /// Language, where known.
+    /// Language, if known.
     pub language: Option<String>,
 }
 
@@ -138,8 +138,8 @@ pub async fn get(db: &mut SqliteConnection, id: &ShotId) -> Result<Shot, Catalog
         })
 }
 
-/// The shots with these ids, in the published generation: one for each, `None` where there is none. One statement,
-/// however many there are.
+/// The shots with these ids in the published generation, in the same order; `None` for an id without a shot. It
+/// takes one statement for any number of ids.
 ///
 /// # Errors
 /// If the database fails.
@@ -214,7 +214,7 @@ pub struct ShotProxy {
     pub start_frame: i64,
     /// One past the last.
     pub end_frame: i64,
-    /// Key of the proxy, once there is one.
+    /// Key of the proxy, if it has one.
     pub proxy: Option<String>,
 }
 
@@ -244,7 +244,7 @@ pub async fn proxies_within(
     .await?)
 }
 
-/// The published dialogue of an asset, in order of time.
+/// The published dialogue of an asset, by time.
 ///
 /// # Errors
 /// If the database fails.
@@ -258,7 +258,7 @@ pub async fn cues(db: &mut SqliteConnection, asset: &AssetId) -> Result<Vec<Cue>
     .await?)
 }
 
-/// The published vectors of an asset: for each embedding run its space and a vector a shot, in order.
+/// The published vectors of an asset: the space of each embedding run, and one vector per shot in order.
 ///
 /// # Errors
 /// If the database fails or a stored vector is damaged.
@@ -313,7 +313,7 @@ pub async fn vector(
     stored.map(|bytes| unpack(&bytes)).transpose()
 }
 
-/// First and one-past-last frame of each shot that a run found, in order.
+/// First and one-past-last frame of each shot of a run, in order.
 ///
 /// # Errors
 /// If the database fails.
@@ -333,7 +333,7 @@ pub async fn spans_of_run(
         .collect())
 }
 
-/// Keys of the objects that a run stored, one a shot, in order.
+/// Keys of the objects that a run stored, one per shot, in order.
 ///
 /// # Errors
 /// If the database fails.

@@ -1,10 +1,10 @@
-//! Uploads under way: where the bytes go before there is an asset that they are of.
+//! Uploads in progress: where their bytes are stored before an asset exists.
 
 use sqlx::SqliteConnection;
 
 use super::CatalogError;
 
-/// Notes that bytes will be stored below `prefix`.
+/// Records that bytes will be stored below `prefix`.
 ///
 /// # Errors
 /// If the database fails.
@@ -16,10 +16,10 @@ pub async fn begin(db: &mut SqliteConnection, prefix: &str) -> Result<(), Catalo
     Ok(())
 }
 
-/// Notes that the upload below `prefix` has become an asset.
+/// Records that the upload below `prefix` has become an asset.
 ///
 /// # Errors
-/// [`CatalogError::NotFound`] if it was given up meanwhile, and its bytes with it.
+/// [`CatalogError::NotFound`] if the upload was given up meanwhile, together with its bytes.
 pub async fn complete(db: &mut SqliteConnection, prefix: &str) -> Result<(), CatalogError> {
     if forget(db, prefix).await? {
         return Ok(());
@@ -38,7 +38,7 @@ async fn forget(db: &mut SqliteConnection, prefix: &str) -> Result<bool, Catalog
     Ok(forgotten.rows_affected() == 1)
 }
 
-/// Makes what was stored of an upload garbage.
+/// Records the bytes of an upload as garbage.
 ///
 /// # Errors
 /// If the database fails.
@@ -50,8 +50,8 @@ pub async fn discard(db: &mut SqliteConnection, prefix: &str) -> Result<(), Cata
     forget(db, prefix).await.map(drop)
 }
 
-/// Makes garbage of all uploads that were under way when the last server ended. For the process that is about to
-/// take uploads, before it does.
+/// Records as garbage all uploads that were in progress when the last server ended. A process calls this before
+/// it accepts uploads.
 ///
 /// # Errors
 /// If the database fails.

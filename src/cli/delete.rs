@@ -42,7 +42,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         assets::remove(&mut tx, asset).await?;
     }
     tx.commit().await?;
-    // Takes the deletion into the index now, unless a running server does.
+    // Apply the deletion to the index now, unless a running server does.
     drop(app.index().await?);
     let collected = collect_garbage(app).await;
     if args.json {
@@ -50,16 +50,16 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     } else {
         let files = output::count(doomed.len(), "file");
         let rest = match &collected {
-            Ok(true) => ", and all that was computed of it",
-            Ok(false) => "; the running server deletes what was computed of it",
+            Ok(true) => ", with all computed results",
+            Ok(false) => "; the running server deletes the computed results",
             Err(_) => "",
         };
         output::line(&format!("deleted {files} from the catalogue{rest}"));
     }
     if let Err(error) = collected {
         output::complain(&format!(
-            "the catalogue is done, but stored objects could not be deleted: {error:#}; the next `rushes delete`, \
-             `rushes ingest` or `rushes serve` tries again"
+            "deleted from the catalogue, but stored objects could not be deleted: {error:#}; the next `rushes delete`, \
+             `rushes ingest` or `rushes serve` retries"
         ));
         return Ok(ExitCode::FAILURE);
     }

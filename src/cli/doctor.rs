@@ -14,7 +14,7 @@ use crate::catalog::assets;
 use crate::config::Config;
 use crate::index::Index;
 
-/// Below this, an ingest soon stops.
+/// Free space below which an ingest soon stops, in bytes.
 const LITTLE_ROOM: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Arguments of `doctor`.
@@ -31,14 +31,14 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// One thing that was looked at.
+/// One check and its result.
 #[derive(Debug, Serialize)]
 struct Check {
     what: &'static str,
     ok: bool,
     found: String,
     fix: Option<String>,
-    /// Whether only redaction needs it; what lacks then is no failure of the whole.
+    /// Whether only redaction needs it. If so, a missing part is not an overall failure.
     optional: bool,
 }
 
@@ -115,44 +115,45 @@ fn ffmpeg() -> Check {
         Check::bad(
             "FFmpeg",
             format!("{libraries}, without an H.264 encoder"),
-            "proxies need libx264: install an FFmpeg built with it (Debian's is)",
+            "proxies need libx264: install an FFmpeg that includes it (Debian's does)",
         )
     }
 }
 
-/// What a decoding child gives up before it looks at a video.
+/// What a decoding process gives up before it reads a video.
 fn confinement(config: &Config) -> Check {
-    let what = "decoding children";
+    let what = "sandbox";
     let asked = app::sandbox(config).and_then(|sandbox| Ok(sandbox.confinement()?));
     match asked {
         Ok(Confinement { seccomp, landlock }) => {
             let calls = if seccomp {
                 "system calls are filtered"
             } else {
-                "no filter of system calls"
+                "system calls are not filtered"
             };
             let files = match landlock {
-                Landlock::Full => "Landlock holds",
-                Landlock::Partial => "Landlock holds in part",
-                Landlock::None => "no Landlock",
+                Landlock::Full => "Landlock is enforced",
+                Landlock::Partial => "Landlock is partly enforced",
+                Landlock::None => "Landlock is not available",
             };
             let found = format!("{calls}, {files}");
             if seccomp || landlock != Landlock::None {
                 Check::good(what, found)
             } else {
-                let fix = "videos from outside are decoded with no more than limits: use a Linux kernel with seccomp";
+                let fix =
+                    "videos are decoded with resource limits only: use a Linux kernel with seccomp";
                 Check::bad(what, found, fix)
             }
         }
         Err(error) => Check::bad(
             what,
             format!("{error:#}"),
-            "see the cause; no video can be decoded",
+            "fix the cause; until then no video can be decoded",
         ),
     }
 }
 
-/// What computes the encoders of dual models here, and why.
+/// Which backend computes the dual encoders here, and why.
 fn encoders(config: &Config) -> Check {
     let what = "encoders";
     let options = config.encoder_options();
@@ -166,15 +167,15 @@ fn encoders(config: &Config) -> Check {
     match chosen {
         Ok(backend) => {
             let why = match options.backend {
-                Some(_) => "as models.backend says",
-                None => "the best of what is pulled and the CPU offers",
+                Some(_) => "set by models.backend",
+                None => "the best for this CPU among the installed ones",
             };
             Check::good(what, format!("{backend}: {why}"))
         }
         Err(error) => Check::bad(
             what,
             error.to_string(),
-            "get what is missing, or set models.backend to another",
+            "install what is missing, or set models.backend to another backend",
         ),
     }
 }
@@ -183,7 +184,7 @@ fn models(config: &Config) -> Vec<Check> {
     let store = match ModelStore::open(config.models_folder()) {
         Ok(store) => store,
         Err(error) => {
-            let fix = "correct or remove the file in the folder manifests of the models";
+            let fix = "correct or remove the file in the manifests folder of the models";
             return vec![Check::bad("model", error.to_string(), fix)];
         }
     };
@@ -191,7 +192,7 @@ fn models(config: &Config) -> Vec<Check> {
     let needed = match store.manifests().with_requirements(wanted) {
         Ok(needed) => needed,
         Err(error) => {
-            let fix = "set models.text_to_shot to one that `rushes models list` shows";
+            let fix = "set models.text_to_shot to a model that `rushes models list` shows";
             return vec![Check::bad("model", error.to_string(), fix)];
         }
     };
@@ -202,7 +203,7 @@ fn models(config: &Config) -> Vec<Check> {
             let fix = format!("rushes models pull {wanted}");
             match store.status(manifest) {
                 Ok(Status::Installed) => Check::good("model", name),
-                Ok(Status::Missing) => Check::bad("model", format!("{name} is not here"), fix),
+                Ok(Status::Missing) => Check::bad("model", format!("{name} is not installed"), fix),
                 Ok(Status::Partial) => Check::bad("model", format!("{name} is incomplete"), fix),
                 Err(error) => Check::bad("model", error.to_string(), fix),
             }
@@ -210,9 +211,9 @@ fn models(config: &Config) -> Vec<Check> {
         .collect()
 }
 
-/// Whether faces and plates can be looked for. Nothing else needs these models.
+/// Whether faces and plates can be detected. Nothing else needs these models.
 fn detectors(config: &Config) -> Vec<Check> {
-    // If the manifests cannot be read, that is said above.
+    // `models` reports unreadable manifests.
     let Ok(store) = ModelStore::open(config.models_folder()) else {
         return Vec::new();
     };
@@ -228,9 +229,9 @@ fn detectors(config: &Config) -> Vec<Check> {
 
 fn detector(store: &ModelStore, class: Class, what: &'static str) -> Check {
     let known = detectors_of(store, class);
-    // The best one is used unless others are named.
+    // The first one is the best, and is the default.
     let Some(best) = known.first() else {
-        return Check::bad(what, "no model is known", "add a manifest of a detector");
+        return Check::bad(what, "no model is known", "add a detector manifest");
     };
     let others: Vec<&str> = known
         .iter()
@@ -242,16 +243,16 @@ fn detector(store: &ModelStore, class: Class, what: &'static str) -> Check {
         return Check::good(what, best.as_str());
     }
     let found = if others.is_empty() {
-        format!("{best} is not here")
+        format!("{best} is not installed")
     } else {
         let flags = others.join(",");
-        format!("{best} is not here; `--detector {flags}` can be used")
+        format!("{best} is not installed; `--detector {flags}` works")
     };
-    let fix = format!("rushes models pull {best}, or give a file: --weights {best}=FILE");
+    let fix = format!("rushes models pull {best}, or pass a file: --weights {best}=FILE");
     Check::bad(what, found, fix)
 }
 
-/// Whether all files of a model and of what it needs are here.
+/// Whether all files of a model and of its requirements are installed.
 fn is_pulled(store: &ModelStore, id: &str) -> bool {
     store.manifests().with_requirements(id).is_ok_and(|needed| {
         needed
@@ -260,7 +261,7 @@ fn is_pulled(store: &ModelStore, id: &str) -> bool {
     })
 }
 
-/// What a worker of a server on another machine needs.
+/// Checks what a worker for a server on another machine needs.
 async fn worker(config: &Config, server: &HttpCoordinator) -> Vec<Check> {
     let about = match server.about().await {
         Ok(about) => about,
@@ -270,10 +271,7 @@ async fn worker(config: &Config, server: &HttpCoordinator) -> Vec<Check> {
         }
     };
     let server = match remote::check_version(&about) {
-        Ok(()) => Check::good(
-            "server",
-            format!("rushes {}, the key is accepted", about.version),
-        ),
+        Ok(()) => Check::good("server", format!("rushes {}, key accepted", about.version)),
         Err(error) => {
             let fix = format!("install rushes {} here", about.version);
             Check::bad("server", error.to_string(), fix)
@@ -305,7 +303,7 @@ async fn worker(config: &Config, server: &HttpCoordinator) -> Vec<Check> {
 }
 
 fn disk(what: &'static str, folder: &Path) -> Check {
-    // The folder may not be there yet; its nearest ancestor is on the same disk.
+    // The folder may not exist yet; its nearest ancestor is on the same disk.
     let there = folder
         .ancestors()
         .find(|ancestor| ancestor.try_exists().unwrap_or(false))
@@ -322,7 +320,7 @@ fn disk(what: &'static str, folder: &Path) -> Check {
                 Check::bad(
                     what,
                     found,
-                    "free some room, or name another folder with --data",
+                    "free some space, or choose another folder with --data",
                 )
             } else {
                 Check::good(what, found)
@@ -331,7 +329,7 @@ fn disk(what: &'static str, folder: &Path) -> Check {
         Err(error) => Check::bad(
             what,
             format!("{}: {error}", folder.display()),
-            "name another folder with --data",
+            "choose another folder with --data",
         ),
     }
 }
@@ -358,7 +356,7 @@ async fn catalogue(config: Config) -> Vec<Check> {
         Err(error) => vec![Check::bad(
             "catalogue",
             format!("{error:#}"),
-            "name another folder with --data",
+            "choose another folder with --data",
         )],
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Make the index again from the catalogue; nothing else may be running on the data folder
+    /// Rebuild the index from the catalogue; no other process may use the data folder meanwhile
     Rebuild {
         /// Print JSON
         #[arg(long)]
@@ -31,7 +31,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     if json {
         output::json(&serde_json::json!({ "vectors": index.vectors(), "seq": index.seq() }))?;
     } else {
-        output::line(&format!("the index holds {} vectors", index.vectors()));
+        output::line(&format!("index rebuilt with {} vectors", index.vectors()));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -15,17 +15,17 @@ use crate::catalog::{AssetId, JobId, assets, jobs};
 use crate::features;
 use crate::ingest::{FoundVideo, Submitted, file_name, find, submit};
 
-/// How often progress is looked at …
+/// Shortest pause between two looks at the progress.
 const LOOK: Duration = Duration::from_millis(200);
-/// … or, where very many videos are followed, this many times as rarely as a look takes.
+/// With very many videos a look takes long. The pause is then this many times as long as a look.
 const LOOK_SHARE: u32 = 20;
 
 /// Arguments of `ingest`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Subtitles beside a video (video.srt, video.en.vtt, video.mp4.ass), text subtitles in it and closed captions become
+Subtitle files beside a video (video.srt, video.en.vtt, video.mp4.ass), text subtitles in it and closed captions become
 searchable dialogue.
-Interrupted or killed, the same command continues where it stopped.
+If it was interrupted or killed, the same command resumes where it stopped.
 
 Examples:
   rushes ingest video.mp4
@@ -35,21 +35,21 @@ pub(super) struct Args {
     /// Files, folders, `s3://bucket/key` or `s3://bucket/prefix/`
     #[arg(required = true, value_name = "FILE|DIR|URL")]
     inputs: Vec<String>,
-    /// Title of all these videos [default: each file's name]
+    /// Title for all these videos [default: each file's name]
     #[arg(long)]
     title: Option<String>,
     /// Print JSON at the end
     #[arg(long)]
     json: bool,
-    /// Only queue the work; a running `serve` or `work` does it
+    /// Only queue the work, for a running `serve` or `work`
     #[arg(long)]
     queue_only: bool,
 }
 
-/// The state of a video that somebody deleted while it was followed.
+/// The state of a video that was deleted while it was being followed.
 const DELETED: &str = "deleted";
 
-/// What became of one video.
+/// The result for one video.
 #[derive(Debug, Serialize)]
 struct Outcome {
     job: JobId,
@@ -57,11 +57,11 @@ struct Outcome {
     uri: String,
     title: String,
     new: bool,
-    /// That of the job, or `deleted` if the video was deleted meanwhile.
+    /// The state of the job, or `deleted` if the video was deleted meanwhile.
     state: &'static str,
     shots: usize,
     reasons: Vec<String>,
-    /// What was wrong but stopped nothing.
+    /// Problems that did not stop the ingest.
     warnings: Vec<String>,
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     models::require(&app.models, &app.config.models.text_to_shot)?;
     let (videos, refusals) = find(&app.storage, &args.inputs).await;
     let settings = app.settings()?;
-    // What died with an earlier process is settled first, so that asking again begins it anew.
+    // Settle the runs of dead processes first, so that a new request starts them again.
     features::bury_the_dead(&app.config.data, &app.catalog).await?;
     let mut submitted = Vec::with_capacity(videos.len());
     for video in videos {
@@ -133,20 +133,20 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Waits until all jobs have ended, doing the work unless another process does; `false` if the user
+/// Waits until all jobs have ended, and does the work unless another process does. Returns `false` if the user
 /// interrupted.
 async fn follow(app: &App, ids: &[JobId], quiet: bool) -> anyhow::Result<bool> {
     let parts = EngineParts {
         media: app.config.media_workers(),
         embed: app.config.work.embed.max(1),
-        // Pictures that wait are no part of this.
+        // Pending pictures do not belong to this command.
         redact: 0,
     };
     let mut engine = Engine::start(app, parts).await?;
     let mut progress = Progress::new(quiet);
     let finished = follow_until_ended(app, ids, parts, (&mut engine, &mut progress)).await;
     progress.finish();
-    // Whatever happened: what is under way is given back and the index written.
+    // In every case, return unfinished runs and write the index.
     if let Some(engine) = engine {
         engine.stop().await;
     }
@@ -161,7 +161,7 @@ async fn follow_until_ended(
 ) -> anyhow::Result<bool> {
     let interrupted = work::interrupted();
     tokio::pin!(interrupted);
-    // What has ended is not read again, nor is what was deleted.
+    // Jobs that have ended or were deleted are not read again.
     let (mut open, mut ended) = (ids.to_vec(), Vec::new());
     loop {
         let began = Instant::now();
@@ -177,7 +177,7 @@ async fn follow_until_ended(
             return Ok(true);
         }
         if engine.is_none() {
-            // Whoever did the work may have ended; then it is ours.
+            // The process that did the work may have ended; then this one takes over.
             *engine = Engine::start(app, parts).await?;
         }
         tokio::select! {
@@ -196,7 +196,7 @@ async fn outcome(
     title: String,
     submitted: Submitted,
 ) -> anyhow::Result<Outcome> {
-    // One state for all reads: it may be deleted in between.
+    // Read one snapshot: the video may be deleted between two reads.
     let mut db = app.catalog.snapshot().await?;
     let Some(job) = jobs::get_many(&mut db, std::slice::from_ref(&submitted.job))
         .await?
@@ -223,7 +223,7 @@ async fn outcome(
         reasons: job.reasons().into_iter().map(str::to_owned).collect(),
         warnings: job.warnings(),
         job: submitted.job,
-        // A file with the bytes of a known one is that one.
+        // A file with the bytes of a known asset becomes that asset.
         new: submitted.new && asset.id == submitted.asset,
         asset: asset.id,
         uri: asset.uri,

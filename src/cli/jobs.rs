@@ -17,20 +17,20 @@ use crate::views::{JobList, JobView};
 )]
 #[command(after_help = "\
 Examples:
-  rushes jobs                         the newest, with what went wrong
-  rushes jobs 01KAX7Q0Z3…             one, stage by stage
+  rushes jobs                         the newest jobs, with the reasons of failures
+  rushes jobs 01KAX7Q0Z3…             one job, stage by stage
   rushes jobs 01KAX7Q0Z3… --cancel
-  rushes jobs 01KAX7Q0Z3… --retry     try failed stages again, at the next ingest, serve or work")]
+  rushes jobs 01KAX7Q0Z3… --retry     retry failed stages at the next ingest, serve or work")]
 pub(super) struct Args {
     /// Id of a job
     job: Option<JobId>,
-    /// Cancel what is still under way of it
+    /// Cancel its runs that have not finished
     #[arg(long, requires = "job", conflicts_with = "retry")]
     cancel: bool,
-    /// Queue what failed of it again
+    /// Queue its failed runs again
     #[arg(long, requires = "job")]
     retry: bool,
-    /// How many to list
+    /// How many jobs to list
     #[arg(long, short = 'n', default_value_t = 20)]
     limit: u32,
     /// Print JSON
@@ -39,7 +39,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    // A process that was killed could not give its work back.
+    // A killed process could not return its work.
     features::bury_the_dead(&app.config.data, &app.catalog).await?;
     let Some(id) = &args.job else {
         let mut db = app.catalog.read().await?;

@@ -1,4 +1,4 @@
-//! The command line: one subcommand a role.
+//! The command line: one file per subcommand.
 
 mod bin;
 mod delete;
@@ -37,7 +37,7 @@ pub struct Cli {
     /// Folder of the catalogue and index; also `RUSHES_DATA` [default: in the user's data folder]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Where proxies and thumbnails are kept: a folder or `s3://bucket/prefix` [default: DATA/store]
+    /// Where proxies and thumbnails are stored: a folder or `s3://bucket/prefix` [default: DATA/store]
     #[arg(long, global = true, value_name = "DIR|URL")]
     store: Option<String>,
     /// Settings file (TOML); also `RUSHES_CONFIG`
@@ -50,23 +50,23 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   rushes models pull lite                     get the text-to-shot model
-  rushes ingest video.mp4 ~/shoots --json      videos and folders in
-  rushes search \"a car exploding\"             by what is to be seen or said
+  rushes ingest video.mp4 ~/shoots --json     ingest videos and folders
+  rushes search \"a car exploding\"             by what is seen or said
   rushes search --in dialogue \"merry christmas\" --sheet hits.png
   rushes similar 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76
-  rushes bin add Trailer --search \"a car exploding\"   collect what was found
-  rushes export --bin Trailer -f otio         for Resolve; also edl, fcpxml, fcp7, ale …
-  rushes shots video.mp4 --sheet shots.png      its shots, without taking it in
-  rushes redact street/ -o blurred            faces and plates blurred, all else untouched
+  rushes bin add Trailer --search \"a car exploding\"   collect hits in a bin
+  rushes export --bin Trailer -f otio         export for Resolve; also edl, fcpxml, fcp7, ale …
+  rushes shots video.mp4 --sheet shots.png    its shots, without ingesting it
+  rushes redact street/ -o blurred            blur faces and plates, change nothing else
   rushes serve                                the HTTP API on 127.0.0.1:7420";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Take videos in: find their shots, and make them findable
+    /// Ingest videos: detect their shots and make them searchable
     Ingest(ingest::Args),
-    /// Find shots by words
+    /// Find shots by text
     Search(search::SearchArgs),
-    /// Find shots like a shot or a picture
+    /// Find shots similar to a shot or a picture
     Similar(search::SimilarArgs),
     /// Show one shot
     Show(show::Args),
@@ -76,27 +76,27 @@ enum Command {
     Export(export::Args),
     /// List the titles
     Titles(titles::Args),
-    /// List jobs, follow one, cancel it or try it again
+    /// List jobs, show one, cancel it or retry it
     Jobs(jobs::Args),
-    /// Delete titles or assets with all that was computed of them; videos stay where they are
+    /// Delete titles or assets with everything computed from them; the videos stay where they are
     Delete(delete::Args),
-    /// Serve the HTTP API, and do the queued work
+    /// Serve the HTTP API and do the queued work
     Serve(serve::Args),
-    /// Do queued work: beside a running server, or for one on another machine
+    /// Do queued work, beside a running server or for a server on another machine
     Work(work::Args),
-    /// Make, list and revoke keys for workers on other machines
+    /// Create, list and revoke keys for workers on other machines
     Key(key::Args),
-    /// Find the shots of videos and print them; needs no catalogue
+    /// Detect the shots of videos and print them; needs no catalogue
     Shots(shots::Args),
     /// Blur faces and number plates in pictures and videos; needs no catalogue
     Redact(Box<redact::Args>),
     /// List, pull and verify models
     Models(models::Args),
-    /// Look after the index
+    /// Maintain the index
     Index(index::Args),
-    /// Check that everything needed is there, and say how to fix what is not
+    /// Check the installation and say how to fix problems
     Doctor(doctor::Args),
-    /// Decode one file for a parent process (not for people)
+    /// Decode one file for a parent process (internal)
     #[command(hide = true)]
     DecodeChild,
 }
@@ -105,7 +105,7 @@ impl Cli {
     /// Runs the subcommand.
     ///
     /// # Errors
-    /// Whatever stopped it, for a person to read.
+    /// The error that stopped it, for people to read.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let config = Config::load(&Flags {
             file: self.config,
@@ -113,7 +113,7 @@ impl Cli {
             store: self.store,
         })?;
         match self.command {
-            // `main` runs it before any of this.
+            // `main` handles it before this point.
             Command::DecodeChild => Ok(ExitCode::FAILURE),
             Command::Shots(args) => shots::run(&config, args).await,
             Command::Redact(args) => redact::run(&config, *args).await,

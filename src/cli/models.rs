@@ -19,10 +19,10 @@ use crate::config::{Config, hub_settings};
 #[command(after_help = "\
 Examples:
   rushes models list
-  rushes models pull lite                            with what it needs
+  rushes models pull lite                            with its requirements
   rushes models pull clip-vit-b32 --from /mnt/hub    from a copy of the hub (owner/name/file)
-  rushes models pull ours --model-dir ./exported     a CLIP, SigLIP or PE-Core of your own
-  rushes models verify                               re-hash what search needs, and open it")]
+  rushes models pull ours --model-dir ./exported     your own CLIP, SigLIP or PE-Core
+  rushes models verify                               re-hash and open what search needs")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -30,28 +30,28 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List the models there are, and which are here
+    /// List all models and whether they are installed
     List {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Get models and what they need; what is here and sound is kept
+    /// Download models and their requirements; valid files are kept
     Pull {
-        /// Ids, as `models list` shows them
+        /// Model ids, as `models list` shows them
         #[arg(required = true)]
         models: Vec<String>,
-        /// A folder laid out like the model hub (owner/name/path), used instead of it
+        /// Read from a folder laid out like the model hub (owner/name/path) instead of the hub
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
-        /// A folder with one model in the hub's layout (config.json, tokenizer.json, *.safetensors), taken in
-        /// under the one id given
+        /// Import one model from a folder in the hub's layout (config.json, tokenizer.json, *.safetensors)
+        /// under the given id
         #[arg(long, value_name = "DIR", conflicts_with = "from")]
         model_dir: Option<PathBuf>,
     },
-    /// Hash the files of models again, open them, and compare vectors where the manifest has some
+    /// Re-hash the files of models, open them, and compare vectors if the manifest has some
     Verify {
-        /// Ids; by default what search needs
+        /// Model ids [default: the models that search needs]
         models: Vec<String>,
         /// Print JSON
         #[arg(long)]
@@ -105,19 +105,19 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
             tokio::task::spawn_blocking(move || {
                 if let Some(folder) = model_dir {
                     let [id] = models.as_slice() else {
-                        anyhow::bail!("--model-dir holds one model; give the one id it is to have");
+                        anyhow::bail!("--model-dir holds one model; give exactly one id for it");
                     };
                     let bar = Bar::default();
                     adopt(&mut store, id, &folder, &bar)?;
                     bar.finish();
-                    output::line(&format!("{id}: here"));
+                    output::line(&format!("{id}: installed"));
                     return Ok(ExitCode::SUCCESS);
                 }
                 for model in &models {
                     let bar = Bar::default();
                     pull(&store, model, &options, &bar)?;
                     bar.finish();
-                    output::line(&format!("{model}: here"));
+                    output::line(&format!("{model}: installed"));
                 }
                 Ok(ExitCode::SUCCESS)
             })
@@ -128,9 +128,9 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
 
 fn status(status: Status) -> &'static str {
     match status {
-        Status::Missing => "not pulled",
+        Status::Missing => "not installed",
         Status::Partial => "incomplete",
-        Status::Installed => "here",
+        Status::Installed => "installed",
     }
 }
 
@@ -159,7 +159,7 @@ fn list(store: &ModelStore, json: bool) -> anyhow::Result<ExitCode> {
             ]
         });
         output::table(
-            &["model", "revision", "status", "licence", "what"],
+            &["model", "revision", "status", "licence", "description"],
             rows.collect(),
         );
     }
@@ -211,7 +211,7 @@ fn verify(
                 model: manifest.id.clone(),
                 file: format!("vector of {:?}", vector.text),
                 sound: vector.sound,
-                finding: format!("cosine {:.5} to the reference's", vector.cosine),
+                finding: format!("cosine {:.5} to the reference", vector.cosine),
             });
         }
     }
@@ -229,9 +229,7 @@ fn verify(
         });
         output::table(&["model", "file", "state"], rows.collect());
         if !sound {
-            output::line(
-                "fix it with `rushes models pull`, which fetches what is missing or damaged",
-            );
+            output::line("run `rushes models pull` to download missing or damaged files again");
         }
     }
     Ok(if sound {
@@ -245,12 +243,14 @@ fn described(finding: &Finding) -> String {
     match finding {
         Finding::Sound => "sound".to_owned(),
         Finding::Missing => "missing".to_owned(),
-        Finding::Corrupt { expected, actual } => format!("damaged: {actual}, not {expected}"),
-        Finding::Unpinned => "nothing to compare with".to_owned(),
+        Finding::Corrupt { expected, actual } => {
+            format!("damaged: digest {actual}, expected {expected}")
+        }
+        Finding::Unpinned => "not pinned, so not checked".to_owned(),
     }
 }
 
-/// A progress bar for the file that is on its way.
+/// A progress bar for the current download.
 #[derive(Default)]
 struct Bar(Mutex<Option<(String, ProgressBar)>>);
 
@@ -291,20 +291,20 @@ impl PullProgress for Bar {
     }
 
     fn source_failed(&self, file: &str, error: &SourceError) {
-        tracing::info!(file, %error, "a source failed");
+        tracing::info!(file, %error, "source failed");
     }
 }
 
-/// The model that search needs, or how to get it.
+/// Checks that the model that search needs is installed.
 ///
 /// # Errors
-/// If the model is not here.
+/// If it is not; the message says how to get it.
 pub(super) fn require(store: &ModelStore, model: &str) -> anyhow::Result<()> {
     for manifest in store.manifests().with_requirements(model)? {
         let here = store.status(manifest)? == Status::Installed;
         anyhow::ensure!(
             here,
-            "the model {model} is not here yet; get it with `rushes models pull {model}`"
+            "the model {model} is not installed; run `rushes models pull {model}`"
         );
     }
     Ok(())

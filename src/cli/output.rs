@@ -1,4 +1,4 @@
-//! Writing results: JSON for programs, tables for people.
+//! Output: JSON for programs, tables for people.
 
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
@@ -13,7 +13,7 @@ pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints a line for a person.
+/// Prints a line of text.
 pub(super) fn line(text: &str) {
     let mut out = std::io::stdout().lock();
     if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
@@ -21,9 +21,9 @@ pub(super) fn line(text: &str) {
     }
 }
 
-/// Tells a person what went wrong, where standard output is for results.
+/// Prints an error to standard error; standard output is for results.
 pub(super) fn complain(text: &str) {
-    // If even this cannot be written, the exit code has to do.
+    // If this cannot be written either, the exit code must suffice.
     writeln!(std::io::stderr(), "rushes: {text}").ok();
 }
 
@@ -41,15 +41,15 @@ pub(super) fn table(headers: &[&str], rows: Vec<Vec<String>>) {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(headers);
     if !std::io::stdout().is_terminal() {
-        // Piped output is for grep: no wrapping.
+        // Piped output is for grep, so do not wrap it.
         table.set_content_arrangement(ContentArrangement::Disabled);
     }
     table.add_rows(rows);
     line(&table.to_string());
 }
 
-/// Nobody reads any more (`rushes … | head`): there is nothing left to do, and nothing went wrong.
-#[expect(clippy::exit, reason = "the reader of our output has left")]
+/// The reader has closed the pipe (`rushes … | head`). Nothing is left to do, and it is not an error.
+#[expect(clippy::exit, reason = "the reader closed the pipe")]
 fn leave(error: &std::io::Error) {
     std::process::exit(i32::from(error.kind() != ErrorKind::BrokenPipe));
 }

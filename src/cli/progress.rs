@@ -1,4 +1,4 @@
-//! Progress of an ingest: one bar a stage, with rate and time left.
+//! Progress of an ingest: one bar per stage, with rate and remaining time.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -10,11 +10,11 @@ use crate::catalog::jobs::Job;
 use crate::catalog::runs::{Run, RunState};
 use crate::features::{Unit, unit_of};
 
-/// Steps of a bar for each video.
+/// Steps of a bar per video.
 const STEPS: u64 = 1000;
 
 impl Stage {
-    /// How long the rest will take at the pace so far, once there is a pace.
+    /// The remaining time at the pace so far, once there is a pace.
     fn left(&self) -> Option<String> {
         let (since, _) = self.began?;
         let (done, all) = (self.bar.position(), self.bar.length()?);
@@ -28,7 +28,7 @@ impl Stage {
     }
 }
 
-/// Bars on the terminal; lines where there is none.
+/// Progress bars on the terminal.
 pub(super) struct Progress {
     bars: MultiProgress,
     stages: HashMap<&'static str, Stage>,
@@ -36,12 +36,12 @@ pub(super) struct Progress {
 
 struct Stage {
     bar: ProgressBar,
-    /// When it was first seen under way, and the units done by then.
+    /// When the stage was first seen running, and the units done by then.
     began: Option<(Instant, i64)>,
 }
 
 impl Progress {
-    /// Bars on standard error, or none at all.
+    /// Bars on standard error, or none if `quiet`.
     pub(super) fn new(quiet: bool) -> Self {
         Self {
             bars: MultiProgress::with_draw_target(target(quiet)),
@@ -49,7 +49,7 @@ impl Progress {
         }
     }
 
-    /// Draws where `jobs` stand.
+    /// Draws the progress of `jobs`.
     pub(super) fn show<'a>(&mut self, jobs: &(impl Iterator<Item = &'a Job> + Clone)) {
         for &feature in Feature::ALL {
             let name = feature.as_str();
@@ -99,7 +99,7 @@ impl Progress {
         }
     }
 
-    /// Leaves the last state standing.
+    /// Leaves the last state on the screen.
     pub(super) fn finish(&self) {
         for stage in self.stages.values() {
             stage.bar.abandon();
@@ -107,11 +107,11 @@ impl Progress {
     }
 }
 
-/// Progress of one video, in frames: a bar that goes when it is through.
+/// Progress of one video, in frames. The bar disappears when the video is done.
 pub(super) struct FrameProgress(Stage);
 
 impl FrameProgress {
-    /// A bar on standard error, or none at all.
+    /// A bar on standard error, or none if `quiet`.
     pub(super) fn new(name: &'static str, quiet: bool) -> Self {
         let bar = new_bar(name);
         bar.set_draw_target(target(quiet));
@@ -119,10 +119,10 @@ impl FrameProgress {
         Self(Stage { bar, began })
     }
 
-    /// Draws that `done` of about `total` frames are through.
+    /// Draws that `done` of about `total` frames are done.
     pub(super) fn show(&self, done: u64, total: Option<u64>) {
         let Stage { bar, began } = &self.0;
-        // Of a video whose length is unknown the bar stays empty.
+        // The bar stays empty if the length of the video is unknown.
         bar.set_length(total.map_or(u64::MAX, |total| total.max(done)));
         bar.set_position(done);
         let seconds = began.map_or(0.0, |(since, _)| since.elapsed().as_secs_f64());
@@ -134,7 +134,7 @@ impl FrameProgress {
         bar.set_message(message);
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.0.bar.finish_and_clear();
     }
@@ -154,7 +154,7 @@ fn new_bar(name: &'static str) -> ProgressBar {
     ProgressBar::no_length().with_style(style).with_prefix(name)
 }
 
-/// How much of a run's share of the bar is filled.
+/// How much of its share of the bar a run fills, in steps.
 fn steps(run: &Run) -> u64 {
     if run.state.is_final() {
         return STEPS;

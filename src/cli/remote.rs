@@ -1,4 +1,4 @@
-//! Working for a server on another machine: `rushes work --server`, and what `rushes doctor --server` looks at.
+//! Working for a server on another machine: `rushes work --server`, and the checks of `rushes doctor --server`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,30 +18,30 @@ use super::{output, work};
 use crate::app;
 use crate::config::Config;
 
-/// How long a worker waits before it asks a server again that did not answer.
+/// Pause before asking an unreachable server again.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Which server, and how to get in.
+/// The server and the credentials for it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Server {
     /// Server on another machine, `https://host`; also `RUSHES_WORK__SERVER`
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// File that holds the server's key; also `RUSHES_WORK__KEY_FILE`, or the key itself in `RUSHES_KEY`
+    /// File with the server's key; also `RUSHES_WORK__KEY_FILE`, or the key itself in `RUSHES_KEY`
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// Send the key over plain http, where anybody on the way can read it
+    /// Send the key over plain HTTP, where anyone on the network path can read it
     #[arg(long)]
     insecure: bool,
 }
 
 impl Server {
-    /// The server that is named here or in the settings; `None` if there is none.
+    /// The server named by flag or settings; `None` if there is none.
     pub(super) fn coordinator(&self, config: &Config) -> anyhow::Result<Option<HttpCoordinator>> {
         let Some(server) = self.server.as_ref().or(config.work.server.as_ref()) else {
             ensure!(
                 self.key_file.is_none() && !self.insecure,
-                "--key-file and --insecure are about a server; name it with --server URL"
+                "--key-file and --insecure need a server; name it with --server URL"
             );
             return Ok(None);
         };
@@ -49,7 +49,7 @@ impl Server {
         Ok(Some(HttpCoordinator::new(server, &key, self.insecure)?))
     }
 
-    /// A flag goes before the environment, and the environment before the file.
+    /// Flags take precedence over the environment, and the environment over the settings file.
     fn key(&self, config: &Config) -> anyhow::Result<WorkKey> {
         if self.key_file.is_none()
             && let Some(key) = &config.key
@@ -58,34 +58,38 @@ impl Server {
         }
         let Some(file) = self.key_file.as_ref().or(config.work.key_file.as_ref()) else {
             bail!(
-                "the server asks for a key: make one there with `rushes key create NAME`, and give it here \
+                "the server requires a key: create one there with `rushes key create NAME`, and pass it here \
                  with --key-file FILE or RUSHES_KEY"
             );
         };
         let text = std::fs::read_to_string(file)
-            .with_context(|| format!("the key file {} cannot be read", file.display()))?;
-        WorkKey::new(&text)
-            .with_context(|| format!("{} holds no key, which is one line rk_…", file.display()))
+            .with_context(|| format!("cannot read the key file {}", file.display()))?;
+        WorkKey::new(&text).with_context(|| {
+            format!(
+                "{} does not contain a key, which is one line rk_…",
+                file.display()
+            )
+        })
     }
 }
 
-/// The server's store, as this machine reaches it.
+/// The server's store, as reached from this machine.
 pub(super) fn store(config: &Config) -> anyhow::Result<Storage> {
     let Some(url) = &config.storage.url else {
         bail!(
-            "a worker on another machine reads the shots' clips from the server's store: name the same one \
+            "a worker on another machine reads the shots' clips from the server's store: name that store \
              with --store s3://bucket/prefix, or the folder where it is mounted"
         );
     };
-    // Opening would make a missing folder, and then every clip would be missing from it.
+    // Opening would create a missing folder, in which every clip would then be missing.
     ensure!(
         url.contains("://") || Path::new(url).is_dir(),
-        "{url} is not there; name the folder where the server's store is mounted, with --store"
+        "{url} does not exist; name the folder where the server's store is mounted, with --store"
     );
     Ok(Storage::open(url, S3Options::new(config.aws.settings()))?)
 }
 
-/// Whether the server speaks as this program does.
+/// Checks that the server has the version of this program.
 pub(super) fn check_version(server: &ServerInfo) -> anyhow::Result<()> {
     let here = env!("CARGO_PKG_VERSION");
     ensure!(
@@ -96,30 +100,31 @@ pub(super) fn check_version(server: &ServerInfo) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether this is the server's store: in any other, every clip is missing, and videos would be given up for it.
+/// Checks that this is the server's store. In any other store every clip is missing, and videos would be given
+/// up.
 pub(super) async fn check_store(storage: &Storage, about: &ServerInfo) -> anyhow::Result<()> {
     let known = storage.known_identity().await?;
     ensure!(
         known.as_deref() == Some(&about.store),
-        "this is not the server's store; give --store as the server has it: the same bucket and prefix, or \
+        "this is not the server's store; set --store as on the server: the same bucket and prefix, or \
          the same folder"
     );
     Ok(())
 }
 
-/// Whether the server's model is here, in the server's revision.
+/// Checks that the server's model is installed, in the same revision.
 pub(super) fn check_model(models: &ModelStore, about: &ServerInfo) -> anyhow::Result<()> {
     let here = space_of(models, &about.model).with_context(|| {
         format!(
-            "the server ({}) works with a model that is not known here; one of your own is taken in on both with \
+            "the server ({}) uses a model that is unknown here; import a model of your own on both machines with \
              `rushes models pull ID --model-dir DIR`",
             about.version
         )
     })?;
     ensure!(
         here.id == about.space && here.dims == about.dims,
-        "the server ({}) wants vectors of {}, and the files here make those of {}; pull the same files on both, \
-         with the same version",
+        "the server ({}) needs vectors of {}, but the files here produce {}; pull the same files on both machines, \
+         with the same version of rushes",
         about.version,
         about.space,
         here.id
@@ -127,7 +132,7 @@ pub(super) fn check_model(models: &ModelStore, about: &ServerInfo) -> anyhow::Re
     for manifest in models.manifests().with_requirements(&about.model)? {
         ensure!(
             models.status(manifest)? == Status::Installed,
-            "{} {} is not here; run: rushes models pull {}",
+            "{} {} is not installed; run `rushes models pull {}`",
             manifest.id,
             manifest.revision,
             about.model
@@ -136,7 +141,7 @@ pub(super) fn check_model(models: &ModelStore, about: &ServerInfo) -> anyhow::Re
     Ok(())
 }
 
-/// Works for `coordinator` until it is interrupted or no longer let in. Opens no catalogue.
+/// Works for `coordinator` until interrupted or refused. Opens no catalogue.
 pub(super) async fn run(
     config: &Config,
     coordinator: HttpCoordinator,
@@ -155,11 +160,11 @@ pub(super) async fn run(
     check_model(&models, &about)?;
     check_store(&storage, &about).await?;
     let stages = Arc::new(app::stages(config, storage, models)?);
-    // A device that cannot be used must fail here, not run after run.
+    // An unusable device must fail here, not once per run.
     let (opened, model) = (Arc::clone(&stages), about.model.clone());
     tokio::task::spawn_blocking(move || opened.devices.get(&model).map(drop))
         .await
-        .context("the encoder could not be opened")??;
+        .context("cannot open the encoder")??;
     let name = name.unwrap_or_else(|| format!("worker-{}", ulid::Ulid::generate()));
     let coordinator: Arc<dyn Coordinator> = Arc::new(coordinator);
     let workers = Workers::start(
@@ -168,7 +173,7 @@ pub(super) async fn run(
         &stages,
         &[(Queue::Embed, config.work.embed.max(1))],
     )
-    .context("a worker thread could not be started")?;
+    .context("cannot start a worker thread")?;
     output::line(&format!("working as {name}; Ctrl-C to stop"));
     let ended = tokio::select! {
         signalled = work::interrupted() => signalled,
@@ -179,12 +184,12 @@ pub(super) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks until the server answers: the two may have been started at the same moment.
+/// Asks until the server answers. Both may have been started at the same time.
 async fn patiently(coordinator: &HttpCoordinator) -> Result<ServerInfo, CoordinatorError> {
     loop {
         match coordinator.about().await {
             Err(CoordinatorError::Unavailable(error)) => {
-                tracing::warn!(%error, "the server does not answer; tried again");
+                tracing::warn!(%error, "the server does not answer; retrying");
                 tokio::time::sleep(PATIENCE).await;
             }
             answer => return answer,

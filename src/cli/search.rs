@@ -14,19 +14,19 @@ use crate::search::{
     Answer, Coverage, DialogueCoverage, Hit, Modality, Scope, SearchRequest, Subject, read_picture,
 };
 
-/// Options of every search.
+/// Options of all searches.
 #[derive(Debug, clap::Args)]
 struct Common {
-    /// Only in this title (id or name); may be given more than once
+    /// Search only this title (id or name); repeatable
     #[arg(long, value_name = "TITLE")]
     title: Vec<String>,
-    /// Only in this asset; may be given more than once
+    /// Search only this asset; repeatable
     #[arg(long, value_name = "ID")]
     asset: Vec<AssetId>,
-    /// Hits on a page
+    /// Hits per page
     #[arg(long, short = 'n', default_value_t = 12)]
     limit: usize,
-    /// The page named by `next` of the answer before
+    /// Page to show: the `next` of the previous answer
     #[arg(long, value_name = "TOKEN")]
     page: Option<String>,
     /// Print JSON
@@ -45,10 +45,10 @@ Examples:
   rushes search --in dialogue \"merry christmas\" --title \"Rushes day 3\"
   rushes search --in visual bottles -n 30 --sheet bottles.png --json")]
 pub(super) struct SearchArgs {
-    /// What is to be seen or said
+    /// What is seen or said
     #[arg(required = true)]
     words: Vec<String>,
-    /// By which senses [default: all]
+    /// Modalities to search [default: all]
     #[arg(long = "in", value_name = "MODALITY", value_delimiter = ',')]
     modalities: Vec<Modality>,
     #[command(flatten)]
@@ -62,7 +62,7 @@ Examples:
   rushes similar 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76
   rushes similar still.jpg --sheet like-it.png")]
 pub(super) struct SimilarArgs {
-    /// Id of a shot, or a picture file
+    /// Shot id, or a picture file
     #[arg(value_name = "SHOT|PICTURE")]
     like: String,
     #[command(flatten)]
@@ -148,7 +148,7 @@ fn print(answer: &Answer, seen: bool) {
     }
 }
 
-/// What the answer does not cover; `seen` if it was searched by sight as well.
+/// Lines about what the answer does not cover; `seen` if visual search was included.
 fn gaps(coverage: Coverage, seen: bool) -> Vec<String> {
     let Coverage {
         ready,
@@ -160,7 +160,7 @@ fn gaps(coverage: Coverage, seen: bool) -> Vec<String> {
     let waits = seen && ready < total;
     if waits {
         gaps.push(format!(
-            "{ready} of {all} can be found so far; see `rushes jobs`"
+            "{ready} of {all} can be searched by sight so far; see `rushes jobs`"
         ));
     }
     let Some(DialogueCoverage {
@@ -172,7 +172,7 @@ fn gaps(coverage: Coverage, seen: bool) -> Vec<String> {
     };
     if failed > 0 {
         gaps.push(format!(
-            "the subtitles of {failed} of {all} could not be read; `rushes jobs` has the reasons"
+            "the subtitles of {failed} of {all} could not be read; `rushes jobs` shows why"
         ));
     }
     if read + failed < total && !(waits && read == ready) {
@@ -183,7 +183,7 @@ fn gaps(coverage: Coverage, seen: bool) -> Vec<String> {
     gaps
 }
 
-/// The evidence in a few words.
+/// The evidence in short.
 fn why(hit: &Hit) -> String {
     let mut why = Vec::new();
     if let Some(visual) = &hit.evidence.visual {

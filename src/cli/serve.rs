@@ -16,7 +16,10 @@ use crate::app::{App, Engine, EngineParts};
 use crate::catalog::keys;
 use crate::config::{Config, Server};
 use crate::features::Settings;
-use crate::http::{self, Admission, Api, ConnectionBounds, Metrics, RateLimits, Roots, Tls, Work};
+use crate::http::{
+    self, AccessPolicy, Api, ConnectionBounds, Metrics, RateLimits, Roots, Tls, Work,
+};
+use crate::webhooks::{Sender, SenderOptions};
 
 /// How long requests under way may go on after a signal to stop.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -105,7 +108,8 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     let searcher = app.searcher(Arc::clone(engine.index()));
     let settings = app.settings()?;
     let work = workers_on_other_machines(&app, &settings);
-    let admission = Admission {
+    let stop = CancellationToken::new();
+    let policy = AccessPolicy {
         keyed,
         origins: app.config.server.origins.clone(),
         limits: RateLimits::per_second(app.config.server.requests_per_second),
@@ -121,9 +125,12 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         redactions: app.redactions.clone(),
         work: work.clone(),
         metrics,
+        webhook_private: app.config.server.webhook_private,
+        stop: stop.clone(),
     };
-    let router = http::router(api, admission);
-    let stop = CancellationToken::new();
+    let router = http::router(api, policy);
+    let allows_private = app.config.server.webhook_private;
+    let webhooks = Sender::start(app.catalog.clone(), SenderOptions { allows_private })?;
     let mut server = tokio::spawn(serve(
         [
             Some((listener, router, tls)),
@@ -142,6 +149,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     if !server.is_finished() && tokio::time::timeout(GRACE, &mut server).await.is_err() {
         server.abort();
     }
+    webhooks.stop().await;
     engine.stop().await;
     app.catalog.close().await;
     served?;

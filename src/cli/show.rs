@@ -45,7 +45,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             let bytes = app.storage.get(&key).await?;
             tokio::fs::write(&file, bytes)
                 .await
-                .with_context(|| format!("{}: cannot be written", file.display()))?;
+                .with_context(|| format!("cannot write {}", file.display()))?;
         }
     }
     if args.json {

@@ -13,22 +13,22 @@ use crate::features::is_anyone_at_work;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  rushes work                          both queues, until Ctrl-C
+  rushes work                          work on both queues until Ctrl-C
   rushes work --queues media --media 4
 
 On another machine, with a key from `rushes key create` at the server:
   rushes work --server https://rushes.example --key-file gpu-1.key --store s3://features/rushes
   rushes work --server http://127.0.0.1:7420 --store /mnt/store   (a tunnel; key in RUSHES_KEY)")]
 pub(super) struct Args {
-    /// Queues to work on [default: media,embed; with a server on another machine, where no other is: embed]
+    /// Queues to work on [default: media,embed; for a server on another machine only embed]
     #[arg(long, value_delimiter = ',')]
     queues: Vec<Queue>,
-    /// Videos decoded side by side [default: half the cores]
+    /// Videos decoded in parallel [default: half the cores]
     #[arg(long)]
     media: Option<usize>,
     #[command(flatten)]
     server: remote::Server,
-    /// What the server calls this worker [default: made up]
+    /// Name of this worker at the server [default: generated]
     #[arg(long)]
     name: Option<String>,
 }
@@ -45,8 +45,8 @@ pub(super) async fn run(config: Config, mut args: Args) -> anyhow::Result<ExitCo
     if let Some(coordinator) = args.server.coordinator(&config)? {
         ensure!(
             args.media.is_none() && !args.queues.contains(&Queue::Media),
-            "only the queue embed has work for other machines: media reads videos that may lie on the server's \
-             own disk; say --queues embed, and run `rushes work --queues media` beside the server"
+            "only the embed queue has work for other machines: the media queue reads videos that may be on the server's \
+             own disk; use --queues embed here, and run `rushes work --queues media` on the server's machine"
         );
         return remote::run(&config, coordinator, args.name).await;
     }
@@ -64,13 +64,13 @@ pub(super) async fn run(config: Config, mut args: Args) -> anyhow::Result<ExitCo
         embed: usize::from(args.queues.contains(&Queue::Embed)),
         redact: app.config.redactors().0,
     };
-    // Alone on the data folder, it keeps the index up to date as well.
+    // If no other process uses the data folder, this one also updates the index.
     if let Some(engine) = Engine::start(app, parts).await? {
         output::line("working; Ctrl-C to stop");
         interrupted().await?;
         engine.stop().await;
     } else {
-        output::line("working beside the process that runs on this data folder; Ctrl-C to stop");
+        output::line("working beside the process that owns this data folder; Ctrl-C to stop");
         let (_worker, workers) = start_workers(app, parts)?;
         interrupted().await?;
         workers.stop().await;
@@ -78,22 +78,22 @@ pub(super) async fn run(config: Config, mut args: Args) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says how queued work gets done, if no process is doing it.
+/// Says how to get queued work done if no process is doing it.
 pub(super) fn say_who_works(app: &App) {
     if !is_anyone_at_work(&app.config.data) {
         output::line(
-            "no process works on this data folder; to process what is queued, run `rushes ingest` with the same file, \
+            "no process is working on this data folder; to do the queued work, run `rushes ingest` with the same file, \
              `rushes work` or `rushes serve`",
         );
     }
 }
 
-/// Waits for Ctrl-C or a request to terminate. From then on a second one ends the program at once: what is being
-/// finished in good order may take long.
+/// Waits for Ctrl-C or SIGTERM. After that, a second signal ends the program at once, because an orderly
+/// shutdown may take long.
 pub(super) async fn interrupted() -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut pressed = signal(SignalKind::interrupt()).context("signals cannot be received")?;
-    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
+    let mut pressed = signal(SignalKind::interrupt()).context("cannot receive signals")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot receive signals")?;
     tokio::select! {
         _ = pressed.recv() => {}
         _ = terminate.recv() => {}
@@ -108,10 +108,10 @@ pub(super) async fn interrupted() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends the process as a shell expects of one that was interrupted. Nothing is lost that a kill would not lose.
+/// Ends the process with the exit code of an interrupted program. Nothing is lost that a kill would not lose.
 #[expect(
     clippy::exit,
-    reason = "the orderly end is what the user will not wait for"
+    reason = "the user does not want to wait for an orderly shutdown"
 )]
 fn end_at_once() {
     std::process::exit(130)

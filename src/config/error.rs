@@ -1,16 +1,16 @@
-//! What can be wrong with the settings.
+//! Errors of the settings.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The key, e.g. `server.listen`.
     pub key: String,
-    /// What is wrong, and what would be right.
+    /// The problem and how to fix it.
     pub what: String,
 }
 
@@ -20,7 +20,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Why the settings cannot be used.
+/// Why the settings are invalid.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -29,11 +29,11 @@ pub enum ConfigError {
     Read {
         /// The file.
         file: PathBuf,
-        /// What the system said.
+        /// The error from the system.
         #[source]
         source: std::io::Error,
     },
-    /// The file is no TOML.
+    /// The file is not valid TOML.
     #[error("{}: {source}", file.display())]
     Syntax {
         /// The file.
@@ -42,7 +42,7 @@ pub enum ConfigError {
         #[source]
         source: Box<toml::de::Error>,
     },
-    /// Keys or values that cannot be used.
+    /// Invalid keys or values.
     #[error("the configuration has {} problem(s):\n{}", .0.len(), list(.0))]
     Invalid(Vec<Problem>),
 }

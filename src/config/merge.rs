@@ -1,6 +1,6 @@
-//! Putting file, environment and flags over the defaults, key by key.
+//! Merges file, environment and flags over the defaults, key by key.
 //!
-//! Each key is tried by itself, so that one wrong value does not hide the next.
+//! Each key is checked by itself, so that one wrong value does not hide the next.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub(super) fn file(file: &Path) -> Result<Table, ConfigError> {
     })
 }
 
-/// Sets `SECTION__KEY` to what `text` reads as: a number, a truth value, a list, else a string.
+/// Sets `SECTION__KEY` to the value of `text`: a number, a boolean, a list, or else a string.
 pub(super) fn variable(table: &mut Table, path: &str, text: &str) {
     let mut keys: Vec<String> = path.split("__").map(str::to_lowercase).collect();
     let Some(last) = keys.pop() else { return };
@@ -49,7 +49,7 @@ pub(super) fn variable(table: &mut Table, path: &str, text: &str) {
     );
 }
 
-/// The defaults with every sound key of `table` over them; the others become problems.
+/// The defaults with every valid key of `table` over them. The other keys become problems.
 pub(super) fn typed(table: Table, problems: &mut Vec<Problem>) -> Config {
     let mut config = Config::default();
     for (key, value) in leaves(table) {

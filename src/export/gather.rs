@@ -197,7 +197,10 @@ fn pick(
     }
     let first = start.saturating_sub(handles);
     let last = end.saturating_add(handles).min(source.frames);
-    let (from, marked) = (source.file.position(first), source.file.position(start));
+    let (from, marked) = (
+        shown_from(&source.file, first),
+        shown_from(&source.file, start),
+    );
     let mut markers = Vec::new();
     if let Some(query) = &selection.query {
         let score = selection.score.map(|score| format!(" ({score:.4})"));
@@ -236,15 +239,24 @@ fn pick(
     })
 }
 
-/// Where `frame` lies when the video is played at its nominal rate: its timestamp to the nearest frame of that rate.
+/// Where `frame` lies when the video is played at its nominal rate: its time from the beginning of the file, to the
+/// nearest frame of that rate.
 /// FFmpeg's `fps` filter and MLT conform variable rates so.
 fn conformed(timeline: &Timeline, frame: u64) -> u64 {
-    let units = i128::from(timeline.pts_of(frame)) - i128::from(timeline.pts_of(0));
+    let units = i128::from(timeline.pts_of(frame)) - i128::from(timeline.origin_pts);
     let (base, rate) = (timeline.time_base, timeline.rate);
     let numerator = units.max(0) * i128::from(base.den()) * i128::from(rate.num());
     let denominator = i128::from(base.num()) * i128::from(rate.den());
     let nearest = (2 * numerator + denominator) / (2 * denominator);
     u64::try_from(nearest).unwrap_or(u64::MAX)
+}
+
+/// Where the first picture of a pick lies. Of two frames on one tick of the nominal rate some players show the earlier,
+/// which is not of the pick; then it begins one later.
+fn shown_from(file: &SourceFile, frame: u64) -> u64 {
+    let at = file.position(frame);
+    let is_shared = frame > 0 && file.position(frame - 1) == at;
+    at + u64::from(is_shared)
 }
 
 /// The rate of most picks; of several with as many, the one that comes first.

@@ -1,4 +1,4 @@
-//! The coordinator for workers in this process: straight onto the catalogue.
+//! The coordinator for workers in this process, directly on the catalogue.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,34 +27,34 @@ use crate::telemetry;
 
 /// How long a lease lasts without a heartbeat.
 const LEASE_MS: i64 = 30_000;
-/// How long a worker that found nothing waits before it looks again. Work may be queued by another
-/// process, which cannot wake us.
+/// How long a worker that found no work waits before it looks again. Another process may queue work, and cannot
+/// wake this one.
 const POLL: Duration = Duration::from_millis(300);
 
 const _: () = assert!(LEASE_MS.cast_unsigned() as u128 > 5 * HEARTBEAT.as_millis());
 
-/// What became of a result that was handed in.
+/// What happened to a submitted result.
 enum Receipt {
     Kept,
     LeaseLost,
-    /// It cannot be one of this run: nothing was stored, and the lease stays.
+    /// It cannot belong to this run. Nothing was stored, and the lease stays.
     Invalid(String),
 }
 
-/// The queue in the catalogue, for workers of this machine.
+/// The queue in the catalogue, for workers on this machine.
 #[derive(Debug, Clone)]
 pub struct LocalCoordinator {
     catalog: Catalog,
     data: PathBuf,
     clock: LeaseClock,
-    /// Whether this process gives leases to workers elsewhere, whose ends are by its clock.
+    /// Whether this process grants leases to remote workers. Those leases expire by its clock.
     leads: Arc<AtomicBool>,
-    /// Rung when a run of this process has ended, since others may have waited for it.
+    /// Notified when a run of this process has ended, because other runs may have waited for it.
     ended: Arc<Notify>,
 }
 
-/// Unix time as it was when the process began, and the time since by a clock that nobody can set: a system clock
-/// that jumps ends no lease and makes none last.
+/// Unix time at the start of the process, plus the time since on a monotonic clock. A jump of the system clock
+/// therefore neither ends nor extends a lease.
 #[derive(Debug, Clone, Copy)]
 struct LeaseClock {
     began: Instant,
@@ -76,7 +76,7 @@ impl LeaseClock {
 }
 
 impl LocalCoordinator {
-    /// Over `catalog`, which lives in the data folder `data`.
+    /// Creates it on `catalog`, which is in the data folder `data`.
     #[must_use]
     pub fn new(catalog: Catalog, data: PathBuf) -> Self {
         Self {
@@ -88,8 +88,8 @@ impl LocalCoordinator {
         }
     }
 
-    /// Takes charge of the leases of workers elsewhere, which begin again: while no process was in charge, they could
-    /// not be extended. For the one process that runs the engine.
+    /// Takes charge of the leases of remote workers and restarts them, because they could not be extended while
+    /// no process was in charge. Only the process that runs the engine may call it.
     ///
     /// # Errors
     /// If the database fails.
@@ -132,7 +132,7 @@ impl LocalCoordinator {
                     prefix: prefix(&run.id),
                 }))
             }
-            // One run that cannot be begun must not keep all others from being begun.
+            // One run that cannot start must not block all others.
             Err(error @ CatalogError::Corrupt { .. }) => {
                 let failure = Failure {
                     kind: error.kind(),
@@ -150,7 +150,7 @@ impl LocalCoordinator {
     async fn store(&self, ticket: &Ticket, output: &Output) -> Result<Receipt, CatalogError> {
         let id: RunId = ticket.run.parse()?;
         let mut tx = self.catalog.begin().await?;
-        // The token is checked first: everything below is written by its holder or not at all.
+        // Check the token first: everything below is written by its holder or not at all.
         if !queue::finish(&mut tx, &id, ticket.token).await? {
             assets::discard_orphans(&mut tx, &id).await?;
             tx.commit().await?;
@@ -193,10 +193,10 @@ impl LocalCoordinator {
             return Ok(false);
         }
         tx.commit().await?;
-        // The reason is kept with the run, where people look for it.
+        // The reason is stored with the run, where users look for it.
         let retried = matches!(verdict, Verdict::Retry(_));
         tracing::info!(feature = run.feature, asset = %run.asset_id, reason = failure.reason, retried,
-                       "a run failed");
+                       "run failed");
         count(&run.feature, if retried { "retried" } else { "failed" });
         Ok(true)
     }
@@ -207,8 +207,8 @@ fn count(feature: &str, outcome: &'static str) {
         .increment(1);
 }
 
-/// Records the failure of a leased run; `false` if the token no longer fits. With a run that is given
-/// up fails what waits for it, and what is settled by that is published.
+/// Records the failure of a leased run; `false` if the token is stale. If the run is given up, the runs that
+/// depend on it fail too, and assets that are settled by this are published.
 async fn fail_run(
     db: &mut SqliteConnection,
     run: &Run,
@@ -225,7 +225,7 @@ async fn fail_run(
     Ok(true)
 }
 
-/// Fails what waits for runs that were given up, and publishes what is settled by that.
+/// Fails the runs that depend on runs that were given up, and publishes the assets that are settled by this.
 pub(super) async fn settle(
     db: &mut SqliteConnection,
     given_up: &[Run],
@@ -258,7 +258,7 @@ fn kept(kept: bool, ticket: &Ticket) -> Result<(), CoordinatorError> {
 #[async_trait]
 impl Coordinator for LocalCoordinator {
     async fn lease(&self, worker: &str, queue: Queue) -> Result<Option<Lease>, CoordinatorError> {
-        // Listened for before looking, so that no end is missed in between.
+        // Subscribe before looking, so that no notification is missed in between.
         let ended = self.ended.notified();
         let leased = self.take(worker, queue).await.map_err(unavailable)?;
         if leased.is_none() {

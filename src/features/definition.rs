@@ -1,4 +1,4 @@
-//! What a feature's file says of it, and how the rest of the engine asks.
+//! How a feature defines itself, and how the rest of the engine calls it.
 
 use async_trait::async_trait;
 use rushes_workers::stages::{Feature, Output, Queue, StageOutput, Task};
@@ -11,16 +11,16 @@ use crate::catalog::assets::Asset;
 use crate::catalog::runs::{self, Run};
 use crate::catalog::{CatalogError, RunId, assets};
 
-/// A run's JSON, or that of one of its inputs, is not what this version or an earlier one wrote.
+/// The JSON of a run, or of one of its inputs, was not written by this or an earlier version.
 pub(super) const DAMAGED: CatalogError = CatalogError::Corrupt {
     what: "the parameters or the result of a run",
 };
 
-/// Of a feature whose result depends on its inputs alone.
+/// The parameters of a feature whose result depends only on its inputs.
 #[derive(Serialize, Deserialize)]
 pub(super) struct NoParams {}
 
-/// What the progress of a run counts.
+/// The unit of a run's progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Bytes of the file.
@@ -33,49 +33,49 @@ pub enum Unit {
     Shots,
 }
 
-/// One feature: what it is computed from, and how its runs are asked for, handed out, checked and stored.
+/// One feature: its inputs, and how its runs are requested, handed out, checked and stored.
 pub(super) trait Definition: Send + Sync + 'static {
-    /// Which one it is.
+    /// The feature.
     const FEATURE: Feature;
-    /// Counts changes of the code that change results.
+    /// Version of the code. Increase it when results change.
     const VERSION: u32;
-    /// What it is computed from.
+    /// Its inputs.
     const INPUTS: &'static [Feature];
-    /// The workers that compute it.
+    /// The queue of its runs.
     const QUEUE: Queue;
-    /// What its progress counts.
+    /// The unit of its progress.
     const UNIT: Unit;
-    /// Whether workers on other machines may compute it. They reach the store, but no file of this machine.
+    /// Whether workers on other machines may compute it. They reach the store, but no file on this machine.
     const REMOTE: bool = false;
 
-    /// What its result depends on besides its inputs and the code. Kept with the run as JSON.
+    /// What its result depends on besides its inputs and the code. Stored with the run as JSON.
     type Params: Serialize + DeserializeOwned + Send + Sync;
-    /// What its worker hands in.
+    /// The output of its worker.
     type Output: StageOutput + Sync;
-    /// What is kept in the run itself; lists have tables of their own.
+    /// The part of the result that is stored in the run. Lists have their own tables.
     type Record: Serialize + Send;
 
     /// The parameters for `asset` under `settings`.
     fn params(asset: &Asset, settings: &Settings) -> Result<Self::Params, CatalogError>;
 
-    /// The parameters for `asset` when it takes over what was asked for of another with the same bytes.
+    /// The parameters for `asset` when it takes over the requests of another asset with the same bytes.
     fn params_again(_asset: &Asset, params: Self::Params) -> Result<Self::Params, CatalogError> {
         Ok(params)
     }
 
-    /// Tells apart what an asset may have several of: vectors of several models.
+    /// Distinguishes the variants of a feature in one asset, such as vectors of several models.
     fn variant(_settings: &Settings) -> Option<&str> {
         None
     }
 
-    /// What the worker is given. The inputs are ready.
+    /// The task for the worker. The inputs are ready.
     fn task(
         run: &mut RunInputs<'_>,
         params: Self::Params,
     ) -> impl Future<Output = Result<Task, CatalogError>> + Send;
 
-    /// Why `output` cannot be a result of the run, for people; `None` if it can. Workers may be on other machines
-    /// and of other versions.
+    /// Why `output` is not a valid result of the run, in words; `None` if it is valid. Workers may be on other
+    /// machines and of other versions.
     fn fault(
         _run: &mut RunInputs<'_>,
         _params: Self::Params,
@@ -84,44 +84,44 @@ pub(super) trait Definition: Send + Sync + 'static {
         std::future::ready(Ok(None))
     }
 
-    /// Stores the result, in the transaction that ends the run.
+    /// Stores the result in the transaction that ends the run.
     fn store(
         run: &mut RunInputs<'_>,
         output: &Self::Output,
     ) -> impl Future<Output = Result<StoreOutcome<Self::Record>, CatalogError>> + Send;
 }
 
-/// What became of a result.
+/// What happened to a result.
 pub(super) enum StoreOutcome<R> {
-    /// It is stored, and this is kept in the run.
+    /// It is stored, and this record is kept in the run.
     Kept(R),
-    /// The run's asset turned out to be another name of one that was there; there is no run any more.
+    /// The run's asset became another name of an existing asset, and the run no longer exists.
     Merged,
 }
 
-/// What became of a result that a worker handed in.
+/// What happened to a submitted result.
 pub(super) enum Accepted {
     /// It is stored, and this JSON is kept in the run.
     Kept(String),
-    /// As [`StoreOutcome::Merged`].
+    /// The same as [`StoreOutcome::Merged`].
     Merged,
-    /// It cannot be one of this run, for people; nothing was stored.
+    /// It is not a valid result of this run, with the reason. Nothing was stored.
     Invalid(String),
 }
 
-/// A run, with access to what it was computed from.
+/// A run, with access to its inputs.
 pub(super) struct RunInputs<'a> {
     pub(super) db: &'a mut SqliteConnection,
     pub(super) run: &'a Run,
 }
 
 impl RunInputs<'_> {
-    /// The asset that the run is of.
+    /// The run's asset.
     pub(super) async fn asset(&mut self) -> Result<Asset, CatalogError> {
         assets::get(self.db, &self.run.asset_id).await
     }
 
-    /// The run of `feature` that this one is computed from.
+    /// The input run of `feature`.
     pub(super) async fn input(&mut self, feature: Feature) -> Result<Run, CatalogError> {
         let inputs = runs::inputs(self.db, &self.run.id).await?;
         let input = inputs
@@ -130,7 +130,7 @@ impl RunInputs<'_> {
         input.ok_or(DAMAGED)
     }
 
-    /// What is kept in the run of `feature` that this one is computed from.
+    /// The record of the input run of `feature`.
     pub(super) async fn record<R: DeserializeOwned>(
         &mut self,
         feature: Feature,
@@ -139,12 +139,12 @@ impl RunInputs<'_> {
     }
 }
 
-/// Keys of the objects of a run begin with this.
+/// Prefix of the keys of a run's objects.
 pub(crate) fn prefix(run: &RunId) -> String {
     format!("runs/{run}")
 }
 
-/// A [`Definition`] as the registry holds it: its types as JSON.
+/// A [`Definition`] as the registry holds it, with its types as JSON.
 #[async_trait]
 pub(super) trait Registered: Sync {
     fn version(&self) -> u32;
@@ -156,7 +156,7 @@ pub(super) trait Registered: Sync {
     fn params(&self, asset: &Asset, settings: &Settings) -> Result<String, CatalogError>;
     fn params_again(&self, asset: &Asset, params: &str) -> Result<String, CatalogError>;
     async fn task(&self, run: &mut RunInputs<'_>) -> Result<Task, CatalogError>;
-    /// Checks a result and stores it, in the transaction that ends the run.
+    /// Checks a result and stores it in the transaction that ends the run.
     async fn accept(
         &self,
         run: &mut RunInputs<'_>,
@@ -164,7 +164,7 @@ pub(super) trait Registered: Sync {
     ) -> Result<Accepted, CatalogError>;
 }
 
-/// A feature as an object.
+/// A feature as a trait object.
 pub(super) struct ErasedDefinition<D>(pub(super) std::marker::PhantomData<fn() -> D>);
 
 #[async_trait]
@@ -226,7 +226,8 @@ impl<D: Definition> Registered for ErasedDefinition<D> {
     }
 }
 
-/// Keys in alphabetical order, so that equal parameters have equal text: a run's key is a digest of it.
+/// JSON with keys in alphabetical order, so that equal parameters have equal text. A run's key is a digest of
+/// it.
 fn to_json(value: &impl Serialize) -> Result<String, CatalogError> {
     let json = serde_json::to_value(value).map_err(|_unserialisable| DAMAGED)?;
     Ok(json.to_string())

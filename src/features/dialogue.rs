@@ -13,7 +13,7 @@ use crate::catalog::results::{self, CueRow};
 
 pub(super) struct Dialogue;
 
-/// Other subtitles beside the video are another computation.
+/// Different subtitles beside the video make a different run.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Params {
     sidecars: Vec<Sidecar>,

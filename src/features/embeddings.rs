@@ -1,4 +1,4 @@
-//! `embeddings/<model>`: a vector of each shot.
+//! `embeddings/<model>`: one vector per shot.
 
 use rushes_workers::stages::{EmbeddingsOutput, EmbeddingsTask, Feature, Queue, Task};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::catalog::assets::Asset;
 use crate::catalog::records::EmbeddingsRecord;
 use crate::catalog::{CatalogError, results, shots};
 
-/// How far from 1 the length of a vector may be. Half precision costs 5e-4.
+/// Tolerance for the length of a vector, which should be 1. Half precision costs 5e-4.
 const UNIT_TOLERANCE: f64 = 1e-3;
 
 pub(super) struct Embeddings;
@@ -112,16 +112,17 @@ fn fault_of_vectors(vectors: &[Vec<f32>], count: usize, dims: usize) -> Option<S
             ))
         } else {
             let length = length(vector);
-            // A shot without a picture has no direction: a vector of zeros is near to none, and harms nothing.
+            // A shot without a picture has a zero vector, which is similar to nothing and does no harm.
             let is_unit = (length - 1.0).abs() <= UNIT_TOLERANCE || length == 0.0;
             (!is_unit).then(|| {
-                format!("the vector of shot {shot} is {length:.4} long, not 1; vectors must be normalised")
+                format!("the vector of shot {shot} has length {length:.4}, not 1; vectors must be normalised")
             })
         }
     })
 }
 
-/// In double precision: the sum of a thousand squares in single precision is off by as much as is looked for.
+/// The length in double precision. In single precision, the error of a sum of a thousand squares is as large as
+/// the tolerance.
 fn length(vector: &[f32]) -> f64 {
     let squares = vector.iter().map(|&x| f64::from(x) * f64::from(x));
     squares.sum::<f64>().sqrt()

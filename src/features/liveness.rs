@@ -1,7 +1,7 @@
-//! Telling dead workers of this machine from live ones, at once and without clocks.
+//! Detects dead workers on this machine immediately, without a clock.
 //!
-//! A worker process holds a lock on a file named after it. The system releases the lock when the
-//! process ends, however it ends; so whoever can take it knows that the worker is dead.
+//! A worker process holds a lock on a file named after it. The system releases the lock when the process ends,
+//! however it ends. Whoever can take the lock therefore knows that the worker is dead.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -19,7 +19,7 @@ pub struct WorkerLock {
 }
 
 impl WorkerLock {
-    /// Names this process as a worker of the data folder `data`.
+    /// Registers this process as a worker of the data folder `data`.
     ///
     /// # Errors
     /// If the folder cannot be written.
@@ -37,7 +37,7 @@ impl WorkerLock {
         })
     }
 
-    /// The worker's name, as leases carry it.
+    /// The worker's name in leases.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -46,12 +46,12 @@ impl WorkerLock {
 
 impl Drop for WorkerLock {
     fn drop(&mut self) {
-        // A file left behind is found unlocked and removed by the next process.
+        // The next process finds a leftover file unlocked and removes it.
         std::fs::remove_file(&self.file).ok();
     }
 }
 
-/// Takes over the runs of workers of this machine that have died. A run under which several died is given up.
+/// Takes over the runs of dead workers on this machine. A run that several workers died with is given up.
 ///
 /// # Errors
 /// If the database fails.
@@ -73,7 +73,7 @@ pub async fn bury_the_dead(data: &Path, catalog: &Catalog) -> Result<(), Catalog
     Ok(())
 }
 
-/// Whether a process of this machine works on the data folder `data`.
+/// Whether a process on this machine works on the data folder `data`.
 #[must_use]
 pub fn is_anyone_at_work(data: &Path) -> bool {
     let workers = std::fs::read_dir(folder(data)).into_iter().flatten();

@@ -1,10 +1,10 @@
-//! The features of an asset: what each is computed from, asking for them, and the queue's policy.
+//! The features of an asset: their definitions, requests for them, and the policy of the queue.
 //!
-//! Asking for an asset's features adds the runs that they need, once; workers lease those runs through
-//! [`LocalCoordinator`]; when all that is wanted of an asset has settled, it is published in one transaction.
+//! A request for an asset's features adds the missing runs, once. Workers lease those runs through
+//! [`LocalCoordinator`]. When all requested runs of an asset have settled, one transaction publishes it.
 //!
-//! Each feature has a file here that says everything the catalogue's side must know of it, and a file of the same name in
-//! the workers' `stages` that computes it. `registry.rs` lists them.
+//! Each feature has a file here with everything that the catalogue's side must know about it. A file of the
+//! same name in the workers' `stages` computes it. `registry.rs` lists the features.
 
 mod coordinator;
 mod definition;

@@ -1,4 +1,4 @@
-//! `probe`: the hash of an asset's bytes, and what the file says of itself.
+//! `probe`: the hash of an asset's bytes, and the properties of the file.
 
 use rushes_workers::stages::{Feature, ProbeOutput, ProbeTask, Queue, Task};
 
@@ -45,7 +45,7 @@ impl Definition for Probe {
         let gone = assets::is_gone(&assets::get(run.db, &original).await?.uri);
         let wanted = runs::wanted(run.db, asset).await?;
         assets::merge(run.db, asset, &original, gone).await?;
-        // What had failed of the original, or what its new subtitles hold, is wanted now.
+        // The original's failed runs, and its new subtitles, are requested now.
         let runs = request_again(run.db, &original, &wanted).await?;
         jobs::adopt(run.db, &original, &runs).await?;
         Ok(StoreOutcome::Merged)

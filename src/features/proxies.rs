@@ -55,7 +55,7 @@ impl Definition for Proxies {
     }
 }
 
-/// The height that a run of proxies was asked for with, in pixels.
+/// The requested height of a proxy run, in pixels.
 pub(super) fn height(proxies: &Run) -> Result<u32, CatalogError> {
     let params: Params =
         serde_json::from_str(&proxies.params).map_err(|_not_these_parameters| DAMAGED)?;

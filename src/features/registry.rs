@@ -1,4 +1,4 @@
-//! The list of features: one line each. Its file says the rest.
+//! The list of features, one line each. The rest is in the feature's own file.
 
 use std::marker::PhantomData;
 
@@ -7,7 +7,7 @@ use rushes_workers::stages::{Feature, Queue};
 use super::definition::{ErasedDefinition, Registered, Unit};
 use super::{dialogue, embeddings, probe, proxies, shots, thumbnails};
 
-/// What is known of `feature`.
+/// The definition of `feature`.
 pub(super) fn registered(feature: Feature) -> &'static dyn Registered {
     match feature {
         Feature::Probe => &ErasedDefinition::<probe::Probe>(PhantomData),
@@ -19,13 +19,13 @@ pub(super) fn registered(feature: Feature) -> &'static dyn Registered {
     }
 }
 
-/// What the progress of runs of `feature` counts.
+/// The unit in which runs of `feature` report progress.
 #[must_use]
 pub fn unit_of(feature: Feature) -> Unit {
     registered(feature).unit()
 }
 
-/// Whether workers on other machines may compute everything that waits in `queue`.
+/// Whether workers on other machines may compute all runs in `queue`.
 #[must_use]
 pub fn is_remote(queue: Queue) -> bool {
     let mut in_queue = Feature::ALL

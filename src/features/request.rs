@@ -1,4 +1,4 @@
-//! Asking for the features of an asset.
+//! Requests the features of an asset.
 
 use std::collections::HashMap;
 
@@ -11,34 +11,34 @@ use super::registry::registered;
 use crate::catalog::runs::{self, NewRun, Run};
 use crate::catalog::{AssetId, CatalogError, RunId, assets};
 
-/// What a person chose that results depend on.
+/// The user's choices that results depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The text-to-shot model.
     pub model: String,
-    /// Where its vectors live; another revision of a model makes another space.
+    /// The space of its vectors. Another revision of a model has another space.
     pub space: Space,
-    /// What finds the shots.
+    /// The shot detector.
     pub detector: DetectorKind,
     /// Height of proxies in pixels.
     pub proxy_height: u32,
-    /// Frames looked at of each shot.
+    /// Frames per shot to encode.
     pub frames_per_shot: u32,
-    /// Whether the vectors of single frames are kept.
+    /// Whether to keep the vectors of single frames.
     pub frame_vectors: bool,
 }
 
-/// One feature as it is asked for.
+/// One requested feature.
 struct Wish {
     feature: Feature,
-    /// As stored: with its variant.
+    /// Its stored name, with the variant.
     name: String,
-    /// JSON.
+    /// Its parameters as JSON.
     params: String,
 }
 
-/// Asks for every feature of an asset: finished runs are kept, failed ones are queued again, missing ones
-/// are added. Answers with the runs.
+/// Requests every feature of an asset and returns the runs. Finished runs are kept, failed ones are queued
+/// again, and missing ones are added.
 ///
 /// # Errors
 /// If the asset is unknown, or the database fails.
@@ -60,10 +60,10 @@ pub async fn request(
     ensure(db, &asset.id, &wishes).await
 }
 
-/// Asks of an asset for what `runs` compute of another one with the same bytes.
+/// Requests for an asset what `runs` compute for another asset with the same bytes.
 ///
 /// # Errors
-/// As [`request`].
+/// The same as [`request`].
 pub(super) async fn request_again(
     db: &mut SqliteConnection,
     asset: &AssetId,
@@ -115,7 +115,7 @@ async fn ensure(
     Ok(ensured.into_values().collect())
 }
 
-/// `embeddings/<model>` for vectors, of which an asset may have several kinds; otherwise the bare name.
+/// `embeddings/<model>` for vectors, of which an asset may have several kinds; otherwise the plain name.
 fn stored_name(feature: Feature, variant: Option<&str>) -> String {
     match variant {
         Some(variant) => format!("{feature}/{variant}"),
@@ -132,7 +132,7 @@ pub fn embeddings_of(model: &str) -> String {
 /// The feature that `run` computes.
 ///
 /// # Errors
-/// If it is one of another version of rushes.
+/// If the feature is from another version of rushes.
 pub(super) fn feature_of(run: &Run) -> Result<Feature, CatalogError> {
     let name = run.feature.split('/').next().unwrap_or_default();
     name.parse()

@@ -1,24 +1,24 @@
-//! When a failed run, or a file of a redaction that failed, is tried again.
+//! When to retry a failed run, or a failed file of a redaction.
 
 use rushes_models::ErrorKind;
 
 use crate::catalog::queue::Verdict;
 
-/// Attempts in all for something outside that does not answer: about a quarter of an hour.
+/// Most attempts if something external does not answer: about a quarter of an hour.
 const PATIENT: i64 = 14;
-/// Attempts in all for what may be a defect that shows only sometimes.
+/// Most attempts for a possibly intermittent defect.
 const BRIEF: i64 = 3;
-/// The first pause; each one after doubles.
+/// The first pause. Each further one is twice as long.
 const FIRST_MS: i64 = 1_000;
 /// The longest pause.
 const LONGEST_MS: i64 = 120_000;
 
-/// What becomes of a run whose attempt number `attempts` (from 1) failed.
+/// What happens to a run whose attempt number `attempts`, from 1, failed.
 pub(crate) fn verdict(kind: ErrorKind, attempts: i64) -> Verdict {
     let allowed = match kind {
         ErrorKind::Unavailable | ErrorKind::Overloaded => PATIENT,
         ErrorKind::Internal => BRIEF,
-        // The same input fails in the same way.
+        // The same input fails in the same way again.
         ErrorKind::NotFound
         | ErrorKind::InvalidInput
         | ErrorKind::Unsupported

@@ -1,4 +1,4 @@
-//! `shots`: where each shot begins and ends, and how.
+//! `shots`: the start, end and boundary of each shot.
 
 use rushes_workers::segment::DetectorKind;
 use rushes_workers::stages::{
@@ -90,7 +90,7 @@ fn row(shot: &ShotSpan) -> ShotRow {
     }
 }
 
-/// The proxies that wait for the shots that this run will find.
+/// The proxy run that depends on the shots of this run.
 async fn early_proxies(run: &mut RunInputs<'_>) -> Result<Option<EarlyProxies>, CatalogError> {
     let wanted = runs::wanted(run.db, &run.run.asset_id).await?;
     let name = Feature::Proxies.as_str();
@@ -119,7 +119,7 @@ fn fault_of_shots(shots: &[ShotSpan]) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Shots as a worker hands them in, the second said to be like the one with this index.
+    /// The shots of a worker's result, of which the second has this index as `same_as`.
     fn shots(same_as: &str) -> Vec<ShotSpan> {
         let shot = |more: &str| {
             format!(

@@ -1,4 +1,4 @@
-//! `thumbnails`: one picture of each shot.
+//! `thumbnails`: one picture per shot.
 
 use rushes_workers::stages::{Feature, Queue, Task, ThumbnailsOutput, ThumbnailsTask};
 

@@ -158,6 +158,7 @@ impl From<CatalogError> for ApiError {
             CatalogError::BinNameInUse(_) => "name-in-use".to_owned(),
             CatalogError::BadSpan { .. } => "bad-span".to_owned(),
             CatalogError::BinFull(_) => "bin-full".to_owned(),
+            CatalogError::TooManyWebhooks(_) => "too-many-webhooks".to_owned(),
             CatalogError::Changed { .. } => "changed-meanwhile".to_owned(),
             CatalogError::Full(_) => "disk-full".to_owned(),
             _ => error.kind().to_string(),

@@ -9,6 +9,7 @@ mod audit;
 mod bins;
 mod confine;
 mod error;
+mod events;
 mod exports;
 mod form;
 mod guard;
@@ -28,6 +29,7 @@ mod search;
 mod shots;
 mod tls;
 mod upload;
+mod webhooks;
 mod work;
 
 use std::sync::Arc;
@@ -40,6 +42,7 @@ use axum::{Json, Router};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rushes_workers::storage::Storage;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use utoipa::OpenApi as _;
@@ -90,6 +93,10 @@ pub struct Api {
     pub work: Work,
     /// Renders `/metrics`.
     pub metrics: Metrics,
+    /// Whether webhooks may lead to private addresses.
+    pub webhook_private: bool,
+    /// Ends what would go on for ever: the server is about to end.
+    pub stop: CancellationToken,
 }
 
 /// Renders the metrics of this process.
@@ -123,7 +130,7 @@ impl Metrics {
 
 /// Who may ask.
 #[derive(Debug, Clone)]
-pub struct Admission {
+pub struct AccessPolicy {
     /// Whether every request needs a key; otherwise only requests of this machine are let in.
     pub keyed: bool,
     /// Origins whose pages may ask, such as `https://panel.example`.
@@ -142,12 +149,12 @@ pub fn work_router(work: Work) -> Router {
 }
 
 /// All routes.
-pub fn router(api: Api, admission: Admission) -> Router {
-    let Admission {
+pub fn router(api: Api, policy: AccessPolicy) -> Router {
+    let AccessPolicy {
         keyed,
         origins,
         limits,
-    } = admission;
+    } = policy;
     let cors = cors(&origins);
     let door = Door::new(api.catalog.clone(), limits, keyed, origins);
     let work = work::routes(api.work.clone());
@@ -213,6 +220,12 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(assets::titles))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get, jobs::cancel))
+        .routes(routes!(events::all))
+        .routes(routes!(events::of_job))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::delete))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::redeliver))
         .routes(routes!(search::search))
         .routes(routes!(shots::get))
         .routes(routes!(bins::list))

@@ -51,11 +51,32 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
             if operation.request_body.is_some() {
                 add(operation, "408", "The body was too long in coming");
                 add(operation, "413", "The body is too large");
+                add(
+                    operation,
+                    "415",
+                    "The body is of another content type: `bad-content-type`",
+                );
+                add(
+                    operation,
+                    "422",
+                    "The body can be read, but not be carried out",
+                );
             }
             add(
                 operation,
+                "401",
+                "The key is missing, unknown, revoked or expired: `unauthorised`",
+            );
+            add(
+                operation,
                 "403",
-                "The request comes from a page of another origin: `foreign-origin`",
+                "The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another \
+                 origin (`foreign-origin`)",
+            );
+            add(
+                operation,
+                "429",
+                "The key asks too often: `rate-limited`; `retry-after` says when to come back",
             );
             add(
                 operation,

@@ -1,4 +1,4 @@
-//! How near two vectors are.
+//! The distance of two vectors.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 /// One minus the dot product, which for unit vectors is one minus the cosine of their angle.
 ///
-/// Vectors a little longer than 1 are no reason to stop, so the distance is held at 0 where rounding would make it
+/// Vectors slightly longer than 1 are accepted: the distance is clamped to 0 where rounding would make it
 /// negative.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct UnitDot;
@@ -18,10 +18,10 @@ impl Distance<f32> for UnitDot {
     }
 }
 
-/// What the processor offers, looked up once.
+/// The processor's features, detected once.
 static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 
-/// Dot product of two vectors of the same length, by the widest registers that the processor has.
+/// Dot product of two vectors of the same length, with the widest registers of the processor.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     ARCH.dispatch(Dot { a, b })
 }
@@ -38,7 +38,7 @@ impl WithSimd for Dot<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> f32 {
         let (a, a_rest) = S::as_simd_f32s(self.a);
         let (b, b_rest) = S::as_simd_f32s(self.b);
-        // Four sums, since one would wait for the product before it.
+        // Four sums, because a single sum would wait for each product.
         let mut sums = [simd.splat_f32s(0.0); 4];
         let ((a, a_last), (b, b_last)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
         for (a, b) in a.iter().zip(b) {

@@ -1,15 +1,15 @@
-//! What the index takes in of one asset.
+//! What the index stores per asset.
 
 use crate::catalog::AssetId;
 
-/// The published state of an asset; empty if it is gone or has none.
+/// The published state of an asset; empty if it is gone or unpublished.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct AssetEntry {
     /// The asset.
     pub(super) asset: AssetId,
     /// First and one-past-last frame of each shot, in order.
     pub(super) shots: Vec<(u64, u64)>,
-    /// For each space a vector a shot, in the order of the shots.
+    /// For each space one vector per shot, in the order of the shots.
     pub(super) vectors: Vec<(String, Vec<Vec<f32>>)>,
     /// Its dialogue.
     pub(super) cues: Vec<CueEntry>,
@@ -18,18 +18,18 @@ pub(super) struct AssetEntry {
 /// A line of dialogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CueEntry {
-    /// First frame and one past the last.
+    /// First frame, and one past the last.
     pub(super) frames: (u64, u64),
     /// The same in milliseconds.
     pub(super) ms: (u64, u64),
-    /// The words.
+    /// The text.
     pub(super) text: String,
 }
 
 impl AssetEntry {
-    /// The shot during most of which `frames` are shown.
+    /// The shot that overlaps `frames` the most.
     pub(super) fn shot_of(&self, frames: (u64, u64)) -> Option<(u64, u64)> {
-        // Shots are in order, so only those from the one that holds the first frame on can overlap.
+        // Shots are in order, so only those from the shot of the first frame on can overlap.
         let first = self.shots.partition_point(|&(_, end)| end <= frames.0);
         let overlap =
             |&(start, end): &(u64, u64)| end.min(frames.1).saturating_sub(start.max(frames.0));
@@ -37,7 +37,7 @@ impl AssetEntry {
             .iter()
             .take_while(|&&(start, _)| start < frames.1)
             .copied()
-            // The earliest of equals.
+            // The first one on a tie.
             .reduce(|best, shot| {
                 if overlap(&shot) > overlap(&best) {
                     shot

@@ -1,4 +1,4 @@
-//! What can go wrong with the index.
+//! Errors of the index.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::catalog::CatalogError;
 
-/// A failed access to the index. Whatever it is, `rushes index rebuild` makes the index again.
+/// A failed access to the index. `rushes index rebuild` fixes all of these.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum IndexError {
@@ -16,11 +16,11 @@ pub enum IndexError {
     Io {
         /// The file.
         file: PathBuf,
-        /// What the system said.
+        /// The error from the system.
         #[source]
         source: std::io::Error,
     },
-    /// A snapshot contradicts itself or is of another version.
+    /// A snapshot is inconsistent or of another version.
     #[error("{}: {what}; run `rushes index rebuild`", file.display())]
     Damaged {
         /// The file.
@@ -31,31 +31,31 @@ pub enum IndexError {
     /// The text index failed.
     #[error("the text index failed ({0}); run `rushes index rebuild`")]
     Text(#[from] tantivy::TantivyError),
-    /// Vectors of another dimension than the space has.
+    /// The vectors have another dimension than the space.
     #[error(
         "asset {asset}: vectors of {found} dimensions in a space of {expected}; run `rushes index rebuild`"
     )]
     Dimensions {
         /// The asset.
         asset: String,
-        /// Of the space.
+        /// Dimension of the space.
         expected: usize,
-        /// Of the vectors.
+        /// Dimension of the vectors.
         found: usize,
     },
-    /// Not one vector for each shot.
-    #[error("asset {asset}: {vectors} vectors for {shots} shots; this is a defect of rushes")]
+    /// The number of vectors differs from the number of shots.
+    #[error("asset {asset}: {vectors} vectors for {shots} shots; this is a bug in rushes")]
     Counts {
         /// The asset.
         asset: String,
-        /// Its shots.
+        /// Number of shots.
         shots: usize,
-        /// Its vectors.
+        /// Number of vectors.
         vectors: usize,
     },
-    /// A vector that holds something other than numbers.
+    /// A vector has values that are not finite.
     #[error(
-        "asset {asset}: the vector of shot {shot} has values that are no numbers; compute it again with `rushes ingest`"
+        "asset {asset}: the vector of shot {shot} has values that are not finite; compute it again with `rushes ingest`"
     )]
     NoNumbers {
         /// The asset.
@@ -63,11 +63,11 @@ pub enum IndexError {
         /// Rank of the shot.
         shot: usize,
     },
-    /// The indexing thread ended without an answer.
-    #[error("the indexing thread died: {0}; this is a defect of rushes")]
+    /// The indexing thread ended without a result.
+    #[error("the indexing thread failed: {0}; this is a bug in rushes")]
     Died(String),
     /// Another process writes this index.
-    #[error("another rushes process is at work on this data folder; stop it first")]
+    #[error("another rushes process is working on this data folder; stop it first")]
     Locked,
     /// The catalogue could not be read.
     #[error(transparent)]
@@ -89,11 +89,11 @@ impl IndexError {
         }
     }
 
-    /// Whether the files contradict themselves, or are of another version: only then is making the index again the
-    /// answer. A lack of permission, of descriptors or of room says nothing about them.
+    /// Whether the files are inconsistent or of another version. Only then is a rebuild the answer. Missing
+    /// permission, descriptors or space say nothing about the files.
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "whatever else fails is no reason to delete hours of work"
+        reason = "no other failure justifies deleting hours of work"
     )]
     pub(super) fn is_damage(&self) -> bool {
         use tantivy::TantivyError;

@@ -1,4 +1,4 @@
-//! The one writer of an index: it follows the catalogue's changes.
+//! The single writer of an index. It follows the catalogue's changes.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -11,34 +11,34 @@ use super::{AssetEntry, CueEntry, Index, IndexError, Position};
 use crate::catalog::{self, AssetId, Catalog, CatalogError, shots};
 use crate::telemetry;
 
-/// Name of the file whose lock makes a process the writer.
+/// The file whose lock makes a process the writer.
 const INDEX_LOCK: &str = "writer.lock";
-/// Changed assets taken in between two commits.
+/// Changed assets indexed between two commits.
 const BATCH: u32 = 64;
-/// How often the change sequence is looked at; changes may come from other processes.
+/// How often to check the change sequence; changes may come from other processes.
 const POLL: Duration = Duration::from_millis(250);
 /// A snapshot is written when nothing has changed for this long …
 const QUIET: Duration = Duration::from_secs(2);
-/// … or, while changes keep coming, this long after the last one.
+/// … or, while changes keep coming, this long after the last snapshot.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Writes the index. There is one at a time, on this machine, for each data folder.
+/// Writes the index. There is one per data folder at a time, on this machine.
 #[derive(Debug)]
 pub struct Follower {
     index: Arc<Index>,
     catalog: Catalog,
     _lock: File,
-    /// Whether the published snapshot lacks something.
+    /// Whether the published snapshot is out of date.
     dirty: bool,
-    /// Whether the index is known to be of this catalogue.
+    /// Whether the index is known to belong to this catalogue.
     is_ours: bool,
 }
 
 impl Follower {
-    /// Becomes the writer of the index in `folder`, which is made if missing or damaged.
+    /// Becomes the writer of the index in `folder`, which is created if it is missing or damaged.
     ///
     /// # Errors
-    /// [`IndexError::Locked`] if another process is.
+    /// [`IndexError::Locked`] if another process is the writer.
     pub fn open(folder: &Path, catalog: Catalog) -> Result<Self, IndexError> {
         std::fs::create_dir_all(folder).map_err(IndexError::io(folder))?;
         let lock = lock(folder)?;
@@ -51,13 +51,13 @@ impl Follower {
         })
     }
 
-    /// The index, for searching while it is written.
+    /// The index, which can be searched while it is written.
     #[must_use]
     pub const fn index(&self) -> &Arc<Index> {
         &self.index
     }
 
-    /// Takes in all changes there are.
+    /// Indexes all outstanding changes.
     ///
     /// # Errors
     /// If the catalogue or the index fails.
@@ -69,7 +69,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Empties an index that did not follow this catalogue as it is now: nothing in it can be trusted.
+    /// Empties an index that did not follow the present state of this catalogue. Nothing in it can be trusted.
     async fn check_origin(&mut self) -> Result<(), IndexError> {
         if self.is_ours {
             return Ok(());
@@ -81,9 +81,7 @@ impl Follower {
         }
         drop(db);
         if !known {
-            tracing::warn!(
-                "the catalogue is not the one that the index followed; the index is made again"
-            );
+            tracing::warn!("the index followed another catalogue; rebuilding it");
             self.clear().await?;
             self.dirty = true;
         }
@@ -91,9 +89,9 @@ impl Follower {
         Ok(())
     }
 
-    /// Takes in the oldest changes that are missing; `false` if none is.
+    /// Indexes the oldest outstanding changes; `false` if there are none.
     async fn take_in_some(&self) -> Result<bool, IndexError> {
-        // One state for all reads: shots of one generation must not meet vectors of another.
+        // Read one snapshot: shots of one generation must not be combined with vectors of another.
         let mut db = self.catalog.snapshot().await?;
         let changes = catalog::changes_after(&mut db, self.index.seq(), BATCH).await?;
         let Some(&(seq, _)) = changes.last() else {
@@ -114,7 +112,7 @@ impl Follower {
         Ok(true)
     }
 
-    /// Writes a snapshot if the published one lacks something.
+    /// Writes a snapshot if the published one is out of date.
     ///
     /// # Errors
     /// If the index folder cannot be written.
@@ -128,7 +126,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Makes the index again from the catalogue.
+    /// Rebuilds the index from the catalogue.
     ///
     /// # Errors
     /// If the catalogue or the index fails.
@@ -145,7 +143,7 @@ impl Follower {
         joined(tokio::task::spawn_blocking(move || index.clear()).await)?
     }
 
-    /// Follows until `stop`, then publishes what is left.
+    /// Follows until `stop`, then publishes the rest.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut changed = Some(Instant::now());
         let mut publish_at = Instant::now() + LONGEST;
@@ -166,7 +164,7 @@ impl Follower {
             let now = Instant::now();
             if stopping || now >= publish_at {
                 publish_at = now + LONGEST;
-                // A full disk is not helped by trying again at once.
+                // An immediate retry does not help against a full disk.
                 unwritten.note(self.publish().await.err());
             }
             if stopping {
@@ -180,7 +178,7 @@ impl Follower {
     }
 }
 
-/// Failures in a row: the same one is logged once, and retried ever more slowly.
+/// Consecutive failures. The same failure is logged once, and the pauses between retries grow.
 #[derive(Debug, Default)]
 struct Trouble {
     told: Option<String>,
@@ -195,15 +193,12 @@ impl Trouble {
         };
         self.in_a_row += 1;
         if self.told.as_ref() != Some(&error) {
-            tracing::error!(
-                error,
-                "the index cannot follow the catalogue, or be written; it is tried again"
-            );
+            tracing::error!(error, "cannot update or write the index; retrying");
             self.told = Some(error);
         }
     }
 
-    /// Until the next look.
+    /// The time until the next check.
     fn pause(&self) -> Duration {
         (POLL * 2_u32.saturating_pow(self.in_a_row.min(16))).min(LONGEST)
     }
@@ -224,7 +219,7 @@ fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T, IndexError>
     result.map_err(|error| IndexError::Died(error.to_string()))
 }
 
-/// What readers see of an asset, as the index takes it in; empty if it is gone.
+/// The published state of an asset, as the index needs it; empty if the asset is gone.
 async fn entry(
     db: &mut sqlx::SqliteConnection,
     asset: AssetId,

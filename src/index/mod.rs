@@ -1,8 +1,7 @@
-//! What makes search fast: a vector graph for each embedding space and a full-text index of dialogue.
+//! The search index: a vector graph per embedding space and a full-text index of dialogue.
 //!
-//! All of it is derived from the catalogue, whose change sequence it follows, and can be rebuilt at
-//! any time. One process writes ([`Follower`], by a file lock); others read the last published
-//! snapshot.
+//! It is derived from the catalogue, follows the catalogue's change sequence and can be rebuilt at any time.
+//! One process writes ([`Follower`], guarded by a file lock). Other processes read the last published snapshot.
 
 mod distance;
 mod entry;
@@ -32,16 +31,16 @@ use text::TextIndex;
 /// How far an index has followed the catalogue.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Position {
-    /// The last change that is in it; 0 is none.
+    /// The last indexed change; 0 if there is none.
     seq: i64,
-    /// What the catalogue gave for having been there.
+    /// The catalogue's marker of this position.
     mark: String,
 }
 
-/// Assets whose vectors could not be taken in, each with the reason. They can be found by their dialogue.
+/// Assets whose vectors could not be indexed, with the reasons. Their dialogue can still be found.
 pub type SetAside = BTreeMap<AssetId, String>;
 
-/// The index as a reader sees it. A writer's changes to the same value are seen at once.
+/// The index as readers see it. A writer's changes to the same value are visible at once.
 #[derive(Debug)]
 pub struct Index {
     folder: PathBuf,
@@ -49,20 +48,20 @@ pub struct Index {
     text: TextIndex,
     position: RwLock<Position>,
     set_aside: RwLock<SetAside>,
-    /// Where its two parts stood when they were opened.
+    /// The positions of its two parts when they were opened.
     opened_at: [Position; 2],
 }
 
 impl Index {
-    /// Opens the last published snapshot in `folder` for reading; an empty index if there is none yet.
+    /// Opens the last published snapshot in `folder` for reading, or an empty index if there is none yet.
     ///
     /// # Errors
-    /// If what is there is damaged or was written by another version.
+    /// If the snapshot is damaged or was written by another version.
     pub fn open(folder: &Path) -> Result<Self, IndexError> {
         let (text, text_position) = TextIndex::open(&text_folder(folder))?;
         let vectors = snapshot::load(folder)?;
         let opened_at = [text_position, vectors.position];
-        // What only one of the two has taken in is taken in again.
+        // Changes that only one of the two parts has are indexed again.
         let position = opened_at.iter().min_by_key(|part| part.seq);
         Ok(Self {
             folder: folder.to_owned(),
@@ -74,15 +73,15 @@ impl Index {
         })
     }
 
-    /// The same for the writer, who makes a damaged index again: it is derived data. One that merely cannot be read
-    /// now is left alone.
+    /// Opens it for the writer, which rebuilds a damaged index because it is derived data. An index that is
+    /// only unreadable at the moment is left alone.
     fn open_or_make_anew(folder: &Path) -> Result<Self, IndexError> {
         let error = match Self::open(folder) {
             Ok(index) => return Ok(index),
             Err(error) if error.is_damage() => error,
             Err(error) => return Err(error),
         };
-        tracing::warn!(%error, "the index is made again from the catalogue");
+        tracing::warn!(%error, "rebuilding the index from the catalogue");
         for part in [text_folder(folder), snapshot::folder(folder)] {
             match std::fs::remove_dir_all(&part) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -94,13 +93,13 @@ impl Index {
         Self::open(folder)
     }
 
-    /// The last change of the catalogue that is in here.
+    /// The last change of the catalogue in this index.
     #[must_use]
     pub fn seq(&self) -> i64 {
         self.position().seq
     }
 
-    /// Assets whose vectors could not be taken in, each with the reason.
+    /// Assets whose vectors could not be indexed, with the reasons.
     #[must_use]
     pub fn set_aside(&self) -> SetAside {
         let aside = self.set_aside.read();
@@ -114,8 +113,7 @@ impl Index {
 
     /// The `count` shots whose vectors are nearest to `query`, best first, with cosine similarity.
     ///
-    /// With a scope, only shots of those assets: found by an exact scan where the scope is small, so
-    /// that no recall is lost there.
+    /// With a scope, only shots of those assets. A small scope is scanned exactly, so it loses no recall.
     #[must_use]
     pub fn nearest(
         &self,
@@ -128,7 +126,7 @@ impl Index {
         space.map_or_else(Vec::new, |space| space.nearest(query, count, scope))
     }
 
-    /// The `count` cues that match `words` best, best first, with their BM25 scores.
+    /// The `count` best matching cues for `words`, best first, with their BM25 scores.
     ///
     /// # Errors
     /// If the text index cannot be read.
@@ -141,7 +139,7 @@ impl Index {
         self.text.search(words, count, scope)
     }
 
-    /// Vectors in all spaces.
+    /// Number of vectors in all spaces.
     #[must_use]
     pub fn vectors(&self) -> usize {
         let spaces = self.spaces.read().unwrap_or_else(PoisonError::into_inner);
@@ -153,10 +151,10 @@ impl Index {
         spaces.get(name).map(Arc::clone)
     }
 
-    /// Takes in the newest state of assets, up to `position`. Called by the one writer.
+    /// Indexes the newest state of assets, up to `position`. Only the writer calls this.
     ///
-    /// Dialogue first, whose commit may fail for want of room: what is tried again then costs little. An asset whose
-    /// vectors cannot be taken in is set aside, and holds up no other.
+    /// Dialogue comes first, because its commit may fail on a full disk, and a retry then costs little. An
+    /// asset whose vectors cannot be indexed is set aside and does not block others.
     fn take_in(&self, entries: &[AssetEntry], position: Position) -> Result<(), IndexError> {
         for entry in entries {
             self.text.replace(entry)?;
@@ -167,7 +165,7 @@ impl Index {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(error.to_string()),
                 Err(panic) => {
-                    // Nobody knows what state the graphs are in.
+                    // The state of the graphs is unknown.
                     self.spaces().values().for_each(|space| space.remake());
                     Some(format!("the graph failed: {}", panic_text(&*panic)))
                 }
@@ -181,10 +179,10 @@ impl Index {
         Ok(())
     }
 
-    /// Remembers whether an asset is set aside, and why. Vectors of an earlier state do not answer for it.
+    /// Records whether an asset is set aside, and why. Vectors of an earlier state are removed.
     fn note(&self, asset: &AssetId, fault: Option<String>) -> Result<(), IndexError> {
         if let Some(fault) = &fault {
-            tracing::error!(%asset, fault, "vectors cannot be indexed; `rushes doctor` names the file");
+            tracing::error!(%asset, fault, "cannot index vectors; `rushes doctor` names the file");
             for space in self.spaces().values() {
                 space.replace(asset, &[], &[])?;
             }
@@ -232,7 +230,7 @@ impl Index {
         snapshot::save(&self.folder, &spaces, &position, &self.set_aside())
     }
 
-    /// Empties the index, so that following begins anew.
+    /// Empties the index, so that following starts again.
     fn clear(&self) -> Result<(), IndexError> {
         self.spaces
             .write()
@@ -252,7 +250,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no reason was given")
+        .unwrap_or("no reason given")
 }
 
 fn text_folder(index: &Path) -> PathBuf {

@@ -1,8 +1,8 @@
 //! The vector spaces on disk.
 //!
-//! `vectors/CURRENT.json` names the published snapshot folder; it is swapped by a rename, so that a
-//! reader finds one whole snapshot or another. A snapshot holds, for each space, the graph with its
-//! vectors (written by `hnsw_rs`) and the table of rows.
+//! `vectors/CURRENT.json` names the published snapshot folder. A rename replaces it, so a reader always finds
+//! one complete snapshot. A snapshot holds, for each space, the graph with its vectors (written by `hnsw_rs`)
+//! and the row table.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -19,7 +19,7 @@ use super::space::{Graph, Row, Rows, Space};
 use super::{IndexError, Position, SetAside};
 use crate::catalog::AssetId;
 
-/// Version of this layout; another one is not read but made again.
+/// Version of this layout. A snapshot of another version is not read but rebuilt.
 const FORMAT: u32 = 2;
 const CURRENT: &str = "CURRENT.json";
 const GRAPH: &str = "graph";
@@ -32,7 +32,7 @@ struct Current {
     position: Position,
     folder: String,
     spaces: Vec<SpaceMeta>,
-    /// Assets whose vectors could not be taken in, each with the reason.
+    /// Assets whose vectors could not be indexed, with the reasons.
     set_aside: SetAside,
 }
 
@@ -43,11 +43,11 @@ struct SpaceMeta {
     dims: usize,
     rows: usize,
     assets: Vec<AssetId>,
-    /// BLAKE3 in hex of each file: after a power cut a file may have its length and not its contents.
+    /// BLAKE3 of each file in hex. After a power cut a file may have its length but not its contents.
     files: BTreeMap<String, String>,
 }
 
-/// Writes all spaces and makes them the published snapshot; older ones are removed.
+/// Writes all spaces, makes them the published snapshot and removes older ones.
 pub(super) fn save(
     index: &Path,
     spaces: &HashMap<String, Arc<Space>>,
@@ -69,7 +69,7 @@ pub(super) fn save(
         write_aside(&root, CURRENT, &current)
     });
     if let Err(error) = written {
-        // What was written of it takes room and is of no use; it may be room that is lacking.
+        // The partial snapshot is useless and takes space, and space may be what is missing.
         fs::remove_dir_all(&snapshot).ok();
         return Err(error);
     }
@@ -104,7 +104,7 @@ fn write(
     Ok(metas)
 }
 
-/// Makes sure that the files in `folder` are on the disk; their digests by name.
+/// Flushes the files in `folder` to disk and returns their digests by name.
 fn flush(folder: &Path) -> Result<BTreeMap<String, String>, IndexError> {
     let mut digests = BTreeMap::new();
     for entry in fs::read_dir(folder).map_err(IndexError::io(folder))? {
@@ -124,25 +124,28 @@ fn digest(path: &Path, file: File) -> Result<String, IndexError> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// Makes sure that the names in `folder` are on the disk.
+/// Flushes the names in `folder` to disk.
 fn sync(folder: &Path) -> Result<(), IndexError> {
     let open = File::open(folder).map_err(IndexError::io(folder))?;
     open.sync_all().map_err(IndexError::io(folder))
 }
 
-/// Refuses a folder whose files are not those that were written.
+/// Refuses a folder whose files are not the ones that were written.
 fn verify(folder: &Path, files: &BTreeMap<String, String>) -> Result<(), IndexError> {
     for (name, expected) in files {
         let path = folder.join(name);
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(damaged(&path, "it is missing".to_owned()));
+                return Err(damaged(&path, "the file is missing".to_owned()));
             }
             Err(error) => return Err(IndexError::io(&path)(error)),
         };
         if digest(&path, file)? != *expected {
-            return Err(damaged(&path, "it is not what was written".to_owned()));
+            return Err(damaged(
+                &path,
+                "the contents are not those that were written".to_owned(),
+            ));
         }
     }
     Ok(())
@@ -152,9 +155,9 @@ fn save_space(folder: &Path, rows: &Rows, graph: &Graph) -> Result<(), IndexErro
     if rows.rows.is_empty() {
         return Ok(());
     }
-    // Nothing is damaged; it is room that lacks, most of all.
+    // Nothing is damaged; usually the disk is full.
     graph.file_dump(folder, GRAPH).map_err(|error| {
-        let cause = format!("the graph could not be written: {error}");
+        let cause = format!("cannot write the graph: {error}");
         IndexError::io(folder)(std::io::Error::other(cause))
     })?;
     let mut bytes = Vec::with_capacity(rows.rows.len() * ROW_BYTES);
@@ -188,7 +191,7 @@ fn remove_others(root: &Path, keep: &str) -> Result<(), IndexError> {
         let name = entry.file_name();
         if name != keep && name != CURRENT {
             let path = entry.path();
-            // A reader in another process may still be loading it; it then loads the new one.
+            // A reader in another process may still be loading the old snapshot; it then loads the new one.
             let removed = if path.is_dir() {
                 fs::remove_dir_all(&path)
             } else {
@@ -200,7 +203,7 @@ fn remove_others(root: &Path, keep: &str) -> Result<(), IndexError> {
     Ok(())
 }
 
-/// Where the snapshots of an index lie.
+/// The folder of an index's snapshots.
 pub(super) fn folder(index: &Path) -> PathBuf {
     index.join("vectors")
 }
@@ -213,10 +216,9 @@ pub(super) struct Loaded {
     pub(super) set_aside: SetAside,
 }
 
-/// Loads the published snapshot; nothing, at change 0, if there is none.
+/// Loads the published snapshot; an empty one at change 0 if there is none.
 ///
-/// A writer may publish the next one, and remove this one, while it is being read; then the next one
-/// is loaded.
+/// A writer may publish the next snapshot and remove this one during the load. The next one is then loaded.
 pub(super) fn load(index: &Path) -> Result<Loaded, IndexError> {
     let root = folder(index);
     let mut current = published(&root)?;
@@ -287,29 +289,38 @@ fn load_space(folder: &Path, meta: SpaceMeta) -> Result<Space, IndexError> {
         .iter()
         .any(|row| row.asset as usize >= meta.assets.len())
     {
-        return Err(damaged(&file, "a row of no asset".to_owned()));
+        return Err(damaged(
+            &file,
+            "a row refers to an unknown asset".to_owned(),
+        ));
     }
-    // The loaded graph borrows from its reader by type, although nothing of it is kept when the
-    // vectors are not memory-mapped; the few bytes of the reader live as long as the process.
+    // By its type, the loaded graph borrows from its reader, although it keeps nothing of it when the vectors
+    // are not memory-mapped. The few bytes of the reader are leaked.
     let reader: &'static HnswIo = Box::leak(Box::new(HnswIo::new(folder, GRAPH)));
-    // It panics on some damaged files.
+    // hnsw_rs panics on some damaged files.
     let graph: Graph = std::panic::catch_unwind(|| reader.load_hnsw_with_dist(UnitDot))
         .map_err(|_panic| damaged(folder, "the graph cannot be read".to_owned()))?
         .map_err(|error| damaged(folder, error.to_string()))?;
     if graph.get_nb_point() != rows.len() {
         return Err(damaged(
             folder,
-            "the graph and its table differ in size".to_owned(),
+            "the graph and its row table differ in size".to_owned(),
         ));
     }
     let mut vectors = vec![0.0; rows.len() * meta.dims];
     for point in graph.get_point_indexation() {
         let at = point.get_origin_id() * meta.dims;
         let Some(place) = vectors.get_mut(at..at + meta.dims) else {
-            return Err(damaged(folder, "a node of no row".to_owned()));
+            return Err(damaged(
+                folder,
+                "a node refers to an unknown row".to_owned(),
+            ));
         };
         if point.get_v().len() != meta.dims {
-            return Err(damaged(folder, "a vector of another dimension".to_owned()));
+            return Err(damaged(
+                folder,
+                "a vector has the wrong dimension".to_owned(),
+            ));
         }
         place.copy_from_slice(point.get_v());
     }
@@ -364,7 +375,7 @@ mod tests {
         let found = loaded.spaces["s@1"].nearest(&[0.6, 0.8], 2, None);
         assert_eq!((found[0].0.start, found[0].0.end), (9, 20));
         assert_eq!(found[0].0.asset, asset);
-        // Only the published snapshot and its pointer are left.
+        // Only the published snapshot and its pointer remain.
         assert_eq!(
             fs::read_dir(folder.path().join("vectors")).unwrap().count(),
             2
@@ -395,7 +406,7 @@ mod tests {
         for entry in fs::read_dir(space).unwrap() {
             let path = entry.unwrap().path();
             let whole = fs::read(&path).unwrap();
-            // As after a power cut: the length is there, the last page is not.
+            // As after a power cut: the length is right, but the last page is missing.
             let mut cut = whole.clone();
             let from = cut.len() - 4;
             cut[from..].fill(0);

@@ -11,26 +11,26 @@ use super::IndexError;
 use super::distance::{UnitDot, dot};
 use crate::catalog::{AssetId, ShotId};
 
-/// Links a node keeps on each layer.
+/// Links per node on each layer.
 pub(super) const LINKS: usize = 16;
 /// Candidates considered when a node is linked.
 pub(super) const BUILD_WIDTH: usize = 200;
-/// Layers; more than a billion nodes would need.
+/// Number of layers; enough for more than a billion nodes.
 pub(super) const LAYERS: usize = 16;
-/// Candidates considered by a search, at least.
+/// Minimum number of candidates in a search.
 const SEARCH_WIDTH: usize = 96;
-/// Where no more vectors than this are in scope, or than [`EXACT_PER_HIT`] for each hit asked for, all
-/// of them are compared. By measurement (`benches/search`) a row costs 0.07 µs and the graph 10 µs a
-/// hit, or 30 with a filter; being exact is worth some milliseconds.
+/// Exact search is used up to this many vectors in scope, or up to [`EXACT_PER_HIT`] per requested hit. By
+/// measurement (`benches/search`), a row costs 0.07 µs, and the graph costs 10 µs per hit, or 30 µs with a
+/// filter. Exactness is worth a few milliseconds.
 const EXACT_BELOW: usize = 20_000;
 /// See [`EXACT_BELOW`].
 const EXACT_PER_HIT: usize = 600;
-/// The share of dead rows at which the space is made again from the living.
+/// The share of dead rows at which the space is rebuilt from the live rows.
 const DEAD_SHARE: f64 = 0.3;
 
 pub(super) type Graph = Hnsw<'static, f32, UnitDot>;
 
-/// What a row of the graph stands for.
+/// What a row of the graph represents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Row {
     /// Index into the assets.
@@ -39,7 +39,7 @@ pub(super) struct Row {
     pub(super) start: u64,
     /// One past the last.
     pub(super) end: u64,
-    /// Whether it can be found; replaced and deleted shots stay in the graph for its links.
+    /// Whether it can be found. Replaced and deleted shots stay in the graph for its links.
     pub(super) live: bool,
 }
 
@@ -48,16 +48,16 @@ pub(super) struct Row {
 pub(super) struct Rows {
     pub(super) assets: Vec<AssetId>,
     pub(super) rows: Vec<Row>,
-    /// All vectors, one after another.
+    /// All vectors, concatenated.
     pub(super) vectors: Vec<f32>,
     numbers: HashMap<AssetId, u32>,
-    /// The living rows of each asset.
+    /// The live rows of each asset.
     of: HashMap<u32, Vec<usize>>,
     dead: usize,
 }
 
 impl Rows {
-    /// From stored tables; `vectors` holds one vector for each row.
+    /// Creates them from stored tables; `vectors` holds one vector per row.
     pub(super) fn new(assets: Vec<AssetId>, rows: Vec<Row>, vectors: Vec<f32>) -> Self {
         let numbers = (0..).zip(&assets).map(|(n, id)| (id.clone(), n)).collect();
         let mut of: HashMap<u32, Vec<usize>> = HashMap::new();
@@ -106,7 +106,7 @@ struct Inner {
     graph: Graph,
 }
 
-/// A space that is read by many and written by one.
+/// A space with many readers and one writer.
 pub(super) struct Space {
     dims: usize,
     inner: RwLock<Inner>,
@@ -137,7 +137,7 @@ impl Space {
         self.dims
     }
 
-    /// Shots that can be found.
+    /// Number of shots that can be found.
     pub(super) fn len(&self) -> usize {
         let inner = self.read();
         inner.rows.rows.len() - inner.rows.dead
@@ -149,7 +149,7 @@ impl Space {
         read(&inner.rows, &inner.graph)
     }
 
-    /// Puts `vectors` of `shots` in the place of what the asset has here. Called by the one writer.
+    /// Replaces the asset's rows with `vectors` of `shots`. Only the writer calls this.
     pub(super) fn replace(
         &self,
         asset: &AssetId,
@@ -179,8 +179,8 @@ impl Space {
                 shot: odd,
             });
         }
-        // Linking is the slow part; it needs no exclusive access, and rows that the tables do not
-        // have yet are passed over by searches.
+        // Linking is the slow part. It needs no exclusive access: searches skip rows that the tables do not
+        // have yet.
         {
             let inner = self.read();
             for (row, vector) in (inner.rows.rows.len()..).zip(vectors) {
@@ -209,7 +209,7 @@ impl Space {
         Ok(())
     }
 
-    /// Builds a new graph of the living rows beside the old one and swaps them.
+    /// Builds a new graph of the live rows beside the old one, then swaps the two.
     pub(super) fn remake(&self) {
         let old = self.read();
         let mut rows = Rows::default();
@@ -223,7 +223,7 @@ impl Space {
             rows.vectors.extend_from_slice(vector);
         }
         drop(old);
-        // Nobody else writes, so nothing was added since.
+        // There is only one writer, so nothing was added since.
         *self.inner.write().unwrap_or_else(PoisonError::into_inner) = Inner { rows, graph };
     }
 
@@ -282,7 +282,7 @@ fn approximate(
             .is_some_and(|row| row.live && scope.is_none_or(|scope| scope.contains(&row.asset)))
     };
     let width = SEARCH_WIDTH.max(2 * count);
-    // The filter costs; without it, only rows that the tables do not have yet are left to pass over.
+    // The filter is expensive. Without it, only rows that the tables do not have yet must be skipped.
     let all_visible = scope.is_none() && inner.rows.dead == 0;
     let near = if all_visible {
         inner.graph.search(query, count, width)
@@ -320,14 +320,14 @@ fn exact(
             .for_each(|&row| consider(row)),
         None => rows.of.values().flatten().for_each(|&row| consider(row)),
     }
-    // Ascending in the order of `Worst` is best first.
+    // Ascending order of `Worst` is best first.
     best.into_sorted_vec()
         .into_iter()
         .map(|entry| (entry.row, entry.similarity))
         .collect()
 }
 
-/// A row in a heap whose top is the worst: least similar, then latest.
+/// A row in a heap with the worst row on top: the least similar, then the latest.
 struct Worst {
     similarity: f32,
     row: usize,
@@ -360,7 +360,7 @@ impl Eq for Worst {}
 mod tests {
     use super::*;
 
-    /// Unit vectors in clusters, as real shots are; deterministic.
+    /// Deterministic unit vectors in clusters, like those of real shots.
     fn clustered(count: usize, dims: usize) -> Vec<Vec<f32>> {
         let mut state = 42_u64;
         let mut random = move || {

@@ -1,4 +1,4 @@
-//! Dialogue in Tantivy: one document a cue, found by stemmed words, ranked by BM25, phrases first.
+//! Dialogue in Tantivy: one document per cue, matched by stemmed words, ranked by BM25, phrases first.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -21,16 +21,16 @@ use super::words::{Purpose, Words};
 use super::{AssetEntry, IndexError, Position};
 use crate::catalog::{AssetId, ShotId};
 
-/// Memory of the writer before it writes a segment.
+/// Memory of the writer in bytes before it writes a segment.
 const WRITER_BYTES: usize = 32 * 1024 * 1024;
-/// How lines are split, with English stemming; other languages are found by their whole words, or by any
-/// part where words are not written apart. The number counts changes of it: the name is part of the schema,
-/// so an index that was made in another way is not opened.
+/// The tokenizer, with English stemming. Other languages are matched by whole words, or by any part where words
+/// are not separated. The number in the name is its version. The name is part of the schema, so an index made
+/// by another version is not opened.
 const STEMMED: &str = "dialogue-2";
-/// How much more a cue counts that holds the words as a phrase.
+/// Boost of a cue that contains the words as a phrase.
 const PHRASE_BOOST: f32 = 4.0;
 
-/// A cue that matches, with the shot during which it is spoken.
+/// A matching cue and its shot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CueHit {
     /// The shot.
@@ -39,9 +39,9 @@ pub struct CueHit {
     pub frames: (u64, u64),
     /// The same in milliseconds.
     pub ms: (u64, u64),
-    /// The words.
+    /// The text.
     pub text: String,
-    /// BM25.
+    /// BM25 score.
     pub score: f32,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct TextIndex {
     reader: IndexReader,
     fields: Fields,
     folder: PathBuf,
-    /// Made by the first write; readers never make one, for it takes Tantivy's own lock.
+    /// Created by the first write. Readers never create one, because it takes Tantivy's own lock.
     writer: Mutex<Option<IndexWriter>>,
 }
 
@@ -75,7 +75,7 @@ impl fmt::Debug for TextIndex {
 }
 
 impl TextIndex {
-    /// Opens or makes the index in `folder`; also how far it goes.
+    /// Opens or creates the index in `folder`, and returns the position up to which it goes.
     pub(super) fn open(folder: &Path) -> Result<(Self, Position), IndexError> {
         let (schema, fields) = schema();
         std::fs::create_dir_all(folder).map_err(IndexError::io(folder))?;
@@ -99,7 +99,7 @@ impl TextIndex {
         Ok((text, position))
     }
 
-    /// Puts an asset's dialogue in the place of what is there; seen after the next commit.
+    /// Replaces an asset's dialogue; visible after the next commit.
     pub(super) fn replace(&self, entry: &AssetEntry) -> Result<(), IndexError> {
         let fields = self.fields;
         self.write(|writer| {
@@ -123,7 +123,7 @@ impl TextIndex {
         })
     }
 
-    /// Makes what was written visible, which goes up to `position`.
+    /// Makes the written dialogue visible. It goes up to `position`.
     pub(super) fn commit(&self, position: &Position) -> Result<(), IndexError> {
         let payload = serde_json::json!(position).to_string();
         self.write(|writer| {
@@ -136,7 +136,7 @@ impl TextIndex {
         Ok(())
     }
 
-    /// Deletes everything; seen after the next commit.
+    /// Deletes everything; visible after the next commit.
     pub(super) fn clear(&self) -> Result<(), IndexError> {
         self.write(|writer| writer.delete_all_documents().map(|_opstamp| ()))
     }
@@ -152,7 +152,7 @@ impl TextIndex {
         if let Some(writer) = slot.as_mut()
             && let Err(error) = act(writer)
         {
-            // A writer that failed (a full disk) is not usable again; the next write makes a new one.
+            // After a failure (a full disk) the writer cannot be used again. The next write creates a new one.
             *slot = None;
             return Err(error.into());
         }
@@ -185,8 +185,8 @@ impl TextIndex {
         Ok(hits)
     }
 
-    /// Cues with most of the words; those that hold them as a phrase count more. `None` if no word
-    /// is left to look for.
+    /// Cues with most of the words. Cues that contain them as a phrase count more. `None` if no searchable word
+    /// is left.
     fn query(&self, words: &str, scope: Option<&HashSet<AssetId>>) -> Option<Box<dyn Query>> {
         let mut terms = Vec::new();
         analyser(Purpose::Query)
@@ -218,7 +218,7 @@ impl TextIndex {
             let assets = scope
                 .iter()
                 .map(|asset| Term::from_field_text(self.fields.asset, asset.as_str()));
-            // A scope limits; it does not add to the score.
+            // A scope restricts the hits and does not add to the score.
             let filter = BoostQuery::new(Box::new(TermSetQuery::new(assets)), 0.0);
             clauses.push((Occur::Must, Box::new(filter)));
         }
@@ -249,7 +249,7 @@ fn open_index(folder: &Path, schema: &Schema) -> Result<Index, IndexError> {
         if let TantivyError::SchemaError(_) = error {
             return IndexError::Damaged {
                 file: folder.to_owned(),
-                what: format!("the text index is of another version, not {STEMMED}"),
+                what: format!("the text index has another version than {STEMMED}"),
             };
         }
         error.into()
@@ -336,9 +336,9 @@ mod tests {
         let hits = index.search("blue at F", 10, None).unwrap();
         assert_eq!((hits[0].shot.start, hits[0].shot.end), (0, 75));
         assert_eq!(hits[0].text, "bin blue at f two now");
-        // Accents are not typed by everybody.
+        // Many people do not type accents.
         assert_eq!(index.search("blué", 10, None).unwrap().len(), 2);
-        // Stemming: "binning" is "bin".
+        // Stemming: "binning" becomes "bin".
         assert_eq!(index.search("binning", 10, None).unwrap().len(), 1);
         assert!(index.search("?!", 10, None).unwrap().is_empty());
         let elsewhere = HashSet::from([AssetId::new()]);

@@ -1,27 +1,27 @@
-//! From a line of dialogue to what it is found by.
+//! Splits a line of dialogue into search terms.
 //!
-//! Words where they are written apart; single letters and pairs of neighbours (bigrams) where they are
-//! not, in Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese. Forms of a letter are one: width and
+//! Where words are separated, the terms are words. In Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese
+//! they are single letters and pairs of neighbours (bigrams). Variants of a letter are folded: width and
 //! compatibility (NFKC, Unicode Standard Annex 15), case, accents, and the points of Hebrew and Arabic.
 
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// Longest word in letters; what follows is cut off, in lines and in queries alike.
+/// Longest word in letters. The rest is cut off, in lines and in queries.
 const LONGEST: usize = 100;
 
-/// What a text is split for.
+/// The purpose of a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Every letter of unspaced writing and every pair: a query may have one letter or more.
+    /// Indexing: every letter of unspaced writing and every pair, because a query may have one letter or more.
     Line,
-    /// Pairs, and a letter only where it stands alone: pairs are found where single letters would be
-    /// found everywhere.
+    /// Querying: pairs, and single letters only where they stand alone. A pair is specific, a single letter is
+    /// not.
     Query,
 }
 
-/// Splits text in any script.
+/// A tokenizer for all scripts.
 #[derive(Debug, Clone)]
 pub(super) struct Words {
     purpose: Purpose,
@@ -71,7 +71,7 @@ impl TokenStream for Stream<'_> {
     }
 }
 
-/// Positions count words and single letters of unspaced writing alike, so that phrases match across both.
+/// Words and single letters of unspaced writing both count as one position, so phrases match across both.
 fn split(text: &str, purpose: Purpose) -> Vec<Token> {
     let letters = folded(text);
     let mut tokens = Vec::new();
@@ -110,19 +110,19 @@ fn split(text: &str, purpose: Purpose) -> Vec<Token> {
     tokens
 }
 
-/// The letters of a text without what people do not type: width, case, accents, points.
+/// The letters of a text, with width, case, accents and points folded.
 fn folded(text: &str) -> Vec<char> {
     text.nfkd()
         .filter(|c| !is_folded_away(*c))
         .flat_map(char::to_lowercase)
-        // Of capitals that are two letters in lower case, the second is a mark.
+        // Some capitals become two characters in lower case, of which the second is a mark.
         .filter(|c| !is_folded_away(*c))
         .nfkc()
         .collect()
 }
 
-/// Marks that change how a letter is read but not which it is. Those that do, such as the voicing of kana
-/// and the vowels of Indic and Thai writing, are none of these.
+/// Marks that change how a letter is read but not which letter it is. Marks that do change the letter, such as
+/// the voicing of kana and the vowels of Indic and Thai writing, are excluded.
 const fn is_folded_away(c: char) -> bool {
     matches!(c,
         // Latin, Greek and Cyrillic accents.
@@ -130,12 +130,12 @@ const fn is_folded_away(c: char) -> bool {
         | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}'
         // Hebrew points and accents.
         | '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}' | '\u{5c2}' | '\u{5c4}' | '\u{5c5}' | '\u{5c7}'
-        // Arabic vowels, signs of the Quran, and the stroke that only makes words longer.
+        // Arabic vowels, Quranic signs, and the stroke that only lengthens words.
         | '\u{610}'..='\u{61a}' | '\u{640}' | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{6d6}'..='\u{6dc}'
         | '\u{6df}'..='\u{6e4}' | '\u{6e7}' | '\u{6e8}' | '\u{6ea}'..='\u{6ed}' | '\u{8d3}'..='\u{8ff}'
         // Syriac points.
         | '\u{711}' | '\u{730}'..='\u{74a}'
-        // Joiners, marks of direction, soft hyphens, selectors of forms.
+        // Joiners, direction marks, soft hyphens, variation selectors.
         | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0100}'..='\u{e01ef}')
 }
@@ -144,7 +144,7 @@ fn is_letter(c: char) -> bool {
     c.is_alphanumeric() || is_combining_mark(c)
 }
 
-/// Whether a letter is of a script in which words are not written apart, or not always.
+/// Whether a letter belongs to a script that does not always separate words.
 const fn is_unspaced(c: char) -> bool {
     matches!(c,
         // Thai, Lao, Burmese, Khmer.
@@ -152,7 +152,7 @@ const fn is_unspaced(c: char) -> bool {
         | '\u{a9e0}'..='\u{a9ff}' | '\u{aa60}'..='\u{aa7f}'
         // Hangul.
         | '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{ac00}'..='\u{d7ff}'
-        // Radicals, marks of repetition, kana, bopomofo, Chinese characters.
+        // Radicals, iteration marks, kana, bopomofo, Chinese characters.
         | '\u{2e80}'..='\u{2fdf}' | '\u{3005}'..='\u{3007}' | '\u{3021}'..='\u{303c}' | '\u{3040}'..='\u{312f}'
         | '\u{31a0}'..='\u{31bf}' | '\u{31f0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
         | '\u{f900}'..='\u{faff}' | '\u{1aff0}'..='\u{1b16f}' | '\u{20000}'..='\u{3ffff}')

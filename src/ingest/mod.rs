@@ -1,4 +1,4 @@
-//! From names on a command line or in a request to registered assets and queued work.
+//! Turns names from the command line or a request into registered assets and queued work.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -15,17 +15,17 @@ use crate::catalog::runs::{self, RunState};
 use crate::catalog::{AssetId, Catalog, CatalogError, JobId, RunId, jobs};
 use crate::features::{self, Settings};
 
-/// A video that was found, with the subtitle files beside it.
+/// A video that was found, and the subtitle files beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundVideo {
-    /// Where it is.
+    /// Its location.
     pub locator: Locator,
     /// Subtitle files beside it.
     pub sidecars: Vec<Sidecar>,
 }
 
 impl FoundVideo {
-    /// What it is called if nobody says: its file name without the extension.
+    /// Its default title: the file name without the extension.
     #[must_use]
     pub fn default_title(&self) -> String {
         let name = file_name(&self.locator.uri);
@@ -35,28 +35,28 @@ impl FoundVideo {
     }
 }
 
-/// An input that cannot be taken.
+/// An input that was refused.
 #[derive(Debug)]
 pub struct Refusal {
-    /// As it was named.
+    /// The input as given.
     pub input: String,
-    /// Why.
+    /// The reason.
     pub error: StorageError,
 }
 
-/// A video that is now registered, and the job that makes it findable.
+/// A registered video, and the job that makes it searchable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Submitted {
-    /// The job to follow; one that was there already if nothing new was asked for.
+    /// The job to follow. It is an existing one if nothing new was requested.
     pub job: JobId,
-    /// The asset; one that was there already if the same file was registered before.
+    /// The asset. It is an existing one if the same file was registered before.
     pub asset: AssetId,
     /// Whether the asset is new.
     pub new: bool,
 }
 
-/// Finds the videos that `inputs` (files, folders, `s3://` objects and prefixes) stand for. What cannot
-/// be taken is reported apart, and stops nothing else.
+/// Finds the videos that `inputs` (files, folders, `s3://` objects and prefixes) refer to. Refused inputs are
+/// reported separately and do not stop the others.
 pub async fn find(storage: &Storage, inputs: &[String]) -> (Vec<FoundVideo>, Vec<Refusal>) {
     let (mut videos, mut refusals) = (Vec::new(), Vec::new());
     for input in inputs {
@@ -73,7 +73,7 @@ pub async fn find(storage: &Storage, inputs: &[String]) -> (Vec<FoundVideo>, Vec
     }
     let mut seen = HashSet::new();
     videos.retain(|video: &FoundVideo| seen.insert(video.locator.clone()));
-    // `rushes ingest videos/*` names both; the video has brought its subtitles.
+    // `rushes ingest videos/*` names videos and subtitle files; the video brings its subtitles along.
     let is_taken = |refusal: &Refusal| {
         let taken = videos.iter().flat_map(|video| &video.sidecars);
         matches!(&refusal.error, StorageError::Subtitles(uri)
@@ -90,7 +90,7 @@ async fn find_one(
 ) -> Result<Vec<FoundVideo>, StorageError> {
     let listing = storage.list(input).await?;
     let listed = listing.files;
-    // A single file is itself, whatever it is called; in a folder names decide.
+    // A file that is named directly is taken whatever its name is. In a folder, names decide.
     if let [only] = listed.as_slice()
         && names(input, only)
     {
@@ -116,7 +116,7 @@ async fn find_one(
     Ok(videos)
 }
 
-/// Asks for the versions of files by themselves where the listing of their folder had none.
+/// Requests the versions of files one by one if the folder listing had none.
 async fn settled(storage: &Storage, mut video: FoundVideo) -> Result<FoundVideo, StorageError> {
     let sidecars = video
         .sidecars
@@ -130,13 +130,13 @@ async fn settled(storage: &Storage, mut video: FoundVideo) -> Result<FoundVideo,
     Ok(video)
 }
 
-/// Whether `input` is the name of this very file, not of a folder it is in.
+/// Whether `input` names this very file, and not a folder that contains it.
 fn names(input: &str, file: &Locator) -> bool {
     input.trim_end_matches('/').rsplit('/').next() == Some(&percent_decoded(file.file_name()))
         || input == file.uri
 }
 
-/// Whether a file in a folder is taken for a video, by its name. A file named by itself is taken as it is.
+/// Whether a file in a folder counts as a video, by its name. A file that is named directly always counts.
 fn is_video_name(name: &str) -> bool {
     MediaFormat::of_name(name).is_some_and(MediaFormat::ingested)
 }
@@ -148,7 +148,7 @@ fn with_sidecars(video: Locator, others: &[Locator]) -> FoundVideo {
             .rsplit_once('/')
             .map(|(folder, _)| folder.to_owned())
     };
-    // Not the locator's own notion, which takes a colon for the end of a folder.
+    // Unlike the locator, do not treat a colon as the end of a folder.
     let last = |uri: &str| percent_decoded(uri.rsplit('/').next().unwrap_or(uri));
     let name = last(&video.uri);
     let beside = others
@@ -170,8 +170,8 @@ fn with_sidecars(video: Locator, others: &[Locator]) -> FoundVideo {
     }
 }
 
-/// Subtitle files without those of forced lines (the second of a pair says which) where there is a full
-/// track in the same language, which holds these lines too.
+/// Drops forced subtitle files (the second of each pair marks them) that have a full track in the same
+/// language, which contains their lines too.
 #[must_use]
 pub fn without_forced(sidecars: Vec<(Sidecar, bool)>) -> Vec<Sidecar> {
     let full: Vec<Option<String>> = sidecars
@@ -186,7 +186,8 @@ pub fn without_forced(sidecars: Vec<(Sidecar, bool)>) -> Vec<Sidecar> {
         .collect()
 }
 
-/// Registers a video and asks for its features, in one transaction. There is a new job if there is something new to do.
+/// Registers a video and requests its features in one transaction. A new job is created only if there is
+/// something new to do.
 ///
 /// # Errors
 /// If the catalogue fails.
@@ -208,7 +209,7 @@ pub async fn submit(
     .await?;
     let before = wanted(&mut tx, &asset).await?;
     let runs = features::request(&mut tx, &asset, settings).await?;
-    // Where nothing is asked for that is not there or under way, the last job says how that stands.
+    // If everything requested is finished or in progress, the last job reports its state.
     let known = if before == wanted(&mut tx, &asset).await? {
         jobs::newest_of(&mut tx, &asset).await?
     } else {
@@ -222,7 +223,7 @@ pub async fn submit(
     Ok(Submitted { job, asset, new })
 }
 
-/// The runs that are wanted of an asset, and where each stands.
+/// The requested runs of an asset, with their states.
 async fn wanted(
     db: &mut SqliteConnection,
     asset: &AssetId,
@@ -231,7 +232,7 @@ async fn wanted(
     Ok(runs.into_iter().map(|run| (run.id, run.state)).collect())
 }
 
-/// The file's name in a URI, as people write it.
+/// The file name in a URI, decoded for display.
 #[must_use]
 pub fn file_name(uri: &str) -> String {
     percent_decoded(uri.rsplit(['/', ':']).next().unwrap_or(uri))
@@ -316,7 +317,7 @@ mod tests {
     fn escapes_of_a_name_are_read_and_what_is_none_stays() {
         assert_eq!(file_name("file:///in/a%20b%2Fc.mp4"), "a b/c.mp4");
         assert_eq!(file_name("s3://videos/100%"), "100%");
-        // A sign is no hexadecimal digit.
+        // A sign is not a hexadecimal digit.
         assert_eq!(file_name("s3://videos/5%+4.mp4"), "5%+4.mp4");
     }
 

@@ -1,4 +1,4 @@
-//! The encoders of queries, loaded when first needed and kept.
+//! The query encoders, loaded at first use and kept.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use rushes_models::{
 
 use super::SearchError;
 
-/// Encoders of one model.
+/// The encoders of one model.
 #[derive(Debug)]
 pub struct Encoders {
     models: ModelStore,
@@ -21,7 +21,7 @@ pub struct Encoders {
 }
 
 impl Encoders {
-    /// Encoders of `model`, whose files are in `models`.
+    /// Creates encoders of `model`, whose files are in `models`.
     #[must_use]
     pub fn new(models: ModelStore, model: &str, options: EncoderOptions) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl Encoders {
         Ok(space_of(&self.models, &self.model)?)
     }
 
-    /// The vector of some words.
+    /// The vector of a text.
     ///
     /// # Errors
     /// If the model is missing or damaged.

@@ -1,4 +1,4 @@
-//! What can go wrong with a search.
+//! Errors of a search.
 
 use rushes_models::{ErrorKind, ModelError};
 use thiserror::Error;
@@ -10,24 +10,24 @@ use crate::index::IndexError;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SearchError {
-    /// The query holds nothing to look for.
-    #[error("nothing to search for; give some words, a shot or a picture")]
+    /// The query is empty.
+    #[error("nothing to search for; give a text, a shot or a picture")]
     Empty,
-    /// The query is longer than anybody types.
+    /// The query is too long.
     #[error("the query is longer than {0} characters; shorten it")]
     TooLong(usize),
-    /// More or fewer hits than a page may have.
+    /// The number of hits per page is out of range.
     #[error("limit must be from 1 to {0}")]
     Limit(usize),
-    /// A page token of another query, or none of ours.
-    #[error("this page token is not of this query; ask for the first page again")]
+    /// The page token belongs to another query, or is invalid.
+    #[error("this page token belongs to another query; request the first page again")]
     Page,
     /// The picture cannot be read.
     #[error("{name}: {cause}")]
     Picture {
         /// The file.
         name: String,
-        /// Why.
+        /// The reason.
         cause: String,
     },
     /// The shot has no vector in this space yet.
@@ -41,14 +41,14 @@ pub enum SearchError {
     /// The model is missing or failed.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The catalogue failed, or knows no such thing.
+    /// The catalogue failed, or does not have the requested item.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// The index failed.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// A thread died.
-    #[error("the search thread died; this is a defect of rushes, see the log")]
+    /// A thread ended without a result.
+    #[error("the search thread failed; this is a bug in rushes, see the log")]
     Died,
 }
 

@@ -4,19 +4,19 @@ use std::collections::HashMap;
 
 use crate::catalog::ShotId;
 
-/// The constant of the paper: how little the first places differ.
+/// The constant of the paper. The larger it is, the less the first places differ.
 const K: f64 = 60.0;
 
 /// An entry of a recall's list.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Ranked<M> {
     pub(super) shot: ShotId,
-    /// What the recall keeps of the match, its own measure included.
+    /// The recall's data on the match, including its own measure.
     pub(super) found: M,
 }
 
 impl<M> Ranked<M> {
-    /// The same entry with its match turned into another.
+    /// The same entry with its match converted.
     pub(super) fn map<N>(self, into: impl FnOnce(M) -> N) -> Ranked<N> {
         Ranked {
             shot: self.shot,
@@ -25,17 +25,17 @@ impl<M> Ranked<M> {
     }
 }
 
-/// A shot that some recall found.
+/// A shot that at least one recall found.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct FusedShot<M> {
     pub(super) shot: ShotId,
-    /// The sum of 1 / (60 + rank) over the lists that it is in, whichever and how many lists there are.
+    /// The sum of 1 / (60 + rank) over the lists that contain it.
     pub(super) score: f64,
-    /// Of each list that it is in, its rank from 1 and the match.
+    /// Its rank, from 1, and its match in each list that contains it.
     pub(super) matches: Vec<(u32, M)>,
 }
 
-/// Fuses ranked lists, in each of which a shot is at most once. With one list the order is its own.
+/// Fuses ranked lists. Each list contains a shot at most once. A single list keeps its order.
 pub(super) fn fuse<M>(lists: Vec<Vec<Ranked<M>>>) -> Vec<FusedShot<M>> {
     let mut fused: HashMap<ShotId, FusedShot<M>> = HashMap::new();
     for list in lists {
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(both[0].shot, shot(2));
         assert!((both[0].score - 2.0 / 62.0).abs() < 1e-12);
         assert_eq!(both[0].matches, [(2, 2), (2, 2)]);
-        // The score means the same when the other list is empty.
+        // The score is the same when the other list is empty.
         let one = fuse(vec![list(&[1, 2]), Vec::new()]);
         assert!((one[1].score - 1.0 / 62.0).abs() < 1e-12);
     }

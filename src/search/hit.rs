@@ -1,4 +1,4 @@
-//! The answer, in the one JSON shape of the command line and of HTTP.
+//! The answer, in the JSON shape that the command line and HTTP share.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,21 +15,21 @@ pub struct Hit {
     /// Which shot it is.
     #[serde(flatten)]
     pub place: Place,
-    /// Fused by rank: the sum of 1 / (60 + rank) over the recalls that found it. Higher is better. Each recall's own
-    /// measure is in the evidence.
+    /// Fused by rank: the sum of 1 / (60 + rank) over the recalls that found it. Higher is better. Each
+    /// recall's own measure is in the evidence.
     pub score: f64,
-    /// Why it is here.
+    /// Why the shot was found.
     pub evidence: Evidence,
 }
 
-/// How much of what was searched can be found.
+/// How much of the scope can be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Coverage {
-    /// Assets whose shots can be found: by sight, or by dialogue where nothing else was searched.
+    /// Assets whose shots can be found by sight, or by dialogue if only dialogue was searched.
     pub ready: i64,
     /// Assets in scope.
     pub total: i64,
-    /// The same of dialogue; absent if it was not searched.
+    /// The same for dialogue; absent if dialogue was not searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialogue: Option<DialogueCoverage>,
 }
@@ -48,9 +48,9 @@ pub struct DialogueCoverage {
 pub struct Answer {
     /// Best first.
     pub hits: Vec<Hit>,
-    /// Token of the next page; null on the last.
+    /// Token of the next page; null on the last page.
     pub next: Option<String>,
-    /// How complete the answer is.
+    /// How much of the scope the answer covers.
     pub coverage: Coverage,
 }
 

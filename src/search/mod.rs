@@ -1,7 +1,7 @@
-//! Answering a search: recalls, fusion, and the hits people and programs are shown.
+//! Answers searches: recalls, fusion, and hits for people and programs.
 //!
-//! Each recall (by sight, by dialogue) comes back as a ranked list of its own; the lists are fused by
-//! reciprocal rank, and every hit carries the evidence of each recall that found it. `recall/` has one file per recall.
+//! Each recall (visual, dialogue) returns its own ranked list. The lists are fused by reciprocal rank, and
+//! every hit carries the evidence of each recall that found it. `recall/` has one file per recall.
 
 mod encoders;
 mod error;
@@ -35,10 +35,10 @@ use fusion::{FusedShot, fuse};
 use page::Page;
 use recall::Match;
 
-/// How many candidates each recall is asked for, and so how far one can page. The same for every page,
-/// or fused ranks would shift between pages.
+/// Number of candidates per recall, which also limits paging. It is the same for every page, because ranks
+/// would otherwise shift between pages.
 const RECALL: usize = 400;
-/// Hits on one page, at most.
+/// Most hits per page.
 pub const MAX_LIMIT: usize = 200;
 
 /// Answers searches over a catalogue and its index.
@@ -50,7 +50,7 @@ pub struct Searcher {
 }
 
 impl Searcher {
-    /// With encoders of `model` from `models`, loaded when first needed.
+    /// Creates a searcher with encoders of `model` from `models`, loaded at first use.
     #[must_use]
     pub fn new(
         catalog: Catalog,
@@ -68,7 +68,7 @@ impl Searcher {
     /// Answers one search.
     ///
     /// # Errors
-    /// [`SearchError`]: nothing to search for, an unknown title or shot, a model that is not pulled.
+    /// [`SearchError`]: nothing to search for, an unknown title or shot, a model that is not installed.
     pub async fn search(&self, request: &SearchRequest) -> Result<Answer, SearchError> {
         let started = std::time::Instant::now();
         request.validate()?;
@@ -87,7 +87,7 @@ impl Searcher {
         Ok(answer)
     }
 
-    /// How much of the scope can be found by `senses`.
+    /// The share of the scope that can be found by `senses`.
     ///
     /// # Errors
     /// If the catalogue fails.
@@ -97,7 +97,7 @@ impl Searcher {
         scope: Option<&HashSet<AssetId>>,
     ) -> Result<Coverage, SearchError> {
         let (visual, seq) = (embeddings_of(self.encoders.model()), self.index.seq());
-        // One state for all counts.
+        // Read all counts from one snapshot.
         let mut db = self.catalog.snapshot().await?;
         let (published, total) = coverage(&mut db, &visual, seq, scope).await?;
         let aside = self.index.set_aside();
@@ -148,8 +148,8 @@ impl Searcher {
         Ok(Some(found))
     }
 
-    /// Up to `limit` found shots from `offset` on, with what the catalogue says of them; and the offset of the next
-    /// page. Shots that a newer generation has replaced since the index was written are passed over.
+    /// Up to `limit` shots from `offset` on, with their data from the catalogue, and the offset of the next
+    /// page. Shots that a newer generation has replaced since they were indexed are skipped.
     async fn hits(
         &self,
         found: &[FusedShot<Match>],

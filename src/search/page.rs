@@ -1,18 +1,18 @@
-//! Page tokens: opaque to callers, and of use only with the query they came from.
+//! Page tokens. They are opaque to callers and valid only with their own query.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{SearchError, SearchRequest, Subject};
 
-/// Where a page begins.
+/// The start of a page.
 pub(super) struct Page {
     pub(super) offset: usize,
     query: [u8; 8],
 }
 
 impl Page {
-    /// The page a request asks for: the first if it names none.
+    /// The page that a request asks for; the first by default.
     pub(super) fn read(request: &SearchRequest) -> Result<Self, SearchError> {
         let query = digest(request);
         let Some(token) = &request.page else {
@@ -30,7 +30,7 @@ impl Page {
         Ok(Self { offset, query })
     }
 
-    /// The token of the page that begins at `offset` in the fused list.
+    /// The token of the page that starts at `offset` in the fused list.
     pub(super) fn at(&self, offset: usize) -> String {
         let offset = u32::try_from(offset).unwrap_or(u32::MAX);
         let mut bytes = self.query.to_vec();
@@ -39,7 +39,7 @@ impl Page {
     }
 }
 
-/// A digest of everything that decides what is found and in which order.
+/// A digest of everything that determines the results and their order.
 fn digest(request: &SearchRequest) -> [u8; 8] {
     let mut hasher = blake3::Hasher::new();
     match &request.subject {

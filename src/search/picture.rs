@@ -1,4 +1,4 @@
-//! A picture file as a person sees it, to search with.
+//! Reads a picture file upright, for use as a query.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -8,19 +8,19 @@ use image::{DynamicImage, ImageDecoder as _, ImageError, ImageReader, Limits, Rg
 
 use super::SearchError;
 
-/// A picture with a longer side than this is refused; no camera makes one.
+/// Longest side of a picture in pixels. No camera makes larger ones.
 const MAX_SIDE: u32 = 30_000;
 
-/// Reads a picture upright: turned as its EXIF or TIFF orientation says, in RGB.
+/// Reads a picture and applies its EXIF or TIFF orientation. The result is RGB.
 ///
 /// # Errors
-/// [`SearchError::Picture`] if there is no such file, or it is no picture that can be read.
+/// [`SearchError::Picture`] if the file does not exist or is not a readable picture.
 pub fn read_picture(file: &Path) -> Result<RgbImage, SearchError> {
     let wrap = |cause: String| SearchError::Picture {
         name: file.display().to_string(),
         cause,
     };
-    // By its bytes alone: a name may promise anything.
+    // Decide by content alone: the name may be wrong.
     let mut reader = File::open(file)
         .and_then(|file| ImageReader::new(BufReader::new(file)).with_guessed_format())
         .map_err(|error| wrap(unopened(&error)))?;
@@ -33,7 +33,7 @@ pub fn read_picture(file: &Path) -> Result<RgbImage, SearchError> {
     reader.limits(limits.clone());
     let read = || {
         let mut decoder = reader.into_decoder()?;
-        // The file's orientation may be unreadable in a picture that is not.
+        // The orientation may be unreadable in a picture that is readable.
         let orientation = decoder.orientation().ok();
         limits.reserve(decoder.total_bytes())?;
         decoder.set_limits(limits)?;
@@ -46,9 +46,9 @@ pub fn read_picture(file: &Path) -> Result<RgbImage, SearchError> {
     read().map_err(|error| wrap(undecoded(&error)))
 }
 
-const UNKNOWN: &str = "not a picture of a format that can be read; use JPEG, PNG, WebP or TIFF";
+const UNKNOWN: &str = "not a picture in a supported format; use JPEG, PNG, WebP or TIFF";
 
-/// Why a name stands for no file that can be read.
+/// Why a name is not a readable file.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the others speak for themselves"
@@ -56,11 +56,13 @@ const UNKNOWN: &str = "not a picture of a format that can be read; use JPEG, PNG
 fn unopened(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            "neither a file nor the id of a shot; give one of the two".to_owned()
+            "neither a file nor a shot id; give one of the two".to_owned()
         }
-        io::ErrorKind::IsADirectory => "a folder; give the name of a picture".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied; check who may read it".to_owned(),
-        _ => format!("it cannot be read: {error}"),
+        io::ErrorKind::IsADirectory => "is a folder; give the name of a picture".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied; check the file's permissions".to_owned()
+        }
+        _ => format!("cannot be read: {error}"),
     }
 }
 
@@ -69,7 +71,7 @@ fn undecoded(error: &ImageError) -> String {
     match error {
         ImageError::Unsupported(_) => UNKNOWN.to_owned(),
         ImageError::Limits(_) => {
-            format!("the picture is too large; make it smaller, at most {MAX_SIDE} pixels a side")
+            format!("the picture is too large; scale it to at most {MAX_SIDE} pixels per side")
         }
         ImageError::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
             unopened(error)
@@ -99,7 +101,7 @@ mod tests {
     const WIDTH: u32 = 96;
     const HEIGHT: u32 = 64;
 
-    /// A picture whose every corner is another.
+    /// A picture with four different corners.
     fn photograph() -> RgbImage {
         RgbImage::from_fn(WIDTH, HEIGHT, |x, y| {
             let cell = |value: u32| u8::try_from(value).unwrap();
@@ -108,7 +110,7 @@ mod tests {
         })
     }
 
-    /// The picture as a camera stores it that was held so.
+    /// The picture as a camera would store it in this orientation.
     fn stored(orientation: Orientation) -> RgbImage {
         let back = if orientation == Orientation::Rotate90 {
             Orientation::Rotate270
@@ -160,8 +162,8 @@ mod tests {
             (0x0117, u32::try_from(pixels.len()).unwrap()),
         ];
         let mut bytes = directory(&entries, pixels);
-        // A value of bits for each of three channels is three equal SHORTs, which do not fit: one will do for readers
-        // that take one for all. Orientation is a SHORT.
+        // BitsPerSample for three channels is three equal SHORTs, which do not fit here. Readers accept one
+        // value for all. Orientation is a SHORT.
         bytes[10 + 6 * 12 + 2] = 3;
         bytes
     }

@@ -1,4 +1,4 @@
-//! What can be asked.
+//! Search queries.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use crate::catalog::{AssetId, ShotId, TitleId};
 /// Longest query text in characters.
 const MAX_TEXT: usize = 2000;
 
-/// What is looked for.
+/// What to search for.
 #[derive(Debug, Clone)]
 pub enum Subject {
-    /// Words.
+    /// A text.
     Text(String),
-    /// Shots like this one.
+    /// Shots similar to this shot.
     Shot(ShotId),
-    /// Shots like this picture.
+    /// Shots similar to this picture.
     Picture(Arc<RgbImage>),
 }
 
-/// Where to look; everything is searched if both lists are empty, else what either names.
+/// Where to search: the union of both lists, or everything if both are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scope {
     /// Titles by id or name.
@@ -34,25 +34,25 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Whether nothing is left out.
+    /// Whether everything is in scope.
     #[must_use]
     pub const fn is_everything(&self) -> bool {
         self.titles.is_empty() && self.assets.is_empty() && self.within.is_none()
     }
 }
 
-/// One search.
+/// One search request.
 #[derive(Debug, Clone)]
 pub struct SearchRequest {
-    /// What is looked for.
+    /// What to search for.
     pub subject: Subject,
-    /// By which senses; all if empty.
+    /// Modalities to search; all if empty.
     pub modalities: Vec<Modality>,
-    /// Where.
+    /// Where to search.
     pub scope: Scope,
-    /// Hits on a page.
+    /// Hits per page.
     pub limit: usize,
-    /// The page, as the answer before named it.
+    /// The page: `next` of the previous answer.
     pub page: Option<String>,
 }
 
@@ -70,7 +70,7 @@ impl SearchRequest {
         }
     }
 
-    /// By which senses it looks: those asked for that can look for this at all.
+    /// The modalities to search: the requested ones that support this subject.
     pub(super) fn senses(&self) -> Vec<Modality> {
         modalities(&self.modalities, &self.subject)
     }

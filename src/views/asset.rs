@@ -19,17 +19,17 @@ pub struct AssetView {
     pub id: AssetId,
     /// Name of its title.
     pub title: String,
-    /// Where it is.
+    /// Its location.
     pub uri: String,
     /// Size in bytes.
     pub size: i64,
-    /// BLAKE3 of its bytes in hex, once read whole.
+    /// BLAKE3 digest of its bytes in hex, once the whole file has been read.
     pub blake3: Option<String>,
-    /// How often what readers see of it was replaced; 0 is nothing yet.
+    /// Number of times its published results were replaced; 0 if nothing is published yet.
     pub generation: i64,
-    /// Shots that readers see.
+    /// Number of published shots.
     pub shots: usize,
-    /// What the file says of itself, once probed.
+    /// The properties of the file, once it has been probed.
     #[schema(value_type = Option<Object>)]
     pub media: Option<MediaInfo>,
     /// The stages of its features.

@@ -10,28 +10,28 @@ use crate::catalog::{AssetId, JobId};
 /// One stage of a job.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct StageView {
-    /// The feature that is computed.
+    /// The feature that it computes.
     #[schema(example = "embeddings/lite")]
     pub feature: String,
-    /// Where it stands: `pending`, `running`, `ready`, `failed`, `cancelled`.
+    /// Its state: `pending`, `running`, `ready`, `failed`, `cancelled`.
     #[schema(value_type = String)]
     pub state: RunState,
     /// Units done.
     pub done: i64,
-    /// Units in all, where known.
+    /// Total units, if known.
     pub total: Option<i64>,
-    /// When a worker first began it, Unix milliseconds.
+    /// When a worker first started it, in Unix milliseconds.
     pub started_ms: Option<i64>,
-    /// When it reached its final state.
+    /// When it reached its final state, in Unix milliseconds.
     pub finished_ms: Option<i64>,
     /// Kind of the last failure.
     pub failure: Option<String>,
-    /// What went wrong, as a stable code for programs: `not-media`, `disk-full` …
+    /// Stable code of the failure for programs: `not-media`, `disk-full` …
     #[schema(example = "not-media")]
     pub code: Option<String>,
     /// File, cause and fix.
     pub reason: Option<String>,
-    /// What was wrong with the video or its subtitles but stopped nothing.
+    /// Problems with the video or its subtitles that did not stop the work.
     pub warnings: Vec<String>,
 }
 
@@ -61,14 +61,14 @@ pub struct JobView {
     /// The asset whose features it asks for.
     #[schema(value_type = String)]
     pub asset: AssetId,
-    /// Where the whole stands.
+    /// The state of the whole job.
     #[schema(value_type = String)]
     pub state: RunState,
-    /// When it was asked for, Unix milliseconds.
+    /// When it was requested, in Unix milliseconds.
     pub created_ms: i64,
     /// Why it failed.
     pub reasons: Vec<String>,
-    /// The stages.
+    /// Its stages.
     pub stages: Vec<StageView>,
 }
 

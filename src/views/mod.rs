@@ -1,4 +1,4 @@
-//! What things look like from outside: the JSON that the command line and HTTP share.
+//! The JSON shapes that the command line and HTTP share.
 
 mod asset;
 mod bin;

@@ -1,4 +1,4 @@
-//! Shots: where one lies, and all there is to say of it.
+//! Shots: their places and their details.
 
 use rushes_workers::time::Rate;
 use serde::Serialize;
@@ -8,17 +8,17 @@ use super::time::{Clock, Time};
 use crate::catalog::shots::{self, Cue, Opening, Shot};
 use crate::catalog::{AssetId, Catalog, CatalogError, ShotId};
 
-/// Which file a shot is in.
+/// The file of a shot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AssetRef {
     /// Id of the asset.
     #[schema(value_type = String)]
     pub id: AssetId,
-    /// Where the file is.
+    /// Location of the file.
     pub uri: String,
 }
 
-/// Which shot it is and where it lies.
+/// A shot and its place.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Place {
     /// Id of the shot.
@@ -37,39 +37,39 @@ pub struct Place {
     pub rate: Rate,
 }
 
-/// A shot with all there is to say of it.
+/// A shot with all its details.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ShotDetail {
-    /// Which shot it is.
+    /// The shot and its place.
     #[serde(flatten)]
     pub place: Place,
     /// Whether the frame rate varies, so that timecode is nominal.
     pub variable_rate: bool,
-    /// The boundary with which it begins.
+    /// The boundary at its start.
     #[serde(rename = "in")]
     pub opening: BoundaryView,
-    /// The boundary with which it ends; null where the video ends with it.
+    /// The boundary at its end; null if it ends with the video.
     #[serde(rename = "out")]
     pub closing: Option<BoundaryView>,
-    /// The first shot of the video that shows nearly the same picture; null where no earlier one does.
+    /// The first shot of the video that looks nearly the same; null if no earlier one does.
     #[schema(value_type = Option<String>)]
     pub same_as: Option<ShotId>,
-    /// What is said during it.
+    /// The dialogue during it.
     pub dialogue: Vec<Line>,
 }
 
 /// A boundary between two shots.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct BoundaryView {
-    /// `start` of the video, `cut`, `fade`, `dissolve`, `wipe`, or `continued` within a take that was too long.
+    /// `start` of the video, `cut`, `fade`, `dissolve`, `wipe`, or `continued` in a long take that was divided.
     #[schema(example = "dissolve")]
     pub kind: String,
-    /// First frame of the transition; of a cut, the first frame of the new shot. Null where an earlier version
-    /// found the shot; ingest the video again to have it.
+    /// First frame of the transition; for a cut, the first frame of the new shot. Null for shots from an
+    /// earlier version; ingest the video again to get it.
     pub start: Option<u64>,
-    /// The frame after the transition; of a cut, equal to `start`.
+    /// The frame after the transition; for a cut, equal to `start`.
     pub end: Option<u64>,
-    /// How sure the detector was, 0 to 1.
+    /// Confidence of the detector, 0 to 1.
     pub confidence: f64,
 }
 
@@ -87,13 +87,13 @@ impl From<&Opening> for BoundaryView {
 /// A line of dialogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Line {
-    /// The words.
+    /// The text.
     pub text: String,
     /// When it appears.
     pub start: Time,
     /// When it disappears; exclusive.
     pub end: Time,
-    /// Language, where known.
+    /// Language, if known.
     pub language: Option<String>,
 }
 
@@ -114,7 +114,7 @@ impl Place {
 }
 
 impl ShotDetail {
-    /// The shot with this id. The catalogue alone knows; no index is needed.
+    /// The shot with this id, from the catalogue alone. No index is needed.
     ///
     /// # Errors
     /// If there is no such shot.

@@ -8,19 +8,19 @@ use crate::catalog::CatalogError;
 use crate::catalog::records::ShotsRecord;
 use crate::catalog::shots::Shot;
 
-/// A point in time in its three forms.
+/// A point in time, in three forms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Time {
     /// Frame number, from 0.
     pub frame: u64,
     /// Milliseconds from the start of the file, rounded down.
     pub ms: u64,
-    /// SMPTE timecode; nominal where the frame rate varies.
+    /// SMPTE timecode; nominal if the frame rate varies.
     #[schema(example = "01:00:12:07")]
     pub smpte: String,
 }
 
-/// How the frames of a shot's asset are labelled.
+/// The timecode of a shot's asset.
 pub(crate) struct Clock {
     pub(crate) rate: Rate,
     pub(crate) variable: bool,

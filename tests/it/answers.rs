@@ -1,4 +1,4 @@
-//! What answers say of what could not be found or done.
+//! What answers report about what could not be found or done.
 
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ fn a_search_of_dialogue_says_which_subtitles_could_not_be_read() {
         said.contains("the subtitles of 1 of 2 files could not be read"),
         "{said}"
     );
-    // By sight all can be found, and the dialogue is another matter.
+    // All can be found by sight; dialogue is a separate matter.
     let all = rushes.json(&["search", "a pattern"]);
     assert_eq!(
         all["coverage"],
@@ -44,7 +44,7 @@ fn a_search_of_dialogue_says_which_subtitles_could_not_be_read() {
     );
     let seen = rushes.json(&["search", "--in", "visual", "a pattern"]);
     assert_eq!(seen["coverage"], json!({"ready": 2, "total": 2}));
-    // A video that waits has no dialogue yet.
+    // A pending video has no dialogue yet.
     let third = videos::made(&folder.join("third.mp4"), 1, 30, 3);
     rushes.json(&["ingest", "--queue-only", third.to_str().unwrap()]);
     assert_eq!(
@@ -88,16 +88,10 @@ fn what_is_no_picture_to_search_with_is_said_in_words() {
     let whole = crate::redact::jpeg(1);
     std::fs::write(path("cut.png"), &whole[..300]).unwrap();
     for (name, part) in [
-        (path("missing.jpg"), "neither a file nor the id of a shot"),
-        (
-            "01KAX7Q0Z3.1".to_owned(),
-            "neither a file nor the id of a shot",
-        ),
+        (path("missing.jpg"), "neither a file nor a shot id"),
+        ("01KAX7Q0Z3.1".to_owned(), "neither a file nor a shot id"),
         (path(""), "a folder"),
-        (
-            path("words.jpg"),
-            "not a picture of a format that can be read",
-        ),
+        (path("words.jpg"), "not a picture in a supported format"),
         (path("cut.png"), "the picture is damaged"),
     ] {
         let output = rushes.run(&["similar", &name]);
@@ -136,7 +130,7 @@ fn a_file_that_is_missing_below_a_media_root_is_not_found() {
     let (status, code, detail, _) = register(&inside);
     assert_eq!((status, code.as_str()), (404, "file-not-found"));
     assert!(detail.contains(&inside), "{detail}");
-    // Nothing is said of what there is elsewhere.
+    // Nothing is revealed about other fields.
     let (status, code, ..) = register("/etc/no-such-file.mp4");
     assert_eq!((status, code.as_str()), (400, "outside-media-roots"));
 }
@@ -184,7 +178,7 @@ fn a_wrong_field_of_a_body_is_named() {
     let (status, _, detail, field) = post("/v1/assets", r#"{"title": "x"}"#);
     assert_eq!((status, field), (400, json!("uri")));
     assert!(detail.contains("the field `uri` is missing"), "{detail}");
-    // Queries and the settings of a redaction are read by the same rule.
+    // Queries and the settings of a redaction are parsed by the same rule.
     let answer = server.get("/v1/jobs?colour=1").send().unwrap();
     let (status, _, detail, field) = refusal(answer);
     assert_eq!((status, field), (400, json!("colour")));

@@ -1,4 +1,4 @@
-//! Bad files: each is told apart with its cause, and the rest of the batch goes on.
+//! Bad files: each is reported with its cause, and the rest of the batch continues.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -47,7 +47,7 @@ fn bad_files(folder: &Path) -> Vec<(&'static str, &'static str)> {
         ("concat.mp4", "not"),
         ("playlist.mp4", "not"),
         ("session.mp4", "not"),
-        ("truncated.mp4", "cut short"),
+        ("truncated.mp4", "the file is truncated"),
         ("audio.mp4", "no video"),
     ]
 }
@@ -79,7 +79,7 @@ fn every_bad_file_has_its_reason_and_good_ones_go_on() {
         let why = video["reasons"][0].as_str().unwrap_or_default();
         assert!(why.contains(name) && why.contains(reason), "{name}: {why}");
     }
-    // Programs need not read the sentences.
+    // Programs need not parse the sentences.
     let jobs = rushes.json(&["jobs", "--limit", "50"]);
     let stages = jobs["jobs"].as_array().unwrap().iter();
     let codes: Vec<&str> = stages
@@ -171,11 +171,11 @@ fn faults_of_subtitles_are_told_and_cost_no_words() {
         "{warnings:#?}"
     );
     assert!(
-        warned(&["video.srt: line 5", "begins before the one above it ends"]),
+        warned(&["video.srt: line 5", "starts before the previous one ends"]),
         "{warnings:#?}"
     );
     assert!(
-        warned(&["video.srt: line 5", "does not end after it begins"]),
+        warned(&["video.srt: line 5", "does not end after it starts"]),
         "{warnings:#?}"
     );
     assert!(
@@ -187,7 +187,7 @@ fn faults_of_subtitles_are_told_and_cost_no_words() {
         let found = rushes.json(&["search", "--in", "dialogue", words]);
         assert_eq!(found["hits"].as_array().unwrap().len(), 1, "{words}");
     }
-    // People who do not read JSON are told as well.
+    // People who do not read JSON see it too.
     let again = rushes.run(&["ingest", folder.to_str().unwrap()]);
     assert!(told(&again).contains("warning: "), "{}", told(&again));
 }
@@ -212,7 +212,7 @@ fn a_file_that_may_not_be_read_is_refused() {
     std::fs::set_permissions(&video, std::fs::Permissions::from_mode(0o000)).unwrap();
     let mut command = rushes.command(&["ingest", video.to_str().unwrap(), "--json"]);
     if std::fs::File::open(&video).is_ok() {
-        // This user is root, who may read every file until that right is taken away.
+        // The user is root, who may read every file until that right is removed.
         let mut without_rights = Command::new("setpriv");
         without_rights
             .args(["--bounding-set=-all", "--inh-caps=-all"])

@@ -1,4 +1,4 @@
-//! What a server does with more than it can do at once, and with more than it was asked to take.
+//! What a server does with too much concurrent work, and with input beyond its limits.
 
 use std::io::{Cursor, Read as _, Write as _};
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ use crate::support::Rushes;
 fn more_searches_than_can_be_answered_at_once_are_turned_away() {
     let Some(rushes) = Rushes::new() else { return };
     let server = Server::start(&rushes, &[]);
-    // All begin while the first of them is still loading the encoder.
+    // All start while the first of them is still loading the encoder.
     let searchers: Vec<_> = (0..150)
         .map(|at| {
             let url = format!("{}/v1/search", server.address);
@@ -46,7 +46,7 @@ fn more_searches_than_can_be_answered_at_once_are_turned_away() {
         assert_eq!(problem(answer), (429, "too-many-searches".to_owned()));
     }
     assert!((1..150).contains(&turned_away), "{turned_away} of 150");
-    // Those that were answered gave their places back.
+    // Answered requests returned their places.
     for _ in 0..70 {
         let again = server.post("/v1/search").json(&json!({"text": "a rabbit"}));
         assert_eq!(again.send().unwrap().status(), 200);
@@ -62,7 +62,7 @@ fn redact(server: &Server, picture: Vec<u8>) -> Response {
     request.multipart(form).send().unwrap()
 }
 
-/// A picture of one colour: a small file, however large it is.
+/// A picture of one colour: a small file for any size of picture.
 fn flat(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     DynamicImage::ImageLuma8(GrayImage::new(width, height))
@@ -79,7 +79,7 @@ fn the_limit_of_pixels_is_configured_and_counts_before_memory_is_used() {
     let rushes = rushes.with("RUSHES_CONFIG", file.to_str().unwrap());
     let server = Server::start(&rushes, &[]);
     assert_eq!(redact(&server, flat(1000, 1000)).status(), 200);
-    // What one picture needs is in use now; a picture of 50 times as many pixels is to add nothing of its own.
+    // The memory of one picture is now in use. A picture with 50 times as many pixels must not add its own.
     let before = server.peak_memory();
     let large = flat(10_000, 5_000);
     assert!(large.len() < 1 << 20);
@@ -98,7 +98,7 @@ fn the_limit_of_pixels_is_configured_and_counts_before_memory_is_used() {
     assert_eq!(redact(&server, flat(1001, 1000)).status(), 200);
 }
 
-/// Begins to hand in a result, and leaves it at the header.
+/// Starts to submit a result, and stops after the header.
 fn begun(address: &std::net::SocketAddr, secret: &str, run: &str) -> TcpStream {
     let mut socket = TcpStream::connect(address).unwrap();
     write!(
@@ -121,7 +121,7 @@ async fn a_slow_result_holds_up_only_those_of_its_own_key() {
     let mut asked = [0; 12];
     first.read_exact(&mut asked).unwrap();
     assert_eq!(&asked, b"HTTP/1.1 100");
-    // More of them than there are places in all.
+    // More of them than there are places.
     let others: Vec<TcpStream> = (0..8)
         .map(|_| begun(&server.socket, &slow, &lease.ticket.run))
         .collect();
@@ -160,7 +160,7 @@ async fn reports_on_runs_that_were_never_leased_leave_nothing() {
         code: "test-failed".to_owned(),
         reason: "spite".to_owned(),
     };
-    // One that was leased to another key and deleted, and one that never was.
+    // One was leased to another key and deleted, and one never existed.
     let made_up = Lease {
         ticket: Ticket {
             run: "01KAX7Q0Z3ABCDEFGHJKMNPQRS".to_owned(),
@@ -177,7 +177,7 @@ async fn reports_on_runs_that_were_never_leased_leave_nothing() {
         &bench.coordinator.fail(&made_up.ticket, &failure).await
     ));
     assert_eq!(garbage(&bench).await, 0);
-    // What the worker stored that had the run is garbage.
+    // Objects stored by the worker that held the run are garbage.
     let own = bench
         .coordinator
         .complete(&lease.ticket, &answer(&lease))

@@ -1,4 +1,4 @@
-//! The command line's manners.
+//! Conventions of the command line.
 
 use crate::support::{Rushes, told, videos};
 
@@ -86,7 +86,7 @@ fn models_are_listed_and_verified() {
         .iter()
         .find(|model| model["id"] == "lite")
         .unwrap();
-    assert_eq!(lite["status"], "here");
+    assert_eq!(lite["status"], "installed");
     let verified = rushes.json(&["models", "verify", "lite"]);
     assert!(
         verified

@@ -1,4 +1,4 @@
-//! A full disk stops the work with a reason, and the work goes on when there is room.
+//! A full disk stops the work with a reason, and the work resumes when there is space.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -15,7 +15,7 @@ use rushes_workers::stages::{
 use crate::coordinator::{Bench, answer, vectors, video};
 use crate::support::{Rushes, missing, told, videos};
 
-/// A small file system of its own; unmounted at the end.
+/// A small file system, unmounted at the end.
 pub(crate) struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
@@ -73,7 +73,7 @@ fn work_stopped_by_a_full_disk_goes_on_when_there_is_room() {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         let jobs = rushes.json(&["jobs"]).to_string();
-        if jobs.contains("no room left") {
+        if jobs.contains("the disk is full") {
             break;
         }
         assert!(
@@ -88,12 +88,12 @@ fn work_stopped_by_a_full_disk_goes_on_when_there_is_room() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("\"shots\": 4"));
 }
 
-/// Shots of a video whose vectors take more room than there is.
+/// Shots of a video whose vectors need more space than there is.
 const MANY: u64 = 400;
-/// Kilobytes that a file may have; what is written but the vectors needs less.
+/// Largest file in kilobytes; everything except the vectors needs less.
 const ROOM: u32 = 256;
 
-/// A video of `MANY` shots in the catalogue, whose vectors begin with `first`.
+/// Adds a video of `MANY` shots, whose vectors start with `first`, to the catalogue.
 async fn video_of_many_shots(catalog: &Catalog, name: &str, first: f32) {
     let bench = Bench::over_local_embed().await.over(catalog.clone());
     video(catalog, name).await;
@@ -136,7 +136,7 @@ async fn video_of_many_shots(catalog: &Catalog, name: &str, first: f32) {
     }
 }
 
-/// Runs `rushes` where no file can grow beyond `ROOM`, and writing more fails as on a full disk.
+/// Runs `rushes` so that no file can grow beyond `ROOM`; writing more fails as on a full disk.
 fn without_room(rushes: &Rushes, args: &[&str]) -> Output {
     let command = rushes.command(args);
     let script = format!("trap '' XFSZ; ulimit -f {ROOM}; exec \"$0\" \"$@\"");
@@ -155,7 +155,7 @@ fn without_room(rushes: &Rushes, args: &[&str]) -> Output {
     limited.output().unwrap()
 }
 
-/// The similarity of the shots that are nearest to the first axis, and how many they are.
+/// The similarity of the shots nearest to the first axis, and their number.
 fn seen(rushes: &Rushes) -> (usize, f32) {
     let index = Index::open(&rushes.data().join("index")).unwrap();
     let space = space_of(&ModelStore::new("models".into()), "lite").unwrap();
@@ -196,11 +196,11 @@ async fn a_disk_that_fills_up_while_a_snapshot_is_written_leaves_the_last_one() 
     assert!(!said.contains("panicked"), "{said}");
     assert!(said.contains("File too large"), "{said}");
     assert!(said.contains("check the disk"), "{said}");
-    // Readers have what was published last, whole; nothing else takes up room.
+    // Readers have the complete last published state, and nothing else takes space.
     assert_eq!(snapshots(&rushes), before);
     assert_eq!(seen(&rushes).0, many);
 
-    // With room again all is as it should be.
+    // With space again, everything recovers.
     let built = rushes.run(&["index", "rebuild"]);
     assert!(built.status.success(), "{}", told(&built));
     assert_eq!(seen(&rushes).0, 2 * many);

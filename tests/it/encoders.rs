@@ -1,4 +1,4 @@
-//! A dual encoder pulled from a copy of the hub, from video to answer, on each back end.
+//! A dual encoder pulled from a copy of the hub, from video to answer, on each backend.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use rushes_models::{Sample, write_sample};
 
 use crate::support::{Rushes, models, told, videos};
 
-/// A copy of the hub with one model of random weights, and an empty folder of models that has the runtimes.
+/// A copy of the hub with one model of random weights, and an empty models folder with the runtimes.
 struct Hub {
     folder: tempfile::TempDir,
 }
@@ -91,7 +91,7 @@ async fn a_model_of_the_hub_finds_shots_on_both_back_ends_alike() {
     let [(space, a), (other, b)] = both.as_slice() else {
         panic!("two back ends");
     };
-    // Nobody has seen these weights before, so the space is named after them.
+    // Nobody has published a digest of these weights, so the space is named after them.
     let digest = space.strip_prefix("clip-vit-b32@").unwrap();
     assert!(
         digest.len() == 12 && digest.bytes().all(|b| b.is_ascii_hexdigit()),
@@ -163,7 +163,7 @@ fn a_model_that_cannot_work_is_not_taken_in() {
         assert!(!output.status.success(), "{}", told(&output));
         let listed = rushes.run(&["models", "list"]);
         assert!(
-            !told(&listed).contains("taken in from"),
+            !told(&listed).contains("imported from"),
             "{}",
             told(&listed)
         );

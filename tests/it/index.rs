@@ -10,7 +10,7 @@ use rushes_models::{EncoderOptions, ModelStore, space_of};
 
 use crate::coordinator::{Bench, video};
 
-/// The videos that are found by sight.
+/// The videos found by visual search.
 fn found(index: &Index) -> HashSet<AssetId> {
     let space = space_of(&ModelStore::new("models".into()), "lite").unwrap();
     let mut query = vec![0.0; space.dims];
@@ -50,7 +50,8 @@ async fn a_video_that_cannot_be_indexed_is_set_aside_and_holds_up_no_other() {
     let all = HashSet::from([bench.asset.clone(), bad.clone()]);
     assert_eq!(found(followed(&bench, &bench.catalog).await.index()), all);
 
-    // Of another dimension, and with values that are no numbers; both are damage that the door cannot see.
+    // Of another dimension, and with values that are not finite; the validation cannot detect either kind of
+    // damage.
     for (videos, damaged) in [(3, &[0.6, 0.8][..]), (4, &[f32::NAN; 384][..])] {
         set_vectors(&bench.catalog, &bad, damaged).await;
         let (later, _) = video(&bench.catalog, &format!("after {}", damaged.len())).await;
@@ -62,7 +63,7 @@ async fn a_video_that_cannot_be_indexed_is_set_aside_and_holds_up_no_other() {
         );
         let seen = found(follower.index());
         assert!(seen.contains(&later) && !seen.contains(&bad), "{seen:?}");
-        // A search says that one cannot be found, wherever it is in scope.
+        // A search reports that one cannot be found, wherever it is in scope.
         let searcher = Searcher::new(
             bench.catalog.clone(),
             Arc::clone(follower.index()),
@@ -80,11 +81,11 @@ async fn a_video_that_cannot_be_indexed_is_set_aside_and_holds_up_no_other() {
         assert_eq!(ready(Some(&HashSet::from([bad.clone()]))).await, (0, 1));
         assert_eq!(ready(Some(&HashSet::from([later]))).await, (1, 1));
         drop(follower);
-        // Whoever opens the index later sees it as well.
+        // A process that opens the index later sees it too.
         let reader = Index::open(&bench.folder.path().join("index")).unwrap();
         assert!(reader.set_aside().contains_key(&bad));
     }
-    // Of the right size again, if too long: what an earlier version let in harms nothing.
+    // The right dimension again, but too long: vectors let in by an earlier version do no harm.
     let mut long = vec![0.0; 384];
     long[1] = 2.0;
     set_vectors(&bench.catalog, &bad, &long).await;
@@ -116,7 +117,7 @@ async fn a_catalogue_put_back_from_a_backup_gets_an_index_of_its_own() {
     drop(follower);
 
     let restored = bench.over(Catalog::open(&backup).await.unwrap());
-    // It grows past where the index had followed the other one.
+    // It grows past the position up to which the index had followed the other one.
     let mut all = HashSet::from([bench.asset.clone()]);
     for name in ["c", "d", "e"] {
         all.insert(video(&restored.catalog, name).await.0);
@@ -136,7 +137,7 @@ async fn an_index_that_cannot_be_read_now_is_not_deleted() {
     let folder = bench.folder.path().join("index");
     let current = folder.join("vectors/CURRENT.json");
     let kept = std::fs::read(&current).unwrap();
-    // An error that says nothing of the contents, like a lack of permission or of descriptors.
+    // An error that says nothing about the contents, such as a lack of permission or descriptors.
     std::fs::remove_file(&current).unwrap();
     std::fs::create_dir(&current).unwrap();
     let error = Follower::open(&folder, bench.catalog.clone()).unwrap_err();
@@ -144,13 +145,13 @@ async fn an_index_that_cannot_be_read_now_is_not_deleted() {
     std::fs::remove_dir(&current).unwrap();
     std::fs::write(&current, kept).unwrap();
     let follower = Follower::open(&folder, bench.catalog.clone()).unwrap();
-    // Nothing was lost: it is found without following anew.
+    // Nothing was lost: it is found without following again.
     assert_eq!(
         found(follower.index()),
         HashSet::from([bench.asset.clone()])
     );
     drop(follower);
-    // Damage is another thing: that is what making it again is for.
+    // Damage is different: a rebuild is the answer to it.
     std::fs::write(&current, b"{").unwrap();
     assert_eq!(
         found(followed(&bench, &bench.catalog).await.index()).len(),

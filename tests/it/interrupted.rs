@@ -1,4 +1,4 @@
-//! What happens when somebody steps in: deletes what is under way, or presses Ctrl-C twice.
+//! Interruptions by the user: deleting what is running, or pressing Ctrl-C twice.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Rushes, told, videos};
 
-/// Waits until `done`, looking often; panics with `what` when it takes a minute.
+/// Waits until `done`, polling often; panics with `what` after a minute.
 fn until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !done() {
@@ -58,7 +58,7 @@ fn deleting_a_video_does_not_end_the_ingest_of_others() {
     assert!(!said.contains("panicked"), "{said}");
 }
 
-/// Whether the process has a handler for SIGINT, so that the first one does not simply end it.
+/// Whether the process has a handler for SIGINT; otherwise the first one would simply end it.
 fn listens(child: &Child) -> bool {
     let status =
         std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
@@ -71,7 +71,7 @@ fn listens(child: &Child) -> bool {
 #[test]
 fn a_second_ctrl_c_ends_at_once_what_the_first_one_would_finish() {
     let Some(rushes) = Rushes::new() else { return };
-    // Large enough that it is far from done when the signals come.
+    // Large enough that it is far from done when the signals arrive.
     let picture = rushes.folder.path().join("large.png");
     image::GrayImage::new(14_000, 14_000)
         .save(&picture)
@@ -99,7 +99,7 @@ fn a_second_ctrl_c_ends_at_once_what_the_first_one_would_finish() {
         status.is_some()
     });
     assert_eq!(status.unwrap().code(), Some(130));
-    // Nothing that looks like a result is left.
+    // Nothing that looks like a result remains.
     let left: Vec<_> = std::fs::read_dir(&out)
         .map(|entries| entries.map(|entry| entry.unwrap().file_name()).collect())
         .unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Jobs as people see them: what is shown of them, when there is a new one, and who does the work.
+//! Jobs as users see them: how they are shown, when a new one is created, and who does the work.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ fn jobs(rushes: &Rushes) -> Vec<Value> {
     listed["jobs"].as_array().unwrap().clone()
 }
 
-/// An ingest of a long video that has begun to look for shots.
+/// An ingest of a long video that has started to detect shots.
 fn ingest_under_way(rushes: &Rushes) -> Child {
     let video = rushes.folder.path().join("long.mp4");
     if !video.try_exists().unwrap() {
@@ -64,7 +64,7 @@ fn an_interrupted_or_killed_ingest_leaves_a_job_that_waits() {
         assert_eq!(one["state"], "pending", "{one:#}");
         let shown = rushes.run(&["jobs", id]);
         assert!(!told(&shown).contains("running"), "{}", told(&shown));
-        // Somebody must do the rest, and who that is is said.
+        // The rest must be done by some process, and the message says by which.
         assert!(told(&shown).contains("rushes ingest"), "{}", told(&shown));
     }
     let video = rushes.folder.path().join("long.mp4");
@@ -83,13 +83,13 @@ fn asking_for_what_is_there_makes_no_new_job() {
     assert_eq!(again["videos"][0]["state"], "ready");
     assert_eq!(again["videos"][0]["new"], false);
     assert_eq!(jobs(&rushes).len(), 1);
-    // New subtitles are something new to do.
+    // New subtitles are new work.
     let subtitles = "1\n00:00:00,100 --> 00:00:01,000\nred herring\n";
     std::fs::write(video.with_extension("srt"), subtitles).unwrap();
     let more = rushes.ingest(&[&video]);
     assert_ne!(more["videos"][0]["job"], first["videos"][0]["job"]);
     assert_eq!(jobs(&rushes).len(), 2);
-    // So is what was cancelled.
+    // So are cancelled runs.
     let third = videos::made(&rushes.folder.path().join("third.mp4"), 1, 40, 2);
     let queue = ["ingest", "--queue-only", third.to_str().unwrap()];
     let queued = rushes.json(&queue);
@@ -114,12 +114,12 @@ fn who_does_the_work_is_said_where_nobody_is_at_it() {
     rushes.json(&["jobs", &id, "--cancel"]);
     let retried = rushes.run(&["jobs", &id, "--retry"]);
     assert!(who(&retried), "{}", told(&retried));
-    // A server does it by itself.
+    // A server does it without a request.
     let server = crate::http::Server::start(&rushes, &[]);
     assert!(!who(&rushes.run(&["jobs", &id, "--retry"])));
     assert_eq!(server.finished(&id)["state"], "ready");
     drop(server);
-    // Nothing is left to do.
+    // No work is left.
     assert!(!who(&rushes.run(&["jobs", &id, "--retry"])));
 }
 
@@ -135,7 +135,7 @@ fn deleting_without_a_server_deletes_what_was_computed() {
     assert!(told(&deleted).contains("1 file "), "{}", told(&deleted));
     assert_eq!(crate::http::files_in(&store), "");
     assert!(video.is_file());
-    // Beside a server it is the server that does it.
+    // Beside a server, the server does the work.
     let server = crate::http::Server::start(&rushes, &[]);
     rushes.ingest(&[&video]);
     let deleted = rushes.run(&["delete", "video"]);

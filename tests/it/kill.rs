@@ -1,11 +1,11 @@
-//! `kill -9` at any moment loses nothing and doubles nothing.
+//! `kill -9` at any moment loses nothing and duplicates nothing.
 
 use std::process::Stdio;
 use std::time::Duration;
 
 use crate::support::{Rushes, rounds, told, videos};
 
-/// Videos and their number of shots, as a catalogue has them.
+/// Videos and their number of shots, as in a catalogue.
 fn counted(rushes: &Rushes) -> Vec<(String, u64)> {
     let titles = rushes.json(&["titles"]);
     let mut counted: Vec<_> = titles
@@ -31,7 +31,7 @@ fn killed_at_random_moments_every_video_still_completes() {
     let folder = rushes.folder.path().join("videos");
     std::fs::create_dir(&folder).unwrap();
     let rounds = rounds("RUSHES_KILL_ROUNDS", 6);
-    // Enough of them that there is still work at the last kill.
+    // Enough of them that work remains at the last kill.
     let count = 4.max(rounds);
     let expected: u64 = (0..count)
         .map(|at| {
@@ -51,7 +51,7 @@ fn killed_at_random_moments_every_video_still_completes() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // Not a wait for something: the random moment itself.
+        // This is not a wait for something, but the random moment itself.
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
@@ -70,7 +70,7 @@ fn killed_at_random_moments_every_video_still_completes() {
     assert!(last.status.success(), "{}", told(&last));
     calm.ingest(&[&folder]);
     assert_eq!(counted(&rushes), counted(&calm));
-    // One vector for each shot: none missing, none double.
+    // One vector per shot, none missing or duplicate.
     let rebuilt = rushes.json(&["index", "rebuild"]);
     assert_eq!(rebuilt["vectors"], expected);
     let found = rushes.json(&["search", "--in", "visual", "a pattern", "-n", "200"]);

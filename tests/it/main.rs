@@ -16,6 +16,7 @@ mod cli;
 mod coordinator;
 mod disk_full;
 mod encoders;
+mod events;
 mod export;
 mod http;
 mod index;

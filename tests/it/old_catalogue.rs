@@ -1,4 +1,4 @@
-//! A catalogue of an earlier version opens, searches, and takes new videos.
+//! A catalogue of an earlier version opens, searches, and accepts new videos.
 
 use rushes::catalog::Catalog;
 use serde_json::Value;
@@ -33,7 +33,7 @@ fn a_catalogue_of_schema_5_opens_searches_and_ingests() {
     let seen = rushes.json(&["search", "--in", "visual", "a test card"]);
     assert_eq!(seen["hits"].as_array().unwrap().len(), 3);
 
-    // The boundaries of a cut are known, those of a dissolve were not kept.
+    // The boundaries of cuts are known; those of dissolves were not stored.
     let shown = rushes.json(&["show", hit["shot"].as_str().unwrap()]);
     let boundary = |of: &Value| (of["kind"].clone(), of["start"].clone(), of["end"].clone());
     assert_eq!(boundary(&shown["in"]), ("cut".into(), 50.into(), 50.into()));
@@ -42,7 +42,7 @@ fn a_catalogue_of_schema_5_opens_searches_and_ingests() {
         ("dissolve".into(), Value::Null, Value::Null)
     );
 
-    // What the job asked for is what was wanted of its asset.
+    // The job asked for what was requested of its asset.
     let jobs = rushes.json(&["jobs"]);
     let job = &jobs["jobs"][0];
     assert_eq!(job["state"], "ready");

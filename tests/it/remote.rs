@@ -1,4 +1,4 @@
-//! Workers on other machines: who is let in, what they may do, and a whole video through one.
+//! Workers on other machines: authentication, permissions, and a whole video through one.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ async fn nobody_gets_in_without_a_key_that_is_in_use() {
     ] {
         for (method, path) in ROUTES {
             let url = format!("{}/v1/work{path}", server.address);
-            // A body that is no JSON: the key is looked at first.
+            // The body is not JSON: the key is checked first.
             let mut request = http.request(method.parse().unwrap(), url).body("{");
             if let Some(value) = &authorization {
                 request = request.header("authorization", value);
@@ -70,7 +70,7 @@ async fn nobody_gets_in_without_a_key_that_is_in_use() {
         why.contains("rushes key create") && !why.contains(&revoked),
         "{why}"
     );
-    // Nobody took anything.
+    // Nobody took a run.
     assert!(bench.next().await.is_some());
 }
 
@@ -155,7 +155,7 @@ async fn the_vectors_of_a_very_long_video_fit() {
         vectors: vec![vec![0.5; 1152]; 10_000],
         frame_vectors: None,
     });
-    // It arrives whole, and is then found to be another video's.
+    // It arrives complete, and then turns out to belong to another video.
     match bench.coordinator.complete(&lease.ticket, &long).await {
         Err(CoordinatorError::Invalid(why)) => assert_eq!(why, "10000 vectors for 2 shots"),
         other => panic!("{other:?}"),
@@ -209,7 +209,7 @@ async fn a_key_speaks_for_its_own_workers_only() {
 #[tokio::test]
 async fn a_worker_elsewhere_cannot_pass_for_one_of_this_machine() {
     let bench = Bench::over_http().await;
-    // A worker of this machine by this name would be dead: there is no lock by its name.
+    // A local worker with this name would be dead: there is no lock with its name.
     let name = "local-01KAX7Q0Z3ABCDEFGHJKMNPQRS";
     let lease = bench.coordinator.lease(name, Queue::Embed).await.unwrap();
     let lease = lease.unwrap();
@@ -279,7 +279,7 @@ async fn the_server_says_what_it_wants_of_workers() {
     assert_eq!(noted.unwrap(), about.store);
 }
 
-/// A worker on "another machine": it has no data folder, a key file, and the server's store.
+/// A worker on "another machine": it has no data folder, but a key file and the server's store.
 struct Elsewhere {
     server: String,
     store: PathBuf,
@@ -294,13 +294,13 @@ impl Elsewhere {
             .arg(&self.key)
             .arg("--store")
             .arg(&self.store)
-            // Nothing of it may be made.
+            // It must not be created.
             .env("RUSHES_DATA", "/dev/null/no-data-folder")
             .env("RUSHES_LOG", "trace");
         command
     }
 
-    /// Starts the worker and waits until it says that it works.
+    /// Starts the worker and waits until it reports that it is working.
     fn work(&self, rushes: &Rushes) -> Child {
         let log = std::fs::File::create(self.log()).unwrap();
         let mut child = self
@@ -373,11 +373,11 @@ fn a_video_gets_its_vectors_from_another_machine() {
         assert_eq!(output.status.success(), ok, "{}", told(&output));
         told(&output)
     };
-    assert!(healthy(true).contains("the key is accepted"));
+    assert!(healthy(true).contains("key accepted"));
     assert!(terminate(worker).success(), "{}", elsewhere.said());
     assert!(!elsewhere.said().contains(&secret));
 
-    // With its key it loses its work, and says what to do.
+    // Without its key it loses its work, and says what to do.
     let mut worker = elsewhere.work(&rushes);
     let revoked = rushes.run(&["key", "revoke", "gpu"]);
     assert!(revoked.status.success(), "{}", told(&revoked));
@@ -415,10 +415,10 @@ fn a_worker_with_another_store_or_none_does_not_begin() {
     let wrong = failed(other, &[]);
     assert!(wrong.contains("not the server's store"), "{wrong}");
     let missing = failed(rushes.folder.path().join("nowhere"), &[]);
-    assert!(missing.contains("is not there"), "{missing}");
+    assert!(missing.contains("does not exist"), "{missing}");
     assert!(!rushes.folder.path().join("nowhere").is_dir());
     let media = failed(rushes.data().join("store"), &["--queues", "media"]);
-    assert!(media.contains("only the queue embed"), "{media}");
+    assert!(media.contains("only the embed queue"), "{media}");
     let none = rushes.run(&[
         "work",
         "--server",

@@ -28,7 +28,7 @@ fn videos_in(folder: &Path) {
     .unwrap();
 }
 
-/// What a search found, without the ids, which differ between catalogues.
+/// The hits of a search without ids, which differ between catalogues.
 fn found(answer: &Value) -> Vec<(String, u64, u64)> {
     let hits = answer["hits"].as_array().unwrap();
     hits.iter()
@@ -94,14 +94,14 @@ fn the_same_ingest_with_everything_on_s3_has_the_same_hits() {
     }
     let spoken = remote.json(&["search", "--in", "dialogue", "rabbit"]);
     assert_eq!(frames(first(&spoken)), (40, 80));
-    // The features are in the bucket, and none beside the catalogue.
+    // The results are in the bucket, and none beside the catalogue.
     assert!(features.join("rushes").join("runs").is_dir());
     assert!(!remote.data().join("store").is_dir());
     let sheet = remote.folder.path().join("sheet.png");
     let drawn = remote.run(&["search", "bars", "--sheet", sheet.to_str().unwrap()]);
     assert!(drawn.status.success(), "{}", told(&drawn));
     assert!(image::open(&sheet).unwrap().width() > 600);
-    // Without a catalogue as well.
+    // Without a catalogue too.
     let listed = std::fs::read_dir(archive.join("videos")).unwrap();
     let local_video = listed
         .map(|entry| entry.unwrap().path())
@@ -116,7 +116,7 @@ fn the_same_ingest_with_everything_on_s3_has_the_same_hits() {
 #[test]
 fn a_bucket_that_does_not_answer_is_named() {
     let Some(rushes) = Rushes::new() else { return };
-    // Nothing listens on the discard port of loopback.
+    // Nothing listens on loopback's discard port.
     let rushes = rushes
         .with("AWS_ACCESS_KEY_ID", KEY)
         .with("AWS_SECRET_ACCESS_KEY", SECRET)
@@ -130,7 +130,7 @@ fn a_bucket_that_does_not_answer_is_named() {
         reason.contains("s3://gone/video.mp4") && reason.contains("does not answer"),
         "{reason}"
     );
-    // The rest of the batch went on.
+    // The rest of the batch continued.
     assert_eq!(summary["videos"][0]["state"], "ready");
 }
 

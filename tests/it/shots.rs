@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Rushes, told, videos};
 
-/// A video of four shots at 25 frames a second: a red set, a blue one, the red one again, and green
-/// without anything on it. They begin at frames 0, 25, 55 and 80, and it ends at 100.
+/// A video of four shots at 25 frames per second: a red set, a blue one, the red one again, and plain green.
+/// They start at frames 0, 25, 55 and 80, and the video ends at 100.
 fn four_shots(file: &Path) -> PathBuf {
     let set = |colour: &str, frames: u32, drawn: &str| {
         format!("color={colour}:s=320x180:r=25,trim=end_frame={frames}{drawn}")
     };
-    // The middle of the picture stays as it is.
+    // The middle of the picture stays the same.
     let left = ",drawbox=x=10:y=10:w=90:h=60:c=white:t=fill";
     let right = ",drawbox=x=210:y=100:w=70:h=70:c=yellow:t=fill";
     let graph = format!(
@@ -76,7 +76,7 @@ fn json_says_where_each_shot_lies_and_which_are_alike() {
         );
         let confidence = shot["in"]["confidence"].as_f64().unwrap();
         assert!((0.5..=1.0).contains(&confidence), "{confidence}");
-        // The red set comes back; green is even, and like nothing.
+        // The red set returns; green is even, and resembles nothing.
         assert_eq!(shot.get("same_as"), (index == 2).then_some(&json!(0)));
     }
     let keys = |value: &Value| {
@@ -141,7 +141,7 @@ fn near(found: [u8; 3], wanted: [u8; 3]) -> bool {
     found.iter().zip(wanted).all(|(&a, b)| a.abs_diff(b) <= 12)
 }
 
-/// Whether anything is written between these pixels.
+/// Whether anything is drawn between these pixels.
 fn has_text(sheet: &RgbImage, (left, right): (u32, u32), (top, bottom): (u32, u32)) -> bool {
     (top..bottom).any(|y| (left..right).any(|x| sheet.get_pixel(x, y).0 == [230, 230, 232]))
 }
@@ -168,7 +168,7 @@ fn a_sheet_shows_three_frames_of_every_shot() {
             assert!(near(found, colour), "row {row}, column {column}: {found:?}");
         }
         let top = 48 + row * 156;
-        // Number, timecode, frames and boundary; of the third, also what it is like.
+        // Number, timecode, frames and boundary; for the third shot, also what it resembles.
         let lines = if row == 2 { 5 } else { 4 };
         for line in 0..5 {
             let rows = (top + 26 * line.min(1) + 20 * line.saturating_sub(1), 15);
@@ -176,7 +176,7 @@ fn a_sheet_shows_three_frames_of_every_shot() {
             assert_eq!(written, line < lines, "row {row}, line {line}");
         }
     }
-    // Nothing but the video and the sheet is left.
+    // Only the video and the sheet remain.
     assert_eq!(names(&folder), ["video.mp4", "sheet.png"]);
 }
 
@@ -184,7 +184,7 @@ fn a_sheet_shows_three_frames_of_every_shot() {
 fn a_long_video_goes_on_in_further_sheets() {
     let (rushes, folder) = ready();
     let video = folder.join("video.mp4");
-    // Sixty shots of eight frames, lighter and darker by turns.
+    // Sixty shots of eight frames, alternately lighter and darker.
     let graph = "color=gray:s=64x64:r=25:d=19.2,format=yuv420p,geq=lum='if(mod(floor(N/8),2),60,180)':cb=128:cr=128";
     videos::ffmpeg(&[
         "-f",
@@ -203,8 +203,7 @@ fn a_long_video_goes_on_in_further_sheets() {
     assert_eq!(names(&folder), ["video.mp4", "out.2.png", "out.png"]);
     let second = image::open(folder.join("out.2.png")).unwrap().into_rgb8();
     assert_eq!(second.dimensions(), (1116, 48 + 10 * 156));
-    // Shots 50 and 51 are its first rows.
-    // Luma of 16 to 235 is 0 to 255.
+    // Shots 50 and 51 are its first rows. Luma of 16 to 235 becomes 0 to 255.
     let (light, dark) = ([191; 3], [51; 3]);
     assert!(
         near(middle(&second, 0, 0), light),
@@ -260,17 +259,11 @@ fn what_cannot_be_read_is_told_with_its_cause() {
     videos::ffmpeg(&["-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac", text(&sound)]);
     let gone = folder.join("gone.mp4");
     for (input, part) in [
-        (
-            text(&gone),
-            "gone.mp4: there is no such file; check the name",
-        ),
+        (text(&gone), "gone.mp4: no such file; check the name"),
         (text(&empty), "empty.mp4: the file is empty"),
         (text(&sound), "sound.mp4: the file has no video stream"),
         (text(&folder), "not a regular file; name a file"),
-        (
-            "http://127.0.0.1/video.mp4",
-            "give a path, file:// or s3://",
-        ),
+        ("http://127.0.0.1/video.mp4", "use a path, file:// or s3://"),
     ] {
         let output = rushes.run(&["shots", input, "--json"]);
         let words = told(&output);
@@ -281,7 +274,7 @@ fn what_cannot_be_read_is_told_with_its_cause() {
     let video = four_shots(&folder.join("video.mp4"));
     for (sheet, part) in [
         (video.clone(), "a name that ends in .png"),
-        (folder.join("no/where.png"), "there is no folder"),
+        (folder.join("no/where.png"), "does not exist"),
     ] {
         let output = rushes.run(&["shots", text(&video), "--sheet", text(&sheet)]);
         assert!(!output.status.success());
@@ -325,7 +318,7 @@ fn damage_is_told_and_the_shots_are_given_all_the_same() {
         *byte = byte.wrapping_mul(167).wrapping_add(13);
     }
     std::fs::write(&video, bytes).unwrap();
-    // On several threads FFmpeg 5.1 may hand out a frame before it knows of its damage.
+    // With several threads FFmpeg 5.1 may output a frame before it knows of its damage.
     let found = rushes.json(&["shots", text(&video), "--threads", "1"]);
     let spans = found["corrupt"].as_array().unwrap();
     assert!(!spans.is_empty());
@@ -356,7 +349,7 @@ fn child_of(parent: u32) -> rustix::process::Pid {
             let Some(id) = first.and_then(|id| id.parse().ok()) else {
                 continue;
             };
-            // Until then it is a copy of its parent, which waits for it to become a program of its own.
+            // Until then it is a copy of its parent that has not executed its own program yet.
             if command_line(id) != command_line(parent.cast_signed()) {
                 return rustix::process::Pid::from_raw(id).unwrap();
             }
@@ -394,7 +387,7 @@ fn interrupted_it_leaves_nothing_behind() {
         .spawn()
         .unwrap();
     let child = child_of(running.id());
-    // It gets no further, so the signal comes in the middle of the work.
+    // It gets no further, so the signal arrives in the middle of the work.
     kill_process(child, Signal::STOP).unwrap();
     let program = Pid::from_raw(running.id().cast_signed()).unwrap();
     kill_process(program, Signal::INT).unwrap();

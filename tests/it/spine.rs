@@ -1,4 +1,4 @@
-//! A video in, the right shot out.
+//! From a video to the right shot.
 
 use std::collections::HashSet;
 
@@ -146,7 +146,7 @@ fn a_made_video_is_cut_where_it_was_joined_and_stays_one_asset() {
     found.sort_unstable();
     assert_eq!(found, [(0, 50), (50, 100), (100, 150), (150, 200)]);
     assert_eq!(outcomes[1]["new"], false);
-    // Touched, it is the same bytes still, and its old address stays good.
+    // A touched file has the same bytes, and its old address stays valid.
     let touched = std::process::Command::new("touch")
         .arg(&video)
         .status()
@@ -176,7 +176,7 @@ fn a_video_that_was_renamed_or_overwritten_is_where_it_is_now() {
     assert_eq!(renamed["videos"][0]["asset"], asset);
     let found = rushes.json(&["search", "--in", "visual", "a pattern"]);
     assert!(uri(first(&found)).ends_with("b.mp4"), "{found:#}");
-    // Other bytes under the same name: the old shots are no longer there.
+    // Other bytes under the same name: the old shots are gone.
     videos::made(&b, 3, 40, 3);
     rushes.ingest(&[&folder]);
     let found = rushes.json(&["search", "--in", "visual", "a pattern"]);

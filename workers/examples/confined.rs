@@ -1,4 +1,4 @@
-//! Tries, behind the bars of a decoding child, what a hostile video would have it do. Prints what succeeded.
+//! Tries, confined like a decoding process, what a hostile video would attempt. Prints what succeeded.
 
 #![expect(clippy::print_stdout, reason = "its output is its answer")]
 
@@ -11,7 +11,7 @@ use rushes_workers::sandbox::{Limits, confine};
 use rustix::process::{Signal, getppid, kill_process};
 
 fn main() -> ExitCode {
-    // A descriptor that somebody left open.
+    // A descriptor that was left open.
     let Ok(mut left_open) = std::fs::File::create("/dev/null") else {
         return ExitCode::FAILURE;
     };
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     if left_open.write_all(b"x").is_ok() {
         println!("write to a descriptor left open");
     }
-    // Threads are what decoders need.
+    // Decoders need threads.
     let worker = std::thread::Builder::new()
         .name("works".to_owned())
         .spawn(|| 42);

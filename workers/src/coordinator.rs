@@ -1,4 +1,4 @@
-//! Where workers get their work and leave their results.
+//! The queue from which workers get work and to which they submit results.
 
 pub mod http;
 pub mod wire;
@@ -12,24 +12,24 @@ use utoipa::ToSchema;
 use crate::stages::{Output, Queue, Task};
 use crate::watch::Progress;
 
-/// What the holder of a lease sends back with all that it says of the run.
+/// Identifies a lease. Its holder sends it with every report.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct Ticket {
-    /// The run to compute. Of no meaning to the worker.
+    /// The run, as opaque text.
     pub run: String,
-    /// Fencing token: a result with any but the newest token is refused.
+    /// Fencing token: only results with the newest token are accepted.
     pub token: i64,
 }
 
-/// Work that is this worker's until its lease runs out.
+/// Work that belongs to this worker until its lease expires.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Lease {
-    /// What the worker shows when it reports.
+    /// The ticket for reports.
     #[serde(flatten)]
     pub ticket: Ticket,
-    /// What to do.
+    /// The task.
     pub task: Task,
-    /// Stored objects of this run have keys that begin with this.
+    /// Prefix of the keys of this run's stored objects.
     pub prefix: String,
 }
 
@@ -37,34 +37,34 @@ pub struct Lease {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Directive {
-    /// Keep computing.
+    /// Continue computing.
     Continue,
-    /// Stop: somebody cancelled the run, or the lease is lost.
+    /// Stop: the run was cancelled, or the lease is lost.
     Stop,
 }
 
 /// Why a run failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Decides whether it is tried again.
+    /// Decides whether it is retried.
     pub kind: ErrorKind,
-    /// What went wrong, as a stable kebab-case code for programs.
+    /// Stable kebab-case code of the failure, for programs.
     pub code: String,
-    /// File, cause and fix, for a person.
+    /// File, cause and fix, for people.
     pub reason: String,
 }
 
-/// Why a coordinator refused.
+/// Why a coordinator failed or refused.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CoordinatorError {
-    /// The lease ran out and the run is somebody else's, or nobody's.
+    /// The lease expired, and the run may have another holder.
     #[error("the lease of run {0} is lost; its result is dropped")]
     LeaseLost(String),
-    /// The result cannot be one of this run; the run is as it was.
-    #[error("the result cannot be taken: {0}")]
+    /// The result is not valid for this run. The run is unchanged.
+    #[error("invalid result: {0}")]
     Invalid(String),
-    /// The worker is not let in. Asking again changes nothing.
+    /// The worker is refused. A retry does not help.
     #[error("{0}")]
     Refused(String),
     /// The coordinator or its database does not answer.
@@ -84,12 +84,12 @@ impl CoordinatorError {
         }
     }
 
-    /// What a worker should do about it.
+    /// How a worker should react.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::LeaseLost(_) => ErrorKind::Cancelled,
-            // A sound worker makes sound results: this one has a defect.
+            // A correct worker makes valid results, so this one has a bug.
             Self::Invalid(_) => ErrorKind::Internal,
             Self::Refused(_) => ErrorKind::Unsupported,
             Self::Unavailable(_) => ErrorKind::Unavailable,
@@ -100,22 +100,22 @@ impl CoordinatorError {
 /// The queue as a worker sees it. Every implementation passes the same conformance suite.
 #[async_trait]
 pub trait Coordinator: Send + Sync + std::fmt::Debug {
-    /// Takes the next run of `queue` for `worker`; waits a moment if there is none.
+    /// Leases the next run of `queue` for `worker`; waits briefly if there is none.
     async fn lease(&self, worker: &str, queue: Queue) -> Result<Option<Lease>, CoordinatorError>;
 
-    /// Says that the worker lives and how far it is; extends the lease.
+    /// Reports that the worker is alive and its progress, and extends the lease.
     async fn heartbeat(
         &self,
         ticket: &Ticket,
         progress: Progress,
     ) -> Result<Directive, CoordinatorError>;
 
-    /// Hands in the result. Once, and only with the newest token.
+    /// Submits the result: once, and only with the newest token.
     async fn complete(&self, ticket: &Ticket, output: &Output) -> Result<(), CoordinatorError>;
 
-    /// Reports a failure; the coordinator decides whether the run is tried again.
+    /// Reports a failure; the coordinator decides whether the run is retried.
     async fn fail(&self, ticket: &Ticket, failure: &Failure) -> Result<(), CoordinatorError>;
 
-    /// Gives the run back unfinished, without blame: the worker is shutting down.
+    /// Returns the run unfinished, without counting a failure: the worker is shutting down.
     async fn release(&self, ticket: &Ticket) -> Result<(), CoordinatorError>;
 }

@@ -8,7 +8,7 @@ use crate::dialogue::DialogueError;
 use crate::media::MediaError;
 use crate::storage::StorageError;
 
-/// A failed run, with the file it was about.
+/// A failed run, with the file that it concerns.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StageError {
@@ -17,7 +17,7 @@ pub enum StageError {
     Media {
         /// The video.
         name: String,
-        /// Why.
+        /// The reason.
         #[source]
         source: MediaError,
     },
@@ -26,7 +26,7 @@ pub enum StageError {
     Dialogue {
         /// The subtitle file.
         name: String,
-        /// Why.
+        /// The reason.
         #[source]
         source: DialogueError,
     },
@@ -36,33 +36,33 @@ pub enum StageError {
     /// The model is missing or refuses its input.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// A video could not be read to its end.
+    /// The video could not be read to its end.
     #[error("{name}: reading stopped ({source}); check the disk or the store and try again")]
     Read {
         /// The video.
         name: String,
-        /// Why.
+        /// The reason.
         #[source]
         source: std::io::Error,
     },
-    /// A stored feature is not what it should be.
+    /// A stored feature is damaged.
     #[error(
         "{0}: the stored feature is damaged; delete the video from the catalogue and ingest it again"
     )]
     Corrupt(String),
-    /// Somebody asked for the work to stop.
+    /// The work was cancelled.
     #[error("cancelled")]
     Cancelled,
-    /// The device has ended, or cannot be started.
+    /// The device has ended, or cannot start.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// A defect.
-    #[error("the stage panicked; this is a defect of rushes, see the log")]
+    /// A bug in rushes.
+    #[error("the stage panicked; this is a bug in rushes, see the log")]
     Panicked,
 }
 
 impl StageError {
-    /// Decides whether the run is tried again.
+    /// Decides whether the run is retried.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

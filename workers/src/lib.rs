@@ -1,7 +1,7 @@
-//! What turns media into features: decoding, segmentation, proxies, embedding.
+//! Turns media into features: decoding, segmentation, proxies, embedding.
 //!
-//! This crate knows nothing of the catalogue, of HTTP or of the queue's tables: work reaches it
-//! through a coordinator, and results leave it the same way.
+//! This crate knows nothing of the catalogue, HTTP or the tables of the queue. Work arrives through a
+//! coordinator, and results leave the same way.
 
 pub mod child;
 pub mod coordinator;

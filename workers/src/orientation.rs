@@ -1,8 +1,9 @@
-//! How a stored picture, or the pictures of a video, are turned and mirrored to stand upright.
+//! How a stored picture, or the pictures of a video, are rotated and mirrored to be upright.
 
 use serde::{Deserialize, Serialize};
 
-/// What is done to the stored picture to show it upright, in the order of the EXIF values 1 to 8 (EXIF 2.32, tag 0x0112).
+/// The transformation that displays the stored picture upright, in the order of the EXIF values 1 to 8 (EXIF
+/// 2.32, tag 0x0112).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Orientation {
@@ -11,22 +12,22 @@ pub enum Orientation {
     Upright,
     /// 2: mirrored left to right.
     MirrorHorizontal,
-    /// 3: turned by 180 degrees.
+    /// 3: rotated by 180 degrees.
     Rotate180,
     /// 4: mirrored top to bottom.
     MirrorVertical,
     /// 5: mirrored about the main diagonal.
     Transpose,
-    /// 6: turned by 90 degrees clockwise.
+    /// 6: rotated by 90 degrees clockwise.
     Rotate90,
     /// 7: mirrored about the other diagonal.
     Transverse,
-    /// 8: turned by 90 degrees counter-clockwise.
+    /// 8: rotated by 90 degrees counter-clockwise.
     Rotate270,
 }
 
 impl Orientation {
-    /// The orientation of an EXIF value; anything outside 1 to 8 is upright.
+    /// The orientation of an EXIF value; values outside 1 to 8 mean upright.
     #[must_use]
     pub const fn from_exif(value: u16) -> Self {
         match value {
@@ -41,8 +42,8 @@ impl Orientation {
         }
     }
 
-    /// The orientation that comes nearest to a transformation matrix `[a, b, c, d]`, which takes the stored point (p, q)
-    /// to (a p + c q, b p + d q) (ISO/IEC 14496-12, 8.3.2). A matrix of zeros is upright.
+    /// The orientation nearest to a transformation matrix `[a, b, c, d]`, which maps the stored point (p, q) to
+    /// (a p + c q, b p + d q) (ISO/IEC 14496-12, 8.3.2). A zero matrix means upright.
     #[must_use]
     pub fn from_matrix(matrix: [i32; 4]) -> Self {
         let likeness = |orientation: Self| -> i64 {
@@ -74,7 +75,7 @@ impl Orientation {
         }
     }
 
-    /// Whether the upright picture is as wide as the stored one is high.
+    /// Whether the upright picture swaps the stored width and height.
     #[must_use]
     pub const fn swaps_sides(self) -> bool {
         matches!(
@@ -93,8 +94,8 @@ impl Orientation {
         }
     }
 
-    /// A point of the stored picture, in the upright one. Coordinates are continuous pixels: the
-    /// outer corner of the picture is 0.0, the centre of its first pixel 0.5.
+    /// Maps a point of the stored picture to the upright one. Coordinates are continuous pixels: the outer
+    /// corner of the picture is 0.0, and the centre of its first pixel 0.5.
     #[must_use]
     pub fn to_upright(self, stored: (f64, f64), stored_size: (u32, u32)) -> (f64, f64) {
         let (x, y) = stored;
@@ -111,7 +112,7 @@ impl Orientation {
         }
     }
 
-    /// A point of the upright picture, in the stored one; the inverse of [`Self::to_upright`].
+    /// Maps a point of the upright picture to the stored one; the inverse of [`Self::to_upright`].
     #[must_use]
     pub fn to_stored(self, upright: (f64, f64), stored_size: (u32, u32)) -> (f64, f64) {
         let (x, y) = upright;
@@ -136,7 +137,7 @@ mod tests {
     #[test]
     fn a_matrix_does_what_its_orientation_does() {
         for orientation in (1..=8).map(Orientation::from_exif) {
-            // About the middle of a square picture, where no matrix has to move it back into place.
+            // Around the centre of a square picture, where no translation is needed.
             let upright = orientation.to_upright((3.0, 4.0), (2, 2));
             let (p, q) = (2, 3);
             let [a, b, c, d] = orientation.matrix();
@@ -146,7 +147,7 @@ mod tests {
                 (expected.0.to_string(), expected.1.to_string()),
                 "{orientation:?}"
             );
-            // In 16.16 fixed point, scaled unevenly, and a little askew.
+            // In 16.16 fixed point, scaled unevenly, and slightly skewed.
             for scale in [1, 1 << 16, 1 << 30] {
                 let matrix = orientation
                     .matrix()

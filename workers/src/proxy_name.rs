@@ -1,8 +1,8 @@
-//! Names of proxies: which frames they show, and what their bytes are.
+//! Names of proxies, which state their frames and the digest of their bytes.
 //!
-//! Proxies are decoded again, outside a child, by whoever makes thumbnails and vectors. That the store holds what was
-//! put there is seen from the name, which the catalogue keeps: once it does, nobody who may only write to the store can
-//! put another file in its place.
+//! Thumbnails and vectors decode proxies again, outside a child. The name, which the catalogue stores, proves
+//! that the store still holds the original bytes. Someone who can only write to the store therefore cannot
+//! replace a known proxy.
 
 use std::ops::Range;
 
@@ -11,13 +11,13 @@ use crate::error::StageError;
 /// Hex digits of a BLAKE3 digest in a name: 128 bits.
 const DIGITS: usize = 32;
 
-/// The key of the proxy of `frames` with these bytes, below `prefix`.
+/// The key below `prefix` for the proxy of `frames` with these bytes.
 pub(super) fn name(prefix: &str, frames: &Range<u64>, bytes: &[u8]) -> String {
     let digest = digest(bytes);
     format!("{prefix}/{}-{}.{digest}.mp4", frames.start, frames.end)
 }
 
-/// The frames that the proxy with this key shows, if it is one.
+/// The frames of the proxy with this key, if it is a proxy.
 pub(super) fn frames(key: &str) -> Option<Range<u64>> {
     let file = key.rsplit('/').next()?.strip_suffix(".mp4")?;
     let (span, digest) = file.split_once('.')?;
@@ -26,7 +26,7 @@ pub(super) fn frames(key: &str) -> Option<Range<u64>> {
     is_digest.then_some(start.parse().ok()?..end.parse().ok()?)
 }
 
-/// Refuses bytes that are not those which the key names. Keys of earlier versions name none.
+/// Refuses bytes that do not match the digest in the key. Keys of earlier versions have no digest.
 ///
 /// # Errors
 /// [`StageError::Corrupt`].
@@ -56,7 +56,7 @@ mod tests {
             verify(&key, b"other"),
             Err(StageError::Corrupt(_))
         ));
-        // Before names had digests.
+        // From before names had digests.
         verify("runs/a/30-76.mp4", b"any").unwrap();
         for other in ["runs/a/timeline", "runs/a/30-76.mp4", "runs/a/000001.jpg"] {
             assert_eq!(frames(other), None);

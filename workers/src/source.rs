@@ -1,11 +1,11 @@
-//! Random access to the bytes of a media file, wherever it lives.
+//! Random access to the bytes of a media file, wherever they are stored.
 
 use std::io;
 
 /// Bytes that can be read at any offset: a local file, an object in a store, a buffer.
 ///
-/// FFmpeg and the decoding child read media through this and through nothing else, so neither ever
-/// opens a path or an address by itself.
+/// FFmpeg and the decoding process read media only through this trait, so neither ever opens a path or an
+/// address.
 pub trait ByteSource: Send {
     /// Total length in bytes.
     fn len(&self) -> u64;
@@ -15,16 +15,16 @@ pub trait ByteSource: Send {
         self.len() == 0
     }
 
-    /// Reads some bytes at `offset` into `buffer`; 0 at or beyond the end.
+    /// Reads some bytes at `offset` into `buffer`; returns 0 at or beyond the end.
     ///
     /// # Errors
-    /// Whatever the place where the bytes live reports.
+    /// Any error of the underlying storage.
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Fills `buffer` from `offset` on; how much of it, less only at the end.
+    /// Fills `buffer` from `offset` on, and returns the number of bytes; less only at the end.
     ///
     /// # Errors
-    /// As [`ByteSource::read_at`].
+    /// The same as [`ByteSource::read_at`].
     fn read_full_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {

@@ -1,8 +1,8 @@
 //! Time without floating point: rational rates, presentation timestamps, SMPTE timecode.
 //!
-//! The truth about when a frame is shown is its presentation timestamp in the time base of its
-//! stream. A frame number is the rank of a frame in presentation order, from 0. SMPTE timecode
-//! (SMPTE ST 12-1) is derived from the frame number and the rate, for people and edit lists.
+//! The presentation timestamp, in the time base of its stream, is the authoritative time of a frame. A frame
+//! number is the rank of a frame in presentation order, from 0. SMPTE timecode (SMPTE ST 12-1) is derived from
+//! the frame number and the rate, for people and edit lists.
 
 use std::fmt;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What is wrong with a textual rate or timecode.
+/// Errors of textual rates and timecodes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TimeError {
@@ -47,7 +47,7 @@ impl Rate {
         })
     }
 
-    /// A clock that ticks each millisecond.
+    /// A clock with one tick per millisecond.
     pub const MILLISECONDS: Self = Self { num: 1000, den: 1 };
 
     /// Numerator.
@@ -88,8 +88,8 @@ impl Rate {
         u64::try_from(ms).unwrap_or(u64::MAX)
     }
 
-    /// `units` of a clock that ticks at this rate as units of one that ticks at `to`, rounded down;
-    /// the nearest `i64` where the result is beyond it.
+    /// Converts `units` of a clock at this rate to units of a clock at `to`, rounded down; saturates at the
+    /// limits of `i64`.
     #[must_use]
     pub fn rescale(self, units: i64, to: Self) -> i64 {
         let numerator = i128::from(units) * i128::from(self.den) * i128::from(to.num);
@@ -131,19 +131,19 @@ impl<'de> Deserialize<'de> for Rate {
     }
 }
 
-/// How frame numbers are written as timecode: the rate, the counting, and the first frame's value.
+/// How to write frame numbers as timecode: the rate, the counting, and the value of the first frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timecode {
     /// Frames per second.
     pub rate: Rate,
-    /// Whether two frame labels a minute are skipped to follow the clock (SMPTE ST 12-1).
+    /// Whether two frame labels per minute are skipped to follow the clock (SMPTE ST 12-1).
     pub drop_frame: bool,
-    /// The frame count that the source's own start timecode stands for; 0 where it has none.
+    /// The frame count of the source's own start timecode; 0 if it has none.
     pub start: u64,
 }
 
 impl Timecode {
-    /// Counting from `00:00:00:00` at `rate`: drop-frame where the rate allows it.
+    /// Counting from `00:00:00:00` at `rate`; drop-frame if the rate allows it.
     #[must_use]
     pub const fn from_zero(rate: Rate) -> Self {
         Self {
@@ -156,7 +156,7 @@ impl Timecode {
     /// Counting from the source's own start timecode, e.g. `18:45:23:23` or `01:00:00;00`.
     ///
     /// # Errors
-    /// [`TimeError::Timecode`] if the text is no timecode at this rate.
+    /// [`TimeError::Timecode`] if the text is not a timecode at this rate.
     pub fn starting_at(rate: Rate, text: &str) -> Result<Self, TimeError> {
         let bad = || TimeError::Timecode(text.to_owned(), rate);
         let drop_frame = text.contains([';', '.']) && rate.allows_drop_frame();
@@ -186,13 +186,13 @@ impl Timecode {
         })
     }
 
-    /// The label at the rate `to` of the moment that `text` labels at the rate `from`.
+    /// The label at the rate `to` for the moment that `text` labels at the rate `from`.
     ///
-    /// Exact where one rate counts a multiple of the other's labels, as 60000/1001 does of 30000/1001; nominal, to the
-    /// label at or before that moment, where it does not.
+    /// Exact if one rate counts a multiple of the other's labels, as 60000/1001 does of 30000/1001. Otherwise
+    /// nominal: the label at or before that moment.
     ///
     /// # Errors
-    /// [`TimeError::Timecode`] if the text is no timecode at the rate `from`.
+    /// [`TimeError::Timecode`] if the text is not a timecode at the rate `from`.
     pub fn relabel(text: &str, from: Rate, to: Rate) -> Result<String, TimeError> {
         Self::starting_at(from, text)?;
         let bad = || TimeError::Timecode(text.to_owned(), from);
@@ -213,7 +213,7 @@ impl Timecode {
             let a_minute = nominal * 60 - dropped;
             let ten_minutes = nominal * 600 - dropped * 9;
             let (tens, rest) = (count / ten_minutes, count % ten_minutes);
-            // The first minute of each ten keeps all its labels.
+            // The first minute of every ten keeps all its labels.
             let minutes = rest.saturating_sub(dropped) / a_minute;
             count += dropped * (tens * 9 + minutes);
         }
@@ -245,10 +245,10 @@ impl Timecode {
     }
 }
 
-/// When each frame of an asset is shown: the stored `timeline`.
+/// The presentation time of each frame of an asset: the stored `timeline`.
 ///
-/// Frame `n` is shown at `pts[n]` and until `pts[n + 1]`; the last until `end_pts`. Timestamps are
-/// in `time_base` units per second and strictly ascending.
+/// Frame `n` is shown from `pts[n]` until `pts[n + 1]`, and the last one until `end_pts`. Timestamps are in
+/// `time_base` units per second and strictly ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeline {
     /// Units per second of the timestamps, e.g. 90000/1 or 12800/1.
@@ -257,14 +257,14 @@ pub struct Timeline {
     pub rate: Rate,
     /// Whether frames are unevenly spaced, so that timecode is nominal.
     pub variable: bool,
-    /// The source's own start timecode at this rate. Where a timecode track counts at another rate, it is that of the
-    /// same moment.
+    /// The source's own start timecode at this rate. If a timecode track counts at another rate, this is the
+    /// timecode of the same moment.
     pub start_timecode: Option<String>,
-    /// The timestamp of the file's beginning (the earliest of all its streams), in `time_base`.
+    /// The timestamp of the start of the file (the earliest of all its streams), in `time_base`.
     pub origin_pts: i64,
     /// Presentation timestamp of each frame.
     pub pts: Vec<i64>,
-    /// When the last frame ceases to be shown.
+    /// End of the last frame.
     pub end_pts: i64,
 }
 
@@ -275,7 +275,7 @@ impl Timeline {
         self.pts.len() as u64
     }
 
-    /// The timestamp at which `frame` begins; `end_pts` for the frame after the last and beyond.
+    /// The timestamp at which `frame` starts; `end_pts` for the frame after the last and beyond.
     #[must_use]
     pub fn pts_of(&self, frame: u64) -> i64 {
         usize::try_from(frame)
@@ -298,7 +298,7 @@ impl Timeline {
         u64::try_from(ms.max(0)).unwrap_or(u64::MAX)
     }
 
-    /// The frames `frames` of this video; fewer of them where the video ends before.
+    /// The frames `frames` of this video, limited to its length.
     #[must_use]
     pub fn stretch(&self, frames: &Range<u64>) -> Stretch {
         let end = frames.end.min(self.frames());
@@ -314,14 +314,14 @@ impl Timeline {
     #[must_use]
     pub fn frames_within(&self, start_ms: u64, end_ms: u64) -> (u64, u64) {
         let frames = self.frames();
-        // The first frame that ceases to be shown after the start …
+        // The first frame that ends after the start …
         let start = partition_point(frames, |frame| self.ms_of(frame + 1) <= start_ms);
-        // … and the first that begins at or after the end.
+        // … and the first that starts at or after the end.
         let end = partition_point(frames, |frame| self.ms_of(frame) < end_ms);
         (start, end.max(start))
     }
 
-    /// How frame numbers are labelled: from the source's start timecode where it is a valid one.
+    /// The labels of frame numbers: from the source's start timecode if it is valid.
     #[must_use]
     pub fn timecode(&self) -> Timecode {
         self.start_timecode
@@ -331,19 +331,19 @@ impl Timeline {
     }
 }
 
-/// Frames of a video in a row, and when each is shown: part of a [`Timeline`].
+/// Consecutive frames of a video with their presentation times: part of a [`Timeline`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {
     /// Units per second of the timestamps.
     pub time_base: Rate,
     /// Which frames.
     pub frames: Range<u64>,
-    /// When each of them is shown, and last when the last one ceases to be.
+    /// The presentation time of each frame, followed by the end of the last one.
     pub pts: Vec<i64>,
 }
 
 impl Stretch {
-    /// Whether it has a timestamp for each of at least one frame, and one more, in ascending order.
+    /// Whether it has at least one frame, one timestamp per frame, and one more, in ascending order.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let count = self.frames.end.checked_sub(self.frames.start);
@@ -353,7 +353,7 @@ impl Stretch {
     }
 }
 
-/// The first of `0..count` for which `before` is false, where it is true up to some point.
+/// The first of `0..count` for which `before` is false, if it is true up to some point.
 fn partition_point(count: u64, before: impl Fn(u64) -> bool) -> u64 {
     let (mut low, mut high) = (0, count);
     while low < high {
@@ -422,7 +422,7 @@ mod tests {
             relabel("10:00:00:20", rate("25"), rate("25")),
             "10:00:00:20"
         );
-        // The count of frames since midnight is twice that of the slower one, dropped labels or not.
+        // The frame count since midnight is twice that of the slower rate, with or without dropped labels.
         for text in ["00:01:00;02", "00:09:59;29", "00:10:00;00", "23:59:59;29"] {
             let before = Timecode::starting_at(slow, text).unwrap().start;
             let after = Timecode::starting_at(fast, &relabel(text, slow, fast))

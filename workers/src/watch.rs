@@ -1,15 +1,15 @@
-//! What a running computation shares with whoever follows it: how far it is, and whether to stop.
+//! State that a running computation shares with its observer: its progress, and whether to stop.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// How far a run has come, in whatever unit its feature counts.
+/// The progress of a run, in the unit of its feature.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Units done.
     pub done: u64,
-    /// Units in all, where known.
+    /// Total units, if known.
     pub total: Option<u64>,
 }
 
@@ -35,12 +35,12 @@ impl Watch {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// Asks the stage to end.
+    /// Asks the stage to stop.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
-    /// The progress recorded last.
+    /// The last recorded progress.
     #[must_use]
     pub fn now(&self) -> Progress {
         let total = self.total.load(Ordering::Relaxed);

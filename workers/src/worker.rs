@@ -1,4 +1,4 @@
-//! The worker: named threads that lease runs, compute them, and hand in the results.
+//! The worker: named threads that lease runs, compute them and submit the results.
 
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -12,11 +12,11 @@ use crate::error::StageError;
 use crate::stages::{Output, Queue, Stages};
 use crate::watch::Watch;
 
-/// How often a worker says that it lives.
+/// Interval of heartbeats.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
-/// How long a worker waits before it asks a coordinator again that did not answer.
+/// Pause before asking an unreachable coordinator again.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often a result is offered to a coordinator that does not answer.
+/// Number of attempts to submit a result to an unreachable coordinator.
 const TRIES: u32 = 150;
 
 /// The worker threads of this process.
@@ -66,7 +66,7 @@ impl Workers {
         })
     }
 
-    /// Waits until the coordinator no longer lets these workers in, and says why; forever if it does.
+    /// Waits until the coordinator refuses these workers, and returns the reason. Waits forever if it does not.
     pub async fn refused(&self) -> String {
         self.stop.cancelled().await;
         match self.refusal.get() {
@@ -75,7 +75,7 @@ impl Workers {
         }
     }
 
-    /// Asks every thread to give its work back and waits until all have ended.
+    /// Asks every thread to return its work, and waits until all have ended.
     pub async fn stop(self) {
         self.stop.cancel();
         let joined = tokio::task::spawn_blocking(move || {
@@ -115,7 +115,7 @@ impl Slot {
                 Ok(Some(lease)) => self.work(&lease),
                 Ok(None) => {}
                 Err(CoordinatorError::Refused(why)) => {
-                    // The first reason is as good as any other.
+                    // Any of the reasons will do.
                     self.refusal.set(why).ok();
                     self.stop.cancel();
                 }
@@ -141,7 +141,7 @@ impl Slot {
             Arc::clone(&watch),
             self.stop.clone(),
         ));
-        // A stage that panics fails its run, not its thread.
+        // A panicking stage fails its run, not its thread.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             self.stages.compute(&lease.task, &lease.prefix, &watch)
         }))
@@ -158,9 +158,9 @@ impl Slot {
         };
         let is_complete = matches!(report, Report::Complete(_));
         let reported = self.runtime.block_on(async {
-            // So that what is shown as done is what was done.
+            // So that the displayed progress matches the work done.
             if let Err(error) = self.coordinator.heartbeat(ticket, watch.now()).await {
-                tracing::debug!(%error, run = ticket.run, "the last heartbeat was not heard");
+                tracing::debug!(%error, run = ticket.run, "the last heartbeat failed");
             }
             match self.hand_in(ticket, report).await {
                 Err(error @ CoordinatorError::Invalid(_)) => {
@@ -178,19 +178,19 @@ impl Slot {
         match reported {
             Ok(()) if is_complete => {
                 if let Err(error) = self.stages.tidy(&lease.task, &lease.prefix) {
-                    tracing::warn!(%error, run = ticket.run, "parts of a run are left in the store");
+                    tracing::warn!(%error, run = ticket.run, "parts of a finished run remain in the store");
                 }
             }
             Ok(()) => {}
             Err(error @ CoordinatorError::LeaseLost(_)) => tracing::info!(%error),
-            // The run stays leased and comes back when the lease runs out.
+            // The run stays leased, and returns to the queue when the lease expires.
             Err(error) => {
-                tracing::warn!(%error, run = ticket.run, "a result could not be handed in");
+                tracing::warn!(%error, run = ticket.run, "cannot submit a result");
             }
         }
     }
 
-    /// Hands in a report; patiently, for hours of work may be in it.
+    /// Submits a report, with retries: it may hold hours of work.
     async fn hand_in(&self, ticket: &Ticket, report: Report) -> Result<(), CoordinatorError> {
         let mut tries = 1;
         loop {
@@ -205,7 +205,7 @@ impl Slot {
             if tries == TRIES || self.stop.is_cancelled() {
                 return Err(CoordinatorError::Unavailable(error));
             }
-            tracing::warn!(%error, run = ticket.run, "a result could not be handed in; tried again");
+            tracing::warn!(%error, run = ticket.run, "cannot submit a result; retrying");
             tries += 1;
             tokio::select! {
                 () = tokio::time::sleep(PATIENCE) => {}
@@ -215,7 +215,7 @@ impl Slot {
     }
 }
 
-/// What becomes of a leased run.
+/// The outcome of a leased run.
 enum Report {
     Complete(Box<Output>),
     Fail(Failure),
@@ -231,7 +231,7 @@ async fn beat(
     loop {
         tokio::select! {
             () = tokio::time::sleep(HEARTBEAT) => {}
-            // The stage ends soon; until it has, the lease must not lapse.
+            // The stage ends soon. Until then the lease must not expire.
             () = stop.cancelled(), if !watch.stopped() => {
                 watch.stop();
             }
@@ -240,7 +240,7 @@ async fn beat(
             Ok(Directive::Continue) => {}
             Ok(Directive::Stop) => watch.stop(),
             Err(CoordinatorError::LeaseLost(_) | CoordinatorError::Refused(_)) => watch.stop(),
-            Err(error) => tracing::warn!(%error, run = ticket.run, "a heartbeat was not heard"),
+            Err(error) => tracing::warn!(%error, run = ticket.run, "a heartbeat failed"),
         }
     }
 }
@@ -259,7 +259,7 @@ mod tests {
     use crate::storage::{S3Options, Storage};
     use crate::watch::Progress;
 
-    /// Has one run, takes no result, and then lets nobody in.
+    /// Has one run, accepts no result, and then refuses everybody.
     #[derive(Debug)]
     struct Picky {
         lease: Mutex<Option<Lease>>,

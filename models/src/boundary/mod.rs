@@ -1,8 +1,9 @@
-//! The boundary network: what each frame of a video is, seen among the frames around it.
+//! The boundary network: classifies each frame of a video from the frames around it.
 //!
-//! It looks at frames of [`WIDTH`] by [`HEIGHT`] cells and says of each how sure it is that a shot begins there with a
-//! cut, that the frame is part of a gradual transition, and of which kind. The weights are part of the program, so there
-//! is nothing to pull. `models/boundary` holds them, the recipe that trained them, and the model card.
+//! It takes frames of [`WIDTH`] by [`HEIGHT`] cells. For each frame it returns the probability that a shot
+//! starts there with a cut, that the frame is part of a gradual transition, and the transition's kind. The
+//! weights are compiled in, so there is nothing to pull. `models/boundary` holds them, the training recipe and
+//! the model card.
 
 mod network;
 #[cfg(test)]
@@ -12,50 +13,50 @@ use candle_core::{Device, safetensors};
 
 use network::Network;
 
-/// Cells in a row of a frame.
+/// Cells per row of a frame.
 pub const WIDTH: usize = 64;
 /// Rows of cells.
 pub const HEIGHT: usize = 36;
 /// Cells of one plane of a frame.
 pub const CELLS: usize = WIDTH * HEIGHT;
 
-/// Frames before and after it that a frame's answer can depend on. Closer to either end of what
-/// [`BoundaryNetwork::look`] is given, answers are as at the end of a video.
+/// Frames before and after a frame on which its output can depend. Closer to either end of the input of
+/// [`BoundaryNetwork::look`], outputs are as at the end of a video.
 pub const AROUND: usize = 48;
 
 const WEIGHTS: &[u8] = include_bytes!("../../boundary/boundary.safetensors");
 
-/// What the network makes of one frame; each number is a probability.
+/// The output for one frame; each number is a probability.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BoundaryVerdict {
-    /// A shot begins with this frame, by a cut.
+    /// A shot starts with this frame, by a cut.
     pub cut: f32,
     /// The frame is part of a gradual transition.
     pub gradual: f32,
-    /// If it is: of a dissolve.
+    /// If so: of a dissolve.
     pub dissolve: f32,
-    /// If it is: of a fade.
+    /// If so: of a fade.
     pub fade: f32,
-    /// If it is: of a wipe.
+    /// If so: of a wipe.
     pub wipe: f32,
 }
 
-/// The network does not compute: a fault of the program, not of the video.
+/// The network cannot be computed: a bug in the program, not a problem of the video.
 #[derive(Debug, thiserror::Error)]
 #[error("the boundary network does not compute: {0}")]
 pub struct BoundaryError(#[from] candle_core::Error);
 
-/// The network, ready to look.
+/// The network, ready for use.
 #[derive(Debug)]
 pub struct BoundaryNetwork {
     network: Network,
 }
 
 impl BoundaryNetwork {
-    /// The network with the weights of this program.
+    /// Loads the network with the compiled-in weights.
     ///
     /// # Errors
-    /// If the weights in the program are not those of this network.
+    /// If the compiled-in weights do not belong to this network.
     pub fn new() -> Result<Self, BoundaryError> {
         let weights = safetensors::load_buffer(WEIGHTS, &Device::Cpu)?;
         Ok(Self {
@@ -63,8 +64,8 @@ impl BoundaryNetwork {
         })
     }
 
-    /// What each of a run of frames is. Frames follow each other without gap: each is luma, blue difference and red
-    /// difference, [`CELLS`] numbers each, row by row. The same frames give the same answers, to the last bit.
+    /// Classifies a run of consecutive frames. Each frame is luma, blue difference and red difference,
+    /// [`CELLS`] numbers each, row by row. The same frames give bit-identical outputs.
     ///
     /// # Errors
     /// If a frame has another size.

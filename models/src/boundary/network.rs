@@ -1,7 +1,8 @@
-//! The layers, as products of matrices: frames are cut into patches of 4 by 4 cells, patches are joined to cells, cells
-//! to parts, parts to the whole, and between these each place is compared with itself at other moments.
+//! The layers as matrix products. Frames are divided into patches of 4 by 4 cells; patches are joined to cells,
+//! cells to parts, and parts to the whole. Between these steps, each position is compared with itself at other
+//! moments.
 //!
-//! `models/boundary/network.py` is the same network as it was trained.
+//! `models/boundary/network.py` is the same network as trained.
 
 use std::collections::HashMap;
 
@@ -9,14 +10,14 @@ use candle_core::{D, DType, Device, Error, Result, Tensor};
 
 use super::{BoundaryVerdict, CELLS, HEIGHT, WIDTH};
 
-/// Cells on each side of a patch.
+/// Cells per side of a patch.
 const PATCH: usize = 4;
 const PATCH_ROWS: usize = HEIGHT / PATCH;
 const PATCH_COLUMNS: usize = WIDTH / PATCH;
 const PATCHES: usize = PATCH_ROWS * PATCH_COLUMNS;
-/// Numbers of a patch: three planes.
+/// Numbers per patch: three planes.
 const PATCH_VALUES: usize = PATCH * PATCH * 3;
-/// Frames before and after to which a frame's likeness is looked up.
+/// Frames before and after a frame with which it is compared.
 const LAGS: usize = 32;
 
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl Linear {
         })
     }
 
-    /// The last dimension of `x`, which becomes as long as there are outputs.
+    /// Applies the layer to the last dimension of `x`, whose length becomes the number of outputs.
     fn run(&self, x: &Tensor) -> Result<Tensor> {
         let inputs = self.weight.dim(0)?;
         let mut dims = x.dims().to_vec();
@@ -61,12 +62,12 @@ impl Weights<'_> {
 
     fn get(&self, name: &str) -> Result<Tensor> {
         let stored = self.0.get(name);
-        let stored = stored.ok_or_else(|| Error::Msg(format!("there is no weight {name}")))?;
+        let stored = stored.ok_or_else(|| Error::Msg(format!("missing weight {name}")))?;
         stored.to_dtype(DType::F32)
     }
 }
 
-/// Convolutions over time of three moments each, with several dilations, added to what they look at.
+/// Temporal convolutions of three moments each, with several dilations, added to their input.
 #[derive(Debug)]
 struct Moments {
     dilations: &'static [usize],
@@ -101,7 +102,7 @@ impl Moments {
     }
 }
 
-/// `x`, whose first dimension is time, `by` moments later; zeros where there is nothing.
+/// `x`, whose first dimension is time, shifted to `by` moments later; zeros at the end.
 fn later(x: &Tensor, by: usize) -> Result<Tensor> {
     let frames = x.dim(0)?;
     let kept = frames.saturating_sub(by);
@@ -111,7 +112,7 @@ fn later(x: &Tensor, by: usize) -> Result<Tensor> {
     x.narrow(0, 0, kept)?.pad_with_zeros(0, frames - kept, 0)
 }
 
-/// `x` `by` moments earlier.
+/// `x` shifted to `by` moments earlier.
 fn earlier(x: &Tensor, by: usize) -> Result<Tensor> {
     let frames = x.dim(0)?;
     let kept = frames.saturating_sub(by);
@@ -122,7 +123,7 @@ fn earlier(x: &Tensor, by: usize) -> Result<Tensor> {
         .pad_with_zeros(0, 0, frames - kept)
 }
 
-/// Cells of a grid joined: T × H × W × C to T × H/rows × W/columns × rows·columns·C.
+/// Joins cells of a grid: T × H × W × C to T × H/rows × W/columns × rows·columns·C.
 fn merge(x: &Tensor, rows: usize, columns: usize) -> Result<Tensor> {
     let (frames, height, width, channels) = x.dims4()?;
     x.reshape((
@@ -141,13 +142,13 @@ fn merge(x: &Tensor, rows: usize, columns: usize) -> Result<Tensor> {
     ))
 }
 
-/// Vectors, T × C, divided by their lengths.
+/// Normalises vectors, T × C, to unit length.
 fn directions(x: &Tensor) -> Result<Tensor> {
     let length = x.sqr()?.sum_keepdim(1)?.sqrt()?.maximum(0.1_f32)?;
     x.broadcast_div(&length)
 }
 
-/// How alike each frame is to those around it: unit vectors T × C to cosines T × (2·LAGS + 1).
+/// The similarity of each frame to its neighbours: unit vectors T × C to cosines T × (2·LAGS + 1).
 fn likeness(directions: &Tensor) -> Result<Tensor> {
     let frames = directions.dim(0)?;
     let table = directions.matmul(&directions.t()?)?;
@@ -230,7 +231,8 @@ impl Network {
         Ok(logits.iter().map(|logits| verdict(logits)).collect())
     }
 
-    /// What the patches of the frame before add; the first frame is taken to follow one like itself.
+    /// The contribution of the previous frame's patches. The first frame is treated as if it followed an equal
+    /// one.
     fn before(&self, patches: &Tensor) -> Result<Tensor> {
         let x = self.patch_before.run(patches)?;
         let frames = x.dim(0)?;
@@ -238,7 +240,8 @@ impl Network {
     }
 }
 
-/// The patches, T × rows × columns × values, about -2 to 2, and the mean of each plane of each patch, T × means.
+/// The patches, T × rows × columns × values, about -2 to 2, and the mean of each plane of each patch, T ×
+/// means.
 fn patches(frames: &[[&[u8]; 3]]) -> Result<(Tensor, Tensor)> {
     let count = frames.len();
     let mut values = vec![0_f32; count * PATCHES * PATCH_VALUES];

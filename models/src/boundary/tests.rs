@@ -1,4 +1,4 @@
-//! The network beside the one that was trained.
+//! Compares the network with the one that was trained.
 
 use super::*;
 
@@ -66,7 +66,8 @@ fn frames_farther_than_the_reach_change_nothing() {
     let all = frames();
     let some = &all[20..];
     let (all, some) = (look(&all), look(some));
-    // Beyond the reach, what is around a frame is the same, and so are the answers but for rounding.
+    // Beyond the receptive field, the surroundings of a frame are the same, so the outputs are too, up to
+    // rounding.
     for frame in AROUND + 20..FRAMES {
         let (a, b) = (all[frame], some[frame - 20]);
         assert!((a.cut - b.cut).abs() < 1e-4, "{frame}");

@@ -1,4 +1,4 @@
-//! Heads: how the numbers that come out of each architecture become boxes in the network's input.
+//! Heads: decode the outputs of each architecture into boxes of the network's input.
 
 use crate::manifest::Head;
 
@@ -10,17 +10,17 @@ pub(super) struct Output<'a> {
     pub(super) numbers: &'a [f32],
 }
 
-/// What a head has to know of the run.
+/// The context of a run that a head needs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grid {
     /// Of the network's input, in pixels.
     pub(super) width: usize,
     pub(super) height: usize,
-    /// Boxes below it are left out.
+    /// Boxes with a lower score are dropped.
     pub(super) threshold: f32,
 }
 
-/// A box as a head gives it.
+/// A box from a head.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Raw {
     /// Rank among the manifest's classes.
@@ -30,7 +30,7 @@ pub(super) struct Raw {
     pub(super) rect: [f32; 4],
 }
 
-/// The boxes of one picture of a batch; `None` if the outputs are not those of the head.
+/// The boxes of one picture of a batch; `None` if the outputs do not fit the head.
 pub(super) fn decode(
     head: Head,
     outputs: &[Output<'_>],
@@ -65,7 +65,7 @@ fn real(n: usize) -> f32 {
 }
 
 impl Output<'_> {
-    /// The numbers of one picture, if the picture is there.
+    /// The numbers of one picture, if it is in the batch.
     fn of(&self, picture: usize) -> Option<&[f32]> {
         let length: usize = self.shape.get(1..)?.iter().product();
         self.numbers.get(picture * length..(picture + 1) * length)
@@ -174,7 +174,7 @@ fn ultra_light(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Ve
 /// LPD-YuNet: outputs `loc` (box and four corners against prior boxes), `conf` and `iou`; one picture at a time.
 ///
 /// The prior boxes and variances are those of its reference program. A plate's region is the box around its
-/// corners and the box that is predicted for it, for either alone sometimes cuts a plate short.
+/// corners and its predicted box, because either alone sometimes cuts a plate short.
 fn lpd_yunet(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Raw>> {
     if picture > 0 {
         return None;
@@ -278,7 +278,7 @@ fn yolox(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Raw>
     rows.next().is_none().then_some(found)
 }
 
-/// `YOLOv8` and its like: one output, batch × (centre, size, classes) × places, in pixels of the input.
+/// `YOLOv8` and similar networks: one output, batch × (centre, size, classes) × places, in pixels of the input.
 fn yolov8(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Raw>> {
     let output = outputs.first()?;
     let &[_, height, places] = output.shape.as_slice() else {
@@ -300,7 +300,7 @@ fn yolov8(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Raw
     Some(found)
 }
 
-/// Rank and value of the highest number.
+/// Rank and value of the maximum.
 fn highest(values: impl Iterator<Item = f32>) -> Option<(usize, f32)> {
     values.enumerate().max_by(|a, b| a.1.total_cmp(&b.1))
 }

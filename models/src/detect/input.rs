@@ -1,4 +1,4 @@
-//! A picture to the numbers that a network takes, and its boxes back to the picture.
+//! Converts a picture to the network's input, and boxes back to the picture.
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -7,7 +7,8 @@ use image::RgbImage;
 use crate::manifest::{Colour, DetectorParameters, InputSize};
 use crate::runtime::RuntimeError;
 
-/// How pictures of one size lie in the network's input: scaled, at its top left, padded on the other sides.
+/// The placement of pictures of one size in the network's input: scaled, at the top left, padded on the other
+/// sides.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Frame {
     /// Width and height of the network's input.
@@ -37,7 +38,7 @@ impl Frame {
         }
     }
 
-    /// Appends 3 × height × width numbers, a plane a channel.
+    /// Appends 3 × height × width numbers, one plane per channel.
     pub(super) fn append(
         &self,
         picture: &RgbImage,
@@ -89,7 +90,7 @@ impl Frame {
         }
     }
 
-    /// A box of the input in pixels of the picture, cut at its edges; `None` if nothing is left of it.
+    /// A box of the input in pixels of the picture, clipped to it; `None` if nothing is left.
     #[expect(
         clippy::cast_precision_loss,
         reason = "sides of pictures are far below 2^24"
@@ -109,7 +110,7 @@ impl Frame {
     }
 }
 
-/// The largest size of the same shape inside another, each side at least one pixel.
+/// The largest size of the same shape inside another, with each side at least one pixel.
 fn inside(size: (u32, u32), bounds: (u32, u32)) -> (u32, u32) {
     let (w, h) = (u64::from(size.0.max(1)), u64::from(size.1.max(1)));
     let (bw, bh) = (u64::from(bounds.0), u64::from(bounds.1));

@@ -1,7 +1,7 @@
-//! Detectors: boxes around faces and number plates in a planar picture.
+//! Detectors: find faces and number plates in a planar picture.
 //!
-//! A detector is an ONNX file and a manifest that says how pictures go in and which *head* reads what
-//! comes out. New weights of a known architecture need a manifest and no code.
+//! A detector is an ONNX file and a manifest that describes its input and names the *head* that decodes its
+//! output. New weights of a known architecture need a manifest and no code.
 
 use std::fmt;
 use std::path::Path;
@@ -27,21 +27,21 @@ mod tests;
 use heads::{Grid, Output};
 use input::Frame;
 
-/// Pixels that go through a network at once: more gains nothing on a CPU and takes memory.
+/// Pixels per network run. More gains nothing on a CPU and takes memory.
 const BATCH_PIXELS: u64 = 4 << 20;
 
-/// Boxes of one picture that agree more than this (intersection over union) are one sighting said twice.
-/// Looser agreement is left to the caller, who blurs the union of all it is told.
+/// Boxes of one picture that overlap more than this (intersection over union) are duplicates of one detection.
+/// Looser overlaps are left to the caller, who blurs the union of all boxes.
 const NEAR_DUPLICATE: f32 = 0.7;
 
-/// Boxes of one picture before near duplicates are left out. Far more than any crowd makes, and far fewer than a
-/// threshold of nothing does.
+/// Most boxes per picture before duplicates are removed. This is far more than any crowd gives, and far fewer
+/// than a zero threshold gives.
 const MOST_BOXES: usize = 20_000;
 
 /// One box in one picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Detection {
-    /// What it is around.
+    /// The class of its content.
     pub class: Class,
     /// Confidence, 0 to 1. Not comparable between detectors.
     pub score: f32,
@@ -49,27 +49,27 @@ pub struct Detection {
     pub rect: [f32; 4],
 }
 
-/// What identifies a detector's answers: for the record beside a picture.
+/// Identifies the source of detections, for the record beside a picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DetectorIdentity {
     /// `id@revision` of the manifest.
     pub model: String,
     /// SHA-256 of the weights in use.
     pub sha256: Digest,
-    /// Where it runs: `cpu` or `cuda`.
+    /// The device: `cpu` or `cuda`.
     pub device: String,
 }
 
-/// How a detector is opened.
+/// How to open a detector.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DetectorOptions<'a> {
-    /// Threads of one run; 0 is taken as 1.
+    /// Threads per run; 0 means 1.
     pub threads: usize,
-    /// Weights to use instead of the pulled ones.
+    /// Weights to use instead of the installed ones.
     pub weights: Option<&'a Path>,
 }
 
-/// A network that finds faces or plates. Not shared between threads: each opens its own.
+/// A network that detects faces or plates. It is not shared between threads; each opens its own.
 pub struct Detector {
     identity: DetectorIdentity,
     parameters: DetectorParameters,
@@ -89,7 +89,7 @@ impl Detector {
     /// Opens a detector by the id of its manifest.
     ///
     /// # Errors
-    /// There is no such detector; it was not pulled (the error names the pull); its weights cannot be used.
+    /// The detector does not exist, is not installed (the error names the pull), or its weights cannot be used.
     pub fn open(
         store: &ModelStore,
         id: &str,
@@ -127,26 +127,26 @@ impl Detector {
         })
     }
 
-    /// What this detector's answers are attributed to.
+    /// The identity of this detector.
     #[must_use]
     pub fn identity(&self) -> &DetectorIdentity {
         &self.identity
     }
 
-    /// What it finds.
+    /// The classes that it detects.
     #[must_use]
     pub fn classes(&self) -> &[Class] {
         &self.parameters.classes
     }
 
-    /// The score from which its boxes are worth believing, tuned for recall.
+    /// The default score threshold, tuned for recall.
     #[must_use]
     pub fn default_threshold(&self) -> f32 {
         self.parameters.threshold
     }
 
-    /// Boxes with a score of at least `threshold` in each picture, the best first. Pictures of one size
-    /// share a batch where the network allows it.
+    /// Boxes with a score of at least `threshold` in each picture, best first. Pictures of one size share a
+    /// batch if the network allows it.
     ///
     /// # Errors
     /// The runtime fails, or the network's outputs do not fit its head.
@@ -170,7 +170,7 @@ impl Detector {
         Ok(found)
     }
 
-    /// How many of the first pictures can go through together: of one size, and not too large.
+    /// How many of the first pictures can share a run: those of one size, and not too large.
     fn batch_of(&self, pictures: &[RgbImage]) -> usize {
         let size = pictures[0].dimensions();
         if !self.parameters.batch || size.0 == 0 || size.1 == 0 {
@@ -252,7 +252,7 @@ impl Detector {
     }
 }
 
-/// Boxes in the picture's own pixels, the best first, near duplicates left out.
+/// Boxes in the picture's own pixels, best first, without duplicates.
 fn settle(
     mut raw: Vec<heads::Raw>,
     parameters: &DetectorParameters,
@@ -288,7 +288,7 @@ fn settle(
     kept
 }
 
-/// The detectors there are for a class, best first: the built-in order of preference.
+/// The known detectors of a class, best first, in the built-in order of preference.
 #[must_use]
 pub fn detectors_of(store: &ModelStore, class: Class) -> Vec<String> {
     let finds = |id: &str| {

@@ -82,7 +82,7 @@ fn plates_are_found_as_often_as_by_the_reference_program() {
         }));
     }
     assert_eq!(plates, 108);
-    // The reference program found 64 at this size and threshold; resizing differs a little.
+    // The reference program found 64 at this size and threshold; its resizing differs a little.
     assert!((60..=70).contains(&found), "{found} of 108");
 }
 
@@ -137,7 +137,8 @@ fn a_detector_that_was_not_pulled_names_the_pull_and_a_wrong_one_its_head() {
         threads: 1,
         weights: Some(&weights),
     };
-    // Sizes that its priors do not fit, and outputs of other names: an error, never no boxes.
+    // Sizes that its priors do not fit, and outputs with other names, must be an error, and never mean no
+    // boxes.
     let refused = Detector::open(&store, "yunet", options)
         .and_then(|mut detector| detector.detect(&[RgbImage::new(640, 480)], 0.5));
     assert!(refused.is_err());

@@ -1,48 +1,48 @@
-//! Why a device answers no more.
+//! Why a device no longer answers.
 
 use std::sync::Arc;
 
 use crate::error::ModelError;
 use crate::kind::ErrorKind;
 
-/// Why pictures get no vectors. A device that failed takes nothing more; a new one must be started.
+/// Why pictures get no vectors. A failed device accepts nothing more, and a new one must be started.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
-    /// The encoder refused a batch, or has no memory for a single picture.
+    /// The encoder rejected a batch, or has no memory for a single picture.
     #[error("{0}")]
     Encoder(#[source] Arc<ModelError>),
     /// The encoder panicked.
-    #[error("the encoder of model {model} panicked; this is a defect of rushes, see the log")]
+    #[error("the encoder of model {model} panicked; this is a bug in rushes, see the log")]
     Panicked {
         /// The model.
         model: String,
     },
-    /// The encoder answered with another number of vectors than it was given pictures.
-    #[error("the encoder of model {model} made {vectors} vectors of {pictures} pictures")]
+    /// The number of returned vectors differs from the number of pictures.
+    #[error("the encoder of model {model} returned {vectors} vectors for {pictures} pictures")]
     Miscounted {
         /// The model.
         model: String,
-        /// Pictures given.
+        /// Number of pictures.
         pictures: usize,
-        /// Vectors made.
+        /// Number of vectors.
         vectors: usize,
     },
-    /// The device cannot be started.
+    /// The device cannot start.
     #[error("no device for model {model}: {problem}")]
     Unusable {
         /// The model.
         model: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The submission was given up by its owner.
+    /// The owner has given the submission up.
     #[error("the submission was given up")]
     Closed,
 }
 
 impl DeviceError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

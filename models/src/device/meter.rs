@@ -1,32 +1,32 @@
-//! What a device has done, for benches and for the metrics.
+//! The work of a device, for benches and metrics.
 
 use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge};
 
-/// How often the busy fraction is told anew.
+/// How often the busy fraction is updated.
 pub(super) const WINDOW: Duration = Duration::from_secs(5);
 
-/// What a device has done since it was started, summed over its encoders.
+/// The work of a device since its start, summed over its encoders.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DeviceStats {
     /// Time in encoders.
     pub busy: Duration,
-    /// Time encoders waited for pictures while a submission was open; time without any work to do is
-    /// counted nowhere.
+    /// Time that encoders waited for pictures while a submission was open. Time without any work is not
+    /// counted.
     pub waiting: Duration,
     /// Pictures encoded.
     pub pictures: u64,
     /// Batches encoded.
     pub batches: u64,
-    /// Batches that had as many pictures as the encoder takes at once.
+    /// Batches of the encoder's full batch size.
     pub full: u64,
-    /// How often a batch was halved for want of memory.
+    /// Number of batches halved for lack of memory.
     pub halved: u64,
 }
 
 impl DeviceStats {
-    /// Share of the time with work to do that encoders spent on it, 0 to 1; 1 where there was none.
+    /// Share of the time with work that encoders spent computing, 0 to 1; 1 if there was none.
     #[must_use]
     pub fn busy_fraction(&self) -> f64 {
         let all = self.busy + self.waiting;
@@ -37,7 +37,7 @@ impl DeviceStats {
         }
     }
 
-    /// What was done since `earlier`.
+    /// The work since `earlier`.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         Self {
@@ -51,8 +51,8 @@ impl DeviceStats {
     }
 }
 
-/// The metrics of one encoder. Frames a second are the rate of `rushes_device_pictures_total`, the
-/// fill of batches is that over `rushes_device_batches_total`.
+/// The metrics of one encoder. The rate of `rushes_device_pictures_total` is frames per second, and its
+/// quotient by `rushes_device_batches_total` is the batch fill.
 pub(super) struct Meter {
     pictures: Counter,
     batches: Counter,
@@ -61,7 +61,7 @@ pub(super) struct Meter {
     waiting: Gauge,
     fraction: Gauge,
     fill: Gauge,
-    /// Start of the window of the busy fraction, and what was done in it.
+    /// Start of the window of the busy fraction, and the work in it.
     window: (Instant, DeviceStats),
 }
 
@@ -80,7 +80,7 @@ impl Meter {
         }
     }
 
-    /// Tells what was done, of batches of which a full one has `full` pictures.
+    /// Reports work in batches, of which a full one has `full` pictures.
     #[expect(
         clippy::cast_precision_loss,
         reason = "pictures of a batch are far below 2^52"

@@ -1,14 +1,14 @@
-//! Devices: encoders on threads of their own, fed with single pictures by any number of callers.
+//! Devices: encoders on their own threads, fed with single pictures by any number of callers.
 //!
-//! A caller opens a [submission](Device::open), pushes prepared pictures through its [`Feed`] from as
-//! many threads as it likes, and takes vectors from its [`Answers`]. The pictures of all callers meet
-//! in one bounded queue, from which each encoder takes full batches, so that a video that ends does not
-//! leave a half empty batch while another video waits.
+//! A caller opens a [submission](Device::open), pushes prepared pictures through its [`Feed`] from any number
+//! of threads, and takes vectors from its [`Answers`]. The pictures of all callers meet in one bounded queue,
+//! from which each encoder takes full batches. The end of one video therefore does not leave a half-empty batch
+//! while another video waits.
 //!
-//! A batch that is not full runs only when nothing more is on its way: every open submission has
-//! closed its feed or may push no more before it has taken answers; or no picture has arrived for
-//! [`DeviceOptions::linger`], so that a caller which waits for a vector before it pushes the next
-//! picture is never left waiting.
+//! A batch that is not full runs only when nothing more is on its way. Either every open submission has closed
+//! its feed or may push no more before it takes answers, or no picture has arrived for
+//! [`DeviceOptions::linger`]. A caller that waits for a vector before it pushes the next picture therefore
+//! never waits forever.
 
 mod error;
 mod meter;
@@ -33,15 +33,15 @@ use crate::encoder::{ImageEncoder, Space};
 use crate::error::ModelError;
 use crate::preprocess::Prepared;
 
-/// Full batches that may wait for each encoder: enough to bridge a slow caller.
+/// Full batches that may wait per encoder: enough to bridge a slow caller.
 const BATCHES_AHEAD: usize = 4;
 
-/// How a device is fed.
+/// How to feed a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceOptions {
-    /// Pictures that may wait; 0 for four full batches an encoder. Never less than one full batch.
+    /// Pictures that may wait; 0 means four full batches per encoder. It is never less than one full batch.
     pub queue: usize,
-    /// How long a batch that is not full waits for one more picture.
+    /// How long an incomplete batch waits for one more picture.
     pub linger: Duration,
 }
 
@@ -54,10 +54,10 @@ impl Default for DeviceOptions {
     }
 }
 
-/// Encoders of one space, each on a named thread of its own, and the queue before them.
+/// Encoders of one space, each on its own named thread, and the queue before them.
 ///
-/// The threads end when the device is dropped and the submissions that were open then have ended.
-/// An encoder that panics or fails ends the device: see [`DeviceError`].
+/// The threads end when the device has been dropped and all its open submissions have ended. An encoder that
+/// panics or fails ends the device: see [`DeviceError`].
 #[derive(Debug)]
 pub struct Device {
     shared: Arc<Shared>,
@@ -65,11 +65,11 @@ pub struct Device {
 }
 
 impl Device {
-    /// Moves each of `encoders` onto a thread. All must be of the same model.
+    /// Moves each of `encoders` to a thread. All must belong to the same model.
     ///
     /// # Errors
     ///
-    /// There are no encoders, they are of different spaces, or the system refuses a thread.
+    /// There are no encoders, they have different spaces, or the system refuses a thread.
     pub fn start(
         name: &str,
         encoders: Vec<Box<dyn ImageEncoder>>,
@@ -90,7 +90,7 @@ impl Device {
             pictures => pictures.max(batch),
         };
         let shared = Arc::new(Shared::new(name, batch, queue, options.linger));
-        // Made before the threads are, so that those that run end if one cannot be started.
+        // Created before the threads, so that running threads end if one cannot start.
         let device = Self { shared, encoders };
         for (number, encoder) in device.encoders.iter().enumerate() {
             let owner = Owner::new(Arc::clone(&device.shared), Arc::clone(encoder), number);
@@ -102,7 +102,7 @@ impl Device {
         Ok(device)
     }
 
-    /// Whether pictures are still taken: an encoder that panics or fails ends the device.
+    /// Whether pictures are still accepted. An encoder that panics or fails ends the device.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.shared.lock().failure.is_none()
@@ -114,29 +114,29 @@ impl Device {
         self.encoders[0].space()
     }
 
-    /// How many pictures make a full batch, as the encoders prefer it.
+    /// Pictures per full batch, as the encoders prefer it.
     #[must_use]
     pub fn batch(&self) -> usize {
         self.shared.batch
     }
 
-    /// How many pictures may wait for the encoders.
+    /// Pictures that may wait for the encoders.
     #[must_use]
     pub fn queue(&self) -> usize {
         self.shared.room
     }
 
-    /// Brings a picture to what the encoders look at. Work for the caller's thread.
+    /// Converts a picture to the encoders' input format, on the caller's thread.
     ///
     /// # Errors
     ///
-    /// As [`ImageEncoder::prepare`].
+    /// The same as for [`ImageEncoder::prepare`].
     pub fn prepare(&self, picture: &RgbImage) -> Result<Prepared, ModelError> {
         self.encoders[0].prepare(picture)
     }
 
-    /// Opens a submission of which at most `promised` pictures (at least one) are pushed and not yet
-    /// taken back as vectors at any time.
+    /// Opens a submission with at most `promised` outstanding pictures (at least one): pushed, and their
+    /// vectors not taken yet.
     ///
     /// # Errors
     ///
@@ -145,7 +145,7 @@ impl Device {
         submission::open(&self.shared, promised.max(1))
     }
 
-    /// What the device has done so far.
+    /// The device's work so far.
     #[must_use]
     pub fn stats(&self) -> DeviceStats {
         self.shared.lock().stats

@@ -15,7 +15,7 @@ pub(super) struct Owner {
     shared: Arc<Shared>,
     encoder: Arc<dyn ImageEncoder>,
     meter: Meter,
-    /// Pictures given to the encoder at once: what it prefers, or what its memory allows.
+    /// Batch size: the encoder's preferred one, or what its memory allows.
     full: usize,
 }
 
@@ -57,7 +57,7 @@ impl Owner {
         }
     }
 
-    /// The vectors of a batch, in pieces if the encoder lacks memory for all of it.
+    /// The vectors of a batch, computed in parts if the encoder lacks memory for all of it.
     fn encode(
         &mut self,
         batch: Vec<Item>,
@@ -94,7 +94,7 @@ impl Owner {
                     self.full = piece.len() / 2;
                     done.halved += 1;
                     tracing::warn!(model = self.shared.model, %error, batch = self.full,
-                                   "the device takes smaller batches from now on");
+                                   "using smaller batches on this device from now on");
                 }
                 Err(error) => return Err(DeviceError::Encoder(Arc::new(error))),
             }
@@ -106,7 +106,7 @@ impl Owner {
             .collect())
     }
 
-    /// Encodes; a panic becomes an error, because callers wait for an answer.
+    /// Encodes. A panic becomes an error, because callers wait for an answer.
     fn guarded(
         &self,
         pictures: &[Prepared],

@@ -1,4 +1,4 @@
-//! The one queue before the encoders of a device, and who waits at it.
+//! The single queue before a device's encoders, and its waiting threads.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,19 +17,19 @@ pub(super) struct Item {
     pub(super) picture: Prepared,
 }
 
-/// What the device knows of one submission.
+/// The device's state of one submission.
 pub(super) struct Lane {
-    /// Vectors nobody has taken yet: at most `promised`.
+    /// Vectors that were not taken yet: at most `promised`.
     pub(super) answers: VecDeque<(u64, Vec<f32>)>,
-    /// Pictures pushed whose vectors are not taken yet.
+    /// Pictures pushed whose vectors were not taken yet.
     pub(super) outstanding: usize,
-    /// Most that may be outstanding.
+    /// The most that may be outstanding.
     pub(super) promised: usize,
-    /// Whether the feed is still held by anybody.
+    /// Whether any feed still exists.
     pub(super) is_fed: bool,
-    /// Whether its owner wants nothing more.
+    /// Whether its owner has given it up.
     pub(super) is_given_up: bool,
-    /// Wakes whoever waits for answers, or for the feed to be let go.
+    /// Wakes threads that wait for answers, or for the feed to be dropped.
     pub(super) answered: Arc<Condvar>,
 }
 
@@ -48,23 +48,23 @@ pub(super) struct State {
     pub(super) stats: DeviceStats,
     /// Why the device ended.
     pub(super) failure: Option<DeviceError>,
-    /// Whether the handle is gone, so that no submission will be opened.
+    /// Whether the handle was dropped, so that no submission will be opened.
     pub(super) is_dropped: bool,
-    /// When the newest picture came.
+    /// When the newest picture arrived.
     last_arrival: Option<Instant>,
 }
 
 pub(super) struct Shared {
     pub(super) model: String,
     pub(super) batch: usize,
-    /// Pictures that may wait.
+    /// Most pictures that may wait.
     pub(super) room: usize,
     linger: Duration,
     depth: Gauge,
     state: Mutex<State>,
     /// Wakes encoders.
     pub(super) arrived: Condvar,
-    /// Wakes those who push.
+    /// Wakes threads that push.
     pub(super) left: Condvar,
 }
 
@@ -95,7 +95,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a picture; blocks while there is no room or the submission has pushed what it may.
+    /// Queues a picture. Blocks while the queue is full, or while the submission has reached its limit.
     pub(super) fn push(&self, item: Item) -> Result<(), DeviceError> {
         let mut state = self.lock();
         loop {
@@ -125,8 +125,8 @@ impl Shared {
         Ok(())
     }
 
-    /// The next batch of at most `full` pictures; none where the device has ended, or where only the
-    /// metrics are due. Adds to `waiting` what was waited while a submission was open.
+    /// The next batch of at most `full` pictures; `None` if the device has ended, or if only the metrics are
+    /// due. Adds to `waiting` the time spent waiting while a submission was open.
     pub(super) fn take(&self, full: usize, waiting: &mut Duration) -> QueueAnswer {
         let mut state = self.lock();
         let began = Instant::now();
@@ -163,12 +163,12 @@ impl Shared {
         QueueAnswer::Batch(batch)
     }
 
-    /// Hands vectors to those who asked for them.
+    /// Delivers vectors to their submissions.
     pub(super) fn answer(&self, answers: Vec<(u64, u64, Vec<f32>)>, done: &DeviceStats) {
         let mut state = self.lock();
         state.stats.add(done);
         for (submission, tag, vector) in answers {
-            // Of a submission that was given up nobody wants the vectors.
+            // The vectors of an abandoned submission are dropped.
             if let Some(lane) = state.lanes.get_mut(&submission)
                 && !lane.is_given_up
             {
@@ -178,7 +178,7 @@ impl Shared {
         }
     }
 
-    /// Ends the device: whoever waits, waits no more.
+    /// Ends the device and wakes all waiting threads.
     pub(super) fn fail(&self, failure: DeviceError) {
         let mut state = self.lock();
         state.queue.clear();
@@ -201,12 +201,12 @@ impl Shared {
     }
 }
 
-/// What an encoder finds at the queue.
+/// What an encoder finds in the queue.
 pub(super) enum QueueAnswer {
     Batch(Vec<Item>),
-    /// For now; metrics may be told.
+    /// Nothing at present; metrics may be reported.
     Nothing,
-    /// And there will be nothing more.
+    /// Nothing, and nothing more will come.
     Ended,
 }
 

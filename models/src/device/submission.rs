@@ -1,4 +1,4 @@
-//! The two ends of a submission that its owner holds.
+//! The owner's two ends of a submission.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, PoisonError};
@@ -8,7 +8,7 @@ use super::error::DeviceError;
 use super::queue::{Item, Lane, Shared};
 use crate::preprocess::Prepared;
 
-/// A vector, with what its owner called the picture.
+/// A vector, with the tag of its picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaggedVector {
     /// As given to [`Feed::push`].
@@ -17,24 +17,23 @@ pub struct TaggedVector {
     pub vector: Vec<f32>,
 }
 
-/// What waiting for an answer brought.
+/// The result of waiting for an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Received {
     /// A vector. Those of one submission may come in any order.
     Answer(TaggedVector),
-    /// Nothing in the time allowed.
+    /// Nothing within the time limit.
     TimedOut,
     /// The feed is closed and every vector was taken.
     Finished,
 }
 
-/// Where the pictures of a submission go in; clones are the same feed. It is closed when the last
-/// clone is dropped.
+/// The input of a submission. Clones are the same feed. It closes when the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Feed(Arc<FeedEnd>);
 
-/// Where the vectors of a submission come out. Dropped, it gives the submission up: pictures that
-/// wait are forgotten, and whoever pushes is told.
+/// The output of a submission. Dropping it gives the submission up: waiting pictures are dropped, and threads
+/// that push get an error.
 #[derive(Debug)]
 pub struct Answers {
     shared: Arc<Shared>,
@@ -66,7 +65,7 @@ pub(super) fn open(shared: &Arc<Shared>, promised: usize) -> Result<(Feed, Answe
     };
     state.lanes.insert(submission, lane);
     drop(state);
-    // So that time waited is counted from here on.
+    // So that waiting time is counted from here on.
     shared.arrived.notify_all();
     let feed = FeedEnd {
         shared: Arc::clone(shared),
@@ -81,8 +80,8 @@ pub(super) fn open(shared: &Arc<Shared>, promised: usize) -> Result<(Feed, Answe
 }
 
 impl Feed {
-    /// Queues a picture; blocks while the queue is full, or while as many vectors as were promised
-    /// are not taken yet.
+    /// Queues a picture. Blocks while the queue is full, or while the promised number of vectors was not taken
+    /// yet.
     ///
     /// # Errors
     ///
@@ -95,7 +94,7 @@ impl Feed {
         })
     }
 
-    /// Whether pushing is of no use any more.
+    /// Whether pushing is useless.
     #[must_use]
     pub fn is_given_up(&self) -> bool {
         let state = self.0.shared.lock();
@@ -103,7 +102,7 @@ impl Feed {
         state.failure.is_some() || lane.is_none_or(|lane| lane.is_given_up)
     }
 
-    /// Gives the submission up from this end; whoever waits for answers is told.
+    /// Gives the submission up from this end, and notifies threads that wait for answers.
     pub fn give_up(&self) {
         give_up(&self.0.shared, self.0.submission);
     }
@@ -122,7 +121,7 @@ impl Drop for FeedEnd {
 }
 
 impl Answers {
-    /// Waits for the next vector, at most so long.
+    /// Waits for the next vector, at most this long.
     ///
     /// # Errors
     ///
@@ -160,7 +159,7 @@ impl Answers {
         }
     }
 
-    /// Gives the submission up and waits until nobody holds its feed any more.
+    /// Gives the submission up and waits until all its feeds are dropped.
     pub fn end(self) {
         give_up(&self.shared, self.submission);
         let mut state = self.shared.lock();
@@ -185,7 +184,7 @@ impl Drop for Answers {
     }
 }
 
-/// Forgets what a submission still waits for.
+/// Drops the waiting pictures of a submission.
 fn give_up(shared: &Shared, submission: u64) {
     let mut state = shared.lock();
     state.queue.retain(|item| item.submission != submission);

@@ -1,4 +1,4 @@
-//! The device with encoders that count, wait at a gate, lack memory, fail or panic.
+//! Tests the device with encoders that count, wait at a gate, lack memory, fail or panic.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -8,20 +8,20 @@ use super::*;
 use crate::kind::ErrorKind;
 use crate::runtime::RuntimeError;
 
-/// Long enough never to pass in a test.
+/// Long enough never to elapse in a test.
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// What the fake does with a batch of so many pictures, before it encodes.
+/// What the fake does with a batch of this size before it encodes.
 type Mood = Box<dyn Fn(usize) -> Result<(), ModelError> + Send + Sync>;
 
-/// The first pixel's red is the vector.
+/// The vector is the red value of the first pixel.
 struct Fake {
     space: Space,
     batch: usize,
     mood: Mood,
-    /// Sizes of the batches seen.
+    /// Sizes of the encoded batches.
     seen: Arc<Mutex<Vec<usize>>>,
-    /// A batch says that it is there, and waits until it is let through.
+    /// A batch signals its arrival and waits for permission.
     gate: Option<(SyncSender<()>, Mutex<Receiver<()>>)>,
 }
 
@@ -79,7 +79,7 @@ impl Fake {
         }
     }
 
-    /// With a gate: what arrives there, and what lets it through.
+    /// With a gate: the channel of arrivals, and the channel of permissions.
     fn gated(batch: usize) -> (Self, Receiver<()>, SyncSender<()>) {
         let (there, arrived) = sync_channel(16);
         let (open, through) = sync_channel(16);
@@ -278,7 +278,7 @@ fn several_encoders_take_from_one_queue() {
         feed.push(u64::from(at), picture(at)).unwrap();
     }
     drop(feed);
-    // Both are at work at the same time.
+    // Both are working at the same time.
     one_arrived.recv().unwrap();
     two_arrived.recv().unwrap();
     one_through.send(()).unwrap();

@@ -1,4 +1,5 @@
-//! A file of weights in safetensors: every tensor is taken once, with the shape it must have, and none is left.
+//! A safetensors file of weights. Every tensor must be taken once, with the required shape, and none may be
+//! left.
 
 use std::collections::HashMap;
 
@@ -6,8 +7,8 @@ use candle_core::{DType, Device, Tensor};
 
 use super::DualError;
 
-/// What a checkpoint may hold besides the weights of the towers: scale and bias of the training's loss, and
-/// positions that old versions of the transformers library stored.
+/// Tensors besides the weights of the towers that a checkpoint may hold: scale and bias of the training loss,
+/// and positions that old versions of the transformers library stored.
 const NOT_OURS: [&str; 4] = [
     "logit_scale",
     "logit_bias",
@@ -15,17 +16,17 @@ const NOT_OURS: [&str; 4] = [
     "text_model.embeddings.position_ids",
 ];
 
-/// Tensors not yet taken, on the CPU.
+/// Tensors that were not taken yet, on the CPU.
 pub(super) struct Checkpoint {
     tensors: HashMap<String, Tensor>,
-    /// What was made up, where weights are made up when they are taken.
+    /// The generated weights, in a checkpoint that generates weights when they are taken.
     invented: Option<HashMap<String, Tensor>>,
 }
 
 impl Checkpoint {
     /// # Errors
     ///
-    /// The bytes are no safetensors, or are cut short.
+    /// The bytes are not safetensors, or are truncated.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, DualError> {
         let mut tensors =
             candle_core::safetensors::load_buffer(bytes, &Device::Cpu).map_err(|e| {
@@ -40,7 +41,7 @@ impl Checkpoint {
         })
     }
 
-    /// Random weights of whatever name and shape is taken.
+    /// Generates random weights for any requested name and shape.
     pub(super) fn invent() -> Self {
         Self {
             tensors: HashMap::new(),
@@ -48,7 +49,7 @@ impl Checkpoint {
         }
     }
 
-    /// What was made up, by name.
+    /// The generated weights, by name.
     pub(super) fn invented(self) -> HashMap<String, Tensor> {
         self.invented.unwrap_or_default()
     }
@@ -57,7 +58,7 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// It is not there, has another shape, or holds what is no number.
+    /// It does not exist, has another shape, or contains values that are not finite.
     pub(super) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, DualError> {
         if let Some(invented) = &mut self.invented {
             let tensor = made_up(name, shape)?;
@@ -78,7 +79,7 @@ impl Checkpoint {
             });
         }
         let tensor = tensor.to_dtype(DType::F32)?;
-        // The sum of numbers is a number, unless one is none; sums of weights do not overflow.
+        // The sum is finite unless a value is not; sums of weights do not overflow.
         let sum = tensor.flatten_all()?.sum(0)?.to_scalar::<f32>()?;
         if !sum.is_finite() {
             return Err(DualError::NotFinite {
@@ -90,7 +91,7 @@ impl Checkpoint {
 
     /// # Errors
     ///
-    /// Tensors are left: the file is of another architecture, or of another size, than its configuration says.
+    /// Tensors are left: the file has another architecture or size than its configuration.
     pub(super) fn finish(&self) -> Result<(), DualError> {
         let mut names: Vec<String> = self.tensors.keys().cloned().collect();
         if names.is_empty() {
@@ -106,7 +107,8 @@ impl Checkpoint {
     }
 }
 
-/// Weights as before training: normal with the deviation that keeps values in range, scales near 1.
+/// Weights as before training: normally distributed with a deviation that keeps values in range, and scales
+/// near 1.
 fn made_up(name: &str, shape: &[usize]) -> Result<Tensor, DualError> {
     let is_scale = shape.len() == 1 && name.ends_with("weight");
     let mean = if is_scale { 1.0 } else { 0.0 };

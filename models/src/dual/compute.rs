@@ -1,4 +1,4 @@
-//! The towers computed by candle, on the CPU or on a CUDA device.
+//! Computes the towers with candle, on the CPU or on a CUDA device.
 
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::{layer_norm, sigmoid, softmax_last_dim};
@@ -9,7 +9,7 @@ use super::load::Place;
 use super::spec::Activation;
 use super::tower::{Attention, Linear, Norm, Ops, Patches};
 
-/// Where and how precisely candle computes.
+/// Device and precision of candle.
 #[derive(Debug, Clone)]
 pub(super) struct Candle {
     pub(super) device: Device,
@@ -32,7 +32,7 @@ impl Place for Candle {
 }
 
 impl Candle {
-    /// Keys or values of all heads: B × heads × N × width of a head, from part `part` of `parts`.
+    /// Keys or values of all heads: B × heads × N × head width, from part `part` of `parts`.
     fn heads(x: &Tensor, part: usize, parts: usize, heads: usize) -> Result<Tensor, DualError> {
         let (batch, tokens, width) = x.dims3()?;
         let width = width / parts;
@@ -42,13 +42,13 @@ impl Candle {
             .contiguous()?)
     }
 
-    /// Heads side by side again: B × N × W.
+    /// Concatenates the heads: B × N × W.
     fn merge(x: &Tensor) -> Result<Tensor, DualError> {
         let (batch, heads, tokens, width) = x.dims4()?;
         Ok(x.transpose(1, 2)?.reshape((batch, tokens, heads * width))?)
     }
 
-    /// Minus infinity where a token must not look: tokens × tokens.
+    /// Minus infinity where a token must not attend: tokens × tokens.
     fn mask(&self, tokens: usize) -> Result<Tensor, DualError> {
         let values: Vec<f32> = super::causal_mask(tokens);
         Ok(Tensor::from_vec(values, (tokens, tokens), &self.device)?.to_dtype(self.dtype)?)
@@ -65,7 +65,7 @@ impl Ops for Candle {
     ) -> Result<Tensor, DualError> {
         let &Patches { patch, grid, .. } = patches;
         let batch = pictures.dim(0)?;
-        // Moved about as bytes, which is four times less than as floats.
+        // Moved as bytes, which is a quarter of the size of floats.
         let squares = pictures
             .reshape((batch, grid, patch, grid, patch * 3))?
             .transpose(2, 3)?
@@ -109,7 +109,7 @@ impl Ops for Candle {
     }
 
     fn linear(&mut self, x: &Tensor, linear: &Linear<Tensor>) -> Result<Tensor, DualError> {
-        // One large product instead of one a picture.
+        // One large product instead of one per picture.
         let dims = x.dims().to_vec();
         let (&inputs, lead) = dims.split_last().ok_or_else(|| DualError::Config {
             problem: "a layer was given a single number".to_owned(),

@@ -10,7 +10,7 @@ use crate::preprocess::{Filter, Fit, Preprocess};
 mod hugging_face;
 mod open_clip;
 
-/// The configuration files of a model, as far as they are there.
+/// The configuration files of a model that exist.
 #[derive(Debug, Default)]
 pub(super) struct Files<'a> {
     /// `config.json` of the transformers library.
@@ -26,7 +26,7 @@ pub(super) struct Files<'a> {
 impl Files<'_> {
     /// # Errors
     ///
-    /// No file says what the model is, one is no JSON or lacks a number, or the architecture is unknown.
+    /// No file defines the model, one is not valid JSON or lacks a number, or the architecture is unknown.
     pub(super) fn spec(&self) -> Result<Spec, DualError> {
         let spec = match (self.open_clip, self.config) {
             (Some(open_clip), _) => open_clip::spec(open_clip)?,
@@ -41,7 +41,7 @@ impl Files<'_> {
 }
 
 fn config_missing() -> DualError {
-    config("neither config.json nor open_clip_config.json is there".to_owned())
+    config("neither config.json nor open_clip_config.json exists".to_owned())
 }
 
 /// Parses one file; the error names it.
@@ -58,7 +58,7 @@ fn activation(name: &str) -> Result<Activation, DualError> {
     }
 }
 
-/// Mean and deviation of channels of 0 to 1, as files give them, to channels of 0 to 255.
+/// Converts mean and deviation for channels of 0 to 1, as in the files, to channels of 0 to 255.
 fn preprocess(
     fit: Fit,
     filter: Filter,
@@ -76,7 +76,7 @@ fn preprocess(
     .map_err(|e| config(e.to_string()))
 }
 
-/// How the tokenizer's class in the transformers library treats texts.
+/// How the tokenizer's class in the transformers library cleans texts.
 fn cleaning(tokenizer_config: Option<&[u8]>) -> Result<Cleaning, DualError> {
     let Some(bytes) = tokenizer_config else {
         return Ok(Cleaning::None);
@@ -85,7 +85,7 @@ fn cleaning(tokenizer_config: Option<&[u8]>) -> Result<Cleaning, DualError> {
     Ok(
         match value["tokenizer_class"].as_str().unwrap_or_default() {
             "SiglipTokenizer" | "SiglipTokenizerFast" => Cleaning::Canonical,
-            // SigLIP 2 was trained on lower case, which its tokenizer's own file may or may not say.
+            // SigLIP 2 was trained on lower case, which its tokenizer's own file may or may not state.
             "Siglip2Tokenizer" | "GemmaTokenizer" | "GemmaTokenizerFast" => Cleaning::Lowercase,
             _ => Cleaning::None,
         },

@@ -1,4 +1,4 @@
-//! What computes a tower: candle, or ONNX Runtime with a graph recorded from the same weights.
+//! The engine of a tower: candle, or ONNX Runtime with a graph recorded from the same weights.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -18,7 +18,7 @@ use crate::backend::{Backend, EncoderOptions, Precision};
 use crate::error::ModelError;
 use crate::runtime::RuntimeError;
 
-/// Bytes of weights that fit into a graph, with room for the rest of it.
+/// Largest weights, in bytes, that fit into a graph, with room for the rest of it.
 const LARGEST_GRAPH: usize = 2_000_000_000;
 
 /// Runs the picture tower.
@@ -27,7 +27,7 @@ pub(super) type PictureEngine = Engine<VisionTower<Tensor>>;
 /// Runs the text tower.
 pub(super) struct TextEngine {
     engine: Engine<TextTower<Tensor>>,
-    /// Tokens of each text in a recorded graph.
+    /// Tokens per text in a recorded graph.
     context: usize,
 }
 
@@ -37,21 +37,21 @@ pub(super) enum Engine<T> {
     Onnx(SessionGraph),
 }
 
-/// A tower in candle's hands.
+/// A tower computed by candle.
 pub(super) struct Computed<T> {
     tower: T,
     candle: Candle,
     backend: Backend,
 }
 
-/// A graph in ONNX Runtime's hands.
+/// A graph computed by ONNX Runtime.
 pub(super) struct SessionGraph {
     session: Mutex<Session>,
     backend: Backend,
 }
 
 impl<T> Engine<T> {
-    /// Takes the tower, or the graph recorded of it, from the weights.
+    /// Builds the tower, or its recorded graph, from the weights.
     fn load(
         folder: &Folder<'_>,
         (backend, options): (Backend, &EncoderOptions),
@@ -96,7 +96,7 @@ impl PictureEngine {
         )
     }
 
-    /// Pictures that are best run at once: a CPU gains nothing from more, a GPU must be filled.
+    /// Best batch size: a CPU gains nothing from more, and a GPU must be filled.
     pub(super) fn preferred_batch(&self) -> usize {
         match self {
             Self::Candle(computed) if computed.candle.device.is_cuda() => 64,
@@ -104,7 +104,7 @@ impl PictureEngine {
         }
     }
 
-    /// `(count, side)` of pictures as bytes of rows to as many vectors.
+    /// Encodes pictures given as rows of bytes, `(count, side)`, and returns one vector each.
     pub(super) fn run(
         &self,
         pixels: Vec<u8>,
@@ -128,8 +128,8 @@ impl TextEngine {
         backend: Backend,
         options: &EncoderOptions,
     ) -> Result<Self, ModelError> {
-        // A graph is one protobuf message, which may not be longer. Of the known models only the multilingual
-        // ones with their large vocabularies come near.
+        // A graph is one protobuf message, whose length is limited. Of the known models, only the multilingual
+        // ones with their large vocabularies come close.
         let backend = if spec.text_bytes() > LARGEST_GRAPH && !backend.is_candle() {
             Backend::Candle
         } else {
@@ -246,7 +246,7 @@ fn candle(backend: Backend, options: &EncoderOptions) -> Result<Candle, ModelErr
     })
 }
 
-/// Checks the weights of a half that is not wanted, and drops them.
+/// Checks the weights of an unused half, and drops them.
 struct Drop;
 
 impl Place for Drop {
@@ -257,7 +257,7 @@ impl Place for Drop {
     }
 }
 
-/// The picture tower. The other is checked as well: what neither knows tells of another architecture.
+/// The picture tower. The other tower is checked too, because unknown tensors reveal another architecture.
 fn picture_half<P: Place>(
     spec: &Spec,
     mut checkpoint: Checkpoint,
@@ -269,7 +269,7 @@ fn picture_half<P: Place>(
     Ok(tower)
 }
 
-/// The text tower, as [`picture_half`].
+/// The text tower; see [`picture_half`].
 fn text_half<P: Place>(
     spec: &Spec,
     mut checkpoint: Checkpoint,

@@ -1,8 +1,8 @@
-//! What the tensors of each [`Layout`] are called.
+//! The tensor names of each [`Layout`].
 
 use super::spec::Layout;
 
-/// Names of one tower. Names of a block follow `blocks` and its number; `{}` is that number.
+/// Names in one tower. Names in a block are prefixed by `blocks`, in which `{}` is its number.
 pub(super) struct TowerNames {
     pub(super) norm1: &'static str,
     pub(super) qkv: QkvNames,
@@ -17,13 +17,13 @@ pub(super) struct TowerNames {
 
 /// How queries, keys and values are stored.
 pub(super) enum QkvNames {
-    /// Three layers.
+    /// In three layers.
     Apart([&'static str; 3]),
-    /// One: weight and bias.
+    /// In one: weight and bias.
     Together(&'static str, &'static str),
 }
 
-/// Names of the picture tower besides those of any tower.
+/// Additional names in the picture tower.
 pub(super) struct VisionNames {
     pub(super) tower: TowerNames,
     pub(super) patches: &'static str,
@@ -47,16 +47,16 @@ pub(super) struct PoolNames {
 pub(super) enum PoolAttention {
     /// Queries, keys and values in one tensor: weight and bias.
     Together(&'static str, &'static str),
-    /// Queries apart from keys and values.
+    /// Queries separate from keys and values.
     QueryApart(&'static str, &'static str),
 }
 
 /// How the last layer is stored.
 #[derive(Clone, Copy)]
 pub(super) enum Projection {
-    /// There is none.
+    /// It does not exist.
     None,
-    /// A layer with a weight alone.
+    /// A layer with only a weight.
     Weight(&'static str),
     /// A layer with weight and bias.
     Full(&'static str),
@@ -64,7 +64,7 @@ pub(super) enum Projection {
     Matrix(&'static str),
 }
 
-/// Names of the text tower besides those of any tower.
+/// Additional names in the text tower.
 pub(super) struct TextNames {
     pub(super) tower: TowerNames,
     pub(super) tokens: &'static str,

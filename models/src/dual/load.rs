@@ -1,4 +1,4 @@
-//! From a checkpoint to the two towers: other names and shapes become one form.
+//! From a checkpoint to the two towers: converts names and shapes to one form.
 
 use candle_core::{Device, Tensor};
 
@@ -10,9 +10,9 @@ use super::tower::{
     Attention, AttentionPool, Block, Linear, Norm, Patches, Perceptron, TextTower, VisionTower,
 };
 
-/// Puts a weight where a back end wants it.
+/// Places a weight for a backend.
 pub(super) trait Place {
-    /// A weight in its place.
+    /// A placed weight.
     type Weight;
 
     /// Places a tensor of 32-bit floats on the CPU.
@@ -35,11 +35,11 @@ struct Loader<'a, P> {
 /// Base of the rotary frequencies.
 const ROTARY_BASE: f32 = 10_000.0;
 
-/// Builds the picture tower; its tensors leave the checkpoint.
+/// Builds the picture tower and takes its tensors from the checkpoint.
 ///
 /// # Errors
 ///
-/// A tensor is not there, has another shape, or is no number.
+/// A tensor does not exist, has another shape, or has values that are not finite.
 pub(super) fn vision<P: Place>(
     spec: &Spec,
     checkpoint: &mut Checkpoint,
@@ -79,11 +79,11 @@ pub(super) fn vision<P: Place>(
     })
 }
 
-/// Builds the text tower; its tensors leave the checkpoint.
+/// Builds the text tower and takes its tensors from the checkpoint.
 ///
 /// # Errors
 ///
-/// As [`vision`].
+/// The same as for [`vision`].
 pub(super) fn text<P: Place>(
     spec: &Spec,
     checkpoint: &mut Checkpoint,
@@ -218,7 +218,7 @@ impl<P: Place> Loader<'_, P> {
         })
     }
 
-    /// A convolution whose steps are as long as its kernel is a layer over the pixels of a patch.
+    /// A convolution whose stride equals its kernel is a linear layer over the pixels of a patch.
     fn patches(&mut self, spec: &Spec, name: &str) -> Result<Patches<P::Weight>, DualError> {
         let patch = spec.vision.patch;
         let width = self.transformer.width;
@@ -255,7 +255,7 @@ impl<P: Place> Loader<'_, P> {
     ) -> Result<P::Weight, DualError> {
         let (tokens, width) = (vision.tokens(), self.transformer.width);
         let name = self.names.positions;
-        // timm keeps an axis for the batch.
+        // timm keeps a batch axis.
         let batched = name.starts_with("visual.trunk");
         let lead: &[usize] = if batched { &[1] } else { &[] };
         let table = self.take(name, &[lead, &[tokens, width]].concat())?;
@@ -287,8 +287,9 @@ impl<P: Place> Loader<'_, P> {
         }))
     }
 
-    /// Cosines and sines of the angles by which pairs of numbers are turned: a quarter of the head's pairs by the
-    /// column, the next by the row, both counted from 1. The class token, the first, is not turned.
+    /// Cosines and sines of the rotation angles for pairs of numbers: a quarter of the head's pairs by the
+    /// column, and the next quarter by the row, both counted from 1. The class token, which is the first, is
+    /// not rotated.
     #[expect(clippy::cast_precision_loss, reason = "grids and heads are small")]
     fn rotary(&mut self, vision: &Vision) -> Result<(P::Weight, P::Weight), DualError> {
         let half = self.transformer.width / self.transformer.heads / 2;

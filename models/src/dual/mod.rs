@@ -1,10 +1,11 @@
-//! Dual encoders: pictures and texts in one space, trained by contrast. CLIP (Radford et al. 2021, arXiv
+//! Dual encoders: pictures and texts in one space, trained contrastively. CLIP (Radford et al. 2021, arXiv
 //! 2103.00020), `SigLIP` (Zhai et al. 2023, arXiv 2303.15343) and `SigLIP` 2 (arXiv 2502.14786), and Meta's
 //! Perception Encoder, PE-Core (arXiv 2504.13181).
 //!
-//! A model's own files say what it is: `config` reads them into a `Spec`; `load` brings checkpoints of all
-//! `layout`s into one form; `tower` is the two networks, which `compute` runs in candle and `record` writes as
-//! ONNX for the runtimes that are faster on a CPU. `tests.rs` compares all with the reference implementations.
+//! A model's own files define it. `config` reads them into a `Spec`. `load` converts checkpoints of all
+//! `layout`s to one form. `tower` is the two networks, which `compute` runs in candle, and `record` writes as
+//! ONNX for runtimes that are faster on a CPU. `tests.rs` compares all of them with the reference
+//! implementations.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -40,20 +41,20 @@ pub use sample::{Sample, write_sample};
 use spec::Spec;
 use tokens::Tokens;
 
-/// Texts in one run of the network.
+/// Texts per network run.
 const TEXT_BATCH: usize = 32;
 /// The factor of `OpenAI`'s approximation of GELU.
 const QUICK_GELU: f64 = 1.702;
-/// As [`QUICK_GELU`].
+/// The same as [`QUICK_GELU`].
 const QUICK_GELU_F32: f32 = 1.702;
 
-/// What dot products of queries and keys of `width` numbers are multiplied by.
+/// The scale of dot products of queries and keys of `width` numbers.
 #[expect(clippy::cast_precision_loss, reason = "heads are narrow")]
 fn attention_scale(width: usize) -> f64 {
     (width as f64).sqrt().recip()
 }
 
-/// Minus infinity where a token would see a later one, by rows.
+/// Minus infinity where a token would attend to a later one, row by row.
 fn causal_mask(tokens: usize) -> Vec<f32> {
     (0..tokens)
         .flat_map(|row| {
@@ -66,7 +67,7 @@ fn causal_mask(tokens: usize) -> Vec<f32> {
         .collect()
 }
 
-/// The files of one pulled model.
+/// The files of one installed model.
 struct Folder<'a> {
     store: &'a ModelStore,
     manifest: &'a Manifest,
@@ -119,7 +120,7 @@ impl Folder<'_> {
         Ok(spec)
     }
 
-    /// Reads the weights and gives both halves to `build`, which takes what it wants of them.
+    /// Reads the weights and passes both halves to `build`, which takes what it needs.
     fn weights<T>(
         &self,
         build: impl FnOnce(Checkpoint) -> Result<T, DualError>,
@@ -131,18 +132,18 @@ impl Folder<'_> {
         };
         let mut names = self.manifest.files.iter().map(|file| file.name.as_str());
         let name = names.find(is_weights).unwrap_or("model.safetensors");
-        // Freed before the network is built: weights may be gigabytes.
+        // Freed before the network is built: weights may take gigabytes.
         let read = self.read(name).map(|bytes| Checkpoint::read(&bytes))?;
         read.and_then(build)
             .map_err(|e| self.blame(&self.path(name), e).into())
     }
 }
 
-/// Length of the vectors of a model in the hub's layout.
+/// Vector length of a model in the hub's layout.
 ///
 /// # Errors
 ///
-/// A file cannot be read, or is not what it should be.
+/// A file cannot be read, or is invalid.
 pub(crate) fn dims(id: &str, folder: &Path) -> Result<usize, ModelError> {
     let read = |name: &str| -> Result<Option<Vec<u8>>, ModelError> {
         let path = folder.join(name);
@@ -190,7 +191,7 @@ impl DualImageEncoder {
     ///
     /// # Errors
     ///
-    /// A file is missing or is not what it should be, or the back end cannot be used here.
+    /// A file is missing or invalid, or the backend cannot be used here.
     pub(crate) fn open(
         store: &ModelStore,
         manifest: &Manifest,
@@ -213,7 +214,7 @@ impl DualImageEncoder {
         })
     }
 
-    /// Rows of the pixels that whole patches cover, one picture after the other.
+    /// Rows of the pixels that whole patches cover, for all pictures, concatenated.
     fn pixels(&self, pictures: &[Prepared]) -> Result<Vec<u8>, ModelError> {
         let mut bytes = Vec::with_capacity(pictures.len() * self.side * self.side * 3);
         for picture in pictures {
@@ -254,7 +255,7 @@ impl ImageEncoder for DualImageEncoder {
     }
 }
 
-/// Scales vectors to length 1. What cannot be is told: as zeros it would be stored and found by nothing.
+/// Scales vectors to length 1. An unscalable vector is an error: stored as zeros, no search would find it.
 fn units(
     mut vectors: Vec<Vec<f32>>,
     backend: impl Fn() -> String,
@@ -288,7 +289,7 @@ impl DualTextEncoder {
     ///
     /// # Errors
     ///
-    /// As [`DualImageEncoder::open`].
+    /// The same as for [`DualImageEncoder::open`].
     pub(crate) fn open(
         store: &ModelStore,
         manifest: &Manifest,

@@ -1,4 +1,4 @@
-//! The towers recorded as ONNX graphs, of operators that every execution provider knows and fuses.
+//! Records the towers as ONNX graphs, with operators that every execution provider supports and fuses.
 
 use candle_core::Tensor;
 
@@ -8,7 +8,7 @@ use super::spec::Activation;
 use super::tower::{Attention, Linear, Norm, Ops, Patches, TextTower, VisionTower};
 use crate::onnx::{Attribute, Element, GraphBuilder, Value, float, int, ints, signed};
 
-/// Names of the graphs' inputs and of their output.
+/// Names of the graphs' inputs and output.
 pub(super) const PICTURES: &str = "pictures";
 pub(super) const IDS: &str = "ids";
 pub(super) const PLACES: &str = "places";
@@ -19,11 +19,11 @@ pub(super) struct Recorder {
     graph: GraphBuilder,
 }
 
-/// A weight or a value, with what of its shape later steps need.
+/// A weight or a value, with the part of its shape that later steps need.
 #[derive(Debug, Clone)]
 pub(super) struct RecordedValue {
     value: Value,
-    /// Lengths of all axes of a weight; of all but the batch of a value.
+    /// Lengths of all axes of a weight; of all except the batch for a value.
     shape: Vec<usize>,
 }
 
@@ -92,7 +92,7 @@ impl Recorder {
         self.graph.constant(&[], &[value])
     }
 
-    /// Another shape; the batch stays.
+    /// Reshapes; the batch stays.
     fn reshape(&mut self, x: &Value, shape: &[usize]) -> RecordedValue {
         let lengths: Vec<i64> = std::iter::once(0)
             .chain(shape.iter().map(|&n| i64::try_from(n).unwrap_or(i64::MAX)))
@@ -101,14 +101,14 @@ impl Recorder {
         self.node("Reshape", &[x, &lengths], shape)
     }
 
-    /// Axes in another order, the batch first; `order` counts from 1.
+    /// Transposes with the batch first; `order` counts from 1.
     fn transpose(&mut self, x: &RecordedValue, order: &[usize]) -> RecordedValue {
         let shape: Vec<usize> = order.iter().map(|&axis| x.shape[axis - 1]).collect();
         let order = [&[0], order].concat();
         self.with("Transpose", &[&x.value], vec![ints("perm", &order)], &shape)
     }
 
-    /// The elements of one place of an axis that counts from 1; the axis goes.
+    /// Selects one index of an axis, counted from 1, and removes the axis.
     fn pick(&mut self, x: &RecordedValue, axis: usize, place: i64) -> RecordedValue {
         let mut shape = x.shape.clone();
         shape.remove(axis - 1);
@@ -122,7 +122,7 @@ impl Recorder {
         self.reshape(&picked.value, &shape)
     }
 
-    /// One of the parts of queries, keys and values, as heads × N × width of a head.
+    /// One of the parts of queries, keys and values, as heads × N × head width.
     fn heads(
         &mut self,
         x: &RecordedValue,
@@ -139,7 +139,7 @@ impl Recorder {
         self.transpose(&apart, &[2, 1, 3])
     }
 
-    /// Softmax of queries · keysᵀ, times values; heads side by side again.
+    /// Softmax of queries · keysᵀ, times values; heads concatenated again.
     fn weighed(
         &mut self,
         query: &Value,
@@ -168,7 +168,7 @@ impl Recorder {
         self.reshape(&together.value, &[queries, heads * width])
     }
 
-    /// Turns pairs of neighbouring numbers by the angles of their token.
+    /// Rotates pairs of adjacent numbers by the angles of their token.
     fn rotate(
         &mut self,
         x: &RecordedValue,
@@ -307,7 +307,7 @@ impl Ops for Recorder {
     ) -> Result<RecordedValue, DualError> {
         let shape = x.shape.clone();
         let x = &x.value;
-        // The forms that optimisers know and replace by one kernel.
+        // The patterns that optimisers recognise and replace by one kernel.
         let half = |this: &mut Self, grown: &Value| {
             let one = this.scalar(1.0);
             let sum = this.node("Add", &[grown, &one], &shape);

@@ -1,4 +1,4 @@
-//! Models of real size with random weights, for benches and for tests on machines that cannot reach the hub.
+//! Models of real size with random weights, for benches and for tests on machines without access to the hub.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use super::{DualError, Spec};
 use crate::error::ModelError;
 use crate::store::{StoreError, write_whole};
 
-/// A model whose shape is known here.
+/// A model of a known shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sample {
     /// CLIP ViT-B/32.
     ClipB32,
-    /// The same with one layer in each tower: quick, and of the same vectors.
+    /// The same with one layer in each tower: fast, and with vectors of the same length.
     ClipThin,
     /// CLIP ViT-L/14.
     ClipL14,
@@ -37,7 +37,7 @@ impl Sample {
         (Self::PeCoreL14, "pe-core-l14"),
     ];
 
-    /// Name of its configuration file and what is in it, as the hub's models have it.
+    /// Name and contents of its configuration file, as in the hub's models.
     const fn config(self) -> (&'static str, &'static str) {
         match self {
             Self::ClipB32 => (
@@ -74,10 +74,10 @@ impl Sample {
     }
 }
 
-/// Says of `SigLIP` which it is, and nothing of CLIP.
+/// Distinguishes the versions of `SigLIP`; unused for CLIP.
 const TOKENIZER: &str = r#"{"tokenizer_class":"SiglipTokenizer","pad_token":"</s>"}"#;
 
-/// Tensors go nowhere but into the checkpoint's memory of them.
+/// Tensors are only recorded in the checkpoint.
 struct Nowhere;
 
 impl Place for Nowhere {
@@ -88,8 +88,8 @@ impl Place for Nowhere {
     }
 }
 
-/// Writes configuration and random weights of a model into a folder in the hub's layout. A `tokenizer.json` is the
-/// caller's to add.
+/// Writes configuration and random weights of a model into a folder in the hub's layout. The caller adds a
+/// `tokenizer.json`.
 ///
 /// # Errors
 ///

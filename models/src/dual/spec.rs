@@ -1,4 +1,4 @@
-//! What a dual encoder is made of: the numbers of its two towers, as read from the model's own files.
+//! The parameters of a dual encoder's two towers, as read from the model's own files.
 
 use crate::preprocess::Preprocess;
 
@@ -9,50 +9,50 @@ use super::DualError;
 pub(super) struct Transformer {
     /// Length of a token's vector.
     pub(super) width: usize,
-    /// Blocks of attention and perceptron.
+    /// Blocks of attention and MLP.
     pub(super) layers: usize,
-    /// Heads of attention.
+    /// Attention heads.
     pub(super) heads: usize,
-    /// Width of the perceptron's hidden layer.
+    /// Width of the MLP's hidden layer.
     pub(super) hidden: usize,
-    /// Between the perceptron's two layers.
+    /// Activation of the MLP.
     pub(super) activation: Activation,
-    /// Added to variances by the normalisations.
+    /// Epsilon of the normalisations, added to variances.
     pub(super) epsilon: f32,
 }
 
-/// The function between the two layers of a perceptron.
+/// The activation between the two layers of an MLP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Activation {
-    /// `x · Φ(x)`, by the error function.
+    /// `x · Φ(x)`, with the error function.
     Gelu,
-    /// The same by a hyperbolic tangent.
+    /// The same with a hyperbolic tangent.
     GeluTanh,
-    /// `x · sigmoid(1.702 x)`, of `OpenAI`'s weights.
+    /// `x · sigmoid(1.702 x)`, as in `OpenAI`'s weights.
     QuickGelu,
 }
 
-/// The tower that looks at pictures.
+/// The picture tower.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Vision {
     pub(super) transformer: Transformer,
     /// Side of the square picture, in pixels.
     pub(super) side: usize,
-    /// Side of a patch, in pixels. What is left at the right and bottom is not looked at.
+    /// Side of a patch, in pixels. The remainder at the right and bottom is ignored.
     pub(super) patch: usize,
     /// A learned token before those of the patches. Towers that have one normalise before the first block, and
-    /// project patches without a bias; those without do neither.
+    /// project patches without a bias. Towers without one do neither.
     pub(super) class_token: bool,
-    /// Rotary positions in attention (Su et al. 2021), over two axes, besides the learned ones.
+    /// Rotary positions in attention (Su et al. 2021), over two axes, in addition to the learned ones.
     pub(super) rotary: bool,
-    /// How tokens become one vector.
+    /// How to pool tokens into one vector.
     pub(super) pool: Pool,
 }
 
-/// How the tokens of a picture become one vector.
+/// How to pool a picture's tokens into one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pool {
-    /// The class token's.
+    /// The class token's vector.
     Class,
     /// Attention of one learned query over all tokens (`SigLIP`, Perception Encoder).
     Attention {
@@ -61,23 +61,23 @@ pub(super) enum Pool {
     },
 }
 
-/// The tower that reads texts.
+/// The text tower.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Text {
     pub(super) transformer: Transformer,
-    /// Tokens there are.
+    /// Size of the vocabulary.
     pub(super) vocabulary: usize,
-    /// Longest text in tokens, the special ones included.
+    /// Longest text in tokens, including the special ones.
     pub(super) context: usize,
-    /// A token sees only those before it, and the end token's vector is the text's. Else all tokens see
-    /// each other, padding included, and the last one's vector is the text's.
+    /// If set, a token attends only to earlier ones, and the end token's vector is the text's. Otherwise all
+    /// tokens attend to each other, including padding, and the last token's vector is the text's.
     pub(super) causal: bool,
 }
 
-/// How texts are changed before they are cut into tokens.
+/// How to clean texts before tokenization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cleaning {
-    /// Not at all, beyond what the tokenizer's own file says.
+    /// No cleaning beyond the tokenizer's own file.
     None,
     /// Lower case (`SigLIP` 2).
     Lowercase,
@@ -85,7 +85,7 @@ pub(super) enum Cleaning {
     Canonical,
 }
 
-/// Everything but the weights and the vocabulary.
+/// Everything except the weights and the vocabulary.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Spec {
     pub(super) vision: Vision,
@@ -110,13 +110,13 @@ pub(super) enum Layout {
     OpenClipPe,
 }
 
-/// No network has more of anything; a damaged file may say any number.
+/// Largest number in any network; a damaged file may contain any number.
 const LARGEST: usize = 1 << 20;
 
 impl Spec {
     /// # Errors
     ///
-    /// Numbers contradict each other, or are too large for any network.
+    /// Numbers are inconsistent, or too large for any network.
     pub(super) fn check(&self) -> Result<(), DualError> {
         let (vision, text) = (&self.vision, &self.text);
         for transformer in [&vision.transformer, &text.transformer] {
@@ -132,9 +132,7 @@ impl Spec {
                 .any(|&n| n == 0 || n > LARGEST)
                 || width % heads != 0
             {
-                return Err(config(format!(
-                    "a transformer of {transformer:?} cannot be"
-                )));
+                return Err(config(format!("an invalid transformer: {transformer:?}")));
             }
         }
         if let Pool::Attention { heads } = vision.pool
@@ -156,7 +154,7 @@ impl Spec {
         let counts = [vision.patch, text.vocabulary, text.context, self.dims];
         if counts.iter().any(|&n| n == 0 || n > LARGEST) || vision.patch > vision.side {
             return Err(config(format!(
-                "patches of {} in pictures of {}, {} tokens of {}, vectors of {} cannot be",
+                "patches of {} in pictures of {}, {} tokens of {}, vectors of {} are invalid",
                 vision.patch, vision.side, text.context, text.vocabulary, self.dims
             )));
         }
@@ -165,7 +163,7 @@ impl Spec {
 }
 
 impl Spec {
-    /// Bytes of the text tower's weights in 32 bits, nearly.
+    /// Approximate bytes of the text tower's weights in 32 bits.
     pub(super) fn text_bytes(&self) -> usize {
         let Transformer {
             width,

@@ -1,4 +1,5 @@
-//! The dual encoders beside the reference implementations: `fixtures/make.py` says how the goldens were made.
+//! Compares the dual encoders with the reference implementations. `fixtures/make.py` describes how the golden
+//! files were made.
 
 #![expect(clippy::print_stdout, reason = "tests say what they measured")]
 
@@ -37,7 +38,7 @@ fn folder() -> PathBuf {
     Path::new(&crate_folder).join("fixtures")
 }
 
-/// A fixture pulled into a store of its own, as from a snapshot of the hub.
+/// A fixture pulled into its own store, as from a snapshot of the hub.
 struct Fixture {
     store: ModelStore,
     golden: Golden,
@@ -69,7 +70,7 @@ impl Fixture {
         let mut manifests = ManifestSet::built_in();
         manifests.insert(Manifest::parse(name, &manifest).unwrap());
         let root = tempfile::tempdir().unwrap();
-        // The runtimes that are pulled on this machine serve this store as well.
+        // This store uses the runtimes that are installed on this machine.
         if let Some(pulled) = testing::model_store() {
             for runtime in ["onnxruntime", "onnxruntime-openvino"] {
                 let there = pulled.root().join(runtime);
@@ -110,7 +111,7 @@ impl Fixture {
             .collect()
     }
 
-    /// The back ends that can run here.
+    /// The backends that can run here.
     fn backends(&self) -> Vec<Backend> {
         let mut backends = vec![Backend::Candle];
         match crate::runtime::library(&self.store).unwrap() {
@@ -339,7 +340,7 @@ fn bfloat16_strays_little_where_it_can_be_had() {
     let images = fixture.images(Backend::Openvino).unwrap();
     let vectors = images.encode_pictures(&fixture.pictures()).unwrap();
     for (ours, reference) in vectors.iter().zip(&fixture.golden.picture_vectors) {
-        // So tiny a network averages less out than a real one does.
+        // A network this tiny averages out less than a real one.
         assert!(
             cosine(ours, reference) > 0.999,
             "{}",

@@ -1,4 +1,4 @@
-//! Texts to token ids, by the model's own `tokenizer.json`.
+//! Converts texts to token ids, with the model's own `tokenizer.json`.
 
 use serde_json::Value;
 use tokenizers::{PaddingParams, PaddingStrategy, Tokenizer, TruncationParams};
@@ -6,21 +6,21 @@ use tokenizers::{PaddingParams, PaddingStrategy, Tokenizer, TruncationParams};
 use super::DualError;
 use super::spec::{Cleaning, Spec, config};
 
-/// A tokenizer that cuts and pads as the text tower was trained.
+/// A tokenizer that truncates and pads as in the text tower's training.
 pub(super) struct Tokens {
     tokenizer: Tokenizer,
     cleaning: Cleaning,
     causal: bool,
 }
 
-/// Token ids of texts, and which token's vector is the text's.
+/// Token ids of texts, and the token whose vector is the text's.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ids {
     /// Texts × tokens.
     pub(super) ids: Vec<u32>,
-    /// Tokens of each text.
+    /// Tokens per text.
     pub(super) tokens: usize,
-    /// One place a text.
+    /// One position per text.
     pub(super) places: Vec<u32>,
 }
 
@@ -29,7 +29,7 @@ impl Tokens {
     ///
     /// # Errors
     ///
-    /// A file is no tokenizer, or knows more tokens than the text tower.
+    /// A file is not a tokenizer, or has more tokens than the text tower.
     pub(super) fn open(
         spec: &Spec,
         tokenizer: &[u8],
@@ -40,7 +40,7 @@ impl Tokens {
         let known = tokenizer.get_vocab(true).into_values().max().unwrap_or(0);
         if known as usize >= spec.text.vocabulary {
             return Err(config(format!(
-                "tokenizer.json has token {known}, but the text tower knows only {}",
+                "tokenizer.json has token {known}, but the text tower has only {}",
                 spec.text.vocabulary
             )));
         }
@@ -52,7 +52,7 @@ impl Tokens {
             .map_err(unreadable)?;
         let padding = padding(&tokenizer, options)?;
         let strategy = if spec.text.causal {
-            // Nothing looks at padding, so it need only make the batch a rectangle.
+            // Padding is ignored, so it need only make the batch rectangular.
             PaddingStrategy::BatchLongest
         } else {
             PaddingStrategy::Fixed(spec.text.context)
@@ -70,11 +70,11 @@ impl Tokens {
         })
     }
 
-    /// The ids of some texts; one that is too long is cut, and keeps its end token.
+    /// The ids of texts. A text that is too long is truncated and keeps its end token.
     ///
     /// # Errors
     ///
-    /// The tokenizer refuses a text.
+    /// The tokenizer rejects a text.
     pub(super) fn ids(&self, texts: &[&str]) -> Result<Ids, DualError> {
         let texts: Vec<String> = texts.iter().map(|text| self.cleaned(text)).collect();
         let encodings =
@@ -121,7 +121,7 @@ impl Tokens {
     }
 }
 
-/// The padding token and its id. CLIP pads with its end token, `SigLIP` with one of its own.
+/// The padding token and its id. CLIP pads with its end token, and `SigLIP` with a separate one.
 fn padding(tokenizer: &Tokenizer, options: Option<&[u8]>) -> Result<(String, u32), DualError> {
     let named = match options {
         Some(bytes) => {
@@ -141,5 +141,5 @@ fn padding(tokenizer: &Tokenizer, options: Option<&[u8]>) -> Result<(String, u32
         })
         .into_iter()
         .find_map(|token| tokenizer.token_to_id(&token).map(|id| (token, id)))
-        .ok_or_else(|| config("tokenizer.json has no token to pad texts with".to_owned()))
+        .ok_or_else(|| config("tokenizer.json has no padding token".to_owned()))
 }

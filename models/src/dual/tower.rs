@@ -1,7 +1,7 @@
 //! The two networks, written once: candle computes them, and the ONNX writer records them.
 //!
-//! A tower is generic over what holds its weights. [`Ops`] has one method for each step that a back end can do
-//! in its own best way.
+//! A tower is generic over the holder of its weights. [`Ops`] has one method per step, which each backend
+//! implements in its best way.
 
 use super::DualError;
 use super::spec::Activation;
@@ -22,7 +22,7 @@ pub(super) struct Norm<W> {
     pub(super) epsilon: f32,
 }
 
-/// Two layers and what is between them.
+/// An MLP: two layers with an activation between them.
 #[derive(Debug)]
 pub(super) struct Perceptron<W> {
     pub(super) first: Linear<W>,
@@ -30,13 +30,13 @@ pub(super) struct Perceptron<W> {
     pub(super) second: Linear<W>,
 }
 
-/// How the tokens of one sequence look at each other.
+/// Attention among the tokens of one sequence.
 #[derive(Debug)]
 pub(super) struct Attention<W> {
     pub(super) heads: usize,
-    /// A token sees itself and those before it.
+    /// A token attends to itself and earlier ones.
     pub(super) causal: bool,
-    /// Cosines and sines of rotary positions, each tokens × half a head.
+    /// Cosines and sines of rotary positions, each tokens × half the head width.
     pub(super) rotary: Option<(W, W)>,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct Block<W> {
 #[derive(Debug)]
 pub(super) struct AttentionPool<W> {
     pub(super) heads: usize,
-    /// The query after its projection, scaled as attention scales it: heads × 1 × width of a head.
+    /// The projected query, with the attention scale applied: heads × 1 × head width.
     pub(super) query: W,
     /// Keys and values, in this order.
     pub(super) kv: Linear<W>,
@@ -89,7 +89,7 @@ pub(super) struct Patches<W> {
     pub(super) grid: usize,
     /// Of channels of 0 to 255, for each number of a patch.
     pub(super) mean: W,
-    /// As `mean`: what multiplies after it.
+    /// The factor after subtracting `mean`.
     pub(super) scale: W,
     /// Width × (patch · patch · 3), rows of pixels first, channels last.
     pub(super) projection: Linear<W>,
@@ -108,7 +108,7 @@ pub(super) struct TextTower<W> {
     pub(super) projection: Linear<W>,
 }
 
-/// The steps of a tower. Shapes are batch first; `N` tokens of width `W`.
+/// The steps of a tower. Shapes are batch first, with `N` tokens of width `W`.
 pub(super) trait Ops {
     /// A tensor, computed or recorded.
     type Value;
@@ -120,10 +120,10 @@ pub(super) trait Ops {
         patches: &Patches<Self::Value>,
     ) -> Result<Self::Value, DualError>;
 
-    /// One token of zeros before the others.
+    /// Prepends one zero token.
     fn pad_front(&mut self, x: &Self::Value) -> Result<Self::Value, DualError>;
 
-    /// Rows of a table: B × N integers to B × N × W.
+    /// Looks up rows of a table: B × N integers to B × N × W.
     fn rows(&mut self, table: &Self::Value, ids: &Self::Value) -> Result<Self::Value, DualError>;
 
     /// Adds the first N rows of a table of positions.
@@ -154,7 +154,7 @@ pub(super) trait Ops {
         activation: Activation,
     ) -> Result<Self::Value, DualError>;
 
-    /// Attention of tokens among themselves: B × N × 3W (queries, keys, values) to B × N × W.
+    /// Self-attention: B × N × 3W (queries, keys, values) to B × N × W.
     fn attend(
         &mut self,
         qkv: &Self::Value,
@@ -172,12 +172,12 @@ pub(super) trait Ops {
     /// The first token of each sequence: B × W.
     fn first(&mut self, x: &Self::Value) -> Result<Self::Value, DualError>;
 
-    /// The token at a place of its own in each sequence: B × W. `places` are B integers.
+    /// One token of each sequence, by position: B × W. `places` are B integers.
     fn at(&mut self, x: &Self::Value, places: &Self::Value) -> Result<Self::Value, DualError>;
 }
 
 impl<W> VisionTower<W> {
-    /// Pictures (B × side × side × 3 bytes) to B × dims, not yet of length 1.
+    /// Pictures (B × side × side × 3 bytes) to B × dims, not normalised yet.
     pub(super) fn forward<O: Ops<Value = W>>(
         &self,
         ops: &mut O,
@@ -197,7 +197,7 @@ impl<W> VisionTower<W> {
                 let x = ops.norm(&x, &self.post_norm)?;
                 pool.forward(ops, &x)?
             }
-            // Only one token is looked at, so only it need be normalised.
+            // Only one token is used, so only it needs normalisation.
             None => {
                 let class = ops.first(&x)?;
                 ops.norm(&class, &self.post_norm)?
@@ -223,7 +223,7 @@ impl<W> AttentionPool<W> {
 }
 
 impl<W> TextTower<W> {
-    /// Token ids (B × N) and the place of each text's pooled token (B) to B × dims, not yet of length 1.
+    /// Token ids (B × N) and the position of each text's pooled token (B) to B × dims, not normalised yet.
     pub(super) fn forward<O: Ops<Value = W>>(
         &self,
         ops: &mut O,

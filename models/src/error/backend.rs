@@ -1,25 +1,25 @@
-//! Why a back end cannot be used.
+//! Errors of backends.
 
 use crate::kind::ErrorKind;
 
-/// Why a back end cannot be used.
+/// Why a backend cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackendError {
-    /// There is no such back end.
-    #[error("there is no back end {name:?}; there are {known}")]
+    /// There is no such backend.
+    #[error("unknown backend {name:?}; the known ones are {known}")]
     Unknown {
-        /// The name given.
+        /// The given name.
         name: String,
-        /// The names there are.
+        /// The known names.
         known: String,
     },
     /// This program was built without it.
     #[error(
-        "this rushes was built without CUDA; build with `--features cuda`, or choose another back end"
+        "this rushes was built without CUDA; build with `--features cuda`, or choose another backend"
     )]
     NotBuilt,
-    /// There is no GPU, or none that can be used.
+    /// There is no GPU, or no usable one.
     #[error("GPU {gpu} cannot be used: {message}; `nvidia-smi` shows what the driver sees")]
     NoGpu {
         /// Its number.
@@ -30,7 +30,7 @@ pub enum BackendError {
 }
 
 impl BackendError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {

@@ -1,4 +1,4 @@
-//! Why a detector cannot be opened or answers with nonsense.
+//! Errors of detectors: opening them, and invalid outputs.
 
 use std::path::PathBuf;
 
@@ -8,8 +8,8 @@ use crate::kind::ErrorKind;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DetectError {
-    /// What comes out of the network does not fit its head.
-    #[error("the detector {model} answers with {found}, which head {head} cannot read")]
+    /// The network's outputs do not fit its head.
+    #[error("the detector {model} returned {found}, which head {head} cannot decode")]
     Outputs {
         /// Id of the manifest.
         model: String,
@@ -18,36 +18,36 @@ pub enum DetectError {
         /// Names and shapes of the outputs.
         found: String,
     },
-    /// The network answers with what is no number.
+    /// The network returned values that are not finite.
     #[error("the detector {model} returned values that are not finite; its weights are corrupt")]
     NotANumber {
         /// Id of the manifest.
         model: String,
     },
-    /// More boxes than can be looked through.
+    /// Too many boxes to process.
     #[error(
-        "the detector {model} sees {found} things in one view, and at most {most} can be told apart; raise its threshold"
+        "the detector {model} found {found} boxes in one view, more than the limit of {most}; raise its threshold"
     )]
     TooMany {
         /// Id of the manifest.
         model: String,
-        /// How many.
+        /// Their number.
         found: usize,
-        /// How many it may see.
+        /// The limit.
         most: usize,
     },
-    /// The file is no ONNX model.
-    #[error("the weights at {} are no ONNX model: {problem}", path.display())]
+    /// The file is not an ONNX model.
+    #[error("the weights at {} are not an ONNX model: {problem}", path.display())]
     Weights {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
 }
 
 impl DetectError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -8,34 +8,34 @@ use crate::kind::ErrorKind;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DualError {
-    /// Of which model and file the rest is said.
+    /// The model and the file that the rest concerns.
     #[error("{}: {source}; run `rushes models verify {model}`", path.display())]
     File {
         /// Id of the model.
         model: String,
         /// The file, or the folder of configuration files.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         source: Box<Self>,
     },
-    /// The architecture is not one of those above.
+    /// The architecture is not supported.
     #[error(
-        "the architecture {name:?} is not known; known are clip, siglip, and OpenCLIP's CLIP and PE-Core"
+        "unknown architecture {name:?}; supported are clip, siglip, and OpenCLIP's CLIP and PE-Core"
     )]
     Architecture {
-        /// What the model's files call it.
+        /// Its name in the model's files.
         name: String,
     },
-    /// The configuration contradicts itself, or cannot be read.
-    #[error("the configuration cannot be used: {problem}")]
+    /// The configuration is inconsistent or cannot be read.
+    #[error("invalid configuration: {problem}")]
     Config {
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The weights are no safetensors, or are cut short.
-    #[error("the weights cannot be read: {problem}")]
+    /// The weights are not safetensors, or are truncated.
+    #[error("cannot read the weights: {problem}")]
     Weights {
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// The weights lack a tensor.
@@ -44,41 +44,39 @@ pub enum DualError {
         /// Its name.
         name: String,
     },
-    /// A tensor has another shape than the configuration says.
+    /// A tensor's shape differs from the configuration.
     #[error("tensor {name:?} has the shape {actual:?} instead of {expected:?}")]
     Shape {
         /// Its name.
         name: String,
-        /// What the configuration says.
+        /// The shape in the configuration.
         expected: Vec<usize>,
-        /// What it is.
+        /// The actual shape.
         actual: Vec<usize>,
     },
     /// The weights hold tensors of another architecture.
-    #[error(
-        "the weights have {count} tensors that the configuration does not speak of, such as {some}"
-    )]
+    #[error("the weights have {count} tensors not described by the configuration, such as {some}")]
     UnknownTensors {
-        /// How many.
+        /// Their number.
         count: usize,
         /// The first few.
         some: String,
     },
-    /// A tensor holds infinities or what is no number.
-    #[error("tensor {name:?} holds values that are no numbers")]
+    /// A tensor contains values that are not finite.
+    #[error("tensor {name:?} has values that are not finite")]
     NotFinite {
         /// Its name.
         name: String,
     },
-    /// The network returned vectors that cannot be used.
+    /// The network returned unusable vectors.
     #[error(
-        "{backend} made vectors that are no numbers or zero; try another back end (models.backend)"
+        "{backend} returned vectors that are zero or not finite; try another backend (models.backend)"
     )]
     Diverged {
-        /// What computed.
+        /// The backend.
         backend: String,
     },
-    /// The tokenizer refused a text.
+    /// The tokenizer rejected a text.
     #[error("the tokenizer failed: {message}")]
     Tokenize {
         /// Cause.
@@ -90,7 +88,7 @@ pub enum DualError {
 }
 
 impl DualError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -8,18 +8,18 @@ use crate::torch_legacy::TorchError;
 #[non_exhaustive]
 pub enum LiteError {
     /// The weights cannot be read.
-    #[error("the weights of the classifier cannot be read: {0}; run `rushes models verify lite`")]
+    #[error("cannot read the classifier's weights: {0}; run `rushes models verify lite`")]
     Weights(#[from] TorchError),
     /// The weights lack a tensor.
-    #[error("the weights of the classifier have no tensor {name:?} of floats")]
+    #[error("the classifier's weights have no float tensor {name:?}")]
     MissingTensor {
         /// Its name.
         name: String,
     },
-    /// The parameters of the manifest contradict the model.
-    #[error("the manifest's parameters cannot be used: {problem}")]
+    /// The manifest's parameters do not match the model.
+    #[error("invalid parameters in the manifest: {problem}")]
     Parameters {
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// A tensor of the weights has another shape.
@@ -33,7 +33,7 @@ pub enum LiteError {
 }
 
 impl LiteError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -1,7 +1,7 @@
-//! Anything that can go wrong in this crate.
+//! All errors of this crate.
 //!
-//! Errors of what returns [`ModelError`] are here, a file each, so that they lie below it; those of the modules
-//! below that (manifests, the store, the runtime, pictures) are with them.
+//! Errors of functions that return [`ModelError`] are here, one file each, so that they lie below it. Errors of
+//! lower modules (manifests, the store, the runtime, pictures) are in those modules.
 
 mod backend;
 mod detect;
@@ -22,7 +22,7 @@ use crate::preprocess::PreprocessError;
 use crate::runtime::RuntimeError;
 use crate::store::StoreError;
 
-/// Anything that can go wrong in this crate. The message is the inner error's.
+/// Any error of this crate. Its message is that of the inner error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -50,15 +50,15 @@ pub enum ModelError {
     /// A dual encoder.
     #[error(transparent)]
     Dual(#[from] DualError),
-    /// A back end.
+    /// A backend.
     #[error(transparent)]
     Backend(#[from] BackendError),
-    /// A device has no room for a batch; a smaller one may fit.
+    /// A device lacks memory for a batch; a smaller one may fit.
     #[error(
-        "{backend} has no memory for {batch} pictures at once; choose a smaller model, or free memory of the device"
+        "{backend} lacks memory for a batch of {batch}; choose a smaller model, or free memory on the device"
     )]
     OutOfMemory {
-        /// What computes.
+        /// The device.
         backend: String,
         /// Pictures or texts in the batch.
         batch: usize,
@@ -69,7 +69,7 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -83,14 +83,14 @@ impl ModelError {
             Self::Dual(e) => e.kind(),
             Self::Backend(e) => e.kind(),
             Self::Lite(e) => e.kind(),
-            // Of the device and the moment, not of the input.
+            // It depends on the device and the moment, not on the input.
             Self::OutOfMemory { .. } => ErrorKind::Overloaded,
         }
     }
 }
 
 impl From<RuntimeError> for ModelError {
-    /// A library that was not pulled is like any other file that was not.
+    /// A library that is not installed counts like any other missing file.
     fn from(error: RuntimeError) -> Self {
         match error {
             RuntimeError::Manifest(error) => Self::Manifest(error),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::digest::Digest;
 use crate::kind::ErrorKind;
 
-/// A file that none of its sources gave. Its message is a small report over several lines.
+/// A file that none of its sources provided. The message is a short report of several lines.
 #[derive(Debug)]
 pub struct PullError {
     /// Id of the model.
@@ -16,20 +16,20 @@ pub struct PullError {
     pub file: String,
     /// All files of the model.
     pub others: Vec<String>,
-    /// What was tried, in order.
+    /// The attempts, in order.
     pub attempts: Vec<Attempt>,
-    /// Digest the file must have, where one is known.
+    /// The required digest, if known.
     pub sha256: Option<Digest>,
-    /// Where the file belongs.
+    /// The place of the file.
     pub place: PathBuf,
 }
 
-/// One source and how it failed.
+/// One source and its failure.
 #[derive(Debug)]
 pub struct Attempt {
-    /// The source, for people.
+    /// The source, for display.
     pub source: String,
-    /// How it failed.
+    /// Its failure.
     pub error: SourceError,
 }
 
@@ -37,8 +37,8 @@ pub struct Attempt {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// There is no such Python.
-    #[error("cannot run {}: {source}; install Python with pip or name another one", python.display())]
+    /// The Python interpreter does not exist.
+    #[error("cannot run {}: {source}; install Python with pip, or set models.python to another one", python.display())]
     Python {
         /// The interpreter.
         python: PathBuf,
@@ -48,17 +48,17 @@ pub enum SourceError {
     /// Pip ran and failed.
     #[error("pip download failed: {message}")]
     Pip {
-        /// The last line of what pip wrote to its error stream.
+        /// The last line of pip's standard error.
         message: String,
     },
-    /// Pip left no wheel, or several.
+    /// Pip produced no wheel, or several.
     #[error("pip downloaded {found} wheels where one was expected")]
     WheelCount {
-        /// How many.
+        /// Their number.
         found: usize,
     },
-    /// The wheel is no readable zip.
-    #[error("wheel {wheel} cannot be read: {message}")]
+    /// The wheel is not a readable zip file.
+    #[error("cannot read wheel {wheel}: {message}")]
     Wheel {
         /// File name of the wheel.
         wheel: String,
@@ -70,13 +70,13 @@ pub enum SourceError {
     Member {
         /// File name of the wheel.
         wheel: String,
-        /// The member asked for.
+        /// The requested member.
         member: String,
     },
-    /// The server answered with a failure.
+    /// The server answered with an error.
     #[error("{url} answered {status}")]
     Status {
-        /// What was asked for.
+        /// The requested address.
         url: String,
         /// HTTP status code.
         status: u16,
@@ -84,23 +84,23 @@ pub enum SourceError {
     /// The server did not answer, or stopped.
     #[error("{url}: {message}")]
     Network {
-        /// What was asked for.
+        /// The requested address.
         url: String,
         /// Cause.
         message: String,
     },
-    /// More bytes came than the manifest allows.
-    #[error("more than {limit} bytes came")]
+    /// The download is larger than the manifest allows.
+    #[error("received more than {limit} bytes")]
     TooLong {
         /// The limit.
         limit: u64,
     },
-    /// Fewer or more bytes came than the manifest says.
-    #[error("{actual} bytes came where the manifest says {expected}")]
+    /// The download has another length than in the manifest.
+    #[error("received {actual} bytes, but the manifest says {expected}")]
     Length {
         /// From the manifest.
         expected: u64,
-        /// As received.
+        /// The received length.
         actual: u64,
     },
     /// The bytes have another digest.
@@ -108,7 +108,7 @@ pub enum SourceError {
     Digest {
         /// From the manifest or the lock file.
         expected: Digest,
-        /// As received.
+        /// The received length.
         actual: Digest,
     },
     /// A file cannot be read or written.
@@ -122,7 +122,7 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -147,7 +147,7 @@ impl SourceError {
 }
 
 impl PullError {
-    /// What kind of failure this is: worth retrying if any source is.
+    /// The kind of this failure: worth a retry if any source is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         let mut kinds = self.attempts.iter().map(|attempt| attempt.error.kind());
@@ -180,7 +180,7 @@ impl fmt::Display for PullError {
         }
         write!(
             f,
-            "\nor name a copy of the hub, laid out as owner/name/file: --from DIR, or a mirror in HF_ENDPOINT"
+            "\nor use a copy of the hub, laid out as owner/name/file, with --from DIR, or a mirror in HF_ENDPOINT"
         )
     }
 }

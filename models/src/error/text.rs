@@ -8,8 +8,8 @@ use crate::kind::ErrorKind;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {
-    /// A file of the model is not what it should be.
-    #[error("model file {} cannot be read: {message}; run `rushes models verify {model}`", path.display())]
+    /// A file of the model is damaged.
+    #[error("cannot read model file {}: {message}; run `rushes models verify {model}`", path.display())]
     File {
         /// Id of the model.
         model: String,
@@ -18,7 +18,7 @@ pub enum TextError {
         /// Cause.
         message: String,
     },
-    /// The tokenizer refused a text.
+    /// The tokenizer rejected a text.
     #[error("the tokenizer failed: {message}")]
     Tokenize {
         /// Cause.
@@ -30,7 +30,7 @@ pub enum TextError {
 }
 
 impl TextError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -1,4 +1,4 @@
-//! The sentence embeddings of the 1,000 class names: derived data, computed once and kept in the store.
+//! The sentence embeddings of the 1,000 class names: derived data, computed once and cached in the store.
 
 use std::borrow::Borrow;
 use std::fs;
@@ -15,10 +15,10 @@ use crate::text::MiniLm;
 /// Index, `WordNet` id and name of the classes of the ImageNet challenge of 2012.
 const TABLE: &str = include_str!("imagenet_classes.tsv");
 
-/// What goes around a class name. Of the wordings tried, this one ranks broad queries ("a bird") best.
+/// The prompt around a class name. Of the prompts tried, this one ranks broad queries ("a bird") best.
 const PROMPT: &str = "a photo of a ";
 
-/// One vector a class, and their mean.
+/// One vector per class, and their mean.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ClassVectors {
     dims: usize,
@@ -28,8 +28,8 @@ pub(super) struct ClassVectors {
 }
 
 impl ClassVectors {
-    /// Reads the vectors from the store, or computes and keeps them. A damaged or outdated file is
-    /// computed again; `sentences` is called only then.
+    /// Reads the vectors from the store, or computes and stores them. A damaged or outdated file is recomputed;
+    /// `sentences` is called only then.
     pub(super) fn open<T: Borrow<MiniLm>>(
         store: &ModelStore,
         manifest: &Manifest,
@@ -58,9 +58,9 @@ impl ClassVectors {
             );
             return Err(LiteError::Parameters { problem }.into());
         }
-        // A store that cannot be written costs seconds at every start, but still works.
+        // A read-only store costs seconds at every start, but works.
         if let Err(error) = write(&path, &values) {
-            tracing::warn!(%error, "class vectors could not be kept");
+            tracing::warn!(%error, "cannot store class vectors");
         }
         Ok(Self::new(values, parameters.dims))
     }
@@ -117,12 +117,12 @@ fn write(path: &Path, values: &[f32]) -> Result<(), StoreError> {
     write_whole(path, &bytes)
 }
 
-/// What [`write()`] wrote, if it is there and whole.
+/// The data that [`write()`] wrote, if the file is complete.
 fn read(path: &Path, length: usize) -> Option<Vec<f32>> {
     let bytes = fs::read(path).ok()?;
     let (values, digest) = bytes.split_at_checked(length * size_of::<f32>())?;
     if digest != Digest::of_bytes(values).to_string().as_bytes() {
-        tracing::warn!(path = %path.display(), "class vectors are damaged and computed again");
+        tracing::warn!(path = %path.display(), "class vectors are damaged; recomputing them");
         return None;
     }
     Some(

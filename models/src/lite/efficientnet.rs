@@ -1,7 +1,7 @@
 //! EfficientNet-Lite0 as an ONNX graph, from PyTorch weights.
 //!
-//! EfficientNet (Tan and Le 2019, arXiv 1905.11946) in its Lite form: no squeeze-and-excitation, and
-//! `ReLU6` for swish. Batch normalisation is folded into the convolutions. Padding is TensorFlow's
+//! EfficientNet (Tan and Le 2019, arXiv 1905.11946) in its Lite form: without squeeze-and-excitation, and with
+//! `ReLU6` instead of swish. Batch normalisation is folded into the convolutions. Padding is TensorFlow's
 //! "same", which puts the odd pixel after, not before.
 
 use std::collections::BTreeMap;
@@ -19,14 +19,14 @@ pub(crate) const INPUT: &str = "pixels";
 /// Name of the graph's output: batch × 1000, before the softmax.
 pub(crate) const OUTPUT: &str = "logits";
 
-/// Added to the variance before its root is taken.
+/// Added to the variance before the square root.
 const BATCH_NORM_EPSILON: f32 = 1e-3;
 
 /// One stage of inverted residual blocks (`MBConv`).
 struct Stage {
     repeats: usize,
     kernel: usize,
-    /// Of the first block; the others have 1.
+    /// Stride of the first block; the others have 1.
     stride: usize,
     /// Output channels of the blocks.
     channels: usize,
@@ -172,7 +172,7 @@ impl Layer {
 struct Net<'a> {
     weights: Weights<'a>,
     graph: GraphBuilder,
-    /// Side of the planes at this point of the network, on which "same" padding depends.
+    /// Side of the planes at this point of the network, which determines "same" padding.
     side: usize,
 }
 
@@ -230,7 +230,7 @@ impl Net<'_> {
     }
 }
 
-/// Zeros before and after an axis, and its length afterwards, for TensorFlow's "same" padding.
+/// Zeros before and after an axis, and its resulting length, for TensorFlow's "same" padding.
 fn same_padding(side: usize, kernel: usize, stride: usize) -> ((usize, usize), usize) {
     let output = side.div_ceil(stride);
     let total = ((output - 1) * stride + kernel).saturating_sub(side);
@@ -269,7 +269,7 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// Kernels and bias of a convolution that does what it and its batch normalisation did.
+    /// Kernels and bias of a convolution that combines it with its batch normalisation.
     fn fold(
         &self,
         norm: &str,

@@ -1,4 +1,4 @@
-//! Tests that need weights; `crate::testing` says where they come from.
+//! Tests that need weights; see `crate::testing` for their source.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn pictures_in(folder: &Path) -> Vec<(String, RgbImage)> {
     paths.sort();
     paths
         .into_iter()
-        // The picture reader of this crate knows no PPM.
+        // This crate's picture reader does not support PPM.
         .filter(|path| path.extension().is_some_and(|extension| extension != "ppm"))
         .map(|path| {
             (
@@ -76,7 +76,7 @@ fn damaged_class_vectors_are_computed_again() {
         .unwrap()
     };
     let sound = open(&store);
-    // A second store that borrows the pulled files, so that other tests keep their class vectors.
+    // A second store that borrows the installed files, so that other tests keep their class vectors.
     let root = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(store.root().join("minilm"), root.path().join("minilm")).unwrap();
     let copy = ModelStore::new(root.path().to_owned());

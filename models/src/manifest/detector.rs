@@ -1,20 +1,20 @@
-//! The part of a manifest that says how a detector is fed and read.
+//! The part of a manifest that describes a detector's input and output.
 
 use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
 
-/// Parameters of an ONNX network that finds boxes.
+/// Parameters of an ONNX network that detects boxes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DetectorParameters {
     /// Id of the runtime that runs it.
     pub runtime: String,
-    /// Which of the files is the network.
+    /// The network among the files.
     pub weights: String,
-    /// How its outputs are read.
+    /// How to decode its outputs.
     pub head: Head,
-    /// What it finds, in the order of its class scores.
+    /// Its classes, in the order of its class scores.
     pub classes: Vec<Class>,
     /// Order of the input's planes.
     pub colour: Colour,
@@ -22,22 +22,22 @@ pub struct DetectorParameters {
     pub mean: [f32; 3],
     /// Divides each plane after that.
     pub std: [f32; 3],
-    /// Value, 0 to 255, of what a picture leaves free of the input.
+    /// Value, 0 to 255, of the part of the input that the picture does not fill.
     #[serde(default)]
     pub padding: f32,
-    /// Sizes the network takes.
+    /// Sizes that the network accepts.
     pub size: InputSize,
-    /// Whether several pictures may go in at once.
+    /// Whether it accepts batches.
     pub batch: bool,
-    /// Scores from here on count unless the caller says otherwise.
+    /// Default score threshold.
     pub threshold: f32,
-    /// Longer side in pixels of the input of the largest box to believe; larger ones are beyond what the network was
-    /// trained on, such as a whole sky.
+    /// Longer side of the largest plausible box, in pixels of the input. Larger boxes, such as a whole sky, are
+    /// beyond the network's training.
     #[serde(default)]
     pub largest: Option<f32>,
 }
 
-/// How a network's outputs are read.
+/// How to decode a network's outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Head {
@@ -65,16 +65,16 @@ pub enum Colour {
     Bgr,
 }
 
-/// Sizes a network takes.
+/// Sizes that a network accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum InputSize {
-    /// Any size whose sides are multiples of this; pictures are padded to it, not scaled.
+    /// Any size whose sides are multiples of this. Pictures are padded to it, not scaled.
     MultipleOf {
         /// In pixels.
         multiple_of: u32,
     },
-    /// One size; pictures are scaled to fit inside, their shape kept.
+    /// One size. Pictures are scaled to fit inside, with their aspect ratio kept.
     Fixed {
         /// In pixels.
         width: u32,

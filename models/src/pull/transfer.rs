@@ -1,4 +1,4 @@
-//! One file on its way in: where it grows, how long it may get, and who is told.
+//! One file being downloaded: where it is written, its largest length, and the receiver of progress.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -7,30 +7,30 @@ use std::path::PathBuf;
 use super::{PullProgress, SourceError, discard};
 use crate::digest::Digest;
 
-/// What a file may be when the manifest does not say, in bytes.
+/// Largest length of a file if the manifest states none, in bytes.
 const DEFAULT_LIMIT: u64 = 32 << 30;
 
 pub(super) struct Transfer<'a> {
     /// `model/name`, for progress.
     pub(super) label: &'a str,
-    /// The file the source writes.
+    /// The file that the source writes.
     pub(super) aside: PathBuf,
-    /// Whether what an earlier pull left in `aside` may be continued.
+    /// Whether the partial file in `aside` from an earlier pull may be resumed.
     pub(super) may_resume: bool,
-    /// Length of the whole file, if the manifest has it.
+    /// Length of the whole file, if the manifest states it.
     pub(super) bytes: Option<u64>,
-    /// Who is told.
+    /// The receiver of progress.
     pub(super) progress: &'a dyn PullProgress,
 }
 
 impl Transfer<'_> {
-    /// Starts the file anew.
+    /// Restarts the file from scratch.
     pub(super) fn create(&self) -> Result<File, SourceError> {
         File::create(&self.aside).map_err(|e| self.io_error(e))
     }
 
-    /// Copies everything from `from` to `to`, which already holds `done` bytes. `read_error` says how
-    /// to put a failure to read.
+    /// Copies everything from `from` to `to`, which already holds `done` bytes. `read_error` converts a read
+    /// error.
     pub(super) fn copy(
         &self,
         mut from: impl Read,
@@ -58,7 +58,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// Checks the finished file, and removes it if it is wrong: continuing it could not make it right.
+    /// Checks the finished file, and removes it if it is wrong: resuming could not fix it.
     pub(super) fn check(&self, expected: Option<Digest>) -> Result<Digest, SourceError> {
         let (actual, length) = Digest::of_file(&self.aside).map_err(|e| self.io_error(e))?;
         if let Some(bytes) = self.bytes

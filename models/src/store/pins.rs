@@ -1,4 +1,4 @@
-//! `lock.toml`: the digests of files whose manifests have none, as first pulled.
+//! `lock.toml`: the digests of files whose manifests have none, from their first pull.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,7 +20,7 @@ pub(crate) struct Pins {
 }
 
 impl Pins {
-    /// The pins of a store; none when it has no lock file.
+    /// The pins of a store; empty if it has no lock file.
     pub(crate) fn read(root: &Path) -> Result<Self, StoreError> {
         let path = root.join(FILE_NAME);
         match std::fs::read_to_string(&path) {

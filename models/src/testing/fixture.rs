@@ -1,7 +1,7 @@
-//! What tests need and cannot make: pulled models, real footage. The tests of all three crates include this file.
+//! External fixtures of tests: pulled models and real footage. The tests of all three crates include this file.
 //!
-//! Where a fixture is missing, the test that needs it is skipped, and says so on standard error. Where
-//! `RUSHES_REQUIRE` names the fixture, that test fails.
+//! If a fixture is missing, the test that needs it is skipped and says so on standard error. If
+//! `RUSHES_REQUIRE` names the fixture, the test fails.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// `OpenVINO`, and the right to mount a small file system. `RUSHES_REQUIRE` lists some of them, separated by commas.
 pub(crate) const FIXTURES: [&str; 5] = ["models", "material", "readers", "openvino", "disk"];
 
-/// The folder of pulled models that `RUSHES_MODELS` names, if each of `ids` is in it.
+/// The models folder in `RUSHES_MODELS`, if each of `ids` is installed in it.
 pub(crate) fn models(ids: &[&str]) -> Option<PathBuf> {
     let found = variable("RUSHES_MODELS").map(PathBuf::from);
     let found = found.filter(|folder| ids.iter().all(|id| folder.join(id).is_dir()));
@@ -24,7 +24,7 @@ pub(crate) fn models(ids: &[&str]) -> Option<PathBuf> {
     found
 }
 
-/// The folder of real material that `RUSHES_MATERIAL` names.
+/// The folder of real material in `RUSHES_MATERIAL`.
 pub(crate) fn material() -> Option<PathBuf> {
     let found = variable("RUSHES_MATERIAL").map(PathBuf::from);
     let found = found.filter(|folder| folder.is_dir());
@@ -34,7 +34,7 @@ pub(crate) fn material() -> Option<PathBuf> {
     found
 }
 
-/// Reports that a fixture is missing; the caller then skips what needs it.
+/// Reports that a fixture is missing; the caller then skips the test.
 ///
 /// # Panics
 ///
@@ -46,12 +46,12 @@ pub(crate) fn missing(fixture: &str, why: &str) {
     }
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
-    // Not `eprintln!`, which the test harness keeps to itself when a test passes.
+    // Not `eprintln!`, which the test harness hides when a test passes.
     let line = format!("skipped: {test}: {why}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
-/// Whether a test may do without `fixture` where `required` lists what must be here.
+/// Whether a test may run without `fixture`, where `required` lists the required fixtures.
 pub(crate) fn may_skip(fixture: &str, required: &str) -> Result<(), String> {
     assert!(FIXTURES.contains(&fixture), "{fixture} is no fixture");
     let names = required.split(',').map(str::trim);
@@ -69,8 +69,8 @@ pub(crate) fn may_skip(fixture: &str, required: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs a test of this program without models and material: it must be skipped aloud, and fail where `fixture` is
-/// required.
+/// Runs a test of this program without models and material. It must be skipped with a message, and fail if
+/// `fixture` is required.
 pub(crate) fn assert_cannot_pass_by_skipping(test: &str, fixture: &str) {
     let run = |required: &str| {
         let output = std::process::Command::new(std::env::current_exe().unwrap())
@@ -92,7 +92,7 @@ pub(crate) fn assert_cannot_pass_by_skipping(test: &str, fixture: &str) {
     assert!(!passed && text.contains(&reason), "{test}: {text}");
 }
 
-/// A variable of the environment that is not empty.
+/// A non-empty environment variable.
 #[expect(
     clippy::disallowed_methods,
     reason = "tests are configured by their environment"

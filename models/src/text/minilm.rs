@@ -1,5 +1,5 @@
-//! Sentence embeddings with a BERT encoder such as all-MiniLM-L6-v2: mean of the last hidden states over
-//! the tokens of a text, normalised (Reimers and Gurevych 2019, arXiv 1908.10084).
+//! Sentence embeddings with a BERT encoder such as all-MiniLM-L6-v2: the normalised mean of the last hidden
+//! states over a text's tokens (Reimers and Gurevych 2019, arXiv 1908.10084).
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::manifest::{BertSentenceParameters, Manifest, Parameters};
 use crate::store::ModelStore;
 use crate::vector;
 
-/// Texts in one forward pass; texts of like length go together, so little of it is padding.
+/// Texts per forward pass. Texts of similar length go together, which keeps padding low.
 const BATCH: usize = 32;
 
 /// A sentence encoder, ready to run on the CPU.
@@ -35,7 +35,7 @@ impl MiniLm {
     ///
     /// # Errors
     ///
-    /// It was not pulled, is no sentence encoder, or its files are damaged.
+    /// It is not installed, is not a sentence encoder, or its files are damaged.
     pub(crate) fn open(store: &ModelStore, id: &str) -> Result<Self, ModelError> {
         let manifest = store.manifests().get(id)?;
         let Parameters::BertSentence(parameters) = &manifest.parameters else {
@@ -59,11 +59,11 @@ impl MiniLm {
         })
     }
 
-    /// One unit vector a text, in order.
+    /// One unit vector per text, in order.
     ///
     /// # Errors
     ///
-    /// The tokenizer or the network fails; no text is refused, and one that is too long is cut.
+    /// The tokenizer or the network fails. No text is refused; long ones are truncated.
     pub(crate) fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, TextError> {
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|&i| texts[i].len());
@@ -90,7 +90,7 @@ impl MiniLm {
             .network
             .forward(&ids, &ids.zeros_like()?, Some(&mask))?;
 
-        // The mean over the tokens of each text, padding left out.
+        // The mean over the tokens of each text, without padding.
         let weights = mask.to_dtype(DType::F32)?.unsqueeze(2)?;
         let sums = hidden.broadcast_mul(&weights)?.sum(1)?;
         let means = sums.broadcast_div(&weights.sum(1)?)?;
@@ -120,8 +120,8 @@ impl MiniLm {
     }
 }
 
-/// The model's own tokenizer, but cutting at the length the model was trained on, and padding a batch
-/// only to its longest text.
+/// The model's own tokenizer, with truncation at the length that the model was trained on, and padding only to
+/// the longest text of a batch.
 fn tokenizer(bytes: &[u8], parameters: &BertSentenceParameters) -> Result<Tokenizer, String> {
     let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|e| e.to_string())?;
     let truncation = TruncationParams {
@@ -138,7 +138,7 @@ fn tokenizer(bytes: &[u8], parameters: &BertSentenceParameters) -> Result<Tokeni
     Ok(tokenizer)
 }
 
-/// The files of one model, read whole.
+/// The files of one model in memory.
 struct Files<'a> {
     store: &'a ModelStore,
     manifest: &'a Manifest,

@@ -41,7 +41,7 @@ fn texts_of_one_meaning_are_closer_than_others() {
 fn a_text_is_cut_at_the_length_the_model_was_trained_on() {
     let Some(store) = model_store() else { return };
     let encoder = open_text_encoder(&store, "minilm", &EncoderOptions::threads(2)).unwrap();
-    // Two special tokens and one a word: 254 words fit.
+    // Two special tokens and one per word: 254 words fit.
     let cut = "word ".repeat(254);
     let long = format!("{cut} {}", "other ".repeat(5_000));
     let v = encoder.encode(&[&cut, &long]).unwrap();

@@ -1,5 +1,5 @@
-//! The pickle machine: a stack, marks on it, and a memo. It calls nothing; `REDUCE` recognises the two
-//! calls that tensors need and builds their result as data.
+//! The pickle machine: a stack with marks, and a memo. It calls nothing. `REDUCE` recognises the two calls that
+//! tensors need, and builds their result as data.
 //!
 //! The instructions are those of Python's `pickletools`.
 #![expect(
@@ -124,15 +124,15 @@ impl Machine<'_> {
         self.stack.push(index);
     }
 
-    /// Takes the top of the stack, but nothing from below the last mark.
+    /// Pops the top of the stack, but nothing below the last mark.
     fn pop(&mut self) -> Result<Ref, TorchError> {
         let floor = self.marks.last().copied().unwrap_or(0);
         if self.stack.len() <= floor {
-            return Err(self.malformed("nothing is on the stack"));
+            return Err(self.malformed("the stack is empty"));
         }
         self.stack
             .pop()
-            .ok_or_else(|| self.malformed("nothing is on the stack"))
+            .ok_or_else(|| self.malformed("the stack is empty"))
     }
 
     fn pop_to_mark(&mut self) -> Result<Vec<Ref>, TorchError> {
@@ -147,7 +147,7 @@ impl Machine<'_> {
         self.stack
             .last()
             .copied()
-            .ok_or_else(|| self.malformed("nothing is on the stack"))
+            .ok_or_else(|| self.malformed("the stack is empty"))
     }
 
     fn protocol(&mut self) -> Result<(), TorchError> {
@@ -195,7 +195,7 @@ impl Machine<'_> {
         let list = self.top()?;
         match self.heap.get_mut(list) {
             Object::List(list) => list.extend_from_slice(items),
-            _ => return Err(self.malformed("items are appended to what is no list")),
+            _ => return Err(self.malformed("items are appended to something other than a list")),
         }
         Ok(())
     }
@@ -207,7 +207,7 @@ impl Machine<'_> {
             Object::Dict(dict) if rest.is_empty() => {
                 dict.extend(pairs.iter().map(|&[key, value]| (key, value)));
             }
-            _ => return Err(self.malformed("items are set on what is no dictionary")),
+            _ => return Err(self.malformed("items are set on something other than a dictionary")),
         }
         Ok(())
     }
@@ -261,7 +261,7 @@ impl Machine<'_> {
             },
             _ => None,
         };
-        let object = object.ok_or_else(|| self.malformed("a persistent id is no storage"))?;
+        let object = object.ok_or_else(|| self.malformed("a persistent id is not a storage"))?;
         self.push(object);
         Ok(())
     }
@@ -276,7 +276,7 @@ impl Machine<'_> {
             (Object::Global(Global::RebuildTensor), Object::Tuple(items)) => self.tensor(items),
             _ => None,
         };
-        let object = object.ok_or_else(|| self.malformed("a call has arguments it cannot have"))?;
+        let object = object.ok_or_else(|| self.malformed("a call has invalid arguments"))?;
         self.push(object);
         Ok(())
     }
@@ -293,13 +293,13 @@ impl Machine<'_> {
         })
     }
 
-    /// The state of an `OrderedDict` is PyTorch's `_metadata`, of which nothing is needed.
+    /// The state of an `OrderedDict` is PyTorch's `_metadata`, which is not needed.
     fn build(&mut self) -> Result<(), TorchError> {
         self.pop()?;
         let target = self.top()?;
         match self.heap.get(target) {
             Object::Dict(_) => Ok(()),
-            _ => Err(self.malformed("a state is set on what is no dictionary")),
+            _ => Err(self.malformed("a state is set on something other than a dictionary")),
         }
     }
 }

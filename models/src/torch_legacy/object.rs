@@ -1,5 +1,5 @@
-//! What a pickle builds. Objects refer to each other by index, so that neither cycles nor deep nesting
-//! can hurt: the heap is one flat vector, dropped as such.
+//! The objects that a pickle builds. They refer to each other by index, so neither cycles nor deep nesting can
+//! do harm: the heap is one flat vector, and is dropped as such.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "an object of any kind but the one expected is malformed"
@@ -35,7 +35,7 @@ pub(super) enum Object {
     },
 }
 
-/// The only names a pickle may ask for.
+/// The only names that a pickle may import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Global {
     OrderedDict,
@@ -62,7 +62,7 @@ impl Global {
 }
 
 impl StorageType {
-    /// Bytes of one element.
+    /// Bytes per element.
     pub(super) fn width(self) -> usize {
         match self {
             Self::F32 => 4,
@@ -70,8 +70,8 @@ impl StorageType {
         }
     }
 
-    /// The elements of a tensor in row-major order, whatever their order in its storage (little-endian
-    /// bytes), or nothing when the tensor is not within the storage.
+    /// The elements of a tensor in row-major order, whatever their order in its storage (little-endian bytes);
+    /// empty if the tensor exceeds the storage.
     pub(super) fn gather(
         self,
         storage: &[u8],
@@ -92,7 +92,7 @@ impl StorageType {
     }
 }
 
-/// Every axis multiplies the positions of the axes before it; the caller has bounded their number.
+/// Every axis multiplies the positions of the axes before it. The caller has bounded their number.
 fn gather<T: Copy>(
     storage: &[T],
     offset: usize,
@@ -147,7 +147,7 @@ impl Heap {
         self.objects.iter()
     }
 
-    /// The text at an index, if it is one.
+    /// The text at an index, if it is a text.
     pub(super) fn text(&self, index: Ref) -> Option<&str> {
         match self.get(index) {
             Object::Text(text) => Some(text),

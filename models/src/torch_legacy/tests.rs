@@ -99,7 +99,7 @@ fn a_pickle_that_would_run_a_command_is_refused_by_name() {
 
 #[test]
 fn an_instruction_outside_the_list_is_refused() {
-    // `i` (INST) would import and call in one go.
+    // `i` (INST) would import and call in one step.
     let error = read(&file(b"\x80\x02(ios\nsystem\n.", &[], &[])).unwrap_err();
     assert!(
         matches!(error, TorchError::RefusedOpcode { opcode: b'i', .. }),
@@ -158,7 +158,7 @@ fn strides_that_leave_the_storage_are_refused() {
 #[test]
 fn tensors_that_share_one_storage_too_often_are_refused() {
     let one = state("FloatStorage", [1, 6], [6, 1], 0);
-    // The same tensor again and again through the memo: small in the file, large in memory.
+    // The same tensor repeatedly through the memo: small in the file, large in memory.
     let mut bytes = one[..one.len() - 2].to_vec();
     bytes.extend(b"q\x01s");
     for i in 0..200_u8 {

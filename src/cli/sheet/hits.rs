@@ -1,4 +1,4 @@
-//! The sheet of a search: the thumbnail of each hit, captioned.
+//! The contact sheet of a search: the thumbnail of each hit, with a caption.
 
 use std::path::Path;
 
@@ -13,10 +13,10 @@ use crate::ingest::file_name;
 use crate::search::Hit;
 
 const COLUMNS: u32 = 4;
-/// Size of a picture on the sheet.
+/// Size of a thumbnail in pixels.
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 180;
-/// Room for two lines of text under each picture.
+/// Height of the two lines of text under each thumbnail, in pixels.
 const CAPTION: u32 = 44;
 
 /// Draws `hits` into the PNG `file`.
@@ -50,8 +50,12 @@ async fn thumbnail(app: &App, hit: &Hit) -> anyhow::Result<Option<RgbImage>> {
     };
     drop(db);
     let jpeg = app.storage.get(&key).await?;
-    let picture = image::load_from_memory(&jpeg)
-        .with_context(|| format!("the stored thumbnail {key} is damaged; delete the video from the catalogue and ingest it again"))?;
+    let picture = image::load_from_memory(&jpeg).with_context(|| {
+        format!(
+            "the stored thumbnail {key} is damaged; delete the video from the catalogue and \
+                 ingest it again"
+        )
+    })?;
     Ok(Some(picture.into_rgb8()))
 }
 

@@ -1,4 +1,4 @@
-//! Contact sheets: pictures with their timecodes, for looking at many at once.
+//! Contact sheets: many pictures at a glance, with their timecodes.
 
 mod hits;
 mod shots;
@@ -20,12 +20,12 @@ use tempfile::NamedTempFile;
 pub(super) use hits::draw;
 pub(super) use shots::{MAX_SHOTS, PICTURE, ShotSheets};
 
-/// Room between pictures, and at the edges.
+/// Space between pictures and at the edges, in pixels.
 const GAP: u32 = 12;
 const PAPER: Rgb<u8> = Rgb([18, 18, 20]);
 const FRAME: Rgb<u8> = Rgb([40, 40, 44]);
 
-/// A place on a sheet, in pixels.
+/// A cell of a sheet, in pixels.
 #[derive(Debug, Clone, Copy)]
 struct Cell {
     left: u32,
@@ -34,7 +34,7 @@ struct Cell {
     height: u32,
 }
 
-/// Puts a picture into its place, whole, on a dark field.
+/// Fits a picture into its cell on a dark background.
 fn place(sheet: &mut RgbImage, picture: Option<&RgbImage>, cell: Cell) {
     for y in 0..cell.height {
         for x in 0..cell.width {
@@ -60,10 +60,10 @@ fn place(sheet: &mut RgbImage, picture: Option<&RgbImage>, cell: Cell) {
     image::imageops::overlay(sheet, &small, x.into(), y.into());
 }
 
-/// Writes a line of text, as much of it as `room` pixels hold.
+/// Writes as much of a line of text as fits into `room` pixels.
 fn write(sheet: &mut RgbImage, font: &MonoFont<'_>, text: &str, at: (u32, u32), room: u32) {
     let room = room / font.character_size.width;
-    // The font has ASCII only; other letters become question marks.
+    // The font has ASCII only, so other letters become question marks.
     let text: String = text
         .chars()
         .take(room as usize)
@@ -84,7 +84,7 @@ fn write(sheet: &mut RgbImage, font: &MonoFont<'_>, text: &str, at: (u32, u32), 
     }
 }
 
-/// The folder a file is in.
+/// The folder that contains a file.
 pub(super) fn folder_of(file: &Path) -> &Path {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -92,19 +92,19 @@ pub(super) fn folder_of(file: &Path) -> &Path {
     }
 }
 
-/// A sheet on the disk that nobody sees yet; dropped, it is gone.
+/// A sheet in a temporary file. Dropping it deletes the file.
 struct UnfinishedSheet {
     aside: NamedTempFile,
     file: PathBuf,
 }
 
 impl UnfinishedSheet {
-    /// Writes the PNG beside `file`.
+    /// Writes the PNG to a temporary file beside `file`.
     fn write(sheet: &RgbImage, file: &Path) -> anyhow::Result<Self> {
-        let failed = || format!("{}: the contact sheet cannot be written", file.display());
+        let failed = || format!("cannot write the contact sheet {}", file.display());
         let aside = tempfile::Builder::new()
             .prefix(".sheet-")
-            // As any new file; the user's mask takes away what it should.
+            // As for any new file; the umask applies.
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder_of(file))
             .with_context(failed)?;
@@ -117,17 +117,17 @@ impl UnfinishedSheet {
         })
     }
 
-    /// Gives it its name, in the place of what had it before.
+    /// Renames it to its final name and replaces an older file.
     fn show(self) -> anyhow::Result<PathBuf> {
         let Self { aside, file } = self;
         aside
             .persist(&file)
-            .with_context(|| format!("{}: the contact sheet cannot be written", file.display()))?;
+            .with_context(|| format!("cannot write the contact sheet {}", file.display()))?;
         Ok(file)
     }
 }
 
-/// A picture as something text can be drawn on.
+/// A picture as a draw target for text.
 struct Canvas<'a>(&'a mut RgbImage);
 
 impl OriginDimensions for Canvas<'_> {

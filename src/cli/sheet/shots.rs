@@ -1,4 +1,4 @@
-//! The sheets of a video: a row a shot, with its first, middle and last frame.
+//! The sheets of a video: one row per shot, with its first, middle and last frame.
 
 use std::path::{Path, PathBuf};
 
@@ -8,37 +8,37 @@ use image::RgbImage;
 use super::{Cell, GAP, PAPER, UnfinishedSheet, place, write};
 use crate::cli::shots::{ShotView, VideoView};
 
-/// Size of a picture on the sheet.
+/// Size of a picture on the sheet, in pixels.
 pub(in crate::cli) const PICTURE: (u32, u32) = (256, 144);
 
-/// Room for the text on the left of a row.
+/// Width of the text at the left of a row, in pixels.
 const LABEL: u32 = 300;
-/// Room for the name of the video.
+/// Height of the line with the video's name, in pixels.
 const HEAD: u32 = 36;
-/// Pictures in a row.
+/// Pictures per row.
 const COLUMNS: u32 = 3;
 
-/// Shots on one sheet: as many as viewers of pictures still scroll through with ease.
+/// Shots per sheet. Image viewers still scroll comfortably at this size.
 const ROWS: usize = 50;
 
-/// Shots that are drawn of one video, so that no video fills the disk: those of some four hours.
+/// Most shots to draw per video, so that no video fills the disk: about four hours.
 pub(in crate::cli) const MAX_SHOTS: usize = 5000;
 
-/// Draws the sheets of one video from pictures that come in the order of their frames. Each is written
-/// aside when it is full, and they get their names together at the end: all are drawn before the first gets its name.
+/// Draws the sheets of one video from pictures in frame order. Each full sheet is written to a temporary file.
+/// All are renamed together at the end, after the last one was drawn.
 pub(in crate::cli) struct ShotSheets<'a> {
     video: &'a VideoView,
     /// Name of the first sheet.
     file: &'a Path,
-    /// The sheet that is being drawn.
+    /// The sheet being drawn.
     sheet: RgbImage,
-    /// Row and column of the next picture; rows are counted through all sheets.
+    /// Row and column of the next picture. Rows are counted across all sheets.
     next: (usize, u32),
     full: Vec<UnfinishedSheet>,
 }
 
 impl<'a> ShotSheets<'a> {
-    /// Empty sheets of `video`, the first to be called `file`.
+    /// Empty sheets of `video`. `file` is the name of the first.
     pub(in crate::cli) fn new(video: &'a VideoView, file: &'a Path) -> Self {
         let mut sheets = Self {
             video,
@@ -51,7 +51,7 @@ impl<'a> ShotSheets<'a> {
         sheets
     }
 
-    /// The frames whose pictures are wanted, ascending, each once.
+    /// The frames whose pictures are needed, ascending, without duplicates.
     pub(in crate::cli) fn frames(&self) -> Vec<u64> {
         let mut frames: Vec<u64> = self.drawn().iter().flat_map(moments).collect();
         frames.dedup();
@@ -63,7 +63,7 @@ impl<'a> ShotSheets<'a> {
         shots.get(..MAX_SHOTS).unwrap_or(shots)
     }
 
-    /// Takes the picture of the next frame.
+    /// Places the picture of the next frame.
     pub(in crate::cli) fn take(&mut self, number: u64, picture: &RgbImage) -> anyhow::Result<()> {
         // A short shot shows one frame more than once.
         while let Some(shot) = self.drawn().get(self.next.0)
@@ -88,12 +88,12 @@ impl<'a> ShotSheets<'a> {
         Ok(())
     }
 
-    /// Gives the sheets their names.
+    /// Gives the sheets their final names.
     pub(in crate::cli) fn show(self) -> anyhow::Result<Vec<PathBuf>> {
         self.full.into_iter().map(UnfinishedSheet::show).collect()
     }
 
-    /// Begins the sheet of the next rows, with all its text.
+    /// Starts the sheet of the next rows, with all its text.
     fn begin(&mut self) {
         let (first, all) = (self.next.0, self.video.shots.len());
         let rest = self.drawn().get(first..).unwrap_or_default();
@@ -119,7 +119,7 @@ impl<'a> ShotSheets<'a> {
         self.sheet = sheet;
     }
 
-    /// Writes the sheet that is full, and begins the next.
+    /// Writes the full sheet and starts the next.
     fn end(&mut self) -> anyhow::Result<()> {
         let file = sheet_name(self.file, self.full.len() + 1);
         self.full.push(UnfinishedSheet::write(&self.sheet, &file)?);
@@ -134,7 +134,7 @@ fn moments(shot: &ShotView) -> [u64; COLUMNS as usize] {
     [start, u64::midpoint(start, end), end - 1]
 }
 
-/// Where row `row` of a sheet begins, and the one before it ends.
+/// Top of row `row` of a sheet, in pixels.
 fn top(row: usize) -> u32 {
     let row = u32::try_from(row).unwrap_or(u32::MAX);
     GAP + HEAD + row * (PICTURE.1 + GAP)
@@ -173,7 +173,7 @@ fn label(sheet: &mut RgbImage, index: usize, shot: &ShotView, top: u32) {
     }
 }
 
-/// The name of sheet `number`, from 1, where the first is `file`: `out.png`, `out.2.png`, …
+/// The name of sheet `number`, from 1. The first is `file`: `out.png`, `out.2.png`, …
 fn sheet_name(file: &Path, number: usize) -> PathBuf {
     if number == 1 {
         file.to_owned()

@@ -1,4 +1,4 @@
-//! `rushes shots`: videos in, shots out; no catalogue, no server.
+//! `rushes shots`: prints the shots of videos; no catalogue, no server.
 
 mod names;
 mod report;
@@ -29,11 +29,11 @@ pub(super) use report::{ShotView, VideoView};
 /// Arguments of `shots`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Shots and frames are counted from 0, ends are exclusive, and half of a dissolve or fade belongs to the
-shot that goes out. A shot that shows nearly the same picture as an earlier one is `same_as` that one.
+Shots and frames are counted from 0, and ends are exclusive. Half of a dissolve or fade belongs to the
+outgoing shot. `same_as` names an earlier shot that looks nearly the same.
 
-Nothing is kept but the sheets. A sheet has up to 50 shots; those of a longer video continue in OUT.2.png,
-OUT.3.png and so on, up to 5000 shots. With several videos, each video's sheets are called OUT-VIDEO.png.
+Only the sheets are kept. A sheet has up to 50 shots. Longer videos continue in OUT.2.png,
+OUT.3.png and so on, up to 5000 shots. For several videos, the sheets are named OUT-VIDEO.png.
 
 Examples:
   rushes shots video.mp4
@@ -49,31 +49,31 @@ pub(super) struct Args {
     /// Videos: files or `s3://bucket/key`
     #[arg(required = true, value_name = "FILE|URL")]
     inputs: Vec<String>,
-    /// Print JSON: an object, or with several videos an array of those that could be read
+    /// Print JSON: an object, or for several videos an array of the readable ones
     #[arg(long)]
     json: bool,
-    /// Print CSV, a line a shot
+    /// Print CSV, one line per shot
     #[arg(long, conflicts_with = "json")]
     csv: bool,
     /// Draw the first, middle and last frame of every shot into this PNG
     #[arg(long, value_name = "OUT.png", value_parser = names::parse_png)]
     sheet: Option<PathBuf>,
-    /// Compare frames instead of asking the boundary network: faster, finds no wipes and fewer dissolves
+    /// Compare frames instead of using the boundary network: faster, finds no wipes and fewer dissolves
     #[arg(long)]
     fast: bool,
-    /// Decoders that share the video, at most 16 [default: one a core]
+    /// Decoders that share the video, at most 16 [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
     threads: Option<u32>,
 }
 
 pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
     if let Some(sheet) = &args.sheet {
-        // Told before hours of decoding, not after.
+        // Fail before hours of decoding, not after.
         let folder = folder_of(sheet);
         let there = std::fs::metadata(folder).is_ok_and(|found| found.is_dir());
         anyhow::ensure!(
             there,
-            "{}: there is no folder {}; make it first",
+            "{}: the folder {} does not exist; create it first",
             sheet.display(),
             folder.display()
         );
@@ -98,11 +98,11 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
     let all = async { tokio::task::spawn_blocking(move || work.videos(&args)).await? };
     tokio::pin!(all);
     tokio::select! {
-        // In this order, so that no work is begun before an interruption would be heard.
+        // In this order, so that an interruption is seen before new work starts.
         biased;
         pressed = work::interrupted() => {
             pressed?;
-            // The child of the video under way is ended, and its sheets are dropped.
+            // This ends the child of the current video and drops its sheets.
             stop.store(true, Ordering::Relaxed);
             all.await
         }
@@ -110,7 +110,7 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
     }
 }
 
-/// What all videos share. A video is decoded on all cores, so they take turns.
+/// What all videos share. Each video is decoded on all cores, so videos are processed one after another.
 struct Work {
     sandbox: Sandbox,
     storage: Storage,
@@ -138,7 +138,7 @@ impl Work {
             match self.video(input, sheet) {
                 Ok((video, Ok(drawn))) => report.add(video, &drawn)?,
                 Ok((video, Err(error))) => {
-                    // What took long is reported all the same.
+                    // The scan took long, so its result is reported anyway.
                     failed = true;
                     report.add(video, &[])?;
                     output::complain(&format!("{error:#}"));
@@ -149,7 +149,7 @@ impl Work {
                 Err(error) => {
                     failed = true;
                     if self.stop.load(Ordering::Relaxed) {
-                        output::complain(&format!("interrupted; {input} is not done"));
+                        output::complain(&format!("interrupted; {input} is not finished"));
                         break;
                     }
                     output::complain(&format!("{error:#}"));
@@ -164,7 +164,7 @@ impl Work {
         })
     }
 
-    /// The shots of one video, and the sheets that were drawn of them or why they were not.
+    /// The shots of one video, and the sheets drawn of them or the error that prevented it.
     fn video(
         &self,
         input: &str,
@@ -198,7 +198,7 @@ impl Work {
             max_height: PICTURE.1,
             threads: self.params.threads,
         };
-        // A full disk ends the decoding; its own error is the one to report.
+        // A full disk stops the decoding; report that error, not the cancellation.
         let mut refused = None;
         let mut sink = |number, picture| {
             sheets.take(number, &picture).map_err(|error| {
@@ -216,7 +216,7 @@ impl Work {
         if video.shots.len() > MAX_SHOTS {
             let all = video.shots.len();
             output::complain(&format!(
-                "{}: its sheets have the first {MAX_SHOTS} of {all} shots",
+                "{}: the sheets show the first {MAX_SHOTS} of {all} shots",
                 video.file
             ));
         }
@@ -231,7 +231,7 @@ impl Work {
     }
 }
 
-/// Shows how far a child is, and stops it.
+/// Shows the progress of a child and stops it on request.
 struct Watching<'a> {
     bar: FrameProgress,
     stop: &'a AtomicBool,

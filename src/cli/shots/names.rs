@@ -1,9 +1,9 @@
-//! What the sheets of videos are called.
+//! The names of the sheets.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// A sheet's name: a PNG, so that no video is written over by mistake.
+/// Parses the name of a sheet. It must be a PNG, so that no video is overwritten by mistake.
 pub(super) fn parse_png(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let is_png = path
@@ -12,12 +12,12 @@ pub(super) fn parse_png(text: &str) -> Result<PathBuf, String> {
     if is_png {
         Ok(path)
     } else {
-        Err("sheets are PNG files; give a name that ends in .png".to_owned())
+        Err("sheets are PNG files; use a name that ends in .png".to_owned())
     }
 }
 
-/// The name of each video's first sheet: `sheet` itself for one video; for several `sheet-VIDEO.png`,
-/// with a number where videos are called alike.
+/// The name of each video's first sheet: `sheet` itself for one video, `sheet-VIDEO.png` for several. Videos
+/// with the same name get a number.
 pub(super) fn of_sheets(sheet: &Path, videos: &[String]) -> Vec<PathBuf> {
     if videos.len() == 1 {
         return vec![sheet.to_owned()];
@@ -28,7 +28,7 @@ pub(super) fn of_sheets(sheet: &Path, videos: &[String]) -> Vec<PathBuf> {
     };
     let mut taken = HashSet::new();
     let names = videos.iter().map(|video| {
-        // No dots: `SHEET.2.png` is where the shots of `SHEET.png` continue.
+        // No dots: the shots of `SHEET.png` continue in `SHEET.2.png`.
         let video = stem(Path::new(video)).replace('.', "-");
         let name = format!("{}-{video}", stem(sheet));
         let numbered = (2..).map(|number| format!("{name}-{number}"));

@@ -1,4 +1,4 @@
-//! The shots of videos, as JSON, as CSV and as a table.
+//! The shots of videos as JSON, CSV and a table.
 
 use std::path::PathBuf;
 
@@ -10,10 +10,10 @@ use serde::Serialize;
 use crate::cli::output;
 use crate::views::Time;
 
-/// The shots of a video; this is its JSON.
+/// The shots of a video, in their JSON form.
 #[derive(Debug, Serialize)]
 pub(in crate::cli) struct VideoView {
-    /// As it was named.
+    /// The name as given.
     pub(in crate::cli) file: String,
     rate: Rate,
     frames: u64,
@@ -31,26 +31,26 @@ pub(in crate::cli) struct ShotView {
     pub(in crate::cli) end: Time,
     #[serde(rename = "in")]
     pub(in crate::cli) opening: Boundary,
-    /// Index of the first shot that shows nearly the same picture.
+    /// Index of the first shot that looks nearly the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) same_as: Option<u64>,
 }
 
-/// A damaged stretch: between which moments, and the frames that are the first shown at or after these.
+/// A damaged stretch. The frames are the first ones shown at or after its two moments.
 #[derive(Debug, Serialize)]
 struct Damage {
     start: Time,
     end: Time,
 }
 
-/// A break in the clock of a file: the moment, and by how many milliseconds it jumps ahead, or falls back if negative.
+/// A break in the clock of a file, and the size of the jump in milliseconds; negative if the clock falls back.
 #[derive(Debug, Serialize)]
 struct BreakView {
     at: Time,
     by_ms: i64,
 }
 
-/// A video's own way of telling time.
+/// Converts frames and timestamps of one video to times.
 struct Clock<'a> {
     timeline: &'a Timeline,
     timecode: Timecode,
@@ -110,11 +110,11 @@ impl VideoView {
         }
     }
 
-    /// What is damaged, in a line; none if nothing is.
+    /// One line about damage, if there is any.
     fn damage(&self) -> Option<String> {
         let first = self.corrupt.first()?;
         Some(format!(
-            "{}: damaged in {}, first at {} ms ({}); frames there may be missing, and --json says where",
+            "{}: damaged in {}, first at {} ms ({}); frames may be missing there; --json lists the places",
             self.file,
             match self.corrupt.len() {
                 1 => "one place".to_owned(),
@@ -125,11 +125,11 @@ impl VideoView {
         ))
     }
 
-    /// Where the clock of the file breaks, in a line; none if it does not.
+    /// One line about breaks in the clock, if there are any.
     fn clock(&self) -> Option<String> {
         let first = self.clock_breaks.first()?;
         Some(format!(
-            "{}: the clock of the file breaks {}, first at {} ms ({}); the video plays on without a gap",
+            "{}: the clock of the file breaks {}, first at {} ms ({}); the breaks were repaired, so the video has no gap",
             self.file,
             match self.clock_breaks.len() {
                 1 => "once".to_owned(),
@@ -140,7 +140,7 @@ impl VideoView {
         ))
     }
 
-    /// The line that sums the video up.
+    /// The summary line of the video.
     fn summary(&self) -> String {
         let kinds = [
             BoundaryKind::Cut,
@@ -199,7 +199,7 @@ impl VideoView {
         output::line(&self.summary());
     }
 
-    /// A row a shot, in the order of [`COLUMNS`].
+    /// One row per shot, with the columns of [`COLUMNS`].
     fn rows(&self) -> impl Iterator<Item = [String; COLUMNS.len()]> {
         self.shots.iter().enumerate().map(|(index, shot)| {
             let ShotView {
@@ -255,7 +255,7 @@ fn as_csv(rows: impl Iterator<Item = [String; COLUMNS.len()]>) -> Result<String,
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// In which form results are printed.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Json,
@@ -263,10 +263,10 @@ pub(super) enum Form {
     Table,
 }
 
-/// Prints the videos as they come; JSON at the end.
+/// Prints each video as it is done; JSON is printed at the end.
 pub(super) struct Report {
     form: Form,
-    /// Whether several videos were named.
+    /// Whether several videos were given.
     several: bool,
     printed: usize,
     kept: Vec<VideoView>,

@@ -1,4 +1,4 @@
-//! By dialogue: shots during which matching words are said.
+//! The dialogue recall: shots with matching lines.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::search::fusion::Ranked;
 use crate::search::{SearchError, Searcher, Subject};
 use crate::views::{Clock, Time};
 
-/// How dialogue found a shot.
+/// How a shot was found by dialogue.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Dialogue {
-    /// The line.
+    /// The matching line.
     pub text: String,
     /// When it appears.
     pub start: Time,
@@ -24,7 +24,7 @@ pub struct Dialogue {
     pub end: Time,
     /// BM25 score.
     pub score: f32,
-    /// Place in the list of this recall, from 1.
+    /// Rank in the list of this recall, from 1.
     pub rank: u32,
 }
 
@@ -52,7 +52,7 @@ impl Recall for DialogueRecall {
         let spoken =
             tokio::task::spawn_blocking(move || index.spoken(&words, count, scope.as_ref()));
         let spoken = spoken.await.map_err(|_join| SearchError::Died)??;
-        // A shot in which several lines match counts once, at its best line.
+        // A shot with several matching lines counts once, with its best line.
         let mut seen = HashSet::new();
         let best = spoken
             .into_iter()

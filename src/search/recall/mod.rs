@@ -1,7 +1,7 @@
-//! By which senses a shot is looked for: one file per recall, and the list of them.
+//! The recalls, one file each, and the list of them.
 //!
-//! A recall answers with a ranked list of its own. The lists are fused by rank, and every hit carries the evidence
-//! of each recall that found it. To add a recall, write its file and add a line to the list below.
+//! Each recall returns its own ranked list. The lists are fused by rank, and every hit carries the evidence of
+//! each recall that found it. To add a recall, write its file and add a line to the list below.
 
 mod dialogue;
 mod visual;
@@ -23,15 +23,15 @@ use crate::views::Clock;
 
 /// One way to find shots.
 pub(super) trait Recall {
-    /// What it keeps of a match until the hit is shown.
+    /// The data on a match, kept until the hit is shown.
     type Match;
-    /// Why the shot is in the result, as shown.
+    /// The evidence as shown.
     type Evidence;
 
-    /// Whether it can look for `subject` at all.
+    /// Whether it can search for `subject`.
     fn takes(subject: &Subject) -> bool;
 
-    /// The `count` best shots, best first, each once.
+    /// The `count` best shots, best first, without duplicates.
     fn ranked(
         searcher: &Searcher,
         subject: &Subject,
@@ -39,13 +39,13 @@ pub(super) trait Recall {
         count: usize,
     ) -> impl Future<Output = Result<Vec<Ranked<Self::Match>>, SearchError>> + Send;
 
-    /// What a match in place `rank`, from 1, is shown as.
+    /// The evidence of a match at rank `rank`, from 1.
     fn evidence(found: &Self::Match, rank: u32, clock: &Clock) -> Self::Evidence;
 }
 
 macro_rules! recalls {
     ($($(#[$doc:meta])* $modality:ident as $field:ident: $recall:ident -> $evidence:ident;)+) => {
-        /// By which sense a shot is looked for.
+        /// A modality to search.
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum, ToSchema,
         )]
@@ -65,20 +65,20 @@ macro_rules! recalls {
             }
         }
 
-        /// Why a shot is in the result: by which senses it was found, and how.
+        /// Why a shot is in the result: the modalities that found it, and how.
         #[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
         pub struct Evidence {
             $($(#[$doc])* pub $field: Option<$evidence>,)+
         }
 
-        /// What some recall keeps of a match.
+        /// The match of any recall.
         #[derive(Debug, Clone, PartialEq)]
         pub(super) enum Match {
             $($modality(<$recall as Recall>::Match),)+
         }
 
         impl Evidence {
-            /// Of matches with their ranks.
+            /// The evidence of matches with their ranks.
             pub(super) fn of(matches: &[(u32, Match)], clock: &Clock) -> Self {
                 let mut evidence = Self::default();
                 for (rank, found) in matches {
@@ -92,7 +92,7 @@ macro_rules! recalls {
             }
         }
 
-        /// The list of each recall that is asked.
+        /// The ranked list of each requested recall.
         pub(super) async fn lists(
             searcher: &Searcher,
             subject: &Subject,
@@ -115,13 +115,13 @@ macro_rules! recalls {
 }
 
 recalls! {
-    /// By what is to be seen.
+    /// What is seen.
     Visual as visual: VisualRecall -> Visual;
-    /// By what is said.
+    /// What is said.
     Dialogue as dialogue: DialogueRecall -> Dialogue;
 }
 
-/// Those of `asked`, or of all if none is named, that can look for `subject`.
+/// The modalities in `asked`, or all if it is empty, that can search for `subject`.
 pub(super) fn modalities(asked: &[Modality], subject: &Subject) -> Vec<Modality> {
     let asked = if asked.is_empty() {
         Modality::ALL

@@ -1,4 +1,4 @@
-//! By sight: shots whose vectors are near to that of words, of a picture, or of another shot.
+//! The visual recall: shots whose vectors are close to the vector of a text, a picture or another shot.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use crate::search::fusion::Ranked;
 use crate::search::{SearchError, Searcher, Subject};
 use crate::views::Clock;
 
-/// How sight found a shot.
+/// How a shot was found by sight.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Visual {
-    /// Cosine similarity of the shot's vector and the query's.
+    /// Cosine similarity of the shot's vector and the query's vector.
     pub similarity: f32,
-    /// Place in the list of this recall, from 1.
+    /// Rank in the list of this recall, from 1.
     pub rank: u32,
 }
 
@@ -65,7 +65,7 @@ impl Recall for VisualRecall {
     }
 }
 
-/// A shot under its own id, and its stored vector in the space that is searched.
+/// A shot's id, and its stored vector in the searched space.
 async fn vector_of(searcher: &Searcher, id: &ShotId) -> Result<(ShotId, Vec<f32>), SearchError> {
     let space = searcher.encoders.space()?.id;
     let mut db = searcher.catalog.read().await?;

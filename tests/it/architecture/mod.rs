@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use self::source::{Code, code, rust_files};
 
-/// The modules of a crate, each after all that it may use, so that there are no circles.
+/// The modules of a crate, each after all that it may use, so that there are no cycles.
 struct Layers {
     folder: &'static str,
     may_use: &'static [(&'static str, &'static [&'static str])],
 }
 
-/// What is not listed here has no place yet.
+/// Every module must be listed here.
 const LAYERS: [Layers; 3] = [
     Layers {
         folder: "models/src",
@@ -173,6 +173,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
     ("redactions", &["catalog", "features", "telemetry"]),
     ("views", &["catalog"]),
     ("export", &["catalog"]),
+    ("webhooks", &["catalog"]),
     (
         "search",
         &["catalog", "features", "index", "telemetry", "views"],
@@ -188,6 +189,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
             "search",
             "telemetry",
             "views",
+            "webhooks",
         ],
     ),
     (
@@ -205,7 +207,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
         "cli",
         &[
             "app", "catalog", "config", "export", "features", "http", "index", "ingest", "search",
-            "views",
+            "views", "webhooks",
         ],
     ),
 ];
@@ -213,14 +215,14 @@ const PRODUCT: &[(&str, &[&str])] = &[
 /// Longest file in lines.
 const LONGEST: usize = 500;
 
-/// Asked when the tests run: clones of the repository may share one build.
+/// Read at run time: clones of the repository may share one build.
 fn root() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR")
         .expect("cargo runs the tests")
         .into()
 }
 
-/// The module of a file below the root of a crate; none for the root itself.
+/// The module of a file below the root of a crate; `None` for the root itself.
 fn module_of(file: &Code, folder: &Path) -> Option<String> {
     let inside = file.path.strip_prefix(folder).unwrap();
     let first = inside.components().next().unwrap().as_os_str();
@@ -362,11 +364,11 @@ fn the_leaves_know_nothing_of_the_product() {
     }
 }
 
-/// Public types that share their name, which may only become fewer: rename the type instead of adding a row.
+/// Public types that share their name. The list may only shrink: rename the type instead of adding a row.
 const HOMONYMS: [&str; 3] = [
-    // The camera of a picture, and the choice of one in a request, which the API calls so.
+    // The camera of a picture, and the choice of one in a request, as the API names it.
     "Camera",
-    // Where a redactor's and where a feature's settings are meant is said by the module.
+    // The module says whether a redactor's or a feature's settings are meant.
     "Settings", // A shot as it is found, and as the catalogue holds it.
     "Shot",
 ];

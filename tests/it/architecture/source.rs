@@ -1,4 +1,4 @@
-//! Reading Rust files as tokens, so that comments, strings and tests are not taken for code.
+//! Reads Rust files as tokens, so that comments, strings and tests do not count as code.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub(super) fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A file without what is compiled for tests only.
+/// A file without its test-only code.
 pub(super) struct Code {
     pub(super) path: PathBuf,
     tokens: Vec<TokenTree>,
@@ -41,7 +41,7 @@ pub(super) fn code(folder: &Path) -> Vec<Code> {
     files
 }
 
-/// Keeps all items but those under `#[cfg(test)]`; files and folders of theirs are noted in `tests`.
+/// Keeps all items except those under `#[cfg(test)]`, whose files and folders are added to `tests`.
 fn strip(tokens: TokenStream, file: &Path, kept: &mut Vec<TokenTree>, tests: &mut Vec<PathBuf>) {
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
@@ -102,7 +102,7 @@ impl Code {
         words
     }
 
-    /// The modules below the root of the crate that it names, by `crate::` or `super::`.
+    /// The modules below the crate's root that it names, by `crate::` or `super::`.
     pub(super) fn used(&self, root: &Path) -> BTreeSet<String> {
         let words = self.words();
         let inside = self.path.strip_prefix(root).unwrap().with_extension("");
@@ -137,7 +137,7 @@ impl Code {
         used
     }
 
-    /// Whether a path of these segments stands in it.
+    /// Whether it contains a path of these segments.
     pub(super) fn names(&self, path: &str) -> bool {
         let wanted: Vec<String> = path
             .replace("::", " : : ")

@@ -1,22 +1,22 @@
-//! A catalogue, a coordinator over it, and plausible results.
+//! A catalogue, a coordinator on it, and plausible results.
 
 use super::*;
 
-/// What is tested: a coordinator, on a queue of it.
+/// The subject of a test: a coordinator, with one of its queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Over {
     LocalMedia,
     LocalEmbed,
-    /// A real server on loopback. It has the embed queue only.
+    /// A real server on loopback. It has only the embed queue.
     HttpEmbed,
 }
 
-/// A catalogue with one video in it, and the coordinator that is tested.
+/// A catalogue with one video in it, and the coordinator under test.
 pub(crate) struct Bench {
     pub(crate) catalog: Catalog,
     /// Does the work of the media queue.
     pub(crate) local: Arc<dyn Coordinator>,
-    /// Is tested on `queue`.
+    /// Tests on `queue`.
     pub(crate) coordinator: Arc<dyn Coordinator>,
     pub(super) queue: Queue,
     pub(crate) asset: AssetId,
@@ -59,12 +59,12 @@ impl Bench {
         }
     }
 
-    /// On this machine, tested on the embed queue.
+    /// On this machine, with the embed queue.
     pub(crate) async fn over_local_embed() -> Self {
         Self::new(Over::LocalEmbed).await
     }
 
-    /// The same over another catalogue, in a data folder of its own.
+    /// The same on another catalogue, with its own data folder.
     pub(crate) fn over(&self, catalog: Catalog) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let local: Arc<dyn Coordinator> = Arc::new(LocalCoordinator::new(
@@ -83,14 +83,14 @@ impl Bench {
         }
     }
 
-    /// Over a server, with a run of the embed queue to be leased.
+    /// Through a server, with an embed run ready to lease.
     pub(crate) async fn over_http() -> Self {
         let bench = Self::new(Over::HttpEmbed).await;
         bench.complete_media().await;
         bench
     }
 
-    /// The coordinator that has `queue`.
+    /// The coordinator with `queue`.
     pub(super) fn of(&self, queue: Queue) -> &Arc<dyn Coordinator> {
         if queue == self.queue {
             &self.coordinator
@@ -103,7 +103,7 @@ impl Bench {
         self.of(queue).lease("worker", queue).await.unwrap()
     }
 
-    /// Leases the first run of the tested queue, whose inputs are made ready.
+    /// Leases the first run of the tested queue, after making its inputs ready.
     pub(super) async fn begin(&self) -> Lease {
         if self.queue == Queue::Embed {
             self.complete_media().await;
@@ -154,7 +154,7 @@ impl Bench {
             .generation
     }
 
-    /// Completes whatever is leased until nothing is left.
+    /// Completes leases until none is left.
     pub(crate) async fn complete_all(&self) {
         loop {
             let mut idle = true;
@@ -270,13 +270,13 @@ pub(crate) fn answer(lease: &Lease) -> Output {
         }
         Task::Dialogue(_) => DialogueOutput {
             cues: Vec::new(),
-            warnings: vec!["video.srt: line 3: this cue has no words".to_owned()],
+            warnings: vec!["video.srt: line 3: this cue has no text".to_owned()],
         }
         .into(),
     }
 }
 
-/// A vector for each shot, whose first numbers are these.
+/// One vector per shot, starting with these numbers.
 pub(crate) fn vectors(firsts: &[f32]) -> Output {
     let space = space_of(&ModelStore::new("models".into()), "lite").unwrap();
     let vector = |first: &f32| {
@@ -292,7 +292,7 @@ pub(crate) fn vectors(firsts: &[f32]) -> Output {
 }
 
 pub(super) fn blake3_of(text: &str) -> String {
-    // Only has to differ between videos; this is no hash.
+    // It only has to differ between videos; it is not a hash.
     format!("{text:x<64}")
 }
 

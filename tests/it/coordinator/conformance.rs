@@ -1,8 +1,8 @@
-//! What holds of every coordinator.
+//! Checks that every coordinator must pass.
 
 use super::*;
 
-/// Runs each check over each coordinator.
+/// Runs each check on each coordinator.
 macro_rules! suite {
     ($($check:ident)*) => {
         mod local_media { $(#[tokio::test] async fn $check() {
@@ -46,7 +46,7 @@ async fn runs_are_leased_only_when_their_inputs_are_ready(bench: Bench) {
     let early = task.proxies.clone().unwrap();
     assert!(bench.lease(Queue::Embed).await.is_none());
     bench.complete(&shots).await;
-    // What was cut early is where the run of the proxies looks for it.
+    // Proxies cut early are where the proxy run looks for them.
     let mut prefix = None;
     while let Some(lease) = bench.lease(Queue::Media).await {
         if let Task::Proxies(task) = &lease.task {
@@ -66,7 +66,7 @@ async fn an_asset_is_published_once_when_all_of_it_is_settled(bench: Bench) {
     bench.complete_all().await;
     assert_eq!(bench.state().await, RunState::Ready);
     assert_eq!(bench.generation().await, 1);
-    // Asking again computes nothing and publishes nothing.
+    // Another request computes nothing and publishes nothing.
     video(&bench.catalog, "a").await;
     assert!(bench.next().await.is_none());
     assert_eq!(bench.generation().await, 1);
@@ -127,7 +127,7 @@ async fn bad_input_fails_at_once_and_what_waited_for_it_too(bench: Bench) {
     assert_eq!(job.reasons(), ["a.mp4: because"]);
     drop(db);
     assert!(bench.next().await.is_none());
-    // Asking again begins anew.
+    // Another request starts again.
     video(&bench.catalog, "a").await;
     assert_eq!(bench.state_of(&lease).await, RunState::Pending);
     bench.complete_all().await;
@@ -139,7 +139,7 @@ async fn what_does_not_answer_is_tried_again_later(bench: Bench) {
     let later = failure(ErrorKind::Unavailable);
     bench.coordinator.fail(&lease.ticket, &later).await.unwrap();
     assert_eq!(bench.state_of(&lease).await, RunState::Pending);
-    // It waits: not at once.
+    // It waits, and does not run at once.
     assert!(bench.next().await.is_none());
 }
 
@@ -208,9 +208,9 @@ async fn vectors_that_cannot_be_right_are_refused_and_nothing_is_lost(bench: Ben
         (with(&space, &[]), "0 vectors for 2 shots"),
         (with(&space, &shorter), "383 numbers"),
         (with("lite@9", &sound), "lite@9"),
-        (with(&space, &longer(1.002)), "1.0020 long"),
-        (with(&space, &longer(2.0)), "2.0000 long"),
-        (with(&space, &longer(0.5)), "0.5000 long"),
+        (with(&space, &longer(1.002)), "length 1.0020"),
+        (with(&space, &longer(2.0)), "length 2.0000"),
+        (with(&space, &longer(0.5)), "length 0.5000"),
         (nan, "not finite"),
         (infinite, "not finite"),
     ] {
@@ -229,7 +229,7 @@ async fn vectors_that_cannot_be_right_are_refused_and_nothing_is_lost(bench: Ben
 async fn vectors_are_stored_to_the_bit(bench: Bench) {
     bench.complete_media().await;
     let lease = bench.lease(Queue::Embed).await.unwrap();
-    // Numbers that a way through decimal or through wider floats might change.
+    // Numbers that a conversion through decimal or wider floats might change.
     let odd = vectors(&[f32::from_bits(1), -0.0]);
     let done = bench.of(Queue::Embed).complete(&lease.ticket, &odd).await;
     done.unwrap();
@@ -246,7 +246,7 @@ async fn vectors_are_stored_to_the_bit(bench: Bench) {
     assert_eq!(bits(&kept.1), bits(&vectors));
 }
 
-/// Asks for the video's features with another model, whose space has its vectors' size.
+/// Requests the video's features with another model, whose space has the same dimension.
 async fn ask_for_another_model(bench: &Bench) -> JobId {
     let mut tx = bench.catalog.begin().await.unwrap();
     let mut other = settings();
@@ -290,7 +290,7 @@ async fn vectors_stay_until_those_of_a_new_model_are_ready(bench: Bench) {
         .await
         .unwrap();
     assert_eq!(spaces(&bench).await, before);
-    // Ready: then they take the old ones' place.
+    // Ready: then they replace the old ones.
     ask_for_another_model(&bench).await;
     let lease = bench.lease(Queue::Embed).await.unwrap();
     let Output::Embeddings(EmbeddingsOutput { vectors, .. }) = answer(&lease) else {
@@ -323,7 +323,7 @@ async fn a_video_deleted_under_a_worker_leaves_nothing_behind(bench: Bench) {
     }
     tx.commit().await.unwrap();
     assert!(prefixes.contains(&lease.prefix));
-    // What the worker stored since is garbage again.
+    // Objects that the worker stored since are garbage again.
     assert!(lost(
         &bench
             .coordinator

@@ -1,4 +1,4 @@
-//! What holds of the catalogue behind all of them, and of workers of this machine.
+//! Checks of the shared catalogue, and of workers on this machine.
 
 use super::*;
 
@@ -26,7 +26,7 @@ async fn another_detector_finds_shots_anew_and_the_first_ones_are_kept() {
     assert!(bench.next().await.is_none());
 }
 
-/// Over HTTP there are no locks: a worker there is dead when its lease is over.
+/// Over HTTP there are no locks: a remote worker counts as dead when its lease expires.
 #[tokio::test]
 async fn the_runs_of_a_dead_worker_are_taken_over_at_once() {
     let bench = Bench::new(Over::LocalMedia).await;
@@ -50,7 +50,7 @@ async fn the_runs_of_a_dead_worker_are_taken_over_at_once() {
     ));
 }
 
-/// Two jobs that ask for the same are two: the runs that both ask for end with the second.
+/// Two jobs that ask for the same runs remain two; their shared runs end with the second.
 #[tokio::test]
 async fn cancelling_a_job_leaves_what_another_asks_for() {
     let bench = Bench::new(Over::LocalMedia).await;
@@ -73,7 +73,7 @@ async fn cancelling_a_job_leaves_what_another_asks_for() {
     assert_eq!(second.state(), RunState::Cancelled);
     tx.commit().await.unwrap();
     assert_eq!(bench.state_of(&lease).await, RunState::Cancelled);
-    // Asked for again, the first one is under way once more.
+    // After another request, the first one is running again.
     let mut tx = bench.catalog.begin().await.unwrap();
     let runs = request(&mut tx, &bench.asset, &settings()).await.unwrap();
     jobs::renew(&mut tx, &bench.job, &runs).await.unwrap();
@@ -82,7 +82,7 @@ async fn cancelling_a_job_leaves_what_another_asks_for() {
     assert_eq!(bench.state().await, RunState::Ready);
 }
 
-/// What died with its process three times is given up, and does not hold up the other videos meanwhile.
+/// A run that died with its process three times is given up, and does not block other videos meanwhile.
 #[tokio::test]
 async fn a_run_that_kills_its_process_is_given_up() {
     let bench = Bench::new(Over::LocalMedia).await;
@@ -98,7 +98,7 @@ async fn a_run_that_kills_its_process_is_given_up() {
         if death == 1 {
             deadly = Some(held.ticket.run.clone());
         } else {
-            // The other video's runs come first now.
+            // The other video's runs now come first.
             while Some(&held.ticket.run) != deadly.as_ref() {
                 bench.complete(&held).await;
                 held = lease().await;
@@ -117,14 +117,14 @@ async fn a_run_that_kills_its_process_is_given_up() {
         "{:?}",
         job.reasons()
     );
-    // Asked for again, it is begun anew.
+    // After another request, it starts again.
     video(&bench.catalog, "a").await;
     let again = bench.lease(Queue::Media).await.unwrap();
     assert_eq!(Some(&again.ticket.run), deadly.as_ref());
     assert_eq!(bench.run(&again).await.deaths, 0);
 }
 
-/// A clock that jumps takes no lease from a worker of this machine, whose death shows in its lock.
+/// A jump of the clock takes no lease from a worker on this machine, whose death shows in its lock.
 #[tokio::test]
 async fn only_leases_of_workers_elsewhere_lapse() {
     let bench = Bench::over_http().await;
@@ -147,7 +147,7 @@ async fn only_leases_of_workers_elsewhere_lapse() {
     for death in 1..=3 {
         let lease = queue::lease(&mut tx, "embed", "remote/k/w", (now, 30_000)).await;
         let lease = lease.unwrap().unwrap();
-        // Before its time is over, and after a server was away and came back, it is still the worker's.
+        // Before it expires, and after a server was away and returned, the lease is still the worker's.
         assert!(
             queue::bury_lapsed(&mut tx, now + 29_999)
                 .await
@@ -171,7 +171,7 @@ async fn only_leases_of_workers_elsewhere_lapse() {
     }
 }
 
-/// A retry that a clock put far away, before it was set right, is not waited for.
+/// A retry scheduled far ahead by a wrong clock is not waited for.
 #[tokio::test]
 async fn a_retry_in_a_future_that_was_a_mistake_is_due() {
     let bench = Bench::new(Over::LocalMedia).await;
@@ -198,7 +198,7 @@ async fn a_retry_in_a_future_that_was_a_mistake_is_due() {
     assert!(!queue::is_waiting(&mut tx, "media", now).await.unwrap());
 }
 
-/// The counts behind coverage stay right in every way in which videos come and go.
+/// The counts for coverage stay right in every way in which videos come and go.
 #[tokio::test]
 async fn coverage_is_counted_right_without_counting() {
     let bench = Bench::new(Over::LocalEmbed).await;
@@ -214,7 +214,7 @@ async fn coverage_is_counted_right_without_counting() {
     assert_eq!(covered(i64::MAX).await, (0, 1));
     bench.complete_all().await;
     assert_eq!(covered(i64::MAX).await, (1, 1));
-    // Not yet taken in by an index.
+    // Not indexed yet.
     assert_eq!(covered(0).await, (0, 1));
     let (twin, _) = video(&bench.catalog, "b").await;
     assert_eq!(covered(i64::MAX).await, (1, 2));
@@ -243,7 +243,7 @@ async fn a_file_overwritten_while_the_clock_was_wrong_replaces_the_old_one() {
     let bench = Bench::new(Over::LocalMedia).await;
     bench.complete_all().await;
     let mut tx = bench.catalog.begin().await.unwrap();
-    // Ids of the future, as a clock that was ahead gives them out.
+    // Ids from the future, as given out by a clock that was ahead.
     let future = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ";
     for (table, column) in [
         ("runs", "asset_id"),

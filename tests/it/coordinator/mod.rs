@@ -1,4 +1,4 @@
-//! The conformance suite of coordinators, run over each implementation.
+//! The conformance suite of coordinators, run on each implementation.
 
 mod bench;
 mod conformance;

@@ -1,4 +1,4 @@
-//! What the tests share: the binary, videos made by FFmpeg, and the material where there is some.
+//! Shared by the tests: the binary, videos made by FFmpeg, and the material if there is any.
 
 #[path = "../../../models/src/testing/fixture.rs"]
 mod fixture;
@@ -14,14 +14,14 @@ use serde_json::Value;
 
 pub(crate) use self::fixture::{material, missing, variable};
 
-/// The `rushes` binary on a data folder of its own.
+/// The `rushes` binary with its own data folder.
 pub(crate) struct Rushes {
     pub(crate) folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
 }
 
 impl Rushes {
-    /// On an empty data folder; `None` if the models are not here.
+    /// With an empty data folder; `None` if the models are not installed.
     pub(crate) fn new() -> Option<Self> {
         let models = models()?;
         Some(Self {
@@ -30,7 +30,7 @@ impl Rushes {
         })
     }
 
-    /// For what needs no model.
+    /// For tests that need no model.
     pub(crate) fn without_models() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
@@ -62,7 +62,7 @@ impl Rushes {
         self.command(args).output().unwrap()
     }
 
-    /// Runs a command that must succeed; its JSON.
+    /// Runs a command that must succeed, and returns its JSON.
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         let (value, output) = self.json_any(args);
         assert!(output.status.success(), "{args:?}: {}", told(&output));
@@ -86,7 +86,7 @@ impl Rushes {
     }
 }
 
-/// Everything a command said.
+/// All output of a command.
 pub(crate) fn told(output: &Output) -> String {
     format!(
         "{}\n{}{}",
@@ -96,7 +96,7 @@ pub(crate) fn told(output: &Output) -> String {
     )
 }
 
-/// A number that a bench may raise.
+/// A number that can be raised for a bench.
 pub(crate) fn rounds(name: &str, default: usize) -> usize {
     variable(name)
         .and_then(|text| text.parse().ok())

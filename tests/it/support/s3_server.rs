@@ -8,7 +8,7 @@ use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use tokio::runtime::Runtime;
 
-/// The server; it ends with this value.
+/// The server; it ends when dropped.
 pub(crate) struct S3Server {
     pub(crate) endpoint: String,
     _runtime: Runtime,
@@ -18,7 +18,7 @@ pub(crate) const KEY: &str = "rushes-test";
 pub(crate) const SECRET: &str = "not-a-secret";
 
 impl S3Server {
-    /// Serves `folder`, whose sub-folders are the buckets.
+    /// Serves `folder`, whose subfolders are the buckets.
     pub(crate) fn start(folder: &Path) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -39,7 +39,7 @@ impl S3Server {
                 let service = service.clone();
                 tokio::spawn(async move {
                     let http = Builder::new(TokioExecutor::new());
-                    // A client that goes away is no failure of the test.
+                    // A client that disconnects does not fail the test.
                     http.serve_connection(TokioIo::new(socket), service)
                         .await
                         .ok();

@@ -17,7 +17,7 @@ pub(crate) fn ffmpeg(args: &[&str]) {
     );
 }
 
-/// Pictures of a video, counted by decoding it.
+/// Number of pictures in a video, counted by decoding it.
 pub(crate) fn frame_count(file: &Path) -> usize {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-count_frames", "-select_streams", "v:0"])
@@ -40,8 +40,8 @@ const PATTERNS: &[&str] = &[
     "cellauto=rule=110",
 ];
 
-/// A video of `shots` shots of `frames` frames each at 25 frames a second, with a tone. `seed` chooses
-/// the pictures, so that videos with different seeds differ in their bytes.
+/// A video of `shots` shots of `frames` frames each at 25 frames per second, with a tone. `seed` selects the
+/// pictures, so videos with different seeds have different bytes.
 pub(crate) fn made(file: &Path, shots: usize, frames: usize, seed: usize) -> PathBuf {
     let mut graph = String::new();
     let seconds = frames as f64 / 25.0;
@@ -82,8 +82,8 @@ pub(crate) fn made(file: &Path, shots: usize, frames: usize, seed: usize) -> Pat
     file.to_owned()
 }
 
-/// The talking faces of the material joined end to end: a cut every 75 frames, and a subtitle file of
-/// what is said. Returns the video and the sentences in order.
+/// The talking faces of the material, concatenated: a cut every 75 frames, and a subtitle file of the
+/// sentences. Returns the video and the sentences in order.
 pub(crate) fn grid(material: &Path, folder: &Path) -> (PathBuf, Vec<String>) {
     let mut clips: Vec<PathBuf> = std::fs::read_dir(material.join("grid"))
         .unwrap()
@@ -129,7 +129,7 @@ pub(crate) fn grid(material: &Path, folder: &Path) -> (PathBuf, Vec<String>) {
     (video, said)
 }
 
-/// What a file name of the GRID corpus stands for: `bbaf2n` is "bin blue at f two now".
+/// The sentence of a file name in the GRID corpus: `bbaf2n` is "bin blue at f two now".
 fn sentence(name: &str) -> String {
     let letters: Vec<char> = name.chars().collect();
     let command = match letters[0] {

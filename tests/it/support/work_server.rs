@@ -1,4 +1,4 @@
-//! The routes for workers of other machines, on loopback, in this process.
+//! The routes for remote workers, on loopback, in this process.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-/// The server. It ends with this value, with all its connections.
+/// The server. It ends when dropped, with all its connections.
 pub(crate) struct WorkServer {
     pub(crate) address: String,
     pub(crate) socket: SocketAddr,
@@ -21,12 +21,12 @@ pub(crate) struct WorkServer {
 }
 
 impl WorkServer {
-    /// On a free port, over `catalog` in the data folder `data`.
+    /// On a free port, with `catalog` in the data folder `data`.
     pub(crate) fn start(catalog: &Catalog, data: &Path) -> Self {
         Self::start_at(([127, 0, 0, 1], 0).into(), catalog, data)
     }
 
-    /// On this very port.
+    /// On this port.
     pub(crate) fn start_at(at: SocketAddr, catalog: &Catalog, data: &Path) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -73,7 +73,7 @@ impl WorkServer {
     pub(crate) fn stop(mut self) {
         if let Some(runtime) = self.runtime.take() {
             let ended = std::thread::Builder::new().spawn(move || drop(runtime));
-            // A runtime that is dropped waits for its threads, which a test's own must not do.
+            // A dropped runtime waits for its threads, which a test's own runtime must not do.
             ended.unwrap().join().unwrap();
         }
     }
@@ -82,7 +82,7 @@ impl WorkServer {
 impl Drop for WorkServer {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Tests are on a runtime themselves, which must not wait for another.
+            // Tests run on a runtime themselves, which must not wait for another.
             runtime.shutdown_background();
         }
     }

@@ -1,4 +1,4 @@
-//! Says what a child gives up.
+//! Reports what a child gives up.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ impl Sandbox {
     /// # Errors
     /// Any [`MediaError`].
     pub fn confinement(&self) -> Result<Confinement, MediaError> {
-        // A child is started for some bytes, of which it asks for none here.
+        // A child is started for some bytes; this job requests none.
         let mut nothing = bytes::Bytes::from_static(b"-");
         self.run(&mut nothing, &ConfinementJob, &mut (), &mut ())
     }

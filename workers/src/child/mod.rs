@@ -1,8 +1,8 @@
-//! What a decoding child can do: one file a job, with both of its ends.
+//! The jobs of a decoding process: one file per job, with both of its ends.
 //!
-//! A job is done in the child by its [`ChildJob`]; the method of [`Sandbox`](crate::sandbox::Sandbox) beside it has a
-//! child do it, and believes of the result only what can be true. The two jobs that redact a video are with the rest of
-//! that, in `crate::redact`.
+//! The child does a job through its [`ChildJob`]. The method of [`Sandbox`](crate::sandbox::Sandbox) beside it
+//! runs the job in a child, and accepts only possible results. The two jobs that redact a video are in
+//! `crate::redact`.
 
 mod confinement;
 mod probe;
@@ -24,7 +24,7 @@ use crate::redact::{LookJob, RewriteJob, SurveyJob};
 use crate::sandbox::ChildJob;
 use crate::sandbox::{ServedJob, serve};
 
-/// Every job of a child.
+/// All jobs of a child.
 const JOBS: [ServedJob; 10] = [
     ServedJob::of::<ConfinementJob>(),
     ServedJob::of::<ProbeJob>(),
@@ -38,10 +38,10 @@ const JOBS: [ServedJob; 10] = [
     ServedJob::of::<RewriteJob>(),
 ];
 
-/// The whole life of a decoding child; its exit code is the process's.
+/// Runs a decoding process from start to end, and returns the exit code of the process.
 ///
-/// The binary calls this first thing when started as `decode-child`. It serves one request, read
-/// from standard input, and answers on standard output, where nothing else may be written.
+/// When the binary is started as `decode-child`, it calls this before anything else. It serves one request from
+/// standard input and answers on standard output, where nothing else may be written.
 #[must_use]
 pub fn child_main() -> ExitCode {
     serve(&JOBS)

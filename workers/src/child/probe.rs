@@ -1,4 +1,4 @@
-//! Says what a file says about itself.
+//! Reports the properties of a file.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ impl ChildJob for ProbeJob {
 }
 
 impl Sandbox {
-    /// What the file says about itself.
+    /// The properties of the file.
     ///
     /// # Errors
     /// Any [`MediaError`].

@@ -1,4 +1,4 @@
-//! Cuts stretches of a video, asking for one after the other.
+//! Cuts stretches of a video, asking for them one after the other.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -35,7 +35,7 @@ impl ChildJob for ProxiesJob {
     }
 }
 
-/// What to cut next, which the parent knows; nothing if that was all.
+/// The next stretch to cut, from the parent; `None` at the end.
 fn next(parent: &Parent) -> Result<Option<Stretch>, MediaError> {
     let json = parent.ask(Vec::new())?;
     if json.is_empty() {
@@ -45,7 +45,7 @@ fn next(parent: &Parent) -> Result<Option<Stretch>, MediaError> {
     stretch.map_err(|error| MediaError::Internal(error.to_string()))
 }
 
-/// Proxies leave one by one.
+/// Proxies are sent one by one.
 struct Upwards<'a, 'b>(&'a RefCell<&'b mut Parent>);
 
 impl CutOutput for Upwards<'_, '_> {
@@ -58,22 +58,22 @@ impl CutOutput for Upwards<'_, '_> {
     }
 }
 
-/// What to cut, and proxies, handed to a function with their frames: one for each stretch, in order.
+/// The stretches to cut, and a function that receives the proxies with their frames: one per stretch, in order.
 struct Proxies<'a> {
     stretches: &'a mut dyn Iterator<Item = Stretch>,
     sink: &'a mut dyn FnMut(Range<u64>, Vec<u8>) -> Result<(), MediaError>,
-    /// The frames of what was asked for and not handed up yet.
+    /// The frames that were requested but not received yet.
     asked: VecDeque<Range<u64>>,
     made: usize,
 }
 
 impl Proxies<'_> {
-    /// Whether the child has cut all that there is.
+    /// Whether the child has cut everything.
     fn finish(self) -> Result<(), MediaError> {
         if self.asked.is_empty() && self.stretches.next().is_none() {
             return Ok(());
         }
-        Err(protocol("an end before all was cut".to_owned()))
+        Err(protocol("the end before everything was cut".to_owned()))
     }
 }
 
@@ -88,15 +88,16 @@ impl HandUp for Proxies<'_> {
 
     fn blob(&mut self, number: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
         let frames = self.asked.pop_front().filter(|_| number == self.made);
-        let frames = frames.ok_or_else(|| protocol(format!("a proxy with the number {number}")))?;
+        let frames = frames
+            .ok_or_else(|| protocol(format!("an unexpected proxy with the number {number}")))?;
         self.made += 1;
         (self.sink)(frames, bytes)
     }
 }
 
 impl Sandbox {
-    /// One small mp4 for each of `stretches`, handed to `sink` in order with its frames. The next stretch is asked for
-    /// when the one before is done; that may wait.
+    /// Passes one small mp4 per stretch to `sink`, in order and with its frames. The next stretch is requested
+    /// when the previous one is done; that may block.
     ///
     /// # Errors
     /// Any [`MediaError`].

@@ -1,4 +1,4 @@
-//! Finds the shots of a video, and hands them up as they settle if that is wanted.
+//! Finds the shots of a video, and sends them as they become final, if requested.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::time::Stretch;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ShotsJob {
     params: SegmentParams,
-    /// Whether shots are wanted before all are known.
+    /// Whether to send shots before all are known.
     early: bool,
 }
 
@@ -32,7 +32,7 @@ impl ChildJob for ShotsJob {
     }
 }
 
-/// Shots leave as they settle.
+/// Shots are sent as they become final.
 struct Upwards<'a> {
     parent: &'a mut Parent,
     early: bool,
@@ -51,7 +51,8 @@ impl SegmentOutput for Upwards<'_> {
     }
 }
 
-/// Shots, handed to a function as they settle: each sound and after the last, all together bounded.
+/// Passes shots to a function as they become final. Each must be valid and after the last, and their total is
+/// bounded.
 struct Settled<'a> {
     handed: &'a mut dyn FnMut(Stretch),
     end: u64,
@@ -62,11 +63,14 @@ impl HandUp for Settled<'_> {
     fn part(&mut self, json: &[u8]) -> Result<(), MediaError> {
         self.bytes = self.bytes.saturating_add(json.len() as u64);
         if self.bytes > MAX_RESULT {
-            return Err(protocol("more shots than a video can have".to_owned()));
+            return Err(protocol("too many shots".to_owned()));
         }
         let shot: Stretch = parse(json)?;
         if !shot.is_sound() || shot.frames.start != self.end {
-            return Err(protocol(format!("a shot of frames {:?}", shot.frames)));
+            return Err(protocol(format!(
+                "an invalid shot of frames {:?}",
+                shot.frames
+            )));
         }
         self.end = shot.frames.end;
         (self.handed)(shot);
@@ -92,8 +96,8 @@ impl Sandbox {
         sound(self.run(source, &job, observer, &mut ())?)
     }
 
-    /// As [`Sandbox::shots`]; shots that nothing later will change are handed to `settled` in order
-    /// while others are still looked for. The last few come with the result only.
+    /// Like [`Sandbox::shots`], but passes final shots to `settled` in order while others are still being
+    /// detected. The last few come only with the result.
     ///
     /// # Errors
     /// Any [`MediaError`].
@@ -117,7 +121,7 @@ impl Sandbox {
     }
 }
 
-/// Believes a child only what can be true of some video.
+/// Accepts from a child only what is possible for some video.
 fn sound(scan: ShotScan) -> Result<ShotScan, MediaError> {
     if scan.is_sound() {
         return Ok(scan);

@@ -1,5 +1,5 @@
-//! Hands up pictures of chosen frames. On their way to the parent they are width and height (4 bytes each, little-endian),
-//! then the pixels, three bytes each.
+//! Sends pictures of chosen frames. On the wire a picture is its width and height (4 bytes each,
+//! little-endian), then the pixels, three bytes each.
 
 use image::RgbImage;
 
@@ -42,7 +42,7 @@ impl StillsOutput for Upwards<'_> {
 }
 
 impl Sandbox {
-    /// Pictures of chosen frames, handed to `sink` in order with the numbers of their frames.
+    /// Passes pictures of chosen frames to `sink`, in order and with their frame numbers.
     ///
     /// # Errors
     /// Any [`MediaError`].
@@ -63,7 +63,7 @@ impl Sandbox {
     }
 }
 
-/// Bytes that one picture may have.
+/// Most bytes per picture.
 const fn max_bytes(job: &StillsJob) -> u64 {
     (job.max_width as u64)
         .saturating_mul(job.max_height as u64)
@@ -79,7 +79,7 @@ fn encode(picture: &RgbImage) -> Vec<u8> {
     bytes
 }
 
-/// The picture in `bytes`; none if it is larger than asked for, or not as large as it says.
+/// The picture in `bytes`; `None` if it is larger than requested, or its size is wrong.
 fn decode(bytes: &[u8], job: &StillsJob) -> Option<RgbImage> {
     let (width, rest) = bytes.split_first_chunk()?;
     let (height, pixels) = rest.split_first_chunk()?;
@@ -94,16 +94,16 @@ fn decode(bytes: &[u8], job: &StillsJob) -> Option<RgbImage> {
     }
 }
 
-/// Passes on the pictures that were asked for, in their order, and no others.
+/// Passes on exactly the requested pictures, in their order.
 struct Stills<'a> {
     job: &'a StillsJob,
-    /// How many have come.
+    /// Number of received pictures.
     taken: usize,
     sink: &'a mut dyn FnMut(u64, RgbImage) -> Result<(), MediaError>,
 }
 
 impl Stills<'_> {
-    /// Whether all have come.
+    /// Whether all were received.
     fn finish(&self) -> Result<(), MediaError> {
         if self.taken == self.job.frames.len() {
             Ok(())
@@ -118,9 +118,7 @@ impl HandUp for Stills<'_> {
     fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
         let number = index as u64;
         if self.job.frames.get(self.taken) != Some(&number) {
-            return Err(protocol(format!(
-                "a picture of frame {number}, which is not the next"
-            )));
+            return Err(protocol(format!("an unexpected picture of frame {number}")));
         }
         let picture = decode(&bytes, self.job)
             .ok_or_else(|| protocol(format!("a picture of frame {number} of the wrong size")))?;

@@ -1,4 +1,4 @@
-//! Takes text out of a video: a stream of subtitles, or the captions in its pictures.
+//! Extracts text from a video: a subtitle stream, or the captions in its pictures.
 
 use serde::{Deserialize, Serialize};
 

@@ -20,23 +20,23 @@ use crate::watch::Progress;
 
 /// How long a request for work waits at the server.
 const WAIT: Duration = Duration::from_secs(4);
-/// For a connection.
+/// Time limit for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// For an answer that needs no thought.
+/// Time limit for a quick answer.
 const PROMPT: Duration = Duration::from_secs(15);
-/// For sending the vectors of a long video over a thin line.
+/// Time limit for sending the vectors of a long video over a slow line.
 const LONG: Duration = Duration::from_secs(300);
 /// Largest answer in bytes: a lease names every shot of a video.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
-/// Longest part of a foreign server's answer that is repeated to a person.
+/// Most characters to quote from a foreign server's answer.
 const MAX_QUOTE: usize = 300;
 
-/// A server's key. It prints itself nowhere.
+/// A server's key. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WorkKey(String);
 
 impl WorkKey {
-    /// From text, with or without white space around it; `None` if it cannot be a key.
+    /// Parses a key and trims white space; `None` if it cannot be a key.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -49,7 +49,7 @@ impl WorkKey {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0))
             // The cause would quote the key.
             .map_err(|_not_a_header| {
-                CoordinatorError::Refused("the key has letters no key has".to_owned())
+                CoordinatorError::Refused("the key has invalid characters".to_owned())
             })?;
         value.set_sensitive(true);
         Ok(value)
@@ -62,10 +62,10 @@ impl fmt::Debug for WorkKey {
     }
 }
 
-/// The queue of a server, for workers of another machine. Only the `embed` queue is there.
+/// The queue of a server, for workers on other machines. It has only the `embed` queue.
 pub struct HttpCoordinator {
     client: Client,
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     server: String,
     authorization: HeaderValue,
     wait: Duration,
@@ -79,7 +79,7 @@ impl fmt::Debug for HttpCoordinator {
     }
 }
 
-/// Problem details, as far as they matter here.
+/// The fields of problem details that matter here.
 #[derive(Debug, Default, Deserialize)]
 struct Problem {
     #[serde(default)]
@@ -89,18 +89,18 @@ struct Problem {
 }
 
 impl HttpCoordinator {
-    /// For the server at `server`, e.g. `https://rushes.example`. Nothing is sent yet.
+    /// A client of the server at `server`, e.g. `https://rushes.example`. Nothing is sent yet.
     ///
-    /// Over plain HTTP anybody on the way can read the key, so it is refused but to this machine itself,
-    /// unless `insecure`.
+    /// Over plain HTTP anyone on the network path can read the key, so plain HTTP is refused except to this
+    /// machine, unless `insecure`.
     ///
     /// # Errors
-    /// [`CoordinatorError::Refused`] if the address or the key cannot be used.
+    /// [`CoordinatorError::Refused`] if the address or the key is invalid.
     pub fn new(server: &str, key: &WorkKey, insecure: bool) -> Result<Self, CoordinatorError> {
         let url = address(server, insecure)?;
         let mut builder = Client::builder()
             .connect_timeout(CONNECT)
-            // A key is for the server it was given for, not for where that one points.
+            // The key is for this server, so redirects are not followed.
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("rushes/", env!("CARGO_PKG_VERSION")));
         if url.scheme() == "http" {
@@ -118,17 +118,17 @@ impl HttpCoordinator {
         })
     }
 
-    /// The same, with another time that a request for work waits at the server.
+    /// The same, with another waiting time for work at the server.
     #[must_use]
     pub const fn waiting(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
     }
 
-    /// What the server wants of its workers; says, too, that the key is accepted.
+    /// The server's requirements of its workers. It also shows that the key is accepted.
     ///
     /// # Errors
-    /// As all others.
+    /// The same as for the others.
     pub async fn about(&self) -> Result<ServerInfo, CoordinatorError> {
         let answer = self.send(Method::GET, "", None::<&()>, PROMPT).await?;
         answer
@@ -152,7 +152,7 @@ impl HttpCoordinator {
         }
     }
 
-    /// The body of the answer; `None` if it has none to have.
+    /// The body of the answer; `None` if the status has no body.
     async fn send<T: Serialize + Sync>(
         &self,
         method: Method,
@@ -176,7 +176,7 @@ impl HttpCoordinator {
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(unavailable)? {
             if bytes.len() + chunk.len() > MAX_ANSWER {
-                return Err(foreign("an answer without end"));
+                return Err(foreign("an endless answer"));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -187,7 +187,7 @@ impl HttpCoordinator {
         }
     }
 
-    /// What a status other than success means to a worker.
+    /// The meaning of an error status for a worker.
     fn refusal(&self, status: StatusCode, body: &[u8]) -> CoordinatorError {
         let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
         let detail = match problem.detail.is_empty() {
@@ -202,7 +202,7 @@ impl HttpCoordinator {
                 CoordinatorError::Invalid(detail)
             }
             (StatusCode::UNAUTHORIZED, _) => CoordinatorError::Refused(format!(
-                "{} does not accept the key; make one there with `rushes key create NAME`, and give it \
+                "{} does not accept the key; create one there with `rushes key create NAME`, and pass it \
                  with --key-file or RUSHES_KEY",
                 self.server
             )),
@@ -211,7 +211,7 @@ impl HttpCoordinator {
             }
             (status, _) if status.is_server_error() => CoordinatorError::Unavailable(detail.into()),
             (status, "") => CoordinatorError::Refused(format!(
-                "{} answered {status}, which no rushes server of this version does; check the address",
+                "{} answered {status}, unlike a rushes server of this version; check the address",
                 self.server
             )),
             _ => CoordinatorError::Refused(format!("{}: {detail}", self.server)),
@@ -219,7 +219,7 @@ impl HttpCoordinator {
     }
 }
 
-/// An error of the client with its causes, of which the outermost says little.
+/// A client error with its causes; the outermost says little.
 fn told(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -234,12 +234,12 @@ fn told(error: &reqwest::Error) -> String {
 }
 
 fn foreign(what: &str) -> CoordinatorError {
-    CoordinatorError::Unavailable(format!("it gave {what}").into())
+    CoordinatorError::Unavailable(format!("it sent {what}").into())
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CoordinatorError> {
     serde_json::from_slice(bytes)
-        .map_err(|error| foreign(&format!("an answer that cannot be read: {error}")))
+        .map_err(|error| foreign(&format!("an unreadable answer: {error}")))
 }
 
 /// The server's address, if a key may be sent there.
@@ -252,11 +252,11 @@ fn address(server: &str, insecure: bool) -> Result<Url, CoordinatorError> {
     })?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refused(
-            "leave name and password out; the key is the one secret",
+            "remove the user name and password; the key is the only credential",
         ));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(refused("leave everything after ? and # out"));
+        return Err(refused("remove everything after ? and #"));
     }
     let here = match url.host() {
         Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
@@ -268,8 +268,8 @@ fn address(server: &str, insecure: bool) -> Result<Url, CoordinatorError> {
         "https" => Ok(url),
         "http" if here || insecure => Ok(url),
         "http" => Err(refused(
-            "over plain http anybody on the way can read the key and change results; use https, or a \
-             tunnel to this machine (ssh -L), or say --insecure on a network where that is no danger",
+            "over plain HTTP anyone on the network path can read the key and change results; use https, or a \
+             tunnel to this machine (ssh -L), or pass --insecure on a trusted network",
         )),
         _ => Err(refused("write https://host or http://127.0.0.1:7420")),
     }

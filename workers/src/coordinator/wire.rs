@@ -1,4 +1,4 @@
-//! What travels between a coordinator and a worker on another machine, as JSON: both ends use this.
+//! The JSON messages between a coordinator and a worker on another machine. Both ends use these types.
 
 use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
@@ -8,33 +8,33 @@ use super::{Directive, Ticket};
 use crate::stages::{Output, Queue};
 use crate::watch::Progress;
 
-/// Longest time in milliseconds that a request for work may wait for some.
+/// Longest time, in milliseconds, that a request for work may wait.
 pub const MAX_WAIT_MS: u64 = 20_000;
 
-/// Where the routes are.
+/// The base path of the routes.
 pub const PATH: &str = "/v1/work";
-/// Code of the problem that reports a lost lease.
+/// Problem code of a lost lease.
 pub const LEASE_LOST: &str = "lease-lost";
-/// Code of the problem that reports a result which cannot be one of its run.
+/// Problem code of an invalid result.
 pub const BAD_RESULT: &str = "bad-result";
 
-/// What a worker must know before it begins.
+/// What a worker must know before it starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServerInfo {
-    /// Always true: the server is there and the key is accepted.
+    /// Always true: the server is up and the key is accepted.
     pub ok: bool,
-    /// Version of the server's program.
+    /// Version of the server.
     #[schema(example = "0.1.0")]
     pub version: String,
-    /// The model that vectors are asked of.
+    /// The model for vectors.
     #[schema(example = "lite")]
     pub model: String,
-    /// The space it makes: model and revision.
+    /// Its space: model and revision.
     #[schema(example = "lite@0.1.0")]
     pub space: String,
     /// Length of a vector.
     pub dims: usize,
-    /// Identity of the server's store; a worker's own store must have the same.
+    /// Identity of the server's store; the worker's own store must have the same.
     pub store: String,
 }
 
@@ -45,7 +45,7 @@ pub struct LeaseRequest {
     /// Name of the worker: letters, digits, `.`, `_` and `-`, at most 64.
     #[schema(example = "gpu-box-1")]
     pub worker: String,
-    /// Queues it works on; only `embed` has work for other machines.
+    /// Queues to work on; only `embed` has work for other machines.
     #[schema(value_type = Vec<String>, example = json!(["embed"]))]
     pub queues: Vec<Queue>,
     /// Milliseconds to wait for work if there is none, at most 20000.
@@ -53,19 +53,19 @@ pub struct LeaseRequest {
     pub wait_ms: u64,
 }
 
-/// A sign of life.
+/// A heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeartbeatRequest {
-    /// Of the lease.
+    /// Fencing token of the lease.
     pub token: i64,
     /// Shots done.
     pub done: u64,
-    /// Shots in all, where known.
+    /// Total shots, if known.
     pub total: Option<u64>,
 }
 
-/// The answer to a sign of life.
+/// The answer to a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HeartbeatResponse {
     /// `continue` or `stop`.
@@ -77,10 +77,10 @@ pub struct HeartbeatResponse {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CompleteRequest {
-    /// Of the lease.
+    /// Fencing token of the lease.
     pub token: i64,
-    /// What the run yields: for `embeddings` the space, the vectors of all shots in order, and where those of
-    /// single frames were asked for, their key in the store.
+    /// The output of the run. For `embeddings`: the space, the vectors of all shots in order, and the key of
+    /// the vectors of single frames in the store, if they were requested.
     pub output: Output,
 }
 
@@ -88,28 +88,28 @@ pub struct CompleteRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailRequest {
-    /// Of the lease.
+    /// Fencing token of the lease.
     pub token: i64,
-    /// Decides whether the run is tried again: `unavailable`, `corrupt` …
+    /// Decides whether the run is retried: `unavailable`, `corrupt` …
     #[schema(value_type = String, example = "unavailable")]
     pub kind: ErrorKind,
-    /// What went wrong: a stable code in lower-case letters, digits and hyphens, at most 64.
+    /// Stable code of the failure in lower-case letters, digits and hyphens, at most 64.
     #[schema(example = "decode-failed")]
     pub code: String,
-    /// File, cause and fix, for a person.
+    /// File, cause and fix, for people.
     pub reason: String,
 }
 
-/// A run given back unfinished.
+/// A run that is returned unfinished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseRequest {
-    /// Of the lease.
+    /// Fencing token of the lease.
     pub token: i64,
 }
 
 impl HeartbeatRequest {
-    /// As it travels.
+    /// In its wire form.
     #[must_use]
     pub const fn new(ticket: &Ticket, progress: Progress) -> Self {
         Self {
@@ -119,7 +119,7 @@ impl HeartbeatRequest {
         }
     }
 
-    /// How far the run has come; counts that no video has are cut to what a catalogue can keep.
+    /// The progress of the run. Counts that no video has are clamped to what a catalogue can store.
     #[must_use]
     pub fn progress(self) -> Progress {
         let most = i64::MAX.cast_unsigned();

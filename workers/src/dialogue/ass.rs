@@ -4,19 +4,19 @@ use super::clock::digits;
 use super::cues::{Cues, Fault};
 use super::markup;
 
-/// The columns before the text where no `Format:` line says otherwise.
+/// The columns before the text if there is no `Format:` line.
 const COLUMNS: Columns = Columns {
     start: 1,
     end: 2,
     text: 9,
 };
 
-/// Where in a line the fields are that are read.
+/// The positions of the fields to read.
 #[derive(Debug, Clone, Copy)]
 struct Columns {
     start: usize,
     end: usize,
-    /// The last one; it may hold commas.
+    /// The last field, which may contain commas.
     text: usize,
 }
 
@@ -70,7 +70,7 @@ fn event(number: usize, fields: &str, columns: Columns, cues: &mut Cues) {
     match fields.get(columns.text) {
         Some(text) => {
             let words = markup::ass(text, true);
-            // Drawings and effects have no words, and that is nothing wrong.
+            // Drawings and effects have no text, which is not a problem.
             if !words.is_empty() {
                 cues.add(number, (start, end), words);
             }

@@ -1,23 +1,23 @@
-//! Reading `00:01:02,500 --> 00:01:04,000`.
+//! Parses `00:01:02,500 --> 00:01:04,000`.
 
-/// What stands between the two times; the first is the right one.
+/// Separators between the two times; the first is the standard one.
 const ARROWS: &[&str] = &["-->", "->", "\u{2014}>", "\u{2013}>", "\u{2192}"];
 
 /// Largest number of hours.
 const MAX_HOURS: u64 = 9999;
 
-/// What a line is to somebody who looks for times.
+/// The kind of a line with regard to times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timing {
-    /// Words.
+    /// Text.
     No,
-    /// It should be a timing line and cannot be read.
+    /// An invalid timing line.
     Bad,
     /// Start and end in milliseconds.
     Times(u64, u64),
 }
 
-/// Reads a line that may hold the times of a cue.
+/// Parses a line that may be a timing line.
 pub(super) fn timing(line: &str) -> Timing {
     for arrow in ARROWS {
         let Some((start, rest)) = line.split_once(arrow) else {
@@ -26,7 +26,7 @@ pub(super) fn timing(line: &str) -> Timing {
         // Settings (`align:start`, `X1:…`) may follow the end time.
         let end = rest.split_whitespace().next().unwrap_or_default();
         match (milliseconds(start), milliseconds(end)) {
-            // A negative start is cut off; nothing is shown before zero.
+            // A negative start becomes 0; nothing is shown before that.
             (Some(start), Some(end)) if end >= 0 => {
                 return Timing::Times(
                     u64::try_from(start).unwrap_or(0),
@@ -40,7 +40,7 @@ pub(super) fn timing(line: &str) -> Timing {
     Timing::No
 }
 
-/// Whether this is meant to be a time, well written or not.
+/// Whether this is meant to be a time, valid or not.
 pub(super) fn clock_like(text: &str) -> bool {
     let text = text.trim();
     text.contains(':')
@@ -50,8 +50,8 @@ pub(super) fn clock_like(text: &str) -> bool {
             .all(|c| c.is_ascii_digit() || " \t:;,.->".contains(c))
 }
 
-/// `HH:MM:SS,mmm`, `HH:MM:SS.mmm` or `MM:SS.mmm` in milliseconds, and what else is written for it:
-/// `1:02:03`, `00:01:02:500`, `-00:00:01,000`, seconds from 60 to 99.
+/// `HH:MM:SS,mmm`, `HH:MM:SS.mmm` or `MM:SS.mmm` in milliseconds, and common variants: `1:02:03`,
+/// `00:01:02:500`, `-00:00:01,000`, seconds from 60 to 99.
 fn milliseconds(text: &str) -> Option<i64> {
     let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let text = text.replace('\u{ff1a}', ":");
@@ -87,7 +87,7 @@ fn milliseconds(text: &str) -> Option<i64> {
     Some(if negative { -total } else { total })
 }
 
-/// A number of plain digits; `str::parse` would also take a sign.
+/// A number of plain digits; `str::parse` would accept a sign too.
 pub(super) fn digits(text: &str) -> Option<u64> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

@@ -1,27 +1,27 @@
-//! Cues as they are found in a file, with what was wrong on the way.
+//! The cues of a file, with the problems found on the way.
 
 use std::fmt;
 
 use super::{DialogueError, Subtitles, TimedText};
 
-/// How long a cue is shown whose end makes no sense, if no other comes before, in milliseconds.
+/// Longest duration of a cue with an invalid end, if no other cue starts earlier, in milliseconds.
 const WITHOUT_END: u64 = 5_000;
 
-/// What was wrong with a subtitle file but did not keep it from being read.
+/// A problem in a subtitle file that did not prevent reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Words before the first cue.
+    /// Text before the first cue.
     Header,
     /// A time that cannot be read.
     Time,
-    /// A cue without words.
+    /// A cue without text.
     Empty,
-    /// A cue that does not end after it begins.
+    /// A cue that does not end after its start.
     Length,
-    /// A cue that begins before the one above it ends.
+    /// A cue that starts before the previous one ends.
     Overlap,
-    /// A cue that begins before the one above it.
+    /// A cue that starts before the previous one.
     Order,
     /// The file ends in the middle of a cue.
     CutShort,
@@ -29,9 +29,9 @@ pub enum Fault {
     Letters,
     /// Markup that cannot be read.
     Markup,
-    /// A cue right below the words of the one before.
+    /// A cue directly below the text of the previous one.
     NotParted,
-    /// The encoding is not said anywhere; this one explains every byte.
+    /// The encoding is not declared; this one explains every byte.
     Guessed(&'static str),
 }
 
@@ -42,31 +42,31 @@ impl Fault {
             Self::Time => {
                 "not a cue time, so this cue was skipped; write it as 00:01:02,000 --> 00:01:04,500"
             }
-            Self::Empty => "this cue has no words",
+            Self::Empty => "this cue has no text",
             Self::Length => {
-                "this cue does not end after it begins; it was taken to last until the next one, at most 5 seconds"
+                "this cue does not end after it starts; it was extended to the next one, at most 5 seconds"
             }
-            Self::Overlap => "this cue begins before the one above it ends",
-            Self::Order => "this cue begins before the one above it; cues were sorted by time",
+            Self::Overlap => "this cue starts before the previous one ends",
+            Self::Order => "this cue starts before the previous one; cues were sorted by time",
             Self::CutShort => "the file ends in the middle of a cue",
-            Self::Letters => "bytes that are not text were read as \u{fffd}",
-            Self::Markup => "the markup is broken here; what follows may be missing",
-            Self::NotParted => "there is no blank line between this cue and the one above it",
+            Self::Letters => "invalid bytes were replaced by \u{fffd}",
+            Self::Markup => "the markup is invalid here; the text after it may be missing",
+            Self::NotParted => "there is no blank line between this cue and the previous one",
             Self::Guessed(_) => {
-                "the encoding was guessed from the letters; check the words, or convert the file to UTF-8"
+                "the encoding was guessed; check the text, or convert the file to UTF-8"
             }
         }
     }
 }
 
-/// A fault, where it was first seen, and how often.
+/// A problem, with its first line and its count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Warning {
-    /// What was wrong.
+    /// The kind of problem.
     pub fault: Fault,
     /// Line number of the first one, from 1.
     pub line: usize,
-    /// How many there are in the file.
+    /// Its count in the file.
     pub count: usize,
 }
 
@@ -83,7 +83,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// The cues of a file, as they come.
+/// The cues of a file, in file order.
 #[derive(Debug, Default)]
 pub(super) struct Cues {
     list: Vec<TimedText>,
@@ -104,7 +104,7 @@ impl Cues {
         }
     }
 
-    /// A cue whose timing line, number `line`, cannot be read.
+    /// A cue whose timing line, number `line`, is invalid.
     pub(super) fn bad_time(&mut self, line: usize, text: &str) {
         self.warn(line, Fault::Time);
         self.bad_time
@@ -127,7 +127,7 @@ impl Cues {
         });
     }
 
-    /// Warns of a cue that is not after the one above it, for formats in which cues should be.
+    /// Warns if a cue is not after the previous one, for formats in which cues should be ordered.
     pub(super) fn check_order(&mut self, line: usize, times: (u64, u64)) {
         if let Some(last) = self.last {
             if times.0 < last.0 {
@@ -139,7 +139,7 @@ impl Cues {
         self.last = Some(times);
     }
 
-    /// All cues in order of time.
+    /// All cues by time.
     pub(super) fn finish(mut self) -> Result<Subtitles, DialogueError> {
         if self.list.is_empty()
             && let Some((line, text)) = self.bad_time
@@ -156,8 +156,8 @@ impl Cues {
     }
 }
 
-/// Lets cues that do not end after they begin last until the next one, and no longer than 5 seconds. Cues
-/// are in order of their start.
+/// Extends cues that do not end after their start to the next one, and to at most 5 seconds. Cues are ordered
+/// by their start.
 pub(crate) fn end_all(cues: &mut [TimedText]) {
     let (mut start, mut later) = (u64::MAX, u64::MAX);
     for cue in cues.iter_mut().rev() {

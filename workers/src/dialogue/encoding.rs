@@ -1,4 +1,4 @@
-//! From bytes to letters.
+//! Converts bytes to text.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
@@ -6,19 +6,19 @@ use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 use super::DialogueError;
 use super::cues::{Cues, Fault};
 
-/// Letters beyond ASCII that it takes to tell one encoding from all others.
+/// Letters beyond ASCII that are needed to identify an encoding.
 const ENOUGH: usize = 12;
 
-/// How many whole letters of UTF-8 beyond ASCII there must be for each invalid sequence. Other encodings
-/// seldom look like UTF-8 anywhere.
+/// Valid UTF-8 letters beyond ASCII required per invalid sequence. Text in other encodings seldom contains
+/// valid UTF-8 sequences.
 const MOSTLY: usize = 4;
 
-/// The text of a subtitle file: UTF-8 or UTF-16, else an older encoding if it is certain which.
+/// The text of a subtitle file: UTF-8 or UTF-16, or else an older encoding if it is certain.
 pub(super) fn decode(bytes: &[u8], cues: &mut Cues) -> Result<String, DialogueError> {
     if let Some(encoding) = utf_16(bytes) {
         let (text, _) = encoding.decode_with_bom_removal(bytes);
         let damaged = text.matches('\u{fffd}').count();
-        // One may be the end of a file that was cut short.
+        // One may be the end of a truncated file.
         if damaged > 1 + text.chars().count() / 100 {
             return Err(DialogueError::Encoding { offset: 0 });
         }
@@ -43,7 +43,7 @@ pub(super) fn decode(bytes: &[u8], cues: &mut Cues) -> Result<String, DialogueEr
     Ok(text)
 }
 
-/// UTF-16 by its byte-order mark, or without one by the arrow of a timing line.
+/// UTF-16, recognised by its byte-order mark, or by the arrow of a timing line.
 fn utf_16(bytes: &[u8]) -> Option<&'static Encoding> {
     let holds = |arrow: &[u8]| {
         let mut units = bytes.windows(arrow.len()).step_by(2);
@@ -65,14 +65,14 @@ fn noting_damage(text: String, damaged: usize, cues: &mut Cues) -> String {
     text
 }
 
-/// Number of the line, from 1, that holds the first letter that `is` one.
+/// Number of the line, from 1, with the first letter for which `is` is true.
 fn line_of(text: &str, is: impl Fn(char) -> bool) -> usize {
     let up_to = text.find(is).map_or(text.len(), |at| at + 1);
     let up_to = text.ceil_char_boundary(up_to);
     super::lines(&text[..up_to]).len()
 }
 
-/// Of bytes as UTF-8: the letters beyond ASCII, and the invalid sequences.
+/// Counts in bytes read as UTF-8: the letters beyond ASCII, and the invalid sequences.
 fn letters(bytes: &[u8]) -> (usize, usize) {
     let (mut whole, mut damaged) = (0, 0);
     for chunk in bytes.utf8_chunks() {
@@ -82,11 +82,10 @@ fn letters(bytes: &[u8]) -> (usize, usize) {
     (whole, damaged)
 }
 
-/// The text in an encoding from before Unicode, and the encoding's name (WHATWG), if there is no doubt about it.
+/// The text in an encoding from before Unicode, and the encoding's WHATWG name, if there is no doubt.
 ///
-/// A detector always answers with its best guess. The guess is certain if there is enough to go by, if
-/// it explains every byte with letters in use, and if each half of the lines alone leads to the same
-/// text.
+/// A detector always returns its best guess. The guess is certain if there is enough text, if it explains every
+/// byte with letters in use, and if each half of the lines alone leads to the same text.
 fn detect(bytes: &[u8]) -> Option<(String, &'static str)> {
     let strange = |line: &&[u8]| line.iter().any(|byte| !byte.is_ascii() || *byte == 0x1b);
     let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').filter(strange).collect();
@@ -112,7 +111,7 @@ fn guess<'a>(lines: impl Iterator<Item = &'a [u8]>) -> &'static Encoding {
     detector.guess(None, Utf8Detection::Deny)
 }
 
-/// The text in `encoding`, if every byte of it stands for something that people write.
+/// The text in `encoding`, if every byte decodes to a character in common use.
 fn sound(encoding: &'static Encoding, bytes: &[u8]) -> Option<String> {
     let text = encoding.decode_without_bom_handling_and_without_replacement(bytes)?;
     let senseless = |c: char| matches!(c, '\u{80}'..='\u{9f}' | '\u{e000}'..='\u{f8ff}');

@@ -1,23 +1,22 @@
-//! From the text of a cue to its words.
+//! Converts the text of a cue to plain words.
 
 use quick_xml::escape::resolve_html5_entity;
 
-/// Longest tag in bytes; looking further would make a line of brackets slow.
+/// Longest tag in bytes. Without a limit, a line of brackets would be slow.
 const MAX_TAG: usize = 200;
 
 /// Longest name of a character reference in bytes, without `&` and `;`.
 const MAX_ENTITY: usize = 32;
 
-/// The tags of SubRip and WebVTT, and those of HTML that are found in subtitle files.
+/// The tags of SubRip and WebVTT, and HTML tags that occur in subtitle files.
 const TAGS: &[&str] = &[
     "b", "i", "u", "s", "c", "v", "lang", "ruby", "rt", "rp", "font", "br", "p", "span", "div",
     "em", "strong", "strike", "del", "ins", "big", "small", "sub", "sup", "tt", "center", "body",
     "html", "sync", "a",
 ];
 
-/// The words of the lines of a SubRip or WebVTT cue, without tags (`<i>`, `<v Anna>`, `{\an8}`) and
-/// blank lines, with character references (`&amp;`) resolved. What only looks like a tag (`<3`, `{her
-/// name}`) is kept.
+/// The words of a SubRip or WebVTT cue, without tags (`<i>`, `<v Anna>`, `{\an8}`) and blank lines, with
+/// character references (`&amp;`) resolved. Text that only resembles a tag (`<3`, `{her name}`) is kept.
 pub(crate) fn plain(lines: &[&str]) -> String {
     let mut text = String::new();
     for line in lines {
@@ -65,13 +64,13 @@ fn without_tags(line: &str) -> String {
     bare
 }
 
-/// The length of what stands between the bracket at the start of `text` and its counterpart, with both.
+/// The length from the bracket at the start of `text` to its counterpart, inclusive.
 fn bracketed(text: &str, close: u8) -> Option<usize> {
     let end = text.bytes().take(MAX_TAG).position(|byte| byte == close)?;
     Some(end + 1)
 }
 
-/// The length of the tag with which `text` begins: one of the known ones, or a timestamp of WebVTT.
+/// The length of the tag at the start of `text`: a known tag, or a WebVTT timestamp.
 fn angle_tag(text: &str) -> Option<usize> {
     let length = bracketed(text, b'>')?;
     let inner = &text[1..length - 1];
@@ -99,7 +98,7 @@ fn override_block(text: &str) -> Option<usize> {
     code.then(|| bracketed(text, b'}')).flatten()
 }
 
-/// Resolves the character references of HTML; anything else stays.
+/// Resolves HTML character references; anything else stays.
 fn resolved(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -123,10 +122,10 @@ fn resolved(text: &str) -> String {
     out
 }
 
-/// What a character reference stands for, by its name or number.
+/// The character of a reference, by name or number.
 pub(super) fn entity(name: &str) -> Option<String> {
     let Some(number) = name.strip_prefix('#') else {
-        // These two steer the direction of writing and are not letters.
+        // These two control the writing direction and are not letters.
         return match name {
             "lrm" | "rlm" => Some(String::new()),
             "nbsp" => Some(" ".to_owned()),
@@ -158,7 +157,7 @@ pub(crate) fn ass(text: &str, native: bool) -> String {
         };
         rest = after;
         match (letter, escaped) {
-            // An override block; one that is never closed is text after all.
+            // An override block; an unclosed one is ordinary text.
             ('{', next) if native || next == Some('\\') => match after.find('}') {
                 Some(end) => {
                     if let Some(mode) = drawing_mode(&after[..end]) {

@@ -1,7 +1,7 @@
 //! Dialogue from subtitle files: SubRip (`.srt`), WebVTT (`.vtt`), ASS and SSA, TTML.
 //!
-//! Files are read as players read them. What is wrong with one is reported by line, and costs no more than
-//! the cue it is in.
+//! Files are read as leniently as by players. A problem is reported with its line, and costs at most its own
+//! cue.
 
 mod ass;
 mod clock;
@@ -22,53 +22,53 @@ pub use self::cues::{Fault, Warning};
 pub(crate) use self::markup::{ass as ass_text, plain as plain_text};
 pub use self::sidecar::{SidecarName, is_subtitle_name, sidecar};
 
-/// Subtitle files larger than this are refused; a long video's is well under 1 MiB.
+/// Largest subtitle file in bytes. That of a long video is well under 1 MiB.
 pub const MAX_SUBTITLE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// One line of dialogue with its time, in milliseconds from the start of the file; end exclusive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimedText {
-    /// When it appears.
+    /// Start.
     pub start_ms: u64,
-    /// When it disappears; after `start_ms`.
+    /// End; after `start_ms`.
     pub end_ms: u64,
-    /// The words, without markup; lines are joined by a line feed.
+    /// The text without markup; lines are joined by a line feed.
     pub text: String,
 }
 
-/// What a subtitle file holds.
+/// The contents of a subtitle file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subtitles {
-    /// In order of time. They may overlap.
+    /// By time. They may overlap.
     pub cues: Vec<TimedText>,
-    /// What was wrong but did not keep the file from being read, a kind of fault each, by line.
+    /// Problems that did not prevent reading the file, one per kind, by line.
     pub warnings: Vec<Warning>,
 }
 
-/// What is wrong with a subtitle file.
+/// Errors of subtitle files.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DialogueError {
-    /// The bytes are not UTF-8 or UTF-16, and it is not certain which other encoding they are in.
+    /// The bytes are neither UTF-8 nor UTF-16, and their encoding is uncertain.
     #[error(
-        "byte {offset} is not UTF-8, and there are too few such letters to tell the encoding; convert the file, \
+        "byte {offset} is not UTF-8, and there are too few such letters to identify the encoding; convert the file, \
          e.g. with `iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW` (WINDOWS-1251 for Cyrillic, GB18030, BIG5, SHIFT_JIS, EUC-KR)"
     )]
     Encoding {
-        /// Offset of the first bad byte.
+        /// Offset of the first invalid byte.
         offset: usize,
     },
-    /// No cue can be read, for its times.
+    /// No cue can be read, because of invalid times.
     #[error("line {line}: {text:?} is not a cue time; write it as 00:01:02,000 --> 00:01:04,500")]
     Time {
         /// Line number of the first, from 1.
         line: usize,
-        /// The line as it stands.
+        /// The line as written.
         text: String,
     },
-    /// None of the formats.
+    /// The file is in none of the formats.
     #[error(
-        "not a subtitle file; give SubRip (.srt), WebVTT (.vtt), ASS or SSA (.ass, .ssa) or TTML (.ttml)"
+        "not a subtitle file; use SubRip (.srt), WebVTT (.vtt), ASS or SSA (.ass, .ssa) or TTML (.ttml)"
     )]
     NotSubtitles,
 }
@@ -86,23 +86,20 @@ impl DialogueError {
 
     /// Always the input's fault.
     #[must_use]
-    #[expect(
-        clippy::unused_self,
-        reason = "every error of this house answers `kind`"
-    )]
+    #[expect(clippy::unused_self, reason = "all errors of this project have `kind`")]
     pub const fn kind(&self) -> ErrorKind {
         ErrorKind::InvalidInput
     }
 }
 
-/// Reads a subtitle file; the format is recognised by its content.
+/// Reads a subtitle file. The format is recognised by its content.
 ///
 /// # Errors
-/// [`DialogueError`] if nothing of it can be read.
+/// [`DialogueError`] if nothing in it can be read.
 pub fn parse(bytes: &[u8]) -> Result<Subtitles, DialogueError> {
     let mut cues = cues::Cues::default();
     let text = encoding::decode(bytes, &mut cues)?;
-    // Byte-order marks are in the middle where files were joined; DOS ended files with 0x1A.
+    // Byte-order marks occur in the middle of concatenated files; DOS ended files with 0x1A.
     let text = text.replace(['\u{feff}', '\0', '\u{1a}'], "");
     if ttml::looks_like(&text) {
         ttml::parse(&text, &mut cues);
@@ -120,7 +117,7 @@ pub fn parse(bytes: &[u8]) -> Result<Subtitles, DialogueError> {
     cues.finish()
 }
 
-/// The lines of a text, whether they end like those of Unix, Windows or the old Macintosh.
+/// The lines of a text, with Unix, Windows or old Macintosh line ends.
 fn lines(text: &str) -> Vec<&str> {
     let mut lines = Vec::new();
     let mut rest = text;

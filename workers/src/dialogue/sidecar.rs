@@ -1,4 +1,4 @@
-//! Which subtitle files belong to a video, by their names.
+//! Decides by name which subtitle files belong to a video.
 
 use std::path::Path;
 
@@ -7,23 +7,23 @@ use unicode_normalization::UnicodeNormalization as _;
 /// Extensions of the subtitle files that are read.
 const EXTENSIONS: &[&str] = &["srt", "vtt", "ass", "ssa", "ttml", "dfxp", "itt"];
 
-/// Languages, one a line: the code that is kept, then other codes and names. The codes of ISO 639-1 and
+/// Languages, one per line: the code to store, then other codes and names. It has the codes of ISO 639-1 and
 /// ISO 639-2, and the English names of the languages of ISO 639-1.
 const LANGUAGES: &str = include_str!("languages.txt");
 
-/// Words of a name that say what kind of track a file is.
+/// Words in a name that state the kind of track.
 const KINDS: &[&str] = &["sdh", "cc", "hi", "default", "full"];
 
-/// What the name of a sidecar says.
+/// What the name of a sidecar file states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SidecarName {
     /// The language in lower case, e.g. `en` or `pt-br`, if the name has one.
     pub language: Option<String>,
-    /// Whether it holds only the lines that everybody needs, such as those in a foreign language.
+    /// Whether it holds only the lines that every viewer needs, such as those in a foreign language.
     pub forced: bool,
 }
 
-/// Whether a file name is that of a subtitle file this module reads.
+/// Whether a file name is that of a supported subtitle file.
 #[must_use]
 pub fn is_subtitle_name(name: &str) -> bool {
     let extension = Path::new(name).extension();
@@ -34,12 +34,12 @@ pub fn is_subtitle_name(name: &str) -> bool {
     })
 }
 
-/// What the name of `subtitle` says if it is a sidecar of `video`; `None` if it is not.
+/// What the name of `subtitle` states if it is a sidecar of `video`; `None` if it is not.
 ///
-/// Both are bare file names, compared after Unicode normalisation. Between the video's name (with or
-/// without its extension) and the subtitle's extension there may be a language and what kind of track
-/// it is: `video.srt`, `video.mp4.srt`, `video.en.vtt`, `video.pt-BR.sdh.srt`. Any other word makes it the
-/// file of another video, as in `video.take2.srt`.
+/// Both are bare file names, compared after Unicode normalisation. A language and the kind of track may stand
+/// between the video's name (with or without its extension) and the subtitle's extension: `video.srt`,
+/// `video.mp4.srt`, `video.en.vtt`, `video.pt-BR.sdh.srt`. With any other word, as in `video.take2.srt`, the
+/// file belongs to another video.
 #[must_use]
 pub fn sidecar(video: &str, subtitle: &str) -> Option<SidecarName> {
     if !is_subtitle_name(subtitle) {
@@ -57,7 +57,7 @@ pub fn sidecar(video: &str, subtitle: &str) -> Option<SidecarName> {
         .find_map(tags)
 }
 
-/// The words after a video's name, each behind a full stop.
+/// The words after a video's name, each preceded by a full stop.
 fn tags(rest: &str) -> Option<SidecarName> {
     let mut found = SidecarName {
         language: None,
@@ -75,7 +75,7 @@ fn tags(rest: &str) -> Option<SidecarName> {
         } else if found.language.as_deref().is_none_or(|known| known == "hi")
             && let Some(language) = language(&word)
         {
-            // `hi` is Hindi where it stands alone, and "hearing impaired" beside a language.
+            // `hi` alone is Hindi; beside a language it is "hearing impaired".
             found.language = Some(language);
         } else if !KINDS.contains(&word.as_str()) {
             return None;
@@ -84,8 +84,8 @@ fn tags(rest: &str) -> Option<SidecarName> {
     Some(found)
 }
 
-/// The language that `word`, in lower case, names: a code or name of the list, or such a code with
-/// script and region as in BCP 47 (`zh-hant`, `pt_br`, `es-419`).
+/// The language of `word`, in lower case: a code or name of the list, or such a code with script and region as
+/// in BCP 47 (`zh-hant`, `pt_br`, `es-419`).
 fn language(word: &str) -> Option<String> {
     let (primary, rest) = word
         .split_once(['-', '_'])
@@ -166,7 +166,7 @@ mod tests {
         ] {
             assert_eq!(sidecar("video.mp4", name), None, "{name}");
         }
-        // A video whose name ends like a language is not the sidecar's other half.
+        // A word in the video's own name must be in the sidecar's name too.
         assert_eq!(sidecar("video.take2.mp4", "video.srt"), None);
         assert_eq!(
             sidecar("video.take2.mp4", "video.take2.srt"),

@@ -1,7 +1,6 @@
-//! SubRip: numbered blocks of a timing line and text, parted by blank lines, and what is made of that.
+//! SubRip, and its variants in practice: numbered blocks of a timing line and text, separated by blank lines.
 //!
-//! The timing lines alone part the cues. Counters and blank lines may be missing, doubled, or in the
-//! wrong place.
+//! Only the timing lines separate cues. Counters and blank lines may be missing, doubled or misplaced.
 
 use super::clock::{Timing, clock_like, digits, timing};
 use super::cues::{Cues, Fault};
@@ -58,7 +57,7 @@ pub(super) fn parse(lines: &[&str], cues: &mut Cues) -> bool {
     true
 }
 
-/// Without the blank lines at the end.
+/// Without trailing blank lines.
 fn trimmed<'a, 'b>(lines: &'a [&'b str]) -> &'a [&'b str] {
     let used = lines.iter().rposition(|line| !line.trim().is_empty());
     &lines[..used.map_or(0, |at| at + 1)]
@@ -71,8 +70,8 @@ fn count(line: &str) -> Option<u64> {
 
 /// The lines between two timing lines without the counter of the second, and that counter.
 ///
-/// A number is a counter in a file that begins with one, unless it is all the text there is and does not
-/// count on; in other files, if it stands alone right above the timing line.
+/// In a file that starts with a counter, a number is a counter unless it is the cue's only text and does not
+/// continue the count. In other files it is one if it stands alone directly above the timing line.
 fn without_counter<'a, 'b>(
     body: &'a [&'b str],
     numbered: bool,
@@ -98,7 +97,7 @@ fn without_counter<'a, 'b>(
     }
 }
 
-/// The last cue's lines without the beginning of another one that is not there.
+/// The last cue's lines, without the beginning of a truncated next cue.
 fn without_torn_end<'a, 'b>(body: &'a [&'b str], counter: Option<u64>) -> &'a [&'b str] {
     let words = trimmed(body);
     let Some((last, rest)) = words.split_last() else {

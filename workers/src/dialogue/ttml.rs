@@ -1,7 +1,7 @@
-//! TTML (W3C, Timed Text Markup Language 2): the paragraphs and what they say.
+//! TTML (W3C, Timed Text Markup Language 2): the paragraphs and their text.
 //!
-//! Times count from those of the elements around, as if all were shown in parallel. Styles, regions
-//! and animation are passed over.
+//! Times are relative to those of the enclosing elements, with parallel timing throughout. Styles, regions and
+//! animation are ignored.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -10,10 +10,10 @@ use super::clock::digits;
 use super::cues::{Cues, Fault};
 use super::markup::{entity, push_line};
 
-/// Elements within each other; subtitle files have about six.
+/// Maximum nesting depth of elements; subtitle files have about six levels.
 const MAX_DEPTH: usize = 100;
 
-/// Elements that describe and are not shown.
+/// Elements that are metadata and not shown.
 const UNSEEN: &[&str] = &[
     "head",
     "metadata",
@@ -24,12 +24,12 @@ const UNSEEN: &[&str] = &[
     "name",
 ];
 
-/// What times are measured in.
+/// The units of times.
 #[derive(Debug, Clone, Copy)]
 struct Rates {
-    /// Frames in so many seconds.
+    /// Frames per this many seconds.
     frames: (u64, u64),
-    /// Ticks a second.
+    /// Ticks per second.
     ticks: u64,
 }
 
@@ -37,13 +37,13 @@ struct Rates {
 #[derive(Debug, Clone, Copy)]
 struct Element {
     begin: u64,
-    /// When it ends at the latest.
+    /// Its latest possible end.
     end: Option<u64>,
     paragraph: bool,
     unseen: bool,
 }
 
-/// A paragraph as it is read: its words by when they are shown.
+/// A paragraph being read: its text by display time.
 #[derive(Debug)]
 struct Paragraph {
     line: usize,
@@ -116,7 +116,7 @@ pub(super) fn parse(text: &str, cues: &mut Cues) {
             break;
         }
     }
-    // What was open when the file broke off was shown as well.
+    // Elements that are open at the end of a truncated file are shown too.
     document.finish_paragraph();
 }
 
@@ -150,7 +150,7 @@ impl Document<'_> {
         }
     }
 
-    /// The element `tag` with its times, which count from those of its parent.
+    /// The element `tag` with its times, relative to its parent.
     fn timed(&mut self, tag: &BytesStart<'_>, parent: Option<Element>, line: usize) -> Element {
         let origin = parent.map_or(0, |parent| parent.begin);
         let mut time = |name: &str| {
@@ -181,7 +181,7 @@ impl Document<'_> {
         }
     }
 
-    /// Text as written: white space is only there to part words.
+    /// Text as written; white space only separates words.
     fn text(&mut self, text: &str) {
         let mut plain = String::with_capacity(text.len());
         for letter in text.chars() {
@@ -234,7 +234,7 @@ fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&found.value).trim().to_owned())
 }
 
-/// The rates that the root element `tt` names.
+/// The rates declared by the root element `tt`.
 fn rates(tag: &BytesStart<'_>) -> Rates {
     let number = |name: &str| {
         let text = attribute(tag, name)?;
@@ -267,7 +267,7 @@ fn milliseconds(text: &str, rates: Rates) -> Option<u64> {
         let ms = ms.checked_add(scaled(whole, 1000, 1)?)?;
         return match rest {
             [] => Some(ms),
-            // Parts of a frame are less than a frame; they do not matter here.
+            // Fractions of a frame do not matter here.
             [count] => {
                 let count = count.split('.').next()?;
                 ms.checked_add(scaled(count, seconds.checked_mul(1000)?, frames)?)

@@ -1,5 +1,5 @@
-//! WebVTT as its parser is specified (W3C, Candidate Recommendation 2019, section 6): blocks parted by
-//! blank lines. What is not a cue is skipped, a cue whose times cannot be read is skipped.
+//! WebVTT by the specification's parser (W3C, Candidate Recommendation 2019, section 6): blocks separated by
+//! blank lines. Blocks that are not cues, and cues with invalid times, are skipped.
 
 use super::clock::{Timing, timing};
 use super::cues::{Cues, Fault};
@@ -9,7 +9,7 @@ pub(super) fn parse(lines: &[&str], cues: &mut Cues) {
     let mut at = 0;
     while let Some(line) = lines.get(at) {
         at += 1;
-        // Headers, notes, styles, regions and cue identifiers hold no arrow.
+        // Headers, notes, styles, regions and cue identifiers contain no arrow.
         if !line.contains("-->") {
             continue;
         }
@@ -21,7 +21,7 @@ pub(super) fn parse(lines: &[&str], cues: &mut Cues) {
             cues.warn(at + 1, Fault::NotParted);
         }
         let mut words = &lines[first..at];
-        // Automatic captions begin with a line of one space, and some players' files with an empty one.
+        // Automatic captions start with a line of one space, and the files of some players with an empty one.
         if words.is_empty() && lines.get(at).is_some_and(|line| line.trim().is_empty()) {
             let from = at + 1;
             let mut to = from;
@@ -29,7 +29,7 @@ pub(super) fn parse(lines: &[&str], cues: &mut Cues) {
                 to += 1;
             }
             let next_is_cue = lines.get(to).is_some_and(|line| line.contains("-->"));
-            // What stands right above a timing line is its identifier.
+            // The line directly above a timing line is its identifier.
             if to > from && !next_is_cue && !is_block(lines[from]) {
                 words = &lines[from..to];
                 at = to;
@@ -47,16 +47,16 @@ pub(super) fn parse(lines: &[&str], cues: &mut Cues) {
     }
 }
 
-/// Whether a line after a timing line is still of that cue.
+/// Whether a line after a timing line still belongs to that cue.
 fn belongs(line: &str) -> bool {
-    // The header of a file that was appended follows without a blank line.
+    // The header of a concatenated file follows without a blank line.
     !line.is_empty()
         && !line.contains("-->")
         && line != "WEBVTT"
         && !line.starts_with("X-TIMESTAMP-MAP=")
 }
 
-/// Whether a block that begins like this holds no words to show.
+/// Whether a block that starts like this has no text to show.
 fn is_block(line: &str) -> bool {
     ["NOTE", "STYLE", "REGION", "WEBVTT"]
         .iter()
@@ -144,7 +144,7 @@ mod tests {
             file,
             &[(80, 2310, "welcome back"), (2310, 2320, "welcome back")],
         );
-        // An empty line ends the cue in the standard; words that follow it would be lost.
+        // By the standard an empty line ends the cue; the words after it would be lost.
         expect(
             "WEBVTT\n\n00:01.000 --> 00:02.000\n\nwords\n\nid\n00:02.000 --> 00:03.000\n\nNOTE no words\n",
             &[(1000, 2000, "words")],

@@ -1,4 +1,4 @@
-//! The threads that decode proxies and prepare their frames, shared by all videos of a process.
+//! Threads that decode proxies and prepare their frames, shared by all videos of a process.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -11,7 +11,7 @@ use crate::error::StageError;
 use crate::media::sample_frames;
 use crate::proxy_name;
 
-/// Frames are scaled so that neither side is longer; encoders look at 224 to 384 pixels.
+/// Longest side of scaled frames in pixels; encoders use 224 to 384.
 const MAX_SIDE: u32 = 640;
 
 /// A fetched proxy.
@@ -19,19 +19,19 @@ pub(super) struct Job {
     pub(super) shot: usize,
     pub(super) key: String,
     pub(super) bytes: Bytes,
-    /// Bytes counted until they are decoded.
+    /// Its share of the byte budget, held until it is decoded.
     pub(super) held: BudgetPermit,
     pub(super) video: Arc<VideoJobs>,
     pub(super) feed: Feed,
 }
 
-/// What the jobs of one video share.
+/// Shared by the jobs of one video.
 #[derive(Debug)]
 pub(super) struct VideoJobs {
     pub(super) device: Arc<Device>,
-    /// Frames sampled of each shot.
+    /// Frames sampled per shot.
     pub(super) frames: usize,
-    /// The first thing that went wrong.
+    /// The first failure.
     failure: Mutex<Option<StageError>>,
 }
 
@@ -47,7 +47,7 @@ impl VideoJobs {
         }
     }
 
-    /// Gives the video up; the first failure is the one that is reported.
+    /// Gives the video up. The first failure is reported.
     pub(super) fn fail(&self, Failure(error): Failure, feed: &Feed) {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.get_or_insert(error);
@@ -78,15 +78,15 @@ impl Decoders {
         }
     }
 
-    /// How many threads there are.
+    /// Number of threads.
     pub(super) const fn count(&self) -> usize {
         self.count
     }
 
-    /// Where jobs go in; starts the threads if they are not running yet.
+    /// The queue for jobs. The threads start at first use.
     pub(super) fn jobs(&self) -> mpsc::Sender<Job> {
         let started = self.jobs.get_or_init(|| {
-            // One ready for each thread, so that none waits for the network if it need not.
+            // One waiting job per thread, so that threads do not wait for the network.
             let (sender, receiver) = mpsc::channel(self.count);
             let receiver = Arc::new(Mutex::new(receiver));
             for number in 0..self.count {
@@ -95,8 +95,8 @@ impl Decoders {
                     .name(format!("decode-{number}"))
                     .spawn(move || work(&receiver));
                 if let Err(error) = started {
-                    // Without any, jobs find the channel closed.
-                    tracing::error!(%error, "a decoding thread could not be started");
+                    // Without threads, jobs find the channel closed.
+                    tracing::error!(%error, "cannot start a decoding thread");
                 }
             }
             sender
@@ -107,7 +107,7 @@ impl Decoders {
 
 fn work(jobs: &Mutex<mpsc::Receiver<Job>>) {
     loop {
-        // Whoever holds the lock waits for the next job, the others for the lock.
+        // The holder of the lock waits for the next job, and the others for the lock.
         let next = jobs
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -117,7 +117,7 @@ fn work(jobs: &Mutex<mpsc::Receiver<Job>>) {
             continue;
         }
         let (video, feed) = (Arc::clone(&job.video), job.feed.clone());
-        // A defect that a proxy brings to light fails its video, and neither the thread nor the others.
+        // A panic fails the video of the proxy, and neither the thread nor other videos.
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decode(job)))
             .unwrap_or(Err(StageError::Panicked));
         if let Err(error) = done {

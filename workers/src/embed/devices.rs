@@ -1,4 +1,4 @@
-//! The devices of a process, started when first needed.
+//! The devices of a process, started at first use.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use rushes_models::{EncoderOptions, ImageEncoder, ModelError, ModelStore, open_i
 
 use crate::error::StageError;
 
-/// Opens the encoders of a model, one for each device it is to run on.
+/// Opens the encoders of a model, one per device.
 pub type Opener = Box<dyn Fn(&str) -> Result<Vec<Box<dyn ImageEncoder>>, ModelError> + Send + Sync>;
 
 /// The devices of this process, by model.
@@ -24,7 +24,7 @@ impl std::fmt::Debug for Devices {
 }
 
 impl Devices {
-    /// Encoders from `models`, opened by `options`: one, or one for each GPU.
+    /// Encoders from `models`, opened with `options`: one, or one per GPU.
     #[must_use]
     pub fn new(models: ModelStore, options: EncoderOptions) -> Self {
         Self::opened_by(Box::new(move |model| {
@@ -32,7 +32,7 @@ impl Devices {
         }))
     }
 
-    /// Encoders from wherever `opener` has them.
+    /// Encoders from `opener`.
     #[must_use]
     pub fn opened_by(opener: Opener) -> Self {
         Self {
@@ -41,16 +41,16 @@ impl Devices {
         }
     }
 
-    /// The device of `model`; starts it if there is none, or if the one there was has ended.
+    /// The device of `model`. Starts it if there is none, or if the previous one has ended.
     ///
     /// # Errors
-    /// If the model is unknown, not pulled, or damaged, or a thread cannot be started.
+    /// If the model is unknown, not installed or damaged, or a thread cannot start.
     pub fn get(&self, model: &str) -> Result<Arc<Device>, StageError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(device) = open.get(model).filter(|device| device.is_alive()) {
             return Ok(Arc::clone(device));
         }
-        // Before the new one is opened, so that the memory of the old one is free again.
+        // Before the new one is opened, so that the old one's memory is free again.
         open.remove(model);
         let encoders = (self.opener)(model)?;
         let device = Arc::new(Device::start(model, encoders, DeviceOptions::default())?);

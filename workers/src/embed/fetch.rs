@@ -1,4 +1,4 @@
-//! Fetching proxies: several at a time, and no more bytes than the decoders can soon use.
+//! Fetches proxies: several at a time, within a byte budget that matches the decoders.
 
 use std::sync::Arc;
 
@@ -11,23 +11,23 @@ use super::decode::{Failure, Job};
 use crate::error::StageError;
 use crate::storage::{Storage, StorageError};
 
-/// Bytes read at a time. Nearly every proxy is smaller, so its first part is all of it.
+/// Bytes per read. Nearly every proxy is smaller, so its first part is all of it.
 const PART: u64 = 8 << 20;
-/// Bytes the budget counts in.
+/// Unit of the budget, in bytes.
 const UNIT: u64 = 1 << 10;
-/// Largest proxy in bytes; the proxy maker's own limit is half of it.
+/// Largest proxy in bytes; our encoder's own limit is half of it.
 const LARGEST: u64 = 1 << 30;
 
-/// Bytes that all videos of a process may have fetched and not yet decoded.
+/// The byte budget: what all videos of a process may have fetched and not decoded yet.
 #[derive(Debug)]
 pub(super) struct Budget {
     bytes: Arc<Semaphore>,
-    /// Whoever reads a proxy of several parts. One at a time and outside the budget: were several
-    /// to wait for more of it while each holds some, none might ever get on.
+    /// Held while a proxy of several parts is read: one at a time, outside the budget. If several waited for
+    /// more budget while each held some, none might ever continue.
     large: Arc<Semaphore>,
 }
 
-/// Bytes in hand, given back when dropped.
+/// Reserved bytes, returned when dropped.
 #[derive(Debug)]
 pub(super) struct BudgetPermit {
     _bytes: OwnedSemaphorePermit,
@@ -57,23 +57,23 @@ impl Budget {
 pub(super) struct Fetch {
     pub(super) storage: Storage,
     pub(super) budget: Arc<Budget>,
-    /// Shots that may be under way; whoever has taken a shot's vectors gives its place back.
+    /// Shots that may be in progress. Taking a shot's vectors returns its place.
     pub(super) window: Arc<Semaphore>,
     pub(super) jobs: mpsc::Sender<Job>,
-    /// Shots still to do, and their proxies' keys.
+    /// The remaining shots, and their proxies' keys.
     pub(super) shots: Vec<(usize, String)>,
-    /// What becomes of each proxy; its bytes and place are filled in.
+    /// The job for each proxy; its bytes and place are filled in.
     pub(super) video: Arc<super::decode::VideoJobs>,
     pub(super) feed: Feed,
 }
 
 impl Fetch {
-    /// Fetches all proxies in order, as there is room; ends early when somebody gives the video up.
-    /// Dropped, it leaves nothing running.
+    /// Fetches all proxies in order, as there is room, and ends early if the video is given up. Dropping it
+    /// stops everything.
     pub(super) async fn run(self) {
         let mut fetching: JoinSet<()> = JoinSet::new();
         for (shot, key) in self.shots {
-            // Those that have ended are forgotten at once, so that the set stays as small as the window.
+            // Remove finished fetches at once, so that the set stays as small as the window.
             while fetching.try_join_next().is_some() {}
             let Ok(place) = self.window.acquire().await else {
                 return;
@@ -108,13 +108,13 @@ impl Fetch {
                 }
             });
         }
-        // The feed must not be held longer than by those still fetching.
+        // The feed must not outlive the running fetches.
         drop(self.feed);
         while fetching.join_next().await.is_some() {}
     }
 }
 
-/// One proxy, whole.
+/// One complete proxy.
 async fn fetch(
     storage: &Storage,
     budget: &Budget,
@@ -123,7 +123,7 @@ async fn fetch(
 ) -> Result<(Bytes, BudgetPermit), StorageError> {
     let first = storage.part(key, 0, PART, None).await?;
     if first.size <= PART {
-        // The rest of the part is room for others.
+        // The rest of the part's budget is free for others.
         let used = usize::try_from(first.size.div_ceil(UNIT)).unwrap_or(usize::MAX);
         let surplus = bytes.num_permits().saturating_sub(used);
         drop(bytes.split(surplus));

@@ -1,14 +1,13 @@
-//! From proxies in the object store to vectors of their frames, without a gap before the device.
+//! From proxies in the object store to vectors of their frames, keeping the device busy.
 //!
 //! ```text
 //! object store ─► fetching, bounded in bytes ─► decoding threads ─► the device's queue ─► vectors
 //!                 (tasks of the runtime)         (of the process)    (rushes-models)
 //! ```
 //!
-//! Everything but the last step is shared by all videos of the process. Each video has a window of shots
-//! that are under way, so that the video which is read slowly holds back no other, and that memory does
-//! not grow with a video. Vectors come back by shot and frame, so the order in which proxies happen to
-//! arrive changes nothing.
+//! Everything but the last step is shared by all videos of the process. Each video has a window of shots in
+//! progress, so that a slow video does not delay others, and memory does not grow with a video. Vectors return
+//! by shot and frame, so the order in which proxies arrive does not affect the result.
 
 mod decode;
 mod devices;
@@ -31,18 +30,18 @@ pub(crate) use self::parts::folder as parts_of;
 use self::decode::Decoders;
 use self::fetch::Budget;
 
-/// How much is fetched and decoded ahead.
+/// How much to fetch and decode ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EmbedOptions {
-    /// Threads that decode; 0 is one for each core, and two at least.
+    /// Decoding threads; 0 means one per core, and at least two.
     pub decoders: usize,
-    /// Bytes of proxies that may be fetched and not yet decoded, over all videos. Proxies larger than
-    /// a part of 8 MiB come besides, one at a time.
+    /// Bytes of proxies that may be fetched but not decoded yet, over all videos. In addition, proxies larger
+    /// than one part of 8 MiB are read one at a time.
     pub bytes: usize,
 }
 
 impl Default for EmbedOptions {
-    /// A thread a core; 256 MiB.
+    /// One thread per core; 256 MiB.
     fn default() -> Self {
         Self {
             decoders: 0,
@@ -51,7 +50,7 @@ impl Default for EmbedOptions {
     }
 }
 
-/// Turns proxies into vectors; one for all videos of a process.
+/// Turns proxies into vectors. One serves all videos of a process.
 #[derive(Debug)]
 pub struct Embedder {
     decoders: Decoders,

@@ -1,5 +1,5 @@
-//! Vectors in the object store: parts of a run that is under way, so that a run which is begun again
-//! continues where it was, and the vectors of single frames where they are to be kept.
+//! Vectors in the object store: the parts of an unfinished run, from which a restarted run resumes, and the
+//! vectors of single frames, if they are to be kept.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -12,42 +12,42 @@ use super::ShotVectors;
 use crate::error::StageError;
 use crate::storage::{Storage, StorageError};
 
-/// Shots of a part.
+/// Shots per part.
 const SHOTS: usize = 64;
-/// After so long a part is written with fewer.
+/// After this time, a part is written with fewer shots.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const VECTORS: &str = "vectors";
 const SHOT: &str = "shot";
 const FRAME: &str = "frame";
 
-/// Where the parts of one run are, and what they must be of.
+/// The location of a run's parts, and their required properties.
 #[derive(Debug)]
 pub struct Parts<'a> {
     /// The feature store.
     pub storage: &'a Storage,
-    /// The runtime on which it is reached.
+    /// The runtime for access to it.
     pub runtime: &'a Handle,
-    /// Keys of the run's objects begin with this.
+    /// Prefix of the keys of the run's objects.
     pub prefix: &'a str,
     /// The space of the vectors.
     pub space: &'a Space,
-    /// Frames sampled of each shot.
+    /// Frames sampled per shot.
     pub frames: usize,
     /// The shots' proxies, in order.
     pub proxies: &'a [String],
 }
 
-/// The vectors of a run, shot by shot, as they become known.
+/// The vectors of a run, as they become known.
 #[derive(Debug)]
 pub struct FrameVectors<'a> {
     parts: &'a Parts<'a>,
     keep_frames: bool,
-    /// A vector a shot.
+    /// One vector per shot.
     shots: BTreeMap<usize, Vec<f32>>,
-    /// All vectors, where they are kept.
+    /// The vectors of single frames, if they are kept.
     frames: BTreeMap<usize, Vec<Vec<f32>>>,
-    /// What is in no part yet.
+    /// Vectors that are in no part yet.
     unwritten: Vec<ShotVectors>,
     written: Instant,
 }
@@ -57,8 +57,7 @@ impl Parts<'_> {
         folder(self.prefix)
     }
 
-    /// What identifies the work: of other proxies, another model or another number of frames nothing
-    /// can be used.
+    /// Identifies the work. Parts for other proxies, another model or another number of frames are useless.
     fn identity(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         for text in [self.space.id.as_str()]
@@ -73,7 +72,7 @@ impl Parts<'_> {
         hasher.finalize().to_hex().to_string()
     }
 
-    /// What an earlier attempt has left. A damaged part is as good as none.
+    /// The results of an earlier attempt. A damaged part is ignored.
     fn load(&self) -> Result<Vec<ShotVectors>, StageError> {
         let mut found = Vec::new();
         for key in self
@@ -87,7 +86,10 @@ impl Parts<'_> {
             };
             match self.read(&bytes) {
                 Some(shots) => found.extend(shots),
-                None => tracing::warn!(key, "a part of a run is damaged; its shots are done again"),
+                None => tracing::warn!(
+                    key,
+                    "a part of a run is damaged; its shots are computed again"
+                ),
             }
         }
         Ok(found)
@@ -153,13 +155,13 @@ impl Parts<'_> {
     }
 }
 
-/// Where the parts of a run are, which has no use for them once it is complete.
+/// The location of a run's parts, which are useless once the run is complete.
 pub(crate) fn folder(prefix: &str) -> String {
     format!("{prefix}/parts")
 }
 
 impl<'a> FrameVectors<'a> {
-    /// Begins with what an earlier attempt has left.
+    /// Starts with the results of an earlier attempt.
     ///
     /// # Errors
     /// If the store does not answer.
@@ -178,7 +180,7 @@ impl<'a> FrameVectors<'a> {
         Ok(vectors)
     }
 
-    /// The shots that are not done yet, and their proxies.
+    /// The remaining shots, and their proxies.
     #[must_use]
     pub fn missing(&self) -> Vec<(usize, String)> {
         let proxies = self.parts.proxies.iter().cloned().enumerate();
@@ -187,13 +189,13 @@ impl<'a> FrameVectors<'a> {
             .collect()
     }
 
-    /// How many shots are done.
+    /// The number of finished shots.
     #[must_use]
     pub fn done(&self) -> usize {
         self.shots.len()
     }
 
-    /// Takes the vectors of one more shot; writes a part when there is enough for one.
+    /// Accepts the vectors of one more shot, and writes a part when there are enough.
     pub fn add(&mut self, shot: ShotVectors) {
         self.keep(&shot);
         self.unwritten.push(shot);
@@ -202,12 +204,12 @@ impl<'a> FrameVectors<'a> {
         }
     }
 
-    /// Writes what is in no part yet. A part only saves work, so one that cannot be written is no
-    /// failure of the run.
+    /// Writes a part with the remaining vectors. A part only saves work, so a failed write does not fail the
+    /// run.
     pub fn save(&mut self) {
         let shots = std::mem::take(&mut self.unwritten);
         if let Err(error) = self.parts.write(&shots) {
-            tracing::warn!(%error, "a part of a run could not be stored");
+            tracing::warn!(%error, "cannot store a part of a run");
         }
         self.written = Instant::now();
     }
@@ -219,17 +221,17 @@ impl<'a> FrameVectors<'a> {
         }
     }
 
-    /// A vector a shot in order, and the key of the stored frames' vectors, if they are kept.
+    /// One vector per shot in order, and the key of the stored frame vectors, if they are kept.
     ///
     /// # Errors
-    /// If the frames' vectors cannot be stored.
+    /// If the frame vectors cannot be stored.
     pub fn finish(self) -> Result<(Vec<Vec<f32>>, Option<String>), StageError> {
         let key = self.keep_frames.then(|| self.store_frames()).transpose()?;
         Ok((self.shots.into_values().collect(), key))
     }
 
-    /// `vectors` (n × dims), and of each its `shot` and its `frame`, the rank among the shot's samples:
-    /// sample k of n shows the moment (2k + 1) / 2n of the shot.
+    /// `vectors` (n × dims), and for each vector its `shot` and its `frame`, the rank among the shot's samples.
+    /// Sample k of n shows the moment (2k + 1) / 2n of the shot.
     fn store_frames(&self) -> Result<String, StageError> {
         let parts = self.parts;
         let key = format!("{}/frames.safetensors", parts.prefix);
@@ -265,7 +267,7 @@ impl<'a> FrameVectors<'a> {
     }
 }
 
-/// A safetensors file of tensors given by name, type, shape and bytes.
+/// A safetensors file of tensors with their names, types, shapes and bytes.
 fn pack(
     tensors: &[(&str, Dtype, Vec<usize>, &[u8])],
     notes: HashMap<String, String>,

@@ -1,4 +1,4 @@
-//! One video: its shots go in, their frames' vectors come out.
+//! One video: its shots go in, and their frames' vectors come out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,21 +14,21 @@ use crate::error::StageError;
 use crate::storage::Storage;
 use crate::watch::Watch;
 
-/// How often somebody who waits looks whether the work is still wanted.
+/// How often a waiting thread checks whether the work was cancelled.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// A video to embed.
 #[derive(Debug)]
 pub struct Video<'a> {
-    /// Where the proxies are.
+    /// The store of the proxies.
     pub storage: &'a Storage,
-    /// The runtime on which the store is reached.
+    /// The runtime for access to the store.
     pub runtime: &'a Handle,
     /// The device to use.
     pub device: &'a Arc<Device>,
-    /// Frames sampled of each shot, at least one.
+    /// Frames sampled per shot, at least one.
     pub frames: usize,
-    /// The shots to do, by number, and the keys of their proxies.
+    /// The shots to embed, by number, and their proxies' keys.
     pub shots: Vec<(usize, String)>,
 }
 
@@ -37,11 +37,11 @@ pub struct Video<'a> {
 pub struct ShotVectors {
     /// Its number.
     pub shot: usize,
-    /// A unit vector of each sampled frame, in order of time.
+    /// One unit vector per sampled frame, by time.
     pub frames: Vec<Vec<f32>>,
 }
 
-/// Ends the fetching of a video when it is dropped.
+/// Stops the fetching of a video when dropped.
 struct Fetching(tokio::task::JoinHandle<()>);
 
 impl Drop for Fetching {
@@ -51,12 +51,11 @@ impl Drop for Fetching {
 }
 
 impl Embedder {
-    /// Embeds the shots of a video; `ready` is told of each, in no particular order. Blocks; call it on
-    /// a worker thread. When it returns, nothing of the video is running any more.
+    /// Embeds the shots of a video and calls `ready` for each, in no particular order. Blocks; call it on a
+    /// worker thread. When it returns, nothing of the video is running any more.
     ///
     /// # Errors
-    /// A proxy is missing or cannot be decoded, the device ended, `ready` refused, or `watch` was
-    /// stopped.
+    /// A proxy is missing or undecodable, the device ended, `ready` returned an error, or `watch` was stopped.
     pub fn stream(
         &self,
         video: Video<'_>,
@@ -65,7 +64,7 @@ impl Embedder {
     ) -> Result<(), StageError> {
         let frames = video.frames.max(1);
         let window = self.window(video.device, frames);
-        // So many may be promised that those who push are held up by the device alone.
+        // Large enough that only the device holds up the senders.
         let (feed, answers) = video.device.open(window * frames)?;
         let jobs = Arc::new(VideoJobs::new(Arc::clone(video.device), frames));
         let places = Arc::new(Semaphore::new(window));
@@ -95,7 +94,7 @@ impl Embedder {
                 }
                 Ok(Received::TimedOut) => {}
                 Ok(Received::Finished) if gathered.is_whole() => break Ok(()),
-                // Somebody dropped the feed without a word: a thread is gone.
+                // The feed was dropped without a message, so a thread is gone.
                 Ok(Received::Finished) => {
                     break Err(jobs.take_failure().unwrap_or(StageError::Panicked));
                 }
@@ -107,18 +106,18 @@ impl Embedder {
         streamed
     }
 
-    /// Shots of one video that may be under way: enough to fill the device's queue, a batch at each
-    /// encoder and one that is being taken, every decoder, and the next few proxies.
+    /// Shots of one video that may be in progress: enough to fill the device's queue, a batch at each encoder
+    /// and one that is being formed, every decoder, and the next few proxies.
     fn window(&self, device: &Device, frames: usize) -> usize {
         let pictures = 2 * device.queue();
         pictures.div_ceil(frames) + 4 * self.decoders.count()
     }
 }
 
-/// Vectors of shots that are not whole yet.
+/// Vectors of incomplete shots.
 struct PendingShots {
     frames: usize,
-    /// By shot; taken out once whole.
+    /// By shot; removed once complete.
     shots: std::collections::HashMap<usize, Vec<Option<Vec<f32>>>>,
 }
 
@@ -134,7 +133,7 @@ impl PendingShots {
         self.shots.is_empty()
     }
 
-    /// Puts a vector in its place; the shot, if it is whole by that.
+    /// Stores a vector, and returns the shot if that completes it.
     fn take(&mut self, answer: TaggedVector) -> Option<ShotVectors> {
         let tag = usize::try_from(answer.tag).ok()?;
         let (shot, frame) = (tag / self.frames, tag % self.frames);

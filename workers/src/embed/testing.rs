@@ -16,13 +16,13 @@ use crate::segment::{SegmentParams, segment};
 use crate::storage::{S3Options, Storage};
 use crate::watch::Watch;
 
-/// The mean of the picture's colours, scaled to length 1, is the vector.
+/// The vector is the mean of the picture's colours, scaled to length 1.
 pub(super) struct Fake {
     pub(super) space: Space,
     pub(super) batch: usize,
-    /// Pictures encoded.
+    /// Number of encoded pictures.
     pub(super) count: Arc<AtomicUsize>,
-    /// Closed, it holds batches up.
+    /// While closed, it holds batches up.
     pub(super) gate: Arc<Gate>,
     pub(super) panics_after: usize,
 }
@@ -87,7 +87,7 @@ pub(super) fn mean_colour(picture: &Prepared) -> Vec<f32> {
     rushes_models::mean_pool(&[sums])
 }
 
-/// A store with the proxies of a video in it, and what embeds them.
+/// A store with the proxies of a video, and an embedder.
 pub(super) struct Bench {
     pub(super) runtime: Runtime,
     pub(super) storage: Storage,
@@ -106,7 +106,7 @@ impl Bench {
         Self::with(usize::MAX)
     }
 
-    /// With an encoder that panics after so many pictures.
+    /// With an encoder that panics after this many pictures.
     pub(super) fn with(panics_after: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::open(folder.path().to_str().unwrap(), S3Options::default()).unwrap();
@@ -138,7 +138,7 @@ impl Bench {
         }
     }
 
-    /// Stores proxies of shots whose colours differ; their keys.
+    /// Stores proxies of shots with different colours, and returns their keys.
     pub(super) fn video(&self, name: &str, shots: usize) -> Vec<String> {
         let proxies = proxies();
         (0..shots)
@@ -174,7 +174,7 @@ impl Bench {
         Ok(found)
     }
 
-    /// A whole run under `prefix`, given up by its watch after so many shots.
+    /// A whole run under `prefix`, cancelled by its watch after this many shots.
     pub(super) fn run(
         &self,
         keys: &[String],
@@ -219,7 +219,7 @@ impl Bench {
     }
 }
 
-/// Two proxies of procedural videos, made by our own proxy maker.
+/// Two proxies of procedural videos, made by our own encoder.
 pub(super) fn proxies() -> Vec<Vec<u8>> {
     struct Kept(Vec<Vec<u8>>);
     impl CutOutput for Kept {
@@ -259,7 +259,7 @@ pub(super) fn proxies() -> Vec<Vec<u8>> {
         video,
         &mut stretches,
         &ProxyParams {
-            // With more, x264 decides a few blocks differently now and then.
+            // With more threads, x264 occasionally decides a few blocks differently.
             threads: 1,
             ..ProxyParams::default()
         },

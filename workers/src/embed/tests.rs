@@ -1,4 +1,4 @@
-//! The way from stored proxies to vectors, with fake encoders and small real proxies.
+//! From stored proxies to vectors, with fake encoders and small real proxies.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -99,7 +99,7 @@ fn a_video_that_is_cancelled_leaves_nothing_behind() {
         let error = stopped.join().unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled);
     });
-    // The next video meets a device without anybody else's pictures.
+    // The next video meets a device without pictures of others.
     bench.gate.set(false);
     let before = bench.count.load(Ordering::SeqCst);
     assert!(
@@ -198,7 +198,7 @@ fn a_device_that_panics_fails_the_video_and_is_started_again() {
 fn a_proxy_of_many_parts_is_read_whole() {
     let bench = Bench::new();
     let mut keys = bench.video("video", 6);
-    // Bytes after the video change nothing but its size.
+    // Bytes after the video change only its size.
     for key in &mut keys[..3] {
         let mut bytes = bench
             .runtime

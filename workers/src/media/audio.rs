@@ -1,4 +1,4 @@
-//! The sound of a video as samples whose place in time is known to the sample.
+//! The sound of a video as samples with sample-exact times.
 
 use std::collections::VecDeque;
 
@@ -13,24 +13,24 @@ use super::probe::{timestamp, units_per_second};
 use super::{Bounds, MediaError};
 use crate::time::Rate;
 
-/// What the samples are converted to.
+/// The sample format after conversion.
 pub(super) const FORMAT: Sample = Sample::F32(Type::Planar);
 
-/// Sample rates that AAC can have.
+/// The sample rates of AAC.
 const AAC_RATES: [u32; 12] = [
     96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000,
 ];
 
-/// A timestamp that is off by less than one part in this of a second is rounding, not a gap.
+/// A timestamp that is off by less than this fraction of a second is rounding, not a gap.
 const TOLERANCE: i64 = 50;
 
-/// Damaged reads in a row after which the rest of the sound is given up.
+/// Consecutive damaged reads after which the rest of the sound is given up.
 const MAX_DAMAGED: u32 = 1000;
 
-/// Decodes the sound that goes with the video, forward only.
+/// Decodes the sound of the video, forward only.
 ///
-/// Sample `n` is heard `n / rate` seconds after time 0 of the file's own clock. Where the file has
-/// no sound, or damaged sound, there is silence.
+/// Sample `n` is heard `n / rate` seconds after time 0 of the file's own clock. Missing or damaged sound
+/// becomes silence.
 pub(super) struct AudioReader {
     container: Container,
     decoder: ffmpeg::decoder::Audio,
@@ -55,7 +55,7 @@ struct InputShape {
 
 struct Chunk {
     start: i64,
-    /// One plane of samples for each channel, all of one length.
+    /// One plane of samples per channel, all of one length.
     planes: Vec<Vec<f32>>,
 }
 
@@ -68,7 +68,7 @@ impl Chunk {
 }
 
 impl AudioReader {
-    /// Opens the best audio stream; `None` where there is none that this build can decode.
+    /// Opens the best audio stream; `None` if this build can decode none.
     pub(super) fn open(source: SharedSource, bounds: &Bounds) -> Result<Option<Self>, MediaError> {
         let mut container = Container::open(source, bounds)?;
         let best = container.input.streams().best(ffmpeg::media::Type::Audio);
@@ -124,7 +124,7 @@ impl AudioReader {
         self.channels
     }
 
-    /// Appends the samples `[from, to)` to one plane for each channel. Calls go forward in time.
+    /// Appends the samples `[from, to)` to one plane per channel. Calls must go forward in time.
     pub(super) fn take(
         &mut self,
         from: i64,
@@ -158,7 +158,7 @@ impl AudioReader {
         Ok(())
     }
 
-    /// Decodes one more frame of sound, or notices the end.
+    /// Decodes one more frame of sound, or detects the end.
     fn decode(&mut self) -> Result<(), MediaError> {
         let mut sound = frame::Audio::empty();
         match self.decoder.receive_frame(&mut sound) {
@@ -168,7 +168,7 @@ impl AudioReader {
                 self.ended = true;
                 Ok(())
             }
-            // A frame that cannot be decoded leaves a gap, which is silence.
+            // An undecodable frame leaves a gap, which becomes silence.
             Err(_) => self.feed(),
         }
     }
@@ -203,7 +203,7 @@ impl AudioReader {
         if let Some(next) = self.next
             && start < next
         {
-            // Sound that overlaps what was heard already.
+            // This sound overlaps sound that was already decoded.
             let overlap = offset(next - start);
             for plane in &mut planes {
                 plane.drain(..overlap.min(plane.len()));
@@ -263,9 +263,9 @@ impl AudioReader {
     }
 }
 
-/// The number of the sample heard at a time, to the nearest.
+/// The number of the sample at a time, rounded to the nearest.
 pub(super) fn sample_at(units: i64, time_base: Rate, rate: Rate) -> i64 {
-    // Rounded down at twice the rate, then halved: the nearest at the rate itself.
+    // Rounded down at twice the rate, then halved: this gives the nearest at the rate itself.
     let doubled = Rate::new(rate.num().saturating_mul(2), rate.den()).unwrap_or(rate);
     time_base
         .rescale(units, doubled)

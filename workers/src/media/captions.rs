@@ -1,8 +1,8 @@
-//! Closed captions in the pictures of a video: CEA-608, as broadcasts and discs of North America have them.
+//! Closed captions in a video's pictures: CEA-608, as in North American broadcasts and discs.
 //!
-//! They travel in the user data of H.264, HEVC and MPEG-2 (ATSC A/53 part 4), a few bytes a frame, which
-//! FFmpeg hands out beside the decoded frames. The first channel of the first field that is used is
-//! read. Captions that are only there in the form of CEA-708 are not: FFmpeg has no decoder for them.
+//! They travel in the user data of H.264, HEVC and MPEG-2 (ATSC A/53 part 4), a few bytes per frame, which
+//! FFmpeg outputs beside the decoded frames. The first channel of the first used field is read. Captions that
+//! exist only as CEA-708 are not read: FFmpeg has no decoder for them.
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::Id;
@@ -18,18 +18,18 @@ use super::{Bounds, MediaError, ReadOptions, probe};
 use crate::dialogue::{TimedText, end_all};
 use crate::source::ByteSource;
 
-/// Packets of the video that are looked at for captions before a video is taken for one without, about
-/// two minutes. A video that has captions carries their bytes with every frame, spoken or not.
+/// Video packets to examine before a video counts as one without captions, about two minutes. A captioned video
+/// carries caption bytes with every frame, spoken or not.
 const LOOK: usize = 3_000;
 
-/// How the bytes of captions begin: those of ATSC, and those of discs.
+/// First bytes of caption data: those of ATSC, and those of discs.
 const MARKS: [&[u8]; 2] = [b"GA94\x03", b"CC\x01\xf8"];
 
 /// "Erase displayed memory", for either field: it completes the last caption.
 const ERASE: [u8; 6] = [0xfc, 0x94, 0x2c, 0xfd, 0x15, 0x2c];
 
-/// Reads the closed captions of the main video, in order of their start; empty if there are none. The
-/// video is decoded only if it has some.
+/// Reads the closed captions of the main video in order of their start; empty if there are none. The video is
+/// decoded only if it has captions.
 ///
 /// # Errors
 /// Any error of opening; [`MediaError::Io`] if the source fails.
@@ -105,7 +105,7 @@ fn decoder() -> Result<ffmpeg::decoder::Subtitle, MediaError> {
     opened.subtitle().map_err(|_wrong_kind| missing())
 }
 
-/// Gives the decoder the caption bytes of a frame; the caption that they complete, if any.
+/// Gives the decoder the caption bytes of a frame, and returns the caption that they complete, if any.
 fn fed(
     decoder: &mut ffmpeg::decoder::Subtitle,
     bytes: &[u8],
@@ -124,7 +124,7 @@ fn fed(
     })
 }
 
-/// Captions without what the one before them showed already: captions that roll up repeat lines.
+/// Removes text that the previous caption showed already: roll-up captions repeat lines.
 fn settled(found: Vec<TimedText>) -> Vec<TimedText> {
     let mut cues: Vec<TimedText> = Vec::with_capacity(found.len());
     let mut shown: Vec<String> = Vec::new();

@@ -1,4 +1,4 @@
-//! Timestamps that always ascend, whatever the file says.
+//! Makes timestamps ascend, whatever the file states.
 
 use super::probe::MILLISECONDS;
 use crate::time::Rate;
@@ -10,9 +10,9 @@ pub(super) struct Clock {
     last: Option<(i64, i64)>,
     first: Option<i64>,
     time_base: Rate,
-    /// Added to every timestamp since the file's clock last broke.
+    /// Offset of every timestamp since the last break in the file's clock.
     shift: i64,
-    /// Duration of a frame that does not say, in units; at least 1.
+    /// Duration of a frame that states none, in units; at least 1.
     usual: i64,
 }
 
@@ -32,7 +32,7 @@ impl Clock {
         }
     }
 
-    /// When the last frame ceases to be shown.
+    /// End of the last frame on the presentation clock.
     pub(super) const fn end(&self) -> i64 {
         match self.last {
             Some((pts, duration)) => pts.saturating_add(duration),
@@ -47,12 +47,12 @@ impl Clock {
         u64::try_from(self.time_base.rescale(units, MILLISECONDS)).unwrap_or(0)
     }
 
-    /// What the file's own timestamps are off by at present.
+    /// Present offset of the file's own timestamps.
     pub(super) const fn shift(&self) -> i64 {
         self.shift
     }
 
-    /// The timestamp of the next frame, from the file's own and the frame's duration (0 if unknown).
+    /// The timestamp of the next frame, from the file's timestamp and the frame's duration (0 if unknown).
     pub(super) fn stamp(&mut self, timestamp: Option<i64>, duration: i64) -> i64 {
         let duration = if duration > 0 { duration } else { self.usual };
         let pts = match (timestamp, self.last) {
@@ -76,17 +76,17 @@ impl Clock {
     }
 }
 
-/// Chooses between the timestamps that a decoder passes on, as FFmpeg does for its "best effort".
+/// Chooses between the two timestamps that a decoder passes on, like FFmpeg's "best effort".
 ///
-/// FFmpeg counts over all frames of a decoder how often each kind of timestamp fails to ascend, and takes
-/// the one that fails less. Where several decoders share a video, that must be counted outside of them.
+/// FFmpeg counts over all frames of a decoder how often each kind of timestamp fails to ascend, and uses the
+/// kind that fails less. If several decoders share a video, this must be counted outside of them.
 #[derive(Debug, Default)]
 pub(super) struct BestEffort {
     presentation: Trust,
     decoding: Trust,
 }
 
-/// How far one kind of timestamp can be trusted.
+/// The reliability of one kind of timestamp.
 #[derive(Debug, Default)]
 struct Trust {
     last: Option<i64>,
@@ -103,7 +103,7 @@ impl Trust {
 }
 
 impl BestEffort {
-    /// The timestamp of the next frame, from its own and that of the packet with which it came out.
+    /// The timestamp of the next frame, from its own and from that of the packet that released it.
     pub(super) fn choose(&mut self, pts: Option<i64>, dts: Option<i64>) -> Option<i64> {
         match (dts, pts) {
             (Some(dts), _) => self.decoding.see(dts),
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(effort.choose(None, Some(10)), Some(10));
         assert_eq!(effort.choose(Some(60), None), Some(60));
         assert_eq!(effort.choose(None, None), None);
-        // Now the presentation timestamp falls back where the other does not.
+        // Now the presentation timestamp falls back and the other does not.
         assert_eq!(effort.choose(Some(20), Some(80)), Some(80));
         assert_eq!(effort.choose(Some(100), Some(90)), Some(90));
     }

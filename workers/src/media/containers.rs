@@ -1,11 +1,11 @@
-//! The one table of file formats: what is opened, what is searched for in folders, and what is only reported.
+//! The one table of file formats: which are opened, searched for in folders, or only reported.
 //!
-//! Content decides before names. A format that cannot be opened has a row where its files show people: a folder that
-//! is redacted must not pass over one in silence.
+//! Content takes precedence over names. A format that cannot be opened has a row if its files show people:
+//! redaction of a folder must not skip such a file silently.
 
 use super::Accepts;
 
-/// What the files of a format hold.
+/// The kind of content of a format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Medium {
     /// A still picture.
@@ -16,33 +16,33 @@ pub enum Medium {
     Sound,
 }
 
-/// Bytes at places of a file's head, all of which must be there.
+/// Bytes at positions of a file's head, all of which must match.
 type Magic = &'static [(usize, &'static [u8])];
 
-/// One format of files.
+/// A file format.
 #[derive(Debug)]
 pub struct MediaFormat {
-    /// For people.
+    /// Its name, for people.
     pub name: &'static str,
-    /// What its files hold.
+    /// The kind of content.
     pub medium: Medium,
-    /// FFmpeg's name of the demuxer that opens it; `None` if FFmpeg must not.
+    /// FFmpeg's name of the demuxer that opens it; `None` if FFmpeg must not open it.
     pub demuxer: Option<&'static str>,
     /// Extensions in lower case, without the dot.
     pub extensions: &'static [&'static str],
-    /// How its files begin: any of these.
+    /// Magic numbers; any one of them suffices.
     magic: &'static [Magic],
     /// Whether it can be redacted.
     pub redacted: bool,
 }
 
-/// The demuxer of MP4 and MOV, which also hold sound alone and are our proxies.
+/// The demuxer of MP4 and MOV. These also hold audio files and our proxies.
 const MP4: &str = "mov,mp4,m4a,3gp,3g2,mj2";
 
 /// The codecs of our own proxies.
 const PROXY_CODECS: &str = "h264,aac";
 
-/// Bytes of a file's head that tell its format.
+/// Length of a file's head that identifies its format, in bytes.
 pub const HEAD: usize = 600;
 
 const fn picture(
@@ -77,7 +77,7 @@ const fn video(
     }
 }
 
-/// A video of a kind that is not opened: its demuxer is not worth its risk.
+/// A video format that is not opened: its demuxer is not worth the risk.
 const fn closed(
     name: &'static str,
     extensions: &'static [&'static str],
@@ -93,8 +93,8 @@ const fn closed(
     }
 }
 
-/// Opened so that it is refused for holding no pictures, not as unknown. It is known by what no video begins with: the
-/// brand of an MP4 proves nothing, and tags of MP3 may stand before anything.
+/// Opened so that it is refused for having no pictures, not as unknown. It is recognised by bytes with which no
+/// video starts: the brand of an MP4 proves nothing, and MP3 tags may precede anything.
 const fn sound(
     name: &'static str,
     demuxer: &'static str,
@@ -111,7 +111,7 @@ const fn sound(
     }
 }
 
-/// Every format, pictures first: some of them begin like MP4.
+/// All formats, pictures first, because some of them start like MP4.
 pub const FORMATS: &[MediaFormat] = &[
     picture(
         "JPEG",
@@ -179,7 +179,7 @@ pub const FORMATS: &[MediaFormat] = &[
         &["ts", "m2ts", "mts", "m2t"],
         &[
             &[(0, b"G"), (188, b"G"), (376, b"G")],
-            // With a time stamp before each packet, as on Blu-ray discs and in AVCHD.
+            // With a timestamp before each packet, as on Blu-ray discs and in AVCHD.
             &[(4, b"G"), (196, b"G"), (388, b"G")],
         ],
     ),
@@ -217,7 +217,7 @@ pub const FORMATS: &[MediaFormat] = &[
     closed("DV", &["dv", "dif"], &[]),
     closed("RealMedia", &["rm", "rmvb"], &[&[(0, b".RMF")]]),
     closed(
-        "a stream of H.264, H.265 or MJPEG without a container",
+        "a raw H.264, H.265 or MJPEG stream",
         &["h264", "264", "h265", "265", "hevc", "mjpeg", "mjpg"],
         &[],
     ),
@@ -227,7 +227,7 @@ pub const FORMATS: &[MediaFormat] = &[
 ];
 
 impl MediaFormat {
-    /// The format that a file's first [`HEAD`] bytes show.
+    /// The format of a file, by its first [`HEAD`] bytes.
     #[must_use]
     pub fn of_head(head: &[u8]) -> Option<&'static Self> {
         FORMATS.iter().find(|format| {
@@ -239,7 +239,7 @@ impl MediaFormat {
         })
     }
 
-    /// The format that a file's name promises, by its extension.
+    /// The format of a file, by its extension.
     #[must_use]
     pub fn of_name(name: &str) -> Option<&'static Self> {
         let (_, extension) = name.rsplit_once('.')?;
@@ -249,7 +249,7 @@ impl MediaFormat {
         })
     }
 
-    /// Whether its files can be ingested: videos that are opened.
+    /// Whether its files can be ingested: videos that can be opened.
     #[must_use]
     pub const fn ingested(&self) -> bool {
         matches!(self.medium, Medium::Video) && self.demuxer.is_some()
@@ -265,7 +265,7 @@ impl MediaFormat {
 }
 
 impl Accepts {
-    /// The demuxers that may be used, by FFmpeg's names. None can name another file.
+    /// The allowed demuxers, by FFmpeg's names. None of them can open another file.
     pub(super) fn demuxers(self) -> String {
         match self {
             Self::Videos => {
@@ -277,7 +277,7 @@ impl Accepts {
         }
     }
 
-    /// The decoders that may be used; all where not said.
+    /// The allowed decoders; `None` allows all.
     pub(super) const fn codecs(self) -> Option<&'static str> {
         match self {
             Self::Videos => None,
@@ -285,7 +285,7 @@ impl Accepts {
         }
     }
 
-    /// Whether a demuxer may be used, by FFmpeg's name of it.
+    /// Whether a demuxer is allowed, by FFmpeg's name.
     pub(super) fn opens(self, demuxer: &str) -> bool {
         let allowed = self.demuxers();
         demuxer
@@ -298,7 +298,7 @@ impl Accepts {
 pub(crate) mod tests {
     use super::*;
 
-    /// The shortest heads by which each format is known.
+    /// The shortest heads that identify each format.
     pub(crate) fn heads(format: &MediaFormat) -> Vec<Vec<u8>> {
         let of_magic = |magic: &Magic| {
             let mut head = vec![0; HEAD];

@@ -1,14 +1,14 @@
 //! One continuous clock for the streams of a container whose own clock may break.
 //!
-//! Transport streams, program streams, Ogg and FLV are joined end to end, cut, and recorded over interruptions, and
-//! their timestamps then jump ahead or fall back. Matroska files are joined end to end as well, and fall back; where they
-//! jump ahead, a picture is shown for long, as in recordings of screens. In MP4 there is nothing that could break: it
-//! stores how long each sample is shown, not when. Players continue where they were. Here each stretch of the file's clock
-//! is an *epoch* with a shift of its own, which makes its pictures begin where those of the epoch before it end. The
-//! shift is that of all streams, so sound stays in step. Everything that reads packets gets them through this, so
-//! segmentation, proxies and rewriting agree.
+//! Transport streams, program streams, Ogg and FLV files are concatenated, cut, and recorded across
+//! interruptions. Their timestamps then jump ahead or fall back. Matroska files are concatenated too, and fall
+//! back; a jump ahead in them is a long picture, as in screen recordings. In MP4 nothing can break, because it
+//! stores how long each sample is shown, not when. Players continue where they were. Here each stretch of the
+//! file's clock is an *epoch* with its own shift, which makes its pictures start where those of the previous
+//! epoch end. The shift applies to all streams, so sound stays in sync. All packets are read through this
+//! module, so segmentation, proxies and rewriting agree.
 //!
-//! The video decides when an epoch begins. Sound that arrives first waits for it.
+//! The video decides when an epoch starts. Sound that arrives earlier waits for it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,39 +21,42 @@ use super::open::PacketError;
 /// Containers whose clock may break, by FFmpeg's names.
 const BREAKABLE: [&str; 4] = ["mpegts", "mpeg", "ogg", "flv"];
 
-/// The container whose clock only falls back.
+/// The container whose clock can only fall back.
 const FALLS_BACK: &str = "matroska,webm";
 
 /// Containers whose timestamps have 33 bits at 90 kHz (ISO/IEC 13818-1).
 const WRAPPING: [&str; 2] = ["mpegts", "mpeg"];
 
-/// Seconds without any packet of sound or pictures after which the clock has jumped. FFmpeg's tools use the same.
+/// Seconds without any sound or picture packet that mean that the clock has jumped. FFmpeg's tools use the same
+/// value.
 const LONGEST_GAP: i32 = 10;
 
-/// Steps as long as the longest so far that make a gap: videos of a frame a minute have no breaks.
+/// A gap must be this many times the longest step so far, so that a video with one frame per minute has no
+/// breaks.
 const LONGEST_STEPS: i64 = 10;
 
-/// Parts of a second by which timestamps may fall back without a break. [`super::clock::Clock`] repairs that.
+/// Fraction of a second by which timestamps may fall back without a break. [`super::clock::Clock`] repairs
+/// that.
 const SLACK: i64 = 10;
 
-/// The same where packets are not known to have decoding times, and presentation times change their order.
+/// The same where packets may have no decoding times, so that presentation times are out of order.
 const WIDE_SLACK: i64 = 1;
 
-/// Packets of sound, and their bytes, that wait for the video's clock to break as well.
+/// Most sound packets, and their bytes, that wait for the video's clock to break too.
 const MOST_PARKED: (usize, usize) = (2000, 32 << 20);
 
-/// Packets that are read ahead for the first picture of an epoch.
+/// Packets to read ahead for the first picture of an epoch.
 const MOST_AHEAD: usize = 500;
 
-/// Breaks kept: however bad a file is, the list stays short.
+/// Most breaks to record, so that the list stays short for any file.
 const MOST_BREAKS: usize = 1000;
 
-/// A place where the clock of a file breaks. The timeline has no break there.
+/// A place where the clock of a file breaks. The timeline is continuous there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockBreak {
-    /// When the first picture behind the break is shown, in the timeline's time base.
+    /// Presentation time of the first picture after the break, in the timeline's time base.
     pub at_pts: i64,
-    /// How far the file's clock jumps ahead, or falls back if negative, in milliseconds.
+    /// The size of the jump in milliseconds; negative if the clock falls back.
     pub by_ms: i64,
 }
 
@@ -75,7 +78,7 @@ impl ClockBreak {
     }
 }
 
-/// The breaks that were found so far, shared with whoever reads the packets.
+/// The breaks found so far, shared with the reader of the packets.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Breaks(Arc<Mutex<Vec<ClockBreak>>>);
 
@@ -96,21 +99,21 @@ impl Breaks {
     }
 }
 
-/// What a stream counts for.
+/// The role of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     /// The main video stream.
     Video,
     Sound,
-    /// Everything else, which follows the video.
+    /// Any other stream; it follows the video.
     Other,
 }
 
-/// A packet as it was read.
+/// A packet as read.
 pub(super) struct Timed {
     pub(super) packet: Packet,
     pub(super) part: Part,
-    /// Of its stream, in seconds a unit.
+    /// Of its stream, in seconds per unit.
     pub(super) base: Rational,
 }
 
@@ -121,7 +124,7 @@ impl Timed {
         Some(time.rescale(self.base, video))
     }
 
-    /// When it is shown, or else decoded.
+    /// Its presentation time, or else its decoding time.
     fn shown(&self, video: Rational) -> Option<i64> {
         let time = self.packet.pts().or(self.packet.dts())?;
         Some(time.rescale(self.base, video))
@@ -132,30 +135,30 @@ impl Timed {
     }
 }
 
-/// What reading a packet brings.
+/// The result of reading a packet.
 pub(super) type Read = Result<Option<Timed>, PacketError>;
 
 /// A stretch of the file's clock. Times are in the video's time base.
 struct Epoch {
-    /// Added to all its times.
+    /// Offset of all its times.
     shift: i64,
     /// Its earliest and its latest time.
     first: i64,
     reached: i64,
 }
 
-/// Where a stream is.
+/// The position of a stream.
 struct Track {
     epoch: usize,
-    /// The last time in it.
+    /// Its last time.
     last: i64,
-    /// The epoch before, and the last time there, for the case that this one is only a wrong timestamp.
+    /// The previous epoch and its last time, in case this one is only a wrong timestamp.
     before: Option<(usize, i64)>,
-    /// When it ceases to be shown or heard, on the continuous clock.
+    /// End of its last packet on the continuous clock.
     end: i64,
-    /// The longest step from one packet to the next.
+    /// Longest step between two packets.
     step: i64,
-    /// How long after its decoding time the first packet is shown, and so the last.
+    /// Delay between decoding and presentation of the first packet, and so of the last.
     delay: i64,
 }
 
@@ -171,16 +174,16 @@ pub(super) struct Continuity {
     video: Option<usize>,
     /// Read ahead of the video's break.
     ahead: VecDeque<Read>,
-    /// Sound behind a break at which the video has not arrived.
+    /// Sound after a break that the video has not reached.
     parked: VecDeque<Timed>,
     parked_bytes: usize,
-    /// Packets that have their times.
+    /// Packets with assigned times.
     ready: VecDeque<Packet>,
     breaks: Breaks,
 }
 
 impl Continuity {
-    /// For a container of this name, whose video has this time base; `None` where clocks do not break.
+    /// For a container of this name, whose video has this time base; `None` if its clock cannot break.
     pub(super) fn new(container: &str, base: Rational) -> Option<Self> {
         let is_sane = base.numerator() > 0 && base.denominator() > 0;
         let wraps = WRAPPING.contains(&container) && base == Rational(1, 90_000);
@@ -233,7 +236,7 @@ impl Continuity {
         }
         match self.find(&timed) {
             Some(epoch) => {
-                // What waits of the same stream had wrong timestamps.
+                // Waiting packets of the same stream had wrong timestamps.
                 self.release(|parked| parked.packet.stream() == stream);
                 self.settle(timed, Some(epoch));
             }
@@ -260,7 +263,7 @@ impl Continuity {
         i64::try_from(units / unit).unwrap_or(i64::MAX).max(1)
     }
 
-    /// Whether a time follows `last`, where any stream has come to `reached`.
+    /// Whether a time follows `last`, where any stream has reached `reached`.
     fn follows(&self, time: i64, last: i64, reached: i64, step: i64) -> bool {
         let gap = self
             .seconds(i64::from(LONGEST_GAP), 1)
@@ -276,7 +279,7 @@ impl Continuity {
         })
     }
 
-    /// The epoch of a packet; `None` if it belongs to one that has not begun.
+    /// The epoch of a packet; `None` if it belongs to one that has not started.
     fn find(&mut self, timed: &Timed) -> Option<usize> {
         let Some(time) = timed.time(self.base) else {
             return Some(self.current(timed.packet.stream()));
@@ -313,8 +316,8 @@ impl Continuity {
         self.tracks.get(&stream).map_or(newest, |track| track.epoch)
     }
 
-    /// When the first picture behind the break is shown, on the file's clock: pictures may be shown before the one that
-    /// is stored first.
+    /// Presentation time of the first picture after the break, on the file's clock. It need not be the picture
+    /// that is stored first.
     fn first_shown(&mut self, timed: &Timed, read: &mut impl FnMut() -> Read) -> i64 {
         let base = self.base;
         let key = timed.shown(base).unwrap_or(0);
@@ -341,7 +344,7 @@ impl Continuity {
         first
     }
 
-    /// Begins an epoch with a packet, whose stream continues at `start`.
+    /// Starts an epoch with a packet, whose stream continues at `start`.
     fn begin(&mut self, timed: &Timed, start: i64) -> usize {
         let track = self.tracks.get(&timed.packet.stream());
         let end = track.map_or(start, |track| track.end);
@@ -350,7 +353,7 @@ impl Continuity {
         let old = old.map_or(shift, |epoch| epoch.shift);
         let mut by = old.saturating_sub(shift);
         if let Some(wrap) = self.wrap {
-            // Half a turn ahead is half a turn back.
+            // Half a turn ahead equals half a turn back.
             by = (by + wrap / 2).rem_euclid(wrap) - wrap / 2;
         }
         if by.saturating_abs() > self.seconds(1, self.slack) {
@@ -368,7 +371,7 @@ impl Continuity {
         self.epochs.len() - 1
     }
 
-    /// The video's clock does not break where that of the sound does: the sound continues where it was.
+    /// The sound's clock breaks but the video's does not: the sound continues where it was.
     fn follow_sound(&mut self) {
         if let Some(timed) = self.parked.pop_front() {
             let start = timed.shown(self.base).unwrap_or(0);
@@ -379,7 +382,7 @@ impl Continuity {
         self.release(|_all| true);
     }
 
-    /// Gives parked packets their times.
+    /// Assigns times to waiting packets.
     fn release(&mut self, which: impl Fn(&Timed) -> bool) {
         if self.parked.is_empty() {
             return;
@@ -395,7 +398,8 @@ impl Continuity {
         }
     }
 
-    /// Puts a packet on the continuous clock; behind the last one of its stream if its time means nothing.
+    /// Puts a packet on the continuous clock, or directly after the last one of its stream if its time is
+    /// invalid.
     fn settle(&mut self, timed: Timed, epoch: Option<usize>) {
         let base = self.base;
         let time = timed.time(base);

@@ -2,28 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Spans kept: however bad a file is, the list stays short.
+/// Most spans to record, so that the list stays short for any file.
 const MOST: usize = 10_000;
 
 /// A stretch of a video whose data is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CorruptSpan {
-    /// Timestamp at which the damage begins, in the timeline's time base.
+    /// Timestamp of the start of the damage, in the timeline's time base.
     pub start_pts: i64,
-    /// Timestamp at which it ends.
+    /// Timestamp of the end of the damage.
     pub end_pts: i64,
 }
 
-/// Stretches of a video that are damaged, ascending; those that touch are one.
+/// The damaged stretches of a video, ascending. Adjacent ones are merged.
 ///
-/// The list is the same in whatever order the stretches become known, as long as it stays short.
+/// The list does not depend on the order in which stretches are added, while it is short.
 #[derive(Debug, Default)]
 pub(super) struct Damage {
     spans: Vec<CorruptSpan>,
 }
 
 impl Damage {
-    /// Adds a stretch, joined to those that it touches.
+    /// Adds a stretch and merges it with adjacent ones.
     pub(super) fn add(&mut self, start_pts: i64, end_pts: i64) {
         let end_pts = end_pts.max(start_pts);
         let first = self.spans.partition_point(|span| span.end_pts < start_pts);

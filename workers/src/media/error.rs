@@ -1,138 +1,138 @@
-//! What can go wrong with a media file, in words that survive the way out of the decoding child.
+//! Errors of media files, in a form that can leave the decoding process.
 
 use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Why a media file could not be read, or its proxies not be made.
+/// Why a media file could not be read, or its proxies could not be made.
 ///
-/// Serialisable, because most of these are born in the decoding child. The caller knows the name of
-/// the file and puts it in front.
+/// Serialisable, because most of these occur in the decoding process. The caller knows the name of the file and
+/// prepends it.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum MediaError {
-    /// The file has no bytes.
+    /// The file is empty.
     #[error("the file is empty; copy or upload it again")]
     Empty,
-    /// No known container format.
+    /// The container format is unknown.
     #[error("this is not a video file: {0}")]
     NotMedia(String),
-    /// A format that may name other files, or that holds no video; never opened.
+    /// A format that may name other files or holds no video; never opened.
     #[error(
         "the container format {0:?} is not accepted; \
          use MP4/MOV, Matroska/WebM, MPEG-TS/PS, AVI, MXF, Ogg or FLV"
     )]
     ForbiddenContainer(String),
-    /// Sound, subtitles or cover art only.
+    /// The file has only sound, subtitles or cover art.
     #[error("the file has no video stream")]
     NoVideo,
-    /// A video stream that yields no picture.
-    #[error("the video stream has no frame that can be decoded")]
+    /// The video stream yields no picture.
+    #[error("no frame of the video stream can be decoded")]
     NoFrames,
-    /// This build of FFmpeg cannot decode it.
+    /// This build of FFmpeg cannot decode the codec.
     #[error("the codec {0:?} is not supported by this build of FFmpeg; transcode the file first")]
     UnsupportedCodec(String),
-    /// No codec that FFmpeg knows; what the file calls it.
-    #[error("unknown codec '{0}'; transcode the file with the program that made it first")]
+    /// FFmpeg does not know the codec; this is the file's name for it.
+    #[error("unknown codec '{0}'; transcode the file first, with the program that created it")]
     UnknownCodec(String),
     /// The pictures are encrypted (ISO/IEC 23001-7).
-    #[error("the video is encrypted; decrypt it first, or get a copy without protection")]
+    #[error("the video is encrypted; decrypt it first, or use an unprotected copy")]
     Encrypted,
-    /// The file is cut short: its index or most of its data is missing.
-    #[error("the file is cut short ({0}); copy or upload it again")]
+    /// The file is truncated: its index or most of its data is missing.
+    #[error("the file is truncated ({0}); copy or upload it again")]
     Truncated(String),
-    /// The decoder or demuxer gave up.
+    /// The decoder or demuxer failed.
     #[error("decoding failed: {0}")]
     Decode(String),
     /// A proxy or another video could not be encoded.
     #[error("encoding failed: {0}")]
     Encode(String),
-    /// The named stream does not exist, or is not of the kind asked for.
+    /// The stream does not exist, or has another kind.
     #[error("stream {index} is not {wanted}")]
     WrongStream {
         /// Index of the stream in the file.
         index: usize,
-        /// What was asked for.
+        /// The requested kind.
         wanted: String,
     },
-    /// The spans of frames asked for are not sorted, overlap, or leave the video.
-    #[error("the spans of frames are wrong: {0}")]
+    /// The requested spans of frames are unsorted, overlap, or exceed the video.
+    #[error("invalid spans of frames: {0}")]
     Spans(String),
     /// The bytes of the file could not be read.
-    #[error("the file cannot be read: {0}")]
+    #[error("cannot read the file: {0}")]
     Io(String),
-    /// A configured limit would be exceeded.
+    /// A configured limit is exceeded.
     #[error(
-        "the limit on {what} is exceeded ({found} > {allowed}); make a smaller copy of the video"
+        "the limit on {what} is exceeded ({found} > {allowed}); create a smaller copy of the video"
     )]
     Limit {
-        /// What is limited, e.g. `pixels a frame`.
+        /// The limited quantity, e.g. `pixels per frame`.
         what: String,
-        /// What the file has.
+        /// The file's value.
         found: u64,
-        /// What is allowed.
+        /// The allowed value.
         allowed: u64,
     },
-    /// Somebody asked to stop.
+    /// The work was cancelled.
     #[error("cancelled")]
     Cancelled,
-    /// The decoding child died or misbehaved.
+    /// The decoding process died or violated its protocol.
     #[error("{0}")]
     Sandbox(SandboxFailure),
-    /// A defect of this program.
+    /// A bug in this program.
     #[error("internal error: {0}")]
     Internal(String),
 }
 
-/// How a decoding child ended before it had answered.
+/// How a decoding process ended without an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SandboxFailure {
-    /// It could not be started.
-    #[error("the decoding child could not be started: {0}")]
+    /// It could not start.
+    #[error("cannot start the decoding process: {0}")]
     Start(String),
-    /// It ran out of the memory it is allowed.
+    /// It exceeded its memory limit.
     #[error(
-        "decoding this file needs more than the {limit} bytes of memory a decoding child may use; \
+        "decoding this file needs more than the {limit} bytes of memory allowed to a decoding process; \
          raise the limit in the configuration"
     )]
     Memory {
         /// Bytes allowed.
         limit: u64,
     },
-    /// It used up its processor time.
+    /// It exceeded its processor time.
     #[error(
-        "decoding this file takes more than the {limit} s of processor time a decoding child may \
-         use; raise the limit in the configuration"
+        "decoding this file takes more than the {limit} s of processor time allowed to a decoding \
+         process; raise the limit in the configuration"
     )]
     CpuTime {
         /// Seconds allowed.
         limit: u64,
     },
-    /// It said nothing for too long, and was killed.
-    #[error("the decoding child said nothing for {limit_ms} ms and was killed")]
+    /// It was silent for too long and was killed.
+    #[error("the decoding process was silent for {limit_ms} ms and was killed")]
     Stalled {
         /// Milliseconds of silence allowed.
         limit_ms: u64,
     },
     /// A signal ended it.
-    #[error("the decoding child was killed by signal {signal}{}", after(.stderr))]
+    #[error("the decoding process was killed by signal {signal}{}", after(.stderr))]
     Signal {
         /// Signal number.
         signal: i32,
-        /// The end of what it wrote to its standard error.
+        /// The end of its standard error.
         stderr: String,
     },
     /// It ended without an answer.
-    #[error("the decoding child ended without an answer (status {status}){}", after(.stderr))]
+    #[error("the decoding process ended without an answer (status {status}){}", after(.stderr))]
     Exit {
         /// Exit status.
         status: i32,
-        /// The end of what it wrote to its standard error.
+        /// The end of its standard error.
         stderr: String,
     },
-    /// It broke the protocol.
-    #[error("the decoding child sent a message that makes no sense: {0}")]
+    /// It violated the protocol.
+    #[error("the decoding process sent an invalid message: {0}")]
     Protocol(String),
 }
 
@@ -145,7 +145,7 @@ fn after(stderr: &str) -> String {
 }
 
 impl MediaError {
-    /// The kind of this failure, on which callers branch.
+    /// The kind of this failure, for callers to branch on.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
@@ -192,7 +192,7 @@ impl MediaError {
 }
 
 impl SandboxFailure {
-    /// The kind of this failure. A crash is blamed on the file: it would crash again.
+    /// The kind of this failure. A crash counts as the file's fault: it would crash again.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
@@ -217,7 +217,7 @@ impl SandboxFailure {
     }
 }
 
-/// Memory ran out. The limit is filled in by the parent of a decoding child, which set it.
+/// Out of memory. The parent of a decoding process fills in the limit, which it had set.
 pub(super) const fn out_of_memory() -> MediaError {
     MediaError::Sandbox(SandboxFailure::Memory { limit: 0 })
 }

@@ -1,7 +1,7 @@
-//! The few things that the safe bindings lack, or do unsafely with hostile files.
+//! FFmpeg functions that the safe bindings lack, or call unsafely on hostile files.
 //!
-//! In particular the bindings take every string of a file for UTF-8 without checking; here they are
-//! converted with replacement characters.
+//! In particular, the bindings take every string of a file for UTF-8 without checking. Here invalid sequences
+//! are replaced.
 #![expect(
     unsafe_code,
     reason = "all direct calls into FFmpeg's C interface are kept in this module"
@@ -25,10 +25,10 @@ use crate::orientation::Orientation;
 pub(super) use tags::{copy_file_tags, has_tag_like, set_stream_tag};
 use tags::{copy_tags, tag};
 
-/// `AVMEDIA_TYPE_VIDEO`, as an integer.
+/// `AVMEDIA_TYPE_VIDEO` as an integer.
 const VIDEO: i32 = 0;
 
-/// The parameters of a stream that the safe bindings do not show.
+/// Stream parameters that the safe bindings do not expose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct RawStream {
     pub(super) width: i32,
@@ -42,12 +42,12 @@ pub(super) struct RawStream {
     pub(super) transfer: Option<String>,
     pub(super) matrix: Option<String>,
     pub(super) range: Option<String>,
-    /// `Some(true)` for any order of two fields, `None` where unknown.
+    /// `Some(true)` for either field order, `None` if unknown.
     pub(super) interlaced: Option<bool>,
     pub(super) profile: Option<String>,
     pub(super) channels: i32,
     pub(super) sample_rate: i32,
-    /// Samples an audio decoder emits before the first that is meant to be heard.
+    /// Samples that an audio decoder emits before the first audible one.
     pub(super) initial_padding: i32,
     /// Whether a subtitle codec carries text.
     pub(super) text: bool,
@@ -55,7 +55,7 @@ pub(super) struct RawStream {
     pub(super) ttml: bool,
 }
 
-/// Copies a C string, replacing what is not UTF-8. `None` for a null pointer.
+/// Copies a C string and replaces invalid UTF-8. `None` for a null pointer.
 ///
 /// # Safety
 /// `text` is null or points to a string that ends with a zero byte and outlives the call.
@@ -68,7 +68,7 @@ unsafe fn owned(text: *const c_char) -> Option<String> {
     Some(text.to_string_lossy().into_owned())
 }
 
-/// Whether a packet is only there to be decoded: what comes of it is outside the edit list.
+/// Whether a packet is only needed for decoding: its output lies outside the edit list.
 pub(super) fn is_discarded(packet: &ffmpeg_next::Packet) -> bool {
     use ffmpeg_next::packet::Ref as _;
     // SAFETY: `packet` owns a valid packet for as long as it is borrowed.
@@ -101,7 +101,7 @@ pub(super) fn container(input: &Input) -> String {
     unsafe { owned((*(*input.as_ptr()).iformat).name) }.unwrap_or_default()
 }
 
-/// What the header of the stream `index` says.
+/// The header of the stream `index`.
 pub(super) fn raw_stream(input: &Input, index: usize) -> Option<RawStream> {
     let stream = input.stream(index)?;
     // SAFETY: `stream` borrows a valid stream; its parameters are allocated with it. The
@@ -154,7 +154,7 @@ pub(super) fn raw_stream(input: &Input, index: usize) -> Option<RawStream> {
     }
 }
 
-/// The name of a colour property; `None` where the file does not say or says nonsense.
+/// The name of a colour property; `None` if the file states none or an invalid one.
 ///
 /// # Safety
 /// `field` points to an enum that has all values from 0 to `last`; `name` returns a static string.
@@ -199,7 +199,7 @@ unsafe fn pixel_format(parameters: *const ffi::AVCodecParameters) -> (Option<Str
     }
 }
 
-/// What a stream's display matrix does to its pictures, to the nearest quarter turn.
+/// The effect of a stream's display matrix on its pictures, to the nearest quarter turn.
 ///
 /// # Safety
 /// `stream` is valid.
@@ -235,7 +235,7 @@ pub(super) fn is_encrypted(packet: &ffmpeg_next::Packet) -> bool {
     !data.is_null()
 }
 
-/// The name of the container that the first bytes of a file look like, accepted or not.
+/// The container format that the first bytes of a file suggest, accepted or not.
 pub(super) fn guess_container(head: &[u8]) -> Option<String> {
     const PADDING: usize = ffi::AVPROBE_PADDING_SIZE as usize;
     let mut buffer = head.to_vec();
@@ -265,23 +265,23 @@ pub(super) fn has_demuxer(name: &str) -> bool {
     unsafe { !ffi::av_find_input_format(name.as_ptr()).is_null() }
 }
 
-/// Keeps a filter graph from starting threads: pictures are small, and decoding has its own.
+/// Keeps a filter graph from starting threads: pictures are small, and decoding has its own threads.
 pub(super) fn single_threaded(graph: &mut Graph) {
     // SAFETY: `graph` owns a valid graph that is not configured yet.
     unsafe { (*graph.as_mut_ptr()).nb_threads = 1 };
 }
 
-/// One decoded subtitle: its texts, and the display times in milliseconds after its time stamp, which is
-/// that of its packet unless the decoder knows better.
+/// One decoded subtitle: its texts, and its display times in milliseconds after its timestamp. The timestamp is
+/// that of its packet, unless the decoder knows better.
 pub(super) struct Cue {
-    /// The time stamp in microseconds on the clock of the stream.
+    /// The timestamp in microseconds on the stream's clock.
     pub(super) pts_us: Option<i64>,
     pub(super) texts: Vec<CueText>,
     pub(super) start: u32,
     pub(super) end: u32,
 }
 
-/// A text as its decoder gives it.
+/// A text from the decoder.
 pub(super) enum CueText {
     /// Without markup.
     Plain(String),
@@ -325,18 +325,19 @@ pub(super) fn decode_subtitle(
     }))
 }
 
-/// Tells the demuxer to leave a stream's packets in the file.
+/// Tells the demuxer to skip a stream's packets.
 pub(super) fn discard(stream: &mut ffmpeg_next::StreamMut<'_>) {
     // SAFETY: `stream` borrows a valid stream mutably.
     unsafe { (*stream.as_mut_ptr()).discard = ffi::AVDiscard::AVDISCARD_ALL };
 }
 
-/// What a stream says of the sphere around its camera.
+/// The spherical metadata of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RawSphere {
     /// FFmpeg's number of the projection: 0 for equirectangular, 2 for a part of one.
     pub(super) projection: u32,
-    /// Of a part: how far each of its edges (left, top, right, bottom) is from that of the whole, in units of 2^-32.
+    /// For a partial sphere: the distance of each of its edges (left, top, right, bottom) from that of the
+    /// whole, in units of 2^-32.
     pub(super) bounds: [u32; 4],
 }
 
@@ -368,7 +369,7 @@ pub(super) fn sphere(input: &Input, index: usize) -> Option<RawSphere> {
     }
 }
 
-/// The four characters by which an MP4 names the codec of the stream `index`; zeros elsewhere.
+/// The four-character code by which an MP4 names the codec of the stream `index`; zeros elsewhere.
 pub(super) fn codec_tag(input: &Input, index: usize) -> [u8; 4] {
     input.stream(index).map_or([0; 4], |stream| {
         // SAFETY: `stream` borrows a valid stream; its parameters are allocated with it.
@@ -376,7 +377,7 @@ pub(super) fn codec_tag(input: &Input, index: usize) -> [u8; 4] {
     })
 }
 
-/// Whether a container, by FFmpeg's name of it, takes the codec of the stream `index`.
+/// Whether a container, by FFmpeg's name, accepts the codec of the stream `index`.
 pub(super) fn takes(container: &CStr, input: &Input, index: usize) -> bool {
     let Some(stream) = input.stream(index) else {
         return false;
@@ -390,7 +391,7 @@ pub(super) fn takes(container: &CStr, input: &Input, index: usize) -> bool {
     }
 }
 
-/// The kind of side data that says that a stream is Dolby Vision.
+/// The kind of side data that marks a stream as Dolby Vision.
 const DOLBY_VISION: c_uint = ffi::AVPacketSideDataType::AV_PKT_DATA_DOVI_CONF as c_uint;
 
 /// Whether the stream `index` is Dolby Vision.
@@ -402,9 +403,8 @@ pub(super) fn is_dolby_vision(input: &Input, index: usize) -> bool {
     })
 }
 
-/// Copies what surrounds the codec of a stream: tags, disposition, side data (turn, sphere, light), pixel aspect and
-/// frame rate. Pictures that are encoded anew have none of the messages that make a stream Dolby Vision, so it does not
-/// say that it is.
+/// Copies the properties around a stream's codec: tags, disposition, side data (rotation, sphere, light), pixel
+/// aspect and frame rate. Dolby Vision is left out, because re-encoded pictures have none of its messages.
 pub(super) fn copy_surroundings(
     input: &Input,
     from: usize,
@@ -444,12 +444,12 @@ pub(super) fn copy_surroundings(
     Ok(())
 }
 
-/// Whether a stream is telemetry of Google's Camera Motion Metadata (CAMM), which FFmpeg copies as GPMF alone.
+/// Whether a stream is telemetry of Google's Camera Motion Metadata (CAMM). FFmpeg can copy it only as GPMF.
 pub(super) fn is_camm(input: &Input, index: usize) -> bool {
     codec_tag(input, index) == *b"camm"
 }
 
-/// Whether a container, by FFmpeg's name of it, takes telemetry as GPMF.
+/// Whether a container, by FFmpeg's name, accepts GPMF telemetry.
 pub(super) fn takes_gpmf(container: &CStr) -> bool {
     // SAFETY: formats and their tables of tags are static.
     unsafe {
@@ -461,7 +461,7 @@ pub(super) fn takes_gpmf(container: &CStr) -> bool {
     }
 }
 
-/// Adds a stream with the very codec of the stream `from`, for packets that are only copied.
+/// Adds a stream with exactly the codec of the stream `from`, for packets that are only copied.
 pub(super) fn add_copy(
     input: &Input,
     from: usize,

@@ -1,4 +1,4 @@
-//! Decoding the main video stream, frame by frame, with exact timestamps.
+//! Decodes the main video stream frame by frame, with exact timestamps.
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::frame;
@@ -13,20 +13,20 @@ use super::{Bounds, ClockBreak, MediaError, MediaInfo, ffi};
 use crate::source::ByteSource;
 use crate::time::Rate;
 
-/// Damaged reads in a row after which the rest of a file is given up.
+/// Consecutive damaged reads after which the rest of a file is given up.
 pub(super) const MAX_DAMAGED: u32 = 1000;
 
-/// How a video is decoded.
+/// How to decode a video.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// Threads that decode; 0 for one for each core.
+    /// Decoding threads; 0 means one per core.
     pub threads: u32,
-    /// Leave out deblocking: faster, slightly blocky, for analysis only. As frames are made from such
-    /// frames, they drift a little from what they should be until the next key frame.
+    /// Disables deblocking: faster and slightly blocky, for analysis only. Frames derived from such frames
+    /// drift slightly until the next key frame.
     pub rough: bool,
-    /// Find damage where it is, whatever the number of threads: one of them decodes. With several, FFmpeg reports errors
-    /// at a later packet, misses some between the slices of a frame, and before version 6.1 may hand out a frame before
-    /// another thread has noted its damage.
+    /// Locates damage exactly for any number of threads, by decoding with one. With several threads, FFmpeg
+    /// reports errors at a later packet, misses some between the slices of a frame, and before version 6.1 may
+    /// output a frame before another thread has recorded its damage.
     pub exact_damage: bool,
 }
 
@@ -34,7 +34,7 @@ pub struct ReadOptions {
 pub struct Frame {
     /// Its rank in presentation order, from 0.
     pub number: u64,
-    /// When it is shown, in the reader's time base. Strictly ascending.
+    /// Its presentation time in the reader's time base. Strictly ascending.
     pub pts: i64,
     pub(super) picture: frame::Video,
 }
@@ -58,14 +58,14 @@ impl std::fmt::Debug for Frame {
 
 /// Decodes the main video stream in presentation order.
 ///
-/// A frame's timestamp is FFmpeg's best effort: its own, or where the container has none, one
-/// derived from decoding timestamps. What that leaves is repaired so that timestamps always ascend:
-/// a missing one is the previous one plus the previous frame's duration; one that repeats or falls
-/// back by less than a frame becomes the previous plus one unit, and the next frame's own stands; one
-/// that falls back further shifts all that follow. In containers whose clock may break, that is repaired
-/// before, for all streams alike, see [`FrameReader::clock_breaks`].
+/// A frame's timestamp is FFmpeg's best effort: its own, or if the container has none, one derived from
+/// decoding timestamps. The remaining problems are repaired so that timestamps always ascend. A missing
+/// timestamp becomes the previous one plus the previous frame's duration. One that repeats or falls back by
+/// less than a frame becomes the previous one plus one unit, and the next frame keeps its own. One that falls
+/// back further shifts all that follow. In containers whose clock may break, breaks are repaired first, for all
+/// streams alike; see [`FrameReader::clock_breaks`].
 ///
-/// Damaged packets are skipped and their time recorded, see [`FrameReader::corrupt`].
+/// Damaged packets are skipped and their times recorded; see [`FrameReader::corrupt`].
 pub struct FrameReader {
     video: MainVideo,
     decoder: ffmpeg::decoder::Video,
@@ -117,7 +117,7 @@ impl FrameReader {
         })
     }
 
-    /// What the file says about itself.
+    /// The properties of the file.
     #[must_use]
     pub const fn info(&self) -> &MediaInfo {
         &self.video.info
@@ -129,7 +129,7 @@ impl FrameReader {
         self.video.time_base
     }
 
-    /// Makes upright pictures with square pixels of this video's frames, scaled down, never up, to fit
+    /// Makes upright pictures with square pixels of this video's frames. They are scaled down, never up, to fit
     /// into `max_width` by `max_height`.
     #[must_use]
     pub fn picture_maker(&self, max_width: u32, max_height: u32) -> PictureMaker {
@@ -137,12 +137,12 @@ impl FrameReader {
         PictureMaker::new(geometry, geometry.inside(max_width, max_height))
     }
 
-    /// Whether frames are stored in the order in which they are shown, and key frames can be relied on.
+    /// Whether frames are stored in display order and key frames are reliable.
     pub(super) fn shows_as_stored(&self) -> bool {
         self.decoder.id() == ffmpeg::codec::Id::H264 && !self.decoder.has_b_frames()
     }
 
-    /// The next packet of the video, for those that decode by themselves; `None` at the end.
+    /// The next packet of the video, for callers that decode themselves; `None` at the end.
     pub(super) fn video_packet(&mut self) -> Result<Option<ffmpeg::Packet>, PacketError> {
         self.video.packet()
     }
@@ -155,21 +155,21 @@ impl FrameReader {
         self.video.geometry
     }
 
-    /// When the last frame so far ceases to be shown.
+    /// End of the last frame so far on the presentation clock.
     #[must_use]
     pub const fn end_pts(&self) -> i64 {
         self.clock.end()
     }
 
-    /// Where the video read so far is damaged, in order; spans that touch are one.
+    /// The damaged places of the video read so far, in order. Adjacent spans are merged.
     ///
-    /// With several threads, that is exact only with [`ReadOptions::exact_damage`].
+    /// With several threads, this is exact only with [`ReadOptions::exact_damage`].
     #[must_use]
     pub fn corrupt(&self) -> &[CorruptSpan] {
         self.damage.spans()
     }
 
-    /// Where the clock of the file breaks, in what was read so far.
+    /// The breaks in the file's clock found so far.
     #[must_use]
     pub fn clock_breaks(&self) -> Vec<ClockBreak> {
         self.video.container.breaks().list()
@@ -178,8 +178,8 @@ impl FrameReader {
     /// Decodes the next frame; `None` at the end.
     ///
     /// # Errors
-    /// [`MediaError::Io`] if the source fails, [`MediaError::Limit`], [`MediaError::NoFrames`] at
-    /// the end of a video of which nothing could be decoded.
+    /// [`MediaError::Io`] if the source fails, [`MediaError::Limit`], [`MediaError::NoFrames`] at the end of a
+    /// video in which nothing could be decoded.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, MediaError> {
         loop {
             let mut picture = frame::Video::empty();
@@ -189,7 +189,7 @@ impl FrameReader {
                 Err(ffmpeg::Error::Eof) => return Ok(None),
                 Err(error) if is_again(error) => self.feed()?,
                 Err(error) if is_memory(error) => return Err(out_of_memory()),
-                // A frame that cannot be decoded; its packet's time is all that is known of it.
+                // An undecodable frame; only its packet's time is known.
                 Err(_) if self.draining => return self.end_early(),
                 Err(_) => {
                     let end = self.clock.end();
@@ -199,7 +199,7 @@ impl FrameReader {
         }
     }
 
-    /// Gives the decoder one more packet, or tells it that there are no more.
+    /// Gives the decoder one more packet, or signals the end.
     fn feed(&mut self) -> Result<(), MediaError> {
         let mut failures = 0;
         loop {
@@ -216,8 +216,8 @@ impl FrameReader {
                 }
                 Err(PacketError::Damaged) => return self.drain(),
                 Err(PacketError::Final(error @ MediaError::Decode(_))) => {
-                    // A demuxer that gives up at the cut end of a file: what is there counts.
-                    tracing::debug!(%error, "the demuxer gave up");
+                    // The demuxer fails at the end of a truncated file. What was read counts.
+                    tracing::debug!(%error, "the demuxer failed");
                     let end = self.clock.end();
                     self.damage.add(end, end);
                     return self.drain();
@@ -266,8 +266,8 @@ impl FrameReader {
 
     fn stamp(&mut self, mut picture: frame::Video) -> Result<Frame, MediaError> {
         let pixels = u64::from(picture.width()) * u64::from(picture.height());
-        within("pixels a frame", pixels, self.bounds.max_pixels)?;
-        within("frames of a video", self.number + 1, self.bounds.max_frames)?;
+        within("pixels per frame", pixels, self.bounds.max_pixels)?;
+        within("frames per video", self.number + 1, self.bounds.max_frames)?;
         let duration = picture.packet().duration;
         let pts = self.clock.stamp(picture.timestamp(), duration);
         let played = self.clock.played_ms();

@@ -1,30 +1,30 @@
-//! What a media file says about itself: the `probe` feature.
+//! The properties of a media file: the `probe` feature.
 
 use serde::{Deserialize, Serialize};
 
 use crate::orientation::Orientation;
 use crate::time::Rate;
 
-/// Everything worth knowing about a file before decoding it.
+/// Everything worth knowing about a file before decoding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaInfo {
     /// FFmpeg's name of the container, e.g. `mov,mp4,m4a,3gp,3g2,mj2`.
     pub container: String,
     /// Length of the file in bytes.
     pub bytes: u64,
-    /// How long the file plays, in milliseconds; of the container, else of its longest stream.
+    /// Duration of the file in milliseconds: that of the container, or else that of its longest stream.
     pub duration_ms: Option<u64>,
-    /// When the earliest stream starts, in milliseconds of the file's own clock; often 0.
+    /// Start of the earliest stream in milliseconds of the file's own clock; often 0.
     pub start_ms: i64,
     /// All streams, in the order of the file; `streams[i].index == i`.
     pub streams: Vec<StreamInfo>,
-    /// Index of the video stream that is the video; attached pictures are not.
+    /// Index of the main video stream. Attached pictures do not count.
     pub main_video: Option<usize>,
     /// Chapters, in order.
     pub chapters: Vec<Chapter>,
-    /// The timecode of the first frame, as written in the file, e.g. `01:00:00:00`.
+    /// Timecode of the first frame as written in the file, e.g. `01:00:00:00`.
     pub start_timecode: Option<String>,
-    /// Labels a second that the timecode counts, where the file says; otherwise those of the video.
+    /// Timecode labels per second, if the file states them; otherwise those of the video.
     #[serde(default)]
     pub timecode_rate: Option<Rate>,
 }
@@ -47,27 +47,27 @@ impl MediaInfo {
 /// One stream of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamInfo {
-    /// Its place in the file, from 0.
+    /// Its index in the file, from 0.
     pub index: usize,
     /// FFmpeg's name of the codec, e.g. `h264`.
     pub codec: String,
-    /// The codec's profile, e.g. `High`, where it has one.
+    /// The codec's profile, e.g. `High`, if it has one.
     pub profile: Option<String>,
     /// Language as tagged in the file, usually ISO 639-2, e.g. `eng`.
     pub language: Option<String>,
     /// Title as tagged in the file.
     pub title: Option<String>,
-    /// Units per second of the timestamps below; `None` where the file gives a senseless one.
+    /// Units per second of the timestamps below; `None` if the file states an invalid value.
     pub time_base: Option<Rate>,
     /// First timestamp, in `time_base`.
     pub start_pts: Option<i64>,
-    /// How long it plays, in `time_base`.
+    /// Duration, in `time_base`.
     pub duration: Option<i64>,
-    /// What only streams of its kind have.
+    /// Properties that only streams of its kind have.
     pub details: StreamDetails,
 }
 
-/// What only streams of one kind have.
+/// Properties that only streams of one kind have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum StreamDetails {
@@ -83,31 +83,31 @@ pub enum StreamDetails {
     Other,
 }
 
-/// The pictures of a video stream.
+/// The picture properties of a video stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VideoInfo {
-    /// Width in pixels, before turning and pixel aspect.
+    /// Width in pixels, before rotation and pixel aspect.
     pub width: u32,
-    /// Height in pixels, before turning and pixel aspect.
+    /// Height in pixels, before rotation and pixel aspect.
     pub height: u32,
-    /// Width as a person sees it: upright, with square pixels.
+    /// Displayed width: upright, with square pixels.
     pub display_width: u32,
-    /// Height as a person sees it: upright, with square pixels.
+    /// Displayed height: upright, with square pixels.
     pub display_height: u32,
-    /// Width over height of one pixel, as a fraction; `(1, 1)` where the file does not say.
+    /// Width over height of one pixel, as a fraction; `(1, 1)` if the file does not state it.
     pub pixel_aspect: (u32, u32),
-    /// How stored pictures are turned and mirrored to be upright.
+    /// How stored pictures are rotated and mirrored to be upright.
     #[serde(default)]
     pub orientation: Orientation,
     /// Average frame rate.
     pub average_rate: Option<Rate>,
-    /// The lowest rate at which every timestamp can be written exactly, as FFmpeg guesses it.
+    /// The lowest rate at which every timestamp can be written exactly, as estimated by FFmpeg.
     pub base_rate: Option<Rate>,
     /// FFmpeg's name of the pixel format, e.g. `yuv420p10le`.
     pub pixel_format: Option<String>,
     /// Bits per component.
     pub bit_depth: Option<u8>,
-    /// Colour primaries, e.g. `bt709`; `None` where the file does not say.
+    /// Colour primaries, e.g. `bt709`; `None` if the file does not state them.
     pub primaries: Option<String>,
     /// Transfer characteristic, e.g. `smpte2084`.
     pub transfer: Option<String>,
@@ -115,13 +115,13 @@ pub struct VideoInfo {
     pub matrix: Option<String>,
     /// `tv` (limited) or `pc` (full).
     pub range: Option<String>,
-    /// Whether frames are two interlaced fields, where the file says.
+    /// Whether frames are two interlaced fields, if the file states it.
     pub interlaced: Option<bool>,
-    /// Number of frames, where the container's index says.
+    /// Number of frames, if the container's index states it.
     pub frames: Option<u64>,
 }
 
-/// The sound of an audio stream.
+/// The properties of an audio stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AudioInfo {
     /// Channels.
@@ -133,7 +133,7 @@ pub struct AudioInfo {
 /// A subtitle stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubtitleInfo {
-    /// Whether its cues are text; otherwise they are pictures of text.
+    /// Whether its cues are text; otherwise they are bitmaps.
     pub text: bool,
 }
 
@@ -144,6 +144,6 @@ pub struct Chapter {
     pub start_ms: u64,
     /// End in milliseconds from the start of the file.
     pub end_ms: u64,
-    /// Title, where it has one.
+    /// Title, if it has one.
     pub title: Option<String>,
 }

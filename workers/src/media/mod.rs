@@ -1,11 +1,10 @@
-//! Reading and cutting media: the only user of FFmpeg.
+//! Reading and cutting media. This is the only user of FFmpeg.
 //!
-//! FFmpeg reads through [`ByteSource`] and through nothing else: it is given neither a
-//! path nor an address, only container formats on a short list are opened, and no protocol is
-//! allowed, so a file that names other files gets nowhere.
+//! FFmpeg reads only through [`ByteSource`]. It gets neither a path nor an address, may open only a short list
+//! of container formats, and may use no protocol. A file that names other files therefore reaches nothing.
 //!
-//! Files from outside are decoded in the child process that [`crate::sandbox`] starts. Called
-//! directly, this module is for our own files: proxies, and clips in tests.
+//! Files from outside are decoded in the child process that [`crate::sandbox`] starts. Only our own files may
+//! be decoded by calling this module directly: proxies, and clips in tests.
 
 mod audio;
 mod captions;
@@ -61,38 +60,38 @@ pub use self::versions::{Versions, versions};
 #[cfg(doc)]
 use crate::source::ByteSource;
 
-/// What a file may demand before it is refused with [`MediaError::Limit`].
+/// Resource limits of a file. A file that exceeds one is refused with [`MediaError::Limit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bounds {
-    /// Pixels of one frame.
+    /// Pixels per frame.
     pub max_pixels: u64,
-    /// Streams of one file.
+    /// Streams per file.
     pub max_streams: u32,
-    /// Milliseconds one file may play.
+    /// Duration of a file in milliseconds.
     pub max_duration_ms: u64,
-    /// Frames of one video.
+    /// Frames per video.
     pub max_frames: u64,
-    /// What files may be at all.
+    /// The accepted formats.
     pub accepts: Accepts,
 }
 
-/// Which containers and codecs are opened.
+/// Which containers and codecs may be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Accepts {
-    /// Any video: for decoding children.
+    /// Any video; for decoding processes.
     Videos,
-    /// Our own proxies, MP4 with H.264 and AAC: for decoding outside a child, where no other code of FFmpeg may be
+    /// Our own proxies, MP4 with H.264 and AAC; for decoding outside a child, where no other FFmpeg code may be
     /// reached. A proxy comes from a child that a hostile video may have taken over.
     Proxies,
 }
 
 impl Bounds {
-    /// What a proxy of ours may demand.
+    /// The limits of our own proxies.
     #[must_use]
     pub fn of_proxies() -> Self {
         Self {
-            // The highest there are, twice as wide as a video gets.
+            // The maximum height, and twice that width for the widest video.
             max_pixels: 2160 * 8192,
             max_streams: 4,
             accepts: Accepts::Proxies,

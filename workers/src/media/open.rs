@@ -1,4 +1,4 @@
-//! Opening a container on our own bytes, with nothing else in reach.
+//! Opens a container on our own bytes, with nothing else in reach.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, Once, PoisonError};
@@ -11,13 +11,13 @@ use super::error::out_of_memory;
 use super::{Accepts, Bounds, MediaError, ffi, probe};
 use crate::source::ByteSource;
 
-/// Bytes FFmpeg asks for at a time.
+/// Bytes per read by FFmpeg.
 const IO_BUFFER: usize = 64 << 10;
 
-/// Bytes looked at to name a container that is not accepted.
+/// Bytes to examine to name a container that is not accepted.
 const HEAD: usize = 64 << 10;
 
-/// A source that several readers share; each keeps its own position.
+/// A source shared by several readers. Each has its own position.
 #[derive(Clone)]
 pub(super) struct SharedSource {
     source: Arc<Mutex<Box<dyn ByteSource>>>,
@@ -48,7 +48,7 @@ impl SharedSource {
         read
     }
 
-    /// Fills a buffer from `offset` on; `false` if the source ends before.
+    /// Fills a buffer starting at `offset`; `false` if the source ends before.
     pub(super) fn fill(&self, offset: u64, buffer: &mut [u8]) -> io::Result<bool> {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -109,7 +109,7 @@ pub(super) struct Container {
     pub(super) input: Input,
     source: SharedSource,
     video: Option<usize>,
-    /// Where the file's own clock may break.
+    /// Set if the file's own clock may break.
     continuity: Option<Continuity>,
 }
 
@@ -128,7 +128,7 @@ impl Container {
         let mut options = ffmpeg::Dictionary::new();
         options.set("format_whitelist", &bounds.accepts.demuxers());
         if let Some(codecs) = bounds.accepts.codecs() {
-            // Also for the decoders that FFmpeg opens to learn what a stream is.
+            // Also for the decoders that FFmpeg opens to analyse streams.
             options.set("codec_whitelist", codecs);
         }
         options.set("protocol_whitelist", "");
@@ -151,7 +151,7 @@ impl Container {
 
     /// Reads the next packet, on one continuous clock; `None` at the end of the file.
     ///
-    /// A damaged stretch is an error with which the caller may go on; any other is final.
+    /// After a damaged stretch the caller may continue. Any other error is final.
     pub(super) fn packet(&mut self) -> Result<Option<ffmpeg::Packet>, PacketError> {
         let Some(mut continuity) = self.continuity.take() else {
             return self.read();
@@ -166,13 +166,13 @@ impl Container {
         self.continuity.is_some()
     }
 
-    /// The places so far where the file's clock breaks.
+    /// The breaks in the file's clock found so far.
     pub(super) fn breaks(&self) -> Breaks {
         let continuity = self.continuity.as_ref();
         continuity.map(Continuity::breaks).unwrap_or_default()
     }
 
-    /// A packet, and what its times mean.
+    /// A packet, and the meaning of its times.
     fn read_timed(&mut self) -> Result<Option<Timed>, PacketError> {
         let Some(packet) = self.read()? else {
             return Ok(None);
@@ -207,7 +207,7 @@ impl Container {
         }
     }
 
-    /// What an error of FFmpeg means here: the source's own failure if there was one.
+    /// The meaning of an FFmpeg error: the source's own failure if there was one.
     pub(super) fn explain(&self, error: ffmpeg::Error) -> MediaError {
         match self.failure() {
             Some(failure) => MediaError::Io(failure),
@@ -219,9 +219,9 @@ impl Container {
         lock(&self.source.failure).clone()
     }
 
-    /// Leaves all streams but some in the file, so that their bytes are not even read where the
-    /// container allows that. Where its clock may break, video and sound are needed for that and are read all the same:
-    /// callers skip what they did not ask for.
+    /// Discards all streams but the given ones, so that their bytes are not even read where the container
+    /// allows that. If its clock may break, video and sound are still read, because the clock repair needs
+    /// them; callers skip what they did not request.
     pub(super) fn only(&mut self, wanted: &[usize]) {
         let keeps_clock = self.continuity.is_some();
         for mut stream in self.input.streams_mut() {
@@ -239,11 +239,11 @@ impl Container {
 pub(super) enum PacketError {
     /// Damaged data was skipped; the next read may succeed.
     Damaged,
-    /// There is no going on.
+    /// Reading cannot continue.
     Final(MediaError),
 }
 
-/// Refuses `found` above `allowed`.
+/// Refuses `found` if it exceeds `allowed`.
 pub(super) fn within(what: &str, found: u64, allowed: u64) -> Result<(), MediaError> {
     if found <= allowed {
         return Ok(());
@@ -263,7 +263,7 @@ pub(super) fn decode_error(error: ffmpeg::Error) -> MediaError {
     unless_memory(error, MediaError::Decode)
 }
 
-/// An error of FFmpeg in words, except that a lack of memory is an error of its own.
+/// The text of an FFmpeg error. Lack of memory has its own error.
 pub(super) fn unless_memory(
     error: ffmpeg::Error,
     otherwise: fn(String) -> MediaError,
@@ -282,7 +282,7 @@ pub(super) fn is_memory(error: ffmpeg::Error) -> bool {
         })
 }
 
-/// Whether FFmpeg wants to be given something before it gives something back.
+/// Whether FFmpeg needs input before it gives output.
 pub(super) fn is_again(error: ffmpeg::Error) -> bool {
     error
         == (ffmpeg::Error::Other {
@@ -290,7 +290,7 @@ pub(super) fn is_again(error: ffmpeg::Error) -> bool {
         })
 }
 
-/// Starts FFmpeg once, silently: it must not write to our standard error.
+/// Initialises FFmpeg once, with its log off: it must not write to our standard error.
 fn init() -> Result<(), MediaError> {
     static QUIET: Once = Once::new();
     ffmpeg::init().map_err(internal)?;
@@ -298,7 +298,7 @@ fn init() -> Result<(), MediaError> {
     Ok(())
 }
 
-/// Says why a file was not opened.
+/// Explains why a file was not opened.
 fn refuse(source: &SharedSource, error: ffmpeg::Error, accepts: Accepts) -> MediaError {
     let head = match source.head() {
         Ok(head) => head,
@@ -312,11 +312,11 @@ fn refuse(source: &SharedSource, error: ffmpeg::Error, accepts: Accepts) -> Medi
         return out_of_memory();
     }
     match ffi::guess_container(&head) {
-        None => MediaError::NotMedia("no known container format".to_owned()),
+        None => MediaError::NotMedia("unknown container format".to_owned()),
         Some(name) if !accepts.opens(&name) => MediaError::ForbiddenContainer(name),
         Some(name) if name.contains("mp4") => {
             MediaError::Truncated("the index of this MP4 or MOV is missing or damaged".to_owned())
         }
-        Some(name) => MediaError::Truncated(format!("it begins like {name}, but: {error}")),
+        Some(name) => MediaError::Truncated(format!("it starts like {name}, but: {error}")),
     }
 }

@@ -1,4 +1,4 @@
-//! Pictures as a person sees them: upright, with square pixels, of the size asked for.
+//! Pictures as displayed: upright, with square pixels, in the requested size.
 
 use ffmpeg_next::color::TransferCharacteristic;
 use ffmpeg_next::format::Pixel;
@@ -12,7 +12,7 @@ use super::tone::{Bright, ToneMap};
 use super::{MediaError, ffi};
 use crate::orientation::Orientation;
 
-/// The shape of a video's pictures, stored and seen.
+/// The stored and displayed shape of a video's pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Geometry {
     /// Stored width in pixels.
@@ -28,7 +28,7 @@ impl Geometry {
     pub(super) fn of(raw: &ffi::RawStream) -> Self {
         let (num, den) = raw.pixel_aspect;
         let sane = |value: i32| u32::try_from(value).ok().filter(|&value| value > 0);
-        // An aspect beyond 1:20 is a mistake of the file, and would ask for absurd sizes.
+        // An aspect beyond 1:20 is an error in the file, and would cause absurd sizes.
         let pixel_aspect = sane(num)
             .zip(sane(den))
             .filter(|&(num, den)| num / den < 20 && den / num < 20)
@@ -45,8 +45,8 @@ impl Geometry {
         u64::from(self.width) * u64::from(self.height)
     }
 
-    /// Width and height as a person sees them. Narrow pixels make the picture narrower, wide ones
-    /// make it wider: the stored height is kept.
+    /// Displayed width and height. Narrow pixels make the picture narrower and wide ones wider; the stored
+    /// height is kept.
     pub(super) fn display(self) -> (u32, u32) {
         let (num, den) = self.pixel_aspect;
         let width = u64::from(self.width) * u64::from(num) / u64::from(den);
@@ -54,7 +54,7 @@ impl Geometry {
         self.orientation.upright_size((width, self.height.max(1)))
     }
 
-    /// The display size scaled down, never up, so that its height is at most `height`; both even.
+    /// The display size scaled down, never up, to a height of at most `height`; both even.
     pub(super) fn of_height(self, height: u32) -> (u32, u32) {
         let (display_width, display_height) = self.display();
         let height = height.min(display_height);
@@ -63,7 +63,7 @@ impl Geometry {
         (even(u32::try_from(width).unwrap_or(u32::MAX)), even(height))
     }
 
-    /// The display size scaled down, never up, so that it is at most `width` by `height`.
+    /// The display size scaled down, never up, to fit `width` by `height`.
     pub(super) fn inside(self, width: u32, height: u32) -> (u32, u32) {
         let (display_width, display_height) = self.display();
         let (w, h) = (u64::from(display_width), u64::from(display_height));
@@ -79,11 +79,11 @@ impl Geometry {
     }
 }
 
-/// Turns decoded frames upright, scales them to one size, and converts them to one pixel format.
+/// Turns decoded frames upright, scales them to one size and converts them to one pixel format.
 ///
-/// The colour matrix and range that a frame declares are honoured. Frames of high dynamic range (PQ and HLG of ITU-R
-/// BT.2100) become ones of standard range (BT.709), unless samples are to stay what they are. Interlaced frames are not
-/// deinterlaced.
+/// A frame's declared colour matrix and range are honoured. Frames of high dynamic range (PQ and HLG of ITU-R
+/// BT.2100) are converted to standard range (BT.709), unless samples are to stay unchanged. Interlaced frames
+/// are not deinterlaced.
 pub(super) struct Converter {
     geometry: Geometry,
     width: u32,
@@ -91,7 +91,7 @@ pub(super) struct Converter {
     format: Pixel,
     /// Whether high dynamic range is kept.
     keeps_range: bool,
-    /// The chain for frames of one shape; a video may change its shape on the way.
+    /// The filter chain for frames of one shape. A video may change its shape.
     chain: Option<(Shape, Chain)>,
 }
 
@@ -101,14 +101,14 @@ struct Shape {
     height: u32,
     format: Pixel,
     space: color::Space,
-    /// What it means, if it is of high dynamic range and is to be of standard range.
+    /// The HDR interpretation, if frames are to be converted to standard range.
     bright: Option<Bright>,
 }
 
-/// What converts frames of one shape.
+/// The converter for frames of one shape.
 struct Chain {
     graph: filter::Graph,
-    /// What makes standard range of what the graph puts out, and a graph for the format that is wanted.
+    /// Converts the output of the graph to standard range, with a graph for the wanted format.
     tone: Option<(ToneMap, Option<filter::Graph>)>,
 }
 
@@ -125,13 +125,13 @@ impl Converter {
         }
     }
 
-    /// One that leaves samples of high dynamic range what they are.
+    /// A converter that keeps samples of high dynamic range unchanged.
     pub(super) const fn keeping_range(mut self) -> Self {
         self.keeps_range = true;
         self
     }
 
-    /// Converts one frame. It is taken because the chain takes what it holds.
+    /// Converts one frame. It takes ownership, because the chain consumes the frame.
     pub(super) fn convert(&mut self, picture: frame::Video) -> Result<frame::Video, MediaError> {
         let shape = Shape {
             width: picture.width(),
@@ -150,7 +150,7 @@ impl Converter {
             return Ok(converted);
         };
         let mut mapped = tone.apply(&converted).ok_or_else(|| {
-            MediaError::Internal(format!("{:?} cannot be mapped", converted.format()))
+            MediaError::Internal(format!("cannot tone-map {:?}", converted.format()))
         })?;
         if let Some(graph) = graph {
             mapped = run(graph, mapped)?;
@@ -164,7 +164,7 @@ impl Converter {
 
     fn build(&self, shape: Shape) -> Result<Chain, MediaError> {
         let orientation = self.geometry.orientation;
-        // Before they are turned. Both ways, sides are swapped or not.
+        // Before rotation, so sides are swapped in both cases or in neither.
         let (width, height) = orientation.upright_size((self.width, self.height));
         let scale = format!("scale={width}:{height}:flags=bicubic+accurate_rnd");
         let turn = turned(orientation);
@@ -173,7 +173,7 @@ impl Converter {
             let graph = filters((shape.width, shape.height), shape.format, &spec)?;
             return Ok(Chain { graph, tone: None });
         };
-        // Few files of high dynamic range have another matrix, and some do not say which.
+        // Few HDR files have another matrix, and some do not declare one.
         let matrix = if shape.space == color::Space::BT709 {
             "bt709"
         } else {
@@ -230,16 +230,15 @@ fn filters(size: (u32, u32), format: Pixel, spec: &str) -> Result<filter::Graph,
     Ok(graph)
 }
 
-/// Sends a frame through a chain.
+/// Sends a frame through a filter chain.
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "what the frame holds is moved into the filter chain, which empties it"
+    reason = "the filter chain takes the frame's contents and leaves it empty"
 )]
 fn run(graph: &mut filter::Graph, picture: frame::Video) -> Result<frame::Video, MediaError> {
-    let (mut source, mut sink) = graph
-        .get("in")
-        .zip(graph.get("out"))
-        .ok_or_else(|| MediaError::Internal("the filter chain has no ends".to_owned()))?;
+    let (mut source, mut sink) = graph.get("in").zip(graph.get("out")).ok_or_else(|| {
+        MediaError::Internal("the filter chain has no input or output".to_owned())
+    })?;
     source.source().add(&picture).map_err(decode_error)?;
     let mut converted = frame::Video::empty();
     sink.sink().frame(&mut converted).map_err(decode_error)?;
@@ -247,7 +246,7 @@ fn run(graph: &mut filter::Graph, picture: frame::Video) -> Result<frame::Video,
     Ok(converted)
 }
 
-/// Filters that set a stored picture upright.
+/// Filters that turn a stored picture upright.
 const fn turned(orientation: Orientation) -> &'static str {
     match orientation {
         Orientation::Upright => "",
@@ -300,7 +299,7 @@ impl PictureMaker {
 mod tests {
     use super::*;
 
-    /// What a converter makes of a picture of one colour, in PQ or HLG.
+    /// The output of a converter for a picture of one colour, in PQ or HLG.
     fn shown(samples: [u16; 3], transfer: TransferCharacteristic, format: Pixel) -> Vec<u8> {
         let mut picture = frame::Video::new(Pixel::YUV444P10LE, 32, 16);
         for (plane, sample) in samples.into_iter().enumerate() {
@@ -328,7 +327,8 @@ mod tests {
     #[test]
     fn light_becomes_what_the_standards_say() {
         use TransferCharacteristic::{ARIB_STD_B67, SMPTE2084};
-        // Signals in shares of 1000, and samples from BT.2100, BT.2390 and BT.1886, computed apart from this program.
+        // Signals in thousandths, and samples from BT.2100, BT.2390 and BT.1886, computed independently of this
+        // program.
         for (transfer, signal, expected) in [
             (SMPTE2084, 62.34, 10.7),
             (SMPTE2084, 149.95, 27.9),

@@ -1,4 +1,4 @@
-//! The `probe` feature: what a file says about itself.
+//! The `probe` feature: the properties of a file.
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::context::Input;
@@ -13,7 +13,7 @@ use super::{
 use crate::source::ByteSource;
 use crate::time::Rate;
 
-/// Reads what the file says about itself, decoding no more than it must.
+/// Reads the properties of a file, with as little decoding as possible.
 ///
 /// # Errors
 /// Any [`MediaError`] of opening. A file without video is described, not refused.
@@ -42,7 +42,7 @@ pub(super) fn describe(input: &Input, bytes: u64) -> MediaInfo {
     }
 }
 
-/// The video stream that is the video: the best by FFmpeg's judgement that is no attached picture.
+/// The main video stream: the best by FFmpeg's judgement, except attached pictures.
 pub(super) fn main_video(input: &Input) -> Option<usize> {
     let is_video = |stream: &ffmpeg::Stream<'_>| {
         stream.parameters().medium() == ffmpeg::media::Type::Video && !is_picture(stream)
@@ -121,7 +121,7 @@ fn describe_video(stream: &ffmpeg::Stream<'_>, raw: &ffi::RawStream) -> VideoInf
     }
 }
 
-/// A fraction of FFmpeg as a rate; `None` where it is unknown or senseless.
+/// A fraction of FFmpeg as a rate; `None` if it is unknown or invalid.
 pub(super) fn rate(value: ffmpeg::Rational) -> Option<Rate> {
     Rate::new(
         u32::try_from(value.numerator()).ok()?,
@@ -129,7 +129,7 @@ pub(super) fn rate(value: ffmpeg::Rational) -> Option<Rate> {
     )
 }
 
-/// A time base of FFmpeg (seconds a unit) as units a second.
+/// A time base of FFmpeg (seconds per unit) in units per second.
 pub(super) fn units_per_second(time_base: ffmpeg::Rational) -> Option<Rate> {
     rate(ffmpeg::Rational(
         time_base.denominator(),
@@ -137,7 +137,7 @@ pub(super) fn units_per_second(time_base: ffmpeg::Rational) -> Option<Rate> {
     ))
 }
 
-/// A timestamp of FFmpeg; `None` where it has none.
+/// A timestamp of FFmpeg; `None` if there is none.
 pub(super) fn timestamp(value: i64) -> Option<i64> {
     (value != i64::MIN).then_some(value)
 }
@@ -145,14 +145,14 @@ pub(super) fn timestamp(value: i64) -> Option<i64> {
 pub(super) const MILLISECONDS: Rate = Rate::new(1000, 1).expect("neither is zero");
 const MICROSECONDS: Rate = Rate::new(1_000_000, 1).expect("neither is zero");
 
-/// When the earliest stream of sound or pictures starts, in microseconds of the file's clock.
+/// Start of the earliest sound or video stream, in microseconds of the file's clock.
 fn origin_us(streams: &[StreamInfo]) -> i64 {
     earliest(streams, MICROSECONDS).unwrap_or(0)
 }
 
-/// The earliest start of sound or pictures, in units of `1 / time_base` seconds.
+/// The earliest start of sound or video, in units of `1 / time_base` seconds.
 ///
-/// Sound that starts before 0 is the priming of its codec, which nobody hears.
+/// Sound that starts before 0 is the codec's priming, which is not audible.
 pub(crate) fn earliest(streams: &[StreamInfo], time_base: Rate) -> Option<i64> {
     let start = |stream: &StreamInfo| {
         let start = stream.time_base?.rescale(stream.start_pts?, time_base);
@@ -167,7 +167,7 @@ pub(crate) fn earliest(streams: &[StreamInfo], time_base: Rate) -> Option<i64> {
     streams.iter().filter_map(start).min()
 }
 
-/// Whether a duration means that it is not known: all bits set, of 32 or of 64 (ISO/IEC 14496-12, 8.2.2 and 8.4.2).
+/// Whether a duration is marked as unknown: all bits set, of 32 or of 64 (ISO/IEC 14496-12, 8.2.2 and 8.4.2).
 fn is_unknown(duration: i64) -> bool {
     duration == i64::from(u32::MAX) || duration == -1
 }
@@ -179,7 +179,7 @@ fn duration_ms(input: &Input, streams: &[StreamInfo]) -> Option<u64> {
             .filter_map(|stream| Some(stream.time_base?.rescale(stream.duration?, MILLISECONDS)))
             .max()
     };
-    // FFmpeg takes the duration of the file from that of its streams.
+    // FFmpeg derives the file's duration from its streams.
     let is_known = !input.streams().any(|stream| is_unknown(stream.duration()));
     let whole = timestamp(input.duration()).filter(|&duration| duration > 0 && is_known);
     let ms = whole.map(|us| us / 1000).or_else(longest)?;
@@ -207,7 +207,7 @@ fn chapters(input: &Input, origin_us: i64) -> Vec<Chapter> {
         .collect()
 }
 
-/// The start timecode: the video's own, else that of the file, else of any stream (MOV's `tmcd`).
+/// The start timecode: that of the video, else of the file, else of any stream (MOV's `tmcd`).
 pub(super) fn start_timecode(input: &Input) -> Option<String> {
     let of_stream = |index| ffi::stream_tag(input, index, c"timecode");
     main_video(input)
@@ -216,7 +216,7 @@ pub(super) fn start_timecode(input: &Input) -> Option<String> {
         .or_else(|| input.streams().find_map(|stream| of_stream(stream.index())))
 }
 
-/// The rate at which a timecode track (`tmcd`) counts, of the track that has the start timecode.
+/// The counting rate of the timecode track (`tmcd`) with the start timecode.
 fn timecode_rate(input: &Input) -> Option<Rate> {
     let label = start_timecode(input)?;
     let is_its = |stream: &ffmpeg::Stream<'_>| {

@@ -1,4 +1,4 @@
-//! Frames as stored, in RGB: neither turned nor scaled.
+//! Frames as stored, in RGB, neither turned nor scaled.
 
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame;
@@ -9,7 +9,7 @@ use super::frames::Frame;
 use super::picture::{Converter, Geometry};
 use crate::orientation::Orientation;
 
-/// Makes RGB pictures of frames, each of its frame's own size.
+/// Converts frames to RGB pictures of their own size.
 #[derive(Default)]
 pub struct RgbMaker {
     converter: Option<((u32, u32), Converter)>,
@@ -51,7 +51,7 @@ fn tight(picture: &frame::Video) -> Option<Vec<u8>> {
     Some(pixels)
 }
 
-/// A converter to another pixel format, and nothing else but the range of BT.709.
+/// A converter to another pixel format that changes nothing else, except to the range of BT.709.
 pub(super) const fn as_stored(size: (u32, u32), format: Pixel) -> Converter {
     let geometry = Geometry {
         width: size.0,

@@ -8,10 +8,10 @@ use super::open::SharedSource;
 use super::{Bounds, MediaError, sparse};
 use crate::source::ByteSource;
 
-/// Quality of thumbnails, of 100.
+/// JPEG quality of thumbnails, of 100.
 const JPEG_QUALITY: u8 = 80;
 
-/// Which moment a thumbnail shows.
+/// The moment that a thumbnail shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThumbnailAt {
     /// The first frame.
@@ -20,10 +20,10 @@ pub enum ThumbnailAt {
     Middle,
 }
 
-/// Decodes `count` frames of a proxy, each shown in the middle of one of `count` equal parts of its
-/// time, upright and with square pixels, no side longer than `max_side`.
+/// Decodes `count` frames of a proxy. Each is the frame shown in the middle of one of `count` equal parts of
+/// its time. Pictures are upright, with square pixels, and no side is longer than `max_side`.
 ///
-/// A clip with fewer frames repeats them, so the answer always has `count` pictures.
+/// A clip with fewer frames repeats them, so the result always has `count` pictures.
 ///
 /// # Errors
 /// Any [`MediaError`] of opening or decoding; [`MediaError::NoFrames`] if nothing can be decoded.
@@ -35,10 +35,10 @@ pub fn sample_frames(
     pictures(source, &evenly(count), (max_side, max_side))
 }
 
-/// [`sample_frames`] by decoding the whole clip: slower, and the measure of what it must answer.
+/// [`sample_frames`] by decoding the whole clip. It is slower, and the reference for its result.
 ///
 /// # Errors
-/// As [`sample_frames`].
+/// The same as [`sample_frames`].
 pub fn sample_frames_plainly(
     source: Box<dyn ByteSource>,
     count: usize,
@@ -48,11 +48,11 @@ pub fn sample_frames_plainly(
     opened.plainly(&evenly(count), (max_side, max_side))
 }
 
-/// A JPEG of one frame of a proxy, upright, with square pixels, `width` pixels wide or as wide as
-/// the proxy if that is less.
+/// A JPEG of one frame of a proxy, upright, with square pixels. It is `width` pixels wide, or as wide as the
+/// proxy if that is less.
 ///
 /// # Errors
-/// As [`sample_frames`].
+/// The same as [`sample_frames`].
 pub fn thumbnail(
     source: Box<dyn ByteSource>,
     at: ThumbnailAt,
@@ -116,7 +116,7 @@ fn pictures(
     opened.plainly(moments, inside)
 }
 
-/// A clip at its first frame, and when it is shown.
+/// A clip at its first frame, with that frame's timestamp.
 struct OpenedClip {
     source: SharedSource,
     reader: FrameReader,
@@ -138,7 +138,7 @@ impl OpenedClip {
         })
     }
 
-    /// The frames shown at `moments`, which ascend, by decoding all of the clip.
+    /// The frames shown at `moments`, which ascend, by decoding the whole clip.
     fn plainly(
         mut self,
         moments: &[Moment],
@@ -150,7 +150,7 @@ impl OpenedClip {
         let mut shown: Option<Frame> = None;
         while pictures.len() < moments.len() {
             let next = self.reader.next_frame()?;
-            // The first frame stands for moments before it, the last for those after it.
+            // The first frame represents moments before it, and the last one moments after it.
             let until = next.as_ref().map_or(i64::MAX, |frame| frame.pts);
             let due = moments[pictures.len()..]
                 .iter()
@@ -171,14 +171,14 @@ impl OpenedClip {
     }
 }
 
-/// The timestamps between which a clip is shown, as its index says; our proxies have an exact one.
+/// The timestamps between which a clip is shown, from its index. Our proxies have an exact one.
 fn extent(reader: &FrameReader) -> Option<(i64, i64)> {
     let (stream, _) = reader.info().video()?;
     let start = stream.start_pts?;
     Some((start, start.checked_add(stream.duration?)?))
 }
 
-/// The same by decoding it all, for clips without an index.
+/// The same by decoding the whole clip, for clips without an index.
 fn measure(source: SharedSource) -> Result<(i64, i64), MediaError> {
     let mut reader = open(source)?;
     let mut start = None;

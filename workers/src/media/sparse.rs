@@ -1,9 +1,8 @@
-//! Pictures of a few moments of a clip, decoding no more of it than they need.
+//! Pictures at a few moments of a clip, with as little decoding as possible.
 //!
-//! Where frames are stored in the order in which they are shown, the packets' own timestamps say which
-//! frame is shown when, before anything is decoded. Of each group of frames that begins with a key
-//! frame only those up to the last wanted one are decoded, and of other groups none. Proxies begin
-//! such a group at each frame that is usually sampled.
+//! If frames are stored in display order, the packets' own timestamps say which frame is shown when, before
+//! anything is decoded. In each group of pictures only the frames up to the last wanted one are decoded, and
+//! groups without a wanted frame are skipped. Proxies start such a group at each frame that is usually sampled.
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::{Packet, frame};
@@ -14,8 +13,8 @@ use super::frames::{Frame, FrameReader};
 use super::open::is_again;
 use super::picture::PictureMaker;
 
-/// The pictures shown at `moments`, which ascend: those that decoding the whole clip would show. `None`
-/// where that is not certain: damage, frames out of order, anything but H.264.
+/// The pictures shown at `moments`, which ascend; the same ones that decoding the whole clip would give. `None`
+/// if that is not certain: damage, reordered frames, or a codec other than H.264.
 ///
 /// # Errors
 /// If a picture cannot be converted.
@@ -42,8 +41,7 @@ pub(super) fn pictures(
                 _ => return Ok(None),
             },
         };
-        // As when all is decoded: the first frame stands for moments before it, the last for those
-        // after it.
+        // As in a full decode, the first frame represents moments before it, and the last one moments after it.
         let due = moments[pictures.len()..]
             .iter()
             .take_while(|&&moment| moment < until)
@@ -70,7 +68,7 @@ pub(super) fn pictures(
 #[derive(Default)]
 struct Group {
     packets: Vec<Packet>,
-    /// How many of them the decoder was given since it was last flushed for this group.
+    /// Number of these packets that the decoder received since it was flushed for this group.
     sent: usize,
 }
 
@@ -86,7 +84,7 @@ impl Group {
         self.packets.last().and_then(Packet::pts)
     }
 
-    /// Decodes up to the last packet; its frame, if it is there and whole.
+    /// Decodes up to the last packet, and returns its frame if it is complete.
     fn decode_last(&mut self, reader: &mut FrameReader) -> Option<Frame> {
         let pts = self.last()?;
         let decoder = reader.decoder();
@@ -100,7 +98,7 @@ impl Group {
         }
         self.sent = self.packets.len();
         if found.as_ref().and_then(|picture| picture.timestamp()) != Some(pts) {
-            // The decoder holds it back. Once it is drained, the group must be given to it again.
+            // The decoder holds it back. After draining, the group must be fed to it again.
             decoder.send_eof().ok()?;
             found = newest(decoder, found).ok()?;
             self.sent = 0;
@@ -114,10 +112,10 @@ impl Group {
     }
 }
 
-/// A frame that is not whole.
+/// An incomplete frame.
 struct Damaged;
 
-/// Takes the frames that are ready; the newest of them, or else `before`.
+/// Takes the available frames and returns the newest one, or else `before`.
 fn newest(
     decoder: &mut ffmpeg::decoder::Video,
     before: Option<frame::Video>,

@@ -7,36 +7,36 @@ use super::frames::{FrameReader, ReadOptions};
 use super::{Bounds, MediaError};
 use crate::source::ByteSource;
 
-/// Which frames of a video are wanted as pictures.
+/// The frames of a video to return as pictures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StillsJob {
-    /// Numbers of the frames, ascending, each once.
+    /// Numbers of the frames, ascending, without duplicates.
     pub frames: Vec<u64>,
-    /// Width into which the upright pictures are scaled down, never up; at least 1.
+    /// Largest width of the upright pictures, at least 1. Pictures are scaled down, never up.
     pub max_width: u32,
-    /// Height into which they are scaled down.
+    /// Largest height of the upright pictures.
     pub max_height: u32,
-    /// Threads that decode; 0 for one for each core.
+    /// Decoding threads; 0 means one per core.
     pub threads: u32,
 }
 
-/// Who takes the pictures, and hears how far decoding has come. An error of either stops it.
+/// Receives the pictures and the progress. An error of either method stops the work.
 pub trait StillsOutput {
-    /// `done` of the `total` frames up to the last wanted one are through.
+    /// `done` of the `total` frames up to the last wanted one have been decoded.
     ///
     /// # Errors
-    /// Whatever is to stop the work.
+    /// Any error that is to stop the work.
     fn progress(&mut self, done: u64, total: u64) -> Result<(), MediaError>;
 
     /// The picture of the frame `number`.
     ///
     /// # Errors
-    /// Whatever is to stop the work.
+    /// Any error that is to stop the work.
     fn still(&mut self, number: u64, picture: RgbImage) -> Result<(), MediaError>;
 }
 
-/// Decodes a video from its beginning to the last wanted frame, so that frame numbers are those that
-/// segmentation gives, and hands out upright pictures with square pixels, in order.
+/// Decodes a video from its start to the last wanted frame, so that frame numbers match those of segmentation.
+/// Returns upright pictures with square pixels, in order.
 ///
 /// # Errors
 /// Any [`MediaError`] of opening or decoding; [`MediaError::Spans`] if the numbers do not ascend, or
@@ -49,7 +49,7 @@ pub fn stills(
 ) -> Result<(), MediaError> {
     if !job.frames.is_sorted_by(|a, b| a < b) {
         return Err(MediaError::Spans(
-            "the frames wanted as pictures do not ascend".to_owned(),
+            "the requested frames do not ascend".to_owned(),
         ));
     }
     let Some(&last) = job.frames.last() else {

@@ -1,4 +1,4 @@
-//! Text subtitles that are embedded in a video.
+//! Text subtitles embedded in a video.
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::Id;
@@ -14,16 +14,16 @@ use crate::time::Rate;
 /// Damaged reads after which the rest of a file is given up.
 const MAX_DAMAGED: u32 = 1000;
 
-/// Cues that one stream may have; a video has a few thousand.
+/// Most cues per stream; a video has a few thousand.
 pub(super) const MAX_CUES: usize = 200_000;
 
-/// What turns packets into words.
+/// How to turn packets into words.
 enum Reading {
-    /// The packet is a document of TTML, for which FFmpeg has no decoder.
+    /// The packet is a TTML document, for which FFmpeg has no decoder.
     Documents,
-    /// The packet is text with the markup of SubRip or WebVTT, which is read as in a file.
+    /// The packet is text with SubRip or WebVTT markup, parsed as in a file.
     Text,
-    /// A decoder of FFmpeg. Of ASS itself, all braces are markup.
+    /// A decoder of FFmpeg. In ASS itself, all braces are markup.
     Decoder(ffmpeg::decoder::Subtitle, bool),
 }
 
@@ -45,7 +45,7 @@ impl Reading {
         Ok(Self::Decoder(decoder, matches!(id, Id::ASS | Id::SSA)))
     }
 
-    /// The cues of a packet, with times on the clock of the stream.
+    /// The cues of a packet, with times on the stream's clock.
     fn read(&mut self, packet: &ffmpeg::Packet, clock: Clock) -> Vec<TimedText> {
         let Some(pts) = packet.pts() else {
             return Vec::new();
@@ -74,12 +74,12 @@ impl Reading {
                 };
                 let mut read = lasting(words(&cue.texts, *native), 0);
                 if decoder.id() == Id::EIA_608 {
-                    // A caption is complete when the next one takes its place.
+                    // A caption is complete when the next one replaces it.
                     (read.start_ms, read.end_ms) =
                         clock.caption(&cue).unwrap_or((start_ms, start_ms));
                 } else {
                     read.start_ms = start_ms.saturating_add(u64::from(cue.start));
-                    // Decoders say "until the next one" with the highest number.
+                    // Decoders mark "until the next one" with the highest number.
                     if packet.duration() <= 0 && cue.end != u32::MAX {
                         read.end_ms = start_ms.saturating_add(u64::from(cue.end));
                     }
@@ -90,7 +90,7 @@ impl Reading {
     }
 }
 
-/// The clock of a stream, and where on it the video begins.
+/// The clock of a stream, and the start of the video on it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     pub(super) time_base: Rate,
@@ -104,7 +104,7 @@ impl Clock {
         u64::try_from(ms.saturating_sub(self.origin_ms)).unwrap_or(0)
     }
 
-    /// When a caption of a decoder that keeps its own time is shown.
+    /// Presentation time of a caption from a decoder that keeps its own time.
     pub(super) fn caption(self, cue: &super::ffi::Cue) -> Option<(u64, u64)> {
         let start = cue.pts_us?.div_euclid(1000).saturating_sub(self.origin_ms);
         let start = u64::try_from(start).unwrap_or(0);
@@ -113,10 +113,10 @@ impl Clock {
     }
 }
 
-/// Reads the cues of the text subtitle stream `index`, in order of their start.
+/// Reads the cues of the text subtitle stream `index` in order of their start.
 ///
 /// # Errors
-/// [`MediaError::WrongStream`] if that stream is no text subtitle; any error of opening.
+/// [`MediaError::WrongStream`] if that stream has no text subtitles; any error of opening.
 pub fn subtitles(
     source: Box<dyn ByteSource>,
     index: usize,
@@ -153,7 +153,7 @@ pub fn subtitles(
             Ok(None) => break,
             Err(PacketError::Damaged) => damaged += 1,
             Err(PacketError::Final(error @ MediaError::Io(_))) => return Err(error),
-            // The cut end of a file: the cues before it count.
+            // The end of a truncated file: the cues before it count.
             Err(PacketError::Final(_)) => break,
         }
     }
@@ -163,7 +163,7 @@ pub fn subtitles(
     Ok(cues)
 }
 
-/// The cues of a document of TTML, whose times are on the clock of the stream.
+/// The cues of a TTML document, whose times are on the stream's clock.
 fn document(bytes: &[u8], clock: Clock) -> Vec<TimedText> {
     let Ok(found) = dialogue::parse(bytes) else {
         return Vec::new();
@@ -186,7 +186,7 @@ pub(super) fn words(texts: &[CueText], native: bool) -> String {
         .iter()
         .map(|text| match text {
             CueText::Plain(text) => text.clone(),
-            // As FFmpeg's decoders write it: eight fields, then the text.
+            // The format of FFmpeg's decoders: eight fields, then the text.
             CueText::Ass(event) => {
                 let text = event.splitn(9, ',').nth(8).unwrap_or(event);
                 dialogue::ass_text(text, native)

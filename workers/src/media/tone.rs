@@ -1,32 +1,32 @@
-//! Pictures of high dynamic range (PQ and HLG of ITU-R BT.2100-2) made ones of standard range (BT.709).
+//! Converts pictures of high dynamic range (PQ and HLG of ITU-R BT.2100-2) to standard range (BT.709).
 //!
-//! Light is that of a display of 1000 cd/m², the nominal one of BT.2100. The white of paper, 203 cd/m² (ITU-R BT.2408),
-//! is the white of standard range; what is brighter is compressed below it by the EETF of ITU-R BT.2390-10 (5.4), each
-//! primary colour by itself. Then colours become those of BT.709, what is outside of them is cut off, and samples are
-//! those of a display after BT.1886 whose black is no light. Metadata of the mastering display are not asked: videos say
-//! wrong things there, and the same light is to look the same in all videos.
+//! Light is that of a display of 1000 cd/m², the nominal one of BT.2100. Reference white, 203 cd/m² (ITU-R
+//! BT.2408), becomes the white of standard range. Brighter light is compressed below it by the EETF of ITU-R
+//! BT.2390-10 (5.4), separately per primary. Colours are then converted to BT.709 and clipped, and samples
+//! follow BT.1886 for a display with zero black. The mastering display's metadata are ignored: videos often
+//! state wrong values, and the same light should look the same in all videos.
 
 use ffmpeg_next::color::{Primaries, TransferCharacteristic};
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame;
 
-/// Light of the brightest pixel, in cd/m².
+/// Peak luminance in cd/m².
 const PEAK: f64 = 1000.0;
 
-/// Light of white in standard range, in cd/m².
+/// Luminance of white in standard range, in cd/m².
 const WHITE: f64 = 203.0;
 
-/// Steps of the tables over a root of the light.
+/// Steps of the tables, over a root of the light.
 const STEPS: u16 = 4095;
 
-/// Colours of light in the primaries of BT.2020, in those of BT.709 (ITU-R BT.2407-0, 2.2).
+/// Linear BT.2020 to linear BT.709 (ITU-R BT.2407-0, 2.2).
 const OF_BT2020: [[f32; 3]; 3] = [
     [1.660_491, -0.587_641, -0.072_85],
     [-0.124_55, 1.132_9, -0.008_35],
     [-0.018_151, -0.100_579, 1.118_73],
 ];
 
-/// The same for those of P3 with the white of D65 (SMPTE EG 432-1).
+/// Linear P3 with a D65 white (SMPTE EG 432-1) to linear BT.709.
 const OF_P3: [[f32; 3]; 3] = [
     [1.224_94, -0.224_94, 0.0],
     [-0.042_057, 1.042_057, 0.0],
@@ -44,7 +44,7 @@ pub(super) enum Transfer {
     Hlg,
 }
 
-/// What samples of high dynamic range mean.
+/// The meaning of samples of high dynamic range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bright {
     pub(super) transfer: Transfer,
@@ -69,15 +69,15 @@ impl Bright {
     }
 }
 
-/// Makes standard range of planar RGB of 16 bits.
+/// Converts planar RGB of 16 bits to standard range.
 pub(super) struct ToneMap {
     transfer: Transfer,
     matrix: [[f32; 3]; 3],
-    /// Of each sample: for PQ its compressed light, where white is 1; for HLG that of the scene.
+    /// By sample: for PQ the compressed light, where white is 1; for HLG the scene light.
     light: Vec<f32>,
-    /// Of the fourth root of light, where the peak is 1: the compressed light.
+    /// By the fourth root of the light, where the peak is 1: the compressed light.
     compressed: Vec<f32>,
-    /// Of the square root of light: the sample.
+    /// By the square root of the light: the sample.
     samples: Vec<u8>,
 }
 
@@ -115,7 +115,7 @@ impl ToneMap {
         }
     }
 
-    /// The picture in RGB of 8 bits; `None` if it is not planar RGB of 16 bits.
+    /// The picture in 8-bit RGB; `None` if it is not planar RGB of 16 bits.
     pub(super) fn apply(&self, picture: &frame::Video) -> Option<frame::Video> {
         if picture.format() != Pixel::GBRP16LE {
             return None;
@@ -178,7 +178,7 @@ const PQ_C1: f64 = 3424.0 / 4096.0;
 const PQ_C2: f64 = 2413.0 / 128.0;
 const PQ_C3: f64 = 2392.0 / 128.0;
 
-/// The light of the scene, from 0 to 1, that an HLG signal stands for (BT.2100-2, table 5).
+/// The scene light, from 0 to 1, of an HLG signal (BT.2100-2, table 5).
 fn hlg_scene(signal: f64) -> f64 {
     const A: f64 = 0.178_832_77;
     const B: f64 = 0.284_668_92;
@@ -190,7 +190,7 @@ fn hlg_scene(signal: f64) -> f64 {
     }
 }
 
-/// What light in cd/m² becomes in standard range, where white is 1 (BT.2390-10, 5.4, for black of no light).
+/// Light in cd/m² converted to standard range, where white is 1 (BT.2390-10, 5.4, for zero black).
 fn compress(light: f64) -> f64 {
     let peak = pq_signal(PEAK);
     let white = pq_signal(WHITE) / peak;
@@ -222,7 +222,7 @@ fn sample(share: f64) -> u8 {
     (share * 255.0).round() as u8
 }
 
-/// The place in a table of a root from 0 to 1.
+/// The index in a table for a root from 0 to 1.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,8 +1,8 @@
-//! Which FFmpeg this is.
+//! The version of FFmpeg.
 
 use std::fmt;
 
-/// The libraries that were found, and whether they can do what is needed.
+/// The linked libraries, and whether they have the required features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Versions {
     /// libavcodec: major, minor, micro.

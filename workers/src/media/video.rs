@@ -16,7 +16,7 @@ pub(super) struct MainVideo {
     pub(super) info: MediaInfo,
     /// Units per second of the stream's timestamps.
     pub(super) time_base: Rate,
-    /// Frames a second, where the file says.
+    /// Frames per second, if the file states it.
     pub(super) rate: Option<Rate>,
     pub(super) geometry: Geometry,
 }
@@ -31,7 +31,7 @@ impl MainVideo {
         container.only(&[stream]);
         let raw = ffi::raw_stream(&container.input, stream).unwrap_or_default();
         let geometry = Geometry::of(&raw);
-        within("pixels a frame", geometry.pixels(), bounds.max_pixels)?;
+        within("pixels per frame", geometry.pixels(), bounds.max_pixels)?;
         if bounds.accepts == Accepts::Proxies {
             let id = container
                 .input
@@ -39,7 +39,7 @@ impl MainVideo {
                 .map(|video| video.parameters().id());
             if id != Some(ffmpeg::codec::Id::H264) {
                 return Err(MediaError::UnsupportedCodec(
-                    "a proxy that is not H.264".to_owned(),
+                    "the proxy is not H.264".to_owned(),
                 ));
             }
         }
@@ -71,12 +71,12 @@ impl MainVideo {
         }
     }
 
-    /// What decoders of the video are made from.
+    /// The parameters from which decoders are made.
     pub(super) fn codec(&self) -> Result<Codec, MediaError> {
         let stream = self.container.input.stream(self.stream);
         let stream = stream.ok_or(MediaError::NoVideo)?;
         Ok(Codec {
-            // A copy of its own, which does not keep the file open.
+            // Its own copy, which does not keep the file open.
             parameters: stream.parameters().clone(),
             time_base: stream.time_base(),
             name: own_name(ffi::codec_tag(&self.container.input, self.stream)),
@@ -84,37 +84,37 @@ impl MainVideo {
     }
 }
 
-/// The four characters by which a container names a codec.
+/// The four-character code by which a container names a codec.
 fn own_name(tag: [u8; 4]) -> String {
     if tag == [0; 4] {
-        "without a name".to_owned()
+        "unnamed".to_owned()
     } else {
         tag.escape_ascii().to_string()
     }
 }
 
-/// What a decoder is made from; any number of them, on any threads.
+/// The parameters of a decoder. Any number of decoders can be made from them, on any threads.
 #[derive(Clone)]
 pub(super) struct Codec {
     parameters: ffmpeg::codec::Parameters,
-    /// What the file calls the codec.
+    /// The file's name for the codec.
     name: String,
     time_base: ffmpeg::Rational,
 }
 
 impl Codec {
-    /// Makes a decoder for the video from its beginning.
+    /// Makes a decoder for the video from its start.
     pub(super) fn open(&self, options: ReadOptions) -> Result<ffmpeg::decoder::Video, MediaError> {
         self.make(options, ffmpeg::codec::Flags::empty())
     }
 
-    /// Makes a decoder that begins at a key frame in the middle.
+    /// Makes a decoder that starts at a key frame in the middle.
     pub(super) fn open_amid(
         &self,
         options: ReadOptions,
     ) -> Result<ffmpeg::decoder::Video, MediaError> {
-        // FFmpeg's decoder of H.264 drops what it puts out last, at the end of the video, if it began at
-        // a key frame that may be referred across: only there it forgets that it has recovered.
+        // At the end of the video, FFmpeg's H.264 decoder drops its last output if it started at a key frame
+        // that later frames may refer across. Only there does it forget that it has recovered.
         self.make(options, ffmpeg::codec::Flags::OUTPUT_CORRUPT)
     }
 
@@ -150,7 +150,7 @@ impl Codec {
         };
         settings.set("threads", &threads.to_string());
         let opened = decoder.open_as_with(codec, settings).map_err(|error| {
-            // Threads that cannot be started lack memory for their stacks.
+            // If threads cannot start, memory for their stacks is lacking.
             if is_again(error) {
                 out_of_memory()
             } else {

@@ -1,8 +1,8 @@
-//! What a decoding child gives up before it looks at the first byte of a video.
+//! What a decoding process gives up before it reads the first byte of a video.
 //!
-//! Limits bound what it takes. A system call filter (seccomp) leaves it memory, threads, clocks and its three pipes;
-//! no file, no network, no other process. Landlock denies the same on a second level. Both come before the child has
-//! a second thread, so that all of them are bound.
+//! Resource limits bound its consumption. A system call filter (seccomp) leaves it memory, threads, clocks and
+//! its three pipes; no file, no network, no other process. Landlock denies the same on a second level. Both are
+//! applied before the child has a second thread, so that they bind all threads.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,41 +20,41 @@ use serde::{Deserialize, Serialize};
 
 use super::Limits;
 
-/// Files the child may have open. It needs its three pipes, and opens nothing.
+/// Files that the child may have open. It needs its three pipes and opens nothing.
 const MAX_FILES: u64 = 16;
-/// Bytes the child may write to any one file: there is only its standard error.
+/// Bytes that the child may write to any one file. Its standard error is the only one.
 const MAX_FILE_BYTES: u64 = 64 << 10;
-/// The newest Landlock that is asked for; an older kernel gives what it has.
+/// The newest Landlock version to request. An older kernel enforces what it supports.
 const LANDLOCK: ABI = ABI::V6;
 
-/// What the kernel gave of what was asked for.
+/// What the kernel enforces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confinement {
     /// System calls are filtered.
     pub seccomp: bool,
-    /// Files, networks and other processes are out of reach by Landlock as well: all of it, or part on older kernels.
+    /// Landlock blocks files, networks and other processes too; older kernels do so in part.
     pub landlock: Landlock,
 }
 
-/// How far Landlock goes on this kernel.
+/// The extent of Landlock on this kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Landlock {
-    /// All that was asked for.
+    /// All requested restrictions.
     Full,
-    /// Part of it: an older kernel.
+    /// Part of them, on an older kernel.
     Partial,
-    /// Nothing.
+    /// None.
     None,
 }
 
-/// Gives up what decoding does not need.
+/// Gives up everything that decoding does not need.
 ///
 /// # Errors
-/// If a limit cannot be set, or the kernel has system call filters and refuses this one.
+/// If a limit cannot be set, or the kernel has system call filters but rejects this one.
 pub fn confine(limits: &Limits) -> io::Result<Confinement> {
     limit(limits)?;
-    // Landlock first: the filter leaves no way to ask for it.
+    // Landlock first, because the filter blocks its system calls.
     let landlock = landlock()?;
     let seccomp = match filter()? {
         Some(filter) => apply(&filter)?,
@@ -63,7 +63,7 @@ pub fn confine(limits: &Limits) -> io::Result<Confinement> {
     Ok(Confinement { seccomp, landlock })
 }
 
-/// Whether the kernel has such filters; then this one holds from now on.
+/// Whether the kernel supports such filters; if so, this one is now in force.
 fn apply(filter: &BpfProgram) -> io::Result<bool> {
     match seccompiler::apply_filter(filter) {
         Ok(()) => Ok(true),
@@ -86,7 +86,7 @@ fn limit(limits: &Limits) -> io::Result<()> {
     setrlimit(Resource::Fsize, at_most(MAX_FILE_BYTES))?;
     setrlimit(Resource::As, at_most(limits.memory_bytes))?;
     if let Some(seconds) = limits.cpu_seconds {
-        // The soft limit ends the process with a signal of its own, which tells the parent why.
+        // The soft limit ends the process with its own signal, which tells the parent the reason.
         let limit = Rlimit {
             current: Some(seconds),
             maximum: Some(seconds.saturating_add(5)),
@@ -96,7 +96,8 @@ fn limit(limits: &Limits) -> io::Result<()> {
     Ok(())
 }
 
-/// Denies every file, every connection and every signal to others. Kernels without Landlock give nothing.
+/// Denies every file, every connection and every signal to other processes. It does nothing on kernels without
+/// Landlock.
 fn landlock() -> io::Result<Landlock> {
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -113,7 +114,7 @@ fn landlock() -> io::Result<Landlock> {
     })
 }
 
-/// The filter of system calls; none on processors that it does not know.
+/// The system call filter; `None` on unknown processor architectures.
 fn filter() -> io::Result<Option<BpfProgram>> {
     let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else {
         return Ok(None);
@@ -149,19 +150,19 @@ fn rules() -> io::Result<BTreeMap<i64, Vec<SeccompRule>>> {
     ] {
         rules.insert(call, vec![rule(compare(0, SeccompCmpOp::Le, 2))?]);
     }
-    // Threads of this process, and no process.
+    // New threads of this process, but no new process.
     let thread = u64::from(libc::CLONE_THREAD.unsigned_abs());
     rules.insert(
         libc::SYS_clone,
         vec![rule(compare(0, SeccompCmpOp::MaskedEq(thread), thread))?],
     );
-    // A thread may name itself; nothing else of `prctl`, which could undo much.
+    // A thread may name itself. The rest of `prctl`, which could undo much, is blocked.
     let name = u64::from(libc::PR_SET_NAME.unsigned_abs());
     rules.insert(
         libc::SYS_prctl,
         vec![rule(compare(0, SeccompCmpOp::Eq, name))?],
     );
-    // To abort, a process signals itself.
+    // A process signals itself to abort.
     let own = u64::from(std::process::id());
     rules.insert(
         libc::SYS_tgkill,
@@ -170,7 +171,7 @@ fn rules() -> io::Result<BTreeMap<i64, Vec<SeccompRule>>> {
     Ok(rules)
 }
 
-/// Memory, threads, clocks and the end.
+/// Memory, threads, clocks and exit.
 const ALWAYS: &[i64] = &[
     libc::SYS_brk,
     libc::SYS_clock_getres,

@@ -1,4 +1,4 @@
-//! The child's end of the pipe: one request, and no way out but its standard input and output.
+//! The child's end of the pipe. It handles one request, and its only channels are standard input and output.
 
 use std::collections::VecDeque;
 use std::io::{self, Seek, SeekFrom, Stdin, Stdout, Write};
@@ -13,24 +13,24 @@ use super::{Confinement, ServedJob};
 use crate::media::MediaError;
 use crate::source::ByteSource;
 
-/// Blocks of the source kept, so that going back a little (a container's index, a second reader)
-/// costs no round trip.
+/// Cached blocks of the source, so that reading back a little (a container's index, a second reader) costs no
+/// round trip.
 const KEPT_BLOCKS: usize = 16;
 
 /// Time between two reports of progress.
 const REPORT: Duration = Duration::from_millis(200);
 
-/// The whole life of a decoding child that can do `jobs`; its exit code is the process's.
+/// Runs a decoding process that supports `jobs`, from start to end, and returns the exit code of the process.
 pub(crate) fn serve(jobs: &[ServedJob]) -> ExitCode {
     match serve_one(jobs) {
         Ok(()) => ExitCode::SUCCESS,
-        // Without the parent there is nobody to tell.
+        // Without a parent nobody can receive the error.
         Err(_) => ExitCode::FAILURE,
     }
 }
 
 fn serve_one(jobs: &[ServedJob]) -> io::Result<()> {
-    // A child whose parent is killed must not linger.
+    // A child whose parent was killed must not linger.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let ToChild::Request(json) = ToChild::read(&mut io::stdin().lock())? else {
         return Err(io::ErrorKind::InvalidData.into());
@@ -68,7 +68,7 @@ pub(crate) struct Parent {
     confinement: Confinement,
     answers: Stdin,
     output: Stdout,
-    /// When progress was last reported.
+    /// Time of the last progress report.
     reported: Option<Instant>,
 }
 
@@ -78,7 +78,7 @@ impl Parent {
         &self.confinement
     }
 
-    /// Reports that `done` of about `total` frames are through, but not for every frame.
+    /// Reports that `done` of about `total` frames have been processed, but not for every frame.
     pub(crate) fn progress(&mut self, done: u64, total: Option<u64>) -> Result<(), MediaError> {
         let now = Instant::now();
         let is_due = self.reported.is_none_or(|last| now - last >= REPORT);
@@ -90,12 +90,12 @@ impl Parent {
     }
 
     fn tell(&self, message: &FromChild) -> Result<(), MediaError> {
-        // Whole messages: sources are read by other threads.
+        // Write whole messages: other threads read sources.
         let written = message.write(&mut self.output.lock());
         written.map_err(|error| parent_is_gone(&error))
     }
 
-    /// Hands up a proxy, a picture or a frame.
+    /// Sends a proxy, a picture or a frame.
     pub(crate) fn blob(&self, number: u64, bytes: Vec<u8>) -> Result<(), MediaError> {
         self.tell(&FromChild::Blob {
             index: number,
@@ -103,26 +103,26 @@ impl Parent {
         })
     }
 
-    /// Hands up a part of the result that is known early.
+    /// Sends an early part of the result.
     pub(crate) fn part(&self, bytes: Vec<u8>) -> Result<(), MediaError> {
         self.tell(&FromChild::Part(bytes))
     }
 
-    /// Asks, and waits for the answer.
+    /// Asks a question and waits for the answer.
     pub(crate) fn ask(&self, question: Vec<u8>) -> Result<Vec<u8>, MediaError> {
         self.tell(&FromChild::Question(question))?;
         let answer = ToChild::read(&mut self.answers.lock());
         match answer {
             Ok(ToChild::Answer(bytes)) => Ok(bytes),
             Ok(_) => Err(MediaError::Io(
-                "the parent answers another question".to_owned(),
+                "the parent answered another question".to_owned(),
             )),
             Err(error) => Err(parent_is_gone(&error)),
         }
     }
 }
 
-/// A file that the parent writes for us.
+/// The output file, which the parent writes for the child.
 #[derive(Debug, Default)]
 pub(crate) struct ParentFile {
     position: u64,
@@ -159,10 +159,10 @@ impl Seek for ParentFile {
     }
 }
 
-/// The source, which the parent reads for us in blocks.
+/// The source, which the parent reads for the child in blocks.
 struct RemoteSource {
     len: u64,
-    /// Number and bytes of each block kept, the latest used last.
+    /// Number and bytes of each cached block, with the most recently used last.
     blocks: VecDeque<(u64, Vec<u8>)>,
 }
 

@@ -1,4 +1,4 @@
-//! What the two ends of the pipe do with a job, which the transport between them does not know.
+//! What the two ends of the pipe do for a job. The transport between them does not know the job.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,20 +9,20 @@ use super::{Limits, encode};
 use crate::media::{Bounds, MediaError};
 use crate::source::ByteSource;
 
-/// Something that a decoding child can do. Both ends know it by its name, and it travels as JSON, as does its result.
+/// A job of a decoding process. Both ends know it by its name. The job and its result travel as JSON.
 pub(crate) trait ChildJob: Serialize + DeserializeOwned {
-    /// Its name, which no other job has.
+    /// Its unique name.
     const NAME: &'static str;
 
-    /// What is known when it is done.
+    /// Its result.
     type Output: Serialize + DeserializeOwned;
 
-    /// Bytes that one picture, frame or proxy may have that it hands up; 0 if it hands up none.
+    /// Most bytes per picture, frame or proxy that it sends; 0 if it sends none.
     fn max_blob(&self, _limits: &Limits) -> u64 {
         0
     }
 
-    /// Does it, in the child.
+    /// Does the job, in the child.
     fn run(
         self,
         source: Box<dyn ByteSource>,
@@ -31,13 +31,13 @@ pub(crate) trait ChildJob: Serialize + DeserializeOwned {
     ) -> Result<Self::Output, MediaError>;
 }
 
-/// How a child does one job.
+/// The child's side of one job.
 pub(crate) struct ServedJob {
     pub(super) name: &'static str,
     pub(super) run: RunJob,
 }
 
-/// From a job and its result as JSON.
+/// Takes the job and returns its result, both as JSON.
 type RunJob =
     fn(serde_json::Value, Box<dyn ByteSource>, &Bounds, &mut Parent) -> Result<Vec<u8>, MediaError>;
 
@@ -53,14 +53,15 @@ impl ServedJob {
         }
     }
 
-    /// By which both ends know it.
+    /// The name known to both ends.
     #[cfg(test)]
     pub(crate) const fn name(&self) -> &'static str {
         self.name
     }
 }
 
-/// What the parent does with what a child hands up. An error ends its work; by default nothing is expected.
+/// How the parent handles a child's messages. An error ends the child's work. By default no message is
+/// expected.
 pub(crate) trait HandUp {
     /// A proxy, a picture or a frame: its number, its bytes.
     fn blob(&mut self, number: usize, _bytes: Vec<u8>) -> Result<(), MediaError> {
@@ -69,17 +70,17 @@ pub(crate) trait HandUp {
         )))
     }
 
-    /// Part of the result that is known early.
+    /// An early part of the result.
     fn part(&mut self, _bytes: &[u8]) -> Result<(), MediaError> {
         Err(protocol("a part of a result nobody asked for".to_owned()))
     }
 
-    /// The answer to a question; may wait.
+    /// The answer to a question; may block.
     fn answer(&mut self, _question: &[u8]) -> Result<Vec<u8>, MediaError> {
         Err(protocol("a question that nobody can answer".to_owned()))
     }
 
-    /// Bytes of a file that the child writes.
+    /// Bytes of the child's output file.
     fn written(&mut self, offset: u64, _bytes: &[u8]) -> Result<(), MediaError> {
         Err(protocol(format!(
             "bytes at {offset} of a file nobody asked for"
@@ -87,5 +88,5 @@ pub(crate) trait HandUp {
     }
 }
 
-/// Nothing is expected.
+/// No messages are expected.
 impl HandUp for () {}

@@ -1,14 +1,13 @@
-//! Files from outside are decoded in a child process that can die without taking us with it.
+//! Decodes files from outside in a child process, whose crash does not affect this one.
 //!
-//! Decoders are large, old and written in C, and videos come from anywhere. So a video is decoded by a
-//! child of the same program, which has limits on memory, processor time and files, an empty
-//! environment, and three pipes. It asks its parent for the bytes of the video, and so needs neither
-//! file system nor network nor credentials; a filter of system calls and Landlock hold it to that
-//! ([`Confinement`]). What it answers is bounded and checked. It is killed when
-//! its caller gives up, is cancelled, dies, or hears nothing for too long.
+//! Decoders are large, old and written in C, and videos come from anywhere. A video is therefore decoded by a
+//! child process of the same program, with limits on memory, processor time and files, an empty environment,
+//! and three pipes. It requests the bytes of the video from its parent, so it needs no file system, network or
+//! credentials. A system call filter and Landlock enforce this ([`Confinement`]). Its answers are bounded and
+//! checked. It is killed when its caller gives up, is cancelled, dies, or hears nothing for too long.
 //!
-//! This module is the transport, and knows no job: what a child can do is a `ChildJob` each, most of them in
-//! `crate::child`, which lists them all.
+//! This module is the transport and knows no job. Each job is a `ChildJob`, most of them in `crate::child`,
+//! which lists them all.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -29,24 +28,24 @@ pub(crate) use self::inside::{Parent, ParentFile, serve};
 pub(crate) use self::job::{ChildJob, HandUp, ServedJob};
 pub(crate) use self::parent::protocol;
 
-/// Bytes that the result of a job may have, and all early parts of it together.
+/// Most bytes of a job's result, and of all its early parts together.
 pub(crate) const MAX_RESULT: u64 = wire::MAX_RESULT;
 
-/// What a decoding child may use.
+/// The resource limits of a decoding process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Address space in bytes (`RLIMIT_AS`).
     pub memory_bytes: u64,
-    /// Processor seconds (`RLIMIT_CPU`), all threads together; `None` for no limit.
+    /// Processor time in seconds (`RLIMIT_CPU`), all threads together; `None` for no limit.
     pub cpu_seconds: Option<u64>,
-    /// A child that sends nothing for this long is killed.
+    /// Longest silence. A child that sends nothing for this long is killed.
     pub stall: Duration,
-    /// What a file may demand.
+    /// The limits of a file.
     pub bounds: Bounds,
 }
 
 impl Default for Limits {
-    /// 4 GiB, a week of processor time, which no video takes and a loop without end does, 120 s of silence.
+    /// 4 GiB; a week of processor time, which no video needs but an endless loop reaches; 120 s of silence.
     fn default() -> Self {
         Self {
             memory_bytes: 4 << 30,
@@ -57,16 +56,16 @@ impl Default for Limits {
     }
 }
 
-/// Who follows a child's work and may stop it.
+/// Follows the work of a child, and may stop it.
 pub trait Observer {
-    /// `done` of `total` frames are through; `total` is an estimate, absent where unknown.
+    /// `done` of `total` frames have been processed; `total` is an estimate, `None` if unknown.
     fn progress(&mut self, done: u64, total: Option<u64>);
 
-    /// Whether to stop; asked about twenty times a second.
+    /// Whether to stop; polled about twenty times per second.
     fn cancelled(&self) -> bool;
 }
 
-/// Nobody watches.
+/// No observer.
 impl Observer for () {
     fn progress(&mut self, _done: u64, _total: Option<u64>) {}
 
@@ -75,24 +74,24 @@ impl Observer for () {
     }
 }
 
-/// Starts decoding children.
+/// Starts decoding processes.
 ///
-/// Calls block until the child has answered: run them on worker threads, never on an async one.
+/// Calls block until the child has answered. Call them on worker threads, never on an async thread.
 #[derive(Debug, Clone)]
 pub struct Sandbox {
     /// The program to start.
     pub command: PathBuf,
     /// Its arguments, which lead to `child::child_main`.
     pub args: Vec<OsString>,
-    /// What each child may use.
+    /// The limits of each child.
     pub limits: Limits,
 }
 
 impl Sandbox {
-    /// Children of this very program, started as `<program> decode-child`.
+    /// Children of this program, started as `<program> decode-child`.
     ///
     /// # Errors
-    /// If the system does not tell the path of the running program.
+    /// If the system does not provide the path of the running program.
     pub fn current_exe(limits: Limits) -> std::io::Result<Self> {
         Ok(Self {
             command: std::env::current_exe()?,
@@ -102,7 +101,7 @@ impl Sandbox {
     }
 }
 
-/// Reads what a child says as JSON.
+/// Parses a child's JSON.
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, MediaError> {
     serde_json::from_slice(json).map_err(|error| protocol(error.to_string()))
 }

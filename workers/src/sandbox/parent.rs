@@ -1,4 +1,4 @@
-//! The parent's side of a decoding child: start it, feed it, watch it, bury it.
+//! The parent's side of a decoding process: starts, feeds, watches and reaps it.
 
 use std::fs::File;
 use std::io;
@@ -17,29 +17,29 @@ use super::{ChildJob, HandUp, Observer, Sandbox, encode, parse};
 use crate::media::{MediaError, SandboxFailure};
 use crate::source::ByteSource;
 
-/// How often a silent child is looked at.
+/// How often to check a silent child.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How long a child that has closed its output may take to end.
+/// How long a child that has closed its output may take to exit.
 const LAST_BREATH: Duration = Duration::from_secs(1);
 
-/// Threads on which a child multiplies matrices, at most.
+/// Most threads for matrix multiplication in a child.
 const MATH_THREADS: usize = 4;
 
-/// Cores for each of them. The others decode; threads that wait for a matrix to be shared out would only take their
-/// time: with two of them on two busy cores segmentation took a quarter longer.
+/// Cores per such thread. The other cores decode, and threads that wait for a share of a matrix would only take
+/// their time: with two such threads on two busy cores, segmentation took a quarter longer.
 const CORES_A_MATH_THREAD: usize = 4;
 
-/// Bytes of the child's standard error that are kept: the last ones.
+/// Bytes of the child's standard error to keep: the last ones.
 const KEPT_STDERR: usize = 2 << 10;
 
-/// What is sent to a child, and what may come back.
+/// What to send to a child, and the limits of its answers.
 struct Exchange {
     request: Vec<u8>,
     max_blob: u64,
 }
 
-/// A running child that does not outlive this value.
+/// A running child, killed when this value is dropped.
 struct Running {
     child: Child,
     stderr: File,
@@ -47,14 +47,14 @@ struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Errors mean that it is dead already, which is what we want.
+        // An error means that it is dead already, as intended.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
 impl Sandbox {
-    /// Has a child do a job.
+    /// Runs a job in a child.
     pub(crate) fn run<J: ChildJob>(
         &self,
         source: &mut dyn ByteSource,
@@ -79,7 +79,7 @@ impl Sandbox {
         parse(&self.exchange(source, exchange, observer, hand_up)?)
     }
 
-    /// Sends a request and serves the child until it has the result, which is JSON.
+    /// Sends a request, and serves the child until it returns the result as JSON.
     fn exchange(
         &self,
         source: &mut dyn ByteSource,
@@ -88,8 +88,8 @@ impl Sandbox {
         hand_up: &mut dyn HandUp,
     ) -> Result<Vec<u8>, MediaError> {
         thread::scope(|scope| {
-            // Everything below is dropped before the scope waits for the two threads, which end
-            // when the child is dead and their channels are closed.
+            // Everything below is dropped before the scope waits for the two threads. They end when the child
+            // is dead and their channels are closed.
             let (mut running, stdin, stdout) = self.start().map_err(|error| start_error(&error))?;
             let (to_child, outbox) = sync_channel::<ToChild>(1);
             let (inbox, from_child) = sync_channel::<io::Result<FromChild>>(1);
@@ -117,7 +117,7 @@ impl Sandbox {
                     FromChild::Progress { .. } => {}
                     FromChild::Blob { index, bytes } => {
                         let number = usize::try_from(index).map_err(|_too_big| {
-                            protocol(format!("bytes with the number {index}"))
+                            protocol(format!("unexpected bytes with the number {index}"))
                         })?;
                         hand_up.blob(number, bytes)?;
                     }
@@ -138,7 +138,7 @@ impl Sandbox {
         let mut child = Command::new(&self.command)
             .args(&self.args)
             .env_clear()
-            // Threads cost address space, which is limited: an arena and a stack each.
+            // Threads use address space, which is limited: an arena and a stack each.
             .env("MALLOC_ARENA_MAX", "8")
             .env("RAYON_NUM_THREADS", math_threads().to_string())
             .current_dir("/")
@@ -152,7 +152,7 @@ impl Sandbox {
         Ok((running, stdin, stdout))
     }
 
-    /// Waits for the next message, as long as the child may be silent. Progress is passed on here.
+    /// Waits for the next message, for as long as the child may be silent. Progress is passed on here.
     fn wait(
         &self,
         from_child: &Receiver<io::Result<FromChild>>,
@@ -189,16 +189,16 @@ impl Sandbox {
         match serde_json::from_slice(json) {
             Ok(MediaError::Sandbox(SandboxFailure::Memory { .. })) => self.out_of_memory(),
             Ok(error) => error,
-            Err(error) => protocol(format!("a failure that cannot be read: {error}")),
+            Err(error) => protocol(format!("an unreadable failure: {error}")),
         }
     }
 
-    /// Why the child stopped talking.
+    /// Why the child stopped answering.
     fn post_mortem(&self, running: &mut Running, error: &io::Error) -> MediaError {
         if error.kind() != io::ErrorKind::UnexpectedEof {
             return protocol(error.to_string());
         }
-        // It has closed its output, so it ends at once; one that does not is up to no good.
+        // It has closed its output, so it should exit at once; otherwise it is misbehaving.
         let closed = Instant::now();
         let ended = loop {
             match running.child.try_wait() {
@@ -215,7 +215,7 @@ impl Sandbox {
     }
 
     fn explain(&self, status: ExitStatus, stderr: String) -> MediaError {
-        // Rust's allocator says so before it aborts.
+        // Rust's allocator prints this before it aborts.
         if stderr.contains("memory allocation of") {
             return self.out_of_memory();
         }
@@ -249,19 +249,19 @@ fn start_error(error: &io::Error) -> MediaError {
     MediaError::Sandbox(SandboxFailure::Start(error.to_string()))
 }
 
-/// The error of a child that says what it must not.
+/// The error for a child that violates the protocol.
 pub(crate) fn protocol(what: String) -> MediaError {
     MediaError::Sandbox(SandboxFailure::Protocol(what))
 }
 
-/// Hands a message to the thread that writes. The child waits for each answer before it asks again,
-/// so there is room for one, and no room means that it does not follow the protocol.
+/// Passes a message to the writing thread. The child waits for each answer before its next request, so there is
+/// room for one. If there is no room, it violates the protocol.
 fn post(to_child: &SyncSender<ToChild>, message: ToChild) -> Result<(), MediaError> {
     match to_child.try_send(message) {
         // A dead child is noticed where its messages are awaited.
         Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
         Err(TrySendError::Full(_)) => Err(protocol(
-            "a question before the last was answered".to_owned(),
+            "a question before the previous one was answered".to_owned(),
         )),
     }
 }
@@ -299,7 +299,7 @@ fn read_all(mut stdout: ChildStdout, inbox: &SyncSender<io::Result<FromChild>>, 
     }
 }
 
-/// The end of what the child wrote to its standard error.
+/// The end of the child's standard error.
 fn last_words(stderr: &File) -> String {
     let len = stderr.metadata().map_or(0, |metadata| metadata.len());
     let mut bytes = vec![0; KEPT_STDERR];

@@ -1,10 +1,10 @@
-//! What parent and child say to each other over the child's standard input and output.
+//! The protocol between parent and child over the child's standard input and output.
 //!
-//! A message is a tag (1 byte), a length (8 bytes, little-endian) and that many bytes. The parent
-//! sends one request; then the child asks for bytes of the source, each time waiting for them, and
-//! reports progress, hands up pictures and parts of its result, asks what its job needs to know and writes a file, until
-//! it is done or has failed. The parent believes no length: each kind of message has a bound, and memory grows only
-//! with the bytes that arrive.
+//! A message is a tag (1 byte), a length (8 bytes, little-endian) and that many bytes. The parent sends one
+//! request. The child then requests bytes of the source, waiting for each answer. It reports progress, sends
+//! pictures and parts of its result, asks the questions of its job and writes a file, until it is done or has
+//! failed. The parent trusts no length: each kind of message has a bound, and memory grows only with the bytes
+//! that arrive.
 
 use std::io::{self, Read, Write};
 
@@ -13,25 +13,25 @@ use serde::{Deserialize, Serialize};
 use super::Limits;
 use crate::media::MediaError;
 
-/// Bytes of the source the child asks for at once.
+/// Bytes of the source per request.
 pub(super) const BLOCK: u32 = 512 << 10;
 
-/// Bytes a result may have: the timeline of a very long video, written as JSON.
+/// Most bytes of a result: the timeline of a very long video as JSON.
 pub(super) const MAX_RESULT: u64 = 512 << 20;
 
-/// Bytes a request or an answer may have.
+/// Most bytes of a request or an answer.
 const MAX_REQUEST: u64 = MAX_RESULT;
 
-/// Bytes of a question.
+/// Most bytes of a question.
 const MAX_QUESTION: u64 = 64;
 
-/// Bytes of a file that the child writes at once.
+/// Most bytes of a file per write.
 pub(super) const MAX_WRITE: u64 = 1 << 20;
 
-/// Bytes of an error.
+/// Most bytes of an error.
 const MAX_ERROR: u64 = 64 << 10;
 
-/// What the child is to do, and with what.
+/// The job for the child, and its input.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Request {
     pub(super) limits: Limits,
@@ -43,37 +43,37 @@ pub(super) struct Request {
     pub(super) job: serde_json::Value,
 }
 
-/// What the parent says.
+/// A message from the parent.
 #[derive(Debug)]
 pub(super) enum ToChild {
     /// The request, as JSON.
     Request(Vec<u8>),
-    /// Bytes of the source, as asked for; fewer only at its end.
+    /// Bytes of the source as requested; fewer only at its end.
     Data(Vec<u8>),
-    /// The source could not be read, and why.
+    /// The source could not be read, with the reason.
     NoData(String),
     /// The answer to a question.
     Answer(Vec<u8>),
 }
 
-/// What the child says.
+/// A message from the child.
 #[derive(Debug)]
 pub(super) enum FromChild {
-    /// It wants `len` bytes of the source from `offset`.
+    /// Requests `len` bytes of the source from `offset`.
     Read { offset: u64, len: u32 },
-    /// It is through `done` of about `total` frames.
+    /// `done` of about `total` frames have been processed.
     Progress { done: u64, total: Option<u64> },
     /// A proxy, a picture, or a frame.
     Blob { index: u64, bytes: Vec<u8> },
-    /// It wants to know something, as its job says.
+    /// A question, defined by its job.
     Question(Vec<u8>),
-    /// Bytes of the file it writes, from `offset`.
+    /// Bytes of its output file, from `offset`.
     Written { offset: u64, bytes: Vec<u8> },
-    /// Part of the result that is known early, as its job says.
+    /// An early part of the result, defined by its job.
     Part(Vec<u8>),
-    /// It is done; the result as JSON.
+    /// Success; the result as JSON.
     Done(Vec<u8>),
-    /// It has failed; a [`MediaError`] as JSON.
+    /// Failure; a [`MediaError`] as JSON.
     Failed(Vec<u8>),
 }
 
@@ -185,7 +185,7 @@ fn header(input: &mut impl Read) -> io::Result<(u8, u64)> {
 fn body(input: &mut impl Read, len: u64, max: u64) -> io::Result<Vec<u8>> {
     if len > max {
         return Err(nonsense(&format!(
-            "{len} bytes where at most {max} make sense"
+            "{len} bytes where at most {max} are valid"
         )));
     }
     let mut bytes = Vec::new();
@@ -197,12 +197,12 @@ fn body(input: &mut impl Read, len: u64, max: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// A number, and at most `max` bytes behind it.
+/// A number, and at most `max` bytes after it.
 fn numbered(input: &mut impl Read, len: u64, max: u64) -> io::Result<(u64, Vec<u8>)> {
     let mut number = [0; 8];
     let rest = len
         .checked_sub(8)
-        .ok_or_else(|| nonsense("bytes without their number"))?;
+        .ok_or_else(|| nonsense("bytes without a number"))?;
     input.read_exact(&mut number)?;
     Ok((u64::from_le_bytes(number), body(input, rest, max)?))
 }

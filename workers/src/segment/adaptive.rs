@@ -1,4 +1,4 @@
-//! Cuts that stand out from their neighbourhood, fades through black or white, and dissolves.
+//! The signal detector: outstanding cuts, fades through black or white, and dissolves.
 
 use super::cuts::Cuts;
 use super::dark::{Darkness, Exposure};
@@ -8,12 +8,12 @@ use super::slow::SlowCuts;
 use super::{Boundary, BoundaryDetector, SegmentParams};
 use crate::media::{MediaError, SmallFrame};
 
-/// Finds boundaries by comparing frames: cuts where one changes far more than those around it, fades
+/// Finds boundaries by comparing frames: cuts where one frame changes far more than those around it, fades
 /// where the picture stays black or white for a while, and dissolves.
 #[derive(Debug)]
 pub struct AdaptiveDetector {
     cuts: Cuts,
-    /// The same in very dark pictures.
+    /// The same for very dark pictures.
     dim: Cuts,
     darkness: Darkness,
     slow: SlowCuts,
@@ -22,7 +22,7 @@ pub struct AdaptiveDetector {
 }
 
 impl AdaptiveDetector {
-    /// A detector at the beginning of a video.
+    /// A detector at the start of a video.
     #[must_use]
     pub fn new(params: &SegmentParams) -> Self {
         Self {

@@ -7,27 +7,26 @@ use super::even::{ALIKE, FLASH, change};
 use super::{Boundary, BoundaryKind};
 use crate::media::SmallFrame;
 
-/// Added to a neighbourhood's mean change, so that in a still picture noise is no cut.
+/// Added to a neighbourhood's mean change, so that noise in a still picture is not a cut.
 const NOISE: f32 = 0.3;
 
-/// Finds cuts where a frame changes far more than the frames around it do.
+/// Finds cuts where a frame changes far more than the frames around it.
 ///
-/// Change between two frames is the mean over a coarse grid of how much luma and chroma differ.
-/// Its level depends on motion and noise, so it is judged against the mean change of the frames
-/// just before and after: camera motion raises all of them, a cut only one. A flash of light makes
-/// two such peaks, but then the picture before the first resembles the picture after the second,
-/// and neither is a cut.
+/// The change between two frames is the mean difference of luma and chroma over a coarse grid. Its level
+/// depends on motion and noise, so it is compared with the mean change of the frames just before and after:
+/// camera motion raises all of them, and a cut only one. A flash of light makes two such peaks. In that case
+/// the picture before the first peak matches the picture after the second, and neither is a cut.
 #[derive(Debug)]
 pub(super) struct Cuts {
-    /// How far a frame's change must stand out from its neighbours'.
+    /// How far a frame's change must stand out from its neighbours.
     ratio: f32,
-    /// The least change, from 0 to 765, that can be a cut.
+    /// Smallest change, from 0 to 765, that can be a cut.
     min_change: f32,
-    /// Frames on each side that are the neighbourhood.
+    /// Frames on each side that form the neighbourhood.
     window: usize,
     /// The last frames, oldest first.
     recent: VecDeque<WindowFrame>,
-    /// Which of them is judged next.
+    /// Index of the frame to judge next.
     next: usize,
     found: Vec<Boundary>,
 }
@@ -36,7 +35,7 @@ pub(super) struct Cuts {
 struct WindowFrame {
     number: u64,
     frame: SmallFrame,
-    /// Change from the frame before, 0 to 765.
+    /// Change from the previous frame, 0 to 765.
     change: f32,
 }
 
@@ -52,7 +51,7 @@ impl Cuts {
         }
     }
 
-    /// Frames kept on each side of the one that is judged.
+    /// Frames kept on each side of the judged frame.
     fn reach(&self) -> usize {
         FLASH.max(self.window)
     }
@@ -62,7 +61,7 @@ impl Cuts {
             .recent
             .back()
             .map_or(0.0, |previous| change(&previous.frame, frame));
-        // A frame that is too old lends its memory to the new one.
+        // The memory of an outdated frame is reused.
         let reach = self.reach();
         let mut frame_memory = SmallFrame {
             planes: [vec![], vec![], vec![]],
@@ -85,7 +84,7 @@ impl Cuts {
         }
     }
 
-    /// Judges the last frames, after which there are none.
+    /// Judges the last frames of the video.
     pub(super) fn end(&mut self) {
         while self.next < self.recent.len() {
             self.judge(self.next);
@@ -98,7 +97,7 @@ impl Cuts {
         self.found.iter().any(|cut| cut.touches(frames))
     }
 
-    /// Hands out the cuts before frame `until`, in order. A cut to or from black is part of the fade.
+    /// Returns the cuts before frame `until`, in order. A cut to or from black is part of the fade.
     pub(super) fn take(&mut self, until: u64, fades: &[Boundary]) -> Vec<Boundary> {
         let count = self.found.partition_point(|cut| cut.start < until);
         let mut found: Vec<_> = self.found.drain(..count).collect();
@@ -134,8 +133,7 @@ impl Cuts {
         }
     }
 
-    /// Whether the picture before `index` comes back just after, or the picture at `index` was
-    /// there just before.
+    /// Whether the picture before `index` returns just after, or the picture at `index` was there just before.
     fn is_flash(&self, index: usize) -> bool {
         let limit = self.recent[index].change * ALIKE;
         let before = &self.recent[index - 1].frame;

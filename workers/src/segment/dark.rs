@@ -1,36 +1,38 @@
-//! Very dark pictures, raised so that what is seen in others is seen in them.
+//! Brightens very dark pictures, so that the detectors work on them as on others.
 
 use super::evidence::share;
 use crate::media::SmallFrame;
 
-/// The luma that hardly a cell of a dark picture is lighter than.
+/// In a dark picture hardly any cell is lighter than this luma.
 const DARK: u8 = 44;
 
-/// Part of the cells that may be lighter.
+/// Share of the cells that may be lighter.
 const SPECKS: f32 = 0.02;
 
-/// The spread of luma up to which a dark frame is black: raised, it would show noise. That of strong grain is 1.5.
+/// Largest spread of luma at which a dark frame counts as black. Brightened, it would show noise. The spread of
+/// strong grain is 1.5.
 const BLACK_SPREAD: f32 = 1.6;
 
-/// How many times as much contrast a dark picture is given at most. More would show noise.
+/// Largest increase of contrast. More would show noise.
 const MOST_GAIN: u32 = 10;
 
-/// Steps of luma that dark pictures are spread over.
+/// Steps of luma over which dark pictures are spread.
 const RANGE: u32 = 200;
 
-/// The luma of black, in a video of limited range and in a dark picture that is raised.
+/// The luma of black in limited range, and in a brightened dark picture.
 const BLACK: u8 = 16;
 
-/// Frames on each side of a boundary that must all be dark. Fades to and from black have black among them.
+/// Frames on each side of a boundary that must all be dark. Fades to and from black have black frames among
+/// them.
 const AROUND: usize = 12;
 
-/// Whether a frame shows a very dark picture, which is not a black frame.
+/// Whether a frame shows a very dark picture, as opposed to black.
 pub(super) fn is_dark(frame: &SmallFrame) -> bool {
     let lighter = frame.planes[0].iter().filter(|&&cell| cell > DARK).count();
     share(lighter) <= SPECKS && !is_black(frame, DARK.into())
 }
 
-/// Whether the cells of a frame that are not lighter than `most` show nothing but noise.
+/// Whether the cells of a frame that are not lighter than `most` show only noise.
 pub(super) fn is_black(frame: &SmallFrame, most: f32) -> bool {
     let cells = || {
         let lumas = frame.planes[0].iter().map(|&cell| f32::from(cell));
@@ -46,7 +48,7 @@ pub(super) fn is_black(frame: &SmallFrame, most: f32) -> bool {
     squares <= BLACK_SPREAD * BLACK_SPREAD * count
 }
 
-/// How dark pictures are raised: their darkest luma becomes black, and what is above it is multiplied.
+/// The brightening: the darkest luma becomes black, and values above it are multiplied.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Exposure {
     darkest: u8,
@@ -54,13 +56,13 @@ pub(super) struct Exposure {
 }
 
 impl Exposure {
-    /// One for any dark pictures, of which the lightest become white.
+    /// A common exposure for arbitrary dark pictures. The lightest of them becomes white.
     pub(super) const ANY: Self = Self {
         darkest: 0,
         gain: 6,
     };
 
-    /// The exposure of dark frames, which spreads the luma of all of them over the same range.
+    /// The exposure of a set of dark frames, which spreads the luma of all of them over the same range.
     pub(super) fn of<'a>(frames: impl Iterator<Item = &'a SmallFrame>) -> Self {
         let mut counts = [0_u64; 256];
         for cell in frames.flat_map(|frame| &frame.planes[0]) {
@@ -75,7 +77,7 @@ impl Exposure {
         }
     }
 
-    /// A frame with its luma raised. Its colours stay: in the dark they are noise.
+    /// A frame with brightened luma. Colours stay, because in the dark they are noise.
     pub(super) fn raise(self, frame: &SmallFrame) -> SmallFrame {
         let mut raised = frame.clone();
         for cell in &mut raised.planes[0] {
@@ -87,7 +89,7 @@ impl Exposure {
     }
 }
 
-/// The first of `lumas` beyond one of 200 cells.
+/// The value in `lumas` that one of 200 cells exceeds.
 fn beyond(counts: &[u64; 256], mut lumas: impl Iterator<Item = u8>) -> Option<u8> {
     let specks = counts.iter().sum::<u64>() / 200;
     let mut seen = 0;
@@ -97,7 +99,7 @@ fn beyond(counts: &[u64; 256], mut lumas: impl Iterator<Item = u8>) -> Option<u8
     })
 }
 
-/// Which frames of a video, from the first on, are dark.
+/// Which frames of a video are dark, from the first on.
 #[derive(Debug, Default)]
 pub(super) struct Darkness(Vec<bool>);
 
@@ -106,7 +108,7 @@ impl Darkness {
         self.0.push(is_dark(frame));
     }
 
-    /// Whether all frames around are dark.
+    /// Whether all surrounding frames are dark.
     pub(super) fn is_around(&self, frame: u64) -> bool {
         let Ok(frame) = usize::try_from(frame) else {
             return false;

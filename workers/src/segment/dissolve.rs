@@ -1,24 +1,24 @@
-//! Dissolves: one picture melts into the other.
+//! Dissolves: one picture fades into the other.
 
 use std::collections::VecDeque;
 
 use super::{Boundary, BoundaryKind};
 use crate::media::SmallFrame;
 
-/// Frames between the two pictures that are compared. Even, so that there is one in the middle.
+/// Distance in frames of the two pictures to compare. It is even, so that there is a middle frame.
 const SPAN: usize = 14;
 
-/// The least difference between the two that is a change of scene.
+/// Smallest difference between the two that is a change of scene.
 const MIN_DIFFERENCE: f32 = 22.0;
 
-/// Part of that difference by which the picture in the middle may miss their average.
+/// Share of that difference by which the middle picture may deviate from their average.
 const MAX_RESIDUE: f32 = 0.22;
 
 /// Finds stretches whose middle is the average of their ends.
 ///
-/// In a dissolve every picture is a mixture of two, so the one in the middle of any stretch within
-/// it is the average of the ends. Motion is not like that: what moves is in the middle somewhere
-/// else. A change of exposure is, so what only makes the whole picture lighter does not count.
+/// In a dissolve every picture is a mixture of two, so the middle of any stretch within it is the average of
+/// its ends. Motion is different: in the middle, a moving object is somewhere else. A change of exposure does
+/// have this property, so a change that only brightens the whole picture does not count.
 #[derive(Debug, Default)]
 pub(super) struct Dissolves {
     /// The last frames, oldest first.
@@ -75,7 +75,7 @@ impl Dissolves {
         }
     }
 
-    /// All dissolves that are not what `others` were found to be.
+    /// All dissolves, except where `others` found another kind of boundary.
     pub(super) fn finish(mut self, others: &[Boundary]) -> Vec<Boundary> {
         self.close();
         let near = SPAN as u64 / 2;
@@ -85,7 +85,7 @@ impl Dissolves {
     }
 }
 
-/// Mean difference of two frames over the grid, without what changes the whole picture alike.
+/// Mean difference of two frames over the grid, without a uniform change of the whole picture.
 fn difference(a: &SmallFrame, b: &SmallFrame) -> f32 {
     let planes = a.planes.iter().zip(&b.planes);
     let sum: i32 = planes
@@ -100,7 +100,7 @@ fn difference(a: &SmallFrame, b: &SmallFrame) -> f32 {
     mean(sum)
 }
 
-/// Mean distance of the middle from the average of both ends, in the same sense.
+/// Mean distance of the middle from the average of both ends, without a uniform change of the whole picture.
 fn residue(a: &SmallFrame, middle: &SmallFrame, b: &SmallFrame) -> f32 {
     let planes = a.planes.iter().zip(&middle.planes).zip(&b.planes);
     let sum: i32 = planes
@@ -116,7 +116,7 @@ fn residue(a: &SmallFrame, middle: &SmallFrame, b: &SmallFrame) -> f32 {
     mean(sum) / 2.0
 }
 
-/// How much lighter `b` is than `a` on the whole.
+/// By how much `b` is lighter than `a` on average.
 fn shift(a: &[u8], b: &[u8]) -> i32 {
     let total = |plane: &[u8]| plane.iter().map(|&cell| i32::from(cell)).sum::<i32>();
     let cells = i32::try_from(a.len()).unwrap_or(i32::MAX).max(1);

@@ -1,4 +1,4 @@
-//! Frames that are black or white all over, which part one picture from the next.
+//! Frames that are black or white all over and separate two pictures.
 
 use std::ops::Range;
 
@@ -8,20 +8,20 @@ use super::slow::SLOW_MS;
 use super::{Boundary, BoundaryKind, SegmentParams};
 use crate::media::SmallFrame;
 
-/// Frames that a flash of light lasts at most; also how far pictures are compared around a cut.
+/// Longest flash of light in frames; also the distance at which pictures around a cut are compared.
 pub(super) const FLASH: usize = 5;
 
-/// A picture after a flash resembles the one before it if it differs by less than this part of the
-/// change that the flash made.
+/// A picture after a flash matches the one before it if they differ by less than this share of the flash's
+/// change.
 pub(super) const ALIKE: f32 = 0.4;
 
-/// Change from one frame to the next that no fade makes.
+/// A change between two frames that is larger than in any fade.
 const SUDDEN: f32 = 40.0;
 
-/// Part of the cells that may be lighter than black, or darker than white.
+/// Share of the cells that may be lighter than black, or darker than white.
 const SPECKS: f32 = 0.02;
 
-/// Mean difference of two frames: of luma plus that of both chroma components, 0 to 765.
+/// Mean difference of two frames: luma plus both chroma components, 0 to 765.
 pub(super) fn change(a: &SmallFrame, b: &SmallFrame) -> f32 {
     let difference = |(a, b): (&Vec<u8>, &Vec<u8>)| {
         a.iter()
@@ -39,7 +39,7 @@ pub(super) fn change(a: &SmallFrame, b: &SmallFrame) -> f32 {
     }
 }
 
-/// What an even frame shows.
+/// The content of an even frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Even {
     Black,
@@ -59,7 +59,7 @@ fn evenness(frame: &SmallFrame, black: f32, white: f32) -> Option<Even> {
 /// Runs of black or white frames between pictures.
 #[derive(Debug)]
 pub(super) struct EvenRuns {
-    /// Mean luma up to which a frame is black, and from which on it is white.
+    /// Highest mean luma of a black frame, and lowest of a white one.
     black: f32,
     white: f32,
     min_shot_ms: u64,
@@ -69,12 +69,12 @@ pub(super) struct EvenRuns {
     flashes: Vec<Range<u64>>,
 }
 
-/// What black and white passages turned out to be.
+/// Classified black and white passages.
 #[derive(Debug)]
 pub(super) struct Passages {
-    /// Those that part one picture from the next.
+    /// Passages that separate two pictures.
     pub(super) fades: Vec<Boundary>,
-    /// Those after which the picture comes back at once: flashes and drop-outs, `[start, end)`.
+    /// Passages after which the picture returns at once: flashes and drop-outs, `[start, end)`.
     pub(super) flashes: Vec<Range<u64>>,
 }
 
@@ -83,10 +83,10 @@ struct Run {
     even: Even,
     start: u64,
     start_ms: u64,
-    /// Whether one of its frames shows nothing at all, but for specks.
+    /// Whether one of its frames is empty except for specks.
     has_even: bool,
-    /// The picture before it, and how far the first even frame is from that; none at the beginning
-    /// of the video, where black is part of the first shot.
+    /// The picture before it, and its difference from the first even frame; `None` at the start of the video,
+    /// where black belongs to the first shot.
     before: Option<(SmallFrame, f32)>,
 }
 
@@ -143,11 +143,11 @@ impl EvenRuns {
             // A very dark picture.
             return;
         }
-        // Where frames are slow, time tells what is short.
+        // Where frames are slow, duration decides what is short.
         let lasts_ms = end_ms.saturating_sub(start_ms);
         let is_slow = lasts_ms >= SLOW_MS * (end - start);
         let is_long = is_slow && lasts_ms >= self.min_shot_ms;
-        // A short and sudden run is a flash or a drop-out if the picture comes back after it.
+        // A short and sudden run is a flash or a drop-out if the picture returns after it.
         let is_short = end - start <= FLASH as u64 && !is_long;
         let is_flash = is_short && step >= SUDDEN && change(&before, after) < ALIKE * step;
         if is_flash {
@@ -162,12 +162,12 @@ impl EvenRuns {
         }
     }
 
-    /// Black after the video is part of its last shot, so an open run is no boundary.
+    /// Black at the end of the video belongs to its last shot, so an open run is not a boundary.
     pub(super) fn end(&mut self) {
         self.run = None;
     }
 
-    /// Whether one of `frames` is, or may yet turn out to be, in a passage.
+    /// Whether one of `frames` is in a passage, or may still turn out to be.
     pub(super) fn touch(&self, frames: &Range<u64>) -> bool {
         let of_fade = |fade: &Boundary| fade.start < frames.end && frames.start < fade.end;
         let of_flash = |flash: &Range<u64>| flash.start < frames.end && frames.start < flash.end;
@@ -176,7 +176,7 @@ impl EvenRuns {
             || self.flashes.iter().any(of_flash)
     }
 
-    /// Hands out the passages that begin before frame `until`.
+    /// Returns the passages that start before frame `until`.
     pub(super) fn take(&mut self, until: u64) -> Passages {
         let fades = self.fades.partition_point(|fade| fade.start < until);
         let flashes = self.flashes.partition_point(|flash| flash.start < until);

@@ -1,14 +1,14 @@
-//! What must be seen of two frames, whatever the network says of what is between them.
+//! Evidence that two frames must show, regardless of the network's verdict on what is between them.
 //!
-//! The limits are from videos made like those that the network learned from: of true boundaries one in fifty is beyond
-//! them, of what the network wrongly reports most is.
+//! The limits come from videos like those of the training. One in fifty true boundaries exceeds them, and most
+//! false reports of the network do.
 
 use crate::media::SmallFrame;
 
-/// Steps of luma by which a cell differs if it has changed.
+/// Steps of luma by which a changed cell differs.
 const CHANGED: u8 = 8;
 
-/// Steps of luma and of either chroma by which a change of light moves most cells, at most.
+/// Largest change of light, in steps of luma and of either chroma, that moves most cells.
 const RELIT: [i16; 3] = [40, 16, 16];
 
 /// The luma of black in a video of limited range.
@@ -17,22 +17,23 @@ const BLACK: f32 = 16.0;
 /// Steps of luma above black up to which a picture is dark.
 const DARK: f32 = 8.0;
 
-/// The correlation of the pictures before and after a boundary from which on they are one picture, so that it is none.
+/// Correlation of the pictures before and after a boundary from which they are the same picture, so that there
+/// is no boundary.
 pub(super) const SAME: f32 = 0.92;
 
-/// The same where one of the two is [`LIGHTER`] times as light: a lamp, the sun.
+/// The same if one of the two is [`LIGHTER`] times as light: a lamp or the sun.
 pub(super) const SAME_RELIT: f32 = 0.6;
 pub(super) const LIGHTER: f32 = 1.4;
 
-/// The part of the cells whose luma differs, from 0 to 1. Of a cut's it is mostly more than half; of a caption that
-/// appears less than a fifth.
+/// The share of the cells whose luma differs, from 0 to 1. For a cut it is mostly more than half; for a caption
+/// that appears, less than a fifth.
 pub(super) fn changed(a: &SmallFrame, b: &SmallFrame) -> f32 {
     let cells = a.planes[0].iter().zip(&b.planes[0]);
     let count = cells.filter(|(a, b)| a.abs_diff(**b) > CHANGED).count();
     share(count)
 }
 
-/// The part of the cells whose luma or colour differs, from 0 to 1.
+/// The share of the cells whose luma or colour differs, from 0 to 1.
 pub(super) fn changed_at_all(a: &SmallFrame, b: &SmallFrame) -> f32 {
     let differs =
         |plane: usize, cell: usize| a.planes[plane][cell].abs_diff(b.planes[plane][cell]) > CHANGED;
@@ -44,8 +45,8 @@ pub(super) fn changed_at_all(a: &SmallFrame, b: &SmallFrame) -> f32 {
     )
 }
 
-/// The part of the cells whose luma and colour stay, from 0 to 1, but for what changes all of them alike: the light. A change
-/// of more than [`RELIT`] steps is not taken for one.
+/// The share of the cells whose luma and colour stay, from 0 to 1, apart from a uniform change of light. A
+/// change of more than [`RELIT`] steps does not count as such.
 pub(super) fn kept(a: &SmallFrame, b: &SmallFrame) -> f32 {
     let differences: [Vec<i16>; 3] = std::array::from_fn(|plane| {
         let cells = a.planes[plane].iter().zip(&b.planes[plane]);
@@ -69,8 +70,8 @@ pub(super) fn kept(a: &SmallFrame, b: &SmallFrame) -> f32 {
     )
 }
 
-/// The correlation of the two lumas, from -1 to 1: how alike they are, whatever the light. Near 1 for one picture in two
-/// lights.
+/// The correlation of the two lumas, from -1 to 1, which measures similarity regardless of light. It is near 1
+/// for one picture in two lights.
 pub(super) fn correlation(a: &SmallFrame, b: &SmallFrame) -> f32 {
     let (mean_a, mean_b) = (mean(&a.planes[0]), mean(&b.planes[0]));
     let mut products = [0.0_f32; 3];
@@ -80,13 +81,13 @@ pub(super) fn correlation(a: &SmallFrame, b: &SmallFrame) -> f32 {
         products[1] += a * a;
         products[2] += b * b;
     }
-    // An even picture is like none.
+    // An even picture resembles nothing.
     products[0] / (products[1] * products[2]).sqrt().max(1.0)
 }
 
-/// How far the lumas of `between` are from the nearer of `before` and `after`, cell by cell, as a part of how far these
-/// are from each other. Near 0 in a wipe, where every cell shows one picture or the other; about a half where something
-/// else passes.
+/// Distance of the lumas of `between` from the nearer of `before` and `after`, cell by cell, relative to the
+/// distance of these two. It is near 0 in a wipe, where every cell shows one picture or the other, and about
+/// one half if something else passes.
 pub(super) fn strangeness(between: &[&[u8]], before: &[u8], after: &[u8]) -> f32 {
     let ends = || before.iter().zip(after);
     let apart: u32 = ends().map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
@@ -107,15 +108,15 @@ pub(super) fn strangeness(between: &[&[u8]], before: &[u8], after: &[u8]) -> f32
     }
 }
 
-/// How many times as light the lighter of two frames is as the other.
+/// The light of the lighter of two frames, relative to the other.
 pub(super) fn light(a: &SmallFrame, b: &SmallFrame) -> f32 {
     let ratio = above_black(&a.planes[0]) / above_black(&b.planes[0]);
     ratio.max(1.0 / ratio)
 }
 
-/// How light the darkest of `between` is, as a part of the darker of `before` and `after`. About 1 or more in a dissolve,
-/// whose light is between those of both pictures; less where a lamp goes down and comes back. 1 where both are so dark
-/// that there is nothing to tell.
+/// The light of the darkest of `between`, relative to the darker of `before` and `after`. It is about 1 or more
+/// in a dissolve, whose light is between those of both pictures, and less if a lamp dims and comes back. It is
+/// 1 if both are too dark to tell.
 pub(super) fn dip(between: &[&[u8]], before: &[u8], after: &[u8]) -> f32 {
     let darker = above_black(before).min(above_black(after));
     if darker < DARK {
@@ -129,7 +130,7 @@ fn above_black(luma: &[u8]) -> f32 {
     (mean(luma) - BLACK).max(1.0)
 }
 
-/// The standard deviation of the luma, in its steps; about 1 where the picture is even.
+/// The standard deviation of the luma, in steps; about 1 for an even picture.
 pub(super) fn spread(frame: &SmallFrame) -> f32 {
     let mean = mean(&frame.planes[0]);
     let squares: f32 = frame.planes[0]
@@ -150,7 +151,7 @@ fn mean(luma: &[u8]) -> f32 {
     }
 }
 
-/// What part of all cells `cells` are.
+/// `cells` as a share of all cells.
 pub(super) fn share(cells: usize) -> f32 {
     #[expect(clippy::cast_precision_loss, reason = "a grid has few cells")]
     {

@@ -1,4 +1,4 @@
-//! Boundaries as the boundary network sees them.
+//! The learned detector: boundaries from the boundary network.
 
 use std::ops::Range;
 
@@ -12,53 +12,54 @@ use super::verdicts::{NOTHING, Verdicts};
 use super::{Boundary, BoundaryDetector, BoundaryKind, SegmentParams};
 use crate::media::{MediaError, SmallFrame};
 
-/// Frames that the network answers for at a time. It also looks at [`AROUND`] frames on each side of them.
+/// Frames per block that the network classifies. It also sees [`AROUND`] frames on each side of them.
 const BLOCK: usize = 256;
 
-/// How far a frame's change must stand out from its neighbours', and how large it must be of 765, to be a cut whatever the
-/// network says: it has seen few test pictures and drawings.
+/// How far a frame's change must stand out from its neighbours, and how large it must be of 765, to be a cut
+/// regardless of the network, which has seen few test pictures and drawings.
 const PLAIN_RATIO: f32 = 10.0;
 const PLAIN_CHANGE: f32 = 60.0;
 
-/// Frames around a boundary in which there is no other cut.
+/// Frames around a boundary without another cut.
 const APART: u64 = 3;
 
-/// Frames between an even passage and a boundary that the network finds, up to which they are one.
+/// Largest distance, in frames, between an even passage and a boundary of the network that are the same
+/// boundary.
 const NEAR: u64 = 8;
 
-/// Asks the boundary network what each frame is, a block of frames at a time.
+/// Asks the boundary network for the class of each frame, one block of frames at a time.
 ///
-/// Blocks begin at multiples of their length, so the answers do not depend on how the video was decoded.
+/// Blocks start at multiples of their length, so the results do not depend on how the video was decoded.
 ///
-/// The network learned from pictures. What parts them by being black or white all over needs no learning, so that is
-/// looked for as well, and so are cuts that stand out from everything around them; both count where the network finds
-/// nothing near. A flash that leaves nothing to be seen is no fade, whatever the network says.
+/// The network learned from pictures. Passages that are black or white all over need no learning, so they are
+/// detected separately, and so are cuts that stand out from everything around them. Both count where the
+/// network finds nothing near. A flash that leaves no visible change is not a fade, whatever the network says.
 #[derive(Debug)]
 pub struct LearnedDetector {
     network: BoundaryNetwork,
-    /// The frames of the block that is gathered, and those before and after it.
+    /// The frames of the current block, and those before and after it.
     frames: Vec<SmallFrame>,
-    /// How many of `frames` are before the block.
+    /// How many of `frames` precede the block.
     before: usize,
-    /// Whether there is news since somebody asked what is settled.
+    /// Whether there are new results since the last query for settled boundaries.
     has_looked: bool,
-    /// Frames whose memory is free.
+    /// Frames whose memory can be reused.
     free: Vec<SmallFrame>,
     verdicts: Verdicts,
-    /// What it says of very dark pictures once they are raised.
+    /// The network's verdicts on brightened very dark pictures.
     dim: Verdicts,
     darkness: Darkness,
     slow: SlowCuts,
     even: EvenRuns,
-    /// Finds cuts that nobody can doubt.
+    /// Finds unmistakable cuts.
     plain: Cuts,
 }
 
 impl LearnedDetector {
-    /// A detector at the beginning of a video.
+    /// A detector at the start of a video.
     ///
     /// # Errors
-    /// [`MediaError::Internal`] if the network in this program is damaged.
+    /// [`MediaError::Internal`] if the compiled-in network is damaged.
     pub fn new(params: &SegmentParams) -> Result<Self, MediaError> {
         Ok(Self {
             network: BoundaryNetwork::new().map_err(|error| internal(&error))?,
@@ -75,7 +76,7 @@ impl LearnedDetector {
         })
     }
 
-    /// Looks at `block` frames, which have all the frames around them that there will be.
+    /// Classifies `block` frames, which have all the neighbours that they will get.
     fn look(&mut self, block: usize) -> Result<(), MediaError> {
         let found = self.ask(&self.frames)?;
         let judged = self.before..self.before + block;
@@ -87,7 +88,7 @@ impl LearnedDetector {
         Ok(())
     }
 
-    /// Looks at the same frames with their light raised, where they are very dark.
+    /// Classifies the same frames brightened, if they are very dark.
     fn look_in_the_dark(&mut self, block: usize) -> Result<(), MediaError> {
         let first = self.dim.frames();
         let is_dark: Vec<bool> = (first..first + block as u64)
@@ -121,7 +122,7 @@ impl LearnedDetector {
         self.network.look(&planes).map_err(|error| internal(&error))
     }
 
-    /// Hands out the boundaries that begin before frame `until`, in order.
+    /// Returns the boundaries that start before frame `until`, in order.
     fn take(&mut self, until: u64) -> Vec<Boundary> {
         let mut found = self.verdicts.take(until);
         let Passages { mut fades, flashes } = self.even.take(until);
@@ -172,7 +173,7 @@ impl BoundaryDetector for LearnedDetector {
         if !std::mem::take(&mut self.has_looked) {
             return Vec::new();
         }
-        // Where nothing is for a while, what is before has no bearing on what comes.
+        // After a stretch without events, earlier frames do not affect later results.
         let judged = self.verdicts.frames();
         let Some(start) = judged.checked_sub(2 * NEAR) else {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! Which shots show nearly the same picture: the two sides of a dialogue, a set that comes back.
+//! Detects shots that look nearly the same: the two sides of a dialogue, or a recurring set.
 
 use std::num::NonZeroU64;
 use std::sync::LazyLock;
@@ -6,38 +6,38 @@ use std::sync::LazyLock;
 use super::Shot;
 use crate::media::SmallFrame;
 
-/// Side of the square picture that is transformed.
+/// Side of the square picture for the transform.
 const SIDE: usize = 32;
 
-/// Frequencies in each direction that are kept: 1 to 8.
+/// Frequencies to keep in each direction: 1 to 8.
 const KEPT: usize = 8;
 
-/// Bits by which two looks may differ and still show the same picture.
+/// Largest Hamming distance of two hashes of the same picture.
 ///
-/// Measured on eleven talking heads before one backdrop: within a take at most 8 bits change, between
-/// two takes of one speaker 8 to 10, and any two frames of different speakers differ by 12 or more,
-/// the middle ones by 14. Unrelated pictures differ by 20 and more.
+/// Measured on eleven talking heads before one backdrop. Within a take at most 8 bits change, and between two
+/// takes of one speaker 8 to 10. Any two frames of different speakers differ by 12 or more, the middle ones by
+/// 14. Unrelated pictures differ by 20 and more.
 const ALIKE: u32 = 10;
 
-/// The least median size of the kept coefficients, in steps of luma. Below it the picture is even, and
-/// noise would decide the bits; a talking head has 20 to 65.
+/// Smallest median size of the kept coefficients, in steps of luma. Below it the picture is even, and noise
+/// would decide the bits. A talking head has 20 to 65.
 const EVEN: f32 = 4.0;
 
-/// Different looks of one video that later shots are compared with, so that even a video of nothing but
-/// cuts costs seconds.
+/// Number of distinct hashes to compare later shots with, so that even a video of nothing but cuts costs
+/// seconds.
 const MAX_LOOKS: usize = 8192;
 
-/// What a frame looks like, in 64 bits of which about half are set: a perceptual hash.
+/// A perceptual hash of a frame: 64 bits, of which about half are set.
 ///
-/// The luma is reduced to 32 by 32 and transformed by a DCT-II; of the frequencies 1 to 8 in both
-/// directions each bit says whether its coefficient is above their median (Zauner, *Implementation and
-/// Benchmarking of Perceptual Image Hash Functions*, 2010). Brightness, contrast, noise
-/// and scale hardly change it; what is where does.
+/// The luma is reduced to 32 by 32 and transformed by a DCT-II. For the frequencies 1 to 8 in both directions,
+/// each bit says whether the coefficient is above the median of all (Zauner, *Implementation and Benchmarking
+/// of Perceptual Image Hash Functions*, 2010). Brightness, contrast, noise and scale hardly change it; the
+/// arrangement of the picture does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Look(NonZeroU64);
 
 impl Look {
-    /// The look of a frame; none of one so even that there is nothing to compare.
+    /// The hash of a frame; `None` if the frame is so even that there is nothing to compare.
     pub(super) fn of(frame: &SmallFrame) -> Option<Self> {
         let coefficients = BASIS.transform(&frame.planes[0]);
         let mut sizes = coefficients.map(f32::abs);
@@ -57,15 +57,15 @@ impl Look {
     }
 }
 
-/// The upper of the two values in the middle.
+/// The upper of the two middle values.
 fn upper_median(values: &mut [f32; KEPT * KEPT]) -> f32 {
     let (_, median, _) = values.select_nth_unstable_by(KEPT * KEPT / 2, f32::total_cmp);
     *median
 }
 
-/// Marks each shot whose middle frame looks like that of an earlier shot: of those that are like no
-/// earlier one themselves, the first. So shots with the same mark, and the shot it names, belong
-/// together. `looks` has one for each frame of the video.
+/// Marks each shot whose middle frame looks like that of an earlier shot. The mark names the first such shot
+/// among those that have no mark themselves. Shots with the same mark, and the shot that it names, therefore
+/// belong together. `looks` has one entry per frame of the video.
 pub(super) fn mark(shots: &mut [Shot], looks: &[Option<Look>]) {
     let mut firsts: Vec<(u64, Look)> = Vec::new();
     for (index, shot) in (0..).zip(shots) {
@@ -83,11 +83,11 @@ pub(super) fn mark(shots: &mut [Shot], looks: &[Option<Look>]) {
 
 static BASIS: LazyLock<Basis> = LazyLock::new(Basis::new);
 
-/// Reduction to [`SIDE`] and DCT-II in one, both being sums of the same cells.
+/// Reduction to [`SIDE`] and DCT-II combined: both are weighted sums of the same cells.
 struct Basis {
-    /// For each kept vertical frequency the weight of each row of cells.
+    /// For each kept vertical frequency, the weight of each row of cells.
     down: [[f32; SmallFrame::HEIGHT]; KEPT],
-    /// For each column of cells its weight in each kept horizontal frequency.
+    /// For each column of cells, its weight in each kept horizontal frequency.
     across: [[f32; KEPT]; SmallFrame::WIDTH],
 }
 
@@ -129,8 +129,8 @@ impl Basis {
     }
 }
 
-/// How much cell `cell` of `cells` counts in the orthonormal DCT-II coefficient `frequency` of the
-/// line reduced to [`SIDE`] values, each the mean of the cells it covers.
+/// The weight of cell `cell` of `cells` in the orthonormal DCT-II coefficient `frequency` of the line reduced
+/// to [`SIDE`] values, each the mean of the cells it covers.
 #[expect(clippy::cast_precision_loss, reason = "numbers below 100")]
 #[expect(
     clippy::cast_possible_truncation,
@@ -166,7 +166,7 @@ mod tests {
         frame
     }
 
-    /// Discs of light at places that `seed` chooses.
+    /// Discs of light at positions determined by `seed`.
     fn scene(seed: usize) -> SmallFrame {
         frame(|x, y| {
             let lit = (0..6).any(|disc| {
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_coefficient_is_that_of_the_transform_itself() {
-        // A cosine of the frequencies 3 and 2, drawn on the reduced picture, is one coefficient.
+        // A cosine of frequencies 3 and 2, drawn on the reduced picture, is one coefficient.
         let wave = |k: f64, at: f64, of: f64| (std::f64::consts::PI * k * (at + 0.5) / of).cos();
         #[expect(
             clippy::cast_possible_truncation,
@@ -208,7 +208,7 @@ mod tests {
             (128.0 + 100.0 * wave(3.0, x as f64, 64.0) * wave(2.0, y as f64, 36.0)).round() as u8
         });
         let found = BASIS.transform(&picture.planes[0]);
-        // Row by vertical frequency, from 1; the amplitude of an orthonormal DCT is half the side's.
+        // Row by vertical frequency, from 1. The amplitude of an orthonormal DCT is half the side.
         let place = KEPT + 2;
         assert!((found[place] - 100.0 * 16.0).abs() < 20.0, "{found:?}");
         for (at, one) in found.iter().enumerate() {
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn a_mark_names_a_shot_that_has_none() {
         let look = |bits: u64| NonZeroU64::new(bits).map(Look);
-        // Each is like its neighbour, the first and the last are not alike.
+        // Each is like its neighbour, but the first and the last differ.
         let drift = [look(0xffff), look(0xffff << 5), look(0xffff << 10)];
         assert_eq!(marks(&drift), [None, Some(0), None]);
     }

@@ -1,4 +1,4 @@
-//! Where one shot ends and the next begins.
+//! Shot boundary detection: where one shot ends and the next begins.
 
 use std::ops::Range;
 
@@ -25,26 +25,26 @@ pub use self::adaptive::AdaptiveDetector;
 pub use self::learned::LearnedDetector;
 pub use self::scan::{SegmentOutput, segment};
 
-/// How one shot gives way to the next.
+/// The kind of a boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BoundaryKind {
-    /// The video begins: the boundary before the first shot.
+    /// The start of the video: the boundary before the first shot.
     Start,
-    /// From one frame to the next.
+    /// A hard cut from one frame to the next.
     Cut,
     /// Through black, white or another even colour.
     Fade,
-    /// One picture melts into the other.
+    /// One picture fades into the other.
     Dissolve,
-    /// One picture pushes the other out.
+    /// One picture pushes or wipes the other out.
     Wipe,
-    /// The take continues without a break: a shot that would be too long to handle is continued in another.
+    /// The take continues without a break. A shot that is too long to handle is divided here.
     Continued,
 }
 
 impl BoundaryKind {
-    /// The name, as stored and sent.
+    /// The name as stored and sent.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -61,25 +61,24 @@ impl BoundaryKind {
 /// A boundary between two shots.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Boundary {
-    /// How it happens.
+    /// Its kind.
     pub kind: BoundaryKind,
-    /// First frame of the transition; of a cut, the first frame of the new shot.
+    /// First frame of the transition; for a cut, the first frame of the new shot.
     pub start: u64,
-    /// The frame after the transition; of a cut, equal to `start`.
+    /// The frame after the transition; for a cut, equal to `start`.
     pub end: u64,
-    /// How sure the detector is, from 0 to 1.
+    /// Confidence of the detector, from 0 to 1.
     pub confidence: f32,
 }
 
 impl Boundary {
-    /// The first frame of the new shot: of a gradual transition the first half belongs to the
-    /// outgoing shot.
+    /// The first frame of the new shot. The first half of a gradual transition belongs to the outgoing shot.
     #[must_use]
     pub const fn frame(&self) -> u64 {
         u64::midpoint(self.start, self.end)
     }
 
-    /// Whether it begins or ends at one of `frames`, or spans them.
+    /// Whether it starts or ends at one of `frames`, or spans them.
     const fn touches(&self, frames: &Range<u64>) -> bool {
         self.start < frames.end && frames.start <= self.end
     }
@@ -90,25 +89,25 @@ impl Boundary {
     }
 }
 
-/// Finds the boundaries of a video whose frames go by once, keeping only a few of them.
+/// Finds the boundaries of a video in one pass, keeping only a few frames.
 pub trait BoundaryDetector {
-    /// Looks at the next frame; `number` ascends by one from 0. It is shown from `shown_ms` on, in milliseconds from any
-    /// one moment.
+    /// Examines the next frame. `number` ascends by one from 0. `shown_ms` is the start of its presentation in
+    /// milliseconds, from any fixed origin.
     ///
     /// # Errors
-    /// [`MediaError::Internal`] for a fault of the program.
+    /// [`MediaError::Internal`] for a bug in the program.
     fn push(&mut self, frame: &SmallFrame, number: u64, shown_ms: u64) -> Result<(), MediaError>;
 
-    /// Boundaries that nothing later will change or come before, each once, in order. None unless a detector can
-    /// tell.
+    /// Boundaries that later frames cannot change or precede, each once, in order. Empty by default, for
+    /// detectors that cannot tell.
     fn settled(&mut self) -> Vec<Boundary> {
         Vec::new()
     }
 
-    /// The boundaries that are left after the last frame, in order. [`BoundaryKind::Start`] is not one.
+    /// The remaining boundaries after the last frame, in order. [`BoundaryKind::Start`] is not among them.
     ///
     /// # Errors
-    /// As [`BoundaryDetector::push`].
+    /// The same as [`BoundaryDetector::push`].
     fn finish(&mut self) -> Result<Vec<Boundary>, MediaError>;
 }
 
@@ -119,10 +118,10 @@ pub struct Shot {
     pub start: u64,
     /// The frame after the last.
     pub end: u64,
-    /// The boundary that opens it.
+    /// The boundary at its start.
     #[serde(rename = "in")]
     pub opening: Boundary,
-    /// Index of the first shot of the video that shows nearly the same picture, if an earlier one does.
+    /// Index of the video's first shot that looks nearly the same, if that is an earlier shot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_as: Option<u64>,
 }
@@ -135,22 +134,23 @@ impl Shot {
     }
 }
 
-/// What one pass over a video finds: when each frame is shown, and its shots.
+/// The result of one pass over a video: when each frame is shown, and the shots.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShotScan {
     /// When each frame is shown.
     pub timeline: Timeline,
-    /// Shots that cover all frames, in order, without gap or overlap; at least one.
+    /// Shots that cover all frames in order, without gaps or overlaps; at least one.
     pub shots: Vec<Shot>,
-    /// Where the video is damaged; frames there may be missing or show rubbish.
+    /// Damaged places of the video, where frames may be missing or corrupted.
     pub corrupt: Vec<CorruptSpan>,
-    /// Where the clock of the file breaks; the timeline continues there without a gap.
+    /// Breaks in the file's clock. The timeline is continuous there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clock_breaks: Vec<ClockBreak>,
 }
 
 impl ShotScan {
-    /// Whether the shots cover all frames, in order, without gap or overlap. Not so only if somebody made it up.
+    /// Whether the shots cover all frames in order, without gaps or overlaps. Only a forged result violates
+    /// this.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let mut end = 0;
@@ -163,41 +163,41 @@ impl ShotScan {
     }
 }
 
-/// What finds the boundaries.
+/// The boundary detector.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DetectorKind {
     /// The boundary network: [`LearnedDetector`].
     #[default]
     Learned,
-    /// Differences between frames: [`AdaptiveDetector`]. Faster, and knows no wipes.
+    /// Differences between frames: [`AdaptiveDetector`]. Faster, and finds no wipes.
     Signal,
 }
 
-/// How a video is segmented.
+/// How to segment a video.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SegmentParams {
-    /// What finds the boundaries. `ratio`, `min_change` and `window` are for the signal detector only.
+    /// The boundary detector. `ratio`, `min_change` and `window` apply to the signal detector only.
     pub detector: DetectorKind,
-    /// How far a frame's change must stand out from its neighbours' to be a cut.
+    /// How far a frame's change must stand out from its neighbours to be a cut.
     pub ratio: f32,
-    /// The least change, from 0 to 765 (luma and both chroma components), that can be a cut.
+    /// Smallest change, from 0 to 765 (luma and both chroma components), that can be a cut.
     pub min_change: f32,
-    /// Frames on each side that are the neighbourhood.
+    /// Frames on each side that form the neighbourhood.
     pub window: u32,
-    /// Shots shorter than this many milliseconds join a neighbour.
+    /// Shots shorter than this many milliseconds are merged into a neighbour.
     pub min_shot_ms: u64,
-    /// Shots longer than this many milliseconds are continued in shots of equal length. A clip of an uncut hour
-    /// serves nobody, nor does one vector for it.
+    /// Shots longer than this many milliseconds are divided into shots of equal length. A clip of an uncut hour
+    /// is of no use, nor is one vector for it.
     pub max_shot_ms: u64,
-    /// Mean luma, from 0 to 255, at or below which a frame is black.
+    /// Highest mean luma, from 0 to 255, of a black frame.
     pub black: f32,
-    /// Mean luma, from 0 to 255, at or above which an even frame is white.
+    /// Lowest mean luma, from 0 to 255, of an even frame that is white.
     pub white: f32,
-    /// Decoders that share the video; 0 for one for each core.
+    /// Decoders that share the video; 0 means one per core.
     pub threads: u32,
-    /// Frames that one decoder decodes before another may go on; 0 for never.
+    /// Frames that one decoder decodes before another may continue; 0 disables splitting.
     pub chunk_frames: u32,
 }
 

@@ -1,22 +1,22 @@
-//! Whether the whole picture moves: a camera that pans, or a picture that pushes another out.
+//! Detects motion of the whole picture: a camera pan, or a push transition.
 
 use crate::media::SmallFrame;
 
 const WIDTH: usize = SmallFrame::WIDTH;
 const HEIGHT: usize = SmallFrame::HEIGHT;
 
-/// Cells by which the picture may move from one frame to the next, across and down.
+/// Largest motion in cells between two frames, across and down.
 const FARTHEST: (isize, isize) = (20, 12);
 
-/// Steps of luma by which two frames differ on average, at least, for their motion to be told.
+/// Smallest mean difference of two frames, in steps of luma, at which motion can be measured.
 const LEAST: f32 = 1.0;
 
-/// Frames, or steps from one to the next, that are looked at.
+/// Number of frames, or of steps between frames, to examine.
 const LOOKS: usize = 8;
 
-/// How much of what changes from one frame to the next is left when the one is shifted as the other is best met: the
-/// median over a few steps. Below a half where the whole picture moves, near 1 where it stands, dissolves or is wiped.
-/// 1 where nothing changes.
+/// The share of the change between two frames that remains after the best shift: the median over a few steps.
+/// It is below one half if the whole picture moves, and near 1 if it stands still, dissolves or is wiped. It is
+/// 1 if nothing changes.
 pub(super) fn left_by_shifting(lumas: &[&[u8]]) -> f32 {
     let steps = lumas.len().saturating_sub(1);
     let mut left: Vec<f32> = some(steps)
@@ -30,8 +30,9 @@ pub(super) fn left_by_shifting(lumas: &[&[u8]]) -> f32 {
     left.get(left.len() / 2).copied().unwrap_or(1.0)
 }
 
-/// How far `between` is from what a push, or a slide in or out, makes of `before` and `after`: the mean difference of the
-/// nearest, as a part of how far the two are from each other. None if they move to and fro, as no push does.
+/// How far `between` is from the result of a push, or a slide in or out, between `before` and `after`. It is
+/// the mean difference from the nearest such picture, relative to the difference of the two. `None` if the
+/// pictures move to and fro, unlike in a push.
 pub(super) fn strangeness_of_push(between: &[&[u8]], before: &[u8], after: &[u8]) -> Option<f32> {
     let looks: Vec<&[u8]> = some(between.len()).map(|look| between[look]).collect();
     let apart = difference(before, after).max(LEAST);
@@ -60,7 +61,7 @@ pub(super) fn strangeness_of_push(between: &[&[u8]], before: &[u8], after: &[u8]
     least
 }
 
-/// Which of the two pictures move.
+/// Which of the two pictures moves.
 #[derive(Debug, Clone, Copy)]
 struct Moves {
     before: bool,
@@ -82,7 +83,7 @@ const MOVES: [Moves; 3] = [
     },
 ];
 
-/// Where the new picture comes from.
+/// The side from which the new picture enters.
 #[derive(Debug, Clone, Copy)]
 enum PushDirection {
     Right,
@@ -106,12 +107,12 @@ impl PushDirection {
         }
     }
 
-    /// The picture in which the new one has come `shift` cells far.
+    /// The picture after the new one has moved `shift` cells.
     fn compose(self, moves: Moves, shift: usize, before: &[u8], after: &[u8], out: &mut [u8]) {
         let length = self.length();
         for (row, cells) in out.chunks_exact_mut(WIDTH).enumerate() {
             for (column, cell) in cells.iter_mut().enumerate() {
-                // The place along the way, counted from the side that the old picture leaves by.
+                // The position along the motion, counted from the side at which the old picture leaves.
                 let place = match self {
                     Self::Right => column,
                     Self::Left => WIDTH - 1 - column,
@@ -136,7 +137,7 @@ impl PushDirection {
     }
 }
 
-/// Up to [`LOOKS`] of `0..count`, evenly.
+/// Up to [`LOOKS`] values of `0..count`, evenly spaced.
 fn some(count: usize) -> impl Iterator<Item = usize> {
     let looks = count.min(LOOKS);
     (0..looks).map(move |look| look * count.saturating_sub(1) / looks.saturating_sub(1).max(1))
@@ -150,7 +151,7 @@ fn nearest(before: &[u8], after: &[u8]) -> f32 {
         .fold(f32::INFINITY, f32::min)
 }
 
-/// The mean difference of two lumas where they overlap, the first shifted.
+/// The mean difference of two lumas where they overlap, with the first one shifted.
 fn shifted(before: &[u8], after: &[u8], dx: isize, dy: isize) -> f32 {
     let (width, height) = (WIDTH - dx.unsigned_abs(), HEIGHT - dy.unsigned_abs());
     let skipped = |by: isize| usize::try_from(by).unwrap_or(0);
@@ -190,7 +191,7 @@ fn mean(sum: u32, cells: usize) -> f32 {
 mod tests {
     use super::*;
 
-    /// A picture with nothing that repeats: smooth, so that a cell's neighbours resemble it.
+    /// A picture without repetition, and smooth, so that neighbouring cells are similar.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

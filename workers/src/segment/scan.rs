@@ -13,25 +13,25 @@ use crate::media::{Bounds, MediaError, SmallFrame, SmallFrames, SmallOptions};
 use crate::source::ByteSource;
 use crate::time::{Stretch, Timeline};
 
-/// Told how a pass over a video goes. An error stops it.
+/// Receives the progress of a pass over a video. An error stops the pass.
 pub trait SegmentOutput {
-    /// `done` frames are through, and, where it can be estimated, of how many.
+    /// `done` frames have been processed, of an estimated total if there is one.
     ///
     /// # Errors
-    /// Whatever is to stop the pass.
+    /// Any error that is to stop the pass.
     fn progress(&mut self, done: u64, total: Option<u64>) -> Result<(), MediaError>;
 
-    /// A shot that nothing later will change. All but the last few are told while the pass goes on, in
-    /// order, if the detector can tell; the result has all.
+    /// A shot that later frames cannot change. If the detector can tell, all but the last few shots are
+    /// reported during the pass, in order. The result has all shots.
     ///
     /// # Errors
-    /// Whatever is to stop the pass.
+    /// Any error that is to stop the pass.
     fn settled(&mut self, _shot: &Stretch) -> Result<(), MediaError> {
         Ok(())
     }
 }
 
-/// A function that is told of progress only.
+/// A function that only receives progress.
 impl<F: FnMut(u64, Option<u64>) -> Result<(), MediaError>> SegmentOutput for F {
     fn progress(&mut self, done: u64, total: Option<u64>) -> Result<(), MediaError> {
         self(done, total)
@@ -88,7 +88,7 @@ fn detector(params: &SegmentParams) -> Result<Box<dyn BoundaryDetector>, MediaEr
     })
 }
 
-/// The number of frames: of the container's index, else from duration and rate.
+/// The number of frames: from the container's index, or else from duration and rate.
 fn expected_frames(reader: &SmallFrames) -> Option<u64> {
     let info = reader.info();
     let (_, video) = info.video()?;
@@ -98,13 +98,14 @@ fn expected_frames(reader: &SmallFrames) -> Option<u64> {
     })
 }
 
-/// Makes shots of boundaries as they are found. Those too short join a neighbour, those too long are divided.
+/// Makes shots from boundaries as they are found. Shots that are too short are merged into a neighbour, and
+/// shots that are too long are divided.
 struct Joiner {
     min_shot_ms: u64,
     max_shot_ms: u64,
-    /// The boundaries that stand; the next one may yet replace the last.
+    /// The accepted boundaries. The next one may still replace the last.
     kept: Vec<Boundary>,
-    /// How many shots were told.
+    /// Number of reported shots.
     told: usize,
 }
 
@@ -112,7 +113,7 @@ impl Joiner {
     fn new(params: &SegmentParams) -> Self {
         Self {
             min_shot_ms: params.min_shot_ms,
-            // Divided, a shot must not become one that is too short.
+            // Division must not make shots that are too short.
             max_shot_ms: params.max_shot_ms.max(2 * params.min_shot_ms + 1000),
             kept: vec![Boundary {
                 kind: BoundaryKind::Start,
@@ -128,7 +129,7 @@ impl Joiner {
         timeline.ms_of(end) - timeline.ms_of(start) < self.min_shot_ms
     }
 
-    /// Takes in the next boundaries of a video that is known so far.
+    /// Accepts the next boundaries of a video known up to this point.
     fn add(&mut self, timeline: &Timeline, boundaries: &[Boundary]) {
         for boundary in boundaries {
             let frame = boundary.frame();
@@ -139,14 +140,14 @@ impl Joiner {
             if !self.is_short(timeline, last.frame(), frame) {
                 self.kept.push(*boundary);
             } else if last.kind != BoundaryKind::Start && boundary.confidence > last.confidence {
-                // Of two boundaries too close to be both true, the surer one stands.
+                // If two boundaries are too close for both to be true, the one with more confidence stands.
                 self.kept.pop();
                 self.kept.push(*boundary);
             }
         }
     }
 
-    /// The shots that no later boundary can change, and that were not told yet.
+    /// The shots that no later boundary can change and that were not reported yet.
     fn settled(&mut self, timeline: &Timeline) -> Vec<Range<u64>> {
         let ends = self.kept.len() - 1;
         let from = self.told.min(ends);
@@ -206,7 +207,7 @@ impl Joiner {
             } else {
                 first_from(timeline, start..shot.end, due)
             };
-            // A single frame may be shown for longer than a shot may be.
+            // A single frame may be shown for longer than the maximum duration of a shot.
             if start < end {
                 part(start..end, start == shot.start);
                 start = end;
@@ -215,7 +216,7 @@ impl Joiner {
     }
 }
 
-/// The first of `frames` that is not shown before `ms`.
+/// The first of `frames` that is shown at or after `ms`.
 fn first_from(timeline: &Timeline, frames: Range<u64>, ms: u64) -> u64 {
     let (mut low, mut high) = (frames.start, frames.end);
     while low < high {
@@ -272,7 +273,7 @@ mod tests {
             told.extend(joiner.settled(&timeline));
         }
         let shots = joiner.finish(&timeline);
-        // All but the last two shots were told before the end, and nothing else was.
+        // All but the last two shots were reported before the end, and nothing else was.
         assert!(told.len() + 2 >= shots.len());
         let frames = shots.iter().map(Shot::frames);
         assert!(
@@ -287,7 +288,7 @@ mod tests {
 
     #[test]
     fn an_uncut_take_of_any_length_is_divided_the_same_early_and_late() {
-        // 25 frames a second: 40 minutes without a cut, and then 11 minutes.
+        // 25 frames per second: 40 minutes without a cut, then 11 minutes.
         let (timeline, mut joiner) = (timeline(76_500), Joiner::new(&SegmentParams::default()));
         joiner.add(
             &timeline,

@@ -1,4 +1,4 @@
-//! Cuts where frames are shown for long: slide shows, time lapses, videos of a few frames a second.
+//! Cuts where frames are shown for long: slide shows, time lapses, videos of a few frames per second.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -11,36 +11,37 @@ use super::{Boundary, BoundaryKind, SegmentParams};
 use crate::media::SmallFrame;
 use crate::time::Timeline;
 
-/// Milliseconds between frames around a boundary, on average, from which on frames are slow.
+/// Mean distance of the frames around a boundary, in milliseconds, from which frames are slow.
 pub(super) const SLOW_MS: u64 = 150;
 
 /// Frames on each side of a boundary whose distances count.
 const AROUND: u64 = 4;
 
-/// Frames on each side of a boundary that are looked at, at most.
+/// Most frames on each side of a boundary to examine.
 const REACH: u64 = 16;
 
-/// Milliseconds that a gradual transition lasts at most where frames are slow. What changes for longer is a change of
-/// light.
+/// Longest gradual transition in milliseconds where frames are slow. A longer change is a change of light.
 const LONGEST_MS: u64 = 4000;
 
-/// The least part of a picture that changes from one to a different one.
+/// Smallest share of the picture that changes between two different pictures.
 const LEAST: f32 = 0.15;
 
-/// What different pictures have in common, at most: the part of the cells that stay, and the correlation. Of photographs
-/// of different places hardly any have more; of a video, even a second apart and with a camera that moves, few have less.
+/// The most that different pictures have in common: the share of unchanged cells, and the correlation. Hardly
+/// any photographs of different places exceed this. Few frames of one video fall below it, even a second apart
+/// and with a moving camera.
 const MOST_KEPT: f32 = 0.25;
 const MOST_ALIKE: f32 = 0.65;
 
-/// How far a change must stand out from those just before and after it, of what part of the picture it must be, and
-/// what part of the cells may stay: what has more in common may still be different, such as the pages of a talk.
+/// How far a change must stand out from those just before and after it, the smallest share of the picture it
+/// must cover, and the largest share of cells that may stay. Pictures with more in common may still be
+/// different, such as the slides of a talk.
 const STANDS_OUT: [(f32, f32, f32); 2] = [(4.0, 0.33, 0.6), (8.0, LEAST, 1.0)];
 
-/// Added to a change, so that in a still picture noise does not stand out.
+/// Added to a change, so that noise in a still picture does not stand out.
 const NOISE: f32 = 1.0;
 
-/// Milliseconds until which a video is shown. Slow videos often do not say how long the last frame is, or say that of
-/// another rate; it is taken to last as long as those before it do on average.
+/// End of the video in milliseconds. Slow videos often omit the duration of the last frame, or state that of
+/// another rate. It is assumed to be the mean duration of the preceding ones.
 pub(super) fn shown_until(timeline: &Timeline) -> u64 {
     let end_ms = timeline.ms_of(timeline.frames());
     let last = timeline.frames().saturating_sub(1);
@@ -55,18 +56,18 @@ pub(super) fn shown_until(timeline: &Timeline) -> u64 {
 
 /// Finds cuts where frames are slow, by the pictures and by how long they are shown.
 ///
-/// A shot there may have a single frame. All that counts frames is of no use then: each change is as large as the one
-/// before, a picture that comes back after two frames is no flash, and the boundary network has seen nothing like it. So in
-/// these places this decides alone, and elsewhere it is silent.
+/// A shot there may have a single frame, so methods that count frames fail: each change is as large as the one
+/// before, a picture that returns after two frames is not a flash, and the boundary network has seen nothing
+/// like it. In these places only this detector decides, and elsewhere it is silent.
 #[derive(Debug)]
 pub(super) struct SlowCuts {
-    /// Milliseconds for which a picture must be seen to be a shot. Shorter ones are flashes.
+    /// Milliseconds for which a picture must be shown to be a shot. Shorter ones are flashes.
     min_shot_ms: u64,
-    /// When each frame is shown, in milliseconds.
+    /// Presentation time of each frame in milliseconds.
     shown_ms: Vec<u64>,
     /// The last frames, oldest first.
     recent: VecDeque<SmallFrame>,
-    /// The number of the frame that is judged next.
+    /// Number of the frame to judge next.
     next: u64,
     found: Vec<Boundary>,
 }
@@ -97,7 +98,7 @@ impl SlowCuts {
         }
     }
 
-    /// Judges the last frames, after which there are none.
+    /// Judges the last frames of the video.
     pub(super) fn end(&mut self) {
         while self.next < self.frames() {
             self.judge(self.next);
@@ -110,14 +111,14 @@ impl SlowCuts {
         self.found.iter().any(|cut| cut.touches(frames))
     }
 
-    /// Hands out the cuts before frame `until`, in order.
+    /// Returns the cuts before frame `until`, in order.
     pub(super) fn take(&mut self, until: u64) -> Vec<Boundary> {
         let count = self.found.partition_point(|cut| cut.start < until);
         self.found.drain(..count).collect()
     }
 
-    /// Whether a boundary that was found by counting frames stands: not if frames are slow there, unless it is gradual,
-    /// not too long, and has none of `cuts` in it.
+    /// Whether a boundary from a frame-counting detector stands. Where frames are slow, it stands only if it is
+    /// gradual, not too long, and contains none of `cuts`.
     pub(super) fn allows(&self, boundary: &Boundary, cuts: &[Boundary]) -> bool {
         if !self.is_slow(boundary.frame()) {
             return true;
@@ -134,7 +135,7 @@ impl SlowCuts {
         self.shown_ms.len() as u64
     }
 
-    /// When a frame is shown; of one after the last, when that is.
+    /// Presentation time of a frame; for a frame after the last, the end of the video.
     fn ms_of(&self, frame: u64) -> u64 {
         let index = usize::try_from(frame).unwrap_or(usize::MAX);
         let shown = self.shown_ms.get(index).or(self.shown_ms.last());
@@ -149,7 +150,7 @@ impl SlowCuts {
         gaps > 0 && self.ms_of(last).saturating_sub(self.ms_of(first)) >= SLOW_MS * gaps
     }
 
-    /// A frame among the last.
+    /// One of the last frames.
     fn frame(&self, number: u64) -> Option<&SmallFrame> {
         let oldest = self.frames() - self.recent.len() as u64;
         let index = usize::try_from(number.checked_sub(oldest)?).ok()?;
@@ -175,7 +176,7 @@ impl SlowCuts {
         }
     }
 
-    /// Whether two pictures that have something in common differ far more than those just before and after do.
+    /// Whether two pictures with something in common differ far more than those just before and after.
     fn stands_out(&self, number: u64, pair: &Pair<'_>) -> bool {
         let change_to = |number: u64| {
             let before = self.frame(number.checked_sub(1)?)?;
@@ -192,7 +193,7 @@ impl SlowCuts {
             })
     }
 
-    /// Whether both pictures are seen for as long as a shot must be, as far as the video goes.
+    /// Whether both pictures are shown for as long as a shot must be, as far as the video goes.
     fn stays(&self, number: u64, before: &SmallFrame, after: &SmallFrame) -> bool {
         let cut_ms = self.ms_of(number);
         let is_like = |other: u64, picture: &SmallFrame| {
@@ -208,7 +209,7 @@ impl SlowCuts {
     }
 }
 
-/// Two pictures that are compared, raised if both are dark.
+/// Two pictures to compare, brightened if both are dark.
 struct Pair<'a> {
     before: Cow<'a, SmallFrame>,
     after: Cow<'a, SmallFrame>,
@@ -225,7 +226,7 @@ impl<'a> Pair<'a> {
         Self { before, after }
     }
 
-    /// Whether they are different pictures, whatever changes around them.
+    /// Whether they are different pictures, regardless of the changes around them.
     fn is_other(&self) -> bool {
         self.changed() >= LEAST && self.likeness() < MOST_ALIKE && self.kept() < MOST_KEPT
     }
@@ -238,7 +239,7 @@ impl<'a> Pair<'a> {
         correlation(&self.before, &self.after)
     }
 
-    /// The part of the cells that stay, but for a change of light.
+    /// The share of unchanged cells, apart from a change of light.
     fn kept(&self) -> f32 {
         kept(&self.before, &self.after)
     }

@@ -1,9 +1,9 @@
-//! The timeline of a video from the timestamps of its frames, as they come.
+//! Builds the timeline of a video from the timestamps of its frames.
 
 use crate::media::{MediaInfo, earliest};
 use crate::time::{Rate, Timecode, Timeline};
 
-/// The timeline of a video before its first frame. Its rate is known in the end only.
+/// The timeline of a video before its first frame. The rate is only known at the end.
 pub(super) fn begin(info: &MediaInfo, time_base: Rate) -> Timeline {
     Timeline {
         time_base,
@@ -16,7 +16,7 @@ pub(super) fn begin(info: &MediaInfo, time_base: Rate) -> Timeline {
     }
 }
 
-/// Adds a frame, which is shown from `pts`.
+/// Adds a frame shown from `pts`.
 pub(super) fn add(timeline: &mut Timeline, pts: i64) {
     if timeline.pts.is_empty() {
         timeline.origin_pts = timeline.origin_pts.min(pts);
@@ -41,7 +41,7 @@ pub(super) fn complete(timeline: &mut Timeline, info: &MediaInfo, end_pts: i64) 
     }
 }
 
-/// Rates at which videos are usually made, as fractions.
+/// Common frame rates, as fractions.
 const USUAL: [(u32, u32); 16] = [
     (24_000, 1001),
     (24, 1),
@@ -61,11 +61,11 @@ const USUAL: [(u32, u32); 16] = [
     (240, 1),
 ];
 
-/// Frames that follow each other at a rate on average, at least, for it to be the video's.
+/// Average number of consecutive frames at a rate that makes it the video's rate.
 const RUN: usize = 4;
 
-/// The rate that the frames support, and whether they do not keep to it: a declared rate before a usual one, one to
-/// which all frames keep before one to which most do, and their mean where there is none.
+/// The rate that the frames support, and whether it is variable. A declared rate takes precedence over a common
+/// one, and a rate that all frames keep over one that most keep. If there is none, it is the mean rate.
 fn rate_of(pts: &[i64], time_base: Rate, declared: [Option<Rate>; 2]) -> (Rate, bool) {
     let usual = USUAL.iter().filter_map(|&(num, den)| Rate::new(num, den));
     let candidates = declared.into_iter().flatten().chain(usual);
@@ -79,13 +79,13 @@ fn rate_of(pts: &[i64], time_base: Rate, declared: [Option<Rate>; 2]) -> (Rate, 
     }
 }
 
-/// Into how many runs the frames fall, in each of which every frame is where a constant rate puts it, up to the
-/// rounding of the time base. A first frame of which an edit list leaves a part counts as one of the run that it begins.
+/// The number of runs in which every frame is where a constant rate puts it, up to the rounding of the time
+/// base. A first frame that an edit list shortens counts as part of the run that it starts.
 fn runs(pts: &[i64], time_base: Rate, rate: Rate) -> usize {
     let units = i128::from(time_base.num()) * i128::from(rate.den());
     let frames = i128::from(time_base.den()) * i128::from(rate.num());
     if units < frames && pts.len() > 1 {
-        // Faster than the clock can tell.
+        // Faster than the clock's resolution.
         return usize::MAX;
     }
     // Exact distance from the ideal timestamp, in units times `frames`.
@@ -112,7 +112,7 @@ fn runs(pts: &[i64], time_base: Rate, rate: Rate) -> usize {
     runs
 }
 
-/// The mean rate to a thousandth of a frame a second.
+/// The mean rate, rounded to a thousandth of a frame per second.
 fn mean_rate(pts: &[i64], time_base: Rate) -> Option<Rate> {
     let length = pts.last()?.checked_sub(*pts.first()?)?;
     let length = u128::try_from(length).ok().filter(|&length| length > 0)?;

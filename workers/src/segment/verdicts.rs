@@ -1,4 +1,4 @@
-//! From what the network says of each frame to boundaries.
+//! Turns the network's scores per frame into boundaries.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -13,49 +13,51 @@ use super::motion::{left_by_shifting, strangeness_of_push};
 use super::{Boundary, BoundaryKind};
 use crate::media::SmallFrame;
 
-// These numbers were chosen on videos made like those that the network learned from: where they cost about as many true
-// boundaries as they save false ones, the surer was taken. A few were chosen after looking at mistakes on the videos of the
-// bench.
+// These numbers were chosen on videos like those of the training. Where a value cost about as many true
+// boundaries as it saved false ones, the stricter one was taken. A few were chosen after looking at mistakes on
+// the bench videos.
 
-/// How sure the network must be of a cut. In its training cuts weigh four times as much as other frames, so it is
-/// surer than it should be.
+/// Minimum score of a cut. Cuts weigh four times as much as other frames in training, so the network is
+/// overconfident.
 const CUT: f32 = 0.85;
 
-/// How sure it must be that a frame is within a transition.
+/// Minimum score of a frame within a transition.
 const GRADUAL: f32 = 0.5;
 
-/// How sure it must be of a whole transition.
+/// Minimum score of a whole transition.
 const SURE: f32 = 0.6;
 
-/// How sure it must be of a wipe, by how strange what is seen during it is to both pictures: what passes close to the
-/// camera looks much like a wipe.
+/// Minimum score of a wipe, by how foreign its frames are to both pictures. Objects that pass close to the
+/// camera look much like a wipe.
 const SURE_OF_WIPE: [(f32, f32); 3] = [(0.15, 0.65), (0.3, 0.77), (f32::INFINITY, 0.85)];
 
-/// The same where the whole picture moves, by how far it is from a push: a camera that pans looks much like one.
+/// The same if the whole picture moves, by its distance from a push. A camera pan looks much like a push.
 const SURE_OF_PUSH: [(f32, f32); 3] = [(0.12, 0.65), (0.3, 0.75), (f32::INFINITY, 0.85)];
 
-/// How sure it must be of a dissolve while the whole picture moves.
+/// Minimum score of a dissolve while the whole picture moves.
 const SURE_WHILE_MOVING: f32 = 0.9;
 
-/// How much darker a dissolve may be than both pictures: to this part of their light, since what they show moves.
+/// How much darker a dissolve may be than both pictures, as a share of their light, because their content
+/// moves.
 const LEAST_DIP: f32 = 0.7;
 
-/// What is left of the change by shifting the picture, up to which the whole picture moves.
+/// The whole picture counts as moving if a shift leaves at most this share of the change.
 const MOVING: f32 = 0.5;
 
-/// Frames of a transition that are kept to see that.
+/// Frames of a transition to keep for this test.
 const KEPT: usize = 128;
 
 /// Frames that may be missing in the middle of a transition.
 const GAP: u64 = 3;
 
-/// A transition of fewer frames is none; where there is a cut in it, that counts.
+/// Minimum length of a transition in frames. If a shorter one contains a cut, the cut counts.
 const SHORTEST: u64 = 3;
 
-/// Frames on each side of which a cut must be the surest.
+/// A cut must have the highest score among this many frames on each side.
 const NEAR: usize = 2;
 
-/// The least part of a picture that a cut changes; one that changes no more than [`FEW`] must be surer than [`SURE_CUT`].
+/// Smallest share of the picture that a cut changes. If it changes no more than [`FEW`], its score must exceed
+/// [`SURE_CUT`].
 const LEAST: f32 = 0.15;
 const FEW: f32 = 0.33;
 const SURE_CUT: f32 = 0.95;
@@ -63,10 +65,10 @@ const SURE_CUT: f32 = 0.95;
 /// The same around an even passage of at most [`FLASH`] frames.
 const SAME_AFTER_FLASH: f32 = 0.5;
 
-/// The spread of luma that the evenest frame of a fade has at most.
+/// Largest spread of luma in the most even frame of a fade.
 const EVEN: f32 = 4.5;
 
-/// The verdict on a frame of which there is nothing to say.
+/// The scores of a frame without a verdict.
 pub(super) const NOTHING: BoundaryVerdict = BoundaryVerdict {
     cut: 0.0,
     gradual: 0.0,
@@ -75,7 +77,7 @@ pub(super) const NOTHING: BoundaryVerdict = BoundaryVerdict {
     wipe: 0.0,
 };
 
-/// Collects verdicts on a video's frames, from the first on.
+/// Collects scores of a video's frames, from the first on.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
     /// The last frames, oldest first.
@@ -89,40 +91,40 @@ pub(super) struct Verdicts {
 
 #[derive(Debug)]
 struct FrameEvidence {
-    /// How sure the network is of a cut.
+    /// The cut score.
     cut: f32,
-    /// The part that has changed since the frame before.
+    /// The share of the picture that changed since the previous frame.
     changed: f32,
 }
 
-/// Frames in a row that are within a transition.
+/// Consecutive frames within a transition.
 #[derive(Debug)]
 struct Run {
     start: u64,
     end: u64,
-    /// The frame before it, and the one after it once that is known.
+    /// The frame before it, and the one after it once known.
     before: Option<SmallFrame>,
     after: Option<SmallFrame>,
-    /// The spread of its evenest frame.
+    /// The luma spread of its most even frame.
     evenest: f32,
     /// The luma of its first frames.
     lumas: Vec<Vec<u8>>,
     sure: f32,
-    /// How much speaks for a dissolve, a fade, a wipe.
+    /// The scores for a dissolve, a fade and a wipe.
     kinds: [f32; 3],
 }
 
 impl Run {
-    /// Whether the pictures bear out what the network says.
+    /// Whether the pictures support the network's verdict.
     fn is_seen(&self, kind: BoundaryKind, confidence: f32) -> bool {
         let reaches_a_colour = self.evenest <= EVEN;
         let Some((before, after)) = self.before.as_ref().zip(self.after.as_ref()) else {
-            // It begins or ends with the video, and is no boundary anyway.
+            // It starts or ends with the video, and is not a boundary in any case.
             return false;
         };
         let likeness = correlation(before, after);
         if kind == BoundaryKind::Fade {
-            // Only a fade may come back to the picture it left, if it takes its time.
+            // Only a fade may return to the picture that it left, if it takes its time.
             let is_flash = self.end - self.start <= FLASH as u64 && likeness >= SAME_AFTER_FLASH;
             return reaches_a_colour && !is_flash;
         }
@@ -153,7 +155,7 @@ impl Run {
     }
 }
 
-/// Whether the confidence is enough for what is so strange.
+/// Whether the confidence suffices for this deviation.
 fn is_sure(confidence: f32, wanted: &[(f32, f32)], strange: f32) -> bool {
     wanted
         .iter()
@@ -213,7 +215,7 @@ impl Verdicts {
         }
     }
 
-    /// A cut is where the network is surest among the frames around.
+    /// A cut is where the score is highest among the frames around.
     fn push_cut(&mut self, entry: FrameEvidence) {
         self.recent.push_back(entry);
         if self.recent.len() > 2 * NEAR + 1 {
@@ -228,7 +230,7 @@ impl Verdicts {
     fn judge(&mut self, index: usize, number: u64) {
         let FrameEvidence { cut, changed } = self.recent[index];
         let is_surest = self.recent.iter().enumerate().all(|(other, entry)| {
-            // Of equals the first counts.
+            // The first one on a tie.
             entry.cut < cut || (entry.cut <= cut && other >= index)
         });
         let is_seen = changed >= FEW || (changed >= LEAST && cut >= SURE_CUT);
@@ -268,12 +270,12 @@ impl Verdicts {
         });
     }
 
-    /// How many frames were judged.
+    /// Number of judged frames.
     pub(super) const fn frames(&self) -> u64 {
         self.frames
     }
 
-    /// Judges the last frames, after which there are none.
+    /// Judges the last frames of the video.
     pub(super) fn end(&mut self) {
         for number in self.frames.saturating_sub(NEAR as u64)..self.frames {
             let index = self.recent.len() - usize::try_from(self.frames - number).unwrap_or(1);
@@ -285,7 +287,7 @@ impl Verdicts {
             .retain(|transition| transition.end < frames);
     }
 
-    /// Whether one of `frames` is, or may yet turn out to be, in a boundary.
+    /// Whether one of `frames` is in a boundary, or may still turn out to be.
     pub(super) fn touch(&self, frames: &Range<u64>) -> bool {
         let touches = |found: &Boundary| found.touches(frames);
         self.run.as_ref().is_some_and(|run| run.start < frames.end)
@@ -293,12 +295,12 @@ impl Verdicts {
             || self.transitions.iter().any(touches)
     }
 
-    /// Hands out the boundaries that begin before frame `until`, in order.
+    /// Returns the boundaries that start before frame `until`, in order.
     pub(super) fn take(&mut self, until: u64) -> Vec<Boundary> {
         let before = |found: &Boundary| found.start < until;
         let transitions = self.transitions.partition_point(before);
         let mut transitions: Vec<_> = self.transitions.drain(..transitions).collect();
-        // What the video begins with is no boundary between two shots.
+        // The start of the video is not a boundary between two shots.
         transitions.retain(|transition| transition.start > 0);
         let cuts = self.cuts.partition_point(before);
         let mut found: Vec<_> = self.cuts.drain(..cuts).collect();
@@ -331,7 +333,7 @@ mod tests {
             .collect()
     }
 
-    /// Noise that is another for every frame.
+    /// Noise that differs for every frame.
     fn picture(number: usize) -> SmallFrame {
         let mut frame = SmallFrame::grey();
         for (index, cell) in frame.planes[0].iter_mut().enumerate() {

@@ -1,4 +1,4 @@
-//! What the stages of one process share, and what one run is given.
+//! The shared state of the stages of one process, and the context of one run.
 
 use rushes_models::{EncoderOptions, ModelStore};
 use tokio::runtime::Handle;
@@ -13,15 +13,15 @@ use crate::storage::{Locator, Storage};
 use crate::time::Timeline;
 use crate::watch::Watch;
 
-/// How one feature is computed: plain blocking code on a worker thread.
+/// The computation of one feature: plain blocking code on a worker thread.
 pub(super) trait Stage {
-    /// What it hands in.
+    /// The output.
     type Output;
 
     /// Computes the run.
     fn run(&self, run: &RunContext<'_>) -> Result<Self::Output, StageError>;
 
-    /// Clears away what only an unfinished run needs. Nothing, for most.
+    /// Deletes what only an unfinished run needs. For most features there is nothing.
     fn tidy(&self, _stages: &Stages, _prefix: &str) -> Result<(), StageError> {
         Ok(())
     }
@@ -30,27 +30,27 @@ pub(super) trait Stage {
 /// One run, as its stage sees it.
 pub(super) struct RunContext<'a> {
     pub(super) stages: &'a Stages,
-    /// Keys of the run's objects begin with this.
+    /// Prefix of the keys of the run's objects.
     pub(super) prefix: &'a str,
     pub(super) watch: &'a Watch,
 }
 
-/// What the stages of one process share.
+/// The shared state of the stages of one process.
 #[derive(Debug)]
 pub struct Stages {
-    /// Videos and features.
+    /// Videos and derived objects.
     pub storage: Storage,
-    /// Where files from outside are decoded.
+    /// The sandbox that decodes files from outside.
     pub sandbox: Sandbox,
-    /// How shots are found.
+    /// How to detect shots.
     pub segment: SegmentParams,
-    /// How proxies are made.
+    /// How to make proxies.
     pub proxy: ProxyParams,
     /// The threads that own the encoders.
     pub devices: Devices,
-    /// What keeps them fed.
+    /// Feeds them with pictures.
     pub embedder: Embedder,
-    /// The runtime on which the object store is reached.
+    /// The runtime for access to the object store.
     pub runtime: Handle,
 }
 
@@ -99,7 +99,7 @@ pub fn unpack_timeline(packed: &[u8]) -> Option<Timeline> {
     serde_json::from_slice(&json).ok()
 }
 
-/// Progress and cancellation of a stage, as the sandbox wants them.
+/// Progress and cancellation of a stage, in the form that the sandbox needs.
 pub(super) struct Observed<'a>(pub(super) &'a Watch);
 
 impl Observer for Observed<'_> {

@@ -1,4 +1,4 @@
-//! `dialogue`: subtitle files, subtitle streams and closed captions as cues on the frames of the video.
+//! `dialogue`: maps subtitle files, subtitle streams and closed captions to cues on the video's frames.
 
 use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
@@ -24,12 +24,12 @@ pub struct DialogueTask {
     pub sidecars: Vec<(Locator, Option<String>)>,
 }
 
-/// Of a [`DialogueTask`].
+/// The output of a [`DialogueTask`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DialogueOutput {
-    /// Lines in order of time.
+    /// Lines by time.
     pub cues: Vec<CueSpan>,
-    /// What was wrong with subtitles but did not stop the work.
+    /// Problems with subtitles that did not stop the work.
     #[serde(default)]
     pub warnings: Vec<String>,
 }
@@ -37,28 +37,28 @@ pub struct DialogueOutput {
 /// A line of dialogue on the frames of its asset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CueSpan {
-    /// First frame during which it is shown.
+    /// First frame that shows it.
     pub start: u64,
     /// One past the last.
     pub end: u64,
-    /// Milliseconds from the start of the file.
+    /// Start in milliseconds from the start of the file.
     pub start_ms: u64,
-    /// End, exclusive.
+    /// End in milliseconds, exclusive.
     pub end_ms: u64,
-    /// The words.
+    /// The text.
     pub text: String,
-    /// Language as the file names it, e.g. `en`.
+    /// Language as stated by the file, e.g. `en`.
     pub language: Option<String>,
 }
 
-/// What was read so far, of all sources of dialogue.
+/// The dialogue read so far, from all sources.
 #[derive(Default)]
 struct Found {
     cues: Vec<CueSpan>,
     warnings: Vec<String>,
-    /// Whether any source could be read, be it empty.
+    /// Whether any source could be read, even if it was empty.
     read: bool,
-    /// The first one that could not be.
+    /// The first error of a source.
     failure: Option<StageError>,
 }
 
@@ -96,7 +96,7 @@ impl Stage for DialogueTask {
     }
 }
 
-/// Where the lines of one video are read from.
+/// The sources of one video's lines.
 struct DialogueSource<'a> {
     stages: &'a Stages,
     media: &'a Locator,
@@ -151,7 +151,7 @@ impl DialogueSource<'_> {
 }
 
 impl Found {
-    /// What was read of a source. One that cannot be read costs no other: it becomes a warning.
+    /// The lines of a source. An unreadable source does not affect the others; it becomes a warning.
     fn take<T>(&mut self, read: Result<T, StageError>) -> Result<Option<T>, StageError> {
         match read {
             Ok(read) => {
@@ -167,7 +167,7 @@ impl Found {
         }
     }
 
-    /// Puts lines on the frames during which they are shown; lines after the video's end are dropped.
+    /// Assigns lines to the frames that show them, and drops lines after the video's end.
     fn add(&mut self, lines: Vec<TimedText>, language: Option<&str>, timeline: &Timeline) {
         for line in lines {
             let (start, end) = timeline.frames_within(line.start_ms, line.end_ms);
@@ -200,7 +200,7 @@ impl Found {
     }
 }
 
-/// Whether trying again would lead to the same.
+/// Whether a retry would give the same result.
 fn is_final(error: &StageError) -> bool {
     let kind = error.kind();
     !kind.is_retryable() && kind != ErrorKind::Cancelled

@@ -8,41 +8,41 @@ use super::vectors::{PackedVectors, packed};
 use crate::embed::{self, FrameVectors, Parts, Video};
 use crate::error::StageError;
 
-/// Frames looked at of each shot, where nobody chose.
+/// Default number of frames per shot to encode.
 pub const FRAMES_PER_SHOT: u32 = 4;
 
 const fn frames_per_shot() -> u32 {
     FRAMES_PER_SHOT
 }
 
-/// Give each shot a vector.
+/// Compute a vector per shot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EmbeddingsTask {
-    /// The model, which names the space.
+    /// The model, which determines the space.
     #[schema(example = "lite")]
     pub model: String,
-    /// Keys in the store of the shots' proxies, in order.
+    /// Keys of the shots' proxies in the store, in order.
     pub proxies: Vec<String>,
-    /// Frames looked at of each shot, evenly spaced in time; at least one.
+    /// Frames per shot to encode, evenly spaced in time; at least one.
     #[serde(default = "frames_per_shot")]
     pub frames: u32,
-    /// Whether the vectors of single frames are stored as well.
+    /// Whether to store the vectors of single frames too.
     #[serde(default)]
     pub frame_vectors: bool,
 }
 
-/// Of an [`EmbeddingsTask`]: a unit vector for each shot, in order.
+/// The output of an [`EmbeddingsTask`]: one unit vector per shot, in order.
 #[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EmbeddingsOutput {
     /// The space, `model@revision`.
     #[schema(example = "lite@0.1.0")]
     pub space: String,
-    /// One vector per shot, each of the space's dimension.
+    /// One vector per shot, with the dimension of the space.
     #[serde(with = "packed")]
     #[schema(value_type = PackedVectors)]
     pub vectors: Vec<Vec<f32>>,
-    /// Key of the vectors of single frames, a safetensors file: `vectors` (n × dimension, f32), and
-    /// of each its `shot` and its `frame`, the rank among the shot's samples (u32).
+    /// Key of the vectors of single frames, a safetensors file. It holds `vectors` (n × dimension, f32), and
+    /// for each vector its `shot` and its `frame`, the rank among the shot's samples (u32).
     #[serde(default)]
     pub frame_vectors: Option<String>,
 }
@@ -87,7 +87,7 @@ impl Stage for EmbeddingsTask {
             Ok(())
         });
         if let Err(error) = streamed {
-            // Whoever takes the run over resumes from here.
+            // The next worker on this run resumes from here.
             vectors.save();
             return Err(error);
         }

@@ -1,10 +1,10 @@
-//! What each feature computes: one file per feature, and the list of them.
+//! The computation of each feature: one file per feature, and the list of them.
 //!
-//! A feature's file holds its task (everything that a worker must be given), its output (what it hands in) and the
-//! computation. Tasks and outputs travel as JSON between a coordinator and a worker. They carry all that the
-//! worker needs, so that a worker on another machine needs the object store and nothing of the catalogue.
+//! A feature's file holds its task, its output and its computation. A task is everything that a worker must be
+//! given, and an output is what the worker submits. Both travel as JSON between a coordinator and a worker. A
+//! worker on another machine therefore needs the object store, and nothing of the catalogue.
 //!
-//! To add a feature, write its file and add a line to the list below. The compiler asks for the rest.
+//! To add a feature, write its file and add a line to the list below. The compiler names the rest.
 
 mod context;
 mod dialogue;
@@ -32,7 +32,7 @@ pub use thumbnails::{ThumbnailsOutput, ThumbnailsTask};
 use crate::error::StageError;
 use crate::watch::Watch;
 
-/// Which kind of worker a run is for.
+/// The kind of worker for a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Queue {
@@ -43,7 +43,7 @@ pub enum Queue {
 }
 
 impl Queue {
-    /// The name, as stored, and as threads and metrics carry it.
+    /// The name as stored, and as used for threads and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -53,20 +53,20 @@ impl Queue {
     }
 }
 
-/// There is no feature of this name.
+/// There is no feature with this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no feature {0:?}")]
 pub struct UnknownFeature(String);
 
-/// What one feature hands in.
+/// The output of one feature.
 pub trait StageOutput: Sized {
-    /// The output as this feature's; `None` if it is another's.
+    /// The output as this feature's; `None` if it belongs to another.
     fn of(output: &Output) -> Option<&Self>;
 }
 
 macro_rules! features {
     ($($(#[$doc:meta])* $feature:ident = $name:literal, $task:ident -> $output:ident;)+) => {
-        /// What can be computed of an asset, in an order in which inputs come before what is computed from them.
+        /// The features of an asset, in an order in which inputs precede the features that use them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum Feature {
@@ -77,7 +77,7 @@ macro_rules! features {
             /// Every feature.
             pub const ALL: &[Self] = &[$(Self::$feature),+];
 
-            /// The name, as stored, sent and shown.
+            /// The name as stored, sent and shown.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -115,7 +115,7 @@ macro_rules! features {
             }
         }
 
-        /// What a finished run yields. Large results lie in the object store; here are their keys.
+        /// The output of a finished run. Large results are in the object store, and their keys are here.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(tag = "feature", rename_all = "kebab-case")]
         pub enum Output {
@@ -123,7 +123,7 @@ macro_rules! features {
         }
 
         impl Output {
-            /// The feature that it is of.
+            /// The feature that it belongs to.
             #[must_use]
             pub const fn feature(&self) -> Feature {
                 match self {
@@ -158,7 +158,7 @@ macro_rules! features {
 }
 
 features! {
-    /// The hash of the bytes, and what the file says of itself.
+    /// The hash of the bytes, and the properties of the file.
     Probe = "probe", ProbeTask -> ProbeOutput;
     /// The time of every frame and the boundaries of every shot.
     Shots = "shots", ShotsTask -> ShotsOutput;
@@ -166,9 +166,9 @@ features! {
     Dialogue = "dialogue", DialogueTask -> DialogueOutput;
     /// Each shot as a small MP4.
     Proxies = "proxies", ProxiesTask -> ProxiesOutput;
-    /// One picture of each shot.
+    /// One picture per shot.
     Thumbnails = "thumbnails", ThumbnailsTask -> ThumbnailsOutput;
-    /// A vector of each shot.
+    /// One vector per shot.
     Embeddings = "embeddings", EmbeddingsTask -> EmbeddingsOutput;
 }
 
@@ -190,7 +190,8 @@ impl FromStr for Feature {
 }
 
 impl Stages {
-    /// Computes a run whose stored objects have keys that begin with `prefix`. Blocks; call it on a worker thread.
+    /// Computes a run whose stored objects have keys that start with `prefix`. Blocks; call it on a worker
+    /// thread.
     ///
     /// # Errors
     /// [`StageError`] naming the file, the cause and the fix.
@@ -202,7 +203,7 @@ impl Stages {
         })
     }
 
-    /// Clears away what only an unfinished run needs, once its result is handed in. Blocks.
+    /// Deletes what only an unfinished run needs, after its result was submitted. Blocks.
     ///
     /// # Errors
     /// If the store does not answer.

@@ -1,4 +1,4 @@
-//! `probe`: the hash of the bytes, and what the file says of itself.
+//! `probe`: the hash of the bytes, and the properties of the file.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,17 +8,17 @@ use crate::error::StageError;
 use crate::media::{MediaError, MediaInfo};
 use crate::storage::Locator;
 
-/// One read of the hash pass; large, so that a remote video costs few requests.
+/// Bytes per read of the hash pass; large, so that a remote video costs few requests.
 const BLOCK: usize = 4 * 1024 * 1024;
 
-/// Hash the bytes and read what the file says of itself.
+/// Hash the bytes and read the properties of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProbeTask {
     /// The video.
     pub media: Locator,
 }
 
-/// Of a [`ProbeTask`].
+/// The output of a [`ProbeTask`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ProbeOutput {
     /// BLAKE3 of the whole file, in hex.
@@ -34,7 +34,7 @@ impl Stage for ProbeTask {
     fn run(&self, run: &RunContext<'_>) -> Result<ProbeOutput, StageError> {
         let (stages, media, watch) = (run.stages, &self.media, run.watch);
         let mut source = stages.open(media)?;
-        // Probing first: what is no video is refused before all of it is read.
+        // Probe first: a file that is not a video is refused before all of it is read.
         let info = stages
             .sandbox
             .probe(source.as_mut(), &mut Observed(watch))

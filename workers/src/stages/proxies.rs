@@ -24,14 +24,14 @@ pub struct ProxiesTask {
     pub timeline: String,
     /// First and one-past-last frame of each shot, in order.
     pub shots: Vec<(u64, u64)>,
-    /// Height in pixels; a video that is lower is not enlarged.
+    /// Height in pixels; a smaller video is not enlarged.
     pub height: u32,
 }
 
-/// Of a [`ProxiesTask`].
+/// The output of a [`ProxiesTask`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProxiesOutput {
-    /// Keys in the object store: one for each shot, in order.
+    /// Keys in the object store, one per shot, in order.
     pub keys: Vec<String>,
 }
 
@@ -85,12 +85,12 @@ pub(super) struct Cutter<'a> {
     pub(super) stages: &'a Stages,
     pub(super) media: &'a Locator,
     pub(super) height: u32,
-    /// Keys of the run's objects begin with this.
+    /// Prefix of the keys of the run's objects.
     pub(super) prefix: &'a str,
 }
 
 impl Cutter<'_> {
-    /// The proxies that there are, of an attempt that was given up or made early. What is there is whole, and as good
+    /// The proxies that exist already, from an interrupted attempt or made early. Each is complete and valid,
     /// whenever it was made.
     pub(super) fn made(&self) -> Result<ProxyKeys, StageError> {
         let keys = self.stages.storage.keys_under(self.prefix);
@@ -112,7 +112,7 @@ impl Cutter<'_> {
             height: self.height,
             ..self.stages.proxy.clone()
         };
-        // A refusing store ends the decoding; its own error is the one to report.
+        // If the store refuses, decoding stops; report the store's error.
         let mut refused = None;
         let mut stored = ProxyKeys::new();
         let mut store = |frames: Range<u64>, mp4: Vec<u8>| {
@@ -136,7 +136,7 @@ impl Cutter<'_> {
     }
 }
 
-/// Progress of a run of which some was done before.
+/// Progress of a run that was partly done before.
 struct ResumedProgress<'a> {
     watch: &'a Watch,
     before: u64,

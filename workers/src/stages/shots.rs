@@ -1,4 +1,4 @@
-//! `shots`: the time of every frame, and where each shot begins and ends.
+//! `shots`: the time of every frame, and the start and end of each shot.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -16,7 +16,7 @@ use crate::storage::Locator;
 use crate::time::{Rate, Stretch};
 use crate::watch::Watch;
 
-/// Shots that may wait to be cut early. No video that is one has so many.
+/// Most shots waiting to be cut early. No real video has this many.
 const WAITING: usize = 1 << 16;
 
 /// Find the time of every frame and the boundaries of every shot.
@@ -24,30 +24,31 @@ const WAITING: usize = 1 << 16;
 pub struct ShotsTask {
     /// The video.
     pub media: Locator,
-    /// What finds them.
+    /// The boundary detector.
     #[serde(default)]
     #[schema(value_type = String)]
     pub detector: DetectorKind,
-    /// The proxies that wait for this run: some may be cut while shots are still looked for.
+    /// The proxy run that depends on this run. Some of its proxies may be cut while shots are still being
+    /// detected.
     #[serde(default)]
     pub proxies: Option<EarlyProxies>,
 }
 
-/// Proxies that may be cut before their own run begins, which then resumes from them.
+/// Proxies that may be cut before their own run starts. That run then resumes from them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EarlyProxies {
-    /// Keys of the objects of the proxies' run begin with this.
+    /// Prefix of the keys of the proxy run's objects.
     pub prefix: String,
     /// Height in pixels.
     pub height: u32,
 }
 
-/// Of a [`ShotsTask`].
+/// The output of a [`ShotsTask`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShotsOutput {
     /// Key of the stored [`crate::time::Timeline`].
     pub timeline: String,
-    /// Frames in all.
+    /// Number of frames.
     pub frames: u64,
     /// Nominal frame rate.
     #[schema(value_type = String, example = "24000/1001")]
@@ -58,25 +59,25 @@ pub struct ShotsOutput {
     pub start_timecode: Option<String>,
     /// The shots, in order, covering every frame.
     pub shots: Vec<ShotSpan>,
-    /// What was wrong with the video but did not stop the work.
+    /// Problems with the video that did not stop the work.
     pub warnings: Vec<String>,
 }
 
-/// A shot as segmentation found it.
+/// A detected shot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShotSpan {
     /// First frame.
     pub start: u64,
     /// One past the last frame.
     pub end: u64,
-    /// When the first frame is shown, in milliseconds from the start of the file.
+    /// Start of the first frame, in milliseconds from the start of the file.
     pub start_ms: u64,
-    /// When the last frame ceases to be shown.
+    /// End of the last frame, in milliseconds from the start of the file.
     pub end_ms: u64,
-    /// The boundary with which it begins; it ends with that of the next shot, the last with the video.
+    /// The boundary at its start. It ends with the boundary of the next shot, or with the video.
     #[schema(value_type = Object)]
     pub opening: Boundary,
-    /// Index of the first shot of the video that shows nearly the same picture, if an earlier one does.
+    /// Index of the video's first shot that looks nearly the same, if that is an earlier shot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_as: Option<u64>,
 }
@@ -110,7 +111,7 @@ impl Stage for ShotsTask {
             .iter()
             .map(|found| {
                 format!(
-                    "{}: {} at {} ms; the video plays on without a gap",
+                    "{}: {} at {} ms; the break was repaired, so the video has no gap",
                     self.media.uri,
                     found.describe(),
                     timeline.ms_at(found.at_pts),
@@ -118,7 +119,7 @@ impl Stage for ShotsTask {
             })
             .chain(scan.corrupt.iter().map(|span| {
                 format!(
-                    "{}: damaged between {} ms and {} ms; frames there may be missing",
+                    "{}: damaged between {} ms and {} ms; frames may be missing there",
                     self.media.uri,
                     timeline.ms_at(span.start_pts),
                     timeline.ms_at(span.end_pts),
@@ -145,7 +146,7 @@ impl Stage for ShotsTask {
     }
 }
 
-/// Looks for the shots of one video.
+/// Detects the shots of one video.
 struct Scanner<'a> {
     stages: &'a Stages,
     media: &'a Locator,
@@ -169,8 +170,8 @@ impl Scanner<'_> {
         .map_err(StageError::media(&self.media.uri))
     }
 
-    /// Looks for shots, and meanwhile cuts proxies of those that are settled. Their own run resumes from there;
-    /// it meets, and reports, what goes wrong with them.
+    /// Detects shots and meanwhile cuts proxies of the final ones. The proxy run resumes from these. It also
+    /// meets and reports any problem with them.
     fn scan_and_cut(&self, proxies: &EarlyProxies) -> Result<ShotScan, StageError> {
         let cutter = Cutter {
             stages: self.stages,
@@ -181,7 +182,7 @@ impl Scanner<'_> {
         let made = match cutter.made() {
             Ok(made) => made,
             Err(error) => {
-                tracing::debug!(%error, "no proxies are cut early");
+                tracing::debug!(%error, "cannot cut proxies early");
                 return self.scan(None);
             }
         };
@@ -199,13 +200,13 @@ impl Scanner<'_> {
                 if let Err(error) = cutter.cut(&mut missing, &mut until)
                     && !until.cancelled()
                 {
-                    tracing::debug!(%error, media = self.media.uri, "no proxies are cut early");
+                    tracing::debug!(%error, media = self.media.uri, "cannot cut proxies early");
                 }
             };
             let started = thread::Builder::new()
                 .name("early-proxies".to_owned())
                 .spawn_scoped(scope, cut);
-            // Without a cutter nobody takes them, and those for which there is no room are cut later.
+            // Without a cutter nobody takes them; those for which there is no room are cut later.
             let mut settled = |shot| drop(sender.try_send(shot));
             let scan = self.scan(Some(&mut settled));
             drop(sender);
@@ -215,14 +216,14 @@ impl Scanner<'_> {
                 Ok(Err(_panic)) => {
                     tracing::error!(media = self.media.uri, "cutting proxies early panicked");
                 }
-                Err(error) => tracing::debug!(%error, "no thread to cut proxies early"),
+                Err(error) => tracing::debug!(%error, "cannot start a thread to cut proxies early"),
             }
             scan
         })
     }
 }
 
-/// Gives up when the shots are found.
+/// Stops when all shots have been detected.
 struct UntilScanned<'a> {
     watch: &'a Watch,
     through: &'a AtomicBool,

@@ -11,17 +11,17 @@ use crate::proxy_name;
 /// Width of a thumbnail in pixels.
 const WIDTH: u32 = 320;
 
-/// Make one picture of each shot.
+/// Make one picture per shot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ThumbnailsTask {
     /// The shots' proxies, in order.
     pub proxies: Vec<String>,
 }
 
-/// Of a [`ThumbnailsTask`].
+/// The output of a [`ThumbnailsTask`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ThumbnailsOutput {
-    /// Keys in the object store: one for each shot, in order.
+    /// Keys in the object store, one per shot, in order.
     pub keys: Vec<String>,
 }
 

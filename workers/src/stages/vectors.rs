@@ -1,4 +1,4 @@
-//! Vectors as JSON carries them: 32-bit floats, little-endian, as Base64, so that each arrives to the bit.
+//! Vectors in JSON: 32-bit floats, little-endian, as Base64, so that each arrives bit-exact.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use utoipa::ToSchema;
 
-/// Bytes of a number in a vector.
+/// Bytes per number.
 const FLOAT: usize = size_of::<f32>();
 
-/// Equally long vectors, one after another.
+/// Vectors of equal length, concatenated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PackedVectors {
@@ -19,7 +19,7 @@ pub(super) struct PackedVectors {
     pub base64: String,
 }
 
-/// These are no vectors of one length.
+/// The vectors are not of one length.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum PackError {
     /// When sent.
@@ -33,7 +33,7 @@ pub(super) enum PackError {
     #[error("`base64` is not Base64: {0}")]
     NotBase64(#[from] base64::DecodeError),
     /// When received.
-    #[error("`base64` has {bytes} bytes, which are no whole vectors of {dims} numbers")]
+    #[error("`base64` has {bytes} bytes, which is not a whole number of vectors of {dims} numbers")]
     Torn { bytes: usize, dims: usize },
 }
 
@@ -111,7 +111,7 @@ mod tests {
                 proptest::collection::vec(proptest::collection::vec(any::<u32>(), dims), 0..7)
             })
         ) {
-            // Every pattern of bits, numbers or not: the wire changes none.
+            // Any bit pattern, number or not: the wire format changes none.
             let vectors: Vec<Vec<f32>> =
                 raw.iter().map(|v| v.iter().map(|b| f32::from_bits(*b)).collect()).collect();
             let json = serde_json::to_string(&PackedVectors::new(&vectors).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! What can go wrong between rushes and the places where bytes live.
+//! Errors of storage.
 
 use rushes_models::ErrorKind;
 use thiserror::Error;
@@ -7,67 +7,67 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StorageError {
-    /// No such file or object.
-    #[error("{0}: there is no such file; check the name")]
+    /// The file or object does not exist.
+    #[error("{0}: no such file; check the name")]
     NotFound(String),
     /// A folder without videos.
-    #[error("{0}: there is no video in it")]
+    #[error("{0}: no video found in it")]
     NoVideos(String),
-    /// A subtitle file by itself.
-    #[error("{0}: this is a subtitle file; leave it beside its video, with which it is taken")]
+    /// A subtitle file without a video.
+    #[error("{0}: this is a subtitle file; put it beside its video and ingest the video")]
     Subtitles(String),
     /// A folder or a special file where a regular file is needed.
     #[error("{0}: not a regular file; name a file")]
     NotAFile(String),
     /// Not a path, `file://`, `s3://` or `store:` name.
-    #[error("{0}: not a place rushes can read; give a path, file:// or s3://bucket/key")]
+    #[error("{0}: not a supported location; use a path, file:// or s3://bucket/key")]
     Scheme(String),
-    /// The file is no longer the version that was registered.
+    /// The file differs from the registered version.
     #[error("{0}: the file changed after it was registered; register it again")]
     Changed(String),
-    /// Larger than allowed.
+    /// The object exceeds the limit.
     #[error("{name}: larger than the limit of {limit} bytes")]
     TooLarge {
-        /// What was being stored.
+        /// The object to store.
         name: String,
         /// The limit in bytes.
         limit: u64,
     },
-    /// Reading or writing is not allowed.
-    #[error("{name}: permission denied; give rushes the right to read it")]
+    /// Reading or writing is not permitted.
+    #[error("{name}: permission denied; allow rushes to access it")]
     Denied {
         /// The file or object.
         name: String,
-        /// What the system said.
+        /// The error from the system.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// No room left where it is written.
-    #[error("{name}: no room left on the disk; free some and the work continues")]
+    /// The disk is full.
+    #[error("{name}: the disk is full; free some space and the work continues")]
     Full {
         /// The file or object.
         name: String,
-        /// What the system said.
+        /// The error from the system.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The store does not answer, or answers with a failure of its own.
+    /// The store does not answer, or answers with an error of its own.
     #[error(
         "{name}: the store does not answer ({source}); check the endpoint, the bucket, the network, and AWS_ACCESS_KEY_ID"
     )]
     Unavailable {
         /// The file or object.
         name: String,
-        /// What the client said.
+        /// The error from the client.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// An S3 setting that is unknown or contradicts another.
+    /// An S3 setting that is unknown or conflicts with another.
     #[error("S3 setting {name}: {source}")]
     Setting {
         /// The setting, e.g. `aws_endpoint`.
         name: String,
-        /// What is wrong with it.
+        /// The problem with it.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -75,7 +75,7 @@ pub enum StorageError {
 
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "foreign error kinds are many and grow; what is not named here is unavailable"
+    reason = "foreign error kinds are many and grow; the others count as unavailable"
 )]
 impl StorageError {
     /// The stable kebab-case code.
@@ -96,7 +96,7 @@ impl StorageError {
         }
     }
 
-    /// What a caller should do about it.
+    /// How a caller should react.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
@@ -108,7 +108,7 @@ impl StorageError {
             | Self::Denied { .. }
             | Self::Setting { .. } => ErrorKind::InvalidInput,
             Self::TooLarge { .. } => ErrorKind::Limit,
-            // Room comes back when somebody frees some, so the work is tried again.
+            // Space may become free again, so the work is retried.
             Self::Full { .. } | Self::Unavailable { .. } => ErrorKind::Unavailable,
         }
     }
@@ -165,7 +165,7 @@ impl StorageError {
     }
 }
 
-/// The I/O error at the root of a store's error, if there is one: a full disk arrives wrapped.
+/// The I/O error at the root of a store's error, if there is one: a full disk is reported in wrappers.
 fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<std::io::ErrorKind> {
     let mut next = Some(error);
     while let Some(error) = next {

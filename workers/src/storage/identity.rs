@@ -1,32 +1,32 @@
-//! Telling a store from all others, so that two machines can see that they have the same one.
+//! The identity of a store, by which two machines can check that they use the same one.
 
 use bytes::Bytes;
 
 use super::{Storage, StorageError};
 
-/// Name of the object that tells this store from all others.
+/// Name of the object with the store's identity.
 const IDENTITY: &str = "rushes-store";
 
 impl Storage {
-    /// What tells this store from all others, so that two machines can see that they have the same one. The
-    /// store notes `fresh`, which no other store has, if nothing is noted yet.
+    /// The identity of this store, by which two machines can check that they use the same one. If the store has
+    /// none yet, `fresh` becomes its identity, which must be unique.
     ///
     /// # Errors
-    /// If the store does not answer, or refuses.
+    /// If the store does not answer or refuses.
     pub async fn identity(&self, fresh: String) -> Result<String, StorageError> {
         if let Some(known) = self.known_identity().await? {
             return Ok(known);
         }
-        // Another process may have been first; then its word counts.
+        // Another process may have been first; then its value counts.
         self.create(IDENTITY, Bytes::from(fresh)).await?;
         let known = self.known_identity().await?;
         known.ok_or_else(|| StorageError::NotFound(IDENTITY.to_owned()))
     }
 
-    /// As [`Storage::identity`], but reads only: `None` if nothing was noted.
+    /// Like [`Storage::identity`], but only reads: `None` if there is no identity.
     ///
     /// # Errors
-    /// If the store does not answer, or refuses.
+    /// If the store does not answer or refuses.
     pub async fn known_identity(&self) -> Result<Option<String>, StorageError> {
         match self.get(IDENTITY).await {
             Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned())),

@@ -9,16 +9,16 @@ use rustix::io::Errno;
 
 use super::{Listing, Locator, StorageError};
 
-/// Finds one regular file that may be read.
+/// Finds one regular file that is readable.
 pub(super) fn locate(path: &Path) -> Result<Locator, StorageError> {
     let name = path.display().to_string();
     let wrap = |source| StorageError::io(&name, source);
-    // Looked at before it is opened: opening a pipe would wait for a writer.
+    // Check before opening: opening a pipe would wait for a writer.
     let metadata = fs::metadata(path).map_err(wrap)?;
     if !metadata.is_file() {
         return Err(StorageError::NotAFile(name));
     }
-    // Opened, so that a file that may not be read is refused when it is named.
+    // Open it, so that an unreadable file is refused when it is named.
     drop(fs::File::open(path).map_err(wrap)?);
     let path = path.canonicalize().map_err(wrap)?;
     let uri = url::Url::from_file_path(&path)
@@ -35,13 +35,13 @@ pub(super) fn locate(path: &Path) -> Result<Locator, StorageError> {
     })
 }
 
-/// Opens the file at `path`, which was plain when it was located: a folder that was swapped for a link since then is
-/// not followed, or a file outside the media roots could be had by its name inside them.
+/// Opens the file at `path`, which had no links when it was located. A folder that was replaced by a link since
+/// then is not followed. Otherwise a file outside the media roots could be read by a name inside them.
 pub(super) fn open(path: &Path) -> io::Result<fs::File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
         Ok(file) => Ok(file.into()),
-        // Linux before 5.6, or a container that does not let it through.
+        // Linux before 5.6, or a container that blocks the call.
         Err(Errno::NOSYS | Errno::PERM) => fs::File::open(path),
         Err(error) => Err(error.into()),
     }
@@ -52,7 +52,7 @@ pub(super) fn list(path: &Path) -> Result<Listing, StorageError> {
     let wrap = |source| StorageError::io(&path.display().to_string(), source);
     let mut listing = Listing::default();
     if fs::metadata(path).map_err(wrap)?.is_dir() {
-        // The folder that was named must be readable; what is below it may not be.
+        // The named folder must be readable; folders below it need not be.
         fs::read_dir(path).map_err(wrap)?;
         walk(path, &mut listing);
         listing.files.sort_by(|a, b| a.uri.cmp(&b.uri));
@@ -62,7 +62,7 @@ pub(super) fn list(path: &Path) -> Result<Listing, StorageError> {
     Ok(listing)
 }
 
-/// The files beside `path` whose names `wanted` likes, itself perhaps among them.
+/// The files beside `path` whose names satisfy `wanted`, possibly including itself.
 pub(super) fn siblings(
     path: &Path,
     wanted: fn(&str) -> bool,
@@ -81,7 +81,7 @@ pub(super) fn siblings(
             .to_string_lossy()
             .into_owned();
         if wanted(&name) {
-            // One that may not be read is no sibling anybody can use.
+            // An unreadable file is of no use as a sibling.
             found.extend(locate(&path));
         }
     }

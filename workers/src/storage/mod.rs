@@ -1,8 +1,8 @@
-//! Where videos come from and where features are kept: local folders and S3 buckets, one interface.
+//! Videos and derived objects in local folders and S3 buckets, behind one interface.
 //!
-//! Videos are named by [`Locator`]s (`file://`, `s3://`, or `store:` for uploads); everything that
-//! rushes derives is kept in the *feature store*, a local folder or an S3 prefix, under keys that
-//! begin with the run that made it.
+//! Videos are named by [`Locator`]s (`file://`, `s3://`, or `store:` for uploads). Everything that rushes
+//! derives is kept in the *feature store*, a local folder or an S3 prefix, under keys that start with the run
+//! that made it.
 
 mod error;
 mod identity;
@@ -32,10 +32,10 @@ pub use uri::Uri;
 
 use crate::source::ByteSource;
 
-/// Smallest part of an upload in bytes; S3 asks for 5 MiB at least.
+/// Smallest part of an upload in bytes; S3 requires at least 5 MiB.
 const MIN_PART: usize = 8 * 1024 * 1024;
 
-/// Which bytes an asset is: where they are, which version, how many.
+/// The bytes of an asset: their location, version and size.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Locator {
     /// `file:///…`, `s3://bucket/key`, or `store:key` for an uploaded video.
@@ -47,37 +47,37 @@ pub struct Locator {
 }
 
 impl Locator {
-    /// The last part of the name, for people: `video.mp4`.
+    /// The last part of the name, for display: `video.mp4`.
     #[must_use]
     pub fn file_name(&self) -> &str {
         self.uri.rsplit(['/', ':']).next().unwrap_or(&self.uri)
     }
 }
 
-/// The files that a name stands for.
+/// The files that a name refers to.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// Files, sorted by name.
     pub files: Vec<Locator>,
-    /// What could not be read.
+    /// Files or folders that could not be read.
     pub refused: Vec<StorageError>,
 }
 
-/// The feature store and the sources beside it.
+/// The feature store and the video sources.
 #[derive(Debug, Clone)]
 pub struct Storage {
     features: Arc<dyn ObjectStore>,
-    /// Where the feature store is, if it is a folder.
+    /// The folder of the feature store, if it is in a folder.
     folder: Option<PathBuf>,
     s3: S3Options,
     buckets: Arc<Mutex<HashMap<String, Arc<dyn ObjectStore>>>>,
 }
 
 impl Storage {
-    /// Opens the feature store at `url`: a local folder (made if missing) or `s3://bucket/prefix`.
+    /// Opens the feature store at `url`: a local folder (created if missing) or `s3://bucket/prefix`.
     ///
     /// # Errors
-    /// If the folder cannot be made or the S3 settings contradict themselves. No network is used.
+    /// If the folder cannot be created or the S3 settings conflict. No network is used.
     pub fn open(url: &str, s3: S3Options) -> Result<Self, StorageError> {
         let mut place = None;
         let features: Arc<dyn ObjectStore> = if let Some(rest) = url.strip_prefix("s3://") {
@@ -104,7 +104,7 @@ impl Storage {
         })
     }
 
-    /// For reading videos alone: what is stored is kept in memory, and no folder is made.
+    /// For reading videos only: stored objects stay in memory, and no folder is created.
     #[must_use]
     pub fn of_sources(s3: S3Options) -> Self {
         Self {
@@ -115,17 +115,17 @@ impl Storage {
         }
     }
 
-    /// The file that holds a stored object, where the feature store is a folder.
+    /// The file of a stored object, if the feature store is a folder.
     #[must_use]
     pub fn file_of(&self, key: &str) -> Option<PathBuf> {
         let folder = self.folder.as_ref()?;
         Some(folder.join(key))
     }
 
-    /// Finds one file by URI or path, without reading it.
+    /// Finds one file by URI or path, without reading its content.
     ///
     /// # Errors
-    /// If there is no such file, it may not be read, or its store does not answer.
+    /// If the file does not exist or is unreadable, or its store does not answer.
     pub async fn locate(&self, uri: &str) -> Result<Locator, StorageError> {
         if let Some(path) = local_path(uri)? {
             return off_the_runtime(move || local::locate(&path)).await;
@@ -142,11 +142,11 @@ impl Storage {
         })
     }
 
-    /// All files below a folder or an `s3://bucket/prefix`, sorted by name; the file itself if `uri`
-    /// names one. What cannot be read below a folder is told apart.
+    /// All files below a folder or an `s3://bucket/prefix`, sorted by name, or the file itself if `uri` names
+    /// one. Unreadable files below a folder are returned separately.
     ///
     /// # Errors
-    /// As for [`Storage::locate`].
+    /// The same as for [`Storage::locate`].
     pub async fn list(&self, uri: &str) -> Result<Listing, StorageError> {
         if let Some(path) = local_path(uri)? {
             return off_the_runtime(move || local::list(&path)).await;
@@ -188,7 +188,7 @@ impl Storage {
         })
     }
 
-    /// The files in the same folder as `uri` whose names `wanted` likes; not those in folders below.
+    /// The files in the same folder as `uri` whose names satisfy `wanted`, without those in subfolders.
     ///
     /// # Errors
     /// If the folder cannot be listed.
@@ -223,10 +223,10 @@ impl Storage {
             .collect())
     }
 
-    /// Opens a video for ranged reads. Must be called within a Tokio runtime, and read outside it.
+    /// Opens a video for ranged reads. Call it within a Tokio runtime, and read outside of it.
     ///
     /// # Errors
-    /// If it is gone, or is no longer the version that was registered.
+    /// If it is gone, or differs from the registered version.
     pub async fn open_source(
         &self,
         locator: &Locator,
@@ -236,7 +236,7 @@ impl Storage {
             return Err(StorageError::Changed(locator.uri.clone()));
         }
         if let Some(path) = local_path(&locator.uri)? {
-            // Located once more, its name is plain: another name is that of another file, behind a link.
+            // A located name has no links. A different name therefore belongs to another file, behind a link.
             if now.uri != locator.uri {
                 return Err(StorageError::Changed(locator.uri.clone()));
             }
@@ -248,7 +248,7 @@ impl Storage {
         Ok(Box::new(RangedObject::new(store, key, now)))
     }
 
-    /// Writes, reads and deletes a small object, to see that the feature store works.
+    /// Writes, reads and deletes a small object to check that the feature store works.
     ///
     /// # Errors
     /// If any of the three fails.
@@ -259,10 +259,10 @@ impl Storage {
         self.delete_prefix("doctor").await.map(drop)
     }
 
-    /// Stores one derived object. Readers see it whole or not at all.
+    /// Stores one derived object. Readers see it completely or not at all.
     ///
     /// # Errors
-    /// If the store refuses or has no room.
+    /// If the store refuses or is full.
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StorageError> {
         self.features
             .put(&key_path(key)?, PutPayload::from_bytes(bytes))
@@ -271,10 +271,10 @@ impl Storage {
         Ok(())
     }
 
-    /// Stores one derived object, unless there is one of this name: then `false`.
+    /// Stores one derived object unless the name exists; `false` in that case.
     ///
     /// # Errors
-    /// As for [`Storage::put`].
+    /// The same as for [`Storage::put`].
     pub async fn create(&self, key: &str, bytes: Bytes) -> Result<bool, StorageError> {
         let payload = PutPayload::from_bytes(bytes);
         let created = self
@@ -288,7 +288,7 @@ impl Storage {
         }
     }
 
-    /// Deletes one derived object; a missing one is no error.
+    /// Deletes one derived object. A missing object is not an error.
     ///
     /// # Errors
     /// If the store does not answer.
@@ -299,10 +299,10 @@ impl Storage {
         }
     }
 
-    /// Streams an upload into the feature store, in parts; nothing is left behind if it fails.
+    /// Streams an upload into the feature store, in parts. Nothing remains if it fails.
     ///
     /// # Errors
-    /// If the stream breaks off, exceeds `limit` bytes, or the store refuses.
+    /// If the stream is cut off or exceeds `limit` bytes, or the store refuses.
     pub async fn put_stream<S>(&self, key: &str, stream: S, limit: u64) -> Result<u64, StorageError>
     where
         S: futures::Stream<Item = std::io::Result<Bytes>> + Send,
@@ -313,7 +313,7 @@ impl Storage {
             .put_multipart(&path)
             .await
             .map_err(|source| StorageError::store(key, source))?;
-        // S3 takes at most 10,000 parts of an object.
+        // S3 allows at most 10,000 parts per object.
         let part = usize::try_from(limit / 9_000).unwrap_or(usize::MAX);
         let mut writer =
             object_store::WriteMultipart::new_with_chunk_size(upload, part.max(MIN_PART));
@@ -352,7 +352,7 @@ impl Storage {
         Ok(total)
     }
 
-    /// Reads one derived object whole.
+    /// Reads one derived object completely.
     ///
     /// # Errors
     /// If it is missing or the store does not answer.
@@ -384,13 +384,13 @@ impl Storage {
     }
 }
 
-/// A key as stores know it: letter for letter what the API and the records call it. `Path::from` would write most
-/// letters as percent codes, so that what is written could not be found by its name.
+/// A key as stores know it: exactly as in the API and the records. `Path::from` would percent-encode most
+/// characters, and the object could not be found by its name.
 fn key_path(key: &str) -> Result<Path, StorageError> {
     Path::parse(key).map_err(|source| StorageError::store(key, source.into()))
 }
 
-/// The path behind a `file://` URI or a bare path; `None` for other places.
+/// The path in a `file://` URI or a bare path; `None` for other locations.
 fn local_path(uri: &str) -> Result<Option<PathBuf>, StorageError> {
     match uri.parse()? {
         Uri::File(path) => Ok(Some(path)),
@@ -398,7 +398,7 @@ fn local_path(uri: &str) -> Result<Option<PathBuf>, StorageError> {
     }
 }
 
-/// Runs blocking file access where it blocks nobody.
+/// Runs blocking file access on a blocking thread.
 async fn off_the_runtime<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
 ) -> Result<T, StorageError> {

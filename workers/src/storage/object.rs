@@ -1,4 +1,4 @@
-//! Ranged reads of one object, for decoders that run on plain threads.
+//! Ranged reads of one object, for decoders on plain threads.
 
 use std::io;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use tokio::runtime::Handle;
 use super::Locator;
 use crate::source::ByteSource;
 
-/// An object read by ranges: no more of it travels than is asked for.
+/// An object that is read by ranges. Only the requested bytes are transferred.
 ///
-/// Reads block the calling thread while the request runs on the runtime it was made in, so they
-/// must not be made from an async task.
+/// Reads block the calling thread while the request runs on the runtime in which this was made, so they must
+/// not be called from an async task.
 #[derive(Debug)]
 pub struct RangedObject {
     store: Arc<dyn ObjectStore>,
@@ -45,7 +45,7 @@ impl ByteSource for RangedObject {
         }
         let options = GetOptions {
             range: Some(GetRange::Bounded(offset..end)),
-            // A video replaced half-way would be decoded as a mixture of two.
+            // A video replaced during decoding would be decoded as a mixture of two.
             if_match: self.locator.version.clone(),
             ..GetOptions::default()
         };

@@ -1,4 +1,4 @@
-//! How S3-compatible stores are reached.
+//! Options of S3-compatible stores.
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 
 use super::StorageError;
 
-/// Settings for S3-compatible stores by the usual names: `aws_access_key_id`, `aws_region`,
-/// `aws_endpoint` … Credentials are in here, so it never prints its values.
+/// Settings for S3-compatible stores by their usual names: `aws_access_key_id`, `aws_region`, `aws_endpoint` …
+/// They include credentials, so this type never prints its values.
 #[derive(Clone, Default)]
 pub struct S3Options {
     settings: Vec<(String, String)>,
 }
 
 impl S3Options {
-    /// From names and values, e.g. the `AWS_…` variables. Names are matched without case; those that
-    /// are not about storage are ignored, as other tools share the same prefix.
+    /// Creates them from names and values, e.g. the `AWS_…` variables. Names are case-insensitive. Names that
+    /// do not concern storage are ignored, because other tools share the prefix.
     pub fn new(settings: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut settings: Vec<_> = settings
             .into_iter()
@@ -33,7 +33,7 @@ impl S3Options {
             .with_bucket_name(bucket)
             .with_retry(RetryConfig {
                 max_retries: 4,
-                // Jobs retry with a longer breath; a request should not hang for minutes.
+                // Jobs retry later and for longer; a single request should not hang for minutes.
                 retry_timeout: Duration::from_secs(20),
                 ..RetryConfig::default()
             });

@@ -1,4 +1,4 @@
-//! Derived objects read piece by piece, and found by the beginning of their keys.
+//! Reads derived objects in pieces, and finds them by key prefix.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,17 +12,16 @@ use super::{S3Options, Storage, StorageError, key_path};
 /// A piece of one derived object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// The bytes asked for, fewer only where the object ends.
+    /// The requested bytes; fewer only at the end of the object.
     pub bytes: Bytes,
     /// Size of the whole object in bytes.
     pub size: u64,
-    /// Which version of the object this is, where the store says.
+    /// Version of the object, if the store states one.
     pub version: Option<String>,
 }
 
 impl Storage {
-    /// A feature store over a client that is there already; videos are found as with
-    /// [`Storage::open`] and no S3 settings.
+    /// A feature store on an existing client. Videos are found as with [`Storage::open`] without S3 settings.
     #[must_use]
     pub fn over(features: Arc<dyn ObjectStore>) -> Self {
         Self {
@@ -33,10 +32,10 @@ impl Storage {
         }
     }
 
-    /// One derived object as a stream, or the bytes of it in `range`; nothing of it is held in memory.
+    /// One derived object, or its bytes in `range`, as a stream. Nothing is buffered in memory.
     ///
     /// # Errors
-    /// If it is missing, ends before the range begins, or the store does not answer.
+    /// If it is missing, ends before the range starts, or the store does not answer.
     pub async fn stream(
         &self,
         key: &str,
@@ -66,8 +65,8 @@ impl Storage {
             .size)
     }
 
-    /// Reads at most `length` bytes of one derived object from `start` on; of the same `version` as
-    /// another part, if that is given.
+    /// Reads at most `length` bytes of one derived object from `start` on; of the same `version` as another
+    /// part, if given.
     ///
     /// # Errors
     /// If it is missing, ends before `start`, is another version, or the store does not answer.
@@ -97,13 +96,13 @@ impl Storage {
         })
     }
 
-    /// Deletes every object whose key lies under `prefix`, and says how many there were; none is no error.
+    /// Deletes every object whose key lies under `prefix`, and returns their number. No object is not an error.
     ///
     /// # Errors
     /// If the store does not answer.
     pub async fn delete_prefix(&self, prefix: &str) -> Result<u64, StorageError> {
         let listed = self.features.list(Some(&key_path(prefix)?));
-        // Stores that can delete many objects with one request do.
+        // Uses bulk deletion where the store supports it.
         let mut deleted = self
             .features
             .delete_stream(listed.map_ok(|meta| meta.location).boxed());
@@ -116,7 +115,7 @@ impl Storage {
             }
         }
         drop(deleted);
-        // A folder may hold the beginning of an object whose writer was killed, which is never listed.
+        // A folder may hold the partial object of a killed writer, which is never listed.
         if let Some(folder) = self.folder.as_ref().filter(|_| !prefix.is_empty()) {
             match std::fs::remove_dir_all(folder.join(key_path(prefix)?.as_ref())) {
                 Ok(()) => count += 1,

@@ -35,7 +35,7 @@ async fn a_folder_swapped_for_a_link_is_not_followed() {
     storage.open_source(&locator).await.unwrap();
     std::fs::remove_dir_all(&inside).unwrap();
     std::os::unix::fs::symlink(&outside, &inside).unwrap();
-    // Even where size and time are the same.
+    // Even if size and time are the same.
     locator.version = storage
         .locate(video.to_str().unwrap())
         .await

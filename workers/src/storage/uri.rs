@@ -1,4 +1,4 @@
-//! Where bytes are: a file of this machine, an object in S3, or an object in the features' own store.
+//! Locations of bytes: a local file, an object in S3, or an object in the feature store.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::StorageError;
 
-/// A place of bytes, as written in the catalogue, in the API and on the command line.
+/// A location of bytes, as written in the catalogue, in the API and on the command line.
 ///
 /// | written | what |
 /// |---|---|
@@ -14,24 +14,24 @@ use super::StorageError;
 /// | `s3://bucket/videos/a.mp4` | an object, or with `/` at the end a prefix |
 /// | `store:uploads/01K…/a.mp4` | an object in the store of features, such as an uploaded video |
 ///
-/// A bucket has a name. Keys are letter for letter what S3 calls them: nothing in them is percent-decoded.
+/// A bucket name is never empty. Keys are exactly those of S3: nothing in them is percent-decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Uri {
-    /// A path of this machine. `file://` URIs are absolute, bare paths are as given.
+    /// A path on this machine. `file://` URIs are absolute, and bare paths are kept as given.
     File(PathBuf),
-    /// In S3.
+    /// An object or prefix in S3.
     S3 {
         /// Name of the bucket; not empty.
         bucket: String,
         /// Key or prefix; empty for the whole bucket.
         key: String,
     },
-    /// In the store of features.
+    /// An object in the feature store.
     Store(String),
 }
 
 impl Uri {
-    /// Its name below `folder`, which is a folder or a prefix; `None` if it is not below it.
+    /// Its name below `folder`, a folder or a prefix; `None` if it is not below it.
     #[must_use]
     pub fn below(&self, folder: &Self) -> Option<String> {
         match (self, folder) {

@@ -1,4 +1,4 @@
-//! Videos of high dynamic range: pictures and proxies of them are of standard range.
+//! Videos of high dynamic range: their pictures and proxies have standard range.
 
 use std::path::Path;
 
@@ -25,8 +25,8 @@ fn videos(clips: &Clips) -> [std::path::PathBuf; 3] {
     [plain, pq, hlg]
 }
 
-/// The first picture of a video of standard range, for a second, in HLG as ITU-R BT.2100 has it: the system gamma is one of
-/// the luminance. The filters of FFmpeg have it for each colour by itself.
+/// The first picture of a standard-range video, for a second, in HLG by ITU-R BT.2100, with the system gamma
+/// applied to the luminance. FFmpeg's filters apply it to each colour separately.
 fn by_the_standard(clips: &Clips, plain: &Path) -> std::path::PathBuf {
     let picture = first(plain);
     let mut samples = Vec::new();
@@ -64,7 +64,7 @@ fn by_the_standard(clips: &Clips, plain: &Path) -> std::path::PathBuf {
     )
 }
 
-/// A video of standard range as HDR10 and as HLG.
+/// A standard-range video as HDR10 and as HLG.
 fn bright(clips: &Clips, video: &str) -> [std::path::PathBuf; 2] {
     let tags = |transfer: &str, rest: &str| {
         format!("-color_primaries {rest} -color_trc {transfer} -color_range tv")
@@ -122,7 +122,7 @@ fn seen(path: &Path) -> RgbImage {
     RgbMaker::default().make(frame).unwrap()
 }
 
-/// Six scenes of a second each, with a dark one among them.
+/// Six scenes of a second each, one of them dark.
 const SCENES: &str = "-f lavfi -i testsrc2=r=25:s=192x128:d=1 -f lavfi -i mandelbrot=r=25:s=192x128 \
     -f lavfi -i smptebars=r=25:s=192x128:d=1 -f lavfi -i rgbtestsrc=r=25:s=192x128 \
     -f lavfi -i gradients=r=25:s=192x128:d=1:c0=0x224488:c1=0xaa6622:seed=3 -f lavfi -i testsrc=r=25:s=192x128:d=1";
@@ -144,7 +144,7 @@ fn shots_of_high_dynamic_range_are_those_of_standard_range() {
     }
 }
 
-/// The light of 203 cd/m² is white, and what is brighter stays below it.
+/// Light of 203 cd/m² is white, and brighter light stays below it.
 #[test]
 fn a_ramp_of_light_keeps_its_steps() {
     let clips = Clips::new();
@@ -201,7 +201,7 @@ fn high_dynamic_range_looks_as_standard_range_does() {
         );
         let found = looks(&first(&proxies[0]));
         assert!((found.0 / expected.0 - 1.0).abs() < 0.3, "{found:?}");
-        // What is written again stays what it is.
+        // A rewritten video keeps its range.
         let (output, ..) = again(path, &[]);
         assert_eq!(ffprobe(&output, "v:0", tags), ffprobe(path, "v:0", tags));
     }

@@ -1,4 +1,4 @@
-//! Videos decoded by several decoders side by side: the same as by one, whatever the video.
+//! Videos decoded by several parallel decoders give the same result as with one.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ const ALONE: SmallOptions = SmallOptions {
     chunk_frames: 0,
 };
 
-/// All that a video's small frames are.
+/// All properties of a video's small frames.
 #[derive(PartialEq)]
 struct Strip {
     frames: Vec<(u64, i64, SmallFrame)>,
@@ -26,7 +26,7 @@ struct Strip {
     corrupt: Vec<CorruptSpan>,
 }
 
-/// Numbers that are the same in every run.
+/// Deterministic random numbers.
 struct Dice(u64);
 
 impl Dice {
@@ -39,7 +39,7 @@ impl Dice {
     }
 }
 
-/// Reads a video on a thread that is not waited for for ever.
+/// Reads a video on a thread, with a time limit.
 fn guarded<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (send, receive) = channel();
     let thread = std::thread::Builder::new().name("guarded".to_owned());
@@ -73,7 +73,7 @@ fn read(video: &Path, options: SmallOptions) -> Result<(Strip, bool), MediaError
     })
 }
 
-/// Says where two strips differ, without printing all their pixels.
+/// Reports where two strips differ, without printing all pixels.
 fn assert_same(found: &Strip, expected: &Strip, what: &str) {
     let times = |strip: &Strip| strip.frames.iter().map(|frame| frame.1).collect::<Vec<_>>();
     assert_eq!(times(found), times(expected), "{what}");
@@ -87,8 +87,8 @@ fn assert_same(found: &Strip, expected: &Strip, what: &str) {
     }
 }
 
-/// When frames are shown that may owe something to what a decoder made up for damaged data: those no further
-/// from damage than two key frames are in the videos that are damaged here.
+/// Times of frames that concealment of damaged data may have affected: those no further from damage than the
+/// distance of two key frames in the damaged videos of these tests.
 fn concealed(strip: &Strip) -> HashSet<i64> {
     const REACH: usize = 12;
     let times: Vec<i64> = strip.frames.iter().map(|frame| frame.1).collect();
@@ -101,7 +101,7 @@ fn concealed(strip: &Strip) -> HashSet<i64> {
     near.map(|index| times[index]).collect()
 }
 
-/// Compares some random numbers of decoders and lengths of chunks, up to `longest`, with one decoder; whether
+/// Compares random numbers of decoders and chunk lengths, up to `longest`, with one decoder. Returns whether
 /// any of them split the video.
 fn assert_equal_to_one(video: &Path, rounds: u32, longest: u32) -> bool {
     let expected = read(video, ALONE);
@@ -129,7 +129,7 @@ fn assert_equal_to_one(video: &Path, rounds: u32, longest: u32) -> bool {
     any_split
 }
 
-/// What a plain reader of frames makes of a video.
+/// The result of a plain frame reader for a video.
 fn plainly(video: &Path) -> Strip {
     let options = ReadOptions {
         threads: 1,
@@ -153,7 +153,7 @@ fn plainly(video: &Path) -> Strip {
 
 const MOVING: &str = "-f lavfi -i testsrc2=r=25:s=320x180:d=8";
 
-/// Videos that can be split, by how they are encoded.
+/// Videos that can be split, by their encoding.
 const SPLIT: &[(&str, &str)] = &[
     (
         "-c:v libx264 -x264-params open-gop=1:keyint=24:bframes=3",
@@ -240,7 +240,7 @@ fn frames_that_are_wrongly_called_key_frames_are_found_out() {
     for (arguments, name) in [("-bf 0", "plain.mp4"), ("-bf 2", "reordered.mp4")] {
         let honest = clips.make(&format!("{MOVING} -c:v libx264 -g 60 {arguments}"), name);
         let mut bytes = std::fs::read(honest).unwrap();
-        // Without the table of key frames every frame is one.
+        // Without the table of key frames, every frame counts as one.
         let table = bytes.windows(4).rposition(|four| four == b"stss").unwrap();
         bytes[table..table + 4].copy_from_slice(b"free");
         let liar = clips.write(&format!("liar_{name}"), &bytes);
@@ -273,7 +273,7 @@ fn a_video_of_many_frames_a_second_is_the_same_by_many_decoders() {
     assert!(assert_equal_to_one(&video, 4, 120));
 }
 
-/// A video cut off, and videos with bytes overwritten, in a few places.
+/// A truncated video, and videos with overwritten bytes, in a few places.
 fn damaged(clips: &Clips, video: &Path) -> Vec<PathBuf> {
     let name = video.file_name().unwrap().to_string_lossy().into_owned();
     let bytes = std::fs::read(video).unwrap();
@@ -347,7 +347,7 @@ fn a_video_whose_size_changes_is_the_same_by_many_decoders() {
         );
         bytes.extend(std::fs::read(video).unwrap());
     }
-    // The second half begins its clock anew.
+    // The clock starts again in the second half.
     let video = clips.write("both.ts", &bytes);
     assert!(assert_equal_to_one(&video, 6, 30));
     let (strip, _) = read(&video, ALONE).unwrap();

@@ -1,4 +1,4 @@
-//! Clips for tests: made by the `ffmpeg` command, or real ones where `RUSHES_MATERIAL` says.
+//! Clips for tests: made by the `ffmpeg` command, or real ones from `RUSHES_MATERIAL`.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -16,7 +16,7 @@ mod fixture;
 
 pub(crate) use self::fixture::{material, models};
 
-/// A folder of clips that goes away with its value.
+/// A temporary folder of clips.
 pub(crate) struct Clips(TempDir);
 
 impl Clips {
@@ -40,8 +40,8 @@ impl Clips {
         path
     }
 
-    /// An MP4 or MOV made like [`Clips::make`], with the matrix by which players set its first track upright: that of an
-    /// EXIF orientation.
+    /// An MP4 or MOV like [`Clips::make`], whose matrix tells players to turn its first track by an EXIF
+    /// orientation.
     pub(crate) fn make_oriented(&self, arguments: &str, exif: usize, name: &str) -> PathBuf {
         // ISO/IEC 14496-12, 8.3.2: a, b, u, c, d, v in 16.16 fixed point, the third of each row in 2.30.
         let [a, b, c, d] = [
@@ -76,7 +76,7 @@ pub(crate) fn open(path: &Path) -> Box<dyn ByteSource> {
     Box::new(File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
-/// Timestamps of the frames of the first video stream, as `ffprobe` decodes them.
+/// Timestamps of the first video stream's frames, as decoded by `ffprobe`.
 pub(crate) fn ffprobe_pts(path: &Path) -> Vec<i64> {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-select_streams", "v:0", "-of", "csv=p=0"])

@@ -1,4 +1,4 @@
-//! Videos whose clock starts late, jumps ahead, falls back or wraps: one continuous timeline of them, everywhere.
+//! Videos whose clock starts late, jumps ahead, falls back or wraps have one continuous timeline everywhere.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::clips::{Clips, ffprobe, open, scan};
 use crate::proxies::cut_to;
 use crate::rewriting::{again, packets};
 
-/// Two seconds of pictures and sound as a transport stream whose clock starts at so many seconds.
+/// Two seconds of pictures and sound as a transport stream whose clock starts at this many seconds.
 fn stream(clips: &Clips, start: &str, codec: &str) -> Vec<u8> {
     let video = "-f lavfi -i testsrc2=r=25:s=192x128:d=2 -f lavfi -i sine=d=2:f=300";
     let name = format!("part-{start}.ts");
@@ -22,7 +22,7 @@ fn stream(clips: &Clips, start: &str, codec: &str) -> Vec<u8> {
 
 const H264: &str = "-c:v libx264 -g 12 -bf 2";
 
-/// A video of such parts, end to end.
+/// A video of such parts, concatenated.
 fn video(clips: &Clips, starts: &[&str], codec: &str) -> PathBuf {
     let bytes: Vec<u8> = starts
         .iter()
@@ -44,7 +44,7 @@ fn assert_even(scan: &ShotScan, frames: usize, what: &str) {
     assert_eq!(timeline.rate.to_string(), "25/1", "{what}");
 }
 
-/// Milliseconds at which packets of the video and of its sound are, and that the video plays.
+/// Times in milliseconds of the packets of the video and of its sound, and the duration of the video.
 fn assert_plays(path: &Path, frames: usize, what: &str) {
     let (mut times, _) = packets(path, "v:0");
     times.sort_by(f64::total_cmp);
@@ -59,12 +59,12 @@ fn assert_plays(path: &Path, frames: usize, what: &str) {
     let last = sound.last().unwrap();
     assert!((last - seconds).abs() < 0.15, "{what}: sound until {last}");
     assert!(sound[0].abs() < 0.1, "{what}: sound from {}", sound[0]);
-    // Nowhere more of a gap than the two parts of the video have between them.
+    // No gap is larger than the one between the two parts of the video.
     let gaps = sound.windows(2).map(|pair| pair[1] - pair[0]);
     assert!(gaps.fold(0.0, f64::max) < 0.1, "{what}");
     let whole: f64 = ffprobe(path, "v:0", "format=duration").parse().unwrap();
     assert!((whole - seconds).abs() < 0.2, "{what} plays {whole} s");
-    // What a player shows: none is cut off by an edit list.
+    // The frames that a player shows: no edit list cuts any off.
     assert_eq!(crate::clips::ffprobe_pts(path).len(), frames, "{what}");
 }
 
@@ -96,7 +96,7 @@ fn a_broken_clock_makes_one_continuous_video_everywhere() {
             let number = 50 * (index + 1);
             assert_eq!(clock.at_pts, found.timeline.pts[number], "{what}");
         }
-        // Frame by frame, the reader for proxies and redaction has the same times.
+        // Frame by frame, the reader for proxies and redaction gives the same times.
         let options = ReadOptions {
             threads: 1,
             ..ReadOptions::default()
@@ -220,7 +220,7 @@ fn one_wrong_timestamp_is_no_new_clock() {
     let clips = Clips::new();
     let path = video(&clips, &["0"], "-c:v libx264 -g 1 -bf 0");
     let mut bytes = std::fs::read(&path).unwrap();
-    // The 20th packet of the video: its presentation time, 5 bytes behind the header of its PES packet.
+    // The 20th packet of the video: its presentation time, 5 bytes after the header of its PES packet.
     let starts: Vec<usize> = (0..bytes.len() - 20)
         .filter(|&at| bytes[at..at + 4] == [0, 0, 1, 0xe0])
         .collect();

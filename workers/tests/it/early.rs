@@ -1,4 +1,4 @@
-//! Shots that are known before the video has been seen to its end, and proxies that are cut before their run begins.
+//! Shots that are final before the end of the video, and proxies that are cut before their run starts.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -52,7 +52,7 @@ fn video(clips: &Clips) -> PathBuf {
     )
 }
 
-/// With more threads x264 decides a few blocks differently now and then, at some 70 dB.
+/// With more threads, x264 occasionally decides a few blocks differently, at about 70 dB.
 fn exact() -> ProxyParams {
     ProxyParams {
         threads: 1,
@@ -161,7 +161,7 @@ fn proxies_can_be_cut_while_shots_are_looked_for() {
     assert!(early == later, "what is cut early is another proxy");
 }
 
-/// Stages on a store of their own.
+/// Stages with their own store.
 struct Workshop {
     stages: Stages,
     runtime: tokio::runtime::Runtime,
@@ -248,7 +248,7 @@ fn a_run_of_proxies_goes_on_from_those_that_are_there() {
         keys
     };
     let mut early = workshop.keys("runs/proxies");
-    // One more, or another, which cannot come from the video: it stays if nothing is made twice.
+    // An additional and a foreign one, which cannot come from the video: they stay if nothing is made twice.
     let mark = bytes::Bytes::from_static(b"made before");
     let digest = &blake3::hash(&mark).to_hex()[..32];
     let first = format!("runs/proxies/{}-{}.", shots[0].start, shots[0].end);
@@ -267,7 +267,7 @@ fn a_run_of_proxies_goes_on_from_those_that_are_there() {
     assert_eq!(workshop.keys("runs/proxies").len(), keys.len());
     assert!(early.iter().all(|key| keys.contains(key)), "{early:?}");
     assert_eq!(workshop.get(&keys[0]), mark);
-    // The others are what a run makes that nobody helped.
+    // The others are the results of an undisturbed run.
     for (key, alone) in keys.iter().zip(proxies("runs/alone")).skip(1) {
         assert!(workshop.get(key) == workshop.get(&alone), "{key}");
     }

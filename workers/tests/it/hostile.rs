@@ -1,4 +1,4 @@
-//! Files that are no videos, name other files, or are damaged.
+//! Files that are not videos, name other files, or are damaged.
 
 use rushes_workers::media::{Bounds, FrameReader, MediaError, ReadOptions, probe};
 use rushes_workers::segment::{SegmentParams, segment};
@@ -115,7 +115,7 @@ fn damage_in_the_middle_is_passed_over_and_recorded() {
             *byte = byte.wrapping_mul(167).wrapping_add(13);
         }
         let damaged = clips.write("damaged", &bytes);
-        // On several threads FFmpeg 5.1 may hand out a frame before it knows of its damage.
+        // With several threads FFmpeg 5.1 may output a frame before it knows of its damage.
         let params = SegmentParams {
             threads: 1,
             ..SegmentParams::default()
@@ -131,7 +131,7 @@ fn damage_in_the_middle_is_passed_over_and_recorded() {
             .windows(2)
             .all(|pair| pair[0] < pair[1]);
         assert!(ascends, "{name}");
-        // The video goes on after the damage, at the right time.
+        // The video continues after the damage, at the right time.
         assert_eq!(
             damaged.timeline.pts.last(),
             whole.timeline.pts.last(),
@@ -163,7 +163,7 @@ fn what_a_video_may_demand_is_limited() {
                 max_pixels: 1000,
                 ..defaults
             },
-            "pixels a frame",
+            "pixels per frame",
         ),
         (
             Bounds {
@@ -184,7 +184,7 @@ fn what_a_video_may_demand_is_limited() {
                 max_frames: 70,
                 ..defaults
             },
-            "frames of a video",
+            "frames per video",
         ),
     ] {
         let mut progress = |_done, _total| Ok(());
@@ -245,7 +245,7 @@ fn a_codec_that_nobody_knows_is_named() {
     }
 }
 
-/// Where a video is damaged, as a reader with so many threads finds it, and how many frames it has.
+/// The damaged places of a video for a reader with this many threads, and the number of frames.
 fn damage(path: &std::path::Path, threads: u32) -> (u64, Vec<(i64, i64)>) {
     let options = ReadOptions {
         threads,

@@ -1,4 +1,4 @@
-//! What surrounds the pictures of a video that is written again: light, panoramas, telemetry, what a camera says of itself.
+//! Metadata around the pictures of a rewritten video: light, panoramas, telemetry, camera data.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,8 +13,8 @@ fn boxed(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes(), &kind[..], body].concat()
 }
 
-/// Puts boxes in front of one of an MP4, whose index lies behind the pictures, so that no offset changes but the lengths
-/// of what encloses it.
+/// Inserts boxes before a box of an MP4 whose index follows the pictures, so that only the lengths of enclosing
+/// boxes change.
 fn insert(mp4: &[u8], before: [u8; 4], enclosing: &[&[u8; 4]], added: Vec<u8>) -> Vec<u8> {
     let find = |kind: &[u8; 4]| mp4.windows(4).rposition(|window| window == kind).unwrap() - 4;
     let at = find(&before);
@@ -29,10 +29,10 @@ fn insert(mp4: &[u8], before: [u8; 4], enclosing: &[&[u8; 4]], added: Vec<u8>) -
     bytes
 }
 
-/// What encloses the description of a codec.
+/// The boxes around a codec description.
 const TO_CODEC: [&[u8; 4]; 6] = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"];
 
-/// What a video says of its light, and of the display it was mastered on.
+/// The light metadata of a video, and those of its mastering display.
 fn light(path: &Path) -> Vec<String> {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-select_streams", "v:0", "-show_streams"])
@@ -53,7 +53,7 @@ fn light(path: &Path) -> Vec<String> {
     let lines = text
         .lines()
         .filter(|line| keys.iter().any(|key| line.starts_with(key)));
-    // Fractions of other denominators are the same numbers.
+    // Fractions with other denominators are the same numbers.
     let lines = lines.map(|line| {
         let (key, value) = line.split_once('=').unwrap();
         let number = match value.split_once('/') {
@@ -71,7 +71,7 @@ fn light(path: &Path) -> Vec<String> {
 fn what_is_said_of_high_dynamic_range_stays() {
     let clips = Clips::new();
     let tags = "-color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc -color_range tv";
-    // ST 2086 and CTA-861.3: once in the messages of the codec, once in the boxes of the container.
+    // ST 2086 and CTA-861.3: once in the codec's messages, once in the container's boxes.
     let expected = [
         "blue_x 0.1500",
         "green_y 0.6900",
@@ -182,7 +182,7 @@ fn what_a_camera_says_of_itself_stays_or_is_reported() {
             .collect();
         assert_eq!(
             told,
-            ["user data of the camera that is not carried over: CAME, MUID"],
+            ["camera user data that is not carried over: CAME, MUID"],
             "{name}"
         );
         for tag in ["firmware", "make", "model", "location"] {
@@ -195,7 +195,7 @@ fn what_a_camera_says_of_itself_stays_or_is_reported() {
     }
 }
 
-/// Puts boxes that say "equirectangular" into the description of an MP4's H.264.
+/// Inserts boxes for "equirectangular" into the description of an MP4's H.264.
 fn as_panorama(mp4: &[u8]) -> Vec<u8> {
     let st3d = [0, 0, 0, 13, b's', b't', b'3', b'd', 0, 0, 0, 0, 0];
     let head = boxed(*b"svhd", b"\0\0\0\0test\0");
@@ -232,7 +232,7 @@ fn telemetry_of_cameras_stays_and_other_data_goes() {
         &format!("{VIDEO} -c:v libx264 -timecode 01:00:00:00"),
         "coded.mp4",
     );
-    // The track of the timecode, made one of telemetry by its two names: of what handles it, and of its samples.
+    // The timecode track becomes a telemetry track by its two names: of its handler and of its samples.
     let bytes = std::fs::read(&coded).unwrap();
     let named = |tag: &[u8; 4]| {
         let mut bytes = bytes.clone();

@@ -1,4 +1,4 @@
-//! Videos that players turn and mirror: everything that shows their pictures does the same.
+//! Videos that players turn and mirror: all our output shows them in the same way.
 
 use std::path::Path;
 
@@ -12,14 +12,14 @@ use crate::clips::{Clips, ffprobe, open};
 use crate::proxies::cut_to;
 use crate::rewriting::again;
 
-/// Four quarters, each of another grey.
+/// Four quarters, each in another grey.
 const VIDEO: &str = "-f lavfi -i color=white:r=25:s=192x128:d=1,drawbox=c=0xaaaaaa:t=fill:x=96,\
     drawbox=c=0x555555:t=fill:y=64,drawbox=c=black:t=fill:x=96:y=64 -c:v libx264 -pix_fmt yuv420p";
 
 /// The greys, row by row.
 const GREYS: [u8; 4] = [255, 170, 85, 0];
 
-/// Which grey each quarter of a picture is nearest to, row by row.
+/// The grey nearest to each quarter of a picture, row by row.
 fn quarters(picture: &RgbImage) -> [u8; 4] {
     let (width, height) = picture.dimensions();
     [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| {
@@ -31,7 +31,7 @@ fn quarters(picture: &RgbImage) -> [u8; 4] {
     })
 }
 
-/// The quarters of the stored picture once it is upright.
+/// The quarters of the stored picture after turning it upright.
 fn expected(exif: usize) -> [u8; 4] {
     let orientation = Orientation::from_exif(u16::try_from(exif).unwrap());
     let mut greys = [0; 4];
@@ -43,7 +43,7 @@ fn expected(exif: usize) -> [u8; 4] {
     greys
 }
 
-/// What `ffmpeg` shows of a video.
+/// The output of `ffmpeg` for a video.
 fn shown(clips: &Clips, path: &Path) -> RgbImage {
     let png = clips.make(&format!("-i {} -frames:v 1", path.display()), "shown.png");
     image::open(png).unwrap().to_rgb8()
@@ -77,7 +77,7 @@ fn pictures_are_upright_however_a_video_is_turned_or_mirrored() {
         let jpeg = thumbnail(open(&video), ThumbnailAt::Middle, 100).unwrap();
         let picture = image::load_from_memory(&jpeg).unwrap().to_rgb8();
         assert_eq!(quarters(&picture), expected, "{what}");
-        // As stored, it is what it was.
+        // The stored picture is unchanged.
         let options = ReadOptions::default();
         let mut reader = FrameReader::open(open(&video), options, &Bounds::default()).unwrap();
         let frame = reader.next_frame().unwrap().unwrap();

@@ -10,7 +10,7 @@ use rushes_workers::media::{
 
 use crate::clips::{Clips, open, scan};
 
-/// Green while its second half lasts, red before.
+/// Green in its second half, red before.
 fn red_then_green(clips: &Clips) -> std::path::PathBuf {
     clips.make(
         "-f lavfi -i color=red:r=25:s=320x180:d=1 -f lavfi -i color=lime:r=25:s=320x180:d=1 \
@@ -51,7 +51,7 @@ fn a_clip_of_one_frame_gives_as_many_pictures_as_asked_for() {
 #[test]
 fn a_turned_picture_is_set_upright() {
     let clips = Clips::new();
-    // White on top, black below: once turned, one side is white and the other black.
+    // White on top, black below: after turning, one side is white and the other black.
     let half = "-f lavfi -i color=white:r=25:s=320x180:d=1,drawbox=c=black:t=fill:y=90:h=90";
     let mut found = Vec::new();
     for exif in [6, 8] {
@@ -82,7 +82,7 @@ fn a_thumbnail_shows_the_middle_with_square_pixels() {
     assert_ne!(start, jpeg);
 }
 
-/// Noise, so that no two frames are alike.
+/// Noise, so that no two frames are equal.
 const NOISE: &str =
     "-f lavfi -i nullsrc=s=16x9:r=25:d=4,geq=random(1)*255:128:128,scale=64:36:flags=neighbor";
 
@@ -170,7 +170,7 @@ fn samples_of_other_clips_are_those_that_decoding_all_shows() {
     }
 }
 
-/// What is decoded outside a child is H.264 in MP4, as our own proxies are, and nothing else.
+/// Outside a child only H.264 in MP4 is decoded, like our own proxies.
 #[test]
 fn what_is_no_proxy_of_ours_is_refused_before_it_is_decoded() {
     let clips = Clips::new();
@@ -209,7 +209,7 @@ fn a_proxy_begins_anew_where_it_is_sampled() {
     cut(source, &mut stretches, &ProxyParams::default(), &mut kept).unwrap();
     let path = clips.write("proxy.mp4", &kept.0[0]);
     let keys = crate::clips::ffprobe(&path, "v:0", "frame=key_frame");
-    // The first frame has side data, which take a line of their own.
+    // The first frame has side data, which takes a separate line.
     let lines = keys.lines().filter(|line| !line.is_empty());
     let is_key: Vec<bool> = lines.map(|line| line.starts_with('1')).collect();
     for part in [10, 30, 50, 70] {

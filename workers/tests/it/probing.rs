@@ -1,4 +1,4 @@
-//! What a file says about itself, and its embedded subtitles.
+//! The properties of files, and their embedded subtitles.
 
 use std::path::Path;
 
@@ -52,7 +52,7 @@ fn a_video_says_what_it_is() {
     assert!(
         matches!(&audio.details, StreamDetails::Audio(audio) if audio.channels == 2 && audio.sample_rate == 48_000)
     );
-    // What a child answers survives the way.
+    // A child's answer survives the transfer.
     let json = serde_json::to_string(&info).unwrap();
     assert_eq!(serde_json::from_str::<MediaInfo>(&json).unwrap(), info);
 }
@@ -145,7 +145,8 @@ fn a_timecode_counts_at_the_rate_of_its_own_track() {
     );
     let whole = crate::clips::scan(&video).timeline;
     assert_eq!(whole.start_timecode.as_deref(), Some("01:00:00:20"));
-    // The same label of a track that counts 30 a second, as cameras write it (QuickTime, "timecode sample description").
+    // The same label in a track that counts 30 per second, as written by cameras (QuickTime, "timecode sample
+    // description").
     let mut bytes = std::fs::read(&video).unwrap();
     let entry = bytes
         .windows(8)
@@ -183,7 +184,7 @@ fn a_duration_that_is_unknown_is_no_limit() {
         "fragments.mp4",
     );
     let mut bytes = std::fs::read(&video).unwrap();
-    // All bits set: not known (ISO/IEC 14496-12).
+    // All bits set: unknown (ISO/IEC 14496-12).
     for (kind, into) in [(b"mvhd", 20), (b"mdhd", 20), (b"tkhd", 24)] {
         let found = bytes.windows(4).position(|window| window == kind).unwrap();
         bytes[found + into..found + into + 4].fill(0xff);

@@ -1,4 +1,4 @@
-//! Proxies: exactly the frames and the sound of their spans.
+//! Proxies have exactly the frames and the sound of their spans.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -99,7 +99,7 @@ fn assert_exact(video: &Path, scan: &ShotScan, spans: &[Range<u64>], proxies: &[
         for (number, picture) in span.clone().zip(pictures(proxy)) {
             let quality = psnr(&originals[usize::try_from(number).unwrap()], &picture);
             assert!(quality > 26.0, "{span:?}: frame {number} has {quality} dB");
-            // The neighbours resemble it less: it is this frame and no other.
+            // The neighbours resemble it less, so it is exactly this frame.
             for other in [number.wrapping_sub(1), number + 1] {
                 let other = usize::try_from(other)
                     .ok()
@@ -200,7 +200,7 @@ fn samples(path: &Path) -> Vec<f32> {
 #[test]
 fn a_proxy_has_the_sound_of_its_span() {
     let clips = Clips::new();
-    // Silence, and a tone from second 1.5.
+    // Silence, and a tone from second 1.5 on.
     for (name, codecs, rate) in [
         ("video.mp4", "-c:v libx264 -c:a aac", 44_100.0),
         ("video.mkv", "-c:v libx264 -c:a flac", 44_100.0),
@@ -221,7 +221,7 @@ fn a_proxy_has_the_sound_of_its_span() {
         }
         let sound = samples(&proxies[1]);
         let onset = sound.iter().position(|sample| sample.abs() > 0.2).unwrap() as f64;
-        // The tone begins half a second into the second span, whatever its codec's delay.
+        // The tone starts half a second into the second span, regardless of its codec's delay.
         assert!(
             (onset / rate - 0.5).abs() < 0.01,
             "{name}: {}",
@@ -278,7 +278,7 @@ fn a_proxy_does_not_depend_on_what_else_is_cut() {
     let sound = "-f lavfi -i sine=d=3:r=44100 -c:a aac";
     let video = clips.make(&format!("{NOISE} {sound} -c:v libx264 -bf 3"), "video.mp4");
     let scan = scan(&video);
-    // With more threads x264 decides a few blocks differently now and then.
+    // With more threads, x264 occasionally decides a few blocks differently.
     let params = ProxyParams {
         threads: 1,
         ..ProxyParams::default()

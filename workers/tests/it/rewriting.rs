@@ -1,4 +1,4 @@
-//! Videos written again: changed pixels where they were asked for, and all else as it was.
+//! Rewritten videos: pixels change where requested, and everything else stays.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ impl Edit for Blacken {
             let (x, y) = planes.step(plane);
             let area = [16 / x, 16 / y, 32 / x, 32 / y];
             let count = (area[2] * area[3]) as usize;
-            // Mid grey of any depth is half of what a plane holds; black is a sixteenth of it.
+            // Mid grey at any depth is half of the sample range; black is a sixteenth of it.
             let deep = planes
                 .read(plane, area)?
                 .iter()
@@ -41,7 +41,7 @@ pub(crate) fn surveyed(path: &Path) -> Survey {
     survey(open(path), &extension, &Bounds::default()).unwrap()
 }
 
-/// Writes a video again beside it.
+/// Rewrites a video to a file beside it.
 pub(crate) fn again(path: &Path, black: &[u64]) -> (PathBuf, Survey, Written) {
     let survey = surveyed(path);
     let extension = survey.extension.clone().unwrap_or_else(|| {
@@ -70,7 +70,7 @@ pub(crate) fn again(path: &Path, black: &[u64]) -> (PathBuf, Survey, Written) {
     (output, survey, written)
 }
 
-/// Times in seconds, and digests, of the packets of a stream.
+/// Times in seconds, and digests, of a stream's packets.
 pub(crate) fn packets(path: &Path, stream: &str) -> (Vec<f64>, Vec<String>) {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-show_data_hash", "md5"])
@@ -86,7 +86,7 @@ pub(crate) fn packets(path: &Path, stream: &str) -> (Vec<f64>, Vec<String>) {
     (times.collect(), digests.map(str::to_owned).collect())
 }
 
-/// Where the clock of a transport stream begins, in seconds: in other containers it begins at 0 there.
+/// Start of a transport stream's clock in seconds; in other containers it starts at 0 there.
 fn start(path: &Path) -> f64 {
     if path.extension().is_none_or(|extension| extension != "ts") {
         return 0.0;
@@ -94,7 +94,7 @@ fn start(path: &Path) -> f64 {
     ffprobe(path, "v:0", "format=start_time").parse().unwrap()
 }
 
-/// When the first frame is shown, in seconds.
+/// Presentation time of the first frame in seconds.
 fn seconds(path: &Path, times: &[i64]) -> f64 {
     let base = ffprobe(path, "v:0", "stream=time_base");
     let units: u32 = base.lines().next().unwrap().trim_end_matches(',')[2..]
@@ -103,7 +103,7 @@ fn seconds(path: &Path, times: &[i64]) -> f64 {
     f64::from(i32::try_from(times[0]).unwrap()) / f64::from(units)
 }
 
-/// Whether all packets are the same, and shown at the same time as far as both containers can say.
+/// Whether all packets are the same, and shown at the same time as far as both containers can express it.
 pub(crate) fn same_packets(a: &Path, b: &Path, stream: &str) -> bool {
     let ((a_times, a_digests), (b_times, b_digests)) = (packets(a, stream), packets(b, stream));
     let (a_start, b_start) = (start(a), start(b));
@@ -178,7 +178,7 @@ fn frames_change_where_asked_and_sound_stays_bit_by_bit() {
         };
         assert_eq!(sound(&output), sound(&path), "{name}");
         let format = ffprobe(&path, "v:0", "stream=pix_fmt");
-        // Of a transport stream it is told once more, for its programme.
+        // A transport stream repeats it for its programme.
         let format = format.split(',').next().unwrap();
         assert_eq!(ffprobe(&output, "v:0", "stream=pix_fmt"), format, "{name}");
         for (number, luma) in square(&output).into_iter().enumerate() {
@@ -188,7 +188,7 @@ fn frames_change_where_asked_and_sound_stays_bit_by_bit() {
     }
 }
 
-/// What is heard of a video, in samples of 16 bits.
+/// The audible sound of a video, in 16-bit samples.
 fn heard(path: &Path) -> Vec<i16> {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-i"])
@@ -200,7 +200,7 @@ fn heard(path: &Path) -> Vec<i16> {
     pairs.iter().copied().map(i16::from_le_bytes).collect()
 }
 
-/// Packets of sound, and those among them that a player leaves out.
+/// Sound packets, and those among them that a player skips.
 fn sound_packets(path: &Path) -> (usize, usize) {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-select_streams", "a", "-of", "csv=p=0"])
@@ -216,10 +216,10 @@ fn sound_packets(path: &Path) -> (usize, usize) {
 #[test]
 fn sound_outside_an_edit_list_does_not_stay() {
     let clips = Clips::new();
-    // A chirp, so that no part of it is like another.
+    // A chirp, so that no two parts are alike.
     let chirp = "-f lavfi -i aevalsrc='0.5*sin(300*PI*t*t)':d=2:s=48000";
     for (codec, extension, primes) in [
-        // Noise that a decoder makes up depends on all that it has read.
+        // The noise that a decoder generates depends on all that it has read.
         ("aac -aac_pns 0", "mp4", 1),
         ("libopus", "mp4", 4),
         ("libmp3lame", "mp4", 4),
@@ -245,7 +245,7 @@ fn sound_outside_an_edit_list_does_not_stay() {
             "{codec}: {kept} of {all}, of which {left_out} were left out"
         );
         let (before, after) = (heard(&video), heard(&output));
-        // The state of an Opus decoder comes near to what it would be, and is never quite that.
+        // The state of an Opus decoder comes close to the original, but is never quite the same.
         let apart = if name == "libopus" { 250.0 } else { 0.0 };
         assert!(!before.is_empty() && before.len() == after.len(), "{codec}");
         let pairs = before.iter().zip(&after);

@@ -1,4 +1,4 @@
-//! The decoding child: the same answers as without it, and a typed error however it ends.
+//! The decoding process: the same results as without it, and a typed error however it ends.
 
 use std::io;
 use std::ops::Range;
@@ -75,7 +75,7 @@ fn a_child_answers_what_this_process_would() {
 #[test]
 fn stills_are_the_frames_that_were_asked_for() {
     let clips = Clips::new();
-    // Frames next to each other differ much in their grey, and the video is to be shown turned.
+    // Neighbouring frames differ much in their grey, and the video is rotated.
     let video = clips.make_oriented(
         "-f lavfi -i color=black:r=25:s=320x180:d=2,format=yuv420p,geq=lum=16+mod(37*N\\,200):cb=128:cr=128 \
          -c:v libx264 -preset ultrafast -qp 0",
@@ -99,7 +99,7 @@ fn stills_are_the_frames_that_were_asked_for() {
         .stills(open(&video).as_mut(), &job, &mut (), &mut sink)
         .unwrap();
     for (number, grey) in got {
-        // Luma of 16 to 235 is 0 to 255.
+        // Luma of 16 to 235 becomes 0 to 255.
         let wanted = (37 * number % 200) as f64 * 255.0 / 219.0;
         assert!((f64::from(grey) - wanted).abs() <= 4.0, "{number}: {grey}");
     }
@@ -117,7 +117,7 @@ fn stills_are_the_frames_that_were_asked_for() {
         .unwrap();
 }
 
-/// Does something to the child on its first sign of progress.
+/// Does something to the child at its first progress report.
 struct Meddler<'a> {
     marker: &'a str,
     signal: Signal,
@@ -137,7 +137,7 @@ impl Observer for Meddler<'_> {
     }
 }
 
-/// The process that was started with an argument.
+/// The process that was started with a given argument.
 fn child(argument: &str) -> Pid {
     let processes = std::fs::read_dir("/proc").unwrap();
     processes
@@ -307,7 +307,7 @@ fn programs_that_are_no_decoding_child_are_found_out() {
     assert_eq!(stderr, "oh no");
 }
 
-/// A source that breaks after a while.
+/// A source that fails after a while.
 struct Broken(Box<dyn ByteSource>);
 
 impl ByteSource for Broken {
@@ -352,7 +352,7 @@ fn an_empty_source_needs_no_child() {
 fn a_child_can_reach_nothing_but_its_pipes() {
     let confinement = sandbox(Limits::default()).confinement().unwrap();
     assert!(confinement.seccomp, "{confinement:?}");
-    // What the kernel itself says of a child at work.
+    // The kernel's own report on a working child.
     let clips = Clips::new();
     let video = video(&clips);
     let mut source = Spy {
@@ -369,7 +369,7 @@ fn a_child_can_reach_nothing_but_its_pipes() {
     }
 }
 
-/// A source that looks at the child that asks for its first bytes: this process has no other child then.
+/// A source that examines the child that requests its first bytes; this process then has no other child.
 struct Spy {
     inner: Box<dyn ByteSource>,
     seen: Option<String>,

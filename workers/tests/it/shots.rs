@@ -1,4 +1,4 @@
-//! Shot boundaries, on real videos and on videos made for the purpose.
+//! Shot boundaries, in real and in synthetic videos.
 
 use rushes_workers::media::Bounds;
 use rushes_workers::segment::{BoundaryKind, DetectorKind, SegmentParams, ShotScan, segment};
@@ -109,12 +109,12 @@ fn a_dissolve_is_a_boundary_in_its_middle() {
     assert!(shots[1].start.abs_diff(56) <= 4, "{}", shots[1].start);
 }
 
-/// Index of the shot that each shot was found to look like.
+/// Index of the shot that each shot was found to resemble.
 fn marks(scan: &ShotScan) -> Vec<Option<u64>> {
     scan.shots.iter().map(|shot| shot.same_as).collect()
 }
 
-/// The parts `[start, end)` of inputs joined end to end.
+/// The parts `[start, end)` of inputs, concatenated.
 fn joined(clips: &Clips, inputs: &[&std::path::Path], parts: &[(usize, u32, u32)]) -> ShotScan {
     let mut arguments = String::new();
     let mut graph = String::new();
@@ -133,7 +133,7 @@ fn joined(clips: &Clips, inputs: &[&std::path::Path], parts: &[(usize, u32, u32)
         ),
         "joined.mp4",
     );
-    // Which shots are alike does not depend on who found them; this detector tells apart two takes of one speaker.
+    // Which shots are alike does not depend on the detector; this one separates two takes of one speaker.
     let params = SegmentParams {
         detector: DetectorKind::Signal,
         ..SegmentParams::default()
@@ -152,7 +152,7 @@ fn the_sides_of_a_dialogue_are_recognised_and_told_apart() {
     let Some(material) = material() else { return };
     let clips = Clips::new();
     let speaker = |name: &str| material.join("grid").join(name);
-    // Two takes of one man, and men who sit before the same backdrop like him.
+    // Two takes of one man, and men who sit before the same backdrop.
     let (take, other_take) = (speaker("id2_vcd_swwp2s.mpg"), speaker("pwij3p.mpg"));
     let (like_him, another) = (speaker("sbia1a.mpg"), speaker("bbaf2n.mpg"));
     let inputs = [&*take, &*like_him, &*other_take, &*another];
@@ -179,7 +179,7 @@ fn speakers_before_one_backdrop_are_not_taken_for_each_other() {
     let mut names: Vec<_> = std::fs::read_dir(material.join("grid"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        // The second take of a speaker who is there already.
+        // The second take of a speaker who already appeared.
         .filter(|path| {
             path.extension().is_some_and(|end| end == "mpg") && !path.ends_with("pwij3p.mpg")
         })

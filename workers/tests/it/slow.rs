@@ -1,4 +1,4 @@
-//! Shots of few frames: slide shows, time lapses, videos of a few frames a second.
+//! Shots of few frames: slide shows, time lapses, videos of a few frames per second.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use rushes_workers::segment::{DetectorKind, SegmentParams, ShotScan, segment};
 
 use crate::clips::{Clips, material, open};
 
-/// Pictures of nothing in common, and how they are made.
+/// Pictures with nothing in common, and how they are made.
 const PICTURES: [&str; 6] = [
     "testsrc2=s=320x180",
     "mandelbrot=s=320x180:start_scale=0.1",
@@ -18,14 +18,14 @@ const PICTURES: [&str; 6] = [
     "cellauto=s=320x180:rule=110:seed=5",
 ];
 
-/// A picture for each of [`PICTURES`], once there.
+/// A picture for each of [`PICTURES`], made once.
 fn picture(clips: &Clips, number: usize) -> PathBuf {
     let name = format!("picture{number}.png");
     let source = PICTURES[number % PICTURES.len()];
     clips.make(&format!("-f lavfi -i {source} -frames:v 1"), &name)
 }
 
-/// A slide show: each picture for so many milliseconds a frame.
+/// A slide show: each picture is shown for this many milliseconds per frame.
 fn slides(clips: &Clips, shown_ms: &[&[u32]], name: &str) -> PathBuf {
     let mut list = "ffconcat version 1.0\n".to_owned();
     for (number, frames) in shown_ms.iter().enumerate() {
@@ -46,7 +46,7 @@ fn slides(clips: &Clips, shown_ms: &[&[u32]], name: &str) -> PathBuf {
     )
 }
 
-/// The first frames of the shots that either detector finds, with one decoder and with several.
+/// The first frames of the shots that both detectors find, with one decoder and with several.
 fn starts(video: &Path) -> Vec<u64> {
     let [learned, signal] = [DetectorKind::Learned, DetectorKind::Signal].map(|detector| {
         let [alone, shared] = [(1, 0), (3, 2)].map(|(threads, chunk_frames)| {
@@ -79,7 +79,7 @@ fn starts_with(video: &Path, params: &SegmentParams) -> Vec<u64> {
 #[test]
 fn each_picture_of_a_slide_show_is_a_shot_however_few_frames_it_has() {
     let clips = Clips::new();
-    // Frames a picture, and milliseconds a frame.
+    // Frames per picture, and milliseconds per frame.
     for (frames, ms) in [
         (1, 3000),
         (2, 1500),
@@ -135,7 +135,7 @@ fn a_time_lapse_of_one_scene_is_one_shot() {
     let clips = Clips::new();
     let scene = picture(&clips, 3);
     for rate in [1, 2, 5] {
-        // The light comes and goes, and two small things cross the picture.
+        // The light changes, and two small things cross the picture.
         let video = clips.make(
             &format!(
                 "-r {rate} -loop 1 -i {} -f lavfi -i color=red:s=24x24:r={rate} -f lavfi -i color=white:s=16x30:r={rate} \
@@ -155,7 +155,7 @@ fn a_real_video_of_few_frames_has_the_shots_it_had() {
     let Some(material) = material() else { return };
     let clips = Clips::new();
     let input = material.join("video/big_buck_bunny_0_30.webm");
-    // The shots begin with frames 283, 376 and 551 of 24 a second.
+    // The shots start at frames 283, 376 and 551, at 24 per second.
     for every in [5, 8, 12, 24_u64] {
         let video = clips.make(
             &format!(

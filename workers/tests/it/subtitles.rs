@@ -1,4 +1,4 @@
-//! Subtitles inside videos, in the forms in which they come, and closed captions in the pictures.
+//! Subtitles inside videos, in all their forms, and closed captions in the pictures.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn seen(cues: &[TimedText]) -> Vec<(u64, u64, &str)> {
         .collect()
 }
 
-/// The cues of the one subtitle stream of a video.
+/// The cues of a video's only subtitle stream.
 fn embedded(video: &Path) -> Vec<TimedText> {
     let info = probe(open(video), &Bounds::default()).unwrap();
     let is_text = |details: &StreamDetails| matches!(details, StreamDetails::Subtitle(s) if s.text);
@@ -43,7 +43,7 @@ fn words_that_look_like_markup_are_kept_in_every_form() {
         let cues = embedded(&video);
         let texts: Vec<_> = cues.iter().map(|cue| cue.text.as_str()).collect();
         assert_eq!(texts, [words, "Größe"], "{name}");
-        // The second begins before the first ends, as it may in a file of its own. MP4 has no such thing.
+        // The second starts before the first ends, as it may in a separate file. MP4 does not support this.
         if name != "video.mp4" {
             assert_eq!((cues[0].end_ms, cues[1].start_ms), (1250, 1000), "{name}");
         }
@@ -94,7 +94,7 @@ fn ttml_in_a_video_is_read_though_ffmpeg_has_no_decoder_for_it() {
     );
 }
 
-/// A byte of CEA-608 with its bit of odd parity.
+/// A CEA-608 byte with its odd parity bit.
 fn odd(byte: u8) -> u8 {
     byte | if byte.count_ones().is_multiple_of(2) {
         0x80
@@ -103,9 +103,9 @@ fn odd(byte: u8) -> u8 {
     }
 }
 
-/// The pairs of bytes of a caption that pops on, a pair a frame; the last one shows it.
+/// The byte pairs of a pop-on caption, one pair per frame; the last one shows it.
 fn pop_on(text: &str) -> Vec<[u8; 2]> {
-    // Resume caption loading, erase what is not shown yet, go to row 15; each twice, as broadcast.
+    // Resume caption loading, erase the hidden caption, go to row 15; each twice, as in broadcasts.
     let mut pairs = vec![
         [0x14, 0x20],
         [0x14, 0x20],
@@ -150,7 +150,7 @@ fn closed_captions_in_the_pictures_are_read() {
     let clips = Clips::new();
     let arguments = format!("{VIDEO} -c:v libx264 -bf 0 -x264-params aud=1 -f h264");
     let plain = std::fs::read(clips.make(&arguments, "plain.h264")).unwrap();
-    // The caption is shown with frame 25 and gone with frame 75; the other lasts to the end.
+    // The caption appears at frame 25 and disappears at frame 75; the other lasts to the end.
     let mut pairs = vec![[0, 0]; 150];
     let (first, second) = (pop_on("HELLO THERE"), pop_on("GOODBYE"));
     pairs[26 - first.len()..26].copy_from_slice(&first);

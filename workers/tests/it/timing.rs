@@ -1,4 +1,4 @@
-//! When each frame is shown: compared with what `ffprobe` decodes.
+//! Presentation times of frames, compared with those of `ffprobe`.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use crate::clips::{Clips, ffprobe_pts, material, scan};
 
 const VIDEO: &str = "-f lavfi -i testsrc2=r=25:s=320x180:d=3";
 
-/// Compares with `ffprobe`, frame by frame, where that has a timestamp: it leaves out the last ones of
-/// files with decoding timestamps only.
+/// Compares with `ffprobe` frame by frame, where it has a timestamp: it omits the last ones of files that have
+/// only decoding timestamps.
 fn assert_timed(found: &[i64], video: &Path) {
     let expected = ffprobe_pts(video);
     assert!(

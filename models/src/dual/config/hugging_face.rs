@@ -17,7 +17,7 @@ struct Config {
     text_config: Tower,
 }
 
-/// What both towers have; numbers that are not written are those of the library's classes.
+/// The parameters of both towers. Omitted numbers have the defaults of the library's classes.
 #[derive(Deserialize, Default)]
 struct Tower {
     hidden_size: Option<usize>,
@@ -33,7 +33,7 @@ struct Tower {
     projection_size: Option<usize>,
 }
 
-/// The library's default of each number: a `config.json` may leave out what is equal to it.
+/// The library's default of each number, which a `config.json` may omit.
 struct Defaults {
     vision: (usize, usize, usize, usize),
     text: (usize, usize, usize, usize),
@@ -110,7 +110,7 @@ pub(super) fn spec(
         let dims = text_dims.unwrap_or(text.transformer.width);
         if dims != vision.transformer.width {
             return Err(config(format!(
-                "pictures make vectors of {}, texts of {dims}",
+                "picture vectors have length {}, text vectors {dims}",
                 vision.transformer.width
             )));
         }
@@ -124,7 +124,7 @@ pub(super) fn spec(
         dims,
         preprocess: processor(preprocessor, side, siglip)?,
         cleaning: match cleaning(tokenizer)? {
-            // Its two kinds differ in nothing else than how texts are cleaned and padded.
+            // Its two kinds differ only in how texts are cleaned and padded.
             Cleaning::None if siglip => {
                 return Err(config(
                     "tokenizer_config.json must name SiglipTokenizer, Siglip2Tokenizer or GemmaTokenizer"
@@ -169,7 +169,7 @@ struct Processor {
     image_std: Option<[f32; 3]>,
 }
 
-/// Old files give a number, newer ones name it.
+/// Old files contain a number, newer ones its name.
 #[derive(Deserialize, Clone, Copy)]
 #[serde(untagged)]
 enum Size {
@@ -207,7 +207,7 @@ fn processor(bytes: Option<&[u8]>, side: usize, siglip: bool) -> Result<Preproce
         Some(Size::Both { height, .. }) if !crop || height == side => squash,
         Some(Size::Both { height, .. }) => {
             return Err(config(format!(
-                "preprocessor_config.json: pictures squashed to {height} pixels and then cropped are not known"
+                "preprocessor_config.json: squashing pictures to {height} pixels and then cropping is not supported"
             )));
         }
         Some(Size::Number(_)) if siglip => squash,
@@ -238,7 +238,7 @@ fn processor(bytes: Option<&[u8]>, side: usize, siglip: bool) -> Result<Preproce
         3 => Filter::Bicubic,
         other => {
             return Err(config(format!(
-                "preprocessor_config.json: resample {other} is not known"
+                "preprocessor_config.json: resample {other} is not supported"
             )));
         }
     };

@@ -27,7 +27,7 @@ struct Model {
     text_cfg: Words,
 }
 
-/// A key that is not here may change vectors, so it is refused.
+/// An unknown key may affect vectors, so it is refused.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Picture {
@@ -38,7 +38,7 @@ struct Picture {
     patch_size: Option<usize>,
     head_width: Option<usize>,
     mlp_ratio: Option<f64>,
-    // These say how timm's tower is made, which its name says as well; or matter in training alone.
+    // These describe timm's tower, which its name does too, or matter only in training.
     #[serde(rename = "timm_pool")]
     _timm_pool: Option<IgnoredAny>,
     #[serde(rename = "timm_proj")]
@@ -49,7 +49,7 @@ struct Picture {
     _patch_dropout: Option<IgnoredAny>,
 }
 
-/// As [`Picture`].
+/// The same as [`Picture`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Words {
@@ -77,16 +77,16 @@ struct Processor {
     resize_mode: Option<String>,
 }
 
-/// The picture towers of the Perception Encoder in timm: name, side, patch, width, layers, heads.
+/// The Perception Encoder's picture towers in timm: name, side, patch, width, layers, heads.
 const PERCEPTION: [(&str, [usize; 5]); 5] = [
     ("vit_pe_core_tiny_patch16_384", [384, 16, 192, 12, 3]),
     ("vit_pe_core_small_patch16_384", [384, 16, 384, 12, 6]),
     ("vit_pe_core_base_patch16_224", [224, 16, 768, 12, 12]),
     ("vit_pe_core_large_patch14_336", [336, 14, 1024, 24, 16]),
-    // Made for tests of this crate.
+    // Exists for tests of this crate.
     ("vit_pe_core_test_patch8_32", [32, 8, 16, 2, 2]),
 ];
-/// Heads of the pool of all of them.
+/// Number of pool heads, the same in all of them.
 const PERCEPTION_POOL_HEADS: usize = 8;
 
 pub(super) fn spec(bytes: &[u8]) -> Result<Spec, DualError> {
@@ -104,7 +104,7 @@ pub(super) fn spec(bytes: &[u8]) -> Result<Spec, DualError> {
     }
     if model.text_cfg.no_causal_mask {
         return Err(config(
-            "open_clip_config.json: no_causal_mask is not known".to_owned(),
+            "open_clip_config.json: no_causal_mask is not supported".to_owned(),
         ));
     }
     let (vision, layout) = vision(&model.vision_cfg, activation)?;
@@ -156,7 +156,7 @@ fn vision(read: &Picture, activation: Activation) -> Result<(Vision, Layout), Du
         let &(_, [side, patch, width, layers, heads]) =
             known.ok_or_else(|| DualError::Architecture { name: name.clone() })?;
         if side != read.image_size {
-            // Its rotary positions would have to be those of the grid it was trained on.
+            // Its rotary positions would have to be those of the training grid.
             return Err(config(format!(
                 "open_clip_config.json: {name} looks at {side} pixels, not at {}",
                 read.image_size
@@ -184,7 +184,7 @@ fn vision(read: &Picture, activation: Activation) -> Result<(Vision, Layout), Du
     let (Some(width), Some(layers), Some(patch)) = (read.width, read.layers, read.patch_size)
     else {
         return Err(config(
-            "open_clip_config.json: the picture tower is no transformer".to_owned(),
+            "open_clip_config.json: the picture tower is not a transformer".to_owned(),
         ));
     };
     let vision = Vision {
@@ -205,7 +205,7 @@ fn vision(read: &Picture, activation: Activation) -> Result<(Vision, Layout), Du
     Ok((vision, Layout::OpenClip))
 }
 
-/// Width of a hidden layer; four times that of the tokens unless the file says otherwise.
+/// Width of a hidden layer; by default four times the token width.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

@@ -1,8 +1,8 @@
-//! What is refused, and what it is told.
+//! Tests of refused models and their errors.
 
 use super::*;
 
-/// A copy of a fixture's files that can be damaged.
+/// A copy of a fixture's files, for damaging.
 fn copy(name: &str) -> tempfile::TempDir {
     let copied = tempfile::tempdir().unwrap();
     let target = copied.path().join(name);
@@ -14,7 +14,7 @@ fn copy(name: &str) -> tempfile::TempDir {
     copied
 }
 
-/// Opens the picture half of damaged files on both kinds of back end; both must refuse alike.
+/// Opens the picture half of damaged files with both kinds of backend. Both must refuse it in the same way.
 fn refusal(name: &'static str, dims: usize, copied: &tempfile::TempDir) -> ModelError {
     let fixture = Fixture::of(name, dims, copied.path());
     let mut refusals: Vec<ModelError> = fixture
@@ -64,13 +64,13 @@ fn damaged_weights_are_refused_with_what_is_wrong() {
             with_tensors("clip", |t| {
                 drop(t.insert("other.weight".to_owned(), tensor(vec![1.0])));
             }),
-            "1 tensors that the configuration does not speak of, such as other.weight",
+            "1 tensors not described by the configuration, such as other.weight",
         ),
         (
             with_tensors("clip", |t| {
                 drop(t.insert(norm.to_owned(), tensor(vec![f32::NAN; 16])));
             }),
-            "holds values that are no numbers",
+            "has values that are not finite",
         ),
         (
             with_tensors("clip", |t| _ = t.remove("text_projection.weight")),
@@ -109,7 +109,7 @@ fn an_unknown_architecture_and_numbers_that_cannot_be_are_refused() {
         (
             config.replace("\"model_type\": \"clip\"", "\"model_type\": \"blip\""),
             ErrorKind::Unsupported,
-            "\"blip\" is not known",
+            "unknown architecture \"blip\"",
         ),
         (
             config.replace("\"hidden_act\": \"quick_gelu\"", "\"hidden_act\": \"mish\""),
@@ -119,12 +119,12 @@ fn an_unknown_architecture_and_numbers_that_cannot_be_are_refused() {
         (
             config.replace("\"num_attention_heads\": 2", "\"num_attention_heads\": 3"),
             ErrorKind::Corrupt,
-            "cannot be",
+            "an invalid transformer",
         ),
         (
             config.replace("\"patch_size\": 8", "\"patch_size\": 0"),
             ErrorKind::Corrupt,
-            "cannot be",
+            "are invalid",
         ),
         (
             config.replace("\"projection_dim\": 24", "\"projection_dim\": 25"),
@@ -142,7 +142,7 @@ fn an_unknown_architecture_and_numbers_that_cannot_be_are_refused() {
     }
 }
 
-/// Opens the picture half of a fixture one of whose files was changed.
+/// Opens the picture half of a fixture with one file changed.
 fn changed(name: &'static str, dims: usize, file: &str, from: &str, to: &str) -> ModelError {
     let copied = copy(name);
     let path = copied.path().join(name).join(file);
@@ -208,8 +208,8 @@ fn vectors_that_are_none_are_an_error_and_not_zeros() {
     for backend in fixture.backends() {
         let images = fixture.images(backend).unwrap();
         let error = images.encode_pictures(&fixture.pictures()).unwrap_err();
-        assert!(error.to_string().contains("no numbers or zero"), "{error}");
+        assert!(error.to_string().contains("zero or not finite"), "{error}");
         let error = fixture.texts(backend).unwrap().encode(&["a"]).unwrap_err();
-        assert!(error.to_string().contains("no numbers or zero"), "{error}");
+        assert!(error.to_string().contains("zero or not finite"), "{error}");
     }
 }

@@ -1,10 +1,10 @@
-//! Files from before Unicode.
+//! Files in encodings from before Unicode.
 
 use encoding_rs::Encoding;
 
 use super::*;
 
-/// Lines as they are spoken, in languages that are written in each of the encodings.
+/// Lines of speech in languages that use each of the encodings.
 const SPOKEN: &[(&str, &[&str])] = &[
     (
         "windows-1252",
@@ -211,7 +211,7 @@ fn files_in_old_encodings_are_read() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Of short files it is never certain, but what is read must be right.
+/// Short files are never certain, but what is read must be right.
 #[test]
 fn a_short_file_is_read_rightly_or_refused() {
     let (mut read, mut refused) = (0, 0);
@@ -273,7 +273,7 @@ fn a_damaged_letter_costs_no_more_than_itself() {
     assert!(found.cues[2].text.starts_with('m') && found.cues[2].text.ends_with("de"));
     let warnings: Vec<_> = found.warnings.iter().map(|w| (w.fault, w.line)).collect();
     assert_eq!(warnings, [(Fault::Letters, 11)]);
-    // A letter that begins its line is in that line, whatever ends the one above it.
+    // A letter at the start of a line belongs to that line, whatever ends the previous one.
     for end in ["\n", "\r\n", "\r"] {
         let lines = ["1", "00:00:01,000 --> 00:00:02,000", "\u{fffd}u", ""];
         let text = lines.join(end).replace('\u{fffd}', "ää ää ää ää ");

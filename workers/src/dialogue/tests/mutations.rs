@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Numbers that look random and are the same every time (splitmix64, Steele et al. 2014).
+/// Deterministic pseudo-random numbers (splitmix64, Steele et al. 2014).
 struct Random(u64);
 
 impl Random {
@@ -127,7 +127,7 @@ fn mutate(file: &mut Vec<u8>, random: &mut Random) {
                 .encode_utf16()
                 .flat_map(u16::to_le_bytes)
                 .collect();
-            // Seldom: it hides most of what the other mutations do.
+            // Rarely, because it hides the effects of the other mutations.
             if random.below(20) == 0 {
                 *file = utf_16;
             }
@@ -158,7 +158,7 @@ fn ten_thousand_damaged_files_are_read_without_a_panic() {
             Err(_) => refused += 1,
         }
     }
-    // The mutations must neither spare all files nor spoil them all.
+    // The mutations must neither spare all files nor ruin them all.
     assert!(
         read > 5_000 && refused > 50,
         "{read} read, {refused} refused"

@@ -1,13 +1,13 @@
-//! Functions of FFmpeg that take or give numbers of codecs and kinds of side data, which are integers here.
+//! FFmpeg functions that take or return codec ids and kinds of side data, as integers.
 //!
-//! The bindings have enums of Rust for them. A library that is newer than its bindings has values that are not among their
-//! variants, and a value like that must not exist in Rust.
+//! The bindings use Rust enums for them. A library newer than its bindings returns values outside these enums,
+//! and such a value must not exist in Rust.
 
 use std::ffi::{c_char, c_int, c_uint};
 
 use ffmpeg_next::ffi;
 
-// The bindings declare them with enums, whose representation is that of these integers.
+// The bindings declare them as enums, whose representation is that of these integers.
 unsafe extern "C" {
     pub(super) fn avcodec_descriptor_get(id: c_uint) -> *const ffi::AVCodecDescriptor;
     pub(super) fn avcodec_profile_name(id: c_uint, profile: c_int) -> *const c_char;
@@ -24,7 +24,7 @@ unsafe extern "C" {
     ) -> *mut u8;
 }
 
-/// FFmpeg's number of a codec.
+/// FFmpeg's id of a codec.
 ///
 /// # Safety
 /// `parameters` is valid.

@@ -1,4 +1,4 @@
-//! Frames: their samples, and what they say besides.
+//! Frames: their samples and their side data.
 
 use std::ffi::c_uint;
 use std::ptr;
@@ -11,7 +11,7 @@ use super::codec;
 use crate::media::MediaError;
 use crate::media::error::out_of_memory;
 
-/// Gives a frame samples of its own: a decoder may still refer to those it handed out.
+/// Gives a frame its own samples. A decoder may still reference those it output.
 pub(in crate::media) fn make_writable(picture: &mut frame::Video) -> Result<(), MediaError> {
     // SAFETY: `picture` owns a valid frame.
     let done = unsafe { ffi::av_frame_make_writable(picture.as_mut_ptr()) };
@@ -21,8 +21,8 @@ pub(in crate::media) fn make_writable(picture: &mut frame::Video) -> Result<(), 
     Ok(())
 }
 
-/// Stores a frame from the top down. Some decoders and filters store from the bottom up, with negative strides, which
-/// the safe bindings take for enormous ones.
+/// Stores a frame top-down. Some decoders and filters store it bottom-up with negative strides, which the safe
+/// bindings take for huge ones.
 pub(in crate::media) fn top_down(picture: &mut frame::Video) -> Result<(), MediaError> {
     let mut copy = frame::Video::empty();
     // SAFETY: both own valid frames. The copy gets buffers for the format and size that it is given, and samples are
@@ -47,9 +47,9 @@ pub(in crate::media) fn top_down(picture: &mut frame::Video) -> Result<(), Media
     Ok(())
 }
 
-/// Writes into a stream of the output what a frame says of the display: how it is turned, the display it was mastered
-/// on, and its light. Codecs carry that in their own messages, which an encoder does not write again. What the stream
-/// says already stands.
+/// Copies a frame's display side data into an output stream: orientation, mastering display and light levels.
+/// Codecs carry these in their own messages, which an encoder does not write again. The stream's existing data
+/// take precedence.
 pub(in crate::media) fn describe_display(
     picture: &frame::Video,
     output: &mut Output,

@@ -39,7 +39,7 @@ pub(super) unsafe fn entries(
     })
 }
 
-/// Sets a tag of a stream that is written.
+/// Sets a tag of an output stream.
 pub(in crate::media) fn set_stream_tag(output: &mut Output, index: usize, key: &CStr, value: &str) {
     let (Some(mut stream), Ok(value)) = (output.stream_mut(index), CString::new(value)) else {
         return;
@@ -55,7 +55,7 @@ pub(in crate::media) fn set_stream_tag(output: &mut Output, index: usize, key: &
     }
 }
 
-/// Copies tags but for long ones, which may hold a picture as text. A lack of memory loses tags only.
+/// Copies tags, except long ones, which may hold a picture as text. Lack of memory loses only tags.
 ///
 /// # Safety
 /// Both dictionaries are null or valid, and not the same.

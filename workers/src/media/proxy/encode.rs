@@ -1,4 +1,4 @@
-//! Encoding one proxy.
+//! Encodes one proxy.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use crate::media::audio::FORMAT;
 use crate::media::open::{is_again, unless_memory};
 use crate::time::Rate;
 
-/// What a proxy is encoded from.
+/// The input parameters of a proxy.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
     /// Width and height in pixels, both even.
@@ -24,22 +24,22 @@ pub(super) struct Shape {
     pub(super) time_base: Rate,
     /// The nominal frame rate, which only guides the encoder.
     pub(super) rate: Rate,
-    /// Samples per second and channels of the sound, if there is any.
+    /// Samples per second and channels of the sound, if it has any.
     pub(super) sound: Option<(Rate, u16)>,
 }
 
 /// Encodes the frames and the sound of one proxy.
 ///
-/// There are no B-frames: they would save a tenth of the bytes, and make frame 0 depend on an edit
-/// list that not all players honour.
+/// There are no B-frames. They would save a tenth of the bytes, but frame 0 would depend on an edit list that
+/// not all players honour.
 pub(super) struct Encoder {
     output: Output,
     buffer: Buffer,
     max_bytes: u64,
     video: encoder::video::Encoder,
-    /// Time bases of the frames given, and of the packets written.
+    /// Time bases of the input frames and of the output packets.
     video_base: (Rational, Rational),
-    /// Durations of the frames that are in the encoder, which does not pass them on.
+    /// Durations of the frames in the encoder, which does not pass them on.
     durations: VecDeque<i64>,
     sound: Option<Sound>,
 }
@@ -48,14 +48,14 @@ struct Sound {
     encoder: encoder::audio::Encoder,
     base: (Rational, Rational),
     layout: ChannelLayout,
-    /// Samples that do not fill a frame yet, one plane for each channel.
+    /// Samples that do not fill a frame yet, one plane per channel.
     waiting: Vec<Vec<f32>>,
     /// Samples encoded so far.
     done: i64,
 }
 
 impl Encoder {
-    /// Starts a proxy; `first` is its first picture, which says what its colours mean.
+    /// Starts a proxy. `first` is its first picture, which defines the colour properties.
     pub(super) fn new(
         shape: Shape,
         params: &ProxyParams,
@@ -94,8 +94,7 @@ impl Encoder {
         })
     }
 
-    /// Adds a picture that is shown from `pts`, counted from the start of the proxy; as a key frame if
-    /// it must be one.
+    /// Adds a picture shown from `pts`, counted from the start of the proxy, as a key frame if requested.
     pub(super) fn picture(
         &mut self,
         picture: &mut frame::Video,
@@ -117,7 +116,7 @@ impl Encoder {
         self.drain_video()
     }
 
-    /// Adds sound: one plane of samples for each channel, which are taken.
+    /// Adds sound: one plane of samples per channel, which are consumed.
     pub(super) fn sound(&mut self, planes: &mut [Vec<f32>]) -> Result<(), MediaError> {
         let Some(sound) = &mut self.sound else {
             return Ok(());
@@ -141,7 +140,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// Ends the proxy: an mp4 whose index comes first.
+    /// Ends the proxy and returns an mp4 whose index comes first.
     pub(super) fn finish(mut self) -> Result<Vec<u8>, MediaError> {
         self.video.send_eof().map_err(|error| self.explain(error))?;
         self.drain_video()?;
@@ -159,7 +158,7 @@ impl Encoder {
         }
         let ended = self.output.write_trailer();
         ended.map_err(|error| self.explain(error))?;
-        // Dropping the output writes what it still holds.
+        // Dropping the output writes the rest.
         drop(self.output);
         if self.buffer.is_full() {
             return Err(too_big(self.max_bytes));
@@ -208,7 +207,7 @@ impl Sound {
         })
     }
 
-    /// Encodes the first `samples` that wait.
+    /// Encodes the first `samples` waiting samples.
     fn encode(&mut self, samples: usize) -> Result<(), ffmpeg::Error> {
         let mut sound = frame::Audio::new(FORMAT, samples, self.layout);
         sound.set_rate(self.encoder.rate());
@@ -272,7 +271,7 @@ fn write_packets(
     }
 }
 
-/// Units per second as FFmpeg has it: seconds a unit.
+/// A rate in units per second as FFmpeg's time base, in seconds per unit.
 fn seconds(rate: Rate) -> Result<Rational, MediaError> {
     let side = |value: u32| {
         i32::try_from(value)
@@ -283,7 +282,7 @@ fn seconds(rate: Rate) -> Result<Rational, MediaError> {
 
 fn missing(codec: &str) -> MediaError {
     MediaError::Encode(format!(
-        "this build of FFmpeg has no encoder {codec:?}; install one that has"
+        "this build of FFmpeg has no encoder {codec:?}; install a build that has it"
     ))
 }
 
@@ -301,7 +300,7 @@ fn full_or(buffer: &Buffer, max_bytes: u64, error: ffmpeg::Error) -> MediaError 
 
 fn too_big(allowed: u64) -> MediaError {
     MediaError::Limit {
-        what: "bytes of one proxy".to_owned(),
+        what: "bytes per proxy".to_owned(),
         found: allowed.saturating_add(1),
         allowed,
     }

@@ -1,4 +1,4 @@
-//! Proxies: one small mp4 for each shot.
+//! Proxies: one small mp4 per shot.
 
 use std::ops::Range;
 
@@ -19,24 +19,24 @@ use crate::time::{Rate, Stretch};
 mod encode;
 mod mp4;
 
-/// How proxies are encoded.
+/// How to encode proxies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProxyParams {
-    /// Height in pixels, rounded down to even; a smaller video keeps its own.
+    /// Height in pixels, rounded down to even. A smaller video keeps its own height.
     pub height: u32,
     /// Constant rate factor of x264: 0 (lossless) to 51; lower is better and bigger.
     pub crf: u8,
     /// x264's preset, e.g. `veryfast`.
     pub preset: String,
-    /// Into how many equal parts of its time a proxy is thought; the frame in the middle of each is a
-    /// key frame, so that sampling as many frames decodes hardly more than those.
+    /// Number of equal parts into which a proxy's time is divided. The frame in the middle of each part is a
+    /// key frame, so sampling that many frames decodes little more than those.
     pub samples: u32,
     /// Bits per second of the AAC sound.
     pub audio_bit_rate: u32,
-    /// Bytes one proxy may take; it is built in memory. A longer shot must be cut in pieces.
+    /// Most bytes per proxy, which is built in memory. A longer shot must be divided.
     pub max_bytes: u64,
-    /// Threads that decode and encode; 0 for one for each core.
+    /// Threads for decoding and encoding; 0 means one per core.
     pub threads: u32,
 }
 
@@ -58,22 +58,22 @@ impl Default for ProxyParams {
 pub struct CutSource<'a> {
     /// Its bytes.
     pub source: Box<dyn ByteSource>,
-    /// What it may demand.
+    /// Its resource limits.
     pub bounds: &'a Bounds,
 }
 
-/// Where proxies go. An error ends the work.
+/// Receives proxies. An error ends the work.
 pub trait CutOutput {
-    /// `done` frames are encoded.
+    /// `done` frames have been encoded.
     ///
     /// # Errors
-    /// Whatever is to stop the work.
+    /// Any error that is to stop the work.
     fn progress(&mut self, done: u64) -> Result<(), MediaError>;
 
     /// The proxy of stretch `index` is complete.
     ///
     /// # Errors
-    /// Whatever keeps it from being stored.
+    /// Any error that prevents storing it.
     fn proxy(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError>;
 }
 
@@ -85,23 +85,22 @@ impl std::fmt::Debug for CutSource<'_> {
     }
 }
 
-/// Encodes each of `stretches` as a small mp4, in one pass over the video. The next is asked for when
-/// the last is done, so it may not be known before.
+/// Encodes each of `stretches` as a small mp4, in one pass over the video. The next stretch is requested when
+/// the last one is done, so it need not be known earlier.
 ///
-/// A proxy has exactly the frames of its stretch, with the video's own timing, upright and with square
-/// pixels; the first is a key frame. Its sound, if the video has any that can be decoded, is that of
-/// the stretch's time, to the sample. Its index comes first, so it plays while it loads. It depends on
-/// no other stretch.
+/// A proxy has exactly the frames of its stretch, with the video's own timing, upright and with square pixels.
+/// The first frame is a key frame. If the video has decodable sound, the proxy has the sound of the stretch's
+/// time, to the sample. Its index comes first, so it plays while it loads. It depends on no other stretch.
 ///
-/// Memory does not grow with the video: pictures and sound are read side by side, and one proxy is
-/// built at a time, in memory, up to [`ProxyParams::max_bytes`].
+/// Memory does not grow with the video. Pictures and sound are read in parallel, and one proxy at a time is
+/// built in memory, up to [`ProxyParams::max_bytes`].
 ///
-/// Where damaged data decodes differently than when the timeline was made, the picture before
-/// stands in for a missing one, and the next for a missing first one.
+/// Damaged data may decode differently than when the timeline was made. The previous picture then replaces a
+/// missing one, and the next picture replaces a missing first one.
 ///
 /// # Errors
-/// [`MediaError::Spans`] if stretches are not in order, overlap, or are not of this video;
-/// [`MediaError::Limit`]; any error of decoding, of encoding, of `output`, or that a stretch is.
+/// [`MediaError::Spans`] if stretches are unsorted, overlap, or do not belong to this video;
+/// [`MediaError::Limit`]; any error of decoding, encoding or `output`; or the error that a stretch contains.
 pub fn cut(
     video: CutSource<'_>,
     stretches: &mut dyn Iterator<Item = Result<Stretch, MediaError>>,
@@ -128,7 +127,7 @@ pub fn cut(
         replaced: 0,
         done: 0,
     };
-    // A frame that is later than the stretch it was read for.
+    // A frame after the stretch for which it was read.
     let mut ahead = None;
     let mut end = 0;
     for (index, stretch) in stretches.enumerate() {
@@ -145,7 +144,7 @@ pub fn cut(
             };
             let shown = frame.as_ref().map_or(i64::MAX, |frame: &Frame| frame.pts);
             if shown < stretch.pts[next] {
-                // Before the stretch, or in it and not there when the timeline was made.
+                // Before the stretch, or within it but absent when the timeline was made.
                 if shown > stretch.pts[0] {
                     cutter.replace(end)?;
                 }
@@ -171,19 +170,19 @@ pub fn cut(
     Ok(())
 }
 
-/// Sorts frames into proxies.
+/// Distributes frames to proxies.
 struct Cutter<'a> {
     time_base: Rate,
-    /// The video's rate as it says itself, which only guides the encoder.
+    /// The video's declared rate, which only guides the encoder.
     rate: Option<Rate>,
     params: &'a ProxyParams,
     converter: Converter,
     size: (u32, u32),
     audio: Option<AudioReader>,
     encoder: Option<Encoder>,
-    /// The last picture encoded, to stand in for one that is missing.
+    /// The last encoded picture, which replaces a missing one.
     last: Option<frame::Video>,
-    /// Pictures that others stand in for, and pictures that nobody expected.
+    /// Number of replaced pictures and of unexpected pictures.
     replaced: u64,
     done: u64,
 }
@@ -203,7 +202,7 @@ impl Cutter<'_> {
         Ok(())
     }
 
-    /// A picture for a frame that did not come; `later` is the next that did.
+    /// A picture for a missing frame; `later` is the next one that came.
     fn stand_in(&mut self, later: Option<&Frame>) -> Result<frame::Video, MediaError> {
         match (self.last.take(), later) {
             (Some(before), _) => Ok(before),
@@ -212,7 +211,8 @@ impl Cutter<'_> {
         }
     }
 
-    /// A few frames may decode differently in damaged data; many, of the video's first `end`, are another video.
+    /// A few frames of damaged data may decode differently. Many, compared with the video's first `end`, mean
+    /// another video.
     fn replace(&mut self, end: u64) -> Result<(), MediaError> {
         self.replaced += 1;
         if self.replaced <= 250 + end / 10 {
@@ -266,7 +266,7 @@ impl Cutter<'_> {
 }
 
 fn another_video() -> MediaError {
-    MediaError::Spans("the timeline is that of another video".to_owned())
+    MediaError::Spans("the timeline belongs to another video".to_owned())
 }
 
 /// A black picture, for a video that ends before the stretch.

@@ -1,11 +1,11 @@
-//! An mp4 in memory whose index comes first, so that a browser can play it while it loads.
+//! An in-memory mp4 whose index comes first, so that a browser can play it while it loads.
 
 use std::io::{self, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::media::MediaError;
 
-/// A growing file in memory that its writer and its owner share.
+/// A growing in-memory file, shared by its writer and its owner.
 #[derive(Clone, Default)]
 pub(super) struct Buffer(Arc<Mutex<State>>);
 
@@ -29,12 +29,12 @@ impl Buffer {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether something was refused.
+    /// Whether a write was refused.
     pub(super) fn is_full(&self) -> bool {
         self.state().is_full
     }
 
-    /// Takes what was written.
+    /// Takes the written bytes.
     pub(super) fn take(&self) -> Vec<u8> {
         std::mem::take(&mut self.state().bytes)
     }
@@ -78,7 +78,7 @@ impl Seek for Buffer {
 
 /// Moves the index (`moov`) of an mp4 from its end to before its media data (`mdat`).
 ///
-/// FFmpeg's own way of doing so opens the file a second time by its name, and there is none.
+/// FFmpeg's own method opens the file a second time by name, and this file has no name.
 pub(super) fn index_first(mut mp4: Vec<u8>) -> Result<Vec<u8>, MediaError> {
     let broken = || MediaError::Encode("the proxy has no index".to_owned());
     let mut media = None;
@@ -98,12 +98,12 @@ pub(super) fn index_first(mut mp4: Vec<u8>) -> Result<Vec<u8>, MediaError> {
     }
     let by = u64::try_from(end - start).map_err(|_too_big| broken())?;
     move_chunks(&mut mp4, start, end, by).ok_or_else(broken)?;
-    // What lies between the media data and the index moves up by the length of the index.
+    // Boxes between the media data and the index move by the length of the index.
     mp4[media..end].rotate_right(end - start);
     Ok(mp4)
 }
 
-/// Adds `by` to the place of every chunk that the index between `start` and `end` names.
+/// Adds `by` to every chunk offset in the index between `start` and `end`.
 fn move_chunks(mp4: &mut [u8], start: usize, end: usize, by: u64) -> Option<()> {
     const CONTAINERS: [&[u8; 4]; 5] = [b"moov", b"trak", b"mdia", b"minf", b"stbl"];
     let found: Vec<_> = boxes(mp4, start, end).collect();

@@ -1,4 +1,4 @@
-//! Packets that go from the input to the output as they are.
+//! Packets copied unchanged from the input to the output.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,18 +10,18 @@ use super::{RewriteOptions, failed};
 use crate::media::open::{Container, PacketError, SharedSource};
 use crate::media::{Bounds, MediaError, ffi};
 
-/// Damaged reads in a row after which the rest of the packets is given up.
+/// Consecutive damaged reads after which the rest of the packets is given up.
 const MAX_DAMAGED: u32 = 1000;
 
-/// Reads the streams that are copied, side by side with the frames.
+/// Reads the streams to copy, in parallel with the frames.
 pub(super) struct Copies {
     container: Container,
-    /// By stream of the input.
+    /// By input stream.
     routes: BTreeMap<usize, Route>,
-    /// A packet that was read and is not due.
+    /// A packet that was read but is not due yet.
     waiting: Option<Packet>,
     done: bool,
-    /// Whether the video may be several, joined end to end.
+    /// Whether the video may be several videos, concatenated.
     may_be_joined: bool,
 }
 
@@ -29,25 +29,25 @@ struct Route {
     stream: usize,
     from: Rational,
     to: Rational,
-    /// Added to times once they are those of the output.
+    /// Offset of the times, once they are converted to those of the output.
     shift: i64,
     /// The last decoding time written.
     last: Option<i64>,
-    /// Packets before the first that is heard, which its decoder needs.
+    /// Packets before the first audible one that its decoder needs.
     primer: VecDeque<Packet>,
-    /// How many of those it needs.
+    /// Number of those that it needs.
     primes: usize,
-    /// When the last packet written ceases to be heard.
+    /// End of the last written packet.
     end: Option<i64>,
     is_sound: bool,
-    /// How far decoding times must be apart.
+    /// Minimum distance of decoding times.
     step: i64,
-    /// Whether the video may be several, joined end to end.
+    /// Whether the video may be several videos, concatenated.
     may_be_joined: bool,
 }
 
-/// Packets that a decoder must have read before those that are heard: the overlap of transforms, 80 ms of Opus
-/// (RFC 7845, 4.6), the bit reservoir of MP3.
+/// Packets that a decoder must read before the audible ones: the overlap of transforms, 80 ms of Opus (RFC
+/// 7845, 4.6), the bit reservoir of MP3.
 const PRIMES: [(codec::Id, usize); 7] = [
     (codec::Id::AAC, 1),
     (codec::Id::AC3, 1),
@@ -58,7 +58,7 @@ const PRIMES: [(codec::Id, usize); 7] = [
     (codec::Id::OPUS, 4),
 ];
 
-/// How many packets the decoder of a stream needs before those that are heard.
+/// Number of packets that a stream's decoder needs before the audible ones.
 fn primes(input: &Input, index: usize) -> usize {
     let Some(stream) = input.stream(index) else {
         return 0;
@@ -90,8 +90,8 @@ impl Copies {
         &self.container.input
     }
 
-    /// Begins: each stream of the input with the one of the output, whose header is written.
-    /// The clock of the output begins at `origin`, which is in units of its time base.
+    /// Starts: pairs each input stream with its output stream, whose header is written. The output's clock
+    /// starts at `origin`, in units of its time base.
     pub(super) fn start(
         &mut self,
         pairs: Vec<(usize, usize)>,
@@ -132,8 +132,8 @@ impl Copies {
         }
     }
 
-    /// How long a sound decoder is silent at first. Matroska's times include that; FFmpeg takes it off when it reads, and
-    /// does not add it when it writes.
+    /// Initial silence of a sound decoder. Matroska's times include it. FFmpeg subtracts it when reading, and
+    /// does not add it when writing.
     fn delay(&self, index: usize, to: Rational) -> i64 {
         let raw = ffi::raw_stream(&self.container.input, index).unwrap_or_default();
         if raw.initial_padding <= 0 || raw.sample_rate <= 0 {
@@ -163,7 +163,7 @@ impl Copies {
         Ok(())
     }
 
-    /// Writes all that is left.
+    /// Writes all remaining packets.
     pub(super) fn rest(&mut self, output: &mut Output) -> Result<(), MediaError> {
         while let Some(packet) = self.next()? {
             self.write(packet, output)?;
@@ -180,7 +180,7 @@ impl Copies {
             match self.container.packet() {
                 Ok(Some(packet)) => return Ok(Some(packet)),
                 Err(PacketError::Damaged) if failures < MAX_DAMAGED => failures += 1,
-                // The end, or the cut end of a damaged file: what is there counts.
+                // The end, or the end of a truncated file. What was read counts.
                 Ok(None)
                 | Err(PacketError::Damaged | PacketError::Final(MediaError::Decode(_))) => {
                     self.done = true;
@@ -191,8 +191,8 @@ impl Copies {
         Ok(None)
     }
 
-    /// Writes a packet, unless no player plays it: what lies outside an edit list was cut away by a person. Of that
-    /// only what primes the decoder of the first sound stays.
+    /// Writes a packet, unless no player plays it: content outside an edit list was cut away by a person. Only
+    /// the packets that prime the decoder of the first sound stay.
     fn write(&mut self, packet: Packet, output: &mut Output) -> Result<(), MediaError> {
         let Some(route) = self.routes.get_mut(&packet.stream()) else {
             return Ok(());
@@ -220,7 +220,7 @@ impl Route {
         packet.set_position(-1);
         packet.set_pts(packet.pts().map(|pts| pts + self.shift));
         packet.set_dts(packet.dts().map(|dts| dts + self.shift));
-        // Where videos were joined, the sound of the first may last longer than its pictures.
+        // Where videos were concatenated, the first one's sound may last longer than its pictures.
         let half = packet.duration().max(0) / 2;
         let is_over = |end| packet.pts().is_some_and(|pts| pts + half < end);
         if self.is_sound && self.end.is_some_and(is_over) && self.may_be_joined {
@@ -228,7 +228,7 @@ impl Route {
         }
         let end = packet.pts().map(|pts| pts + packet.duration().max(0));
         self.end = self.end.max(end);
-        // Containers want decoding times that ascend; a damaged video may have others.
+        // Containers require ascending decoding times; a damaged video may have others.
         if let (Some(dts), Some(last)) = (packet.dts(), self.last)
             && dts < last + self.step
         {

@@ -1,13 +1,14 @@
-//! What cameras say of themselves in the user data of an MP4 or MOV file.
+//! Camera data in the user data of an MP4 or MOV file.
 
 use std::io;
 
 use crate::media::open::SharedSource;
 
-/// Boxes that are looked at, however many a file has.
+/// Most boxes to examine per file.
 const MOST: usize = 10_000;
 
-/// Boxes of user data that FFmpeg reads as tags, which are written again: besides the texts, whose names begin with ©.
+/// User data boxes that FFmpeg reads as tags, which are written again, besides the texts, whose names start
+/// with ©.
 const CARRIED: [&[u8; 4]; 3] = [b"FIRM", b"loci", b"meta"];
 
 /// Texts (©…) that FFmpeg reads.
@@ -16,10 +17,10 @@ const TEXTS: [&[u8; 3]; 20] = [
     b"lyr", b"mak", b"mod", b"nam", b"swr", b"too", b"wrt", b"xyz",
 ];
 
-/// The names of the boxes of user data that are not carried over, in their order, each once.
+/// The names of the user data boxes that are not carried over, in their order, without duplicates.
 pub(super) fn lost(source: &SharedSource) -> Vec<String> {
     let mut names = Vec::new();
-    // A file whose boxes cannot be followed has none that anybody finds.
+    // If the boxes of a file cannot be followed, readers cannot find such data either.
     let _unreadable = walk(source, (0, source.len()), &[b"moov", b"udta"], &mut names);
     names.retain(|name| !is_carried(*name));
     let mut lost: Vec<String> = Vec::new();
@@ -49,7 +50,7 @@ fn walk(
             return Ok(());
         }
         let [a, b, c, d, name @ ..] = [0, 1, 2, 3, 4, 5, 6, 7].map(|index: usize| head[index]);
-        // A length of 1 stands before one of 64 bits, and one of 0 for all that is left.
+        // Length 1 announces a 64-bit length, and length 0 means the rest of the file.
         let (length, header) = match u32::from_be_bytes([a, b, c, d]) {
             0 => (end - at, 8),
             1 if source.fill(at, &mut head)? => {

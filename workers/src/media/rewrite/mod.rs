@@ -1,4 +1,4 @@
-//! Videos whose pictures are changed in places, while all else stays: the times of the frames, sound, subtitles,
+//! Rewrites videos whose pictures are changed in places. Everything else stays: frame times, sound, subtitles,
 //! telemetry, chapters and tags.
 
 use std::collections::BTreeMap;
@@ -30,10 +30,10 @@ use self::naming::Naming;
 pub use self::planes::Planes;
 pub use self::survey::{StreamFate, StreamUse, Survey, survey};
 
-/// Bytes of output that are written at once.
+/// Bytes of output per write.
 const OUT_BUFFER: usize = 1 << 20;
 
-/// How a video is written again.
+/// How to rewrite a video.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RewriteOptions {
     /// FFmpeg's name of the container, as [`survey()`] chose it.
@@ -44,19 +44,19 @@ pub struct RewriteOptions {
     pub crf: u8,
     /// x264's preset.
     pub preset: String,
-    /// Threads that decode and encode; 0 for one for each core.
+    /// Threads for decoding and encoding; 0 means one per core.
     pub threads: u32,
 }
 
-/// A video to write again, and where to.
+/// A video to rewrite, and its output.
 pub struct Rewrite<'a, W> {
     /// Its bytes.
     pub source: Box<dyn ByteSource>,
-    /// What it may demand.
+    /// Its resource limits.
     pub bounds: &'a Bounds,
-    /// How it is written.
+    /// How to rewrite it.
     pub options: &'a RewriteOptions,
-    /// The output, from its beginning.
+    /// The output, from its start.
     pub output: W,
 }
 
@@ -68,32 +68,32 @@ impl<W> std::fmt::Debug for Rewrite<'_, W> {
     }
 }
 
-/// Changes frames. An error ends the work.
+/// Edits frames. An error ends the work.
 pub trait Edit {
-    /// The frame `number`, shown at `pts`.
+    /// Edits the frame `number`, shown at `pts`.
     ///
     /// # Errors
-    /// Whatever is to stop the work.
+    /// Any error that is to stop the work.
     fn frame(&mut self, number: u64, pts: i64, planes: &mut Planes) -> Result<(), MediaError>;
 }
 
-/// What was written.
+/// The result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     /// Frames of the video.
     pub frames: u64,
     /// FFmpeg's name of the pixel format.
     pub pixel_format: String,
-    /// Whether frames had to be converted to a format that can be changed and encoded.
+    /// Whether frames had to be converted to a format that can be edited and encoded.
     pub converted: bool,
 }
 
-/// Writes a video again with its frames changed by `edit`.
+/// Rewrites a video with its frames changed by `edit`.
 ///
-/// A frame is shown for the same time, at the same place of the same clock, as in the input; but clocks of streams that
-/// are sent, which begin anywhere, begin at 0 in the output, and do not break. There are no B-frames: they
-/// would save a tenth of the bytes, and make the times depend on an edit list that not all players honour.
-/// Memory does not grow with the video but for the index, some bytes a frame.
+/// A frame keeps its duration and its place on the same clock. The exception is the clock of broadcast streams,
+/// which starts anywhere: in the output it starts at 0 and has no breaks. There are no B-frames. They would
+/// save a tenth of the bytes, but times would depend on an edit list that not all players honour. Memory does
+/// not grow with the video, except for the index, a few bytes per frame.
 ///
 /// # Errors
 /// Any error of decoding, of encoding, or of `edit`.
@@ -129,7 +129,7 @@ pub fn rewrite<W: Write + Seek + Send + 'static>(
             .is_some_and(|writer| writer.size != shape.size)
         {
             return Err(MediaError::Decode(
-                "the pictures change their size on the way".to_owned(),
+                "the pictures change their size within the video".to_owned(),
             ));
         }
         let first = Colours::of(&picture, shape.format != target);
@@ -173,7 +173,7 @@ pub fn rewrite<W: Write + Seek + Send + 'static>(
     })
 }
 
-/// What the streams of telemetry among the copies are called, in their order.
+/// Names of the telemetry streams among the copies, in their order.
 fn telemetry(copies: &Copies, indices: &[usize]) -> Vec<[u8; 4]> {
     let mut indices = indices.to_vec();
     indices.sort_unstable();
@@ -189,8 +189,8 @@ fn telemetry(copies: &Copies, indices: &[usize]) -> Vec<[u8; 4]> {
     names
 }
 
-/// Where the output's clock begins on that of the video, in the video's time base. MP4 and Matroska keep their own:
-/// a late beginning means something there.
+/// Start of the output's clock on the video's clock, in the video's time base. MP4 and Matroska keep their own,
+/// where a late start has a meaning.
 fn origin(reader: &FrameReader) -> i64 {
     let info = reader.info();
     if info.container.contains("mp4") || info.container.contains("matroska") {
@@ -199,7 +199,7 @@ fn origin(reader: &FrameReader) -> i64 {
     probe::earliest(&info.streams, reader.time_base()).unwrap_or(0)
 }
 
-/// The start timecode at the rate of the video, at which the output's timecode counts; `None` if it does already.
+/// The start timecode at the video's rate, at which the output's timecode counts; `None` if it already does.
 fn timecode(info: &MediaInfo) -> Option<String> {
     let (_, video) = info.video()?;
     let (from, to) = (info.timecode_rate?, video.average_rate.or(video.base_rate)?);
@@ -222,7 +222,7 @@ impl Shape {
     }
 }
 
-/// What the samples of a video mean.
+/// The meaning of a video's samples.
 struct Colours {
     space: color::Space,
     range: color::Range,
@@ -230,14 +230,14 @@ struct Colours {
     transfer: color::TransferCharacteristic,
     chroma: Option<&'static str>,
     aspect: Rational,
-    /// Interlaced, and if so, whether the upper field comes first.
+    /// Whether it is interlaced, and if so, whether the upper field comes first.
     interlaced: Option<bool>,
 }
 
 impl Colours {
     fn of(picture: &frame::Video, is_converted: bool) -> Self {
         use ffmpeg::chroma::Location;
-        // The scaler makes YCbCr by ITU-R BT.601 of what was RGB.
+        // The scaler converts RGB to YCbCr by ITU-R BT.601.
         let was_rgb = picture.color_space() == color::Space::RGB;
         let space = if was_rgb {
             color::Space::SMPTE170M
@@ -270,16 +270,16 @@ impl Colours {
     }
 }
 
-/// The output while it grows.
+/// The growing output.
 struct Writer {
     output: Output,
     video: encoder::video::Encoder,
-    /// Stream of the video in the output.
+    /// Index of the video stream in the output.
     stream: usize,
-    /// Time bases of the frames given, and of the packets written.
+    /// Time bases of the input frames and of the output packets.
     base: (Rational, Rational),
     size: (u32, u32),
-    /// How long frames in the encoder are shown: it does not pass that on.
+    /// Durations of the frames in the encoder, which does not pass them on.
     durations: BTreeMap<i64, i64>,
     frames: u64,
 }
@@ -335,18 +335,18 @@ impl Writer {
                 .map_err(failed)?;
         }
         let mut settings = ffmpeg::Dictionary::new();
-        // What is said of spheres, and some sound in MP4, is not in the standards themselves.
+        // Spherical metadata, and some sound in MP4, are not part of the standards themselves.
         settings.set("strict", "experimental");
         if options.container == "matroska" {
-            // Such videos come from Matroska, whose times can be written as they are.
+            // Such videos come from Matroska, whose times can be written unchanged.
             settings.set("avoid_negative_ts", "disabled");
         } else {
             settings.set("video_track_timescale", &base.denominator().to_string());
-            // In which edit lists say when a stream begins.
+            // There, edit lists state when a stream starts.
             let movie = base.denominator().max(1000).to_string();
             settings.set("movie_timescale", &movie);
-            // QuickTime's own tags, such as where a video was taken, go into a table of their own. So do those of
-            // cameras, for which there is no other place.
+            // QuickTime's own tags, such as the location, go into a separate table. So do those of cameras,
+            // which have no other place.
             let needs_table: &[&str] = if options.container == "mov" {
                 &["com.", "firmware"]
             } else {
@@ -410,7 +410,7 @@ impl Writer {
         self.drain()?;
         copies.rest(&mut self.output)?;
         self.output.write_trailer().map_err(failed)
-        // Dropping the output writes what it still holds.
+        // Dropping the output writes the rest.
     }
 }
 
@@ -423,7 +423,8 @@ fn open_video(
 ) -> Result<encoder::video::Encoder, MediaError> {
     let codec = encoder::find_by_name("libx264").ok_or_else(|| {
         MediaError::Encode(
-            "this build of FFmpeg has no encoder \"libx264\"; install one that has".to_owned(),
+            "this build of FFmpeg has no encoder \"libx264\"; install a build that has it"
+                .to_owned(),
         )
     })?;
     let mut encoder = ffmpeg::codec::Context::new_with_codec(codec)

@@ -1,18 +1,18 @@
-//! Sample entries by names that FFmpeg does not write.
+//! Sample entries with names that FFmpeg does not write.
 //!
-//! FFmpeg's MP4 muxer knows one kind of telemetry, GPMF, and writes no sample entry for others. They are given to it as
-//! GPMF, and their entries get their own names where they go by.
+//! FFmpeg's MP4 muxer knows one kind of telemetry, GPMF, and writes no sample entry for others. They are passed
+//! to it as GPMF, and their entries are renamed on the way out.
 
 use std::collections::VecDeque;
 use std::io::{self, Seek, SeekFrom, Write};
 
-/// The table of sample entries of a track of GPMF (ISO/IEC 14496-12, 8.5.2), as FFmpeg writes it.
+/// The sample entry table of a GPMF track (ISO/IEC 14496-12, 8.5.2), as written by FFmpeg.
 const WRITTEN: [u8; 32] = *b"stsd\0\0\0\0\0\0\0\x01\0\0\0\x14gpmd\0\0\0\0\0\0\0\x01\0\0\0\0";
 
-/// Where in that the name is.
+/// Position of the name in it.
 const NAME: usize = 16;
 
-/// An output in which tables of GPMF get other names, in their order.
+/// An output that renames GPMF tables, in their order.
 pub(super) struct Naming<W> {
     inner: W,
     names: VecDeque<[u8; 4]>,
@@ -22,7 +22,7 @@ pub(super) struct Naming<W> {
 }
 
 impl<W> Naming<W> {
-    /// The sample entries of telemetry are called `names`, in the order of the tracks.
+    /// The sample entries of telemetry get `names`, in the order of the tracks.
     pub(super) fn new(inner: W, names: Vec<[u8; 4]>) -> Self {
         Self {
             inner,
@@ -34,7 +34,7 @@ impl<W> Naming<W> {
 }
 
 impl<W: Write + Seek> Naming<W> {
-    /// Looks for tables in what was just written, which ends at the position.
+    /// Searches for tables in the bytes just written, which end at the position.
     fn rename(&mut self, written: &[u8]) -> io::Result<()> {
         self.tail.extend_from_slice(written);
         let mut from = 0;

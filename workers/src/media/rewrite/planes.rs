@@ -1,22 +1,22 @@
-//! The samples of one frame, to be changed in places.
+//! The samples of one frame, for editing in places.
 
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame;
 
 use crate::media::{MediaError, ffi};
 
-/// How a pixel format lays out its samples.
+/// The sample layout of a pixel format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Format {
     /// Planes of samples.
     planes: usize,
-    /// Picture pixels that one sample of the second and third plane covers, across and down.
+    /// Pixels that one sample of the second and third plane covers, across and down.
     chroma: (u32, u32),
-    /// Bits of a sample; more than 8 take two bytes, the lower one first.
+    /// Bits per sample. More than 8 take two bytes, little-endian.
     bits: u32,
 }
 
-/// The formats that can be changed in place and encoded: chroma, bits.
+/// The formats that can be edited in place and encoded: chroma subsampling, bits.
 const KNOWN: [(Pixel, (u32, u32), u32); 9] = [
     (Pixel::YUV420P, (2, 2), 8),
     (Pixel::YUVJ420P, (2, 2), 8),
@@ -29,7 +29,7 @@ const KNOWN: [(Pixel, (u32, u32), u32); 9] = [
     (Pixel::YUV444P10LE, (1, 1), 10),
 ];
 
-/// The layout of a format that can be changed in place and encoded.
+/// The layout of a format that can be edited in place and encoded.
 fn layout(format: Pixel) -> Option<Format> {
     let known = KNOWN.iter().find(|(known, ..)| *known == format);
     known.map(|&(_, chroma, bits)| Format {
@@ -39,7 +39,7 @@ fn layout(format: Pixel) -> Option<Format> {
     })
 }
 
-/// The format in which frames of `format` and this size are changed and encoded: their own where that is possible.
+/// The format in which frames of `format` and this size are edited and encoded: their own if possible.
 pub(super) fn editable(format: Pixel, (width, height): (u32, u32)) -> Pixel {
     let fits =
         |chroma: (u32, u32)| width.is_multiple_of(chroma.0) && height.is_multiple_of(chroma.1);
@@ -52,7 +52,7 @@ pub(super) fn editable(format: Pixel, (width, height): (u32, u32)) -> Pixel {
         let is_rgb = ["rgb", "bgr", "gbr", "pal8"]
             .iter()
             .any(|part| name.contains(part));
-        // Of a grey picture the chroma is empty, however coarse.
+        // A grey picture has no chroma, so its subsampling does not matter.
         let is_grey =
             name.starts_with("gray") || name.starts_with("mono") || name.starts_with("ya");
         let step = (
@@ -66,7 +66,8 @@ pub(super) fn editable(format: Pixel, (width, height): (u32, u32)) -> Pixel {
         } else {
             step
         };
-        // Only formats of more than a byte a sample have an order of bytes, and those that pack a pixel into two.
+        // Only formats with more than a byte per sample have a byte order, and those that pack a pixel into two
+        // bytes.
         let is_packed = ["565", "555", "rgb444", "bgr444"]
             .iter()
             .any(|part| name.contains(part));
@@ -89,11 +90,11 @@ pub(super) fn editable(format: Pixel, (width, height): (u32, u32)) -> Pixel {
     }
 }
 
-/// One frame's planes. Samples are numbers from 0 to the largest of their depth.
+/// One frame's planes. Samples are numbers from 0 to the maximum of their depth.
 pub struct Planes {
     picture: frame::Video,
     format: Format,
-    /// Whether the samples are this frame's alone.
+    /// Whether the frame owns its samples alone.
     own: bool,
 }
 
@@ -110,9 +111,8 @@ type Area = [u32; 4];
 
 impl Planes {
     pub(super) fn of(picture: frame::Video) -> Result<Self, MediaError> {
-        let format = layout(picture.format()).ok_or_else(|| {
-            MediaError::Internal(format!("{:?} cannot be changed", picture.format()))
-        })?;
+        let format = layout(picture.format())
+            .ok_or_else(|| MediaError::Internal(format!("cannot edit {:?}", picture.format())))?;
         Ok(Self {
             picture,
             format,
@@ -124,13 +124,13 @@ impl Planes {
         self.picture
     }
 
-    /// How many planes there are.
+    /// Number of planes.
     #[must_use]
     pub const fn count(&self) -> usize {
         self.format.planes
     }
 
-    /// Picture pixels that one sample of a plane covers, across and down.
+    /// Pixels that one sample of a plane covers, across and down.
     #[must_use]
     pub const fn step(&self, plane: usize) -> (u32, u32) {
         if plane == 0 {
@@ -150,7 +150,7 @@ impl Planes {
         )
     }
 
-    /// Where the row `y` of an area begins in the bytes of its plane, and how many bytes it has.
+    /// Start and length of row `y` of an area in the bytes of its plane.
     fn row(&self, plane: usize, area: Area, y: u32) -> Result<(usize, usize), MediaError> {
         let [left, top, width, height] = area;
         let (across, down) = self.size(plane);
@@ -158,7 +158,7 @@ impl Planes {
             && top.checked_add(height).is_some_and(|bottom| bottom <= down);
         let bytes = if self.format.bits > 8 { 2 } else { 1 };
         let start = (top + y) as usize * self.picture.stride(plane) + left as usize * bytes;
-        // A frame stored from the bottom up has a negative stride, which is enormous here.
+        // A frame stored bottom-up has a negative stride, which appears huge here.
         if !inside || self.picture.stride(plane) > (1 << 30) {
             return Err(MediaError::Internal("a region leaves its frame".to_owned()));
         }
@@ -184,10 +184,10 @@ impl Planes {
         Ok(samples)
     }
 
-    /// Replaces those samples of an area that are marked.
+    /// Replaces the marked samples of an area.
     ///
     /// # Errors
-    /// [`MediaError::Internal`] if the area leaves the plane; a lack of memory.
+    /// [`MediaError::Internal`] if the area leaves the plane; lack of memory.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -228,7 +228,7 @@ impl Planes {
 }
 
 fn bytes<T>(found: Option<T>) -> Result<T, MediaError> {
-    found.ok_or_else(|| MediaError::Internal("a frame is smaller than it says".to_owned()))
+    found.ok_or_else(|| MediaError::Internal("a frame is smaller than declared".to_owned()))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a video holds, and what becomes of each part when its pictures are changed.
+//! The contents of a video, and the fate of each part when its pictures are changed.
 
 use std::ffi::CStr;
 
@@ -12,50 +12,50 @@ use crate::media::{
 };
 use crate::source::ByteSource;
 
-/// What becomes of a stream.
+/// The fate of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StreamFate {
-    /// The video itself: changed and encoded anew.
+    /// The video itself: changed and re-encoded.
     Redacted,
     /// Its packets are copied as they are.
     Copied,
-    /// Made again from the tags of the file.
+    /// Regenerated from the tags of the file.
     Remade,
     /// Left out.
     Dropped,
 }
 
-/// One stream of a video, and what becomes of it.
+/// One stream of a video, and its fate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamUse {
-    /// Its place in the file.
+    /// Its index in the file.
     pub index: usize,
     /// `video`, `audio`, `subtitle`, `picture` (cover art) or `data`.
     pub kind: String,
-    /// FFmpeg's name of the codec, or what the file itself calls it.
+    /// FFmpeg's name of the codec, or the file's own name for it.
     pub codec: String,
-    /// What becomes of it.
+    /// Its fate.
     pub fate: StreamFate,
     /// Why it is dropped.
     pub why: Option<String>,
 }
 
-/// What a video holds.
+/// The contents of a video.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Survey {
-    /// What the file says about itself.
+    /// The properties of the file.
     pub info: MediaInfo,
-    /// The part of an equirectangular panorama that the pictures are, as shares of the whole that are missing at the
-    /// left, top, right and bottom; `None` where the file speaks of no panorama.
+    /// The part of an equirectangular panorama that the pictures cover, as the shares of the whole that are
+    /// missing at the left, top, right and bottom; `None` if the file declares no panorama.
     pub panorama: Option<[f64; 4]>,
-    /// FFmpeg's name of the container that is written.
+    /// FFmpeg's name of the output container.
     pub container: String,
     /// The extension that the output needs; `None` if it keeps that of the input.
     pub extension: Option<String>,
     /// All streams.
     pub streams: Vec<StreamUse>,
-    /// What a person should know.
+    /// Notes for the user.
     pub warnings: Vec<String>,
 }
 
@@ -68,7 +68,7 @@ impl Survey {
     }
 }
 
-/// Looks at a video whose name ends in `extension` (lower case, without the dot).
+/// Examines a video whose name ends in `extension` (lower case, without the dot).
 ///
 /// # Errors
 /// Any [`MediaError`] of opening; [`MediaError::NoVideo`].
@@ -96,7 +96,7 @@ pub fn survey(
         }
         Some(_) => {
             warnings.push(
-                "a sphere in a projection other than equirectangular: looked at as planar pictures"
+                "a spherical video that is not equirectangular: processed as planar pictures"
                     .to_owned(),
             );
             None
@@ -105,7 +105,7 @@ pub fn survey(
     };
     if ffi::is_dolby_vision(input, main) {
         warnings.push(
-            "Dolby Vision is not carried over: the video is written as players without it show it"
+            "Dolby Vision is not carried over: the video is written as players without Dolby Vision show it"
                 .to_owned(),
         );
     }
@@ -113,7 +113,7 @@ pub fn survey(
         let lost = device::lost(&source);
         if !lost.is_empty() {
             warnings.push(format!(
-                "user data of the camera that is not carried over: {}",
+                "camera user data that is not carried over: {}",
                 lost.join(", ")
             ));
         }
@@ -123,13 +123,13 @@ pub fn survey(
         && base.is_some_and(|base| base.den() != 1 || !1000_u32.is_multiple_of(base.num()))
     {
         warnings.push(
-            "Matroska keeps times in whole milliseconds: those of this video are rounded"
+            "Matroska stores times in whole milliseconds: the times of this video are rounded"
                 .to_owned(),
         );
     }
     if let Some(new) = &new_extension {
         warnings.push(format!(
-            "written as .{new}: its own container does not take H.264 with all that the video holds"
+            "written as .{new}: the original container does not accept H.264 with all streams of this video"
         ));
     }
     Ok(Survey {
@@ -142,7 +142,7 @@ pub fn survey(
     })
 }
 
-/// The container to write, and the extension it needs if that is another than the video's.
+/// The output container, and the extension that it needs if that differs from the video's.
 fn choose(
     input: &Input,
     info: &MediaInfo,
@@ -170,7 +170,7 @@ fn choose(
             (own, named("mp4"))
         } else if takes_all(c"mov") {
             warnings.push(
-                "its sound is of a kind that only QuickTime files hold: written as one".to_owned(),
+                "written as a QuickTime file: only QuickTime accepts its kind of sound".to_owned(),
             );
             (c"mov", named("mov"))
         } else {
@@ -180,12 +180,13 @@ fn choose(
     if is_matroska && extension == "mkv" {
         return (c"matroska", None);
     }
-    // An MP4 says only that sound is of MPEG-1, not of which layer, and readers take it for MP3. QuickTime names the layer.
+    // An MP4 states only that sound is MPEG-1, not its layer, and readers take it for MP3. QuickTime names the
+    // layer.
     let is_layer_2 = |stream: &StreamInfo| stream.codec == "mp2";
     if !is_matroska && info.streams.iter().any(is_layer_2) && takes_all(c"mov") {
         return (c"mov", Some("mov".to_owned()));
     }
-    // MP4 keeps the clock of any video; Matroska takes any sound.
+    // MP4 keeps the clock of any video; Matroska accepts any sound.
     if !is_matroska && takes_all(c"mp4") {
         (c"mp4", Some("mp4".to_owned()))
     } else {
@@ -197,7 +198,7 @@ fn use_of(input: &Input, info: &MediaInfo, stream: &StreamInfo, muxer: &CStr) ->
     let index = stream.index;
     let takes = || ffi::takes(muxer, input, index);
     let dropped = |why: &str| (StreamFate::Dropped, Some(why.to_owned()));
-    let refused = "the output's container does not take it";
+    let refused = "the output container does not accept it";
     let tag = ffi::codec_tag(input, index);
     let (kind, (fate, why)) = match &stream.details {
         StreamDetails::Video(_) if info.main_video == Some(index) => {
@@ -205,7 +206,7 @@ fn use_of(input: &Input, info: &MediaInfo, stream: &StreamInfo, muxer: &CStr) ->
         }
         StreamDetails::Video(_) => (
             "video",
-            dropped("a further stream of pictures, which may show what is hidden"),
+            dropped("an additional video stream, which may show what is hidden"),
         ),
         StreamDetails::AttachedPicture => (
             "picture",
@@ -221,7 +222,7 @@ fn use_of(input: &Input, info: &MediaInfo, stream: &StreamInfo, muxer: &CStr) ->
             dropped(if subtitle.text {
                 refused
             } else {
-                "subtitles that are pictures are not carried over"
+                "bitmap subtitles are not carried over"
             }),
         ),
         StreamDetails::Other if tag == *b"gpmd" && takes() => ("data", (StreamFate::Copied, None)),
@@ -235,7 +236,7 @@ fn use_of(input: &Input, info: &MediaInfo, stream: &StreamInfo, muxer: &CStr) ->
         }
         StreamDetails::Other => (
             "data",
-            dropped("data or an attachment of a kind that is not carried over"),
+            dropped("data or an attachment that is not carried over"),
         ),
     };
     let is_named = tag.iter().all(u8::is_ascii_alphanumeric);

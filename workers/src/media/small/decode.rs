@@ -10,55 +10,53 @@ use crate::media::open::{is_again, is_memory, within};
 use crate::media::video::Codec;
 use crate::media::{MediaError, ffi};
 
-/// Errors that one packet can bring, at most: a decoder that reports more of them is not asked again
-/// before the next packet.
+/// Most errors per packet. A decoder that reports more is not asked again before the next packet.
 const MOST_ERRORS: usize = 64;
 
-/// What comes out of a decoder.
+/// Output of a decoder.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Item {
     /// A frame.
     Frame(Box<UnstampedFrame>),
-    /// A packet that was damaged or could not be decoded, and when it is shown; `None` where nothing
-    /// is known of that.
+    /// A packet that was damaged or could not be decoded, with its presentation time; `None` if that is
+    /// unknown.
     Damage(Option<(i64, i64)>),
-    /// Decoding ends here.
+    /// End of decoding.
     Failed(MediaError),
 }
 
-/// A small frame before its video's clock has stamped it.
+/// A small frame before the video's clock has assigned its timestamp.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct UnstampedFrame {
     pub(super) pts: Option<i64>,
-    /// Decoding timestamp of the packet with which it came out.
+    /// Decoding timestamp of the packet that released it.
     pub(super) dts: Option<i64>,
     pub(super) duration: i64,
     pub(super) damaged: bool,
-    /// Of its pixels, where asked for.
+    /// Fingerprint of its pixels, if requested.
     pub(super) print: u64,
     pub(super) small: SmallFrame,
 }
 
-/// Items on their way out, and buffers on their way back.
+/// Items to deliver, and buffers to reuse.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     pub(super) items: Vec<Item>,
     pub(super) spare: Vec<SmallFrame>,
 }
 
-/// A decoder and what makes its frames small.
+/// A decoder with the shrinker for its frames.
 pub(super) struct Decoding {
     decoder: decoder::Video,
     shrinker: Shrinker,
     picture: frame::Video,
     max_pixels: u64,
-    /// Whether the next frames are told apart by every pixel.
+    /// Whether the next frames get fingerprints.
     pub(super) prints: bool,
 }
 
 impl Decoding {
-    /// A decoder for the video from its beginning, with so many threads of FFmpeg's own; 0 for one for
-    /// each core.
+    /// A decoder for the video from its start, with this many FFmpeg threads; 0 means one per core.
     pub(super) fn new(codec: &Codec, threads: u32, max_pixels: u64) -> Result<Self, MediaError> {
         let options = ReadOptions {
             threads,
@@ -68,7 +66,7 @@ impl Decoding {
         Ok(Self::with(codec.open(options)?, max_pixels))
     }
 
-    /// A decoder of one thread that begins at a key frame in the middle.
+    /// A single-threaded decoder that starts at a key frame in the middle.
     pub(super) fn amid(codec: &Codec, max_pixels: u64) -> Result<Self, MediaError> {
         let options = ReadOptions {
             threads: 1,
@@ -88,7 +86,7 @@ impl Decoding {
         }
     }
 
-    /// Decodes the next entry as far as can be done without the one after it.
+    /// Decodes the next entry as far as possible without the following one.
     pub(super) fn feed(&mut self, entry: &PacketStep, out: &mut Outbox) {
         match entry {
             PacketStep::Packet(packet) => self.packet(packet, out),
@@ -126,7 +124,7 @@ impl Decoding {
         }
     }
 
-    /// Takes all frames that there are.
+    /// Takes all available frames.
     fn receive(&mut self, out: &mut Outbox) -> Received {
         loop {
             match self.decoder.receive_frame(&mut self.picture) {
@@ -152,7 +150,7 @@ impl Decoding {
     fn shrink(&mut self, out: &mut Outbox) -> Result<Item, MediaError> {
         let picture = &mut self.picture;
         let pixels = u64::from(picture.width()) * u64::from(picture.height());
-        within("pixels a frame", pixels, self.max_pixels)?;
+        within("pixels per frame", pixels, self.max_pixels)?;
         ffi::top_down(picture)?;
         let mut small = out.spare.pop().unwrap_or_else(SmallFrame::grey);
         let converted = self.shrinker.shrink_picture(picture, &mut small)?;
@@ -173,10 +171,10 @@ impl Decoding {
     }
 }
 
-/// How asking for frames ended.
+/// Why no more frames came.
 enum Received {
     /// A packet cannot be decoded.
     Error,
-    /// There is nothing more for now, or ever.
+    /// No frame is available now, or none ever will be.
     Nothing,
 }

@@ -1,24 +1,23 @@
-//! A video as small frames, decoded by several decoders side by side, with the result of one.
+//! Decodes a video into small frames with several parallel decoders and the same result as with one.
 //!
-//! FFmpeg's own threads wait for each other: each frame needs parts of the one before it. Here a
-//! thread reads the packets in order, and decoders of one thread each begin at key frames some hundred
-//! frames apart, which is where a decoder that is free finds something to do. Their frames are put
-//! together in order, and counted and timed as those of one decoder would be.
+//! FFmpeg's own threads wait for each other, because each frame needs parts of the previous one. Here one
+//! thread reads the packets in order. Single-threaded decoders start at key frames some hundred frames apart;
+//! an idle decoder takes the next such place. Their frames are joined in order, and counted and timed like
+//! those of one decoder.
 //!
-//! That a key frame is a place to begin is what the file says, and files are wrong at times: with
-//! gradual refresh no frame is whole, and damage is concealed with what came before. So each decoder goes
-//! on a few frames beyond the point where the next one began, which also gives it the frames that are
-//! stored after that key frame and shown before it, and their every pixel and timestamp must agree
-//! (of pixel formats that are not planar with 8 bits, every pixel of a smaller copy).
-//! If they do not, the later decoder's work is thrown away, and the earlier one goes on.
+//! The file marks key frames as places to start, and files are sometimes wrong: with gradual refresh no frame
+//! is complete, and damage is concealed with earlier content. Each decoder therefore continues a few frames
+//! beyond the start of the next one. This also produces the frames that are stored after that key frame and
+//! shown before it. All pixels and timestamps must agree (for pixel formats other than planar 8-bit, all pixels
+//! of a smaller copy). On a mismatch the later decoder's work is discarded, and the earlier one continues.
 //!
-//! Two things cannot be seen in that way. A reference across a key frame that is first used more than a few
-//! frames after it. And what a decoder makes up for data that is damaged or missing: that depends on what
-//! was in its memory before, so pixels of such frames, and of those made from them up to the next key frame,
-//! may differ a little with the number of decoders; their number, times and marked damage do not.
+//! This check misses two things. The first is a reference across a key frame that is first used more than a few
+//! frames later. The second is concealment of damaged or missing data, which depends on what was in the
+//! decoder's memory. Pixels of such frames, and of frames derived from them up to the next key frame, may
+//! differ a little with the number of decoders. Their number, times and marked damage do not.
 //!
-//! Videos that cannot be split, because packets have no timestamps or there are no key frames, have one
-//! decoder with FFmpeg's threads.
+//! Videos that cannot be split, because packets have no timestamps or there are no key frames, get one decoder
+//! with FFmpeg's threads.
 
 mod decode;
 mod packets;
@@ -45,34 +44,34 @@ use super::{Bounds, ClockBreak, MediaError, MediaInfo};
 use crate::source::ByteSource;
 use crate::time::Rate;
 
-/// Decoders that share a video, at most: each has a stack, an arena and frames of its own.
+/// Most decoders per video. Each has its own stack, arena and frames.
 const MOST_DECODERS: u32 = 16;
 
 /// Bytes of frames in all decoders together.
 const FRAME_BYTES: u64 = 1 << 30;
 
-/// Frames that a decoder keeps for reference, with room to spare.
+/// Frames that a decoder keeps for reference, with a margin.
 const KEPT_FRAMES: u64 = 20;
 
-/// Bytes of packets in memory: for each decoder, and beside them.
+/// Bytes of packets in memory: per decoder, and in addition.
 const PACKET_BYTES: (usize, usize) = (16 << 20, 32 << 20);
 
-/// How a video is turned into small frames.
+/// How to decode a video into small frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SmallOptions {
-    /// Decoders that share the video; 0 for one for each core. Large frames have fewer.
+    /// Decoders that share the video; 0 means one per core. Large frames get fewer.
     pub decoders: u32,
-    /// Frames that one decoder decodes before another may go on; 0 for never.
+    /// Frames that one decoder decodes before another may continue; 0 disables splitting.
     pub chunk_frames: u32,
 }
 
 /// A video's small frames in presentation order.
 ///
-/// They come out the same, with the same timestamps and the same damage, however many decoders there
-/// are; but where data is damaged, what is made up for it may look a little different. As for [`super::FrameReader`], timestamps always ascend, and damaged packets are skipped.
-/// Deblocking is left out.
+/// The frames, timestamps and damage are the same for any number of decoders. Only the concealment of damaged
+/// data may look slightly different. As with [`super::FrameReader`], timestamps always ascend and damaged
+/// packets are skipped. Deblocking is disabled.
 ///
-/// Threads end when this is dropped, as soon as the source answers if it is being read.
+/// Dropping it ends its threads. If the source is being read, they end when it answers.
 pub struct SmallFrames {
     info: MediaInfo,
     time_base: Rate,
@@ -84,9 +83,9 @@ pub struct SmallFrames {
     ended: bool,
 }
 
-/// Who decodes.
+/// Where decoding happens.
 enum DecoderLayout {
-    /// The caller's thread, with FFmpeg's.
+    /// In the caller's thread, with FFmpeg's threads.
     Alone(Box<Alone>),
     Crew(Crew),
 }
@@ -120,7 +119,7 @@ impl SmallFrames {
         let count = usize::try_from(decoders).unwrap_or(1);
         let (each, beside) = PACKET_BYTES;
         let budget = count * each + beside;
-        // Chunks of all decoders, and the one to come, find room.
+        // There is room for the chunks of all decoders and the next one.
         let mut packets = Packets::new(video, options.chunk_frames, budget / (count + 2));
         let is_split = decoders > 1 && options.chunk_frames > 0 && packets.can_split(budget);
         let way = if is_split {
@@ -147,7 +146,7 @@ impl SmallFrames {
         })
     }
 
-    /// What the file says about itself.
+    /// The properties of the file.
     #[must_use]
     pub const fn info(&self) -> &MediaInfo {
         &self.info
@@ -165,30 +164,30 @@ impl SmallFrames {
         matches!(self.way, DecoderLayout::Crew(_))
     }
 
-    /// When the last frame so far ceases to be shown.
+    /// End of the last frame so far on the presentation clock.
     #[must_use]
     pub const fn end_pts(&self) -> i64 {
         self.stitch.end()
     }
 
-    /// Where the video read so far is damaged, in order; spans that touch are one.
+    /// The damaged places of the video read so far, in order. Adjacent spans are merged.
     #[must_use]
     pub fn corrupt(&self) -> &[CorruptSpan] {
         self.stitch.damage.spans()
     }
 
-    /// Where the clock of the file breaks, in what was read so far: all of it once the video is through.
+    /// The breaks in the file's clock found so far; complete at the end of the video.
     #[must_use]
     pub fn clock_breaks(&self) -> Vec<ClockBreak> {
         self.breaks.list()
     }
 
-    /// Puts the next frame into `small`, whose buffers are used again; its number from 0 and its timestamp,
-    /// or `None` at the end.
+    /// Writes the next frame into `small`, whose buffers are reused. Returns its number, from 0, and its
+    /// timestamp, or `None` at the end.
     ///
     /// # Errors
-    /// [`MediaError::Io`] if the source fails, [`MediaError::Limit`], [`MediaError::NoFrames`] at
-    /// the end of a video of which nothing could be decoded.
+    /// [`MediaError::Io`] if the source fails, [`MediaError::Limit`], [`MediaError::NoFrames`] at the end of a
+    /// video in which nothing could be decoded.
     pub fn next_frame(&mut self, small: &mut SmallFrame) -> Result<Option<(u64, i64)>, MediaError> {
         loop {
             while let Some(item) = self.items.pop_front() {
@@ -210,7 +209,7 @@ impl SmallFrames {
     }
 }
 
-/// How many decoders a video gets where `wanted` are asked for: as many as have room for their frames.
+/// The number of decoders for a video if `wanted` are requested, limited by the memory for their frames.
 fn decoders(wanted: u32, video: &MainVideo) -> u32 {
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let wanted = match wanted {
@@ -229,7 +228,7 @@ fn decoders(wanted: u32, video: &MainVideo) -> u32 {
 }
 
 impl DecoderLayout {
-    /// The video's next items, perhaps none yet; `false` at its end.
+    /// The video's next items, possibly none yet; `false` at its end.
     fn take(
         &mut self,
         items: &mut VecDeque<Item>,
@@ -242,7 +241,7 @@ impl DecoderLayout {
     }
 }
 
-/// One decoder for all of the video.
+/// One decoder for the whole video.
 struct Alone {
     packets: Packets,
     decoding: Decoding,
@@ -267,7 +266,7 @@ impl Alone {
     }
 }
 
-/// A demuxer and decoders on threads of their own, which end with this.
+/// A demuxer and decoders on their own threads, which end when this is dropped.
 struct Crew {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -301,7 +300,7 @@ impl Crew {
         name: String,
         work: impl FnOnce() + Send + 'static,
     ) -> Result<(), MediaError> {
-        // A thread that cannot be started lacks memory for its stack.
+        // If a thread cannot start, memory for its stack is lacking.
         let thread = Builder::new().name(name).spawn(work);
         self.threads
             .push(thread.map_err(|_refused| out_of_memory())?);

@@ -1,4 +1,4 @@
-//! A video's packets in order, and where among them decoding may begin.
+//! A video's packets in order, and the places where decoding may start.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,29 +11,29 @@ use crate::media::frames::MAX_DAMAGED;
 use crate::media::open::PacketError;
 use crate::media::video::MainVideo;
 
-/// Packets among which a frame may change places on its way from storage to the screen, with room to spare:
-/// decoders hold back 16 frames at most.
+/// Number of packets across which a frame may be reordered between storage and display. Decoders hold back 16
+/// frames at most, so this has a margin.
 const REORDERED: usize = 32;
 
-/// Bytes that a packet costs beside its data.
+/// Memory of a packet besides its data, in bytes.
 const OVERHEAD: usize = 512;
 
-/// Packets looked at, at most, for a place where a video can be split.
+/// Most packets to examine for a place where a video can be split.
 const LOOK_AHEAD: usize = 2000;
 
-/// One step through a video.
+/// One entry of a video.
 #[derive(Clone)]
 pub(super) enum PacketStep {
-    /// A packet; decoders share it.
+    /// A packet, shared by decoders.
     Packet(Arc<Packet>),
-    /// Data that could not be read, with what is known of its time.
+    /// Unreadable data, with what is known of its time.
     Gap(Option<i64>),
-    /// Reading failed for good; the last entry.
+    /// A final read error; the last entry.
     Failed(MediaError),
 }
 
 impl PacketStep {
-    /// Bytes that it occupies.
+    /// Memory that it takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Packet(packet) => packet.size() + OVERHEAD,
@@ -41,7 +41,7 @@ impl PacketStep {
         }
     }
 
-    /// When its frame is shown, of a packet that says so.
+    /// Presentation time of its frame, if the packet states one.
     pub(super) fn pts(&self) -> Option<i64> {
         match self {
             Self::Packet(packet) => packet.pts(),
@@ -50,26 +50,26 @@ impl PacketStep {
     }
 }
 
-/// A key frame at which a decoder may begin.
+/// A key frame at which a decoder may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Split {
-    /// Its entry's number.
+    /// Number of its entry.
     pub(super) seq: u64,
-    /// When it is shown. Frames that were stored before it are shown before it.
+    /// Its presentation time. Frames stored before it are shown before it.
     pub(super) pts: i64,
 }
 
 /// Finds splits.
 pub(super) struct Splitter {
-    /// Entries between two splits, at least.
+    /// Minimum number of entries between two splits.
     frames: u64,
-    /// Bytes between two splits that are far enough apart however few entries they are.
+    /// Bytes between two splits that are far enough apart regardless of the number of entries.
     bytes: usize,
     since_frames: u64,
     since_bytes: usize,
     recent: VecDeque<i64>,
     seq: u64,
-    /// The video has something for which a decoder needs to have seen what came before.
+    /// Whether the video has something that a decoder can only handle after seeing the preceding data.
     closed: bool,
 }
 
@@ -86,7 +86,7 @@ impl Splitter {
         }
     }
 
-    /// Looks at the next entry of the video.
+    /// Examines the next entry of the video.
     fn look(&mut self, entry: &PacketStep) -> Option<Split> {
         let seq = self.seq;
         self.seq += 1;
@@ -132,13 +132,13 @@ pub(super) struct Packets {
     splitter: Splitter,
     ahead: VecDeque<(PacketStep, Option<Split>)>,
     ended: bool,
-    /// When what was read so far ceases to be shown.
+    /// End of the last packet so far on the presentation clock.
     latest: Option<i64>,
     failures: u32,
 }
 
 impl Packets {
-    /// Packets with splits at least `frames` entries or `bytes` apart.
+    /// Reads packets, with splits at least `frames` entries or `bytes` apart.
     pub(super) fn new(video: MainVideo, frames: u32, bytes: usize) -> Self {
         Self {
             video,
@@ -150,7 +150,7 @@ impl Packets {
         }
     }
 
-    /// Whether the video can be split, and soon: reads ahead until that is known, `bytes` at most.
+    /// Whether the video can be split soon. Reads ahead until that is known, at most `bytes`.
     pub(super) fn can_split(&mut self, bytes: usize) -> bool {
         let mut read = 0;
         while read < bytes && self.ahead.len() < LOOK_AHEAD && !self.splitter.closed {
@@ -166,7 +166,7 @@ impl Packets {
         false
     }
 
-    /// The next entry, and the split that it is; `None` at the end.
+    /// The next entry, and the split at it, if any; `None` at the end.
     pub(super) fn next(&mut self) -> Option<(PacketStep, Option<Split>)> {
         self.ahead.pop_front().or_else(|| self.read())
     }
@@ -193,8 +193,8 @@ impl Packets {
                 PacketStep::Gap(self.latest)
             }
             Err(PacketError::Final(error @ MediaError::Decode(_))) => {
-                // A demuxer that gives up at the cut end of a file: what is there counts.
-                tracing::debug!(%error, "the demuxer gave up");
+                // The demuxer fails at the end of a truncated file. What was read counts.
+                tracing::debug!(%error, "the demuxer failed");
                 self.ended = true;
                 PacketStep::Gap(self.latest)
             }
@@ -243,7 +243,7 @@ mod tests {
     fn a_key_frame_before_what_was_shown_is_no_split() {
         let mut video: Vec<_> = (0..20).map(|n| packet(Some(n), false)).collect();
         video.extend((5..50).map(|n| packet(Some(n), n % 10 == 0)));
-        // 10 comes while 19 may still be waiting in a decoder; 40 is long after it.
+        // 10 arrives while 19 may still be waiting in a decoder; 40 is long after it.
         assert_eq!(splits(1, &video), [35, 45, 55]);
     }
 

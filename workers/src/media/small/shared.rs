@@ -1,7 +1,7 @@
-//! What the threads of one video share: packets on their way in, small frames on their way out.
+//! State shared by the threads of one video: incoming packets, and outgoing small frames.
 //!
-//! Every wait ends: the earliest chunk under way can always go on, since the packets it needs are the
-//! first that the window takes, and what it puts out is what the caller takes next.
+//! No wait is endless. The earliest chunk can always progress: the packets that it needs are the first to enter
+//! the window, and its output is what the caller takes next.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,18 +13,18 @@ use crate::media::{MediaError, SmallFrame};
 /// Entries that a decoder takes at a time.
 const BATCH: usize = 8;
 
-/// Items that wait in one chunk, at most, before its decoder does.
+/// Most items that wait in one chunk before its decoder waits.
 const MOST_WAITING: usize = 2048;
 
-/// Rejected chunks, beyond as many as were accepted, after which a video is no longer split.
+/// Number of rejected chunks, beyond the number of accepted ones, after which a video is no longer split.
 const MOST_REJECTED: u64 = 8;
 
-/// A video under way: a window of its packets, and the chunks of those whose frames are not yet taken.
+/// A video in progress: a window of its packets, and the chunks whose frames were not taken yet.
 pub(super) struct Shared {
     state: Mutex<State>,
     /// The caller waits for items.
     caller: Condvar,
-    /// Decoders wait for packets, for room, for a split, for each other.
+    /// Decoders wait for packets, for room, for a split, or for each other.
     workers: Condvar,
     /// The demuxer waits for room.
     demuxer: Condvar,
@@ -34,18 +34,18 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// Entries that some decoder may still need; the first has the number `first`.
+    /// Entries that a decoder may still need. The first has the number `first`.
     window: VecDeque<PacketStep>,
     first: u64,
     bytes: usize,
-    /// Whether the window's end is the video's.
+    /// Whether the end of the window is the end of the video.
     ended: bool,
-    /// Where another decoder may begin, ascending, beyond what any decoder has taken.
+    /// Where another decoder may start, ascending, beyond what any decoder has taken.
     splits: VecDeque<Split>,
-    /// Chunks in the video's order, from the one whose frames the caller takes.
+    /// Chunks in order, starting with the one whose frames the caller takes.
     chunks: VecDeque<Chunk>,
     next_id: u64,
-    /// Items that wait in all chunks.
+    /// Number of items waiting in all chunks.
     queued: usize,
     spare: Vec<SmallFrame>,
     stop: Option<Stop>,
@@ -54,7 +54,7 @@ struct State {
     accepted: u64,
 }
 
-/// Why all threads are to end.
+/// Why all threads must end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stop {
     /// The caller wants no more.
@@ -63,16 +63,16 @@ enum Stop {
     Broken,
 }
 
-/// What one decoder decodes, from a split to the next one at which another decoder began.
+/// The work of one decoder, from a split to the next one at which another decoder started.
 struct Chunk {
     id: u64,
     start: Split,
-    /// The next entry that its decoder will take.
+    /// The next entry for its decoder.
     position: u64,
-    /// Entries before this number have been decoded, and what came of them is in `items`.
+    /// Entries before this number have been decoded, and their output is in `items`.
     fed: u64,
     items: VecDeque<Item>,
-    /// Of `items`, the frames.
+    /// Number of frames in `items`.
     frames: usize,
     done: bool,
 }
@@ -83,28 +83,28 @@ pub(super) struct Claim {
     pub(super) start: Split,
 }
 
-/// What a decoder gets for its items.
+/// The answer to a decoder that submits items.
 pub(super) enum Trade {
-    /// More entries, and where the next chunk begins, if another decoder has it.
+    /// More entries, and the start of the next chunk, if another decoder has it.
     Entries(Option<Split>),
-    /// The video is at its end.
+    /// The video has ended.
     End,
-    /// Nobody wants this chunk any more.
+    /// The chunk was dropped.
     Gone,
 }
 
-/// Whether two decoders agree on the frames with which a chunk begins.
+/// Whether two decoders agree on the first frames of a chunk.
 pub(super) enum Verdict {
-    /// They do: the earlier one's work is done.
+    /// They agree; the earlier decoder is done.
     Same,
-    /// They do not: the later chunk is gone, and the earlier decoder goes on through it.
+    /// They disagree. The later chunk is dropped, and the earlier decoder continues through it.
     Different,
-    /// Nobody wants the earlier chunk any more.
+    /// The earlier chunk was dropped.
     Gone,
 }
 
 impl Shared {
-    /// For so many decoders, with `budget` bytes of packets in memory.
+    /// For this many decoders, with `budget` bytes of packets in memory.
     pub(super) fn new(decoders: usize, budget: usize) -> Self {
         let start = Split {
             seq: 0,
@@ -125,7 +125,7 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A thread that panics says so itself; see `Alarm`.
+        // A thread that panics reports it itself; see `Alarm`.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -148,7 +148,7 @@ impl Shared {
         }
     }
 
-    /// Ends all waiting; threads return as soon as they notice.
+    /// Ends all waits; threads return as soon as they notice.
     pub(super) fn stop(&self) {
         self.lock().stop = Some(Stop::Done);
         self.wake_all();
@@ -160,7 +160,7 @@ impl Shared {
         self.demuxer.notify_all();
     }
 
-    /// Appends to the window, once there is room; `false` if nobody wants any more.
+    /// Appends to the window once there is room; `false` if the work was stopped.
     pub(super) fn offer(&self, entry: PacketStep, split: Option<Split>) -> bool {
         let mut state = self.lock();
         while state.bytes >= self.budget && state.stop.is_none() {
@@ -178,14 +178,14 @@ impl Shared {
         true
     }
 
-    /// Says that the window's end is the video's.
+    /// Marks the end of the window as the end of the video.
     pub(super) fn end(&self) {
         let mut state = self.lock();
         state.ended = true;
         self.wake_workers(&state);
     }
 
-    /// A chunk for a decoder that has none, once there is one; `None` if there will be none.
+    /// A chunk for an idle decoder, once there is one; `None` if there will be none.
     pub(super) fn claim(&self) -> Option<Claim> {
         let mut state = self.lock();
         loop {
@@ -205,7 +205,7 @@ impl Shared {
         }
     }
 
-    /// Hands in what came of the entries before the number `fed`, and takes the next ones.
+    /// Submits the output for the entries before number `fed`, and takes the next ones.
     pub(super) fn trade(
         &self,
         id: u64,
@@ -239,7 +239,8 @@ impl Shared {
         }
     }
 
-    /// Puts a chunk's items where the caller and the decoder before it see them; `false` if it is gone.
+    /// Puts a chunk's items where the caller and the previous decoder see them; `false` if the chunk was
+    /// dropped.
     fn hand_in(&self, state: &mut State, id: u64, fed: u64, out: &mut Outbox) -> bool {
         let Some(place) = state.place(id) else {
             return false;
@@ -257,7 +258,7 @@ impl Shared {
         true
     }
 
-    /// Hands in a chunk's last items.
+    /// Submits a chunk's last items.
     pub(super) fn finish(&self, id: u64, fed: u64, out: &mut Outbox) {
         let mut state = self.lock();
         if !self.hand_in(&mut state, id, fed, out) {
@@ -270,9 +271,9 @@ impl Shared {
         }
     }
 
-    /// Compares `ours`, what the decoder of the chunk `id` made of the beginning of the next chunk when
-    /// it had decoded all before the number `fed`, with what that chunk's own decoder makes of it. With
-    /// `ended`, that is all that there is up to the end of the video.
+    /// Compares `ours` with the output of the next chunk's own decoder. `ours` is what the decoder of chunk
+    /// `id` made of the beginning of the next chunk after it had decoded all entries before number `fed`. With
+    /// `ended`, that is everything up to the end of the video.
     pub(super) fn compare(
         &self,
         id: u64,
@@ -293,7 +294,7 @@ impl Shared {
             let Some(next) = state.chunks.get(place + 1) else {
                 return Verdict::Different;
             };
-            // With the same entries, an equal decoder has put out the same.
+            // Given the same entries, an identical decoder has put out the same items.
             let is_enough = next.frames >= frames || next.fed >= fed;
             if next.done || next.frames > frames || (!ended && is_enough) {
                 let same = next.items.iter().take(ours.len()).eq(ours)
@@ -311,7 +312,7 @@ impl Shared {
         }
     }
 
-    /// Gives up the chunk after the chunk `id`, which nobody can compare.
+    /// Drops the chunk after chunk `id`, which nobody can compare.
     pub(super) fn reject(&self, id: u64) {
         let mut state = self.lock();
         if let Some(place) = state.place(id) {
@@ -321,7 +322,7 @@ impl Shared {
         }
     }
 
-    /// The video's next items, at least one, swapped with `items`, which is empty; `false` at the end.
+    /// Swaps the video's next items, at least one, with `items`, which is empty; `false` at the end.
     ///
     /// # Errors
     /// [`MediaError::Internal`] if a thread panicked.
@@ -358,18 +359,18 @@ impl Shared {
 }
 
 impl State {
-    /// The number after the window's last entry.
+    /// The number after the last entry of the window.
     fn end(&self) -> u64 {
         self.first + self.window.len() as u64
     }
 
-    /// Where a chunk is; `None` if it was given up. Numbers ascend from chunk to chunk.
+    /// The place of a chunk; `None` if it was dropped. Numbers ascend from chunk to chunk.
     fn place(&self, id: u64) -> Option<usize> {
         self.chunks.binary_search_by_key(&id, |chunk| chunk.id).ok()
     }
 
-    /// Whether a chunk may put out more. One that an earlier decoder has caught up with must, or that one would
-    /// wait for packets that find no room in the window.
+    /// Whether a chunk may put out more. A chunk that an earlier decoder has caught up with must continue,
+    /// because that decoder would otherwise wait for packets that find no room in the window.
     fn has_room(&self, place: usize) -> bool {
         let chunk = &self.chunks[place];
         let mut earlier = self.chunks.iter().take(place);
@@ -377,12 +378,12 @@ impl State {
             || earlier.any(|earlier| earlier.position >= chunk.position)
     }
 
-    /// Whether the video's key frames have turned out not to be what they say.
+    /// Whether the video's key frames have turned out to be unreliable.
     const fn gave_up(&self) -> bool {
         self.rejected > self.accepted + MOST_REJECTED
     }
 
-    /// Moves a chunk's decoder on; where the next chunk begins comes back.
+    /// Advances a chunk's decoder, and returns the start of the next chunk.
     fn take_entries(&mut self, place: usize, batch: &mut VecDeque<PacketStep>) -> Option<Split> {
         let chunk = &mut self.chunks[place];
         let skipped = usize::try_from(chunk.position - self.first).unwrap_or(usize::MAX);
@@ -393,7 +394,7 @@ impl State {
         let position = chunk.position;
         let next = self.chunks.get(place + 1).map(|next| next.start);
         if next.is_none() {
-            // What nobody has claimed when a decoder gets there is part of its chunk.
+            // A split that is unclaimed when a decoder reaches it becomes part of its chunk.
             let passed = self.splits.partition_point(|split| split.seq < position);
             self.splits.drain(..passed);
         }
@@ -414,7 +415,7 @@ impl State {
         }
     }
 
-    /// Gives up the chunk after that at `place`, and those that its decoder has already passed.
+    /// Drops the chunk after the one at `place`, and those that its decoder has already passed.
     fn reject_after(&mut self, place: usize) {
         self.rejected += 1;
         let position = self.chunks[place].position;
@@ -429,7 +430,7 @@ impl State {
         let gave_up = self.gave_up();
         self.splits
             .retain(|split| split.seq >= position && !gave_up);
-        // What only the dropped chunks needed makes room, for which the demuxer may be waiting.
+        // Entries that only the dropped chunks needed make room, for which the demuxer may be waiting.
         self.release();
     }
 }
@@ -448,7 +449,7 @@ impl Chunk {
     }
 }
 
-/// Tells all others if the thread that holds it panics.
+/// Notifies all other threads if its holder panics.
 pub(super) struct Alarm<'a>(pub(super) &'a Shared);
 
 impl Drop for Alarm<'_> {

@@ -1,4 +1,4 @@
-//! Frames made very small, for comparing one with the next.
+//! Very small frames, for comparing consecutive frames.
 
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame;
@@ -11,11 +11,11 @@ use crate::media::picture::Converter;
 use crate::media::rgb::as_stored;
 use crate::media::tone::Bright;
 
-/// A frame averaged over a grid of [`SmallFrame::WIDTH`] by [`SmallFrame::HEIGHT`] cells, whatever
-/// its shape: luma and both chroma components of each cell, 0 to 255, row by row.
+/// A frame averaged over a grid of [`SmallFrame::WIDTH`] by [`SmallFrame::HEIGHT`] cells, whatever its shape.
+/// It has the luma and both chroma components of each cell, 0 to 255, row by row.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SmallFrame {
-    /// Luma, blue difference, red difference; each [`SmallFrame::CELLS`] long.
+    /// Luma, blue difference and red difference; each [`SmallFrame::CELLS`] long.
     pub planes: [Vec<u8>; 3],
 }
 
@@ -26,21 +26,21 @@ impl Clone for SmallFrame {
         }
     }
 
-    /// Takes no new memory, unlike what would be derived.
+    /// Reuses memory, unlike a derived implementation.
     fn clone_from(&mut self, source: &Self) {
         self.planes.clone_from(&source.planes);
     }
 }
 
 impl SmallFrame {
-    /// Cells in a row.
+    /// Cells per row.
     pub const WIDTH: usize = 64;
-    /// Rows of cells.
+    /// Number of rows.
     pub const HEIGHT: usize = 36;
-    /// All cells.
+    /// Number of cells.
     pub const CELLS: usize = Self::WIDTH * Self::HEIGHT;
 
-    /// A frame of mid grey.
+    /// A mid-grey frame.
     #[must_use]
     pub fn grey() -> Self {
         Self {
@@ -48,7 +48,7 @@ impl SmallFrame {
         }
     }
 
-    /// A frame without colour, with the luma of each cell.
+    /// A colourless frame, with the luma of each cell.
     #[cfg(test)]
     pub(crate) fn of_luma(luma: impl Fn(usize) -> u8) -> Self {
         let mut frame = Self::grey();
@@ -57,7 +57,7 @@ impl SmallFrame {
     }
 }
 
-/// Size of what is averaged where a picture cannot be: four times the grid, so that there is something to average.
+/// Size of the scaled picture where the original cannot be averaged: four times the grid.
 const WIDTH: u32 = 256;
 const HEIGHT: u32 = 144;
 const _: () =
@@ -65,10 +65,10 @@ const _: () =
 
 /// Makes small frames.
 ///
-/// Planar 8-bit frames, which nearly all videos have, are averaged directly: every pixel of a cell's
-/// row counts, but only some of its rows, because reading all pixels of a large frame costs more
-/// than the comparison gains. Other pixel formats go through FFmpeg's scaler, and high dynamic range becomes
-/// standard range.
+/// Planar 8-bit frames, which nearly all videos have, are averaged directly. Every pixel of a row counts, but
+/// only some rows of each cell, because reading all pixels of a large frame costs more than the comparison
+/// gains. Other pixel formats go through FFmpeg's scaler, and high dynamic range is converted to standard
+/// range.
 #[derive(Default)]
 pub struct Shrinker {
     scaler: Option<scaling::Context>,
@@ -90,7 +90,7 @@ impl Shrinker {
         self.shrink_picture(&frame.picture, small).map(drop)
     }
 
-    /// As [`Shrinker::shrink`]; returns what was averaged, where that is not the picture itself.
+    /// Like [`Shrinker::shrink`], but returns the picture that was averaged, if it is not the frame itself.
     pub(super) fn shrink_picture(
         &mut self,
         picture: &frame::Video,
@@ -110,7 +110,7 @@ impl Shrinker {
         Ok(Some(converted))
     }
 
-    /// Makes standard range of a picture of high dynamic range, whose cuts differ less.
+    /// Converts high dynamic range to standard range, because cuts differ less in high dynamic range.
     fn map(&mut self, picture: &frame::Video) -> Result<frame::Video, MediaError> {
         let converter = self
             .mapper
@@ -170,7 +170,7 @@ fn average(picture: &frame::Video, small: &mut SmallFrame) {
     }
 }
 
-/// A number that differs, all but certainly, if any pixel of a planar 8-bit picture does.
+/// A fingerprint that almost certainly differs if any pixel of a planar 8-bit picture differs.
 pub(super) fn fingerprint(picture: &frame::Video) -> u64 {
     let size = u64::from(picture.width()) << 32 | u64::from(picture.height());
     (0..3).fold(size, |print, index| {
@@ -185,10 +185,10 @@ pub(super) fn fingerprint(picture: &frame::Video) -> u64 {
 
 /// Mixes a line of pixels into a fingerprint.
 fn mix(print: u64, line: &[u8]) -> u64 {
-    /// Odd, and without pattern: the golden ratio.
+    /// Odd and without pattern: the golden ratio.
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut lanes = [0, 16, 32, 48].map(|by| print.rotate_left(by));
-    // Four words are mixed side by side, as one product must wait for the one before it.
+    // Mix four words side by side, because each product would wait for the one before it.
     let blocks = line.chunks_exact(32);
     let step = |lane: u64, word: u64| (lane ^ word).wrapping_mul(FACTOR).rotate_left(29);
     let rest = blocks.remainder();
@@ -205,9 +205,9 @@ fn mix(print: u64, line: &[u8]) -> u64 {
 
 /// Averages a plane of `size` (width, height) over the grid.
 fn average_plane(data: &[u8], stride: usize, size: (usize, usize), cells: &mut [u8]) {
-    /// Rows of pixels read for each row of cells: their sum fits 16 bits.
+    /// Pixel rows read per row of cells. Their sum fits 16 bits.
     const ROWS: usize = 4;
-    /// Columns added up at a time.
+    /// Columns added at a time.
     const STRIP: usize = 1024;
     let (width, height) = size;
     let columns: [(usize, usize); SmallFrame::WIDTH] =
@@ -238,7 +238,7 @@ fn average_plane(data: &[u8], stride: usize, size: (usize, usize), cells: &mut [
     }
 }
 
-/// Adds up lines, column by column, from the column `from` on: a loop that compiles to wide additions.
+/// Adds up lines column by column, starting at column `from`. The loop compiles to vector additions.
 fn add_up(lines: &[&[u8]], from: usize, strip: &mut [u16]) {
     strip.fill(0);
     for line in lines {
@@ -248,7 +248,7 @@ fn add_up(lines: &[&[u8]], from: usize, strip: &mut [u16]) {
     }
 }
 
-/// Adds the columns of a strip that begins at the column `from` to their cells.
+/// Adds the columns of a strip that starts at column `from` to their cells.
 fn add_cells(
     strip: &[u16],
     from: usize,
@@ -265,7 +265,7 @@ fn add_cells(
     }
 }
 
-/// The range of pixels, at least one, that is part `index` of `parts` of `length` pixels.
+/// The pixel range of part `index` of `parts` of `length` pixels; at least one pixel.
 fn part(index: usize, parts: usize, length: usize) -> (usize, usize) {
     let start = (index * length / parts).min(length.saturating_sub(1));
     let end = ((index + 1) * length / parts).clamp(start + 1, length.max(start + 1));
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_cell_is_the_mean_of_its_pixels() {
-        // Wider than a strip; in each cell four rows count.
+        // Wider than a strip; four rows count in each cell.
         let (width, height) = (2051, 36 * 4);
         let data: Vec<u8> = (0..width * height)
             .map(|index| u8::try_from(index * index / 7 % 256).unwrap())

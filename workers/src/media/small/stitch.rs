@@ -1,4 +1,4 @@
-//! Small frames of one or many decoders, put on the video's one clock.
+//! Joins the small frames of one or many decoders on the video's one clock.
 
 use super::decode::{Item, UnstampedFrame};
 use crate::media::clock::{BestEffort, Clock};
@@ -7,7 +7,7 @@ use crate::media::open::within;
 use crate::media::video::MainVideo;
 use crate::media::{Bounds, MediaError};
 
-/// All that is counted over the whole video.
+/// Everything that is counted across the whole video.
 pub(super) struct Stitch {
     effort: BestEffort,
     clock: Clock,
@@ -27,19 +27,19 @@ impl Stitch {
         }
     }
 
-    /// When the last frame so far ceases to be shown.
+    /// End of the last frame so far on the presentation clock.
     pub(super) const fn end(&self) -> i64 {
         self.clock.end()
     }
 
-    /// Takes the video's next item; a frame comes back with its timestamp.
+    /// Accepts the video's next item. For a frame it returns the timestamp.
     pub(super) fn take(
         &mut self,
         item: Item,
     ) -> Result<Option<(Box<UnstampedFrame>, i64)>, MediaError> {
         match item {
             Item::Frame(shown) => {
-                within("frames of a video", self.number + 1, self.bounds.max_frames)?;
+                within("frames per video", self.number + 1, self.bounds.max_frames)?;
                 let timestamp = self.effort.choose(shown.pts, shown.dts);
                 let pts = self.clock.stamp(timestamp, shown.duration);
                 let played = self.clock.played_ms();

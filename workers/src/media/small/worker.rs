@@ -1,4 +1,4 @@
-//! A decoder's thread: one chunk after another.
+//! The thread of a decoder, which decodes one chunk after another.
 
 use std::collections::VecDeque;
 
@@ -7,13 +7,13 @@ use super::packets::{PacketStep, Split};
 use super::shared::{Alarm, Claim, Shared, Trade, Verdict};
 use crate::media::video::Codec;
 
-/// Frames of the next chunk that a decoder makes as well, to compare them.
+/// Frames of the next chunk that a decoder also decodes, for comparison.
 const COMPARED: usize = 3;
 
-/// Entries of the next chunk that a decoder takes for that, at most.
+/// Most entries of the next chunk that a decoder takes for that.
 const MOST_OVERLAP: u64 = 128;
 
-/// Decodes chunks until there are none.
+/// Decodes chunks until there are none left.
 pub(super) fn work(shared: &Shared, codec: &Codec, max_pixels: u64) {
     let _alarm = Alarm(shared);
     while let Some(claim) = shared.claim() {
@@ -33,18 +33,18 @@ pub(super) fn work(shared: &Shared, codec: &Codec, max_pixels: u64) {
     }
 }
 
-/// The beginning of a chunk, as seen by the decoder that begins there and by the one before it: both must
-/// divide frames and damage between them in the same way.
+/// The border of a chunk. The decoder that starts there and the previous one must assign frames and damage to
+/// the two sides in the same way.
 struct Border {
     split: Split,
-    /// Whether a frame that is not shown before the split's has come out.
+    /// Whether a frame has come out that is not shown before the split's frame.
     passed: bool,
-    /// Whether packets since the split's are all of frames that are shown before it.
+    /// Whether all packets since the split belong to frames shown before it.
     leading: bool,
 }
 
 impl Border {
-    /// Nothing is before the video's first packet.
+    /// Nothing precedes the video's first packet.
     const fn new(split: Split) -> Self {
         let is_first = split.seq == 0;
         Self {
@@ -54,7 +54,7 @@ impl Border {
         }
     }
 
-    /// Whether damage of the entry `seq`, which is not before the split, belongs before the border.
+    /// Whether damage of entry `seq`, which is not before the split, belongs before the border.
     fn is_leading(&mut self, entry: Option<&PacketStep>, seq: u64) -> bool {
         let is_packet = matches!(entry, Some(PacketStep::Packet(_)));
         let pts = entry.and_then(PacketStep::pts);
@@ -71,12 +71,12 @@ impl Border {
     }
 }
 
-/// What a decoder makes of the beginning of the chunk after its own.
+/// A decoder's version of the beginning of the next chunk.
 struct Overlap {
     border: Border,
     items: Vec<Item>,
     frames: usize,
-    /// How many of the items are compared: up to the last frame that counts.
+    /// Number of items to compare: up to the last frame that counts.
     compared: usize,
 }
 
@@ -91,18 +91,18 @@ impl Overlap {
     }
 }
 
-/// One chunk under way.
+/// One chunk in progress.
 struct Run<'a> {
     shared: &'a Shared,
     id: u64,
     decoding: Decoding,
-    /// The number of the next entry.
+    /// Number of the next entry.
     fed: u64,
     batch: VecDeque<PacketStep>,
     start: Border,
-    /// Frames that belong to the chunk so far.
+    /// Frames of the chunk so far.
     frames: usize,
-    /// Where the next chunk begins, if it is another decoder's.
+    /// Start of the next chunk, if it belongs to another decoder.
     next: Option<Split>,
     overlap: Option<Overlap>,
     made: Outbox,
@@ -166,7 +166,7 @@ impl<'a> Run<'a> {
         self.sort(Some(entry), seq);
     }
 
-    /// Divides what was made of an entry, or of the end, among this chunk and its neighbours.
+    /// Divides the output for an entry, or for the end, among this chunk and its neighbours.
     fn sort(&mut self, entry: Option<&PacketStep>, seq: u64) {
         let is_before = self.start.is_leading(entry, seq);
         let overlap = self.overlap.as_mut();
@@ -202,7 +202,7 @@ impl<'a> Run<'a> {
         self.made.items = items;
     }
 
-    /// Whether the next chunk's decoder goes on from here.
+    /// Whether the next chunk's decoder continues from here.
     fn is_over(&mut self) -> bool {
         let Some(overlap) = self.overlap.take() else {
             return false;
@@ -219,7 +219,7 @@ impl<'a> Run<'a> {
         false
     }
 
-    /// Compares with the next chunk's decoder; whether that one goes on.
+    /// Compares with the next chunk's decoder, and returns whether that one continues.
     fn settle(&mut self, overlap: Overlap) -> bool {
         let is_whole = overlap.frames < COMPARED;
         let compared = if is_whole {
@@ -240,17 +240,17 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What was made of the next chunk is part of this one.
+    /// The output for the next chunk becomes part of this one.
     fn keep(&mut self, overlap: Overlap) {
         self.next = None;
         self.out.items.extend(overlap.items);
     }
 
-    /// The video is at its end.
+    /// The video has ended.
     fn end(mut self) {
         self.decoding.drain(&mut self.made);
         self.sort(None, self.fed);
-        // No other decoder has come as far before it is drained as well.
+        // No other decoder gets this far before it is drained too.
         self.fed = u64::MAX;
         if let Some(overlap) = self.overlap.take() {
             self.settle(overlap);

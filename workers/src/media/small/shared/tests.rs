@@ -38,7 +38,7 @@ fn the_window_holds_what_its_budget_allows_and_all_comes_through() {
             most
         });
         let demux = demux.unwrap();
-        // Full before anything is taken.
+        // Full before any entry is taken.
         while shared.lock().window.len() < ROOM {
             std::thread::yield_now();
         }
@@ -73,7 +73,7 @@ fn a_decoder_that_gets_to_where_nobody_began_goes_on() {
         let trade = shared.trade(first.id, 0, &mut out, &mut batch);
         assert!(matches!(trade, Trade::Entries(None)));
     }
-    // Its decoder has taken 16 entries: there is no second chunk any more.
+    // Its decoder has taken 16 entries, so there is no second chunk any more.
     assert_eq!(batch.len(), 2 * BATCH);
     assert!(shared.claim().is_none());
 }

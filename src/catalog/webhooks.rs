@@ -1,0 +1,344 @@
+//! Webhooks: where events are posted to, and the deliveries under way.
+
+use serde::Serialize;
+use sqlx::{FromRow, SqliteConnection};
+use utoipa::ToSchema;
+
+use super::events::{self, Event};
+use super::{CatalogError, DeliveryId, WebhookId, now_ms};
+
+/// Webhooks in all.
+pub const MOST_WEBHOOKS: usize = 100;
+/// How long a delivery that is over is kept, in milliseconds: 30 days.
+const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// Events queued at once.
+const BATCH: u32 = 500;
+
+/// Where events are posted to.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Webhook {
+    /// Id.
+    pub id: WebhookId,
+    /// The address.
+    pub url: String,
+    /// The key that signs, in Base64. Never shown again.
+    pub secret: String,
+    /// Types of events, or their beginnings such as `job.`; all if empty.
+    #[sqlx(try_from = "String")]
+    pub types: EventTypes,
+    /// When it was made, Unix milliseconds.
+    pub created_at: i64,
+    /// Events up to this one have been queued for it.
+    pub seq: i64,
+}
+
+/// Types of events, as stored: a JSON list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventTypes(pub Vec<String>);
+
+impl EventTypes {
+    fn include(&self, kind: &str) -> bool {
+        let matches = |wanted: &String| {
+            kind == wanted || (wanted.ends_with('.') && kind.starts_with(wanted.as_str()))
+        };
+        self.0.is_empty() || self.0.iter().any(matches)
+    }
+}
+
+impl From<String> for EventTypes {
+    fn from(stored: String) -> Self {
+        Self(serde_json::from_str(&stored).unwrap_or_default())
+    }
+}
+
+/// One event on its way to one webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow, ToSchema)]
+pub struct Delivery {
+    /// Id; also the `webhook-id` of the message.
+    #[schema(value_type = String)]
+    pub id: DeliveryId,
+    /// The webhook.
+    #[sqlx(rename = "webhook_id")]
+    #[schema(value_type = String)]
+    pub webhook: WebhookId,
+    /// Type of the event.
+    #[sqlx(rename = "type")]
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What is posted, as it is signed.
+    pub body: String,
+    /// `pending`, `delivered` or `failed`.
+    pub state: String,
+    /// Attempts so far.
+    pub attempts: i64,
+    /// When the next attempt is due, Unix milliseconds.
+    #[sqlx(rename = "not_before")]
+    #[serde(rename = "next_attempt_ms")]
+    pub not_before: i64,
+    /// The status that the last attempt met.
+    pub status: Option<i64>,
+    /// Why the last attempt failed.
+    pub error: Option<String>,
+    /// When it was queued.
+    #[sqlx(rename = "created_at")]
+    #[serde(rename = "created_ms")]
+    pub created_at: i64,
+    /// When it reached its final state.
+    #[sqlx(rename = "finished_at")]
+    #[serde(rename = "finished_ms")]
+    pub finished_at: Option<i64>,
+}
+
+/// Makes a webhook for what happens from now on.
+///
+/// # Errors
+/// If there are too many, or the database fails.
+pub async fn create(
+    db: &mut SqliteConnection,
+    url: &str,
+    secret: &str,
+    types: &[String],
+) -> Result<Webhook, CatalogError> {
+    if list(db).await?.len() >= MOST_WEBHOOKS {
+        return Err(CatalogError::TooManyWebhooks(MOST_WEBHOOKS));
+    }
+    let seq = events::newest(db).await?;
+    Ok(sqlx::query_as(
+        "INSERT INTO webhooks (id, url, secret, types, created_at, seq) VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
+    )
+    .bind(WebhookId::new())
+    .bind(url)
+    .bind(secret)
+    .bind(serde_json::json!(types).to_string())
+    .bind(now_ms())
+    .bind(seq)
+    .fetch_one(db)
+    .await?)
+}
+
+/// All webhooks, oldest first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn list(db: &mut SqliteConnection) -> Result<Vec<Webhook>, CatalogError> {
+    Ok(sqlx::query_as("SELECT * FROM webhooks ORDER BY id")
+        .fetch_all(db)
+        .await?)
+}
+
+/// The webhook with this id.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is none.
+pub async fn get(db: &mut SqliteConnection, id: &WebhookId) -> Result<Webhook, CatalogError> {
+    sqlx::query_as("SELECT * FROM webhooks WHERE id = ?")
+        .bind(id)
+        .fetch_optional(db)
+        .await?
+        .ok_or_else(|| CatalogError::NotFound {
+            what: "webhook",
+            id: id.to_string(),
+        })
+}
+
+/// Deletes a webhook with its deliveries.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is none.
+pub async fn delete(db: &mut SqliteConnection, id: &WebhookId) -> Result<(), CatalogError> {
+    get(db, id).await?;
+    sqlx::query("DELETE FROM webhooks WHERE id = ?")
+        .bind(id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The newest deliveries of a webhook, newest first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn deliveries(
+    db: &mut SqliteConnection,
+    webhook: &WebhookId,
+    limit: u32,
+) -> Result<Vec<Delivery>, CatalogError> {
+    Ok(
+        sqlx::query_as("SELECT * FROM deliveries WHERE webhook_id = ? ORDER BY id DESC LIMIT ?")
+            .bind(webhook)
+            .bind(limit)
+            .fetch_all(db)
+            .await?,
+    )
+}
+
+/// Queues a delivery again, whatever became of it.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if the webhook has no such delivery.
+pub async fn redeliver(
+    db: &mut SqliteConnection,
+    webhook: &WebhookId,
+    delivery: &DeliveryId,
+) -> Result<Delivery, CatalogError> {
+    let queued = sqlx::query_as(
+        "UPDATE deliveries SET state = 'pending', attempts = 0, not_before = ?, finished_at = NULL
+          WHERE webhook_id = ? AND id = ? RETURNING *",
+    )
+    .bind(now_ms())
+    .bind(webhook)
+    .bind(delivery)
+    .fetch_optional(db)
+    .await?;
+    queued.ok_or_else(|| CatalogError::NotFound {
+        what: "delivery",
+        id: delivery.to_string(),
+    })
+}
+
+/// Queues what happened since the last time for every webhook that asked for it; `body` writes the message of an event.
+///
+/// # Errors
+/// If the database fails.
+pub async fn queue(
+    db: &mut SqliteConnection,
+    body: impl Fn(&Event) -> String,
+) -> Result<(), CatalogError> {
+    let newest = events::newest(db).await?;
+    for webhook in list(db).await? {
+        if webhook.seq >= newest {
+            continue;
+        }
+        let found = events::after(db, webhook.seq, None, BATCH).await?;
+        let last = found.last().map_or(newest, |event| event.seq);
+        for event in found
+            .iter()
+            .filter(|event| webhook.types.include(&event.kind))
+        {
+            sqlx::query(
+                "INSERT INTO deliveries (id, webhook_id, type, body, state, not_before, created_at)
+                 VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?5)",
+            )
+            .bind(DeliveryId::new())
+            .bind(&webhook.id)
+            .bind(&event.kind)
+            .bind(body(event))
+            .bind(now_ms())
+            .execute(&mut *db)
+            .await?;
+        }
+        sqlx::query("UPDATE webhooks SET seq = ? WHERE id = ?")
+            .bind(last)
+            .bind(&webhook.id)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Whether there is something to queue or to send.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_anything_due(db: &mut SqliteConnection) -> Result<bool, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM webhooks
+                         WHERE seq < (SELECT seq FROM sqlite_sequence WHERE name = 'events'))
+             OR EXISTS (SELECT 1 FROM deliveries WHERE state = 'pending' AND not_before <= ?)",
+    )
+    .bind(now_ms())
+    .fetch_one(db)
+    .await?)
+}
+
+/// Up to `limit` deliveries that are due, with their webhooks, oldest first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn due(
+    db: &mut SqliteConnection,
+    limit: u32,
+) -> Result<Vec<(Delivery, Webhook)>, CatalogError> {
+    let due: Vec<Delivery> = sqlx::query_as(
+        "SELECT * FROM deliveries WHERE state = 'pending' AND not_before <= ? ORDER BY not_before, id LIMIT ?",
+    )
+    .bind(now_ms())
+    .bind(limit)
+    .fetch_all(&mut *db)
+    .await?;
+    let mut found = Vec::with_capacity(due.len());
+    for delivery in due {
+        let webhook = get(db, &delivery.webhook).await?;
+        found.push((delivery, webhook));
+    }
+    Ok(found)
+}
+
+/// What an attempt met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryAttempt {
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// Why it failed; `None` if it was delivered.
+    pub error: Option<String>,
+    /// Milliseconds until the next attempt, if there is to be one.
+    pub retry_ms: Option<i64>,
+}
+
+/// Notes an attempt.
+///
+/// # Errors
+/// If the database fails.
+pub async fn note_attempt(
+    db: &mut SqliteConnection,
+    delivery: &Delivery,
+    attempt: &DeliveryAttempt,
+) -> Result<(), CatalogError> {
+    let state = match (&attempt.error, attempt.retry_ms) {
+        (None, _) => "delivered",
+        (Some(_), Some(_)) => "pending",
+        (Some(_), None) => "failed",
+    };
+    sqlx::query(
+        "UPDATE deliveries SET state = ?, attempts = attempts + 1, status = ?, error = ?, not_before = ?,
+                finished_at = ?
+          WHERE id = ?",
+    )
+    .bind(state)
+    .bind(attempt.status)
+    .bind(&attempt.error)
+    .bind(now_ms() + attempt.retry_ms.unwrap_or(0))
+    .bind((state != "pending").then(now_ms))
+    .bind(&delivery.id)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Forgets deliveries that have been over for long.
+///
+/// # Errors
+/// If the database fails.
+pub async fn trim(db: &mut SqliteConnection) -> Result<(), CatalogError> {
+    sqlx::query("DELETE FROM deliveries WHERE finished_at < ?")
+        .bind(now_ms() - KEPT_MS)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_whole_or_beginnings() {
+        let types =
+            |names: &[&str]| EventTypes(names.iter().map(|&name| name.to_owned()).collect());
+        assert!(types(&[]).include("job.ready"));
+        assert!(types(&["job."]).include("job.ready"));
+        assert!(types(&["job.ready", "asset."]).include("job.ready"));
+        assert!(!types(&["job"]).include("job.ready"));
+        assert!(!types(&["asset."]).include("job.ready"));
+    }
+}

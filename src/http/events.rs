@@ -1,0 +1,218 @@
+//! `/v1/events` and `/v1/jobs/{id}/events`: server-sent events (WHATWG HTML, section 9.2).
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Sse;
+use axum::response::sse::{Event as Message, KeepAlive};
+use futures::Stream;
+use rushes_models::ErrorKind;
+
+use super::access::Caller;
+use super::problems::NotFound;
+use super::{Api, ApiError};
+use crate::catalog::{CatalogError, JobId, TitleId, events, jobs};
+use crate::views::JobView;
+
+/// How often the catalogue is asked for something new. Other processes write to it as well, so nobody else would tell.
+const LOOK: Duration = Duration::from_millis(300);
+/// How long a line may stay silent.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Events read at once.
+const BATCH: u32 = 500;
+
+/// Follow what happens: one event per change, in order.
+///
+/// `last-event-id` continues after that event; without it the stream begins with what happens next. An event `missed`
+/// comes first where events after that one are no longer kept: list again what you follow.
+#[utoipa::path(get, operation_id = "follow_events", path = "/v1/events", tag = "events",
+    params(("last-event-id" = Option<String>, Header, description = "`id` of the last event that was seen")),
+    responses((status = 200, description = "A stream of `Event`s as JSON, each with its `seq` as id and its type as event",
+               content_type = "text/event-stream")))]
+pub(super) async fn all(
+    State(api): State<Api>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>> + use<>>, ApiError> {
+    let mut db = api.catalog.read().await?;
+    let newest = events::newest(&mut db).await?;
+    let seen = last_seen(&headers)?;
+    let oldest = events::oldest(&mut db).await?;
+    drop(db);
+    // Of another catalogue, or from before this one was put back from a backup.
+    let is_ahead = seen.is_some_and(|seen| seen > newest);
+    let is_behind = seen
+        .zip(oldest)
+        .is_some_and(|(seen, oldest)| seen + 1 < oldest);
+    let missed = (is_ahead || is_behind).then(|| Message::default().event("missed").data("{}"));
+    let seq = if is_ahead {
+        newest
+    } else {
+        seen.unwrap_or(newest)
+    };
+    let follower = Follower {
+        api,
+        titles: caller.titles().map(<[TitleId]>::to_vec),
+        seq,
+        ready: missed.into_iter().collect(),
+    };
+    let stream = futures::stream::unfold(follower, |mut follower| async move {
+        let message = follower.next().await?;
+        Some((Ok(message), follower))
+    });
+    Ok(kept_alive(stream))
+}
+
+/// Follow a job: how it stands now, and again whenever that changes, until it is over.
+#[utoipa::path(get, operation_id = "follow_job", path = "/v1/jobs/{id}/events", tag = "events",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "A stream of the job's states as JSON, each an event `job`",
+               content_type = "text/event-stream"), NotFound))]
+pub(super) async fn of_job(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>> + use<>>, ApiError> {
+    let id: JobId = id.parse()?;
+    let mut db = api.catalog.read().await?;
+    let job = jobs::get(&mut db, &id).await?;
+    caller
+        .check(&mut db, &job.asset_id, ("job", id.as_str()))
+        .await?;
+    drop(db);
+    let follower = JobFollower {
+        api,
+        id,
+        shown: String::new(),
+        is_over: false,
+    };
+    let stream = futures::stream::unfold(follower, |mut follower| async move {
+        let message = follower.next().await?;
+        Some((Ok(message), follower))
+    });
+    Ok(kept_alive(stream))
+}
+
+fn kept_alive<S>(stream: S) -> Sse<impl Stream<Item = Result<Message, Infallible>>>
+where
+    S: Stream<Item = Result<Message, Infallible>> + Send + 'static,
+{
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT))
+}
+
+fn last_seen(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
+    let Some(value) = headers.get("last-event-id") else {
+        return Ok(None);
+    };
+    let id = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    id.filter(|id| *id >= 0).map(Some).ok_or_else(|| {
+        let detail = "`last-event-id` is the id of an event of this stream, a number";
+        ApiError::new(ErrorKind::InvalidInput, "bad-event-id", detail)
+    })
+}
+
+/// One reader of the stream of all events.
+struct Follower {
+    api: Api,
+    titles: Option<Vec<TitleId>>,
+    seq: i64,
+    /// What is read and not sent yet, the next one last.
+    ready: Vec<Message>,
+}
+
+impl Follower {
+    /// The next event; `None` when the server ends.
+    async fn next(&mut self) -> Option<Message> {
+        loop {
+            if let Some(message) = self.ready.pop() {
+                return Some(message);
+            }
+            match self.read().await {
+                Ok(()) if self.ready.is_empty() => wait(&self.api).await?,
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "events cannot be read; tried again");
+                    wait(&self.api).await?;
+                }
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<(), CatalogError> {
+        let mut db = self.api.catalog.read().await?;
+        let newest = events::newest(&mut db).await?;
+        if newest == self.seq {
+            return Ok(());
+        }
+        let found = events::after(&mut db, self.seq, self.titles.as_deref(), BATCH).await?;
+        // What is of other titles is passed over for good.
+        let is_all = found.len() < BATCH as usize;
+        let last = found.last().map_or(self.seq, |event| event.seq);
+        self.seq = if is_all { newest.max(last) } else { last };
+        self.ready = found
+            .iter()
+            .rev()
+            .filter_map(|event| {
+                let message = Message::default()
+                    .id(event.seq.to_string())
+                    .event(&event.kind);
+                message.json_data(event).ok()
+            })
+            .collect();
+        Ok(())
+    }
+}
+
+/// One reader of a job.
+struct JobFollower {
+    api: Api,
+    id: JobId,
+    /// The job as it was sent last.
+    shown: String,
+    is_over: bool,
+}
+
+impl JobFollower {
+    /// The job when it has changed; `None` when it is over, deleted, or the server ends.
+    async fn next(&mut self) -> Option<Message> {
+        if self.is_over {
+            return None;
+        }
+        loop {
+            match self.read().await {
+                Ok(Some(message)) => return Some(message),
+                Ok(None) => {}
+                Err(CatalogError::NotFound { .. }) => return None,
+                Err(error) => tracing::warn!(%error, "a job cannot be read; tried again"),
+            }
+            wait(&self.api).await?;
+        }
+    }
+
+    async fn read(&mut self) -> Result<Option<Message>, CatalogError> {
+        let mut db = self.api.catalog.read().await?;
+        let job = jobs::get(&mut db, &self.id).await?;
+        drop(db);
+        let state = job.state();
+        let text = serde_json::to_string(&JobView::from(&job)).unwrap_or_default();
+        if text == self.shown {
+            return Ok(None);
+        }
+        self.is_over = state.is_final();
+        self.shown.clone_from(&text);
+        Ok(Some(Message::default().event("job").data(text)))
+    }
+}
+
+/// A moment, or `None` if the server ends meanwhile.
+async fn wait(api: &Api) -> Option<()> {
+    tokio::select! {
+        () = tokio::time::sleep(LOOK) => Some(()),
+        () = api.stop.cancelled() => None,
+    }
+}
