@@ -50,6 +50,17 @@ pub enum CatalogError {
     /// An invalid name for a bin.
     #[error("{0:?} is not a valid bin name; use 1 to 200 characters without control characters")]
     BadBinName(String),
+    /// A name that cannot be given to a title.
+    #[error(
+        "{0:?} cannot be the name of a title; use 1 to 500 characters, none of them a control character"
+    )]
+    BadTitle(String),
+    /// Another title has this name.
+    #[error("there is a title named {0:?} already; merge the two, or choose another name")]
+    TitleInUse(String),
+    /// Metadata, a tag or a note that is not taken.
+    #[error("{0}")]
+    BadMetadata(String),
     /// Another bin has this name.
     #[error("a bin named {0:?} already exists; choose another name")]
     BinNameInUse(String),
@@ -113,6 +124,9 @@ impl CatalogError {
             | Self::WideGrant
             | Self::BadBinName(_)
             | Self::BinNameInUse(_)
+            | Self::BadTitle(_)
+            | Self::TitleInUse(_)
+            | Self::BadMetadata(_)
             | Self::BadSpan { .. } => ErrorKind::InvalidInput,
             Self::BinFull(_) | Self::TooManyWebhooks(_) => ErrorKind::Limit,
             Self::Changed { .. } => ErrorKind::Cancelled,

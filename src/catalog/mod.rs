@@ -12,12 +12,15 @@ pub mod events;
 mod ids;
 pub mod jobs;
 pub mod keys;
+pub mod listing;
+pub mod metadata;
 pub mod queue;
 pub mod records;
 pub mod redactions;
 pub mod results;
 pub mod runs;
 pub mod shots;
+pub mod titles;
 pub mod uploads;
 pub mod webhooks;
 
@@ -30,7 +33,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{SqliteConnection, Transaction};
 
-pub use coverage::{coverage, failed};
+pub use coverage::{coverage, failed, tallies};
 pub use error::CatalogError;
 pub use ids::{
     AssetId, BinId, BinItemId, DeliveryId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId,

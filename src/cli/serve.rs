@@ -123,6 +123,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         roots: Arc::new(roots),
         upload_limit: app.config.upload_limit(),
         redactions: app.redactions.clone(),
+        models: app.models.clone(),
         work: work.clone(),
         metrics,
         webhook_private: app.config.server.webhook_private,

@@ -114,6 +114,22 @@ impl Caller {
         })
     }
 
+    /// The title with this id or name, if it is seen.
+    pub(super) async fn title(
+        &self,
+        db: &mut sqlx::SqliteConnection,
+        id_or_name: &str,
+    ) -> Result<TitleId, CatalogError> {
+        let title = assets::find_title(db, id_or_name).await?;
+        if self.sees(&title) {
+            return Ok(title);
+        }
+        Err(CatalogError::NotFound {
+            what: "title",
+            id: id_or_name.to_owned(),
+        })
+    }
+
     /// As [`Caller::asset`], for something of the asset that is called `what` and was asked for as `id`.
     pub(super) async fn check(
         &self,
@@ -146,13 +162,7 @@ impl Caller {
             return Ok(asked);
         }
         for name in &asked.titles {
-            let title = assets::find_title(db, name).await?;
-            if !self.sees(&title) {
-                return Err(CatalogError::NotFound {
-                    what: "title",
-                    id: name.clone(),
-                });
-            }
+            self.title(db, name).await?;
         }
         for asset in &asked.assets {
             self.asset(db, asset).await?;

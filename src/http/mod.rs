@@ -15,9 +15,11 @@ mod form;
 mod guard;
 mod health;
 mod jobs;
+mod library;
 mod limits;
 mod listener;
 mod media;
+mod models;
 mod openapi;
 mod pace;
 mod problems;
@@ -27,6 +29,7 @@ mod redactions;
 mod rejection;
 mod search;
 mod shots;
+mod titles;
 mod tls;
 mod upload;
 mod webhooks;
@@ -40,6 +43,7 @@ use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::routing::get;
 use axum::{Json, Router};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use rushes_models::ModelStore;
 use rushes_workers::storage::Storage;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -89,6 +93,8 @@ pub struct Api {
     pub upload_limit: u64,
     /// Redacts pictures.
     pub redactions: Redactions,
+    /// Pulled models.
+    pub models: ModelStore,
     /// Hands out work to workers on other machines.
     pub work: Work,
     /// Renders `/metrics`.
@@ -214,10 +220,15 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
     let upload = usize::try_from(api.upload_limit).unwrap_or(usize::MAX);
     let upload = DefaultBodyLimit::max(upload.saturating_add(MAX_JSON));
     OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .routes(routes!(library::assets))
         .routes(routes!(assets::register).layer(upload))
-        .routes(routes!(assets::list))
-        .routes(routes!(assets::get, assets::delete))
-        .routes(routes!(assets::titles))
+        .routes(routes!(assets::get, library::change_asset, assets::delete))
+        .routes(routes!(library::reprocess))
+        .routes(routes!(library::shots_of))
+        .routes(routes!(titles::list, titles::create))
+        .routes(routes!(titles::get, titles::change, titles::delete))
+        .routes(routes!(titles::merge))
+        .routes(routes!(library::retry))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get, jobs::cancel))
         .routes(routes!(events::all))
@@ -227,7 +238,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::redeliver))
         .routes(routes!(search::search))
-        .routes(routes!(shots::get))
+        .routes(routes!(shots::get, library::annotate))
         .routes(routes!(bins::list))
         .routes(routes!(bins::create).layer(picks.clone()))
         .routes(routes!(bins::get, bins::rename, bins::delete))
@@ -247,6 +258,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
+        .routes(routes!(models::list))
         .routes(routes!(audit::list))
 }
 
