@@ -82,6 +82,11 @@ pub enum CatalogError {
     /// The limit on webhooks is reached.
     #[error("there are {0} webhooks, which is the limit; delete one first")]
     TooManyWebhooks(usize),
+    /// There are as many uploads in progress as there may be.
+    #[error(
+        "there are {0} uploads in progress, as many as there may be; finish or delete one first"
+    )]
+    TooManyUploads(i64),
     /// The bin was changed meanwhile.
     #[error(
         "the bin was changed meanwhile: it is at revision {found}, not {expected}; read it again"
@@ -128,7 +133,9 @@ impl CatalogError {
             | Self::TitleInUse(_)
             | Self::BadMetadata(_)
             | Self::BadSpan { .. } => ErrorKind::InvalidInput,
-            Self::BinFull(_) | Self::TooManyWebhooks(_) => ErrorKind::Limit,
+            Self::BinFull(_) | Self::TooManyWebhooks(_) | Self::TooManyUploads(_) => {
+                ErrorKind::Limit
+            }
             Self::Changed { .. } => ErrorKind::Cancelled,
             Self::Full(_) | Self::Locked(_) | Self::Random(_) => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,

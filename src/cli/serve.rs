@@ -19,6 +19,7 @@ use crate::features::Settings;
 use crate::http::{
     self, AccessPolicy, Api, ConnectionBounds, Metrics, RateLimits, Roots, Tls, Work,
 };
+use crate::ingest::Spool;
 use crate::webhooks::{Sender, SenderOptions};
 
 /// How long requests under way may go on after a signal to stop.
@@ -122,6 +123,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         settings,
         roots: Arc::new(roots),
         upload_limit: app.config.upload_limit(),
+        spool: Spool::new(app.config.data.join("spool")),
         redactions: app.redactions.clone(),
         models: app.models.clone(),
         work: work.clone(),

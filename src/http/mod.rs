@@ -28,6 +28,7 @@ mod redact;
 mod redaction_form;
 mod redactions;
 mod rejection;
+mod resumable;
 mod search;
 mod shots;
 mod titles;
@@ -66,6 +67,7 @@ pub use work::Work;
 use self::access::Door;
 use crate::catalog::Catalog;
 use crate::features::Settings;
+use crate::ingest::Spool;
 use crate::redactions::Redactions;
 use crate::search::Searcher;
 use crate::telemetry;
@@ -94,6 +96,8 @@ pub struct Api {
     pub roots: Arc<Roots>,
     /// Largest upload in bytes.
     pub upload_limit: u64,
+    /// Where resumable uploads grow.
+    pub spool: Spool,
     /// Redacts pictures.
     pub redactions: Redactions,
     /// Pulled models.
@@ -224,6 +228,8 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
     let upload = DefaultBodyLimit::max(upload.saturating_add(MAX_JSON));
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(library::assets))
+        .routes(routes!(resumable::options, resumable::create))
+        .routes(routes!(resumable::get, resumable::send, resumable::delete).layer(upload.clone()))
         .routes(routes!(assets::register).layer(upload))
         .routes(routes!(assets::get, library::change_asset, assets::delete))
         .routes(routes!(library::reprocess))

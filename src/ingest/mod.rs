@@ -1,5 +1,7 @@
 //! Turns names from the command line or a request into registered assets and queued work.
 
+mod spool;
+
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -9,6 +11,8 @@ use rushes_workers::media::MediaFormat;
 use rushes_workers::storage::{Locator, Storage, StorageError};
 use serde::Serialize;
 use sqlx::SqliteConnection;
+
+pub use spool::{Appended, Checksum, Spool, SpoolClaim, SpoolError};
 
 use crate::catalog::assets::{self, NewAsset, Sidecar};
 use crate::catalog::runs::{self, RunState};
