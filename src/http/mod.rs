@@ -74,6 +74,8 @@ use crate::telemetry;
 
 /// Searches under way at the same time.
 pub const MOST_SEARCHES: usize = 64;
+/// Clients that follow events at the same time.
+pub const MOST_FOLLOWERS: usize = events::MOST_FOLLOWERS;
 /// Largest JSON body in bytes; uploads have a limit of their own.
 const MAX_JSON: usize = 1024 * 1024;
 /// Largest JSON body that lists picks: as many as a bin holds.
@@ -106,6 +108,8 @@ pub struct Api {
     pub work: Work,
     /// Renders `/metrics`.
     pub metrics: Metrics,
+    /// Clients that follow events at the same time.
+    pub following: Arc<Semaphore>,
     /// Whether webhooks may lead to private addresses.
     pub webhook_private: bool,
     /// Ends what would go on for ever: the server is about to end.
@@ -154,9 +158,9 @@ pub struct AccessPolicy {
 
 /// The routes for workers alone, all behind a key, and the sign of life.
 pub fn work_router(work: Work) -> Router {
-    // Every route but the sign of life needs a key, and whoever watches over this address may ask by any name.
+    // The routes look at keys themselves.
     let limits = RateLimits::per_second(0);
-    let door = Door::new(work.catalog().clone(), limits, true, Vec::new());
+    let door = Door::new(work.catalog().clone(), limits, false, Vec::new());
     let routes: Router = work::routes(work).into();
     finished(routes.route("/healthz", get(health::live)), door)
 }
@@ -229,7 +233,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(library::assets))
         .routes(routes!(resumable::options, resumable::create))
-        .routes(routes!(resumable::get, resumable::send, resumable::delete).layer(upload.clone()))
+        .routes(routes!(resumable::get, resumable::send, resumable::delete).layer(upload))
         .routes(routes!(assets::register).layer(upload))
         .routes(routes!(assets::get, library::change_asset, assets::delete))
         .routes(routes!(library::reprocess))
@@ -249,9 +253,9 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(search::search))
         .routes(routes!(shots::get, library::annotate))
         .routes(routes!(bins::list))
-        .routes(routes!(bins::create).layer(picks.clone()))
+        .routes(routes!(bins::create).layer(picks))
         .routes(routes!(bins::get, bins::rename, bins::delete))
-        .routes(routes!(bins::add).layer(picks.clone()))
+        .routes(routes!(bins::add).layer(picks))
         .routes(routes!(bins::change, bins::remove))
         .routes(routes!(exports::formats))
         .routes(routes!(exports::create).layer(picks))
@@ -285,12 +289,12 @@ fn finished(routes: Router, door: Door) -> Router {
     routes
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
-        .layer(axum::middleware::from_fn(pace::keep_coming))
-        .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::from_fn_with_state(
             door.catalog().clone(),
             idempotency::once,
         ))
+        .layer(axum::middleware::from_fn(pace::keep_coming))
+        .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::from_fn_with_state(door, access::admit))
         .layer(axum::middleware::from_fn(guard::same_origin_resource))
         .layer(axum::middleware::from_fn(error::finish))
