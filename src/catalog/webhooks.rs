@@ -276,7 +276,7 @@ pub async fn due(
 
 /// What an attempt met.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
+pub struct DeliveryAttempt {
     /// The status of the answer, if there was one.
     pub status: Option<u16>,
     /// Why it failed; `None` if it was delivered.
@@ -292,7 +292,7 @@ pub struct Attempt {
 pub async fn note_attempt(
     db: &mut SqliteConnection,
     delivery: &Delivery,
-    attempt: &Attempt,
+    attempt: &DeliveryAttempt,
 ) -> Result<(), CatalogError> {
     let state = match (&attempt.error, attempt.retry_ms) {
         (None, _) => "delivered",

@@ -16,7 +16,9 @@ use crate::app::{App, Engine, EngineParts};
 use crate::catalog::keys;
 use crate::config::{Config, Server};
 use crate::features::Settings;
-use crate::http::{self, Admission, Api, ConnectionBounds, Metrics, RateLimits, Roots, Tls, Work};
+use crate::http::{
+    self, AccessPolicy, Api, ConnectionBounds, Metrics, RateLimits, Roots, Tls, Work,
+};
 use crate::webhooks::{Sender, SenderOptions};
 
 /// How long requests under way may go on after a signal to stop.
@@ -107,7 +109,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     let settings = app.settings()?;
     let work = workers_on_other_machines(&app, &settings);
     let stop = CancellationToken::new();
-    let admission = Admission {
+    let policy = AccessPolicy {
         keyed,
         origins: app.config.server.origins.clone(),
         limits: RateLimits::per_second(app.config.server.requests_per_second),
@@ -126,7 +128,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         webhook_private: app.config.server.webhook_private,
         stop: stop.clone(),
     };
-    let router = http::router(api, admission);
+    let router = http::router(api, policy);
     let allows_private = app.config.server.webhook_private;
     let webhooks = Sender::start(app.catalog.clone(), SenderOptions { allows_private })?;
     let mut server = tokio::spawn(serve(

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use rushes_workers::time::Rate;
 
 use super::names::{ReelNames, one_line};
-use super::{CutList, ExportError, Format, SourceFile};
+use super::{CutList, ExportError, ExportFormat, SourceFile};
 
 const COLUMNS: [&str; 10] = [
     "Name",
@@ -24,7 +24,7 @@ const COLUMNS: [&str; 10] = [
 #[derive(Debug)]
 pub(super) struct Ale;
 
-impl Format for Ale {
+impl ExportFormat for Ale {
     fn name(&self) -> &'static str {
         "ale"
     }

@@ -12,7 +12,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::names::plain_file_name;
 use super::otio::Otio;
-use super::{CutList, ExportError, Format as _, Marker, Pick, SourceFile, csv::Csv};
+use super::{CutList, ExportError, ExportFormat as _, Marker, Pick, SourceFile, csv::Csv};
 use crate::catalog::shots::{self, ShotProxy};
 use crate::catalog::{AssetId, Catalog};
 

@@ -1,6 +1,6 @@
 //! The cut list as a table with one row per pick.
 
-use super::{CutList, ExportError, Format};
+use super::{CutList, ExportError, ExportFormat};
 
 const COLUMNS: [&str; 17] = [
     "number",
@@ -26,7 +26,7 @@ const COLUMNS: [&str; 17] = [
 #[derive(Debug)]
 pub(super) struct Csv;
 
-impl Format for Csv {
+impl ExportFormat for Csv {
     fn name(&self) -> &'static str {
         "csv"
     }

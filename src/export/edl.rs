@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::names::{ReelNames, one_line};
-use super::{CutList, ExportError, Format, SourceFile};
+use super::{CutList, ExportError, ExportFormat, SourceFile};
 
 /// Events that three digits number.
 const MOST_EVENTS: usize = 999;
@@ -17,7 +17,7 @@ const MOST_LABELS: u32 = 100;
 #[derive(Debug)]
 pub(super) struct Edl;
 
-impl Format for Edl {
+impl ExportFormat for Edl {
     fn name(&self) -> &'static str {
         "edl"
     }

@@ -5,7 +5,7 @@
 use rushes_workers::time::{Rate, Timecode};
 
 use super::xml::{Element, document};
-use super::{CutList, ExportError, Format, Pick, RecordSpan, SourceFile};
+use super::{CutList, ExportError, ExportFormat, Pick, RecordSpan, SourceFile};
 
 /// Sound channels for which there is a track each.
 const MOST_CHANNELS: u32 = 8;
@@ -14,7 +14,7 @@ const MOST_CHANNELS: u32 = 8;
 #[derive(Debug)]
 pub(super) struct Fcp7Xml;
 
-impl Format for Fcp7Xml {
+impl ExportFormat for Fcp7Xml {
     fn name(&self) -> &'static str {
         "fcp7"
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use rushes_workers::time::{Rate, Timecode};
 
 use super::xml::{Element, document};
-use super::{CutList, ExportError, Format, Pick, RecordSpan, SourceFile};
+use super::{CutList, ExportError, ExportFormat, Pick, RecordSpan, SourceFile};
 
 /// The format.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct FcpXml;
 /// What one `format` resource says: rate, width and height.
 type FormatKey = (u32, u32, u32, u32);
 
-impl Format for FcpXml {
+impl ExportFormat for FcpXml {
     fn name(&self) -> &'static str {
         "fcpxml"
     }

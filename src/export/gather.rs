@@ -239,10 +239,11 @@ fn pick(
     })
 }
 
-/// Where `frame` lies when the video is played at its nominal rate: its timestamp to the nearest frame of that rate.
+/// Where `frame` lies when the video is played at its nominal rate: its time from the beginning of the file, to the
+/// nearest frame of that rate.
 /// FFmpeg's `fps` filter and MLT conform variable rates so.
 fn conformed(timeline: &Timeline, frame: u64) -> u64 {
-    let units = i128::from(timeline.pts_of(frame)) - i128::from(timeline.pts_of(0));
+    let units = i128::from(timeline.pts_of(frame)) - i128::from(timeline.origin_pts);
     let (base, rate) = (timeline.time_base, timeline.rate);
     let numerator = units.max(0) * i128::from(base.den()) * i128::from(rate.num());
     let denominator = i128::from(base.num()) * i128::from(rate.den());

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{CutList, ExportError, Format};
+use super::{CutList, ExportError, ExportFormat};
 
 /// The format.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ struct MarkerView<'a> {
     comment: &'a str,
 }
 
-impl Format for Json {
+impl ExportFormat for Json {
     fn name(&self) -> &'static str {
         "json"
     }

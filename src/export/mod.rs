@@ -1,6 +1,6 @@
 //! Cut lists for editing programs: shots leave rushes as EDL, OTIO, FCPXML, FCP7 XML, ALE, CSV and JSON.
 //!
-//! One file per format, each an implementation of [`Format`] over the same [`CutList`]. A format is added with one
+//! One file per format, each an implementation of [`ExportFormat`] over the same [`CutList`]. A format is added with one
 //! file and one line in [`FORMATS`].
 //!
 //! All positions are counted in frames, never in seconds: timecode at 24000/1001 follows the frame count, so a list
@@ -62,7 +62,7 @@ pub async fn export(
 }
 
 /// A format that is written as one text file.
-pub trait Format: Sync {
+pub trait ExportFormat: Sync {
     /// Its name on the command line and in requests: `edl`.
     fn name(&self) -> &'static str;
 
@@ -83,7 +83,7 @@ pub trait Format: Sync {
 }
 
 /// All text formats.
-pub const FORMATS: [&dyn Format; 7] = [
+pub const FORMATS: [&dyn ExportFormat; 7] = [
     &otio::Otio,
     &fcpxml::FcpXml,
     &fcp7::Fcp7Xml,
@@ -97,7 +97,7 @@ pub const FORMATS: [&dyn Format; 7] = [
 #[derive(Clone, Copy)]
 pub enum ExportKind {
     /// One text file.
-    Text(&'static dyn Format),
+    Text(&'static dyn ExportFormat),
     /// An archive with the proxies of the picks.
     Bundle(Bundle),
 }

@@ -6,13 +6,13 @@
 use rushes_workers::time::Rate;
 use serde_json::{Value, json};
 
-use super::{CutList, ExportError, Format, Marker, Pick};
+use super::{CutList, ExportError, ExportFormat, Marker, Pick};
 
 /// The format.
 #[derive(Debug)]
 pub(super) struct Otio;
 
-impl Format for Otio {
+impl ExportFormat for Otio {
     fn name(&self) -> &'static str {
         "otio"
     }

@@ -130,7 +130,7 @@ impl Metrics {
 
 /// Who may ask.
 #[derive(Debug, Clone)]
-pub struct Admission {
+pub struct AccessPolicy {
     /// Whether every request needs a key; otherwise only requests of this machine are let in.
     pub keyed: bool,
     /// Origins whose pages may ask, such as `https://panel.example`.
@@ -149,12 +149,12 @@ pub fn work_router(work: Work) -> Router {
 }
 
 /// All routes.
-pub fn router(api: Api, admission: Admission) -> Router {
-    let Admission {
+pub fn router(api: Api, policy: AccessPolicy) -> Router {
+    let AccessPolicy {
         keyed,
         origins,
         limits,
-    } = admission;
+    } = policy;
     let cors = cors(&origins);
     let door = Door::new(api.catalog.clone(), limits, keyed, origins);
     let work = work::routes(api.work.clone());

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::address::{self, PublicResolver};
 use super::sign::signature;
 use crate::catalog::events::{self, Event};
-use crate::catalog::webhooks::{self, Attempt, Delivery, Webhook};
+use crate::catalog::webhooks::{self, Delivery, DeliveryAttempt, Webhook};
 use crate::catalog::{Catalog, CatalogError, now_ms};
 
 /// How often the catalogue is asked whether there is something to do.
@@ -155,20 +155,20 @@ fn message(event: &Event) -> String {
 }
 
 impl Post {
-    async fn attempt(&self, delivery: &Delivery, webhook: &Webhook) -> Attempt {
+    async fn attempt(&self, delivery: &Delivery, webhook: &Webhook) -> DeliveryAttempt {
         match self.send(delivery, webhook).await {
-            Ok(status) if status.is_success() => Attempt {
+            Ok(status) if status.is_success() => DeliveryAttempt {
                 status: Some(status.as_u16()),
                 error: None,
                 retry_ms: None,
             },
-            Ok(status) => Attempt {
+            Ok(status) => DeliveryAttempt {
                 status: Some(status.as_u16()),
                 error: Some(format!("the receiver answered {status}")),
                 // Gone for good.
                 retry_ms: pause(delivery.attempts).filter(|_| status != StatusCode::GONE),
             },
-            Err(error) => Attempt {
+            Err(error) => DeliveryAttempt {
                 status: None,
                 error: Some(error.chars().take(MAX_ERROR).collect()),
                 retry_ms: pause(delivery.attempts),

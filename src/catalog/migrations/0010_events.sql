@@ -25,16 +25,12 @@ CREATE TRIGGER asset_deleted_event AFTER DELETE ON assets BEGIN
             json_object('uri', OLD.uri));
 END;
 
+-- One trigger, since the order of two is not defined: first the stage, then the jobs that are over with it.
 CREATE TRIGGER run_event AFTER UPDATE OF state ON runs WHEN NEW.state <> OLD.state BEGIN
     INSERT INTO events (at, type, title_id, asset_id, body)
     SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER), 'stage.' || NEW.state, a.title_id, a.id,
            json_object('feature', NEW.feature, 'code', NEW.failure_code, 'reason', NEW.reason)
       FROM assets a WHERE a.id = NEW.asset_id;
-END;
-
--- A job is over when the last of its runs is.
-CREATE TRIGGER job_event AFTER UPDATE OF state ON runs
-WHEN NEW.state <> OLD.state AND NEW.state IN ('ready', 'failed', 'cancelled') BEGIN
     INSERT INTO events (at, type, title_id, asset_id, job_id, body)
     SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER),
            'job.' || (SELECT CASE WHEN SUM(r.state = 'failed') > 0 THEN 'failed'
@@ -42,7 +38,8 @@ WHEN NEW.state <> OLD.state AND NEW.state IN ('ready', 'failed', 'cancelled') BE
                         FROM job_runs o JOIN runs r ON r.id = o.run_id WHERE o.job_id = j.id),
            a.title_id, a.id, j.id, '{}'
       FROM job_runs i JOIN jobs j ON j.id = i.job_id JOIN assets a ON a.id = j.asset_id
-     WHERE i.run_id = NEW.id AND j.cancelled_at IS NULL
+     WHERE NEW.state IN ('ready', 'failed', 'cancelled')
+       AND i.run_id = NEW.id AND j.cancelled_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM job_runs o JOIN runs r ON r.id = o.run_id
                         WHERE o.job_id = j.id AND r.state NOT IN ('ready', 'failed', 'cancelled'));
 END;
