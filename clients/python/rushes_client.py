@@ -300,7 +300,7 @@ class Rushes:
 
         form: a list of (field, value); a value that is a pathlib.Path is sent as that file.
         """
-        return self._call("POST", "/v1/redact", form=form, answer="json")
+        return self._call("POST", "/v1/redact", form=form, answer="bytes")
 
     def list_redactions(self, *, page=None, limit=None):
         """Redactions.
@@ -403,6 +403,34 @@ class Rushes:
         title: Id or name
         """
         return self._call("POST", f"/v1/titles/{_quoted(title)}/merge", body=body, answer="json")
+
+    def create_upload(self, *, tus_resumable=None, upload_length=None, upload_metadata=None):
+        """Begin an upload of `upload-length` bytes; `upload-metadata` holds `filename`, and optionally
+        `title`, in Base64.
+
+        tus_resumable: 1.0.0
+        upload_length: Bytes in all
+        upload_metadata: `filename BASE64,title BASE64`
+        """
+        return self._call("POST", "/v1/uploads", headers={"tus-resumable": tus_resumable, "upload-length": upload_length, "upload-metadata": upload_metadata}, answer="nothing")
+
+    def get_upload(self, id):
+        """How much of an upload has arrived, in `upload-offset`; as JSON by GET."""
+        return self._call("GET", f"/v1/uploads/{_quoted(id)}", answer="json")
+
+    def continue_upload(self, id, *, tus_resumable=None, upload_offset=None, upload_checksum=None):
+        """Send bytes from `upload-offset` on. With the last byte the upload becomes an asset, and `rushes-
+        asset` and `rushes-job` name it and the job to follow.
+
+        tus_resumable: 1.0.0
+        upload_offset: Where these bytes begin: what `get_upload` says
+        upload_checksum: `sha1 BASE64` or `sha256 BASE64` of these bytes
+        """
+        return self._call("PATCH", f"/v1/uploads/{_quoted(id)}", headers={"tus-resumable": tus_resumable, "upload-offset": upload_offset, "upload-checksum": upload_checksum}, answer="nothing")
+
+    def delete_upload(self, id):
+        """Give an upload up. What it became stays."""
+        return self._call("DELETE", f"/v1/uploads/{_quoted(id)}", answer="nothing")
 
     def list_webhooks(self):
         """All webhooks."""

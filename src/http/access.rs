@@ -29,13 +29,23 @@ const OPEN: [&str; 2] = [LIFE, "/openapi.json"];
 /// The sign of life.
 const LIFE: &str = "/healthz";
 
+/// Whose requests a listener takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clientele {
+    /// Programs of this machine, with or without a key.
+    Local,
+    /// Whoever has a key.
+    Keyed,
+    /// Workers, whose routes look at keys themselves.
+    Workers,
+}
+
 /// How a listener lets requests in.
 #[derive(Debug, Clone)]
 pub(super) struct Door {
     catalog: Catalog,
     limits: RateLimits,
-    /// Whether every request needs a key.
-    keyed: bool,
+    clientele: Clientele,
     /// Origins whose pages may ask.
     origins: Vec<String>,
 }
@@ -49,13 +59,13 @@ impl Door {
     pub(super) const fn new(
         catalog: Catalog,
         limits: RateLimits,
-        keyed: bool,
+        clientele: Clientele,
         origins: Vec<String>,
     ) -> Self {
         Self {
             catalog,
             limits,
-            keyed,
+            clientele,
             origins,
         }
     }
@@ -258,16 +268,17 @@ impl Door {
     async fn caller(&self, path: &str, headers: &HeaderMap) -> Result<Caller, ApiError> {
         // The queue of work looks at keys itself, and its workers come by any name. Nobody learns anything from the sign
         // of life, so whoever watches over a server may ask for it by any name, too.
-        let keyed = self.keyed || is_work(path) || path == LIFE;
+        let keyed = self.clientele == Clientele::Keyed || is_work(path) || path == LIFE;
         if let Some(detail) = guard::refusal(headers, keyed, &self.origins) {
             return Err(ApiError::forbidden("foreign-origin", detail));
         }
-        if is_work(path) || OPEN.contains(&path) {
+        let is_open = is_work(path) || OPEN.contains(&path);
+        if is_open || self.clientele == Clientele::Workers {
             return Ok(Caller::default());
         }
         match secret(headers) {
             Some(secret) => known(&self.catalog, secret).await,
-            None if self.keyed => Err(ApiError::unauthorised(
+            None if keyed => Err(ApiError::unauthorised(
                 "this needs a key: send `authorization: Bearer rk_…`; `rushes key create NAME --scope read` makes one",
             )),
             None => Ok(Caller::default()),

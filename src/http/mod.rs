@@ -64,7 +64,7 @@ pub use listener::{ConnectionBounds, serve};
 pub use tls::{Tls, TlsError};
 pub use work::Work;
 
-use self::access::Door;
+use self::access::{Clientele, Door};
 use crate::catalog::Catalog;
 use crate::features::Settings;
 use crate::ingest::Spool;
@@ -158,9 +158,13 @@ pub struct AccessPolicy {
 
 /// The routes for workers alone, all behind a key, and the sign of life.
 pub fn work_router(work: Work) -> Router {
-    // The routes look at keys themselves.
     let limits = RateLimits::per_second(0);
-    let door = Door::new(work.catalog().clone(), limits, false, Vec::new());
+    let door = Door::new(
+        work.catalog().clone(),
+        limits,
+        Clientele::Workers,
+        Vec::new(),
+    );
     let routes: Router = work::routes(work).into();
     finished(routes.route("/healthz", get(health::live)), door)
 }
@@ -173,7 +177,12 @@ pub fn router(api: Api, policy: AccessPolicy) -> Router {
         limits,
     } = policy;
     let cors = cors(&origins);
-    let door = Door::new(api.catalog.clone(), limits, keyed, origins);
+    let clientele = if keyed {
+        Clientele::Keyed
+    } else {
+        Clientele::Local
+    };
+    let door = Door::new(api.catalog.clone(), limits, clientele, origins);
     let work = work::routes(api.work.clone());
     let (routes, mut document) = described(&api)
         .with_state(api)
