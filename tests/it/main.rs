@@ -32,3 +32,4 @@ mod s3;
 mod shots;
 mod spine;
 mod support;
+mod watch;
