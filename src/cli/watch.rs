@@ -59,9 +59,6 @@ pub(super) struct Args {
     /// Print one JSON object per event and line
     #[arg(long)]
     json: bool,
-    /// Only queue the work, for a running `serve` or `work`
-    #[arg(long)]
-    queue_only: bool,
 }
 
 /// What happened, as printed.
@@ -114,9 +111,6 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         engine.stop().await;
     }
     let finished = finished?;
-    if args.queue_only && !args.json && !desk.open.is_empty() {
-        work::say_who_works(app);
-    }
     Ok(if args.once && (desk.is_refused || !finished) {
         ExitCode::FAILURE
     } else {
@@ -184,16 +178,16 @@ impl Desk<'_> {
             let began = Instant::now();
             self.poll().await?;
             limit = Some(began + LOOK.max(began.elapsed() * LOOK_SHARE));
-            if self.args.once && (self.args.queue_only || self.open.is_empty()) {
-                return Ok(true);
-            }
             if self.open.is_empty() {
+                if self.args.once {
+                    return Ok(true);
+                }
                 // An idle watcher leaves the data folder to a server that may be started.
                 if let Some(engine) = engine.take() {
                     engine.stop().await;
                 }
                 limit = None;
-            } else if engine.is_none() && !self.args.queue_only {
+            } else if engine.is_none() {
                 *engine = Engine::start(self.app, self.parts()).await?;
             }
         }
@@ -255,7 +249,8 @@ impl Desk<'_> {
         } else {
             // Known from before. If it is ready, nothing happened.
             let mut db = catalog.read().await?;
-            if jobs::get(&mut db, &video.job).await?.state() == RunState::Ready {
+            let job = jobs::get_many(&mut db, std::slice::from_ref(&video.job)).await?;
+            if job.iter().all(|job| job.state() == RunState::Ready) {
                 return Ok(());
             }
         }

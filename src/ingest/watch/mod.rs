@@ -73,6 +73,14 @@ pub enum WatchError {
     /// A place that is not a folder or a prefix in S3.
     #[error("{0}: cannot be watched; name a folder or s3://bucket/prefix/")]
     Unwatchable(String),
+    /// A place that is part of another.
+    #[error("{inner} is part of {outer}, which is watched with everything below it; leave it out")]
+    Nested {
+        /// The part.
+        inner: String,
+        /// The whole.
+        outer: String,
+    },
     /// The data folder or the store.
     #[error("{0}: rushes keeps its own files there; name a folder outside of it")]
     Own(String),
@@ -112,6 +120,7 @@ impl FolderWatch {
             .iter()
             .map(|place| WatchedPlace::open(place, &own))
             .collect::<Result<_, _>>()?;
+        place::disjoint(&places)?;
         let mut agenda = Agenda::default();
         for at in 0..places.len() {
             agenda.plan(Errand::Place(at), Instant::now());
@@ -308,8 +317,9 @@ impl FolderWatch {
 
     /// Looks at a file or folder to which something happened.
     async fn look_at_path(&mut self, path: &Path, is_event: bool) {
-        let place = |place: &WatchedPlace| path.starts_with(place.folder.as_deref()?).then_some(());
-        let Some(at) = self.places.iter().position(|of| place(of).is_some()) else {
+        let mut folders = self.places.iter().map(|place| place.folder.as_deref());
+        let holds = |folder: Option<&Path>| folder.is_some_and(|folder| path.starts_with(folder));
+        let Some(at) = folders.position(holds) else {
             return;
         };
         let Some(name) = self.places[at].name_of(path) else {

@@ -54,6 +54,20 @@ impl WatchedPlace {
     }
 }
 
+/// Checks that no place is part of another, because each forgets what it does not see.
+pub(super) fn disjoint(places: &[WatchedPlace]) -> Result<(), WatchError> {
+    for (at, inner) in places.iter().enumerate() {
+        let mut others = places.iter().enumerate().filter(|(other, _)| *other != at);
+        if let Some((_, outer)) = others.find(|(_, outer)| inner.uri.starts_with(&outer.uri)) {
+            return Err(WatchError::Nested {
+                inner: inner.uri.clone(),
+                outer: outer.uri.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
 fn name_below(root: &Path, path: &Path) -> Option<String> {
     let rest = path.strip_prefix(root).ok()?;
     (!rest.as_os_str().is_empty()).then(|| rest.to_string_lossy().into_owned())

@@ -60,6 +60,13 @@ async fn a_pass_finds_videos_below_folders_and_nothing_of_rushes_itself() {
     assert!(matches!(own, Err(WatchError::Own(_))), "{own:?}");
     let file = once(&folder.path().join("a.mp4"), options.clone());
     assert!(matches!(file, Err(WatchError::NotAFolder(_))), "{file:?}");
+    let storage = Storage::of_sources(S3Options::default());
+    let nested = ["s3://b/in".to_owned(), "s3://b/in/day1/".to_owned()];
+    let nested = FolderWatch::once(storage, &nested, options.clone());
+    assert!(
+        matches!(nested, Err(WatchError::Nested { .. })),
+        "{nested:?}"
+    );
     let missing = once(&folder.path().join("missing"), options);
     assert!(
         matches!(missing, Err(WatchError::Storage(StorageError::NotFound(_)))),
