@@ -75,16 +75,18 @@ fn name_below(root: &Path, path: &Path) -> Option<String> {
 
 fn unreadable(path: &Path, error: io::Error) -> StorageError {
     let name = path.display().to_string();
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StorageError::NotFound(name),
-        io::ErrorKind::PermissionDenied => StorageError::Denied {
-            name,
-            source: error.into(),
-        },
-        _ => StorageError::Unavailable {
-            name,
-            source: error.into(),
-        },
+    if matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    ) {
+        return StorageError::NotFound(name);
+    }
+    let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+    let source = error.into();
+    if is_denied {
+        StorageError::Denied { name, source }
+    } else {
+        StorageError::Unavailable { name, source }
     }
 }
 
@@ -168,11 +170,12 @@ impl Walk {
                     let depth = error.depth();
                     let path = error.path().unwrap_or(folder).to_owned();
                     let error = unreadable(&path, error.into());
-                    match error {
-                        error if depth == 0 => return Err(error),
-                        // It was there a moment ago.
-                        StorageError::NotFound(_) => {}
-                        error => walked.refused.push((path, error.to_string())),
+                    if depth == 0 {
+                        return Err(error);
+                    }
+                    // What is not found was there a moment ago.
+                    if !matches!(error, StorageError::NotFound(_)) {
+                        walked.refused.push((path, error.to_string()));
                     }
                 }
             }
