@@ -45,7 +45,7 @@ recorded_here! {
     SEARCH_SECONDS: Histogram, "rushes_search_seconds", Seconds, "Duration of a search.";
     HTTP_REQUESTS_TOTAL: Counter, "rushes_http_requests_total", Count, "Requests answered, by status.";
     REDACTED_PICTURES_TOTAL: Counter, "rushes_redacted_pictures_total", Count,
-        "Attempts to redact pictures of batches, by outcome.";
+        "Attempts to redact pictures and videos of batches, by outcome.";
 }
 
 /// The metrics that `rushes-models` records about its encoders. That crate does not know the recorder.

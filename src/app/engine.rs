@@ -26,7 +26,7 @@ pub struct EngineParts {
     pub media: usize,
     /// Workers on the embed queue.
     pub embed: usize,
-    /// Workers that redact pictures.
+    /// Workers that redact pictures and videos.
     pub redact: usize,
 }
 
@@ -62,7 +62,9 @@ impl Engine {
         let (worker, workers) = start_workers(app, parts)?;
         let redacting = match parts.redact {
             0 => None,
-            count => Some(redactions::RedactionWorkers::start(&app.redactions, count).await?),
+            count => Some(
+                redactions::RedactionWorkers::start(&app.redactions, worker.name(), count).await?,
+            ),
         };
         Ok(Some(Self {
             index,

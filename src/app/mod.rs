@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use rushes_models::{ModelError, ModelStore, space_of};
+use rushes_workers::redact::VideoOptions;
 use rushes_workers::sandbox::{Limits, Sandbox};
 use rushes_workers::stages::Stages;
 use rushes_workers::storage::{S3Options, Storage};
@@ -31,7 +32,7 @@ pub struct App {
     pub storage: Storage,
     /// Pulled models.
     pub models: ModelStore,
-    /// Redacts pictures.
+    /// Redacts pictures and videos.
     pub redactions: Redactions,
     /// Hands out the catalogue's runs, with one clock for the whole process.
     pub coordinator: LocalCoordinator,
@@ -59,6 +60,11 @@ impl App {
             threads,
             picture_limit: config.picture_limit(),
             picture_pixels: config.picture_pixels(),
+            video_limit: config.upload_limit(),
+            memory: config.redaction_memory(),
+            data: config.data.clone(),
+            staging: config.data.join("staging"),
+            sandbox: redaction_sandbox(&config)?,
         };
         let redactions = Redactions::new(
             catalog.clone(),
@@ -149,6 +155,24 @@ pub(crate) fn stages(
         models,
         config.encoder_options(),
     ))
+}
+
+/// The sandbox that decodes videos for redaction. An encoder beside the decoder needs more memory.
+fn redaction_sandbox(config: &Config) -> anyhow::Result<Sandbox> {
+    let Sandbox {
+        command,
+        args,
+        limits,
+    } = sandbox(config)?;
+    let memory_bytes = VideoOptions::limits().memory_bytes.max(limits.memory_bytes);
+    Ok(Sandbox {
+        command,
+        args,
+        limits: Limits {
+            memory_bytes,
+            ..limits
+        },
+    })
 }
 
 /// The sandbox that decodes videos.

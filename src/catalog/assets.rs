@@ -4,7 +4,8 @@ use rushes_workers::storage::{Locator, Uri};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection};
 
-use super::{AssetId, CatalogError, RunId, TitleId, note_change, now_ms, uploads};
+use super::metadata::{Metadata, Tags};
+use super::{AssetId, CatalogError, RunId, TitleId, note_change, now_ms, titles, uploads};
 
 /// A title with its counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow, utoipa::ToSchema)]
@@ -30,7 +31,7 @@ pub struct Sidecar {
 }
 
 /// One media file.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, FromRow)]
 pub struct Asset {
     /// Id.
     pub id: AssetId,
@@ -48,6 +49,12 @@ pub struct Asset {
     pub blake3: Option<String>,
     /// The generation that readers see; 0 if there is none.
     pub generation: i64,
+    /// Metadata.
+    #[sqlx(try_from = "String")]
+    pub metadata: Metadata,
+    /// Tags in alphabetical order.
+    #[sqlx(try_from = "String")]
+    pub tags: Tags,
     sidecars: String,
 }
 
@@ -252,6 +259,7 @@ pub async fn merge(
         "UPDATE jobs SET asset_id = ?2 WHERE asset_id = ?1",
         "UPDATE aliases SET asset_id = ?2 WHERE asset_id = ?1",
         "UPDATE bin_items SET asset_id = ?2 WHERE asset_id = ?1",
+        "UPDATE OR IGNORE annotations SET asset_id = ?2 WHERE asset_id = ?1",
         "INSERT INTO aliases (id, asset_id) VALUES (?1, ?2)",
     ] {
         sqlx::query(statement)
@@ -404,10 +412,7 @@ pub async fn remove(db: &mut SqliteConnection, id: &AssetId) -> Result<(), Catal
         .bind(id)
         .execute(&mut *db)
         .await?;
-    sqlx::query("DELETE FROM titles WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM assets WHERE title_id = ?1)")
-        .bind(&title)
-        .execute(&mut *db)
-        .await?;
+    titles::remove_if_empty(db, &title).await?;
     note_change(db, id).await
 }
 

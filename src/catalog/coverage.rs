@@ -1,5 +1,7 @@
 //! Coverage: how much of the catalogue can be found in an index that follows it.
 
+use std::collections::HashMap;
+
 use sqlx::SqliteConnection;
 
 use super::{AssetId, CatalogError};
@@ -52,6 +54,18 @@ async fn of_scope(
     .bind(feature)
     .fetch_one(db)
     .await?)
+}
+
+/// How many assets there are, as `assets`, and how many have a published result of each feature, as
+/// `published/FEATURE`.
+///
+/// # Errors
+/// If the database fails.
+pub async fn tallies(db: &mut SqliteConnection) -> Result<HashMap<String, i64>, CatalogError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as("SELECT name, count FROM tallies")
+        .fetch_all(db)
+        .await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// The number of assets, of `scope` or of all, without a published result of `feature` because its run failed

@@ -50,6 +50,17 @@ pub enum CatalogError {
     /// An invalid name for a bin.
     #[error("{0:?} is not a valid bin name; use 1 to 200 characters without control characters")]
     BadBinName(String),
+    /// A name that cannot be given to a title.
+    #[error(
+        "{0:?} cannot be the name of a title; use 1 to 500 characters, none of them a control character"
+    )]
+    BadTitle(String),
+    /// Another title has this name.
+    #[error("there is a title named {0:?} already; merge the two, or choose another name")]
+    TitleInUse(String),
+    /// Metadata, a tag or a note that is not taken.
+    #[error("{0}")]
+    BadMetadata(String),
     /// Another bin has this name.
     #[error("a bin named {0:?} already exists; choose another name")]
     BinNameInUse(String),
@@ -71,6 +82,11 @@ pub enum CatalogError {
     /// The limit on webhooks is reached.
     #[error("there are {0} webhooks, which is the limit; delete one first")]
     TooManyWebhooks(usize),
+    /// There are as many uploads in progress as there may be.
+    #[error(
+        "there are {0} uploads in progress, as many as there may be; finish or delete one first"
+    )]
+    TooManyUploads(i64),
     /// The bin was changed meanwhile.
     #[error(
         "the bin was changed meanwhile: it is at revision {found}, not {expected}; read it again"
@@ -113,8 +129,13 @@ impl CatalogError {
             | Self::WideGrant
             | Self::BadBinName(_)
             | Self::BinNameInUse(_)
+            | Self::BadTitle(_)
+            | Self::TitleInUse(_)
+            | Self::BadMetadata(_)
             | Self::BadSpan { .. } => ErrorKind::InvalidInput,
-            Self::BinFull(_) | Self::TooManyWebhooks(_) => ErrorKind::Limit,
+            Self::BinFull(_) | Self::TooManyWebhooks(_) | Self::TooManyUploads(_) => {
+                ErrorKind::Limit
+            }
             Self::Changed { .. } => ErrorKind::Cancelled,
             Self::Full(_) | Self::Locked(_) | Self::Random(_) => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,

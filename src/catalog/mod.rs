@@ -9,15 +9,20 @@ pub mod bins;
 mod coverage;
 mod error;
 pub mod events;
+pub mod idempotency;
 mod ids;
 pub mod jobs;
 pub mod keys;
+pub mod listing;
+pub mod metadata;
 pub mod queue;
 pub mod records;
 pub mod redactions;
 pub mod results;
+pub mod resumable;
 pub mod runs;
 pub mod shots;
+pub mod titles;
 pub mod uploads;
 pub mod webhooks;
 
@@ -30,11 +35,11 @@ use sqlx::sqlite::{
 };
 use sqlx::{SqliteConnection, Transaction};
 
-pub use coverage::{coverage, failed};
+pub use coverage::{coverage, failed, tallies};
 pub use error::CatalogError;
 pub use ids::{
     AssetId, BinId, BinItemId, DeliveryId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId,
-    WebhookId,
+    UploadId, WebhookId,
 };
 
 /// Number of index positions to keep. An index writes its vectors once a minute, and so lags by the positions

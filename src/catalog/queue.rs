@@ -3,14 +3,15 @@
 use rushes_workers::coordinator::Failure;
 use sqlx::SqliteConnection;
 
+use super::redactions::upkeep;
 use super::runs::Run;
 use super::{CatalogError, RunId, now_ms};
 
 /// Longest pause before a retry, in milliseconds. A retry later than this was scheduled while the clock was
 /// wrong.
 pub(super) const FARTHEST_RETRY_MS: i64 = 600_000;
-/// Number of worker deaths after which a run is given up.
-const DEADLY: i64 = 3;
+/// Number of worker deaths after which a run, or a file of a redaction, is given up.
+pub(super) const DEADLY: i64 = 3;
 
 /// Whether a worker's death shows in its file lock. Leases of such workers do not expire, whatever the clock
 /// does.
@@ -227,18 +228,21 @@ pub async fn release(
 /// If the database fails.
 pub async fn local_holders(db: &mut SqliteConnection) -> Result<Vec<String>, CatalogError> {
     Ok(sqlx::query_scalar(
-        "SELECT DISTINCT worker FROM runs INDEXED BY runs_leased
-          WHERE state = 'running' AND worker >= 'local-' AND worker < 'local.'",
+        "SELECT worker FROM runs INDEXED BY runs_leased
+          WHERE state = 'running' AND worker >= 'local-' AND worker < 'local.'
+         UNION
+         SELECT worker FROM redaction_files WHERE state = 'running' AND worker IS NOT NULL",
     )
     .fetch_all(db)
     .await?)
 }
 
-/// Takes the runs of `worker`, whose process has ended, away from it.
+/// Takes the runs of `worker`, whose process has ended, away from it, and the files of redactions that it had.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn bury(db: &mut SqliteConnection, worker: &str) -> Result<Vec<Run>, CatalogError> {
+    upkeep::bury(db, worker).await?;
     let held = sqlx::query_as("SELECT * FROM runs WHERE state = 'running' AND worker = ?")
         .bind(worker)
         .fetch_all(&mut *db)

@@ -1,15 +1,17 @@
-//! Redactions: batches of pictures, and the durable queue of their files.
+//! Redactions: batches of pictures and videos, and the durable queue of their files.
 //!
-//! One process at a time works on them (the engine's lock), so a file that is running when nobody works is one
-//! that a kill left behind.
+//! Files are leased by the rules of runs: to a worker of this machine by its name, with a fencing token, and taken back
+//! when its process ends ([`queue::bury`](super::queue::bury)).
 
+mod leases;
 pub mod upkeep;
+
+pub use leases::{FileResult, fail, finish, heartbeat, is_held, is_waiting, may_store, take};
 
 use rushes_workers::coordinator::Failure;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use super::queue::FARTHEST_RETRY_MS;
 use super::{CatalogError, RedactionId, now_ms};
 
 /// Where a redaction stands as a whole, apart from its files.
@@ -114,7 +116,11 @@ pub struct RedactionFile {
     pub token: i64,
     /// Regions made unrecognisable.
     pub regions: Option<i64>,
-    /// Media type of the result; none if there is no picture.
+    /// Thousandths of it that are done.
+    pub done: i64,
+    /// Name of the result; none until it is done, and where an earlier version wrote it.
+    pub result: Option<String>,
+    /// Media type of the result; none if there is only a record.
     pub media_type: Option<String>,
     /// Kind of the failure.
     pub failure_kind: Option<String>,
@@ -356,127 +362,4 @@ pub async fn doom(db: &mut SqliteConnection, id: &RedactionId) -> Result<(), Cat
         what: "redaction",
         id: id.to_string(),
     })
-}
-
-/// Takes the next file: of the oldest redaction the first that is queued.
-///
-/// # Errors
-/// If the database fails.
-pub async fn take(db: &mut SqliteConnection) -> Result<Option<RedactionTask>, CatalogError> {
-    let file: Option<RedactionFile> = sqlx::query_as(
-        "UPDATE redaction_files SET state = 'running', attempts = attempts + 1, token = token + 1
-          WHERE rowid = (
-                SELECT f.rowid FROM redaction_files f JOIN redactions r ON r.id = f.redaction_id
-                 WHERE f.state = 'queued' AND (f.not_before <= ?1 OR f.not_before > ?1 + ?2) AND r.stage = 'open'
-                 ORDER BY f.redaction_id, f.ordinal LIMIT 1)
-         RETURNING *",
-    )
-    .bind(now_ms())
-    .bind(FARTHEST_RETRY_MS)
-    .fetch_optional(&mut *db)
-    .await?;
-    let Some(file) = file else { return Ok(None) };
-    let (settings, output) = sqlx::query_as("SELECT settings, output FROM redactions WHERE id = ?")
-        .bind(&file.redaction_id)
-        .fetch_one(db)
-        .await?;
-    Ok(Some(RedactionTask {
-        file,
-        settings,
-        output,
-    }))
-}
-
-/// Whether [`take`] would find a file.
-///
-/// # Errors
-/// If the database fails.
-pub async fn is_waiting(db: &mut SqliteConnection) -> Result<bool, CatalogError> {
-    Ok(sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM redaction_files f JOIN redactions r ON r.id = f.redaction_id
-                         WHERE f.state = 'queued' AND (f.not_before <= ?1 OR f.not_before > ?1 + ?2) AND r.stage = 'open')",
-    )
-    .bind(now_ms())
-    .bind(FARTHEST_RETRY_MS)
-    .fetch_one(db)
-    .await?)
-}
-
-/// Whether the caller's attempt is still the newest one.
-///
-/// # Errors
-/// If the database fails.
-pub async fn is_held(
-    db: &mut SqliteConnection,
-    file: &RedactionFile,
-) -> Result<bool, CatalogError> {
-    Ok(sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM redaction_files
-          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND token = ?)",
-    )
-    .bind(&file.redaction_id)
-    .bind(file.ordinal)
-    .bind(file.token)
-    .fetch_one(db)
-    .await?)
-}
-
-/// Records that a file is through; `false` if it is no longer the caller's.
-///
-/// # Errors
-/// If the database fails.
-pub async fn finish(
-    db: &mut SqliteConnection,
-    file: &RedactionFile,
-    regions: i64,
-    media_type: Option<&str>,
-) -> Result<bool, CatalogError> {
-    let recorded = sqlx::query(
-        "UPDATE redaction_files SET state = 'done', regions = ?, media_type = ?, finished_at = ?,
-                failure_kind = NULL, failure_code = NULL, reason = NULL
-          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND token = ?",
-    )
-    .bind(regions)
-    .bind(media_type)
-    .bind(now_ms())
-    .bind(&file.redaction_id)
-    .bind(file.ordinal)
-    .bind(file.token)
-    .execute(db)
-    .await?;
-    Ok(recorded.rows_affected() == 1)
-}
-
-/// Records a failure; the file is tried again after `retry_ms`, if that is given. `false` if it is no longer the
-/// caller's.
-///
-/// # Errors
-/// If the database fails.
-pub async fn fail(
-    db: &mut SqliteConnection,
-    file: &RedactionFile,
-    failure: &Failure,
-    retry_ms: Option<i64>,
-) -> Result<bool, CatalogError> {
-    let (state, not_before, finished) = match retry_ms {
-        Some(delay) => (RedactionState::Queued, now_ms() + delay, None),
-        None => (RedactionState::Failed, 0, Some(now_ms())),
-    };
-    let recorded = sqlx::query(
-        "UPDATE redaction_files SET state = ?, not_before = ?, finished_at = ?, failure_kind = ?,
-                failure_code = ?, reason = ?
-          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND token = ?",
-    )
-    .bind(state)
-    .bind(not_before)
-    .bind(finished)
-    .bind(failure.kind.as_str())
-    .bind(&failure.code)
-    .bind(&failure.reason)
-    .bind(&file.redaction_id)
-    .bind(file.ordinal)
-    .bind(file.token)
-    .execute(db)
-    .await?;
-    Ok(recorded.rows_affected() == 1)
 }

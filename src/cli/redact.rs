@@ -418,7 +418,7 @@ impl BatchObserver for Watch {
             } else {
                 State::Redacted
             };
-            let output = done.output.as_deref();
+            let output = outcome.output.as_deref();
             tell(&Line {
                 name_is_lossy: [Some(path.as_path()), output]
                     .iter()

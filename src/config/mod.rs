@@ -92,8 +92,10 @@ pub struct WorkConfig {
     pub frames_per_shot: u32,
     /// Whether to keep the vectors of single frames beside those of shots, for finding moments.
     pub frame_vectors: bool,
-    /// Pictures redacted in parallel; 0 means half the cores, at least one.
+    /// Pictures and videos redacted in parallel; 0 means half the cores, at least one.
     pub redactors: usize,
+    /// Memory in MiB that all pictures and videos being redacted may take together. Videos take up to half of it.
+    pub redaction_memory_mib: u64,
     /// The server on another machine that `rushes work` works for; by default it works on the data folder.
     pub server: Option<String>,
     /// File with the key for that server.
@@ -161,6 +163,7 @@ impl Default for WorkConfig {
             frames_per_shot: 4,
             frame_vectors: false,
             redactors: 0,
+            redaction_memory_mib: 4096,
             server: None,
             key_file: None,
         }
@@ -312,6 +315,11 @@ impl Config {
         );
         range("work.redactors", self.work.redactors as u64, 0..=256);
         range(
+            "work.redaction_memory_mib",
+            self.work.redaction_memory_mib,
+            512..=1024 * 1024,
+        );
+        range(
             "server.picture_limit_mib",
             self.server.picture_limit_mib,
             1..=2048,
@@ -404,6 +412,12 @@ impl Config {
             count => count,
         };
         (count, (cores() / count).max(1))
+    }
+
+    /// Memory in bytes that the files being redacted may take together.
+    #[must_use]
+    pub const fn redaction_memory(&self) -> u64 {
+        self.work.redaction_memory_mib * MIB
     }
 
     /// Largest picture to redact in bytes.

@@ -25,3 +25,4 @@ pub use definition::Unit;
 pub use liveness::{WorkerLock, bury_the_dead, is_anyone_at_work};
 pub use registry::{is_remote, unit_of};
 pub use request::{Settings, embeddings_of, request};
+pub(crate) use retry::verdict;

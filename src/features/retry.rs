@@ -1,4 +1,4 @@
-//! When to retry a failed run.
+//! When to retry a failed run, or a failed file of a redaction.
 
 use rushes_models::ErrorKind;
 
@@ -14,7 +14,7 @@ const FIRST_MS: i64 = 1_000;
 const LONGEST_MS: i64 = 120_000;
 
 /// What happens to a run whose attempt number `attempts`, from 1, failed.
-pub(super) fn verdict(kind: ErrorKind, attempts: i64) -> Verdict {
+pub(crate) fn verdict(kind: ErrorKind, attempts: i64) -> Verdict {
     let allowed = match kind {
         ErrorKind::Unavailable | ErrorKind::Overloaded => PATIENT,
         ErrorKind::Internal => BRIEF,

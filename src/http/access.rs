@@ -25,7 +25,9 @@ use crate::catalog::{AssetId, Catalog, CatalogError, KeyId, TitleId};
 use crate::search::Scope;
 
 /// Paths that say nothing of what is in the catalogue.
-const OPEN: [&str; 3] = ["/healthz", "/openapi.json", "/docs"];
+const OPEN: [&str; 2] = [LIFE, "/openapi.json"];
+/// The sign of life.
+const LIFE: &str = "/healthz";
 
 /// How a listener lets requests in.
 #[derive(Debug, Clone)]
@@ -39,6 +41,11 @@ pub(super) struct Door {
 }
 
 impl Door {
+    /// The catalogue that keys are in.
+    pub(super) const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     pub(super) const fn new(
         catalog: Catalog,
         limits: RateLimits,
@@ -80,6 +87,25 @@ impl Caller {
         self.key.as_ref().map(|key| (&key.id, key.name.as_str()))
     }
 
+    /// Refuses what the key has no scope for.
+    fn may(&self, method: &Method, path: &str) -> Result<(), ApiError> {
+        let needed = needed(method, path);
+        let holds = self
+            .key
+            .as_ref()
+            .is_none_or(|key| key.scope.include(needed));
+        if holds {
+            return Ok(());
+        }
+        Err(ApiError::forbidden(
+            "missing-scope",
+            format!(
+                "this needs a key with the scope {}; `rushes key create NAME --scope {0}` makes one",
+                needed.as_str()
+            ),
+        ))
+    }
+
     /// The titles that are seen; all if `None`.
     pub(super) fn titles(&self) -> Option<&[TitleId]> {
         self.titles.as_deref()
@@ -114,6 +140,22 @@ impl Caller {
         })
     }
 
+    /// The title with this id or name, if it is seen.
+    pub(super) async fn title(
+        &self,
+        db: &mut sqlx::SqliteConnection,
+        id_or_name: &str,
+    ) -> Result<TitleId, CatalogError> {
+        let title = assets::find_title(db, id_or_name).await?;
+        if self.sees(&title) {
+            return Ok(title);
+        }
+        Err(CatalogError::NotFound {
+            what: "title",
+            id: id_or_name.to_owned(),
+        })
+    }
+
     /// As [`Caller::asset`], for something of the asset that is called `what` and was asked for as `id`.
     pub(super) async fn check(
         &self,
@@ -124,16 +166,13 @@ impl Caller {
         if self.titles.is_none() {
             return Ok(());
         }
-        self.asset(db, asset)
-            .await
-            .map(drop)
-            .map_err(|error| match error {
-                CatalogError::NotFound { .. } => CatalogError::NotFound {
-                    what,
-                    id: id.to_owned(),
-                },
-                error => error,
-            })
+        match self.asset(db, asset).await {
+            Err(CatalogError::NotFound { .. }) => Err(CatalogError::NotFound {
+                what,
+                id: id.to_owned(),
+            }),
+            found => found.map(drop),
+        }
     }
 
     /// What a search may look through: what it asks for, as far as that is seen.
@@ -146,13 +185,7 @@ impl Caller {
             return Ok(asked);
         }
         for name in &asked.titles {
-            let title = assets::find_title(db, name).await?;
-            if !self.sees(&title) {
-                return Err(CatalogError::NotFound {
-                    what: "title",
-                    id: name.clone(),
-                });
-            }
+            self.title(db, name).await?;
         }
         for asset in &asked.assets {
             self.asset(db, asset).await?;
@@ -179,13 +212,17 @@ impl Caller {
 pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let id = request.extensions().get::<RequestId>().cloned();
-    let caller = door.caller(&method, &path, request.headers()).await;
-    let allowance = match &caller {
-        Ok(caller) => door.limits.take(caller.key()),
-        Err(refusal) => Err(refusal.clone()),
+    let caller = match door.caller(&path, request.headers()).await {
+        Ok(caller) => caller,
+        // Nobody fills the audit log without a key.
+        Err(refusal) => return refusal.into_response(),
     };
-    let response = match (&caller, allowance) {
-        (Ok(caller), Ok(allowance)) => {
+    let allowance = caller
+        .may(&method, &path)
+        .and_then(|()| door.limits.take(caller.key()));
+    let response = match allowance {
+        Err(refusal) => refusal.into_response(),
+        Ok(allowance) => {
             request.extensions_mut().insert(caller.clone());
             let mut response = next.run(request).await;
             if let Some(allowance) = allowance {
@@ -193,12 +230,10 @@ pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: 
             }
             response
         }
-        (_, Err(refusal)) => refusal.into_response(),
-        (Err(refusal), Ok(_)) => refusal.clone().into_response(),
     };
     if is_change(&method, &path) {
         let noted = AuditedRequest {
-            key: caller.as_ref().ok().and_then(Caller::key),
+            key: caller.key(),
             method: method.as_str(),
             path: &path,
             status: response.status().as_u16(),
@@ -219,50 +254,30 @@ impl Door {
         Ok(())
     }
 
-    async fn caller(
-        &self,
-        method: &Method,
-        path: &str,
-        headers: &HeaderMap,
-    ) -> Result<Caller, ApiError> {
-        // The queue of work looks at keys itself, and its workers come by any name.
-        let is_work = path == WORK
-            || path
-                .strip_prefix(WORK)
-                .is_some_and(|rest| rest.starts_with('/'));
-        let keyed = self.keyed || is_work;
+    /// Who asks; a request without a key is let in on loopback only.
+    async fn caller(&self, path: &str, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        // The queue of work looks at keys itself, and its workers come by any name. Nobody learns anything from the sign
+        // of life, so whoever watches over a server may ask for it by any name, too.
+        let keyed = self.keyed || is_work(path) || path == LIFE;
         if let Some(detail) = guard::refusal(headers, keyed, &self.origins) {
             return Err(ApiError::forbidden("foreign-origin", detail));
         }
-        if is_work || OPEN.contains(&path) {
+        if is_work(path) || OPEN.contains(&path) {
             return Ok(Caller::default());
         }
-        let Some(secret) = secret(headers) else {
-            if self.keyed {
-                return Err(ApiError::unauthorised(
-                    "this needs a key: send `authorization: Bearer rk_…`; `rushes key create NAME --scope read` makes \
-                     one",
-                ));
-            }
-            return Ok(Caller::default());
-        };
-        let caller = known(&self.catalog, secret).await?;
-        let needed = needed(method, path);
-        let holds = caller
-            .key
-            .as_ref()
-            .is_some_and(|key| key.scope.include(needed));
-        if holds {
-            return Ok(caller);
+        match secret(headers) {
+            Some(secret) => known(&self.catalog, secret).await,
+            None if self.keyed => Err(ApiError::unauthorised(
+                "this needs a key: send `authorization: Bearer rk_…`; `rushes key create NAME --scope read` makes one",
+            )),
+            None => Ok(Caller::default()),
         }
-        Err(ApiError::forbidden(
-            "missing-scope",
-            format!(
-                "this needs a key with the scope {}; `rushes key create NAME --scope {0}` makes one",
-                needed.as_str()
-            ),
-        ))
     }
+}
+
+fn is_work(path: &str) -> bool {
+    path.strip_prefix(WORK)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The scope that a route needs.
@@ -288,7 +303,9 @@ fn needed(method: &Method, path: &str) -> KeyScope {
 
 /// Whether a request changes something, so that it belongs into the audit log.
 fn is_change(method: &Method, path: &str) -> bool {
-    needed(method, path) != KeyScope::Read
+    // The queue of work is busy, and changes nothing that people made.
+    !is_work(path)
+        && needed(method, path) != KeyScope::Read
         && !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 

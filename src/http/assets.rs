@@ -1,20 +1,14 @@
-//! `/v1/assets` and `/v1/titles`.
-
-#![expect(
-    unused_qualifications,
-    reason = "the macro that describes a handler repeats the type of its query"
-)]
+//! Registering, reading and deleting one asset.
 
 use axum::Json;
-use axum::extract::{FromRequest as _, Path, Query, Request, State};
+use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::access::Caller;
-use super::problems::{NoSuchTitle, NotFound, Refused};
+use super::problems::{NotFound, Refused};
 use super::{Api, ApiError, MAX_JSON, upload};
-use crate::catalog::assets::Title;
 use crate::catalog::{AssetId, CatalogError, JobId, assets, runs, shots};
 use crate::ingest::{FoundVideo, find, submit};
 use crate::views::AssetView;
@@ -66,30 +60,6 @@ pub(super) struct Registered {
 pub(super) struct RegisteredList {
     /// One entry a video.
     assets: Vec<Registered>,
-}
-
-/// Which assets to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    /// Only of this title, by id or name.
-    title: Option<String>,
-}
-
-/// Ids of assets.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct AssetIds {
-    /// Oldest first.
-    #[schema(value_type = Vec<String>)]
-    assets: Vec<AssetId>,
-}
-
-/// All titles.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct TitleList {
-    /// By name.
-    titles: Vec<Title>,
 }
 
 /// Register a video by name (JSON) or by upload (`multipart/form-data` with `file`, and optionally
@@ -167,42 +137,6 @@ pub(super) fn http_body_limit(
     http_body_util::Limited::new(body, MAX_JSON)
 }
 
-/// Ids of all assets, or of a title's.
-#[utoipa::path(get, operation_id = "list_assets", path = "/v1/assets", tag = "assets", params(ListQuery),
-    responses((status = 200, description = "Success", body = AssetIds), NoSuchTitle))]
-pub(super) async fn list(
-    State(api): State<Api>,
-    caller: Caller,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<AssetIds>, ApiError> {
-    let mut db = api.catalog.read().await?;
-    let title = match &query.title {
-        Some(name) => Some(assets::find_title(&mut db, name).await?),
-        None => None,
-    };
-    if let Some((title, name)) = title.as_ref().zip(query.title.as_ref())
-        && !caller.sees(title)
-    {
-        return Err(CatalogError::NotFound {
-            what: "title",
-            id: name.clone(),
-        }
-        .into());
-    }
-    let assets = match (title, caller.titles()) {
-        (None, Some(titles)) => {
-            let mut all = Vec::new();
-            for title in titles {
-                all.extend(assets::list(&mut db, Some(title)).await?);
-            }
-            all.sort();
-            all
-        }
-        (title, _) => assets::list(&mut db, title.as_ref()).await?,
-    };
-    Ok(Json(AssetIds { assets }))
-}
-
 /// One asset: what the file says of itself, and how far its features are.
 #[utoipa::path(get, operation_id = "get_asset", path = "/v1/assets/{id}", tag = "assets",
     params(("id" = String, Path)),
@@ -236,17 +170,4 @@ pub(super) async fn delete(
     assets::remove(&mut tx, &asset.id).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// All titles with how much is in them.
-#[utoipa::path(get, operation_id = "list_titles", path = "/v1/titles", tag = "assets",
-    responses((status = 200, description = "Success", body = TitleList)))]
-pub(super) async fn titles(
-    State(api): State<Api>,
-    caller: Caller,
-) -> Result<Json<TitleList>, ApiError> {
-    let mut db = api.catalog.read().await?;
-    let mut titles = assets::titles(&mut db).await?;
-    titles.retain(|title| caller.sees(&title.id));
-    Ok(Json(TitleList { titles }))
 }

@@ -1,4 +1,4 @@
-//! A shot's thumbnail and its clip, with byte ranges so that players can seek.
+//! Stored objects, such as a shot's thumbnail and its clip, with byte ranges so that players can seek.
 
 use std::ops::Range;
 
@@ -29,7 +29,13 @@ pub(super) async fn thumbnail(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let shot = find(&api, &caller, &id).await?;
-    serve(&api, shot.thumbnail, "image/jpeg", (&method, &headers)).await
+    serve(
+        &api,
+        &made(shot.thumbnail)?,
+        "image/jpeg",
+        (&method, &headers),
+    )
+    .await
 }
 
 /// A shot as a small mp4.
@@ -48,7 +54,7 @@ pub(super) async fn clip(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let shot = find(&api, &caller, &id).await?;
-    serve(&api, shot.proxy, "video/mp4", (&method, &headers)).await
+    serve(&api, &made(shot.proxy)?, "video/mp4", (&method, &headers)).await
 }
 
 async fn find(api: &Api, caller: &Caller, id: &str) -> Result<shots::Shot, ApiError> {
@@ -60,23 +66,27 @@ async fn find(api: &Api, caller: &Caller, id: &str) -> Result<shots::Shot, ApiEr
     Ok(shots::get(&mut db, &id).await?)
 }
 
-async fn serve(
-    api: &Api,
-    key: Option<String>,
-    kind: &'static str,
-    (method, headers): (&Method, &HeaderMap),
-) -> Result<Response, ApiError> {
-    let key = key.ok_or_else(|| {
+fn made(key: Option<String>) -> Result<String, ApiError> {
+    key.ok_or_else(|| {
         let detail = "this has not been made yet; follow the asset's job";
         ApiError::new(ErrorKind::Unavailable, "not-made-yet", detail)
-    })?;
+    })
+}
+
+/// A stored object, or the range of it that is asked for. It goes through piece by piece, whatever its size.
+pub(super) async fn serve(
+    api: &Api,
+    key: &str,
+    kind: &str,
+    (method, headers): (&Method, &HeaderMap),
+) -> Result<Response, ApiError> {
     // A stored object never changes: its key names the run that made it.
     let tag = format!("\"{key}\"");
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     if text(header::IF_NONE_MATCH) == Some(tag.as_str()) {
         return Ok(answer(StatusCode::NOT_MODIFIED, kind, &tag, Body::empty()));
     }
-    let size = api.storage.size(&key).await?;
+    let size = api.storage.size(key).await?;
     // A range of another version (If-Range) is answered with the whole of this one.
     let current = text(header::IF_RANGE).is_none_or(|of| of == tag);
     let wanted = text(header::RANGE).filter(|_| current);
@@ -99,7 +109,7 @@ async fn serve(
         Body::empty()
     } else {
         let part = (status == StatusCode::PARTIAL_CONTENT).then(|| range.clone());
-        Body::from_stream(api.storage.stream(&key, part).await?)
+        Body::from_stream(api.storage.stream(key, part).await?)
     };
     let mut response = answer(status, kind, &tag, body);
     let length = range.end - range.start;
@@ -111,18 +121,18 @@ async fn serve(
     Ok(response)
 }
 
-fn answer(status: StatusCode, kind: &'static str, tag: &str, body: Body) -> Response {
+fn answer(status: StatusCode, kind: &str, tag: &str, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     insert(&mut response, header::CONTENT_TYPE, kind);
     insert(&mut response, header::ETAG, tag);
     insert(&mut response, header::ACCEPT_RANGES, "bytes");
-    // The shot's address can come to mean a newer run's object, so a cache must ask.
+    // Its address can come to mean a newer run's object, so a cache must ask.
     insert(&mut response, header::CACHE_CONTROL, "private, no-cache");
     response
 }
 
-fn insert(response: &mut Response, name: header::HeaderName, value: &str) {
+pub(super) fn insert(response: &mut Response, name: header::HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }

@@ -14,10 +14,13 @@ mod exports;
 mod form;
 mod guard;
 mod health;
+mod idempotency;
 mod jobs;
+mod library;
 mod limits;
 mod listener;
 mod media;
+mod models;
 mod openapi;
 mod pace;
 mod problems;
@@ -25,8 +28,10 @@ mod redact;
 mod redaction_form;
 mod redactions;
 mod rejection;
+mod resumable;
 mod search;
 mod shots;
+mod titles;
 mod tls;
 mod upload;
 mod webhooks;
@@ -40,10 +45,13 @@ use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::routing::get;
 use axum::{Json, Router};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use rushes_models::ModelStore;
 use rushes_workers::storage::Storage;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::cors::CorsLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -59,12 +67,15 @@ pub use work::Work;
 use self::access::Door;
 use crate::catalog::Catalog;
 use crate::features::Settings;
+use crate::ingest::Spool;
 use crate::redactions::Redactions;
 use crate::search::Searcher;
 use crate::telemetry;
 
 /// Searches under way at the same time.
 pub const MOST_SEARCHES: usize = 64;
+/// Clients that follow events at the same time.
+pub const MOST_FOLLOWERS: usize = events::MOST_FOLLOWERS;
 /// Largest JSON body in bytes; uploads have a limit of their own.
 const MAX_JSON: usize = 1024 * 1024;
 /// Largest JSON body that lists picks: as many as a bin holds.
@@ -87,12 +98,18 @@ pub struct Api {
     pub roots: Arc<Roots>,
     /// Largest upload in bytes.
     pub upload_limit: u64,
+    /// Where resumable uploads grow.
+    pub spool: Spool,
     /// Redacts pictures.
     pub redactions: Redactions,
+    /// Pulled models.
+    pub models: ModelStore,
     /// Hands out work to workers on other machines.
     pub work: Work,
     /// Renders `/metrics`.
     pub metrics: Metrics,
+    /// Clients that follow events at the same time.
+    pub following: Arc<Semaphore>,
     /// Whether webhooks may lead to private addresses.
     pub webhook_private: bool,
     /// Ends what would go on for ever: the server is about to end.
@@ -141,9 +158,9 @@ pub struct AccessPolicy {
 
 /// The routes for workers alone, all behind a key, and the sign of life.
 pub fn work_router(work: Work) -> Router {
-    // Every route but the sign of life needs a key, and whoever watches over this address may ask by any name.
+    // The routes look at keys themselves.
     let limits = RateLimits::per_second(0);
-    let door = Door::new(work.catalog().clone(), limits, true, Vec::new());
+    let door = Door::new(work.catalog().clone(), limits, false, Vec::new());
     let routes: Router = work::routes(work).into();
     finished(routes.route("/healthz", get(health::live)), door)
 }
@@ -214,10 +231,17 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
     let upload = usize::try_from(api.upload_limit).unwrap_or(usize::MAX);
     let upload = DefaultBodyLimit::max(upload.saturating_add(MAX_JSON));
     OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .routes(routes!(library::assets))
+        .routes(routes!(resumable::options, resumable::create))
+        .routes(routes!(resumable::get, resumable::send, resumable::delete).layer(upload))
         .routes(routes!(assets::register).layer(upload))
-        .routes(routes!(assets::list))
-        .routes(routes!(assets::get, assets::delete))
-        .routes(routes!(assets::titles))
+        .routes(routes!(assets::get, library::change_asset, assets::delete))
+        .routes(routes!(library::reprocess))
+        .routes(routes!(library::shots_of))
+        .routes(routes!(titles::list, titles::create))
+        .routes(routes!(titles::get, titles::change, titles::delete))
+        .routes(routes!(titles::merge))
+        .routes(routes!(library::retry))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get, jobs::cancel))
         .routes(routes!(events::all))
@@ -227,11 +251,11 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::redeliver))
         .routes(routes!(search::search))
-        .routes(routes!(shots::get))
+        .routes(routes!(shots::get, library::annotate))
         .routes(routes!(bins::list))
-        .routes(routes!(bins::create).layer(picks.clone()))
+        .routes(routes!(bins::create).layer(picks))
         .routes(routes!(bins::get, bins::rename, bins::delete))
-        .routes(routes!(bins::add).layer(picks.clone()))
+        .routes(routes!(bins::add).layer(picks))
         .routes(routes!(bins::change, bins::remove))
         .routes(routes!(exports::formats))
         .routes(routes!(exports::create).layer(picks))
@@ -247,7 +271,17 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
+        .routes(routes!(models::list))
         .routes(routes!(audit::list))
+}
+
+/// Text is packed for clients that take it. Pictures, videos and archives are packed already, and parts of a file count
+/// its bytes.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let packed = DefaultPredicate::new()
+        .and(NotForContentType::const_new("video/"))
+        .and(NotForContentType::const_new("application/zip"));
+    CompressionLayer::new().compress_when(packed)
 }
 
 /// What all answers have in common.
@@ -255,9 +289,14 @@ fn finished(routes: Router, door: Door) -> Router {
     routes
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
+        .layer(axum::middleware::from_fn_with_state(
+            door.catalog().clone(),
+            idempotency::once,
+        ))
         .layer(axum::middleware::from_fn(pace::keep_coming))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::from_fn_with_state(door, access::admit))
         .layer(axum::middleware::from_fn(guard::same_origin_resource))
         .layer(axum::middleware::from_fn(error::finish))
+        .layer(compression())
 }

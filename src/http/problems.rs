@@ -34,7 +34,6 @@ problems! {
     Refused = "4XX", "The request cannot be answered as it is";
     NoKey = "401", "The key is missing, unknown or revoked";
     NotFound = "404", "There is no such thing";
-    NoSuchTitle = "404", "There is no such title";
     NotThereYet = "404", "There is no such thing, or not yet";
     FormTooSlow = "408", "The form was too long in coming";
     ChangedMeanwhile = "409", "Somebody else changed it meanwhile: `changed-meanwhile`";

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::problems::{FormTooSlow, Refused, TooManyPictures};
 use super::{Api, ApiError, redaction_form};
-use crate::redactions::{RedactionError, RedactionRequest, media_type};
+use crate::redactions::{RedactionError, RedactionRequest};
 
 /// How many regions were made unrecognisable.
 const REGIONS: HeaderName = HeaderName::from_static("x-rushes-regions");
@@ -88,7 +88,7 @@ pub(super) async fn redact(
 
 fn respond(wanted: Answer, redacted: Redacted, name: &str) -> Result<Response, ApiError> {
     let count = redacted.record.blurred();
-    let kind = media_type(redacted.record.picture.format);
+    let kind = redacted.record.picture.format.media_type();
     let record = serde_json::to_vec(&redacted.record)
         .map_err(|error| RedactionError::Died(error.to_string()))?;
     let (content_type, body) = match (wanted, redacted.bytes) {

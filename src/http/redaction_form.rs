@@ -86,7 +86,10 @@ async fn receive(api: &Api, form: &mut Form, id: &RedactionId) -> Result<(), Api
                     failure = Some(broken(&error));
                     std::io::Error::other(error)
                 });
-                let stored = api.redactions.receive(id, names.len(), chunks).await;
+                let stored = api
+                    .redactions
+                    .receive(id, (names.len(), &name), chunks)
+                    .await;
                 // A body that breaks off is not the store's failure.
                 if let Some(failure) = failure {
                     return Err(failure);

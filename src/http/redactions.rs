@@ -1,4 +1,4 @@
-//! `/v1/redactions`: many pictures, in the background.
+//! `/v1/redactions`: many pictures and videos, in the background.
 
 #![expect(
     unused_qualifications,
@@ -7,28 +7,28 @@
 
 use axum::Json;
 use axum::extract::{FromRequest as _, Path, Query, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
 use rushes_models::ErrorKind;
 use rushes_workers::redact::RECORD_SUFFIX;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::problems::{NotFound, NotThereYet, Refused};
-use super::{Api, ApiError, assets, redact, redaction_form};
+use super::problems::{NoSuchRange, NotFound, NotThereYet, Refused};
+use super::{Api, ApiError, assets, media, redact, redaction_form};
 use crate::catalog::RedactionId;
 use crate::catalog::redactions::{self, Counts, Redaction, RedactionFile, RedactionState};
-use crate::redactions::RedactionRequest;
+use crate::redactions::{RedactionRequest, result_keys, shown_name};
 
-/// Pictures to redact, by name.
+/// Pictures and videos to redact, by name.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RedactionBody {
-    /// Paths, `file://` or `s3://` names, below the server's media roots: pictures, or folders and prefixes of them.
+    /// Paths, `file://` or `s3://` names, below the server's media roots: pictures and videos, or folders and
+    /// prefixes of them.
     #[schema(example = json!(["s3://archive/trip/"]))]
     inputs: Vec<String>,
-    /// `s3://` prefix below the media roots, apart from the inputs, where pictures and their `.redaction.json` are
+    /// `s3://` prefix below the media roots, apart from the inputs, where results and their `.redaction.json` are
     /// written; if absent, they are kept and fetched from here. Only what an earlier redaction wrote is replaced there.
     #[schema(example = "s3://archive/redacted/trip/")]
     output: Option<String>,
@@ -36,17 +36,17 @@ pub(super) struct RedactionBody {
     settings: Option<RedactionRequest>,
 }
 
-/// Pictures to redact, uploaded.
+/// Pictures and videos to redact, uploaded.
 #[derive(ToSchema)]
 #[expect(
     dead_code,
     reason = "it only describes the form; the form is read as a stream"
 )]
 struct PicturesForm {
-    /// The pictures. Their names may have folders.
+    /// The pictures and videos. Their names may have folders.
     #[schema(inline)]
     file: Vec<super::form::FilePart>,
-    /// JSON; put it first, so that a mistake in it is reported before the pictures are sent.
+    /// JSON; put it first, so that a mistake in it is reported before the files are sent.
     settings: Option<RedactionRequest>,
 }
 
@@ -80,7 +80,7 @@ pub(super) struct RedactionView {
     state: RedactionState,
     /// Files. All zero until the inputs have been looked up.
     counts: CountsView,
-    /// Files below the inputs that are no pictures.
+    /// Files below the inputs that are neither pictures nor videos.
     skipped: i64,
     /// When it was asked for, Unix milliseconds.
     created_ms: i64,
@@ -118,6 +118,8 @@ pub(super) struct FileError {
 pub(super) struct FileLinks {
     /// The redacted picture.
     picture: Option<String>,
+    /// The redacted video.
+    video: Option<String>,
     /// What was done to it.
     record: Option<String>,
 }
@@ -132,8 +134,12 @@ pub(super) struct FileView {
     /// `queued`, `running`, `done` or `failed`.
     #[schema(value_type = String)]
     state: RedactionState,
-    /// Regions made unrecognisable.
+    /// How much of it is done, from 0 to 1.
+    progress: f64,
+    /// Regions of a picture, or tracks of a video, made unrecognisable.
     regions: Option<i64>,
+    /// Media type of the result.
+    media_type: Option<String>,
     /// Why it failed, or why it is tried again.
     error: Option<FileError>,
     /// Once it is done.
@@ -196,15 +202,25 @@ impl FileView {
             "/v1/redactions/{}/files/{}",
             file.redaction_id, file.ordinal
         );
-        let (picture, record) = match output {
+        let (result, record) = match output {
             None => (at.clone(), format!("{at}/record")),
             Some(output) => {
-                let picture = format!("{output}/{}", file.name);
-                (picture.clone(), format!("{picture}{RECORD_SUFFIX}"))
+                let result = written_to(output, &file);
+                (result.clone(), format!("{result}{RECORD_SUFFIX}"))
             }
         };
-        let done = file.state == RedactionState::Done;
+        let is_done = file.state == RedactionState::Done;
+        let link = |kind: &str| {
+            let is_it = |media_type: &String| media_type.starts_with(kind);
+            (is_done && file.media_type.as_ref().is_some_and(is_it)).then(|| result.clone())
+        };
         Self {
+            links: FileLinks {
+                picture: link("image/"),
+                video: link("video/"),
+                record: is_done.then_some(record),
+            },
+            progress: progress(&file),
             n: file.ordinal,
             name: file.name,
             state: file.state,
@@ -214,15 +230,28 @@ impl FileView {
                 code: file.failure_code,
                 message,
             }),
-            links: FileLinks {
-                picture: (done && file.media_type.is_some()).then_some(picture),
-                record: done.then_some(record),
-            },
+            media_type: file.media_type,
         }
     }
 }
 
-/// Redact many pictures: by name (JSON) or by upload (`multipart/form-data` with `file`s, and optionally `settings`).
+/// Where the result of a file is below the prefix `output`.
+fn written_to(output: &str, file: &RedactionFile) -> String {
+    format!("{output}/{}", file.result.as_ref().unwrap_or(&file.name))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "thousandths")]
+fn progress(file: &RedactionFile) -> f64 {
+    match file.state {
+        // An earlier version kept none.
+        RedactionState::Done => 1.0,
+        RedactionState::Queued | RedactionState::Running | RedactionState::Failed => {
+            file.done as f64 / 1000.0
+        }
+    }
+}
+
+/// Redact many pictures and videos: by name (JSON) or by upload (`multipart/form-data` with `file`s, and optionally `settings`).
 /// Answers at once; follow it by its link. A file that cannot be redacted has no result, and is reported among the files.
 #[utoipa::path(post, operation_id = "create_redaction", path = "/v1/redactions", tag = "redaction",
     request_body(content((RedactionBody = "application/json"), (PicturesForm = "multipart/form-data"))),
@@ -356,39 +385,53 @@ pub(super) async fn files(
     }))
 }
 
-/// A redacted picture.
+/// A redacted picture or video. The container of a video can change; `content-disposition` has the name that fits.
 #[utoipa::path(get, operation_id = "get_redacted_picture", path = "/v1/redactions/{id}/files/{n}", tag = "redaction",
     params(("id" = String, Path), ("n" = i64, Path)),
-    responses((status = 200, description = "Success", content_type = "image/*"), NotThereYet))]
+    responses(
+        (status = 200, description = "Success", content((Vec<u8> = "image/*"), (Vec<u8> = "video/*"))),
+        (status = 206, description = "The range asked for", content((Vec<u8> = "image/*"), (Vec<u8> = "video/*"))),
+        (status = 304, description = "It is the one that `if-none-match` names"), NoSuchRange, NotThereYet,
+    ))]
 pub(super) async fn picture(
     State(api): State<Api>,
     Path((id, n)): Path<(String, i64)>,
+    method: Method,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let file = done(&api, &id, n).await?;
-    let Some(kind) = file.media_type.clone() else {
+    let Some(kind) = &file.media_type else {
         let detail = "this redaction only looks; see the record";
         return Err(ApiError::new(ErrorKind::NotFound, "no-picture", detail));
     };
-    let bytes = api.redactions.picture(&file).await?;
-    let name = redact::quotable(&file.name);
-    Ok(answer(
-        bytes,
-        &kind,
-        &format!("attachment; filename=\"{name}\""),
-    ))
+    let (key, _record) = result_keys(&file);
+    let name = redact::quotable(&shown_name(&file));
+    let disposition = format!("attachment; filename=\"{name}\"");
+    answer(&api, (&key, kind, &disposition), (&method, &headers)).await
 }
 
-/// What was done to a picture.
+/// What was done to a picture or video.
 #[utoipa::path(get, operation_id = "get_redaction_record", path = "/v1/redactions/{id}/files/{n}/record", tag = "redaction",
     params(("id" = String, Path), ("n" = i64, Path)),
-    responses((status = 200, description = "Success", body = serde_json::Value), NotThereYet))]
+    responses(
+        (status = 200, description = "Success", body = serde_json::Value),
+        (status = 206, description = "The range asked for", body = serde_json::Value),
+        (status = 304, description = "It is the one that `if-none-match` names"), NoSuchRange, NotThereYet,
+    ))]
 pub(super) async fn record(
     State(api): State<Api>,
     Path((id, n)): Path<(String, i64)>,
+    method: Method,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let file = done(&api, &id, n).await?;
-    let bytes = api.redactions.record(&file).await?;
-    Ok(answer(bytes, "application/json", "inline"))
+    let (_result, key) = result_keys(&file);
+    answer(
+        &api,
+        (&key, "application/json", "inline"),
+        (&method, &headers),
+    )
+    .await
 }
 
 /// A file that is through and whose results are kept here.
@@ -416,22 +459,19 @@ async fn done(api: &Api, id: &str, n: i64) -> Result<RedactionFile, ApiError> {
             None => Ok(file),
             Some(output) => Err(none(
                 "written-elsewhere",
-                format!("it is at {output}/{}", file.name),
+                format!("it is at {}", written_to(&output, &file)),
             )),
         },
     }
 }
 
-fn answer(bytes: Bytes, kind: &str, disposition: &str) -> Response {
-    let mut response = Response::new(axum::body::Body::from(bytes));
-    let mut insert = |name: HeaderName, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            response.headers_mut().insert(name, value);
-        }
-    };
-    insert(header::CONTENT_TYPE, kind);
-    insert(header::CONTENT_DISPOSITION, disposition);
-    insert(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    insert(header::CACHE_CONTROL, "private, no-cache");
-    response
+async fn answer(
+    api: &Api,
+    (key, kind, disposition): (&str, &str, &str),
+    request: (&Method, &HeaderMap),
+) -> Result<Response, ApiError> {
+    let mut response = media::serve(api, key, kind, request).await?;
+    media::insert(&mut response, header::CONTENT_DISPOSITION, disposition);
+    media::insert(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    Ok(response)
 }

@@ -1,5 +1,6 @@
 //! Turns names from the command line or a request into registered assets and queued work.
 
+mod spool;
 mod watch;
 
 use std::collections::HashSet;
@@ -12,12 +13,13 @@ use rushes_workers::storage::{Locator, Storage, StorageError};
 use serde::Serialize;
 use sqlx::{Connection as _, SqliteConnection};
 
+pub use spool::{Appended, Checksum, Spool, SpoolClaim, SpoolError};
+pub use watch::{FolderWatch, Sight, WatchError, WatchOptions};
+
 use crate::catalog::assets::{self, NewAsset, Sidecar};
 use crate::catalog::runs::{self, RunState};
 use crate::catalog::{AssetId, Catalog, CatalogError, JobId, RunId, jobs};
 use crate::features::{self, Settings};
-
-pub use watch::{FolderWatch, Sight, WatchError, WatchOptions};
 
 /// A video that was found, and the subtitle files beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Why a redaction is refused, or a picture of it fails.
+//! Why a redaction is refused, or a file of it fails.
 
 use rushes_models::{ErrorKind, ModelError, StoreError};
 use rushes_workers::coordinator::Failure;
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::catalog::CatalogError;
 
-/// A refused redaction, or a failed picture.
+/// A refused redaction, or a failed file.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RedactionError {
@@ -19,9 +19,9 @@ pub enum RedactionError {
     /// Where bytes are.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The picture, the detectors or the settings.
+    /// The picture or video, the detectors or the settings.
     #[error(transparent)]
-    Redact(#[from] RedactError),
+    Redact(RedactError),
     /// The settings, as a client gives them.
     #[error("{0}")]
     Settings(String),
@@ -31,14 +31,11 @@ pub enum RedactionError {
     /// Results cannot be written there.
     #[error("{0}")]
     Output(String),
-    /// A file lies where a result belongs, and it is no result of ours.
-    #[error(
-        "{0}: there is a file already that rushes did not write; move it, or choose another output"
-    )]
-    Taken(String),
-    /// A picture is larger than is taken.
-    #[error("the picture has {bytes} bytes, and {limit} are allowed; make a smaller copy")]
+    /// A file is larger than is taken.
+    #[error("the {what} has {bytes} bytes, and {limit} are allowed; make a smaller copy")]
     TooLarge {
+        /// What it is: `picture` or `video`.
+        what: &'static str,
         /// Its size.
         bytes: u64,
         /// The limit.
@@ -58,8 +55,8 @@ pub enum RedactionError {
     },
     /// A picture whose samples take more memory than this server gives to all pictures together.
     #[error(
-        "the picture takes {needed} MiB of memory, and this server has {allowed} MiB for pictures; redact it with \
-         `rushes redact`"
+        "the picture takes {needed} MiB of memory, and this server has {allowed} MiB for redaction; raise \
+         work.redaction_memory_mib, or redact it with `rushes redact`"
     )]
     TooMuchMemory {
         /// What it takes.
@@ -83,6 +80,23 @@ pub enum RedactionError {
     Died(String),
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others are kept as they are"
+)]
+impl From<RedactError> for RedactionError {
+    fn from(error: RedactError) -> Self {
+        match error {
+            RedactError::Storage(error) => Self::Storage(error),
+            RedactError::Memory { needed, allowed } => Self::TooMuchMemory {
+                needed: needed >> 20,
+                allowed: allowed >> 20,
+            },
+            error => Self::Redact(error),
+        }
+    }
+}
+
 impl RedactionError {
     /// What kind of failure this is.
     #[must_use]
@@ -91,9 +105,7 @@ impl RedactionError {
             Self::Catalog(error) => error.kind(),
             Self::Storage(error) => error.kind(),
             Self::Redact(error) => error.kind(),
-            Self::Settings(_) | Self::Inputs(_) | Self::Output(_) | Self::Taken(_) => {
-                ErrorKind::InvalidInput
-            }
+            Self::Settings(_) | Self::Inputs(_) | Self::Output(_) => ErrorKind::InvalidInput,
             Self::TooLarge { .. } | Self::TooManyPixels { .. } | Self::TooMuchMemory { .. } => {
                 ErrorKind::Limit
             }
@@ -120,7 +132,8 @@ impl RedactionError {
             }
             Self::Inputs(_) => "bad-inputs",
             Self::Output(_) => "bad-output",
-            Self::Taken(_) => "output-taken",
+            Self::Redact(RedactError::Taken(_)) => "output-taken",
+            Self::Redact(RedactError::Media(error)) => error.code(),
             Self::TooLarge { .. } => "too-large",
             Self::TooManyPixels { .. } | Self::TooMuchMemory { .. } => "picture-limit",
             Self::Storage(StorageError::NotFound(_)) => "file-not-found",

@@ -1,6 +1,6 @@
-//! From names of files, folders and prefixes to the pictures of a redaction.
+//! From names of files, folders and prefixes to the pictures and videos of a redaction.
 
-use rushes_workers::media::{MediaFormat, Medium};
+use rushes_workers::redact::MediaKind;
 use rushes_workers::storage::{Storage, Uri};
 
 use super::names::Names;
@@ -11,7 +11,7 @@ use crate::catalog::redactions::NewFile;
 #[derive(Debug, Default)]
 pub(super) struct InputList {
     pub(super) files: Vec<NewFile>,
-    /// Files in folders that are no pictures.
+    /// Files in folders that are neither pictures nor videos.
     pub(super) skipped: i64,
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn gather(
         for file in listing.files {
             let relative = below(input, &file.uri);
             match relative {
-                Some(name) if !is_picture(&name) => found.skipped += 1,
+                Some(name) if !is_redacted(&name) => found.skipped += 1,
                 // Not below it, so it is the very file that was named.
                 relative => found.files.push(NewFile {
                     name: names.plain(&relative.unwrap_or_else(|| last(input).to_owned())),
@@ -51,12 +51,13 @@ pub(super) async fn gather(
             }
         }
         if found.files.len() == before {
-            let nothing = RedactionError::Inputs(format!("{input}: there is no picture in it"));
+            let nothing =
+                RedactionError::Inputs(format!("{input}: there is no picture or video in it"));
             found.fail(&mut names, input, &nothing);
         }
         if found.files.len() > MOST_FILES {
             let many = RedactionError::Inputs(format!(
-                "there are more than {MOST_FILES} pictures in it; redact it in parts"
+                "there are more than {MOST_FILES} files in it; redact it in parts"
             ));
             let mut none = InputList::default();
             none.fail(&mut Names::default(), input, &many);
@@ -88,8 +89,8 @@ fn last(input: &str) -> &str {
 }
 
 /// By its name in a folder. A file named by itself is taken as it is.
-fn is_picture(name: &str) -> bool {
-    MediaFormat::of_name(name).is_some_and(|format| format.medium == Medium::Picture)
+fn is_redacted(name: &str) -> bool {
+    MediaKind::of(&[], name).is_some()
 }
 
 /// What stands for inputs that could not be looked up, time and again.
@@ -107,7 +108,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_are_known_by_their_names() {
-        assert!(is_picture("t/A.JPG") && !is_picture("video.mp4") && !is_picture("jpg"));
+    fn pictures_and_videos_are_known_by_their_names() {
+        assert!(is_redacted("t/A.JPG") && is_redacted("video.mp4") && is_redacted("a.MXF"));
+        assert!(!is_redacted("jpg") && !is_redacted("notes.txt") && !is_redacted("a.mp3"));
     }
 }

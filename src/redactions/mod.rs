@@ -1,34 +1,38 @@
-//! Pictures whose faces and plates are to be made unrecognisable: one at once, or many in the background.
+//! Pictures and videos whose faces and plates are to be made unrecognisable: one picture at once, or many files in the
+//! background.
 //!
 //! A batch is a *redaction*; its files are rows of the catalogue, which is the queue as well, so that a kill loses
 //! nothing. Where anything fails there is no output. Uploaded originals are deleted as soon as their file is through.
 
 mod error;
+mod file;
 mod gather;
 mod names;
-mod output;
 mod pool;
 mod settings;
 mod store;
 mod work;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures::Stream;
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use rushes_models::ModelStore;
-use rushes_workers::redact::Redacted;
-use rushes_workers::redact::picture::Format;
+use rushes_workers::media::HEAD;
+use rushes_workers::redact::picture::inspect;
+use rushes_workers::redact::{MediaKind, Memory, RedactError, Redacted, redact_picture};
+use rushes_workers::sandbox::Sandbox;
 use rushes_workers::storage::{S3Options, Storage, Uri};
-use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 pub use error::RedactionError;
 pub use names::Names;
 pub use settings::{Camera, RedactionRequest};
+pub use store::{result_keys, shown_name};
 pub use work::RedactionWorkers;
 
-use crate::catalog::redactions::{self, NewFile, RedactionFile, Stage};
+use crate::catalog::redactions::{self, NewFile, Stage};
 use crate::catalog::{Catalog, CatalogError, RedactionId};
 use pool::Pool;
 
@@ -37,10 +41,10 @@ pub const MOST_FILES: usize = 10_000;
 /// Names of files, folders and prefixes of one redaction.
 const MOST_INPUTS: usize = 1000;
 
-/// How much is done at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How much is done at once, and with what.
+#[derive(Debug, Clone)]
 pub struct Options {
-    /// Pictures redacted side by side, for requests; as many again for batches.
+    /// Pictures redacted side by side, for requests; as many files again for batches.
     pub redactors: usize,
     /// Threads of each.
     pub threads: usize,
@@ -48,6 +52,16 @@ pub struct Options {
     pub picture_limit: u64,
     /// Largest picture in pixels.
     pub picture_pixels: u64,
+    /// Largest video in bytes, before and after.
+    pub video_limit: u64,
+    /// Bytes of memory that all files in work may take together, about.
+    pub memory: u64,
+    /// The data folder, in which this machine's workers are known.
+    pub data: PathBuf,
+    /// Where redacted videos are written before they are stored.
+    pub staging: PathBuf,
+    /// How videos are decoded.
+    pub sandbox: Sandbox,
 }
 
 /// Redacts. Cheap to clone.
@@ -61,6 +75,7 @@ struct Inner {
     s3: S3Options,
     options: Options,
     pool: Pool,
+    memory: Memory,
     /// Single pictures that are taken in.
     admitted: Arc<Semaphore>,
     /// Single pictures in work, and settings that are looked at.
@@ -92,13 +107,14 @@ impl Redactions {
             catalog,
             storage,
             s3,
-            options,
-            pool: Pool::new(models, options, 2 * count),
+            pool: Pool::new(models, options.threads, 2 * count),
+            memory: Memory::of_server(options.memory),
             // One in work and one on its way, for each redactor: all of them are in memory.
             admitted: Arc::new(Semaphore::new(2 * count)),
             working: Arc::new(Semaphore::new(count)),
             output: Mutex::default(),
             news: Notify::new(),
+            options,
         }))
     }
 
@@ -135,9 +151,14 @@ impl Redactions {
         self.blocking(move || {
             // Held here: work goes on when the client has gone away.
             let _both = (place, turn);
-            this.0
-                .pool
-                .redact(&Handle::current(), &wanted, bytes, &name)
+            let inner = &this.0;
+            this.check_pixels(&inspect(&bytes).map_err(RedactError::from)?)?;
+            let corrections = wanted.corrections.as_ref();
+            let redactor = inner.pool.take(&wanted)?;
+            inner.pool.with(&wanted, redactor, |redactor| {
+                let memory = &inner.memory;
+                Ok(redact_picture(redactor, memory, bytes, &name, corrections)?)
+            })
         })
         .await
     }
@@ -203,22 +224,39 @@ impl Redactions {
         Ok(id)
     }
 
-    /// Streams one file of an upload into the store.
+    /// Streams one file of an upload, which is called `name`, into the store.
     ///
     /// # Errors
-    /// If the stream breaks off, is too long, or the store refuses.
+    /// If the stream breaks off, is too long for a picture or a video, or the store refuses.
     pub async fn receive<S>(
         &self,
         id: &RedactionId,
-        ordinal: usize,
+        (ordinal, name): (usize, &str),
         bytes: S,
     ) -> Result<(), RedactionError>
     where
         S: Stream<Item = std::io::Result<Bytes>> + Send,
     {
         let key = store::original_key(id, ordinal);
-        let limit = self.picture_limit();
-        self.0.storage.put_stream(&key, bytes, limit).await?;
+        let mut bytes = std::pin::pin!(bytes);
+        // As many as tell what it is.
+        let (mut head, mut begun) = (Vec::new(), Vec::new());
+        while head.len() < HEAD {
+            let next = bytes.try_next().await;
+            let next = next.map_err(|source| RedactionError::Read {
+                name: name.to_owned(),
+                source,
+            })?;
+            let Some(chunk) = next else { break };
+            head.extend_from_slice(&chunk[..chunk.len().min(HEAD)]);
+            begun.push(Ok(chunk));
+        }
+        let limit = match MediaKind::of(&head, name) {
+            Some(MediaKind::Video) => self.0.options.video_limit,
+            Some(MediaKind::Picture) | None => self.picture_limit(),
+        };
+        let whole = futures::stream::iter(begun).chain(bytes);
+        self.0.storage.put_stream(&key, whole, limit).await?;
         Ok(())
     }
 
@@ -295,34 +333,5 @@ impl Redactions {
         tx.commit().await.map_err(CatalogError::from)?;
         self.0.news.notify_waiters();
         Ok(())
-    }
-
-    /// The redacted picture of a file that is through.
-    ///
-    /// # Errors
-    /// If the store does not have it.
-    pub async fn picture(&self, file: &RedactionFile) -> Result<Bytes, RedactionError> {
-        let key = store::picture_key(&file.redaction_id, file.ordinal);
-        Ok(self.0.storage.get(&key).await?)
-    }
-
-    /// The record of a file that is through, JSON.
-    ///
-    /// # Errors
-    /// If the store does not have it.
-    pub async fn record(&self, file: &RedactionFile) -> Result<Bytes, RedactionError> {
-        let key = store::record_key(&file.redaction_id, file.ordinal);
-        Ok(self.0.storage.get(&key).await?)
-    }
-}
-
-/// The media type of a picture file.
-#[must_use]
-pub const fn media_type(format: Format) -> &'static str {
-    match format {
-        Format::Jpeg => "image/jpeg",
-        Format::Png => "image/png",
-        Format::WebP => "image/webp",
-        Format::Tiff => "image/tiff",
     }
 }

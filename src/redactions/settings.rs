@@ -13,6 +13,8 @@ use super::RedactionError;
 const MOST_DETECTORS: usize = 8;
 /// Lowest threshold: far below it detectors see something everywhere, and every picture takes for ever.
 const LOWEST_THRESHOLD: f32 = 0.05;
+/// Frames of a video from one that is looked at to the next.
+const MOST_EVERY: u32 = 1000;
 /// Corrections of one picture.
 const MOST_CORRECTIONS: usize = 10_000;
 
@@ -46,6 +48,9 @@ pub struct RedactionRequest {
     pub fill: Fill,
     /// Leave the names of people in the metadata of pictures in which a face was hidden.
     pub keep_names: bool,
+    /// Of a video, detectors look at every n-th frame, 1 to 1000; tracks fill the others.
+    #[schema(minimum = 1, maximum = 1000)]
+    pub every: u32,
     /// Regions by hand, of a single picture: `{"add": [{"class": "face", "box": [x, y, w, h]}], "remove": [{"box":
     /// [x, y, w, h]}]}`; added ones may be on the sphere: `yaw`, `pitch`, `width`, `height` in degrees.
     #[schema(value_type = Option<Object>)]
@@ -80,6 +85,7 @@ impl Default for RedactionRequest {
             shape: defaults.shape,
             fill: defaults.fill,
             keep_names: defaults.keep_names,
+            every: 1,
             corrections: None,
         }
     }
@@ -91,6 +97,12 @@ impl RedactionRequest {
         let wrong = |what: String| Err(RedactionError::Settings(what));
         if self.detectors.len() > MOST_DETECTORS {
             return wrong(format!("more than {MOST_DETECTORS} detectors"));
+        }
+        if !(1..=MOST_EVERY).contains(&self.every) {
+            return wrong(format!(
+                "every is {}; detectors look at every frame (1) to every {MOST_EVERY}th",
+                self.every
+            ));
         }
         let hand = self.corrections.iter();
         if hand.map(|c| c.add.len() + c.remove.len()).sum::<usize>() > MOST_CORRECTIONS {
@@ -136,9 +148,10 @@ impl RedactionRequest {
         Ok(settings)
     }
 
-    /// What tells redactors apart: everything but the corrections.
+    /// What tells redactors apart: everything but what is of one picture or of videos alone.
     pub(super) fn key(&self) -> String {
         let alone = Self {
+            every: 1,
             corrections: None,
             ..self.clone()
         };
@@ -167,18 +180,17 @@ mod tests {
             r#"{"camera": {"given": {}}}"#,
             r#"{"classes": ["dog"]}"#,
             r#"{"corrections": {"ad": []}}"#,
+            r#"{"every": -1}"#,
         ] {
             assert!(RedactionRequest::parse(bad).is_err(), "{bad}");
         }
         let path = RedactionRequest::parse(r#"{"layout": "/etc/passwd"}"#).unwrap();
         let error = path.settings().unwrap_err().to_string();
         assert!(error.contains("sphere"), "{error}");
-        assert!(
-            RedactionRequest::parse(r#"{"votes": 0}"#)
-                .unwrap()
-                .settings()
-                .is_err()
-        );
+        for bad in [r#"{"votes": 0}"#, r#"{"every": 0}"#, r#"{"every": 1001}"#] {
+            let request = RedactionRequest::parse(bad).unwrap();
+            assert!(request.settings().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -2,60 +2,59 @@
 //! clears away.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use rushes_models::ErrorKind;
-use rushes_workers::redact::Redacted;
 use rushes_workers::storage::Uri;
+use rushes_workers::watch::Watch;
+use rushes_workers::worker::HEARTBEAT;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::gather::{self, gather};
-use super::output::Target;
-use super::settings::RedactionRequest;
-use super::{RedactionError, Redactions, media_type, store};
-use crate::catalog::redactions::{self, RedactionFile, RedactionTask, upkeep};
+use super::{RedactionError, Redactions, store};
+use crate::catalog::queue::Verdict;
+use crate::catalog::redactions::{self, FileResult, RedactionFile, RedactionTask, upkeep};
 use crate::catalog::{Catalog, CatalogError, RedactionId};
-use crate::telemetry;
+use crate::{features, telemetry};
 
 /// How long nobody looks whether there is something to do, unless told.
 const IDLE: Duration = Duration::from_secs(1);
 /// How often what could not be cleared away is tried again.
 const TEND: Duration = Duration::from_secs(5);
-/// How long pictures under way may go on after a signal to stop.
+/// How long files under way may go on after a signal to stop.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long a worker waits before it asks a catalogue again that did not answer.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Attempts in all where something outside does not answer.
-const ATTEMPTS: i64 = 6;
-/// The first pause between attempts; each one after doubles.
-const FIRST_PAUSE_MS: i64 = 1000;
-
 /// The running work.
 #[derive(Debug)]
 pub struct RedactionWorkers {
     catalog: Catalog,
+    name: String,
     threads: Vec<JoinHandle<()>>,
     tending: tokio::task::JoinHandle<()>,
     stop: CancellationToken,
 }
 
 impl RedactionWorkers {
-    /// Takes up what was left and starts `count` threads. Whoever calls this is the only process at work.
+    /// Takes up what was left and starts `count` threads, which lease files as the worker `name`. Whoever calls this is
+    /// the only process at work.
     ///
     /// # Errors
     /// If the catalogue fails or the system refuses a thread.
-    pub async fn start(redactions: &Redactions, count: usize) -> anyhow::Result<Self> {
+    pub async fn start(redactions: &Redactions, name: &str, count: usize) -> anyhow::Result<Self> {
         let catalog = redactions.0.catalog.clone();
+        features::bury_the_dead(&redactions.0.options.data, &catalog).await?;
         let mut tx = catalog.begin().await?;
-        upkeep::recover(&mut tx).await?;
+        upkeep::discard_uploads(&mut tx).await?;
         tx.commit().await?;
         let stop = CancellationToken::new();
         let mut threads = Vec::new();
         for number in 0..count {
             let worker = Worker {
+                name: name.to_owned(),
                 redactions: redactions.clone(),
                 runtime: Handle::current(),
                 stop: stop.clone(),
@@ -69,13 +68,14 @@ impl RedactionWorkers {
         let tending = tokio::spawn(tend(redactions.clone(), stop.clone()));
         Ok(Self {
             catalog,
+            name: name.to_owned(),
             threads,
             tending,
             stop,
         })
     }
 
-    /// Ends the work. A picture that is not through in a moment is given back.
+    /// Ends the work. A file that is not through in a moment is given back.
     pub async fn stop(self) {
         self.stop.cancel();
         if let Err(error) = self.tending.await {
@@ -88,26 +88,21 @@ impl RedactionWorkers {
         // Threads that go on end with the process; what they had then is another's.
         let released = async {
             let mut tx = self.catalog.begin().await?;
-            upkeep::release(&mut tx).await?;
+            upkeep::release(&mut tx, &self.name).await?;
             Ok::<_, CatalogError>(tx.commit().await?)
         };
         if let Err(error) = released.await {
-            tracing::warn!(%error, "pictures under way were not given back; the next start does it");
+            tracing::warn!(%error, "files under way were not given back; the next start does it");
         }
     }
 }
 
-/// One thread: one picture at a time.
+/// One thread: one file at a time.
 struct Worker {
+    name: String,
     redactions: Redactions,
     runtime: Handle,
     stop: CancellationToken,
-}
-
-/// What a picture came to.
-struct RedactedFile {
-    regions: i64,
-    media_type: Option<&'static str>,
 }
 
 impl Worker {
@@ -117,7 +112,7 @@ impl Worker {
                 Ok(Some(task)) => self.work(&task),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "cannot take a picture to redact");
+                    tracing::warn!(%error, "cannot take a file to redact");
                     self.pause(PATIENCE);
                 }
             }
@@ -134,7 +129,7 @@ impl Worker {
         drop(db);
         if waiting {
             let mut tx = inner.catalog.begin().await?;
-            let task = redactions::take(&mut tx).await?;
+            let task = redactions::take(&mut tx, &self.name).await?;
             tx.commit().await?;
             return Ok(task);
         }
@@ -148,36 +143,50 @@ impl Worker {
 
     fn work(&self, task: &RedactionTask) {
         let file = &task.file;
-        let outcome = self.redact(task);
-        let retry = outcome
-            .as_ref()
-            .err()
-            .and_then(|error| pause(error.kind(), file.attempts));
-        let told = if retry.is_some() {
-            "retry"
-        } else if outcome.is_ok() {
-            "done"
-        } else {
-            "failed"
+        let watch = Arc::new(Watch::default());
+        let heart = self.runtime.spawn(beat(
+            self.redactions.clone(),
+            file.clone(),
+            Arc::clone(&watch),
+            self.stop.clone(),
+        ));
+        let outcome = self.redactions.work_on(&self.runtime, task, &watch);
+        heart.abort();
+        // What was stopped with this process is given back.
+        if outcome.is_err() && self.stop.is_cancelled() {
+            return;
+        }
+        let verdict = match &outcome {
+            Ok(_) => None,
+            Err(error) => Some(features::verdict(error.kind(), file.attempts)),
+        };
+        let retried = matches!(verdict, Some(Verdict::Retry(_)));
+        let told = match verdict {
+            None => "done",
+            Some(Verdict::Retry(_)) => "retry",
+            Some(Verdict::GiveUp) => "failed",
         };
         metrics::counter!(telemetry::REDACTED_PICTURES_TOTAL.name, "outcome" => told).increment(1);
-        if let Err(error) = &outcome {
+        // What was stopped, somebody deleted.
+        if let Err(error) = &outcome
+            && error.kind() != ErrorKind::Cancelled
+        {
             tracing::warn!(redaction = %file.redaction_id, file = file.ordinal, kind = %error.kind(),
-                           code = error.code(), retried = retry.is_some(), "a picture was not redacted");
+                           code = error.code(), retried, "a file was not redacted");
         }
         // What happened must be written down, or the file would be under way for ever.
         let is_ours = loop {
-            match self.runtime.block_on(self.settle(file, &outcome, retry)) {
+            match self.runtime.block_on(self.settle(file, &outcome)) {
                 Ok(is_ours) => break is_ours,
                 Err(_) if self.stop.is_cancelled() => return,
                 Err(error) => {
-                    tracing::warn!(%error, "the outcome of a redacted picture cannot be stored; tried again");
+                    tracing::warn!(%error, "the outcome of a redacted file cannot be stored; tried again");
                     self.pause(PATIENCE);
                 }
             }
         };
         // One that was given back meanwhile needs its original again.
-        if is_ours && retry.is_none() && is_upload(file) {
+        if is_ours && !retried && is_upload(file) {
             let forgotten = forget_original(&self.redactions, &file.redaction_id, file.ordinal);
             if let Err(error) = self.runtime.block_on(forgotten) {
                 tracing::warn!(%error, "an original cannot be deleted; tried again later");
@@ -185,96 +194,10 @@ impl Worker {
         }
     }
 
-    /// Redacts a file and stores the results.
-    fn redact(&self, task: &RedactionTask) -> Result<RedactedFile, RedactionError> {
-        if let Some(target) = self.target(task)? {
-            // What an earlier redaction wrote must not stand if this one fails.
-            self.runtime.block_on(target.clear())?;
-        }
-        let wanted = RedactionRequest::parse(&task.settings)?;
-        let bytes = self.read(&task.file)?;
-        let pool = &self.redactions.0.pool;
-        let redacted = pool.redact(&self.runtime, &wanted, bytes, &task.file.name)?;
-        self.runtime.block_on(self.keep(task, redacted))
-    }
-
-    /// Where the results of a file go, if they are not kept.
-    fn target(&self, task: &RedactionTask) -> Result<Option<Target>, RedactionError> {
-        let Some(output) = &task.output else {
-            return Ok(None);
-        };
-        let storage = self.redactions.output(output)?;
-        Ok(Some(Target::new(storage, output, &task.file.name)))
-    }
-
-    /// The whole original, unless it is too large.
-    fn read(&self, file: &RedactionFile) -> Result<Vec<u8>, RedactionError> {
-        let inner = &self.redactions.0;
-        let uri = file.source.as_deref().unwrap_or_default();
-        let mut source = self.runtime.block_on(async {
-            let locator = inner.storage.locate(uri).await?;
-            let limit = inner.options.picture_limit;
-            if locator.size > limit {
-                return Err(RedactionError::TooLarge {
-                    bytes: locator.size,
-                    limit,
-                });
-            }
-            Ok(inner.storage.open_source(&locator).await?)
-        })?;
-        let length = usize::try_from(source.len()).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; length];
-        let filled = source
-            .read_full_at(0, &mut bytes)
-            .map_err(|source| RedactionError::Read {
-                name: file.name.clone(),
-                source,
-            })?;
-        bytes.truncate(filled);
-        Ok(bytes)
-    }
-
-    /// Stores a picture and its record; the record first, so that a picture is never without.
-    async fn keep(
-        &self,
-        task: &RedactionTask,
-        redacted: Redacted,
-    ) -> Result<RedactedFile, RedactionError> {
-        let (inner, file) = (&self.redactions.0, &task.file);
-        // Nothing is written for a redaction that was deleted meanwhile.
-        let mut db = inner.catalog.read().await?;
-        redactions::get(&mut db, &file.redaction_id).await?;
-        drop(db);
-        let made = RedactedFile {
-            regions: i64::try_from(redacted.record.blurred()).unwrap_or(i64::MAX),
-            media_type: redacted
-                .bytes
-                .is_some()
-                .then(|| media_type(redacted.record.picture.format)),
-        };
-        let mut record = serde_json::to_vec_pretty(&redacted.record)
-            .map_err(|error| RedactionError::Died(error.to_string()))?;
-        record.push(b'\n');
-        let record = Bytes::from(record);
-        let picture = redacted.bytes.map(Bytes::from);
-        if let Some(target) = self.target(task)? {
-            target.put(record, picture).await?;
-            return Ok(made);
-        }
-        let (id, ordinal) = (&file.redaction_id, file.ordinal);
-        let storage = &inner.storage;
-        storage.put(&store::record_key(id, ordinal), record).await?;
-        if let Some(bytes) = picture {
-            storage.put(&store::picture_key(id, ordinal), bytes).await?;
-        }
-        Ok(made)
-    }
-
     async fn settle(
         &self,
         file: &RedactionFile,
-        outcome: &Result<RedactedFile, RedactionError>,
-        retry: Option<i64>,
+        outcome: &Result<FileResult, RedactionError>,
     ) -> Result<bool, CatalogError> {
         let inner = &self.redactions.0;
         let mut db = inner.catalog.read().await?;
@@ -294,8 +217,11 @@ impl Worker {
         }
         let mut tx = inner.catalog.begin().await?;
         let is_ours = match outcome {
-            Ok(made) => redactions::finish(&mut tx, file, made.regions, made.media_type).await?,
-            Err(error) => redactions::fail(&mut tx, file, &error.failure(), retry).await?,
+            Ok(result) => redactions::finish(&mut tx, file, result).await?,
+            Err(error) => {
+                let verdict = features::verdict(error.kind(), file.attempts);
+                redactions::fail(&mut tx, file, &error.failure(), verdict).await?
+            }
         };
         tx.commit().await?;
         Ok(is_ours)
@@ -311,11 +237,37 @@ impl Worker {
     }
 }
 
-/// Milliseconds until the next attempt, if there is to be one.
-fn pause(kind: ErrorKind, attempts: i64) -> Option<i64> {
-    let patient = matches!(kind, ErrorKind::Unavailable | ErrorKind::Overloaded);
-    let doublings = u32::try_from(attempts - 1).unwrap_or(0).min(16);
-    (patient && attempts < ATTEMPTS).then(|| FIRST_PAUSE_MS << doublings)
+/// Keeps how far a file is, and stops the work on it if nobody wants it any more or the process ends.
+async fn beat(
+    redactions: Redactions,
+    file: RedactionFile,
+    watch: Arc<Watch>,
+    stop: CancellationToken,
+) {
+    let inner = &redactions.0;
+    loop {
+        let mut news = std::pin::pin!(inner.news.notified());
+        news.as_mut().enable();
+        tokio::select! {
+            () = tokio::time::sleep(HEARTBEAT) => {}
+            // Perhaps it was deleted.
+            () = news => {}
+            () = stop.cancelled() => break,
+        }
+        let done = i64::try_from(watch.now().done).unwrap_or(i64::MAX);
+        let beaten = async {
+            let mut tx = inner.catalog.begin().await?;
+            let is_wanted = redactions::heartbeat(&mut tx, &file, done).await?;
+            tx.commit().await?;
+            Ok::<_, CatalogError>(is_wanted)
+        };
+        match beaten.await {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => tracing::debug!(%error, "the progress of a file was not kept"),
+        }
+    }
+    watch.stop();
 }
 
 fn is_upload(file: &RedactionFile) -> bool {
@@ -398,7 +350,7 @@ async fn tend_once(
         Err(error) => {
             let failed = failures.entry(redaction.id.clone()).or_insert(0);
             *failed += 1;
-            if *failed < ATTEMPTS {
+            if matches!(features::verdict(error.kind(), *failed), Verdict::Retry(_)) {
                 return Err(error);
             }
             gather::lost(&inputs, &error)

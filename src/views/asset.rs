@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::job::StageView;
 use crate::catalog::AssetId;
 use crate::catalog::assets::Asset;
+use crate::catalog::metadata::{Metadata, Tags};
 use crate::catalog::records::ProbeRecord;
 use crate::catalog::runs::Run;
 
@@ -21,6 +22,12 @@ pub struct AssetView {
     pub title: String,
     /// Its location.
     pub uri: String,
+    /// Tags in alphabetical order.
+    #[schema(value_type = Vec<String>)]
+    pub tags: Tags,
+    /// Metadata by key.
+    #[schema(value_type = Object)]
+    pub metadata: Metadata,
     /// Size in bytes.
     pub size: i64,
     /// BLAKE3 digest of its bytes in hex, once the whole file has been read.
@@ -46,6 +53,8 @@ impl AssetView {
             id: asset.id,
             title: asset.title,
             uri: asset.uri,
+            tags: asset.tags,
+            metadata: asset.metadata,
             size: asset.size,
             blake3: asset.blake3,
             generation: asset.generation,

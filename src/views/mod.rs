@@ -3,12 +3,14 @@
 mod asset;
 mod bin;
 mod job;
+mod listing;
 mod shot;
 mod time;
 
 pub use asset::AssetView;
 pub use bin::{BinItemView, BinSummary, BinView};
 pub use job::{JobList, JobView, StageView};
+pub use listing::{AssetListItem, ShotListItem};
 pub use shot::{AssetRef, BoundaryView, Line, Place, ShotDetail};
 pub(crate) use time::Clock;
 pub use time::Time;

@@ -64,6 +64,11 @@ impl Server {
         answer.json().unwrap()
     }
 
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its peak memory so far, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
         let file = format!("/proc/{}/status", self.child.id());

@@ -1,6 +1,7 @@
 //! Redaction over HTTP: one picture at once, batches in the background.
 
 mod output;
+mod videos;
 
 use std::io::Cursor;
 use std::path::Path;
@@ -10,7 +11,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use reqwest::blocking::{Response, multipart};
 use serde_json::{Value, json};
 
-use crate::http::{Server, nothing_is_left_in, problem};
+use crate::http::{Server, files_in, nothing_is_left_in, problem};
 use crate::redact_messages::without_plates;
 use crate::support::{Rushes, material};
 
@@ -206,6 +207,23 @@ fn what_cannot_be_redacted_is_refused_with_a_code() {
 }
 
 #[test]
+fn a_picture_that_takes_more_memory_than_there_is_is_refused() {
+    let Some(rushes) = without_plates() else {
+        return;
+    };
+    let rushes = rushes.with("RUSHES_WORK__REDACTION_MEMORY_MIB", "512");
+    let server = Server::start(&rushes, &[]);
+    let mut bytes = Cursor::new(Vec::new());
+    let large = image::GrayImage::new(5000, 4000);
+    large.write_to(&mut bytes, ImageFormat::Png).unwrap();
+    let form = faces().part("picture", part(bytes.into_inner(), "large.png"));
+    let refused = redact(&server, form, "application/json");
+    assert_eq!(problem(refused), (413, "picture-limit".to_owned()));
+    let form = faces().part("picture", part(jpeg(1), "small.jpg"));
+    assert_eq!(redact(&server, form, "image/*").status(), 200);
+}
+
+#[test]
 fn more_pictures_than_can_be_taken_are_turned_away() {
     let (Some(rushes), Some(city)) = (Rushes::new(), city()) else {
         return;
@@ -279,7 +297,8 @@ fn an_uploaded_batch_goes_through_but_for_what_is_broken() {
     let store = rushes.data().join("store").join("redactions");
     let id = redaction["id"].as_str().unwrap();
     nothing_is_left_in(&store.join(id).join("in"));
-    assert!(store.join(id).join("out/0/picture").is_file());
+    let results = files_in(&store.join(id).join("out/0"));
+    assert_eq!(results.lines().count(), 2, "a picture and its record");
     assert!(!store.join(id).join("out/1").is_dir());
     let page = server.json("/v1/redactions?limit=1");
     assert_eq!(
@@ -368,7 +387,7 @@ fn nothing_is_queued_that_could_not_be_done() {
     assert_eq!(server.json("/v1/redactions")["redactions"], json!([]));
     nothing_is_left_in(&rushes.data().join("store"));
 
-    // A folder inside is fine, and what is no picture is passed over.
+    // A folder inside is fine, and what is neither picture nor video is passed over.
     std::fs::write(roots.join("notes.txt"), b"x").unwrap();
     let body = json!({"inputs": [inside], "settings": face});
     let redaction = finished(&server, &accepted(submit(&server, &body)));
@@ -443,12 +462,12 @@ fn deleted_while_under_way_nothing_stays() {
     nothing_is_left_in(&rushes.data().join("store"));
     // An upload that broke off is cleared away, too.
     let length = std::net::TcpStream::connect(server.address.trim_start_matches("http://"));
-    broken_off(length.unwrap());
-    nothing_is_left_in(Path::new(&rushes.data().join("store")));
+    broken_off(length.unwrap(), &rushes.data().join("store"));
+    nothing_is_left_in(&rushes.data().join("store"));
 }
 
-/// Sends half a form, and hangs up.
-fn broken_off(mut socket: std::net::TcpStream) {
+/// Sends half a form, and hangs up when the first file of it is stored.
+fn broken_off(mut socket: std::net::TcpStream, store: &Path) {
     use std::io::Write as _;
     write!(
         socket,
@@ -459,6 +478,9 @@ fn broken_off(mut socket: std::net::TcpStream) {
     )
     .unwrap();
     socket.flush().unwrap();
-    // Long enough that the first is stored.
-    std::thread::sleep(Duration::from_millis(500));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while files_in(store).is_empty() {
+        assert!(Instant::now() < deadline, "nothing was stored");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }

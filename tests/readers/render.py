@@ -73,7 +73,11 @@ def rendered(melt, file, folder):
     cut, raw = Path(folder) / "cut.mlt", Path(folder) / "out.raw"
     cut.write_bytes(document(timeline, file))
     consumer = f"avformat:{raw}", "f=rawvideo", "vcodec=rawvideo", "pix_fmt=gray", "an=1", "real_time=-1"
-    subprocess.run([melt, "-quiet", str(cut), "-consumer", *consumer], check=True, stdout=sys.stderr)
+    # It takes commands from standard input, and may stop before the first picture where that is at its end.
+    with subprocess.Popen(
+        [melt, "-quiet", str(cut), "-consumer", *consumer], stdin=subprocess.PIPE, stdout=sys.stderr
+    ) as player:
+        assert player.wait() == 0, player.returncode
     pictures = raw.read_bytes()
     size = WIDTH * HEIGHT
     assert len(pictures) % size == 0, len(pictures)

@@ -3,44 +3,62 @@
 
 use sqlx::SqliteConnection;
 
+use super::super::queue::DEADLY;
 use super::super::{CatalogError, RedactionId, now_ms};
 use super::Redaction;
 
-/// Files that were under way this often when the process ended bring it down, and are given up.
-const DEADLY: i64 = 5;
-
-/// Takes up what a kill left behind: files under way are queued again, uploads that broke off are deleted.
+/// Clears uploads away that broke off. Nobody may be receiving any.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn recover(db: &mut SqliteConnection) -> Result<(), CatalogError> {
-    sqlx::query(
-        "UPDATE redaction_files SET state = 'failed', finished_at = ?, failure_kind = 'internal',
-                failure_code = 'process-died',
-                reason = 'the process ended each time this file was worked on; look into the server''s log'
-          WHERE state = 'running' AND attempts >= ?",
-    )
-    .bind(now_ms())
-    .bind(DEADLY)
-    .execute(&mut *db)
-    .await?;
-    sqlx::query("UPDATE redaction_files SET state = 'queued' WHERE state = 'running'")
-        .execute(&mut *db)
-        .await?;
+pub async fn discard_uploads(db: &mut SqliteConnection) -> Result<(), CatalogError> {
     sqlx::query("UPDATE redactions SET stage = 'deleting' WHERE stage = 'receiving'")
         .execute(db)
         .await?;
     Ok(())
 }
 
-/// Gives back what is under way as if it had not been begun. Nobody may be at work.
+/// Takes the files of `worker`, whose process has ended, away from it; [`DEADLY`] such ends give a file up.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn release(db: &mut SqliteConnection) -> Result<(), CatalogError> {
+pub(in super::super) async fn bury(
+    db: &mut SqliteConnection,
+    worker: &str,
+) -> Result<(), CatalogError> {
+    // One that got further is on its way, however often its machine is switched off.
     sqlx::query(
-        "UPDATE redaction_files SET state = 'queued', attempts = attempts - 1 WHERE state = 'running'",
+        "UPDATE redaction_files
+            SET deaths = deaths + (deaths = 0 OR done <= done_at_death), done_at_death = MAX(done, done_at_death),
+                attempts = attempts - 1, worker = NULL, state = 'queued'
+          WHERE state = 'running' AND worker = ?",
     )
+    .bind(worker)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query(
+        "UPDATE redaction_files
+            SET state = 'failed', finished_at = ?, failure_kind = 'internal', failure_code = 'process-died',
+                reason = 'the process ended each time this file was worked on; look into the server''s log'
+          WHERE state = 'queued' AND deaths >= ?",
+    )
+    .bind(now_ms())
+    .bind(DEADLY)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Gives back what `worker` has under way as if it had not been begun.
+///
+/// # Errors
+/// If the database fails.
+pub async fn release(db: &mut SqliteConnection, worker: &str) -> Result<(), CatalogError> {
+    sqlx::query(
+        "UPDATE redaction_files SET state = 'queued', attempts = attempts - 1, worker = NULL
+          WHERE state = 'running' AND worker = ?",
+    )
+    .bind(worker)
     .execute(db)
     .await?;
     Ok(())

@@ -9,8 +9,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rushes_models::{Class, ModelStore};
 use rushes_workers::redact::Redactor;
 use rushes_workers::redact::eval::{
-    Bin, ClassScore, ComposeOptions, Dataset, Evaluation, Evaluator, Tally, compose, export_views,
-    split,
+    ClassScore, ComposeOptions, Dataset, Evaluation, Evaluator, ScoreBin, Tally, compose,
+    export_views, split,
 };
 use rushes_workers::redact::geometry::Layout;
 
@@ -235,10 +235,10 @@ fn print(scores: &Evaluation) {
     }
 }
 
-fn table(name: &str, unit: &str, bins: &[Bin]) {
+fn table(name: &str, unit: &str, bins: &[ScoreBin]) {
     let mut from = 0;
     let mut rows = Vec::new();
-    for Bin { below, tally } in bins {
+    for ScoreBin { below, tally } in bins {
         let range = match below {
             Some(below) => format!("{from}–{below} {unit}"),
             None => format!("{from} {unit} and more"),

@@ -1,6 +1,7 @@
 //! Folders: what is done, what is left, and what a kill or a full disk leaves.
 
 use super::*;
+use crate::support::videos::ffmpeg;
 
 #[test]
 fn an_old_output_does_not_stand_for_a_picture_that_now_fails() {
@@ -103,6 +104,23 @@ fn an_original_is_never_written_over() {
         told(&output)
     );
     assert_eq!(std::fs::read(bench.originals.join("a.jpg")).unwrap(), bytes);
+}
+
+#[test]
+fn a_video_that_is_redacted_to_where_it_lies_stays() {
+    let Some(bench) = Bench::new() else { return };
+    let video = bench.originals.join("a.mp4");
+    let source = ["-f", "lavfi", "-i", "testsrc2=r=10:s=320x240:d=1"];
+    ffmpeg(&[&source[..], &[video.to_str().unwrap()]].concat());
+    assert_eq!(summary(&bench.run(&[]))["redacted"], 1);
+    // Its record lies beside it, which says that it was made from a file of its own name.
+    let redacted = bench.out.join("a.mp4");
+    let before = std::fs::read(&redacted).unwrap();
+    let output = bench.run_on(&redacted, &[]);
+    assert!(!output.status.success());
+    let error = line(&output, "a.mp4")["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("written over the original"), "{error}");
+    assert_eq!(std::fs::read(&redacted).unwrap(), before);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::{accepted, counts, files, finished, jpeg, picture, submit};
 use crate::http::{Server, problem};
 use crate::support::Rushes;
 use crate::support::s3_server::{KEY, S3Server, SECRET};
+use crate::support::videos::{ffmpeg, frame_count};
 
 fn on_s3(rushes: Rushes, server: &S3Server) -> Rushes {
     rushes
@@ -25,8 +26,13 @@ fn a_prefix_is_redacted_to_another() {
     let write = |name: &str, bytes: &[u8]| std::fs::write(archive.join(name), bytes).unwrap();
     write("trip/a.jpg", &jpeg(1));
     write("trip/day 2/b.png", &picture(2, ImageFormat::Png));
-    write("trip/day 2/video.mp4", b"x");
+    write("trip/day 2/notes.txt", b"x");
     write("trip/day 2/broken.jpg", b"x");
+    // Its result has another container, and so another name.
+    let video = archive.join("trip/old.avi");
+    let source = ["-f", "lavfi", "-i", "testsrc2=r=10:s=320x240:d=1"];
+    let file = ["-c:v", "mpeg4", video.to_str().unwrap()];
+    ffmpeg(&[&source[..], &file].concat());
     let s3 = S3Server::start(buckets.path());
     let rushes = on_s3(rushes, &s3);
     let server = Server::start(&rushes, &["--media-root", "s3://archive"]);
@@ -36,7 +42,7 @@ fn a_prefix_is_redacted_to_another() {
     let redaction = finished(&server, &link);
     assert_eq!(
         (counts(&redaction), &redaction["skipped"]),
-        ([0, 0, 3, 2], &json!(1))
+        ([0, 0, 4, 2], &json!(1))
     );
     let files = files(&server, &link);
     let failed = |name: &str| {
@@ -53,6 +59,11 @@ fn a_prefix_is_redacted_to_another() {
     let elsewhere = server.get(&format!("{link}/files/0")).send().unwrap();
     assert_eq!(problem(elsewhere), (404, "written-elsewhere".to_owned()));
 
+    let video = files.iter().find(|file| file["name"] == "old.avi").unwrap();
+    let result = "s3://archive/redacted/trip/old.avi.mp4";
+    assert_eq!(video["links"]["video"], result);
+    assert_eq!(video["links"]["record"], format!("{result}.redaction.json"));
+
     let written = |name: &str| archive.join("redacted/trip").join(name);
     assert_eq!(std::fs::read(written("a.jpg")).unwrap(), jpeg(1));
     for there in [
@@ -60,9 +71,12 @@ fn a_prefix_is_redacted_to_another() {
         "a.jpg.redaction.json",
         "day 2/b.png",
         "day 2/b.png.redaction.json",
+        "old.avi.mp4",
+        "old.avi.mp4.redaction.json",
     ] {
         assert!(written(there).is_file(), "{there}");
     }
+    assert_eq!(frame_count(&written("old.avi.mp4")), 10);
     assert!(!written("day 2/broken.jpg").is_file());
     assert_eq!(std::fs::read(archive.join("trip/a.jpg")).unwrap(), jpeg(1));
     assert!(!rushes.data().join("store/redactions").is_dir());

@@ -1,10 +1,6 @@
 //! Many files: from folders to a folder, several at once, and nothing half-written.
-//!
-//! An output appears under its name only when it is complete: it is written aside, flushed to the disk and
-//! renamed. Where a file cannot be processed there is no output, and the batch says so.
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -12,28 +8,22 @@ use std::time::Instant;
 
 use rushes_models::ModelStore;
 
-use crate::media::StreamFate;
-
 use super::RedactError;
 use super::hand::HandRegions;
-use super::picture::{self, PictureError};
-use super::record::Record;
+use super::job::{self, Done, JobContext, JobObserver, Media, MediaKind, RedactionJob};
+use super::memory::Memory;
+use super::picture::PictureError;
 use super::settings::Settings;
+use super::sink::FolderSink;
 use super::still::Redactor;
-use super::timings::Timings;
-use super::video::{self, VideoOptions, VideoRecord};
+use super::video::VideoOptions;
 
-mod memory;
-pub(super) mod output;
 mod walk;
 
-use memory::Memory;
-pub use memory::memory_needed;
-pub(super) use output::Claims;
-pub use walk::{Item, MediaKind, Skipped, Walk, walk};
+pub use walk::{Item, Skipped, Walk, walk};
 
-/// Added to a file's name for the record beside it.
-pub const RECORD_SUFFIX: &str = ".redaction.json";
+/// Events that wait for a slow observer.
+const EVENTS: usize = 64;
 
 /// How a batch is run.
 #[derive(Debug, Clone)]
@@ -61,58 +51,10 @@ pub struct Outcome {
     pub item: Item,
     /// What was done, or why nothing was.
     pub result: Result<Done, RedactError>,
+    /// The redacted file; none if there is none.
+    pub output: Option<PathBuf>,
     /// Seconds it took.
     pub seconds: f64,
-}
-
-/// A file that was processed.
-#[derive(Debug)]
-pub struct Done {
-    /// What was done.
-    pub record: BatchRecord,
-    /// Whether it had been done before, and was left alone.
-    pub resumed: bool,
-    /// The redacted file; none if only a report was asked for.
-    pub output: Option<PathBuf>,
-    /// Where the time went; none if it had been done before.
-    pub timings: Option<Timings>,
-}
-
-/// The record of what was done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BatchRecord {
-    /// Of a picture.
-    Picture(Box<Record>),
-    /// Of a video.
-    Video(Box<VideoRecord>),
-}
-
-impl BatchRecord {
-    /// Regions of a picture, or tracks of a video, that were hidden.
-    #[must_use]
-    pub fn hidden_objects(&self) -> usize {
-        match self {
-            Self::Picture(record) => record.blurred(),
-            Self::Video(record) if record.output.is_some() => record.tracks.len(),
-            Self::Video(_) => 0,
-        }
-    }
-
-    /// Copies of what was hidden that the file had elsewhere: thumbnails, previews, cover art.
-    #[must_use]
-    pub fn hidden_copies(&self) -> usize {
-        match self {
-            Self::Picture(record) => record.hidden.len(),
-            Self::Video(record) => {
-                let shows = |kind: &str| kind == "video" || kind == "picture";
-                let dropped = record
-                    .streams
-                    .iter()
-                    .filter(|it| it.fate == StreamFate::Dropped);
-                dropped.filter(|stream| shows(&stream.kind)).count()
-            }
-        }
-    }
 }
 
 /// What a worker tells.
@@ -149,46 +91,47 @@ pub fn redact_all(
     let redactors = (0..jobs)
         .map(|_| Redactor::open(store, settings.clone(), options.threads))
         .collect::<Result<Vec<_>, _>>()?;
-    fs::create_dir_all(&options.out).map_err(RedactError::io("make the folder", &options.out))?;
-    output::sweep(&options.out);
-    let claims = Claims::new(items.iter().map(|item| item.path.as_path()));
+    let originals = items.iter().map(|item| item.path.as_path());
+    let sink = FolderSink::open(&options.out, originals)?;
     let queue = Mutex::new(items.into_iter());
-    let memory = Memory::new(options.memory_bytes);
-    let (tell, told) = mpsc::channel();
+    let memory = Memory::of_batch(options.memory_bytes);
+    let context = JobContext {
+        sink: &sink,
+        memory: &memory,
+        videos: &options.videos,
+        threads: options.threads,
+    };
+    let (tell, told) = mpsc::sync_channel(EVENTS);
     std::thread::scope(|scope| {
         for (number, mut redactor) in redactors.into_iter().enumerate() {
-            let (queue, memory, claims, tell) = (&queue, &memory, &claims, tell.clone());
+            let (queue, context, tell) = (&queue, &context, tell.clone());
             let worker = move || {
                 while !stop.load(Ordering::Relaxed) {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some(item) = next else { break };
                     let started = Instant::now();
-                    let mut progress = |share: f64| {
-                        // Nobody who listens means that all is over, which is noticed below.
-                        drop(tell.send(WorkerEvent::Progress(item.clone(), share)));
-                    };
-                    let how = BatchContext {
-                        options,
-                        memory,
-                        claims,
+                    let mut follower = Follower {
+                        item: &item,
+                        tell: &tell,
                         stop,
                     };
-                    let worked = catch_unwind(AssertUnwindSafe(|| {
-                        one(&mut redactor, &how, &item, &mut progress)
-                    }));
-                    let result = worked.unwrap_or_else(|_panic| {
+                    let mut result = one(&mut redactor, options, context, &mut follower);
+                    if matches!(result, Err(RedactError::Defect)) {
                         // Whatever state it was left in, the next file gets a new one.
-                        redactor = Redactor::open(store, settings.clone(), options.threads)?;
-                        Err(RedactError::Defect)
-                    });
+                        match Redactor::open(store, settings.clone(), options.threads) {
+                            Ok(new) => redactor = new,
+                            Err(error) => result = Err(error),
+                        }
+                    }
                     if matches!(result, Err(RedactError::Cancelled)) {
                         break;
                     }
-                    let seconds = started.elapsed().as_secs_f64();
+                    let made = result.as_ref().ok().filter(|done| done.record.has_output());
                     let outcome = Outcome {
+                        output: made.map(|done| options.out.join(&done.name)),
+                        seconds: started.elapsed().as_secs_f64(),
                         item,
                         result,
-                        seconds,
                     };
                     if tell.send(WorkerEvent::Done(Box::new(outcome))).is_err() {
                         break;
@@ -211,74 +154,46 @@ pub fn redact_all(
     })
 }
 
-/// What all files of a batch share.
-struct BatchContext<'a> {
-    options: &'a BatchOptions,
-    memory: &'a Memory,
-    claims: &'a Claims,
+/// Passes on how far a file is.
+struct Follower<'a> {
+    item: &'a Item,
+    tell: &'a mpsc::SyncSender<WorkerEvent>,
     stop: &'a AtomicBool,
+}
+
+impl JobObserver for Follower<'_> {
+    fn progress(&mut self, share: f64) {
+        // Nobody who listens means that all is over, which is noticed when the file is through.
+        drop(
+            self.tell
+                .send(WorkerEvent::Progress(self.item.clone(), share)),
+        );
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
 }
 
 /// Redacts one file.
 fn one(
     redactor: &mut Redactor,
-    how: &BatchContext<'_>,
-    item: &Item,
-    progress: &mut dyn FnMut(f64),
+    options: &BatchOptions,
+    context: &JobContext<'_>,
+    follower: &mut Follower<'_>,
 ) -> Result<Done, RedactError> {
-    let BatchContext {
-        options,
-        memory,
-        claims,
-        stop,
-    } = *how;
-    if item.kind == MediaKind::Video {
-        let _held = memory.hold(video::COST);
-        return video::redact(video::Work {
-            redactor,
-            options,
-            claims,
-            item,
-            stop,
-            progress,
-        });
-    }
-    let output = options.out.join(&item.relative);
-    let record_path = output::beside(&output);
-    claims.claim(&output)?;
-    let corrections = options.hand.of(&item.relative);
-    let bytes = read_bounded(&item.path);
-    if options.resume
-        && corrections.is_none()
-        && let Ok(bytes) = &bytes
-        && let Some(record) = output::finished(redactor, bytes, &output, &record_path)
-    {
-        let output = record.output.is_some().then_some(output);
-        return Ok(Done {
-            record: BatchRecord::Picture(Box::new(record)),
-            resumed: true,
-            output,
-            timings: None,
-        });
-    }
-    // What is there from before was made from something else: it must not stand if this run fails.
-    output::discard(&output, &record_path)?;
-    let bytes = bytes?;
-    let header = picture::inspect(&bytes)?;
-    let _held = memory.hold(memory_needed(&header));
-    let name = item.relative.to_string_lossy();
-    let redacted = redactor.redact(bytes, &name, corrections)?;
-    output::put(
-        &output,
-        &record_path,
-        redacted.bytes.as_deref(),
-        &redacted.record,
-    )?;
-    Ok(Done {
-        output: redacted.bytes.is_some().then_some(output),
-        record: BatchRecord::Picture(Box::new(redacted.record)),
-        resumed: false,
-        timings: Some(redacted.timings),
+    let item = follower.item;
+    let job = RedactionJob {
+        name: &item.relative.to_string_lossy(),
+        output: &item.relative,
+        corrections: options.hand.of(&item.relative),
+        resume: options.resume,
+    };
+    job::redact(redactor, &job, context, follower, || match item.kind {
+        MediaKind::Picture => read_bounded(&item.path).map(Media::Picture),
+        MediaKind::Video => fs::File::open(&item.path)
+            .map(|file| Media::Video(Box::new(file)))
+            .map_err(RedactError::io("read", &item.path)),
     })
 }
 

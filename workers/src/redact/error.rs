@@ -7,6 +7,7 @@ use rushes_models::{Class, ErrorKind, ModelError, StoreError};
 use super::geometry::GeometryError;
 use super::picture::PictureError;
 use crate::media::MediaError;
+use crate::storage::StorageError;
 
 /// Why a picture or video was not redacted. There is no output then.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,22 @@ pub enum RedactError {
         /// Cause.
         source: std::io::Error,
     },
+    /// The store of the input or the output.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A file lies where an output or its record belongs, and no earlier redaction of the same input wrote it.
+    #[error(
+        "{0} is there already and was not made by a redaction of this file; move it, or choose another output"
+    )]
+    Taken(String),
+    /// A picture takes more memory than all files in work may take together.
+    #[error("the picture takes {needed} bytes of memory, and {allowed} are allowed")]
+    Memory {
+        /// What it takes.
+        needed: u64,
+        /// What there is.
+        allowed: u64,
+    },
     /// The file is no picture or video that can be redacted.
     #[error("{0}")]
     Unsupported(String),
@@ -86,14 +103,17 @@ impl RedactError {
             Self::Picture(e) => e.kind(),
             Self::Model(e) => e.kind(),
             Self::Media(e) => e.kind(),
+            Self::Storage(e) => e.kind(),
             Self::NotPulled { source, .. } => source.kind(),
             Self::NoDetector { .. } | Self::Unsupported(_) => ErrorKind::Unsupported,
-            Self::Settings(_) | Self::Geometry(_) | Self::Panorama(_) => ErrorKind::InvalidInput,
+            Self::Settings(_) | Self::Geometry(_) | Self::Panorama(_) | Self::Taken(_) => {
+                ErrorKind::InvalidInput
+            }
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 ErrorKind::NotFound
             }
             Self::Io { .. } => ErrorKind::Unavailable,
-            Self::Crowded { .. } => ErrorKind::Limit,
+            Self::Crowded { .. } | Self::Memory { .. } => ErrorKind::Limit,
             Self::Defect => ErrorKind::Internal,
             Self::Cancelled => ErrorKind::Cancelled,
         }

@@ -13,31 +13,37 @@ mod error;
 pub mod eval;
 pub mod geometry;
 mod hand;
+mod job;
+mod memory;
 mod paint;
 pub mod picture;
 mod record;
 mod report;
 mod settings;
+mod sink;
 mod still;
 mod timings;
 pub(crate) mod video;
 
-pub use batch::{
-    BatchObserver, BatchOptions, BatchRecord, Done, Item, MediaKind, Outcome, RECORD_SUFFIX,
-    Skipped, Walk, memory_needed, redact_all, walk,
-};
+pub use batch::{BatchObserver, BatchOptions, Item, Outcome, Skipped, Walk, redact_all, walk};
 pub use blur::{Fill, Target, blur};
 pub use canvas::Canvas;
 pub use detectors::Detectors;
 pub use error::RedactError;
 pub use hand::{Added, Corrections, HandRegions, RegionPlace, RemovedBox};
+pub use job::{
+    Done, JobContext, JobObserver, Media, MediaKind, OutputRecord, RedactionJob, clear_earlier,
+    guarded, redact, redact_picture,
+};
+pub use memory::{Memory, MemoryReservation, Use, memory_needed};
 pub use record::{
     DetectorRecord, FileRecord, PictureRecord, Record, RegionRecord, RegionSource, SCHEMA,
     SettingsRecord, SightingRecord, SphereBox, Tool,
 };
 pub use report::Report;
 pub use settings::{CameraChoice, Settings};
+pub use sink::{FolderSink, ObjectSink, RECORD_SUFFIX, Sink, SinkOutput, Staged, record_name};
 pub use still::{Found, Redacted, Redactor};
 pub use timings::Timings;
-pub use video::{FoundBy, VideoBox, VideoOptions, VideoRecord, VideoTrack};
+pub use video::{FoundBy, VideoBox, VideoOptions, VideoRecord, VideoStreamRecord, VideoTrack};
 pub(crate) use video::{LookJob, RewriteJob, SurveyJob};

@@ -1,7 +1,6 @@
 //! The record beside each output: what was done to the file, with what, and where.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use rushes_models::{Class, Digest};
 use serde::{Deserialize, Serialize};
@@ -171,14 +170,6 @@ impl DetectorRecord {
         self.thresholds
             .get(&class)
             .is_some_and(|threshold| score >= threshold * share)
-    }
-}
-
-impl FileRecord {
-    /// Whether a file is still what was written.
-    pub(super) fn is_of(&self, path: &Path) -> bool {
-        Digest::of_file(path)
-            .is_ok_and(|(digest, bytes)| digest == self.sha256 && bytes == self.bytes)
     }
 }
 

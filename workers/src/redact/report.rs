@@ -10,7 +10,8 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use rushes_models::Class;
 
-use super::batch::{BatchRecord, Outcome};
+use super::batch::Outcome;
+use super::job::OutputRecord;
 use super::paint::upright;
 use super::picture::{Editor, PictureLimits};
 use super::record::{Record, RegionRecord, RegionSource};
@@ -55,13 +56,13 @@ impl Report {
                 self.processed += 1;
                 self.resumed += usize::from(done.resumed);
                 match &done.record {
-                    BatchRecord::Picture(record) => {
+                    OutputRecord::Picture(record) => {
                         self.count(record);
-                        if let Some(output) = &done.output {
+                        if let Some(output) = &outcome.output {
                             self.cut(record, output);
                         }
                     }
-                    BatchRecord::Video(record) => self.count_video(record),
+                    OutputRecord::Video(record) => self.count_video(record),
                 }
             }
         }

@@ -8,8 +8,8 @@ use rushes_models::{Class, Detector, DetectorOptions, ModelStore};
 use rushes_workers::media::{Bounds, FrameReader, ReadOptions, RgbMaker};
 use rushes_workers::redact::geometry::{Camera, Patch, Shape, View, rasterise, widened};
 use rushes_workers::redact::{
-    BatchObserver, BatchOptions, BatchRecord, CameraChoice, FoundBy, HandRegions, Item, MediaKind,
-    Outcome, RECORD_SUFFIX, RedactError, Settings, VideoOptions, VideoRecord, redact_all,
+    BatchObserver, BatchOptions, CameraChoice, FoundBy, HandRegions, Item, MediaKind, Outcome,
+    OutputRecord, RECORD_SUFFIX, RedactError, Settings, VideoOptions, VideoRecord, redact_all,
 };
 use rushes_workers::sandbox::Limits;
 use tempfile::TempDir;
@@ -30,7 +30,7 @@ struct Bench {
 }
 
 /// The record, the output, and whether it was there before.
-type Answer = Result<(BatchRecord, Option<PathBuf>, bool), String>;
+type Answer = Result<(OutputRecord, Option<PathBuf>, bool), String>;
 
 #[derive(Default)]
 struct Seen {
@@ -44,7 +44,7 @@ struct Watch<'a>(&'a mut Seen, &'a AtomicBool);
 impl BatchObserver for Watch<'_> {
     fn done(&mut self, outcome: &Outcome) {
         self.0.outcomes.push(match &outcome.result {
-            Ok(done) => Ok((done.record.clone(), done.output.clone(), done.resumed)),
+            Ok(done) => Ok((done.record.clone(), outcome.output.clone(), done.resumed)),
             Err(error) => Err(error.to_string()),
         });
     }
@@ -88,6 +88,7 @@ impl Bench {
             videos: VideoOptions {
                 every: self.every,
                 sandbox: sandbox(self.limits.clone()),
+                longest: u64::MAX,
             },
         };
         let item = Item {
@@ -113,8 +114,8 @@ impl Bench {
         let (made, output, resumed) = seen.outcomes.remove(0).unwrap();
         assert!(seen.shares.iter().all(|share| (0.0..=1.0).contains(share)));
         match made {
-            BatchRecord::Video(record) => (*record, output.unwrap(), resumed),
-            BatchRecord::Picture(_) => panic!("no video"),
+            OutputRecord::Video(record) => (*record, output.unwrap(), resumed),
+            OutputRecord::Picture(_) => panic!("no video"),
         }
     }
 

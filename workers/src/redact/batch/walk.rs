@@ -6,7 +6,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::super::RedactError;
-use crate::media::{HEAD, MediaFormat, Medium};
+use super::super::job::MediaKind;
+use crate::media::HEAD;
 
 /// One file to redact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,15 +18,6 @@ pub struct Item {
     pub relative: PathBuf,
     /// Picture or video.
     pub kind: MediaKind,
-}
-
-/// What a file is, by its first bytes or its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MediaKind {
-    /// A still picture.
-    Picture,
-    /// Moving pictures.
-    Video,
 }
 
 /// A file that is left alone, and why.
@@ -128,13 +120,7 @@ fn kind(path: &Path) -> std::io::Result<Option<MediaKind>> {
     let length = u64::try_from(HEAD).unwrap_or(u64::MAX);
     fs::File::open(path)?.take(length).read_to_end(&mut head)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // A damaged file, or one of a kind that cannot be redacted, must be reported, not passed over.
-    let format = MediaFormat::of_head(&head).or_else(|| MediaFormat::of_name(&name));
-    Ok(format.and_then(|format| match format.medium {
-        Medium::Picture => Some(MediaKind::Picture),
-        Medium::Video => Some(MediaKind::Video),
-        Medium::Sound => None,
-    }))
+    Ok(MediaKind::of(&head, &name))
 }
 
 /// The same file twice is one; two files that would have one output are an error of the second.
@@ -166,8 +152,7 @@ fn distinct(found: &mut Walk) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::FORMATS;
-    use crate::media::heads;
+    use crate::media::{FORMATS, MediaFormat, Medium, heads};
     use crate::redact::picture::Format;
 
     fn found(name: &str, head: &[u8]) -> Option<MediaKind> {

@@ -11,5 +11,5 @@ mod tests;
 pub use compose::{ComposeOptions, Composed, compose};
 pub use dataset::{Annotated, Dataset, Truth};
 pub use export::export_views;
-pub use score::{Bin, ClassScore, Evaluation, Evaluator, Tally};
+pub use score::{ClassScore, Evaluation, Evaluator, ScoreBin, Tally};
 pub use split::{DatasetPart, split};

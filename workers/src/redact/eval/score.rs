@@ -39,7 +39,7 @@ pub struct Tally {
 
 /// A tally of the true regions below an upper end, and not below the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bin {
+pub struct ScoreBin {
     /// The upper end, exclusive; none for the rest.
     pub below: Option<u32>,
     /// What became of them.
@@ -58,13 +58,13 @@ pub struct ClassScore {
     /// Those that fit a true region.
     pub right: usize,
     /// By longer side, in pixels.
-    pub sizes: Vec<Bin>,
+    pub sizes: Vec<ScoreBin>,
     /// By longer side, in steps of 100 pixels.
-    pub strides: Vec<Bin>,
+    pub strides: Vec<ScoreBin>,
     /// By latitude, in degrees; panoramas only.
-    pub latitudes: Vec<Bin>,
+    pub latitudes: Vec<ScoreBin>,
     /// By distance to the seam, in degrees; panoramas only.
-    pub seam: Vec<Bin>,
+    pub seam: Vec<ScoreBin>,
 }
 
 /// The scores of a dataset.
@@ -267,10 +267,10 @@ impl Evaluator {
 }
 
 /// The bin of a value; all bins are there from the first value on.
-fn bin<'a>(bins: &'a mut Vec<Bin>, ends: &[u32], value: f64) -> &'a mut Tally {
+fn bin<'a>(bins: &'a mut Vec<ScoreBin>, ends: &[u32], value: f64) -> &'a mut Tally {
     if bins.is_empty() {
         let ends = ends.iter().map(|&end| Some(end)).chain([None]);
-        bins.extend(ends.map(|below| Bin {
+        bins.extend(ends.map(|below| ScoreBin {
             below,
             tally: Tally::default(),
         }));

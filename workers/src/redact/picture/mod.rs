@@ -52,6 +52,17 @@ pub enum Format {
 }
 
 impl Format {
+    /// The media type of its files.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::WebP => "image/webp",
+            Self::Tiff => "image/tiff",
+        }
+    }
+
     /// The format that bytes begin like.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Option<Self> {

@@ -6,22 +6,20 @@
 //! new video. Frames go by one at a time, so memory does not grow with the video but for boxes and times.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rushes_models::Digest;
-
 use super::RedactError;
-use super::batch::{BatchOptions, BatchRecord, Claims, Done, Item, output};
 use super::blur::Fill;
+use super::job::{self, Done, JobContext, JobObserver, OutputRecord, RedactionJob};
+use super::memory::Use;
 use super::record::{FileRecord, SCHEMA, Tool};
+use super::sink::{SinkOutput, Staged, digest};
 use super::still::{Redactor, layout_name, views};
 use super::timings::Timings;
 use crate::media::{Bounds, MediaError, RewriteOptions, StreamFate};
 use crate::sandbox::{Limits, Observer, Sandbox};
-use crate::source::ByteSource as _;
+use crate::source::ByteSource;
 use crate::time::Rate;
 
 mod child;
@@ -34,10 +32,10 @@ mod track;
 
 pub(crate) use child::{DetectionSummary, LookJob, RewriteJob, SurveyJob};
 use look::DetectionPass;
-use opened::{OpenedVideo, discard_all, finished, named, open};
+pub(super) use opened::output_names;
+use opened::{OpenedVideo, finished, open};
 use plan::{Plan, RewritePass, disagree};
-use record::VideoStreamRecord;
-pub use record::{VideoBox, VideoRecord, VideoTrack};
+pub use record::{VideoBox, VideoRecord, VideoStreamRecord, VideoTrack};
 pub use track::FoundBy;
 use track::{Rules, Times, tracks};
 
@@ -60,6 +58,8 @@ pub struct VideoOptions {
     pub every: u32,
     /// How decoding children are started.
     pub sandbox: Sandbox,
+    /// Bytes that an output may have at most.
+    pub longest: u64,
 }
 
 impl VideoOptions {
@@ -70,7 +70,11 @@ impl VideoOptions {
     pub fn new(every: u32) -> Result<Self, RedactError> {
         let sandbox = Sandbox::current_exe(Self::limits())
             .map_err(RedactError::io("find", "the running program"))?;
-        Ok(Self { every, sandbox })
+        Ok(Self {
+            every,
+            sandbox,
+            longest: u64::MAX,
+        })
     }
 
     /// What a child may use: an encoder keeps some sixty frames, which at 8K is 5 GB of addresses.
@@ -87,17 +91,14 @@ impl VideoOptions {
 /// One video to redact.
 pub(super) struct Work<'a> {
     pub(super) redactor: &'a mut Redactor,
-    pub(super) options: &'a BatchOptions,
-    pub(super) claims: &'a Claims,
-    pub(super) item: &'a Item,
-    pub(super) stop: &'a AtomicBool,
-    pub(super) progress: &'a mut dyn FnMut(f64),
+    pub(super) job: &'a RedactionJob<'a>,
+    pub(super) context: &'a JobContext<'a>,
+    pub(super) observer: &'a mut dyn JobObserver,
 }
 
 /// Tells how far a child is, and stops it.
 struct Follow<'a> {
-    stop: &'a AtomicBool,
-    progress: &'a mut dyn FnMut(f64),
+    observer: &'a mut dyn JobObserver,
     from: f64,
     to: f64,
 }
@@ -107,58 +108,66 @@ impl Observer for Follow<'_> {
     fn progress(&mut self, done: u64, total: Option<u64>) {
         if let Some(total) = total.filter(|&total| total > 0) {
             let share = (done as f64 / total as f64).min(1.0);
-            (self.progress)(self.from + (self.to - self.from) * share);
+            self.observer
+                .progress(self.from + (self.to - self.from) * share);
         }
     }
 
     fn cancelled(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.observer.is_stopped()
     }
 }
 
 /// About how many bytes a video of 4K takes while it is worked on: frames in the decoder, the encoder and here.
-pub(super) const COST: u64 = 2 << 30;
+const COST: u64 = 2 << 30;
 
 /// Redacts one video, or finds that it was done before.
-pub(super) fn redact(mut work: Work<'_>) -> Result<Done, RedactError> {
-    if work.options.hand.of(&work.item.relative).is_some() {
+pub(super) fn redact(
+    mut work: Work<'_>,
+    mut source: Box<dyn ByteSource>,
+) -> Result<Done, RedactError> {
+    let (job, context) = (work.job, work.context);
+    if job.corrections.is_some() {
         return Err(RedactError::Unsupported(
             "regions by hand are for pictures; take this video out of them".to_owned(),
         ));
     }
-    if work.options.videos.every == 0 {
+    if context.videos.every == 0 {
         return Err(RedactError::Settings(
             "every is 0; look at least at every frame: 1".to_owned(),
         ));
     }
-    let input = identify(work.item);
-    if work.options.resume
-        && let Ok((_, input)) = &input
+    let observer = &*work.observer;
+    let _held = context
+        .memory
+        .hold(Use::Video, COST, &|| observer.is_stopped())?;
+    let input = identify(&work, &mut *source);
+    if job.resume
+        && let Ok(input) = &input
         && let Some(done) = finished(&work, input)
     {
         return Ok(done);
     }
     // What is there from before must not stand if this run fails, whatever it was called.
-    discard_all(&work)?;
-    let (source, input) = input?;
-    let opened = open(&work, source, input)?;
-    work.claims.claim(&opened.output)?;
-    output::discard(&opened.output, &opened.record)?;
+    job::clear_earlier(context.sink, job)?;
+    let opened = open(&mut work, source, input?)?;
+    context.sink.claim(&opened.output)?;
+    context.sink.clear(&opened.output, job.name)?;
     run(&mut work, opened)
 }
 
-/// The video, and what identifies it.
-fn identify(item: &Item) -> Result<(File, FileRecord), RedactError> {
-    let source = File::open(&item.path).map_err(RedactError::io("read", &item.path))?;
-    let (sha256, bytes) =
-        Digest::of_file(&item.path).map_err(RedactError::io("read", &item.path))?;
-    let name = item.relative.to_string_lossy().into_owned();
-    let input = FileRecord {
-        name,
-        sha256,
-        bytes,
-    };
-    Ok((source, input))
+/// What identifies the video.
+fn identify(work: &Work<'_>, source: &mut dyn ByteSource) -> Result<FileRecord, RedactError> {
+    let is_stopped = || work.observer.is_stopped();
+    match digest(source, &is_stopped) {
+        Ok((sha256, bytes)) => Ok(FileRecord {
+            name: work.job.name.to_owned(),
+            sha256,
+            bytes,
+        }),
+        Err(_) if is_stopped() => Err(RedactError::Cancelled),
+        Err(error) => Err(RedactError::io("read", work.job.name)(error)),
+    }
 }
 
 /// Somebody who stops a child stops the video.
@@ -174,10 +183,10 @@ fn stopped(error: MediaError) -> RedactError {
 fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError> {
     let camera = video.taken.camera.clone();
     let layouts = work.redactor.layouts(&video.taken)?;
-    let every = work.options.videos.every;
-    let threads = u32::try_from(work.options.threads.clamp(1, MOST_THREADS)).unwrap_or(1);
+    let every = work.context.videos.every;
+    let threads = u32::try_from(work.context.threads.clamp(1, MOST_THREADS)).unwrap_or(1);
     let begun = Instant::now();
-    let sandbox = &work.options.videos.sandbox;
+    let sandbox = &work.context.videos.sandbox;
     let mut looking = DetectionPass {
         views: views(&layouts, &camera)?,
         redactor: &mut *work.redactor,
@@ -193,13 +202,12 @@ fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError>
     };
     let looked = {
         let mut follow = Follow {
-            stop: work.stop,
-            progress: &mut *work.progress,
+            observer: &mut *work.observer,
             from: 0.0,
             to: FIRST_PASS,
         };
         sandbox.run(
-            &mut video.source,
+            &mut *video.source,
             &LookJob { every, threads },
             &mut follow,
             &mut looking,
@@ -250,13 +258,15 @@ fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError>
         timings.blur = begun.elapsed().as_secs_f64();
     }
     let begun = Instant::now();
-    let is_written = written.is_some();
-    output::put_video(&video.output, &video.record, written, &record)?;
+    // The record of a video is long: it has no spaces.
+    let json = job::json(serde_json::to_vec, &record)?;
+    let sink = work.context.sink;
+    sink.put(&video.output, json, written.map(SinkOutput::Staged))?;
     timings.write = begun.elapsed().as_secs_f64();
     Ok(Done {
-        record: BatchRecord::Video(Box::new(record)),
+        record: OutputRecord::Video(Box::new(record)),
         resumed: false,
-        output: is_written.then_some(video.output),
+        name: video.output,
         timings: Some(timings),
     })
 }
@@ -269,8 +279,8 @@ fn write(
     pts: &[i64],
     threads: u32,
     record: &mut VideoRecord,
-) -> Result<output::Aside, RedactError> {
-    let aside = output::Aside::new(&video.output)?;
+) -> Result<Staged, RedactError> {
+    let mut staged = work.context.sink.stage(&video.output)?;
     let copies = video
         .survey
         .with_fate(StreamFate::Copied)
@@ -294,19 +304,21 @@ fn write(
         plan,
         pts,
         next: 0,
-        file: aside.file(),
+        file: staged.file(),
         // A video of few bits a pixel grows when it is encoded well, but not without end.
-        longest: length.saturating_mul(64).saturating_add(1 << 30),
+        longest: length
+            .saturating_mul(64)
+            .saturating_add(1 << 30)
+            .min(work.context.videos.longest),
         error: None,
     };
     let mut follow = Follow {
-        stop: work.stop,
-        progress: &mut *work.progress,
+        observer: &mut *work.observer,
         from: FIRST_PASS,
         to: 1.0,
     };
-    let sandbox = &work.options.videos.sandbox;
-    let written = sandbox.run(&mut video.source, &job, &mut follow, &mut writing);
+    let sandbox = &work.context.videos.sandbox;
+    let written = sandbox.run(&mut *video.source, &job, &mut follow, &mut writing);
     let error = writing.error.take();
     let next = writing.next;
     let written = written.map_err(|other| error.unwrap_or_else(|| stopped(other)))?;
@@ -320,17 +332,29 @@ fn write(
         ));
     }
     record.video.pixel_format = Some(written.pixel_format);
-    let (sha256, bytes) = aside.sealed()?;
-    let name = named(
-        Path::new(&video.input.name),
-        video.survey.extension.as_deref(),
-    );
+    let sealed = staged.sealed();
+    let (sha256, bytes) = sealed.map_err(RedactError::io("write", &video.output))?;
     record.output = Some(FileRecord {
-        name: name.to_string_lossy().into_owned(),
+        name: named(
+            Path::new(&video.input.name),
+            video.survey.extension.as_deref(),
+        )
+        .to_string_lossy()
+        .into_owned(),
         sha256,
         bytes,
     });
-    Ok(aside)
+    Ok(staged)
+}
+
+/// A name with another extension behind its own, so that `a.avi` and `a.mpg` stay two.
+fn named(path: &Path, extension: Option<&str>) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    if let Some(extension) = extension {
+        name.push(".");
+        name.push(extension);
+    }
+    name.into()
 }
 
 #[expect(

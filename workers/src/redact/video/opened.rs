@@ -1,103 +1,82 @@
 //! A video before anything is looked at: what it holds, where its output goes, and whether that is there already.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::super::RedactError;
-use super::super::batch::{BatchRecord, Done, output};
+use super::super::job::{Done, OutputRecord};
 use super::super::picture::{Format, GPano, Header, Orientation};
 use super::super::record::{FileRecord, SCHEMA, Tool};
 use super::super::settings::ResolvedCamera;
 use super::child::SurveyJob;
 use super::record::VideoRecord;
-use super::{Follow, Work, stopped};
+use super::{Follow, Work, named, stopped};
 use crate::media::{MediaError, Survey, VideoInfo};
+use crate::source::ByteSource;
 use crate::time::Rate;
 
 /// A video before anything is looked at.
 pub(super) struct OpenedVideo {
-    pub(super) source: File,
+    pub(super) source: Box<dyn ByteSource>,
     pub(super) input: FileRecord,
     pub(super) survey: Survey,
     pub(super) video: VideoInfo,
     pub(super) time_base: Rate,
     pub(super) orientation: Orientation,
     pub(super) taken: ResolvedCamera,
+    /// The name of its output.
     pub(super) output: PathBuf,
-    pub(super) record: PathBuf,
 }
 
-/// The names that the output of a video may have.
-fn outputs(work: &Work<'_>) -> impl Iterator<Item = PathBuf> {
-    let own = work.options.out.join(&work.item.relative);
+/// The names that the output of a file may have; that of a picture is the first.
+pub(in crate::redact) fn output_names(own: &Path) -> impl Iterator<Item = PathBuf> {
     [None, Some("mp4"), Some("mkv"), Some("mov")]
         .into_iter()
-        .map(move |new| named(&own, new))
-}
-
-/// A name with another extension behind its own, so that `a.avi` and `a.mpg` stay two.
-pub(super) fn named(path: &Path, extension: Option<&str>) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    if let Some(extension) = extension {
-        name.push(".");
-        name.push(extension);
-    }
-    name.into()
+        .map(|new| named(own, new))
 }
 
 /// What an earlier run made, if it is what this one would make.
 pub(super) fn finished(work: &Work<'_>, input: &FileRecord) -> Option<Done> {
-    outputs(work).find_map(|path| {
-        let json = std::fs::read(output::beside(&path)).ok()?;
+    let sink = work.context.sink;
+    output_names(work.job.output).find_map(|name| {
+        let json = sink.record(&name).ok()??;
         let record: VideoRecord = serde_json::from_slice(&json).ok()?;
         let same = record.schema == SCHEMA
             && record.tool == Tool::this()
             && record.input == *input
-            && record.every == work.options.videos.every
+            && record.every == work.context.videos.every
             && work.redactor.is_asked(&record.settings, &record.detectors);
-        let whole = record.output.as_ref().is_none_or(|file| file.is_of(&path));
+        let whole = match &record.output {
+            Some(file) => sink.holds(&name, file).ok()?,
+            None => true,
+        };
         (same && whole).then(|| Done {
-            output: record.output.is_some().then_some(path),
-            record: BatchRecord::Video(Box::new(record)),
+            name,
+            record: OutputRecord::Video(Box::new(record)),
             resumed: true,
             timings: None,
         })
     })
 }
 
-/// Takes away what earlier runs made of this video, by the record beside it.
-pub(super) fn discard_all(work: &Work<'_>) -> Result<(), RedactError> {
-    let name = work.item.relative.to_string_lossy();
-    for path in outputs(work) {
-        let record = output::beside(&path);
-        if output::made_from(&record).is_some_and(|from| from == name) {
-            output::discard(&path, &record)?;
-        }
-    }
-    Ok(())
-}
-
 /// Looks at what the video holds.
 pub(super) fn open(
-    work: &Work<'_>,
-    mut source: File,
+    work: &mut Work<'_>,
+    mut source: Box<dyn ByteSource>,
     input: FileRecord,
 ) -> Result<OpenedVideo, RedactError> {
-    let path = &work.item.path;
-    let extension = path
+    let extension = Path::new(work.job.name)
         .extension()
         .unwrap_or_default()
         .to_string_lossy()
         .to_lowercase();
     let mut follow = Follow {
-        stop: work.stop,
-        progress: &mut |_share| {},
+        observer: &mut *work.observer,
         from: 0.0,
         to: 0.0,
     };
-    let sandbox = &work.options.videos.sandbox;
+    let sandbox = &work.context.videos.sandbox;
     let survey = sandbox
-        .run(&mut source, &SurveyJob { extension }, &mut follow, &mut ())
+        .run(&mut *source, &SurveyJob { extension }, &mut follow, &mut ())
         .map_err(stopped)?;
     let (stream, video) = survey.info.video().ok_or(MediaError::NoVideo)?;
     let video = video.clone();
@@ -110,9 +89,7 @@ pub(super) fn open(
         .settings()
         .camera
         .taken(&header(&survey, &video, orientation))?;
-    let own = work.options.out.join(&work.item.relative);
-    let output = named(&own, survey.extension.as_deref());
-    let record = output::beside(&output);
+    let output = named(work.job.output, survey.extension.as_deref());
     Ok(OpenedVideo {
         source,
         input,
@@ -121,7 +98,6 @@ pub(super) fn open(
         orientation,
         taken,
         output,
-        record,
         survey,
     })
 }

@@ -1,0 +1,104 @@
+//! Answers that are kept for the same request again.
+
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{CatalogError, now_ms};
+
+/// How long an answer is kept, in milliseconds: a day.
+const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// An answer that was given before.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct KeptAnswer {
+    /// Digest of the request's method, path and body.
+    pub fingerprint: String,
+    /// The status; `None` while the request is under way.
+    pub status: Option<i64>,
+    /// The content type.
+    pub kind: Option<String>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+}
+
+/// Begins a request with an idempotency key; the answer that is kept, if there was one with this key before.
+///
+/// # Errors
+/// If the database fails.
+pub async fn begin(
+    db: &mut SqliteConnection,
+    (caller, key): (&str, &str),
+    fingerprint: &str,
+) -> Result<Option<KeptAnswer>, CatalogError> {
+    sqlx::query("DELETE FROM idempotency WHERE created_at < ?")
+        .bind(now_ms() - KEPT_MS)
+        .execute(&mut *db)
+        .await?;
+    let kept = sqlx::query_as(
+        "SELECT fingerprint, status, kind, body FROM idempotency WHERE caller = ? AND key = ?",
+    )
+    .bind(caller)
+    .bind(key)
+    .fetch_optional(&mut *db)
+    .await?;
+    if kept.is_none() {
+        sqlx::query(
+            "INSERT INTO idempotency (caller, key, fingerprint, created_at) VALUES (?, ?, ?, ?)",
+        )
+        .bind(caller)
+        .bind(key)
+        .bind(fingerprint)
+        .bind(now_ms())
+        .execute(db)
+        .await?;
+    }
+    Ok(kept)
+}
+
+/// Keeps the answer to a request.
+///
+/// # Errors
+/// If the database fails.
+pub async fn keep(
+    db: &mut SqliteConnection,
+    (caller, key): (&str, &str),
+    (status, kind, body): (u16, &str, &[u8]),
+) -> Result<(), CatalogError> {
+    sqlx::query(
+        "UPDATE idempotency SET status = ?, kind = ?, body = ? WHERE caller = ? AND key = ?",
+    )
+    .bind(status)
+    .bind(kind)
+    .bind(body)
+    .bind(caller)
+    .bind(key)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Forgets a request that came to nothing, so that it can be made again.
+///
+/// # Errors
+/// If the database fails.
+pub async fn forget(
+    db: &mut SqliteConnection,
+    (caller, key): (&str, &str),
+) -> Result<(), CatalogError> {
+    sqlx::query("DELETE FROM idempotency WHERE caller = ? AND key = ?")
+        .bind(caller)
+        .bind(key)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Forgets requests that were under way when the last server ended.
+///
+/// # Errors
+/// If the database fails.
+pub async fn forget_unfinished(db: &mut SqliteConnection) -> Result<(), CatalogError> {
+    sqlx::query("DELETE FROM idempotency WHERE status IS NULL")
+        .execute(db)
+        .await?;
+    Ok(())
+}

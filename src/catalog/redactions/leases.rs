@@ -1,0 +1,188 @@
+//! Files of redactions as the queue that they are: leased with a fencing token, and ended by whoever holds it.
+
+use rushes_workers::coordinator::Failure;
+use sqlx::SqliteConnection;
+
+use super::super::queue::{FARTHEST_RETRY_MS, Verdict};
+use super::super::{CatalogError, now_ms};
+use super::{RedactionFile, RedactionState, RedactionTask};
+
+/// Leases the next file to `worker`: of the oldest redaction the first that is queued.
+///
+/// # Errors
+/// If the database fails.
+pub async fn take(
+    db: &mut SqliteConnection,
+    worker: &str,
+) -> Result<Option<RedactionTask>, CatalogError> {
+    let file: Option<RedactionFile> = sqlx::query_as(
+        "UPDATE redaction_files SET state = 'running', attempts = attempts + 1, token = token + 1, worker = ?3, done = 0
+          WHERE rowid = (
+                SELECT f.rowid FROM redaction_files f JOIN redactions r ON r.id = f.redaction_id
+                 WHERE f.state = 'queued' AND (f.not_before <= ?1 OR f.not_before > ?1 + ?2) AND r.stage = 'open'
+                 ORDER BY f.redaction_id, f.ordinal LIMIT 1)
+         RETURNING *",
+    )
+    .bind(now_ms())
+    .bind(FARTHEST_RETRY_MS)
+    .bind(worker)
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(file) = file else { return Ok(None) };
+    let (settings, output) = sqlx::query_as("SELECT settings, output FROM redactions WHERE id = ?")
+        .bind(&file.redaction_id)
+        .fetch_one(db)
+        .await?;
+    Ok(Some(RedactionTask {
+        file,
+        settings,
+        output,
+    }))
+}
+
+/// Whether [`take`] would find a file.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_waiting(db: &mut SqliteConnection) -> Result<bool, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM redaction_files f JOIN redactions r ON r.id = f.redaction_id
+                         WHERE f.state = 'queued' AND (f.not_before <= ?1 OR f.not_before > ?1 + ?2) AND r.stage = 'open')",
+    )
+    .bind(now_ms())
+    .bind(FARTHEST_RETRY_MS)
+    .fetch_one(db)
+    .await?)
+}
+
+/// Whether the caller's attempt is still the newest one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_held(
+    db: &mut SqliteConnection,
+    file: &RedactionFile,
+) -> Result<bool, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM redaction_files
+          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND token = ?)",
+    )
+    .bind(&file.redaction_id)
+    .bind(file.ordinal)
+    .bind(file.token)
+    .fetch_one(db)
+    .await?)
+}
+
+/// Whether the caller may store a result: its attempt is the newest one, and nobody deleted the redaction.
+///
+/// # Errors
+/// If the database fails.
+pub async fn may_store(
+    db: &mut SqliteConnection,
+    file: &RedactionFile,
+) -> Result<bool, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM redaction_files f JOIN redactions r ON r.id = f.redaction_id
+          WHERE f.redaction_id = ? AND f.ordinal = ? AND f.state = 'running' AND f.token = ? AND r.stage = 'open')",
+    )
+    .bind(&file.redaction_id)
+    .bind(file.ordinal)
+    .bind(file.token)
+    .fetch_one(db)
+    .await?)
+}
+
+/// Keeps how far a file is, in thousandths; `false` if the caller is to stop, because it is no longer the caller's or
+/// somebody deleted the redaction.
+///
+/// # Errors
+/// If the database fails.
+pub async fn heartbeat(
+    db: &mut SqliteConnection,
+    file: &RedactionFile,
+    done: i64,
+) -> Result<bool, CatalogError> {
+    let kept = sqlx::query(
+        "UPDATE redaction_files SET done = ?
+          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND token = ?
+            AND EXISTS (SELECT 1 FROM redactions r WHERE r.id = redaction_id AND r.stage = 'open')",
+    )
+    .bind(done)
+    .bind(&file.redaction_id)
+    .bind(file.ordinal)
+    .bind(file.token)
+    .execute(db)
+    .await?;
+    Ok(kept.rows_affected() == 1)
+}
+
+/// What a file came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileResult {
+    /// Regions or tracks made unrecognisable.
+    pub regions: i64,
+    /// Name of the result.
+    pub name: String,
+    /// Its media type; none if there is only a record.
+    pub media_type: Option<String>,
+}
+
+/// Records that a file is through; `false` if it is no longer the caller's.
+///
+/// # Errors
+/// If the database fails.
+pub async fn finish(
+    db: &mut SqliteConnection,
+    file: &RedactionFile,
+    result: &FileResult,
+) -> Result<bool, CatalogError> {
+    let recorded = sqlx::query(
+        "UPDATE redaction_files SET state = 'done', regions = ?, result = ?, media_type = ?, finished_at = ?,
+                done = 1000, worker = NULL, failure_kind = NULL, failure_code = NULL, reason = NULL
+          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND token = ?",
+    )
+    .bind(result.regions)
+    .bind(&result.name)
+    .bind(&result.media_type)
+    .bind(now_ms())
+    .bind(&file.redaction_id)
+    .bind(file.ordinal)
+    .bind(file.token)
+    .execute(db)
+    .await?;
+    Ok(recorded.rows_affected() == 1)
+}
+
+/// Records a failure; `false` if the file is no longer the caller's.
+///
+/// # Errors
+/// If the database fails.
+pub async fn fail(
+    db: &mut SqliteConnection,
+    file: &RedactionFile,
+    failure: &Failure,
+    verdict: Verdict,
+) -> Result<bool, CatalogError> {
+    let (state, not_before, finished) = match verdict {
+        Verdict::Retry(delay) => (RedactionState::Queued, now_ms() + delay, None),
+        Verdict::GiveUp => (RedactionState::Failed, 0, Some(now_ms())),
+    };
+    let recorded = sqlx::query(
+        "UPDATE redaction_files SET state = ?, not_before = ?, finished_at = ?, failure_kind = ?,
+                failure_code = ?, reason = ?, worker = NULL
+          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND token = ?",
+    )
+    .bind(state)
+    .bind(not_before)
+    .bind(finished)
+    .bind(failure.kind.as_str())
+    .bind(&failure.code)
+    .bind(&failure.reason)
+    .bind(&file.redaction_id)
+    .bind(file.ordinal)
+    .bind(file.token)
+    .execute(db)
+    .await?;
+    Ok(recorded.rows_affected() == 1)
+}

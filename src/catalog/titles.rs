@@ -1,0 +1,177 @@
+//! Titles: making, renaming, merging, deleting.
+
+use sqlx::{FromRow, SqliteConnection};
+
+use super::metadata::Metadata;
+use super::{AssetId, CatalogError, TitleId, assets, note_change, now_ms};
+
+/// Longest name in characters.
+const MAX_NAME: usize = 500;
+
+/// A title and what people added to it.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct TitleRow {
+    /// Id.
+    pub id: TitleId,
+    /// What a viewer would call it. Unique.
+    pub name: String,
+    /// Metadata.
+    #[sqlx(try_from = "String")]
+    pub metadata: Metadata,
+    /// Assets in it.
+    pub assets: i64,
+    /// Shots that can be found.
+    pub shots: i64,
+    /// When it was made, Unix milliseconds.
+    pub created_at: i64,
+}
+
+/// The title with this id.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is none.
+pub async fn get(db: &mut SqliteConnection, id: &TitleId) -> Result<TitleRow, CatalogError> {
+    sqlx::query_as(
+        "SELECT t.id, t.name, t.metadata, t.created_at, COUNT(a.id) AS assets, COALESCE(SUM(a.shots), 0) AS shots
+           FROM titles t LEFT JOIN assets a ON a.title_id = t.id WHERE t.id = ? GROUP BY t.id",
+    )
+    .bind(id)
+    .fetch_optional(db)
+    .await?
+    .ok_or_else(|| CatalogError::NotFound {
+        what: "title",
+        id: id.to_string(),
+    })
+}
+
+/// Makes a title without assets, which stays until somebody deletes it.
+///
+/// # Errors
+/// If the name is no name or is in use, or the database fails.
+pub async fn create(db: &mut SqliteConnection, name: &str) -> Result<TitleId, CatalogError> {
+    let name = checked(db, name, None).await?;
+    let id = TitleId::new();
+    sqlx::query("INSERT INTO titles (id, name, created_at, kept) VALUES (?, ?, ?, 1)")
+        .bind(&id)
+        .bind(name)
+        .bind(now_ms())
+        .execute(db)
+        .await?;
+    Ok(id)
+}
+
+/// Gives a title another name.
+///
+/// # Errors
+/// If the name is no name or is in use, or the database fails.
+pub async fn rename(
+    db: &mut SqliteConnection,
+    id: &TitleId,
+    name: &str,
+) -> Result<(), CatalogError> {
+    let name = checked(db, name, Some(id)).await?;
+    sqlx::query("UPDATE titles SET name = ? WHERE id = ?")
+        .bind(name)
+        .bind(id)
+        .execute(&mut *db)
+        .await?;
+    for asset in assets::list(db, Some(id)).await? {
+        note_change(db, &asset).await?;
+    }
+    Ok(())
+}
+
+/// Moves an asset to a title; the one it was in goes with its last asset.
+///
+/// # Errors
+/// If the database fails.
+pub async fn move_asset(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    title: &TitleId,
+) -> Result<(), CatalogError> {
+    let before = assets::get(db, asset).await?.title_id;
+    if before == *title {
+        return Ok(());
+    }
+    sqlx::query("UPDATE assets SET title_id = ? WHERE id = ?")
+        .bind(title)
+        .bind(asset)
+        .execute(&mut *db)
+        .await?;
+    remove_if_empty(db, &before).await?;
+    note_change(db, asset).await
+}
+
+/// Moves all assets of a title to another one, and deletes it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn merge(
+    db: &mut SqliteConnection,
+    from: &TitleId,
+    into: &TitleId,
+) -> Result<(), CatalogError> {
+    if from == into {
+        return Ok(());
+    }
+    for asset in assets::list(db, Some(from)).await? {
+        move_asset(db, &asset, into).await?;
+    }
+    remove(db, from).await
+}
+
+/// Deletes a title with its assets and all that was computed of them.
+///
+/// # Errors
+/// If the database fails.
+pub async fn remove(db: &mut SqliteConnection, id: &TitleId) -> Result<(), CatalogError> {
+    for asset in assets::list(db, Some(id)).await? {
+        assets::remove(db, &asset).await?;
+    }
+    sqlx::query("DELETE FROM titles WHERE id = ?")
+        .bind(id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Deletes a title that has no asset, unless it was made by hand.
+///
+/// # Errors
+/// If the database fails.
+pub(super) async fn remove_if_empty(
+    db: &mut SqliteConnection,
+    id: &TitleId,
+) -> Result<(), CatalogError> {
+    sqlx::query(
+        "DELETE FROM titles
+          WHERE id = ?1 AND kept = 0 AND NOT EXISTS (SELECT 1 FROM assets WHERE title_id = ?1)",
+    )
+    .bind(id)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn checked<'a>(
+    db: &mut SqliteConnection,
+    name: &'a str,
+    of: Option<&TitleId>,
+) -> Result<&'a str, CatalogError> {
+    let trimmed = name.trim();
+    if trimmed.is_empty()
+        || trimmed.chars().count() > MAX_NAME
+        || trimmed.chars().any(char::is_control)
+    {
+        return Err(CatalogError::BadTitle(name.to_owned()));
+    }
+    let taken: Option<TitleId> = sqlx::query_scalar("SELECT id FROM titles WHERE name = ?")
+        .bind(trimmed)
+        .fetch_optional(db)
+        .await?;
+    match taken {
+        Some(other) if Some(&other) != of => Err(CatalogError::TitleInUse(trimmed.to_owned())),
+        Some(_) | None => Ok(trimmed),
+    }
+}
