@@ -37,3 +37,4 @@ mod s3;
 mod shots;
 mod spine;
 mod support;
+mod watch;
