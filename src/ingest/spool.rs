@@ -292,6 +292,6 @@ mod tests {
         assert!(spool.claim(&id).is_some());
         spool.remove(&id).await.unwrap();
         spool.remove(&id).await.unwrap();
-        assert!(!spool.file(&id).exists());
+        assert!(!spool.file(&id).try_exists().unwrap());
     }
 }

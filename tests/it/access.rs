@@ -149,152 +149,163 @@ fn a_key_that_asks_too_often_is_told_when_to_come_back() {
     assert_eq!(get(&server, &calm, "/v1/bins").status(), 200);
 }
 
+/// A server with two titles, "own" and "secret", and a key for the first of them.
+struct Agency {
+    rushes: Rushes,
+    server: Server,
+    scoped: String,
+    own: Value,
+    other: Value,
+}
+
+impl Agency {
+    fn new() -> Option<Self> {
+        let rushes = Rushes::new()?;
+        let [own, other] = [("own", 0), ("secret", 3)].map(|(name, seed)| {
+            let file = rushes.folder.path().join(format!("{name}.mp4"));
+            let summary = rushes.ingest(&[&videos::made(&file, 2, 40, seed)]);
+            assert_eq!(summary["videos"][0]["state"], "ready", "{summary:#}");
+            summary["videos"][0].clone()
+        });
+        let scoped = key(&rushes, &["agency", "--scope", "write", "--title", "own"]);
+        let server = Server::start(&rushes, &[]);
+        Some(Self {
+            rushes,
+            server,
+            scoped,
+            own,
+            other,
+        })
+    }
+
+    fn get(&self, path: &str) -> Response {
+        get(&self.server, &self.scoped, path)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Response {
+        let request = self.server.post(path).bearer_auth(&self.scoped);
+        request.json(body).send().unwrap()
+    }
+
+    fn asset(of: &Value) -> &str {
+        of["asset"].as_str().unwrap()
+    }
+
+    /// What is hidden is answered exactly as what does not exist.
+    fn assert_hidden(&self, path: &str, id: &str) {
+        let ask = |id: &str| {
+            let answer = self.get(&path.replace("ID", id));
+            let status = answer.status().as_u16();
+            let mut body: Value = answer.json().unwrap();
+            body["request_id"] = Value::Null;
+            (status, body.to_string().replace(id, "ID"))
+        };
+        let hidden = ask(id);
+        assert_eq!(hidden, ask("01K00000000000000000000000"), "{path}");
+        assert_eq!(hidden.0, 404, "{path}");
+    }
+}
+
 #[test]
 fn a_key_for_one_title_never_learns_of_another() {
-    let Some(rushes) = Rushes::new() else { return };
-    let [own, other] = [("own", 0), ("secret", 3)].map(|(name, seed)| {
-        let file = videos::made(
-            &rushes.folder.path().join(format!("{name}.mp4")),
-            2,
-            40,
-            seed,
-        );
-        let summary = rushes.ingest(&[&file]);
-        assert_eq!(summary["videos"][0]["state"], "ready", "{summary:#}");
-        summary["videos"][0].clone()
-    });
-    let scoped = key(&rushes, &["agency", "--scope", "write", "--title", "own"]);
-    let wide = rushes.run(&["key", "create", "x", "--scope", "admin", "--title", "own"]);
-    assert!(!wide.status.success());
-    let server = Server::start(&rushes, &[]);
-    let ask = |path: &str| get(&server, &scoped, path);
-    let list = |path: &str| ask(path).text().unwrap();
-    let (asset, job) = (
-        other["asset"].as_str().unwrap(),
-        other["job"].as_str().unwrap(),
-    );
-    let unknown = "01K00000000000000000000000";
-
+    let Some(agency) = Agency::new() else { return };
+    let wide = ["key", "create", "x", "--scope", "admin", "--title", "own"];
+    assert!(!agency.rushes.run(&wide).status.success());
+    let (own, asset) = (Agency::asset(&agency.own), Agency::asset(&agency.other));
+    let job = agency.other["job"].as_str().unwrap();
     for path in ["/v1/titles", "/v1/assets", "/v1/jobs"] {
-        let shown = list(path);
+        let shown = agency.get(path).text().unwrap();
         assert!(
-            shown.contains("own") || shown.contains(own["asset"].as_str().unwrap()),
+            shown.contains("own") || shown.contains(own),
             "{path}: {shown}"
         );
         for hidden in ["secret", asset, job] {
             assert!(!shown.contains(hidden), "{path}: {shown}");
         }
     }
-    // What is there is answered exactly as what is not.
-    let same = |path: &str, id: &str| {
-        let strip = |answer: Response, id: &str| {
-            let status = answer.status().as_u16();
-            let mut body: Value = answer.json().unwrap();
-            body["request_id"] = Value::Null;
-            (status, body.to_string().replace(id, "ID"))
-        };
-        let hidden = strip(ask(&path.replace("ID", id)), id);
-        let absent = strip(ask(&path.replace("ID", unknown)), unknown);
-        assert_eq!(hidden, absent, "{path}");
-        assert_eq!(hidden.0, 404, "{path}");
-    };
     for path in [
         "/v1/assets/ID",
+        "/v1/assets/ID/shots",
         "/v1/shots/ID.0-40",
         "/v1/shots/ID.0-40/thumbnail.jpg",
         "/v1/shots/ID.0-40/clip.mp4",
     ] {
-        same(path, asset);
+        agency.assert_hidden(path, asset);
     }
-    same("/v1/jobs/ID", job);
-    same("/v1/assets?title=ID", "secret");
+    agency.assert_hidden("/v1/jobs/ID", job);
+    agency.assert_hidden("/v1/jobs/ID/events", job);
+    agency.assert_hidden("/v1/assets?title=ID", "secret");
+    agency.assert_hidden("/v1/titles/ID", "secret");
+    let ready: Value = agency.get("/readyz").json().unwrap();
+    assert_eq!(ready["coverage"]["total"], 1, "{ready:#}");
+    // A bin of somebody else is no bin.
+    let hidden_shot = format!("{asset}.0-40");
+    agency
+        .rushes
+        .json(&["bin", "add", "secret picks", &hidden_shot]);
+    assert!(!agency.get("/v1/bins").text().unwrap().contains("secret"));
+    agency.assert_hidden("/v1/bins/ID", "secret picks");
+    let url = format!("{}/v1/assets/{asset}", agency.server.address);
+    let delete = agency.server.client.delete(url).bearer_auth(&agency.scoped);
+    assert_eq!(problem(delete.send().unwrap()).0, 404);
+}
 
-    let post = |path: &str, body: Value| {
-        server
-            .post(path)
-            .bearer_auth(&scoped)
-            .json(&body)
-            .send()
-            .unwrap()
-    };
-    let found: Value = post("/v1/search", json!({ "text": "a red square", "limit": 50 }))
+#[test]
+fn a_key_for_one_title_uses_that_one_and_no_other() {
+    let Some(agency) = Agency::new() else { return };
+    let asset = Agency::asset(&agency.other);
+    let hidden_shot = format!("{asset}.0-40");
+    let search = |body: Value| agency.post("/v1/search", &body);
+    let found: Value = search(json!({ "text": "a red square", "limit": 50 }))
         .json()
         .unwrap();
     let hits = found["hits"].as_array().unwrap();
-    assert!(
-        !hits.is_empty() && hits.iter().all(|hit| hit["title"] == "own"),
-        "{found:#}"
-    );
+    let is_own = |hit: &Value| hit["title"] == "own";
+    assert!(!hits.is_empty() && hits.iter().all(is_own), "{found:#}");
     assert_eq!(found["coverage"]["total"], 1, "{found:#}");
-    let hidden_shot = format!("{asset}.0-40");
-    for body in [
-        json!({ "text": "x", "titles": ["secret"] }),
-        json!({ "text": "x", "assets": [asset] }),
-        json!({ "shot": hidden_shot }),
+    let picked = json!([{ "shot": hidden_shot }]);
+    for (path, body) in [
+        ("/v1/search", json!({ "text": "x", "titles": ["secret"] })),
+        ("/v1/search", json!({ "text": "x", "assets": [asset] })),
+        ("/v1/search", json!({ "shot": hidden_shot })),
+        ("/v1/exports", json!({ "format": "otio", "picks": picked })),
+        (
+            "/v1/exports",
+            json!({ "format": "otioz", "picks": [{ "asset": asset, "start": 0, "end": 1 }] }),
+        ),
+        (
+            "/v1/exports",
+            json!({ "format": "csv", "search": { "shot": hidden_shot } }),
+        ),
+        (
+            "/v1/exports",
+            json!({ "format": "otio", "bin": "secret picks" }),
+        ),
+        ("/v1/bins", json!({ "name": "b", "picks": picked })),
+        ("/v1/titles/own/merge", json!({ "into": "secret" })),
     ] {
-        assert_eq!(problem(post("/v1/search", body)).0, 404);
+        assert_eq!(problem(agency.post(path, &body)).0, 404, "{path} {body}");
     }
-    for body in [
-        json!({ "format": "otio", "picks": [{ "shot": hidden_shot }] }),
-        json!({ "format": "otioz", "picks": [{ "asset": asset, "start": 0, "end": 1 }] }),
-        json!({ "format": "csv", "search": { "shot": hidden_shot } }),
+    // Registering could show that bytes are known, and so could a name that is in use.
+    let register = json!({ "uri": agency.other["uri"] });
+    for (path, body) in [
+        ("/v1/assets", register),
+        ("/v1/titles", json!({ "name": "secret" })),
     ] {
-        assert_eq!(problem(post("/v1/exports", body)).0, 404);
+        assert_eq!(problem(agency.post(path, &body)).1, "title-key", "{path}");
     }
-    assert_eq!(
-        problem(post(
-            "/v1/bins",
-            json!({ "name": "b", "picks": [{ "shot": hidden_shot }] })
-        ))
-        .0,
-        404
-    );
-    // A bin of somebody else is no bin.
-    rushes.json(&["bin", "add", "secret picks", &hidden_shot]);
-    assert!(!list("/v1/bins").contains("secret"));
-    same("/v1/bins/ID", "secret picks");
-    let export = post(
-        "/v1/exports",
-        json!({ "format": "otio", "bin": "secret picks" }),
-    );
-    assert_eq!(problem(export).0, 404);
-    // Registering could show that bytes are known.
-    assert_eq!(
-        problem(post("/v1/assets", json!({ "uri": other["uri"] }))).1,
-        "title-key"
-    );
-    let delete = server
-        .client
-        .delete(format!("{}/v1/assets/{asset}", server.address));
-    assert_eq!(problem(delete.bearer_auth(&scoped).send().unwrap()).0, 404);
-    // What is its own it may use.
-    let own_shot = format!("{}.0-40", own["asset"].as_str().unwrap());
-    assert_eq!(
-        post(
-            "/v1/bins",
-            json!({ "name": "mine", "picks": [{ "shot": own_shot }] })
-        )
-        .status(),
-        201
-    );
-    assert_eq!(
-        post("/v1/exports", json!({ "format": "edl", "bin": "mine" })).status(),
-        200
-    );
+    let own_shot = format!("{}.0-40", Agency::asset(&agency.own));
+    let bin = json!({ "name": "mine", "picks": [{ "shot": own_shot }] });
+    assert_eq!(agency.post("/v1/bins", &bin).status(), 201);
+    let export = json!({ "format": "edl", "bin": "mine" });
+    assert_eq!(agency.post("/v1/exports", &export).status(), 200);
     // A title that is deleted takes the rights to it along, and leaves none to anything else.
-    assert!(rushes.run(&["delete", "own"]).status.success());
-    assert_eq!(
-        ask("/v1/titles").json::<Value>().unwrap(),
-        json!({ "titles": [] })
-    );
-    let found: Value = post("/v1/search", json!({ "text": "a red square" }))
-        .json()
-        .unwrap();
-    assert_eq!(
-        (&found["hits"], &found["coverage"]["total"]),
-        (&json!([]), &json!(0)),
-        "{found:#}"
-    );
+    assert!(agency.rushes.run(&["delete", "own"]).status.success());
+    let titles: Value = agency.get("/v1/titles").json().unwrap();
+    assert_eq!(titles, json!({ "titles": [] }));
+    let found: Value = search(json!({ "text": "a red square" })).json().unwrap();
+    assert_eq!(found["hits"], json!([]), "{found:#}");
+    assert_eq!(found["coverage"]["total"], 0, "{found:#}");
 }
 
 #[test]

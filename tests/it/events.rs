@@ -150,12 +150,14 @@ fn receiver(statuses: &'static [u16]) -> (String, Receiver<Received>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let (send, received) = channel();
-    std::thread::spawn(move || {
+    let thread = std::thread::Builder::new().name("receiver".to_owned());
+    let spawned = thread.spawn(move || {
         for (number, stream) in listener.incoming().enumerate() {
             let status = statuses.get(number).copied().unwrap_or(204);
             answer(stream.unwrap(), status, &send);
         }
     });
+    spawned.unwrap();
     (url, received)
 }
 

@@ -16,9 +16,8 @@ fn send(server: &Server, method: &str, path: &str, body: &Value) -> reqwest::blo
         .unwrap()
 }
 
-#[test]
-fn titles_and_assets_are_listed_changed_and_moved() {
-    let Some(rushes) = Rushes::new() else { return };
+/// A server over three videos, "one", "two" and "three", and the ids of their assets.
+fn library(rushes: &Rushes) -> (Server, Vec<String>) {
     let names = ["one", "two", "three"];
     let assets: Vec<String> = (0..)
         .zip(names)
@@ -33,9 +32,13 @@ fn titles_and_assets_are_listed_changed_and_moved() {
             summary["videos"][0]["asset"].as_str().unwrap().to_owned()
         })
         .collect();
-    let server = Server::start(&rushes, &[]);
+    (Server::start(rushes, &[]), assets)
+}
 
-    // Page by page, in the order of registration.
+#[test]
+fn assets_are_listed_page_by_page() {
+    let Some(rushes) = Rushes::new() else { return };
+    let (server, assets) = library(&rushes);
     let (mut listed, mut page) = (Vec::new(), String::new());
     loop {
         let answer = server.json(&format!("/v1/assets?limit=2{page}"));
@@ -69,8 +72,12 @@ fn titles_and_assets_are_listed_changed_and_moved() {
             "{bad}"
         );
     }
+}
 
-    // Metadata keeps its types; null removes; tags filter.
+#[test]
+fn metadata_keep_their_types_and_tags_filter() {
+    let Some(rushes) = Rushes::new() else { return };
+    let (server, assets) = library(&rushes);
     let asset = format!("/v1/assets/{}", assets[0]);
     let change = json!({ "metadata": { "season": 2, "code": "2", "cleared": true }, "tags": ["b", "a", "b"] });
     assert_eq!(send(&server, "PATCH", &asset, &change).status(), 204);
@@ -114,8 +121,13 @@ fn titles_and_assets_are_listed_changed_and_moved() {
         &json!({ "metadata": { "a b": 1 } }),
     );
     assert_eq!(problem(refused), (400, "bad-metadata".to_owned()));
+}
 
-    // Titles.
+#[test]
+fn titles_are_made_renamed_merged_and_deleted() {
+    let Some(rushes) = Rushes::new() else { return };
+    let (server, assets) = library(&rushes);
+    let asset = format!("/v1/assets/{}", assets[0]);
     let made = send(
         &server,
         "POST",

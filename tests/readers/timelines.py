@@ -31,17 +31,22 @@ def clips(timeline):
     return [child for child in timeline.video_tracks()[0] if isinstance(child, otio.schema.Clip)]
 
 
+def whole(value):
+    """A frame count is an integer; one that is none stays a float, which no test takes for a count."""
+    return int(value) if float(value).is_integer() else value
+
+
 def facts(clip):
     source = clip.source_range
     media = clip.media_reference
     return {
         "name": clip.name,
-        "first": source.start_time.value,
-        "frames": source.duration.value,
+        "first": whole(source.start_time.value),
+        "frames": whole(source.duration.value),
         "rate": source.start_time.rate,
         "duration_rate": source.duration.rate,
         "url": getattr(media, "target_url", None),
-        "available": [media.available_range.start_time.value, media.available_range.duration.value]
+        "available": [whole(time.value) for time in (media.available_range.start_time, media.available_range.duration)]
         if media and media.available_range
         else None,
         "markers": [f"{marker.name} {marker.comment} {marker.metadata}" for marker in clip.markers],
@@ -66,11 +71,11 @@ def fractions(file):
         read.append(
             {
                 "name": clip.get("name"),
-                "first": float(frames[0]),
-                "frames": float(frames[1]),
+                "first": whole(frames[0]),
+                "frames": whole(frames[1]),
                 "rate": float(rate),
                 "url": asset.find("media-rep").get("src"),
-                "available": [float(frame) for frame in available],
+                "available": [whole(frame) for frame in available],
                 "markers": [marker.get("value") for marker in clip.findall("marker")],
             }
         )

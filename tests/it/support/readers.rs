@@ -1,4 +1,4 @@
-//! Programs that read what rushes writes and share no code with it: OpenTimelineIO and MLT.
+//! Programs that read what rushes writes and share no code with it: `OpenTimelineIO` and MLT.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,7 +19,7 @@ pub(crate) fn python() -> Option<PathBuf> {
     python
 }
 
-/// What OpenTimelineIO reads in these files: clips by file extension.
+/// What `OpenTimelineIO` reads in these files: clips by file extension.
 pub(crate) fn timelines(python: &Path, fps: f64, files: &[PathBuf]) -> Value {
     let read = Command::new(python)
         .arg(script("timelines.py"))
