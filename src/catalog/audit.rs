@@ -6,6 +6,9 @@ use utoipa::ToSchema;
 
 use super::{CatalogError, KeyId, now_ms};
 
+/// How long an entry is kept, in milliseconds: a year.
+const KEPT_MS: i64 = 365 * 24 * 60 * 60 * 1000;
+
 /// One request that changed something, or tried to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow, ToSchema)]
 pub struct AuditEntry {
@@ -64,6 +67,18 @@ pub async fn note(
     .bind(request.request_id)
     .execute(db)
     .await?;
+    Ok(())
+}
+
+/// Forgets entries that are older than a year.
+///
+/// # Errors
+/// If the database fails.
+pub async fn trim(db: &mut SqliteConnection) -> Result<(), CatalogError> {
+    sqlx::query("DELETE FROM audit WHERE at < ?")
+        .bind(now_ms() - KEPT_MS)
+        .execute(db)
+        .await?;
     Ok(())
 }
 

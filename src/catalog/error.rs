@@ -84,6 +84,11 @@ pub enum CatalogError {
     /// The limit on webhooks is reached.
     #[error("there are {0} webhooks, which is the limit; delete one first")]
     TooManyWebhooks(usize),
+    /// There are as many uploads in progress as there may be.
+    #[error(
+        "there are {0} uploads in progress, as many as there may be; finish or delete one first"
+    )]
+    TooManyUploads(i64),
     /// The bin was changed meanwhile.
     #[error(
         "the bin was changed meanwhile: it is at revision {found}, not {expected}; read it again"
@@ -131,6 +136,7 @@ impl CatalogError {
             Self::BadSpan { .. } => "bad-span",
             Self::BinFull(_) => "bin-full",
             Self::TooManyWebhooks(_) => "too-many-webhooks",
+            Self::TooManyUploads(_) => "too-many-uploads",
             Self::Changed { .. } => "changed-meanwhile",
             Self::Full(_) => "disk-full",
             _ => self.kind().as_str(),
@@ -153,7 +159,9 @@ impl CatalogError {
             | Self::TitleInUse(_)
             | Self::BadMetadata(_)
             | Self::BadSpan { .. } => ErrorKind::InvalidInput,
-            Self::BinFull(_) | Self::TooManyWebhooks(_) => ErrorKind::Limit,
+            Self::BinFull(_) | Self::TooManyWebhooks(_) | Self::TooManyUploads(_) => {
+                ErrorKind::Limit
+            }
             Self::Changed { .. } => ErrorKind::Cancelled,
             Self::Full(_) | Self::Locked(_) | Self::Random(_) => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,

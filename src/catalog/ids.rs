@@ -85,6 +85,10 @@ id! {
     DeliveryId, "a delivery"
 }
 id! {
+    /// Id of an upload.
+    UploadId, "an upload"
+}
+id! {
     /// Id of a bin.
     BinId, "a bin"
 }

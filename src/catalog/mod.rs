@@ -19,6 +19,7 @@ pub mod queue;
 pub mod records;
 pub mod redactions;
 pub mod results;
+pub mod resumable;
 pub mod runs;
 pub mod shots;
 pub mod titles;
@@ -38,7 +39,7 @@ pub use coverage::{coverage, failed, tallies};
 pub use error::CatalogError;
 pub use ids::{
     AssetId, BinId, BinItemId, DeliveryId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId,
-    WebhookId,
+    UploadId, WebhookId,
 };
 
 /// Number of index positions to keep. An index writes its vectors once a minute, and so lags by the positions

@@ -109,96 +109,119 @@ enum Command {
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    let json = args.json;
-    match args.command {
-        Command::List => return list(app, json).await,
-        Command::Show { bin } => return show(app, &bin, json).await,
-        Command::Delete { bin } => {
+    let bin = match args.command {
+        Command::List => return list(app, args.json).await,
+        Command::Delete { bin } => return delete(app, &bin, args.json).await,
+        Command::Show { bin } => bin,
+        Command::Create { name } => {
             let mut tx = app.catalog.begin().await?;
-            let bin = bins::find(&mut tx, &bin, None).await?;
-            bins::delete(&mut tx, &bin.id).await?;
+            let bin = bins::create(&mut tx, &name, None).await?;
             tx.commit().await?;
-            output::line(&format!("deleted {}", bin.name));
-            return Ok(ExitCode::SUCCESS);
+            bin.id.to_string()
         }
-        command => {
-            let bin = change(app, command).await?;
-            show(app, &bin, json).await
-        }
-    }
-}
-
-/// Changes a bin; the answer is its id.
-async fn change(app: &App, command: Command) -> anyhow::Result<String> {
-    // A search may take a while; the catalogue is not held meanwhile.
-    let found = match &command {
-        Command::Add { picks, .. } if picks.is_empty() => {
-            bail!("name shots, or give --search WORDS")
-        }
-        Command::Add { picks, note, .. } => {
-            let mut found = picks.selections(app).await?;
-            for selection in &mut found {
-                selection.note.clone_from(note);
-            }
-            if found.is_empty() {
-                bail!("the search found nothing; the bin was left as it is");
-            }
-            found
-        }
-        _ => Vec::new(),
-    };
-    let mut tx = app.catalog.begin().await?;
-    let bin = match &command {
-        Command::Create { name } => bins::create(&mut tx, name, None).await?,
-        Command::Add { bin: name, .. } => match bins::find(&mut tx, name, None).await {
-            Err(CatalogError::NotFound { .. }) => bins::create(&mut tx, name, None).await?,
-            found => found?,
-        },
-        Command::Trim { bin, .. }
-        | Command::Note { bin, .. }
-        | Command::Move { bin, .. }
-        | Command::Remove { bin, .. }
-        | Command::Rename { bin, .. }
-        | Command::Show { bin }
-        | Command::Delete { bin } => bins::find(&mut tx, bin, None).await?,
-        Command::List => bail!("a list changes nothing"),
-    };
-    match command {
-        Command::Add { .. } => drop(bins::append(&mut tx, &bin, &found).await?),
+        Command::Add { bin, picks, note } => add(app, bin, &picks, note.as_deref()).await?,
         Command::Trim {
-            item, start, end, ..
+            bin,
+            item,
+            start,
+            end,
         } => {
             let change = BinItemChange {
                 start,
                 end,
                 ..BinItemChange::default()
             };
-            bins::change(&mut tx, &bin.id, &item, &change).await?;
+            change_item(app, bin, &item, &change).await?
         }
-        Command::Note { item, text, .. } => {
+        Command::Note { bin, item, text } => {
             let change = BinItemChange {
                 note: Some(text),
                 ..BinItemChange::default()
             };
-            bins::change(&mut tx, &bin.id, &item, &change).await?;
+            change_item(app, bin, &item, &change).await?
         }
-        Command::Move { item, position, .. } => {
+        Command::Move {
+            bin,
+            item,
+            position,
+        } => {
             let change = BinItemChange {
                 position: Some(position),
                 ..BinItemChange::default()
             };
-            bins::change(&mut tx, &bin.id, &item, &change).await?;
+            change_item(app, bin, &item, &change).await?
         }
-        Command::Remove { items, .. } => {
+        Command::Remove { bin, items } => {
+            let mut tx = app.catalog.begin().await?;
+            let found = bins::find(&mut tx, &bin, None).await?;
             for item in items {
-                bins::remove(&mut tx, &bin.id, &item).await?;
+                bins::remove(&mut tx, &found.id, &item).await?;
             }
+            tx.commit().await?;
+            bin
         }
-        Command::Rename { name, .. } => bins::rename(&mut tx, &bin.id, &name).await?,
-        Command::Create { .. } | Command::Show { .. } | Command::List | Command::Delete { .. } => {}
+        Command::Rename { bin, name } => {
+            let mut tx = app.catalog.begin().await?;
+            let found = bins::find(&mut tx, &bin, None).await?;
+            bins::rename(&mut tx, &found.id, &name).await?;
+            tx.commit().await?;
+            found.id.to_string()
+        }
+    };
+    show(app, &bin, args.json).await
+}
+
+async fn add(
+    app: &App,
+    bin: String,
+    picks: &PickArgs,
+    note: Option<&str>,
+) -> anyhow::Result<String> {
+    if picks.is_empty() {
+        bail!("name shots, or give --search WORDS");
     }
+    // A search may take a while; the catalogue is not held meanwhile.
+    let mut found = picks.selections(app).await?;
+    if found.is_empty() {
+        bail!("the search found nothing; the bin was left as it is");
+    }
+    for selection in &mut found {
+        selection.note = note.map(str::to_owned);
+    }
+    let mut tx = app.catalog.begin().await?;
+    let known = match bins::find(&mut tx, &bin, None).await {
+        Err(CatalogError::NotFound { .. }) => bins::create(&mut tx, &bin, None).await?,
+        known => known?,
+    };
+    bins::append(&mut tx, &known, &found).await?;
     tx.commit().await?;
-    Ok(bin.id.to_string())
+    Ok(bin)
+}
+
+async fn change_item(
+    app: &App,
+    bin: String,
+    item: &BinItemId,
+    change: &BinItemChange,
+) -> anyhow::Result<String> {
+    let mut tx = app.catalog.begin().await?;
+    let found = bins::find(&mut tx, &bin, None).await?;
+    bins::change(&mut tx, &found.id, item, change).await?;
+    tx.commit().await?;
+    Ok(bin)
+}
+
+async fn delete(app: &App, bin: &str, json: bool) -> anyhow::Result<ExitCode> {
+    let mut tx = app.catalog.begin().await?;
+    let bin = bins::find(&mut tx, bin, None).await?;
+    bins::delete(&mut tx, &bin.id).await?;
+    tx.commit().await?;
+    if json {
+        output::json(&serde_json::json!({ "deleted": bin.id }))?;
+    } else {
+        output::line(&format!("deleted {}", bin.name));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn list(app: &App, json: bool) -> anyhow::Result<ExitCode> {

@@ -21,6 +21,7 @@ mod sheet;
 mod shots;
 mod show;
 mod titles;
+mod watch;
 mod work;
 
 use std::path::PathBuf;
@@ -52,6 +53,7 @@ const EXAMPLES: &str = "\
 Examples:
   rushes models pull lite                     get the text-to-shot model
   rushes ingest video.mp4 ~/shoots --json     ingest videos and folders
+  rushes watch ~/shoots                       ingest what is new there, until Ctrl-C
   rushes search \"a car exploding\"             by what is seen or said
   rushes search --in dialogue \"merry christmas\" --sheet hits.png
   rushes similar 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76
@@ -66,6 +68,8 @@ Examples:
 enum Command {
     /// Ingest videos: detect their shots and make them searchable
     Ingest(ingest::Args),
+    /// Watch folders and S3, and ingest what is new or changed there
+    Watch(watch::Args),
     /// Find shots by text
     Search(search::SearchArgs),
     /// Find shots similar to a shot or a picture
@@ -124,6 +128,7 @@ impl Cli {
             Command::Models(args) => models::run(&config, args).await,
             Command::Doctor(args) => doctor::run(config, args).await,
             Command::Ingest(args) => ingest::run(&App::open(config).await?, args).await,
+            Command::Watch(args) => watch::run(&App::open(config).await?, args).await,
             Command::Search(args) => search::run_search(&App::open(config).await?, args).await,
             Command::Similar(args) => search::run_similar(&App::open(config).await?, args).await,
             Command::Show(args) => show::run(&App::open(config).await?, args).await,

@@ -19,6 +19,7 @@ use crate::features::Settings;
 use crate::http::{
     self, AccessPolicy, Api, ConnectionBounds, Metrics, RateLimits, Roots, Tls, Work,
 };
+use crate::ingest::Spool;
 use crate::webhooks::{Sender, SenderOptions};
 
 /// How long requests under way may go on after a signal to stop.
@@ -54,30 +55,28 @@ pub(super) struct Args {
     media_roots: Vec<String>,
 }
 
-pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCode> {
-    if let Some(listen) = args.listen {
-        config.server.listen = listen;
+impl Args {
+    /// Flags override what the settings say.
+    fn override_settings(self, server: &mut Server) {
+        if let Some(listen) = self.listen {
+            server.listen = listen;
+        }
+        server.tls_certificate = self.tls_certificate.or(server.tls_certificate.take());
+        server.tls_key = self.tls_key.or(server.tls_key.take());
+        server.insecure |= self.insecure;
+        server.work_listen = self.work_listen.or(server.work_listen);
+        server.media_roots.extend(self.media_roots);
     }
-    config.server.tls_certificate = args.tls_certificate.or(config.server.tls_certificate);
-    config.server.tls_key = args.tls_key.or(config.server.tls_key);
-    config.server.insecure |= args.insecure;
-    config.server.work_listen = args.work_listen.or(config.server.work_listen);
-    config.server.media_roots.extend(args.media_roots);
+}
+
+pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCode> {
+    args.override_settings(&mut config.server);
     config.check()?;
     let metrics = Metrics::install()?;
     let roots = Roots::new(&config.server.media_roots).context("a media root cannot be used")?;
     let tls = certificate(&config.server)?;
     let app = App::open(config).await?;
-    let keyed = app.config.server.is_keyed();
-    if keyed {
-        let mut db = app.catalog.read().await?;
-        ensure!(
-            keys::any_for_people(&mut db).await?,
-            "{} can be reached from other machines, and there is no key that opens anything there; make one first: \
-             rushes key create NAME --scope read",
-            app.config.server.listen
-        );
-    }
+    prepare(&app).await?;
     let listener = listen(app.config.server.listen, "--listen").await?;
     let for_workers = match app.config.server.work_listen {
         Some(address) => Some(listen(address, "--work-listen").await?),
@@ -110,7 +109,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     let work = workers_on_other_machines(&app, &settings);
     let stop = CancellationToken::new();
     let policy = AccessPolicy {
-        keyed,
+        keyed: app.config.server.is_keyed(),
         origins: app.config.server.origins.clone(),
         limits: RateLimits::per_second(app.config.server.requests_per_second),
     };
@@ -122,16 +121,15 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         settings,
         roots: Arc::new(roots),
         upload_limit: app.config.upload_limit(),
+        spool: Spool::new(app.config.data.join("spool")),
         redactions: app.redactions.clone(),
         models: app.models.clone(),
         work: work.clone(),
         metrics,
+        following: Arc::new(Semaphore::new(http::MOST_FOLLOWERS)),
         webhook_private: app.config.server.webhook_private,
         stop: stop.clone(),
     };
-    let mut tx = app.catalog.begin().await?;
-    idempotency::forget_unfinished(&mut tx).await?;
-    tx.commit().await?;
     let router = http::router(api, policy);
     let allows_private = app.config.server.webhook_private;
     let webhooks = Sender::start(app.catalog.clone(), SenderOptions { allows_private })?;
@@ -158,6 +156,21 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     app.catalog.close().await;
     served?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Sees that somebody can get in, and forgets what was under way when the last server ended.
+async fn prepare(app: &App) -> anyhow::Result<()> {
+    let mut tx = app.catalog.begin().await?;
+    if app.config.server.is_keyed() {
+        ensure!(
+            keys::any_for_people(&mut tx).await?,
+            "{} can be reached from other machines, and there is no key that opens anything there; make one first: \
+             rushes key create NAME --scope read",
+            app.config.server.listen
+        );
+    }
+    idempotency::forget_unfinished(&mut tx).await?;
+    Ok(tx.commit().await?)
 }
 
 fn certificate(server: &Server) -> anyhow::Result<Option<Tls>> {

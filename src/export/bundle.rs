@@ -85,7 +85,8 @@ pub(super) async fn write(
         ],
         Bundle::Clips => vec![("picks.csv", Csv.write(list)?)],
     };
-    let mut archive = ZipWriter::new(file);
+    // It is large, and futures that hold it would be as well.
+    let mut archive = Box::new(ZipWriter::new(file));
     for (path, text) in texts {
         archive = add(
             archive,
@@ -109,11 +110,11 @@ pub(super) async fn write(
 
 /// Adds one file to the archive, away from the async threads.
 async fn add(
-    mut archive: ZipWriter<File>,
+    mut archive: Box<ZipWriter<File>>,
     path: String,
     bytes: Bytes,
     method: CompressionMethod,
-) -> Result<ZipWriter<File>, ExportError> {
+) -> Result<Box<ZipWriter<File>>, ExportError> {
     blocking(move || {
         archive.start_file(
             path,

@@ -50,12 +50,7 @@ impl ExportFormat for Fcp7Xml {
                 span,
             })
             .collect();
-        let channels = list
-            .sources
-            .iter()
-            .map(|source| channels(source))
-            .max()
-            .unwrap_or(0);
+        let channels = list.sources.iter().map(channels).max().unwrap_or(0);
         let mut described = vec![false; list.sources.len()];
         let picture = picks.iter().map(|cut| {
             let is_first = !std::mem::replace(&mut described[cut.pick.source], true);

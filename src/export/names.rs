@@ -19,7 +19,7 @@ impl ReelNames {
                 .rsplit_once('.')
                 .map_or(file, |(stem, _extension)| stem);
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            let mut name: String = stem
+            let mut name = stem
                 .chars()
                 .filter(|&c| plain(c))
                 .take(REEL)

@@ -1,4 +1,4 @@
-//! OpenTimelineIO: <https://github.com/AcademySoftwareFoundation/OpenTimelineIO>, schemas `Timeline.1` and `Clip.2`.
+//! `OpenTimelineIO`: <https://github.com/AcademySoftwareFoundation/OpenTimelineIO>, schemas `Timeline.1` and `Clip.2`.
 //!
 //! Every time counts frames of its own source at its own exact rate. The media's range begins at its start timecode,
 //! as the specification has it, and each clip's range lies within it.

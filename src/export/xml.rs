@@ -1,5 +1,7 @@
 //! Writing XML: elements with attributes and text, escaped.
 
+use std::fmt::Display;
+
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
@@ -11,7 +13,7 @@ pub(super) struct Element {
     name: &'static str,
     attributes: Vec<(&'static str, String)>,
     text: Option<String>,
-    children: Vec<Element>,
+    children: Vec<Self>,
 }
 
 impl Element {
@@ -25,15 +27,15 @@ impl Element {
     }
 
     /// An element that holds text alone.
-    pub(super) fn text(name: &'static str, text: impl ToString) -> Self {
+    pub(super) fn text(name: &'static str, text: impl Display) -> Self {
         Self {
-            text: Some(text.to_string()),
+            text: Some(format!("{text}")),
             ..Self::new(name)
         }
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.attributes.push((name, value.to_string()));
+    pub(super) fn with(mut self, name: &'static str, value: impl Display) -> Self {
+        self.attributes.push((name, format!("{value}")));
         self
     }
 

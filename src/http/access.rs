@@ -25,15 +25,27 @@ use crate::catalog::{AssetId, Catalog, CatalogError, KeyId, TitleId};
 use crate::search::Scope;
 
 /// Paths that say nothing of what is in the catalogue.
-const OPEN: [&str; 3] = ["/healthz", "/openapi.json", "/docs"];
+const OPEN: [&str; 2] = [LIFE, "/openapi.json"];
+/// The sign of life.
+const LIFE: &str = "/healthz";
+
+/// Whose requests a listener takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clientele {
+    /// Programs of this machine, with or without a key.
+    Local,
+    /// Whoever has a key.
+    Keyed,
+    /// Workers, whose routes look at keys themselves.
+    Workers,
+}
 
 /// How a listener lets requests in.
 #[derive(Debug, Clone)]
 pub(super) struct Door {
     catalog: Catalog,
     limits: RateLimits,
-    /// Whether every request needs a key.
-    keyed: bool,
+    clientele: Clientele,
     /// Origins whose pages may ask.
     origins: Vec<String>,
 }
@@ -47,13 +59,13 @@ impl Door {
     pub(super) const fn new(
         catalog: Catalog,
         limits: RateLimits,
-        keyed: bool,
+        clientele: Clientele,
         origins: Vec<String>,
     ) -> Self {
         Self {
             catalog,
             limits,
-            keyed,
+            clientele,
             origins,
         }
     }
@@ -83,6 +95,25 @@ impl Caller {
     /// The key, for the audit log.
     pub(super) fn key(&self) -> Option<(&KeyId, &str)> {
         self.key.as_ref().map(|key| (&key.id, key.name.as_str()))
+    }
+
+    /// Refuses what the key has no scope for.
+    fn may(&self, method: &Method, path: &str) -> Result<(), ApiError> {
+        let needed = needed(method, path);
+        let holds = self
+            .key
+            .as_ref()
+            .is_none_or(|key| key.scope.include(needed));
+        if holds {
+            return Ok(());
+        }
+        Err(ApiError::forbidden(
+            "missing-scope",
+            format!(
+                "this needs a key with the scope {}; `rushes key create NAME --scope {0}` makes one",
+                needed.as_str()
+            ),
+        ))
     }
 
     /// The titles that are seen; all if `None`.
@@ -145,16 +176,13 @@ impl Caller {
         if self.titles.is_none() {
             return Ok(());
         }
-        self.asset(db, asset)
-            .await
-            .map(drop)
-            .map_err(|error| match error {
-                CatalogError::NotFound { .. } => CatalogError::NotFound {
-                    what,
-                    id: id.to_owned(),
-                },
-                error => error,
-            })
+        match self.asset(db, asset).await {
+            Err(CatalogError::NotFound { .. }) => Err(CatalogError::NotFound {
+                what,
+                id: id.to_owned(),
+            }),
+            found => found.map(drop),
+        }
     }
 
     /// What a search may look through: what it asks for, as far as that is seen.
@@ -194,13 +222,17 @@ impl Caller {
 pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let id = request.extensions().get::<RequestId>().cloned();
-    let caller = door.caller(&method, &path, request.headers()).await;
-    let allowance = match &caller {
-        Ok(caller) => door.limits.take(caller.key()),
-        Err(refusal) => Err(refusal.clone()),
+    let caller = match door.caller(&path, request.headers()).await {
+        Ok(caller) => caller,
+        // Nobody fills the audit log without a key.
+        Err(refusal) => return refusal.into_response(),
     };
-    let response = match (&caller, allowance) {
-        (Ok(caller), Ok(allowance)) => {
+    let allowance = caller
+        .may(&method, &path)
+        .and_then(|()| door.limits.take(caller.key()));
+    let response = match allowance {
+        Err(refusal) => refusal.into_response(),
+        Ok(allowance) => {
             request.extensions_mut().insert(caller.clone());
             let mut response = next.run(request).await;
             if let Some(allowance) = allowance {
@@ -208,12 +240,10 @@ pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: 
             }
             response
         }
-        (_, Err(refusal)) => refusal.into_response(),
-        (Err(refusal), Ok(_)) => refusal.clone().into_response(),
     };
     if is_change(&method, &path) {
         let noted = AuditedRequest {
-            key: caller.as_ref().ok().and_then(Caller::key),
+            key: caller.key(),
             method: method.as_str(),
             path: &path,
             status: response.status().as_u16(),
@@ -234,50 +264,31 @@ impl Door {
         Ok(())
     }
 
-    async fn caller(
-        &self,
-        method: &Method,
-        path: &str,
-        headers: &HeaderMap,
-    ) -> Result<Caller, ApiError> {
-        // The queue of work looks at keys itself, and its workers come by any name.
-        let is_work = path == WORK
-            || path
-                .strip_prefix(WORK)
-                .is_some_and(|rest| rest.starts_with('/'));
-        let keyed = self.keyed || is_work;
+    /// Who asks; a request without a key is let in on loopback only.
+    async fn caller(&self, path: &str, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        // The queue of work looks at keys itself, and its workers come by any name. Nobody learns anything from the sign
+        // of life, so whoever watches over a server may ask for it by any name, too.
+        let keyed = self.clientele == Clientele::Keyed || is_work(path) || path == LIFE;
         if let Some(detail) = guard::refusal(headers, keyed, &self.origins) {
             return Err(ApiError::forbidden("foreign-origin", detail));
         }
-        if is_work || OPEN.contains(&path) {
+        let is_open = is_work(path) || OPEN.contains(&path);
+        if is_open || self.clientele == Clientele::Workers {
             return Ok(Caller::default());
         }
-        let Some(secret) = secret(headers) else {
-            if self.keyed {
-                return Err(ApiError::unauthorised(
-                    "this needs a key: send `authorization: Bearer rk_…`; `rushes key create NAME --scope read` makes \
-                     one",
-                ));
-            }
-            return Ok(Caller::default());
-        };
-        let caller = known(&self.catalog, secret).await?;
-        let needed = needed(method, path);
-        let holds = caller
-            .key
-            .as_ref()
-            .is_some_and(|key| key.scope.include(needed));
-        if holds {
-            return Ok(caller);
+        match secret(headers) {
+            Some(secret) => known(&self.catalog, secret).await,
+            None if keyed => Err(ApiError::unauthorised(
+                "this needs a key: send `authorization: Bearer rk_…`; `rushes key create NAME --scope read` makes one",
+            )),
+            None => Ok(Caller::default()),
         }
-        Err(ApiError::forbidden(
-            "missing-scope",
-            format!(
-                "this needs a key with the scope {}; `rushes key create NAME --scope {0}` makes one",
-                needed.as_str()
-            ),
-        ))
     }
+}
+
+fn is_work(path: &str) -> bool {
+    path.strip_prefix(WORK)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The scope that a route needs.
@@ -303,7 +314,9 @@ fn needed(method: &Method, path: &str) -> KeyScope {
 
 /// Whether a request changes something, so that it belongs into the audit log.
 fn is_change(method: &Method, path: &str) -> bool {
-    needed(method, path) != KeyScope::Read
+    // The queue of work is busy, and changes nothing that people made.
+    !is_work(path)
+        && needed(method, path) != KeyScope::Read
         && !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 

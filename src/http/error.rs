@@ -17,6 +17,7 @@ use super::pace;
 use super::rejection::{self, Explained};
 use crate::catalog::CatalogError;
 use crate::export::ExportError;
+use crate::ingest::SpoolError;
 use crate::redactions::RedactionError;
 use crate::search::SearchError;
 use crate::telemetry;
@@ -95,6 +96,22 @@ impl ApiError {
         }
     }
 
+    /// A body of another content type than is taken.
+    pub(super) fn unsupported_type(detail: &str) -> Self {
+        Self {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ..Self::new(ErrorKind::Unsupported, "bad-content-type", detail)
+        }
+    }
+
+    /// A version of a protocol that is not spoken here.
+    pub(super) fn wrong_version(detail: &str) -> Self {
+        Self {
+            status: StatusCode::PRECONDITION_FAILED,
+            ..Self::new(ErrorKind::InvalidInput, "wrong-version", detail)
+        }
+    }
+
     /// A range that lies outside what is asked for, of `size` bytes.
     pub(super) fn no_such_range(size: u64) -> Self {
         Self {
@@ -161,6 +178,7 @@ impl From<CatalogError> for ApiError {
             CatalogError::BadSpan { .. } => "bad-span".to_owned(),
             CatalogError::BinFull(_) => "bin-full".to_owned(),
             CatalogError::TooManyWebhooks(_) => "too-many-webhooks".to_owned(),
+            CatalogError::TooManyUploads(_) => "too-many-uploads".to_owned(),
             CatalogError::Changed { .. } => "changed-meanwhile".to_owned(),
             CatalogError::Full(_) => "disk-full".to_owned(),
             _ => error.kind().to_string(),
@@ -240,6 +258,32 @@ impl From<ExportError> for ApiError {
             ExportError::Catalog(error) => error.into(),
             ExportError::Storage(error) => error.into(),
             error => Self::new(error.kind(), error.code(), error.to_string()),
+        }
+    }
+}
+
+impl From<SpoolError> for ApiError {
+    fn from(error: SpoolError) -> Self {
+        match error {
+            SpoolError::TooLong => Self::new(ErrorKind::Limit, "too-large", error.to_string()),
+            // The status that tus has for it.
+            SpoolError::Checksum => Self {
+                status: StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST),
+                ..Self::new(
+                    ErrorKind::InvalidInput,
+                    "checksum-mismatch",
+                    error.to_string(),
+                )
+            },
+            SpoolError::Write(cause) if cause.kind() == std::io::ErrorKind::StorageFull => {
+                let detail = "the disk for uploads is full; make room on the server and continue";
+                Self::new(ErrorKind::Unavailable, "disk-full", detail)
+            }
+            SpoolError::Write(cause) => Self::new(
+                ErrorKind::Internal,
+                "internal",
+                format!("the spool: {cause}"),
+            ),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `/v1/events` and `/v1/jobs/{id}/events`: server-sent events (WHATWG HTML, section 9.2).
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
@@ -9,6 +10,7 @@ use axum::response::Sse;
 use axum::response::sse::{Event as Message, KeepAlive};
 use futures::Stream;
 use rushes_models::ErrorKind;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::access::Caller;
 use super::problems::NotFound;
@@ -22,6 +24,8 @@ const LOOK: Duration = Duration::from_millis(300);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Events read at once.
 const BATCH: u32 = 500;
+/// Followers at the same time: they keep their connections, of which there are not many.
+pub(super) const MOST_FOLLOWERS: usize = 64;
 
 /// Follow what happens: one event per change, in order.
 ///
@@ -53,6 +57,7 @@ pub(super) async fn all(
         seen.unwrap_or(newest)
     };
     let follower = Follower {
+        _place: place(&api)?,
         api,
         titles: caller.titles().map(<[TitleId]>::to_vec),
         seq,
@@ -83,6 +88,7 @@ pub(super) async fn of_job(
         .await?;
     drop(db);
     let follower = JobFollower {
+        _place: place(&api)?,
         api,
         id,
         shown: String::new(),
@@ -93,6 +99,14 @@ pub(super) async fn of_job(
         Some((Ok(message), follower))
     });
     Ok(kept_alive(stream))
+}
+
+fn place(api: &Api) -> Result<OwnedSemaphorePermit, ApiError> {
+    let place = Arc::clone(&api.following).try_acquire_owned();
+    place.map_err(|_all_taken| {
+        let detail = "as many clients follow events as can be; ask again in a moment";
+        ApiError::new(ErrorKind::Overloaded, "too-many-followers", detail)
+    })
 }
 
 fn kept_alive<S>(stream: S) -> Sse<impl Stream<Item = Result<Message, Infallible>>>
@@ -118,6 +132,7 @@ fn last_seen(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
 
 /// One reader of the stream of all events.
 struct Follower {
+    _place: OwnedSemaphorePermit,
     api: Api,
     titles: Option<Vec<TitleId>>,
     seq: i64,
@@ -170,6 +185,7 @@ impl Follower {
 
 /// One reader of a job.
 struct JobFollower {
+    _place: OwnedSemaphorePermit,
     api: Api,
     id: JobId,
     /// The job as it was sent last.

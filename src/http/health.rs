@@ -1,5 +1,7 @@
 //! Whether the server lives, is ready, and how it does.
 
+use std::collections::HashSet;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -7,8 +9,10 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::access::Caller;
 use super::problems::NotReady;
 use super::{Api, ApiError};
+use crate::catalog::assets;
 use crate::catalog::runs::{self, RunState};
 use crate::search::{Coverage, Modality};
 use crate::telemetry;
@@ -30,8 +34,15 @@ pub(super) async fn live() -> &'static str {
 /// Answers once the catalogue and the index can be read.
 #[utoipa::path(get, operation_id = "readyz", path = "/readyz", tag = "health",
     responses((status = 200, description = "Success", body = Ready), NotReady))]
-pub(super) async fn ready(State(api): State<Api>) -> Result<Json<Ready>, ApiError> {
-    let coverage = api.searcher.coverage(&[Modality::Visual], None).await?;
+pub(super) async fn ready(State(api): State<Api>, caller: Caller) -> Result<Json<Ready>, ApiError> {
+    let mut db = api.catalog.read().await?;
+    let mut seen = HashSet::new();
+    for title in caller.titles().into_iter().flatten() {
+        seen.extend(assets::list(&mut db, Some(title)).await?);
+    }
+    drop(db);
+    let scope = caller.titles().map(|_| &seen);
+    let coverage = api.searcher.coverage(&[Modality::Visual], scope).await?;
     Ok(Json(Ready { coverage }))
 }
 

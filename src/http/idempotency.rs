@@ -8,13 +8,15 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use rushes_models::ErrorKind;
 
+use super::ApiError;
 use super::access::Caller;
-use super::{ApiError, MAX_PICKS};
 use crate::catalog::{Catalog, CatalogError, idempotency};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Longest key in characters.
 const MAX_KEY: usize = 255;
+/// Largest body of such a request, in bytes: it is held in memory.
+const MAX_BODY: usize = 4 * 1024 * 1024;
 /// Largest answer that is kept, in bytes.
 const MAX_ANSWER: usize = 1024 * 1024;
 
@@ -43,7 +45,7 @@ async fn carried_out(
     let caller = request.extensions().get::<Caller>().and_then(Caller::key);
     let caller = caller.map_or_else(String::new, |(id, _)| id.to_string());
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, MAX_PICKS)
+    let body = to_bytes(body, MAX_BODY)
         .await
         .map_err(|_too_long_or_broken| {
             ApiError::new(

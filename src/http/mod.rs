@@ -28,6 +28,7 @@ mod redact;
 mod redaction_form;
 mod redactions;
 mod rejection;
+mod resumable;
 mod search;
 mod shots;
 mod titles;
@@ -63,15 +64,18 @@ pub use listener::{ConnectionBounds, serve};
 pub use tls::{Tls, TlsError};
 pub use work::Work;
 
-use self::access::Door;
+use self::access::{Clientele, Door};
 use crate::catalog::Catalog;
 use crate::features::Settings;
+use crate::ingest::Spool;
 use crate::redactions::Redactions;
 use crate::search::Searcher;
 use crate::telemetry;
 
 /// Searches under way at the same time.
 pub const MOST_SEARCHES: usize = 64;
+/// Clients that follow events at the same time.
+pub const MOST_FOLLOWERS: usize = events::MOST_FOLLOWERS;
 /// Largest JSON body in bytes; uploads have a limit of their own.
 const MAX_JSON: usize = 1024 * 1024;
 /// Largest JSON body that lists picks: as many as a bin holds.
@@ -94,6 +98,8 @@ pub struct Api {
     pub roots: Arc<Roots>,
     /// Largest upload in bytes.
     pub upload_limit: u64,
+    /// Where resumable uploads grow.
+    pub spool: Spool,
     /// Redacts pictures.
     pub redactions: Redactions,
     /// Pulled models.
@@ -102,6 +108,8 @@ pub struct Api {
     pub work: Work,
     /// Renders `/metrics`.
     pub metrics: Metrics,
+    /// Clients that follow events at the same time.
+    pub following: Arc<Semaphore>,
     /// Whether webhooks may lead to private addresses.
     pub webhook_private: bool,
     /// Ends what would go on for ever: the server is about to end.
@@ -150,9 +158,13 @@ pub struct AccessPolicy {
 
 /// The routes for workers alone, all behind a key, and the sign of life.
 pub fn work_router(work: Work) -> Router {
-    // Every route but the sign of life needs a key, and whoever watches over this address may ask by any name.
     let limits = RateLimits::per_second(0);
-    let door = Door::new(work.catalog().clone(), limits, true, Vec::new());
+    let door = Door::new(
+        work.catalog().clone(),
+        limits,
+        Clientele::Workers,
+        Vec::new(),
+    );
     let routes: Router = work::routes(work).into();
     finished(routes.route("/healthz", get(health::live)), door)
 }
@@ -165,7 +177,12 @@ pub fn router(api: Api, policy: AccessPolicy) -> Router {
         limits,
     } = policy;
     let cors = cors(&origins);
-    let door = Door::new(api.catalog.clone(), limits, keyed, origins);
+    let clientele = if keyed {
+        Clientele::Keyed
+    } else {
+        Clientele::Local
+    };
+    let door = Door::new(api.catalog.clone(), limits, clientele, origins);
     let work = work::routes(api.work.clone());
     let (routes, mut document) = described(&api)
         .with_state(api)
@@ -224,6 +241,8 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
     let upload = DefaultBodyLimit::max(upload.saturating_add(MAX_JSON));
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(library::assets))
+        .routes(routes!(resumable::options, resumable::create))
+        .routes(routes!(resumable::get, resumable::send, resumable::delete).layer(upload))
         .routes(routes!(assets::register).layer(upload))
         .routes(routes!(assets::get, library::change_asset, assets::delete))
         .routes(routes!(library::reprocess))
@@ -243,9 +262,9 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(search::search))
         .routes(routes!(shots::get, library::annotate))
         .routes(routes!(bins::list))
-        .routes(routes!(bins::create).layer(picks.clone()))
+        .routes(routes!(bins::create).layer(picks))
         .routes(routes!(bins::get, bins::rename, bins::delete))
-        .routes(routes!(bins::add).layer(picks.clone()))
+        .routes(routes!(bins::add).layer(picks))
         .routes(routes!(bins::change, bins::remove))
         .routes(routes!(exports::formats))
         .routes(routes!(exports::create).layer(picks))
@@ -279,12 +298,12 @@ fn finished(routes: Router, door: Door) -> Router {
     routes
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
-        .layer(axum::middleware::from_fn(pace::keep_coming))
-        .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::from_fn_with_state(
             door.catalog().clone(),
             idempotency::once,
         ))
+        .layer(axum::middleware::from_fn(pace::keep_coming))
+        .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::from_fn_with_state(door, access::admit))
         .layer(axum::middleware::from_fn(guard::same_origin_resource))
         .layer(axum::middleware::from_fn(error::finish))

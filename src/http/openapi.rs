@@ -96,6 +96,7 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
     [
         (Method::GET, item.get.as_mut()),
+        (Method::OPTIONS, item.options.as_mut()),
         (Method::POST, item.post.as_mut()),
         (Method::PUT, item.put.as_mut()),
         (Method::PATCH, item.patch.as_mut()),

@@ -142,7 +142,7 @@ async fn text(mut field: Field<'_>) -> Result<String, ApiError> {
 }
 
 /// The sender's file name with only letters that are safe in a key.
-fn safe_name(name: &str) -> String {
+pub(super) fn safe_name(name: &str) -> String {
     let name: String = name
         .rsplit(['/', '\\'])
         .next()

@@ -1,5 +1,8 @@
 //! Turns names from the command line or a request into registered assets and queued work.
 
+mod spool;
+mod watch;
+
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -8,7 +11,10 @@ use rushes_workers::dialogue::{is_subtitle_name, sidecar};
 use rushes_workers::media::MediaFormat;
 use rushes_workers::storage::{Locator, Storage, StorageError};
 use serde::Serialize;
-use sqlx::SqliteConnection;
+use sqlx::{Connection as _, SqliteConnection};
+
+pub use spool::{Appended, Checksum, Spool, SpoolClaim, SpoolError};
+pub use watch::{FolderWatch, Sight, WatchError, WatchOptions};
 
 use crate::catalog::assets::{self, NewAsset, Sidecar};
 use crate::catalog::runs::{self, RunState};
@@ -53,6 +59,8 @@ pub struct Submitted {
     pub asset: AssetId,
     /// Whether the asset is new.
     pub new: bool,
+    /// Whether something was requested that was not requested before.
+    pub queued: bool,
 }
 
 /// Finds the videos that `inputs` (files, folders, `s3://` objects and prefixes) refer to. Refused inputs are
@@ -148,14 +156,12 @@ fn with_sidecars(video: Locator, others: &[Locator]) -> FoundVideo {
             .rsplit_once('/')
             .map(|(folder, _)| folder.to_owned())
     };
-    // Unlike the locator, do not treat a colon as the end of a folder.
-    let last = |uri: &str| percent_decoded(uri.rsplit('/').next().unwrap_or(uri));
-    let name = last(&video.uri);
+    let name = last_part(&video.uri);
     let beside = others
         .iter()
         .filter(|other| folder(other) == folder(&video));
     let named = beside.filter_map(|other| {
-        let said = sidecar(&name, &last(&other.uri))?;
+        let said = sidecar(&name, &last_part(&other.uri))?;
         let sidecar = Sidecar {
             locator: other.clone(),
             language: said.language,
@@ -198,15 +204,7 @@ pub async fn submit(
     settings: &Settings,
 ) -> Result<Submitted, CatalogError> {
     let mut tx = catalog.begin().await?;
-    let (asset, new) = assets::register(
-        &mut tx,
-        NewAsset {
-            locator: &video.locator,
-            title,
-            sidecars: &video.sidecars,
-        },
-    )
-    .await?;
+    let (asset, new) = register(&mut tx, video, title).await?;
     let before = wanted(&mut tx, &asset).await?;
     let runs = features::request(&mut tx, &asset, settings).await?;
     // If everything requested is finished or in progress, the last job reports its state.
@@ -215,12 +213,68 @@ pub async fn submit(
     } else {
         None
     };
+    let queued = known.is_none();
     let job = match known {
         Some(job) => job,
         None => jobs::create(&mut tx, &asset, &runs).await?,
     };
     tx.commit().await?;
-    Ok(Submitted { job, asset, new })
+    Ok(Submitted {
+        job,
+        asset,
+        new,
+        queued,
+    })
+}
+
+/// Like [`submit`], but leaves alone what failed or was cancelled: nobody asked for another try. `None` if there is
+/// no job to follow.
+///
+/// # Errors
+/// If the catalogue fails.
+pub async fn submit_unasked(
+    catalog: &Catalog,
+    video: &FoundVideo,
+    title: &str,
+    settings: &Settings,
+) -> Result<Option<Submitted>, CatalogError> {
+    let mut tx = catalog.begin().await?;
+    let (asset, new) = register(&mut tx, video, title).await?;
+    let before = wanted(&mut tx, &asset).await?;
+    let mut attempt = tx.begin().await?;
+    features::request(&mut attempt, &asset, settings).await?;
+    let after = wanted(&mut attempt, &asset).await?;
+    // A retry asks for the same runs; only their states differ.
+    let is_retry = before
+        .iter()
+        .map(|(run, _)| run)
+        .eq(after.iter().map(|(run, _)| run));
+    attempt.rollback().await?;
+    if !is_retry {
+        drop(tx);
+        return submit(catalog, video, title, settings).await.map(Some);
+    }
+    let job = jobs::newest_of(&mut tx, &asset).await?;
+    tx.commit().await?;
+    Ok(job.map(|job| Submitted {
+        job,
+        asset,
+        new,
+        queued: false,
+    }))
+}
+
+async fn register(
+    db: &mut SqliteConnection,
+    video: &FoundVideo,
+    title: &str,
+) -> Result<(AssetId, bool), CatalogError> {
+    let new = NewAsset {
+        locator: &video.locator,
+        title,
+        sidecars: &video.sidecars,
+    };
+    assets::register(db, new).await
 }
 
 /// The requested runs of an asset, with their states.
@@ -236,6 +290,11 @@ async fn wanted(
 #[must_use]
 pub fn file_name(uri: &str) -> String {
     percent_decoded(uri.rsplit(['/', ':']).next().unwrap_or(uri))
+}
+
+/// The last part of a URI, decoded. Unlike in a locator's name, a colon does not end a folder.
+fn last_part(uri: &str) -> String {
+    percent_decoded(uri.rsplit('/').next().unwrap_or(uri))
 }
 
 fn percent_decoded(name: &str) -> String {

@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn codes_are_those_of_http() {
-        let catalog: [fn() -> CatalogError; 10] = [
+        let catalog: [fn() -> CatalogError; 11] = [
+            || CatalogError::TooManyUploads(1),
             || CatalogError::NotFound {
                 what: "shot",
                 id: "x".to_owned(),

@@ -60,7 +60,7 @@ pub async fn serve(app: App, options: McpOptions) -> anyhow::Result<()> {
     };
     match running.waiting().await? {
         QuitReason::JoinError(error) => Err(error.into()),
-        _ => Ok(()),
+        QuitReason::Cancelled | QuitReason::Closed | _ => Ok(()),
     }
 }
 

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::address::{self, PublicResolver};
 use super::sign::signature;
+use crate::catalog::audit;
 use crate::catalog::events::{self, Event};
 use crate::catalog::webhooks::{self, Delivery, DeliveryAttempt, Webhook};
 use crate::catalog::{Catalog, CatalogError, now_ms};
@@ -111,6 +112,7 @@ async fn trim(catalog: &Catalog) -> Result<(), CatalogError> {
     let mut tx = catalog.begin().await?;
     events::trim(&mut tx).await?;
     webhooks::trim(&mut tx).await?;
+    audit::trim(&mut tx).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -114,7 +114,11 @@ fn a_key_opens_what_its_scopes_say_and_changes_are_on_record() {
             )
         })
         .collect();
-    assert_eq!(seen, [("writer", 201), ("", 403), ("", 403)], "{log:#}");
+    assert_eq!(
+        seen,
+        [("writer", 201), ("gpu-1", 403), ("reader", 403)],
+        "{log:#}"
+    );
 
     // Revoked and rotated keys open nothing from then on.
     rushes.json(&["key", "revoke", "reader"]);

@@ -13,8 +13,8 @@ fn every_subcommand_has_help() {
         "{text}"
     );
     for command in [
-        "ingest", "search", "similar", "show", "titles", "jobs", "delete", "serve", "work",
-        "models", "index", "doctor", "shots",
+        "ingest", "watch", "search", "similar", "show", "titles", "jobs", "delete", "serve",
+        "work", "models", "index", "doctor", "shots",
     ] {
         assert!(text.contains(command), "{command} is missing in --help");
         let help = rushes.run(&[command, "--help"]);

@@ -376,7 +376,7 @@ fn refusals_are_problem_details_with_stable_codes() {
         .unwrap();
     assert_eq!(problem(foreign), (403, "foreign-origin".to_owned()));
     let rebound = server
-        .get("/healthz")
+        .get("/v1/titles")
         .header("host", "evil.example")
         .send()
         .unwrap();

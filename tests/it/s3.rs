@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::s3_server::{KEY, S3Server, SECRET};
 use crate::support::{Rushes, first, frames, material, told, videos};
 
-fn on_s3(server: &S3Server) -> Option<Rushes> {
+pub(crate) fn on_s3(server: &S3Server) -> Option<Rushes> {
     Some(
         Rushes::new()?
             .with("AWS_ACCESS_KEY_ID", KEY)

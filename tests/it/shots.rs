@@ -177,7 +177,7 @@ fn a_sheet_shows_three_frames_of_every_shot() {
         }
     }
     // Only the video and the sheet remain.
-    assert_eq!(names(&folder), ["video.mp4", "sheet.png"]);
+    assert_eq!(names(&folder), ["sheet.png", "video.mp4"]);
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_long_video_goes_on_in_further_sheets() {
     let file = folder.join("out.png");
     let found = rushes.json(&["shots", text(&video), "--sheet", text(&file)]);
     assert_eq!(found["shots"].as_array().unwrap().len(), 60);
-    assert_eq!(names(&folder), ["video.mp4", "out.2.png", "out.png"]);
+    assert_eq!(names(&folder), ["out.2.png", "out.png", "video.mp4"]);
     let second = image::open(folder.join("out.2.png")).unwrap().into_rgb8();
     assert_eq!(second.dimensions(), (1116, 48 + 10 * 156));
     // Shots 50 and 51 are its first rows. Luma of 16 to 235 becomes 0 to 255.
@@ -246,7 +246,7 @@ fn one_bad_video_does_not_stop_the_others() {
         words.contains("bad.mp4: this is not a video file"),
         "{words}"
     );
-    let made = ["bad.mp4", "video.mp4", "out-video-2.png", "out-video.png"];
+    let made = ["bad.mp4", "out-video-2.png", "out-video.png", "video.mp4"];
     assert_eq!(names(&folder), made);
 }
 

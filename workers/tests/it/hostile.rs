@@ -238,7 +238,7 @@ fn a_codec_that_nobody_knows_is_named() {
         let error = try_scan(&path).unwrap_err();
         assert_eq!(error.code(), "unsupported-codec", "{name}: {error}");
         let expected = match name {
-            "video.mkv" => "unknown codec 'without a name'".to_owned(),
+            "video.mkv" => "unknown codec 'unnamed'".to_owned(),
             _ => format!("unknown codec '{}'", to.escape_ascii()),
         };
         assert!(error.to_string().starts_with(&expected), "{name}: {error}");

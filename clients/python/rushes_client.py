@@ -1,0 +1,453 @@
+"""A client for rushes, written by `generate.py` from the OpenAPI document. Do not edit it by hand.
+
+    from rushes_client import Rushes
+
+    rushes = Rushes("https://rushes.example:7420", key="rk_…")
+    hits = rushes.search(body={"text": "a car exploding"})["hits"]
+    cut = rushes.export(body={"picks": [{"shot": hit["shot"]} for hit in hits], "format": "otio"})
+"""
+
+import json
+import mimetypes
+import pathlib
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+
+CHUNK = 1 << 20
+
+
+class RushesError(Exception):
+    """A refused request. `code` is stable and meant for programs, `detail` for people."""
+
+    def __init__(self, status, problem, retry_after=None):
+        super().__init__(f"{status} {problem.get('code')}: {problem.get('detail')}")
+        self.status = status
+        self.code = problem.get("code")
+        self.detail = problem.get("detail")
+        self.request_id = problem.get("request_id")
+        self.retry_after = retry_after
+
+
+def _quoted(part):
+    return urllib.parse.quote(str(part), safe="")
+
+
+class _Form:
+    """A multipart form that is read file by file, so that files may be larger than the memory."""
+
+    def __init__(self, fields):
+        self.boundary = uuid.uuid4().hex
+        self.parts = [self._part(name, value) for name, value in fields]
+        self.end = f"--{self.boundary}--\r\n".encode()
+        self.length = len(self.end) + sum(len(head) + size + 2 for head, _, size in self.parts)
+
+    def _part(self, name, value):
+        lines = [f"--{self.boundary}"]
+        if isinstance(value, pathlib.Path):
+            kind = mimetypes.guess_type(value.name)[0] or "application/octet-stream"
+            file_name = value.name.replace("\\", "_").replace('"', "%22").replace("\r", " ").replace("\n", " ")
+            lines.append(f'content-disposition: form-data; name="{name}"; filename="{file_name}"')
+            lines.append(f"content-type: {kind}")
+            size = value.stat().st_size
+        else:
+            lines.append(f'content-disposition: form-data; name="{name}"')
+            value = (value if isinstance(value, str) else json.dumps(value)).encode()
+            size = len(value)
+        return ("\r\n".join(lines) + "\r\n\r\n").encode(), value, size
+
+    def __iter__(self):
+        for head, value, _ in self.parts:
+            yield head
+            if isinstance(value, bytes):
+                yield value
+            else:
+                with value.open("rb") as file:
+                    while chunk := file.read(CHUNK):
+                        yield chunk
+            yield b"\r\n"
+        yield self.end
+
+
+def _events(answer):
+    """The events of a stream: dictionaries with `id`, `event` and `data`."""
+    event = {"id": None, "event": None, "data": ""}
+    with answer:
+        for line in answer:
+            line = line.decode().rstrip("\r\n")
+            name, _, value = line.partition(": ")
+            if name in ("id", "event"):
+                event[name] = value
+            elif name == "data":
+                event["data"] += value
+            elif not line and event["data"]:
+                yield {**event, "data": json.loads(event["data"])}
+                event = {"id": None, "event": None, "data": ""}
+
+
+class Rushes:
+    """A server. `key` is needed but for a server on this machine; `context` is an `ssl.SSLContext`."""
+
+    def __init__(self, server="http://127.0.0.1:7420", key=None, timeout=300, context=None):
+        self.server = server.rstrip("/")
+        self.key = key
+        self.timeout = timeout
+        self.context = context
+
+    def _call(self, method, path, query=None, headers=None, body=None, form=None, answer="json"):
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        url = self.server + path + ("?" + urllib.parse.urlencode(given) if given else "")
+        request = urllib.request.Request(url, method=method)
+        for name, value in (headers or {}).items():
+            if value is not None:
+                request.add_header(name, str(value))
+        if self.key:
+            request.add_header("authorization", f"Bearer {self.key}")
+        if form is not None:
+            data = _Form(form)
+            request.add_header("content-type", f"multipart/form-data; boundary={data.boundary}")
+            request.add_header("content-length", str(data.length))
+            request.data = iter(data)
+        elif body is not None:
+            request.add_header("content-type", "application/json")
+            request.data = json.dumps(body).encode()
+        try:
+            opened = urllib.request.urlopen(request, timeout=self.timeout, context=self.context)
+        except urllib.error.HTTPError as error:
+            with error:
+                text = error.read()
+            try:
+                problem = json.loads(text)
+            except ValueError:
+                problem = {"code": "no-problem", "detail": text[:200].decode(errors="replace")}
+            raise RushesError(error.code, problem, error.headers.get("retry-after")) from None
+        if answer == "events":
+            return _events(opened)
+        with opened:
+            read = opened.read()
+        if answer == "json" and opened.headers.get("content-type", "").startswith("application/json"):
+            return json.loads(read)
+        return read or None
+
+    def healthz(self):
+        """Answers while the process lives."""
+        return self._call("GET", "/healthz", answer="nothing")
+
+    def metrics(self):
+        """Metrics in the text format of Prometheus."""
+        return self._call("GET", "/metrics", answer="bytes")
+
+    def readyz(self):
+        """Answers once the catalogue and the index can be read."""
+        return self._call("GET", "/readyz", answer="json")
+
+    def list_assets(self, *, title=None, tag=None, state=None, name=None, limit=None, page=None):
+        """Assets, page by page.
+
+        title: Only of this title, by id or name.
+        tag: Only those with this tag.
+        state: Only those in this state: `pending`, `running`, `ready`, `failed` or `cancelled`.
+        name: Only those with this text in their path or name.
+        limit: How many, 1 to 1000; 100 if absent.
+        page: `next` of the page before.
+        """
+        return self._call("GET", "/v1/assets", query={"title": title, "tag": tag, "state": state, "name": name, "limit": limit, "page": page}, answer="json")
+
+    def register_assets(self, *, body=None, form=None):
+        """Register a video by name (JSON) or by upload (`multipart/form-data` with `file`, and optionally
+        `title` and `subtitles`). Answers at once; the work is a job.
+
+        form: a list of (field, value); a value that is a pathlib.Path is sent as that file.
+        """
+        return self._call("POST", "/v1/assets", body=body, form=form, answer="json")
+
+    def get_asset(self, id):
+        """One asset: what the file says of itself, and how far its features are."""
+        return self._call("GET", f"/v1/assets/{_quoted(id)}", answer="json")
+
+    def change_asset(self, id, *, body=None):
+        """Change an asset's title, metadata or tags."""
+        return self._call("PATCH", f"/v1/assets/{_quoted(id)}", body=body, answer="nothing")
+
+    def delete_asset(self, id):
+        """Delete an asset with all that was computed of it. A video that was registered by name stays where it
+        is; an upload is deleted.
+        """
+        return self._call("DELETE", f"/v1/assets/{_quoted(id)}", answer="nothing")
+
+    def reprocess_asset(self, id):
+        """Compute what is missing of an asset: after a failure, with another model or with changed settings."""
+        return self._call("POST", f"/v1/assets/{_quoted(id)}/reprocess", answer="json")
+
+    def list_shots(self, id, *, from_=None, limit=None):
+        """The shots of an asset in order, page by page.
+
+        from_: Only those that begin at this frame or after.
+        limit: How many, 1 to 1000; 100 if absent.
+        """
+        return self._call("GET", f"/v1/assets/{_quoted(id)}/shots", query={"from": from_, "limit": limit}, answer="json")
+
+    def list_audit_entries(self, *, limit=None, before=None):
+        """Requests that changed something, or tried to, newest first.
+
+        limit: How many, 1 to 1000; 100 if absent.
+        before: Only those before the entry of this id.
+        """
+        return self._call("GET", "/v1/audit", query={"limit": limit, "before": before}, answer="json")
+
+    def list_bins(self):
+        """All bins."""
+        return self._call("GET", "/v1/bins", answer="json")
+
+    def create_bin(self, *, body=None):
+        """Make a bin, empty or with picks in it."""
+        return self._call("POST", "/v1/bins", body=body, answer="json")
+
+    def get_bin(self, bin):
+        """A bin with its items in order.
+
+        bin: Id or name
+        """
+        return self._call("GET", f"/v1/bins/{_quoted(bin)}", answer="json")
+
+    def rename_bin(self, bin, *, if_match=None, body=None):
+        """Rename a bin.
+
+        bin: Id or name
+        if_match: The revision that the bin must be at
+        """
+        return self._call("PATCH", f"/v1/bins/{_quoted(bin)}", headers={"if-match": if_match}, body=body, answer="json")
+
+    def delete_bin(self, bin, *, if_match=None):
+        """Delete a bin. The videos stay.
+
+        bin: Id or name
+        if_match: The revision that the bin must be at
+        """
+        return self._call("DELETE", f"/v1/bins/{_quoted(bin)}", headers={"if-match": if_match}, answer="nothing")
+
+    def add_to_bin(self, bin, *, if_match=None, body=None):
+        """Add shots or spans of frames at the end of a bin, all or none.
+
+        bin: Id or name
+        if_match: The revision that the bin must be at
+        """
+        return self._call("POST", f"/v1/bins/{_quoted(bin)}/items", headers={"if-match": if_match}, body=body, answer="json")
+
+    def change_bin_item(self, bin, item, *, if_match=None, body=None):
+        """Trim, note or move an item.
+
+        bin: Id or name
+        if_match: The revision that the bin must be at
+        """
+        return self._call("PATCH", f"/v1/bins/{_quoted(bin)}/items/{_quoted(item)}", headers={"if-match": if_match}, body=body, answer="json")
+
+    def remove_bin_item(self, bin, item, *, if_match=None):
+        """Take an item out of a bin.
+
+        bin: Id or name
+        if_match: The revision that the bin must be at
+        """
+        return self._call("DELETE", f"/v1/bins/{_quoted(bin)}/items/{_quoted(item)}", headers={"if-match": if_match}, answer="nothing")
+
+    def follow_events(self, *, last_event_id=None):
+        """Follow what happens: one event per change, in order.
+
+        last_event_id: `id` of the last event that was seen
+        """
+        return self._call("GET", "/v1/events", headers={"last-event-id": last_event_id}, answer="events")
+
+    def export(self, *, body=None):
+        """Export a bin, picks or the hits of a search as a file for an editing program."""
+        return self._call("POST", "/v1/exports", body=body, answer="bytes")
+
+    def list_export_formats(self):
+        """The export formats."""
+        return self._call("GET", "/v1/exports/formats", answer="json")
+
+    def list_jobs(self, *, limit=None):
+        """The newest jobs.
+
+        limit: How many, 1 to 200; 20 if absent.
+        """
+        return self._call("GET", "/v1/jobs", query={"limit": limit}, answer="json")
+
+    def get_job(self, id):
+        """One job, stage by stage."""
+        return self._call("GET", f"/v1/jobs/{_quoted(id)}", answer="json")
+
+    def cancel_job(self, id):
+        """Cancel what is still under way of a job. What can be found already stays."""
+        return self._call("DELETE", f"/v1/jobs/{_quoted(id)}", answer="json")
+
+    def follow_job(self, id):
+        """Follow a job: how it stands now, and again whenever that changes, until it is over."""
+        return self._call("GET", f"/v1/jobs/{_quoted(id)}/events", answer="events")
+
+    def retry_job(self, id):
+        """Try the failed and cancelled stages of a job again."""
+        return self._call("POST", f"/v1/jobs/{_quoted(id)}/retry", answer="json")
+
+    def list_models(self):
+        """The models: which are installed, which one is used, and how many assets have vectors of each."""
+        return self._call("GET", "/v1/models", answer="json")
+
+    def redact_picture(self, *, form=None):
+        """Make faces and plates of one picture unrecognisable. `Accept: image/*` gets the picture alone,
+        `Accept: application/json` the record alone (with the fill `none` a dry look), anything else both as
+        `multipart/form-data`.
+
+        form: a list of (field, value); a value that is a pathlib.Path is sent as that file.
+        """
+        return self._call("POST", "/v1/redact", form=form, answer="bytes")
+
+    def list_redactions(self, *, page=None, limit=None):
+        """Redactions.
+
+        page: What `next` said.
+        limit: How many; 100 if absent, at most 1000.
+        """
+        return self._call("GET", "/v1/redactions", query={"page": page, "limit": limit}, answer="json")
+
+    def create_redaction(self, *, body=None, form=None):
+        """Redact many pictures and videos: by name (JSON) or by upload (`multipart/form-data` with `file`s,
+        and optionally `settings`). Answers at once; follow it by its link. A file that cannot be redacted
+        has no result, and is reported among the files.
+
+        form: a list of (field, value); a value that is a pathlib.Path is sent as that file.
+        """
+        return self._call("POST", "/v1/redactions", body=body, form=form, answer="json")
+
+    def get_redaction(self, id):
+        """One redaction: how far it is."""
+        return self._call("GET", f"/v1/redactions/{_quoted(id)}", answer="json")
+
+    def delete_redaction(self, id):
+        """Delete a redaction: what is under way ends without a result, and originals and results that are kept
+        here are deleted. What was written to a bucket stays.
+        """
+        return self._call("DELETE", f"/v1/redactions/{_quoted(id)}", answer="nothing")
+
+    def list_redaction_files(self, id, *, page=None, limit=None):
+        """The files of a redaction.
+
+        page: What `next` said.
+        limit: How many; 100 if absent, at most 1000.
+        """
+        return self._call("GET", f"/v1/redactions/{_quoted(id)}/files", query={"page": page, "limit": limit}, answer="json")
+
+    def get_redacted_picture(self, id, n):
+        """A redacted picture or video. The container of a video can change; `content-disposition` has the name
+        that fits.
+        """
+        return self._call("GET", f"/v1/redactions/{_quoted(id)}/files/{_quoted(n)}", answer="bytes")
+
+    def get_redaction_record(self, id, n):
+        """What was done to a picture or video."""
+        return self._call("GET", f"/v1/redactions/{_quoted(id)}/files/{_quoted(n)}/record", answer="json")
+
+    def search(self, *, body=None):
+        """Find shots."""
+        return self._call("POST", "/v1/search", body=body, answer="json")
+
+    def get_shot(self, id):
+        """One shot with all there is to say of it."""
+        return self._call("GET", f"/v1/shots/{_quoted(id)}", answer="json")
+
+    def annotate_shot(self, id, *, body=None):
+        """Tag a shot, or note something on it. Both stay with its frames when the video is segmented again."""
+        return self._call("PATCH", f"/v1/shots/{_quoted(id)}", body=body, answer="json")
+
+    def get_clip(self, id):
+        """A shot as a small mp4."""
+        return self._call("GET", f"/v1/shots/{_quoted(id)}/clip.mp4", answer="bytes")
+
+    def get_thumbnail(self, id):
+        """The middle frame of a shot."""
+        return self._call("GET", f"/v1/shots/{_quoted(id)}/thumbnail.jpg", answer="bytes")
+
+    def list_titles(self):
+        """All titles with how much is in them."""
+        return self._call("GET", "/v1/titles", answer="json")
+
+    def create_title(self, *, body=None):
+        """Make a title before there is an asset for it."""
+        return self._call("POST", "/v1/titles", body=body, answer="json")
+
+    def get_title(self, title):
+        """One title.
+
+        title: Id or name
+        """
+        return self._call("GET", f"/v1/titles/{_quoted(title)}", answer="json")
+
+    def change_title(self, title, *, body=None):
+        """Rename a title, or change its metadata.
+
+        title: Id or name
+        """
+        return self._call("PATCH", f"/v1/titles/{_quoted(title)}", body=body, answer="json")
+
+    def delete_title(self, title):
+        """Delete a title with its assets and all that was computed of them. Videos that were registered by
+        name stay where they are.
+
+        title: Id or name
+        """
+        return self._call("DELETE", f"/v1/titles/{_quoted(title)}", answer="nothing")
+
+    def merge_title(self, title, *, body=None):
+        """Move all assets of a title to another one, and delete it.
+
+        title: Id or name
+        """
+        return self._call("POST", f"/v1/titles/{_quoted(title)}/merge", body=body, answer="json")
+
+    def create_upload(self, *, tus_resumable=None, upload_length=None, upload_metadata=None):
+        """Begin an upload of `upload-length` bytes; `upload-metadata` holds `filename`, and optionally
+        `title`, in Base64.
+
+        tus_resumable: 1.0.0
+        upload_length: Bytes in all
+        upload_metadata: `filename BASE64,title BASE64`
+        """
+        return self._call("POST", "/v1/uploads", headers={"tus-resumable": tus_resumable, "upload-length": upload_length, "upload-metadata": upload_metadata}, answer="nothing")
+
+    def get_upload(self, id):
+        """How much of an upload has arrived, in `upload-offset`; as JSON by GET."""
+        return self._call("GET", f"/v1/uploads/{_quoted(id)}", answer="json")
+
+    def continue_upload(self, id, *, tus_resumable=None, upload_offset=None, upload_checksum=None):
+        """Send bytes from `upload-offset` on. With the last byte the upload becomes an asset, and `rushes-
+        asset` and `rushes-job` name it and the job to follow.
+
+        tus_resumable: 1.0.0
+        upload_offset: Where these bytes begin: what `get_upload` says
+        upload_checksum: `sha1 BASE64` or `sha256 BASE64` of these bytes
+        """
+        return self._call("PATCH", f"/v1/uploads/{_quoted(id)}", headers={"tus-resumable": tus_resumable, "upload-offset": upload_offset, "upload-checksum": upload_checksum}, answer="nothing")
+
+    def delete_upload(self, id):
+        """Give an upload up. What it became stays."""
+        return self._call("DELETE", f"/v1/uploads/{_quoted(id)}", answer="nothing")
+
+    def list_webhooks(self):
+        """All webhooks."""
+        return self._call("GET", "/v1/webhooks", answer="json")
+
+    def create_webhook(self, *, body=None):
+        """Have events posted to an address, from now on."""
+        return self._call("POST", "/v1/webhooks", body=body, answer="json")
+
+    def delete_webhook(self, id):
+        """Delete a webhook with its deliveries."""
+        return self._call("DELETE", f"/v1/webhooks/{_quoted(id)}", answer="nothing")
+
+    def list_deliveries(self, id):
+        """The newest deliveries of a webhook, with what became of them."""
+        return self._call("GET", f"/v1/webhooks/{_quoted(id)}/deliveries", answer="json")
+
+    def redeliver(self, id, delivery):
+        """Deliver once more."""
+        return self._call("POST", f"/v1/webhooks/{_quoted(id)}/deliveries/{_quoted(delivery)}", answer="json")

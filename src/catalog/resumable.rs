@@ -1,0 +1,146 @@
+//! Uploads that a client may continue after its line broke.
+
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{AssetId, CatalogError, JobId, KeyId, UploadId, now_ms};
+
+/// Uploads under way.
+pub const MOST_UPLOADS: i64 = 1000;
+
+/// An upload under way, or one that became an asset.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct ResumableUpload {
+    /// Id.
+    pub id: UploadId,
+    /// The key that made it.
+    pub owner: Option<KeyId>,
+    /// The file's name.
+    pub name: String,
+    /// The title it is for; the file's name if `None`.
+    pub title: Option<String>,
+    /// Bytes in all.
+    pub length: i64,
+    /// Bytes that are safe on the disk.
+    pub received: i64,
+    /// When it is given up unless something comes, Unix milliseconds.
+    pub expires_at: i64,
+    /// The asset that it became.
+    pub asset_id: Option<AssetId>,
+    /// The job that computes the asset's features.
+    pub job_id: Option<JobId>,
+}
+
+/// Begins an upload.
+///
+/// # Errors
+/// If there are too many, or the database fails.
+pub async fn create(
+    db: &mut SqliteConnection,
+    owner: Option<&KeyId>,
+    (name, title): (&str, Option<&str>),
+    length: u64,
+    keep_ms: i64,
+) -> Result<ResumableUpload, CatalogError> {
+    let count: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM resumable_uploads WHERE asset_id IS NULL")
+            .fetch_one(&mut *db)
+            .await?;
+    if count >= MOST_UPLOADS {
+        return Err(CatalogError::TooManyUploads(MOST_UPLOADS));
+    }
+    Ok(sqlx::query_as(
+        "INSERT INTO resumable_uploads (id, owner, name, title, length, created_at, expires_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
+    )
+    .bind(UploadId::new())
+    .bind(owner)
+    .bind(name)
+    .bind(title)
+    .bind(length.cast_signed())
+    .bind(now_ms())
+    .bind(now_ms() + keep_ms)
+    .fetch_one(db)
+    .await?)
+}
+
+/// The upload with this id, unless it has expired.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is none.
+pub async fn get(
+    db: &mut SqliteConnection,
+    id: &UploadId,
+) -> Result<ResumableUpload, CatalogError> {
+    sqlx::query_as("SELECT * FROM resumable_uploads WHERE id = ? AND expires_at > ?")
+        .bind(id)
+        .bind(now_ms())
+        .fetch_optional(db)
+        .await?
+        .ok_or_else(|| CatalogError::NotFound {
+            what: "upload",
+            id: id.to_string(),
+        })
+}
+
+/// Notes how much is safe on the disk.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_received(
+    db: &mut SqliteConnection,
+    id: &UploadId,
+    received: u64,
+    keep_ms: i64,
+) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE resumable_uploads SET received = ?, expires_at = ? WHERE id = ?")
+        .bind(received.cast_signed())
+        .bind(now_ms() + keep_ms)
+        .bind(id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Notes what became of an upload.
+///
+/// # Errors
+/// If the database fails.
+pub async fn finish(
+    db: &mut SqliteConnection,
+    id: &UploadId,
+    asset: &AssetId,
+    job: &JobId,
+) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE resumable_uploads SET asset_id = ?, job_id = ? WHERE id = ?")
+        .bind(asset)
+        .bind(job)
+        .bind(id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Forgets an upload.
+///
+/// # Errors
+/// If the database fails.
+pub async fn delete(db: &mut SqliteConnection, id: &UploadId) -> Result<(), CatalogError> {
+    sqlx::query("DELETE FROM resumable_uploads WHERE id = ?")
+        .bind(id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Forgets uploads that have expired; the answer is their ids.
+///
+/// # Errors
+/// If the database fails.
+pub async fn expire(db: &mut SqliteConnection) -> Result<Vec<UploadId>, CatalogError> {
+    Ok(
+        sqlx::query_scalar("DELETE FROM resumable_uploads WHERE expires_at <= ? RETURNING id")
+            .bind(now_ms())
+            .fetch_all(db)
+            .await?,
+    )
+}

@@ -1,0 +1,297 @@
+//! The spool: a folder in which uploads grow until they are complete.
+//!
+//! What counts of a file is noted in the catalogue after it was flushed to the disk. Bytes beyond that, as a kill or a
+//! power cut leaves them, are cut off before more is written.
+
+use std::collections::HashSet;
+use std::io::SeekFrom;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+use tokio::fs::File;
+use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
+
+use crate::catalog::UploadId;
+
+/// A folder of growing files. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    folder: PathBuf,
+    busy: Arc<Mutex<HashSet<UploadId>>>,
+}
+
+/// The right to write one file, until it is dropped.
+#[derive(Debug)]
+pub struct SpoolClaim {
+    id: UploadId,
+    busy: Arc<Mutex<HashSet<UploadId>>>,
+}
+
+impl Drop for SpoolClaim {
+    fn drop(&mut self) {
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.remove(&self.id);
+    }
+}
+
+/// Why bytes were not taken.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SpoolError {
+    /// More bytes than were announced.
+    #[error("there are more bytes than the upload's length")]
+    TooLong,
+    /// The bytes are not those whose checksum was sent.
+    #[error("the bytes do not have this checksum; send them again")]
+    Checksum,
+    /// The file cannot be written.
+    #[error("the upload cannot be written to the disk")]
+    Write(#[source] std::io::Error),
+}
+
+/// What an attempt to add bytes came to.
+#[derive(Debug)]
+pub struct Appended {
+    /// Bytes that are safe on the disk now.
+    pub received: u64,
+    /// The error with which the client's bytes ended, if they broke off.
+    pub broken: Option<std::io::Error>,
+}
+
+/// A checksum of the bytes of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checksum {
+    /// SHA-1.
+    Sha1([u8; 20]),
+    /// SHA-256.
+    Sha256([u8; 32]),
+}
+
+/// The running digest for a checksum.
+enum Hasher {
+    Sha1(sha1::Sha1),
+    Sha256(Sha256),
+}
+
+impl Checksum {
+    fn hasher(&self) -> Hasher {
+        match self {
+            Self::Sha1(_) => Hasher::Sha1(sha1::Sha1::new()),
+            Self::Sha256(_) => Hasher::Sha256(Sha256::new()),
+        }
+    }
+}
+
+impl Hasher {
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha1(hasher) => hasher.update(bytes),
+            Self::Sha256(hasher) => hasher.update(bytes),
+        }
+    }
+
+    fn finish(self) -> Checksum {
+        match self {
+            Self::Sha1(hasher) => Checksum::Sha1(hasher.finalize().into()),
+            Self::Sha256(hasher) => Checksum::Sha256(hasher.finalize().into()),
+        }
+    }
+}
+
+impl Spool {
+    /// Uses `folder`, which is made when it is first needed.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            busy: Arc::default(),
+        }
+    }
+
+    /// The file of an upload.
+    #[must_use]
+    pub fn file(&self, id: &UploadId) -> PathBuf {
+        self.folder.join(id.as_str())
+    }
+
+    /// The right to write an upload's file; `None` while somebody else has it.
+    #[must_use]
+    pub fn claim(&self, id: &UploadId) -> Option<SpoolClaim> {
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.insert(id.clone()).then(|| SpoolClaim {
+            id: id.clone(),
+            busy: Arc::clone(&self.busy),
+        })
+    }
+
+    /// Adds bytes to a file of which `received` bytes count, up to `length` in all. Bytes that came before the client
+    /// broke off are kept, unless a checksum was to be checked.
+    ///
+    /// # Errors
+    /// [`SpoolError`]; the file then has what it had before.
+    pub async fn append(
+        &self,
+        claim: &SpoolClaim,
+        (received, length): (u64, u64),
+        bytes: impl Stream<Item = std::io::Result<Bytes>>,
+        checksum: Option<&Checksum>,
+    ) -> Result<Appended, SpoolError> {
+        let path = self.file(&claim.id);
+        let added = grow(&path, (received, length), bytes, checksum).await;
+        if added.is_err() {
+            // What cannot be cut off now is cut off before the next bytes.
+            drop(truncate(&path, received).await);
+        }
+        added
+    }
+
+    /// Deletes an upload's file.
+    ///
+    /// # Errors
+    /// If it is there and cannot be deleted.
+    pub async fn remove(&self, id: &UploadId) -> std::io::Result<()> {
+        match tokio::fs::remove_file(self.file(id)).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
+
+async fn truncate(path: &Path, length: u64) -> std::io::Result<()> {
+    let file = File::options().write(true).open(path).await?;
+    file.set_len(length).await
+}
+
+async fn grow(
+    path: &Path,
+    (received, length): (u64, u64),
+    bytes: impl Stream<Item = std::io::Result<Bytes>>,
+    checksum: Option<&Checksum>,
+) -> Result<Appended, SpoolError> {
+    if let Some(folder) = path.parent() {
+        tokio::fs::create_dir_all(folder)
+            .await
+            .map_err(SpoolError::Write)?;
+    }
+    let mut options = File::options();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .await
+        .map_err(SpoolError::Write)?;
+    file.set_len(received).await.map_err(SpoolError::Write)?;
+    file.seek(SeekFrom::Start(received))
+        .await
+        .map_err(SpoolError::Write)?;
+    let (mut total, mut hasher, mut broken) = (received, checksum.map(Checksum::hasher), None);
+    let mut bytes = std::pin::pin!(bytes);
+    while let Some(chunk) = bytes.next().await {
+        let chunk = match chunk {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                broken = Some(error);
+                break;
+            }
+        };
+        total += chunk.len() as u64;
+        if total > length {
+            return Err(SpoolError::TooLong);
+        }
+        if let Some(hasher) = &mut hasher {
+            hasher.update(&chunk);
+        }
+        file.write_all(&chunk).await.map_err(SpoolError::Write)?;
+    }
+    if let Some(expected) = checksum
+        && (broken.is_some() || hasher.map(Hasher::finish).as_ref() != Some(expected))
+    {
+        return match broken {
+            // Half of the bytes have no checksum.
+            Some(error) => {
+                file.set_len(received).await.map_err(SpoolError::Write)?;
+                Ok(Appended {
+                    received,
+                    broken: Some(error),
+                })
+            }
+            None => Err(SpoolError::Checksum),
+        };
+    }
+    file.flush().await.map_err(SpoolError::Write)?;
+    file.sync_data().await.map_err(SpoolError::Write)?;
+    Ok(Appended {
+        received: total,
+        broken,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunks(parts: &[&'static [u8]]) -> impl Stream<Item = std::io::Result<Bytes>> + use<> {
+        let parts: Vec<_> = parts
+            .iter()
+            .map(|part| Ok(Bytes::from_static(part)))
+            .collect();
+        futures::stream::iter(parts)
+    }
+
+    #[tokio::test]
+    async fn only_what_counts_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path().join("spool"));
+        let id = UploadId::new();
+        let claim = spool.claim(&id).unwrap();
+        assert!(spool.claim(&id).is_none());
+        let read = || std::fs::read(spool.file(&id)).unwrap();
+        let added = spool
+            .append(&claim, (0, 8), chunks(&[b"ab", b"cd"]), None)
+            .await
+            .unwrap();
+        assert_eq!((added.received, added.broken.is_none()), (4, true));
+        // The catalogue knows of three bytes only, as after a power cut.
+        let added = spool
+            .append(&claim, (3, 8), chunks(&[b"D"]), None)
+            .await
+            .unwrap();
+        assert_eq!((added.received, read()), (4, b"abcD".to_vec()));
+        let long = spool
+            .append(&claim, (4, 8), chunks(&[b"efgh", b"i"]), None)
+            .await;
+        assert!(matches!(long, Err(SpoolError::TooLong)) && read() == b"abcD");
+        // The line breaks.
+        let parts = [
+            Ok(Bytes::from_static(b"ef")),
+            Err(std::io::ErrorKind::ConnectionReset.into()),
+        ];
+        let added = spool
+            .append(&claim, (4, 8), futures::stream::iter(parts), None)
+            .await
+            .unwrap();
+        assert_eq!((added.received, added.broken.is_some()), (6, true));
+        // A checksum that lies, and one that does not.
+        let lie = Checksum::Sha1([0; 20]);
+        let refused = spool
+            .append(&claim, (6, 8), chunks(&[b"gh"]), Some(&lie))
+            .await;
+        assert!(matches!(refused, Err(SpoolError::Checksum)) && read() == b"abcDef");
+        let truth = Checksum::Sha256(Sha256::digest(b"gh").into());
+        let added = spool
+            .append(&claim, (6, 8), chunks(&[b"g", b"h"]), Some(&truth))
+            .await
+            .unwrap();
+        assert_eq!((added.received, read()), (8, b"abcDefgh".to_vec()));
+        drop(claim);
+        assert!(spool.claim(&id).is_some());
+        spool.remove(&id).await.unwrap();
+        spool.remove(&id).await.unwrap();
+        assert!(!spool.file(&id).exists());
+    }
+}

@@ -1,0 +1,418 @@
+//! Watches folders and S3 prefixes for videos that are new or changed, and complete.
+//!
+//! Looks are taken when the kernel reports an event, when a file may be complete, and regularly. `ledger` decides
+//! from them what is due.
+
+mod agenda;
+mod events;
+mod ledger;
+mod names;
+mod place;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use rushes_workers::storage::{Locator, Storage, StorageError};
+use thiserror::Error;
+
+use self::agenda::{Agenda, Errand};
+use self::events::Events;
+use self::ledger::{Ledger, Seen, Span};
+use self::names::NameFilter;
+use self::place::{Walk, WatchedPlace, folder_of, uri_of};
+use super::FoundVideo;
+
+/// Objects in S3 looked up at a time, for stores whose listings have no versions.
+const LOOKUPS: usize = 16;
+
+/// How to watch.
+#[derive(Debug, Clone)]
+pub struct WatchOptions {
+    /// A file is complete when its size and version have not changed for this long.
+    pub settle: Duration,
+    /// How often S3 prefixes are listed.
+    pub interval: Duration,
+    /// How often folders are read completely, besides the kernel's events.
+    pub rescan: Duration,
+    /// Patterns of names to leave out.
+    pub ignore: Vec<String>,
+    /// Folders and prefixes of rushes itself, whose files are never taken.
+    pub own: Vec<String>,
+}
+
+/// Something to act on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// A complete video.
+    Video {
+        /// The video with its subtitle files.
+        video: FoundVideo,
+        /// Whether it was seen before, with other bytes or other subtitle files.
+        changed: bool,
+    },
+    /// A file, folder or place that cannot be read.
+    Refused {
+        /// Its URI.
+        name: String,
+        /// The reason.
+        reason: String,
+    },
+}
+
+/// A place that cannot be watched.
+#[derive(Debug, Error)]
+pub enum WatchError {
+    /// It does not exist, or is not readable.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A file.
+    #[error("{0}: not a folder; name the folder that holds it, or ingest it with `rushes ingest`")]
+    NotAFolder(String),
+    /// A place that is not a folder or a prefix in S3.
+    #[error("{0}: cannot be watched; name a folder or s3://bucket/prefix/")]
+    Unwatchable(String),
+    /// A place that is part of another.
+    #[error("{inner} is part of {outer}, which is watched with everything below it; leave it out")]
+    Nested {
+        /// The part.
+        inner: String,
+        /// The whole.
+        outer: String,
+    },
+    /// The data folder or the store.
+    #[error("{0}: rushes keeps its own files there; name a folder outside of it")]
+    Own(String),
+    /// A pattern that is not valid.
+    #[error("--ignore: {0}; patterns are like *.tmp or day1/**/raw")]
+    Ignore(#[from] globset::Error),
+}
+
+/// A watcher of several places.
+#[derive(Debug)]
+pub struct FolderWatch {
+    storage: Storage,
+    options: WatchOptions,
+    names: NameFilter,
+    own: Vec<String>,
+    places: Vec<WatchedPlace>,
+    ledger: Ledger,
+    agenda: Agenda,
+    /// `None` for a single pass, or if the kernel offers no events.
+    events: Option<Events>,
+    /// Whether to look again and again.
+    is_lasting: bool,
+}
+
+impl FolderWatch {
+    /// For one [`FolderWatch::pass`] over `places`, which are folders and `s3://bucket/prefix/`.
+    ///
+    /// # Errors
+    /// If a place cannot be watched, or a pattern is not valid.
+    pub fn once(
+        storage: Storage,
+        places: &[String],
+        options: WatchOptions,
+    ) -> Result<Self, WatchError> {
+        let own: Vec<String> = options.own.iter().map(|own| folder_of(own)).collect();
+        let places: Vec<WatchedPlace> = places
+            .iter()
+            .map(|place| WatchedPlace::open(place, &own))
+            .collect::<Result<_, _>>()?;
+        place::disjoint(&places)?;
+        let mut agenda = Agenda::default();
+        for at in 0..places.len() {
+            agenda.plan(Errand::Place(at), Instant::now());
+        }
+        Ok(Self {
+            storage,
+            names: NameFilter::new(&options.ignore)?,
+            own,
+            places,
+            ledger: Ledger::new(options.settle),
+            agenda,
+            events: None,
+            is_lasting: false,
+            options,
+        })
+    }
+
+    /// For watching `places` until the end of the process.
+    ///
+    /// # Errors
+    /// The same as for [`FolderWatch::once`].
+    pub fn lasting(
+        storage: Storage,
+        places: &[String],
+        options: WatchOptions,
+    ) -> Result<Self, WatchError> {
+        let mut watch = Self::once(storage, places, options)?;
+        watch.is_lasting = true;
+        if watch.places.iter().any(|place| place.folder.is_some()) {
+            match Events::new() {
+                Ok(events) => watch.events = Some(events),
+                Err(error) => without_events(&error),
+            }
+            for at in 0..watch.places.len() {
+                watch.listen(at);
+            }
+        }
+        Ok(watch)
+    }
+
+    /// The places, as URIs.
+    pub fn places(&self) -> impl Iterator<Item = &str> {
+        self.places.iter().map(|place| place.uri.as_str())
+    }
+
+    /// Waits until it is time for [`FolderWatch::look`], at most until `limit`. It may be dropped and called again.
+    pub async fn rest(&self, limit: Option<Instant>) {
+        let next = self.agenda.next().into_iter().chain(limit).min();
+        let time = async {
+            match next {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let event = async {
+            match &self.events {
+                Some(events) => events.wait().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = time => {}
+            () = event => {}
+        }
+    }
+
+    /// Takes the looks that are due, and returns what is to be done.
+    pub async fn look(&mut self) -> Vec<Sight> {
+        let now = Instant::now();
+        if let Some(events) = &self.events {
+            let touched = events.take();
+            for path in touched.paths {
+                self.agenda.touch(path, now);
+            }
+            if touched.is_partial {
+                self.rescan(now);
+            }
+        }
+        let mut sights = Vec::new();
+        for errand in self.agenda.take(now) {
+            match errand {
+                Errand::Place(at) => sights.extend(self.look_at_place(at).await),
+                Errand::Touched(path) => self.look_at_path(&path, true).await,
+                Errand::Again(path) => self.look_at_path(&path, false).await,
+            }
+        }
+        sights.extend(self.ledger.due());
+        sights
+    }
+
+    /// Looks twice at everything, `settle` apart. What changes meanwhile is left for another pass.
+    pub async fn pass(&mut self) -> Vec<Sight> {
+        let mut sights = self.look().await;
+        tokio::time::sleep(self.options.settle).await;
+        sights.extend(self.look().await);
+        sights
+    }
+
+    /// Plans a look at every folder.
+    fn rescan(&mut self, now: Instant) {
+        for at in 0..self.places.len() {
+            if self.places[at].folder.is_some() {
+                self.agenda.plan(Errand::Place(at), now);
+            }
+        }
+    }
+
+    /// Asks the kernel for the events of a place.
+    fn listen(&mut self, at: usize) {
+        if let (Some(events), Some(folder)) = (&mut self.events, &self.places[at].folder)
+            && let Err(error) = events.add(folder)
+        {
+            without_events(&error);
+        }
+    }
+
+    /// Looks at everything in a place. A place that fails is reported once; its files stay known.
+    async fn look_at_place(&mut self, at: usize) -> Option<Sight> {
+        let looked = match self.places[at].folder.clone() {
+            Some(folder) => self.look_at_folder(at, &folder).await,
+            None => self.look_at_prefix(at).await,
+        };
+        let (now, is_local) = (Instant::now(), self.places[at].folder.is_some());
+        if self.is_lasting {
+            let pause = if is_local {
+                self.options.rescan
+            } else {
+                self.options.interval
+            };
+            self.agenda.plan(Errand::Place(at), now + pause);
+        }
+        let failure = looked.err().map(|error| error.to_string());
+        if failure.is_none() && self.places[at].failure.is_some() {
+            // A folder that comes back is another one for the kernel.
+            self.listen(at);
+            self.agenda
+                .plan(Errand::Place(at), now + self.options.settle);
+        }
+        let place = &mut self.places[at];
+        let before = std::mem::replace(&mut place.failure, failure.clone());
+        let reason = failure.filter(|failure| before.as_ref() != Some(failure))?;
+        Some(Sight::Refused {
+            name: place.uri.clone(),
+            reason,
+        })
+    }
+
+    async fn look_at_folder(&mut self, at: usize, folder: &Path) -> Result<(), StorageError> {
+        let Some(root) = self.places[at].folder.clone() else {
+            return Ok(());
+        };
+        let walk = Walk {
+            root,
+            names: self.names.clone(),
+            own: self.own.clone(),
+        };
+        let walked = walk.below(folder.to_owned()).await?;
+        let mut seen = HashSet::new();
+        for path in walked.files {
+            seen.extend(self.look_at_file(&path).await);
+        }
+        for (path, reason) in walked.refused {
+            let uri = uri_of(&path);
+            let now = Instant::now();
+            self.see(&path, &uri, Seen::Refused(reason), now);
+            seen.insert(uri);
+        }
+        self.ledger.keep_only(&folder_of(&uri_of(folder)), &seen);
+        Ok(())
+    }
+
+    /// Looks at a file, and plans the next look if it is not complete yet. Returns its name, unless it is gone.
+    async fn look_at_file(&mut self, path: &Path) -> Option<String> {
+        let uri = uri_of(path);
+        let began = Instant::now();
+        let seen = match self.storage.locate(&uri).await {
+            Ok(file) => Seen::File(file),
+            Err(StorageError::NotFound(_) | StorageError::NotAFile(_)) => {
+                self.ledger.forget(&uri);
+                return None;
+            }
+            Err(error) => Seen::Refused(error.to_string()),
+        };
+        self.see(path, &uri, seen, began);
+        Some(uri)
+    }
+
+    fn see(&mut self, path: &Path, uri: &str, seen: Seen, began: Instant) {
+        let ended = Instant::now();
+        if let Some(next) = self.ledger.see(uri, seen, Span { began, ended }) {
+            self.agenda.plan(Errand::Again(path.to_owned()), next);
+        }
+    }
+
+    /// Looks at a file or folder to which something happened.
+    async fn look_at_path(&mut self, path: &Path, is_event: bool) {
+        let mut folders = self.places.iter().map(|place| place.folder.as_deref());
+        let holds = |folder: Option<&Path>| folder.is_some_and(|folder| path.starts_with(folder));
+        let Some(at) = folders.position(holds) else {
+            return;
+        };
+        let Some(name) = self.places[at].name_of(path) else {
+            // The watched folder itself.
+            self.agenda.plan(Errand::Place(at), Instant::now());
+            return;
+        };
+        let uri = uri_of(path);
+        if !self.names.enters(&name) || place::is_own(&uri, &self.own) {
+            return;
+        }
+        match tokio::fs::symlink_metadata(path).await {
+            Ok(metadata) if metadata.is_dir() => {
+                let began = Instant::now();
+                match self.look_at_folder(at, path).await {
+                    Ok(()) => self.ledger.remove(&uri),
+                    Err(StorageError::NotFound(_)) => self.ledger.forget(&uri),
+                    Err(error) => {
+                        self.see(path, &uri, Seen::Refused(error.to_string()), began);
+                    }
+                }
+                if is_event {
+                    // The kernel may report nothing about files that came before it watched this folder.
+                    let again = Instant::now() + self.options.settle;
+                    self.agenda.plan(Errand::Again(path.to_owned()), again);
+                }
+            }
+            Ok(metadata) if metadata.is_file() && self.names.takes(&name) => {
+                self.look_at_file(path).await;
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.ledger.forget(&uri),
+            // The folder above is unreadable, and is reported.
+            Err(_) => {}
+        }
+    }
+
+    async fn look_at_prefix(&mut self, at: usize) -> Result<(), StorageError> {
+        let prefix = self.places[at].uri.clone();
+        let began = Instant::now();
+        let listed = match self.storage.list(&prefix).await {
+            Ok(listing) => listing.files,
+            // Nothing has this prefix yet.
+            Err(StorageError::NotFound(_)) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let is_wanted = |file: &Locator| {
+            let name = file.uri.strip_prefix(&prefix);
+            name.is_some_and(|name| self.names.takes(name)) && !place::is_own(&file.uri, &self.own)
+        };
+        let wanted: Vec<Locator> = listed.into_iter().filter(is_wanted).collect();
+        let storage = &self.storage;
+        let seen: Vec<(String, Result<Locator, StorageError>)> = futures::stream::iter(wanted)
+            .map(|file| async move {
+                let uri = file.uri.clone();
+                match file.version {
+                    Some(_) => (uri, Ok(file)),
+                    None => {
+                        let located = storage.locate(&uri).await;
+                        (uri, located)
+                    }
+                }
+            })
+            .buffered(LOOKUPS)
+            .collect()
+            .await;
+        let span = Span {
+            began,
+            ended: Instant::now(),
+        };
+        let mut names = HashSet::new();
+        for (uri, located) in seen {
+            let seen = match located {
+                Ok(file) => Seen::File(file),
+                Err(StorageError::NotFound(_)) => continue,
+                Err(error) => Seen::Refused(error.to_string()),
+            };
+            if let Some(next) = self.ledger.see(&uri, seen, span) {
+                self.agenda.plan(Errand::Place(at), next);
+            }
+            names.insert(uri);
+        }
+        self.ledger.keep_only(&prefix, &names);
+        Ok(())
+    }
+}
+
+fn without_events(error: &notify::Error) {
+    tracing::warn!(
+        %error,
+        "cannot watch a folder; it is only read at intervals (raise fs.inotify.max_user_watches, or use --rescan)"
+    );
+}
+
+#[cfg(test)]
+mod tests;
