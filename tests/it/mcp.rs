@@ -68,7 +68,9 @@ impl Assistant {
     fn ask(&mut self, method: &str, params: Value) -> Value {
         self.calls += 1;
         let id = self.calls;
-        self.say(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        let mut request = json!({"jsonrpc": "2.0", "id": id, "method": method});
+        request["params"] = params;
+        self.say(&request);
         let answer = self.hear();
         assert_eq!(answer["id"], id, "{answer:#}");
         answer
@@ -81,7 +83,8 @@ impl Assistant {
 
     /// The result of a call, which may be the error of a tool.
     fn call(&mut self, tool: &str, arguments: Value) -> Value {
-        let params = json!({"name": tool, "arguments": arguments});
+        let mut params = json!({"name": tool});
+        params["arguments"] = arguments;
         let mut answer = self.ask("tools/call", params);
         assert!(answer["error"].is_null(), "{answer:#}");
         let result = answer["result"].take();
