@@ -1,6 +1,6 @@
 //! Find the shot you need inside thousands of hours of video, frame-exact.
 //!
-//! The package behind the `rushes` binary: catalogue, features and their jobs, index, search, HTTP and command
+//! The package behind the `rushes` binary: catalogue, features and their jobs, index, search, HTTP, MCP and command
 //! line. The crate `rushes-workers` turns media into features, and `rushes-models` runs the networks. See
 //! ARCHITECTURE.md.
 
@@ -13,6 +13,7 @@ pub mod features;
 pub mod http;
 pub mod index;
 pub mod ingest;
+pub mod mcp;
 pub mod redactions;
 pub mod search;
 mod telemetry;

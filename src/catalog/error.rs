@@ -1,5 +1,7 @@
 //! Errors of the catalogue.
 
+use std::borrow::Cow;
+
 use rushes_models::ErrorKind;
 use thiserror::Error;
 
@@ -118,6 +120,30 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
+    /// The stable code, for programs: `shot-not-found`.
+    #[must_use]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the kind is code enough for the others"
+    )]
+    pub fn code(&self) -> Cow<'static, str> {
+        match self {
+            Self::NotFound { what, .. } => return format!("{what}-not-found").into(),
+            Self::BadId { .. } => "bad-id",
+            Self::BadBinName(_) | Self::BadTitle(_) => "bad-name",
+            Self::BinNameInUse(_) | Self::TitleInUse(_) => "name-in-use",
+            Self::BadMetadata(_) => "bad-metadata",
+            Self::BadSpan { .. } => "bad-span",
+            Self::BinFull(_) => "bin-full",
+            Self::TooManyWebhooks(_) => "too-many-webhooks",
+            Self::TooManyUploads(_) => "too-many-uploads",
+            Self::Changed { .. } => "changed-meanwhile",
+            Self::Full(_) => "disk-full",
+            _ => self.kind().as_str(),
+        }
+        .into()
+    }
+
     /// What a caller should do about it.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {

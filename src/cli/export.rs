@@ -11,7 +11,9 @@ use rushes_workers::time::Rate;
 use super::output;
 use super::picks::{PickArgs, in_bin};
 use crate::app::App;
-use crate::export::{CutListOptions, ExportFile, ExportKind, export, gather, plain_file_name};
+use crate::export::{
+    CutListOptions, ExportFile, ExportKind, export, gather, plain_file_name, save,
+};
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
@@ -91,7 +93,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         let name = plain_file_name(&options.name);
         PathBuf::from(format!("{name}.{}", args.format.extension()))
     });
-    write(&path, file).with_context(|| format!("{}: cannot be written", path.display()))?;
+    save(file, &path, true).with_context(|| format!("{}: cannot be written", path.display()))?;
     if args.json {
         output::json(&serde_json::json!({
             "file": path,
@@ -105,29 +107,4 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         output::line(&format!("{}: {picks}", path.display()));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes a file beside its name first, so that nobody finds half of it.
-fn write(path: &Path, file: ExportFile) -> std::io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let mut aside = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-    match file {
-        ExportFile::Text(text) => aside.write_all(&text)?,
-        ExportFile::Archive(mut archive) => {
-            std::io::copy(&mut archive, &mut aside)?;
-        }
-    }
-    show(aside, path)
-}
-
-/// Temporary files are for their owner alone; an export is for whoever may read the folder.
-fn show(aside: tempfile::NamedTempFile, path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    aside
-        .as_file()
-        .set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    aside.persist(path)?;
-    Ok(())
 }

@@ -8,6 +8,7 @@ mod index;
 mod ingest;
 mod jobs;
 mod key;
+mod mcp;
 mod models;
 mod output;
 mod picks;
@@ -60,7 +61,8 @@ Examples:
   rushes export --bin Trailer -f otio         export for Resolve; also edl, fcpxml, fcp7, ale …
   rushes shots video.mp4 --sheet shots.png    its shots, without ingesting it
   rushes redact street/ -o blurred            blur faces and plates, change nothing else
-  rushes serve                                the HTTP API on 127.0.0.1:7420";
+  rushes serve                                the HTTP API on 127.0.0.1:7420
+  rushes mcp --help                           how an assistant is connected";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -86,6 +88,8 @@ enum Command {
     Delete(delete::Args),
     /// Serve the HTTP API and do the queued work
     Serve(serve::Args),
+    /// Serve assistants through the Model Context Protocol, on standard input and output
+    Mcp(mcp::Args),
     /// Do queued work, beside a running server or for a server on another machine
     Work(work::Args),
     /// Create, list and revoke keys for workers on other machines
@@ -134,6 +138,7 @@ impl Cli {
             Command::Jobs(args) => jobs::run(&App::open(config).await?, args).await,
             Command::Delete(args) => delete::run(&App::open(config).await?, args).await,
             Command::Serve(args) => serve::run(config, args).await,
+            Command::Mcp(args) => mcp::run(App::open(config).await?, args).await,
             Command::Work(args) => work::run(config, args).await,
             Command::Key(args) => key::run(&App::open(config).await?, args).await,
             Command::Index(args) => index::run(&App::open(config).await?, args).await,

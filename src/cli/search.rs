@@ -10,9 +10,7 @@ use super::{output, sheet};
 use crate::app::App;
 use crate::catalog::{AssetId, ShotId};
 use crate::ingest::file_name;
-use crate::search::{
-    Answer, Coverage, DialogueCoverage, Hit, Modality, Scope, SearchRequest, Subject, read_picture,
-};
+use crate::search::{Answer, Hit, Modality, Scope, SearchRequest, Subject, read_picture};
 
 /// Options of all searches.
 #[derive(Debug, clap::Args)]
@@ -140,47 +138,12 @@ fn print(answer: &Answer, seen: bool) {
             rows.collect(),
         );
     }
-    for gap in gaps(answer.coverage, seen) {
+    for gap in answer.coverage.gaps(seen) {
         output::line(&gap);
     }
     if let Some(next) = &answer.next {
         output::line(&format!("more: --page {next}"));
     }
-}
-
-/// Lines about what the answer does not cover; `seen` if visual search was included.
-fn gaps(coverage: Coverage, seen: bool) -> Vec<String> {
-    let Coverage {
-        ready,
-        total,
-        dialogue,
-    } = coverage;
-    let all = output::count(total, "file");
-    let mut gaps = Vec::new();
-    let waits = seen && ready < total;
-    if waits {
-        gaps.push(format!(
-            "{ready} of {all} can be searched by sight so far; see `rushes jobs`"
-        ));
-    }
-    let Some(DialogueCoverage {
-        ready: read,
-        failed,
-    }) = dialogue
-    else {
-        return gaps;
-    };
-    if failed > 0 {
-        gaps.push(format!(
-            "the subtitles of {failed} of {all} could not be read; `rushes jobs` shows why"
-        ));
-    }
-    if read + failed < total && !(waits && read == ready) {
-        gaps.push(format!(
-            "the dialogue of {read} of {all} can be searched so far; see `rushes jobs`"
-        ));
-    }
-    gaps
 }
 
 /// The evidence in short.

@@ -18,6 +18,7 @@ mod gather;
 mod json;
 mod names;
 mod otio;
+mod save;
 mod xml;
 
 pub use bundle::Bundle;
@@ -25,6 +26,7 @@ pub use cutlist::{AudioTracks, CutList, Marker, Pick, RecordSpan, SourceFile};
 pub use error::ExportError;
 pub use gather::{CutListOptions, gather};
 pub use names::plain_file_name;
+pub use save::save;
 
 use std::fs::File;
 

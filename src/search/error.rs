@@ -1,5 +1,7 @@
 //! Errors of a search.
 
+use std::borrow::Cow;
+
 use rushes_models::{ErrorKind, ModelError};
 use thiserror::Error;
 
@@ -53,6 +55,22 @@ pub enum SearchError {
 }
 
 impl SearchError {
+    /// The stable code, for programs: `empty-query`.
+    #[must_use]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the kind is code enough for the others"
+    )]
+    pub fn code(&self) -> Cow<'static, str> {
+        match self {
+            Self::Catalog(error) => error.code(),
+            Self::Empty => "empty-query".into(),
+            Self::Page => "bad-page-token".into(),
+            Self::NoVector { .. } => "not-embedded-yet".into(),
+            _ => self.kind().as_str().into(),
+        }
+    }
+
     /// What a caller should do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -6,6 +6,7 @@
 mod encoders;
 mod error;
 mod fusion;
+mod gaps;
 mod hit;
 mod page;
 mod picture;
@@ -63,6 +64,21 @@ impl Searcher {
             index,
             encoders: Arc::new(Encoders::new(models, model, options)),
         }
+    }
+
+    /// The same searcher over another state of the index. Encoders that are loaded stay loaded.
+    #[must_use]
+    pub fn over(&self, index: Arc<Index>) -> Self {
+        Self {
+            index,
+            ..self.clone()
+        }
+    }
+
+    /// The last change of the catalogue that this searcher can find.
+    #[must_use]
+    pub fn seq(&self) -> i64 {
+        self.index.seq()
     }
 
     /// Answers one search.

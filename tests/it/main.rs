@@ -27,6 +27,7 @@ mod interrupted;
 mod jobs;
 mod kill;
 mod library;
+mod mcp;
 mod old_catalogue;
 mod redact;
 mod redact_messages;

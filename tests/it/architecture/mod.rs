@@ -203,11 +203,12 @@ const PRODUCT: &[(&str, &[&str])] = &[
             "search",
         ],
     ),
+    ("mcp", &["app", "catalog", "export", "search", "views"]),
     (
         "cli",
         &[
-            "app", "catalog", "config", "export", "features", "http", "index", "ingest", "search",
-            "views", "webhooks",
+            "app", "catalog", "config", "export", "features", "http", "index", "ingest", "mcp",
+            "search", "views", "webhooks",
         ],
     ),
 ];

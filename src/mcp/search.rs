@@ -1,0 +1,132 @@
+//! Searches: by text, and by a shot.
+
+use clap::ValueEnum as _;
+use rmcp::model::CallToolResult;
+use rmcp::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::error::ToolError;
+use super::library::Library;
+use super::tool::{AssistantTool, reply};
+use crate::catalog::ShotId;
+use crate::search::{Answer, Modality, Scope, SearchRequest, Subject};
+
+/// Hits on a page if the request does not say, as over HTTP.
+const LIMIT: usize = 20;
+
+/// Find shots by text.
+pub(super) struct Search;
+
+/// Find shots similar to a shot.
+pub(super) struct Similar;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(crate = "rmcp::schemars")]
+pub(super) struct SearchArguments {
+    /// What is seen or said, such as "a man riding a bicycle" or "merry christmas". At most 2000 characters.
+    text: String,
+    /// `visual` finds what is seen, `dialogue` what is said. Both if absent.
+    #[serde(default)]
+    #[schemars(schema_with = "modalities")]
+    modalities: Vec<Modality>,
+    /// Only in these titles, by id or name. Everywhere if absent.
+    #[serde(default)]
+    titles: Vec<String>,
+    /// Hits on a page, 1 to 200; 20 if absent.
+    #[schemars(range(min = 1, max = 200))]
+    limit: Option<usize>,
+    /// `next` of the answer before, to get the next page of the same search.
+    page: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(crate = "rmcp::schemars")]
+pub(super) struct SimilarArguments {
+    /// Id of the shot, such as 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76.
+    shot: String,
+    /// Only in these titles, by id or name. Everywhere if absent.
+    #[serde(default)]
+    titles: Vec<String>,
+    /// Hits on a page, 1 to 200; 20 if absent.
+    #[schemars(range(min = 1, max = 200))]
+    limit: Option<usize>,
+    /// `next` of the answer before, to get the next page of the same search.
+    page: Option<String>,
+}
+
+/// The answer, and in words how much it covers.
+#[derive(Debug, Serialize)]
+struct Covered {
+    #[serde(flatten)]
+    answer: Answer,
+    coverage_note: String,
+}
+
+impl AssistantTool for Search {
+    type Arguments = SearchArguments;
+    const NAME: &'static str = "search";
+    const PURPOSE: &'static str = "Find shots by what is seen or said in them. Hits are ranked, best first, each with \
+        its place in the video and the evidence: the similarity of the picture, or the line that is said. \
+        `coverage_note` says what the search does not cover.";
+
+    async fn answer(
+        library: &Library,
+        arguments: SearchArguments,
+    ) -> Result<CallToolResult, ToolError> {
+        let request = SearchRequest {
+            subject: Subject::Text(arguments.text),
+            modalities: arguments.modalities,
+            scope: within(arguments.titles),
+            limit: arguments.limit.unwrap_or(LIMIT),
+            page: arguments.page,
+        };
+        answered(library, &request).await
+    }
+}
+
+impl AssistantTool for Similar {
+    type Arguments = SimilarArguments;
+    const NAME: &'static str = "similar";
+    const PURPOSE: &'static str = "Find shots that look like a shot. Hits are ranked, best first. `coverage_note` says \
+        what the search does not cover.";
+
+    async fn answer(
+        library: &Library,
+        arguments: SimilarArguments,
+    ) -> Result<CallToolResult, ToolError> {
+        let request = SearchRequest {
+            subject: Subject::Shot(arguments.shot.parse::<ShotId>()?),
+            modalities: vec![Modality::Visual],
+            scope: within(arguments.titles),
+            limit: arguments.limit.unwrap_or(LIMIT),
+            page: arguments.page,
+        };
+        answered(library, &request).await
+    }
+}
+
+async fn answered(library: &Library, request: &SearchRequest) -> Result<CallToolResult, ToolError> {
+    let answer = library.search(request).await?;
+    let seen = request.modalities.is_empty() || request.modalities.contains(&Modality::Visual);
+    reply(&Covered {
+        coverage_note: answer.coverage.sentence(seen),
+        answer,
+    })
+}
+
+fn within(titles: Vec<String>) -> Scope {
+    Scope {
+        titles,
+        ..Scope::default()
+    }
+}
+
+fn modalities(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<String> = Modality::value_variants()
+        .iter()
+        .filter_map(|modality| Some(modality.to_possible_value()?.get_name().to_owned()))
+        .collect();
+    json_schema!({ "type": "array", "items": { "type": "string", "enum": names } })
+}

@@ -1,0 +1,34 @@
+//! Titles.
+
+use rmcp::model::CallToolResult;
+use rmcp::schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::error::ToolError;
+use super::library::Library;
+use super::tool::{AssistantTool, reply};
+use crate::catalog::assets;
+
+/// List the titles.
+pub(super) struct ListTitles;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(crate = "rmcp::schemars")]
+pub(super) struct ListTitlesArguments {}
+
+impl AssistantTool for ListTitles {
+    type Arguments = ListTitlesArguments;
+    const NAME: &'static str = "list_titles";
+    const PURPOSE: &'static str =
+        "List all titles of the library by name, each with how many files and shots are in it.";
+
+    async fn answer(
+        library: &Library,
+        _arguments: ListTitlesArguments,
+    ) -> Result<CallToolResult, ToolError> {
+        let mut db = library.app.catalog.read().await?;
+        reply(&json!({ "titles": assets::titles(&mut db).await? }))
+    }
+}

@@ -1,0 +1,103 @@
+//! What an answer does not cover, in words.
+
+use super::{Coverage, DialogueCoverage};
+
+impl Coverage {
+    /// Clauses about what the answer does not cover, none if it covers everything in scope; `seen` if visual search
+    /// was included.
+    #[must_use]
+    pub fn gaps(self, seen: bool) -> Vec<String> {
+        let Self {
+            ready,
+            total,
+            dialogue,
+        } = self;
+        let all = files(total);
+        let mut gaps = Vec::new();
+        let waits = seen && ready < total;
+        if waits {
+            gaps.push(format!(
+                "{ready} of {all} can be searched by sight so far; see `rushes jobs`"
+            ));
+        }
+        let Some(DialogueCoverage {
+            ready: read,
+            failed,
+        }) = dialogue
+        else {
+            return gaps;
+        };
+        if failed > 0 {
+            gaps.push(format!(
+                "the subtitles of {failed} of {all} could not be read; `rushes jobs` shows why"
+            ));
+        }
+        if read + failed < total && !(waits && read == ready) {
+            gaps.push(format!(
+                "the dialogue of {read} of {all} can be searched so far; see `rushes jobs`"
+            ));
+        }
+        gaps
+    }
+
+    /// One sentence that says what the answer covers and what it does not.
+    #[must_use]
+    pub fn sentence(self, seen: bool) -> String {
+        let gaps = self.gaps(seen);
+        match (gaps.is_empty(), self.total) {
+            (true, 0) => {
+                "There are no files in scope; ingest videos with `rushes ingest`.".to_owned()
+            }
+            (true, 1) => "The search covers the one file in scope.".to_owned(),
+            (true, total) => format!("The search covers all {} in scope.", files(total)),
+            (false, _) => format!("The search does not cover everything: {}.", gaps.join("; ")),
+        }
+    }
+}
+
+fn files(number: i64) -> String {
+    format!("{number} file{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn coverage(ready: i64, total: i64, dialogue: Option<(i64, i64)>) -> Coverage {
+        let dialogue = match dialogue {
+            Some((ready, failed)) => Some(DialogueCoverage { ready, failed }),
+            None => None,
+        };
+        Coverage {
+            ready,
+            total,
+            dialogue,
+        }
+    }
+
+    #[test]
+    fn a_sentence_says_what_is_missing() {
+        let said = |coverage: Coverage, seen| coverage.sentence(seen);
+        assert_eq!(
+            said(coverage(3, 3, Some((3, 0))), true),
+            "The search covers all 3 files in scope."
+        );
+        assert_eq!(
+            said(coverage(1, 1, None), true),
+            "The search covers the one file in scope."
+        );
+        assert!(said(coverage(0, 0, Some((0, 0))), true).contains("no files in scope"));
+        let waiting = said(coverage(1, 2, Some((0, 1))), true);
+        for part in [
+            "does not cover everything",
+            "1 of 2 files can be searched by sight",
+            "the subtitles of 1 of 2 files could not be read",
+            "the dialogue of 0 of 2 files",
+        ] {
+            assert!(waiting.contains(part), "{waiting}");
+        }
+        // The same files wait for both: it is said once.
+        assert_eq!(coverage(1, 2, Some((1, 0))).gaps(true).len(), 1);
+        assert_eq!(coverage(1, 2, Some((1, 0))).gaps(false).len(), 1);
+    }
+}
