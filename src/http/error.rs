@@ -162,28 +162,9 @@ fn status(kind: ErrorKind) -> StatusCode {
     }
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the kind is code enough for the others"
-)]
 impl From<CatalogError> for ApiError {
     fn from(error: CatalogError) -> Self {
-        let code = match &error {
-            CatalogError::NotFound { what, .. } => format!("{what}-not-found"),
-            CatalogError::BadId { .. } => "bad-id".to_owned(),
-            CatalogError::BadBinName(_) => "bad-name".to_owned(),
-            CatalogError::BinNameInUse(_) | CatalogError::TitleInUse(_) => "name-in-use".to_owned(),
-            CatalogError::BadTitle(_) => "bad-name".to_owned(),
-            CatalogError::BadMetadata(_) => "bad-metadata".to_owned(),
-            CatalogError::BadSpan { .. } => "bad-span".to_owned(),
-            CatalogError::BinFull(_) => "bin-full".to_owned(),
-            CatalogError::TooManyWebhooks(_) => "too-many-webhooks".to_owned(),
-            CatalogError::TooManyUploads(_) => "too-many-uploads".to_owned(),
-            CatalogError::Changed { .. } => "changed-meanwhile".to_owned(),
-            CatalogError::Full(_) => "disk-full".to_owned(),
-            _ => error.kind().to_string(),
-        };
-        Self::new(error.kind(), &code, error.to_string())
+        Self::new(error.kind(), &error.code(), error.to_string())
     }
 }
 
@@ -205,21 +186,9 @@ impl From<StorageError> for ApiError {
     }
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the kind is code enough for the others"
-)]
 impl From<SearchError> for ApiError {
     fn from(error: SearchError) -> Self {
-        match error {
-            SearchError::Catalog(error) => error.into(),
-            SearchError::Empty => Self::new(error.kind(), "empty-query", error.to_string()),
-            SearchError::Page => Self::new(error.kind(), "bad-page-token", error.to_string()),
-            SearchError::NoVector { .. } => {
-                Self::new(error.kind(), "not-embedded-yet", error.to_string())
-            }
-            error => Self::new(error.kind(), error.kind().as_str(), error.to_string()),
-        }
+        Self::new(error.kind(), &error.code(), error.to_string())
     }
 }
 
