@@ -92,8 +92,8 @@ def main():
     output = Path(sys.argv[2]) if len(sys.argv) > 2 else HERE / "rushes_client.py"
     methods = []
     for path, item in sorted(document["paths"].items()):
-        # Workers have a client of their own.
-        if path.startswith("/v1/work"):
+        # Workers have a client of their own, and uploads a method of their own in the template.
+        if path.startswith(("/v1/work", "/v1/uploads")):
             continue
         methods += [method(verb, path, item[verb]) for verb in METHODS if verb in item]
     body = "\n\n".join(textwrap.indent(one, "    ") for one in methods)

@@ -2,12 +2,14 @@
 
 use sqlx::{FromRow, SqliteConnection};
 
-use super::{AssetId, BinId, BinItemId, CatalogError, KeyId, ShotId, assets, now_ms};
+use super::{AssetId, BinId, BinItemId, CatalogError, KeyId, ShotId, TitleId, assets, now_ms};
 
 /// Items of one bin.
 pub const MOST_ITEMS: usize = 100_000;
 /// Longest name in characters.
 const MAX_NAME: usize = 200;
+/// Longest note, query or line in characters.
+const MAX_TEXT: usize = 4000;
 
 /// A bin.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -35,6 +37,8 @@ pub struct BinItem {
     pub asset_id: AssetId,
     /// Where that asset is.
     pub uri: String,
+    /// Id of its title.
+    pub title_id: TitleId,
     /// Name of its title.
     pub title: String,
     /// First frame.
@@ -156,7 +160,8 @@ pub async fn list(
         .await?)
 }
 
-/// The bin with this id or name; of one key only, if one is given.
+/// The bin with this id or name; of one key only, if one is given. A name is looked for among the bins of that key, or
+/// among those of no key, so that no key's bin passes for another one.
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
@@ -166,7 +171,7 @@ pub async fn find(
     owner: Option<&KeyId>,
 ) -> Result<Bin, CatalogError> {
     let statement = format!(
-        "SELECT {COLUMNS} FROM bins b WHERE (b.id = ?1 OR b.name = ?1) AND (?2 IS NULL OR b.owner = ?2)
+        "SELECT {COLUMNS} FROM bins b WHERE (b.id = ?1 AND (?2 IS NULL OR b.owner = ?2)) OR (b.name = ?1 AND b.owner IS ?2)
           ORDER BY b.id = ?1 DESC"
     );
     sqlx::query_as(sqlx::AssertSqlSafe(statement))
@@ -234,7 +239,7 @@ pub fn expect_revision(bin: &Bin, expected: Option<i64>) -> Result<(), CatalogEr
 /// If the database fails.
 pub async fn items(db: &mut SqliteConnection, bin: &BinId) -> Result<Vec<BinItem>, CatalogError> {
     Ok(sqlx::query_as(
-        "SELECT i.id, i.asset_id, a.uri, t.name AS title, i.start_frame, i.end_frame, i.note, i.query, i.score, i.line,
+        "SELECT i.id, i.asset_id, a.uri, a.title_id, t.name AS title, i.start_frame, i.end_frame, i.note, i.query, i.score, i.line,
                 r.output AS scan
            FROM bin_items i
            JOIN assets a ON a.id = i.asset_id
@@ -257,6 +262,12 @@ pub async fn append(
     bin: &Bin,
     new: &[Selection],
 ) -> Result<Vec<BinItemId>, CatalogError> {
+    for text in new
+        .iter()
+        .flat_map(|item| [&item.note, &item.query, &item.line])
+    {
+        check_text(text.as_deref())?;
+    }
     let before = usize::try_from(bin.items).unwrap_or(MOST_ITEMS);
     if before + new.len() > MOST_ITEMS {
         return Err(CatalogError::BinFull(MOST_ITEMS));
@@ -320,6 +331,7 @@ pub async fn change(
         .bind(item)
         .execute(&mut *db)
         .await?;
+    check_text(change.note.as_deref())?;
     if let Some(note) = &change.note {
         sqlx::query("UPDATE bin_items SET note = NULLIF(?, '') WHERE id = ?")
             .bind(note)
@@ -403,6 +415,14 @@ async fn check_span(
         end,
         frames,
     })
+}
+
+fn check_text(text: Option<&str>) -> Result<(), CatalogError> {
+    if text.is_some_and(|text| text.chars().count() > MAX_TEXT) {
+        let what = format!("a note, query or line is longer than {MAX_TEXT} characters");
+        return Err(CatalogError::BadMetadata(what));
+    }
+    Ok(())
 }
 
 async fn touch(db: &mut SqliteConnection, bin: &BinId) -> Result<(), CatalogError> {

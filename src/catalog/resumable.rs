@@ -132,6 +132,16 @@ pub async fn delete(db: &mut SqliteConnection, id: &UploadId) -> Result<(), Cata
     Ok(())
 }
 
+/// Ids of all uploads.
+///
+/// # Errors
+/// If the database fails.
+pub async fn ids(db: &mut SqliteConnection) -> Result<Vec<UploadId>, CatalogError> {
+    Ok(sqlx::query_scalar("SELECT id FROM resumable_uploads")
+        .fetch_all(db)
+        .await?)
+}
+
 /// Forgets uploads that have expired; the answer is their ids.
 ///
 /// # Errors

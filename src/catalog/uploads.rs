@@ -16,18 +16,6 @@ pub async fn begin(db: &mut SqliteConnection, prefix: &str) -> Result<(), Catalo
     Ok(())
 }
 
-/// Records that bytes will be stored below a `prefix` that an earlier attempt may have used.
-///
-/// # Errors
-/// If the database fails.
-pub async fn reuse(db: &mut SqliteConnection, prefix: &str) -> Result<(), CatalogError> {
-    sqlx::query("DELETE FROM garbage WHERE prefix = ?")
-        .bind(prefix)
-        .execute(&mut *db)
-        .await?;
-    begin(db, prefix).await
-}
-
 /// Records that the upload below `prefix` has become an asset.
 ///
 /// # Errors

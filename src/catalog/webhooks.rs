@@ -251,7 +251,7 @@ pub async fn is_anything_due(db: &mut SqliteConnection) -> Result<bool, CatalogE
     .await?)
 }
 
-/// Up to `limit` deliveries that are due, with their webhooks, oldest first.
+/// Up to `limit` deliveries that are due, with their webhooks: the oldest of each, so that none waits for another.
 ///
 /// # Errors
 /// If the database fails.
@@ -260,7 +260,10 @@ pub async fn due(
     limit: u32,
 ) -> Result<Vec<(Delivery, Webhook)>, CatalogError> {
     let due: Vec<Delivery> = sqlx::query_as(
-        "SELECT * FROM deliveries WHERE state = 'pending' AND not_before <= ? ORDER BY not_before, id LIMIT ?",
+        "SELECT id, webhook_id, type, body, state, attempts, not_before, status, error, created_at, finished_at
+           FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY webhook_id ORDER BY not_before, id) AS turn
+                   FROM deliveries WHERE state = 'pending' AND not_before <= ?)
+          WHERE turn <= 8 ORDER BY turn, not_before, id LIMIT ?",
     )
     .bind(now_ms())
     .bind(limit)
@@ -310,8 +313,20 @@ pub async fn note_attempt(
     .bind(now_ms() + attempt.retry_ms.unwrap_or(0))
     .bind((state != "pending").then(now_ms))
     .bind(&delivery.id)
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    // A receiver that cannot be reached is left alone for a while, with all that waits for it.
+    if attempt.status.is_none()
+        && let Some(pause) = attempt.retry_ms
+    {
+        sqlx::query(
+            "UPDATE deliveries SET not_before = MAX(not_before, ?) WHERE webhook_id = ? AND state = 'pending'",
+        )
+        .bind(now_ms() + pause)
+        .bind(&delivery.webhook)
+        .execute(db)
+        .await?;
+    }
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{output, work};
 use crate::app::{App, Engine, EngineParts};
-use crate::catalog::{idempotency, keys};
+use crate::catalog::{idempotency, keys, resumable};
 use crate::config::{Config, Server};
 use crate::features::Settings;
 use crate::http::{
@@ -121,7 +121,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         settings,
         roots: Arc::new(roots),
         upload_limit: app.config.upload_limit(),
-        spool: Spool::new(app.config.data.join("spool")),
+        spool: spool(&app),
         redactions: app.redactions.clone(),
         models: app.models.clone(),
         work: work.clone(),
@@ -170,7 +170,15 @@ async fn prepare(app: &App) -> anyhow::Result<()> {
         );
     }
     idempotency::forget_unfinished(&mut tx).await?;
-    Ok(tx.commit().await?)
+    resumable::expire(&mut tx).await?;
+    let uploads = resumable::ids(&mut tx).await?;
+    tx.commit().await?;
+    spool(app).sweep(&uploads.into_iter().collect()).await?;
+    Ok(())
+}
+
+fn spool(app: &App) -> Spool {
+    Spool::new(app.config.data.join("spool"))
 }
 
 fn certificate(server: &Server) -> anyhow::Result<Option<Tls>> {

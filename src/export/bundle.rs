@@ -13,6 +13,7 @@ use zip::{CompressionMethod, ZipWriter};
 use super::names::plain_file_name;
 use super::otio::Otio;
 use super::{CutList, ExportError, ExportFormat as _, Marker, Pick, SourceFile, csv::Csv};
+use crate::catalog::bins::MOST_ITEMS;
 use crate::catalog::shots::{self, ShotProxy};
 use crate::catalog::{AssetId, Catalog};
 
@@ -151,6 +152,13 @@ async fn over_proxies(
         let mut db = catalog.read().await?;
         let covered = shots::proxies_within(&mut db, &asset, pick.frames.0, pick.frames.1).await?;
         drop(db);
+        if picks.len() + covered.len() > MOST_ITEMS {
+            return Err(ExportError::TooManyEvents {
+                format: bundle.name(),
+                most: MOST_ITEMS,
+                found: picks.len() + covered.len(),
+            });
+        }
         for part in covered {
             let Some(key) = part.proxy.clone() else {
                 return Err(ExportError::NoProxy {
@@ -179,8 +187,12 @@ fn path_of(bundle: Bundle, number: usize, original: &SourceFile, part: &ShotProx
     let at = original.timecode.label(original.position(span(part).0));
     let name = plain_file_name(&format!("{number:04} {} {at}", original.title));
     match bundle {
-        // A relative URL, so without blanks.
-        Bundle::Otioz => format!("media/{}.mp4", name.replace(' ', "_")),
+        // A relative URL, so of letters that mean themselves there.
+        Bundle::Otioz => {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            let name = name.replace(|c: char| !is_plain(c), "_");
+            format!("media/{name}.mp4")
+        }
         Bundle::Clips => format!("{name}.mp4"),
     }
 }

@@ -159,6 +159,14 @@ impl Cut<'_> {
         end
     }
 
+    /// Its rank on the track of the picture or of a channel of sound, from 1: a track leaves out what lacks its channel.
+    fn index_on_track(&self, channel: Option<u32>) -> usize {
+        let needed = channel.unwrap_or(0);
+        let before = self.list.picks.iter().take(self.number - 1);
+        let on_it = before.filter(|pick| channels(self.list.source(pick)) >= needed);
+        on_it.count() + 1
+    }
+
     /// Picture and sound stay together when one is moved.
     fn links(&self) -> Vec<Element> {
         let channels = channels_of(self);
@@ -173,7 +181,7 @@ impl Cut<'_> {
                     if channel.is_some() { "audio" } else { "video" },
                 ),
                 Element::text("trackindex", channel.unwrap_or(1)),
-                Element::text("clipindex", self.number),
+                Element::text("clipindex", self.index_on_track(channel)),
             ])
         };
         std::iter::once(None)

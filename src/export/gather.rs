@@ -226,7 +226,11 @@ fn pick(
         source: index,
         start: from,
         // A frame that is shown for less than one of the nominal rate still has one.
-        end: source.file.position(last).max(from + 1),
+        end: source
+            .file
+            .position(last)
+            .max(from + 1)
+            .min(source.file.frames),
         frames: (first, last),
         name: format!(
             "{} {}",
@@ -256,7 +260,8 @@ fn conformed(timeline: &Timeline, frame: u64) -> u64 {
 fn shown_from(file: &SourceFile, frame: u64) -> u64 {
     let at = file.position(frame);
     let is_shared = frame > 0 && file.position(frame - 1) == at;
-    at + u64::from(is_shared)
+    // The last frame may have no tick of its own.
+    (at + u64::from(is_shared)).min(file.frames.saturating_sub(1))
 }
 
 /// The rate of most picks; of several with as many, the one that comes first.

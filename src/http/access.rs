@@ -26,6 +26,8 @@ use crate::search::Scope;
 
 /// Paths that say nothing of what is in the catalogue.
 const OPEN: [&str; 2] = [LIFE, "/openapi.json"];
+/// Longest path that the audit log keeps, in bytes.
+const MAX_PATH: usize = 500;
 /// The sign of life.
 const LIFE: &str = "/healthz";
 
@@ -222,38 +224,50 @@ impl Caller {
 pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let id = request.extensions().get::<RequestId>().cloned();
+    let goes_on = is_change(&method, &path);
     let caller = match door.caller(&path, request.headers()).await {
         Ok(caller) => caller,
         // Nobody fills the audit log without a key.
         Err(refusal) => return refusal.into_response(),
     };
-    let allowance = caller
-        .may(&method, &path)
-        .and_then(|()| door.limits.take(caller.key()));
-    let response = match allowance {
-        Err(refusal) => refusal.into_response(),
-        Ok(allowance) => {
-            request.extensions_mut().insert(caller.clone());
-            let mut response = next.run(request).await;
-            if let Some(allowance) = allowance {
-                allowance.write(response.headers_mut());
-            }
-            response
-        }
+    let allowance = match door.limits.take(caller.key()) {
+        Ok(allowance) => allowance,
+        Err(refusal) => return refusal.into_response(),
     };
-    if is_change(&method, &path) {
-        let noted = AuditedRequest {
-            key: caller.key(),
-            method: method.as_str(),
-            path: &path,
-            status: response.status().as_u16(),
-            request_id: id.as_ref().map_or("", |RequestId(id)| id),
+    let allowed = caller.may(&method, &path);
+    let answered = async move {
+        let mut response = match allowed {
+            Err(refusal) => refusal.into_response(),
+            Ok(()) => {
+                request.extensions_mut().insert(caller.clone());
+                next.run(request).await
+            }
         };
-        if let Err(error) = door.note(noted).await {
-            tracing::warn!(%error, %method, path, "a change is not in the audit log");
+        if let Some(allowance) = allowance {
+            allowance.write(response.headers_mut());
         }
+        if is_change(&method, &path) {
+            let noted = AuditedRequest {
+                key: caller.key(),
+                method: method.as_str(),
+                path: path.get(..MAX_PATH).unwrap_or(&path),
+                status: response.status().as_u16(),
+                request_id: id.as_ref().map_or("", |RequestId(id)| id),
+            };
+            if let Err(error) = door.note(noted).await {
+                tracing::warn!(%error, %method, path, "a change is not in the audit log");
+            }
+        }
+        response
+    };
+    if !goes_on {
+        return answered.await;
     }
-    response
+    // A client that goes away takes its request along: what was begun would stop half-way, and unnoted.
+    tokio::spawn(answered).await.unwrap_or_else(|died| {
+        let detail = format!("a request died: {died}");
+        ApiError::new(ErrorKind::Internal, "internal", detail).into_response()
+    })
 }
 
 impl Door {
@@ -299,7 +313,7 @@ fn needed(method: &Method, path: &str) -> KeyScope {
     };
     if below("/v1/redact") || below("/v1/redactions") {
         KeyScope::Redact
-    } else if below("/v1/audit") || path == "/metrics" {
+    } else if below("/v1/audit") || below("/v1/webhooks") || path == "/metrics" {
         KeyScope::Admin
     } else if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
         // These two only read, whatever their method.
@@ -313,7 +327,7 @@ fn needed(method: &Method, path: &str) -> KeyScope {
 }
 
 /// Whether a request changes something, so that it belongs into the audit log.
-fn is_change(method: &Method, path: &str) -> bool {
+pub(super) fn is_change(method: &Method, path: &str) -> bool {
     // The queue of work is busy, and changes nothing that people made.
     !is_work(path)
         && needed(method, path) != KeyScope::Read
@@ -403,6 +417,8 @@ mod tests {
             (Method::POST, "/v1/redact", KeyScope::Redact),
             (Method::GET, "/v1/redactions/x/files", KeyScope::Redact),
             (Method::GET, "/v1/audit", KeyScope::Admin),
+            // A webhook outlives the key that made it.
+            (Method::POST, "/v1/webhooks", KeyScope::Admin),
             (Method::GET, "/metrics", KeyScope::Admin),
             // Not below another route by its letters alone.
             (Method::GET, "/v1/redacted", KeyScope::Read),

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::access::Caller;
 use super::problems::{ChangedMeanwhile, NotFound, Refused};
 use super::{Api, ApiError};
-use crate::catalog::bins::{self, BinItemChange, Selection};
+use crate::catalog::bins::{self, Bin, BinItem, BinItemChange, Selection};
 use crate::catalog::{AssetId, BinItemId, CatalogError, ShotId};
 use crate::views::{BinSummary, BinView};
 
@@ -165,7 +165,7 @@ pub(super) async fn create(
         bins::append(&mut tx, &bin, &picks).await?;
     }
     let bin = bins::find(&mut tx, bin.id.as_str(), caller.owner()).await?;
-    let items = bins::items(&mut tx, &bin.id).await?;
+    let items = items_seen(&mut tx, &caller, &bin).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok((StatusCode::CREATED, Json(BinView::new(bin, items)?)))
 }
@@ -181,7 +181,7 @@ pub(super) async fn get(
 ) -> Result<Json<BinView>, ApiError> {
     let mut db = api.catalog.snapshot().await?;
     let bin = bins::find(&mut db, &bin, caller.owner()).await?;
-    let items = bins::items(&mut db, &bin.id).await?;
+    let items = items_seen(&mut db, &caller, &bin).await?;
     Ok(Json(BinView::new(bin, items)?))
 }
 
@@ -275,7 +275,7 @@ pub(super) async fn change(
     bins::expect_revision(&bin, revision(&headers)?)?;
     bins::change(&mut tx, &bin.id, &item, &change).await?;
     let bin = bins::find(&mut tx, bin.id.as_str(), caller.owner()).await?;
-    let items = bins::items(&mut tx, &bin.id).await?;
+    let items = items_seen(&mut tx, &caller, &bin).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok(Json(BinView::new(bin, items)?))
 }
@@ -312,6 +312,17 @@ pub(super) async fn seen(
         caller.check(db, asset, named).await?;
     }
     Ok(())
+}
+
+/// The items of a bin whose titles the caller sees: an asset may have been moved to another title since it was picked.
+pub(super) async fn items_seen(
+    db: &mut sqlx::SqliteConnection,
+    caller: &Caller,
+    bin: &Bin,
+) -> Result<Vec<BinItem>, ApiError> {
+    let mut items = bins::items(db, &bin.id).await?;
+    items.retain(|item| caller.sees(&item.title_id));
+    Ok(items)
 }
 
 /// The revision in `if-match`: a number, in quotes or not.

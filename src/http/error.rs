@@ -244,6 +244,9 @@ impl From<SpoolError> for ApiError {
                     error.to_string(),
                 )
             },
+            SpoolError::Lost(_) => {
+                Self::new(ErrorKind::Cancelled, "wrong-offset", error.to_string())
+            }
             SpoolError::Write(cause) if cause.kind() == std::io::ErrorKind::StorageFull => {
                 let detail = "the disk for uploads is full; make room on the server and continue";
                 Self::new(ErrorKind::Unavailable, "disk-full", detail)

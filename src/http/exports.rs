@@ -12,11 +12,12 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rushes_models::ErrorKind;
 use rushes_workers::time::Rate;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use tokio_util::io::ReaderStream;
 use utoipa::ToSchema;
 
 use super::access::Caller;
-use super::bins::{PickBody, seen, selections};
+use super::bins::{PickBody, items_seen, seen, selections};
 use super::problems::{Refused, TooManySearches};
 use super::search::{SearchBody, answer};
 use super::{Api, ApiError};
@@ -24,6 +25,9 @@ use crate::catalog::bins::{self, Selection};
 use crate::export::{
     CutListOptions, ExportError, ExportFile, ExportKind, export, gather, plain_file_name,
 };
+
+/// Archives that are made at the same time.
+static BUNDLES: Semaphore = Semaphore::const_new(4);
 
 /// What to export, and how: exactly one of `bin`, `picks` and `search`.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -130,6 +134,14 @@ pub(super) async fn create(
         drop_frame: body.drop_frame,
         handles: body.handles.into(),
     };
+    // Archives take disk and time; a text is made in a moment.
+    let _place = match kind {
+        ExportKind::Text(_) => None,
+        ExportKind::Bundle(_) => Some(BUNDLES.try_acquire().map_err(|_all_taken| {
+            let detail = "too many archives are being made; ask again in a moment";
+            ApiError::new(ErrorKind::Overloaded, "too-many-exports", detail)
+        })?),
+    };
     let list = gather(&api.catalog, &api.storage, &found, &options).await?;
     let file = export(kind, &list, &api.catalog, &api.storage).await?;
     answered(kind, &options.name, file)
@@ -142,7 +154,7 @@ async fn in_bin(
 ) -> Result<(Vec<Selection>, String), ApiError> {
     let mut db = api.catalog.snapshot().await?;
     let bin = bins::find(&mut db, bin, caller.owner()).await?;
-    let items = bins::items(&mut db, &bin.id).await?;
+    let items = items_seen(&mut db, caller, &bin).await?;
     Ok((items.into_iter().map(Selection::from).collect(), bin.name))
 }
 

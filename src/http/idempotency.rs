@@ -1,15 +1,15 @@
 //! `idempotency-key` on POST requests with a JSON body (draft-ietf-httpapi-idempotency-key-header): the same request
 //! again gets the answer of the first one, and is carried out once.
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use rushes_models::ErrorKind;
 
-use super::ApiError;
 use super::access::Caller;
+use super::{ApiError, access};
 use crate::catalog::{Catalog, CatalogError, idempotency};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -18,11 +18,12 @@ const MAX_KEY: usize = 255;
 /// Largest body of such a request, in bytes: it is held in memory.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 /// Largest answer that is kept, in bytes.
-const MAX_ANSWER: usize = 1024 * 1024;
+const MAX_ANSWER: u64 = 1024 * 1024;
 
 /// Carries out a request once for each key.
 pub(super) async fn once(State(catalog): State<Catalog>, request: Request, next: Next) -> Response {
-    if request.method() != Method::POST || !is_json(request.headers()) {
+    let is_change = access::is_change(request.method(), request.uri().path());
+    if request.method() != Method::POST || !is_change || !is_json(request.headers()) {
         return next.run(request).await;
     }
     let key = match key(request.headers()) {
@@ -91,21 +92,19 @@ async fn carried_out(
         ));
     }
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    let is_json_answer = is_json(response.headers());
+    let length = response.body().size_hint().upper();
+    let is_short = length.is_some_and(|length| length <= MAX_ANSWER);
+    let is_kept = response.status().is_success() && is_json(response.headers()) && is_short;
     let mut tx = catalog.begin().await?;
-    // A failure is no answer for ever, and a file is not kept: the same request is then carried out again.
-    if !response.status().is_success() || !is_json_answer {
+    // A failure is no answer for ever, and a long one is not kept: the same request is then carried out again.
+    if !is_kept {
         idempotency::forget(&mut tx, of).await?;
         tx.commit().await.map_err(CatalogError::from)?;
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
-    let body = to_bytes(body, MAX_ANSWER).await.map_err(|_too_long| {
-        ApiError::new(
-            ErrorKind::Internal,
-            "internal",
-            "the answer is too long to be kept",
-        )
+    let body = to_bytes(body, usize::MAX).await.map_err(|_broken| {
+        ApiError::new(ErrorKind::Internal, "internal", "the answer broke off")
     })?;
     let kept = (parts.status.as_u16(), "application/json", body.as_ref());
     idempotency::keep(&mut tx, of, kept).await?;

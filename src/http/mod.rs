@@ -166,7 +166,10 @@ pub fn work_router(work: Work) -> Router {
         Vec::new(),
     );
     let routes: Router = work::routes(work).into();
-    finished(routes.route("/healthz", get(health::live)), door)
+    let routes = routes
+        .route("/healthz", get(health::live))
+        .layer(CatchPanicLayer::custom(error::panicked));
+    finished(routes, door)
 }
 
 /// All routes.
@@ -191,7 +194,15 @@ pub fn router(api: Api, policy: AccessPolicy) -> Router {
     openapi::complete(&mut document);
     let document = Arc::new(document);
     let served = move || std::future::ready(Json(Arc::clone(&document)));
-    let routes = finished(routes.route("/openapi.json", get(served)), door);
+    // What panics is caught inside, so that its key can be used again.
+    let routes = routes
+        .route("/openapi.json", get(served))
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(axum::middleware::from_fn_with_state(
+            door.catalog().clone(),
+            idempotency::once,
+        ));
+    let routes = finished(routes, door);
     match cors {
         // Outside of everything: a browser asks without a key first.
         Some(cors) => routes.layer(cors),
@@ -212,6 +223,13 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         header::IF_NONE_MATCH,
         header::RANGE,
         HeaderName::from_static("x-api-key"),
+        HeaderName::from_static("idempotency-key"),
+        HeaderName::from_static("last-event-id"),
+        HeaderName::from_static("tus-resumable"),
+        HeaderName::from_static("upload-checksum"),
+        HeaderName::from_static("upload-length"),
+        HeaderName::from_static("upload-metadata"),
+        HeaderName::from_static("upload-offset"),
     ];
     let methods = [
         Method::GET,
@@ -223,6 +241,18 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     let exposed = [
         header::CONTENT_DISPOSITION,
         header::ETAG,
+        header::LOCATION,
+        header::RETRY_AFTER,
+        HeaderName::from_static("idempotency-replayed"),
+        HeaderName::from_static("ratelimit-limit"),
+        HeaderName::from_static("ratelimit-remaining"),
+        HeaderName::from_static("ratelimit-reset"),
+        HeaderName::from_static("rushes-asset"),
+        HeaderName::from_static("rushes-job"),
+        HeaderName::from_static("tus-resumable"),
+        HeaderName::from_static("upload-expires"),
+        HeaderName::from_static("upload-length"),
+        HeaderName::from_static("upload-offset"),
         HeaderName::from_static("x-request-id"),
     ];
     let layer = CorsLayer::new()
@@ -298,12 +328,7 @@ fn finished(routes: Router, door: Door) -> Router {
     routes
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
-        .layer(axum::middleware::from_fn_with_state(
-            door.catalog().clone(),
-            idempotency::once,
-        ))
         .layer(axum::middleware::from_fn(pace::keep_coming))
-        .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::from_fn_with_state(door, access::admit))
         .layer(axum::middleware::from_fn(guard::same_origin_resource))
         .layer(axum::middleware::from_fn(error::finish))

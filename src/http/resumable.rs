@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::access::Caller;
 use super::problems::{NotFound, Refused};
-use super::upload::{clear, safe_name};
+use super::upload::{MAX_TITLE, clear, safe_name};
 use super::{Api, ApiError};
 use crate::catalog::resumable::{self, ResumableUpload};
 use crate::catalog::{AssetId, CatalogError, JobId, UploadId, uploads};
@@ -115,6 +115,11 @@ pub(super) async fn create(
     };
     let name = safe_name(of("filename").unwrap_or_default());
     let title = of("title").map(str::trim).filter(|title| !title.is_empty());
+    if title.is_some_and(|title| title.len() > MAX_TITLE || title.chars().any(char::is_control)) {
+        return Err(bad(
+            "`title` takes at most 1000 bytes, without control characters",
+        ));
+    }
     let mut tx = api.catalog.begin().await?;
     let expired = resumable::expire(&mut tx).await?;
     let owner = caller.key().map(|(id, _)| id);
@@ -142,7 +147,14 @@ pub(super) async fn get(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let upload = find(&api, &caller, &id).await?;
+    let mut upload = find(&api, &caller, &id).await?;
+    // All bytes are there, but the server ended before they were an asset.
+    if upload.received == upload.length
+        && upload.asset_id.is_none()
+        && let Some(_claim) = api.spool.claim(&upload.id)
+    {
+        (upload.asset_id, upload.job_id) = finish(&api, &upload).await?;
+    }
     let view = Json(UploadView::from(upload.clone())).into_response();
     let mut response = described(view, &upload);
     let headers = response.headers_mut();
@@ -193,14 +205,25 @@ pub(super) async fn send(
     }
     if upload.asset_id.is_none() {
         let bytes = body.into_data_stream().map_err(std::io::Error::other);
-        let added = api
-            .spool
-            .append(&claim, (received, length), bytes, checksum.as_ref())
-            .await?;
-        upload.received = added.received.cast_signed();
-        let mut tx = api.catalog.begin().await?;
-        resumable::set_received(&mut tx, &upload.id, added.received, KEEP_MS).await?;
-        tx.commit().await.map_err(CatalogError::from)?;
+        let mut bytes = std::pin::pin!(bytes);
+        // At once, so that it does not expire while they come.
+        note(&api, &upload.id, received).await?;
+        let added = loop {
+            let counted = (upload.received.cast_unsigned(), length);
+            let added = api
+                .spool
+                .append(&claim, counted, &mut bytes, checksum.as_ref())
+                .await;
+            if let Err(SpoolError::Lost(left)) = &added {
+                note(&api, &upload.id, *left).await?;
+            }
+            let added = added?;
+            upload.received = added.received.cast_signed();
+            note(&api, &upload.id, added.received).await?;
+            if added.is_over {
+                break added;
+            }
+        };
         if let Some(error) = added.broken {
             tracing::debug!(%error, upload = %upload.id, "an upload broke off; it can be continued");
             return Err(ApiError::too_slow(
@@ -241,16 +264,23 @@ pub(super) async fn delete(
     Ok(response)
 }
 
+/// Notes how much has arrived, and that the upload is not given up.
+async fn note(api: &Api, id: &UploadId, received: u64) -> Result<(), CatalogError> {
+    let mut tx = api.catalog.begin().await?;
+    resumable::set_received(&mut tx, id, received, KEEP_MS).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 /// Moves a complete upload into the store and registers it.
 async fn finish(
     api: &Api,
     upload: &ResumableUpload,
 ) -> Result<(Option<AssetId>, Option<JobId>), ApiError> {
-    let prefix = format!("uploads/{}", upload.id);
+    // A place of its own for every attempt: that of one that failed is being cleared away.
+    let prefix = format!("uploads/{}", ulid::Ulid::generate());
     let mut tx = api.catalog.begin().await?;
-    // A try that failed may have left it.
-    uploads::discard(&mut tx, &prefix).await?;
-    uploads::reuse(&mut tx, &prefix).await?;
+    uploads::begin(&mut tx, &prefix).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     let stored = store(api, upload, &prefix).await;
     if stored.is_err() {

@@ -13,7 +13,7 @@ use crate::catalog::{CatalogError, uploads};
 use crate::ingest::{FoundVideo, without_forced};
 
 /// Longest title in bytes.
-const MAX_TITLE: usize = 1000;
+pub(super) const MAX_TITLE: usize = 1000;
 
 /// What an upload held.
 pub(super) struct Upload {

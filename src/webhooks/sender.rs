@@ -25,7 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 const AT_ONCE: usize = 8;
 /// Deliveries taken up at once.
 const BATCH: u32 = 64;
-/// Pauses between attempts in seconds, as Standard Webhooks suggests: two days in all.
+/// Pauses between attempts in seconds, as Standard Webhooks suggests: three days in all.
 const PAUSES_S: [i64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
 /// Longest reason that is kept, in characters.
 const MAX_ERROR: usize = 500;

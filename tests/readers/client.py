@@ -54,6 +54,9 @@ def main():
     rushes = Rushes(server, key)
     form = [("file", pathlib.Path(video)), ("title", 'Größe "1"')]
     made = rushes.register_assets(form=form)["assets"][0]
+    # The same bytes again, piece by piece: the answer names what is there, or its second name.
+    again = rushes.upload(video, title="Again", piece=20_000)
+    assert again["asset"] and again["job"], again
     states = [event["data"]["state"] for event in rushes.follow_job(made["job"])]
     shots = rushes.list_shots(made["asset"])["shots"]
     picks = [{"shot": shot["shot"], "note": "picked"} for shot in shots]
