@@ -2,6 +2,7 @@
 
 use sqlx::{FromRow, SqliteConnection};
 
+use super::assets::Asset;
 use super::metadata::{Metadata, Tags};
 use super::runs::RunState;
 use super::shots::Opening;
@@ -137,4 +138,20 @@ pub async fn shots(
     .bind(limit)
     .fetch_all(db)
     .await?)
+}
+
+/// The other places where an asset's bytes were seen, latest first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn other_places(
+    db: &mut SqliteConnection,
+    asset: &Asset,
+) -> Result<Vec<String>, CatalogError> {
+    let places = "SELECT uri FROM locators WHERE asset_id = ? AND uri <> ? ORDER BY rowid DESC";
+    Ok(sqlx::query_scalar(places)
+        .bind(&asset.id)
+        .bind(&asset.uri)
+        .fetch_all(db)
+        .await?)
 }

@@ -62,7 +62,7 @@ enum Command {
         /// Id of the item
         item: BinItemId,
         /// First frame
-        #[arg(long)]
+        #[arg(long, required_unless_present = "end")]
         start: Option<u64>,
         /// One past the last frame
         #[arg(long)]

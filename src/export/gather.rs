@@ -11,6 +11,7 @@ use rushes_workers::time::{Rate, Timecode, Timeline};
 use super::{AudioTracks, CutList, ExportError, Marker, Pick, SourceFile};
 use crate::catalog::assets::{self, Asset};
 use crate::catalog::bins::Selection;
+use crate::catalog::listing;
 use crate::catalog::records::{ProbeRecord, ShotsRecord};
 use crate::catalog::runs::{self, Run};
 use crate::catalog::{AssetId, Catalog, CatalogError, ShotId};
@@ -86,7 +87,14 @@ pub async fn gather(
 
 async fn load(catalog: &Catalog, storage: &Storage, id: &AssetId) -> Result<Source, ExportError> {
     let mut db = catalog.read().await?;
-    let asset = assets::get(&mut db, id).await?;
+    let mut asset = assets::get(&mut db, id).await?;
+    if assets::is_gone(&asset.uri) {
+        // A copy that was registered later, and deleted: the file that is there is the one to relink to.
+        let places = listing::other_places(&mut db, &asset).await?;
+        if let Some(there) = places.into_iter().find(|uri| !assets::is_gone(uri)) {
+            asset.uri = there;
+        }
+    }
     let published = runs::published(&mut db, &asset.id).await?;
     drop(db);
     let of = |feature: Feature| published.iter().find(|run| run.feature == feature.as_str());
@@ -203,11 +211,10 @@ fn pick(
     );
     let mut markers = Vec::new();
     if let Some(query) = &selection.query {
-        let score = selection.score.map(|score| format!(" ({score:.4})"));
         markers.push(Marker {
             frame: marked,
             name: "search".to_owned(),
-            comment: format!("{query}{}", score.unwrap_or_default()),
+            comment: query.clone(),
         });
     }
     if let Some(line) = &selection.line {

@@ -339,7 +339,7 @@ async fn known(catalog: &Catalog, secret: &str) -> Result<Caller, ApiError> {
     let mut db = catalog.read().await?;
     let Some(key) = keys::find(&mut db, secret).await? else {
         return Err(ApiError::unauthorised(
-            "there is no such key, or it was revoked or has expired; `rushes key create NAME` makes another",
+            "there is no such key, or it was revoked or has expired; `rushes key create NAME --scope read` makes another",
         ));
     };
     let titles = keys::titles(&mut db, &key).await?;
