@@ -7,9 +7,11 @@
     cut = rushes.export(body={"picks": [{"shot": hit["shot"]} for hit in hits], "format": "otio"})
 """
 
+import base64
 import json
 import mimetypes
 import pathlib
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -102,8 +104,6 @@ class Rushes:
         for name, value in (headers or {}).items():
             if value is not None:
                 request.add_header(name, str(value))
-        if self.key:
-            request.add_header("authorization", f"Bearer {self.key}")
         if form is not None:
             data = _Form(form)
             request.add_header("content-type", f"multipart/form-data; boundary={data.boundary}")
@@ -112,8 +112,20 @@ class Rushes:
         elif body is not None:
             request.add_header("content-type", "application/json")
             request.data = json.dumps(body).encode()
+        opened = self._opened(request)
+        if answer == "events":
+            return _events(opened)
+        with opened:
+            read = opened.read()
+        if answer == "json" and opened.headers.get("content-type", "").startswith("application/json"):
+            return json.loads(read)
+        return read or None
+
+    def _opened(self, request):
+        if self.key:
+            request.add_header("authorization", f"Bearer {self.key}")
         try:
-            opened = urllib.request.urlopen(request, timeout=self.timeout, context=self.context)
+            return urllib.request.urlopen(request, timeout=self.timeout, context=self.context)
         except urllib.error.HTTPError as error:
             with error:
                 text = error.read()
@@ -122,13 +134,41 @@ class Rushes:
             except ValueError:
                 problem = {"code": "no-problem", "detail": text[:200].decode(errors="replace")}
             raise RushesError(error.code, problem, error.headers.get("retry-after")) from None
-        if answer == "events":
-            return _events(opened)
-        with opened:
-            read = opened.read()
-        if answer == "json" and opened.headers.get("content-type", "").startswith("application/json"):
-            return json.loads(read)
-        return read or None
+
+    def upload(self, path, title=None, piece=64 << 20, attempts=20):
+        """Uploads a video piece by piece by tus 1.0, and goes on where it was when the line breaks; returns the ids of
+        the asset and of its job.
+        """
+        path = pathlib.Path(path)
+        coded = {"filename": path.name, "title": title}
+        coded = [f"{name} {base64.b64encode(text.encode()).decode()}" for name, text in coded.items() if text]
+        length = path.stat().st_size
+        begin = {"upload-length": length, "upload-metadata": ",".join(coded)}
+        place = self._tus("POST", self.server + "/v1/uploads", begin)["location"]
+        place, failed = urllib.parse.urljoin(self.server + "/", place), 0
+        with path.open("rb") as file:
+            while True:
+                try:
+                    said = self._tus("HEAD", place, {})
+                    at = int(said["upload-offset"])
+                    if at == length:
+                        return {"asset": said["rushes-asset"], "job": said["rushes-job"]}
+                    file.seek(at)
+                    headers = {"upload-offset": at, "content-type": "application/offset+octet-stream"}
+                    self._tus("PATCH", place, headers, file.read(piece))
+                    failed = 0
+                except (OSError, RushesError) as error:
+                    failed += 1
+                    passes = not isinstance(error, RushesError) or error.status in (408, 409, 429, 503)
+                    if not passes or failed == attempts:
+                        raise
+                    time.sleep(min(2**failed / 10, 30))
+
+    def _tus(self, method, url, headers, data=None):
+        request = urllib.request.Request(url, data=data, method=method)
+        for name, value in {**headers, "tus-resumable": "1.0.0"}.items():
+            request.add_header(name, str(value))
+        return self._opened(request).headers
 
     def healthz(self):
         """Answers while the process lives."""
@@ -403,34 +443,6 @@ class Rushes:
         title: Id or name
         """
         return self._call("POST", f"/v1/titles/{_quoted(title)}/merge", body=body, answer="json")
-
-    def create_upload(self, *, tus_resumable=None, upload_length=None, upload_metadata=None):
-        """Begin an upload of `upload-length` bytes; `upload-metadata` holds `filename`, and optionally
-        `title`, in Base64.
-
-        tus_resumable: 1.0.0
-        upload_length: Bytes in all
-        upload_metadata: `filename BASE64,title BASE64`
-        """
-        return self._call("POST", "/v1/uploads", headers={"tus-resumable": tus_resumable, "upload-length": upload_length, "upload-metadata": upload_metadata}, answer="nothing")
-
-    def get_upload(self, id):
-        """How much of an upload has arrived, in `upload-offset`; as JSON by GET."""
-        return self._call("GET", f"/v1/uploads/{_quoted(id)}", answer="json")
-
-    def continue_upload(self, id, *, tus_resumable=None, upload_offset=None, upload_checksum=None):
-        """Send bytes from `upload-offset` on. With the last byte the upload becomes an asset, and `rushes-
-        asset` and `rushes-job` name it and the job to follow.
-
-        tus_resumable: 1.0.0
-        upload_offset: Where these bytes begin: what `get_upload` says
-        upload_checksum: `sha1 BASE64` or `sha256 BASE64` of these bytes
-        """
-        return self._call("PATCH", f"/v1/uploads/{_quoted(id)}", headers={"tus-resumable": tus_resumable, "upload-offset": upload_offset, "upload-checksum": upload_checksum}, answer="nothing")
-
-    def delete_upload(self, id):
-        """Give an upload up. What it became stays."""
-        return self._call("DELETE", f"/v1/uploads/{_quoted(id)}", answer="nothing")
 
     def list_webhooks(self):
         """All webhooks."""
