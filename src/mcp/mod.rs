@@ -1,6 +1,6 @@
 //! The tools of an assistant, through the Model Context Protocol on standard input and output.
 //!
-//! One file per group of tools. A tool is added with an implementation of [`AssistantTool`] and a line in [`tools`].
+//! One file per group of tools. A tool is added with an implementation of `AssistantTool` and a line in `tools`.
 
 mod bins;
 mod error;
