@@ -136,8 +136,8 @@ class Rushes:
             raise RushesError(error.code, problem, error.headers.get("retry-after")) from None
 
     def upload(self, path, title=None, piece=64 << 20, attempts=20):
-        """Uploads a video piece by piece by tus 1.0, and goes on where it was when the line breaks; returns the ids of
-        the asset and of its job.
+        """Uploads a video in pieces by tus 1.0 and resumes when the connection breaks. Returns the ids of the asset
+        and of its job.
         """
         path = pathlib.Path(path)
         coded = {"filename": path.name, "title": title}

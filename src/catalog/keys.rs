@@ -140,7 +140,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// For one scope, over all titles, for ever.
+    /// For one scope, over all titles, without an expiry.
     #[must_use]
     pub fn of(scope: KeyScope) -> Self {
         Self {

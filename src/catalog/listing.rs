@@ -11,7 +11,7 @@ use super::{AssetId, CatalogError, TitleId};
 /// What an asset is, in short.
 #[derive(Debug, Clone, PartialEq, FromRow)]
 pub struct AssetSummary {
-    /// Its rank by registration, from which the next page goes on.
+    /// Its rank by registration. The next page starts after it.
     pub registered: i64,
     /// Id.
     pub id: AssetId,

@@ -158,7 +158,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Sees that somebody can get in, and forgets what was under way when the last server ended.
+/// Checks that some key opens the API, and deletes what the last server left unfinished.
 async fn prepare(app: &App) -> anyhow::Result<()> {
     let mut tx = app.catalog.begin().await?;
     if app.config.server.is_keyed() {

@@ -29,7 +29,7 @@ pub fn save(file: ExportFile, path: &Path, replace: bool) -> std::io::Result<()>
     Ok(())
 }
 
-/// Temporary files are for their owner alone; an export is for whoever may read the folder.
+/// Makes the file readable for everyone who may read the folder. Temporary files are for their owner alone.
 fn show(aside: &tempfile::NamedTempFile) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     aside

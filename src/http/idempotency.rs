@@ -96,7 +96,7 @@ async fn carried_out(
     let is_short = length.is_some_and(|length| length <= MAX_ANSWER);
     let is_kept = response.status().is_success() && is_json(response.headers()) && is_short;
     let mut tx = catalog.begin().await?;
-    // A failure is no answer for ever, and a long one is not kept: the same request is then carried out again.
+    // Failures and long answers are not kept. The same request then runs again.
     if !is_kept {
         idempotency::forget(&mut tx, of).await?;
         tx.commit().await.map_err(CatalogError::from)?;

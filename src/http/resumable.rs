@@ -170,7 +170,7 @@ pub(super) async fn get(
            ("upload-offset" = Option<u64>, Header, description = "Where these bytes begin: what `get_upload` says"),
            ("upload-checksum" = Option<String>, Header, description = "`sha1 BASE64` or `sha256 BASE64` of these bytes")),
     request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
-    responses((status = 204, description = "They arrived; `upload-offset` is where to go on"),
+    responses((status = 204, description = "They arrived; continue at `upload-offset`"),
               NotFound, Refused))]
 pub(super) async fn send(
     State(api): State<Api>,
@@ -200,7 +200,7 @@ pub(super) async fn send(
         upload.length.cast_unsigned(),
     );
     if offset != received {
-        let detail = format!("{received} bytes have arrived; go on from there");
+        let detail = format!("{received} bytes have arrived; continue from there");
         return Err(ApiError::new(ErrorKind::Cancelled, "wrong-offset", detail));
     }
     if upload.asset_id.is_none() {
@@ -227,7 +227,7 @@ pub(super) async fn send(
         if let Some(error) = added.broken {
             tracing::debug!(%error, upload = %upload.id, "an upload broke off; it can be continued");
             return Err(ApiError::too_slow(
-                "the bytes broke off; go on from `upload-offset`".to_owned(),
+                "the body ended early; continue from `upload-offset`".to_owned(),
             ));
         }
         if upload.received == upload.length {
@@ -277,7 +277,7 @@ async fn finish(
     api: &Api,
     upload: &ResumableUpload,
 ) -> Result<(Option<AssetId>, Option<JobId>), ApiError> {
-    // A place of its own for every attempt: that of one that failed is being cleared away.
+    // Each attempt has its own prefix, because that of a failed one is being deleted.
     let prefix = format!("uploads/{}", ulid::Ulid::generate());
     let mut tx = api.catalog.begin().await?;
     uploads::begin(&mut tx, &prefix).await?;

@@ -113,7 +113,7 @@ fn refused(file: &str, why: &str) -> ToolError {
 
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "the others are told in the words of the system"
+    reason = "the system's message describes the others"
 )]
 fn not_written(file: &str, error: &std::io::Error) -> ToolError {
     match error.kind() {

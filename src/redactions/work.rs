@@ -24,7 +24,7 @@ use crate::{features, telemetry};
 const IDLE: Duration = Duration::from_secs(1);
 /// How often what could not be cleared away is tried again.
 const TEND: Duration = Duration::from_secs(5);
-/// How long files under way may go on after a signal to stop.
+/// How long files in progress may continue after a signal to stop.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long a worker waits before it asks a catalogue again that did not answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -39,7 +39,7 @@ pub struct RedactionWorkers {
 }
 
 impl RedactionWorkers {
-    /// Takes up what was left and starts `count` threads, which lease files as the worker `name`. Whoever calls this is
+    /// Requeues unfinished files and starts `count` threads, which lease files as the worker `name`. The caller must be
     /// the only process at work.
     ///
     /// # Errors

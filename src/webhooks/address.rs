@@ -23,7 +23,7 @@ pub enum AddressError {
     Private(String),
 }
 
-/// Sees that an address can be posted to, as far as can be seen without looking names up.
+/// Checks that an address can be posted to, as far as that is possible without resolving its name.
 ///
 /// # Errors
 /// [`AddressError`] if it cannot.

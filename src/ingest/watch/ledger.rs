@@ -1,5 +1,5 @@
-//! Which files are complete, and which videos are due. It reads neither files nor a clock: it is told what a look
-//! saw and when the look was.
+//! Which files are complete, and which videos are due. It reads neither files nor a clock. The
+//! caller passes what a look saw, and when.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::{Duration, Instant};

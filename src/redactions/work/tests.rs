@@ -136,7 +136,7 @@ async fn a_file_under_which_workers_die_is_given_up_unless_it_gets_further() {
     }
 }
 
-/// Whoever works on a file of a deleted redaction is told to stop, and may store nothing.
+/// A worker on a file of a deleted redaction is asked to stop, and may store nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_stored_for_a_deleted_redaction() {
     let (worker, catalog, _storage, id, _folder) = bench().await;
