@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rushes_workers::coordinator::Coordinator;
@@ -11,13 +12,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use crate::catalog::{CatalogError, assets, uploads};
+use crate::catalog::{Catalog, CatalogError, assets, audit, events, uploads, webhooks};
 use crate::features::WorkerLock;
 use crate::index::{Follower, Index};
 use crate::redactions;
 
 /// How often to look for stored objects that nothing references.
-const SWEEP: std::time::Duration = std::time::Duration::from_secs(5);
+const SWEEP: Duration = Duration::from_secs(5);
+/// How often old events, deliveries and audit entries are deleted.
+const TRIM: Duration = Duration::from_secs(3600);
 
 /// The parts of the engine to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +138,7 @@ async fn follower(app: &App) -> anyhow::Result<Follower> {
             Ok(follower) => return Ok(follower),
             Err(crate::index::IndexError::Locked) if tries < 100 => {
                 tries += 1;
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(error) => return Err(error.into()),
         }
@@ -157,7 +160,14 @@ fn engine_lock(app: &App) -> anyhow::Result<Option<File>> {
 
 /// Deletes stored objects that nothing references.
 async fn sweep(app: App, stop: CancellationToken) {
+    let mut trimmed: Option<Instant> = None;
     while !stop.is_cancelled() {
+        if trimmed.is_none_or(|at| at.elapsed() > TRIM) {
+            trimmed = Some(Instant::now());
+            if let Err(error) = trim(&app.catalog).await {
+                tracing::warn!(%error, "cannot delete old events and audit entries; retrying later");
+            }
+        }
         if let Err(error) = sweep_once(&app).await {
             tracing::warn!(%error, "cannot delete unreferenced objects; retrying later");
         }
@@ -166,6 +176,15 @@ async fn sweep(app: App, stop: CancellationToken) {
             () = stop.cancelled() => {}
         }
     }
+}
+
+/// Deletes events, deliveries and audit entries that are older than they are kept.
+async fn trim(catalog: &Catalog) -> Result<(), CatalogError> {
+    let mut tx = catalog.begin().await?;
+    events::trim(&mut tx).await?;
+    webhooks::trim(&mut tx).await?;
+    audit::trim(&mut tx).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Deletes stored objects that nothing references, at once; `false` if another process runs the engine, which

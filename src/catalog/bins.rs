@@ -2,14 +2,17 @@
 
 use sqlx::{FromRow, SqliteConnection};
 
-use super::{AssetId, BinId, BinItemId, CatalogError, KeyId, ShotId, TitleId, assets, now_ms};
+use super::metadata::check_text;
+use super::{
+    AssetId, BinId, BinItemId, CatalogError, KeyId, ShotId, TitleId, assets, now_ms, plain_name,
+};
 
 /// Items of one bin.
 pub const MOST_ITEMS: usize = 100_000;
 /// Longest name in characters.
 const MAX_NAME: usize = 200;
-/// Longest note, query or line in characters.
-const MAX_TEXT: usize = 4000;
+/// The texts of an item, in errors.
+const TEXTS: &str = "a note, query or line";
 
 /// A bin.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -219,7 +222,7 @@ pub async fn delete(db: &mut SqliteConnection, bin: &BinId) -> Result<(), Catalo
     Ok(())
 }
 
-/// Sees that a bin is still at the revision that its editor knows.
+/// Checks that a bin is still at the revision that its editor knows.
 ///
 /// # Errors
 /// [`CatalogError::Changed`] if it is at another.
@@ -262,11 +265,12 @@ pub async fn append(
     bin: &Bin,
     new: &[Selection],
 ) -> Result<Vec<BinItemId>, CatalogError> {
-    for text in new
+    let texts = new
         .iter()
         .flat_map(|item| [&item.note, &item.query, &item.line])
-    {
-        check_text(text.as_deref())?;
+        .flatten();
+    for text in texts {
+        check_text(TEXTS, text)?;
     }
     let before = usize::try_from(bin.items).unwrap_or(MOST_ITEMS);
     if before + new.len() > MOST_ITEMS {
@@ -331,8 +335,8 @@ pub async fn change(
         .bind(item)
         .execute(&mut *db)
         .await?;
-    check_text(change.note.as_deref())?;
     if let Some(note) = &change.note {
+        check_text(TEXTS, note)?;
         sqlx::query("UPDATE bin_items SET note = NULLIF(?, '') WHERE id = ?")
             .bind(note)
             .bind(item)
@@ -390,7 +394,7 @@ async fn place(
     Ok(())
 }
 
-/// Sees that a span has a frame and lies within its video, as far as the video is known.
+/// Checks that a span has a frame and lies within its video, as far as the video is known.
 async fn check_span(
     db: &mut SqliteConnection,
     asset: &AssetId,
@@ -417,14 +421,6 @@ async fn check_span(
     })
 }
 
-fn check_text(text: Option<&str>) -> Result<(), CatalogError> {
-    if text.is_some_and(|text| text.chars().count() > MAX_TEXT) {
-        let what = format!("a note, query or line is longer than {MAX_TEXT} characters");
-        return Err(CatalogError::BadMetadata(what));
-    }
-    Ok(())
-}
-
 async fn touch(db: &mut SqliteConnection, bin: &BinId) -> Result<(), CatalogError> {
     sqlx::query("UPDATE bins SET revision = revision + 1, updated_at = ? WHERE id = ?")
         .bind(now_ms())
@@ -440,13 +436,8 @@ async fn checked_name<'a>(
     of: Option<&BinId>,
     owner: Option<&KeyId>,
 ) -> Result<&'a str, CatalogError> {
-    let trimmed = name.trim();
-    if trimmed.is_empty()
-        || trimmed.chars().count() > MAX_NAME
-        || trimmed.chars().any(char::is_control)
-    {
-        return Err(CatalogError::BadBinName(name.to_owned()));
-    }
+    let trimmed =
+        plain_name(name, MAX_NAME).ok_or_else(|| CatalogError::BadBinName(name.to_owned()))?;
     // Each owner has names of its own, so that none learns those of others.
     let taken: Option<BinId> =
         sqlx::query_scalar("SELECT id FROM bins WHERE name = ? AND owner IS ?")

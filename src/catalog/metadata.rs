@@ -63,11 +63,12 @@ impl Metadata {
             }
             match value {
                 None => drop(self.0.remove(&key)),
-                Some(MetadataValue::Text(text)) if text.chars().count() > MAX_TEXT => {
-                    let what = format!("the text of {key} is longer than {MAX_TEXT} characters");
-                    return Err(CatalogError::BadMetadata(what));
+                Some(value) => {
+                    if let MetadataValue::Text(text) = &value {
+                        check_text(&format!("the text of {key}"), text)?;
+                    }
+                    self.0.insert(key, value);
                 }
-                Some(value) => drop(self.0.insert(key, value)),
             }
         }
         if self.0.len() > MOST_KEYS {
@@ -76,6 +77,15 @@ impl Metadata {
         }
         Ok(self)
     }
+}
+
+/// Refuses text that is too long; `what` is its name in the error.
+pub(super) fn check_text(what: &str, text: &str) -> Result<(), CatalogError> {
+    if text.chars().count() <= MAX_TEXT {
+        return Ok(());
+    }
+    let what = format!("{what} is longer than {MAX_TEXT} characters");
+    Err(CatalogError::BadMetadata(what))
 }
 
 /// Tags as stored: a JSON list.
@@ -207,12 +217,8 @@ pub async fn annotate(
     tags: Option<Tags>,
     note: Option<String>,
 ) -> Result<Annotation, CatalogError> {
-    if note
-        .as_ref()
-        .is_some_and(|note| note.chars().count() > MAX_TEXT)
-    {
-        let what = format!("the note is longer than {MAX_TEXT} characters");
-        return Err(CatalogError::BadMetadata(what));
+    if let Some(note) = &note {
+        check_text("the note", note)?;
     }
     let before = annotation(&mut *db, shot).await?;
     let after = Annotation {

@@ -199,6 +199,15 @@ pub async fn is_marked(
         .await?)
 }
 
+/// A name as stored, without spaces around it; `None` if it is empty, longer than `longest` characters, or has a control
+/// character.
+fn plain_name(name: &str, longest: usize) -> Option<&str> {
+    let name = name.trim();
+    let is_plain =
+        !name.is_empty() && name.chars().count() <= longest && !name.chars().any(char::is_control);
+    is_plain.then_some(name)
+}
+
 /// Unix time in milliseconds.
 #[must_use]
 pub fn now_ms() -> i64 {

@@ -3,7 +3,7 @@
 use sqlx::{FromRow, SqliteConnection};
 
 use super::metadata::Metadata;
-use super::{AssetId, CatalogError, TitleId, assets, note_change, now_ms};
+use super::{AssetId, CatalogError, TitleId, assets, note_change, now_ms, plain_name};
 
 /// Longest name in characters.
 const MAX_NAME: usize = 500;
@@ -159,13 +159,8 @@ async fn checked<'a>(
     name: &'a str,
     of: Option<&TitleId>,
 ) -> Result<&'a str, CatalogError> {
-    let trimmed = name.trim();
-    if trimmed.is_empty()
-        || trimmed.chars().count() > MAX_NAME
-        || trimmed.chars().any(char::is_control)
-    {
-        return Err(CatalogError::BadTitle(name.to_owned()));
-    }
+    let trimmed =
+        plain_name(name, MAX_NAME).ok_or_else(|| CatalogError::BadTitle(name.to_owned()))?;
     let taken: Option<TitleId> = sqlx::query_scalar("SELECT id FROM titles WHERE name = ?")
         .bind(trimmed)
         .fetch_optional(db)

@@ -69,9 +69,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         jobs::cancel(&mut tx, id).await?
     } else if args.retry {
         let job = jobs::get(&mut tx, id).await?;
-        let runs = features::request(&mut tx, &job.asset_id, &app.settings()?).await?;
-        jobs::renew(&mut tx, id, &runs).await?;
-        jobs::get(&mut tx, id).await?
+        features::retry(&mut tx, &job, &app.settings()?).await?
     } else {
         jobs::get(&mut tx, id).await?
     };

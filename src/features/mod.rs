@@ -24,5 +24,5 @@ pub use coordinator::LocalCoordinator;
 pub use definition::Unit;
 pub use liveness::{WorkerLock, bury_the_dead, is_anyone_at_work};
 pub use registry::{is_remote, unit_of};
-pub use request::{Settings, embeddings_of, request};
+pub use request::{Settings, embeddings_of, request, retry};
 pub(crate) use retry::verdict;

@@ -8,6 +8,7 @@ use rushes_workers::stages::Feature;
 use sqlx::SqliteConnection;
 
 use super::registry::registered;
+use crate::catalog::jobs::{self, Job};
 use crate::catalog::runs::{self, NewRun, Run};
 use crate::catalog::{AssetId, CatalogError, RunId, assets};
 
@@ -35,6 +36,20 @@ struct Wish {
     name: String,
     /// Its parameters as JSON.
     params: String,
+}
+
+/// Repeats the request of a job: failed and cancelled runs are queued again. Returns the job as it is then.
+///
+/// # Errors
+/// As [`request`].
+pub async fn retry(
+    db: &mut SqliteConnection,
+    job: &Job,
+    settings: &Settings,
+) -> Result<Job, CatalogError> {
+    let runs = request(db, &job.asset_id, settings).await?;
+    jobs::renew(db, &job.id, &runs).await?;
+    jobs::get(db, &job.id).await
 }
 
 /// Requests every feature of an asset and returns the runs. Finished runs are kept, failed ones are queued

@@ -20,8 +20,9 @@ use super::limits::RateLimits;
 use super::{ApiError, guard};
 use crate::catalog::assets::{self, Asset};
 use crate::catalog::audit::{self, AuditedRequest};
+use crate::catalog::jobs::{self, Job};
 use crate::catalog::keys::{self, Key, KeyScope};
-use crate::catalog::{AssetId, Catalog, CatalogError, KeyId, TitleId};
+use crate::catalog::{AssetId, Catalog, CatalogError, JobId, KeyId, ShotId, TitleId};
 use crate::search::Scope;
 
 /// Paths that say nothing of what is in the catalogue.
@@ -36,7 +37,7 @@ const LIFE: &str = "/healthz";
 pub(super) enum Clientele {
     /// Programs of this machine, with or without a key.
     Local,
-    /// Whoever has a key.
+    /// Programs with a key.
     Keyed,
     /// Workers, whose routes look at keys themselves.
     Workers,
@@ -146,10 +147,7 @@ impl Caller {
         if self.sees(&asset.title_id) {
             return Ok(asset);
         }
-        Err(CatalogError::NotFound {
-            what: "asset",
-            id: id.to_string(),
-        })
+        Err(hidden("asset", id.as_str()))
     }
 
     /// The title with this id or name, if it is seen.
@@ -162,10 +160,7 @@ impl Caller {
         if self.sees(&title) {
             return Ok(title);
         }
-        Err(CatalogError::NotFound {
-            what: "title",
-            id: id_or_name.to_owned(),
-        })
+        Err(hidden("title", id_or_name))
     }
 
     /// As [`Caller::asset`], for something of the asset that is called `what` and was asked for as `id`.
@@ -179,12 +174,29 @@ impl Caller {
             return Ok(());
         }
         match self.asset(db, asset).await {
-            Err(CatalogError::NotFound { .. }) => Err(CatalogError::NotFound {
-                what,
-                id: id.to_owned(),
-            }),
+            Err(CatalogError::NotFound { .. }) => Err(hidden(what, id)),
             found => found.map(drop),
         }
+    }
+
+    /// The job with this id, if its asset is seen.
+    pub(super) async fn job(
+        &self,
+        db: &mut sqlx::SqliteConnection,
+        id: &JobId,
+    ) -> Result<Job, CatalogError> {
+        let job = jobs::get(db, id).await?;
+        self.check(db, &job.asset_id, ("job", id.as_str())).await?;
+        Ok(job)
+    }
+
+    /// Refuses a shot whose asset is not seen. Whether the shot exists is not looked up.
+    pub(super) async fn check_shot(
+        &self,
+        db: &mut sqlx::SqliteConnection,
+        id: &ShotId,
+    ) -> Result<(), CatalogError> {
+        self.check(db, &id.asset, ("shot", &id.to_string())).await
     }
 
     /// What a search may look through: what it asks for, as far as that is seen.
@@ -217,6 +229,14 @@ impl Caller {
             "title-key",
             "this key is for some titles only; use one for all titles".to_owned(),
         ))
+    }
+}
+
+/// The error for what is not seen: the same as for what does not exist.
+fn hidden(what: &'static str, id: &str) -> CatalogError {
+    CatalogError::NotFound {
+        what,
+        id: id.to_owned(),
     }
 }
 
@@ -263,7 +283,7 @@ pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: 
     if !goes_on {
         return answered.await;
     }
-    // A client that goes away takes its request along: what was begun would stop half-way, and unnoted.
+    // Without a task of its own, a change would stop half-way and unlogged when its client disconnects.
     tokio::spawn(answered).await.unwrap_or_else(|died| {
         let detail = format!("a request died: {died}");
         ApiError::new(ErrorKind::Internal, "internal", detail).into_response()
@@ -280,8 +300,8 @@ impl Door {
 
     /// Who asks; a request without a key is let in on loopback only.
     async fn caller(&self, path: &str, headers: &HeaderMap) -> Result<Caller, ApiError> {
-        // The queue of work looks at keys itself, and its workers come by any name. Nobody learns anything from the sign
-        // of life, so whoever watches over a server may ask for it by any name, too.
+        // The queue of work checks keys itself, and its workers may use any host name. So may a monitor that asks for
+        // the sign of life, which reveals nothing.
         let keyed = self.clientele == Clientele::Keyed || is_work(path) || path == LIFE;
         if let Some(detail) = guard::refusal(headers, keyed, &self.origins) {
             return Err(ApiError::forbidden("foreign-origin", detail));

@@ -7,10 +7,10 @@
 
 use axum::Json;
 use axum::extract::{Query, State};
-use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::paging::checked_limit;
 use super::{Api, ApiError};
 use crate::catalog::audit::{self, AuditEntry};
 
@@ -39,11 +39,7 @@ pub(super) async fn list(
     State(api): State<Api>,
     Query(query): Query<AuditQuery>,
 ) -> Result<Json<AuditLog>, ApiError> {
-    let limit = query.limit.unwrap_or(100);
-    if !(1..=1000).contains(&limit) {
-        let detail = format!("limit {limit} is not from 1 to 1000");
-        return Err(ApiError::new(ErrorKind::InvalidInput, "bad-limit", detail));
-    }
+    let limit = checked_limit(query.limit, 100, 1000)?;
     let mut db = api.catalog.read().await?;
     let entries = audit::recent(&mut db, limit, query.before).await?;
     Ok(Json(AuditLog { entries }))

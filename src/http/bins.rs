@@ -199,8 +199,7 @@ pub(super) async fn rename(
 ) -> Result<Json<BinSummary>, ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
     let mut tx = api.catalog.begin().await?;
-    let bin = bins::find(&mut tx, &bin, caller.owner()).await?;
-    bins::expect_revision(&bin, revision(&headers)?)?;
+    let bin = expected(&mut tx, &caller, &bin, &headers).await?;
     bins::rename(&mut tx, &bin.id, &body.name).await?;
     let bin = bins::find(&mut tx, bin.id.as_str(), caller.owner()).await?;
     tx.commit().await.map_err(CatalogError::from)?;
@@ -219,8 +218,7 @@ pub(super) async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
     let mut tx = api.catalog.begin().await?;
-    let bin = bins::find(&mut tx, &bin, caller.owner()).await?;
-    bins::expect_revision(&bin, revision(&headers)?)?;
+    let bin = expected(&mut tx, &caller, &bin, &headers).await?;
     bins::delete(&mut tx, &bin.id).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok(StatusCode::NO_CONTENT)
@@ -241,8 +239,7 @@ pub(super) async fn add(
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
     let picks = selections(body.picks)?;
     let mut tx = api.catalog.begin().await?;
-    let bin = bins::find(&mut tx, &bin, caller.owner()).await?;
-    bins::expect_revision(&bin, revision(&headers)?)?;
+    let bin = expected(&mut tx, &caller, &bin, &headers).await?;
     seen(&mut tx, &caller, &picks).await?;
     let items = bins::append(&mut tx, &bin, &picks).await?;
     tx.commit().await.map_err(CatalogError::from)?;
@@ -271,8 +268,7 @@ pub(super) async fn change(
         position: body.position,
     };
     let mut tx = api.catalog.begin().await?;
-    let bin = bins::find(&mut tx, &bin, caller.owner()).await?;
-    bins::expect_revision(&bin, revision(&headers)?)?;
+    let bin = expected(&mut tx, &caller, &bin, &headers).await?;
     bins::change(&mut tx, &bin.id, &item, &change).await?;
     let bin = bins::find(&mut tx, bin.id.as_str(), caller.owner()).await?;
     let items = items_seen(&mut tx, &caller, &bin).await?;
@@ -293,14 +289,13 @@ pub(super) async fn remove(
 ) -> Result<StatusCode, ApiError> {
     let item: BinItemId = item.parse()?;
     let mut tx = api.catalog.begin().await?;
-    let bin = bins::find(&mut tx, &bin, caller.owner()).await?;
-    bins::expect_revision(&bin, revision(&headers)?)?;
+    let bin = expected(&mut tx, &caller, &bin, &headers).await?;
     bins::remove(&mut tx, &bin.id, &item).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Sees that the caller sees every asset that is picked.
+/// Checks that the caller sees every asset that is picked.
 pub(super) async fn seen(
     db: &mut sqlx::SqliteConnection,
     caller: &Caller,
@@ -323,6 +318,18 @@ pub(super) async fn items_seen(
     let mut items = bins::items(db, &bin.id).await?;
     items.retain(|item| caller.sees(&item.title_id));
     Ok(items)
+}
+
+/// The bin with this id or name, if it is at the revision in `if-match`.
+async fn expected(
+    db: &mut sqlx::SqliteConnection,
+    caller: &Caller,
+    id_or_name: &str,
+    headers: &HeaderMap,
+) -> Result<Bin, ApiError> {
+    let bin = bins::find(db, id_or_name, caller.owner()).await?;
+    bins::expect_revision(&bin, revision(headers)?)?;
+    Ok(bin)
 }
 
 /// The revision in `if-match`: a number, in quotes or not.

@@ -63,11 +63,7 @@ pub(super) async fn all(
         seq,
         ready: missed.into_iter().collect(),
     };
-    let stream = futures::stream::unfold(follower, |mut follower| async move {
-        let message = follower.next().await?;
-        Some((Ok(message), follower))
-    });
-    Ok(kept_alive(stream))
+    Ok(streamed(follower))
 }
 
 /// Follow a job: how it stands now, and again whenever that changes, until it is over.
@@ -82,10 +78,7 @@ pub(super) async fn of_job(
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>> + use<>>, ApiError> {
     let id: JobId = id.parse()?;
     let mut db = api.catalog.read().await?;
-    let job = jobs::get(&mut db, &id).await?;
-    caller
-        .check(&mut db, &job.asset_id, ("job", id.as_str()))
-        .await?;
+    caller.job(&mut db, &id).await?;
     drop(db);
     let follower = JobFollower {
         _place: place(&api)?,
@@ -94,11 +87,7 @@ pub(super) async fn of_job(
         shown: String::new(),
         is_over: false,
     };
-    let stream = futures::stream::unfold(follower, |mut follower| async move {
-        let message = follower.next().await?;
-        Some((Ok(message), follower))
-    });
-    Ok(kept_alive(stream))
+    Ok(streamed(follower))
 }
 
 fn place(api: &Api) -> Result<OwnedSemaphorePermit, ApiError> {
@@ -109,10 +98,17 @@ fn place(api: &Api) -> Result<OwnedSemaphorePermit, ApiError> {
     })
 }
 
-fn kept_alive<S>(stream: S) -> Sse<impl Stream<Item = Result<Message, Infallible>>>
-where
-    S: Stream<Item = Result<Message, Infallible>> + Send + 'static,
-{
+/// Reads messages one after the other.
+trait Follow: Send + 'static {
+    /// The next message; `None` at the end of the stream.
+    fn next(&mut self) -> impl Future<Output = Option<Message>> + Send;
+}
+
+fn streamed<F: Follow>(follower: F) -> Sse<impl Stream<Item = Result<Message, Infallible>>> {
+    let stream = futures::stream::unfold(follower, |mut follower| async move {
+        let message = follower.next().await?;
+        Some((Ok(message), follower))
+    });
     Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT))
 }
 
@@ -140,7 +136,7 @@ struct Follower {
     ready: Vec<Message>,
 }
 
-impl Follower {
+impl Follow for Follower {
     /// The next event; `None` when the server ends.
     async fn next(&mut self) -> Option<Message> {
         loop {
@@ -157,7 +153,9 @@ impl Follower {
             }
         }
     }
+}
 
+impl Follower {
     async fn read(&mut self) -> Result<(), CatalogError> {
         let mut db = self.api.catalog.read().await?;
         let newest = events::newest(&mut db).await?;
@@ -193,7 +191,7 @@ struct JobFollower {
     is_over: bool,
 }
 
-impl JobFollower {
+impl Follow for JobFollower {
     /// The job when it has changed; `None` when it is over, deleted, or the server ends.
     async fn next(&mut self) -> Option<Message> {
         if self.is_over {
@@ -209,7 +207,9 @@ impl JobFollower {
             wait(&self.api).await?;
         }
     }
+}
 
+impl JobFollower {
     async fn read(&mut self) -> Result<Option<Message>, CatalogError> {
         let mut db = self.api.catalog.read().await?;
         let job = jobs::get(&mut db, &self.id).await?;

@@ -7,11 +7,11 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use rushes_models::ErrorKind;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::access::Caller;
+use super::paging::checked_limit;
 use super::problems::NotFound;
 use super::{Api, ApiError};
 use crate::catalog::{CatalogError, JobId, jobs};
@@ -35,11 +35,7 @@ pub(super) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Json<JobList>, ApiError> {
     let mut db = api.catalog.read().await?;
-    let limit = query.limit.unwrap_or(20);
-    if !(1..=200).contains(&limit) {
-        let detail = format!("limit {limit} is not from 1 to 200");
-        return Err(ApiError::new(ErrorKind::InvalidInput, "bad-limit", detail));
-    }
+    let limit = checked_limit(query.limit, 20, 200)?;
     let jobs = jobs::recent(&mut db, limit, caller.titles()).await?;
     Ok(Json(JobList {
         jobs: jobs.iter().map(JobView::from).collect(),
@@ -57,10 +53,7 @@ pub(super) async fn get(
 ) -> Result<Json<JobView>, ApiError> {
     let id: JobId = id.parse()?;
     let mut db = api.catalog.read().await?;
-    let job = jobs::get(&mut db, &id).await?;
-    caller
-        .check(&mut db, &job.asset_id, ("job", id.as_str()))
-        .await?;
+    let job = caller.job(&mut db, &id).await?;
     Ok(Json(JobView::from(&job)))
 }
 
@@ -75,10 +68,7 @@ pub(super) async fn cancel(
 ) -> Result<Json<JobView>, ApiError> {
     let id: JobId = id.parse()?;
     let mut tx = api.catalog.begin().await?;
-    let job = jobs::get(&mut tx, &id).await?;
-    caller
-        .check(&mut tx, &job.asset_id, ("job", id.as_str()))
-        .await?;
+    caller.job(&mut tx, &id).await?;
     let job = jobs::cancel(&mut tx, &id).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok(Json(JobView::from(&job)))

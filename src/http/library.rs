@@ -9,13 +9,11 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::Caller;
+use super::paging::{checked_limit, read_token, token};
 use super::problems::{NotFound, Refused};
 use super::{Api, ApiError};
 use crate::catalog::listing::{self, AssetFilter};
@@ -111,7 +109,7 @@ pub(super) async fn assets(
     caller: Caller,
     Query(query): Query<AssetQuery>,
 ) -> Result<Json<AssetPage>, ApiError> {
-    let limit = checked(query.limit)?;
+    let limit = checked_limit(query.limit, LIMIT, MOST)?;
     let mut db = api.catalog.read().await?;
     let titles = match &query.title {
         Some(name) => Some(vec![caller.title(&mut db, name).await?]),
@@ -195,13 +193,8 @@ pub(super) async fn retry(
 ) -> Result<(StatusCode, Json<JobView>), ApiError> {
     let id: JobId = id.parse()?;
     let mut tx = api.catalog.begin().await?;
-    let job = jobs::get(&mut tx, &id).await?;
-    caller
-        .check(&mut tx, &job.asset_id, ("job", id.as_str()))
-        .await?;
-    let runs = features::request(&mut tx, &job.asset_id, &api.settings).await?;
-    jobs::renew(&mut tx, &id, &runs).await?;
-    let job = jobs::get(&mut tx, &id).await?;
+    let job = caller.job(&mut tx, &id).await?;
+    let job = features::retry(&mut tx, &job, &api.settings).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok((StatusCode::ACCEPTED, Json(JobView::from(&job))))
 }
@@ -217,7 +210,7 @@ pub(super) async fn shots_of(
     Query(query): Query<ShotQuery>,
 ) -> Result<Json<ShotPage>, ApiError> {
     let id: AssetId = id.parse()?;
-    let limit = checked(query.limit)?;
+    let limit = checked_limit(query.limit, LIMIT, MOST)?;
     let mut db = api.catalog.snapshot().await?;
     let asset = caller.asset(&mut db, &id).await?;
     let mut found = listing::shots(&mut db, &asset.id, query.from.unwrap_or(0), limit + 1).await?;
@@ -248,34 +241,9 @@ pub(super) async fn annotate(
     let id: ShotId = id.parse()?;
     let tags = body.tags.map(Tags::checked).transpose()?;
     let mut tx = api.catalog.begin().await?;
-    caller
-        .check(&mut tx, &id.asset, ("shot", &id.to_string()))
-        .await?;
+    caller.check_shot(&mut tx, &id).await?;
     let shot = shots::get(&mut tx, &id).await?.id();
     let annotation = metadata::annotate(&mut tx, &shot, tags, body.note).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok(Json(annotation))
-}
-
-fn checked(limit: Option<u32>) -> Result<u32, ApiError> {
-    let limit = limit.unwrap_or(LIMIT);
-    if (1..=MOST).contains(&limit) {
-        return Ok(limit);
-    }
-    let detail = format!("limit {limit} is not from 1 to {MOST}");
-    Err(ApiError::new(ErrorKind::InvalidInput, "bad-limit", detail))
-}
-
-/// The token of the page after the asset of this rank.
-fn token(registered: i64) -> String {
-    URL_SAFE_NO_PAD.encode(registered.to_be_bytes())
-}
-
-fn read_token(token: &str) -> Result<i64, ApiError> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok();
-    let rank = bytes.and_then(|bytes| bytes.try_into().ok().map(i64::from_be_bytes));
-    rank.ok_or_else(|| {
-        let detail = "`page` is `next` of the page before";
-        ApiError::new(ErrorKind::InvalidInput, "bad-page-token", detail)
-    })
 }

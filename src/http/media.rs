@@ -60,9 +60,7 @@ pub(super) async fn clip(
 async fn find(api: &Api, caller: &Caller, id: &str) -> Result<shots::Shot, ApiError> {
     let id: ShotId = id.parse()?;
     let mut db = api.catalog.read().await?;
-    caller
-        .check(&mut db, &id.asset, ("shot", &id.to_string()))
-        .await?;
+    caller.check_shot(&mut db, &id).await?;
     Ok(shots::get(&mut db, &id).await?)
 }
 

@@ -23,6 +23,7 @@ mod media;
 mod models;
 mod openapi;
 mod pace;
+mod paging;
 mod problems;
 mod redact;
 mod redaction_form;
@@ -112,7 +113,7 @@ pub struct Api {
     pub following: Arc<Semaphore>,
     /// Whether webhooks may lead to private addresses.
     pub webhook_private: bool,
-    /// Ends what would go on for ever: the server is about to end.
+    /// Ends event streams when the server shuts down.
     pub stop: CancellationToken,
 }
 
@@ -210,7 +211,7 @@ pub fn router(api: Api, policy: AccessPolicy) -> Router {
     }
 }
 
-/// What browsers are told of other origins; nothing where none is admitted.
+/// The CORS headers; `None` if no other origin is allowed.
 fn cors(origins: &[String]) -> Option<CorsLayer> {
     let admitted: Vec<HeaderValue> = origins.iter().filter_map(|one| one.parse().ok()).collect();
     if admitted.is_empty() {

@@ -61,10 +61,7 @@ pub(super) async fn answer(
     let mut request = body.request()?;
     let mut db = api.catalog.read().await?;
     if let Subject::Shot(shot) = &request.subject {
-        let named = ("shot", shot.to_string());
-        caller
-            .check(&mut db, &shot.asset, (named.0, &named.1))
-            .await?;
+        caller.check_shot(&mut db, shot).await?;
     }
     request.scope = caller.scope(&mut db, request.scope).await?;
     drop(db);

@@ -20,9 +20,7 @@ pub(super) async fn get(
 ) -> Result<Json<ShotDetail>, ApiError> {
     let id: ShotId = id.parse()?;
     let mut db = api.catalog.read().await?;
-    caller
-        .check(&mut db, &id.asset, ("shot", &id.to_string()))
-        .await?;
+    caller.check_shot(&mut db, &id).await?;
     drop(db);
     Ok(Json(ShotDetail::load(&api.catalog, &id).await?))
 }

@@ -55,21 +55,9 @@ impl From<SearchError> for ToolError {
     }
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the kind is code enough for the others"
-)]
 impl From<StorageError> for ToolError {
     fn from(error: StorageError) -> Self {
-        let code = match &error {
-            StorageError::NotFound(_) => "file-not-found",
-            StorageError::TooLarge { .. } => "too-large",
-            StorageError::Full { .. } => "disk-full",
-            StorageError::Denied { .. } => "permission-denied",
-            StorageError::Unavailable { .. } => "store-unavailable",
-            _ => error.kind().as_str(),
-        };
-        Self::new(code, error.to_string())
+        Self::new(error.code(), error.to_string())
     }
 }
 

@@ -1,24 +1,21 @@
 //! The task that queues events for webhooks and posts them.
 
-use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
 use futures::StreamExt as _;
 use reqwest::{Client, StatusCode};
+use rushes_workers::error::with_causes;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::address::{self, PublicResolver};
 use super::sign::signature;
-use crate::catalog::audit;
-use crate::catalog::events::{self, Event};
+use crate::catalog::events::Event;
 use crate::catalog::webhooks::{self, Delivery, DeliveryAttempt, Webhook};
 use crate::catalog::{Catalog, CatalogError, now_ms};
 
 /// How often the catalogue is asked whether there is something to do.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often what is over is forgotten.
-const TRIM: Duration = Duration::from_secs(3600);
 /// How long an attempt may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// Attempts side by side.
@@ -84,14 +81,7 @@ struct Post {
 }
 
 async fn run(catalog: Catalog, post: Post, stop: CancellationToken) {
-    let mut trimmed: Option<tokio::time::Instant> = None;
     loop {
-        if trimmed.is_none_or(|at| at.elapsed() > TRIM) {
-            trimmed = Some(tokio::time::Instant::now());
-            if let Err(error) = trim(&catalog).await {
-                tracing::warn!(%error, "old events cannot be forgotten");
-            }
-        }
         let worked = tokio::select! {
             worked = work(&catalog, &post) => worked,
             () = stop.cancelled() => return,
@@ -106,15 +96,6 @@ async fn run(catalog: Catalog, post: Post, stop: CancellationToken) {
             }
         }
     }
-}
-
-async fn trim(catalog: &Catalog) -> Result<(), CatalogError> {
-    let mut tx = catalog.begin().await?;
-    events::trim(&mut tx).await?;
-    webhooks::trim(&mut tx).await?;
-    audit::trim(&mut tx).await?;
-    tx.commit().await?;
-    Ok(())
 }
 
 /// Queues and posts what is due. Whether there was anything.
@@ -194,7 +175,7 @@ impl Post {
             .body(delivery.body.clone());
         match request.send().await {
             Ok(answer) => Ok(answer.status()),
-            Err(error) => Err(chain(&error.without_url())),
+            Err(error) => Err(with_causes(&error.without_url())),
         }
     }
 }
@@ -205,15 +186,4 @@ fn pause(attempts: i64) -> Option<i64> {
         .ok()
         .and_then(|at| PAUSES_S.get(at));
     pause.map(|seconds| seconds * 1000)
-}
-
-/// An error with all its causes.
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

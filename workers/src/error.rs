@@ -1,4 +1,4 @@
-//! Why a stage failed.
+//! Why a stage failed, and errors as text.
 
 use rushes_models::device::DeviceError;
 use rushes_models::{ErrorKind, ModelError};
@@ -100,4 +100,19 @@ impl StageError {
             source,
         }
     }
+}
+
+/// An error with its causes, each once; the outermost often says little.
+#[must_use]
+pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
 }

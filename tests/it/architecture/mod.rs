@@ -159,7 +159,7 @@ const WORKERS: &[(&str, &[&str])] = &[
             "watch",
         ],
     ),
-    ("coordinator", &["stages", "watch"]),
+    ("coordinator", &["error", "stages", "watch"]),
     ("worker", &["coordinator", "error", "stages", "watch"]),
 ];
 

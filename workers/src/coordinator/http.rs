@@ -15,6 +15,7 @@ use super::wire::{
     LeaseRequest, PATH, ReleaseRequest, ServerInfo,
 };
 use super::{Coordinator, CoordinatorError, Directive, Failure, Lease, Ticket};
+use crate::error::with_causes;
 use crate::stages::{Output, Queue};
 use crate::watch::Progress;
 
@@ -109,7 +110,7 @@ impl HttpCoordinator {
         }
         let client = builder
             .build()
-            .map_err(|error| CoordinatorError::Refused(told(&error)))?;
+            .map_err(|error| CoordinatorError::Refused(with_causes(&error)))?;
         Ok(Self {
             client,
             server: url.as_str().trim_end_matches('/').to_owned(),
@@ -171,7 +172,7 @@ impl HttpCoordinator {
             request = request.header(CONTENT_TYPE, "application/json").body(json);
         }
         let unavailable =
-            |error: reqwest::Error| CoordinatorError::Unavailable(told(&error).into());
+            |error: reqwest::Error| CoordinatorError::Unavailable(with_causes(&error).into());
         let mut answer = request.send().await.map_err(unavailable)?;
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(unavailable)? {
@@ -217,20 +218,6 @@ impl HttpCoordinator {
             _ => CoordinatorError::Refused(format!("{}: {detail}", self.server)),
         }
     }
-}
-
-/// A client error with its causes; the outermost says little.
-fn told(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 fn foreign(what: &str) -> CoordinatorError {
