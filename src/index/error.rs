@@ -63,6 +63,9 @@ pub enum IndexError {
         /// Rank of the shot.
         shot: usize,
     },
+    /// A segment of new vectors is inconsistent.
+    #[error("the new vectors cannot be indexed: {0}; this is a bug in rushes")]
+    Segment(String),
     /// The indexing thread ended without a result.
     #[error("the indexing thread failed: {0}; this is a bug in rushes")]
     Died(String),
@@ -84,7 +87,7 @@ impl IndexError {
             | Self::Dimensions { .. }
             | Self::Counts { .. }
             | Self::NoNumbers { .. } => ErrorKind::Corrupt,
-            Self::Text(_) | Self::Died(_) => ErrorKind::Internal,
+            Self::Text(_) | Self::Segment(_) | Self::Died(_) => ErrorKind::Internal,
             Self::Catalog(error) => error.kind(),
         }
     }

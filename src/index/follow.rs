@@ -1,10 +1,12 @@
 //! The single writer of an index. It follows the catalogue's changes.
 
+use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{AssetEntry, CueEntry, Index, IndexError, Position};
@@ -15,11 +17,13 @@ use crate::telemetry;
 const INDEX_LOCK: &str = "writer.lock";
 /// Changed assets indexed between two commits.
 const BATCH: u32 = 64;
+/// Shots whose vectors are in memory only, at most. Beyond that they are published at once.
+const UNPUBLISHED: usize = 50_000;
 /// How often to check the change sequence; changes may come from other processes.
 const POLL: Duration = Duration::from_millis(250);
-/// A snapshot is written when nothing has changed for this long …
+/// The index is published when nothing has changed for this long …
 const QUIET: Duration = Duration::from_secs(2);
-/// … or, while changes keep coming, this long after the last snapshot.
+/// … or, while changes keep coming, this long after the last time.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Writes the index. There is one per data folder at a time, on this machine.
@@ -28,8 +32,10 @@ pub struct Follower {
     index: Arc<Index>,
     catalog: Catalog,
     _lock: File,
-    /// Whether the published snapshot is out of date.
+    /// Whether the published state is out of date.
     dirty: bool,
+    /// Files being joined.
+    joining: Option<JoinHandle<Result<bool, IndexError>>>,
     /// Whether the index is known to belong to this catalogue.
     is_ours: bool,
 }
@@ -47,6 +53,7 @@ impl Follower {
             catalog,
             _lock: lock,
             dirty: false,
+            joining: None,
             is_ours: false,
         })
     }
@@ -63,10 +70,52 @@ impl Follower {
     /// If the catalogue or the index fails.
     pub async fn catch_up(&mut self) -> Result<(), IndexError> {
         self.check_origin().await?;
+        self.restore().await?;
         while self.take_in_some().await? {
             self.dirty = true;
+            // What is in memory only is bounded, whatever there is to index.
+            if self.index.unpublished() > UNPUBLISHED {
+                self.publish().await?;
+            }
         }
         Ok(())
+    }
+
+    /// Indexes the assets of damaged segments again.
+    async fn restore(&mut self) -> Result<(), IndexError> {
+        let damage = self.index.damage();
+        if damage.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(damage = damage.join("; "), "making damaged segments again");
+        let (end, mut after) = (self.index.position(), 0);
+        while after < end.seq {
+            let mut db = self.catalog.snapshot().await?;
+            let changes = catalog::changes_after(&mut db, after, BATCH).await?;
+            let mut entries = Vec::new();
+            after = changes.last().map_or(end.seq, |(seq, _)| *seq);
+            for (seq, asset) in changes {
+                if seq <= end.seq && !self.index.holds(&asset) {
+                    entries.push(entry(&mut db, asset).await?);
+                }
+            }
+            drop(db);
+            self.take_in(entries, end.clone()).await?;
+        }
+        self.index.forget_damage();
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Reads all vectors in the background. [`Self::catch_up`] makes damaged segments again.
+    pub fn verify(&self) -> JoinHandle<()> {
+        let index = Arc::clone(&self.index);
+        tokio::task::spawn_blocking(move || index.verify())
+    }
+
+    async fn take_in(&self, entries: Vec<AssetEntry>, to: Position) -> Result<(), IndexError> {
+        let index = Arc::clone(&self.index);
+        joined(tokio::task::spawn_blocking(move || index.take_in(&entries, to)).await)?
     }
 
     /// Empties an index that did not follow the present state of this catalogue. Nothing in it can be trusted.
@@ -98,31 +147,39 @@ impl Follower {
             return Ok(false);
         };
         let mut entries = Vec::with_capacity(changes.len());
-        for (_, asset) in changes {
-            entries.push(entry(&mut db, asset).await?);
+        let mut seen = HashSet::new();
+        for (_, asset) in changes.into_iter().rev() {
+            // An asset may have changed more than once. Its newest state counts.
+            if seen.insert(asset.clone()) {
+                entries.push(entry(&mut db, asset).await?);
+            }
         }
         drop(db);
         let mut tx = self.catalog.begin().await?;
         let mark = catalog::mark_position(&mut tx, seq).await?;
         tx.commit().await.map_err(CatalogError::from)?;
-        let index = Arc::clone(&self.index);
-        let taken_in =
-            tokio::task::spawn_blocking(move || index.take_in(&entries, Position { seq, mark }));
-        joined(taken_in.await)??;
+        self.take_in(entries, Position { seq, mark }).await?;
         Ok(true)
     }
 
-    /// Writes a snapshot if the published one is out of date.
+    /// Publishes the state of the index if it changed, and starts joining files that are due.
     ///
     /// # Errors
     /// If the index folder cannot be written.
     pub async fn publish(&mut self) -> Result<(), IndexError> {
+        if let Some(joining) = self.joining.take_if(|joining| joining.is_finished()) {
+            self.dirty |= joined(joining.await)??;
+        }
         if !self.dirty {
             return Ok(());
         }
         let index = Arc::clone(&self.index);
         joined(tokio::task::spawn_blocking(move || index.publish()).await)??;
         self.dirty = false;
+        if self.joining.is_none() {
+            let index = Arc::clone(&self.index);
+            self.joining = Some(tokio::task::spawn_blocking(move || index.compact()));
+        }
         Ok(())
     }
 
@@ -148,6 +205,7 @@ impl Follower {
         let mut changed = Some(Instant::now());
         let mut publish_at = Instant::now() + LONGEST;
         let (mut trouble, mut unwritten) = (Trouble::default(), Trouble::default());
+        drop(self.verify());
         loop {
             let before = self.index.seq();
             trouble.note(self.catch_up().await.err());
@@ -168,6 +226,7 @@ impl Follower {
                 unwritten.note(self.publish().await.err());
             }
             if stopping {
+                self.index.stop();
                 return;
             }
             tokio::select! {

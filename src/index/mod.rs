@@ -1,21 +1,20 @@
-//! The search index: a vector graph per embedding space and a full-text index of dialogue.
+//! The search index: the vectors of each embedding space, and a full-text index of dialogue.
 //!
 //! It is derived from the catalogue, follows the catalogue's change sequence and can be rebuilt at any time.
 //! One process writes ([`Follower`], guarded by a file lock). Other processes read the last published snapshot.
 
-mod distance;
 mod entry;
 mod error;
 mod follow;
-mod snapshot;
-mod space;
+mod scope;
 mod text;
+mod vectors;
 mod words;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +24,10 @@ pub use follow::Follower;
 pub use text::CueHit;
 
 use crate::catalog::{AssetId, ShotId};
-use space::Space;
+pub use scope::{Frames, ShotSet};
 use text::TextIndex;
+pub use vectors::Effort;
+use vectors::{Batch, Space};
 
 /// How far an index has followed the catalogue.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,12 @@ pub struct Index {
     text: TextIndex,
     position: RwLock<Position>,
     set_aside: RwLock<SetAside>,
+    /// Segments of the vectors that were found to be damaged, and how. Their shots cannot be found.
+    damage: RwLock<Vec<String>>,
+    /// Held while files are joined.
+    joining: Mutex<()>,
+    /// Whether work in the background should end.
+    stopping: AtomicBool,
     /// The positions of its two parts when they were opened.
     opened_at: [Position; 2],
 }
@@ -59,16 +66,19 @@ impl Index {
     /// If the snapshot is damaged or was written by another version.
     pub fn open(folder: &Path) -> Result<Self, IndexError> {
         let (text, text_position) = TextIndex::open(&text_folder(folder))?;
-        let vectors = snapshot::load(folder)?;
-        let opened_at = [text_position, vectors.position];
+        let loaded = vectors::load(folder)?;
+        let opened_at = [text_position, loaded.position];
         // Changes that only one of the two parts has are indexed again.
         let position = opened_at.iter().min_by_key(|part| part.seq);
         Ok(Self {
             folder: folder.to_owned(),
-            spaces: RwLock::new(vectors.spaces),
+            spaces: RwLock::new(loaded.spaces),
             text,
             position: RwLock::new(position.cloned().unwrap_or_default()),
-            set_aside: RwLock::new(vectors.set_aside),
+            set_aside: RwLock::new(loaded.set_aside),
+            damage: RwLock::new(loaded.damage),
+            joining: Mutex::new(()),
+            stopping: AtomicBool::new(false),
             opened_at,
         })
     }
@@ -82,7 +92,7 @@ impl Index {
             Err(error) => return Err(error),
         };
         tracing::warn!(%error, "rebuilding the index from the catalogue");
-        for part in [text_folder(folder), snapshot::folder(folder)] {
+        for part in [text_folder(folder), vectors::folder(folder)] {
             match std::fs::remove_dir_all(&part) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(IndexError::io(&part)(error));
@@ -111,19 +121,20 @@ impl Index {
         position.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The `count` shots whose vectors are nearest to `query`, best first, with cosine similarity.
+    /// The `count` shots whose vectors are nearest to `query`, best first, with cosine similarity, and what it took
+    /// to find them.
     ///
-    /// With a scope, only shots of those assets. A small scope is scanned exactly, so it loses no recall.
+    /// With a scope, only shots in it. Recall is the same in any scope.
     #[must_use]
     pub fn nearest(
         &self,
         space: &str,
         query: &[f32],
         count: usize,
-        scope: Option<&HashSet<AssetId>>,
-    ) -> Vec<(ShotId, f32)> {
+        scope: Option<&ShotSet>,
+    ) -> (Vec<(ShotId, f32)>, Effort) {
         let space = self.space(space);
-        space.map_or_else(Vec::new, |space| space.nearest(query, count, scope))
+        space.map_or_else(Default::default, |space| space.nearest(query, count, scope))
     }
 
     /// The `count` best matching cues for `words`, best first, with their BM25 scores.
@@ -160,17 +171,27 @@ impl Index {
             self.text.replace(entry)?;
         }
         self.text.commit(&position)?;
+        let mut faults = HashMap::new();
         for entry in entries {
-            let fault = match catch_unwind(AssertUnwindSafe(|| self.replace_vectors(entry))) {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(panic) => {
-                    // The state of the graphs is unknown.
-                    self.spaces().values().for_each(|space| space.remake());
-                    Some(format!("the graph failed: {}", panic_text(&*panic)))
+            if let Err(error) = self.check(entry) {
+                faults.insert(&entry.asset, error.to_string());
+            }
+        }
+        for (name, space) in self.spaces() {
+            let mut batch = Batch::default();
+            for entry in entries {
+                let vectors = entry.vectors.iter().find(|(of, _)| *of == name);
+                match vectors {
+                    Some((_, vectors)) if !faults.contains_key(&entry.asset) => {
+                        batch.add(entry, vectors);
+                    }
+                    _ => batch.remove(&entry.asset),
                 }
-            };
-            self.note(&entry.asset, fault)?;
+            }
+            space.apply(&batch)?;
+        }
+        for entry in entries {
+            self.note(&entry.asset, faults.remove(&entry.asset));
         }
         *self
             .position
@@ -179,13 +200,10 @@ impl Index {
         Ok(())
     }
 
-    /// Records whether an asset is set aside, and why. Vectors of an earlier state are removed.
-    fn note(&self, asset: &AssetId, fault: Option<String>) -> Result<(), IndexError> {
+    /// Records whether an asset is set aside, and why.
+    fn note(&self, asset: &AssetId, fault: Option<String>) {
         if let Some(fault) = &fault {
             tracing::error!(%asset, fault, "cannot index vectors; `rushes doctor` names the file");
-            for space in self.spaces().values() {
-                space.replace(asset, &[], &[])?;
-            }
         }
         let mut aside = self
             .set_aside
@@ -195,26 +213,42 @@ impl Index {
             Some(fault) => aside.insert(asset.clone(), fault),
             None => aside.remove(asset),
         };
-        Ok(())
     }
 
-    fn replace_vectors(&self, entry: &AssetEntry) -> Result<(), IndexError> {
+    /// Checks the vectors of an asset, and creates the spaces that they need.
+    fn check(&self, entry: &AssetEntry) -> Result<(), IndexError> {
         for (name, vectors) in &entry.vectors {
-            let Some(dims) = vectors.first().map(Vec::len) else {
+            let Some(first) = vectors.first().map(Vec::len) else {
                 continue;
             };
-            if self.space(name).is_none() {
+            let known = self.space(name).map(|space| space.dims());
+            let asset = || entry.asset.to_string();
+            let dims = known.unwrap_or(first);
+            if let Some(odd) = vectors.iter().find(|vector| vector.len() != dims) {
+                return Err(IndexError::Dimensions {
+                    asset: asset(),
+                    expected: dims,
+                    found: odd.len(),
+                });
+            }
+            if vectors.len() != entry.shots.len() {
+                return Err(IndexError::Counts {
+                    asset: asset(),
+                    shots: entry.shots.len(),
+                    vectors: vectors.len(),
+                });
+            }
+            let finite = |vector: &Vec<f32>| vector.iter().all(|x| x.is_finite());
+            if let Some(shot) = vectors.iter().position(|vector| !finite(vector)) {
+                return Err(IndexError::NoNumbers {
+                    asset: asset(),
+                    shot,
+                });
+            }
+            if known.is_none() {
                 let mut spaces = self.spaces.write().unwrap_or_else(PoisonError::into_inner);
                 spaces.insert(name.clone(), Arc::new(Space::new(dims)));
             }
-        }
-        for (name, space) in self.spaces() {
-            let vectors = entry
-                .vectors
-                .iter()
-                .find(|(of, _)| *of == name)
-                .map_or(&[][..], |(_, vectors)| vectors.as_slice());
-            space.replace(&entry.asset, &entry.shots, vectors)?;
         }
         Ok(())
     }
@@ -224,10 +258,64 @@ impl Index {
         spaces.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Writes a snapshot of the vectors and makes it the published one.
+    /// Shots whose vectors are in memory only.
+    fn unpublished(&self) -> usize {
+        self.spaces()
+            .values()
+            .map(|space| space.unpublished())
+            .sum()
+    }
+
+    /// Writes what is new in the vectors and publishes the state.
     fn publish(&self) -> Result<(), IndexError> {
         let (spaces, position) = (self.spaces(), self.position());
-        snapshot::save(&self.folder, &spaces, &position, &self.set_aside())
+        // Unused files are removed only when none is being written.
+        let joining = self.joining.try_lock();
+        let tidy = joining.is_ok();
+        vectors::save(&self.folder, &spaces, &position, &self.set_aside(), tidy)
+    }
+
+    /// Joins files of vectors that are due; `false` if none are. The result is published by the next
+    /// [`Self::publish`].
+    fn compact(&self) -> Result<bool, IndexError> {
+        let _joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut joined = false;
+        for space in self.spaces().values() {
+            joined |= vectors::compact(&self.folder, space, &self.stopping)?;
+        }
+        Ok(joined)
+    }
+
+    /// Segments that were found to be damaged, and how. The writer makes them again.
+    #[must_use]
+    pub fn damage(&self) -> Vec<String> {
+        let damage = self.damage.read();
+        damage.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends work in the background. What it was writing is removed by the next writer.
+    fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Loads graphs, reads all vectors and drops the segments that are not what was written.
+    fn verify(&self) {
+        for space in self.spaces().values() {
+            vectors::load_graphs(&self.folder, space, &self.stopping);
+            let found = vectors::verify(&self.folder, space, &self.stopping);
+            let mut damage = self.damage.write().unwrap_or_else(PoisonError::into_inner);
+            damage.extend(found);
+        }
+    }
+
+    /// Whether every space has vectors of an asset.
+    fn holds(&self, asset: &AssetId) -> bool {
+        self.spaces().values().all(|space| space.holds(asset))
+    }
+
+    fn forget_damage(&self) {
+        let mut damage = self.damage.write().unwrap_or_else(PoisonError::into_inner);
+        damage.clear();
     }
 
     /// Empties the index, so that following starts again.
@@ -243,14 +331,6 @@ impl Index {
         aside.unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
     }
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no reason given")
 }
 
 fn text_folder(index: &Path) -> PathBuf {

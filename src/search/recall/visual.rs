@@ -49,11 +49,11 @@ impl Recall for VisualRecall {
         };
         let index = Arc::clone(&searcher.index);
         let space = encoders.space()?.id;
-        let scope = scope.cloned();
+        let scope = scope.cloned().map(crate::index::ShotSet::from);
         let near = tokio::task::spawn_blocking(move || {
             index.nearest(&space, &vector, count, scope.as_ref())
         });
-        let near = near.await.map_err(|_join| SearchError::Died)?;
+        let (near, _) = near.await.map_err(|_join| SearchError::Died)?;
         let others = near
             .into_iter()
             .filter(|(shot, _)| Some(shot) != itself.as_ref());
