@@ -1,7 +1,7 @@
-//! Search latency at 100,000 vectors, index size and start-up time, beside hnswlib on the same data.
+//! Search latency, recall, index size and start-up time, beside hnswlib on the same vectors and queries.
 //!
-//! `cargo bench --bench search -- [VECTORS] [PYTHON]`. The peer runs in the same process tree, right after
-//! ours, when PYTHON has numpy and hnswlib.
+//! `cargo bench --bench search -- [VECTORS] [PYTHON]`. The peer runs right after ours, when PYTHON has numpy and
+//! hnswlib. Recall is measured against a comparison with every vector.
 
 #![expect(
     clippy::print_stdout,
@@ -14,151 +14,22 @@
     reason = "counts of a bench are small"
 )]
 
+mod catalogue;
+mod data;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rushes::catalog::assets::{NewAsset, register};
-use rushes::catalog::results::{self, ShotRow};
-use rushes::catalog::{AssetId, Catalog, note_change, runs};
-use rushes::features::{Settings, request};
-use rushes::index::{Follower, Index};
-use rushes_workers::segment::DetectorKind;
-use rushes_workers::storage::Locator;
+use rushes::catalog::{AssetId, Catalog};
+use rushes::index::{Follower, Index, Near, ShotSet};
+use tokio::runtime::Runtime;
 
-const DIMS: usize = 384;
-const SHOTS: usize = 100;
-const QUERIES: usize = 1000;
-const SPACE: &str = "bench@1";
+use catalogue::{SHOTS, SPACE, fill};
+use data::{Data, Kind};
 
-/// Unit vectors in clusters, like those of shots; deterministic per seed.
-struct Vectors {
-    state: u64,
-    centres: Vec<Vec<f32>>,
-}
-
-impl Vectors {
-    fn new(clusters: usize) -> Self {
-        let mut vectors = Self {
-            state: 42,
-            centres: Vec::new(),
-        };
-        vectors.centres = (0..clusters).map(|_| vectors.noise()).collect();
-        vectors
-    }
-
-    fn uniform(&mut self) -> f32 {
-        self.state = self
-            .state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.state >> 40) as f32 / (1_u64 << 24) as f32 - 0.5
-    }
-
-    fn noise(&mut self) -> Vec<f32> {
-        (0..DIMS).map(|_| self.uniform()).collect()
-    }
-
-    fn next(&mut self) -> Vec<f32> {
-        let at = (self.uniform() + 0.5) * self.centres.len() as f32;
-        let noise = self.noise();
-        let centre = &self.centres[(at as usize).min(self.centres.len() - 1)];
-        let mut vector: Vec<f32> = centre.iter().zip(noise).map(|(c, n)| c + 0.7 * n).collect();
-        let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-        vector.iter_mut().for_each(|x| *x /= norm);
-        vector
-    }
-}
-
-async fn fill(catalog: &Catalog, count: usize, data: &Path) -> Vec<AssetId> {
-    let mut vectors = Vectors::new(count / 100);
-    let mut raw = Vec::with_capacity(count * DIMS * 4);
-    let mut assets = Vec::new();
-    for video in 0..count / SHOTS {
-        let locator = Locator {
-            uri: format!("file:///video{video}.mp4"),
-            version: None,
-            size: 1,
-        };
-        let mut tx = catalog.begin().await.unwrap();
-        let new = NewAsset {
-            locator: &locator,
-            title: &format!("video {video}"),
-            sidecars: &[],
-        };
-        let (asset, _) = register(&mut tx, new).await.unwrap();
-        let settings = Settings {
-            model: "lite".to_owned(),
-            space: rushes_models::space_of(
-                &rushes_models::ModelStore::new("models".into()),
-                "lite",
-            )
-            .unwrap(),
-            detector: DetectorKind::default(),
-            proxy_height: 480,
-            frames_per_shot: 4,
-            frame_vectors: false,
-        };
-        request(&mut tx, &asset, &settings).await.unwrap();
-        let shots: Vec<ShotRow> = (0..SHOTS as u64)
-            .map(|at| ShotRow {
-                frames: (at * 50, at * 50 + 50),
-                ms: (at * 2000, at * 2000 + 2000),
-                boundary: "cut".to_owned(),
-                boundary_frames: (at * 50, at * 50),
-                confidence: 1.0,
-                same_as: None,
-            })
-            .collect();
-        let rows: Vec<Vec<f32>> = (0..SHOTS).map(|_| vectors.next()).collect();
-        raw.extend(rows.iter().flatten().flat_map(|x| x.to_le_bytes()));
-        for run in runs::wanted(&mut tx, &asset).await.unwrap() {
-            let output = match run.feature.as_str() {
-                "shots" => {
-                    results::store_shots(&mut tx, &run.id, &shots)
-                        .await
-                        .unwrap();
-                    "{}".to_owned()
-                }
-                "embeddings/lite" => {
-                    results::store_vectors(&mut tx, &run.id, &rows)
-                        .await
-                        .unwrap();
-                    format!("{{\"space\": \"{SPACE}\"}}")
-                }
-                _ => "{}".to_owned(),
-            };
-            sqlx::query("UPDATE runs SET state = 'ready', output = ? WHERE id = ?")
-                .bind(output)
-                .bind(&run.id)
-                .execute(&mut *tx)
-                .await
-                .unwrap();
-        }
-        assert!(results::publish_if_settled(&mut tx, &asset).await.unwrap());
-        note_change(&mut tx, &asset).await.unwrap();
-        tx.commit().await.unwrap();
-        assets.push(asset);
-    }
-    std::fs::write(data.join("vectors.f32"), raw).unwrap();
-    let queries: Vec<u8> = (0..QUERIES)
-        .flat_map(|_| vectors.next())
-        .flat_map(f32::to_le_bytes)
-        .collect();
-    std::fs::write(data.join("queries.f32"), queries).unwrap();
-    assets
-}
-
-fn queries(data: &Path) -> Vec<Vec<f32>> {
-    let bytes = std::fs::read(data.join("queries.f32")).unwrap();
-    let floats: Vec<f32> = bytes
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .map(|&x| f32::from_le_bytes(x))
-        .collect();
-    floats.chunks(DIMS).map(<[f32]>::to_vec).collect()
-}
+/// Queries of each kind for which the exact answer is computed.
+const CHECKED: usize = 100;
 
 fn percentile(times: &mut [Duration], share: f64) -> f64 {
     times.sort_unstable();
@@ -166,38 +37,182 @@ fn percentile(times: &mut [Duration], share: f64) -> f64 {
 }
 
 fn size_of(folder: &Path) -> u64 {
-    let entries = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    entries
-        .map(|path| {
-            if path.is_dir() {
-                size_of(&path)
-            } else {
-                path.metadata().unwrap().len()
-            }
-        })
-        .sum()
+    let entries = std::fs::read_dir(folder).unwrap();
+    let sizes = entries.map(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            size_of(&path)
+        } else {
+            path.metadata().unwrap().len()
+        }
+    });
+    sizes.sum()
 }
 
-/// Times each query; prints p50, p99 and queries per second.
-fn measure(name: &str, queries: &[Vec<f32>], search: impl Fn(&[f32])) {
-    search(&queries[0]);
-    let started = Instant::now();
-    let mut times: Vec<Duration> = queries
-        .iter()
-        .map(|query| {
-            let started = Instant::now();
-            search(query);
-            started.elapsed()
-        })
+/// Memory of this process in MB: all of it, and what is not mapped from files.
+fn memory() -> (u64, u64) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let of = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        let kilobytes = line.split_whitespace().nth(1).unwrap();
+        kilobytes.parse::<u64>().unwrap() / 1000
+    };
+    (of("VmRSS:"), of("RssAnon:"))
+}
+
+/// The numbers of the vectors nearest to a query among `rows`, best first.
+fn exact(data: &Data, query: &[f32], count: usize, rows: usize) -> Vec<usize> {
+    let mut all: Vec<(f32, usize)> = data
+        .rows()
+        .take(rows)
+        .map(|row| dot(query, row))
+        .zip(0..)
         .collect();
-    let rate = queries.len() as f64 / started.elapsed().as_secs_f64();
+    all.select_nth_unstable_by(count, |a, b| b.0.total_cmp(&a.0));
+    all.truncate(count);
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    all.into_iter().map(|(_, row)| row).collect()
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0; 16];
+    for (a, b) in a.as_chunks::<16>().0.iter().zip(b.as_chunks::<16>().0) {
+        for lane in 0..16 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    sums.iter().sum()
+}
+
+struct Opened<'a> {
+    index: Index,
+    data: &'a Data,
+    assets: &'a [AssetId],
+}
+
+impl Opened<'_> {
+    /// The numbers of the found vectors.
+    fn find(&self, query: &[f32], count: usize, scope: Option<&ShotSet>) -> Vec<usize> {
+        let (found, _) = self.index.nearest(SPACE, query, count, scope);
+        let row = |near: &Near| {
+            let asset = self.assets.binary_search(&near.shot.asset).unwrap();
+            asset * SHOTS + near.ordinal as usize
+        };
+        found.iter().map(row).collect()
+    }
+
+    /// Prints times and recall of queries over the first `part` of the assets.
+    fn measure(&self, kind: &Kind, count: usize, part: f64) {
+        let assets = ((self.assets.len() as f64 * part) as usize).max(1);
+        let scope: Option<ShotSet> = (part < 1.0).then(|| {
+            let some: HashSet<AssetId> = self.assets[..assets].iter().cloned().collect();
+            some.into()
+        });
+        let queries = self.data.queries(kind);
+        self.find(&queries[0], count, scope.as_ref());
+        let mut times: Vec<Duration> = Vec::new();
+        for query in &queries {
+            let started = Instant::now();
+            drop(self.index.nearest(SPACE, query, count, scope.as_ref()));
+            times.push(started.elapsed());
+        }
+        let (mut ten, mut all) = (0, 0);
+        let hits = count.min(assets * SHOTS / 2);
+        let checked = &queries[..CHECKED.min(queries.len())];
+        let mut ranked = 0;
+        for query in checked {
+            let expected = exact(self.data, query, hits, assets * SHOTS);
+            let found = self.find(query, hits, scope.as_ref());
+            ranked += self
+                .index
+                .nearest(SPACE, query, hits, scope.as_ref())
+                .1
+                .ranked;
+            let first: HashSet<&usize> = found.iter().take(10).collect();
+            ten += expected
+                .iter()
+                .take(10)
+                .filter(|row| first.contains(row))
+                .count();
+            let found: HashSet<&usize> = found.iter().collect();
+            all += expected.iter().filter(|row| found.contains(row)).count();
+        }
+        println!(
+            "ours    {:8} {:10} {:5.1} % of the shots, {count:3} hits: p50 {:7.3} ms  p99 {:7.3} ms  recall@10 {:.4}  recall@{count} {:.4}  ranked {}",
+            self.data.name,
+            kind.name,
+            part * 100.0,
+            percentile(&mut times, 0.5),
+            percentile(&mut times, 0.99),
+            ten as f64 / (10 * checked.len()) as f64,
+            all as f64 / (hits * checked.len()) as f64,
+            ranked / checked.len(),
+        );
+    }
+}
+
+fn run(data: &Data, folder: &Path, python: Option<&str>) {
+    let runtime = Runtime::new().unwrap();
+    let catalog = runtime
+        .block_on(Catalog::open(&folder.join("catalog.db")))
+        .unwrap();
+    let mut assets = runtime.block_on(fill(&catalog, data));
+    let place = folder.join("index");
+    let started = Instant::now();
+    let mut follower = Follower::open(&place, catalog.clone()).unwrap();
+    runtime.block_on(follower.catch_up()).unwrap();
+    runtime.block_on(follower.publish()).unwrap();
+    let seconds = started.elapsed().as_secs_f64();
     println!(
-        "{name:34} p50 {:7.2} ms   p99 {:7.2} ms   {rate:8.0} queries/s",
-        percentile(&mut times, 0.5),
-        percentile(&mut times, 0.99)
+        "ours    {}: {} vectors of {} indexed from the catalogue and published in {seconds:.1} s, {} MB",
+        data.name,
+        data.len(),
+        data.dims,
+        size_of(&place) / 1_000_000
     );
+    drop(follower);
+    drop(catalog);
+    let before = memory();
+    let started = Instant::now();
+    let index = Index::open(&place).unwrap();
+    println!(
+        "ours    {}: opened in {:.3} s",
+        data.name,
+        started.elapsed().as_secs_f64()
+    );
+    assets.sort();
+    let opened = Opened {
+        index,
+        data,
+        assets: &assets,
+    };
+    for kind in data.kinds() {
+        for count in [20, 400] {
+            opened.measure(&kind, count, 1.0);
+        }
+        for part in [0.5, 0.1, 0.01, 0.001] {
+            opened.measure(&kind, 20, part);
+        }
+    }
+    let after = memory();
+    println!(
+        "ours    {}: {:.0} bytes of memory per shot, {:.0} of them not mapped from files",
+        data.name,
+        (after.0 - before.0) as f64 * 1e6 / data.len() as f64,
+        (after.1 as f64 - before.1 as f64).max(0.0) * 1e6 / data.len() as f64,
+    );
+    if let Some(python) = python {
+        data.write(folder);
+        let peer = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/search/peer.py");
+        let status = std::process::Command::new(python)
+            .arg(peer)
+            .arg(folder)
+            .args([data.name, &data.dims.to_string()])
+            .status();
+        if !status.is_ok_and(|status| status.success()) {
+            println!("the peer did not run");
+        }
+    }
 }
 
 fn main() {
@@ -207,85 +222,9 @@ fn main() {
         .and_then(|text| text.parse().ok())
         .unwrap_or(100_000);
     let python = args.next();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path();
-    let catalog = runtime
-        .block_on(Catalog::open(&data.join("catalog.db")))
-        .unwrap();
-    let assets = runtime.block_on(fill(&catalog, count, data));
-    let place = data.join("index");
-
-    let started = Instant::now();
-    let mut follower = Follower::open(&place, catalog.clone()).unwrap();
-    runtime.block_on(follower.catch_up()).unwrap();
-    println!(
-        "{count} vectors of {DIMS}: taken in from the catalogue in {:.1} s",
-        started.elapsed().as_secs_f64()
-    );
-    let started = Instant::now();
-    runtime.block_on(follower.publish()).unwrap();
-    println!(
-        "snapshot written in {:.2} s, {} MB",
-        started.elapsed().as_secs_f64(),
-        size_of(&place) / 1_000_000
-    );
-    drop(follower);
-    let started = Instant::now();
-    let index = Index::open(&place).unwrap();
-    println!("opened in {:.2} s", started.elapsed().as_secs_f64());
-
-    let queries = queries(data);
-    measure("everything, 20 hits (graph)", &queries, |q| {
-        drop(index.nearest(SPACE, q, 20, None));
-    });
-    measure("everything, 100 hits (graph)", &queries, |q| {
-        drop(index.nearest(SPACE, q, 100, None));
-    });
-    measure("everything, 400 hits (exact)", &queries[..200], |q| {
-        drop(index.nearest(SPACE, q, 400, None));
-    });
-    let one = HashSet::from([assets[7].clone()]);
-    measure("one title, 20 hits (exact)", &queries, |q| {
-        drop(index.nearest(SPACE, q, 20, Some(&one)));
-    });
-    let tenth: HashSet<AssetId> = assets.iter().take(assets.len() / 10).cloned().collect();
-    measure("a tenth, 20 hits (exact)", &queries[..200], |q| {
-        drop(index.nearest(SPACE, q, 20, Some(&tenth)));
-    });
-
-    let all: HashSet<AssetId> = assets.iter().cloned().collect();
-    let mut found = 0;
-    for query in &queries[..100] {
-        // All assets, but in slices small enough for exact comparison.
-        let mut exact: Vec<(String, f32)> = Vec::new();
-        for slice in assets.chunks(150) {
-            let scope: HashSet<AssetId> = slice.iter().cloned().collect();
-            let near = index.nearest(SPACE, query, 10, Some(&scope));
-            exact.extend(near.into_iter().map(|(shot, s)| (shot.to_string(), s)));
-        }
-        exact.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let exact: HashSet<String> = exact.into_iter().take(10).map(|(shot, _)| shot).collect();
-        let near = index.nearest(SPACE, query, 10, None);
-        found += near
-            .iter()
-            .filter(|(shot, _)| exact.contains(&shot.to_string()))
-            .count();
-    }
-    println!(
-        "recall@10 against the exact scan: {:.4} (of {} assets)",
-        found as f64 / 1000.0,
-        all.len()
-    );
-
-    if let Some(python) = python {
-        let peer = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/search/peer.py");
-        let status = std::process::Command::new(python)
-            .arg(peer)
-            .arg(data)
-            .status();
-        if !status.is_ok_and(|status| status.success()) {
-            println!("the peer did not run");
-        }
+    let sets = [Some(Data::clusters(count, 384)), Data::clip(count)];
+    for data in sets.into_iter().flatten() {
+        let folder = tempfile::tempdir().unwrap();
+        run(&data, folder.path(), python.as_deref());
     }
 }

@@ -1,4 +1,8 @@
-"""hnswlib on the vectors and queries of the search bench: peer.py <folder>"""
+"""hnswlib on the vectors and queries of the search bench: peer.py FOLDER NAME DIMS
+
+For each kind of query and number of hits, the time at the least ef that reaches a recall of 0.99, or at the
+greatest ef that was tried.
+"""
 
 import sys
 import time
@@ -7,30 +11,40 @@ from pathlib import Path
 import hnswlib
 import numpy as np
 
-DIMS = 384
-folder = Path(sys.argv[1])
-vectors = np.fromfile(folder / "vectors.f32", dtype=np.float32).reshape(-1, DIMS)
-queries = np.fromfile(folder / "queries.f32", dtype=np.float32).reshape(-1, DIMS)
-
-index = hnswlib.Index(space="ip", dim=DIMS)
-index.init_index(max_elements=len(vectors), M=16, ef_construction=200)
-index.set_num_threads(1)
+folder, name, dims = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+rows = np.fromfile(folder / "rows.f32", dtype=np.float32).reshape(-1, dims)
+index = hnswlib.Index(space="ip", dim=dims)
+index.init_index(max_elements=len(rows), M=16, ef_construction=200)
+index.set_num_threads(2)
 started = time.perf_counter()
-index.add_items(vectors)
-print(f"hnswlib, one thread: built in {time.perf_counter() - started:.1f} s")
-for k, ef in ((20, 96), (100, 200), (400, 800)):
-    index.set_ef(ef)
-    times = []
-    for query in queries:
-        started = time.perf_counter()
-        index.knn_query(query, k=k)
-        times.append(time.perf_counter() - started)
-    times = np.array(times) * 1e3
-    print(
-        f"hnswlib, {k} hits at ef {ef:<15} p50 {np.percentile(times, 50):7.2f} ms   "
-        f"p99 {np.percentile(times, 99):7.2f} ms   {1e3 / times.mean():8.0f} queries/s"
-    )
-index.set_ef(96)
-exact = np.argsort(-(queries[:100] @ vectors.T), axis=1)[:, :10]
-near = [index.knn_query(query, k=10)[0][0] for query in queries[:100]]
-print(f"hnswlib recall@10: {np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact, near)]):.4f}")
+index.add_items(rows)
+print(f"hnswlib {name}: built in {time.perf_counter() - started:.1f} s on two threads")
+index.set_num_threads(1)
+
+
+def recall(queries, k, best):
+    near = [index.knn_query(query, k=k)[0][0] for query in queries[: len(best)]]
+    return np.mean([len(set(a[:k]) & set(b)) / k for a, b in zip(best, near)])
+
+
+for file in sorted(folder.glob("*.queries.f32")):
+    kind = file.name.split(".")[0]
+    queries = np.fromfile(file, dtype=np.float32).reshape(-1, dims)
+    best = np.argsort(-(queries[:100] @ rows.T), axis=1)[:, :400]
+    for k in (20, 400):
+        for ef in (96, 200, 400, 800, 1600, 3200, 6400):
+            if ef < k:
+                continue
+            index.set_ef(ef)
+            if (found := recall(queries, k, best)) >= 0.99:
+                break
+        times = []
+        for query in queries:
+            started = time.perf_counter()
+            index.knn_query(query, k=k)
+            times.append(time.perf_counter() - started)
+        times = np.array(times) * 1e3
+        print(
+            f"hnswlib {name:8} {kind:10} 100.0 % of the shots, {k:3} hits: p50 {np.percentile(times, 50):7.3f} ms  "
+            f"p99 {np.percentile(times, 99):7.3f} ms  recall@{k} {found:.4f} at ef {ef}"
+        )

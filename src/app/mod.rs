@@ -5,7 +5,7 @@ mod engine;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use rushes_models::{ModelError, ModelStore, space_of};
+use rushes_models::{ModelError, ModelStore, Space, Status, space_of};
 use rushes_workers::redact::VideoOptions;
 use rushes_workers::sandbox::{Limits, Sandbox};
 use rushes_workers::stages::Stages;
@@ -132,11 +132,27 @@ impl App {
         Ok(Settings {
             model: model.clone(),
             space: space_of(&self.models, model)?,
+            sentences: self.sentences()?,
             detector: self.config.work.detector,
             proxy_height: self.config.work.proxy_height,
             frames_per_shot: self.config.work.frames_per_shot,
             frame_vectors: self.config.work.frame_vectors,
         })
+    }
+
+    /// The sentence encoder of dialogue and its space; `None` if it is switched off or not installed.
+    ///
+    /// # Errors
+    /// If the model in the settings does not exist.
+    pub fn sentences(&self) -> Result<Option<(String, Space)>, ModelError> {
+        let model = &self.config.models.text_to_text;
+        if model.is_empty() {
+            return Ok(None);
+        }
+        let manifest = self.models.manifests().get(model)?;
+        let installed = self.models.status(manifest)? == Status::Installed;
+        let space = space_of(&self.models, model)?;
+        Ok(installed.then(|| (model.clone(), space)))
     }
 }
 

@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod keys;
 pub mod listing;
 pub mod metadata;
+pub mod passages;
 pub mod queue;
 pub mod records;
 pub mod redactions;

@@ -50,6 +50,13 @@ pub struct EmbeddingsRecord {
     pub frame_vectors: Option<String>,
 }
 
+/// The record of a `meaning` run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeaningRecord {
+    /// The space, `model@revision`. SQL reads it too.
+    pub space: String,
+}
+
 /// The record of a run whose whole result is in tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoRecord {}

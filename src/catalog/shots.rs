@@ -258,6 +258,19 @@ pub async fn cues(db: &mut SqliteConnection, asset: &AssetId) -> Result<Vec<Cue>
     .await?)
 }
 
+/// The dialogue of a run, by time.
+///
+/// # Errors
+/// If the database fails.
+pub async fn cues_of_run(db: &mut SqliteConnection, run: &RunId) -> Result<Vec<Cue>, CatalogError> {
+    Ok(
+        sqlx::query_as("SELECT * FROM cues WHERE run_id = ? ORDER BY ordinal")
+            .bind(run)
+            .fetch_all(db)
+            .await?,
+    )
+}
+
 /// The published vectors of an asset: the space of each embedding run, and one vector per shot in order.
 ///
 /// # Errors
@@ -349,7 +362,7 @@ pub async fn keys_of_run(
     )
 }
 
-fn unpack(bytes: &[u8]) -> Result<Vec<f32>, CatalogError> {
+pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<f32>, CatalogError> {
     let (floats, rest) = bytes.as_chunks::<4>();
     if !rest.is_empty() {
         return Err(CatalogError::Corrupt { what: "a vector" });

@@ -368,11 +368,14 @@ async fn index(app: &App) -> Vec<Check> {
         Ok(index) => index,
         Err(error) => return vec![Check::bad(what, error.to_string(), "rushes index rebuild")],
     };
+    let damage = index.damage().into_iter();
+    let mut checks: Vec<Check> = damage
+        .map(|damage| Check::bad(what, damage, "rushes index rebuild"))
+        .collect();
     let aside = index.set_aside();
-    if aside.is_empty() {
+    if aside.is_empty() && checks.is_empty() {
         return vec![Check::good(what, format!("{} vectors", index.vectors()))];
     }
-    let mut checks = Vec::new();
     for (asset, fault) in aside {
         let name = match app.catalog.read().await {
             Ok(mut db) => assets::get(&mut db, &asset).await.map(|asset| asset.uri),

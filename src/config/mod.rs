@@ -62,6 +62,8 @@ pub struct Models {
     pub folder: Option<PathBuf>,
     /// The text-to-shot model.
     pub text_to_shot: String,
+    /// The sentence encoder of dialogue; none if it is empty.
+    pub text_to_text: String,
     /// Backend of the encoders: `candle`, `onnxruntime`, `openvino`, `cuda` …; by default the best available
     /// one.
     pub backend: Option<String>,
@@ -144,6 +146,7 @@ impl Default for Models {
         Self {
             folder: None,
             text_to_shot: "lite".to_owned(),
+            text_to_text: "minilm".to_owned(),
             backend: None,
             python: "python3".to_owned(),
         }

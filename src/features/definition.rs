@@ -63,6 +63,11 @@ pub(super) trait Definition: Send + Sync + 'static {
         Ok(params)
     }
 
+    /// Whether it is computed under `settings` at all.
+    fn is_wanted(_settings: &Settings) -> bool {
+        true
+    }
+
     /// Distinguishes the variants of a feature in one asset, such as vectors of several models.
     fn variant(_settings: &Settings) -> Option<&str> {
         None
@@ -152,6 +157,7 @@ pub(super) trait Registered: Sync {
     fn queue(&self) -> Queue;
     fn unit(&self) -> Unit;
     fn is_remote(&self) -> bool;
+    fn is_wanted(&self, settings: &Settings) -> bool;
     fn variant<'a>(&self, settings: &'a Settings) -> Option<&'a str>;
     fn params(&self, asset: &Asset, settings: &Settings) -> Result<String, CatalogError>;
     fn params_again(&self, asset: &Asset, params: &str) -> Result<String, CatalogError>;
@@ -187,6 +193,10 @@ impl<D: Definition> Registered for ErasedDefinition<D> {
 
     fn is_remote(&self) -> bool {
         D::REMOTE
+    }
+
+    fn is_wanted(&self, settings: &Settings) -> bool {
+        D::is_wanted(settings)
     }
 
     fn variant<'a>(&self, settings: &'a Settings) -> Option<&'a str> {

@@ -5,12 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Settings;
 use super::definition::{DAMAGED, Definition, RunInputs, StoreOutcome, Unit, prefix};
+use super::vectors::fault_of_vectors;
 use crate::catalog::assets::Asset;
 use crate::catalog::records::EmbeddingsRecord;
 use crate::catalog::{CatalogError, results, shots};
-
-/// Tolerance for the length of a vector, which should be 1. Half precision costs 5e-4.
-const UNIT_TOLERANCE: f64 = 1e-3;
 
 pub(super) struct Embeddings;
 
@@ -81,7 +79,11 @@ impl Definition for Embeddings {
         }
         let proxies = run.input(Feature::Proxies).await?;
         let count = shots::keys_of_run(run.db, &proxies.id).await?.len();
-        Ok(fault_of_vectors(&output.vectors, count, params.dims))
+        Ok(fault_of_vectors(
+            &output.vectors,
+            ("shot", count),
+            params.dims,
+        ))
     }
 
     async fn store(
@@ -94,36 +96,4 @@ impl Definition for Embeddings {
             frame_vectors: output.frame_vectors.clone(),
         }))
     }
-}
-
-fn fault_of_vectors(vectors: &[Vec<f32>], count: usize, dims: usize) -> Option<String> {
-    if vectors.len() != count {
-        return Some(format!("{} vectors for {count} shots", vectors.len()));
-    }
-    vectors.iter().enumerate().find_map(|(shot, vector)| {
-        if vector.len() != dims {
-            let length = vector.len();
-            Some(format!(
-                "the vector of shot {shot} has {length} numbers, not {dims}"
-            ))
-        } else if vector.iter().any(|x| !x.is_finite()) {
-            Some(format!(
-                "the vector of shot {shot} holds values that are not finite"
-            ))
-        } else {
-            let length = length(vector);
-            // A shot without a picture has a zero vector, which is similar to nothing and does no harm.
-            let is_unit = (length - 1.0).abs() <= UNIT_TOLERANCE || length == 0.0;
-            (!is_unit).then(|| {
-                format!("the vector of shot {shot} has length {length:.4}, not 1; vectors must be normalised")
-            })
-        }
-    })
-}
-
-/// The length in double precision. In single precision, the error of a sum of a thousand squares is as large as
-/// the tolerance.
-fn length(vector: &[f32]) -> f64 {
-    let squares = vector.iter().map(|&x| f64::from(x) * f64::from(x));
-    squares.sum::<f64>().sqrt()
 }

@@ -15,14 +15,16 @@ mod retry;
 
 mod dialogue;
 mod embeddings;
+mod meaning;
 mod probe;
 mod proxies;
 mod shots;
 mod thumbnails;
+mod vectors;
 
 pub use coordinator::LocalCoordinator;
 pub use definition::Unit;
 pub use liveness::{WorkerLock, bury_the_dead, is_anyone_at_work};
 pub use registry::{is_remote, unit_of};
-pub use request::{Settings, embeddings_of, request, retry};
+pub use request::{Settings, embeddings_of, meaning_of, request, retry};
 pub(crate) use retry::verdict;

@@ -19,6 +19,8 @@ pub struct Settings {
     pub model: String,
     /// The space of its vectors. Another revision of a model has another space.
     pub space: Space,
+    /// The sentence encoder of dialogue and its space; `None` if it is not installed.
+    pub sentences: Option<(String, Space)>,
     /// The shot detector.
     pub detector: DetectorKind,
     /// Height of proxies in pixels.
@@ -66,6 +68,9 @@ pub async fn request(
     let mut wishes = Vec::with_capacity(Feature::ALL.len());
     for &feature in Feature::ALL {
         let registered = registered(feature);
+        if !registered.is_wanted(settings) {
+            continue;
+        }
         wishes.push(Wish {
             feature,
             name: stored_name(feature, registered.variant(settings)),
@@ -142,6 +147,12 @@ fn stored_name(feature: Feature, variant: Option<&str>) -> String {
 #[must_use]
 pub fn embeddings_of(model: &str) -> String {
     stored_name(Feature::Embeddings, Some(model))
+}
+
+/// The stored name of the feature that holds the vectors of dialogue by `model`.
+#[must_use]
+pub fn meaning_of(model: &str) -> String {
+    stored_name(Feature::Meaning, Some(model))
 }
 
 /// The feature that `run` computes.

@@ -9,10 +9,21 @@ pub(super) struct AssetEntry {
     pub(super) asset: AssetId,
     /// First and one-past-last frame of each shot, in order.
     pub(super) shots: Vec<(u64, u64)>,
-    /// For each space one vector per shot, in the order of the shots.
-    pub(super) vectors: Vec<(String, Vec<Vec<f32>>)>,
+    /// Its vectors in each space.
+    pub(super) vectors: Vec<SpaceVectors>,
     /// Its dialogue.
     pub(super) cues: Vec<CueEntry>,
+}
+
+/// The vectors of an asset in one space.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct SpaceVectors {
+    /// The space.
+    pub(super) space: String,
+    /// First and one-past-last frame of the shot of each vector. Several vectors may have the same shot.
+    pub(super) shots: Vec<(u64, u64)>,
+    /// One vector per shot in `shots`.
+    pub(super) vectors: Vec<Vec<f32>>,
 }
 
 /// A line of dialogue.

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{AssetEntry, CueEntry, Index, IndexError, Position};
-use crate::catalog::{self, AssetId, Catalog, CatalogError, shots};
+use super::{AssetEntry, CueEntry, Index, IndexError, Position, SpaceVectors};
+use crate::catalog::{self, AssetId, Catalog, CatalogError, passages, shots};
 use crate::telemetry;
 
 /// The file whose lock makes a process the writer.
@@ -284,12 +284,11 @@ async fn entry(
     asset: AssetId,
 ) -> Result<AssetEntry, CatalogError> {
     let span = |a: i64, b: i64| (a.cast_unsigned(), b.cast_unsigned());
-    Ok(AssetEntry {
+    let cues = shots::cues(db, &asset).await?.into_iter();
+    let mut entry = AssetEntry {
         shots: shots::spans(db, &asset).await?,
-        vectors: shots::vectors(db, &asset).await?,
-        cues: shots::cues(db, &asset)
-            .await?
-            .into_iter()
+        vectors: Vec::new(),
+        cues: cues
             .map(|cue| CueEntry {
                 frames: span(cue.start_frame, cue.end_frame),
                 ms: span(cue.start_ms, cue.end_ms),
@@ -297,7 +296,26 @@ async fn entry(
             })
             .collect(),
         asset,
-    })
+    };
+    for (space, vectors) in shots::vectors(db, &entry.asset).await? {
+        entry.vectors.push(SpaceVectors {
+            space,
+            shots: entry.shots.clone(),
+            vectors,
+        });
+    }
+    for passages in passages::of(db, &entry.asset).await? {
+        let frames = passages.frames.into_iter();
+        entry.vectors.push(SpaceVectors {
+            space: passages.space,
+            // Lines are on frames of the video, so every passage has a shot.
+            shots: frames
+                .map(|frames| entry.shot_of(frames).unwrap_or(frames))
+                .collect(),
+            vectors: passages.vectors,
+        });
+    }
+    Ok(entry)
 }
 
 #[cfg(test)]

@@ -18,15 +18,15 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 
-use entry::{AssetEntry, CueEntry};
+use entry::{AssetEntry, CueEntry, SpaceVectors};
 pub use error::IndexError;
 pub use follow::Follower;
 pub use text::CueHit;
 
-use crate::catalog::{AssetId, ShotId};
+use crate::catalog::AssetId;
 pub use scope::{Frames, ShotSet};
 use text::TextIndex;
-pub use vectors::Effort;
+pub use vectors::{Background, Effort, Near};
 use vectors::{Batch, Space};
 
 /// How far an index has followed the catalogue.
@@ -132,9 +132,15 @@ impl Index {
         query: &[f32],
         count: usize,
         scope: Option<&ShotSet>,
-    ) -> (Vec<(ShotId, f32)>, Effort) {
+    ) -> (Vec<Near>, Effort) {
         let space = self.space(space);
         space.map_or_else(Default::default, |space| space.nearest(query, count, scope))
+    }
+
+    /// How similar the shots of a space are to `query` in general; `None` if the space has too few.
+    #[must_use]
+    pub fn background(&self, space: &str, query: &[f32]) -> Option<Background> {
+        self.space(space)?.background(query)
     }
 
     /// The `count` best matching cues for `words`, best first, with their BM25 scores.
@@ -180,10 +186,10 @@ impl Index {
         for (name, space) in self.spaces() {
             let mut batch = Batch::default();
             for entry in entries {
-                let vectors = entry.vectors.iter().find(|(of, _)| *of == name);
+                let vectors = entry.vectors.iter().find(|of| of.space == name);
                 match vectors {
-                    Some((_, vectors)) if !faults.contains_key(&entry.asset) => {
-                        batch.add(entry, vectors);
+                    Some(vectors) if !faults.contains_key(&entry.asset) => {
+                        batch.add(&entry.asset, vectors);
                     }
                     _ => batch.remove(&entry.asset),
                 }
@@ -217,7 +223,12 @@ impl Index {
 
     /// Checks the vectors of an asset, and creates the spaces that they need.
     fn check(&self, entry: &AssetEntry) -> Result<(), IndexError> {
-        for (name, vectors) in &entry.vectors {
+        for SpaceVectors {
+            space: name,
+            shots,
+            vectors,
+        } in &entry.vectors
+        {
             let Some(first) = vectors.first().map(Vec::len) else {
                 continue;
             };
@@ -231,10 +242,10 @@ impl Index {
                     found: odd.len(),
                 });
             }
-            if vectors.len() != entry.shots.len() {
+            if vectors.len() != shots.len() {
                 return Err(IndexError::Counts {
                     asset: asset(),
-                    shots: entry.shots.len(),
+                    shots: shots.len(),
                     vectors: vectors.len(),
                 });
             }

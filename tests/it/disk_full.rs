@@ -129,7 +129,7 @@ async fn video_of_many_shots(catalog: &Catalog, name: &str, first: f32) {
                 Task::Proxies(_) => ProxiesOutput { keys: keys("mp4") }.into(),
                 Task::Thumbnails(_) => ThumbnailsOutput { keys: keys("jpg") }.into(),
                 Task::Embeddings(_) => vectors(&vec![first; usize::try_from(MANY).unwrap()]),
-                Task::Probe(_) | Task::Dialogue(_) => answer(&lease),
+                Task::Probe(_) | Task::Dialogue(_) | Task::Meaning(_) => answer(&lease),
             };
             bench.local.complete(&lease.ticket, &result).await.unwrap();
         }
@@ -162,7 +162,7 @@ fn seen(rushes: &Rushes) -> (usize, f32) {
     let mut query = vec![0.0; space.dims];
     query[0] = 1.0;
     let near = index.nearest(&space.id, &query, 1000, None).0;
-    (near.len(), near.first().map_or(0.0, |(_, score)| *score))
+    (near.len(), near.first().map_or(0.0, |near| near.similarity))
 }
 
 fn snapshots(rushes: &Rushes) -> Vec<String> {

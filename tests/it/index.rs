@@ -16,7 +16,7 @@ fn found(index: &Index) -> HashSet<AssetId> {
     let mut query = vec![0.0; space.dims];
     query[1] = 1.0;
     let near = index.nearest(&space.id, &query, 100, None).0;
-    near.into_iter().map(|(shot, _)| shot.asset).collect()
+    near.into_iter().map(|near| near.shot.asset).collect()
 }
 
 async fn followed(bench: &Bench, catalog: &Catalog) -> Follower {
@@ -157,4 +157,53 @@ async fn an_index_that_cannot_be_read_now_is_not_deleted() {
         found(followed(&bench, &bench.catalog).await.index()).len(),
         1
     );
+}
+
+#[tokio::test]
+async fn a_damaged_segment_is_made_again_alone_while_the_rest_serves() {
+    let bench = Bench::over_local_embed().await;
+    bench.complete_all().await;
+    drop(followed(&bench, &bench.catalog).await);
+    let folder = bench.folder.path().join("index/vectors");
+    let segments = || {
+        let entries = std::fs::read_dir(&folder).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths
+            .filter(|path| path.extension().is_some_and(|suffix| suffix == "vectors"))
+            .collect::<HashSet<_>>()
+    };
+    let first = segments();
+    let (second, _) = video(&bench.catalog, "second").await;
+    bench.complete_all().await;
+    drop(followed(&bench, &bench.catalog).await);
+    let whole = segments();
+    assert_eq!(whole.len(), 2);
+    let all = HashSet::from([bench.asset.clone(), second.clone()]);
+
+    let damaged = first.iter().next().unwrap();
+    let bytes = std::fs::read(damaged).unwrap();
+    // Damage to what is read when a segment is opened, and to what is not.
+    for at in [0, bytes.len() - 1] {
+        let damaged = segments().intersection(&first).next().cloned();
+        let damaged = damaged.unwrap_or_else(|| {
+            let mut new: Vec<_> = segments().difference(&whole).cloned().collect();
+            new.remove(0)
+        });
+        let mut bytes = std::fs::read(&damaged).unwrap();
+        bytes[at] ^= 1;
+        std::fs::write(&damaged, bytes).unwrap();
+        let mut follower =
+            Follower::open(&bench.folder.path().join("index"), bench.catalog.clone()).unwrap();
+        follower.verify().await.unwrap();
+        assert_eq!(follower.index().damage().len(), 1, "{at}");
+        // The rest serves before anything is made again.
+        assert_eq!(found(follower.index()), HashSet::from([second.clone()]));
+        follower.catch_up().await.unwrap();
+        follower.publish().await.unwrap();
+        assert_eq!(found(follower.index()), all);
+        assert!(follower.index().damage().is_empty());
+        // Only the damaged segment was written again.
+        assert_eq!(segments().intersection(&whole).count(), 1);
+        assert_eq!(segments().len(), 2);
+    }
 }

@@ -5,6 +5,7 @@
 //! of similar size in the background, so what is written is what is new. A search reads the list once and is not
 //! disturbed by what comes after it.
 
+mod background;
 mod codes;
 mod graph;
 mod kernel;
@@ -16,6 +17,8 @@ mod space;
 mod store;
 mod walk;
 
+pub use background::Background;
 pub use scan::Effort;
+pub use space::Near;
 pub(super) use space::{Batch, Space};
 pub(super) use store::{compact, folder, load, load_graphs, save, verify};

@@ -89,6 +89,32 @@ pub(super) fn nearest(query: &Query, count: usize, scopes: &[Scope]) -> (Vec<Fou
     (candidates.best(count), effort)
 }
 
+/// The similarities of a query and about `count` rows, evenly spread over the scopes.
+pub(super) fn sample(query: &Query, count: usize, scopes: &[Scope]) -> Vec<f32> {
+    let rows: usize = scopes.iter().map(Scope::len).sum();
+    let step = rows.div_ceil(count.max(1)).max(1);
+    let mut candidates = Candidates {
+        query,
+        scopes,
+        found: Vec::new(),
+    };
+    let mut skipped = 0;
+    for (number, scope) in (0..).zip(scopes) {
+        let rows = scope
+            .rows
+            .iter()
+            .cloned()
+            .flatten()
+            .skip(skipped)
+            .step_by(step);
+        let rows: Vec<u32> = rows.collect();
+        skipped = (skipped + rows.len() * step).saturating_sub(scope.len());
+        candidates.rank(number, &rows);
+    }
+    let found = candidates.found.into_iter();
+    found.map(|found| found.similarity).collect()
+}
+
 /// The estimates of all rows in scope.
 struct Estimates<'a> {
     scopes: &'a [Scope],

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tantivy::directory::OwnedBytes;
 
+use super::background::Background;
 use super::codes::Query;
 use super::rotation::{padded, rotated};
 use super::scan::{self, Effort, Scope};
@@ -13,7 +14,7 @@ use super::store::{Stored, StoredGraph};
 use super::walk::Walk;
 use crate::catalog::{AssetId, ShotId};
 use crate::index::scope::{Frames, ShotSet};
-use crate::index::{AssetEntry, IndexError};
+use crate::index::{IndexError, SpaceVectors};
 
 /// Segments in memory, or files of similar size, that are joined into one.
 const JOINED: usize = 8;
@@ -21,6 +22,8 @@ const JOINED: usize = 8;
 const LARGEST: usize = 1 << 22;
 /// The share of dead rows at which a file is written again without them.
 const DEAD_SHARE: f64 = 0.3;
+/// Shots that represent all of a space.
+const SAMPLE: usize = 1024;
 /// Dead rows of a file that are not worth writing it again.
 const DEAD_ROWS: usize = 1000;
 
@@ -172,6 +175,17 @@ impl Member {
     }
 }
 
+/// A vector near to a query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Near {
+    /// Its shot.
+    pub shot: ShotId,
+    /// Its rank among the vectors of the shot's asset in the space.
+    pub ordinal: u32,
+    /// Cosine similarity.
+    pub similarity: f32,
+}
+
 /// The newest rows of some assets. Assets without rows are removed.
 #[derive(Debug, Default)]
 pub(in crate::index) struct Batch {
@@ -180,14 +194,9 @@ pub(in crate::index) struct Batch {
 
 impl Batch {
     /// Adds an asset with the vectors of its shots.
-    pub(in crate::index) fn add(&mut self, entry: &AssetEntry, vectors: &[Vec<f32>]) {
-        let shots = if vectors.is_empty() {
-            &[]
-        } else {
-            &entry.shots[..]
-        };
-        let rotated = vectors.iter().map(|vector| rotated(vector));
-        let rows = NewAsset::new(entry.asset.clone(), shots, rotated);
+    pub(in crate::index) fn add(&mut self, asset: &AssetId, of: &SpaceVectors) {
+        let rotated = of.vectors.iter().map(|vector| rotated(vector));
+        let rows = NewAsset::new(asset.clone(), &of.shots, rotated);
         self.assets.push(rows);
     }
 
@@ -372,6 +381,17 @@ impl Space {
         self.change(|members| members.retain(|member| !Arc::ptr_eq(&member.segment, damaged)));
     }
 
+    /// How similar shots are to a query in general, from an even sample of all shots; `None` if there are too few.
+    pub(in crate::index) fn background(&self, query: &[f32]) -> Option<Background> {
+        if query.len() != self.dims {
+            return None;
+        }
+        let members = self.members();
+        let scopes: Vec<Scope> = members.iter().map(|member| member.scope(None)).collect();
+        let query = Query::new(rotated(query));
+        Background::of(&scan::sample(&query, SAMPLE, &scopes), self.len())
+    }
+
     /// Sets the graph of a segment.
     pub(super) fn set_walk(&self, of: &Arc<Segment>, walk: Option<Walk>, files: &StoredGraph) {
         self.change(|members| {
@@ -393,7 +413,7 @@ impl Space {
         query: &[f32],
         count: usize,
         scope: Option<&ShotSet>,
-    ) -> (Vec<(ShotId, f32)>, Effort) {
+    ) -> (Vec<Near>, Effort) {
         if query.len() != self.dims || count == 0 {
             return (Vec::new(), Effort::default());
         }
@@ -413,7 +433,12 @@ impl Space {
         let (found, effort) = scan::nearest(&query, count, &scopes);
         let shot = |found: scan::Found| {
             let segment = &scopes[found.segment as usize].segment;
-            (segment.shot(found.row), found.similarity)
+            let first = segment.rows_of(segment.asset_of(found.row)).start;
+            Near {
+                shot: segment.shot(found.row),
+                ordinal: found.row - first,
+                similarity: found.similarity,
+            }
         };
         let effort = Effort {
             shots: effort.shots + walked,
@@ -456,28 +481,25 @@ mod tests {
         vector
     }
 
-    fn entry(count: usize) -> AssetEntry {
-        AssetEntry {
-            asset: AssetId::new(),
-            shots: (0..count as u64).map(|n| (n * 10, n * 10 + 10)).collect(),
-            vectors: Vec::new(),
-            cues: Vec::new(),
-        }
-    }
-
-    fn put(space: &Space, entry: &AssetEntry, vectors: &[Vec<f32>]) {
+    fn put(space: &Space, asset: &AssetId, vectors: &[Vec<f32>]) {
         let mut batch = Batch::default();
-        batch.add(entry, vectors);
+        let shots = (0..vectors.len() as u64).map(|n| (n * 10, n * 10 + 10));
+        let of = SpaceVectors {
+            space: "s@1".to_owned(),
+            shots: shots.collect(),
+            vectors: vectors.to_vec(),
+        };
+        batch.add(asset, &of);
         space.apply(&batch).unwrap();
     }
 
     /// Assets of 100 shots each.
-    fn filled(vectors: &[Vec<f32>]) -> (Space, Vec<AssetEntry>) {
+    fn filled(vectors: &[Vec<f32>]) -> (Space, Vec<AssetId>) {
         let space = Space::new(vectors[0].len());
         let assets = vectors.chunks(100).map(|vectors| {
-            let entry = entry(vectors.len());
-            put(&space, &entry, vectors);
-            entry
+            let asset = AssetId::new();
+            put(&space, &asset, vectors);
+            asset
         });
         let assets = assets.collect();
         (space, assets)
@@ -495,25 +517,25 @@ mod tests {
     fn replaced_and_deleted_shots_are_not_found() {
         let space = Space::new(32);
         let vectors = clustered(40, 32);
-        let (a, b) = (entry(20), entry(20));
+        let (a, b) = (AssetId::new(), AssetId::new());
         put(&space, &a, &vectors[..20]);
         put(&space, &b, &vectors[20..]);
-        assert_eq!(space.nearest(&vectors[3], 1, None).0[0].0.asset, a.asset);
+        assert_eq!(space.nearest(&vectors[3], 1, None).0[0].shot.asset, a);
         put(&space, &a, &[]);
         assert_eq!(space.len(), 20);
-        assert!(!space.holds(&a.asset) && space.holds(&b.asset));
+        assert!(!space.holds(&a) && space.holds(&b));
         let found = space.nearest(&vectors[3], 40, None).0;
-        assert!(found.len() == 20 && found.iter().all(|(shot, _)| shot.asset == b.asset));
-        let scope = ShotSet::from(HashSet::from([a.asset.clone()]));
+        assert!(found.len() == 20 && found.iter().all(|near| near.shot.asset == b));
+        let scope = ShotSet::from(HashSet::from([a.clone()]));
         assert!(space.nearest(&vectors[3], 40, Some(&scope)).0.is_empty());
         put(&space, &a, &vectors[20..]);
         let found = space.nearest(&vectors[25], 2, None).0;
         assert_eq!(
-            found.iter().map(|(shot, _)| shot.start).collect::<Vec<_>>(),
+            found.iter().map(|near| near.shot.start).collect::<Vec<_>>(),
             [50, 50]
         );
         // A similarity is that of the vectors, not of their codes.
-        assert!((found[0].1 - 1.0).abs() < 1e-4, "{found:?}");
+        assert!((found[0].similarity - 1.0).abs() < 1e-4, "{found:?}");
     }
 
     #[test]
@@ -526,7 +548,7 @@ mod tests {
         };
         let some = |every: usize| (0..60).filter(move |asset| asset % every == 0);
         for every in [1, 2, 7] {
-            let ids = some(every).map(|asset| assets[asset].asset.clone());
+            let ids = some(every).map(|asset| assets[asset].clone());
             let scope = (every > 1).then(|| ShotSet::from(ids.collect::<HashSet<_>>()));
             let (mut found, mut wanted) = (0, 0);
             for query in [between(3), between(40), vectors[17].clone(), between(777)] {
@@ -535,14 +557,17 @@ mod tests {
                     plain(&query, &vectors, rows).into_iter().take(50).collect();
                 let near = space.nearest(&query, 50, scope.as_ref()).0;
                 assert_eq!(near.len(), 50);
-                assert!(near.windows(2).all(|pair| pair[0].1 >= pair[1].1));
+                assert!(
+                    near.windows(2)
+                        .all(|pair| pair[0].similarity >= pair[1].similarity)
+                );
                 let row = |shot: &ShotId| {
-                    let asset = assets.iter().position(|entry| entry.asset == shot.asset);
+                    let asset = assets.iter().position(|asset| *asset == shot.asset);
                     asset.unwrap() * 100 + usize::try_from(shot.start).unwrap() / 10
                 };
                 found += near
                     .iter()
-                    .filter(|(shot, _)| expected.contains(&row(shot)))
+                    .filter(|near| expected.contains(&row(&near.shot)))
                     .count();
                 wanted += 50;
             }
@@ -557,18 +582,18 @@ mod tests {
     fn a_scope_of_single_shots_is_searched_exactly() {
         let vectors = clustered(3000, 32);
         let (space, assets) = filled(&vectors);
-        let starts = |entry: &AssetEntry| (entry.asset.clone(), Frames::Starts(vec![30, 500, 990]));
+        let starts = |asset: &AssetId| (asset.clone(), Frames::Starts(vec![30, 500, 990]));
         let scope: ShotSet = assets.iter().map(starts).collect();
         let rows = (0..30).flat_map(|asset| [3, 50, 99].map(|row| asset * 100 + row));
         let expected = plain(&vectors[1750], &vectors, rows);
         let found = space.nearest(&vectors[1750], 10, Some(&scope)).0;
         let found: Vec<(AssetId, u64)> = found
             .into_iter()
-            .map(|(shot, _)| (shot.asset, shot.start))
+            .map(|near| (near.shot.asset, near.shot.start))
             .collect();
         let expected: Vec<(AssetId, u64)> = expected[..10]
             .iter()
-            .map(|row| (assets[row / 100].asset.clone(), (row % 100) as u64 * 10))
+            .map(|row| (assets[row / 100].clone(), (row % 100) as u64 * 10))
             .collect();
         assert_eq!(found, expected);
     }
@@ -589,7 +614,7 @@ mod tests {
         assert!(
             found
                 .iter()
-                .any(|(shot, _)| shot.asset == assets[3].asset && shot.start == 990)
+                .any(|near| near.shot.asset == assets[3] && near.shot.start == 990)
         );
     }
 
@@ -597,10 +622,10 @@ mod tests {
     fn vectors_longer_than_one_and_empty_spaces_are_searched() {
         let space = Space::new(2);
         assert!(space.nearest(&[1.0, 0.0], 5, None).0.is_empty());
-        put(&space, &entry(2), &[vec![3.0, 4.0], vec![0.0, 0.0]]);
+        put(&space, &AssetId::new(), &[vec![3.0, 4.0], vec![0.0, 0.0]]);
         let found = space.nearest(&[0.6, 0.8], 5, None).0;
         assert!(
-            (found[0].1 - 5.0).abs() < 1e-3 && found[1].1 == 0.0,
+            (found[0].similarity - 5.0).abs() < 1e-3 && found[1].similarity == 0.0,
             "{found:?}"
         );
         assert!(space.nearest(&[1.0, 0.0, 0.0], 5, None).0.is_empty());

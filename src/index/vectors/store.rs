@@ -453,29 +453,25 @@ mod tests {
     use super::super::Batch;
     use super::*;
     use crate::catalog::AssetId;
-    use crate::index::AssetEntry;
+    use crate::index::SpaceVectors;
 
     type Spaces = HashMap<String, Arc<Space>>;
 
-    fn entry() -> AssetEntry {
-        AssetEntry {
-            asset: AssetId::new(),
-            shots: vec![(0, 5), (5, 9), (9, 20)],
-            vectors: Vec::new(),
-            cues: Vec::new(),
-        }
-    }
-
-    fn put(space: &Space, entry: &AssetEntry) {
+    fn put(space: &Space, asset: &AssetId) {
         let mut batch = Batch::default();
-        batch.add(entry, &[vec![1.0, 0.0], vec![0.0, 1.0], vec![0.6, 0.8]]);
+        let of = SpaceVectors {
+            space: "s@1".to_owned(),
+            shots: vec![(0, 5), (5, 9), (9, 20)],
+            vectors: vec![vec![1.0, 0.0], vec![0.0, 1.0], vec![0.6, 0.8]],
+        };
+        batch.add(asset, &of);
         space.apply(&batch).unwrap();
     }
 
-    fn spaces() -> (Spaces, AssetEntry) {
-        let (space, entry) = (Space::new(2), entry());
-        put(&space, &entry);
-        (HashMap::from([("s@1".to_owned(), Arc::new(space))]), entry)
+    fn spaces() -> (Spaces, AssetId) {
+        let (space, asset) = (Space::new(2), AssetId::new());
+        put(&space, &asset);
+        (HashMap::from([("s@1".to_owned(), Arc::new(space))]), asset)
     }
 
     fn at(seq: i64) -> Position {
@@ -500,14 +496,14 @@ mod tests {
     #[test]
     fn a_state_comes_back_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
-        let (spaces, entry) = spaces();
+        let (spaces, asset) = spaces();
         let aside = SetAside::from([(AssetId::new(), "why".to_owned())]);
         save(folder.path(), &spaces, &at(7), &aside, true).unwrap();
         let loaded = load(folder.path()).unwrap();
         assert_eq!((loaded.position, loaded.set_aside), (at(7), aside));
         let found = loaded.spaces["s@1"].nearest(&[0.6, 0.8], 2, None).0;
-        assert_eq!((found[0].0.start, found[0].0.end), (9, 20));
-        assert_eq!(found[0].0.asset, entry.asset);
+        assert_eq!((found[0].shot.start, found[0].shot.end), (9, 20));
+        assert_eq!((&found[0].shot.asset, found[0].ordinal), (&asset, 2));
     }
 
     #[test]
@@ -516,13 +512,13 @@ mod tests {
         let (spaces, first) = spaces();
         saved(folder.path(), &spaces, 1);
         let before = files(folder.path());
-        let second = entry();
+        let second = AssetId::new();
         put(&spaces["s@1"], &second);
         saved(folder.path(), &spaces, 2);
         let after = files(folder.path());
         assert!(after.len() == 2 && before.iter().all(|file| after.contains(file)));
         let mut removal = Batch::default();
-        removal.remove(&second.asset);
+        removal.remove(&second);
         spaces["s@1"].apply(&removal).unwrap();
         saved(folder.path(), &spaces, 3);
         assert_eq!(files(folder.path()), before);
@@ -541,18 +537,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (spaces, _) = spaces();
         let space = &spaces["s@1"];
-        let assets: Vec<AssetEntry> = (0..12)
+        let assets: Vec<AssetId> = (0..12)
             .map(|seq| {
-                let entry = entry();
-                put(space, &entry);
+                let asset = AssetId::new();
+                put(space, &asset);
                 saved(folder.path(), &spaces, seq);
-                entry
+                asset
             })
             .collect();
         let due = space.due();
         assert_eq!(due.len(), 12);
         let mut removal = Batch::default();
-        removal.remove(&assets[4].asset);
+        removal.remove(&assets[4]);
         space.apply(&removal).unwrap();
         let root = super::folder(folder.path());
         space
@@ -564,7 +560,7 @@ mod tests {
         saved(folder.path(), &spaces, 13);
         assert_eq!(files(folder.path()).len(), 1);
         let loaded = load(folder.path()).unwrap();
-        assert!(!loaded.spaces["s@1"].holds(&assets[4].asset));
+        assert!(!loaded.spaces["s@1"].holds(&assets[4]));
         assert_eq!(loaded.spaces["s@1"].len(), 3 * 12);
     }
 
@@ -576,10 +572,13 @@ mod tests {
             let wave = |n: usize| ((seed * 7 + 1) as f32 * (n as f32 + 0.5) * 0.37).sin() / 3.0;
             (0..16).map(wave).collect()
         };
-        let mut video = entry();
-        video.shots = (0..3000).map(|n| (n, n + 1)).collect();
         let mut batch = Batch::default();
-        batch.add(&video, &(0..3000).map(vector).collect::<Vec<_>>());
+        let of = SpaceVectors {
+            space: "s@1".to_owned(),
+            shots: (0..3000).map(|n| (n, n + 1)).collect(),
+            vectors: (0..3000).map(vector).collect(),
+        };
+        batch.add(&AssetId::new(), &of);
         space.apply(&batch).unwrap();
         let spaces = HashMap::from([("s@1".to_owned(), Arc::clone(&space))]);
         saved(folder.path(), &spaces, 1);
@@ -592,7 +591,7 @@ mod tests {
 
         let near = |space: &Space, query: &[f32]| -> Vec<u64> {
             let (found, _) = space.nearest(query, 10, None);
-            found.into_iter().map(|(shot, _)| shot.start).collect()
+            found.into_iter().map(|near| near.shot.start).collect()
         };
         let loaded = load(folder.path()).unwrap();
         let scanned = &loaded.spaces["s@1"];
@@ -625,7 +624,7 @@ mod tests {
         let (spaces, first) = spaces();
         saved(folder.path(), &spaces, 1);
         let whole = files(folder.path()).remove(0);
-        let second = entry();
+        let second = AssetId::new();
         put(&spaces["s@1"], &second);
         saved(folder.path(), &spaces, 2);
         let bytes = fs::read(&whole).unwrap();
@@ -638,8 +637,8 @@ mod tests {
         for cut in [0, 100, bytes.len() - 1] {
             let loaded = loaded(&bytes[..cut]);
             assert_eq!(loaded.damage.len(), 1, "{cut}");
-            assert!(!loaded.spaces["s@1"].holds(&first.asset));
-            assert!(loaded.spaces["s@1"].holds(&second.asset));
+            assert!(!loaded.spaces["s@1"].holds(&first));
+            assert!(loaded.spaces["s@1"].holds(&second));
         }
         for zeroed in [0, 200, bytes.len() - 4] {
             let mut damage = bytes.clone();
@@ -652,7 +651,7 @@ mod tests {
             let found =
                 loaded.damage.len() + verify(folder.path(), space, &AtomicBool::new(false)).len();
             assert_eq!(found, 1, "{zeroed}");
-            assert!(!space.holds(&first.asset) && space.holds(&second.asset));
+            assert!(!space.holds(&first) && space.holds(&second));
         }
         let loaded = loaded(&bytes);
         assert!(loaded.damage.is_empty());

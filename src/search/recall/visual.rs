@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::Recall;
 use crate::catalog::{AssetId, ShotId, shots};
+use crate::index::{Near, ShotSet};
 use crate::search::fusion::Ranked;
 use crate::search::{SearchError, Searcher, Subject};
 use crate::views::Clock;
@@ -49,15 +50,19 @@ impl Recall for VisualRecall {
         };
         let index = Arc::clone(&searcher.index);
         let space = encoders.space()?.id;
-        let scope = scope.cloned().map(crate::index::ShotSet::from);
+        let scope = scope.cloned().map(ShotSet::from);
         let near = tokio::task::spawn_blocking(move || {
             index.nearest(&space, &vector, count, scope.as_ref())
         });
         let (near, _) = near.await.map_err(|_join| SearchError::Died)?;
         let others = near
             .into_iter()
-            .filter(|(shot, _)| Some(shot) != itself.as_ref());
-        Ok(others.map(|(shot, found)| Ranked { shot, found }).collect())
+            .filter(|near| Some(&near.shot) != itself.as_ref());
+        let ranked = |near: Near| Ranked {
+            shot: near.shot,
+            found: near.similarity,
+        };
+        Ok(others.map(ranked).collect())
     }
 
     fn evidence(&similarity: &f32, rank: u32, _: &Clock) -> Visual {

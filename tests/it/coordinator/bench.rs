@@ -193,6 +193,7 @@ pub(super) fn settings() -> Settings {
     Settings {
         model: "lite".to_owned(),
         space: space_of(&ModelStore::new("models".into()), "lite").unwrap(),
+        sentences: None,
         detector: DetectorKind::Learned,
         proxy_height: 480,
         frames_per_shot: 4,
@@ -273,6 +274,12 @@ pub(crate) fn answer(lease: &Lease) -> Output {
             warnings: vec!["video.srt: line 3: this cue has no text".to_owned()],
         }
         .into(),
+        Task::Meaning(task) => {
+            assert!(task.passages.is_empty());
+            let vectors = Vec::new();
+            let space = "minilm@v2".to_owned();
+            MeaningOutput { space, vectors }.into()
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod decode;
 mod devices;
 mod fetch;
 mod parts;
+mod sentences;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 pub use self::devices::{Devices, Opener};
 pub use self::parts::{FrameVectors, Parts};
+pub use self::sentences::Sentences;
 pub use self::stream::{ShotVectors, Video};
 
 pub(crate) use self::parts::folder as parts_of;

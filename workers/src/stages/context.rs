@@ -3,7 +3,7 @@
 use rushes_models::{EncoderOptions, ModelStore};
 use tokio::runtime::Handle;
 
-use crate::embed::{Devices, EmbedOptions, Embedder};
+use crate::embed::{Devices, EmbedOptions, Embedder, Sentences};
 use crate::error::StageError;
 use crate::media::ProxyParams;
 use crate::sandbox::{Observer, Sandbox};
@@ -50,6 +50,8 @@ pub struct Stages {
     pub devices: Devices,
     /// Feeds them with pictures.
     pub embedder: Embedder,
+    /// The encoders of dialogue.
+    pub sentences: Sentences,
     /// The runtime for access to the object store.
     pub runtime: Handle,
 }
@@ -68,6 +70,7 @@ impl Stages {
             sandbox,
             segment: SegmentParams::default(),
             proxy: ProxyParams::default(),
+            sentences: Sentences::new(models.clone(), encoders.clone()),
             devices: Devices::new(models, encoders),
             embedder: Embedder::new(EmbedOptions::default()),
             runtime: Handle::current(),

@@ -9,6 +9,7 @@
 mod context;
 mod dialogue;
 mod embeddings;
+mod meaning;
 mod probe;
 mod proxies;
 mod shots;
@@ -24,6 +25,7 @@ use context::{RunContext, Stage};
 pub use context::{Stages, unpack_timeline};
 pub use dialogue::{CueSpan, DialogueOutput, DialogueTask};
 pub use embeddings::{EmbeddingsOutput, EmbeddingsTask, FRAMES_PER_SHOT};
+pub use meaning::{MeaningOutput, MeaningTask};
 pub use probe::{ProbeOutput, ProbeTask};
 pub use proxies::{ProxiesOutput, ProxiesTask};
 pub use shots::{EarlyProxies, ShotSpan, ShotsOutput, ShotsTask};
@@ -170,6 +172,8 @@ features! {
     Thumbnails = "thumbnails", ThumbnailsTask -> ThumbnailsOutput;
     /// One vector per shot.
     Embeddings = "embeddings", EmbeddingsTask -> EmbeddingsOutput;
+    /// One vector per passage of dialogue.
+    Meaning = "meaning", MeaningTask -> MeaningOutput;
 }
 
 impl fmt::Display for Feature {

@@ -1,0 +1,135 @@
+//! Passages of dialogue and their vectors.
+
+use sqlx::SqliteConnection;
+
+use super::shots::unpack;
+use super::{AssetId, CatalogError, RunId};
+
+/// A passage of dialogue: a line, or a few neighbouring ones. Frames and milliseconds are half-open.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Passage {
+    /// First frame that shows its first line.
+    pub start_frame: i64,
+    /// One past the last.
+    pub end_frame: i64,
+    /// Start in milliseconds from the start of the file.
+    pub start_ms: i64,
+    /// End in milliseconds.
+    pub end_ms: i64,
+    /// Its lines, joined.
+    pub text: String,
+}
+
+/// The passages of an asset in one space, with their vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpacePassages {
+    /// The space.
+    pub space: String,
+    /// First frame of each passage, and one past its last.
+    pub frames: Vec<(u64, u64)>,
+    /// One vector per passage.
+    pub vectors: Vec<Vec<f32>>,
+}
+
+/// Stores the passages of a run, in the order of their vectors.
+///
+/// # Errors
+/// If the database fails.
+pub async fn store(
+    db: &mut SqliteConnection,
+    run: &RunId,
+    passages: &[Passage],
+) -> Result<(), CatalogError> {
+    for (ordinal, passage) in passages.iter().enumerate() {
+        sqlx::query(
+            "INSERT INTO passages (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, text)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(run)
+        .bind(ordinal.cast_signed() as i64)
+        .bind(passage.start_frame)
+        .bind(passage.end_frame)
+        .bind(passage.start_ms)
+        .bind(passage.end_ms)
+        .bind(&passage.text)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The published passages of an asset, by space.
+///
+/// # Errors
+/// If the database fails or a stored vector is damaged.
+pub async fn of(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+) -> Result<Vec<SpacePassages>, CatalogError> {
+    let runs: Vec<(RunId, String)> = sqlx::query_as(
+        "SELECT r.id, json_extract(r.output, '$.space') FROM runs r
+           JOIN published p ON p.run_id = r.id AND p.feature LIKE 'meaning/%'
+          WHERE p.asset_id = ?",
+    )
+    .bind(asset)
+    .fetch_all(&mut *db)
+    .await?;
+    let mut spaces = Vec::with_capacity(runs.len());
+    for (run, space) in runs {
+        let rows: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
+            "SELECT p.start_frame, p.end_frame, v.vector FROM passages p
+               JOIN vectors v ON v.run_id = p.run_id AND v.ordinal = p.ordinal
+              WHERE p.run_id = ? ORDER BY p.ordinal",
+        )
+        .bind(&run)
+        .fetch_all(&mut *db)
+        .await?;
+        let frames = rows
+            .iter()
+            .map(|(start, end, _)| (start.cast_unsigned(), end.cast_unsigned()));
+        spaces.push(SpacePassages {
+            space,
+            frames: frames.collect(),
+            vectors: rows
+                .iter()
+                .map(|(_, _, vector)| unpack(vector))
+                .collect::<Result<_, _>>()?,
+        });
+    }
+    Ok(spaces)
+}
+
+/// Published passages, by asset and by rank among the vectors of `feature`; `None` for those that are gone.
+///
+/// # Errors
+/// If the database fails.
+pub async fn get_many(
+    db: &mut SqliteConnection,
+    feature: &str,
+    ids: &[(AssetId, u32)],
+) -> Result<Vec<Option<Passage>>, CatalogError> {
+    #[derive(sqlx::FromRow)]
+    struct RankedPassage {
+        rank: i64,
+        #[sqlx(flatten)]
+        passage: Passage,
+    }
+    let rows: Vec<RankedPassage> = sqlx::query_as(
+        "SELECT q.key AS rank, a.start_frame, a.end_frame, a.start_ms, a.end_ms, a.text
+           FROM json_each(?) q
+           JOIN published p ON p.asset_id = q.value ->> 0 AND p.feature = ?
+           JOIN passages a ON a.run_id = p.run_id AND a.ordinal = q.value ->> 1",
+    )
+    .bind(serde_json::json!(ids).to_string())
+    .bind(feature)
+    .fetch_all(db)
+    .await?;
+    let mut passages: Vec<Option<Passage>> = vec![None; ids.len()];
+    for row in rows {
+        let place = usize::try_from(row.rank).ok();
+        if let Some(place) = place.and_then(|at| passages.get_mut(at)) {
+            *place = Some(row.passage);
+        }
+    }
+    Ok(passages)
+}
