@@ -22,7 +22,7 @@ use rushes::catalog::assets::{NewAsset, register};
 use rushes::catalog::results::{self, ShotRow};
 use rushes::catalog::{AssetId, Catalog, note_change, runs};
 use rushes::features::{Settings, request};
-use rushes::index::{Follower, Index};
+use rushes::index::{Follower, Index, ShotSet};
 use rushes_workers::segment::DetectorKind;
 use rushes_workers::storage::Locator;
 
@@ -245,22 +245,21 @@ fn main() {
     measure("everything, 400 hits (exact)", &queries[..200], |q| {
         drop(index.nearest(SPACE, q, 400, None));
     });
-    let one = HashSet::from([assets[7].clone()]);
+    let one = ShotSet::from_assets([assets[7].clone()]);
     measure("one title, 20 hits (exact)", &queries, |q| {
         drop(index.nearest(SPACE, q, 20, Some(&one)));
     });
-    let tenth: HashSet<AssetId> = assets.iter().take(assets.len() / 10).cloned().collect();
+    let tenth = ShotSet::from_assets(assets.iter().take(assets.len() / 10).cloned());
     measure("a tenth, 20 hits (exact)", &queries[..200], |q| {
         drop(index.nearest(SPACE, q, 20, Some(&tenth)));
     });
 
-    let all: HashSet<AssetId> = assets.iter().cloned().collect();
     let mut found = 0;
     for query in &queries[..100] {
         // All assets, but in slices small enough for exact comparison.
         let mut exact: Vec<(String, f32)> = Vec::new();
         for slice in assets.chunks(150) {
-            let scope: HashSet<AssetId> = slice.iter().cloned().collect();
+            let scope = ShotSet::from_assets(slice.iter().cloned());
             let near = index.nearest(SPACE, query, 10, Some(&scope));
             exact.extend(near.into_iter().map(|(shot, s)| (shot.to_string(), s)));
         }
@@ -275,7 +274,7 @@ fn main() {
     println!(
         "recall@10 against the exact scan: {:.4} (of {} assets)",
         found as f64 / 1000.0,
-        all.len()
+        assets.len()
     );
 
     if let Some(python) = python {

@@ -112,6 +112,7 @@ impl App {
                 &self.config.models.text_to_shot,
                 self.config.encoder_options(),
             ),
+            self.config.pages_folder(),
         )
     }
 

@@ -7,12 +7,14 @@ mod distance;
 mod entry;
 mod error;
 mod follow;
+mod scope;
 mod snapshot;
 mod space;
+mod spoken;
 mod text;
 mod words;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -22,6 +24,8 @@ use serde::{Deserialize, Serialize};
 use entry::{AssetEntry, CueEntry};
 pub use error::IndexError;
 pub use follow::Follower;
+pub use scope::{Frames, ShotSet};
+pub use spoken::SpokenQuery;
 pub use text::CueHit;
 
 use crate::catalog::{AssetId, ShotId};
@@ -113,30 +117,58 @@ impl Index {
 
     /// The `count` shots whose vectors are nearest to `query`, best first, with cosine similarity.
     ///
-    /// With a scope, only shots of those assets. A small scope is scanned exactly, so it loses no recall.
+    /// With a scope, only those shots. A small scope is scanned exactly, so it loses no recall.
     #[must_use]
     pub fn nearest(
         &self,
         space: &str,
         query: &[f32],
         count: usize,
-        scope: Option<&HashSet<AssetId>>,
+        scope: Option<&ShotSet>,
     ) -> Vec<(ShotId, f32)> {
         let space = self.space(space);
         space.map_or_else(Vec::new, |space| space.nearest(query, count, scope))
     }
 
-    /// The `count` best matching cues for `words`, best first, with their BM25 scores.
+    /// Of how many vectors of a space [`Index::nearest`] finds the `count` nearest, and whether it compares all of
+    /// them, so that the result is exact.
+    #[must_use]
+    pub fn reach(&self, space: &str, count: usize, scope: Option<&ShotSet>) -> (usize, bool) {
+        let space = self.space(space);
+        space.map_or((0, true), |space| space.reach(count, scope))
+    }
+
+    /// The `count` best matching cues, best first, with their BM25 scores.
     ///
     /// # Errors
     /// If the text index cannot be read.
     pub fn spoken(
         &self,
-        words: &str,
+        wanted: &SpokenQuery,
         count: usize,
-        scope: Option<&HashSet<AssetId>>,
+        scope: Option<&ShotSet>,
     ) -> Result<Vec<CueHit>, IndexError> {
-        self.text.search(words, count, scope)
+        self.text.search(wanted, count, scope)
+    }
+
+    /// All matching cues of these shots, in no order and without scores.
+    ///
+    /// # Errors
+    /// If the text index cannot be read.
+    pub fn all_spoken(
+        &self,
+        wanted: &SpokenQuery,
+        scope: &ShotSet,
+    ) -> Result<Vec<CueHit>, IndexError> {
+        self.text.all(wanted, scope)
+    }
+
+    /// Number of lines of dialogue, of these shots or of all.
+    ///
+    /// # Errors
+    /// If the text index cannot be read.
+    pub fn lines(&self, scope: Option<&ShotSet>) -> Result<u64, IndexError> {
+        self.text.lines(scope)
     }
 
     /// Number of vectors in all spaces.

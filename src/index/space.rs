@@ -1,7 +1,7 @@
 //! One embedding space: the vectors of all shots in it, and a navigable graph over them (HNSW,
 //! Malkov and Yashunin 2016, arXiv 1603.09320).
 
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashMap};
 use std::fmt;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
@@ -9,6 +9,7 @@ use hnsw_rs::prelude::Hnsw;
 
 use super::IndexError;
 use super::distance::{UnitDot, dot};
+use super::scope::{Frames, ShotSet};
 use crate::catalog::{AssetId, ShotId};
 
 /// Links per node on each layer.
@@ -27,6 +28,9 @@ const EXACT_BELOW: usize = 20_000;
 const EXACT_PER_HIT: usize = 600;
 /// The share of dead rows at which the space is rebuilt from the live rows.
 const DEAD_SHARE: f64 = 0.3;
+
+/// The shots in scope by the number of their asset.
+type NumberedScope<'a> = HashMap<u32, &'a Frames>;
 
 pub(super) type Graph = Hnsw<'static, f32, UnitDot>;
 
@@ -89,6 +93,26 @@ impl Rows {
             self.rows[row].live = false;
             self.dead += 1;
         }
+    }
+
+    /// A scope by the numbers of its assets.
+    fn numbered<'a>(&self, scope: &'a ShotSet) -> NumberedScope<'a> {
+        let assets = scope
+            .iter()
+            .filter_map(|(asset, frames)| Some((*self.numbers.get(asset)?, frames)));
+        assets.collect()
+    }
+
+    /// Number of live rows in scope, and whether they are few enough to compare all of them.
+    fn reach(&self, count: usize, scope: Option<&NumberedScope<'_>>) -> (usize, bool) {
+        let in_scope = scope.map_or(self.rows.len() - self.dead, |assets| {
+            let sizes = assets.iter().map(|(asset, frames)| match frames {
+                Frames::All => self.of.get(asset).map_or(0, Vec::len),
+                Frames::Starts(starts) => starts.len(),
+            });
+            sizes.sum()
+        });
+        (in_scope, in_scope <= EXACT_BELOW.max(EXACT_PER_HIT * count))
     }
 
     fn shot(&self, row: usize) -> ShotId {
@@ -232,25 +256,14 @@ impl Space {
         &self,
         query: &[f32],
         count: usize,
-        scope: Option<&HashSet<AssetId>>,
+        scope: Option<&ShotSet>,
     ) -> Vec<(ShotId, f32)> {
         let inner = self.read();
         if query.len() != self.dims || count == 0 {
             return Vec::new();
         }
-        let scope: Option<HashSet<u32>> = scope.map(|assets| {
-            assets
-                .iter()
-                .filter_map(|asset| inner.rows.numbers.get(asset).copied())
-                .collect()
-        });
-        let in_scope = scope
-            .as_ref()
-            .map_or(inner.rows.rows.len() - inner.rows.dead, |assets| {
-                let sizes = assets.iter().filter_map(|asset| inner.rows.of.get(asset));
-                sizes.map(Vec::len).sum()
-            });
-        let found = if in_scope <= EXACT_BELOW.max(EXACT_PER_HIT * count) {
+        let scope = scope.map(|scope| inner.rows.numbered(scope));
+        let found = if inner.rows.reach(count, scope.as_ref()).1 {
             exact(&inner.rows, self.dims, query, count, scope.as_ref())
         } else {
             approximate(&inner, query, count, scope.as_ref())
@@ -259,6 +272,13 @@ impl Space {
             .into_iter()
             .map(|(row, similarity)| (inner.rows.shot(row), similarity))
             .collect()
+    }
+
+    /// See [`super::Index::reach`].
+    pub(super) fn reach(&self, count: usize, scope: Option<&ShotSet>) -> (usize, bool) {
+        let inner = self.read();
+        let scope = scope.map(|scope| inner.rows.numbered(scope));
+        inner.rows.reach(count, scope.as_ref())
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
@@ -274,12 +294,18 @@ fn approximate(
     inner: &Inner,
     query: &[f32],
     count: usize,
-    scope: Option<&HashSet<u32>>,
+    scope: Option<&NumberedScope<'_>>,
 ) -> Vec<(usize, f32)> {
     let rows = &inner.rows.rows;
     let visible = |id: &usize| {
-        rows.get(*id)
-            .is_some_and(|row| row.live && scope.is_none_or(|scope| scope.contains(&row.asset)))
+        rows.get(*id).is_some_and(|row| {
+            row.live
+                && scope.is_none_or(|scope| {
+                    scope
+                        .get(&row.asset)
+                        .is_some_and(|frames| frames.contains(row.start))
+                })
+        })
     };
     let width = SEARCH_WIDTH.max(2 * count);
     // The filter is expensive. Without it, only rows that the tables do not have yet must be skipped.
@@ -302,7 +328,7 @@ fn exact(
     dims: usize,
     query: &[f32],
     count: usize,
-    scope: Option<&HashSet<u32>>,
+    scope: Option<&NumberedScope<'_>>,
 ) -> Vec<(usize, f32)> {
     let mut best = BinaryHeap::with_capacity(count + 1);
     let mut consider = |row: usize| {
@@ -315,8 +341,11 @@ fn exact(
     match scope {
         Some(scope) => scope
             .iter()
-            .filter_map(|asset| rows.of.get(asset))
-            .flatten()
+            .filter_map(|(asset, frames)| Some((rows.of.get(asset)?, frames)))
+            .flat_map(|(of, frames)| {
+                of.iter()
+                    .filter(|&&row| frames.contains(rows.rows[row].start))
+            })
             .for_each(|&row| consider(row)),
         None => rows.of.values().flatten().for_each(|&row| consider(row)),
     }
@@ -358,6 +387,8 @@ impl Eq for Worst {}
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     /// Deterministic unit vectors in clusters, like those of real shots.
@@ -405,7 +436,7 @@ mod tests {
                 .iter()
                 .all(|(shot, _)| shot.asset == b)
         );
-        let scope = HashSet::from([a]);
+        let scope = ShotSet::from_assets([a]);
         assert!(space.nearest(&vectors[3], 40, Some(&scope)).is_empty());
     }
 
@@ -455,5 +486,22 @@ mod tests {
             }
         ));
         assert!(space.nearest(&[1.0; 31], 5, None).is_empty());
+    }
+
+    #[test]
+    fn a_scope_of_shots_finds_those_shots_only_and_all_of_them() {
+        let space = Space::new(32);
+        let vectors = clustered(400, 32);
+        let asset = AssetId::new();
+        space.replace(&asset, &shots(400), &vectors).unwrap();
+        let starts = (0..400).step_by(7).map(|n| (asset.clone(), n * 10));
+        let scope = ShotSet::from_starts(starts);
+        assert_eq!(space.reach(10, Some(&scope)), (58, true));
+        let found = space.nearest(&vectors[3], 400, Some(&scope));
+        assert_eq!(found.len(), 58);
+        assert!(found.iter().all(|(shot, _)| shot.start % 70 == 0));
+        let inner = space.read();
+        let near = approximate(&inner, &vectors[3], 9, Some(&inner.rows.numbered(&scope)));
+        assert!(!near.is_empty() && near.iter().all(|(row, _)| row % 7 == 0));
     }
 }

@@ -46,7 +46,8 @@ impl Coverage {
         let gaps = self.gaps(seen);
         match (gaps.is_empty(), self.total) {
             (true, 0) => {
-                "There are no files in scope; ingest videos with `rushes ingest`.".to_owned()
+                "There are no files in scope: none match the titles and filters, or none are ingested yet."
+                    .to_owned()
             }
             (true, 1) => "The search covers the one file in scope.".to_owned(),
             (true, total) => format!("The search covers all {} in scope.", files(total)),
