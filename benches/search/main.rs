@@ -260,12 +260,12 @@ fn main() {
         let mut exact: Vec<(String, f32)> = Vec::new();
         for slice in assets.chunks(150) {
             let scope = ShotSet::from_assets(slice.iter().cloned());
-            let near = index.nearest(SPACE, query, 10, Some(&scope));
+            let (near, _) = index.nearest(SPACE, query, 10, Some(&scope));
             exact.extend(near.into_iter().map(|(shot, s)| (shot.to_string(), s)));
         }
         exact.sort_by(|a, b| b.1.total_cmp(&a.1));
         let exact: HashSet<String> = exact.into_iter().take(10).map(|(shot, _)| shot).collect();
-        let near = index.nearest(SPACE, query, 10, None);
+        let (near, _) = index.nearest(SPACE, query, 10, None);
         found += near
             .iter()
             .filter(|(shot, _)| exact.contains(&shot.to_string()))

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use entry::{AssetEntry, CueEntry};
 pub use error::IndexError;
 pub use follow::Follower;
-pub use scope::{Frames, ShotSet};
+pub use scope::{Effort, Frames, ShotSet};
 pub use spoken::SpokenQuery;
 pub use text::CueHit;
 
@@ -115,7 +115,8 @@ impl Index {
         position.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The `count` shots whose vectors are nearest to `query`, best first, with cosine similarity.
+    /// The `count` shots whose vectors are nearest to `query`, best first, with cosine similarity, and what it took to
+    /// find them.
     ///
     /// With a scope, only those shots. A small scope is scanned exactly, so it loses no recall.
     #[must_use]
@@ -125,17 +126,9 @@ impl Index {
         query: &[f32],
         count: usize,
         scope: Option<&ShotSet>,
-    ) -> Vec<(ShotId, f32)> {
+    ) -> (Vec<(ShotId, f32)>, Effort) {
         let space = self.space(space);
-        space.map_or_else(Vec::new, |space| space.nearest(query, count, scope))
-    }
-
-    /// Of how many vectors of a space [`Index::nearest`] finds the `count` nearest, and whether it compares all of
-    /// them, so that the result is exact.
-    #[must_use]
-    pub fn reach(&self, space: &str, count: usize, scope: Option<&ShotSet>) -> (usize, bool) {
-        let space = self.space(space);
-        space.map_or((0, true), |space| space.reach(count, scope))
+        space.map_or_else(Default::default, |space| space.nearest(query, count, scope))
     }
 
     /// The `count` best matching cues, best first, with their BM25 scores.

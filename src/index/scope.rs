@@ -1,6 +1,6 @@
 //! Where to search: assets, or some shots of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::catalog::AssetId;
 
@@ -8,6 +8,15 @@ use crate::catalog::AssetId;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ShotSet {
     assets: HashMap<AssetId, Frames>,
+}
+
+/// What a search did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Shots in scope.
+    pub shots: usize,
+    /// Shots in scope that were reached by a graph, which may miss some, instead of being compared.
+    pub walked: usize,
 }
 
 /// The shots of one asset that are in a [`ShotSet`].
@@ -109,6 +118,20 @@ impl ShotSet {
         });
         Self {
             assets: both.collect(),
+        }
+    }
+}
+
+impl From<HashSet<AssetId>> for ShotSet {
+    fn from(assets: HashSet<AssetId>) -> Self {
+        Self::from_assets(assets)
+    }
+}
+
+impl FromIterator<(AssetId, Frames)> for ShotSet {
+    fn from_iter<I: IntoIterator<Item = (AssetId, Frames)>>(assets: I) -> Self {
+        Self {
+            assets: assets.into_iter().collect(),
         }
     }
 }

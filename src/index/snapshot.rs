@@ -372,7 +372,7 @@ mod tests {
         save(folder.path(), &spaces, &at(7), &aside).unwrap();
         let loaded = load(folder.path()).unwrap();
         assert_eq!((loaded.position, loaded.set_aside), (at(7), aside));
-        let found = loaded.spaces["s@1"].nearest(&[0.6, 0.8], 2, None);
+        let found = loaded.spaces["s@1"].nearest(&[0.6, 0.8], 2, None).0;
         assert_eq!((found[0].0.start, found[0].0.end), (9, 20));
         assert_eq!(found[0].0.asset, asset);
         // Only the published snapshot and its pointer remain.

@@ -9,7 +9,7 @@ use hnsw_rs::prelude::Hnsw;
 
 use super::IndexError;
 use super::distance::{UnitDot, dot};
-use super::scope::{Frames, ShotSet};
+use super::scope::{Effort, Frames, ShotSet};
 use crate::catalog::{AssetId, ShotId};
 
 /// Links per node on each layer.
@@ -103,16 +103,15 @@ impl Rows {
         assets.collect()
     }
 
-    /// Number of live rows in scope, and whether they are few enough to compare all of them.
-    fn reach(&self, count: usize, scope: Option<&NumberedScope<'_>>) -> (usize, bool) {
-        let in_scope = scope.map_or(self.rows.len() - self.dead, |assets| {
-            let sizes = assets.iter().map(|(asset, frames)| match frames {
-                Frames::All => self.of.get(asset).map_or(0, Vec::len),
-                Frames::Starts(starts) => starts.len(),
-            });
-            sizes.sum()
-        });
-        (in_scope, in_scope <= EXACT_BELOW.max(EXACT_PER_HIT * count))
+    /// Number of live rows in scope.
+    fn in_scope(&self, scope: Option<&NumberedScope<'_>>) -> usize {
+        let size = |(asset, frames): (&u32, &&Frames)| match frames {
+            Frames::All => self.of.get(asset).map_or(0, Vec::len),
+            Frames::Starts(starts) => starts.len(),
+        };
+        scope.map_or(self.rows.len() - self.dead, |scope| {
+            scope.iter().map(size).sum()
+        })
     }
 
     fn shot(&self, row: usize) -> ShotId {
@@ -257,28 +256,22 @@ impl Space {
         query: &[f32],
         count: usize,
         scope: Option<&ShotSet>,
-    ) -> Vec<(ShotId, f32)> {
+    ) -> (Vec<(ShotId, f32)>, Effort) {
         let inner = self.read();
         if query.len() != self.dims || count == 0 {
-            return Vec::new();
+            return Default::default();
         }
         let scope = scope.map(|scope| inner.rows.numbered(scope));
-        let found = if inner.rows.reach(count, scope.as_ref()).1 {
-            exact(&inner.rows, self.dims, query, count, scope.as_ref())
+        let shots = inner.rows.in_scope(scope.as_ref());
+        let (found, walked) = if shots <= EXACT_BELOW.max(EXACT_PER_HIT * count) {
+            let found = exact(&inner.rows, self.dims, query, count, scope.as_ref());
+            (found, 0)
         } else {
-            approximate(&inner, query, count, scope.as_ref())
+            (approximate(&inner, query, count, scope.as_ref()), shots)
         };
-        found
-            .into_iter()
-            .map(|(row, similarity)| (inner.rows.shot(row), similarity))
-            .collect()
-    }
-
-    /// See [`super::Index::reach`].
-    pub(super) fn reach(&self, count: usize, scope: Option<&ShotSet>) -> (usize, bool) {
-        let inner = self.read();
-        let scope = scope.map(|scope| inner.rows.numbered(scope));
-        inner.rows.reach(count, scope.as_ref())
+        let found = found.into_iter();
+        let found = found.map(|(row, similarity)| (inner.rows.shot(row), similarity));
+        (found.collect(), Effort { shots, walked })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
@@ -427,17 +420,18 @@ mod tests {
         let (a, b) = (AssetId::new(), AssetId::new());
         space.replace(&a, &shots(20), &vectors[..20]).unwrap();
         space.replace(&b, &shots(20), &vectors[20..]).unwrap();
-        assert_eq!(space.nearest(&vectors[3], 1, None)[0].0.asset, a);
+        assert_eq!(space.nearest(&vectors[3], 1, None).0[0].0.asset, a);
         space.replace(&a, &[], &[]).unwrap();
         assert_eq!(space.len(), 20);
         assert!(
             space
                 .nearest(&vectors[3], 40, None)
+                .0
                 .iter()
                 .all(|(shot, _)| shot.asset == b)
         );
         let scope = ShotSet::from_assets([a]);
-        assert!(space.nearest(&vectors[3], 40, Some(&scope)).is_empty());
+        assert!(space.nearest(&vectors[3], 40, Some(&scope)).0.is_empty());
     }
 
     #[test]
@@ -468,7 +462,7 @@ mod tests {
             space.replace(&asset, &shots(1500), &vectors).unwrap();
         }
         assert_eq!(space.read().rows.rows.len(), 1500);
-        assert_eq!(space.nearest(&vectors[7], 1, None)[0].0.start, 70);
+        assert_eq!(space.nearest(&vectors[7], 1, None).0[0].0.start, 70);
     }
 
     #[test]
@@ -485,7 +479,7 @@ mod tests {
                 ..
             }
         ));
-        assert!(space.nearest(&[1.0; 31], 5, None).is_empty());
+        assert!(space.nearest(&[1.0; 31], 5, None).0.is_empty());
     }
 
     #[test]
@@ -496,9 +490,8 @@ mod tests {
         space.replace(&asset, &shots(400), &vectors).unwrap();
         let starts = (0..400).step_by(7).map(|n| (asset.clone(), n * 10));
         let scope = ShotSet::from_starts(starts);
-        assert_eq!(space.reach(10, Some(&scope)), (58, true));
-        let found = space.nearest(&vectors[3], 400, Some(&scope));
-        assert_eq!(found.len(), 58);
+        let (found, effort) = space.nearest(&vectors[3], 400, Some(&scope));
+        assert_eq!((found.len(), effort.shots, effort.walked), (58, 58, 0));
         assert!(found.iter().all(|(shot, _)| shot.start % 70 == 0));
         let inner = space.read();
         let near = approximate(&inner, &vectors[3], 9, Some(&inner.rows.numbered(&scope)));

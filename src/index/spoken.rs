@@ -105,3 +105,37 @@ pub(super) fn within(scope: &ShotSet, asset: Field, shot: Field) -> Clause {
     let filter = BoostQuery::new(Box::new(BooleanQuery::new(either)), 0.0);
     (Occur::Must, Box::new(filter))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::TextIndex;
+    use super::super::text::tests::{at, entry};
+    use super::*;
+
+    #[test]
+    fn a_phrase_is_found_as_it_stands_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let (index, _) = TextIndex::open(folder.path()).unwrap();
+        let lines = [
+            "merry christmas, all",
+            "a merry white christmas",
+            "christmas",
+        ];
+        index.replace(&entry(&lines)).unwrap();
+        index.commit(&at(1)).unwrap();
+        let found = |words: &str, phrases: &[&str], strict| {
+            let wanted = SpokenQuery {
+                words: words.to_owned(),
+                phrases: phrases.iter().map(|&phrase| phrase.to_owned()).collect(),
+                strict,
+            };
+            index.search(&wanted, 10, None).unwrap().len()
+        };
+        assert_eq!(found("merry christmas", &[], false), 2);
+        assert_eq!(found("", &["merry christmas"], false), 1);
+        assert_eq!(found("all", &["christmas"], false), 1);
+        assert_eq!(found("", &["?!"], false), 0);
+        assert_eq!(found("merry white snow", &[], false), 1);
+        assert_eq!(found("merry white snow", &[], true), 0);
+    }
+}

@@ -301,11 +301,11 @@ fn schema() -> (Schema, Fields) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::CueEntry;
     use super::*;
 
-    fn entry(lines: &[&str]) -> AssetEntry {
+    pub(in crate::index) fn entry(lines: &[&str]) -> AssetEntry {
         let span = |at: usize| (at as u64 * 75, at as u64 * 75 + 75);
         AssetEntry {
             asset: AssetId::new(),
@@ -323,7 +323,7 @@ mod tests {
         }
     }
 
-    fn at(seq: i64) -> Position {
+    pub(in crate::index) fn at(seq: i64) -> Position {
         Position {
             seq,
             mark: seq.to_string(),
@@ -481,32 +481,5 @@ mod tests {
         assert_eq!(index.lines(None).unwrap(), 50);
         let all = ShotSet::from_assets([video.asset.clone()]);
         assert_eq!(index.all(&"go now".into(), &all).unwrap().len(), 50);
-    }
-
-    #[test]
-    fn a_phrase_is_found_as_it_stands_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let (index, _) = TextIndex::open(folder.path()).unwrap();
-        let lines = [
-            "merry christmas, all",
-            "a merry white christmas",
-            "christmas",
-        ];
-        index.replace(&entry(&lines)).unwrap();
-        index.commit(&at(1)).unwrap();
-        let found = |words: &str, phrases: &[&str], strict| {
-            let wanted = SpokenQuery {
-                words: words.to_owned(),
-                phrases: phrases.iter().map(|&phrase| phrase.to_owned()).collect(),
-                strict,
-            };
-            index.search(&wanted, 10, None).unwrap().len()
-        };
-        assert_eq!(found("merry christmas", &[], false), 2);
-        assert_eq!(found("", &["merry christmas"], false), 1);
-        assert_eq!(found("all", &["christmas"], false), 1);
-        assert_eq!(found("", &["?!"], false), 0);
-        assert_eq!(found("merry white snow", &[], false), 1);
-        assert_eq!(found("merry white snow", &[], true), 0);
     }
 }

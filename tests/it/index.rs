@@ -15,7 +15,7 @@ fn found(index: &Index) -> HashSet<AssetId> {
     let space = space_of(&ModelStore::new("models".into()), "lite").unwrap();
     let mut query = vec![0.0; space.dims];
     query[1] = 1.0;
-    let near = index.nearest(&space.id, &query, 100, None);
+    let (near, _) = index.nearest(&space.id, &query, 100, None);
     near.into_iter().map(|(shot, _)| shot.asset).collect()
 }
 

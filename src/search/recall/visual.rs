@@ -73,10 +73,9 @@ impl Recall for VisualRecall {
         let index = Arc::clone(&searcher.index);
         let (name, count, scope) = (space.id.clone(), wanted.count, wanted.scope.cloned());
         let near = tokio::task::spawn_blocking(move || {
-            let reach = index.reach(&name, count, scope.as_ref());
-            (index.nearest(&name, &vector, count, scope.as_ref()), reach)
+            index.nearest(&name, &vector, count, scope.as_ref())
         });
-        let (near, (searched, exact)) = near.await.map_err(|_join| SearchError::Died)?;
+        let (near, effort) = near.await.map_err(|_join| SearchError::Died)?;
         let mut list: Vec<Ranked<Seen>> = near
             .into_iter()
             .filter(|(shot, _)| !own.contains(shot))
@@ -94,8 +93,8 @@ impl Recall for VisualRecall {
         }
         Ok(Found {
             list,
-            searched: searched as u64,
-            exact,
+            searched: effort.shots as u64,
+            exact: effort.walked == 0,
         })
     }
 
