@@ -80,7 +80,7 @@ pub const MOST_FOLLOWERS: usize = events::MOST_FOLLOWERS;
 /// Largest JSON body in bytes; uploads have a limit of their own.
 const MAX_JSON: usize = 1024 * 1024;
 /// Largest JSON body with pictures to search by.
-const MAX_SENT_PICTURES: usize = 32 * 1024 * 1024;
+const MAX_SENT_PICTURES: usize = 8 * 1024 * 1024;
 /// Largest JSON body that lists picks: as many as a bin holds.
 const MAX_PICKS: usize = 32 * 1024 * 1024;
 

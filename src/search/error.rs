@@ -55,11 +55,17 @@ pub enum SearchError {
         /// End.
         to_ms: u64,
     },
-    /// Nothing with a vector is shown at that time.
-    #[error(
-        "asset {asset} has no shot with a vector from {from_ms} ms to {to_ms} ms; choose another time, or wait for its embeddings"
-    )]
-    NothingShown {
+    /// The asset has no vectors in this space yet.
+    #[error("asset {asset} has no vectors in space {space} yet; wait for its embeddings")]
+    NoVectors {
+        /// The asset.
+        asset: String,
+        /// The space.
+        space: String,
+    },
+    /// Nothing is shown at that time.
+    #[error("asset {asset} shows nothing from {from_ms} ms to {to_ms} ms; choose another time")]
+    Outside {
         /// The asset.
         asset: String,
         /// Start.
@@ -162,7 +168,7 @@ impl SearchError {
             Self::AllNegative => "all-negative".into(),
             Self::CancelOut => "parts-cancel-out".into(),
             Self::NothingFor(_) => "nothing-for-modality".into(),
-            Self::Span { .. } => "bad-span".into(),
+            Self::Span { .. } | Self::Outside { .. } => "bad-span".into(),
             Self::VectorLength { .. } => "vector-length".into(),
             Self::OtherSpace { .. } => "other-space".into(),
             Self::VectorNotFinite(_) => "vector-not-finite".into(),
@@ -172,7 +178,7 @@ impl SearchError {
             Self::Page => "bad-page-token".into(),
             Self::PageExpired => "page-token-expired".into(),
             Self::Pages(error) if is_full(error) => "disk-full".into(),
-            Self::NoVector { .. } | Self::NothingShown { .. } => "not-embedded-yet".into(),
+            Self::NoVector { .. } | Self::NoVectors { .. } => "not-embedded-yet".into(),
             _ => self.kind().as_str().into(),
         }
     }
@@ -193,6 +199,7 @@ impl SearchError {
             | Self::CancelOut
             | Self::NothingFor(_)
             | Self::Span { .. }
+            | Self::Outside { .. }
             | Self::VectorLength { .. }
             | Self::OtherSpace { .. }
             | Self::VectorNotFinite(_)
@@ -203,7 +210,7 @@ impl SearchError {
             | Self::PageExpired
             | Self::Picture { .. } => ErrorKind::InvalidInput,
             Self::Filter(error) => error.kind(),
-            Self::NoVector { .. } | Self::NothingShown { .. } => ErrorKind::Unavailable,
+            Self::NoVector { .. } | Self::NoVectors { .. } => ErrorKind::Unavailable,
             Self::Pages(error) if is_full(error) => ErrorKind::Unavailable,
             Self::Pages(_) => ErrorKind::Internal,
             Self::Model(error) => error.kind(),

@@ -235,12 +235,21 @@ async fn of_span(
     let mut db = searcher.catalog.read().await?;
     let asset = assets::get(&mut db, asset).await?.id;
     let shown = shots::vectors_within(&mut db, &asset, (from_ms, to_ms), space).await?;
+    if shown.is_empty() {
+        let all = shots::vectors_within(&mut db, &asset, (0, u64::MAX), space).await?;
+        let asset = asset.to_string();
+        return Err(if all.is_empty() {
+            let space = space.to_owned();
+            SearchError::NoVectors { asset, space }
+        } else {
+            SearchError::Outside {
+                asset,
+                from_ms,
+                to_ms,
+            }
+        });
+    }
     drop(db);
-    let nothing = || SearchError::NothingShown {
-        asset: asset.to_string(),
-        from_ms,
-        to_ms,
-    };
     let mut mean: Vec<f64> = Vec::new();
     let mut ids = Vec::with_capacity(shown.len());
     for shot in shown {
@@ -251,5 +260,5 @@ async fn of_span(
         }
         ids.push(shot.id);
     }
-    Ok((unit(&mean).ok_or_else(nothing)?, ids))
+    Ok((unit(&mean).ok_or(SearchError::CancelOut)?, ids))
 }

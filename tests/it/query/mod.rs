@@ -65,7 +65,7 @@ impl Videos {
 
     /// A search by text, over GET.
     fn find(&self, q: &str) -> Value {
-        let answer = self.server.get("/v1/search").query(&[("q", q)]);
+        let answer = self.server.get(&address(&[("q", q)]));
         let answer = answer.send().unwrap();
         assert!(
             answer.status().is_success(),
@@ -91,6 +91,13 @@ impl Videos {
     fn refused(&self, body: &Value) -> (u16, String) {
         problem(self.server.post("/v1/search").json(body).send().unwrap())
     }
+}
+
+/// The path of a search with these parameters.
+fn address(parameters: &[(&str, &str)]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    let query = query.extend_pairs(parameters).finish();
+    format!("/v1/search?{query}")
 }
 
 fn places(answer: &Value) -> Vec<(String, u64)> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Videos, ids, street};
+use super::{Videos, address, ids, street};
 use crate::http::problem;
 use crate::support::{Rushes, told};
 
@@ -70,7 +70,7 @@ fn a_mistake_is_shown_where_it_is() {
     ] {
         assert!(said.contains(part), "{said}");
     }
-    let answer = videos.server.get("/v1/search").query(&[("q", "len:4")]);
+    let answer = videos.server.get(&address(&[("q", "len:4")]));
     let body: Value = answer.send().unwrap().json().unwrap();
     assert_eq!(body["code"], "bad-filter-value", "{body:#}");
     assert!(
@@ -80,10 +80,7 @@ fn a_mistake_is_shown_where_it_is() {
             .contains("\n  len:4\n      ^")
     );
     // An unknown title is said, and not an empty answer.
-    let answer = videos
-        .server
-        .get("/v1/search")
-        .query(&[("q", "x title:Nowhere")]);
+    let answer = videos.server.get(&address(&[("q", "x title:Nowhere")]));
     assert_eq!(
         problem(answer.send().unwrap()),
         (404, "title-not-found".to_owned())
@@ -123,7 +120,7 @@ fn no_text_breaks_the_server() {
     ] {
         for answer in [
             videos.server.post("/v1/search").json(&json!({ "q": q })),
-            videos.server.get("/v1/search").query(&[("q", q)]),
+            videos.server.get(&address(&[("q", q)])),
             videos.server.post("/v1/search").json(&json!({ "text": q })),
         ] {
             let answer = answer.send().unwrap();
