@@ -8,14 +8,12 @@ use rushes_models::{ModelStore, space_of};
 use rushes_workers::segment::DetectorKind;
 use rushes_workers::storage::Locator;
 
-use crate::data::Data;
-
 /// Shots of a video, of 50 frames each.
 pub(crate) const SHOTS: usize = 100;
 pub(crate) const SPACE: &str = "bench@1";
 
-/// Videos of [`SHOTS`] shots each, in the order of the vectors.
-pub(crate) async fn fill(catalog: &Catalog, data: &Data) -> Vec<AssetId> {
+/// Videos of [`SHOTS`] shots each, but for the last, in the order of the vectors.
+pub(crate) async fn fill(catalog: &Catalog, rows: impl Iterator<Item = &[f32]>) -> Vec<AssetId> {
     let settings = Settings {
         model: "lite".to_owned(),
         space: space_of(&ModelStore::new("models".into()), "lite").unwrap(),
@@ -35,7 +33,7 @@ pub(crate) async fn fill(catalog: &Catalog, data: &Data) -> Vec<AssetId> {
             same_as: None,
         })
         .collect();
-    let rows: Vec<Vec<f32>> = data.rows().map(<[f32]>::to_vec).collect();
+    let rows: Vec<Vec<f32>> = rows.map(<[f32]>::to_vec).collect();
     let mut assets = Vec::new();
     for (video, rows) in rows.chunks(SHOTS).enumerate() {
         let locator = Locator {
@@ -54,7 +52,7 @@ pub(crate) async fn fill(catalog: &Catalog, data: &Data) -> Vec<AssetId> {
         for run in runs::wanted(&mut tx, &asset).await.unwrap() {
             let output = match run.feature.as_str() {
                 "shots" => {
-                    let stored = results::store_shots(&mut tx, &run.id, &shots).await;
+                    let stored = results::store_shots(&mut tx, &run.id, &shots[..rows.len()]).await;
                     stored.unwrap();
                     "{}".to_owned()
                 }

@@ -156,7 +156,7 @@ fn run(data: &Data, folder: &Path, python: Option<&str>) {
     let catalog = runtime
         .block_on(Catalog::open(&folder.join("catalog.db")))
         .unwrap();
-    let mut assets = runtime.block_on(fill(&catalog, data));
+    let mut assets = runtime.block_on(fill(&catalog, data.rows()));
     let place = folder.join("index");
     let started = Instant::now();
     let mut follower = Follower::open(&place, catalog.clone()).unwrap();

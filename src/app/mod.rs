@@ -104,7 +104,7 @@ impl App {
     /// A searcher over `index`.
     #[must_use]
     pub fn searcher(&self, index: Arc<Index>) -> Searcher {
-        Searcher::new(
+        let searcher = Searcher::new(
             self.catalog.clone(),
             index,
             self.models.clone(),
@@ -112,7 +112,16 @@ impl App {
                 &self.config.models.text_to_shot,
                 self.config.encoder_options(),
             ),
-        )
+            self.config.pages_folder(),
+        );
+        // A model that does not exist is reported where work is requested.
+        match self.sentences() {
+            Ok(Some((model, _))) => {
+                let options = self.config.encoder_options();
+                searcher.with_sentences(self.models.clone(), (&model, options))
+            }
+            Ok(None) | Err(_) => searcher,
+        }
     }
 
     /// The stages that workers of this process run.

@@ -1,5 +1,7 @@
 //! Assets and shots as lists, page by page.
 
+use std::collections::HashMap;
+
 use sqlx::{FromRow, SqliteConnection};
 
 use super::assets::Asset;
@@ -138,6 +140,38 @@ pub async fn shots(
     .bind(limit)
     .fetch_all(db)
     .await?)
+}
+
+/// Where an asset stands among others.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct AssetPlace {
+    /// Its id.
+    pub id: AssetId,
+    /// Its title.
+    pub title: TitleId,
+    /// Its rank by registration.
+    pub registered: i64,
+    /// When it was registered, Unix milliseconds.
+    pub created_at: i64,
+}
+
+/// The places of assets. Those that do not exist are left out.
+///
+/// # Errors
+/// If the database fails.
+pub async fn places(
+    db: &mut SqliteConnection,
+    assets: &[AssetId],
+) -> Result<HashMap<AssetId, AssetPlace>, CatalogError> {
+    let places: Vec<AssetPlace> = sqlx::query_as(
+        "SELECT id, title_id AS title, registered, created_at FROM assets
+          WHERE id IN (SELECT value FROM json_each(?))",
+    )
+    .bind(serde_json::json!(assets).to_string())
+    .fetch_all(db)
+    .await?;
+    let places = places.into_iter().map(|place| (place.id.clone(), place));
+    Ok(places.collect())
 }
 
 /// The other places where an asset's bytes were seen, latest first.

@@ -9,6 +9,7 @@ pub mod bins;
 mod coverage;
 mod error;
 pub mod events;
+pub mod filter;
 pub mod idempotency;
 mod ids;
 pub mod jobs;

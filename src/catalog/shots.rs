@@ -1,5 +1,7 @@
 //! Reads shots, vectors and dialogue of the published generation.
 
+use std::collections::HashMap;
+
 use sqlx::{FromRow, SqliteConnection};
 
 use super::{AssetId, CatalogError, RunId, ShotId};
@@ -324,6 +326,127 @@ pub async fn vector(
     .fetch_optional(db)
     .await?;
     stored.map(|bytes| unpack(&bytes)).transpose()
+}
+
+/// A published shot with its vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EmbeddedShot {
+    /// The shot.
+    pub id: ShotId,
+    /// Start and end in milliseconds.
+    pub ms: (u64, u64),
+    /// Its vector.
+    pub vector: Vec<f32>,
+}
+
+#[derive(FromRow)]
+struct VectorRow {
+    asset_id: AssetId,
+    start_frame: i64,
+    end_frame: i64,
+    start_ms: i64,
+    end_ms: i64,
+    vector: Vec<u8>,
+}
+
+impl TryFrom<VectorRow> for EmbeddedShot {
+    type Error = CatalogError;
+
+    fn try_from(row: VectorRow) -> Result<Self, CatalogError> {
+        Ok(Self {
+            id: ShotId {
+                asset: row.asset_id,
+                start: row.start_frame.cast_unsigned(),
+                end: row.end_frame.cast_unsigned(),
+            },
+            ms: (row.start_ms.cast_unsigned(), row.end_ms.cast_unsigned()),
+            vector: unpack(&row.vector)?,
+        })
+    }
+}
+
+/// The published vectors of these shots in `space`. Shots without one are left out.
+///
+/// # Errors
+/// If the database fails or a stored vector is damaged.
+pub async fn vectors_of(
+    db: &mut SqliteConnection,
+    ids: &[ShotId],
+    space: &str,
+) -> Result<HashMap<ShotId, Vec<f32>>, CatalogError> {
+    let wanted: Vec<_> = ids.iter().map(|id| (&id.asset, id.start, id.end)).collect();
+    let rows: Vec<VectorRow> = sqlx::query_as(
+        "SELECT p.asset_id, s.start_frame, s.end_frame, s.start_ms, s.end_ms, v.vector
+           FROM json_each(?) q
+           JOIN published p ON p.asset_id = q.value ->> 0 AND p.feature = 'shots'
+           JOIN shots s ON s.run_id = p.run_id AND s.start_frame = q.value ->> 1 AND s.end_frame = q.value ->> 2
+           JOIN published e ON e.asset_id = p.asset_id AND e.feature LIKE 'embeddings/%'
+           JOIN runs r ON r.id = e.run_id AND json_extract(r.output, '$.space') = ?
+           JOIN vectors v ON v.run_id = r.id AND v.ordinal = s.ordinal",
+    )
+    .bind(serde_json::json!(wanted).to_string())
+    .bind(space)
+    .fetch_all(db)
+    .await?;
+    let vectors = rows.into_iter().map(|row| {
+        let shot = EmbeddedShot::try_from(row)?;
+        Ok((shot.id, shot.vector))
+    });
+    vectors.collect()
+}
+
+/// The published shots of an asset that are shown from one time to another, in milliseconds, with their vectors in
+/// `space`. Shots without one are left out.
+///
+/// # Errors
+/// If the database fails or a stored vector is damaged.
+pub async fn vectors_within(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    (from_ms, to_ms): (u64, u64),
+    space: &str,
+) -> Result<Vec<EmbeddedShot>, CatalogError> {
+    let bound = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+    let rows: Vec<VectorRow> = sqlx::query_as(
+        "SELECT p.asset_id, s.start_frame, s.end_frame, s.start_ms, s.end_ms, v.vector
+           FROM published p
+           JOIN shots s ON s.run_id = p.run_id
+           JOIN published e ON e.asset_id = p.asset_id AND e.feature LIKE 'embeddings/%'
+           JOIN runs r ON r.id = e.run_id AND json_extract(r.output, '$.space') = ?
+           JOIN vectors v ON v.run_id = r.id AND v.ordinal = s.ordinal
+          WHERE p.asset_id = ? AND p.feature = 'shots' AND s.start_ms < ? AND s.end_ms > ?
+          ORDER BY s.ordinal",
+    )
+    .bind(space)
+    .bind(asset)
+    .bind(bound(to_ms))
+    .bind(bound(from_ms))
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(EmbeddedShot::try_from).collect()
+}
+
+/// The published shots that share a frame with one of these spans of frames: asset and first frame.
+///
+/// # Errors
+/// If the database fails.
+pub async fn overlapping(
+    db: &mut SqliteConnection,
+    spans: &[(&AssetId, u64, u64)],
+) -> Result<Vec<(AssetId, u64)>, CatalogError> {
+    let rows: Vec<(AssetId, i64)> = sqlx::query_as(
+        "SELECT DISTINCT p.asset_id, s.start_frame
+           FROM json_each(?) q
+           JOIN published p ON p.asset_id = q.value ->> 0 AND p.feature = 'shots'
+           JOIN shots s ON s.run_id = p.run_id AND s.start_frame < q.value ->> 2 AND s.end_frame > q.value ->> 1",
+    )
+    .bind(serde_json::json!(spans).to_string())
+    .fetch_all(db)
+    .await?;
+    let shots = rows.into_iter();
+    Ok(shots
+        .map(|(asset, start)| (asset, start.cast_unsigned()))
+        .collect())
 }
 
 /// First and one-past-last frame of each shot of a run, in order.

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::catalog::bins::{self, Selection};
 use crate::catalog::{AssetId, ShotId};
-use crate::search::{Scope, SearchRequest, Subject};
+use crate::search::{Query, Scope, SearchRequest};
 
 /// Options that name shots.
 #[derive(Debug, clap::Args)]
@@ -11,8 +11,8 @@ pub(super) struct PickArgs {
     /// Ids of shots; `ASSET.START-END` may be any span of frames
     #[arg(value_name = "SHOT")]
     shots: Vec<ShotId>,
-    /// Instead: the hits of a search
-    #[arg(long, value_name = "WORDS", conflicts_with = "shots")]
+    /// Instead: the hits of a search, as `rushes search` takes it
+    #[arg(long, value_name = "QUERY", conflicts_with = "shots")]
     search: Option<String>,
     /// Only in this title (id or name); may be given more than once
     #[arg(long, value_name = "TITLE", requires = "search")]
@@ -42,15 +42,12 @@ impl PickArgs {
             return Ok(self.shots.iter().map(Selection::from).collect());
         };
         let request = SearchRequest {
-            subject: Subject::Text(text.clone()),
-            modalities: Vec::new(),
             scope: Scope {
                 titles: self.title.clone(),
                 assets: self.asset.clone(),
                 within: None,
             },
-            limit: self.limit,
-            page: None,
+            ..SearchRequest::new(Query::parse(text)?, self.limit)
         };
         let answer = app.searcher(app.index().await?).search(&request).await?;
         let found = answer.hits.iter().map(|hit| hit.selection(Some(text)));

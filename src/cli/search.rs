@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use super::{output, sheet};
 use crate::app::App;
 use crate::catalog::{AssetId, ShotId};
 use crate::ingest::file_name;
-use crate::search::{Answer, Hit, Modality, Scope, SearchRequest, Subject, read_picture};
+use crate::search::{
+    Answer, Hit, Modality, PartKind, Query, QueryPart, RecallReport, Scope, SearchRequest,
+    WeightedModality, read_picture,
+};
 
 /// Options of all searches.
 #[derive(Debug, clap::Args)]
@@ -33,6 +36,9 @@ struct Common {
     /// Draw a contact sheet of the hits
     #[arg(long, value_name = "PNG")]
     sheet: Option<PathBuf>,
+    /// Say how the answer came about: ranks, weights, what was searched and how long it took
+    #[arg(long)]
+    explain: bool,
 }
 
 /// Arguments of `search`.
@@ -41,10 +47,18 @@ struct Common {
 Examples:
   rushes search \"a man riding a bicycle\"
   rushes search --in dialogue \"merry christmas\" --title \"Rushes day 3\"
-  rushes search --in visual bottles -n 30 --sheet bottles.png --json")]
+  rushes search --in visual bottles -n 30 --sheet bottles.png --json
+  rushes search 'car exploding -night'                  not at night
+  rushes search '\"merry christmas\" in:dialogue'       these words in this order
+  rushes search 'seen:car said:\"go\" match:all'         a car is seen while \"go\" is said
+  rushes search 'car tag:hero len:2s..10s date:>2026-01-01 sort:time'
+  rushes search 'car title:\"Day 3\",\"Day 4\" group:asset collapse:similar facet:tag'
+
+Write \\ before a character to take its meaning. Fields: title, asset, tag, date, duration, len,
+boundary, language, rate, width, height, size, codec and metadata.NAME.")]
 pub(super) struct SearchArgs {
-    /// What is seen or said
-    #[arg(required = true)]
+    /// What is seen or said, with filters if wanted
+    #[arg(required = true, value_name = "QUERY")]
     words: Vec<String>,
     /// Modalities to search [default: all]
     #[arg(long = "in", value_name = "MODALITY", value_delimiter = ',')]
@@ -68,33 +82,35 @@ pub(super) struct SimilarArgs {
 }
 
 pub(super) async fn run_search(app: &App, args: SearchArgs) -> anyhow::Result<ExitCode> {
-    let subject = Subject::Text(args.words.join(" "));
-    run(app, subject, args.modalities, args.common).await
+    let mut query = Query::parse(&args.words.join(" "))?;
+    ensure!(
+        args.modalities.is_empty() || query.modalities.is_empty(),
+        "give the modalities with --in or with in:, not with both"
+    );
+    if !args.modalities.is_empty() {
+        query = query.within(&args.modalities);
+    }
+    run(app, query, args.common).await
 }
 
 pub(super) async fn run_similar(app: &App, args: SimilarArgs) -> anyhow::Result<ExitCode> {
-    let subject = match args.like.parse::<ShotId>() {
-        Ok(shot) => Subject::Shot(shot),
+    let kind = match args.like.parse::<ShotId>() {
+        Ok(shot) => PartKind::Shot(shot),
         Err(_not_a_shot) => {
             let file = args.like.clone();
             let picture = tokio::task::spawn_blocking(move || read_picture(Path::new(&file)));
-            Subject::Picture(Arc::new(picture.await.context("reading the picture")??))
+            PartKind::Picture(Arc::new(picture.await.context("reading the picture")??))
         }
     };
-    run(app, subject, vec![Modality::Visual], args.common).await
+    let query = Query::from(QueryPart::new(kind)).within(&[Modality::Visual]);
+    run(app, query, args.common).await
 }
 
-async fn run(
-    app: &App,
-    subject: Subject,
-    modalities: Vec<Modality>,
-    common: Common,
-) -> anyhow::Result<ExitCode> {
+async fn run(app: &App, query: Query, common: Common) -> anyhow::Result<ExitCode> {
     let searcher = app.searcher(app.index().await?);
-    let seen = modalities.is_empty() || modalities.contains(&Modality::Visual);
+    let seen = is_seen(&query.modalities);
     let request = SearchRequest {
-        subject,
-        modalities,
+        query,
         scope: Scope {
             titles: common.title,
             assets: common.asset,
@@ -102,6 +118,7 @@ async fn run(
         },
         limit: common.limit,
         page: common.page,
+        explain: common.explain,
     };
     let answer = searcher.search(&request).await?;
     if let Some(file) = &common.sheet {
@@ -138,12 +155,51 @@ fn print(answer: &Answer, seen: bool) {
             rows.collect(),
         );
     }
+    for (field, values) in answer.facets.iter().flatten() {
+        let values = values
+            .iter()
+            .map(|one| format!("{} ({})", one.value, one.count));
+        output::line(&format!(
+            "{field}: {}",
+            values.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    if answer.weak {
+        output::line("These shots are the nearest, but none is likely to be what you search for.");
+    }
     for gap in answer.coverage.gaps(seen) {
         output::line(&gap);
+    }
+    if let Some(explanation) = &answer.explanation {
+        explanation.recalls.iter().for_each(report);
+        output::line(&format!(
+            "{} in {:.0} ms",
+            output::count(explanation.candidates as u64, "candidate"),
+            explanation.ms
+        ));
     }
     if let Some(next) = &answer.next {
         output::line(&format!("more: --page {next}"));
     }
+}
+
+/// Whether a search in these modalities includes what is seen.
+fn is_seen(modalities: &[WeightedModality]) -> bool {
+    let mut named = modalities.iter().map(|sense| sense.modality);
+    modalities.is_empty() || named.any(|modality| modality == Modality::Visual)
+}
+
+fn report(recall: &RecallReport) {
+    let compared = if recall.exact { "exact" } else { "approximate" };
+    output::line(&format!(
+        "{} (weight {}): {} found in {} {}, {compared}, {:.0} ms",
+        recall.modality.name(),
+        recall.weight,
+        recall.found,
+        recall.searched,
+        recall.unit,
+        recall.ms
+    ));
 }
 
 /// The evidence in short.
@@ -156,6 +212,22 @@ fn why(hit: &Hit) -> String {
         why.push(format!(
             "\u{201c}{}\u{201d}",
             dialogue.text.replace('\n', " ")
+        ));
+    }
+    if let Some(matched) = &hit.matched {
+        why.push(format!("{} to {}", matched.start.smpte, matched.end.smpte));
+    }
+    if let Some(group) = &hit.stands_for {
+        why.push(format!("{} more", group.count - 1));
+    }
+    for part in hit.explanation.iter().flatten() {
+        why.push(format!(
+            "{} #{} {} {:.3} +{:.4}",
+            part.modality.name(),
+            part.rank,
+            part.measure,
+            part.value,
+            part.contribution
         ));
     }
     why.join(" \u{b7} ")

@@ -378,6 +378,12 @@ impl Config {
         self.data.join("index")
     }
 
+    /// The folder of lists from which later pages of searches are read.
+    #[must_use]
+    pub fn pages_folder(&self) -> PathBuf {
+        self.data.join("pages")
+    }
+
     /// Videos decoded in parallel on this machine.
     #[must_use]
     pub fn media_workers(&self) -> usize {

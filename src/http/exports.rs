@@ -19,12 +19,13 @@ use utoipa::ToSchema;
 use super::access::Caller;
 use super::bins::{PickBody, items_seen, seen, selections};
 use super::problems::{Refused, TooManySearches};
-use super::search::{SearchBody, answer};
+use super::search::answer;
 use super::{Api, ApiError};
 use crate::catalog::bins::{self, Selection};
 use crate::export::{
     CutListOptions, ExportError, ExportFile, ExportKind, export, gather, plain_file_name,
 };
+use crate::search::SearchBody;
 
 /// Archives that are made at the same time.
 static BUNDLES: Semaphore = Semaphore::const_new(4);
@@ -104,8 +105,9 @@ pub(super) async fn create(
         (Some(bin), None, None) => in_bin(&api, &caller, &bin).await?,
         (None, Some(picks), None) => (selections(picks)?, "picks".to_owned()),
         (None, None, Some(search)) => {
-            let text = search.text().map(str::to_owned);
-            let hits = answer(&api, &caller, search).await?.hits;
+            let request = search.into_request().await?;
+            let text = request.query.to_text();
+            let hits = answer(&api, &caller, request).await?.hits;
             let found = hits.iter().map(|hit| hit.selection(text.as_deref()));
             (
                 found.collect(),

@@ -1,7 +1,5 @@
 //! Whether the server lives, is ready, and how it does.
 
-use std::collections::HashSet;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -12,7 +10,7 @@ use utoipa::ToSchema;
 use super::access::Caller;
 use super::problems::NotReady;
 use super::{Api, ApiError};
-use crate::catalog::assets;
+use crate::catalog::TitleId;
 use crate::catalog::runs::{self, RunState};
 use crate::search::{Coverage, Modality};
 use crate::telemetry;
@@ -35,14 +33,11 @@ pub(super) async fn live() -> &'static str {
 #[utoipa::path(get, operation_id = "readyz", path = "/readyz", tag = "health",
     responses((status = 200, description = "Success", body = Ready), NotReady))]
 pub(super) async fn ready(State(api): State<Api>, caller: Caller) -> Result<Json<Ready>, ApiError> {
-    let mut db = api.catalog.read().await?;
-    let mut seen = HashSet::new();
-    for title in caller.titles().into_iter().flatten() {
-        seen.extend(assets::list(&mut db, Some(title)).await?);
-    }
-    drop(db);
-    let scope = caller.titles().map(|_| &seen);
-    let coverage = api.searcher.coverage(&[Modality::Visual], scope).await?;
+    let titles = caller.titles().map(<[TitleId]>::to_vec);
+    let coverage = api
+        .searcher
+        .coverage_within(&[Modality::Visual], titles)
+        .await?;
     Ok(Json(Ready { coverage }))
 }
 

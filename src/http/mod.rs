@@ -79,6 +79,8 @@ pub const MOST_SEARCHES: usize = 64;
 pub const MOST_FOLLOWERS: usize = events::MOST_FOLLOWERS;
 /// Largest JSON body in bytes; uploads have a limit of their own.
 const MAX_JSON: usize = 1024 * 1024;
+/// Largest JSON body with pictures to search by.
+const MAX_SENT_PICTURES: usize = 8 * 1024 * 1024;
 /// Largest JSON body that lists picks: as many as a bin holds.
 const MAX_PICKS: usize = 32 * 1024 * 1024;
 
@@ -267,6 +269,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
     let picture = usize::try_from(api.redactions.picture_limit()).unwrap_or(usize::MAX);
     let picture = DefaultBodyLimit::max(picture.saturating_add(2 * MAX_JSON));
     let picks = DefaultBodyLimit::max(MAX_PICKS);
+    let sent_pictures = DefaultBodyLimit::max(MAX_SENT_PICTURES);
     // The streams themselves are counted; this only lifts the small default.
     let upload = usize::try_from(api.upload_limit).unwrap_or(usize::MAX);
     let upload = DefaultBodyLimit::max(upload.saturating_add(MAX_JSON));
@@ -290,7 +293,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(webhooks::delete))
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::redeliver))
-        .routes(routes!(search::search))
+        .routes(routes!(search::search, search::search_by_text).layer(sent_pictures))
         .routes(routes!(shots::get, library::annotate))
         .routes(routes!(bins::list))
         .routes(routes!(bins::create).layer(picks))

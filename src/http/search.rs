@@ -1,43 +1,36 @@
 //! `/v1/search`.
 
+#![expect(
+    unused_qualifications,
+    reason = "the macro that describes a handler repeats the type of its query"
+)]
+
 use axum::Json;
-use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::extract::{Query, State};
 use rushes_models::ErrorKind;
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::IntoParams;
 
 use super::access::Caller;
 use super::problems::{Refused, TooManySearches};
 use super::{Api, ApiError};
-use crate::catalog::{AssetId, ShotId};
-use crate::search::{Answer, Modality, Scope, SearchRequest, Subject};
+use crate::search::{Answer, PartKind, SearchBody, SearchRequest};
 
-/// Hits on a page if the request does not say.
-const LIMIT: usize = 20;
-
-/// A search: `text` or `shot`, not both.
-#[derive(Debug, Deserialize, ToSchema)]
+/// A search in the address.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SearchBody {
-    /// What is to be seen or said.
-    #[schema(example = "a man riding a bicycle")]
-    text: Option<String>,
-    /// Shots like this one, by id.
-    shot: Option<String>,
-    /// By which senses; all if absent.
-    #[serde(default)]
-    modalities: Vec<Modality>,
-    /// Only in these titles, by id or name.
-    #[serde(default)]
-    titles: Vec<String>,
-    /// Only in these assets.
-    #[serde(default)]
-    assets: Vec<String>,
+pub(super) struct SearchParams {
+    /// The query as text, as in a search box.
+    #[param(example = "car -night tag:hero len:<4s")]
+    q: String,
     /// Hits on a page, 1 to 200; 20 if absent.
     limit: Option<usize>,
-    /// `next` of the answer before.
+    /// `next` of the answer before, with the same query.
     page: Option<String>,
+    /// Whether the answer says how it came about.
+    explain: Option<bool>,
 }
 
 /// Find shots.
@@ -49,19 +42,45 @@ pub(super) async fn search(
     body: Result<Json<SearchBody>, JsonRejection>,
 ) -> Result<Json<Answer>, ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
-    Ok(Json(answer(&api, &caller, body).await?))
+    let request = body.into_request().await?;
+    Ok(Json(answer(&api, &caller, request).await?))
+}
+
+/// Find shots by a query in the address.
+#[utoipa::path(get, operation_id = "search_by_text", path = "/v1/search", tag = "search", params(SearchParams),
+    responses((status = 200, description = "Success", body = Answer), TooManySearches, Refused))]
+pub(super) async fn search_by_text(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(params): Query<SearchParams>,
+) -> Result<Json<Answer>, ApiError> {
+    let body = SearchBody {
+        q: Some(params.q),
+        limit: params.limit,
+        page: params.page,
+        explain: params.explain.unwrap_or(false),
+        ..SearchBody::default()
+    };
+    let request = body.into_request().await?;
+    Ok(Json(answer(&api, &caller, request).await?))
 }
 
 /// Answers a search, if not too many are under way.
 pub(super) async fn answer(
     api: &Api,
     caller: &Caller,
-    body: SearchBody,
+    mut request: SearchRequest,
 ) -> Result<Answer, ApiError> {
-    let mut request = body.request()?;
     let mut db = api.catalog.read().await?;
-    if let Subject::Shot(shot) = &request.subject {
-        caller.check_shot(&mut db, shot).await?;
+    for part in &request.query.parts {
+        match &part.kind {
+            PartKind::Shot(shot) => caller.check_shot(&mut db, shot).await?,
+            PartKind::Span { asset, .. } => {
+                let named = ("asset", asset.as_str());
+                caller.check(&mut db, asset, named).await?;
+            }
+            PartKind::Text { .. } | PartKind::Picture(_) | PartKind::Vector { .. } => {}
+        }
     }
     request.scope = caller.scope(&mut db, request.scope).await?;
     drop(db);
@@ -71,45 +90,4 @@ pub(super) async fn answer(
         ApiError::new(ErrorKind::Overloaded, "too-many-searches", detail)
     })?;
     Ok(api.searcher.search(&request).await?)
-}
-
-impl SearchBody {
-    /// The text that is looked for, if it is one.
-    pub(super) fn text(&self) -> Option<&str> {
-        self.text.as_deref()
-    }
-
-    /// The search that it asks for.
-    ///
-    /// # Errors
-    /// If it asks for nothing, for two things, or has an id that is none.
-    fn request(self) -> Result<SearchRequest, ApiError> {
-        let subject = match (self.text, self.shot) {
-            (Some(text), None) => Subject::Text(text),
-            (None, Some(shot)) => Subject::Shot(shot.parse::<ShotId>()?),
-            (None, None) | (Some(_), Some(_)) => {
-                return Err(bad("give either `text` or `shot`".to_owned()));
-            }
-        };
-        let assets = self
-            .assets
-            .iter()
-            .map(|id| id.parse::<AssetId>())
-            .collect::<Result<_, _>>()?;
-        Ok(SearchRequest {
-            subject,
-            modalities: self.modalities,
-            scope: Scope {
-                titles: self.titles,
-                assets,
-                within: None,
-            },
-            limit: self.limit.unwrap_or(LIMIT),
-            page: self.page,
-        })
-    }
-}
-
-fn bad(detail: String) -> ApiError {
-    ApiError::new(ErrorKind::InvalidInput, "bad-request", detail)
 }

@@ -7,11 +7,12 @@ mod entry;
 mod error;
 mod follow;
 mod scope;
+mod spoken;
 mod text;
 mod vectors;
 mod words;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -21,10 +22,11 @@ use serde::{Deserialize, Serialize};
 use entry::{AssetEntry, CueEntry, SpaceVectors};
 pub use error::IndexError;
 pub use follow::Follower;
+pub use scope::{Frames, ShotSet};
+pub use spoken::SpokenQuery;
 pub use text::CueHit;
 
 use crate::catalog::AssetId;
-pub use scope::{Frames, ShotSet};
 use text::TextIndex;
 pub use vectors::{Background, Effort, Near};
 use vectors::{Batch, Space};
@@ -143,17 +145,37 @@ impl Index {
         self.space(space)?.background(query)
     }
 
-    /// The `count` best matching cues for `words`, best first, with their BM25 scores.
+    /// The `count` best matching cues, best first, with their BM25 scores.
     ///
     /// # Errors
     /// If the text index cannot be read.
     pub fn spoken(
         &self,
-        words: &str,
+        wanted: &SpokenQuery,
         count: usize,
-        scope: Option<&HashSet<AssetId>>,
+        scope: Option<&ShotSet>,
     ) -> Result<Vec<CueHit>, IndexError> {
-        self.text.search(words, count, scope)
+        self.text.search(wanted, count, scope)
+    }
+
+    /// All matching cues of these shots, in no order and without scores.
+    ///
+    /// # Errors
+    /// If the text index cannot be read.
+    pub fn all_spoken(
+        &self,
+        wanted: &SpokenQuery,
+        scope: &ShotSet,
+    ) -> Result<Vec<CueHit>, IndexError> {
+        self.text.all(wanted, scope)
+    }
+
+    /// Number of lines of dialogue, of these shots or of all.
+    ///
+    /// # Errors
+    /// If the text index cannot be read.
+    pub fn lines(&self, scope: Option<&ShotSet>) -> Result<u64, IndexError> {
+        self.text.lines(scope)
     }
 
     /// Number of vectors in all spaces.

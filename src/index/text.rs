@@ -1,22 +1,24 @@
 //! Dialogue in Tantivy: one document per cue, matched by stemmed words, ranked by BM25, phrases first.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use tantivy::collector::TopDocs;
+use serde::{Deserialize, Serialize};
+use tantivy::collector::{Count, DocSetCollector, TopDocs};
 use tantivy::directory::MmapDirectory;
-use tantivy::query::{
-    BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, TermQuery, TermSetQuery,
-};
+use tantivy::query::{BooleanQuery, Occur};
 use tantivy::schema::{
     Field, IndexRecordOption, NumericOptions, STORED, STRING, Schema, TantivyDocument,
     TextFieldIndexing, TextOptions, Value as _,
 };
-use tantivy::tokenizer::{AsciiFoldingFilter, Language, Stemmer, TextAnalyzer, TokenStream as _};
-use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, TantivyError, Term, doc};
+use tantivy::tokenizer::{AsciiFoldingFilter, Language, Stemmer, TextAnalyzer};
+use tantivy::{
+    DocAddress, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyError, Term, doc,
+};
 
+use super::scope::ShotSet;
+use super::spoken::{SpokenQuery, within};
 use super::words::{Purpose, Words};
 use super::{AssetEntry, IndexError, Position};
 use crate::catalog::{AssetId, ShotId};
@@ -27,11 +29,9 @@ const WRITER_BYTES: usize = 32 * 1024 * 1024;
 /// are not separated. The number in the name is its version. The name is part of the schema, so an index made
 /// by another version is not opened.
 const STEMMED: &str = "dialogue-2";
-/// Boost of a cue that contains the words as a phrase.
-const PHRASE_BOOST: f32 = 4.0;
 
 /// A matching cue and its shot.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CueHit {
     /// The shot.
     pub shot: ShotId,
@@ -48,6 +48,8 @@ pub struct CueHit {
 #[derive(Debug, Clone, Copy)]
 struct Fields {
     asset: Field,
+    /// The shot, as [`shot_term`] writes it.
+    shot: Field,
     shot_start: Field,
     shot_end: Field,
     start: Field,
@@ -110,6 +112,7 @@ impl TextIndex {
                 };
                 writer.add_document(doc!(
                     fields.asset => entry.asset.as_str(),
+                    fields.shot => shot_term(&entry.asset, shot_start),
                     fields.shot_start => shot_start,
                     fields.shot_end => shot_end,
                     fields.start => cue.frames.0,
@@ -163,66 +166,66 @@ impl TextIndex {
     /// See [`super::Index::spoken`].
     pub(super) fn search(
         &self,
-        words: &str,
+        wanted: &SpokenQuery,
         count: usize,
-        scope: Option<&HashSet<AssetId>>,
+        scope: Option<&ShotSet>,
     ) -> Result<Vec<CueHit>, IndexError> {
-        let Some(query) = self.query(words, scope) else {
+        let Some(query) = self.query(wanted, scope) else {
             return Ok(Vec::new());
         };
         let searcher = self.reader.searcher();
-        let best = searcher.search(
-            query.as_ref(),
-            &TopDocs::with_limit(count.max(1)).order_by_score(),
-        )?;
-        let mut hits = Vec::with_capacity(best.len());
-        for (score, address) in best {
-            let document: TantivyDocument = searcher.doc(address)?;
-            if let Some(hit) = self.hit(&document, score) {
-                hits.push(hit);
-            }
-        }
-        Ok(hits)
+        let best = TopDocs::with_limit(count.max(1)).order_by_score();
+        self.read(&searcher, searcher.search(&query, &best)?)
     }
 
-    /// Cues with most of the words. Cues that contain them as a phrase count more. `None` if no searchable word
-    /// is left.
-    fn query(&self, words: &str, scope: Option<&HashSet<AssetId>>) -> Option<Box<dyn Query>> {
-        let mut terms = Vec::new();
-        analyser(Purpose::Query)
-            .token_stream(words)
-            .process(&mut |token| {
-                let term = Term::from_field_text(self.fields.text, &token.text);
-                terms.push((token.position, term));
-            });
-        if terms.is_empty() {
-            return None;
-        }
-        let word = |term: &Term| -> (Occur, Box<dyn Query>) {
-            let query = TermQuery::new(term.clone(), IndexRecordOption::WithFreqs);
-            (Occur::Should, Box::new(query))
+    /// See [`super::Index::all_spoken`].
+    pub(super) fn all(
+        &self,
+        wanted: &SpokenQuery,
+        scope: &ShotSet,
+    ) -> Result<Vec<CueHit>, IndexError> {
+        let Some(query) = self.query(wanted, Some(scope)) else {
+            return Ok(Vec::new());
         };
-        // One word in three may be missing: people misremember lines.
-        let needed = terms.len() - terms.len() / 3;
-        let most_words = BooleanQuery::with_minimum_required_clauses(
-            terms.iter().map(|(_, term)| word(term)).collect(),
-            needed,
-        );
-        let mut clauses: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, Box::new(most_words))];
-        if terms.len() > 1 {
-            let phrase =
-                BoostQuery::new(Box::new(PhraseQuery::new_with_offset(terms)), PHRASE_BOOST);
-            clauses.push((Occur::Should, Box::new(phrase)));
+        let searcher = self.reader.searcher();
+        let all = searcher.search(&query, &DocSetCollector)?;
+        self.read(&searcher, all.into_iter().map(|address| (0.0, address)))
+    }
+
+    /// See [`super::Index::lines`].
+    pub(super) fn lines(&self, scope: Option<&ShotSet>) -> Result<u64, IndexError> {
+        let searcher = self.reader.searcher();
+        let Some(scope) = scope else {
+            return Ok(searcher.num_docs());
+        };
+        let filter = BooleanQuery::new(vec![self.within(scope)]);
+        Ok(searcher.search(&filter, &Count)? as u64)
+    }
+
+    fn query(&self, wanted: &SpokenQuery, scope: Option<&ShotSet>) -> Option<BooleanQuery> {
+        let query = wanted.compile(self.fields.text)?;
+        let Some(scope) = scope else {
+            return Some(query);
+        };
+        let said = (Occur::Must, Box::new(query) as Box<_>);
+        Some(BooleanQuery::new(vec![said, self.within(scope)]))
+    }
+
+    fn within(&self, scope: &ShotSet) -> (Occur, Box<dyn tantivy::query::Query>) {
+        within(scope, self.fields.asset, self.fields.shot)
+    }
+
+    fn read(
+        &self,
+        searcher: &Searcher,
+        found: impl IntoIterator<Item = (f32, DocAddress)>,
+    ) -> Result<Vec<CueHit>, IndexError> {
+        let mut hits = Vec::new();
+        for (score, address) in found {
+            let document: TantivyDocument = searcher.doc(address)?;
+            hits.extend(self.hit(&document, score));
         }
-        if let Some(scope) = scope {
-            let assets = scope
-                .iter()
-                .map(|asset| Term::from_field_text(self.fields.asset, asset.as_str()));
-            // A scope restricts the hits and does not add to the score.
-            let filter = BoostQuery::new(Box::new(TermSetQuery::new(assets)), 0.0);
-            clauses.push((Occur::Must, Box::new(filter)));
-        }
-        Some(Box::new(BooleanQuery::new(clauses)))
+        Ok(hits)
     }
 
     fn hit(&self, document: &TantivyDocument, score: f32) -> Option<CueHit> {
@@ -260,7 +263,12 @@ fn open_index(folder: &Path, schema: &Schema) -> Result<Index, IndexError> {
     Ok(index)
 }
 
-fn analyser(purpose: Purpose) -> TextAnalyzer {
+/// A shot as a term of the index.
+pub(super) fn shot_term(asset: &AssetId, start: u64) -> String {
+    format!("{asset}.{start}")
+}
+
+pub(super) fn analyser(purpose: Purpose) -> TextAnalyzer {
     TextAnalyzer::builder(Words::new(purpose))
         .filter(AsciiFoldingFilter)
         .filter(Stemmer::new(Language::English))
@@ -275,6 +283,7 @@ fn schema() -> (Schema, Fields) {
         .set_index_option(IndexRecordOption::WithFreqsAndPositions);
     let fields = Fields {
         asset: schema.add_text_field("asset", STRING | STORED),
+        shot: schema.add_text_field("shot", STRING),
         shot_start: schema.add_u64_field("shot_start", stored.clone()),
         shot_end: schema.add_u64_field("shot_end", stored.clone()),
         start: schema.add_u64_field("start", stored.clone()),
@@ -292,11 +301,11 @@ fn schema() -> (Schema, Fields) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::CueEntry;
     use super::*;
 
-    fn entry(lines: &[&str]) -> AssetEntry {
+    pub(in crate::index) fn entry(lines: &[&str]) -> AssetEntry {
         let span = |at: usize| (at as u64 * 75, at as u64 * 75 + 75);
         AssetEntry {
             asset: AssetId::new(),
@@ -314,7 +323,7 @@ mod tests {
         }
     }
 
-    fn at(seq: i64) -> Position {
+    pub(in crate::index) fn at(seq: i64) -> Position {
         Position {
             seq,
             mark: seq.to_string(),
@@ -333,23 +342,26 @@ mod tests {
         ]);
         index.replace(&video).unwrap();
         index.commit(&at(3)).unwrap();
-        let hits = index.search("blue at F", 10, None).unwrap();
+        let hits = index.search(&"blue at F".into(), 10, None).unwrap();
         assert_eq!((hits[0].shot.start, hits[0].shot.end), (0, 75));
         assert_eq!(hits[0].text, "bin blue at f two now");
         // Many people do not type accents.
-        assert_eq!(index.search("blué", 10, None).unwrap().len(), 2);
+        assert_eq!(index.search(&"blué".into(), 10, None).unwrap().len(), 2);
         // Stemming: "binning" becomes "bin".
-        assert_eq!(index.search("binning", 10, None).unwrap().len(), 1);
-        assert!(index.search("?!", 10, None).unwrap().is_empty());
-        let elsewhere = HashSet::from([AssetId::new()]);
+        assert_eq!(index.search(&"binning".into(), 10, None).unwrap().len(), 1);
+        assert!(index.search(&"?!".into(), 10, None).unwrap().is_empty());
+        let elsewhere = ShotSet::from_assets([AssetId::new()]);
         assert!(
             index
-                .search("blue", 10, Some(&elsewhere))
+                .search(&"blue".into(), 10, Some(&elsewhere))
                 .unwrap()
                 .is_empty()
         );
-        let here = HashSet::from([video.asset.clone()]);
-        assert_eq!(index.search("blue", 10, Some(&here)).unwrap().len(), 2);
+        let here = ShotSet::from_assets([video.asset.clone()]);
+        assert_eq!(
+            index.search(&"blue".into(), 10, Some(&here)).unwrap().len(),
+            2
+        );
     }
 
     #[test]
@@ -391,12 +403,15 @@ mod tests {
             ("cafés", 8),
             ("превысокомногорассмотрительствующий", 9),
         ] {
-            let hits = index.search(query, 10, None).unwrap();
+            let hits = index.search(&query.into(), 10, None).unwrap();
             let found: Vec<u64> = hits.iter().map(|hit| hit.frames.0 / 75).collect();
             assert_eq!(found.first(), Some(&line), "{query}: {found:?}");
         }
         for query in ["北京", "影电", "大阪", "駅東"] {
-            assert!(index.search(query, 10, None).unwrap().is_empty(), "{query}");
+            assert!(
+                index.search(&query.into(), 10, None).unwrap().is_empty(),
+                "{query}"
+            );
         }
     }
 
@@ -407,7 +422,7 @@ mod tests {
         let video = entry(&["京都大学生と東京で", "東京大学で学ぶ", "大学東京都"]);
         index.replace(&video).unwrap();
         index.commit(&at(1)).unwrap();
-        let hits = index.search("東京大学", 10, None).unwrap();
+        let hits = index.search(&"東京大学".into(), 10, None).unwrap();
         assert_eq!(hits[0].text, "東京大学で学ぶ");
     }
 
@@ -439,7 +454,32 @@ mod tests {
         }
         let (index, position) = TextIndex::open(folder.path()).unwrap();
         assert_eq!(position, at(2));
-        assert!(index.search("christmas", 10, None).unwrap().is_empty());
-        assert_eq!(index.search("new year", 10, None).unwrap().len(), 1);
+        assert!(
+            index
+                .search(&"christmas".into(), 10, None)
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(index.search(&"new year".into(), 10, None).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_scope_of_shots_is_part_of_the_query() {
+        let folder = tempfile::tempdir().unwrap();
+        let (index, _) = TextIndex::open(folder.path()).unwrap();
+        let lines: Vec<String> = (0..50).map(|at| format!("go now, number {at}")).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let video = entry(&lines);
+        index.replace(&video).unwrap();
+        index.commit(&at(1)).unwrap();
+        // One line is asked for, and it is none of the first ones.
+        let scope = ShotSet::from_starts([(video.asset.clone(), 40 * 75)]);
+        let hits = index.search(&"go now".into(), 1, Some(&scope)).unwrap();
+        assert_eq!(hits.len(), 1);
+        assert_eq!(hits[0].shot.start, 40 * 75);
+        assert_eq!(index.lines(Some(&scope)).unwrap(), 1);
+        assert_eq!(index.lines(None).unwrap(), 50);
+        let all = ShotSet::from_assets([video.asset.clone()]);
+        assert_eq!(index.all(&"go now".into(), &all).unwrap().len(), 50);
     }
 }

@@ -8,11 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ToolError;
 use super::library::Library;
 use super::tool::{AssistantTool, reply};
-use crate::catalog::ShotId;
-use crate::search::{Answer, Modality, Scope, SearchRequest, Subject};
-
-/// Hits on a page if the request does not say, as over HTTP.
-const LIMIT: usize = 20;
+use crate::search::{Answer, Modality, SearchBody};
 
 /// Find shots by text.
 pub(super) struct Search;
@@ -24,9 +20,15 @@ pub(super) struct Similar;
 #[serde(deny_unknown_fields)]
 #[schemars(crate = "rmcp::schemars")]
 pub(super) struct SearchArguments {
-    /// What is seen or said, such as "a man riding a bicycle" or "merry christmas". At most 2000 characters.
-    text: String,
-    /// `visual` finds what is seen, `dialogue` what is said. Both if absent.
+    /// What is seen or said, such as "a man riding a bicycle" or "merry christmas", as plain words. At most 2000
+    /// characters. Give either `text` or `q`.
+    text: Option<String>,
+    /// A query in the syntax of the search box: `car -night` (not at night), `"merry christmas"` (this phrase),
+    /// `seen:car said:"go" match:all` (both at the same time), filters such as `tag:hero`, `title:"Day 3"`,
+    /// `len:2s..10s`, `date:>2026-01-01`, `language:en`, `boundary:cut`, `metadata.NAME:value`, and `in:dialogue`,
+    /// `group:asset`, `collapse:similar`, `sort:time`, `facet:tag`. A mistake is answered with its place and the fix.
+    q: Option<String>,
+    /// `visual` finds what is seen, `dialogue` what is said. Both if absent. Only with `text`.
     #[serde(default)]
     #[schemars(schema_with = "modalities")]
     modalities: Vec<Modality>,
@@ -38,6 +40,9 @@ pub(super) struct SearchArguments {
     limit: Option<usize>,
     /// `next` of the answer before, to get the next page of the same search.
     page: Option<String>,
+    /// Whether the answer says how it came about: ranks, weights, and what was searched.
+    #[serde(default)]
+    explain: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -69,20 +74,24 @@ impl AssistantTool for Search {
     const NAME: &'static str = "search";
     const PURPOSE: &'static str = "Find shots by what is seen or said in them. Hits are ranked, best first, each with \
         its place in the video and the evidence: the similarity of the picture, or the line that is said. \
-        `coverage_note` says what the search does not cover.";
+        `weak` means that no hit is likely to be what was asked for. `coverage_note` says what the search does \
+        not cover.";
 
     async fn answer(
         library: &Library,
         arguments: SearchArguments,
     ) -> Result<CallToolResult, ToolError> {
-        let request = SearchRequest {
-            subject: Subject::Text(arguments.text),
+        let body = SearchBody {
+            text: arguments.text,
+            q: arguments.q,
             modalities: arguments.modalities,
-            scope: within(arguments.titles),
-            limit: arguments.limit.unwrap_or(LIMIT),
+            titles: arguments.titles,
+            limit: arguments.limit,
             page: arguments.page,
+            explain: arguments.explain,
+            ..SearchBody::default()
         };
-        answered(library, &request).await
+        answered(library, body).await
     }
 }
 
@@ -96,31 +105,28 @@ impl AssistantTool for Similar {
         library: &Library,
         arguments: SimilarArguments,
     ) -> Result<CallToolResult, ToolError> {
-        let request = SearchRequest {
-            subject: Subject::Shot(arguments.shot.parse::<ShotId>()?),
+        let body = SearchBody {
+            shot: Some(arguments.shot),
             modalities: vec![Modality::Visual],
-            scope: within(arguments.titles),
-            limit: arguments.limit.unwrap_or(LIMIT),
+            titles: arguments.titles,
+            limit: arguments.limit,
             page: arguments.page,
+            ..SearchBody::default()
         };
-        answered(library, &request).await
+        answered(library, body).await
     }
 }
 
-async fn answered(library: &Library, request: &SearchRequest) -> Result<CallToolResult, ToolError> {
-    let answer = library.search(request).await?;
-    let seen = request.modalities.is_empty() || request.modalities.contains(&Modality::Visual);
+async fn answered(library: &Library, body: SearchBody) -> Result<CallToolResult, ToolError> {
+    let request = body.into_request().await?;
+    let answer = library.search(&request).await?;
+    let mut named = request.query.modalities.iter().map(|sense| sense.modality);
+    let seen =
+        request.query.modalities.is_empty() || named.any(|modality| modality == Modality::Visual);
     reply(&Covered {
         coverage_note: answer.coverage.sentence(seen),
         answer,
     })
-}
-
-fn within(titles: Vec<String>) -> Scope {
-    Scope {
-        titles,
-        ..Scope::default()
-    }
 }
 
 fn modalities(_: &mut SchemaGenerator) -> Schema {

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use rushes_models::{ErrorKind, ModelError};
 use thiserror::Error;
 
+use super::query::syntax::SyntaxError;
 use crate::catalog::CatalogError;
+use crate::catalog::filter::FilterError;
 use crate::index::IndexError;
 
 /// A search that could not be answered.
@@ -18,12 +20,108 @@ pub enum SearchError {
     /// The query is too long.
     #[error("the query is longer than {0} characters; shorten it")]
     TooLong(usize),
+    /// The text of a query has a mistake.
+    #[error(transparent)]
+    Syntax(#[from] SyntaxError),
+    /// A request asks for nothing, or for two things.
+    #[error("{0}")]
+    Body(String),
+    /// The query has too many parts.
+    #[error("a query has at most {0} parts")]
+    TooManyParts(usize),
+    /// The query has too many facets.
+    #[error("a query has at most {0} facets")]
+    TooManyFacets(usize),
+    /// A weight is out of range.
+    #[error("{0} is not a weight of a part; use a number from -100 to 100 that is not 0")]
+    Weight(f64),
+    /// The weight of a modality is out of range.
+    #[error("{0} is not a weight of a modality; use a number above 0 and up to 100")]
+    ModalityWeight(f64),
+    /// Nothing is wanted.
+    #[error("the query says only what is not wanted; add a part with a positive weight")]
+    AllNegative,
+    /// The sum of the parts has no direction.
+    #[error("the parts of the query cancel each other out; change their weights")]
+    CancelOut,
+    /// A modality is asked for that no part of the query can be searched by.
+    #[error("the query has nothing to search for by {0}; add a part, or leave out the modality")]
+    NothingFor(&'static str),
+    /// A time span ends before it starts.
+    #[error("the time from {from_ms} ms to {to_ms} ms is empty; `to_ms` must be later")]
+    Span {
+        /// Start.
+        from_ms: u64,
+        /// End.
+        to_ms: u64,
+    },
+    /// The asset has no vectors in this space yet.
+    #[error("asset {asset} has no vectors in space {space} yet; wait for its embeddings")]
+    NoVectors {
+        /// The asset.
+        asset: String,
+        /// The space.
+        space: String,
+    },
+    /// Nothing is shown at that time.
+    #[error("asset {asset} shows nothing from {from_ms} ms to {to_ms} ms; choose another time")]
+    Outside {
+        /// The asset.
+        asset: String,
+        /// Start.
+        from_ms: u64,
+        /// End.
+        to_ms: u64,
+    },
+    /// A vector of another length.
+    #[error("the vector has {given} values, but vectors of {space} have {dims}")]
+    VectorLength {
+        /// Length of the vector.
+        given: usize,
+        /// The space.
+        space: String,
+        /// Length of its vectors.
+        dims: usize,
+    },
+    /// A vector of another space.
+    #[error(
+        "the vector is in space {given}, but {searched} is searched; encode it with that model"
+    )]
+    OtherSpace {
+        /// The space of the vector.
+        given: String,
+        /// The space that is searched.
+        searched: String,
+    },
+    /// There is no sentence encoder.
+    #[error(
+        "dialogue cannot be searched by meaning, because no sentence encoder is installed; run `rushes models pull minilm`, and see models.text_to_text in the settings"
+    )]
+    NoSentences,
+    /// A value of a vector is no finite number.
+    #[error("value {0} of the vector, counted from 0, is not a finite number")]
+    VectorNotFinite(usize),
+    /// A vector without a direction.
+    #[error("the vector is zero, so it has no direction")]
+    VectorZero,
+    /// A threshold of similarity is out of range.
+    #[error("{0} is not a similarity to collapse by; use a number above 0 and up to 1")]
+    Threshold(f32),
+    /// A filter cannot be applied.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
     /// The number of hits per page is out of range.
     #[error("limit must be from 1 to {0}")]
     Limit(usize),
     /// The page token belongs to another query, or is invalid.
-    #[error("this page token belongs to another query; request the first page again")]
+    #[error("this page token is invalid or belongs to another query; request the first page again")]
     Page,
+    /// The page token is too old.
+    #[error("this page token has expired; request the first page again")]
+    PageExpired,
+    /// The list of an answer cannot be kept or read.
+    #[error("the pages of the answer cannot be kept in the data folder: {0}")]
+    Pages(std::io::Error),
     /// The picture cannot be read.
     #[error("{name}: {cause}")]
     Picture {
@@ -64,9 +162,29 @@ impl SearchError {
     pub fn code(&self) -> Cow<'static, str> {
         match self {
             Self::Catalog(error) => error.code(),
+            Self::Filter(error) => error.code().into(),
+            Self::Syntax(error) => error.code.into(),
+            Self::Body(_) => "bad-request".into(),
             Self::Empty => "empty-query".into(),
+            Self::TooLong(_) => "too-long".into(),
+            Self::TooManyParts(_) => "too-many-parts".into(),
+            Self::TooManyFacets(_) => "too-many-facets".into(),
+            Self::Weight(_) | Self::ModalityWeight(_) => "bad-weight".into(),
+            Self::AllNegative => "all-negative".into(),
+            Self::CancelOut => "parts-cancel-out".into(),
+            Self::NothingFor(_) => "nothing-for-modality".into(),
+            Self::Span { .. } | Self::Outside { .. } => "bad-span".into(),
+            Self::VectorLength { .. } => "vector-length".into(),
+            Self::OtherSpace { .. } => "other-space".into(),
+            Self::NoSentences => "no-sentence-encoder".into(),
+            Self::VectorNotFinite(_) => "vector-not-finite".into(),
+            Self::VectorZero => "vector-zero".into(),
+            Self::Threshold(_) => "bad-threshold".into(),
+            Self::Picture { .. } => "bad-picture".into(),
             Self::Page => "bad-page-token".into(),
-            Self::NoVector { .. } => "not-embedded-yet".into(),
+            Self::PageExpired => "page-token-expired".into(),
+            Self::Pages(error) if is_full(error) => "disk-full".into(),
+            Self::NoVector { .. } | Self::NoVectors { .. } => "not-embedded-yet".into(),
             _ => self.kind().as_str().into(),
         }
     }
@@ -75,14 +193,42 @@ impl SearchError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Empty | Self::TooLong(_) | Self::Limit(_) | Self::Page | Self::Picture { .. } => {
-                ErrorKind::InvalidInput
+            Self::Empty
+            | Self::TooLong(_)
+            | Self::Syntax(_)
+            | Self::Body(_)
+            | Self::TooManyParts(_)
+            | Self::TooManyFacets(_)
+            | Self::Weight(_)
+            | Self::ModalityWeight(_)
+            | Self::AllNegative
+            | Self::CancelOut
+            | Self::NothingFor(_)
+            | Self::Span { .. }
+            | Self::Outside { .. }
+            | Self::VectorLength { .. }
+            | Self::OtherSpace { .. }
+            | Self::VectorNotFinite(_)
+            | Self::VectorZero
+            | Self::Threshold(_)
+            | Self::Limit(_)
+            | Self::Page
+            | Self::PageExpired
+            | Self::Picture { .. } => ErrorKind::InvalidInput,
+            Self::Filter(error) => error.kind(),
+            Self::NoSentences | Self::NoVector { .. } | Self::NoVectors { .. } => {
+                ErrorKind::Unavailable
             }
-            Self::NoVector { .. } => ErrorKind::Unavailable,
+            Self::Pages(error) if is_full(error) => ErrorKind::Unavailable,
+            Self::Pages(_) => ErrorKind::Internal,
             Self::Model(error) => error.kind(),
             Self::Catalog(error) => error.kind(),
             Self::Index(error) => error.kind(),
             Self::Died => ErrorKind::Internal,
         }
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::StorageFull
 }

@@ -1,16 +1,25 @@
-//! Reciprocal rank fusion (Cormack, Clarke and Büttcher 2009).
+//! Fuses the lists of recalls: reciprocal rank fusion (Cormack, Clarke and Büttcher 2009) with weights.
 
 use std::collections::HashMap;
 
-use crate::catalog::ShotId;
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{AssetId, ShotId};
 
 /// The constant of the paper. The larger it is, the less the first places differ.
 const K: f64 = 60.0;
+
+/// What a place in a list adds to the score.
+pub(super) fn share(weight: f64, rank: u32) -> f64 {
+    weight / (K + f64::from(rank))
+}
 
 /// An entry of a recall's list.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Ranked<M> {
     pub(super) shot: ShotId,
+    /// The frames that match: those of the shot, or of a line.
+    pub(super) frames: (u64, u64),
     /// The recall's data on the match, including its own measure.
     pub(super) found: M,
 }
@@ -20,36 +29,111 @@ impl<M> Ranked<M> {
     pub(super) fn map<N>(self, into: impl FnOnce(M) -> N) -> Ranked<N> {
         Ranked {
             shot: self.shot,
+            frames: self.frames,
             found: into(self.found),
         }
     }
 }
 
-/// A shot that at least one recall found.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct FusedShot<M> {
-    pub(super) shot: ShotId,
-    /// The sum of 1 / (60 + rank) over the lists that contain it.
-    pub(super) score: f64,
-    /// Its rank, from 1, and its match in each list that contains it.
-    pub(super) matches: Vec<(u32, M)>,
+/// A match in one list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct RankedMatch<M> {
+    /// From 1.
+    pub(super) rank: u32,
+    /// The weight of the list.
+    pub(super) weight: f64,
+    pub(super) found: M,
 }
 
-/// Fuses ranked lists. Each list contains a shot at most once. A single list keeps its order.
-pub(super) fn fuse<M>(lists: Vec<Vec<Ranked<M>>>) -> Vec<FusedShot<M>> {
+/// A shot that at least one recall found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct FusedShot<M> {
+    pub(super) shot: ShotId,
+    /// The frames in which all lists match, if they had to.
+    pub(super) frames: Option<(u64, u64)>,
+    /// The sum of weight / (60 + rank) over the lists that contain it.
+    pub(super) score: f64,
+    /// Its match in each list that contains it.
+    pub(super) matches: Vec<RankedMatch<M>>,
+}
+
+/// A ranked list with its weight.
+pub(super) type WeightedList<M> = (f64, Vec<Ranked<M>>);
+
+/// Shots that any list contains. Each list contains a shot at most once. A single list keeps its order.
+pub(super) fn fuse<M>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<M>> {
     let mut fused: HashMap<ShotId, FusedShot<M>> = HashMap::new();
-    for list in lists {
-        for (rank, Ranked { shot, found }) in (1..).zip(list) {
+    for (weight, list) in lists {
+        for (rank, Ranked { shot, found, .. }) in (1..).zip(list) {
             let entry = fused.entry(shot.clone()).or_insert_with(|| FusedShot {
                 shot,
+                frames: None,
                 score: 0.0,
                 matches: Vec::new(),
             });
-            entry.score += 1.0 / (K + f64::from(rank));
-            entry.matches.push((rank, found));
+            entry.score += share(weight, rank);
+            entry.matches.push(RankedMatch {
+                rank,
+                weight,
+                found,
+            });
         }
     }
-    let mut fused: Vec<FusedShot<M>> = fused.into_values().collect();
+    sorted(fused.into_values().collect())
+}
+
+/// Shots that all lists contain at the same time. The first list has whole shots, each once. The others may have a shot
+/// more than once, with different frames; of those that overlap it, the best counts.
+pub(super) fn intersect<M: Clone>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<M>> {
+    let mut lists = lists.into_iter();
+    let Some((weight, first)) = lists.next() else {
+        return Vec::new();
+    };
+    let start = (1..).zip(first).map(|(rank, one)| {
+        let frames = one.frames;
+        let found = RankedMatch {
+            rank,
+            weight,
+            found: one.found,
+        };
+        (one.shot, frames, vec![found])
+    });
+    let mut found: Vec<(ShotId, (u64, u64), Vec<RankedMatch<M>>)> = start.collect();
+    for (weight, list) in lists {
+        let mut of: HashMap<AssetId, Vec<(u32, Ranked<M>)>> = HashMap::new();
+        for (rank, one) in (1..).zip(list) {
+            of.entry(one.shot.asset.clone())
+                .or_default()
+                .push((rank, one));
+        }
+        found.retain_mut(|(shot, frames, matches)| {
+            let others = of.get(&shot.asset).into_iter().flatten();
+            let mut overlapping = others.filter_map(|(rank, other)| {
+                let both = (frames.0.max(other.frames.0), frames.1.min(other.frames.1));
+                (both.0 < both.1).then_some((rank, other, both))
+            });
+            let Some((&rank, other, both)) = overlapping.next() else {
+                return false;
+            };
+            *frames = both;
+            matches.push(RankedMatch {
+                rank,
+                weight,
+                found: other.found.clone(),
+            });
+            true
+        });
+    }
+    let fused = found.into_iter().map(|(shot, frames, matches)| FusedShot {
+        shot,
+        frames: Some(frames),
+        score: matches.iter().map(|one| share(one.weight, one.rank)).sum(),
+        matches,
+    });
+    sorted(fused.collect())
+}
+
+fn sorted<M>(mut fused: Vec<FusedShot<M>>) -> Vec<FusedShot<M>> {
     fused.sort_by(|a, b| {
         b.score
             .total_cmp(&a.score)
@@ -61,30 +145,81 @@ pub(super) fn fuse<M>(lists: Vec<Vec<Ranked<M>>>) -> Vec<FusedShot<M>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::AssetId;
+
+    fn shot(asset: &AssetId, start: u64, end: u64) -> ShotId {
+        ShotId {
+            asset: asset.clone(),
+            start,
+            end,
+        }
+    }
+
+    fn list(asset: &AssetId, starts: &[u64]) -> Vec<Ranked<u64>> {
+        let ranked = |&n: &u64| Ranked {
+            shot: shot(asset, n, n + 1),
+            frames: (n, n + 1),
+            found: n,
+        };
+        starts.iter().map(ranked).collect()
+    }
 
     #[test]
     fn a_shot_in_two_lists_comes_before_one_in_either() {
         let asset = AssetId::new();
-        let shot = |n: u64| ShotId {
-            asset: asset.clone(),
-            start: n,
-            end: n + 1,
-        };
-        let list = |shots: &[u64]| -> Vec<Ranked<u64>> {
-            let ranked = |&n: &u64| Ranked {
-                shot: shot(n),
-                found: n,
-            };
-            shots.iter().map(ranked).collect()
-        };
-        let both = fuse(vec![list(&[1, 2]), list(&[3, 2])]);
+        let both = fuse(vec![
+            (1.0, list(&asset, &[1, 2])),
+            (1.0, list(&asset, &[3, 2])),
+        ]);
         assert_eq!(both.len(), 3);
-        assert_eq!(both[0].shot, shot(2));
+        assert_eq!(both[0].shot, shot(&asset, 2, 3));
         assert!((both[0].score - 2.0 / 62.0).abs() < 1e-12);
-        assert_eq!(both[0].matches, [(2, 2), (2, 2)]);
+        let ranks: Vec<u32> = both[0].matches.iter().map(|one| one.rank).collect();
+        assert_eq!(ranks, [2, 2]);
         // The score is the same when the other list is empty.
-        let one = fuse(vec![list(&[1, 2]), Vec::new()]);
+        let one = fuse(vec![(1.0, list(&asset, &[1, 2])), (1.0, Vec::new())]);
         assert!((one[1].score - 1.0 / 62.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_list_with_more_weight_decides() {
+        let asset = AssetId::new();
+        let lists = |weight| {
+            let fused = fuse(vec![
+                (1.0, list(&asset, &[1, 2])),
+                (weight, list(&asset, &[2, 1])),
+            ]);
+            fused[0].shot.start
+        };
+        assert_eq!((lists(0.5), lists(2.0)), (1, 2));
+    }
+
+    #[test]
+    fn only_what_all_lists_have_at_the_same_time_is_kept() {
+        let (asset, other) = (AssetId::new(), AssetId::new());
+        let whole = |asset: &AssetId, start, end| Ranked {
+            shot: shot(asset, start, end),
+            frames: (start, end),
+            found: "seen",
+        };
+        let line = |start, end, frames| Ranked {
+            shot: shot(&asset, start, end),
+            frames,
+            found: "said",
+        };
+        let seen = vec![
+            whole(&other, 0, 50),
+            whole(&asset, 50, 100),
+            whole(&asset, 0, 50),
+            whole(&asset, 100, 150),
+        ];
+        // The second line begins in one shot and ends in the next.
+        let said = vec![line(0, 50, (10, 20)), line(0, 50, (40, 60))];
+        let both = intersect(vec![(1.0, seen), (1.0, said)]);
+        let found: Vec<_> = both
+            .iter()
+            .map(|one| (one.shot.start, one.frames))
+            .collect();
+        assert_eq!(found, [(0, Some((10, 20))), (50, Some((50, 60)))]);
+        assert!((both[0].score - (1.0 / 63.0 + 1.0 / 61.0)).abs() < 1e-12);
     }
 }

@@ -11,6 +11,7 @@ impl Coverage {
             ready,
             total,
             dialogue,
+            meaning,
         } = self;
         let all = files(total);
         let mut gaps = Vec::new();
@@ -37,6 +38,11 @@ impl Coverage {
                 "the dialogue of {read} of {all} can be searched so far; see `rushes jobs`"
             ));
         }
+        if let Some(meaning) = meaning.filter(|&meaning| meaning < read) {
+            gaps.push(format!(
+                "the dialogue of {meaning} of {all} can be searched by meaning so far; ingest the others again"
+            ));
+        }
         gaps
     }
 
@@ -46,7 +52,8 @@ impl Coverage {
         let gaps = self.gaps(seen);
         match (gaps.is_empty(), self.total) {
             (true, 0) => {
-                "There are no files in scope; ingest videos with `rushes ingest`.".to_owned()
+                "There are no files in scope: none match the titles and filters, or none are ingested yet."
+                    .to_owned()
             }
             (true, 1) => "The search covers the one file in scope.".to_owned(),
             (true, total) => format!("The search covers all {} in scope.", files(total)),
@@ -72,6 +79,7 @@ mod tests {
             ready,
             total,
             dialogue,
+            meaning: None,
         }
     }
 
@@ -99,5 +107,10 @@ mod tests {
         // The same files wait for both: it is said once.
         assert_eq!(coverage(1, 2, Some((1, 0))).gaps(true).len(), 1);
         assert_eq!(coverage(1, 2, Some((1, 0))).gaps(false).len(), 1);
+        let unread = Coverage {
+            meaning: Some(1),
+            ..coverage(2, 2, Some((2, 0)))
+        };
+        assert!(said(unread, true).contains("of 1 of 2 files can be searched by meaning"));
     }
 }

@@ -1,13 +1,19 @@
 //! The answer, in the JSON shape that the command line and HTTP share.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::fusion::FusedShot;
-use super::recall::{Evidence, Match};
+use super::fold::Candidate;
+use super::fusion::{RankedMatch, share};
+use super::query::WeightedModality;
+use super::recall::{Evidence, Match, Modality, Recalled};
+use crate::catalog::ShotId;
 use crate::catalog::bins::Selection;
+use crate::catalog::filter::FacetCount;
 use crate::catalog::shots::Shot;
-use crate::views::{Clock, Place};
+use crate::views::{Clock, Place, Time};
 
 /// A shot in a result.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -15,11 +21,99 @@ pub struct Hit {
     /// Which shot it is.
     #[serde(flatten)]
     pub place: Place,
-    /// Fused by rank: the sum of 1 / (60 + rank) over the recalls that found it. Higher is better. Each
-    /// recall's own measure is in the evidence.
+    /// Fused by rank: the sum of weight / (60 + rank) over the recalls that found it; the weight is 1 unless the query
+    /// says otherwise. Higher is better. Each recall's own measure is in the evidence.
     pub score: f64,
     /// Why the shot was found.
     pub evidence: Evidence,
+    /// The frames in which all modalities match, if they had to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matched: Option<FrameSpan>,
+    /// The shots that this hit stands for, if there are others: those of its group, and those that it hides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stands_for: Option<StandsFor>,
+    /// How the score came about, if the request asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Vec<Contribution>>,
+}
+
+/// A span of frames.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct FrameSpan {
+    /// First frame.
+    pub start: Time,
+    /// One past the last frame.
+    pub end: Time,
+}
+
+/// Shots that are one hit.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct StandsFor {
+    /// How many, with the hit itself.
+    pub count: usize,
+    /// The others, in the order of the list.
+    #[schema(value_type = Vec<String>)]
+    pub shots: Vec<ShotId>,
+}
+
+/// What one recall adds to the score of a hit.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Contribution {
+    /// The modality.
+    pub modality: Modality,
+    /// Rank in the list of this recall, from 1.
+    pub rank: u32,
+    /// The name of the recall's measure.
+    #[schema(example = "similarity")]
+    pub measure: &'static str,
+    /// Its value for this shot.
+    pub value: f32,
+    /// The weight of the modality.
+    pub weight: f64,
+    /// Weight / (60 + rank).
+    pub contribution: f64,
+}
+
+/// How an answer came about.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Explanation {
+    /// The query as text, in its shortest form; null if it has a part without text, such as a picture.
+    pub query: Option<String>,
+    /// The recalls that ran, in order. For a later page, those of the first one.
+    pub recalls: Vec<RecallReport>,
+    /// Shots among which the answer was chosen.
+    pub candidates: usize,
+    /// How long this answer took in milliseconds.
+    pub ms: f64,
+}
+
+/// What one recall did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RecallReport {
+    /// The modality.
+    pub modality: Modality,
+    /// Its weight.
+    pub weight: f64,
+    /// Shots or lines in scope.
+    pub searched: u64,
+    /// What was searched: `shots` or `lines`.
+    #[schema(example = "shots")]
+    pub unit: String,
+    /// Whether all of them were compared. An approximate search may miss a few.
+    pub exact: bool,
+    /// Shots or lines that it found.
+    pub found: usize,
+    /// How long it took in milliseconds.
+    pub ms: f64,
+}
+
+/// A value of a field among the candidates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FacetValue {
+    /// The value as text.
+    pub value: String,
+    /// Candidates that have it.
+    pub count: i64,
 }
 
 /// How much of the scope can be found.
@@ -32,6 +126,9 @@ pub struct Coverage {
     /// The same for dialogue; absent if dialogue was not searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialogue: Option<DialogueCoverage>,
+    /// Assets whose dialogue can be found by meaning; absent if it was not searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<i64>,
 }
 
 /// How much of the dialogue can be found.
@@ -46,12 +143,22 @@ pub struct DialogueCoverage {
 /// The answer to a search.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Answer {
-    /// Best first.
+    /// In the order that the request asks for: the best first if it asks for none.
     pub hits: Vec<Hit>,
-    /// Token of the next page; null on the last page.
+    /// Token of the next page; null on the last page. It is good for 15 minutes, and what is ingested meanwhile moves
+    /// nothing.
     pub next: Option<String>,
+    /// Whether no hit is likely to be what was asked for: they are the nearest that there are, and no more.
+    pub weak: bool,
     /// How much of the scope the answer covers.
     pub coverage: Coverage,
+    /// The values of the requested fields among the candidates, the best 400 shots of each recall, with their counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub facets: Option<BTreeMap<String, Vec<FacetValue>>>,
+    /// How the answer came about, if the request asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
 }
 
 impl Hit {
@@ -71,11 +178,58 @@ impl Hit {
         }
     }
 
-    pub(super) fn new(shot: &Shot, clock: &Clock, found: &FusedShot<Match>) -> Self {
+    pub(super) fn new(shot: &Shot, clock: &Clock, found: &Candidate, explain: bool) -> Self {
+        let Candidate { fused, others } = found;
+        let matches = &fused.matches;
+        let at = |frame: u64| clock.at(frame, clock.rate.ms_of(frame));
         Self {
             place: Place::new(shot, clock),
-            score: found.score,
-            evidence: Evidence::of(&found.matches, clock),
+            score: fused.score,
+            evidence: Evidence::of(matches.iter().map(|one| (one.rank, &one.found)), clock),
+            matched: fused.frames.map(|(start, end)| FrameSpan {
+                start: at(start),
+                end: at(end),
+            }),
+            stands_for: (!others.is_empty()).then(|| StandsFor {
+                count: others.len() + 1,
+                shots: others.clone(),
+            }),
+            explanation: explain.then(|| matches.iter().map(Contribution::of).collect()),
         }
+    }
+}
+
+impl Contribution {
+    fn of(one: &RankedMatch<Match>) -> Self {
+        let (modality, measure, value) = one.found.measure();
+        Self {
+            modality,
+            rank: one.rank,
+            measure,
+            value,
+            weight: one.weight,
+            contribution: share(one.weight, one.rank),
+        }
+    }
+}
+
+impl RecallReport {
+    pub(super) fn of(recalled: &Recalled) -> Self {
+        let WeightedModality { modality, weight } = recalled.sense;
+        Self {
+            modality,
+            weight,
+            searched: recalled.found.searched,
+            unit: modality.unit().to_owned(),
+            exact: recalled.found.exact,
+            found: recalled.found.list.len(),
+            ms: recalled.took.as_secs_f64() * 1000.0,
+        }
+    }
+}
+
+impl From<FacetCount> for FacetValue {
+    fn from(FacetCount { value, count }: FacetCount) -> Self {
+        Self { value, count }
     }
 }

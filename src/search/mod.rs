@@ -1,44 +1,65 @@
 //! Answers searches: recalls, fusion, and hits for people and programs.
 //!
-//! Each recall (visual, dialogue) returns its own ranked list. The lists are fused by reciprocal rank, and
-//! every hit carries the evidence of each recall that found it. `recall/` has one file per recall.
+//! A [`Query`] has parts, filters and an order. Each recall (visual, dialogue) returns its own ranked list for the parts
+//! that it can use. The lists are fused by reciprocal rank, and every hit carries the evidence of each recall that found
+//! it. `recall/` has one file per recall, `query/` what can be asked for.
 
+mod confidence;
 mod encoders;
 mod error;
+mod fold;
 mod fusion;
 mod gaps;
 mod hit;
-mod page;
+mod pages;
 mod picture;
 mod query;
 mod recall;
+mod scope;
+mod vector;
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rushes_models::{EncoderOptions, ModelStore};
 use rushes_workers::stages::Feature;
 
+pub use confidence::{LIKELY, confidence};
 pub use encoders::Encoders;
 pub use error::SearchError;
-pub use hit::{Answer, Coverage, DialogueCoverage, Hit};
+pub use hit::{
+    Answer, Contribution, Coverage, DialogueCoverage, Explanation, FacetValue, FrameSpan, Hit,
+    RecallReport, StandsFor,
+};
 pub use picture::read_picture;
-pub use query::{Scope, SearchRequest, Subject};
-pub use recall::{Dialogue, Evidence, Modality, Visual};
+pub use query::body::{CollapseBody, ConditionsBody, PartBody, SearchBody};
+pub use query::syntax::SyntaxError;
+pub use query::{
+    Collapse, GroupBy, Operator, PartKind, Query, QueryPart, Scope, SearchRequest, SortBy,
+    WeightedModality,
+};
+pub use recall::{Dialogue, Evidence, Meaning, Modality, PartSimilarity, Visual};
 
-use crate::catalog::{AssetId, Catalog, ShotId, assets, coverage, failed, shots};
-use crate::features::embeddings_of;
-use crate::index::Index;
+use crate::catalog::{AssetId, Catalog, ShotId, TitleId, coverage, failed, filter, listing, shots};
+use crate::features::{embeddings_of, meaning_of};
+use crate::index::{Index, ShotSet};
 use crate::telemetry;
 use crate::views::Clock;
-use fusion::{FusedShot, fuse};
-use page::Page;
-use recall::Match;
+use fold::Candidate;
+use fusion::{FusedShot, fuse, intersect};
+use pages::{Listing, Pages};
+use recall::{Match, Recalled};
 
 /// Number of candidates per recall, which also limits paging. It is the same for every page, because ranks
 /// would otherwise shift between pages.
 const RECALL: usize = 400;
+/// Number of candidates of a recall that narrows down another one.
+const NARROWING: usize = 20_000;
+/// Most values of a facet.
+const FACET_VALUES: u32 = 100;
 /// Most hits per page.
 pub const MAX_LIMIT: usize = 200;
 
@@ -48,22 +69,58 @@ pub struct Searcher {
     catalog: Catalog,
     index: Arc<Index>,
     encoders: Arc<Encoders>,
+    /// The encoder of dialogue; `None` if none is installed.
+    sentences: Option<Arc<Encoders>>,
+    pages: Pages,
 }
 
 impl Searcher {
-    /// Creates a searcher with encoders of `model` from `models`, loaded at first use.
+    /// Creates a searcher with encoders of `model` from `models`, loaded at first use. What later pages show is kept in the
+    /// folder `pages`.
     #[must_use]
     pub fn new(
         catalog: Catalog,
         index: Arc<Index>,
         models: ModelStore,
         (model, options): (&str, EncoderOptions),
+        pages: PathBuf,
     ) -> Self {
         Self {
             catalog,
             index,
             encoders: Arc::new(Encoders::new(models, model, options)),
+            sentences: None,
+            pages: Pages::new(pages),
         }
+    }
+
+    /// The same searcher, which also searches dialogue by meaning, with vectors of `model` from `models`.
+    #[must_use]
+    pub fn with_sentences(
+        self,
+        models: ModelStore,
+        (model, options): (&str, EncoderOptions),
+    ) -> Self {
+        Self {
+            sentences: Some(Arc::new(Encoders::new(models, model, options))),
+            ..self
+        }
+    }
+
+    fn sentences(&self) -> Result<&Arc<Encoders>, SearchError> {
+        self.sentences.as_ref().ok_or(SearchError::NoSentences)
+    }
+
+    /// The modalities to search. Meaning is searched unasked where it can be and where it cannot make the answer
+    /// smaller.
+    fn senses(&self, query: &Query) -> Result<Vec<WeightedModality>, SearchError> {
+        let mut senses = query.senses()?;
+        if query.modalities.is_empty()
+            && (self.sentences.is_none() || query.operator == Operator::All)
+        {
+            senses.retain(|sense| sense.modality != Modality::Meaning);
+        }
+        Ok(senses)
     }
 
     /// The same searcher over another state of the index. Encoders that are loaded stay loaded.
@@ -86,21 +143,190 @@ impl Searcher {
     /// # Errors
     /// [`SearchError`]: nothing to search for, an unknown title or shot, a model that is not installed.
     pub async fn search(&self, request: &SearchRequest) -> Result<Answer, SearchError> {
-        let started = std::time::Instant::now();
-        request.validate()?;
-        let page = Page::read(request)?;
-        let scope = self.scope(&request.scope).await?;
-        let senses = request.senses();
-        let lists = recall::lists(self, &request.subject, &senses, scope.as_ref(), RECALL).await?;
-        let found = fuse(lists);
-        let (hits, next) = self.hits(&found, page.offset, request.limit).await?;
-        let answer = Answer {
-            next: next.map(|offset| page.at(offset)),
-            coverage: self.coverage(&senses, scope.as_ref()).await?,
-            hits,
+        let started = Instant::now();
+        request.check()?;
+        let query = &request.query;
+        let senses = self.senses(query)?;
+        let scope = self.scope(&request.scope, &query.filters).await?;
+        let digest = request.digest();
+        let (listing, position) = match &request.page {
+            None => (self.list(query, &senses, scope.as_ref()).await?, None),
+            Some(token) => {
+                let (pages, token) = (self.pages.clone(), token.clone());
+                let read = move || {
+                    let position = pages.read_token(&token, digest, crate::catalog::now_ms())?;
+                    Ok((pages.listing(position)?, Some(position)))
+                };
+                blocking(read).await?
+            }
         };
-        metrics::histogram!(telemetry::SEARCH_SECONDS.name).record(started.elapsed().as_secs_f64());
-        Ok(answer)
+        let offset = position.map_or(0, |position| position.offset as usize);
+        let (hits, next) = self.hits(request, &listing.hits, offset).await?;
+        let next = match next {
+            None => None,
+            Some(offset) => {
+                let (pages, listing) = (self.pages.clone(), listing.clone());
+                let keep = move || {
+                    let position = match position {
+                        Some(position) => position,
+                        None => pages.keep(&listing)?,
+                    };
+                    pages.token(position.at(offset), digest)
+                };
+                Some(blocking(keep).await?)
+            }
+        };
+        let modalities: Vec<Modality> = senses.iter().map(|sense| sense.modality).collect();
+        let coverage = self.coverage(&modalities, scope.as_ref()).await?;
+        let took = started.elapsed().as_secs_f64();
+        metrics::histogram!(telemetry::SEARCH_SECONDS.name).record(took);
+        Ok(Answer {
+            next,
+            coverage,
+            hits,
+            explanation: request.explain.then(|| Explanation {
+                query: query.to_text(),
+                candidates: listing.hits.iter().map(|hit| hit.others.len() + 1).sum(),
+                recalls: listing.recalls,
+                ms: took * 1000.0,
+            }),
+            facets: listing.facets,
+            weak: listing.weak,
+        })
+    }
+
+    /// All hits of a query, and how they were found.
+    async fn list(
+        &self,
+        query: &Query,
+        senses: &[WeightedModality],
+        scope: Option<&ShotSet>,
+    ) -> Result<Listing, SearchError> {
+        let (found, recalls) = match query.operator {
+            Operator::Any => self.any(query, senses, scope).await?,
+            Operator::All => self.all(query, senses, scope).await?,
+        };
+        let facets = self.facets(query, &found).await?;
+        let mut matches = found.iter().flat_map(|shot| &shot.matches);
+        let weak = !found.is_empty() && !matches.any(|one| one.found.is_likely());
+        let recalls = recalls.iter().map(RecallReport::of).collect();
+        Ok(Listing {
+            hits: fold::fold(self, query, found).await?,
+            facets,
+            recalls,
+            weak,
+        })
+    }
+
+    /// Shots that any modality finds.
+    async fn any(
+        &self,
+        query: &Query,
+        senses: &[WeightedModality],
+        scope: Option<&ShotSet>,
+    ) -> Result<(Vec<FusedShot<Match>>, Vec<Recalled>), SearchError> {
+        let mut recalls = Vec::with_capacity(senses.len());
+        for &sense in senses {
+            recalls.push(recall::run(self, query, sense, (scope, RECALL, false)).await?);
+        }
+        let lists = recalls
+            .iter()
+            .map(|one| (one.sense.weight, one.found.list.clone()));
+        Ok((fuse(lists.collect()), recalls))
+    }
+
+    /// Shots that every modality finds at the same time.
+    ///
+    /// What finds matches only comes first and narrows down the scope of what ranks everything, so nothing is lost
+    /// because it is far down in a list.
+    async fn all(
+        &self,
+        query: &Query,
+        senses: &[WeightedModality],
+        scope: Option<&ShotSet>,
+    ) -> Result<(Vec<FusedShot<Match>>, Vec<Recalled>), SearchError> {
+        let mut order = senses.to_vec();
+        order.sort_by_key(|sense| !sense.modality.is_selective());
+        let mut scope = scope.cloned();
+        let mut recalls: Vec<Recalled> = Vec::with_capacity(order.len());
+        for (at, &sense) in order.iter().enumerate() {
+            let is_last = at + 1 == order.len();
+            let (count, repeated) = if is_last {
+                (RECALL, false)
+            } else {
+                (NARROWING, true)
+            };
+            let how = (scope.as_ref(), count, repeated);
+            let recalled = recall::run(self, query, sense, how).await?;
+            if !is_last {
+                let spans = recalled.found.list.iter();
+                let spans: Vec<_> = spans
+                    .map(|one| (&one.shot.asset, one.frames.0, one.frames.1))
+                    .collect();
+                let mut db = self.catalog.read().await?;
+                let shots = shots::overlapping(&mut db, &spans).await?;
+                let narrow = ShotSet::from_starts(shots);
+                scope = Some(scope.map_or_else(|| narrow.clone(), |wide| wide.and(&narrow)));
+            }
+            recalls.push(recalled);
+        }
+        // The last one has whole shots.
+        let lists = recalls.iter().rev();
+        let lists = lists.map(|one| (one.sense.weight, one.found.list.clone()));
+        Ok((intersect(lists.collect()), recalls))
+    }
+
+    /// The counts of the values that a query asks for among what was found.
+    async fn facets(
+        &self,
+        query: &Query,
+        found: &[FusedShot<Match>],
+    ) -> Result<Option<BTreeMap<String, Vec<FacetValue>>>, SearchError> {
+        if query.facets.is_empty() {
+            return Ok(None);
+        }
+        let shots: Vec<ShotId> = found.iter().map(|one| one.shot.clone()).collect();
+        let mut db = self.catalog.read().await?;
+        let mut facets = BTreeMap::new();
+        for field in &query.facets {
+            let counts = filter::facet(&mut db, field, &shots, FACET_VALUES).await?;
+            let values = counts.into_iter().map(FacetValue::from).collect();
+            facets.insert(field.name(), values);
+        }
+        Ok(Some(facets))
+    }
+
+    /// The hits from `offset` on, with their data from the catalogue, and the offset of the next page. Shots that a newer
+    /// generation has replaced since they were indexed are skipped, and so is what may no longer be seen.
+    async fn hits(
+        &self,
+        request: &SearchRequest,
+        found: &[Candidate],
+        offset: usize,
+    ) -> Result<(Vec<Hit>, Option<usize>), SearchError> {
+        let limit = request.limit;
+        let mut db = self.catalog.read().await?;
+        let mut hits = Vec::with_capacity(limit.min(found.len()));
+        let mut clocks: HashMap<AssetId, Clock> = HashMap::new();
+        let mut at = offset;
+        while hits.len() < limit && at < found.len() {
+            let batch = &found[at..found.len().min(at + limit - hits.len())];
+            let ids: Vec<ShotId> = batch.iter().map(|entry| entry.fused.shot.clone()).collect();
+            let hidden = hidden(&mut db, &ids, request.scope.within.as_deref()).await?;
+            let shots = shots::get_many(&mut db, &ids).await?;
+            for (entry, shot) in batch.iter().zip(shots) {
+                let Some(shot) = shot.filter(|shot| !hidden.contains(&shot.asset_id)) else {
+                    continue;
+                };
+                let clock = match clocks.entry(shot.asset_id.clone()) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(Clock::of(&shot)?),
+                };
+                hits.push(Hit::new(&shot, clock, entry, request.explain));
+            }
+            at += batch.len();
+        }
+        Ok((hits, (at < found.len()).then_some(at)))
     }
 
     /// The share of the scope that can be found by `senses`.
@@ -110,86 +336,65 @@ impl Searcher {
     pub async fn coverage(
         &self,
         senses: &[Modality],
-        scope: Option<&HashSet<AssetId>>,
+        scope: Option<&ShotSet>,
     ) -> Result<Coverage, SearchError> {
         let (visual, seq) = (embeddings_of(self.encoders.model()), self.index.seq());
         // Read all counts from one snapshot.
         let mut db = self.catalog.snapshot().await?;
-        let (published, total) = coverage(&mut db, &visual, seq, scope).await?;
+        let assets = || scope.map(ShotSet::assets);
+        let (published, total) = coverage(&mut db, &visual, seq, assets()).await?;
         let aside = self.index.set_aside();
         let unseen = aside
             .keys()
-            .filter(|asset| scope.is_none_or(|scope| scope.contains(asset)));
+            .filter(|asset| scope.is_none_or(|scope| scope.get(asset).is_some()));
         let (unseen, _) = coverage(&mut db, &visual, seq, Some(unseen)).await?;
         let mut found = Coverage {
             ready: published - unseen,
             total,
             dialogue: None,
+            meaning: None,
         };
         if senses.contains(&Modality::Dialogue) {
             let dialogue = Feature::Dialogue.as_str();
-            let (ready, _) = coverage(&mut db, dialogue, seq, scope).await?;
-            let failed = failed(&mut db, dialogue, scope).await?;
+            let (ready, _) = coverage(&mut db, dialogue, seq, assets()).await?;
+            let failed = failed(&mut db, dialogue, assets()).await?;
             found.dialogue = Some(DialogueCoverage { ready, failed });
             if !senses.contains(&Modality::Visual) {
                 found.ready = ready;
             }
         }
+        if senses.contains(&Modality::Meaning)
+            && let Some(sentences) = &self.sentences
+        {
+            let meaning = meaning_of(sentences.model());
+            let (ready, _) = coverage(&mut db, &meaning, seq, assets()).await?;
+            found.meaning = Some(ready);
+        }
         Ok(found)
     }
+}
 
-    async fn scope(&self, scope: &Scope) -> Result<Option<HashSet<AssetId>>, SearchError> {
-        if scope.is_everything() {
-            return Ok(None);
-        }
-        let mut db = self.catalog.read().await?;
-        let mut allowed = HashSet::new();
-        for title in scope.within.iter().flatten() {
-            allowed.extend(assets::list(&mut db, Some(title)).await?);
-        }
-        if scope.titles.is_empty() && scope.assets.is_empty() {
-            return Ok(Some(allowed));
-        }
-        let mut found = HashSet::new();
-        for title in &scope.titles {
-            let id = assets::find_title(&mut db, title).await?;
-            found.extend(assets::list(&mut db, Some(&id)).await?);
-        }
-        for asset in &scope.assets {
-            found.insert(assets::get(&mut db, asset).await?.id);
-        }
-        if scope.within.is_some() {
-            found.retain(|asset| allowed.contains(asset));
-        }
-        Ok(Some(found))
-    }
+/// Assets of these shots that are in other titles than these.
+async fn hidden(
+    db: &mut sqlx::SqliteConnection,
+    shots: &[ShotId],
+    within: Option<&[TitleId]>,
+) -> Result<HashSet<AssetId>, SearchError> {
+    let Some(titles) = within else {
+        return Ok(HashSet::new());
+    };
+    let assets: Vec<AssetId> = shots.iter().map(|shot| shot.asset.clone()).collect();
+    let places = listing::places(db, &assets).await?;
+    let hidden = places
+        .into_values()
+        .filter(|place| !titles.contains(&place.title));
+    Ok(hidden.map(|place| place.id).collect())
+}
 
-    /// Up to `limit` shots from `offset` on, with their data from the catalogue, and the offset of the next
-    /// page. Shots that a newer generation has replaced since they were indexed are skipped.
-    async fn hits(
-        &self,
-        found: &[FusedShot<Match>],
-        offset: usize,
-        limit: usize,
-    ) -> Result<(Vec<Hit>, Option<usize>), SearchError> {
-        let mut db = self.catalog.read().await?;
-        let mut hits = Vec::with_capacity(limit.min(found.len()));
-        let mut clocks: HashMap<AssetId, Clock> = HashMap::new();
-        let mut at = offset;
-        while hits.len() < limit && at < found.len() {
-            let batch = &found[at..found.len().min(at + limit - hits.len())];
-            let ids: Vec<ShotId> = batch.iter().map(|entry| entry.shot.clone()).collect();
-            let shots = shots::get_many(&mut db, &ids).await?;
-            for (entry, shot) in batch.iter().zip(shots) {
-                let Some(shot) = shot else { continue };
-                let clock = match clocks.entry(shot.asset_id.clone()) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(new) => new.insert(Clock::of(&shot)?),
-                };
-                hits.push(Hit::new(&shot, clock, entry));
-            }
-            at += batch.len();
-        }
-        Ok((hits, (at < found.len()).then_some(at)))
-    }
+/// Reads or writes a file away from the threads that answer.
+async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, SearchError> + Send + 'static,
+) -> Result<T, SearchError> {
+    let done = tokio::task::spawn_blocking(act).await;
+    done.map_err(|_join| SearchError::Died)?
 }

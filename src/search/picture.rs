@@ -1,7 +1,7 @@
 //! Reads a picture file upright, for use as a query.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder as _, ImageError, ImageReader, Limits, RgbImage};
@@ -10,6 +10,8 @@ use super::SearchError;
 
 /// Longest side of a picture in pixels. No camera makes larger ones.
 const MAX_SIDE: u32 = 30_000;
+/// Most memory for the pixels of a picture that came with a request, in bytes: 32 megapixels.
+const MAX_SENT: u64 = 100 * 1024 * 1024;
 
 /// Reads a picture and applies its EXIF or TIFF orientation. The result is RGB.
 ///
@@ -20,14 +22,32 @@ pub fn read_picture(file: &Path) -> Result<RgbImage, SearchError> {
         name: file.display().to_string(),
         cause,
     };
-    // Decide by content alone: the name may be wrong.
-    let mut reader = File::open(file)
+    let reader = File::open(file)
         .and_then(|file| ImageReader::new(BufReader::new(file)).with_guessed_format())
         .map_err(|error| wrap(unopened(&error)))?;
-    if reader.format().is_none() {
-        return Err(wrap(UNKNOWN.to_owned()));
-    }
+    decode(reader, Limits::default()).map_err(wrap)
+}
+
+/// Reads a picture that came with a request as `name`, as [`read_picture`] does, with less memory.
+pub(super) fn read_sent_picture(bytes: &[u8], name: &str) -> Result<RgbImage, SearchError> {
+    let wrap = |cause: String| SearchError::Picture {
+        name: name.to_owned(),
+        cause,
+    };
     let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_SENT);
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    decode(reader.map_err(|error| wrap(unopened(&error)))?, limits).map_err(wrap)
+}
+
+/// Decodes a picture, or says why not. The content alone decides on the format: the name may be wrong.
+fn decode<R: BufRead + Seek>(
+    mut reader: ImageReader<R>,
+    mut limits: Limits,
+) -> Result<RgbImage, String> {
+    if reader.format().is_none() {
+        return Err(UNKNOWN.to_owned());
+    }
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
     reader.limits(limits.clone());
@@ -43,7 +63,7 @@ pub fn read_picture(file: &Path) -> Result<RgbImage, SearchError> {
         }
         Ok(picture.into_rgb8())
     };
-    read().map_err(|error| wrap(undecoded(&error)))
+    read().map_err(|error| undecoded(&error))
 }
 
 const UNKNOWN: &str = "not a picture in a supported format; use JPEG, PNG, WebP or TIFF";
@@ -71,7 +91,8 @@ fn undecoded(error: &ImageError) -> String {
     match error {
         ImageError::Unsupported(_) => UNKNOWN.to_owned(),
         ImageError::Limits(_) => {
-            format!("the picture is too large; scale it to at most {MAX_SIDE} pixels per side")
+            "the picture is too large; scale it down, as a few hundred pixels per side are enough"
+                .to_owned()
         }
         ImageError::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
             unopened(error)
@@ -88,8 +109,6 @@ fn undecoded(error: &ImageError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-
     use image::codecs::jpeg::JpegEncoder;
     use image::codecs::png::PngEncoder;
     use image::codecs::webp::WebPEncoder;

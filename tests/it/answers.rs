@@ -148,7 +148,7 @@ fn a_wrong_field_of_a_body_is_named() {
         (
             r#"{"text": "x", "colour": 1}"#,
             json!("colour"),
-            "there is no field `colour`; the fields are `text`, `shot`, ",
+            "there is no field `colour`; the fields are `q`, `text`, `shot`, ",
         ),
         (
             r#"{"text": "x", "limit": "ten"}"#,

@@ -161,7 +161,7 @@ fn seen(rushes: &Rushes) -> (usize, f32) {
     let space = space_of(&ModelStore::new("models".into()), "lite").unwrap();
     let mut query = vec![0.0; space.dims];
     query[0] = 1.0;
-    let near = index.nearest(&space.id, &query, 1000, None).0;
+    let (near, _) = index.nearest(&space.id, &query, 1000, None);
     (near.len(), near.first().map_or(0.0, |near| near.similarity))
 }
 

@@ -355,7 +355,7 @@ fn refusals_are_problem_details_with_stable_codes() {
     );
     assert_eq!(
         search(json!({"text": "x".repeat(3000)})),
-        (400, "invalid-input".to_owned())
+        (400, "too-long".to_owned())
     );
     let get = |path: &str| problem(server.get(path).send().unwrap());
     assert_eq!(get("/v1/shots/nonsense"), (400, "bad-id".to_owned()));

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use rushes::catalog::{AssetId, Catalog, note_change};
-use rushes::index::{Follower, Index};
+use rushes::index::{Follower, Index, ShotSet};
 use rushes::search::{Modality, Searcher};
 use rushes_models::{EncoderOptions, ModelStore, space_of};
 
@@ -15,7 +15,7 @@ fn found(index: &Index) -> HashSet<AssetId> {
     let space = space_of(&ModelStore::new("models".into()), "lite").unwrap();
     let mut query = vec![0.0; space.dims];
     query[1] = 1.0;
-    let near = index.nearest(&space.id, &query, 100, None).0;
+    let (near, _) = index.nearest(&space.id, &query, 100, None);
     near.into_iter().map(|near| near.shot.asset).collect()
 }
 
@@ -69,17 +69,21 @@ async fn a_video_that_cannot_be_indexed_is_set_aside_and_holds_up_no_other() {
             Arc::clone(follower.index()),
             ModelStore::new("models".into()),
             ("lite", EncoderOptions::threads(1)),
+            bench.folder.path().join("pages"),
         );
         let senses = [Modality::Visual, Modality::Dialogue];
-        let ready = async |scope: Option<&HashSet<AssetId>>| {
+        let ready = async |scope: Option<&ShotSet>| {
             let found = searcher.coverage(&senses, scope).await.unwrap();
             assert_eq!(found.dialogue.unwrap().ready, found.total);
             (found.ready, found.total)
         };
         let all: i64 = videos;
         assert_eq!(ready(None).await, (all - 1, all));
-        assert_eq!(ready(Some(&HashSet::from([bad.clone()]))).await, (0, 1));
-        assert_eq!(ready(Some(&HashSet::from([later]))).await, (1, 1));
+        assert_eq!(
+            ready(Some(&ShotSet::from_assets([bad.clone()]))).await,
+            (0, 1)
+        );
+        assert_eq!(ready(Some(&ShotSet::from_assets([later]))).await, (1, 1));
         drop(follower);
         // A process that opens the index later sees it too.
         let reader = Index::open(&bench.folder.path().join("index")).unwrap();

@@ -29,6 +29,7 @@ mod kill;
 mod library;
 mod mcp;
 mod old_catalogue;
+mod query;
 mod redact;
 mod redact_messages;
 mod redactions;

@@ -1,17 +1,21 @@
 //! The dialogue recall: shots with matching lines.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Recall;
-use crate::catalog::AssetId;
-use crate::index::CueHit;
-use crate::search::fusion::Ranked;
-use crate::search::{SearchError, Searcher, Subject};
+use super::{Found, Recall, Wanted};
+use crate::catalog::ShotId;
+use crate::index::{CueHit, Index, IndexError, ShotSet, SpokenQuery};
+use crate::search::fusion::{Ranked, share};
+use crate::search::query::{PartKind, QueryPart};
+use crate::search::{SearchError, Searcher};
 use crate::views::{Clock, Time};
+
+/// Most lines that are looked at if many shots are excluded by what is said in them.
+const MOST_LINES: usize = 50_000;
 
 /// How a shot was found by dialogue.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -33,36 +37,28 @@ pub(in crate::search) struct DialogueRecall;
 impl Recall for DialogueRecall {
     type Match = CueHit;
     type Evidence = Dialogue;
+    const ALIASES: &'static [&'static str] = &["said"];
+    const UNIT: &'static str = "lines";
+    const MEASURE: &'static str = "bm25";
+    const IS_SELECTIVE: bool = true;
 
-    fn takes(subject: &Subject) -> bool {
-        matches!(subject, Subject::Text(_))
+    fn takes(part: &PartKind) -> bool {
+        matches!(part, PartKind::Text { .. })
     }
 
-    async fn ranked(
-        searcher: &Searcher,
-        subject: &Subject,
-        scope: Option<&HashSet<AssetId>>,
-        count: usize,
-    ) -> Result<Vec<Ranked<CueHit>>, SearchError> {
-        let Subject::Text(words) = subject else {
-            return Ok(Vec::new());
-        };
+    async fn ranked(searcher: &Searcher, wanted: Wanted<'_>) -> Result<Found<CueHit>, SearchError> {
         let index = Arc::clone(&searcher.index);
-        let (words, scope) = (words.clone(), scope.cloned());
-        let spoken =
-            tokio::task::spawn_blocking(move || index.spoken(&words, count, scope.as_ref()));
-        let spoken = spoken.await.map_err(|_join| SearchError::Died)??;
-        // A shot with several matching lines counts once, with its best line.
-        let mut seen = HashSet::new();
-        let best = spoken
-            .into_iter()
-            .filter(|cue| seen.insert(cue.shot.clone()));
-        Ok(best
-            .map(|found| Ranked {
-                shot: found.shot.clone(),
-                found,
+        let lines = Lines::of(wanted.parts);
+        let (scope, count, repeated) = (wanted.scope.cloned(), wanted.count, wanted.repeated);
+        let found = tokio::task::spawn_blocking(move || {
+            let list = lines.ranked(&index, scope.as_ref(), count, repeated)?;
+            Ok::<_, IndexError>(Found {
+                list,
+                searched: index.lines(scope.as_ref())?,
+                exact: true,
             })
-            .collect())
+        });
+        Ok(found.await.map_err(|_join| SearchError::Died)??)
     }
 
     fn evidence(cue: &CueHit, rank: u32, clock: &Clock) -> Dialogue {
@@ -74,4 +70,113 @@ impl Recall for DialogueRecall {
             rank,
         }
     }
+
+    fn measure(cue: &CueHit) -> f32 {
+        cue.score
+    }
+}
+
+/// What is to be said, and what is not.
+struct Lines {
+    wanted: Vec<(f64, SpokenQuery)>,
+    unwanted: Vec<SpokenQuery>,
+}
+
+impl Lines {
+    fn of(parts: &[(usize, &QueryPart)]) -> Self {
+        let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
+        for (_, part) in parts {
+            let PartKind::Text { words, phrases } = &part.kind else {
+                continue;
+            };
+            let query = SpokenQuery {
+                words: words.clone(),
+                phrases: phrases.clone(),
+                // What excludes a shot must be said in full.
+                strict: part.weight < 0.0,
+            };
+            if part.weight < 0.0 {
+                unwanted.push(query);
+            } else {
+                wanted.push((part.weight, query));
+            }
+        }
+        Self { wanted, unwanted }
+    }
+
+    fn ranked(
+        &self,
+        index: &Index,
+        scope: Option<&ShotSet>,
+        count: usize,
+        repeated: bool,
+    ) -> Result<Vec<Ranked<CueHit>>, IndexError> {
+        let mut fetched = count;
+        loop {
+            let mut lists = Vec::with_capacity(self.wanted.len());
+            for (weight, query) in &self.wanted {
+                lists.push((*weight, index.spoken(query, fetched, scope)?));
+            }
+            let is_all = lists.iter().all(|(_, list)| list.len() < fetched);
+            let mut found = fused(lists, repeated);
+            let all = found.len();
+            self.exclude(index, &mut found)?;
+            // Only what was excluded makes the list shorter than it could be.
+            if is_all || found.len() == all || found.len() >= count || fetched >= MOST_LINES {
+                found.truncate(count);
+                return Ok(found);
+            }
+            fetched = MOST_LINES.min(fetched * 8);
+        }
+    }
+
+    /// Removes shots with a line that is not wanted.
+    fn exclude(&self, index: &Index, found: &mut Vec<Ranked<CueHit>>) -> Result<(), IndexError> {
+        if self.unwanted.is_empty() || found.is_empty() {
+            return Ok(());
+        }
+        let shots = found
+            .iter()
+            .map(|one| (one.shot.asset.clone(), one.shot.start));
+        let shots = ShotSet::from_starts(shots);
+        let mut excluded: HashSet<ShotId> = HashSet::new();
+        for query in &self.unwanted {
+            let said = index.all_spoken(query, &shots)?;
+            excluded.extend(said.into_iter().map(|cue| cue.shot));
+        }
+        found.retain(|one| !excluded.contains(&one.shot));
+        Ok(())
+    }
+}
+
+/// One list from one for each text. A shot counts once, with its best line, unless it may be repeated with each line.
+fn fused(lists: Vec<(f64, Vec<CueHit>)>, repeated: bool) -> Vec<Ranked<CueHit>> {
+    let key = |cue: &CueHit| (cue.shot.clone(), if repeated { cue.frames } else { (0, 0) });
+    let mut places: HashMap<_, usize> = HashMap::new();
+    let mut found: Vec<(f64, f64, CueHit)> = Vec::new();
+    for (weight, list) in lists {
+        let mut seen = HashSet::new();
+        let best = list.into_iter().filter(|cue| seen.insert(key(cue)));
+        for (rank, cue) in (1..).zip(best) {
+            let score = share(weight, rank);
+            let place = *places.entry(key(&cue)).or_insert(found.len());
+            match found.get_mut(place) {
+                Some((sum, most, shown)) => {
+                    *sum += score;
+                    if score > *most {
+                        (*most, *shown) = (score, cue);
+                    }
+                }
+                None => found.push((score, score, cue)),
+            }
+        }
+    }
+    // A stable order: one list stays as it is.
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let found = found.into_iter().map(|(_, _, cue)| Ranked {
+        shot: cue.shot.clone(),
+        frames: cue.frames,
+        found: cue,
+    });
+    found.collect()
 }

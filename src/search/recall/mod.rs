@@ -4,22 +4,50 @@
 //! each recall that found it. To add a recall, write its file and add a line to the list below.
 
 mod dialogue;
+mod meaning;
 mod visual;
 
-use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use dialogue::Dialogue;
 use dialogue::DialogueRecall;
-pub use visual::Visual;
+pub use meaning::Meaning;
+use meaning::MeaningRecall;
 use visual::VisualRecall;
+pub use visual::{PartSimilarity, Visual};
 
 use super::fusion::Ranked;
-use super::{SearchError, Searcher, Subject};
-use crate::catalog::AssetId;
+use super::query::{PartKind, Query, QueryPart, WeightedModality};
+use super::{SearchError, Searcher};
+use crate::index::ShotSet;
 use crate::views::Clock;
+
+/// What a recall is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// The parts of the query that it uses, with their places in the query.
+    pub(super) parts: &'a [(usize, &'a QueryPart)],
+    /// Where to look.
+    pub(super) scope: Option<&'a ShotSet>,
+    /// How many matches.
+    pub(super) count: usize,
+    /// Whether a shot may be in the list more than once, with different times.
+    pub(super) repeated: bool,
+}
+
+/// What a recall found.
+#[derive(Debug)]
+pub(super) struct Found<M> {
+    /// Best first.
+    pub(super) list: Vec<Ranked<M>>,
+    /// Over how many shots or lines.
+    pub(super) searched: u64,
+    /// Whether all of them were compared.
+    pub(super) exact: bool,
+}
 
 /// One way to find shots.
 pub(super) trait Recall {
@@ -27,27 +55,41 @@ pub(super) trait Recall {
     type Match;
     /// The evidence as shown.
     type Evidence;
+    /// Other names of the modality in the text of a query.
+    const ALIASES: &'static [&'static str];
+    /// What is searched: `shots`, `lines`.
+    const UNIT: &'static str;
+    /// The name of its measure.
+    const MEASURE: &'static str;
+    /// Whether it finds what matches only. Others rank everything.
+    const IS_SELECTIVE: bool;
 
-    /// Whether it can search for `subject`.
-    fn takes(subject: &Subject) -> bool;
+    /// Whether it can search for such a part.
+    fn takes(part: &PartKind) -> bool;
 
-    /// The `count` best shots, best first, without duplicates.
+    /// The best shots, best first.
     fn ranked(
         searcher: &Searcher,
-        subject: &Subject,
-        scope: Option<&HashSet<AssetId>>,
-        count: usize,
-    ) -> impl Future<Output = Result<Vec<Ranked<Self::Match>>, SearchError>> + Send;
+        wanted: Wanted<'_>,
+    ) -> impl Future<Output = Result<Found<Self::Match>, SearchError>> + Send;
 
     /// The evidence of a match at rank `rank`, from 1.
     fn evidence(found: &Self::Match, rank: u32, clock: &Clock) -> Self::Evidence;
+
+    /// How well it matches.
+    fn measure(found: &Self::Match) -> f32;
+
+    /// Whether it is likely to be what was asked for, as opposed to the best of what there is.
+    fn is_likely(_found: &Self::Match) -> bool {
+        true
+    }
 }
 
 macro_rules! recalls {
     ($($(#[$doc:meta])* $modality:ident as $field:ident: $recall:ident -> $evidence:ident;)+) => {
         /// A modality to search.
         #[derive(
-            Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum, ToSchema,
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum, ToSchema,
         )]
         #[serde(rename_all = "kebab-case")]
         pub enum Modality {
@@ -56,11 +98,40 @@ macro_rules! recalls {
 
         impl Modality {
             /// Every modality.
-            const ALL: &[Self] = &[$(Self::$modality),+];
+            pub const ALL: &'static [Self] = &[$(Self::$modality),+];
 
-            fn takes(self, subject: &Subject) -> bool {
+            /// Its name in requests.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
                 match self {
-                    $(Self::$modality => <$recall as Recall>::takes(subject),)+
+                    $(Self::$modality => stringify!($field),)+
+                }
+            }
+
+            /// The modality with this name or alias.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                $(if name == stringify!($field) || <$recall as Recall>::ALIASES.contains(&name) {
+                    return Some(Self::$modality);
+                })+
+                None
+            }
+
+            pub(super) fn takes(self, part: &PartKind) -> bool {
+                match self {
+                    $(Self::$modality => <$recall as Recall>::takes(part),)+
+                }
+            }
+
+            pub(super) const fn is_selective(self) -> bool {
+                match self {
+                    $(Self::$modality => <$recall as Recall>::IS_SELECTIVE,)+
+                }
+            }
+
+            pub(super) const fn unit(self) -> &'static str {
+                match self {
+                    $(Self::$modality => <$recall as Recall>::UNIT,)+
                 }
             }
         }
@@ -72,19 +143,39 @@ macro_rules! recalls {
         }
 
         /// The match of any recall.
-        #[derive(Debug, Clone, PartialEq)]
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         pub(super) enum Match {
             $($modality(<$recall as Recall>::Match),)+
         }
 
+        impl Match {
+            /// The modality that found it, the name of its measure, and the measure.
+            pub(super) fn measure(&self) -> (Modality, &'static str, f32) {
+                match self {
+                    $(Self::$modality(found) => {
+                        (Modality::$modality, <$recall as Recall>::MEASURE, $recall::measure(found))
+                    })+
+                }
+            }
+        }
+
+        impl Match {
+            /// Whether it is likely to be what was asked for.
+            pub(super) fn is_likely(&self) -> bool {
+                match self {
+                    $(Self::$modality(found) => $recall::is_likely(found),)+
+                }
+            }
+        }
+
         impl Evidence {
             /// The evidence of matches with their ranks.
-            pub(super) fn of(matches: &[(u32, Match)], clock: &Clock) -> Self {
+            pub(super) fn of<'a>(matches: impl IntoIterator<Item = (u32, &'a Match)>, clock: &Clock) -> Self {
                 let mut evidence = Self::default();
                 for (rank, found) in matches {
                     match found {
                         $(Match::$modality(found) => {
-                            evidence.$field = Some($recall::evidence(found, *rank, clock));
+                            evidence.$field = Some($recall::evidence(found, rank, clock));
                         })+
                     }
                 }
@@ -92,24 +183,22 @@ macro_rules! recalls {
             }
         }
 
-        /// The ranked list of each requested recall.
-        pub(super) async fn lists(
+        async fn ranked(
             searcher: &Searcher,
-            subject: &Subject,
-            modalities: &[Modality],
-            scope: Option<&HashSet<AssetId>>,
-            count: usize,
-        ) -> Result<Vec<Vec<Ranked<Match>>>, SearchError> {
-            let mut lists = Vec::with_capacity(modalities.len());
-            for modality in modalities {
-                lists.push(match modality {
-                    $(Modality::$modality => {
-                        let ranked = $recall::ranked(searcher, subject, scope, count).await?;
-                        ranked.into_iter().map(|ranked| ranked.map(Match::$modality)).collect()
-                    })+
-                });
+            modality: Modality,
+            wanted: Wanted<'_>,
+        ) -> Result<Found<Match>, SearchError> {
+            match modality {
+                $(Modality::$modality => {
+                    let found = $recall::ranked(searcher, wanted).await?;
+                    let list = found.list.into_iter().map(|ranked| ranked.map(Match::$modality));
+                    Ok(Found {
+                        list: list.collect(),
+                        searched: found.searched,
+                        exact: found.exact,
+                    })
+                })+
             }
-            Ok(lists)
         }
     };
 }
@@ -119,15 +208,36 @@ recalls! {
     Visual as visual: VisualRecall -> Visual;
     /// What is said.
     Dialogue as dialogue: DialogueRecall -> Dialogue;
+    /// What is meant by what is said.
+    Meaning as meaning: MeaningRecall -> Meaning;
 }
 
-/// The modalities in `asked`, or all if it is empty, that can search for `subject`.
-pub(super) fn modalities(asked: &[Modality], subject: &Subject) -> Vec<Modality> {
-    let asked = if asked.is_empty() {
-        Modality::ALL
-    } else {
-        asked
+/// What one recall found, and at which cost.
+#[derive(Debug)]
+pub(super) struct Recalled {
+    pub(super) sense: WeightedModality,
+    pub(super) found: Found<Match>,
+    pub(super) took: Duration,
+}
+
+/// Searches by one modality.
+pub(super) async fn run(
+    searcher: &Searcher,
+    query: &Query,
+    sense: WeightedModality,
+    (scope, count, repeated): (Option<&ShotSet>, usize, bool),
+) -> Result<Recalled, SearchError> {
+    let started = Instant::now();
+    let parts = query.parts_for(sense.modality);
+    let wanted = Wanted {
+        parts: &parts,
+        scope,
+        count,
+        repeated,
     };
-    let able = asked.iter().filter(|modality| modality.takes(subject));
-    able.copied().collect()
+    Ok(Recalled {
+        sense,
+        found: ranked(searcher, sense.modality, wanted).await?,
+        took: started.elapsed(),
+    })
 }

@@ -1,0 +1,246 @@
+//! Filters as SQL.
+
+use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
+
+use super::fields::{self, ResolvedField, Source};
+use super::operand::Operand;
+use super::{FieldKind, Filter, FilterError, FilterOp};
+use crate::catalog::metadata::MetadataValue;
+use crate::catalog::{AssetId, CatalogError, ShotId, TitleId};
+
+const ASSETS: &str = " FROM assets a JOIN titles t ON t.id = a.title_id";
+const SHOTS: &str = " JOIN published d ON d.asset_id = a.id AND d.feature = 'shots' JOIN shots s ON s.run_id = d.run_id";
+
+/// The shots that fulfil all filters, in the titles `within` if it is given: an asset, and the first frame of the shot,
+/// or `None` for all its shots.
+///
+/// # Errors
+/// If the database fails.
+pub async fn matching(
+    db: &mut SqliteConnection,
+    filters: &[Filter],
+    within: Option<&[TitleId]>,
+) -> Result<Vec<(AssetId, Option<i64>)>, CatalogError> {
+    let per_shot = filters.iter().any(Filter::is_per_shot);
+    let start = if per_shot { "s.start_frame" } else { "NULL" };
+    let mut query = QueryBuilder::<Sqlite>::new(format!("SELECT a.id, {start}{ASSETS}"));
+    if per_shot {
+        query.push(SHOTS);
+    }
+    query.push(" WHERE 1");
+    if let Some(titles) = within {
+        query.push(" AND a.title_id IN (SELECT value FROM json_each(");
+        query.push_bind(serde_json::json!(titles).to_string());
+        query.push("))");
+    }
+    for filter in filters {
+        query.push(" AND ");
+        condition(&mut query, filter);
+    }
+    Ok(query.build_query_as().fetch_all(db).await?)
+}
+
+/// Refuses conditions that ask for a title or an asset that does not exist, or is not in the titles `within`.
+///
+/// # Errors
+/// [`CatalogError::NotFound`], or if the database fails.
+pub async fn check_names(
+    db: &mut SqliteConnection,
+    filters: &[Filter],
+    within: Option<&[TitleId]>,
+) -> Result<(), CatalogError> {
+    for filter in filters {
+        let (Some(what), FilterOp::Eq | FilterOp::In) = (filter.field.names(), filter.op) else {
+            continue;
+        };
+        for (value, operand) in filter.values.iter().zip(&filter.operands) {
+            let one = Filter {
+                values: vec![value.clone()],
+                operands: vec![operand.clone()],
+                ..filter.clone()
+            };
+            let mut query = QueryBuilder::<Sqlite>::new(
+                "SELECT EXISTS (SELECT 1 FROM titles t LEFT JOIN assets a ON a.title_id = t.id WHERE ",
+            );
+            condition(&mut query, &one);
+            if let Some(titles) = within {
+                query.push(" AND t.id IN (SELECT value FROM json_each(");
+                query.push_bind(serde_json::json!(titles).to_string());
+                query.push("))");
+            }
+            query.push(")");
+            if !query
+                .build_query_scalar::<bool>()
+                .fetch_one(&mut *db)
+                .await?
+            {
+                let id = match value {
+                    MetadataValue::Text(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                return Err(CatalogError::NotFound { what, id });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn condition(query: &mut QueryBuilder<Sqlite>, filter: &Filter) {
+    let is_negative = matches!(filter.op, FilterOp::Ne | FilterOp::Not);
+    if is_negative {
+        query.push("NOT ");
+    }
+    match filter.field.source() {
+        Source::One(expression) => {
+            // Without a value it is not equal, and neither greater nor less.
+            let expression = filter.field.sql(expression);
+            query.push("COALESCE(");
+            compare(query, filter, &expression, None);
+            query.push(", 0)");
+        }
+        Source::Many(values) => {
+            let values = filter.field.sql(values);
+            query.push(format!("EXISTS (SELECT 1 FROM ({values}) v WHERE "));
+            let kind = (filter.kind() == FieldKind::Any).then_some("v.type");
+            compare(query, filter, "v.value", kind);
+            query.push(")");
+        }
+    }
+}
+
+/// Whether one of the operands fits. `kind` is the JSON type of the value, if it has one.
+fn compare(query: &mut QueryBuilder<Sqlite>, filter: &Filter, value: &str, kind: Option<&str>) {
+    query.push("(");
+    for (at, operand) in filter.operands.iter().enumerate() {
+        if at > 0 {
+            query.push(" OR ");
+        }
+        query.push("(");
+        match operand {
+            Operand::Text(text) => {
+                of_type(query, kind, "'text'");
+                order(query, value, filter.op, text.clone());
+                query.push(" COLLATE NOCASE");
+            }
+            Operand::Flag(flag) => {
+                of_type(query, kind, "'true', 'false'");
+                order(query, value, filter.op, i64::from(*flag));
+            }
+            Operand::Span { low, high } => {
+                of_type(query, kind, "'integer', 'real'");
+                span(query, value, filter.op, (*low, *high));
+            }
+        }
+        query.push(")");
+    }
+    query.push(")");
+}
+
+fn of_type(query: &mut QueryBuilder<Sqlite>, kind: Option<&str>, types: &str) {
+    if let Some(kind) = kind {
+        query.push(format!("{kind} IN ({types}) AND "));
+    }
+}
+
+fn order<T>(query: &mut QueryBuilder<Sqlite>, value: &str, op: FilterOp, operand: T)
+where
+    T: for<'q> sqlx::Encode<'q, Sqlite> + sqlx::Type<Sqlite>,
+{
+    let sign = match op {
+        FilterOp::Eq | FilterOp::Ne | FilterOp::In | FilterOp::Not => "=",
+        FilterOp::Gt => ">",
+        FilterOp::Gte => ">=",
+        FilterOp::Lt => "<",
+        FilterOp::Lte => "<=",
+    };
+    query.push(format!("{value} {sign} "));
+    query.push_bind(operand);
+}
+
+fn span(query: &mut QueryBuilder<Sqlite>, value: &str, op: FilterOp, (low, high): (f64, f64)) {
+    match op {
+        FilterOp::Eq | FilterOp::Ne | FilterOp::In | FilterOp::Not => {
+            query.push(format!("{value} BETWEEN "));
+            query.push_bind(low);
+            query.push(" AND ");
+            query.push_bind(high);
+        }
+        FilterOp::Gt | FilterOp::Lte => order(query, value, op, high),
+        FilterOp::Gte | FilterOp::Lt => order(query, value, op, low),
+    }
+}
+
+/// A value of a field, and how many shots have it.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct FacetCount {
+    /// The value as text.
+    pub value: String,
+    /// Number of shots.
+    pub count: i64,
+}
+
+/// A field whose values can be counted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CountedField(ResolvedField);
+
+impl CountedField {
+    /// The field called `name`.
+    ///
+    /// # Errors
+    /// If there is no such field, or counting its values makes no sense.
+    pub fn named(name: &str) -> Result<Self, FilterError> {
+        let field = fields::resolve(name)?;
+        match field.kind() {
+            FieldKind::Text | FieldKind::Any | FieldKind::Number | FieldKind::Rate => {
+                Ok(Self(field))
+            }
+            FieldKind::Date | FieldKind::Duration | FieldKind::Size => {
+                Err(FilterError::NoFacet(field.name()))
+            }
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.0.name()
+    }
+}
+
+/// The values of a field among `shots`, the most frequent first, at most `most` of them. Shots without a value are not
+/// counted.
+///
+/// # Errors
+/// If the database fails.
+pub async fn facet(
+    db: &mut SqliteConnection,
+    CountedField(field): &CountedField,
+    shots: &[ShotId],
+    most: u32,
+) -> Result<Vec<FacetCount>, CatalogError> {
+    let (value, values) = match (field.counted(), field.source()) {
+        (Some(expression), _) => (field.sql(expression), String::new()),
+        (None, Source::One(expression)) => (field.sql(expression), String::new()),
+        (None, Source::Many(values)) => {
+            let values = field.sql(values);
+            // A list in JSON, because SQLite joins only functions to what comes before.
+            let list = format!("SELECT json_group_array(w.value) FROM ({values}) w");
+            ("v.value".to_owned(), format!(", json_each(({list})) v"))
+        }
+    };
+    let wanted: Vec<_> = shots
+        .iter()
+        .map(|id| (&id.asset, id.start, id.end))
+        .collect();
+    let mut query = QueryBuilder::<Sqlite>::new(format!(
+        "SELECT CAST({value} AS TEXT) AS value, COUNT(*) AS count FROM json_each("
+    ));
+    query.push_bind(serde_json::json!(wanted).to_string());
+    query.push(format!(
+        ") q JOIN assets a ON a.id = q.value ->> 0 JOIN titles t ON t.id = a.title_id{SHOTS}
+            AND s.start_frame = q.value ->> 1 AND s.end_frame = q.value ->> 2{values}
+          WHERE {value} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT "
+    ));
+    query.push_bind(most);
+    Ok(query.build_query_as().fetch_all(db).await?)
+}

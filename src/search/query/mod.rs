@@ -1,0 +1,489 @@
+//! What is searched for, however it was asked for.
+//!
+//! `body` reads the JSON of requests, `syntax` the text of a search box; both make a [`Query`].
+
+pub(in crate::search) mod body;
+pub(in crate::search) mod syntax;
+
+use std::sync::Arc;
+
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use self::syntax::SyntaxError;
+use super::recall::Modality;
+use super::{MAX_LIMIT, SearchError};
+use crate::catalog::filter::{self, CountedField, Filter};
+use crate::catalog::{AssetId, ShotId, TitleId};
+
+/// Longest text of all parts together, in characters.
+const MAX_TEXT: usize = 2000;
+/// Most parts of one query.
+const MOST_PARTS: usize = 16;
+/// Largest weight.
+const MAX_WEIGHT: f64 = 100.0;
+/// Most facets of one query.
+const MOST_FACETS: usize = 10;
+/// Shots that are at least this similar count as near-duplicates, if a query does not say.
+pub(in crate::search) const SIMILAR: f32 = 0.95;
+
+/// A search by one or more parts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Query {
+    /// What to look for. Shots are to be like the parts with a positive weight, and unlike the others.
+    pub parts: Vec<QueryPart>,
+    /// Modalities to search, with their weights; all with weight 1 if empty.
+    pub modalities: Vec<WeightedModality>,
+    /// How the modalities are combined.
+    pub operator: Operator,
+    /// Which shots count at all.
+    pub filters: Vec<Filter>,
+    /// What becomes one hit.
+    pub group_by: GroupBy,
+    /// Which similar shots become one hit.
+    pub collapse: Collapse,
+    /// The order of hits.
+    pub sort: SortBy,
+    /// Fields whose values are counted.
+    pub facets: Vec<CountedField>,
+}
+
+/// A part of a query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueryPart {
+    /// What it is.
+    pub kind: PartKind,
+    /// The only modality that it is for; all that can use it if `None`.
+    pub modality: Option<Modality>,
+    /// How much it counts. Negative for what is not wanted.
+    pub weight: f64,
+}
+
+/// What a part of a query is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PartKind {
+    /// What is seen or said.
+    Text {
+        /// Words.
+        words: String,
+        /// Phrases, which dialogue must contain as they stand.
+        phrases: Vec<String>,
+    },
+    /// Shots similar to this shot.
+    Shot(ShotId),
+    /// Shots similar to what an asset shows from one time to another, in milliseconds.
+    Span {
+        /// The asset.
+        asset: AssetId,
+        /// Start.
+        from_ms: u64,
+        /// End, exclusive.
+        to_ms: u64,
+    },
+    /// Shots similar to a picture.
+    Picture(Arc<RgbImage>),
+    /// Shots whose vectors are close to this one.
+    Vector {
+        /// The vector, of any length but 0.
+        vector: Arc<[f32]>,
+        /// The space that it is in, if it is known: `model@revision`.
+        space: Option<String>,
+    },
+}
+
+impl PartKind {
+    /// The whole text, phrases included; `None` if the part is no text.
+    pub(super) fn text(&self) -> Option<String> {
+        let Self::Text { words, phrases } = self else {
+            return None;
+        };
+        let pieces = std::iter::once(words.as_str()).chain(phrases.iter().map(String::as_str));
+        let pieces: Vec<&str> = pieces.filter(|piece| !piece.is_empty()).collect();
+        Some(pieces.join(" "))
+    }
+}
+
+/// A modality, and how much its ranks count.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WeightedModality {
+    /// The modality.
+    pub modality: Modality,
+    /// Its weight.
+    pub weight: f64,
+}
+
+/// How modalities are combined.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Operator {
+    /// A shot is found if any modality finds it.
+    #[default]
+    Any,
+    /// A shot is found if every modality finds it, at the same time.
+    All,
+}
+
+/// What becomes one hit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupBy {
+    /// Each shot.
+    #[default]
+    Shot,
+    /// The shots of an asset.
+    Asset,
+    /// The shots of a title.
+    Title,
+}
+
+/// The order of hits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SortBy {
+    /// By score.
+    #[default]
+    Relevance,
+    /// By asset in the order of registration, then by frame.
+    Time,
+    /// By the day and time at which the asset was added, the newest first, then by frame.
+    Date,
+}
+
+/// Which similar shots become one hit.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Collapse {
+    /// Shots whose vectors are at least this similar.
+    pub similar: Option<f32>,
+    /// Shots of one place that alternate with those of another, as in a dialogue.
+    pub alternating: bool,
+}
+
+impl QueryPart {
+    /// A text with weight 1.
+    #[must_use]
+    pub fn text(words: &str) -> Self {
+        Self::new(PartKind::Text {
+            words: words.to_owned(),
+            phrases: Vec::new(),
+        })
+    }
+
+    /// A part with weight 1.
+    #[must_use]
+    pub const fn new(kind: PartKind) -> Self {
+        Self {
+            kind,
+            modality: None,
+            weight: 1.0,
+        }
+    }
+
+    fn check(&self) -> Result<(), SearchError> {
+        if !self.weight.is_finite() || self.weight == 0.0 || self.weight.abs() > MAX_WEIGHT {
+            return Err(SearchError::Weight(self.weight));
+        }
+        match &self.kind {
+            PartKind::Text { words, phrases } => {
+                let mut all = phrases.iter().chain([words]);
+                if all.all(|text| text.trim().is_empty()) {
+                    return Err(SearchError::Empty);
+                }
+            }
+            PartKind::Span { from_ms, to_ms, .. } if from_ms >= to_ms => {
+                return Err(SearchError::Span {
+                    from_ms: *from_ms,
+                    to_ms: *to_ms,
+                });
+            }
+            PartKind::Vector { vector, .. } => {
+                if let Some(at) = vector.iter().position(|x| !x.is_finite()) {
+                    return Err(SearchError::VectorNotFinite(at));
+                }
+                if vector.iter().all(|&x| x == 0.0) {
+                    return Err(SearchError::VectorZero);
+                }
+            }
+            PartKind::Shot(_) | PartKind::Span { .. } | PartKind::Picture(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl From<QueryPart> for Query {
+    fn from(part: QueryPart) -> Self {
+        Self {
+            parts: vec![part],
+            ..Self::default()
+        }
+    }
+}
+
+impl Query {
+    /// The query that the text of a search box says: `car -night tag:hero len:<4s`.
+    ///
+    /// # Errors
+    /// [`SyntaxError`] with the place of the mistake.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        syntax::parse(text)
+    }
+
+    /// The same query in these modalities only.
+    #[must_use]
+    pub fn within(mut self, modalities: &[Modality]) -> Self {
+        let weighted = |&modality| WeightedModality {
+            modality,
+            weight: 1.0,
+        };
+        self.modalities = modalities.iter().map(weighted).collect();
+        self
+    }
+
+    /// Refuses what cannot be searched for.
+    ///
+    /// # Errors
+    /// [`SearchError`] with a code of its own for each fault.
+    pub fn check(&self) -> Result<(), SearchError> {
+        if self.parts.is_empty() {
+            return Err(SearchError::Empty);
+        }
+        if self.parts.len() > MOST_PARTS {
+            return Err(SearchError::TooManyParts(MOST_PARTS));
+        }
+        self.parts.iter().try_for_each(QueryPart::check)?;
+        let length = |part: &QueryPart| match &part.kind {
+            PartKind::Text { words, phrases } => {
+                let phrases = phrases.iter().map(|phrase| phrase.chars().count());
+                words.chars().count() + phrases.sum::<usize>()
+            }
+            PartKind::Shot(_)
+            | PartKind::Span { .. }
+            | PartKind::Picture(_)
+            | PartKind::Vector { .. } => 0,
+        };
+        if self.parts.iter().map(length).sum::<usize>() > MAX_TEXT {
+            return Err(SearchError::TooLong(MAX_TEXT));
+        }
+        if self.parts.iter().all(|part| part.weight < 0.0) {
+            return Err(SearchError::AllNegative);
+        }
+        for WeightedModality { weight, .. } in &self.modalities {
+            if !weight.is_finite() || *weight <= 0.0 || *weight > MAX_WEIGHT {
+                return Err(SearchError::ModalityWeight(*weight));
+            }
+        }
+        if let Some(similar) = self.collapse.similar
+            && !(similar > 0.0 && similar <= 1.0)
+        {
+            return Err(SearchError::Threshold(similar));
+        }
+        if self.facets.len() > MOST_FACETS {
+            return Err(SearchError::TooManyFacets(MOST_FACETS));
+        }
+        Ok(filter::check(&self.filters)?)
+    }
+
+    /// The parts that a modality uses, with their places in the query.
+    pub(super) fn parts_for(&self, modality: Modality) -> Vec<(usize, &QueryPart)> {
+        let parts = self.parts.iter().enumerate();
+        let used = parts.filter(|(_, part)| {
+            part.modality.is_none_or(|only| only == modality) && modality.takes(&part.kind)
+        });
+        used.collect()
+    }
+
+    /// The modalities to search: those that have something to look for.
+    pub(super) fn senses(&self) -> Result<Vec<WeightedModality>, SearchError> {
+        let able = |modality: Modality| {
+            let parts = self.parts_for(modality);
+            parts.iter().any(|(_, part)| part.weight > 0.0)
+        };
+        if self.modalities.is_empty() {
+            let all = Modality::ALL.iter().copied().filter(|&one| able(one));
+            let all: Vec<WeightedModality> = all
+                .map(|modality| WeightedModality {
+                    modality,
+                    weight: 1.0,
+                })
+                .collect();
+            return if all.is_empty() {
+                Err(SearchError::AllNegative)
+            } else {
+                Ok(all)
+            };
+        }
+        let mut senses: Vec<WeightedModality> = Vec::new();
+        for sense in &self.modalities {
+            if !able(sense.modality) {
+                return Err(SearchError::NothingFor(sense.modality.name()));
+            }
+            if senses.iter().all(|known| known.modality != sense.modality) {
+                senses.push(*sense);
+            }
+        }
+        Ok(senses)
+    }
+
+    /// The text that [`Query::parse`] reads as this query; `None` if it has a part without text, such as a picture.
+    #[must_use]
+    pub fn to_text(&self) -> Option<String> {
+        syntax::write(self)
+    }
+
+    /// A digest of everything that determines the results and their order.
+    pub(super) fn digest(&self, hasher: &mut blake3::Hasher) {
+        for part in &self.parts {
+            match &part.kind {
+                PartKind::Picture(picture) => {
+                    hasher.update(format!("{:?}", picture.dimensions()).as_bytes());
+                    hasher.update(picture.as_raw());
+                }
+                kind @ (PartKind::Text { .. }
+                | PartKind::Shot(_)
+                | PartKind::Span { .. }
+                | PartKind::Vector { .. }) => {
+                    hasher.update(format!("{kind:?}").as_bytes());
+                }
+            }
+            hasher.update(format!("{:?}{}", part.modality, part.weight).as_bytes());
+        }
+        let rest = (
+            &self.modalities,
+            self.operator,
+            self.group_by,
+            self.collapse,
+            self.sort,
+            &self.facets,
+        );
+        hasher.update(format!("{rest:?}").as_bytes());
+        for filter in &self.filters {
+            let filter = (filter.name(), filter.op(), filter.values());
+            hasher.update(format!("{filter:?}").as_bytes());
+        }
+    }
+}
+
+/// Where to search: the union of both lists, or everything if both are empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Titles by id or name.
+    pub titles: Vec<String>,
+    /// Assets.
+    pub assets: Vec<AssetId>,
+    /// The titles that may be searched at all; all of them if `None`.
+    pub within: Option<Vec<TitleId>>,
+}
+
+impl Scope {
+    /// Whether everything is in scope.
+    #[must_use]
+    pub const fn is_everything(&self) -> bool {
+        self.titles.is_empty() && self.assets.is_empty() && self.within.is_none()
+    }
+}
+
+/// One search request.
+#[derive(Debug, Clone)]
+pub struct SearchRequest {
+    /// What to search for.
+    pub query: Query,
+    /// Where to search.
+    pub scope: Scope,
+    /// Hits per page.
+    pub limit: usize,
+    /// The page: `next` of the previous answer.
+    pub page: Option<String>,
+    /// Whether the answer says how it came about.
+    pub explain: bool,
+}
+
+impl SearchRequest {
+    /// The first page of a query over everything.
+    #[must_use]
+    pub fn new(query: Query, limit: usize) -> Self {
+        Self {
+            query,
+            scope: Scope::default(),
+            limit,
+            page: None,
+            explain: false,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), SearchError> {
+        if !(1..=MAX_LIMIT).contains(&self.limit) {
+            return Err(SearchError::Limit(MAX_LIMIT));
+        }
+        self.query.check()
+    }
+
+    /// A digest of everything but the page.
+    pub(super) fn digest(&self) -> [u8; 8] {
+        let mut hasher = blake3::Hasher::new();
+        self.query.digest(&mut hasher);
+        hasher.update(format!("{:?}", self.scope).as_bytes());
+        let mut short = [0; 8];
+        short.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+        short
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(kind: PartKind, weight: f64) -> Query {
+        Query::from(QueryPart {
+            weight,
+            ..QueryPart::new(kind)
+        })
+    }
+
+    #[test]
+    fn each_fault_of_a_query_has_a_code() {
+        let vector = |values: &[f32]| PartKind::Vector {
+            vector: values.into(),
+            space: None,
+        };
+        let text = || QueryPart::text("x").kind;
+        let span = PartKind::Span {
+            asset: AssetId::new(),
+            from_ms: 5,
+            to_ms: 5,
+        };
+        for (query, code) in [
+            (Query::default(), "empty-query"),
+            (Query::from(QueryPart::text("  ")), "empty-query"),
+            (with(text(), -1.0), "all-negative"),
+            (with(text(), f64::NAN), "bad-weight"),
+            (with(text(), 0.0), "bad-weight"),
+            (with(text(), 1e9), "bad-weight"),
+            (with(vector(&[1.0, f32::NAN]), 1.0), "vector-not-finite"),
+            (with(vector(&[0.0, 0.0]), 1.0), "vector-zero"),
+            (with(vector(&[]), 1.0), "vector-zero"),
+            (with(span, 1.0), "bad-span"),
+            (Query::from(QueryPart::text(&"x".repeat(2001))), "too-long"),
+        ] {
+            assert_eq!(query.check().unwrap_err().code(), code, "{query:?}");
+        }
+        let many = Query {
+            parts: vec![QueryPart::text("x"); 17],
+            ..Query::default()
+        };
+        assert_eq!(many.check().unwrap_err().code(), "too-many-parts");
+    }
+
+    #[test]
+    fn a_modality_that_has_nothing_to_look_for_is_named() {
+        let vector = PartKind::Vector {
+            vector: [1.0].as_slice().into(),
+            space: None,
+        };
+        let query = with(vector, 1.0);
+        let senses = query.senses().unwrap();
+        assert_eq!(senses.len(), 1);
+        assert_eq!(senses[0].modality, Modality::Visual);
+        let spoken = query.within(&[Modality::Dialogue]);
+        assert_eq!(spoken.senses().unwrap_err().code(), "nothing-for-modality");
+    }
+}

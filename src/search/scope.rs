@@ -1,0 +1,75 @@
+//! Where a query is searched: the shots that its scope and its filters leave.
+
+use std::collections::HashSet;
+
+use super::query::Scope;
+use super::{Coverage, Modality, SearchError, Searcher};
+use crate::catalog::filter::{self, Filter};
+use crate::catalog::{AssetId, TitleId, assets};
+use crate::index::ShotSet;
+
+impl Searcher {
+    /// The shots in scope; `None` for all.
+    pub(super) async fn scope(
+        &self,
+        scope: &Scope,
+        filters: &[Filter],
+    ) -> Result<Option<ShotSet>, SearchError> {
+        let named = self.named(scope).await?;
+        if filters.is_empty() && scope.within.is_none() {
+            return Ok(named);
+        }
+        let within = scope.within.as_deref();
+        // All from one state of the catalogue.
+        let mut db = self.catalog.snapshot().await?;
+        filter::check_names(&mut db, filters, within).await?;
+        let matching = filter::matching(&mut db, filters, within).await?;
+        let whole = filters.iter().all(|filter| !filter.is_per_shot());
+        let matching = if whole {
+            ShotSet::from_assets(matching.into_iter().map(|(asset, _)| asset))
+        } else {
+            let shots = matching.into_iter();
+            ShotSet::from_starts(
+                shots.filter_map(|(asset, start)| Some((asset, start?.cast_unsigned()))),
+            )
+        };
+        Ok(Some(match named {
+            Some(named) => named.and(&matching),
+            None => matching,
+        }))
+    }
+
+    /// The share of these titles, or of all, that can be found by `senses`.
+    ///
+    /// # Errors
+    /// If the catalogue fails.
+    pub async fn coverage_within(
+        &self,
+        senses: &[Modality],
+        within: Option<Vec<TitleId>>,
+    ) -> Result<Coverage, SearchError> {
+        let scope = Scope {
+            within,
+            ..Scope::default()
+        };
+        let scope = self.scope(&scope, &[]).await?;
+        self.coverage(senses, scope.as_ref()).await
+    }
+
+    /// The titles and assets that are named; `None` if none is.
+    async fn named(&self, scope: &Scope) -> Result<Option<ShotSet>, SearchError> {
+        if scope.titles.is_empty() && scope.assets.is_empty() {
+            return Ok(None);
+        }
+        let mut db = self.catalog.read().await?;
+        let mut found: HashSet<AssetId> = HashSet::new();
+        for title in &scope.titles {
+            let id = assets::find_title(&mut db, title).await?;
+            found.extend(assets::list(&mut db, Some(&id)).await?);
+        }
+        for asset in &scope.assets {
+            found.insert(assets::get(&mut db, asset).await?.id);
+        }
+        Ok(Some(ShotSet::from_assets(found)))
+    }
+}
