@@ -145,5 +145,5 @@ fn each_mistake_has_its_code() {
     }
     // Nothing is shown there.
     let late = visual(json!([{ "asset": videos.street, "from_ms": 900_000, "to_ms": 900_001 }]));
-    assert_eq!(videos.refused(&late), (503, "not-embedded-yet".to_owned()));
+    assert_eq!(videos.refused(&late), (400, "bad-span".to_owned()));
 }
