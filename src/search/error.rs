@@ -208,8 +208,8 @@ impl SearchError {
             | Self::Limit(_)
             | Self::Page
             | Self::PageExpired
+            | Self::Filter(_)
             | Self::Picture { .. } => ErrorKind::InvalidInput,
-            Self::Filter(error) => error.kind(),
             Self::NoVector { .. } | Self::NoVectors { .. } => ErrorKind::Unavailable,
             Self::Pages(error) if is_full(error) => ErrorKind::Unavailable,
             Self::Pages(_) => ErrorKind::Internal,

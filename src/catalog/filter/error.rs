@@ -1,6 +1,5 @@
 //! Errors of filters.
 
-use rushes_models::ErrorKind;
 use thiserror::Error;
 
 /// A condition that cannot be applied.
@@ -72,11 +71,5 @@ impl FilterError {
             Self::NoFacet(_) => "bad-facet",
             Self::TooMany(_) => "too-many-filters",
         }
-    }
-
-    /// What a caller should do about it: always correct the request.
-    #[must_use]
-    pub const fn kind(&self) -> ErrorKind {
-        ErrorKind::InvalidInput
     }
 }

@@ -76,7 +76,7 @@ pub async fn check_names(
             {
                 let id = match value {
                     MetadataValue::Text(text) => text.clone(),
-                    other => other.to_string(),
+                    MetadataValue::Flag(_) | MetadataValue::Number(_) => value.to_string(),
                 };
                 return Err(CatalogError::NotFound { what, id });
             }
