@@ -72,4 +72,17 @@ impl FilterError {
             Self::TooMany(_) => "too-many-filters",
         }
     }
+
+    /// The field that is wrong, if it is one.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::UnknownField { name: field, .. }
+            | Self::Operator { field, .. }
+            | Self::Value { field, .. }
+            | Self::Contradiction { field, .. }
+            | Self::NoFacet(field) => Some(field),
+            Self::TooMany(_) => None,
+        }
+    }
 }

@@ -85,6 +85,18 @@ fn each_mistake_has_its_code() {
 fn each_mistake_in_a_filter_has_its_code() {
     let Some(rushes) = Rushes::new() else { return };
     let videos = Videos::new(&rushes);
+    for (body, field) in [
+        (
+            json!({ "text": "x", "filters": { "len": { "eq": 4 } } }),
+            "filters.len",
+        ),
+        (json!({ "text": "x", "facets": ["len"] }), "facets"),
+        (json!({ "text": "x", "limit": 0 }), "limit"),
+    ] {
+        let answer = videos.server.post("/v1/search").json(&body).send().unwrap();
+        let problem: Value = answer.json().unwrap();
+        assert_eq!(problem["field"], field, "{problem:#}");
+    }
     let part = |part: Value| json!({ "parts": [part] });
     for (body, code) in [
         (
