@@ -387,6 +387,16 @@ class Rushes:
         """What was done to a picture or video."""
         return self._call("GET", f"/v1/redactions/{_quoted(id)}/files/{_quoted(n)}/record", answer="json")
 
+    def search_by_text(self, *, q=None, limit=None, page=None, explain=None):
+        """Find shots by a query in the address.
+
+        q: The query as text, as in a search box.
+        limit: Hits on a page, 1 to 200; 20 if absent.
+        page: `next` of the answer before, with the same query.
+        explain: Whether the answer says how it came about.
+        """
+        return self._call("GET", "/v1/search", query={"q": q, "limit": limit, "page": page, "explain": explain}, answer="json")
+
     def search(self, *, body=None):
         """Find shots."""
         return self._call("POST", "/v1/search", body=body, answer="json")

@@ -16,6 +16,7 @@ use crate::catalog::{Catalog, CatalogError, assets, audit, events, uploads, webh
 use crate::features::WorkerLock;
 use crate::index::{Follower, Index};
 use crate::redactions;
+use crate::search::tidy_pages;
 
 /// How often to look for stored objects that nothing references.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -167,6 +168,12 @@ async fn sweep(app: App, stop: CancellationToken) {
             if let Err(error) = trim(&app.catalog).await {
                 tracing::warn!(%error, "cannot delete old events and audit entries; retrying later");
             }
+        }
+        // What was found contains what is said in videos, which may be deleted meanwhile.
+        let pages = app.config.pages_folder();
+        let tidied = tokio::task::spawn_blocking(move || tidy_pages(&pages)).await;
+        if let Ok(Err(error)) = tidied {
+            tracing::warn!(%error, "cannot delete old lists of searches; retrying later");
         }
         if let Err(error) = sweep_once(&app).await {
             tracing::warn!(%error, "cannot delete unreferenced objects; retrying later");

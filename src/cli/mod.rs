@@ -56,6 +56,7 @@ Examples:
   rushes watch ~/shoots                       ingest what is new there, until Ctrl-C
   rushes search \"a car exploding\"             by what is seen or said
   rushes search --in dialogue \"merry christmas\" --sheet hits.png
+  rushes search 'car -night tag:hero len:<4s'   filters, phrases and more: rushes search --help
   rushes similar 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76
   rushes bin add Trailer --search \"a car exploding\"   collect hits in a bin
   rushes export --bin Trailer -f otio         export for Resolve; also edl, fcpxml, fcp7, ale …

@@ -188,7 +188,10 @@ impl From<StorageError> for ApiError {
 
 impl From<SearchError> for ApiError {
     fn from(error: SearchError) -> Self {
-        Self::new(error.kind(), &error.code(), error.to_string())
+        Self {
+            field: error.field(),
+            ..Self::new(error.kind(), &error.code(), error.to_string())
+        }
     }
 }
 

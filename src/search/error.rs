@@ -110,6 +110,9 @@ pub enum SearchError {
     /// A filter cannot be applied.
     #[error(transparent)]
     Filter(#[from] FilterError),
+    /// The values of a field cannot be counted.
+    #[error(transparent)]
+    Facet(FilterError),
     /// The number of hits per page is out of range.
     #[error("limit must be from 1 to {0}")]
     Limit(usize),
@@ -162,7 +165,7 @@ impl SearchError {
     pub fn code(&self) -> Cow<'static, str> {
         match self {
             Self::Catalog(error) => error.code(),
-            Self::Filter(error) => error.code().into(),
+            Self::Filter(error) | Self::Facet(error) => error.code().into(),
             Self::Syntax(error) => error.code.into(),
             Self::Body(_) => "bad-request".into(),
             Self::Empty => "empty-query".into(),
@@ -186,6 +189,30 @@ impl SearchError {
             Self::Pages(error) if is_full(error) => "disk-full".into(),
             Self::NoVector { .. } | Self::NoVectors { .. } => "not-embedded-yet".into(),
             _ => self.kind().as_str().into(),
+        }
+    }
+
+    /// The field of a request that is wrong, if it is one.
+    #[must_use]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the others concern the query as a whole, or no field"
+    )]
+    pub fn field(&self) -> Option<String> {
+        match self {
+            Self::Syntax(_) => Some("q".to_owned()),
+            Self::Filter(error) => Some(match error.field() {
+                Some(field) => format!("filters.{field}"),
+                None => "filters".to_owned(),
+            }),
+            Self::Facet(_) | Self::TooManyFacets(_) => Some("facets".to_owned()),
+            Self::Threshold(_) => Some("collapse.similar".to_owned()),
+            Self::ModalityWeight(_) => Some("weights".to_owned()),
+            Self::NothingFor(_) => Some("modalities".to_owned()),
+            Self::TooManyParts(_) => Some("parts".to_owned()),
+            Self::Limit(_) => Some("limit".to_owned()),
+            Self::Page | Self::PageExpired => Some("page".to_owned()),
+            _ => None,
         }
     }
 
@@ -214,8 +241,9 @@ impl SearchError {
             | Self::Limit(_)
             | Self::Page
             | Self::PageExpired
+            | Self::Filter(_)
+            | Self::Facet(_)
             | Self::Picture { .. } => ErrorKind::InvalidInput,
-            Self::Filter(error) => error.kind(),
             Self::NoSentences | Self::NoVector { .. } | Self::NoVectors { .. } => {
                 ErrorKind::Unavailable
             }

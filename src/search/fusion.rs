@@ -90,15 +90,14 @@ pub(super) fn intersect<M: Clone>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<
         return Vec::new();
     };
     let start = (1..).zip(first).map(|(rank, one)| {
-        let frames = one.frames;
         let found = RankedMatch {
             rank,
             weight,
             found: one.found,
         };
-        (one.shot, frames, vec![found])
+        (one.shot, one.frames, vec![found])
     });
-    let mut found: Vec<(ShotId, (u64, u64), Vec<RankedMatch<M>>)> = start.collect();
+    let mut found: Vec<_> = start.collect();
     for (weight, list) in lists {
         let mut of: HashMap<AssetId, Vec<(u32, Ranked<M>)>> = HashMap::new();
         for (rank, one) in (1..).zip(list) {

@@ -34,6 +34,7 @@ pub use hit::{
     Answer, Contribution, Coverage, DialogueCoverage, Explanation, FacetValue, FrameSpan, Hit,
     RecallReport, StandsFor,
 };
+pub use pages::tidy as tidy_pages;
 pub use picture::read_picture;
 pub use query::body::{CollapseBody, ConditionsBody, PartBody, SearchBody};
 pub use query::syntax::SyntaxError;

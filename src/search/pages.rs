@@ -129,8 +129,12 @@ impl Pages {
             let json = serde_json::to_vec(listing)?;
             let packed = zstd::encode_all(json.as_slice(), 1)?;
             fs::create_dir_all(&self.folder)?;
-            if self.writes.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == 0 {
-                self.tidy()?;
+            if self
+                .writes
+                .fetch_add(1, Ordering::Relaxed)
+                .is_multiple_of(TIDY_EVERY)
+            {
+                tidy(&self.folder)?;
             }
             let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
             file.write_all(&packed)?;
@@ -159,33 +163,6 @@ impl Pages {
     fn file(&self, position: Position) -> PathBuf {
         let name = URL_SAFE_NO_PAD.encode(position.list);
         self.folder.join(format!("{name}.list"))
-    }
-
-    /// Deletes lists that have expired, and the oldest if there are too many.
-    fn tidy(&self) -> std::io::Result<()> {
-        let now = SystemTime::now();
-        let mut kept: Vec<(SystemTime, PathBuf)> = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            if path.file_name().is_some_and(|name| name == SECRET) {
-                continue;
-            }
-            // Another process may delete it at the same time.
-            let Ok(written) = path.metadata().and_then(|data| data.modified()) else {
-                continue;
-            };
-            let age = now.duration_since(written).unwrap_or_default();
-            if age > LIFETIME {
-                delete(&path)?;
-            } else {
-                kept.push((written, path));
-            }
-        }
-        kept.sort();
-        let surplus = kept.len().saturating_sub(MOST_LISTS);
-        kept.iter()
-            .take(surplus)
-            .try_for_each(|(_, path)| delete(path))
     }
 
     /// The key that signs tokens; it is made at first use.
@@ -219,6 +196,42 @@ impl Position {
             ..self
         }
     }
+}
+
+/// Deletes lists that have expired from the folder of pages, and the oldest if there are too many.
+///
+/// # Errors
+/// If the folder cannot be read or a file cannot be deleted.
+pub fn tidy(folder: &Path) -> std::io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // Nothing was searched yet.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let now = SystemTime::now();
+    let mut kept: Vec<(SystemTime, PathBuf)> = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name == SECRET) {
+            continue;
+        }
+        // Another process may delete it at the same time.
+        let Ok(written) = path.metadata().and_then(|data| data.modified()) else {
+            continue;
+        };
+        let age = now.duration_since(written).unwrap_or_default();
+        if age > LIFETIME {
+            delete(&path)?;
+        } else {
+            kept.push((written, path));
+        }
+    }
+    kept.sort();
+    let surplus = kept.len().saturating_sub(MOST_LISTS);
+    kept.iter()
+        .take(surplus)
+        .try_for_each(|(_, path)| delete(path))
 }
 
 fn delete(file: &Path) -> std::io::Result<()> {
@@ -299,7 +312,8 @@ mod tests {
             .open(pages.file(old))
             .unwrap();
         file.set_modified(long_ago).unwrap();
-        pages.tidy().unwrap();
+        tidy(folder.path()).unwrap();
+        tidy(&folder.path().join("missing")).unwrap();
         assert!(pages.listing(old).is_err() && pages.listing(new).is_ok());
         assert_eq!(pages.secret().unwrap(), secret);
     }

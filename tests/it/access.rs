@@ -263,11 +263,29 @@ fn a_key_for_one_title_uses_that_one_and_no_other() {
     let is_own = |hit: &Value| hit["title"] == "own";
     assert!(!hits.is_empty() && hits.iter().all(is_own), "{found:#}");
     assert_eq!(found["coverage"]["total"], 1, "{found:#}");
+    // Neither by exclusion nor by counting.
+    let body = json!({ "q": "a red square -title:own", "facets": ["title"] });
+    let found: Value = search(body).json().unwrap();
+    assert_eq!(
+        (&found["hits"], &found["facets"]["title"]),
+        (&json!([]), &json!([]))
+    );
+    let body = json!({ "q": "a red square facet:title group:title" });
+    let found: Value = search(body).json().unwrap();
+    assert_eq!(found["facets"]["title"][0]["value"], "own");
+    assert_eq!(found["facets"]["title"].as_array().unwrap().len(), 1);
     let picked = json!([{ "shot": hidden_shot }]);
     for (path, body) in [
         ("/v1/search", json!({ "text": "x", "titles": ["secret"] })),
         ("/v1/search", json!({ "text": "x", "assets": [asset] })),
         ("/v1/search", json!({ "shot": hidden_shot })),
+        ("/v1/search", json!({ "q": "x title:secret" })),
+        ("/v1/search", json!({ "q": format!("x asset:{asset}") })),
+        ("/v1/search", json!({ "q": format!("like:{hidden_shot}") })),
+        (
+            "/v1/search",
+            json!({ "parts": [{ "asset": asset, "from_ms": 0, "to_ms": 9 }] }),
+        ),
         ("/v1/exports", json!({ "format": "otio", "picks": picked })),
         (
             "/v1/exports",

@@ -191,6 +191,18 @@ fn an_assistant_finds_shots_and_sees_them() {
     let decoded = image::load_from_memory_with_format(&jpeg, image::ImageFormat::Jpeg).unwrap();
     assert_eq!(decoded.width() * 3, decoded.height() * 4);
 
+    // The text of a search box, and a mistake in it.
+    let q = "\"merry christmas\" in:dialogue language:en len:<1m";
+    let answer = assistant.get("search", json!({"q": q, "explain": true}));
+    assert_eq!(answer["hits"][0]["shot"], shot, "{answer:#}");
+    assert_eq!(
+        answer["explanation"]["query"],
+        q.replace(" in:dialogue", "") + " in:dialogue"
+    );
+    let (code, said) = assistant.refused("search", json!({"q": "christmas tilte:x"}));
+    assert_eq!(code, "unknown-field");
+    assert!(said.contains("did you mean `title`?"), "{said}");
+
     // A shot is not similar to itself.
     let similar = assistant.get("similar", json!({"shot": shot}));
     assert_eq!(similar["hits"], rushes.json(&["similar", shot])["hits"]);

@@ -1,6 +1,5 @@
 //! Errors of filters.
 
-use rushes_models::ErrorKind;
 use thiserror::Error;
 
 /// A condition that cannot be applied.
@@ -74,9 +73,16 @@ impl FilterError {
         }
     }
 
-    /// What a caller should do about it: always correct the request.
+    /// The field that is wrong, if it is one.
     #[must_use]
-    pub const fn kind(&self) -> ErrorKind {
-        ErrorKind::InvalidInput
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::UnknownField { name: field, .. }
+            | Self::Operator { field, .. }
+            | Self::Value { field, .. }
+            | Self::Contradiction { field, .. }
+            | Self::NoFacet(field) => Some(field),
+            Self::TooMany(_) => None,
+        }
     }
 }

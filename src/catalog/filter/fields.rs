@@ -72,6 +72,8 @@ pub(super) struct FieldRow {
     pub(super) counted: Option<&'static str>,
     /// The only values, if they are known.
     choices: &'static [&'static str],
+    /// What every asset with a value fulfils. It is checked once for each asset, and not for each of its shots.
+    precondition: Option<&'static str>,
     /// What a value names, if something must have this name.
     names: Option<&'static str>,
 }
@@ -85,6 +87,7 @@ const fn row(name: &'static str, kind: FieldKind, source: Source) -> FieldRow {
         per_shot: false,
         counted: None,
         choices: &[],
+        precondition: None,
         names: None,
     }
 }
@@ -201,12 +204,13 @@ static OF_SHOTS: [FieldRow; 3] = [
     FieldRow {
         per_shot: true,
         aliases: &["tags"],
+        precondition: Some("(a.tags <> '[]' OR a.id IN (SELECT asset_id FROM annotations))"),
         ..row(
             "tag",
             FieldKind::Text,
             Source::Many(
                 "SELECT j.value AS value FROM json_each(a.tags) j
-                 UNION
+                 UNION ALL
                  SELECT j.value FROM annotations n, json_each(n.tags) j
                   WHERE n.asset_id = a.id AND n.start_frame = s.start_frame AND n.end_frame = s.end_frame",
             ),
@@ -256,6 +260,10 @@ impl ResolvedField {
 
     pub(super) const fn source(&self) -> &Source {
         &self.row.source
+    }
+
+    pub(super) const fn precondition(&self) -> Option<&'static str> {
+        self.row.precondition
     }
 
     pub(super) const fn names(&self) -> Option<&'static str> {

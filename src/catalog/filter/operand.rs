@@ -100,13 +100,15 @@ impl Operand {
         else {
             return true;
         };
-        let (least, is_out) = match above {
-            FilterOp::Gt => (high, true),
-            _ => (low, false),
+        let (least, is_out) = if above == FilterOp::Gt {
+            (high, true)
+        } else {
+            (low, false)
         };
-        let (most, is_also_out) = match below {
-            FilterOp::Lt => (from, true),
-            _ => (to, false),
+        let (most, is_also_out) = if below == FilterOp::Lt {
+            (from, true)
+        } else {
+            (to, false)
         };
         if is_out || is_also_out {
             least < most

@@ -76,7 +76,7 @@ pub async fn check_names(
             {
                 let id = match value {
                     MetadataValue::Text(text) => text.clone(),
-                    other => other.to_string(),
+                    MetadataValue::Flag(_) | MetadataValue::Number(_) => value.to_string(),
                 };
                 return Err(CatalogError::NotFound { what, id });
             }
@@ -89,6 +89,8 @@ fn condition(query: &mut QueryBuilder<Sqlite>, filter: &Filter) {
     let is_negative = matches!(filter.op, FilterOp::Ne | FilterOp::Not);
     if is_negative {
         query.push("NOT ");
+    } else if let Some(precondition) = filter.field.precondition() {
+        query.push(format!("{precondition} AND "));
     }
     match filter.field.source() {
         Source::One(expression) => {
@@ -224,7 +226,7 @@ pub async fn facet(
         (None, Source::Many(values)) => {
             let values = field.sql(values);
             // A list in JSON, because SQLite joins only functions to what comes before.
-            let list = format!("SELECT json_group_array(w.value) FROM ({values}) w");
+            let list = format!("SELECT json_group_array(DISTINCT w.value) FROM ({values}) w");
             ("v.value".to_owned(), format!(", json_each(({list})) v"))
         }
     };

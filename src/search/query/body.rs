@@ -167,7 +167,8 @@ impl SearchBody {
 
     async fn query(self) -> Result<Query, SearchError> {
         let facets = self.facets.iter().map(|name| CountedField::named(name));
-        let facets = facets.collect::<Result<Vec<_>, _>>()?;
+        let facets = facets.collect::<Result<Vec<_>, _>>();
+        let facets = facets.map_err(SearchError::Facet)?;
         if let Some(q) = &self.q {
             if let Some(other) = self.beside_q() {
                 return Err(bad(format!(

@@ -73,6 +73,32 @@ fn each_mistake_has_its_code() {
             json!({ "parts": vec![json!({ "text": "x" }); 17] }),
             "too-many-parts",
         ),
+    ] {
+        assert_eq!(videos.refused(&body), (400, code.to_owned()), "{body}");
+    }
+    // Nothing is shown there.
+    let late = visual(&json!([{ "asset": videos.street, "from_ms": 900_000, "to_ms": 900_001 }]));
+    assert_eq!(videos.refused(&late), (400, "bad-span".to_owned()));
+}
+
+#[test]
+fn each_mistake_in_a_filter_has_its_code() {
+    let Some(rushes) = Rushes::new() else { return };
+    let videos = Videos::new(&rushes);
+    for (body, field) in [
+        (
+            json!({ "text": "x", "filters": { "len": { "eq": 4 } } }),
+            "filters.len",
+        ),
+        (json!({ "text": "x", "facets": ["len"] }), "facets"),
+        (json!({ "text": "x", "limit": 0 }), "limit"),
+    ] {
+        let answer = videos.server.post("/v1/search").json(&body).send().unwrap();
+        let problem: Value = answer.json().unwrap();
+        assert_eq!(problem["field"], field, "{problem:#}");
+    }
+    let part = |part: Value| json!({ "parts": [part] });
+    for (body, code) in [
         (
             json!({ "text": "x", "collapse": { "similar": 1.5 } }),
             "bad-threshold",
@@ -143,7 +169,4 @@ fn each_mistake_has_its_code() {
     ] {
         assert_eq!(videos.refused(&body), (404, code.to_owned()), "{body}");
     }
-    // Nothing is shown there.
-    let late = visual(json!([{ "asset": videos.street, "from_ms": 900_000, "to_ms": 900_001 }]));
-    assert_eq!(videos.refused(&late), (503, "not-embedded-yet".to_owned()));
 }

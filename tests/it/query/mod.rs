@@ -129,6 +129,6 @@ fn number(value: &Value) -> f64 {
         .unwrap_or_else(|| panic!("{value} is no number"))
 }
 
-fn visual(parts: Value) -> Value {
+fn visual(parts: &Value) -> Value {
     json!({ "parts": parts, "modalities": ["visual"], "limit": 50 })
 }

@@ -11,7 +11,7 @@ fn parts_add_up_to_one_vector_by_weight() {
     let Some(rushes) = Rushes::new() else { return };
     let videos = Videos::new(&rushes);
     let (wanted, unwanted) = (videos.shot(0), videos.shot(1));
-    let both = videos.search(&visual(json!([
+    let both = videos.search(&visual(&json!([
         { "text": "a test pattern", "weight": 1.5 },
         { "shot": unwanted, "weight": -0.5 },
     ])));
@@ -38,11 +38,11 @@ fn parts_add_up_to_one_vector_by_weight() {
         let hit = hit.clone().find(|hit| hit["shot"] == shot);
         number(&hit.unwrap()["evidence"]["visual"]["similarity"])
     };
-    let alone = videos.search(&visual(json!([{ "text": "a test pattern" }])));
+    let alone = videos.search(&visual(&json!([{ "text": "a test pattern" }])));
     assert!(of(&both, &unwanted) < of(&alone, &unwanted));
     assert!(first(&alone)["evidence"]["visual"]["parts"].is_null());
     // Two shots at once: neither is a hit.
-    let two = videos.search(&visual(json!([{ "shot": wanted }, { "shot": unwanted }])));
+    let two = videos.search(&visual(&json!([{ "shot": wanted }, { "shot": unwanted }])));
     let found = ids(&two);
     assert_eq!(found.len(), 5);
     assert!(!found.contains(&wanted) && !found.contains(&unwanted));
@@ -57,12 +57,12 @@ fn a_time_a_shot_a_picture_and_a_vector_are_parts() {
     assert_eq!(by_shot["hits"].as_array().unwrap().len(), 6);
     // From the middle of the shot, of which nothing else is shown.
     let span = json!([{ "asset": videos.street, "from_ms": 2400, "to_ms": 3600 }]);
-    assert_eq!(ids(&videos.search(&visual(span))), ids(&by_shot));
+    assert_eq!(ids(&videos.search(&visual(&span))), ids(&by_shot));
     let by_text = videos.find(&format!("like:{}@2.4s..3.6s", videos.street));
     assert_eq!(ids(&by_text), ids(&by_shot));
     // Two shots, mixed by how long each is shown.
     let span = json!([{ "asset": videos.street, "from_ms": 0, "to_ms": 2100 }]);
-    let mixed = videos.search(&visual(span));
+    let mixed = videos.search(&visual(&span));
     assert_eq!(mixed["hits"].as_array().unwrap().len(), 5);
 
     let picture = videos
@@ -72,7 +72,7 @@ fn a_time_a_shot_a_picture_and_a_vector_are_parts() {
     let file = rushes.folder.path().join("still.jpg");
     std::fs::write(&file, &picture).unwrap();
     let sent = base64::engine::general_purpose::STANDARD.encode(&picture);
-    let by_picture = videos.search(&visual(json!([{ "picture": sent }])));
+    let by_picture = videos.search(&visual(&json!([{ "picture": sent }])));
     let similar = rushes.json(&["similar", file.to_str().unwrap(), "-n", "50"]);
     assert_eq!(by_picture["hits"], similar["hits"]);
     assert_eq!(frames(first(&by_picture)), (50, 100), "{by_picture:#}");
@@ -80,7 +80,7 @@ fn a_time_a_shot_a_picture_and_a_vector_are_parts() {
     // Its length does not matter.
     let vector = |scale: f64| {
         let values: Vec<f64> = (0..384).map(|at| scale * f64::from(at % 7 - 3)).collect();
-        videos.search(&visual(json!([{ "vector": values }])))
+        videos.search(&visual(&json!([{ "vector": values }])))
     };
     assert_eq!(ids(&vector(1.0)), ids(&vector(0.01)));
     assert_eq!(ids(&vector(1.0)).len(), 7);

@@ -73,6 +73,7 @@ fn a_mistake_is_shown_where_it_is() {
     let answer = videos.server.get(&address(&[("q", "len:4")]));
     let body: Value = answer.send().unwrap().json().unwrap();
     assert_eq!(body["code"], "bad-filter-value", "{body:#}");
+    assert_eq!(body["field"], "q", "{body:#}");
     assert!(
         body["detail"]
             .as_str()
