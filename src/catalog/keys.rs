@@ -126,6 +126,9 @@ pub struct Key {
     pub revoked_at: Option<i64>,
     /// When it ceases to work by itself.
     pub expires_at: Option<i64>,
+    /// BLAKE3 of the secret, in hex.
+    #[serde(skip)]
+    hash: String,
 }
 
 /// What a new key may do.
@@ -321,6 +324,22 @@ pub async fn find(db: &mut SqliteConnection, secret: &str) -> Result<Option<Key>
     .bind(hash(secret))
     .bind(now_ms())
     .fetch_optional(db)
+    .await?)
+}
+
+/// Whether the secret with which this key was found still opens something: it was not revoked, rotated or outlived.
+///
+/// # Errors
+/// If the database fails.
+pub async fn still_opens(db: &mut SqliteConnection, key: &Key) -> Result<bool, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE id = ? AND hash = ? AND revoked_at IS NULL
+                           AND (expires_at IS NULL OR expires_at > ?))",
+    )
+    .bind(&key.id)
+    .bind(&key.hash)
+    .bind(now_ms())
+    .fetch_one(db)
     .await?)
 }
 

@@ -4,6 +4,7 @@
 use axum::http::Method;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{RefOr, Response};
 use utoipa::{Modify, OpenApi};
 
 use super::error::Problem;
@@ -88,8 +89,20 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
                 "503",
                 "The catalogue or the store does not answer; `retry-after` says when to come back",
             );
+            if method == Method::GET && answers_json(operation) {
+                let same = Response::new("It is the answer whose `etag` is in `if-none-match`");
+                let responses = &mut operation.responses.responses;
+                responses.insert("304".to_owned(), RefOr::T(same));
+            }
             debug_assert!(method != Method::HEAD, "HEAD is answered as GET is");
         }
+    }
+}
+
+fn answers_json(operation: &Operation) -> bool {
+    match operation.responses.responses.get("200") {
+        Some(RefOr::T(response)) => response.content.contains_key("application/json"),
+        Some(RefOr::Ref(_)) | None => false,
     }
 }
 

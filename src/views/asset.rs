@@ -22,6 +22,8 @@ pub struct AssetView {
     pub title: String,
     /// Its location.
     pub uri: String,
+    /// Location of the file that is to replace it, until what is computed of that is published.
+    pub replaced_by: Option<String>,
     /// Tags in alphabetical order.
     #[schema(value_type = Vec<String>)]
     pub tags: Tags,
@@ -53,6 +55,7 @@ impl AssetView {
             id: asset.id,
             title: asset.title,
             uri: asset.uri,
+            replaced_by: asset.replaced_by,
             tags: asset.tags,
             metadata: asset.metadata,
             size: asset.size,
