@@ -12,6 +12,7 @@ mod docs;
 mod error;
 mod etag;
 mod events;
+mod examples;
 mod exports;
 mod followers;
 mod form;

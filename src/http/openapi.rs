@@ -8,6 +8,7 @@ use utoipa::openapi::{RefOr, Response};
 use utoipa::{Modify, OpenApi};
 
 use super::error::Problem;
+use super::examples;
 use super::problems::problem;
 
 #[derive(OpenApi)]
@@ -49,6 +50,7 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
                     "The request cannot be read: `bad-id`, `bad-request` …",
                 );
             }
+            examples::add(operation);
             if operation.request_body.is_some() {
                 add(operation, "408", "The body was too long in coming");
                 add(operation, "413", "The body is too large");
