@@ -325,8 +325,8 @@ class Rushes:
 
     def follow_events(self, *, last_event_id=None):
         """Follow what happens to assets, jobs, titles, bins and redactions: one event per change, in order. A
-        key for some titles hears of those and of its own bins; redactions are heard of with the scope
-        `redact`. A key may hold 8 streams, which end when it is revoked or expires.
+        key for some titles receives events of those and of its own bins. Events of redactions need the
+        scope `redact`. A key may have 8 streams, which end when it is revoked or expires.
 
         last_event_id: `id` of the last event that was seen
         """

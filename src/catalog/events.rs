@@ -91,19 +91,19 @@ pub async fn oldest(db: &mut SqliteConnection) -> Result<Option<i64>, CatalogErr
         .await?)
 }
 
-/// The events that a follower hears of.
+/// The events that a follower receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hearing {
+pub struct EventFilter {
     /// Only those of these titles and their assets.
     pub titles: Option<Vec<TitleId>>,
     /// Of bins, only those of this key.
     pub owner: Option<KeyId>,
-    /// Whether those of redactions are among them.
+    /// Whether to include those of redactions.
     pub redactions: bool,
 }
 
-impl Hearing {
-    /// Everything.
+impl EventFilter {
+    /// All events.
     pub const ALL: Self = Self {
         titles: None,
         owner: None,
@@ -111,14 +111,14 @@ impl Hearing {
     };
 }
 
-/// Up to `limit` events after the one of rank `seq`, oldest first, as far as they are heard.
+/// Up to `limit` events after the one of rank `seq`, oldest first, that `filter` selects.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn after(
     db: &mut SqliteConnection,
     seq: i64,
-    hearing: &Hearing,
+    filter: &EventFilter,
     limit: u32,
 ) -> Result<Vec<Event>, CatalogError> {
     Ok(sqlx::query_as(
@@ -132,9 +132,9 @@ pub async fn after(
           ORDER BY seq LIMIT ?5",
     )
     .bind(seq)
-    .bind(hearing.titles.as_ref().map(|titles| serde_json::json!(titles).to_string()))
-    .bind(&hearing.owner)
-    .bind(hearing.redactions)
+    .bind(filter.titles.as_ref().map(|titles| serde_json::json!(titles).to_string()))
+    .bind(&filter.owner)
+    .bind(filter.redactions)
     .bind(limit)
     .fetch_all(db)
     .await?)

@@ -327,11 +327,11 @@ pub async fn find(db: &mut SqliteConnection, secret: &str) -> Result<Option<Key>
     .await?)
 }
 
-/// Whether the secret with which this key was found still opens something: it was not revoked, rotated or outlived.
+/// Whether this key is still valid: it was not revoked or rotated since, and has not expired.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn still_opens(db: &mut SqliteConnection, key: &Key) -> Result<bool, CatalogError> {
+pub async fn is_valid(db: &mut SqliteConnection, key: &Key) -> Result<bool, CatalogError> {
     Ok(sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM keys WHERE id = ? AND hash = ? AND revoked_at IS NULL
                            AND (expires_at IS NULL OR expires_at > ?))",

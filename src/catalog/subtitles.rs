@@ -67,11 +67,11 @@ impl Asset {
         Ok(files)
     }
 
-    /// The streams of the video that are not read.
+    /// Indexes of the streams of the video that are not read, because their tracks were removed.
     ///
     /// # Errors
     /// If the stored list is damaged.
-    pub fn silenced_streams(&self) -> Result<Vec<usize>, CatalogError> {
+    pub fn excluded_streams(&self) -> Result<Vec<usize>, CatalogError> {
         let removed = self.removed_subtitles()?;
         let streams = removed.iter().filter_map(|id| {
             let stream = id.strip_prefix("embedded-")?;

@@ -24,7 +24,7 @@ use crate::catalog::{AssetId, CatalogError, assets};
 const MOST_CUTS: usize = 1000;
 /// Name of the format.
 const FORMAT: &str = "cuts";
-/// Originals are decoded and encoded one after the other: each takes all cores.
+/// One export at a time: decoding and encoding an original uses all cores.
 static CUTTING: Semaphore = Semaphore::const_new(1);
 
 /// The cut of each pick, in a folder that is deleted when it is dropped.
@@ -109,7 +109,7 @@ async fn original(
     let packed = sources.storage.get(&scan.timeline).await?;
     let timeline = unpack_timeline(&packed).ok_or(CatalogError::Corrupt { what: "a timeline" })?;
     let media = if assets::is_gone(&asset.uri) {
-        // The list names a copy that is there.
+        // The list refers to a copy that exists.
         sources.storage.locate(&source.url).await?
     } else {
         asset.locator()
@@ -117,7 +117,8 @@ async fn original(
     Ok((timeline, media))
 }
 
-/// Spans in as few groups as it takes for each to be ascending and without overlaps: a group is cut in one pass.
+/// Groups spans so that those of a group ascend without overlaps, in as few groups as possible. Each group is cut in
+/// one pass.
 fn passes(mut spans: Vec<(usize, Range<u64>)>) -> Vec<Vec<(usize, Range<u64>)>> {
     spans.sort_by_key(|(at, frames)| (frames.start, frames.end, *at));
     let mut passes: Vec<Vec<(usize, Range<u64>)>> = Vec::new();
@@ -158,7 +159,7 @@ impl Cutter {
             max_bytes: 1 << 30,
             ..ProxyParams::default()
         };
-        // A full disk stops the decoding; that error is reported, not the cancellation.
+        // A full disk stops the decoding; report that error, not the cancellation.
         let (mut refused, mut next) = (None, picks.iter());
         let mut sink = |_frames: Range<u64>, mp4: Vec<u8>| {
             let Some(&pick) = next.next() else {
@@ -184,7 +185,7 @@ impl Cutter {
     }
 }
 
-/// Stops the work when nobody waits for it any more.
+/// Stops the work when its future is dropped, as when a client disconnects.
 struct StopOnDrop(Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {

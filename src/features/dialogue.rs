@@ -26,7 +26,7 @@ impl Params {
     fn of(asset: &Asset) -> Result<Self, CatalogError> {
         Ok(Self {
             sidecars: asset.subtitle_files()?,
-            without: asset.silenced_streams()?,
+            without: asset.excluded_streams()?,
         })
     }
 }

@@ -21,7 +21,7 @@ use super::limits::RateLimits;
 use super::{ApiError, guard};
 use crate::catalog::assets::{self, Asset};
 use crate::catalog::audit::{self, AuditedRequest};
-use crate::catalog::events::Hearing;
+use crate::catalog::events::EventFilter;
 use crate::catalog::jobs::{self, Job};
 use crate::catalog::keys::{self, Key, KeyScope};
 use crate::catalog::{AssetId, Catalog, CatalogError, JobId, KeyId, ShotId, TitleId};
@@ -102,15 +102,15 @@ impl Caller {
         self.key.as_ref().map(|key| (&key.id, key.name.as_str()))
     }
 
-    /// The key with which this caller came in, if it needed one.
+    /// The key of this caller, if it has one.
     pub(super) const fn credential(&self) -> Option<&Key> {
         self.key.as_ref()
     }
 
-    /// The events that this caller hears of.
-    pub(super) fn hearing(&self) -> Hearing {
+    /// The events that this caller may receive.
+    pub(super) fn event_filter(&self) -> EventFilter {
         let redacts = |key: &Key| key.scope.include(KeyScope::Redact);
-        Hearing {
+        EventFilter {
             titles: self.titles.clone(),
             owner: self.owner().cloned(),
             redactions: self.key.as_ref().is_none_or(redacts),

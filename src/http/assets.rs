@@ -160,11 +160,12 @@ pub(super) async fn get(
     Path(id): Path<String>,
 ) -> Result<Json<AssetView>, ApiError> {
     let id: AssetId = id.parse()?;
-    let mut db = api.catalog.read().await?;
+    let mut db = api.catalog.snapshot().await?;
     let asset = caller.asset(&mut db, &id).await?;
     let shots = shots::spans(&mut db, &asset.id).await?.len();
     let runs = runs::wanted(&mut db, &asset.id).await?;
-    Ok(Json(AssetView::new(asset, shots, &runs)))
+    let published = runs::published(&mut db, &asset.id).await?;
+    Ok(Json(AssetView::new(asset, shots, &runs, &published)))
 }
 
 /// Delete an asset with all that was computed of it. A video that was registered by name stays where it

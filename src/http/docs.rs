@@ -15,13 +15,13 @@ use super::ApiError;
 
 /// Where the pages are.
 pub(super) const DOCS: &str = "/docs";
-/// No request leaves this server, and nothing runs that is not one of its files. Icons are in the style sheet.
+/// Pages request nothing from other servers and run no inline code. Icons are `data:` URLs in the style sheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The pages.
 pub(super) fn routes() -> Router {
-    // Swagger UI would ask a server of its makers whether the document is valid.
+    // Otherwise Swagger UI sends the document's address to a validator of its makers.
     let config = Config::from("/openapi.json")
         .validator_url("none")
         .display_request_duration(true);
@@ -30,7 +30,7 @@ pub(super) fn routes() -> Router {
         let path = path.map_or_else(String::new, |Path(path)| path);
         std::future::ready(page(&path, Arc::clone(&config)))
     };
-    // Pages name their files relative to the folder.
+    // The page refers to its files relative to this folder.
     let folder = || std::future::ready(Redirect::permanent("/docs/"));
     Router::new()
         .route(DOCS, get(folder))

@@ -1,5 +1,4 @@
-//! Entity tags (RFC 9110, section 8.8.3) of JSON, and conditional requests: whoever has an answer already is told that it
-//! is the same.
+//! Entity tags (RFC 9110, section 8.8.3) of JSON answers, and conditional requests.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -15,8 +14,8 @@ const DIGITS: usize = 32;
 
 /// Tags answers of JSON with the hash of what is sent, and answers 304 where `if-none-match` names that.
 ///
-/// It works on encoded bytes, because a strong tag may not be that of two encodings. A tag that the handler gave is its
-/// beginning.
+/// It hashes the encoded bytes, because two encodings may not share a strong tag. If the handler set a tag, the result
+/// begins with it.
 pub(super) async fn conditional(request: Request, next: Next) -> Response {
     let is_get = request.method() == Method::GET;
     let known = request.headers().get_all(header::IF_NONE_MATCH);

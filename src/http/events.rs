@@ -14,7 +14,7 @@ use super::access::Caller;
 use super::followers::FollowerPlace;
 use super::problems::NotFound;
 use super::{Api, ApiError};
-use crate::catalog::events::{self, Hearing};
+use crate::catalog::events::{self, EventFilter};
 use crate::catalog::{CatalogError, JobId, jobs};
 use crate::views::JobView;
 
@@ -26,8 +26,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const BATCH: u32 = 500;
 
 /// Follow what happens to assets, jobs, titles, bins and redactions: one event per change, in order. A key for some
-/// titles hears of those and of its own bins; redactions are heard of with the scope `redact`. A key may hold 8 streams,
-/// which end when it is revoked or expires.
+/// titles receives events of those and of its own bins. Events of redactions need the scope `redact`. A key may have 8
+/// streams, which end when it is revoked or expires.
 ///
 /// `last-event-id` continues after that event; without it the stream begins with what happens next. An event `missed`
 /// comes first where events after that one are no longer kept: list again what you follow.
@@ -59,7 +59,7 @@ pub(super) async fn all(
     let follower = Follower {
         place: api.followers.place(caller.credential())?,
         api,
-        hearing: caller.hearing(),
+        filter: caller.event_filter(),
         seq,
         ready: missed.into_iter().collect(),
     };
@@ -122,14 +122,14 @@ fn last_seen(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
 struct Follower {
     place: FollowerPlace,
     api: Api,
-    hearing: Hearing,
+    filter: EventFilter,
     seq: i64,
     /// What is read and not sent yet, the next one last.
     ready: Vec<Message>,
 }
 
 impl Follow for Follower {
-    /// The next event; `None` when the server ends, or the key opens nothing any more.
+    /// The next event; `None` when the server ends, or the key is no longer valid.
     async fn next(&mut self) -> Option<Message> {
         loop {
             if !self.place.is_allowed(&self.api.catalog).await {
@@ -157,7 +157,7 @@ impl Follower {
         if newest == self.seq {
             return Ok(());
         }
-        let found = events::after(&mut db, self.seq, &self.hearing, BATCH).await?;
+        let found = events::after(&mut db, self.seq, &self.filter, BATCH).await?;
         // What is of other titles is passed over for good.
         let is_all = found.len() < BATCH as usize;
         let last = found.last().map_or(self.seq, |event| event.seq);
@@ -187,7 +187,7 @@ struct JobFollower {
 }
 
 impl Follow for JobFollower {
-    /// The job when it has changed; `None` when it is over, deleted, the server ends, or the key opens nothing any more.
+    /// The job when it has changed; `None` when it is over, deleted, the server ends, or the key is no longer valid.
     async fn next(&mut self) -> Option<Message> {
         if self.is_over {
             return None;

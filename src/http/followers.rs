@@ -69,17 +69,17 @@ impl Followers {
 }
 
 impl FollowerPlace {
-    /// Whether its key still opens something. One that cannot be looked up does not.
+    /// Whether its key is still valid. If the key cannot be looked up, the answer is no.
     pub(super) async fn is_allowed(&self, catalog: &Catalog) -> bool {
         let Some(key) = &self.key else { return true };
         let looked_up = async {
             let mut db = catalog.read().await?;
-            keys::still_opens(&mut db, key).await
+            keys::is_valid(&mut db, key).await
         };
         match looked_up.await {
             Ok(opens) => opens,
             Err(error) => {
-                tracing::warn!(%error, "a key cannot be looked up; its stream of events ends");
+                tracing::warn!(%error, "cannot check a key; its event stream ends");
                 false
             }
         }

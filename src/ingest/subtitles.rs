@@ -66,7 +66,7 @@ pub async fn add_subtitles(
         Some(tag) => Some(checked(&tag)?),
         None => language_of(&new.name),
     };
-    // Told now rather than by the job.
+    // A bad file is refused here, and not later by the job.
     let bytes = new.bytes.clone();
     let parsed = tokio::task::spawn_blocking(move || dialogue::parse(&bytes).map(drop)).await;
     match parsed {

@@ -46,8 +46,15 @@ pub struct AssetView {
 }
 
 impl AssetView {
-    pub(crate) fn new(asset: Asset, shots: usize, runs: &[Run]) -> Self {
-        let probe = runs
+    /// `runs` are those that are wanted, `published` those of what readers see.
+    pub(crate) fn new(asset: Asset, shots: usize, runs: &[Run], published: &[Run]) -> Self {
+        // While a file is to be replaced, the newest probe is of the file that replaces it.
+        let seen = if asset.replaced_by.is_some() {
+            published
+        } else {
+            runs
+        };
+        let probe = seen
             .iter()
             .find(|run| run.feature == Feature::Probe.as_str());
         let media = probe.and_then(Run::record::<ProbeRecord>);

@@ -237,7 +237,7 @@ fn bins_say_whose_they_are_and_how_their_picks_were_found() {
     let found = rushes.json(&["search", "a test card", "-n", "1"]);
     let hit = &found["hits"][0];
     assert_eq!(pick["score"], hit["score"], "{shown:#}");
-    let similarity = |value: &Value| (value.as_f64().unwrap() * 1e6).round();
+    let similarity = |value: &Value| format!("{:.6}", value.as_f64().unwrap());
     assert_eq!(
         similarity(&pick["similarity"]),
         similarity(&hit["evidence"]["visual"]["similarity"])

@@ -35,8 +35,35 @@ fn events(answer: Response) -> impl Iterator<Item = (String, Value)> {
     })
 }
 
+/// The address of a redaction of one picture, when it is done.
+fn redacted(server: &Server, key: &str) -> String {
+    let mut picture = std::io::Cursor::new(Vec::new());
+    RgbImage::new(64, 48)
+        .write_to(&mut picture, ImageFormat::Png)
+        .unwrap();
+    let form = Form::new()
+        .text("settings", r#"{"classes": ["face"]}"#)
+        .part("file", Part::bytes(picture.into_inner()).file_name("a.png"));
+    let batch = server
+        .post("/v1/redactions")
+        .bearer_auth(key)
+        .multipart(form);
+    let batch: Value = batch.send().unwrap().json().unwrap();
+    let link = batch["links"]["self"].as_str().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let state = server.get(link).bearer_auth(key).send().unwrap();
+        let state: Value = state.json().unwrap();
+        if state["state"] == "done" {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{state:#}");
+    }
+    link.to_owned()
+}
+
 #[test]
-fn bins_titles_and_redactions_are_heard_of_by_those_who_see_them() {
+fn events_of_bins_titles_and_redactions_reach_those_who_see_them() {
     let Some(rushes) = Rushes::new() else { return };
     let video = videos::made(&rushes.folder.path().join("one.mp4"), 1, 40, 0);
     let asset = rushes.ingest(&[&video])["videos"][0]["asset"].clone();
@@ -70,29 +97,8 @@ fn bins_titles_and_redactions_are_heard_of_by_those_who_see_them() {
     send("PATCH", &asset, &editor, &json!({ "tags": ["hero"] }));
     send("POST", "/v1/bins", &boss, &json!({ "name": "Everybody's" }));
     send("POST", "/v1/bins", &editor, &json!({ "name": "Mine" }));
-    let mut picture = std::io::Cursor::new(Vec::new());
-    RgbImage::new(64, 48)
-        .write_to(&mut picture, ImageFormat::Png)
-        .unwrap();
-    let form = Form::new()
-        .text("settings", r#"{"classes": ["face"]}"#)
-        .part("file", Part::bytes(picture.into_inner()).file_name("a.png"));
-    let batch = server
-        .post("/v1/redactions")
-        .bearer_auth(&boss)
-        .multipart(form);
-    let batch: Value = batch.send().unwrap().json().unwrap();
-    let link = batch["links"]["self"].as_str().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(120);
-    loop {
-        let state = server.get(link).bearer_auth(&boss).send().unwrap();
-        let state: Value = state.json().unwrap();
-        if state["state"] == "done" {
-            break;
-        }
-        assert!(Instant::now() < deadline, "{state:#}");
-    }
-    send("DELETE", link, &boss, &none);
+    let link = redacted(&server, &boss);
+    send("DELETE", &link, &boss, &none);
     send("PATCH", "/v1/bins/Mine", &editor, &json!({ "name": "End" }));
     send("DELETE", "/v1/bins/End", &editor, &none);
     send("POST", "/v1/bins", &boss, &json!({ "name": "Last" }));

@@ -219,21 +219,18 @@ fn jobs_are_filtered_and_listed_page_by_page() {
             .map(|job| job["id"].as_str().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
-    assert_eq!(listed(&["--state", "ready"]), [good_job.clone()]);
-    assert_eq!(listed(&["--state", "failed"]), [bad_job.clone()]);
+    let is_only = |args: &[&str], job: &String| {
+        assert_eq!(listed(args), std::slice::from_ref(job), "{args:?}")
+    };
+    is_only(&["--state", "ready"], &good_job);
+    is_only(&["--state", "failed"], &bad_job);
     assert_eq!(
         listed(&["--state", "cancelled"]),
         [cancelled.as_str().unwrap()]
     );
-    assert_eq!(listed(&["--title", "good"]), [good_job.clone()]);
-    assert_eq!(
-        listed(&["--asset", good["asset"].as_str().unwrap()]),
-        [good_job.clone()]
-    );
-    assert_eq!(
-        listed(&["--feature", "embeddings", "--state", "ready"]),
-        [good_job.clone()]
-    );
+    is_only(&["--title", "good"], &good_job);
+    is_only(&["--asset", good["asset"].as_str().unwrap()], &good_job);
+    is_only(&["--feature", "embeddings", "--state", "ready"], &good_job);
     assert_eq!(listed(&["--feature", "embeddings/lite"]).len(), 3);
     assert_eq!(listed(&["--feature", "embed"]).len(), 0);
     assert_eq!(listed(&["--since", "1h"]).len(), 3);

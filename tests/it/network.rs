@@ -184,10 +184,10 @@ fn an_integrator_on_another_machine_gets_from_a_key_to_a_timeline() {
         &["-N"],
     );
     let stream = String::from_utf8(stream).unwrap();
-    let states = stream
+    let mut states = stream
         .lines()
         .filter_map(|line| line.strip_prefix("data: "));
-    let last: Value = serde_json::from_str(states.last().unwrap()).unwrap();
+    let last: Value = serde_json::from_str(states.next_back().unwrap()).unwrap();
     assert_eq!(last["state"], "ready", "{last:#}");
     let shots = json(ask(
         &format!("/v1/assets/{}/shots", asset.as_str().unwrap()),

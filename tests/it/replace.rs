@@ -120,6 +120,12 @@ fn a_replaced_file_leaves_everything_else_of_its_asset_as_it_was() {
     assert_eq!(shots(&server, &asset).len(), 3);
     // It is given up, and the asset is as it was.
     let pending = server.json(&format!("/v1/assets/{asset}"));
+    let video = |asset: &Value| asset["media"]["streams"][0].clone();
+    assert_eq!(
+        video(&pending),
+        video(&after),
+        "the media are those of the file that is seen"
+    );
     assert!(
         pending["replaced_by"]
             .as_str()

@@ -235,3 +235,42 @@ fn the_command_line_lists_adds_and_removes_tracks() {
             .success()
     );
 }
+
+#[test]
+fn subtitles_that_come_with_a_copy_of_a_known_video_are_kept() {
+    let Some(rushes) = Rushes::new() else { return };
+    let video = videos::made(&rushes.folder.path().join("video.mp4"), 2, 40, 0);
+    let asset = rushes.ingest(&[&video])["videos"][0]["asset"].clone();
+    let server = Server::start(&rushes, &[]);
+    let lines = Part::bytes(srt("a copied cormorant").into_bytes()).file_name("x.en.srt");
+    let form = Form::new().file("file", &video).unwrap();
+    let form = form.part("subtitles", lines);
+    let sent = server.post("/v1/assets").multipart(form).send().unwrap();
+    let sent: Value = sent.json().unwrap();
+    let job = server.finished(sent["assets"][0]["job"].as_str().unwrap());
+    assert_eq!(
+        (&job["state"], &job["asset"]),
+        (&json!("ready"), &asset),
+        "{job:#}"
+    );
+    assert!(is_found(&server, "cormorant"));
+    let asset = asset.as_str().unwrap();
+    let listed = tracks(&server, asset);
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].1, "uploaded");
+    // It is still there when something else is computed again.
+    let more = add(&server, asset, "y.srt", &srt("a second seal"), None);
+    let more: Value = more.json().unwrap();
+    let job = server.finished(more["job"]["id"].as_str().unwrap());
+    assert_eq!(
+        job["stages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|stage| stage["state"] == "ready")
+            .count(),
+        6,
+        "{job:#}"
+    );
+    assert!(is_found(&server, "cormorant") && is_found(&server, "seal"));
+}

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::export::frames::counter;
 use crate::support::certificate::certificate;
-use crate::support::{Rushes, missing, readers, told};
+use crate::support::{Rushes, missing, readers, told, variable};
 
 /// The shell blocks of a page.
 fn blocks(page: &str) -> Vec<String> {
@@ -98,7 +98,7 @@ fn the_walk_from_a_key_to_a_timeline_works_as_it_is_written() {
         .replace("0.0.0.0:7420", &format!("0.0.0.0:{port}"))
         .replace("/footage", footage.to_str().unwrap());
     let binary = Path::new(env!("CARGO_BIN_EXE_rushes")).parent().unwrap();
-    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
+    let path = format!("{}:{}", binary.display(), variable("PATH").unwrap());
     let environment = rushes.command(&[]);
     let walked = Command::new("bash")
         .args(["-x", "-c", &script])
