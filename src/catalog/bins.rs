@@ -9,7 +9,7 @@ use super::{
 
 /// Items of one bin.
 pub const MOST_ITEMS: usize = 100_000;
-/// Bins of one key, and of all clients without a key of their own.
+/// Bins of one key that sees only its own, and of all other clients together.
 pub const MOST_BINS: i64 = 10_000;
 /// Longest name in characters.
 const MAX_NAME: usize = 200;

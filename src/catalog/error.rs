@@ -92,8 +92,8 @@ pub enum CatalogError {
     /// The limit on added subtitle tracks is reached.
     #[error("an asset has at most {0} added subtitle tracks; remove one first")]
     TooManySubtitles(usize),
-    /// A key has as many bins as it may have.
-    #[error("there are {0} bins, as many as one key may have; delete one first")]
+    /// The limit on bins is reached.
+    #[error("there are {0} bins, which is the limit; delete one first")]
     TooManyBins(i64),
     /// There are as many uploads in progress as there may be.
     #[error(

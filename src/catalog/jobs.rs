@@ -28,9 +28,10 @@ impl Job {
     #[must_use]
     pub fn state(&self) -> RunState {
         let has = |state| self.runs.iter().any(|run| run.state == state);
-        if self.cancelled_at.is_some() && !self.runs.iter().all(|run| run.state == RunState::Ready)
-        {
-            // Runs that another job also asked for no longer belong to this job.
+        let is_done =
+            !self.runs.is_empty() && self.runs.iter().all(|run| run.state == RunState::Ready);
+        if self.cancelled_at.is_some() && !is_done {
+            // Runs that another job also asked for no longer belong to this job. Those of a replaced file are deleted.
             RunState::Cancelled
         } else if self.runs.iter().all(|run| run.state.is_final()) {
             [RunState::Failed, RunState::Cancelled]
@@ -223,7 +224,7 @@ pub async fn list(
     let found: Vec<(i64, JobId)> = sqlx::query_as(
         "SELECT rank, id FROM (
             SELECT j.rowid AS rank, j.id,
-                   (SELECT CASE WHEN j.cancelled_at IS NOT NULL AND SUM(r.state <> 'ready') > 0 THEN 'cancelled'
+                   (SELECT CASE WHEN j.cancelled_at IS NOT NULL AND COALESCE(SUM(r.state <> 'ready'), 1) > 0 THEN 'cancelled'
                                 WHEN SUM(r.state = 'running') > 0 THEN 'running'
                                 WHEN SUM(r.state = 'pending') > 0 THEN 'pending'
                                 WHEN SUM(r.state = 'failed') > 0 THEN 'failed'

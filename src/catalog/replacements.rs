@@ -82,15 +82,22 @@ pub async fn begin(
     if known.is_some() {
         return Ok(false);
     }
-    sqlx::query(
-        "UPDATE runs SET state = 'cancelled', finished_at = ?, reason = 'the file was replaced', lease_until = NULL,
+    // The jobs first, so that each sends one event.
+    for statement in [
+        "UPDATE jobs SET cancelled_at = ?1
+          WHERE asset_id = ?2 AND cancelled_at IS NULL
+            AND EXISTS (SELECT 1 FROM job_runs o JOIN runs r ON r.id = o.run_id
+                         WHERE o.job_id = jobs.id AND r.state IN ('pending', 'running'))",
+        "UPDATE runs SET state = 'cancelled', finished_at = ?1, reason = 'the file was replaced', lease_until = NULL,
                 worker = NULL
-          WHERE asset_id = ? AND state IN ('pending', 'running')",
-    )
-    .bind(now_ms())
-    .bind(asset)
-    .execute(&mut *db)
-    .await?;
+          WHERE asset_id = ?2 AND state IN ('pending', 'running')",
+    ] {
+        sqlx::query(statement)
+            .bind(now_ms())
+            .bind(asset)
+            .execute(&mut *db)
+            .await?;
+    }
     let sidecars =
         serde_json::to_string(sidecars).map_err(|_unserialisable| CatalogError::Corrupt {
             what: "a list of subtitle files",

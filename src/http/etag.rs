@@ -68,7 +68,8 @@ fn is_tagged(headers: &HeaderMap) -> bool {
     let is_kept = headers
         .get(header::CACHE_CONTROL)
         .is_none_or(|control| control != "no-store");
-    is_json && is_kept
+    // What has ranges is a stored file, whose own tag `if-range` compares.
+    is_json && is_kept && !headers.contains_key(header::ACCEPT_RANGES)
 }
 
 /// Whether one of the values of `if-none-match` names the tag, by weak comparison.

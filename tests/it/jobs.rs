@@ -220,7 +220,7 @@ fn jobs_are_filtered_and_listed_page_by_page() {
             .collect::<Vec<_>>()
     };
     let is_only = |args: &[&str], job: &String| {
-        assert_eq!(listed(args), std::slice::from_ref(job), "{args:?}")
+        assert_eq!(listed(args), std::slice::from_ref(job), "{args:?}");
     };
     is_only(&["--state", "ready"], &good_job);
     is_only(&["--state", "failed"], &bad_job);

@@ -240,7 +240,10 @@ fn a_file_is_replaced_while_the_one_before_is_still_being_computed() {
     let job = server.finished(job["id"].as_str().unwrap());
     assert_eq!(job["state"], "ready", "{job:#}");
     // The first job ended with its file.
-    assert_ne!(server.finished(first.as_str().unwrap())["state"], "failed");
+    let first = server.finished(first.as_str().unwrap());
+    assert_eq!(first["state"], "cancelled", "{first:#}");
+    let cancelled = server.json("/v1/jobs?state=cancelled");
+    assert_eq!(cancelled["jobs"][0]["id"], first["id"], "{cancelled:#}");
     assert_eq!(shots(&server, asset).len(), 2);
     assert_eq!(
         server.json(&format!("/v1/assets/{asset}"))["title"],
