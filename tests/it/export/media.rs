@@ -1,8 +1,10 @@
 //! Exports with pictures: cuts of the originals, clips, and contact sheets.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -255,5 +257,51 @@ fn the_exported_path_is_one_that_exists() {
             gone.display()
         );
         std::fs::write(gone, bytes).unwrap();
+    }
+}
+
+/// Whether a process of the server is decoding.
+fn is_decoding(server: &Server) -> bool {
+    let parent = format!("PPid:\t{}\n", server.id());
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let read = |process: &std::fs::DirEntry, file: &str| {
+        std::fs::read_to_string(process.path().join(file)).unwrap_or_default()
+    };
+    let mut children = processes.filter(|process| read(process, "status").contains(&parent));
+    children.any(|child| read(&child, "cmdline").contains("decode-child"))
+}
+
+#[test]
+fn a_client_that_leaves_stops_its_cuts() {
+    let Some(rushes) = Rushes::new() else { return };
+    let file = videos::made(&rushes.folder.path().join("day.mp4"), 20, 60, 0);
+    let asset = ingested(&rushes, &file);
+    let server = Server::start(&rushes, &[]);
+    // Each of these takes a pass over the whole video.
+    let whole = json!({ "asset": asset, "start": 0, "end": 1200 });
+    let body = json!({ "picks": vec![whole; 200], "format": "cuts" }).to_string();
+    let host = server.address.strip_prefix("http://").unwrap();
+    let mut line = TcpStream::connect(host).unwrap();
+    let head = format!(
+        "POST /v1/exports HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    line.write_all(head.as_bytes()).unwrap();
+    line.write_all(body.as_bytes()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_decoding(&server) {
+        assert!(Instant::now() < deadline, "nothing is being cut");
+    }
+    drop(line);
+    // The next one would wait for all of those.
+    let body = json!({ "picks": [{ "asset": asset, "start": 0, "end": 5 }], "format": "cuts" });
+    let request = server.post("/v1/exports").json(&body);
+    let answer = request.timeout(Duration::from_secs(60)).send().unwrap();
+    assert_eq!(answer.status(), 200);
+    while is_decoding(&server) {
+        assert!(
+            Instant::now() < deadline + Duration::from_secs(60),
+            "it goes on"
+        );
     }
 }
