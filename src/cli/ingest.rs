@@ -241,8 +241,8 @@ impl Outcome {
             return;
         };
         self.warnings.push(format!(
-            "{}: these bytes are asset {} of the title {:?}, so the title {asked:?} was not applied; to move the asset, \
-             send PATCH /v1/assets/{1} with {{\"title\": {asked:?}}} to a server, or delete it first: rushes delete {1}",
+            "{}: these bytes are asset {} of the title {:?}, so the title {asked:?} was not applied; to move the asset: \
+             rushes titles --move {1} --to {asked:?}",
             file_name(&self.uri),
             self.asset,
             self.title,

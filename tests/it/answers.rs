@@ -218,12 +218,33 @@ fn a_title_that_was_not_applied_is_said_with_the_way_to_move_the_asset() {
         for part in [
             "\"Day 4\" was not applied",
             "\"Day 3\"",
-            &format!("/v1/assets/{asset}"),
+            &format!("rushes titles --move {asset} --to \"Day 4\""),
         ] {
             assert!(said.contains(part), "{said}");
         }
     }
     assert_eq!(ingest(&video, "Day 3")["warnings"], json!([]));
+    // What is said works; the title that is empty then goes.
+    let asset = first["asset"].as_str().unwrap();
+    let titles = rushes.json(&["titles", "--move", asset, "--to", "Day 4"]);
+    let names: Vec<&Value> = titles
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|title| &title["name"])
+        .collect();
+    assert_eq!(names, [&json!("Day 4")], "{titles:#}");
+    assert_eq!(ingest(&video, "Day 4")["warnings"], json!([]));
+    let found = rushes.json(&["search", "a test card", "--title", "Day 4"]);
+    assert_eq!(found["hits"][0]["title"], "Day 4", "{found:#}");
+    let missing = [
+        "titles",
+        "--move",
+        "01K00000000000000000000000",
+        "--to",
+        "Day 4",
+    ];
+    assert!(told(&rushes.run(&missing)).contains("there is no asset"));
 }
 
 #[test]
