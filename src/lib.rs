@@ -16,6 +16,7 @@ pub mod ingest;
 pub mod mcp;
 pub mod redactions;
 pub mod search;
+pub mod sheet;
 mod telemetry;
 pub mod views;
 pub mod webhooks;

@@ -30,6 +30,14 @@ def name_of(parameter):
     return name + "_" if keyword.iskeyword(name) else name
 
 
+def kinds_of(operation):
+    """The content types of what is answered if all goes well."""
+    for status, response in sorted(operation["responses"].items()):
+        if status.startswith("2") and response.get("content"):
+            return list(response["content"])
+    return []
+
+
 def answer_of(operation):
     """How the answer is read: `json`, `bytes`, `events` or `nothing`."""
     for status, response in sorted(operation["responses"].items()):
@@ -37,6 +45,9 @@ def answer_of(operation):
             kinds = list(response.get("content", {}))
             if not kinds:
                 continue
+            if len(kinds) > 1:
+                # JSON where JSON comes.
+                return "json"
             if kinds[0] == "text/event-stream":
                 return "events"
             return "json" if kinds[0] == "application/json" else "bytes"
@@ -55,6 +66,9 @@ def method(http_method, path, operation):
         options.append("body=None")
     if "multipart/form-data" in content:
         options.append("form=None")
+    kinds = kinds_of(operation)
+    if len(kinds) > 1:
+        options.append("accept=None")
     if options:
         arguments += ["*"] + options
     text = operation.get("summary") or operation.get("description", "")
@@ -66,6 +80,8 @@ def method(http_method, path, operation):
         doc += [f"{name_of(p)}: {' '.join(p['description'].split())}" for p in documented]
     if "multipart/form-data" in content:
         doc += ["", "form: a list of (field, value); a value that is a pathlib.Path is sent as that file."]
+    if len(kinds) > 1:
+        doc += ["", f"accept: {', '.join(kinds)}."]
     lines += ['    """' + (doc[0] if doc else "") + ('"""' if len(doc) < 2 else "")]
     if len(doc) > 1:
         lines += [("    " + line).rstrip() for line in doc[1:]] + ['    """']
@@ -74,9 +90,11 @@ def method(http_method, path, operation):
         target = target.replace("{" + p["name"] + "}", "{_quoted(" + name_of(p) + ")}")
     call = [json.dumps(http_method.upper()), target]
     for place in ("query", "header"):
-        named = [p for p in others if p["in"] == place]
+        named = [(p["name"], name_of(p)) for p in others if p["in"] == place]
+        if place == "header" and len(kinds) > 1:
+            named.append(("accept", "accept"))
         if named:
-            pairs = ", ".join(f"{json.dumps(p['name'])}: {name_of(p)}" for p in named)
+            pairs = ", ".join(f"{json.dumps(name)}: {argument}" for name, argument in named)
             call.append(f"{'query' if place == 'query' else 'headers'}={{{pairs}}}")
     if "application/json" in content:
         call.append("body=body")

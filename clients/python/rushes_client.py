@@ -135,12 +135,12 @@ class Rushes:
                 problem = {"code": "no-problem", "detail": text[:200].decode(errors="replace")}
             raise RushesError(error.code, problem, error.headers.get("retry-after")) from None
 
-    def upload(self, path, title=None, piece=64 << 20, attempts=20):
+    def upload(self, path, title=None, piece=64 << 20, attempts=20, replaces=None):
         """Uploads a video in pieces by tus 1.0 and resumes when the connection breaks. Returns the ids of the asset
-        and of its job.
+        and of its job. `replaces` is the id of an asset whose file it becomes.
         """
         path = pathlib.Path(path)
-        coded = {"filename": path.name, "title": title}
+        coded = {"filename": path.name, "title": title, "asset": replaces}
         coded = [f"{name} {base64.b64encode(text.encode()).decode()}" for name, text in coded.items() if text]
         length = path.stat().st_size
         begin = {"upload-length": length, "upload-metadata": ",".join(coded)}
@@ -216,6 +216,20 @@ class Rushes:
         """
         return self._call("DELETE", f"/v1/assets/{_quoted(id)}", answer="nothing")
 
+    def replace_file(self, id, *, body=None, form=None):
+        """Replace the file of an asset, by name (JSON) or by upload (`multipart/form-data`). The id, title,
+        tags, metadata, bins and added subtitles stay. Everything is computed again; until that is
+        published, the old file and its shots are what readers see. Subtitle files that came with the old
+        file go with it.
+
+        form: a list of (field, value); a value that is a pathlib.Path is sent as that file.
+        """
+        return self._call("PUT", f"/v1/assets/{_quoted(id)}/file", body=body, form=form, answer="json")
+
+    def withdraw_file(self, id):
+        """Give up a replacement that is not published yet; the asset stays as it is."""
+        return self._call("DELETE", f"/v1/assets/{_quoted(id)}/file", answer="nothing")
+
     def reprocess_asset(self, id):
         """Compute what is missing of an asset: after a failure, with another model or with changed settings."""
         return self._call("POST", f"/v1/assets/{_quoted(id)}/reprocess", answer="json")
@@ -227,6 +241,24 @@ class Rushes:
         limit: How many, 1 to 1000; 100 if absent.
         """
         return self._call("GET", f"/v1/assets/{_quoted(id)}/shots", query={"from": from_, "limit": limit}, answer="json")
+
+    def list_subtitles(self, id):
+        """The subtitle tracks of an asset: text streams of the video, files beside it, and uploaded files."""
+        return self._call("GET", f"/v1/assets/{_quoted(id)}/subtitles", answer="json")
+
+    def add_subtitles(self, id, *, form=None):
+        """Add a subtitle file. The dialogue is computed again from all tracks; the old one is found until
+        then.
+
+        form: a list of (field, value); a value that is a pathlib.Path is sent as that file.
+        """
+        return self._call("POST", f"/v1/assets/{_quoted(id)}/subtitles", form=form, answer="json")
+
+    def remove_subtitles(self, id, track):
+        """Remove a subtitle track. The dialogue is computed again without it. An uploaded file is deleted; a
+        stream of the video, or a file beside it, is not read any more.
+        """
+        return self._call("DELETE", f"/v1/assets/{_quoted(id)}/subtitles/{_quoted(track)}", answer="json")
 
     def list_audit_entries(self, *, limit=None, before=None):
         """Requests that changed something, or tried to, newest first.
@@ -245,7 +277,7 @@ class Rushes:
         return self._call("POST", "/v1/bins", body=body, answer="json")
 
     def get_bin(self, bin):
-        """A bin with its items in order.
+        """A bin with its items in order. Its `etag` is good for `if-match`.
 
         bin: Id or name
         """
@@ -292,7 +324,9 @@ class Rushes:
         return self._call("DELETE", f"/v1/bins/{_quoted(bin)}/items/{_quoted(item)}", headers={"if-match": if_match}, answer="nothing")
 
     def follow_events(self, *, last_event_id=None):
-        """Follow what happens: one event per change, in order.
+        """Follow what happens to assets, jobs, titles, bins and redactions: one event per change, in order. A
+        key for some titles receives events of those and of its own bins. Events of redactions need the
+        scope `redact`. A key may have 8 streams, which end when it is revoked or expires.
 
         last_event_id: `id` of the last event that was seen
         """
@@ -306,12 +340,19 @@ class Rushes:
         """The export formats."""
         return self._call("GET", "/v1/exports/formats", answer="json")
 
-    def list_jobs(self, *, limit=None):
-        """The newest jobs.
+    def list_jobs(self, *, state=None, asset=None, title=None, feature=None, since=None, until=None, limit=None, page=None):
+        """Jobs, newest first, page by page.
 
+        state: Only those in this state: `pending`, `running`, `ready`, `failed` or `cancelled`.
+        asset: Only those of this asset.
+        title: Only those of assets of this title, by id or name.
+        feature: Only those with a stage of this feature, such as `dialogue`; `embeddings` stands for those of any model.
+        since: Only those requested at this time or later, Unix milliseconds.
+        until: Only those requested before this time, Unix milliseconds.
         limit: How many, 1 to 200; 20 if absent.
+        page: `next` of the page before.
         """
-        return self._call("GET", "/v1/jobs", query={"limit": limit}, answer="json")
+        return self._call("GET", "/v1/jobs", query={"state": state, "asset": asset, "title": title, "feature": feature, "since": since, "until": until, "limit": limit, "page": page}, answer="json")
 
     def get_job(self, id):
         """One job, stage by stage."""
@@ -333,14 +374,16 @@ class Rushes:
         """The models: which are installed, which one is used, and how many assets have vectors of each."""
         return self._call("GET", "/v1/models", answer="json")
 
-    def redact_picture(self, *, form=None):
+    def redact_picture(self, *, form=None, accept=None):
         """Make faces and plates of one picture unrecognisable. `Accept: image/*` gets the picture alone,
         `Accept: application/json` the record alone (with the fill `none` a dry look), anything else both as
         `multipart/form-data`.
 
         form: a list of (field, value); a value that is a pathlib.Path is sent as that file.
+
+        accept: multipart/form-data, application/json, image/*.
         """
-        return self._call("POST", "/v1/redact", form=form, answer="bytes")
+        return self._call("POST", "/v1/redact", headers={"accept": accept}, form=form, answer="json")
 
     def list_redactions(self, *, page=None, limit=None):
         """Redactions.
@@ -377,11 +420,13 @@ class Rushes:
         """
         return self._call("GET", f"/v1/redactions/{_quoted(id)}/files", query={"page": page, "limit": limit}, answer="json")
 
-    def get_redacted_picture(self, id, n):
+    def get_redacted_picture(self, id, n, *, accept=None):
         """A redacted picture or video. The container of a video can change; `content-disposition` has the name
         that fits.
+
+        accept: image/*, video/*.
         """
-        return self._call("GET", f"/v1/redactions/{_quoted(id)}/files/{_quoted(n)}", answer="bytes")
+        return self._call("GET", f"/v1/redactions/{_quoted(id)}/files/{_quoted(n)}", headers={"accept": accept}, answer="json")
 
     def get_redaction_record(self, id, n):
         """What was done to a picture or video."""

@@ -135,12 +135,12 @@ class Rushes:
                 problem = {"code": "no-problem", "detail": text[:200].decode(errors="replace")}
             raise RushesError(error.code, problem, error.headers.get("retry-after")) from None
 
-    def upload(self, path, title=None, piece=64 << 20, attempts=20):
+    def upload(self, path, title=None, piece=64 << 20, attempts=20, replaces=None):
         """Uploads a video in pieces by tus 1.0 and resumes when the connection breaks. Returns the ids of the asset
-        and of its job.
+        and of its job. `replaces` is the id of an asset whose file it becomes.
         """
         path = pathlib.Path(path)
-        coded = {"filename": path.name, "title": title}
+        coded = {"filename": path.name, "title": title, "asset": replaces}
         coded = [f"{name} {base64.b64encode(text.encode()).decode()}" for name, text in coded.items() if text]
         length = path.stat().st_size
         begin = {"upload-length": length, "upload-metadata": ",".join(coded)}

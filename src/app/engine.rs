@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use crate::catalog::{Catalog, CatalogError, assets, audit, events, uploads, webhooks};
+use crate::catalog::{Catalog, CatalogError, audit, events, garbage, uploads, webhooks};
 use crate::features::WorkerLock;
 use crate::index::{Follower, Index};
 use crate::redactions;
@@ -211,7 +211,7 @@ pub async fn collect_garbage(app: &App) -> anyhow::Result<bool> {
 
 async fn sweep_once(app: &App) -> anyhow::Result<()> {
     let mut db = app.catalog.read().await?;
-    let prefixes = assets::garbage(&mut db).await?;
+    let prefixes = garbage::prefixes(&mut db).await?;
     drop(db);
     for prefix in prefixes {
         // A worker that does not know yet that its run is gone may still store objects below it, so only empty
@@ -220,7 +220,7 @@ async fn sweep_once(app: &App) -> anyhow::Result<()> {
             continue;
         }
         let mut tx = app.catalog.begin().await?;
-        assets::collected(&mut tx, &prefix).await?;
+        garbage::collected(&mut tx, &prefix).await?;
         tx.commit().await?;
     }
     Ok(())

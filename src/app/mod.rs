@@ -16,6 +16,7 @@ pub use engine::{Engine, EngineParts, collect_garbage};
 
 use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::export::ExportSources;
 use crate::features::{LocalCoordinator, Settings};
 use crate::index::{Follower, Index, IndexError};
 use crate::redactions::{Options, Redactions};
@@ -34,6 +35,8 @@ pub struct App {
     pub models: ModelStore,
     /// Redacts pictures and videos.
     pub redactions: Redactions,
+    /// The sandbox in which an encoder runs beside the decoder.
+    encoding: Sandbox,
     /// Hands out the catalogue's runs, with one clock for the whole process.
     pub coordinator: LocalCoordinator,
 }
@@ -54,6 +57,7 @@ impl App {
         let s3 = S3Options::new(config.aws.settings());
         let storage = Storage::open(&config.store_url(), s3.clone())?;
         let models = ModelStore::open(config.models_folder())?;
+        let encoding = encoding_sandbox(&config)?;
         let (redactors, threads) = config.redactors();
         let options = Options {
             redactors,
@@ -64,7 +68,7 @@ impl App {
             memory: config.redaction_memory(),
             data: config.data.clone(),
             staging: config.data.join("staging"),
-            sandbox: redaction_sandbox(&config)?,
+            sandbox: encoding.clone(),
         };
         let redactions = Redactions::new(
             catalog.clone(),
@@ -76,6 +80,7 @@ impl App {
         Ok(Self {
             models,
             redactions,
+            encoding,
             coordinator: LocalCoordinator::new(catalog.clone(), config.data.clone()),
             config: Arc::new(config),
             catalog,
@@ -121,6 +126,16 @@ impl App {
                 searcher.with_sentences(self.models.clone(), (&model, options))
             }
             Ok(None) | Err(_) => searcher,
+        }
+    }
+
+    /// What exports with pictures are made from.
+    #[must_use]
+    pub fn export_sources(&self) -> ExportSources {
+        ExportSources {
+            catalog: self.catalog.clone(),
+            storage: self.storage.clone(),
+            sandbox: self.encoding.clone(),
         }
     }
 
@@ -182,8 +197,8 @@ pub(crate) fn stages(
     ))
 }
 
-/// The sandbox that decodes videos for redaction. An encoder beside the decoder needs more memory.
-fn redaction_sandbox(config: &Config) -> anyhow::Result<Sandbox> {
+/// The sandbox that decodes videos for redaction and for cuts. An encoder beside the decoder needs more memory.
+fn encoding_sandbox(config: &Config) -> anyhow::Result<Sandbox> {
     let Sandbox {
         command,
         args,

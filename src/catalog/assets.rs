@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection};
 
 use super::metadata::{Metadata, Tags};
-use super::{AssetId, CatalogError, RunId, TitleId, note_change, now_ms, titles, uploads};
+use super::{
+    AssetId, CatalogError, TitleId, note_change, now_ms, replacements, subtitles, titles, uploads,
+};
 
 /// A title with its counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow, utoipa::ToSchema)]
@@ -55,7 +57,13 @@ pub struct Asset {
     /// Tags in alphabetical order.
     #[sqlx(try_from = "String")]
     pub tags: Tags,
+    /// The number of its content, or of that which is to replace it. Results of one never pass for those of another.
+    pub content: i64,
+    /// Where the file is that is to replace its content.
+    pub replaced_by: Option<String>,
     sidecars: String,
+    added_subtitles: String,
+    removed_subtitles: String,
 }
 
 impl Asset {
@@ -69,15 +77,26 @@ impl Asset {
         }
     }
 
-    /// Its subtitle files.
-    ///
-    /// # Errors
-    /// If the stored list is damaged.
-    pub fn sidecars(&self) -> Result<Vec<Sidecar>, CatalogError> {
-        serde_json::from_str(&self.sidecars).map_err(|_not_json| CatalogError::Corrupt {
-            what: "a list of subtitle files",
-        })
+    /// The subtitle files that came with it.
+    pub(super) fn sidecars(&self) -> Result<Vec<Sidecar>, CatalogError> {
+        list_of(&self.sidecars)
     }
+
+    /// The subtitle files that were added to it.
+    pub(super) fn added_subtitles(&self) -> Result<Vec<Sidecar>, CatalogError> {
+        list_of(&self.added_subtitles)
+    }
+
+    /// Ids of the subtitle tracks that are not read.
+    pub(super) fn removed_subtitles(&self) -> Result<Vec<String>, CatalogError> {
+        list_of(&self.removed_subtitles)
+    }
+}
+
+fn list_of<T: serde::de::DeserializeOwned>(stored: &str) -> Result<Vec<T>, CatalogError> {
+    serde_json::from_str(stored).map_err(|_not_json| CatalogError::Corrupt {
+        what: "a list of subtitle files",
+    })
 }
 
 /// What to register.
@@ -174,7 +193,10 @@ async fn ensure_title(db: &mut SqliteConnection, name: &str) -> Result<TitleId, 
 /// [`CatalogError::NotFound`] if there is none.
 pub async fn get(db: &mut SqliteConnection, id: &AssetId) -> Result<Asset, CatalogError> {
     sqlx::query_as(
-        "SELECT a.*, t.name AS title FROM assets a JOIN titles t ON t.id = a.title_id
+        "SELECT a.id, a.title_id, t.name AS title, a.uri, a.version, a.size, a.blake3, a.generation, a.metadata, a.tags,
+                COALESCE(r.content, a.content) AS content, r.uri AS replaced_by,
+                COALESCE(r.sidecars, a.sidecars) AS sidecars, a.added_subtitles, a.removed_subtitles
+           FROM assets a JOIN titles t ON t.id = a.title_id LEFT JOIN replacements r ON r.asset_id = a.id
          WHERE a.id = COALESCE((SELECT asset_id FROM aliases WHERE id = ?1), ?1)",
     )
     .bind(id)
@@ -186,7 +208,7 @@ pub async fn get(db: &mut SqliteConnection, id: &AssetId) -> Result<Asset, Catal
     })
 }
 
-/// Another asset with these bytes, if there is one.
+/// Another asset that has these bytes or is to have them, if there is one.
 ///
 /// # Errors
 /// If the database fails.
@@ -196,11 +218,14 @@ pub async fn same_bytes(
     blake3: &str,
 ) -> Result<Option<AssetId>, CatalogError> {
     Ok(
-        sqlx::query_scalar("SELECT id FROM assets WHERE blake3 = ? AND id <> ?")
-            .bind(blake3)
-            .bind(id)
-            .fetch_optional(db)
-            .await?,
+        sqlx::query_scalar(
+            "SELECT id FROM assets WHERE blake3 = ?1 AND id <> ?2
+              UNION ALL SELECT asset_id FROM replacements WHERE blake3 = ?1 AND asset_id <> ?2 LIMIT 1",
+        )
+        .bind(blake3)
+        .bind(id)
+        .fetch_optional(db)
+        .await?,
     )
 }
 
@@ -225,7 +250,8 @@ pub async fn set_blake3(
 /// original.
 ///
 /// From now on the original is read from the duplicate's location in three cases: both are the same file,
-/// modified since; the original's own file is `gone`; or some feature of the original is still to be computed.
+/// modified since; the original's own file is `gone`; or some feature of the original is still to be computed. It is not
+/// where the original is about to be replaced.
 ///
 /// # Errors
 /// If the database fails.
@@ -240,7 +266,10 @@ pub async fn merge(
     let complete = wanted
         .iter()
         .all(|run| run.state == super::runs::RunState::Ready);
-    if gone || new.uri == old.uri || !complete {
+    // Subtitle files that were uploaded with the duplicate are deleted with it.
+    let has_new_subtitles = old.sidecars == "[]" && new.sidecars != "[]";
+    let is_read_there = gone || new.uri == old.uri || !complete || has_new_subtitles;
+    if is_read_there && old.replaced_by.is_none() {
         point_to(db, original, &new.locator()).await?;
         // Otherwise an upload that now belongs to the original would count as garbage below.
         sqlx::query("UPDATE assets SET uri = '' WHERE id = ?")
@@ -254,6 +283,7 @@ pub async fn merge(
     if old.sidecars == "[]" {
         set_sidecars(db, original, &new.sidecars).await?;
     }
+    subtitles::move_added(db, &new, &old).await?;
     for statement in [
         "UPDATE locators SET asset_id = ?2 WHERE asset_id = ?1",
         "UPDATE jobs SET asset_id = ?2 WHERE asset_id = ?1",
@@ -282,21 +312,24 @@ pub fn is_gone(uri: &str) -> bool {
 }
 
 /// Retires registrations of a file whose bytes have changed; `current` is the asset of the new bytes. An asset
-/// that also exists elsewhere is read from there, and others are removed.
+/// that also exists elsewhere is read from there, and others are removed. Later registrations are of newer bytes, unless
+/// `current` was just `replaced` by the file as it is now.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn retire_overwritten(
     db: &mut SqliteConnection,
     current: &AssetId,
+    replaced: bool,
 ) -> Result<(), CatalogError> {
     let uri = get(db, current).await?.uri;
     let overwritten: Vec<AssetId> = sqlx::query_scalar(
-        "SELECT id FROM assets WHERE uri = ?1
-                AND registered < (SELECT registered FROM assets WHERE id = ?2)",
+        "SELECT id FROM assets WHERE uri = ?1 AND id <> ?2
+                AND (?3 OR registered < (SELECT registered FROM assets WHERE id = ?2))",
     )
     .bind(&uri)
     .bind(current)
+    .bind(replaced)
     .fetch_all(&mut *db)
     .await?;
     for asset in overwritten {
@@ -355,7 +388,10 @@ async fn set_sidecars(
 }
 
 /// Records the folder of an upload as garbage. Videos that are only referenced are never deleted.
-async fn discard_upload(db: &mut SqliteConnection, uri: &str) -> Result<(), CatalogError> {
+pub(super) async fn discard_upload(
+    db: &mut SqliteConnection,
+    uri: &str,
+) -> Result<(), CatalogError> {
     match upload_folder(uri) {
         Some(folder) => uploads::discard(db, &folder).await,
         None => Ok(()),
@@ -363,28 +399,13 @@ async fn discard_upload(db: &mut SqliteConnection, uri: &str) -> Result<(), Cata
 }
 
 /// The store's folder that holds only this uploaded video.
-fn upload_folder(uri: &str) -> Option<String> {
+pub(super) fn upload_folder(uri: &str) -> Option<String> {
     match uri.parse() {
         Ok(Uri::Store(key)) => key
             .rsplit_once('/')
             .map(|(folder, _name)| folder.to_owned()),
         Ok(Uri::File(_) | Uri::S3 { .. }) | Err(_) => None,
     }
-}
-
-/// Records as garbage what a worker stored for a run that was deleted meanwhile.
-///
-/// # Errors
-/// If the database fails.
-pub async fn discard_orphans(db: &mut SqliteConnection, run: &RunId) -> Result<(), CatalogError> {
-    sqlx::query(
-        "INSERT OR IGNORE INTO garbage (prefix)
-         SELECT 'runs/' || ?1 WHERE NOT EXISTS (SELECT 1 FROM runs WHERE id = ?1)",
-    )
-    .bind(run)
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 /// Deletes an asset with everything computed from it, and its title if it was the title's last asset. The same
@@ -399,43 +420,25 @@ pub async fn remove(db: &mut SqliteConnection, id: &AssetId) -> Result<(), Catal
     .bind(id)
     .execute(&mut *db)
     .await?;
-    let known: Option<(String, TitleId)> =
-        sqlx::query_as("SELECT uri, title_id FROM assets WHERE id = ?")
+    let known: Option<(String, TitleId, String)> =
+        sqlx::query_as("SELECT uri, title_id, added_subtitles FROM assets WHERE id = ?")
             .bind(id)
             .fetch_optional(&mut *db)
             .await?;
-    let Some((uri, title)) = known else {
+    let Some((uri, title, added)) = known else {
         return Ok(());
     };
+    replacements::withdraw(db, id).await?;
     discard_upload(db, &uri).await?;
+    for file in list_of::<Sidecar>(&added)? {
+        discard_upload(db, &file.locator.uri).await?;
+    }
     sqlx::query("DELETE FROM assets WHERE id = ?")
         .bind(id)
         .execute(&mut *db)
         .await?;
     titles::remove_if_empty(db, &title).await?;
     note_change(db, id).await
-}
-
-/// Prefixes of stored objects that nothing references.
-///
-/// # Errors
-/// If the database fails.
-pub async fn garbage(db: &mut SqliteConnection) -> Result<Vec<String>, CatalogError> {
-    Ok(sqlx::query_scalar("SELECT prefix FROM garbage")
-        .fetch_all(db)
-        .await?)
-}
-
-/// Forgets a prefix whose objects have been deleted.
-///
-/// # Errors
-/// If the database fails.
-pub async fn collected(db: &mut SqliteConnection, prefix: &str) -> Result<(), CatalogError> {
-    sqlx::query("DELETE FROM garbage WHERE prefix = ?")
-        .bind(prefix)
-        .execute(db)
-        .await?;
-    Ok(())
 }
 
 /// All titles by name.

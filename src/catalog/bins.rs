@@ -9,6 +9,8 @@ use super::{
 
 /// Items of one bin.
 pub const MOST_ITEMS: usize = 100_000;
+/// Bins of one key that sees only its own, and of all other clients together.
+pub const MOST_BINS: i64 = 10_000;
 /// Longest name in characters.
 const MAX_NAME: usize = 200;
 /// The texts of an item, in errors.
@@ -29,6 +31,8 @@ pub struct Bin {
     pub updated_at: i64,
     /// Items in it.
     pub items: i64,
+    /// Name of the key that alone sees it, with those that see everything; `None` for a bin of everybody.
+    pub owner: Option<String>,
 }
 
 /// A span of frames in a bin.
@@ -52,8 +56,10 @@ pub struct BinItem {
     pub note: Option<String>,
     /// The query that found it.
     pub query: Option<String>,
-    /// Its score in that search.
+    /// Its score in that search: its ranks in all recalls, fused.
     pub score: Option<f64>,
+    /// How alike it and the query look, -1 to 1.
+    pub similarity: Option<f64>,
     /// What is said in it.
     pub line: Option<String>,
     /// The result of the run that found the asset's shots: rate, timecode. `None` if nothing is published of it.
@@ -73,8 +79,10 @@ pub struct Selection {
     pub note: Option<String>,
     /// The query that found it.
     pub query: Option<String>,
-    /// Its score in that search.
+    /// Its score in that search: its ranks in all recalls, fused.
     pub score: Option<f64>,
+    /// How alike it and the query look, -1 to 1.
+    pub similarity: Option<f64>,
     /// What is said in it.
     pub line: Option<String>,
 }
@@ -88,6 +96,7 @@ impl From<&ShotId> for Selection {
             note: None,
             query: None,
             score: None,
+            similarity: None,
             line: None,
         }
     }
@@ -102,6 +111,7 @@ impl From<BinItem> for Selection {
             note: item.note,
             query: item.query,
             score: item.score,
+            similarity: item.similarity,
             line: item.line,
         }
     }
@@ -121,18 +131,26 @@ pub struct BinItemChange {
 }
 
 const COLUMNS: &str = "b.id, b.name, b.revision, b.created_at, b.updated_at,
-    (SELECT COUNT(*) FROM bin_items i WHERE i.bin_id = b.id) AS items";
+    (SELECT COUNT(*) FROM bin_items i WHERE i.bin_id = b.id) AS items,
+    (SELECT k.name FROM keys k WHERE k.id = b.owner) AS owner";
 
 /// Makes an empty bin; of a key that sees only its own, if one is given.
 ///
 /// # Errors
-/// If the name is no name or is in use, or the database fails.
+/// If the name is no name or is in use, there are too many, or the database fails.
 pub async fn create(
     db: &mut SqliteConnection,
     name: &str,
     owner: Option<&KeyId>,
 ) -> Result<Bin, CatalogError> {
     let name = checked_name(db, name, None, owner).await?;
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM bins WHERE owner IS ?")
+        .bind(owner)
+        .fetch_one(&mut *db)
+        .await?;
+    if count >= MOST_BINS {
+        return Err(CatalogError::TooManyBins(MOST_BINS));
+    }
     let id = BinId::new();
     sqlx::query(
         "INSERT INTO bins (id, name, owner, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
@@ -242,8 +260,8 @@ pub fn expect_revision(bin: &Bin, expected: Option<i64>) -> Result<(), CatalogEr
 /// If the database fails.
 pub async fn items(db: &mut SqliteConnection, bin: &BinId) -> Result<Vec<BinItem>, CatalogError> {
     Ok(sqlx::query_as(
-        "SELECT i.id, i.asset_id, a.uri, a.title_id, t.name AS title, i.start_frame, i.end_frame, i.note, i.query, i.score, i.line,
-                r.output AS scan
+        "SELECT i.id, i.asset_id, a.uri, a.title_id, t.name AS title, i.start_frame, i.end_frame, i.note, i.query, i.score,
+                i.similarity, i.line, r.output AS scan
            FROM bin_items i
            JOIN assets a ON a.id = i.asset_id
            JOIN titles t ON t.id = a.title_id
@@ -287,8 +305,8 @@ pub async fn append(
         check_span(db, &asset, item.start, item.end).await?;
         let id = BinItemId::new();
         sqlx::query(
-            "INSERT INTO bin_items (id, bin_id, position, asset_id, start_frame, end_frame, note, query, score, line)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO bin_items (id, bin_id, position, asset_id, start_frame, end_frame, note, query, score, similarity, line)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&id)
         .bind(&bin.id)
@@ -299,6 +317,7 @@ pub async fn append(
         .bind(item.note.as_deref().filter(|note| !note.is_empty()))
         .bind(&item.query)
         .bind(item.score)
+        .bind(item.similarity)
         .bind(&item.line)
         .execute(&mut *db)
         .await?;
@@ -457,3 +476,6 @@ fn no_such_item(item: &BinItemId) -> CatalogError {
         id: item.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

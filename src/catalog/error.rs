@@ -84,6 +84,17 @@ pub enum CatalogError {
     /// The limit on webhooks is reached.
     #[error("there are {0} webhooks, which is the limit; delete one first")]
     TooManyWebhooks(usize),
+    /// Another asset has the bytes that were to replace those of an asset.
+    #[error(
+        "asset {0} has this file already; use that asset, or delete it first to replace another one's file with it"
+    )]
+    BytesInUse(String),
+    /// The limit on added subtitle tracks is reached.
+    #[error("an asset has at most {0} added subtitle tracks; remove one first")]
+    TooManySubtitles(usize),
+    /// The limit on bins is reached.
+    #[error("there are {0} bins, which is the limit; delete one first")]
+    TooManyBins(i64),
     /// There are as many uploads in progress as there may be.
     #[error(
         "there are {0} uploads in progress, as many as there may be; finish or delete one first"
@@ -136,6 +147,9 @@ impl CatalogError {
             Self::BadSpan { .. } => "bad-span",
             Self::BinFull(_) => "bin-full",
             Self::TooManyWebhooks(_) => "too-many-webhooks",
+            Self::BytesInUse(_) => "bytes-in-use",
+            Self::TooManySubtitles(_) => "too-many-subtitles",
+            Self::TooManyBins(_) => "too-many-bins",
             Self::TooManyUploads(_) => "too-many-uploads",
             Self::Changed { .. } => "changed-meanwhile",
             Self::Full(_) => "disk-full",
@@ -159,10 +173,12 @@ impl CatalogError {
             | Self::TitleInUse(_)
             | Self::BadMetadata(_)
             | Self::BadSpan { .. } => ErrorKind::InvalidInput,
-            Self::BinFull(_) | Self::TooManyWebhooks(_) | Self::TooManyUploads(_) => {
-                ErrorKind::Limit
-            }
-            Self::Changed { .. } => ErrorKind::Cancelled,
+            Self::BinFull(_)
+            | Self::TooManyBins(_)
+            | Self::TooManySubtitles(_)
+            | Self::TooManyWebhooks(_)
+            | Self::TooManyUploads(_) => ErrorKind::Limit,
+            Self::Changed { .. } | Self::BytesInUse(_) => ErrorKind::Cancelled,
             Self::Full(_) | Self::Locked(_) | Self::Random(_) => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Open { .. } | Self::Database(_) => ErrorKind::Internal,

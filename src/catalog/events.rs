@@ -4,10 +4,12 @@ use serde::Serialize;
 use sqlx::{FromRow, SqliteConnection};
 use utoipa::ToSchema;
 
-use super::{AssetId, CatalogError, JobId, TitleId};
+use super::{AssetId, BinId, CatalogError, JobId, KeyId, RedactionId, TitleId};
 
 /// Events that are kept; a follower that is further behind has missed some.
 const KEPT: i64 = 100_000;
+/// What the types of events begin with.
+pub const FAMILIES: [&str; 6] = ["asset.", "stage.", "job.", "title.", "bin.", "redaction."];
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow, ToSchema)]
@@ -16,25 +18,40 @@ pub struct Event {
     pub seq: i64,
     /// When it happened, Unix milliseconds.
     pub at: i64,
-    /// What it is: `asset.registered`, `asset.deleted`, `stage.STATE` or `job.STATE`.
+    /// What it is: `asset.registered`, `asset.changed`, `asset.replaced`, `asset.deleted`, `stage.STATE`, `job.STATE`;
+    /// `title.` or `bin.` with `created`, `changed`, `deleted`; `redaction.` with `created`, `done`, `failed`,
+    /// `deleted`.
     #[sqlx(rename = "type")]
     #[serde(rename = "type")]
     #[schema(example = "job.ready")]
     pub kind: String,
-    /// The title of the asset.
+    /// The title; of an event of an asset, a stage or a job, the title of the asset.
     #[sqlx(rename = "title_id")]
-    #[schema(value_type = String)]
-    pub title: TitleId,
-    /// The asset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub title: Option<TitleId>,
+    /// The asset, of an event of an asset, a stage or a job.
     #[sqlx(rename = "asset_id")]
-    #[schema(value_type = String)]
-    pub asset: AssetId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub asset: Option<AssetId>,
     /// The job, of an event of a job.
     #[sqlx(rename = "job_id")]
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub job: Option<JobId>,
-    /// More of it: the feature of a stage, the code and reason of a failure, the place of an asset.
+    /// The bin, of an event of a bin.
+    #[sqlx(rename = "bin_id")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub bin: Option<BinId>,
+    /// The redaction, of an event of a redaction.
+    #[sqlx(rename = "redaction_id")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub redaction: Option<RedactionId>,
+    /// More of it: the feature of a stage, the code and reason of a failure, the place of an asset, the name of a title,
+    /// the name and revision of a bin, the files of a redaction that are done and that failed.
     #[sqlx(try_from = "String")]
     #[schema(value_type = Object)]
     pub body: EventBody,
@@ -74,23 +91,50 @@ pub async fn oldest(db: &mut SqliteConnection) -> Result<Option<i64>, CatalogErr
         .await?)
 }
 
-/// Up to `limit` events after the one of rank `seq`, oldest first; of these titles only, if some are given.
+/// The events that a follower receives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Only those of these titles and their assets.
+    pub titles: Option<Vec<TitleId>>,
+    /// Of bins, only those of this key.
+    pub owner: Option<KeyId>,
+    /// Whether to include those of redactions.
+    pub redactions: bool,
+}
+
+impl EventFilter {
+    /// All events.
+    pub const ALL: Self = Self {
+        titles: None,
+        owner: None,
+        redactions: true,
+    };
+}
+
+/// Up to `limit` events after the one of rank `seq`, oldest first, that `filter` selects.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn after(
     db: &mut SqliteConnection,
     seq: i64,
-    titles: Option<&[TitleId]>,
+    filter: &EventFilter,
     limit: u32,
 ) -> Result<Vec<Event>, CatalogError> {
     Ok(sqlx::query_as(
-        "SELECT * FROM events
-          WHERE seq > ?1 AND (?2 IS NULL OR title_id IN (SELECT value FROM json_each(?2)))
-          ORDER BY seq LIMIT ?3",
+        "SELECT seq, at, type, NULLIF(title_id, '') AS title_id, NULLIF(asset_id, '') AS asset_id, job_id, bin_id,
+                redaction_id, body
+           FROM events
+          WHERE seq > ?1
+            AND CASE WHEN bin_id IS NOT NULL THEN ?3 IS NULL OR owner = ?3
+                     WHEN redaction_id IS NOT NULL THEN ?4
+                     ELSE ?2 IS NULL OR title_id IN (SELECT value FROM json_each(?2)) END
+          ORDER BY seq LIMIT ?5",
     )
     .bind(seq)
-    .bind(titles.map(|titles| serde_json::json!(titles).to_string()))
+    .bind(filter.titles.as_ref().map(|titles| serde_json::json!(titles).to_string()))
+    .bind(&filter.owner)
+    .bind(filter.redactions)
     .bind(limit)
     .fetch_all(db)
     .await?)

@@ -28,9 +28,10 @@ impl Job {
     #[must_use]
     pub fn state(&self) -> RunState {
         let has = |state| self.runs.iter().any(|run| run.state == state);
-        if self.cancelled_at.is_some() && !self.runs.iter().all(|run| run.state == RunState::Ready)
-        {
-            // Runs that another job also asked for no longer belong to this job.
+        let is_done =
+            !self.runs.is_empty() && self.runs.iter().all(|run| run.state == RunState::Ready);
+        if self.cancelled_at.is_some() && !is_done {
+            // Runs that another job also asked for no longer belong to this job. Those of a replaced file are deleted.
             RunState::Cancelled
         } else if self.runs.iter().all(|run| run.state.is_final()) {
             [RunState::Failed, RunState::Cancelled]
@@ -191,37 +192,74 @@ pub async fn get_many(db: &mut SqliteConnection, ids: &[JobId]) -> Result<Vec<Jo
     Ok(jobs.collect())
 }
 
-/// The newest jobs, newest first; of these titles only, if some are given.
+/// Which jobs to list.
+#[derive(Debug, Clone, Default)]
+pub struct JobFilter {
+    /// Only of assets of these titles.
+    pub titles: Option<Vec<TitleId>>,
+    /// Only of this asset.
+    pub asset: Option<AssetId>,
+    /// Only those in this state.
+    pub state: Option<RunState>,
+    /// Only those with a stage of this feature; `embeddings` stands for those of any model.
+    pub feature: Option<String>,
+    /// Only those requested at this time or later, Unix milliseconds.
+    pub since: Option<i64>,
+    /// Only those requested before this time.
+    pub until: Option<i64>,
+    /// Only those requested before the one of this rank.
+    pub before: Option<i64>,
+}
+
+/// Up to `limit` jobs, newest first, each with its rank.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn recent(
+pub async fn list(
     db: &mut SqliteConnection,
+    filter: &JobFilter,
     limit: u32,
-    titles: Option<&[TitleId]>,
-) -> Result<Vec<Job>, CatalogError> {
-    let ids: Vec<JobId> = match titles {
-        None => {
-            sqlx::query_scalar("SELECT id FROM jobs ORDER BY rowid DESC LIMIT ?")
-                .bind(limit)
-                .fetch_all(&mut *db)
-                .await?
-        }
-        Some(titles) => {
-            sqlx::query_scalar(
-                "SELECT j.id FROM jobs j JOIN assets a ON a.id = j.asset_id
-                  WHERE a.title_id IN (SELECT value FROM json_each(?)) ORDER BY j.rowid DESC LIMIT ?",
-            )
-            .bind(serde_json::json!(titles).to_string())
-            .bind(limit)
-            .fetch_all(&mut *db)
-            .await?
-        }
-    };
-    let rank: HashMap<&JobId, usize> = ids.iter().enumerate().map(|(at, id)| (id, at)).collect();
-    let mut jobs = get_many(db, &ids).await?;
-    jobs.sort_by_key(|job| rank.get(&job.id).copied());
-    Ok(jobs)
+) -> Result<Vec<(i64, Job)>, CatalogError> {
+    // The state is that of `Job::state`.
+    let found: Vec<(i64, JobId)> = sqlx::query_as(
+        "SELECT rank, id FROM (
+            SELECT j.rowid AS rank, j.id,
+                   (SELECT CASE WHEN j.cancelled_at IS NOT NULL AND COALESCE(SUM(r.state <> 'ready'), 1) > 0 THEN 'cancelled'
+                                WHEN SUM(r.state = 'running') > 0 THEN 'running'
+                                WHEN SUM(r.state = 'pending') > 0 THEN 'pending'
+                                WHEN SUM(r.state = 'failed') > 0 THEN 'failed'
+                                WHEN SUM(r.state = 'cancelled') > 0 THEN 'cancelled' ELSE 'ready' END
+                      FROM job_runs o JOIN runs r ON r.id = o.run_id WHERE o.job_id = j.id) AS state
+              FROM jobs j JOIN assets a ON a.id = j.asset_id
+             WHERE (?1 IS NULL OR j.rowid < ?1)
+               AND (?2 IS NULL OR a.title_id IN (SELECT value FROM json_each(?2)))
+               AND (?3 IS NULL OR j.asset_id = ?3)
+               AND (?4 IS NULL OR j.created_at >= ?4)
+               AND (?5 IS NULL OR j.created_at < ?5)
+               AND (?6 IS NULL OR EXISTS (
+                    SELECT 1 FROM job_runs o JOIN runs r ON r.id = o.run_id
+                     WHERE o.job_id = j.id AND (r.feature = ?6 OR substr(r.feature, 1, length(?6) + 1) = ?6 || '/'))))
+          WHERE ?7 IS NULL OR state = ?7
+          ORDER BY rank DESC LIMIT ?8",
+    )
+    .bind(filter.before)
+    .bind(filter.titles.as_ref().map(|titles| serde_json::json!(titles).to_string()))
+    .bind(&filter.asset)
+    .bind(filter.since)
+    .bind(filter.until)
+    .bind(&filter.feature)
+    .bind(filter.state)
+    .bind(limit)
+    .fetch_all(&mut *db)
+    .await?;
+    let ids: Vec<JobId> = found.iter().map(|(_, id)| id.clone()).collect();
+    let ranks: HashMap<JobId, i64> = found.into_iter().map(|(rank, id)| (id, rank)).collect();
+    let jobs = get_many(db, &ids).await?.into_iter();
+    let mut ranked: Vec<(i64, Job)> = jobs
+        .filter_map(|job| Some((*ranks.get(&job.id)?, job)))
+        .collect();
+    ranked.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
+    Ok(ranked)
 }
 
 /// The newest job of an asset that was not cancelled.

@@ -126,6 +126,9 @@ pub struct Key {
     pub revoked_at: Option<i64>,
     /// When it ceases to work by itself.
     pub expires_at: Option<i64>,
+    /// BLAKE3 of the secret, in hex.
+    #[serde(skip)]
+    hash: String,
 }
 
 /// What a new key may do.
@@ -324,6 +327,22 @@ pub async fn find(db: &mut SqliteConnection, secret: &str) -> Result<Option<Key>
     .await?)
 }
 
+/// Whether this key is still valid: it was not revoked or rotated since, and has not expired.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_valid(db: &mut SqliteConnection, key: &Key) -> Result<bool, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE id = ? AND hash = ? AND revoked_at IS NULL
+                           AND (expires_at IS NULL OR expires_at > ?))",
+    )
+    .bind(&key.id)
+    .bind(&key.hash)
+    .bind(now_ms())
+    .fetch_one(db)
+    .await?)
+}
+
 /// Whether the time of the key's last use should be written again.
 #[must_use]
 pub fn is_use_to_be_noted(key: &Key) -> bool {
@@ -359,122 +378,4 @@ fn hash(secret: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalog::Catalog;
-
-    async fn catalog(folder: &std::path::Path) -> Catalog {
-        Catalog::open(&folder.join("catalog.db")).await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_secret_opens_its_key_until_it_is_revoked() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = catalog(folder.path()).await;
-        let mut tx = catalog.begin().await.unwrap();
-        let (key, secret) = create(&mut tx, "gpu-1", &Grant::of(KeyScope::Work))
-            .await
-            .unwrap();
-        let secret = secret.reveal();
-        assert!(secret.starts_with("rk_") && secret.len() == 3 + 2 * BYTES);
-        let found = find(&mut tx, secret).await.unwrap().unwrap();
-        assert_eq!(found, key);
-        assert!(is_use_to_be_noted(&found));
-        note_use(&mut tx, &key.id).await.unwrap();
-        let found = find(&mut tx, secret).await.unwrap().unwrap();
-        assert!(!is_use_to_be_noted(&found));
-        let nearly = &secret[..secret.len() - 1];
-        assert_eq!(find(&mut tx, nearly).await.unwrap(), None);
-        assert_eq!(find(&mut tx, "").await.unwrap(), None);
-        revoke(&mut tx, "gpu-1").await.unwrap();
-        assert_eq!(find(&mut tx, secret).await.unwrap(), None);
-        assert!(revoke(&mut tx, "gpu-1").await.is_err());
-        // The name is free again, for another secret.
-        let (_, other) = create(&mut tx, "gpu-1", &Grant::of(KeyScope::Work))
-            .await
-            .unwrap();
-        assert_ne!(other.reveal(), secret);
-        assert_eq!(list(&mut tx).await.unwrap().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn names_are_plain_and_used_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = catalog(folder.path()).await;
-        let mut tx = catalog.begin().await.unwrap();
-        for bad in ["", "a/b", "a b", "é", &"x".repeat(65)] {
-            let error = create(&mut tx, bad, &Grant::of(KeyScope::Work))
-                .await
-                .unwrap_err();
-            assert!(matches!(error, CatalogError::BadName(_)), "{error}");
-        }
-        create(&mut tx, "a", &Grant::of(KeyScope::Work))
-            .await
-            .unwrap();
-        let error = create(&mut tx, "a", &Grant::of(KeyScope::Work))
-            .await
-            .unwrap_err();
-        assert!(error.to_string().contains("rushes key revoke a"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn the_secret_is_neither_kept_nor_printed() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = catalog(folder.path()).await;
-        let mut tx = catalog.begin().await.unwrap();
-        let made = create(&mut tx, "a", &Grant::of(KeyScope::Work))
-            .await
-            .unwrap();
-        assert!(!format!("{made:?}").contains("rk_"));
-        tx.commit().await.unwrap();
-        catalog.close().await;
-        let file = std::fs::read(folder.path().join("catalog.db")).unwrap();
-        let secret = made.1.reveal().as_bytes();
-        assert!(!file.windows(secret.len()).any(|window| window == secret));
-    }
-
-    #[tokio::test]
-    async fn a_grant_ends_when_it_says_and_where_it_says() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = catalog(folder.path()).await;
-        let mut tx = catalog.begin().await.unwrap();
-        let expired = Grant {
-            expires_at: Some(now_ms() - 1),
-            ..Grant::of(KeyScope::Read)
-        };
-        let (_, secret) = create(&mut tx, "old", &expired).await.unwrap();
-        assert_eq!(find(&mut tx, secret.reveal()).await.unwrap(), None);
-        assert!(!any_for_people(&mut tx).await.unwrap());
-
-        let some = Grant {
-            titles: Some(Vec::new()),
-            ..Grant::of(KeyScope::Read)
-        };
-        let (key, secret) = create(&mut tx, "some", &some).await.unwrap();
-        assert_eq!(titles(&mut tx, &key).await.unwrap(), Some(Vec::new()));
-        assert!(any_for_people(&mut tx).await.unwrap());
-        for scope in [KeyScope::Redact, KeyScope::Work, KeyScope::Admin] {
-            let wide = Grant {
-                titles: Some(Vec::new()),
-                ..Grant::of(scope)
-            };
-            assert!(matches!(
-                create(&mut tx, "wide", &wide).await,
-                Err(CatalogError::WideGrant)
-            ));
-        }
-
-        let (_, newer) = rotate(&mut tx, "some").await.unwrap();
-        assert_eq!(find(&mut tx, secret.reveal()).await.unwrap(), None);
-        assert_eq!(find(&mut tx, newer.reveal()).await.unwrap(), Some(key));
-    }
-
-    #[test]
-    fn scopes_include_what_they_say() {
-        let scopes = KeyScopes::from("write,unheard-of,redact".to_owned());
-        assert!(scopes.include(KeyScope::Read) && scopes.include(KeyScope::Redact));
-        assert!(!scopes.include(KeyScope::Work) && !scopes.include(KeyScope::Admin));
-        assert!(!KeyScopes::from("unheard-of".to_owned()).include(KeyScope::Read));
-        assert!(KeyScopes::from("admin".to_owned()).include(KeyScope::Work));
-    }
-}
+mod tests;

@@ -206,15 +206,13 @@ pub async fn open(
     files: &[NewFile],
     skipped: i64,
 ) -> Result<bool, CatalogError> {
-    let opened = sqlx::query(
-        "UPDATE redactions SET stage = 'open', skipped = ?
-          WHERE id = ? AND stage IN ('receiving', 'listing')",
+    let is_there: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM redactions WHERE id = ? AND stage IN ('receiving', 'listing'))",
     )
-    .bind(skipped)
     .bind(id)
-    .execute(&mut *db)
+    .fetch_one(&mut *db)
     .await?;
-    if opened.rows_affected() != 1 {
+    if !is_there {
         return Ok(false);
     }
     for (ordinal, file) in (0_i64..).zip(files) {
@@ -239,6 +237,12 @@ pub async fn open(
         .execute(&mut *db)
         .await?;
     }
+    // Last, because its event counts the files.
+    sqlx::query("UPDATE redactions SET stage = 'open', skipped = ? WHERE id = ?")
+        .bind(skipped)
+        .bind(id)
+        .execute(db)
+        .await?;
     Ok(true)
 }
 

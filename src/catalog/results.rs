@@ -187,8 +187,9 @@ pub async fn publish_if_settled(
         return Ok(false);
     }
     replace_published(db, asset, &next).await?;
+    let replaced = super::replacements::apply(db, asset).await?;
     drop_superseded(db, asset).await?;
-    super::assets::retire_overwritten(db, asset).await?;
+    super::assets::retire_overwritten(db, asset, replaced).await?;
     note_change(db, asset).await?;
     Ok(true)
 }
@@ -229,7 +230,10 @@ async fn replace_published(
 }
 
 /// Deletes runs that are neither published nor requested, and are not an input of such a run.
-async fn drop_superseded(db: &mut SqliteConnection, asset: &AssetId) -> Result<(), CatalogError> {
+pub(super) async fn drop_superseded(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+) -> Result<(), CatalogError> {
     let kept = "WITH RECURSIVE kept (id) AS (
              SELECT run_id FROM published WHERE asset_id = ?1
              UNION SELECT run_id FROM wanted WHERE asset_id = ?1

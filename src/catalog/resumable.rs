@@ -24,10 +24,25 @@ pub struct ResumableUpload {
     pub received: i64,
     /// When it is given up unless something comes, Unix milliseconds.
     pub expires_at: i64,
+    /// The asset whose file it becomes; a new asset if `None`.
+    pub replaces: Option<AssetId>,
     /// The asset that it became.
     pub asset_id: Option<AssetId>,
     /// The job that computes the asset's features.
     pub job_id: Option<JobId>,
+}
+
+/// What a new upload is.
+#[derive(Debug, Clone, Copy)]
+pub struct NewUpload<'a> {
+    /// The file's name.
+    pub name: &'a str,
+    /// The title it is for.
+    pub title: Option<&'a str>,
+    /// The asset whose file it becomes.
+    pub replaces: Option<&'a AssetId>,
+    /// Bytes in all.
+    pub length: u64,
 }
 
 /// Begins an upload.
@@ -37,8 +52,7 @@ pub struct ResumableUpload {
 pub async fn create(
     db: &mut SqliteConnection,
     owner: Option<&KeyId>,
-    (name, title): (&str, Option<&str>),
-    length: u64,
+    new: NewUpload<'_>,
     keep_ms: i64,
 ) -> Result<ResumableUpload, CatalogError> {
     let count: i64 =
@@ -49,14 +63,15 @@ pub async fn create(
         return Err(CatalogError::TooManyUploads(MOST_UPLOADS));
     }
     Ok(sqlx::query_as(
-        "INSERT INTO resumable_uploads (id, owner, name, title, length, created_at, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
+        "INSERT INTO resumable_uploads (id, owner, name, title, replaces, length, created_at, expires_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
     )
     .bind(UploadId::new())
     .bind(owner)
-    .bind(name)
-    .bind(title)
-    .bind(length.cast_signed())
+    .bind(new.name)
+    .bind(new.title)
+    .bind(new.replaces)
+    .bind(new.length.cast_signed())
     .bind(now_ms())
     .bind(now_ms() + keep_ms)
     .fetch_one(db)

@@ -25,6 +25,15 @@ pub enum RunState {
 }
 
 impl RunState {
+    /// All states.
+    pub const ALL: [Self; 5] = [
+        Self::Pending,
+        Self::Running,
+        Self::Ready,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
     /// The name as stored and sent.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -246,6 +246,28 @@ pub async fn proxies_within(
     .await?)
 }
 
+/// Key of the thumbnail of the published shot that shows `frame`, if it has been made.
+///
+/// # Errors
+/// If the database fails.
+pub async fn thumbnail_at(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    frame: u64,
+) -> Result<Option<String>, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "SELECT o.key FROM published p
+           JOIN shots s ON s.run_id = p.run_id AND s.start_frame <= ?2 AND s.end_frame > ?2
+           JOIN published q ON q.asset_id = p.asset_id AND q.feature = 'thumbnails'
+           JOIN objects o ON o.run_id = q.run_id AND o.ordinal = s.ordinal
+          WHERE p.asset_id = ?1 AND p.feature = 'shots'",
+    )
+    .bind(asset)
+    .bind(frame.cast_signed())
+    .fetch_optional(db)
+    .await?)
+}
+
 /// The published dialogue of an asset, by time.
 ///
 /// # Errors

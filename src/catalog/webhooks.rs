@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::{FromRow, SqliteConnection};
 use utoipa::ToSchema;
 
-use super::events::{self, Event};
+use super::events::{self, Event, EventFilter};
 use super::{CatalogError, DeliveryId, WebhookId, now_ms};
 
 /// Webhooks in all.
@@ -209,7 +209,7 @@ pub async fn queue(
         if webhook.seq >= newest {
             continue;
         }
-        let found = events::after(db, webhook.seq, None, BATCH).await?;
+        let found = events::after(db, webhook.seq, &EventFilter::ALL, BATCH).await?;
         let last = found.last().map_or(newest, |event| event.seq);
         for event in found
             .iter()

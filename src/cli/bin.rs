@@ -232,10 +232,15 @@ async fn list(app: &App, json: bool) -> anyhow::Result<ExitCode> {
         output::json(&serde_json::json!({ "bins": bins }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let rows = bins
-        .into_iter()
-        .map(|bin| vec![bin.name, bin.items.to_string(), bin.id.to_string()]);
-    output::table(&["bin", "items", "id"], rows.collect());
+    let rows = bins.into_iter().map(|bin| {
+        vec![
+            bin.name,
+            bin.items.to_string(),
+            bin.owner.unwrap_or_default(),
+            bin.id.to_string(),
+        ]
+    });
+    output::table(&["bin", "items", "owner", "id"], rows.collect());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -261,13 +266,29 @@ async fn show(app: &App, bin: &str, json: bool) -> anyhow::Result<ExitCode> {
             file_name(&pick.asset.uri),
             pick.start.smpte,
             pick.end.smpte,
+            number(pick.similarity, 3),
+            number(pick.score, 4),
             pick.note.or(pick.query).unwrap_or_default(),
             pick.id.to_string(),
         ]
     });
     output::table(
-        &["#", "title", "file", "in", "out", "note", "item"],
+        &[
+            "#",
+            "title",
+            "file",
+            "in",
+            "out",
+            "similarity",
+            "score",
+            "note",
+            "item",
+        ],
         rows.collect(),
     );
     Ok(ExitCode::SUCCESS)
+}
+
+fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(String::new, |value| format!("{value:.digits$}"))
 }

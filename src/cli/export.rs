@@ -78,12 +78,12 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         handles: args.handles.into(),
     };
     let list = gather(&app.catalog, &app.storage, &found, &options).await?;
-    let file = export(args.format, &list, &app.catalog, &app.storage).await?;
+    let file = export(args.format, &list, &app.export_sources()).await?;
     if args.output.as_deref() == Some(Path::new("-")) {
         let mut out = std::io::stdout().lock();
         match file {
             ExportFile::Text(text) => out.write_all(&text)?,
-            ExportFile::Archive(mut archive) => {
+            ExportFile::Media(mut archive) => {
                 std::io::copy(&mut archive, &mut out)?;
             }
         }

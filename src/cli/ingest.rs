@@ -101,7 +101,9 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     };
     let mut outcomes = Vec::with_capacity(submitted.len());
     for (video, title, submitted) in submitted {
-        outcomes.push(outcome(app, &video, title, submitted).await?);
+        let mut outcome = outcome(app, &video, title, submitted).await?;
+        outcome.explain_title(args.title.as_deref());
+        outcomes.push(outcome);
     }
     let refused: Vec<Refused> = refusals
         .into_iter()
@@ -233,6 +235,20 @@ async fn outcome(
 }
 
 impl Outcome {
+    /// Says so if the title that was asked for is not that of the asset: the bytes were known under another one.
+    fn explain_title(&mut self, asked: Option<&str>) {
+        let Some(asked) = asked.filter(|asked| *asked != self.title) else {
+            return;
+        };
+        self.warnings.push(format!(
+            "{}: these bytes are asset {} of the title {:?}, so the title {asked:?} was not applied; to move the asset: \
+             rushes titles --move {1} --to {asked:?}",
+            file_name(&self.uri),
+            self.asset,
+            self.title,
+        ));
+    }
+
     fn waits(&self) -> bool {
         self.state == RunState::Pending.as_str()
     }

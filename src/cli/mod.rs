@@ -20,6 +20,7 @@ mod serve;
 mod sheet;
 mod shots;
 mod show;
+mod subtitles;
 mod titles;
 mod watch;
 mod work;
@@ -81,6 +82,8 @@ enum Command {
     Bin(bin::Args),
     /// Write shots as an EDL, OTIO, FCPXML, ALE … for an editing program
     Export(export::Args),
+    /// List, add and remove the subtitle tracks of an asset
+    Subtitles(subtitles::Args),
     /// List the titles
     Titles(titles::Args),
     /// List jobs, show one, cancel it or retry it
@@ -135,6 +138,7 @@ impl Cli {
             Command::Show(args) => show::run(&App::open(config).await?, args).await,
             Command::Bin(args) => bin::run(&App::open(config).await?, args).await,
             Command::Export(args) => export::run(&App::open(config).await?, args).await,
+            Command::Subtitles(args) => subtitles::run(&App::open(config).await?, args).await,
             Command::Titles(args) => titles::run(&App::open(config).await?, args).await,
             Command::Jobs(args) => jobs::run(&App::open(config).await?, args).await,
             Command::Delete(args) => delete::run(&App::open(config).await?, args).await,

@@ -123,10 +123,11 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         upload_limit: app.config.upload_limit(),
         spool: spool(&app),
         redactions: app.redactions.clone(),
+        exports: app.export_sources(),
         models: app.models.clone(),
         work: work.clone(),
         metrics,
-        following: Arc::new(Semaphore::new(http::MOST_FOLLOWERS)),
+        followers: http::Followers::default(),
         webhook_private: app.config.server.webhook_private,
         stop: stop.clone(),
     };

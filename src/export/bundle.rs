@@ -1,18 +1,20 @@
-//! Archives with media: the proxies of the picks, alone or under an OTIO timeline.
+//! Archives with media: the proxies of the picks, alone or under an OTIO timeline, or cuts of the originals.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
 
 use bytes::Bytes;
-use rushes_workers::storage::Storage;
 use rushes_workers::time::Timecode;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::names::plain_file_name;
 use super::otio::Otio;
-use super::{CutList, ExportError, ExportFormat as _, Marker, Pick, SourceFile, csv::Csv};
+use super::{
+    CutList, ExportError, ExportFormat as _, ExportSources, Marker, Pick, SourceFile, csv::Csv,
+    cuts,
+};
 use crate::catalog::bins::MOST_ITEMS;
 use crate::catalog::shots::{self, ShotProxy};
 use crate::catalog::{AssetId, Catalog};
@@ -22,13 +24,15 @@ use crate::catalog::{AssetId, Catalog};
 pub enum Bundle {
     /// An OTIO timeline over the proxies, which plays anywhere without the originals.
     Otioz,
-    /// The proxies of the picks, numbered in order, and a table of them.
+    /// The proxies of the picks, numbered by pick, and a table of them.
     Clips,
+    /// The picks cut out of the originals, numbered, and a table of them.
+    Cuts,
 }
 
 impl Bundle {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::Otioz, Self::Clips];
+    pub const ALL: [Self; 3] = [Self::Otioz, Self::Clips, Self::Cuts];
 
     /// Its name on the command line and in requests.
     #[must_use]
@@ -36,6 +40,7 @@ impl Bundle {
         match self {
             Self::Otioz => "otioz",
             Self::Clips => "clips",
+            Self::Cuts => "cuts",
         }
     }
 
@@ -44,7 +49,10 @@ impl Bundle {
     pub const fn purpose(self) -> &'static str {
         match self {
             Self::Otioz => "OTIO with the proxies in one file; plays without the originals",
-            Self::Clips => "a zip of the proxies, numbered, with a table",
+            Self::Clips => "a zip of the proxies of whole shots, numbered by pick, with a table",
+            Self::Cuts => {
+                "a zip of exactly the picked frames of the originals, encoded again, with a table"
+            }
         }
     }
 
@@ -53,7 +61,7 @@ impl Bundle {
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Otioz => "otioz",
-            Self::Clips => "zip",
+            Self::Clips | Self::Cuts => "zip",
         }
     }
 }
@@ -66,45 +74,79 @@ struct Medium {
     path: String,
 }
 
-/// Writes an archive into `file`, which is handed back at its beginning. Proxies are read one after the other.
+/// Writes an archive into `file`, which is handed back at its beginning. Media are read one after the other.
 ///
 /// # Errors
 /// [`ExportError::NoProxy`] if a pick has none yet; or the store or the disk fails.
 pub(super) async fn write(
     bundle: Bundle,
     list: &CutList,
-    catalog: &Catalog,
-    storage: &Storage,
+    sources: &ExportSources,
     file: File,
 ) -> Result<File, ExportError> {
-    let (proxied, media) = over_proxies(bundle, list, catalog).await?;
-    let texts = match bundle {
-        // The order of the OTIO file bundle specification: version, content, media.
-        Bundle::Otioz => vec![
-            ("version.txt", b"1.0.0".to_vec()),
-            ("content.otio", Otio.write(&proxied)?),
-        ],
-        Bundle::Clips => vec![("picks.csv", Csv.write(list)?)],
-    };
     // It is large, and futures that hold it would be as well.
     let mut archive = Box::new(ZipWriter::new(file));
-    for (path, text) in texts {
-        archive = add(
-            archive,
-            path.to_owned(),
-            Bytes::from(text),
-            CompressionMethod::Deflated,
-        )
-        .await?;
+    if bundle == Bundle::Cuts {
+        // Before anything is written: it may take long, and fail.
+        let cuts = cuts::cut(list, sources).await?;
+        archive = add_table(archive, list).await?;
+        for (at, pick) in list.picks.iter().enumerate() {
+            let name = numbered(&format!("{:04}", at + 1), list.source(pick), pick.frames.0);
+            archive = add_file(archive, format!("{name}.mp4"), cuts.file(at)?).await?;
+        }
+        return finished(archive).await;
+    }
+    let (proxied, media) = over_proxies(bundle, list, &sources.catalog).await?;
+    if bundle == Bundle::Otioz {
+        // The order of the OTIO file bundle specification: version, content, media.
+        for (path, text) in [
+            ("version.txt", b"1.0.0".to_vec()),
+            ("content.otio", Otio.write(&proxied)?),
+        ] {
+            let method = CompressionMethod::Deflated;
+            archive = add(archive, path.to_owned(), Bytes::from(text), method).await?;
+        }
+    } else {
+        archive = add_table(archive, list).await?;
     }
     for medium in media {
-        let bytes = storage.get(&medium.key).await?;
+        let bytes = sources.storage.get(&medium.key).await?;
         archive = add(archive, medium.path, bytes, CompressionMethod::Stored).await?;
     }
+    finished(archive).await
+}
+
+async fn add_table(
+    archive: Box<ZipWriter<File>>,
+    list: &CutList,
+) -> Result<Box<ZipWriter<File>>, ExportError> {
+    let table = Bytes::from(Csv.write(list)?);
+    let path = "picks.csv".to_owned();
+    add(archive, path, table, CompressionMethod::Deflated).await
+}
+
+async fn finished(archive: Box<ZipWriter<File>>) -> Result<File, ExportError> {
     blocking(move || {
         let mut file = archive.finish()?;
         file.rewind()?;
         Ok(file)
+    })
+    .await
+}
+
+/// Adds a file of any size to the archive.
+async fn add_file(
+    mut archive: Box<ZipWriter<File>>,
+    path: String,
+    mut file: File,
+) -> Result<Box<ZipWriter<File>>, ExportError> {
+    blocking(move || {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .large_file(file.metadata()?.len() > u64::from(u32::MAX));
+        archive.start_file(path, options)?;
+        std::io::copy(&mut file, &mut archive)?;
+        Ok(archive)
     })
     .await
 }
@@ -146,7 +188,7 @@ async fn over_proxies(
     let mut media: Vec<Medium> = Vec::new();
     let mut known = HashMap::new();
     let mut picks = Vec::new();
-    for pick in &list.picks {
+    for (at, pick) in list.picks.iter().enumerate() {
         let original = list.source(pick);
         let asset: AssetId = original.asset.parse()?;
         let mut db = catalog.read().await?;
@@ -159,15 +201,22 @@ async fn over_proxies(
                 found: picks.len() + covered.len(),
             });
         }
-        for part in covered {
+        let parts = covered.len();
+        for (part_at, part) in covered.into_iter().enumerate() {
             let Some(key) = part.proxy.clone() else {
                 return Err(ExportError::NoProxy {
                     what: pick.name.clone(),
                 });
             };
-            let source = *known.entry(key.clone()).or_insert_with(|| {
-                let number = media.len() + 1;
-                let path = path_of(bundle, number, original, &part);
+            // Clips are numbered by pick, so a shot that is in two picks is there twice.
+            let of_pick = (bundle == Bundle::Clips).then_some(at);
+            let source = *known.entry((of_pick, key.clone())).or_insert_with(|| {
+                let number = match of_pick {
+                    None => format!("{:04}", media.len() + 1),
+                    Some(_) if parts == 1 => format!("{:04}", at + 1),
+                    Some(_) => format!("{:04}.{}", at + 1, part_at + 1),
+                };
+                let path = path_of(bundle, &number, original, &part);
                 sources.push(proxy_source(original, &part, &path));
                 media.push(Medium { key, path });
                 sources.len() - 1
@@ -183,18 +232,21 @@ async fn over_proxies(
     Ok((proxied, media))
 }
 
-fn path_of(bundle: Bundle, number: usize, original: &SourceFile, part: &ShotProxy) -> String {
-    let at = original.timecode.label(original.position(span(part).0));
-    let name = plain_file_name(&format!("{number:04} {} {at}", original.title));
-    match bundle {
-        // A relative URL, so of letters that mean themselves there.
-        Bundle::Otioz => {
-            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-            let name = name.replace(|c: char| !is_plain(c), "_");
-            format!("media/{name}.mp4")
-        }
-        Bundle::Clips => format!("{name}.mp4"),
+fn path_of(bundle: Bundle, number: &str, original: &SourceFile, part: &ShotProxy) -> String {
+    let name = numbered(number, original, span(part).0);
+    if bundle != Bundle::Otioz {
+        return format!("{name}.mp4");
     }
+    // A relative URL, so of letters that mean themselves there.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let name = name.replace(|c: char| !is_plain(c), "_");
+    format!("media/{name}.mp4")
+}
+
+/// The name of a file in the archive, without its extension: its number, its title, and where it begins.
+fn numbered(number: &str, original: &SourceFile, frame: u64) -> String {
+    let at = original.timecode.label(original.position(frame));
+    plain_file_name(&format!("{number} {} {at}", original.title))
 }
 
 /// A proxy as a source file: it begins with its shot, and carries no timecode.

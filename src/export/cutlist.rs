@@ -16,6 +16,8 @@ pub struct CutList {
     pub name: String,
     /// Frames per second of the sequence.
     pub rate: Rate,
+    /// Whether somebody asked for that rate; otherwise it is that of most picks.
+    pub rate_is_asked: bool,
     /// Whether the sequence counts drop-frame timecode.
     pub drop_frame: bool,
     /// The files that picks are cut from.
@@ -176,14 +178,20 @@ impl CutList {
     /// The one rate of all picks, for a format that has one for the whole list.
     ///
     /// # Errors
-    /// [`ExportError::MixedRates`] if a pick has another.
+    /// [`ExportError::MixedRates`] if a pick has another; [`ExportError::OtherRate`] if all have another than was asked for.
     pub fn single_rate(&self, format: &'static str) -> Result<Rate, ExportError> {
         let mut rates = self
             .picks
             .iter()
             .map(|pick| self.source(pick).timecode.rate);
+        let is_of_none = rates.clone().all(|rate| rate != self.rate);
         match rates.find(|&rate| rate != self.rate) {
             None => Ok(self.rate),
+            Some(found) if self.rate_is_asked && is_of_none => Err(ExportError::OtherRate {
+                format,
+                asked: self.rate,
+                found,
+            }),
             Some(other) => Err(ExportError::MixedRates {
                 format,
                 first: self.rate,

@@ -1,6 +1,7 @@
 //! Why a cut list cannot be exported.
 
 use rushes_models::ErrorKind;
+use rushes_workers::media::MediaError;
 use rushes_workers::storage::StorageError;
 use rushes_workers::time::{Rate, TimeError};
 use thiserror::Error;
@@ -55,6 +56,19 @@ pub enum ExportError {
         /// Another one.
         other: Rate,
     },
+    /// The rate that was asked for is not that of the picks, and the format cannot conform them.
+    #[error(
+        "{format} cannot conform picks of {found} frames per second to {asked}; leave out the rate (`--rate`), or use \
+         otio or fcpxml"
+    )]
+    OtherRate {
+        /// The format.
+        format: &'static str,
+        /// The rate that was asked for.
+        asked: Rate,
+        /// The rate of a pick.
+        found: Rate,
+    },
     /// More picks than the format can number.
     #[error("{format} holds {most} events, and there are {found}; use otio, or export parts")]
     TooManyEvents {
@@ -84,6 +98,15 @@ pub enum ExportError {
         /// Which pick.
         what: String,
     },
+    /// An original cannot be cut.
+    #[error("{file}: {source}")]
+    Media {
+        /// The file.
+        file: String,
+        /// The reason.
+        #[source]
+        source: MediaError,
+    },
     /// A timecode or a rate cannot be read.
     #[error(transparent)]
     Time(#[from] TimeError),
@@ -108,9 +131,12 @@ impl ExportError {
             | Self::Span { .. }
             | Self::NoDropFrame(_)
             | Self::Time(_) => ErrorKind::InvalidInput,
-            Self::Rate { .. } | Self::MixedRates { .. } => ErrorKind::Unsupported,
+            Self::Rate { .. } | Self::MixedRates { .. } | Self::OtherRate { .. } => {
+                ErrorKind::Unsupported
+            }
             Self::TooManyEvents { .. } | Self::TooLong { .. } => ErrorKind::Limit,
             Self::NoProxy { .. } => ErrorKind::Unavailable,
+            Self::Media { source, .. } => source.kind(),
             Self::Catalog(error) => error.kind(),
             Self::Storage(error) => error.kind(),
             Self::Write(_) => ErrorKind::Internal,
@@ -125,11 +151,12 @@ impl ExportError {
             Self::Empty => "nothing-to-export",
             Self::Span { .. } => "bad-span",
             Self::Rate { .. } => "rate-not-carried",
-            Self::MixedRates { .. } => "mixed-rates",
+            Self::MixedRates { .. } | Self::OtherRate { .. } => "mixed-rates",
             Self::TooManyEvents { .. } => "too-many-events",
             Self::TooLong { .. } => "timeline-too-long",
             Self::NoDropFrame(_) => "no-drop-frame",
             Self::NoProxy { .. } => "no-proxy",
+            Self::Media { source, .. } => source.code(),
             Self::Time(_) => "bad-rate",
             Self::Catalog(_) | Self::Storage(_) | Self::Write(_) => self.kind().as_str(),
         }

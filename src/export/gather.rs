@@ -79,6 +79,7 @@ pub async fn gather(
     Ok(CutList {
         name: options.name.clone(),
         rate,
+        rate_is_asked: options.rate.is_some(),
         drop_frame,
         sources,
         picks,
@@ -214,7 +215,7 @@ fn pick(
         markers.push(Marker {
             frame: marked,
             name: "search".to_owned(),
-            comment: query.clone(),
+            comment: found_by(query, selection),
         });
     }
     if let Some(line) = &selection.line {
@@ -248,6 +249,20 @@ fn pick(
         note: selection.note.clone(),
         markers,
     })
+}
+
+/// The query, with how alike it and the pick look and the fused score, which are different things.
+fn found_by(query: &str, selection: &Selection) -> String {
+    let mut comment = query.to_owned();
+    for (name, digits, value) in [
+        ("similarity", 3, selection.similarity),
+        ("score", 4, selection.score),
+    ] {
+        if let Some(value) = value {
+            comment += &format!(", {name} {value:.digits$}");
+        }
+    }
+    comment
 }
 
 /// Where `frame` lies when the video is played at its nominal rate: its time from the beginning of the file, to the

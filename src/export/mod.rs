@@ -1,4 +1,5 @@
-//! Cut lists for editing programs: shots leave rushes as EDL, OTIO, FCPXML, FCP7 XML, ALE, CSV and JSON.
+//! Cut lists for editing programs: shots leave rushes as EDL, OTIO, FCPXML, FCP7 XML, ALE, CSV and JSON, as contact sheets,
+//! and as media.
 //!
 //! One file per format, each an implementation of [`ExportFormat`] over the same [`CutList`]. A format is added with one
 //! file and one line in [`FORMATS`].
@@ -10,6 +11,7 @@ mod ale;
 mod bundle;
 mod csv;
 mod cutlist;
+mod cuts;
 mod edl;
 mod error;
 mod fcp7;
@@ -19,6 +21,7 @@ mod json;
 mod names;
 mod otio;
 mod save;
+mod sheet;
 mod xml;
 
 pub use bundle::Bundle;
@@ -27,9 +30,12 @@ pub use error::ExportError;
 pub use gather::{CutListOptions, gather};
 pub use names::plain_file_name;
 pub use save::save;
+pub use sheet::SheetKind;
 
 use std::fs::File;
+use std::io::{Seek as _, Write as _};
 
+use rushes_workers::sandbox::Sandbox;
 use rushes_workers::storage::Storage;
 
 use crate::catalog::Catalog;
@@ -39,8 +45,19 @@ use crate::catalog::Catalog;
 pub enum ExportFile {
     /// The text.
     Text(Vec<u8>),
-    /// An unnamed temporary file, at its beginning.
-    Archive(File),
+    /// Pictures or an archive: an unnamed temporary file, at its beginning.
+    Media(File),
+}
+
+/// What exports with pictures are made from.
+#[derive(Debug, Clone)]
+pub struct ExportSources {
+    /// The catalogue.
+    pub catalog: Catalog,
+    /// Videos and derived objects.
+    pub storage: Storage,
+    /// The sandbox that decodes and encodes originals.
+    pub sandbox: Sandbox,
 }
 
 /// Writes a cut list as `kind`.
@@ -50,15 +67,20 @@ pub enum ExportFile {
 pub async fn export(
     kind: ExportKind,
     list: &CutList,
-    catalog: &Catalog,
-    storage: &Storage,
+    sources: &ExportSources,
 ) -> Result<ExportFile, ExportError> {
     match kind {
         ExportKind::Text(format) => Ok(ExportFile::Text(format.write(list)?)),
+        ExportKind::Sheet(kind) => {
+            let mut file = tempfile::tempfile()?;
+            file.write_all(&sheet::write(kind, list, sources).await?)?;
+            file.rewind()?;
+            Ok(ExportFile::Media(file))
+        }
         ExportKind::Bundle(bundle) => {
             let file = tempfile::tempfile()?;
-            let file = bundle::write(bundle, list, catalog, storage, file).await?;
-            Ok(ExportFile::Archive(file))
+            let file = bundle::write(bundle, list, sources, file).await?;
+            Ok(ExportFile::Media(file))
         }
     }
 }
@@ -100,7 +122,9 @@ pub const FORMATS: [&dyn ExportFormat; 7] = [
 pub enum ExportKind {
     /// One text file.
     Text(&'static dyn ExportFormat),
-    /// An archive with the proxies of the picks.
+    /// A contact sheet.
+    Sheet(SheetKind),
+    /// An archive with media of the picks.
     Bundle(Bundle),
 }
 
@@ -108,7 +132,9 @@ impl ExportKind {
     /// All kinds, text formats first.
     pub fn all() -> impl Iterator<Item = Self> {
         let texts = FORMATS.into_iter().map(Self::Text);
-        texts.chain(Bundle::ALL.into_iter().map(Self::Bundle))
+        let sheets = SheetKind::ALL.into_iter().map(Self::Sheet);
+        let bundles = Bundle::ALL.into_iter().map(Self::Bundle);
+        texts.chain(sheets).chain(bundles)
     }
 
     /// The kind of this name.
@@ -129,6 +155,7 @@ impl ExportKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Text(format) => format.name(),
+            Self::Sheet(sheet) => sheet.name(),
             Self::Bundle(bundle) => bundle.name(),
         }
     }
@@ -138,6 +165,7 @@ impl ExportKind {
     pub fn purpose(self) -> &'static str {
         match self {
             Self::Text(format) => format.purpose(),
+            Self::Sheet(sheet) => sheet.purpose(),
             Self::Bundle(bundle) => bundle.purpose(),
         }
     }
@@ -147,6 +175,7 @@ impl ExportKind {
     pub fn extension(self) -> &'static str {
         match self {
             Self::Text(format) => format.extension(),
+            Self::Sheet(sheet) => sheet.name(),
             Self::Bundle(bundle) => bundle.extension(),
         }
     }
@@ -156,6 +185,7 @@ impl ExportKind {
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Text(format) => format.media_type(),
+            Self::Sheet(sheet) => sheet.media_type(),
             Self::Bundle(_) => "application/zip",
         }
     }

@@ -16,7 +16,7 @@ pub fn save(file: ExportFile, path: &Path, replace: bool) -> std::io::Result<()>
     let mut aside = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
     match file {
         ExportFile::Text(text) => aside.write_all(&text)?,
-        ExportFile::Archive(mut archive) => {
+        ExportFile::Media(mut archive) => {
             std::io::copy(&mut archive, &mut aside)?;
         }
     }

@@ -22,7 +22,7 @@ use super::request::feature_of;
 use super::{liveness, retry};
 use crate::catalog::queue::{self, Verdict};
 use crate::catalog::runs::Run;
-use crate::catalog::{Catalog, CatalogError, RunId, assets, now_ms, results, runs};
+use crate::catalog::{Catalog, CatalogError, RunId, garbage, now_ms, results, runs};
 use crate::telemetry;
 
 /// How long a lease lasts without a heartbeat.
@@ -39,6 +39,8 @@ enum Receipt {
     LeaseLost,
     /// It cannot belong to this run. Nothing was stored, and the lease stays.
     Invalid(String),
+    /// It cannot be used. Nothing was stored, and the run is to fail.
+    Refused(Failure),
 }
 
 /// The queue in the catalogue, for workers on this machine.
@@ -152,7 +154,7 @@ impl LocalCoordinator {
         let mut tx = self.catalog.begin().await?;
         // Check the token first: everything below is written by its holder or not at all.
         if !queue::finish(&mut tx, &id, ticket.token).await? {
-            assets::discard_orphans(&mut tx, &id).await?;
+            garbage::discard_orphans(&mut tx, &id).await?;
             tx.commit().await?;
             return Ok(Receipt::LeaseLost);
         }
@@ -169,6 +171,7 @@ impl LocalCoordinator {
             }
             Accepted::Merged => {}
             Accepted::Invalid(fault) => return Ok(Receipt::Invalid(fault)),
+            Accepted::Refused(failure) => return Ok(Receipt::Refused(failure)),
         }
         tx.commit().await?;
         count(&run.feature, "ready");
@@ -181,7 +184,7 @@ impl LocalCoordinator {
         let run = match runs::get(&mut tx, &id).await {
             Ok(run) => run,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                assets::discard_orphans(&mut tx, &id).await?;
+                garbage::discard_orphans(&mut tx, &id).await?;
                 tx.commit().await?;
                 return Ok(false);
             }
@@ -296,6 +299,7 @@ impl Coordinator for LocalCoordinator {
         let stored = self.store(ticket, output).await.map_err(unavailable)?;
         self.ended.notify_waiters();
         match stored {
+            Receipt::Refused(failure) => self.fail(ticket, &failure).await,
             Receipt::Invalid(fault) => Err(CoordinatorError::Invalid(fault)),
             Receipt::Kept => Ok(()),
             Receipt::LeaseLost => kept(false, ticket),

@@ -1,7 +1,9 @@
 //! How a feature defines itself, and how the rest of the engine calls it.
 
 use async_trait::async_trait;
+use rushes_workers::coordinator::Failure;
 use rushes_workers::stages::{Feature, Output, Queue, StageOutput, Task};
+use rushes_workers::storage::Locator;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
@@ -9,7 +11,7 @@ use sqlx::SqliteConnection;
 use super::Settings;
 use crate::catalog::assets::Asset;
 use crate::catalog::runs::{self, Run};
-use crate::catalog::{CatalogError, RunId, assets};
+use crate::catalog::{CatalogError, RunId, assets, replacements};
 
 /// The JSON of a run, or of one of its inputs, was not written by this or an earlier version.
 pub(super) const DAMAGED: CatalogError = CatalogError::Corrupt {
@@ -102,6 +104,8 @@ pub(super) enum StoreOutcome<R> {
     Kept(R),
     /// The run's asset became another name of an existing asset, and the run no longer exists.
     Merged,
+    /// It is valid and cannot be used, so the run has failed.
+    Refused(Failure),
 }
 
 /// What happened to a submitted result.
@@ -110,6 +114,8 @@ pub(super) enum Accepted {
     Kept(String),
     /// The same as [`StoreOutcome::Merged`].
     Merged,
+    /// The same as [`StoreOutcome::Refused`]. What was written must be rolled back.
+    Refused(Failure),
     /// It is not a valid result of this run, with the reason. Nothing was stored.
     Invalid(String),
 }
@@ -121,9 +127,13 @@ pub(super) struct RunInputs<'a> {
 }
 
 impl RunInputs<'_> {
-    /// The run's asset.
-    pub(super) async fn asset(&mut self) -> Result<Asset, CatalogError> {
-        assets::get(self.db, &self.run.asset_id).await
+    /// The file that the run is computed from. All runs of the file before were stopped when it was replaced.
+    pub(super) async fn media(&mut self) -> Result<Locator, CatalogError> {
+        let asset = &self.run.asset_id;
+        match replacements::of(self.db, asset).await? {
+            Some(replacement) => Ok(replacement.locator()),
+            None => Ok(assets::get(self.db, asset).await?.locator()),
+        }
     }
 
     /// The input run of `feature`.
@@ -232,6 +242,7 @@ impl<D: Definition> Registered for ErasedDefinition<D> {
         Ok(match D::store(run, own).await? {
             StoreOutcome::Kept(record) => Accepted::Kept(to_json(&record)?),
             StoreOutcome::Merged => Accepted::Merged,
+            StoreOutcome::Refused(failure) => Accepted::Refused(failure),
         })
     }
 }

@@ -13,10 +13,22 @@ use crate::catalog::results::{self, CueRow};
 
 pub(super) struct Dialogue;
 
-/// Different subtitles beside the video make a different run.
+/// Different subtitles make a different run.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Params {
     sidecars: Vec<Sidecar>,
+    /// Streams of the video that are not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    without: Vec<usize>,
+}
+
+impl Params {
+    fn of(asset: &Asset) -> Result<Self, CatalogError> {
+        Ok(Self {
+            sidecars: asset.subtitle_files()?,
+            without: asset.excluded_streams()?,
+        })
+    }
 }
 
 impl Definition for Dialogue {
@@ -31,15 +43,11 @@ impl Definition for Dialogue {
     type Record = DialogueRecord;
 
     fn params(asset: &Asset, _: &Settings) -> Result<Params, CatalogError> {
-        Ok(Params {
-            sidecars: asset.sidecars()?,
-        })
+        Params::of(asset)
     }
 
     fn params_again(asset: &Asset, _: Params) -> Result<Params, CatalogError> {
-        Ok(Params {
-            sidecars: asset.sidecars()?,
-        })
+        Params::of(asset)
     }
 
     async fn task(run: &mut RunInputs<'_>, params: Params) -> Result<Task, CatalogError> {
@@ -50,10 +58,11 @@ impl Definition for Dialogue {
             .streams
             .iter()
             .filter(|stream| matches!(&stream.details, StreamDetails::Subtitle(s) if s.text))
+            .filter(|stream| !params.without.contains(&stream.index))
             .map(|stream| (stream.index, stream.language.clone()));
         let sidecars = params.sidecars.into_iter();
         Ok(DialogueTask {
-            media: run.asset().await?.locator(),
+            media: run.media().await?,
             timeline: scan.timeline,
             streams: streams.collect(),
             sidecars: sidecars

@@ -1,15 +1,30 @@
 //! `probe`: the hash of an asset's bytes, and the properties of the file.
 
+use rushes_models::ErrorKind;
+use rushes_workers::coordinator::Failure;
 use rushes_workers::stages::{Feature, ProbeOutput, ProbeTask, Queue, Task};
+use serde::{Deserialize, Serialize};
 
 use super::Settings;
-use super::definition::{Definition, NoParams, RunInputs, StoreOutcome, Unit};
+use super::definition::{Definition, RunInputs, StoreOutcome, Unit};
 use super::request::request_again;
 use crate::catalog::assets::{self, Asset};
 use crate::catalog::records::ProbeRecord;
-use crate::catalog::{CatalogError, jobs, runs};
+use crate::catalog::{AssetId, CatalogError, jobs, replacements, runs};
 
 pub(super) struct Probe;
+
+/// Another file of the asset makes another run, and so do all features that follow from it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Params {
+    #[serde(default, skip_serializing_if = "is_first")]
+    content: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_first(content: &i64) -> bool {
+    *content == 0
+}
 
 impl Definition for Probe {
     const FEATURE: Feature = Feature::Probe;
@@ -18,16 +33,24 @@ impl Definition for Probe {
     const QUEUE: Queue = Queue::Media;
     const UNIT: Unit = Unit::Bytes;
 
-    type Params = NoParams;
+    type Params = Params;
     type Output = ProbeOutput;
     type Record = ProbeRecord;
 
-    fn params(_: &Asset, _: &Settings) -> Result<NoParams, CatalogError> {
-        Ok(NoParams {})
+    fn params(asset: &Asset, _: &Settings) -> Result<Params, CatalogError> {
+        Ok(Params {
+            content: asset.content,
+        })
     }
 
-    async fn task(run: &mut RunInputs<'_>, _: NoParams) -> Result<Task, CatalogError> {
-        let media = run.asset().await?.locator();
+    fn params_again(asset: &Asset, _: Params) -> Result<Params, CatalogError> {
+        Ok(Params {
+            content: asset.content,
+        })
+    }
+
+    async fn task(run: &mut RunInputs<'_>, _: Params) -> Result<Task, CatalogError> {
+        let media = run.media().await?;
         Ok(ProbeTask { media }.into())
     }
 
@@ -36,12 +59,20 @@ impl Definition for Probe {
         output: &ProbeOutput,
     ) -> Result<StoreOutcome<ProbeRecord>, CatalogError> {
         let asset = &run.run.asset_id;
+        let replaces = replacements::of(run.db, asset).await?.is_some();
         let Some(original) = assets::same_bytes(run.db, asset, &output.blake3).await? else {
-            assets::set_blake3(run.db, asset, &output.blake3).await?;
+            if replaces {
+                replacements::set_blake3(run.db, asset, &output.blake3).await?;
+            } else {
+                assets::set_blake3(run.db, asset, &output.blake3).await?;
+            }
             return Ok(StoreOutcome::Kept(ProbeRecord {
                 info: output.info.clone(),
             }));
         };
+        if replaces {
+            return Ok(StoreOutcome::Refused(in_use(&original)));
+        }
         let gone = assets::is_gone(&assets::get(run.db, &original).await?.uri);
         let wanted = runs::wanted(run.db, asset).await?;
         assets::merge(run.db, asset, &original, gone).await?;
@@ -49,5 +80,16 @@ impl Definition for Probe {
         let runs = request_again(run.db, &original, &wanted).await?;
         jobs::adopt(run.db, &original, &runs).await?;
         Ok(StoreOutcome::Merged)
+    }
+}
+
+/// An asset keeps its title, tags and picks when its file is replaced, so it cannot become another name of the asset
+/// that has these bytes.
+fn in_use(original: &AssetId) -> Failure {
+    let error = CatalogError::BytesInUse(original.to_string());
+    Failure {
+        kind: ErrorKind::InvalidInput,
+        code: error.code().into_owned(),
+        reason: error.to_string(),
     }
 }

@@ -38,7 +38,7 @@ impl Definition for Proxies {
         let scan = run.input(Feature::Shots).await?;
         let record: ShotsRecord = scan.record().ok_or(DAMAGED)?;
         Ok(ProxiesTask {
-            media: run.asset().await?.locator(),
+            media: run.media().await?,
             timeline: record.timeline,
             shots: shots::spans_of_run(run.db, &scan.id).await?,
             height: params.height,

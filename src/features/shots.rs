@@ -46,7 +46,7 @@ impl Definition for Shots {
 
     async fn task(run: &mut RunInputs<'_>, params: Params) -> Result<Task, CatalogError> {
         Ok(ShotsTask {
-            media: run.asset().await?.locator(),
+            media: run.media().await?,
             detector: params.detector,
             proxies: early_proxies(run).await?,
         }

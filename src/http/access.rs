@@ -15,11 +15,13 @@ use axum::response::{IntoResponse as _, Response};
 use rushes_models::ErrorKind;
 use rushes_workers::coordinator::wire::PATH as WORK;
 
+use super::docs::DOCS;
 use super::error::RequestId;
 use super::limits::RateLimits;
 use super::{ApiError, guard};
 use crate::catalog::assets::{self, Asset};
 use crate::catalog::audit::{self, AuditedRequest};
+use crate::catalog::events::EventFilter;
 use crate::catalog::jobs::{self, Job};
 use crate::catalog::keys::{self, Key, KeyScope};
 use crate::catalog::{AssetId, Catalog, CatalogError, JobId, KeyId, ShotId, TitleId};
@@ -98,6 +100,21 @@ impl Caller {
     /// The key, for the audit log.
     pub(super) fn key(&self) -> Option<(&KeyId, &str)> {
         self.key.as_ref().map(|key| (&key.id, key.name.as_str()))
+    }
+
+    /// The key of this caller, if it has one.
+    pub(super) const fn credential(&self) -> Option<&Key> {
+        self.key.as_ref()
+    }
+
+    /// The events that this caller may receive.
+    pub(super) fn event_filter(&self) -> EventFilter {
+        let redacts = |key: &Key| key.scope.include(KeyScope::Redact);
+        EventFilter {
+            titles: self.titles.clone(),
+            owner: self.owner().cloned(),
+            redactions: self.key.as_ref().is_none_or(redacts),
+        }
     }
 
     /// Refuses what the key has no scope for.
@@ -306,7 +323,7 @@ impl Door {
         if let Some(detail) = guard::refusal(headers, keyed, &self.origins) {
             return Err(ApiError::forbidden("foreign-origin", detail));
         }
-        let is_open = is_work(path) || OPEN.contains(&path);
+        let is_open = is_work(path) || OPEN.contains(&path) || is_docs(path);
         if is_open || self.clientele == Clientele::Workers {
             return Ok(Caller::default());
         }
@@ -322,6 +339,11 @@ impl Door {
 
 fn is_work(path: &str) -> bool {
     path.strip_prefix(WORK)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn is_docs(path: &str) -> bool {
+    path.strip_prefix(DOCS)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

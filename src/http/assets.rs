@@ -74,13 +74,7 @@ pub(super) async fn register(
 ) -> Result<(StatusCode, Json<RegisteredList>), ApiError> {
     // Bytes that are known under another title would show it.
     caller.sees_everything()?;
-    let kind = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
-    let assets = if kind.starts_with("multipart/form-data") {
+    let assets = if is_form(&request) {
         let upload = upload::receive(&api, request).await?;
         let submitted = submit_all(&api, &[upload.video], upload.title.as_deref()).await;
         if submitted.is_err() {
@@ -116,17 +110,36 @@ async fn by_name(
     api: &Api,
     request: Request,
 ) -> Result<(Vec<FoundVideo>, Option<String>), ApiError> {
+    let body: RegisterBody = json_body(api, request).await?;
+    Ok((videos_at(api, &body.uri).await?, body.title))
+}
+
+/// A body of JSON, where another content type is taken as well.
+pub(super) async fn json_body<T: serde::de::DeserializeOwned>(
+    api: &Api,
+    request: Request,
+) -> Result<T, ApiError> {
     let (parts, body) = request.into_parts();
     let body = axum::body::Body::new(http_body_limit(body));
-    let Json(body) = Json::<RegisterBody>::from_request(Request::from_parts(parts, body), api)
-        .await
-        .map_err(|rejection| ApiError::unreadable(&rejection))?;
-    let uri = api.roots.admit(&body.uri)?;
+    let read = Json::<T>::from_request(Request::from_parts(parts, body), api).await;
+    let Json(body) = read.map_err(|rejection| ApiError::unreadable(&rejection))?;
+    Ok(body)
+}
+
+/// The videos that a name below the media roots refers to.
+pub(super) async fn videos_at(api: &Api, uri: &str) -> Result<Vec<FoundVideo>, ApiError> {
+    let uri = api.roots.admit(uri)?;
     let (videos, refusals) = find(&api.storage, &[uri]).await;
     match refusals.into_iter().next() {
         Some(refusal) => Err(refusal.error.into()),
-        None => Ok((videos, body.title)),
+        None => Ok(videos),
     }
+}
+
+/// Whether a request brings a form.
+pub(super) fn is_form(request: &Request) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/form-data"))
 }
 
 /// The route allows bodies as large as an upload; a JSON body is held to less.
@@ -147,11 +160,12 @@ pub(super) async fn get(
     Path(id): Path<String>,
 ) -> Result<Json<AssetView>, ApiError> {
     let id: AssetId = id.parse()?;
-    let mut db = api.catalog.read().await?;
+    let mut db = api.catalog.snapshot().await?;
     let asset = caller.asset(&mut db, &id).await?;
     let shots = shots::spans(&mut db, &asset.id).await?.len();
     let runs = runs::wanted(&mut db, &asset.id).await?;
-    Ok(Json(AssetView::new(asset, shots, &runs)))
+    let published = runs::published(&mut db, &asset.id).await?;
+    Ok(Json(AssetView::new(asset, shots, &runs, &published)))
 }
 
 /// Delete an asset with all that was computed of it. A video that was registered by name stays where it

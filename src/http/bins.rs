@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -45,8 +45,10 @@ pub(super) struct PickBody {
     note: Option<String>,
     /// The query that found it.
     query: Option<String>,
-    /// Its score in that search.
+    /// Its `score` in that search.
     score: Option<f64>,
+    /// How alike it and the query look: `evidence.visual.similarity` of the hit.
+    similarity: Option<f64>,
     /// What is said in it.
     line: Option<String>,
 }
@@ -116,13 +118,15 @@ impl PickBody {
                 ));
             }
         };
-        if self.score.is_some_and(|score| !score.is_finite()) {
-            return Err(bad("`score` must be a finite number"));
+        let is_bad = |number: Option<f64>| number.is_some_and(|number| !number.is_finite());
+        if is_bad(self.score) || is_bad(self.similarity) {
+            return Err(bad("`score` and `similarity` must be finite numbers"));
         }
         Ok(Selection {
             note: self.note,
             query: self.query,
             score: self.score,
+            similarity: self.similarity,
             line: self.line,
             ..Selection::from(&span)
         })
@@ -170,7 +174,7 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(BinView::new(bin, items)?)))
 }
 
-/// A bin with its items in order.
+/// A bin with its items in order. Its `etag` is good for `if-match`.
 #[utoipa::path(get, operation_id = "get_bin", path = "/v1/bins/{bin}", tag = "bins",
     params(("bin" = String, Path, description = "Id or name")),
     responses((status = 200, description = "Success", body = BinView), NotFound))]
@@ -178,11 +182,12 @@ pub(super) async fn get(
     State(api): State<Api>,
     caller: Caller,
     Path(bin): Path<String>,
-) -> Result<Json<BinView>, ApiError> {
+) -> Result<([(HeaderName, String); 1], Json<BinView>), ApiError> {
     let mut db = api.catalog.snapshot().await?;
     let bin = bins::find(&mut db, &bin, caller.owner()).await?;
     let items = items_seen(&mut db, &caller, &bin).await?;
-    Ok(Json(BinView::new(bin, items)?))
+    let revision = format!("\"{}\"", bin.revision);
+    Ok(([(header::ETAG, revision)], Json(BinView::new(bin, items)?)))
 }
 
 /// Rename a bin.
@@ -332,7 +337,7 @@ async fn expected(
     Ok(bin)
 }
 
-/// The revision in `if-match`: a number, in quotes or not.
+/// The revision in `if-match`: a number, in quotes or not, or an entity tag of the bin, which begins with it.
 fn revision(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
     let Some(value) = headers.get(header::IF_MATCH) else {
         return Ok(None);
@@ -341,8 +346,9 @@ fn revision(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
     if text == "*" {
         return Ok(None);
     }
+    let text = text.split_once('-').map_or(text, |(revision, _)| revision);
     text.parse().map(Some).map_err(|_not_a_number| {
-        let detail = "`if-match` takes the revision of the bin, a number";
+        let detail = "`if-match` takes the revision of the bin, a number, or its `etag`";
         ApiError::new(ErrorKind::InvalidInput, "bad-revision", detail)
     })
 }

@@ -1,7 +1,6 @@
 //! `/v1/events` and `/v1/jobs/{id}/events`: server-sent events (WHATWG HTML, section 9.2).
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
@@ -10,12 +9,13 @@ use axum::response::Sse;
 use axum::response::sse::{Event as Message, KeepAlive};
 use futures::Stream;
 use rushes_models::ErrorKind;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::access::Caller;
+use super::followers::FollowerPlace;
 use super::problems::NotFound;
 use super::{Api, ApiError};
-use crate::catalog::{CatalogError, JobId, TitleId, events, jobs};
+use crate::catalog::events::{self, EventFilter};
+use crate::catalog::{CatalogError, JobId, jobs};
 use crate::views::JobView;
 
 /// How often the catalogue is asked for something new. Other processes write to it as well, so nobody else would tell.
@@ -24,10 +24,10 @@ const LOOK: Duration = Duration::from_millis(300);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Events read at once.
 const BATCH: u32 = 500;
-/// Followers at the same time: they keep their connections, of which there are not many.
-pub(super) const MOST_FOLLOWERS: usize = 64;
 
-/// Follow what happens: one event per change, in order.
+/// Follow what happens to assets, jobs, titles, bins and redactions: one event per change, in order. A key for some
+/// titles receives events of those and of its own bins. Events of redactions need the scope `redact`. A key may have 8
+/// streams, which end when it is revoked or expires.
 ///
 /// `last-event-id` continues after that event; without it the stream begins with what happens next. An event `missed`
 /// comes first where events after that one are no longer kept: list again what you follow.
@@ -57,9 +57,9 @@ pub(super) async fn all(
         seen.unwrap_or(newest)
     };
     let follower = Follower {
-        _place: place(&api)?,
+        place: api.followers.place(caller.credential())?,
         api,
-        titles: caller.titles().map(<[TitleId]>::to_vec),
+        filter: caller.event_filter(),
         seq,
         ready: missed.into_iter().collect(),
     };
@@ -81,21 +81,13 @@ pub(super) async fn of_job(
     caller.job(&mut db, &id).await?;
     drop(db);
     let follower = JobFollower {
-        _place: place(&api)?,
+        place: api.followers.place(caller.credential())?,
         api,
         id,
         shown: String::new(),
         is_over: false,
     };
     Ok(streamed(follower))
-}
-
-fn place(api: &Api) -> Result<OwnedSemaphorePermit, ApiError> {
-    let place = Arc::clone(&api.following).try_acquire_owned();
-    place.map_err(|_all_taken| {
-        let detail = "as many clients follow events as can be; ask again in a moment";
-        ApiError::new(ErrorKind::Overloaded, "too-many-followers", detail)
-    })
 }
 
 /// Reads messages one after the other.
@@ -128,18 +120,21 @@ fn last_seen(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
 
 /// One reader of the stream of all events.
 struct Follower {
-    _place: OwnedSemaphorePermit,
+    place: FollowerPlace,
     api: Api,
-    titles: Option<Vec<TitleId>>,
+    filter: EventFilter,
     seq: i64,
     /// What is read and not sent yet, the next one last.
     ready: Vec<Message>,
 }
 
 impl Follow for Follower {
-    /// The next event; `None` when the server ends.
+    /// The next event; `None` when the server ends, or the key is no longer valid.
     async fn next(&mut self) -> Option<Message> {
         loop {
+            if !self.place.is_allowed(&self.api.catalog).await {
+                return None;
+            }
             if let Some(message) = self.ready.pop() {
                 return Some(message);
             }
@@ -162,7 +157,7 @@ impl Follower {
         if newest == self.seq {
             return Ok(());
         }
-        let found = events::after(&mut db, self.seq, self.titles.as_deref(), BATCH).await?;
+        let found = events::after(&mut db, self.seq, &self.filter, BATCH).await?;
         // What is of other titles is passed over for good.
         let is_all = found.len() < BATCH as usize;
         let last = found.last().map_or(self.seq, |event| event.seq);
@@ -183,7 +178,7 @@ impl Follower {
 
 /// One reader of a job.
 struct JobFollower {
-    _place: OwnedSemaphorePermit,
+    place: FollowerPlace,
     api: Api,
     id: JobId,
     /// The job as it was sent last.
@@ -192,12 +187,15 @@ struct JobFollower {
 }
 
 impl Follow for JobFollower {
-    /// The job when it has changed; `None` when it is over, deleted, or the server ends.
+    /// The job when it has changed; `None` when it is over, deleted, the server ends, or the key is no longer valid.
     async fn next(&mut self) -> Option<Message> {
         if self.is_over {
             return None;
         }
         loop {
+            if !self.place.is_allowed(&self.api.catalog).await {
+                return None;
+            }
             match self.read().await {
                 Ok(Some(message)) => return Some(message),
                 Ok(None) => {}

@@ -27,7 +27,7 @@ use crate::export::{
 };
 use crate::search::SearchBody;
 
-/// Archives that are made at the same time.
+/// Archives and contact sheets that are made at the same time.
 static BUNDLES: Semaphore = Semaphore::const_new(4);
 
 /// What to export, and how: exactly one of `bin`, `picks` and `search`.
@@ -136,16 +136,19 @@ pub(super) async fn create(
         drop_frame: body.drop_frame,
         handles: body.handles.into(),
     };
-    // Archives take disk and time; a text is made in a moment.
+    // Pictures take disk and time; a text is made in a moment.
     let _place = match kind {
         ExportKind::Text(_) => None,
-        ExportKind::Bundle(_) => Some(BUNDLES.try_acquire().map_err(|_all_taken| {
-            let detail = "too many archives are being made; ask again in a moment";
-            ApiError::new(ErrorKind::Overloaded, "too-many-exports", detail)
-        })?),
+        ExportKind::Sheet(_) | ExportKind::Bundle(_) => {
+            Some(BUNDLES.try_acquire().map_err(|_all_taken| {
+                let detail =
+                    "too many archives and contact sheets are being made; ask again in a moment";
+                ApiError::new(ErrorKind::Overloaded, "too-many-exports", detail)
+            })?)
+        }
     };
     let list = gather(&api.catalog, &api.storage, &found, &options).await?;
-    let file = export(kind, &list, &api.catalog, &api.storage).await?;
+    let file = export(kind, &list, &api.exports).await?;
     answered(kind, &options.name, file)
 }
 
@@ -166,7 +169,7 @@ fn answered(kind: ExportKind, name: &str, file: ExportFile) -> Result<Response, 
             let length = text.len() as u64;
             (Body::from(text), length)
         }
-        ExportFile::Archive(mut file) => {
+        ExportFile::Media(mut file) => {
             let length = file.seek(SeekFrom::End(0)).and_then(|length| {
                 file.rewind()?;
                 Ok(length)

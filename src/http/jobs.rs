@@ -11,10 +11,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::access::Caller;
-use super::paging::checked_limit;
+use super::paging::{checked_limit, read_token, token};
 use super::problems::NotFound;
 use super::{Api, ApiError};
-use crate::catalog::{CatalogError, JobId, jobs};
+use crate::catalog::jobs::{self, JobFilter};
+use crate::catalog::runs::RunState;
+use crate::catalog::{AssetId, CatalogError, JobId};
 use crate::views::{JobList, JobView};
 
 /// Which jobs to list.
@@ -22,24 +24,64 @@ use crate::views::{JobList, JobView};
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    /// Only those in this state: `pending`, `running`, `ready`, `failed` or `cancelled`.
+    #[param(value_type = Option<String>)]
+    state: Option<RunState>,
+    /// Only those of this asset.
+    asset: Option<String>,
+    /// Only those of assets of this title, by id or name.
+    title: Option<String>,
+    /// Only those with a stage of this feature, such as `dialogue`; `embeddings` stands for those of any model.
+    feature: Option<String>,
+    /// Only those requested at this time or later, Unix milliseconds.
+    since: Option<i64>,
+    /// Only those requested before this time, Unix milliseconds.
+    until: Option<i64>,
     /// How many, 1 to 200; 20 if absent.
     limit: Option<u32>,
+    /// `next` of the page before.
+    page: Option<String>,
 }
 
-/// The newest jobs.
+/// Jobs, newest first, page by page.
 #[utoipa::path(get, operation_id = "list_jobs", path = "/v1/jobs", tag = "jobs", params(ListQuery),
-    responses((status = 200, description = "Success", body = JobList)))]
+    responses((status = 200, description = "Success", body = JobList), NotFound))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<JobList>, ApiError> {
-    let mut db = api.catalog.read().await?;
     let limit = checked_limit(query.limit, 20, 200)?;
-    let jobs = jobs::recent(&mut db, limit, caller.titles()).await?;
-    Ok(Json(JobList {
-        jobs: jobs.iter().map(JobView::from).collect(),
-    }))
+    let asked = query.asset.as_deref().map(str::parse::<AssetId>);
+    let asked = asked.transpose()?;
+    let before = query.page.as_deref().map(read_token).transpose()?;
+    let mut db = api.catalog.snapshot().await?;
+    let asset = match asked {
+        Some(id) => Some(caller.asset(&mut db, &id).await?.id),
+        None => None,
+    };
+    let titles = match &query.title {
+        Some(name) => Some(vec![caller.title(&mut db, name).await?]),
+        None => caller.titles().map(<[_]>::to_vec),
+    };
+    let filter = JobFilter {
+        titles,
+        asset,
+        state: query.state,
+        feature: query.feature,
+        since: query.since,
+        until: query.until,
+        before,
+    };
+    let mut found = jobs::list(&mut db, &filter, limit + 1).await?;
+    let is_more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let next = found
+        .last()
+        .filter(|_| is_more)
+        .map(|(rank, _)| token(*rank));
+    let jobs = found.iter().map(|(_, job)| JobView::from(job)).collect();
+    Ok(Json(JobList { jobs, next }))
 }
 
 /// One job, stage by stage.

@@ -8,9 +8,13 @@ mod assets;
 mod audit;
 mod bins;
 mod confine;
+mod docs;
 mod error;
+mod etag;
 mod events;
+mod examples;
 mod exports;
+mod followers;
 mod form;
 mod guard;
 mod health;
@@ -29,9 +33,11 @@ mod redact;
 mod redaction_form;
 mod redactions;
 mod rejection;
+mod replace;
 mod resumable;
 mod search;
 mod shots;
+mod subtitles;
 mod titles;
 mod tls;
 mod upload;
@@ -47,6 +53,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rushes_models::ModelStore;
+use rushes_workers::dialogue::MAX_SUBTITLE_BYTES;
 use rushes_workers::storage::Storage;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +67,7 @@ use utoipa_axum::routes;
 
 pub use confine::Roots;
 pub use error::ApiError;
+pub use followers::Followers;
 pub use limits::RateLimits;
 pub use listener::{ConnectionBounds, serve};
 pub use tls::{Tls, TlsError};
@@ -67,6 +75,7 @@ pub use work::Work;
 
 use self::access::{Clientele, Door};
 use crate::catalog::Catalog;
+use crate::export::ExportSources;
 use crate::features::Settings;
 use crate::ingest::Spool;
 use crate::redactions::Redactions;
@@ -75,8 +84,6 @@ use crate::telemetry;
 
 /// Searches under way at the same time.
 pub const MOST_SEARCHES: usize = 64;
-/// Clients that follow events at the same time.
-pub const MOST_FOLLOWERS: usize = events::MOST_FOLLOWERS;
 /// Largest JSON body in bytes; uploads have a limit of their own.
 const MAX_JSON: usize = 1024 * 1024;
 /// Largest JSON body with pictures to search by.
@@ -105,14 +112,16 @@ pub struct Api {
     pub spool: Spool,
     /// Redacts pictures.
     pub redactions: Redactions,
+    /// What exports with pictures are made from.
+    pub exports: ExportSources,
     /// Pulled models.
     pub models: ModelStore,
     /// Hands out work to workers on other machines.
     pub work: Work,
     /// Renders `/metrics`.
     pub metrics: Metrics,
-    /// Clients that follow events at the same time.
-    pub following: Arc<Semaphore>,
+    /// Places of clients that follow events.
+    pub followers: Followers,
     /// Whether webhooks may lead to private addresses.
     pub webhook_private: bool,
     /// Ends event streams when the server shuts down.
@@ -200,6 +209,7 @@ pub fn router(api: Api, policy: AccessPolicy) -> Router {
     // What panics is caught inside, so that its key can be used again.
     let routes = routes
         .route("/openapi.json", get(served))
+        .merge(docs::routes())
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::from_fn_with_state(
             door.catalog().clone(),
@@ -273,13 +283,18 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
     // The streams themselves are counted; this only lifts the small default.
     let upload = usize::try_from(api.upload_limit).unwrap_or(usize::MAX);
     let upload = DefaultBodyLimit::max(upload.saturating_add(MAX_JSON));
+    let subtitles = usize::try_from(MAX_SUBTITLE_BYTES).unwrap_or(usize::MAX);
+    let subtitles = DefaultBodyLimit::max(subtitles.saturating_add(MAX_JSON));
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(library::assets))
         .routes(routes!(resumable::options, resumable::create))
         .routes(routes!(resumable::get, resumable::send, resumable::delete).layer(upload))
         .routes(routes!(assets::register).layer(upload))
         .routes(routes!(assets::get, library::change_asset, assets::delete))
+        .routes(routes!(replace::put, replace::withdraw).layer(upload))
         .routes(routes!(library::reprocess))
+        .routes(routes!(subtitles::list, subtitles::add).layer(subtitles))
+        .routes(routes!(subtitles::remove))
         .routes(routes!(library::shots_of))
         .routes(routes!(titles::list, titles::create))
         .routes(routes!(titles::get, titles::change, titles::delete))
@@ -337,4 +352,6 @@ fn finished(routes: Router, door: Door) -> Router {
         .layer(axum::middleware::from_fn(guard::same_origin_resource))
         .layer(axum::middleware::from_fn(error::finish))
         .layer(compression())
+        // Outside of compression: two encodings of an answer have two tags.
+        .layer(axum::middleware::from_fn(etag::conditional))
 }

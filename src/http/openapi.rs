@@ -4,9 +4,11 @@
 use axum::http::Method;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{RefOr, Response};
 use utoipa::{Modify, OpenApi};
 
 use super::error::Problem;
+use super::examples;
 use super::problems::problem;
 
 #[derive(OpenApi)]
@@ -48,6 +50,7 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
                     "The request cannot be read: `bad-id`, `bad-request` …",
                 );
             }
+            examples::add(operation);
             if operation.request_body.is_some() {
                 add(operation, "408", "The body was too long in coming");
                 add(operation, "413", "The body is too large");
@@ -88,8 +91,20 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
                 "503",
                 "The catalogue or the store does not answer; `retry-after` says when to come back",
             );
+            if method == Method::GET && answers_json(operation) {
+                let same = Response::new("It is the answer whose `etag` is in `if-none-match`");
+                let responses = &mut operation.responses.responses;
+                responses.insert("304".to_owned(), RefOr::T(same));
+            }
             debug_assert!(method != Method::HEAD, "HEAD is answered as GET is");
         }
+    }
+}
+
+fn answers_json(operation: &Operation) -> bool {
+    match operation.responses.responses.get("200") {
+        Some(RefOr::T(response)) => response.content.contains_key("application/json"),
+        Some(RefOr::Ref(_)) | None => false,
     }
 }
 

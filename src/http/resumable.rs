@@ -16,11 +16,11 @@ use utoipa::ToSchema;
 
 use super::access::Caller;
 use super::problems::{NotFound, Refused};
-use super::upload::{MAX_TITLE, clear, safe_name};
+use super::upload::{MAX_TITLE, clear};
 use super::{Api, ApiError};
-use crate::catalog::resumable::{self, ResumableUpload};
+use crate::catalog::resumable::{self, NewUpload, ResumableUpload};
 use crate::catalog::{AssetId, CatalogError, JobId, UploadId, uploads};
-use crate::ingest::{Checksum, FoundVideo, SpoolError, submit};
+use crate::ingest::{Checksum, FoundVideo, SpoolError, replace, safe_name, submit};
 
 /// How long an upload is kept without a byte, in milliseconds: a day.
 const KEEP_MS: i64 = 24 * 60 * 60 * 1000;
@@ -85,11 +85,12 @@ pub(super) async fn options(State(api): State<Api>) -> Response {
     std::future::ready(response).await
 }
 
-/// Begin an upload of `upload-length` bytes; `upload-metadata` holds `filename`, and optionally `title`, in Base64.
+/// Begin an upload of `upload-length` bytes; `upload-metadata` holds `filename`, and optionally `title`, in Base64. With
+/// `asset`, the id of an asset, it replaces that asset's file, as `PUT /v1/assets/{id}/file` does.
 #[utoipa::path(post, operation_id = "create_upload", path = "/v1/uploads", tag = "uploads",
     params(("tus-resumable" = Option<String>, Header, description = "1.0.0"),
            ("upload-length" = Option<u64>, Header, description = "Bytes in all"),
-           ("upload-metadata" = Option<String>, Header, description = "`filename BASE64,title BASE64`")),
+           ("upload-metadata" = Option<String>, Header, description = "`filename BASE64,title BASE64,asset BASE64`")),
     responses((status = 201, description = "Begun; `location` is where to send the bytes"), Refused))]
 pub(super) async fn create(
     State(api): State<Api>,
@@ -121,9 +122,19 @@ pub(super) async fn create(
         ));
     }
     let mut tx = api.catalog.begin().await?;
+    let replaces = match of("asset") {
+        Some(id) => Some(caller.asset(&mut tx, &id.parse()?).await?.id),
+        None => None,
+    };
     let expired = resumable::expire(&mut tx).await?;
     let owner = caller.key().map(|(id, _)| id);
-    let upload = resumable::create(&mut tx, owner, (&name, title), length, KEEP_MS).await?;
+    let new = NewUpload {
+        name: &name,
+        title,
+        replaces: replaces.as_ref(),
+        length,
+    };
+    let upload = resumable::create(&mut tx, owner, new, KEEP_MS).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     for id in expired {
         if let Err(error) = api.spool.remove(&id).await {
@@ -312,6 +323,10 @@ async fn store(
         locator: api.storage.locate(&Uri::Store(key).to_string()).await?,
         sidecars: Vec::new(),
     };
+    if let Some(asset) = &upload.replaces {
+        let job = replace(&api.catalog, asset, &video, &api.settings).await?;
+        return Ok((asset.clone(), job));
+    }
     let title = upload
         .title
         .clone()

@@ -10,7 +10,7 @@ use super::form::{Form, bad, broken};
 use super::{Api, ApiError};
 use crate::catalog::assets::Sidecar;
 use crate::catalog::{CatalogError, uploads};
-use crate::ingest::{FoundVideo, without_forced};
+use crate::ingest::{FoundVideo, safe_name, without_forced};
 
 /// Longest title in bytes.
 pub(super) const MAX_TITLE: usize = 1000;
@@ -139,43 +139,4 @@ async fn text(mut field: Field<'_>) -> Result<String, ApiError> {
         return Err(bad("the title is empty".to_owned()));
     }
     Ok(text)
-}
-
-/// The sender's file name with only letters that are safe in a key.
-pub(super) fn safe_name(name: &str) -> String {
-    let name: String = name
-        .rsplit(['/', '\\'])
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    // The extension is at the end; of a long name the end is kept.
-    let name = &name[name.len().saturating_sub(100)..];
-    let name = name.trim_start_matches('.');
-    if name.is_empty() {
-        "video".to_owned()
-    } else {
-        name.to_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_senders_file_name_cannot_leave_its_folder() {
-        assert_eq!(safe_name("../../etc/passwd"), "passwd");
-        assert_eq!(safe_name("C:\\videos\\a b.mp4"), "a_b.mp4");
-        assert_eq!(safe_name(".."), "video");
-        assert_eq!(safe_name(""), "video");
-        assert_eq!(safe_name(&"x".repeat(300)).len(), 100);
-    }
 }

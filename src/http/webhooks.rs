@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::access::Caller;
 use super::problems::{NotFound, Refused};
 use super::{Api, ApiError};
+use crate::catalog::events::FAMILIES;
 use crate::catalog::webhooks::{self, Delivery, Webhook};
 use crate::catalog::{CatalogError, DeliveryId, WebhookId};
 use crate::webhooks::{check, new_secret};
@@ -108,14 +109,10 @@ pub(super) async fn create(
     caller.sees_everything()?;
     let bad = |code: &str, detail: String| ApiError::new(ErrorKind::InvalidInput, code, detail);
     check(&body.url, api.webhook_private).map_err(|error| bad("bad-address", error.to_string()))?;
-    let known = |kind: &String| {
-        ["asset.", "stage.", "job."]
-            .iter()
-            .any(|family| kind.starts_with(family))
-    };
+    let known = |kind: &String| FAMILIES.iter().any(|family| kind.starts_with(family));
     if let Some(unknown) = body.types.iter().find(|kind| !known(kind)) {
-        let detail =
-            format!("{unknown:?} is no type of events; they begin with asset., stage. or job.");
+        let families = FAMILIES.join(", ");
+        let detail = format!("{unknown:?} is no type of events; they begin with one of {families}");
         return Err(bad("bad-event-type", detail));
     }
     if body.types.len() > MOST_TYPES {

@@ -1,6 +1,9 @@
 //! Turns names from the command line or a request into registered assets and queued work.
 
+mod names;
+mod replace;
 mod spool;
+mod subtitles;
 mod watch;
 
 use std::collections::HashSet;
@@ -13,7 +16,10 @@ use rushes_workers::storage::{Locator, Storage, StorageError};
 use serde::Serialize;
 use sqlx::{Connection as _, SqliteConnection};
 
+pub use names::safe_name;
+pub use replace::replace;
 pub use spool::{Appended, Checksum, Spool, SpoolClaim, SpoolError};
+pub use subtitles::{NewSubtitles, SubtitleError, add_subtitles, remove_subtitles};
 pub use watch::{FolderWatch, Sight, WatchError, WatchOptions};
 
 use crate::catalog::assets::{self, NewAsset, Sidecar};

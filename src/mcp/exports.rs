@@ -80,7 +80,7 @@ impl AssistantTool for ExportBin {
             handles: arguments.handles.into(),
         };
         let list = gather(&app.catalog, &app.storage, &found, &options).await?;
-        let export = export(kind, &list, &app.catalog, &app.storage).await?;
+        let export = export(kind, &list, &app.export_sources()).await?;
         let mut answer = json!({
             "format": kind.name(),
             "picks": list.picks.len(),
@@ -108,7 +108,7 @@ fn text(kind: ExportKind, export: ExportFile) -> Result<String, ToolError> {
             "has {} bytes, and at most {INLINE} are returned as text",
             bytes.len()
         ),
-        ExportFile::Archive(_) => "is an archive, which cannot be returned as text".to_owned(),
+        ExportFile::Media(_) => "holds pictures, which cannot be returned as text".to_owned(),
     };
     let detail = format!("this {} export {why}; give `file` to write it", kind.name());
     Err(ToolError::new("not-inline", detail))

@@ -173,6 +173,11 @@ impl Hit {
         Selection {
             query: query.map(str::to_owned),
             score: Some(self.score),
+            similarity: self
+                .evidence
+                .visual
+                .as_ref()
+                .map(|found| found.similarity.into()),
             line,
             ..Selection::from(&self.place.shot)
         }

@@ -22,6 +22,8 @@ pub struct AssetView {
     pub title: String,
     /// Its location.
     pub uri: String,
+    /// Location of the file that is to replace it, until what is computed of that is published.
+    pub replaced_by: Option<String>,
     /// Tags in alphabetical order.
     #[schema(value_type = Vec<String>)]
     pub tags: Tags,
@@ -44,8 +46,15 @@ pub struct AssetView {
 }
 
 impl AssetView {
-    pub(crate) fn new(asset: Asset, shots: usize, runs: &[Run]) -> Self {
-        let probe = runs
+    /// `runs` are those that are wanted, `published` those of what readers see.
+    pub(crate) fn new(asset: Asset, shots: usize, runs: &[Run], published: &[Run]) -> Self {
+        // While a file is to be replaced, the newest probe is of the file that replaces it.
+        let seen = if asset.replaced_by.is_some() {
+            published
+        } else {
+            runs
+        };
+        let probe = seen
             .iter()
             .find(|run| run.feature == Feature::Probe.as_str());
         let media = probe.and_then(Run::record::<ProbeRecord>);
@@ -53,6 +62,7 @@ impl AssetView {
             id: asset.id,
             title: asset.title,
             uri: asset.uri,
+            replaced_by: asset.replaced_by,
             tags: asset.tags,
             metadata: asset.metadata,
             size: asset.size,

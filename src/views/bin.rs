@@ -21,6 +21,8 @@ pub struct BinSummary {
     pub revision: i64,
     /// Items in it.
     pub items: i64,
+    /// Name of the key that alone sees it, with those that see everything; null for a bin of everybody.
+    pub owner: Option<String>,
     /// When it was made, Unix milliseconds.
     pub created_ms: i64,
     /// When it was last changed.
@@ -61,8 +63,10 @@ pub struct BinItemView {
     pub note: Option<String>,
     /// The query that found it.
     pub query: Option<String>,
-    /// Its score in that search.
+    /// Its score in that search: its ranks in all recalls, fused.
     pub score: Option<f64>,
+    /// How alike it and the query look, -1 to 1.
+    pub similarity: Option<f64>,
     /// What is said in it.
     pub line: Option<String>,
 }
@@ -74,6 +78,7 @@ impl From<Bin> for BinSummary {
             name: bin.name,
             revision: bin.revision,
             items: bin.items,
+            owner: bin.owner,
             created_ms: bin.created_at,
             updated_ms: bin.updated_at,
         }
@@ -120,6 +125,7 @@ impl BinItemView {
             note: item.note,
             query: item.query,
             score: item.score,
+            similarity: item.similarity,
             line: item.line,
         })
     }

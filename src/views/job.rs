@@ -90,4 +90,6 @@ impl From<&Job> for JobView {
 pub struct JobList {
     /// Newest first.
     pub jobs: Vec<JobView>,
+    /// Token of the next page; null on the last.
+    pub next: Option<String>,
 }

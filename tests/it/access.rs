@@ -4,6 +4,7 @@ use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
 
 use crate::http::{Server, problem};
+use crate::support::certificate::certificate;
 use crate::support::{Rushes, told, videos};
 
 /// An address that other machines reach.
@@ -330,51 +331,17 @@ fn a_key_for_one_title_uses_that_one_and_no_other() {
 fn https_is_served_with_the_certificate_as_it_is_now() {
     let Some(rushes) = Rushes::new() else { return };
     let secret = key(&rushes, &["panel", "--scope", "read"]);
-    let [certificate, private] =
-        ["cert.pem", "key.pem"].map(|name| rushes.folder.path().join(name));
-    let make = || {
-        let made = std::process::Command::new("openssl")
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-nodes",
-                "-days",
-                "2",
-            ])
-            .args([
-                "-subj",
-                "/CN=localhost",
-                "-addext",
-                "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                "-addext",
-                "basicConstraints=critical,CA:FALSE",
-            ])
-            .arg("-keyout")
-            .arg(&private)
-            .arg("-out")
-            .arg(&certificate)
-            .output()
-            .unwrap();
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
-    };
+    let make = || certificate(rushes.folder.path(), "DNS:localhost,IP:127.0.0.1");
+    let [trusted, private] = make();
     // A client that trusts the certificate in the file now, and no other.
     let client = || {
-        let pem = std::fs::read(&certificate).unwrap();
+        let pem = std::fs::read(&trusted).unwrap();
         let trusted = reqwest::Certificate::from_pem(&pem).unwrap();
         Client::builder().tls_certs_only([trusted]).build().unwrap()
     };
-    make();
     let args = [
         "--tls-certificate",
-        certificate.to_str().unwrap(),
+        trusted.to_str().unwrap(),
         "--tls-key",
         private.to_str().unwrap(),
     ];

@@ -1,5 +1,7 @@
 //! What answers report about what could not be found or done.
 
+use std::path::Path;
+
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
 
@@ -189,5 +191,122 @@ fn a_wrong_field_of_a_body_is_named() {
     assert!(
         detail.contains("there is no field `settings.colour`"),
         "{detail}"
+    );
+}
+
+#[test]
+fn a_title_that_was_not_applied_is_said_with_the_way_to_move_the_asset() {
+    let Some(rushes) = Rushes::new() else { return };
+    let video = videos::made(&rushes.folder.path().join("video.mp4"), 1, 40, 0);
+    let copy = rushes.folder.path().join("copy.mp4");
+    std::fs::copy(&video, &copy).unwrap();
+    let ingest = |file: &Path, title: &str| {
+        let file = file.to_str().unwrap();
+        rushes.json(&["ingest", file, "--title", title])["videos"][0].clone()
+    };
+    let first = ingest(&video, "Day 3");
+    assert_eq!(first["warnings"], json!([]));
+    // The same file, and the same bytes elsewhere.
+    for file in [&video, &copy] {
+        let again = ingest(file, "Day 4");
+        assert_eq!(
+            (&again["title"], &again["new"]),
+            (&json!("Day 3"), &json!(false))
+        );
+        let said = again["warnings"][0].as_str().unwrap();
+        let asset = first["asset"].as_str().unwrap();
+        for part in [
+            "\"Day 4\" was not applied",
+            "\"Day 3\"",
+            &format!("rushes titles --move {asset} --to \"Day 4\""),
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+    assert_eq!(ingest(&video, "Day 3")["warnings"], json!([]));
+    // What is said works; the title that is empty then goes.
+    let asset = first["asset"].as_str().unwrap();
+    let titles = rushes.json(&["titles", "--move", asset, "--to", "Day 4"]);
+    let names: Vec<&Value> = titles
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|title| &title["name"])
+        .collect();
+    assert_eq!(names, [&json!("Day 4")], "{titles:#}");
+    assert_eq!(ingest(&video, "Day 4")["warnings"], json!([]));
+    let found = rushes.json(&["search", "a test card", "--title", "Day 4"]);
+    assert_eq!(found["hits"][0]["title"], "Day 4", "{found:#}");
+    let missing = [
+        "titles",
+        "--move",
+        "01K00000000000000000000000",
+        "--to",
+        "Day 4",
+    ];
+    assert!(told(&rushes.run(&missing)).contains("there is no asset"));
+}
+
+#[test]
+fn bins_say_whose_they_are_and_how_their_picks_were_found() {
+    let Some(rushes) = Rushes::new() else { return };
+    let video = videos::made(&rushes.folder.path().join("video.mp4"), 2, 40, 0);
+    rushes.ingest(&[&video]);
+    rushes.json(&["bin", "add", "Found", "--search", "a test card", "-n", "1"]);
+    let shown = rushes.json(&["bin", "show", "Found"]);
+    let pick = &shown["picks"][0];
+    let found = rushes.json(&["search", "a test card", "-n", "1"]);
+    let hit = &found["hits"][0];
+    assert_eq!(pick["score"], hit["score"], "{shown:#}");
+    let similarity = |value: &Value| format!("{:.6}", value.as_f64().unwrap());
+    assert_eq!(
+        similarity(&pick["similarity"]),
+        similarity(&hit["evidence"]["visual"]["similarity"])
+    );
+    let table = told(&rushes.run(&["bin", "show", "Found"]));
+    assert!(
+        table.contains("similarity") && table.contains("score"),
+        "{table}"
+    );
+    let list = rushes.run(&["export", "--bin", "Found", "-f", "csv", "-o", "-"]);
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    assert!(
+        list.contains("a test card, similarity 0.") && list.contains(", score 0.0"),
+        "{list}"
+    );
+
+    let made = rushes.json(&[
+        "key", "create", "agency", "--scope", "write", "--title", "video",
+    ]);
+    let server = Server::start_at(&rushes, "0.0.0.0:0", &["--insecure"]);
+    let request = server
+        .post("/v1/bins")
+        .bearer_auth(made["secret"].as_str().unwrap());
+    assert_eq!(
+        request
+            .json(&json!({ "name": "Theirs" }))
+            .send()
+            .unwrap()
+            .status(),
+        201
+    );
+    let listed = rushes.json(&["bin", "list"]);
+    let owners: Vec<(&Value, &Value)> = listed["bins"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|bin| (&bin["name"], &bin["owner"]))
+        .collect();
+    assert_eq!(
+        owners,
+        [
+            (&json!("Found"), &Value::Null),
+            (&json!("Theirs"), &json!("agency"))
+        ]
+    );
+    let table = told(&rushes.run(&["bin", "list"]));
+    assert!(
+        table.contains("owner") && table.contains("agency"),
+        "{table}"
     );
 }

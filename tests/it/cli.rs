@@ -13,8 +13,21 @@ fn every_subcommand_has_help() {
         "{text}"
     );
     for command in [
-        "ingest", "watch", "search", "similar", "show", "titles", "jobs", "delete", "serve",
-        "work", "models", "index", "doctor", "shots",
+        "ingest",
+        "watch",
+        "search",
+        "similar",
+        "show",
+        "subtitles",
+        "titles",
+        "jobs",
+        "delete",
+        "serve",
+        "work",
+        "models",
+        "index",
+        "doctor",
+        "shots",
     ] {
         assert!(text.contains(command), "{command} is missing in --help");
         let help = rushes.run(&[command, "--help"]);

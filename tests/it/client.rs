@@ -44,7 +44,7 @@ fn the_python_client_is_the_one_that_the_document_describes() {
 #[test]
 fn a_script_gets_from_a_key_to_a_timeline() {
     let Some(rushes) = Rushes::new() else { return };
-    let made = rushes.json(&["key", "create", "panel", "--scope", "write"]);
+    let made = rushes.json(&["key", "create", "panel", "--scope", "write,redact"]);
     let video = videos::made(&rushes.folder.path().join("a \"b\".mp4"), 3, 40, 0);
     let server = Server::start_at(&rushes, "0.0.0.0:0", &["--insecure"]);
     let arguments = [
@@ -59,6 +59,7 @@ fn a_script_gets_from_a_key_to_a_timeline() {
         "last": "ready",
         "clips": 3,
         "refused": [404, "bin-not-found"],
+        "redacted": [true, true],
         "timeline": "From a script",
         "cuts": [[0, 39], [40, 79], [80, 119]],
     });

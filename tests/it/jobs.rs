@@ -193,3 +193,106 @@ fn a_long_take_gets_shots_clips_and_vectors() {
         assert_eq!((thumbnail.width(), thumbnail.height()), (64, 36));
     }
 }
+
+#[test]
+fn jobs_are_filtered_and_listed_page_by_page() {
+    let Some(rushes) = Rushes::new() else { return };
+    let video = videos::made(&rushes.folder.path().join("good.mp4"), 1, 40, 0);
+    let broken = rushes.folder.path().join("broken.mp4");
+    std::fs::write(&broken, b"not a video").unwrap();
+    let good = rushes.ingest(&[&video])["videos"][0].clone();
+    let (bad, _) = rushes.json_any(&["ingest", broken.to_str().unwrap()]);
+    let third = videos::made(&rushes.folder.path().join("third.mp4"), 1, 40, 2);
+    let queue = ["ingest", "--queue-only", third.to_str().unwrap()];
+    let cancelled = rushes.json(&queue)["videos"][0]["job"].clone();
+    rushes.json(&["jobs", cancelled.as_str().unwrap(), "--cancel"]);
+    let all = jobs(&rushes);
+    let ids: Vec<&str> = all.iter().map(|job| job["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 3);
+    let by_name = |video: &Value| video["job"].as_str().unwrap().to_owned();
+    let (good_job, bad_job) = (by_name(&good), by_name(&bad["videos"][0]));
+
+    let listed = |args: &[&str]| {
+        let listed = rushes.json(&[&["jobs"], args].concat());
+        let jobs = listed["jobs"].as_array().unwrap().clone();
+        jobs.into_iter()
+            .map(|job| job["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let is_only = |args: &[&str], job: &String| {
+        assert_eq!(listed(args), std::slice::from_ref(job), "{args:?}");
+    };
+    is_only(&["--state", "ready"], &good_job);
+    is_only(&["--state", "failed"], &bad_job);
+    assert_eq!(
+        listed(&["--state", "cancelled"]),
+        [cancelled.as_str().unwrap()]
+    );
+    is_only(&["--title", "good"], &good_job);
+    is_only(&["--asset", good["asset"].as_str().unwrap()], &good_job);
+    is_only(&["--feature", "embeddings", "--state", "ready"], &good_job);
+    assert_eq!(listed(&["--feature", "embeddings/lite"]).len(), 3);
+    assert_eq!(listed(&["--feature", "embed"]).len(), 0);
+    assert_eq!(listed(&["--since", "1h"]).len(), 3);
+    assert_eq!(listed(&["--until", "1h"]).len(), 0);
+    assert_eq!(listed(&["--until", "2020-01-01T00:00:00Z"]).len(), 0);
+    for bad in [
+        &["--state", "done"][..],
+        &["--since", "yesterday"],
+        &["--title", "nothing"],
+    ] {
+        assert!(
+            !rushes.run(&[&["jobs"], bad].concat()).status.success(),
+            "{bad:?}"
+        );
+    }
+    let first = rushes.json(&["jobs", "-n", "2"]);
+    let next = first["next"].as_str().unwrap();
+    assert_eq!(listed(&["-n", "2", "--page", next]), [ids[2]]);
+
+    // The same over HTTP.
+    let server = crate::http::Server::start(&rushes, &[]);
+    let (mut seen, mut page) = (Vec::new(), String::new());
+    loop {
+        let answer = server.json(&format!("/v1/jobs?limit=1{page}"));
+        seen.extend(answer["jobs"].as_array().unwrap().clone());
+        let Some(next) = answer["next"].as_str() else {
+            break;
+        };
+        page = format!("&page={next}");
+    }
+    let seen: Vec<&str> = seen.iter().map(|job| job["id"].as_str().unwrap()).collect();
+    assert_eq!(seen, ids);
+    let count = |query: &str| {
+        let answer = server.json(&format!("/v1/jobs?{query}"));
+        answer["jobs"].as_array().unwrap().len()
+    };
+    let created = all[1]["created_ms"].as_i64().unwrap();
+    for (query, expected) in [
+        ("state=failed".to_owned(), 1),
+        ("title=good&state=ready".to_owned(), 1),
+        ("title=good&state=failed".to_owned(), 0),
+        (format!("asset={}", good["asset"].as_str().unwrap()), 1),
+        ("feature=dialogue".to_owned(), 3),
+        (format!("since={created}"), 2),
+        (format!("until={created}"), 1),
+        (format!("since={created}&until={created}"), 0),
+    ] {
+        assert_eq!(count(&query), expected, "{query}");
+    }
+    for bad in [
+        "state=finished",
+        "asset=x",
+        "page=x",
+        "since=now",
+        "limit=0",
+    ] {
+        let answer = server.get(&format!("/v1/jobs?{bad}")).send().unwrap();
+        assert_eq!(crate::http::problem(answer).0, 400, "{bad}");
+    }
+    let missing = server.get("/v1/jobs?title=nothing").send().unwrap();
+    assert_eq!(
+        crate::http::problem(missing),
+        (404, "title-not-found".to_owned())
+    );
+}

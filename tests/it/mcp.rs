@@ -417,7 +417,7 @@ fn bad_requests_are_errors_that_name_what_is_wrong() {
         ),
         (
             "export_bin",
-            json!({"bin": "x", "format": "pdf"}),
+            json!({"bin": "x", "format": "doc"}),
             "no-such-format",
             "pdf",
         ),

@@ -5,7 +5,9 @@ client.py SERVER KEY VIDEO prints JSON: what was found, exported and put on a ti
 
 import json
 import pathlib
+import struct
 import sys
+import zlib
 
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "clients/python"), str(ROOT / "clients/resolve")]
@@ -67,6 +69,17 @@ def main():
         refused = None
     except RushesError as error:
         refused = [error.status, error.code]
+    # Black, 16 by 16, of 8-bit grey samples (PNG, ISO 15948).
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    black = pathlib.Path(video).with_suffix(".png")
+    lines = zlib.compress(b"".join(b"\0" * 17 for _ in range(16)))
+    head = struct.pack(">IIBBBBB", 16, 16, 8, 0, 0, 0, 0)
+    black.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", lines) + chunk(b"IEND", b""))
+    form = [("settings", {"classes": ["face"]}), ("picture", black)]
+    picture = rushes.redact_picture(form=form, accept="image/*")
+    record = rushes.redact_picture(form=form, accept="application/json")
     resolve = Resolve()
     rushes_picks.picks(bin="From a script", server=server, key=key, app=resolve)
     print(
@@ -76,6 +89,7 @@ def main():
                 "last": states[-1],
                 "clips": len(otio["tracks"]["children"][0]["children"]),
                 "refused": refused,
+                "redacted": [picture[:4] == b"\x89PNG", isinstance(record, dict)],
                 "timeline": resolve.current,
                 "cuts": [[clip["startFrame"], clip["endFrame"]] for clip in resolve.pool.appended],
             }

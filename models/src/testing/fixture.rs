@@ -7,8 +7,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 /// The fixtures: models that `make test` pulls, real footage, the timeline readers that it installs, a runtime with
-/// `OpenVINO`, and the right to mount a small file system. `RUSHES_REQUIRE` lists some of them, separated by commas.
-pub(crate) const FIXTURES: [&str; 5] = ["models", "material", "readers", "openvino", "disk"];
+/// `OpenVINO`, and the rights to mount a small file system and to make network namespaces. `RUSHES_REQUIRE` lists some of them, separated by commas.
+pub(crate) const FIXTURES: [&str; 6] =
+    ["models", "material", "readers", "openvino", "disk", "netns"];
 
 /// The models folder in `RUSHES_MODELS`, if each of `ids` is installed in it.
 pub(crate) fn models(ids: &[&str]) -> Option<PathBuf> {

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use embedded_graphics::mono_font::ascii;
 use image::RgbImage;
 
-use super::{Cell, GAP, PAPER, UnfinishedSheet, place, write};
+use super::UnfinishedSheet;
 use crate::cli::shots::{ShotView, VideoView};
+use crate::sheet::{Cell, GAP, PAPER, place, write};
 
 /// Size of a picture on the sheet, in pixels.
 pub(in crate::cli) const PICTURE: (u32, u32) = (256, 144);

@@ -172,7 +172,8 @@ const PRODUCT: &[(&str, &[&str])] = &[
     ("ingest", &["catalog", "features"]),
     ("redactions", &["catalog", "features", "telemetry"]),
     ("views", &["catalog"]),
-    ("export", &["catalog"]),
+    ("sheet", &[]),
+    ("export", &["catalog", "sheet"]),
     ("webhooks", &["catalog"]),
     (
         "search",
@@ -197,6 +198,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
         &[
             "catalog",
             "config",
+            "export",
             "features",
             "index",
             "redactions",
@@ -208,7 +210,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
         "cli",
         &[
             "app", "catalog", "config", "export", "features", "http", "index", "ingest", "mcp",
-            "search", "views", "webhooks",
+            "search", "sheet", "views", "webhooks",
         ],
     ),
 ];

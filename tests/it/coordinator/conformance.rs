@@ -315,9 +315,9 @@ async fn a_video_deleted_under_a_worker_leaves_nothing_behind(bench: Bench) {
     rushes::catalog::assets::remove(&mut tx, &bench.asset)
         .await
         .unwrap();
-    let prefixes = rushes::catalog::assets::garbage(&mut tx).await.unwrap();
+    let prefixes = rushes::catalog::garbage::prefixes(&mut tx).await.unwrap();
     for prefix in &prefixes {
-        rushes::catalog::assets::collected(&mut tx, prefix)
+        rushes::catalog::garbage::collected(&mut tx, prefix)
             .await
             .unwrap();
     }
@@ -331,6 +331,6 @@ async fn a_video_deleted_under_a_worker_leaves_nothing_behind(bench: Bench) {
             .await
     ));
     let mut db = bench.catalog.read().await.unwrap();
-    let garbage = rushes::catalog::assets::garbage(&mut db).await.unwrap();
+    let garbage = rushes::catalog::garbage::prefixes(&mut db).await.unwrap();
     assert_eq!(garbage, [lease.prefix]);
 }

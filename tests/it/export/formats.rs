@@ -52,6 +52,7 @@ fn list(rate: Rate, start: &str) -> CutList {
     CutList {
         name: "Best of <all> & more".to_owned(),
         rate,
+        rate_is_asked: false,
         drop_frame: timecode.drop_frame,
         sources: vec![source("A001_C001", audio), source("B \u{fc}", None)],
         picks: vec![
@@ -172,6 +173,22 @@ fn what_a_format_cannot_carry_is_refused_by_name() {
         );
     }
     assert!(write(&mixed, "otio").is_ok() && write(&mixed, "fcpxml").is_ok());
+
+    let asked = CutList {
+        rate: rate("24"),
+        rate_is_asked: true,
+        ..list(rate("25"), "00:00:00:00")
+    };
+    for name in ["edl", "ale", "fcp7"] {
+        let refused = write(&asked, name).unwrap_err();
+        assert_eq!(refused.code(), "mixed-rates", "{name}");
+        let said = refused.to_string();
+        assert!(
+            said.contains("leave out the rate") && said.contains("otio"),
+            "{said}"
+        );
+    }
+    assert!(write(&asked, "otio").is_ok());
 
     let mut many = list(rate("25"), "00:00:00:00");
     many.picks = vec![many.picks[0].clone(); 1000];

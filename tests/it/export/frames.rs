@@ -14,7 +14,7 @@ const FRAMES: u32 = 300;
 const PICKS: [(u32, u32); 4] = [(0, 13), (101, 160), (37, 38), (290, 300)];
 
 /// A video whose pictures show their own numbers, as `tests/readers/render.py` reads them.
-fn counter(file: &Path, rate: &str, arguments: &[&str]) {
+pub(crate) fn counter(file: &Path, rate: &str, arguments: &[&str]) {
     let mut encoder = Command::new("ffmpeg")
         .args([
             "-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "320x180", "-r", rate,
@@ -50,7 +50,7 @@ fn counter(file: &Path, rate: &str, arguments: &[&str]) {
     assert!(encoder.wait().unwrap().success());
 }
 
-fn ingested(rushes: &Rushes, file: &Path) -> String {
+pub(super) fn ingested(rushes: &Rushes, file: &Path) -> String {
     let summary = rushes.ingest(&[file]);
     assert_eq!(summary["videos"][0]["state"], "ready", "{summary:#}");
     summary["videos"][0]["asset"].as_str().unwrap().to_owned()

@@ -1,4 +1,5 @@
 //! Cut lists, read by programs that are not ours.
 
 mod formats;
-mod frames;
+pub(crate) mod frames;
+mod media;

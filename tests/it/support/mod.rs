@@ -1,5 +1,6 @@
 //! Shared by the tests: the binary, videos made by FFmpeg, and the material if there is any.
 
+pub(crate) mod certificate;
 #[path = "../../../models/src/testing/fixture.rs"]
 mod fixture;
 pub(crate) mod readers;

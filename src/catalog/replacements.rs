@@ -1,0 +1,207 @@
+//! Replacing the file of an asset. Readers see the old file and its results until those of the new one are published.
+
+use rushes_workers::storage::Locator;
+use sqlx::{FromRow, SqliteConnection};
+
+use super::assets::{self, Sidecar};
+use super::{AssetId, CatalogError, now_ms, results, uploads};
+
+/// The file that is to become an asset's content.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Replacement {
+    /// The number of this content among those that the asset has had.
+    pub content: i64,
+    /// Its location.
+    pub uri: String,
+    /// Version of the bytes at that location.
+    pub version: Option<String>,
+    /// Size in bytes.
+    pub size: i64,
+    /// BLAKE3 digest in hex, once the whole file has been read.
+    pub blake3: Option<String>,
+}
+
+impl Replacement {
+    /// Where to read its bytes.
+    #[must_use]
+    pub fn locator(&self) -> Locator {
+        Locator {
+            uri: self.uri.clone(),
+            version: self.version.clone(),
+            size: self.size.cast_unsigned(),
+        }
+    }
+}
+
+/// The file that is to become an asset's content, if there is one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+) -> Result<Option<Replacement>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT content, uri, version, size, blake3 FROM replacements WHERE asset_id = ?",
+    )
+    .bind(asset)
+    .fetch_optional(db)
+    .await?)
+}
+
+/// Makes `new` the next content of an asset. What is being computed of the old content stops, and a replacement that
+/// is not published yet is given up. `false` if the asset has these very bytes already; nothing changes then.
+///
+/// # Errors
+/// [`CatalogError::BytesInUse`] if another asset has this file.
+pub async fn begin(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    new: &Locator,
+    sidecars: &[Sidecar],
+) -> Result<bool, CatalogError> {
+    let size = i64::try_from(new.size).unwrap_or(i64::MAX);
+    let known: Option<AssetId> = match &new.version {
+        // Without a version, nothing says that the bytes are still those that were seen there.
+        None => None,
+        Some(version) => {
+            sqlx::query_scalar(
+                "SELECT asset_id FROM locators WHERE uri = ? AND version = ? AND size = ?",
+            )
+            .bind(&new.uri)
+            .bind(version)
+            .bind(size)
+            .fetch_optional(&mut *db)
+            .await?
+        }
+    };
+    if let Some(other) = known.as_ref().filter(|known| *known != asset) {
+        return Err(CatalogError::BytesInUse(other.to_string()));
+    }
+    withdraw(db, asset).await?;
+    if known.is_some() {
+        return Ok(false);
+    }
+    // The jobs first, so that each sends one event.
+    for statement in [
+        "UPDATE jobs SET cancelled_at = ?1
+          WHERE asset_id = ?2 AND cancelled_at IS NULL
+            AND EXISTS (SELECT 1 FROM job_runs o JOIN runs r ON r.id = o.run_id
+                         WHERE o.job_id = jobs.id AND r.state IN ('pending', 'running'))",
+        "UPDATE runs SET state = 'cancelled', finished_at = ?1, reason = 'the file was replaced', lease_until = NULL,
+                worker = NULL
+          WHERE asset_id = ?2 AND state IN ('pending', 'running')",
+    ] {
+        sqlx::query(statement)
+            .bind(now_ms())
+            .bind(asset)
+            .execute(&mut *db)
+            .await?;
+    }
+    let sidecars =
+        serde_json::to_string(sidecars).map_err(|_unserialisable| CatalogError::Corrupt {
+            what: "a list of subtitle files",
+        })?;
+    sqlx::query(
+        "INSERT INTO replacements (asset_id, content, uri, version, size, sidecars)
+         SELECT id, content + 1, ?, ?, ?, ? FROM assets WHERE id = ?",
+    )
+    .bind(&new.uri)
+    .bind(&new.version)
+    .bind(size)
+    .bind(sidecars)
+    .bind(asset)
+    .execute(&mut *db)
+    .await?;
+    if let Some(folder) = assets::upload_folder(&new.uri) {
+        uploads::complete(db, &folder).await?;
+    }
+    Ok(true)
+}
+
+/// Stores the hash of a replacement's bytes.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_blake3(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    blake3: &str,
+) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE replacements SET blake3 = ? WHERE asset_id = ?")
+        .bind(blake3)
+        .bind(asset)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Gives up a replacement that is not published, with all that was computed of it; `false` if there is none. The asset
+/// is then as it was before.
+///
+/// # Errors
+/// If the database fails.
+pub async fn withdraw(db: &mut SqliteConnection, asset: &AssetId) -> Result<bool, CatalogError> {
+    let Some(pending) = of(db, asset).await? else {
+        return Ok(false);
+    };
+    for statement in [
+        "DELETE FROM replacements WHERE asset_id = ?",
+        "DELETE FROM wanted WHERE asset_id = ?",
+    ] {
+        sqlx::query(statement).bind(asset).execute(&mut *db).await?;
+    }
+    sqlx::query(
+        "INSERT INTO wanted (asset_id, feature, run_id)
+         SELECT asset_id, feature, run_id FROM published WHERE asset_id = ?",
+    )
+    .bind(asset)
+    .execute(&mut *db)
+    .await?;
+    results::drop_superseded(db, asset).await?;
+    assets::discard_upload(db, &pending.uri).await?;
+    Ok(true)
+}
+
+/// Makes a replacement whose results were just published the content of its asset; `false` if there is none.
+///
+/// # Errors
+/// If the database fails.
+pub(super) async fn apply(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+) -> Result<bool, CatalogError> {
+    let Some(new) = of(db, asset).await? else {
+        return Ok(false);
+    };
+    let before = assets::get(db, asset).await?.uri;
+    sqlx::query(
+        "UPDATE assets SET content = r.content, uri = r.uri, version = r.version, size = r.size, blake3 = r.blake3,
+                sidecars = r.sidecars
+           FROM replacements r WHERE r.asset_id = assets.id AND assets.id = ?",
+    )
+    .bind(asset)
+    .execute(&mut *db)
+    .await?;
+    for statement in [
+        "DELETE FROM replacements WHERE asset_id = ?",
+        // Those are places of the old bytes.
+        "DELETE FROM locators WHERE asset_id = ?",
+    ] {
+        sqlx::query(statement).bind(asset).execute(&mut *db).await?;
+    }
+    sqlx::query(
+        "INSERT INTO locators (uri, version, size, asset_id) VALUES (?, ?, ?, ?)
+         ON CONFLICT (uri, version, size) DO UPDATE SET asset_id = excluded.asset_id",
+    )
+    .bind(&new.uri)
+    .bind(new.version.unwrap_or_default())
+    .bind(new.size)
+    .bind(asset)
+    .execute(&mut *db)
+    .await?;
+    if before != new.uri {
+        assets::discard_upload(db, &before).await?;
+    }
+    Ok(true)
+}

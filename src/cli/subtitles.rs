@@ -1,0 +1,116 @@
+//! `rushes subtitles`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+
+use super::{output, work};
+use crate::app::App;
+use crate::catalog::subtitles::{self, SubtitleTrack};
+use crate::catalog::{AssetId, assets};
+use crate::ingest::{NewSubtitles, add_subtitles, remove_subtitles};
+
+/// Arguments of `subtitles`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rushes subtitles list 01KAX7Q0Z3ABCDEFGHJKMNPQRS
+  rushes subtitles add 01KAX7Q0Z3ABCDEFGHJKMNPQRS day3.de.srt
+  rushes subtitles add 01KAX7Q0Z3ABCDEFGHJKMNPQRS lines.vtt --language en
+  rushes subtitles remove 01KAX7Q0Z3ABCDEFGHJKMNPQRS uploaded-5f2c01ab9e")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List the subtitle tracks of an asset
+    List {
+        /// Id of the asset
+        asset: AssetId,
+    },
+    /// Add a subtitle file; the dialogue is computed again
+    Add {
+        /// Id of the asset
+        asset: AssetId,
+        /// The file: SubRip, WebVTT, ASS, SSA or TTML
+        file: PathBuf,
+        /// Its language, such as en or pt-BR [default: what the file's name says]
+        #[arg(long)]
+        language: Option<String>,
+    },
+    /// Remove a subtitle track; the dialogue is computed again
+    Remove {
+        /// Id of the asset
+        asset: AssetId,
+        /// Id of the track
+        track: String,
+    },
+}
+
+pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::List { asset } => {
+            let mut db = app.catalog.snapshot().await?;
+            let asset = assets::get(&mut db, &asset).await?;
+            let tracks = subtitles::tracks(&mut db, &asset).await?;
+            drop(db);
+            if args.json {
+                output::json(&serde_json::json!({ "tracks": tracks }))?;
+            } else {
+                print(tracks);
+            }
+        }
+        Command::Add {
+            asset,
+            file,
+            language,
+        } => {
+            let name = file.file_name().unwrap_or(file.as_os_str());
+            let bytes =
+                std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let new = NewSubtitles {
+                name: name.to_string_lossy().into_owned(),
+                language,
+                bytes: Bytes::from(bytes),
+            };
+            let settings = app.settings()?;
+            let for_asset = (&asset, &settings);
+            let (track, job) = add_subtitles(&app.catalog, &app.storage, for_asset, new).await?;
+            if args.json {
+                output::json(&serde_json::json!({ "track": track, "job": job }))?;
+            } else {
+                output::line(&format!("added {}; the job is {job}", track.id));
+                work::say_who_works(app);
+            }
+        }
+        Command::Remove { asset, track } => {
+            let job = remove_subtitles(&app.catalog, &asset, &track, &app.settings()?).await?;
+            if args.json {
+                output::json(&serde_json::json!({ "removed": track, "job": job }))?;
+            } else {
+                output::line(&format!("removed {track}; the job is {job}"));
+                work::say_who_works(app);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(tracks: Vec<SubtitleTrack>) {
+    let rows = tracks.into_iter().map(|track| {
+        vec![
+            track.id,
+            track.origin.as_str().to_owned(),
+            track.language.unwrap_or_default(),
+            track.file.unwrap_or_default(),
+        ]
+    });
+    output::table(&["track", "origin", "language", "file"], rows.collect());
+}

@@ -1,0 +1,187 @@
+//! Subtitle files that are uploaded for an asset on their own.
+
+use bytes::Bytes;
+use rushes_workers::dialogue::{self, DialogueError, MAX_SUBTITLE_BYTES};
+use rushes_workers::storage::{Storage, StorageError, Uri};
+use thiserror::Error;
+
+use super::safe_name;
+use crate::catalog::assets::{self, Sidecar};
+use crate::catalog::subtitles::{self, SubtitleTrack};
+use crate::catalog::{AssetId, Catalog, CatalogError, JobId, jobs, uploads};
+use crate::features::{self, Settings};
+
+/// A subtitle file to add.
+#[derive(Debug, Clone)]
+pub struct NewSubtitles {
+    /// Its name, with the extension.
+    pub name: String,
+    /// Its language, as a tag of BCP 47 such as `en` or `pt-BR`; what the name says if `None`.
+    pub language: Option<String>,
+    /// Its contents.
+    pub bytes: Bytes,
+}
+
+/// Why subtitles were not added.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SubtitleError {
+    /// Not a language tag.
+    #[error("{0:?} is not a language; use a tag such as en or pt-BR")]
+    Language(String),
+    /// Nothing in the file can be read.
+    #[error("{name}: {source}")]
+    Unreadable {
+        /// The file.
+        name: String,
+        /// The reason.
+        #[source]
+        source: DialogueError,
+    },
+    /// The file is too large.
+    #[error("a subtitle file has at most {0} bytes")]
+    TooLarge(u64),
+    /// The catalogue failed, or has no such asset.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Stores a subtitle file, adds it to the tracks of an asset, and requests the dialogue again.
+///
+/// # Errors
+/// [`SubtitleError`]; nothing is added then.
+pub async fn add_subtitles(
+    catalog: &Catalog,
+    storage: &Storage,
+    (asset, settings): (&AssetId, &Settings),
+    new: NewSubtitles,
+) -> Result<(SubtitleTrack, JobId), SubtitleError> {
+    if new.bytes.len() as u64 > MAX_SUBTITLE_BYTES {
+        return Err(SubtitleError::TooLarge(MAX_SUBTITLE_BYTES));
+    }
+    let language = match new.language {
+        Some(tag) => Some(checked(&tag)?),
+        None => language_of(&new.name),
+    };
+    // A bad file is refused here, and not later by the job.
+    let bytes = new.bytes.clone();
+    let parsed = tokio::task::spawn_blocking(move || dialogue::parse(&bytes).map(drop)).await;
+    match parsed {
+        Ok(Ok(())) => {}
+        Ok(Err(source)) => {
+            return Err(SubtitleError::Unreadable {
+                name: new.name,
+                source,
+            });
+        }
+        Err(panicked) => {
+            tracing::error!(%panicked, "a parser of subtitles");
+            let source = DialogueError::NotSubtitles;
+            return Err(SubtitleError::Unreadable {
+                name: new.name,
+                source,
+            });
+        }
+    }
+    let prefix = format!("uploads/{}", ulid::Ulid::generate());
+    let mut tx = catalog.begin().await?;
+    uploads::begin(&mut tx, &prefix).await?;
+    tx.commit().await.map_err(CatalogError::from)?;
+    let key = format!("{prefix}/{}", safe_name(&new.name));
+    let added = async {
+        storage.put(&key, new.bytes).await?;
+        let file = Sidecar {
+            locator: storage.locate(&Uri::Store(key).to_string()).await?,
+            language,
+        };
+        let mut tx = catalog.begin().await?;
+        let asset = assets::get(&mut tx, asset).await?;
+        let track = subtitles::add(&mut tx, &asset, file).await?;
+        let runs = features::request(&mut tx, &asset.id, settings).await?;
+        let job = jobs::create(&mut tx, &asset.id, &runs).await?;
+        tx.commit().await.map_err(CatalogError::from)?;
+        Ok((track, job))
+    };
+    let added = added.await;
+    if added.is_err() {
+        let mut tx = catalog.begin().await?;
+        uploads::discard(&mut tx, &prefix).await?;
+        tx.commit().await.map_err(CatalogError::from)?;
+    }
+    added
+}
+
+/// Removes a subtitle track of an asset and requests the dialogue again.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is no such asset or track.
+pub async fn remove_subtitles(
+    catalog: &Catalog,
+    asset: &AssetId,
+    track: &str,
+    settings: &Settings,
+) -> Result<JobId, CatalogError> {
+    let mut tx = catalog.begin().await?;
+    let asset = assets::get(&mut tx, asset).await?;
+    subtitles::remove(&mut tx, &asset, track).await?;
+    let runs = features::request(&mut tx, &asset.id, settings).await?;
+    let job = jobs::create(&mut tx, &asset.id, &runs).await?;
+    tx.commit().await?;
+    Ok(job)
+}
+
+/// A language tag in lower case, if it has the shape of one (BCP 47): letters, then parts of letters and digits.
+fn checked(tag: &str) -> Result<String, SubtitleError> {
+    let mut parts = tag.split('-');
+    let is_primary = |part: &str| {
+        (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphabetic())
+    };
+    let is_subtag = |part: &str| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    if tag.len() <= 35 && parts.next().is_some_and(is_primary) && parts.all(is_subtag) {
+        return Ok(tag.to_ascii_lowercase());
+    }
+    Err(SubtitleError::Language(tag.to_owned()))
+}
+
+/// The language that a file's own name states, as in `anything.en.srt`.
+fn language_of(name: &str) -> Option<String> {
+    let stops = name.match_indices('.').map(|(at, _)| at);
+    stops
+        .filter_map(|at| dialogue::sidecar(name.get(..at)?, name))
+        .find_map(|said| said.language)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_is_a_tag_or_what_the_name_says() {
+        assert_eq!(checked("pt-BR").unwrap(), "pt-br");
+        for bad in [
+            "",
+            "e",
+            "en_US",
+            "english!",
+            "en-",
+            "-en",
+            "12",
+            "en-toolongpart",
+        ] {
+            assert!(checked(bad).is_err(), "{bad}");
+        }
+        for (name, language) in [
+            ("lines.en.srt", Some("en")),
+            ("a.b.pt-BR.vtt", Some("pt-br")),
+            ("lines.srt", None),
+            ("day.take2.srt", None),
+        ] {
+            assert_eq!(language_of(name).as_deref(), language, "{name}");
+        }
+    }
+}
