@@ -60,7 +60,7 @@ fn main() {
         let catalog = Catalog::open(&folder.path().join("catalog.db"))
             .await
             .unwrap();
-        let rows = vectors.iter().map(Vec::as_slice);
+        let rows = vectors.iter().cloned();
         let assets = fill(&catalog, rows).await;
         let mut follower = Follower::open(&folder.path().join("index"), catalog).unwrap();
         follower.catch_up().await.unwrap();

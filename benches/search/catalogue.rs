@@ -10,10 +10,13 @@ use rushes_workers::storage::Locator;
 
 /// Shots of a video, of 50 frames each.
 pub(crate) const SHOTS: usize = 100;
-pub(crate) const SPACE: &str = "bench@1";
+pub(crate) const SPACE: &str = "lite@0.1.0";
 
 /// Videos of [`SHOTS`] shots each, but for the last, in the order of the vectors.
-pub(crate) async fn fill(catalog: &Catalog, rows: impl Iterator<Item = &[f32]>) -> Vec<AssetId> {
+pub(crate) async fn fill(
+    catalog: &Catalog,
+    mut rows: impl Iterator<Item = Vec<f32>>,
+) -> Vec<AssetId> {
     let settings = Settings {
         model: "lite".to_owned(),
         space: space_of(&ModelStore::new("models".into()), "lite").unwrap(),
@@ -33,9 +36,13 @@ pub(crate) async fn fill(catalog: &Catalog, rows: impl Iterator<Item = &[f32]>) 
             same_as: None,
         })
         .collect();
-    let rows: Vec<Vec<f32>> = rows.map(<[f32]>::to_vec).collect();
+    assert_eq!(settings.space.id, SPACE);
     let mut assets = Vec::new();
-    for (video, rows) in rows.chunks(SHOTS).enumerate() {
+    for video in 0.. {
+        let rows: Vec<Vec<f32>> = rows.by_ref().take(SHOTS).collect();
+        if rows.is_empty() {
+            break;
+        }
         let locator = Locator {
             uri: format!("file:///video{video}.mp4"),
             version: None,
@@ -57,7 +64,7 @@ pub(crate) async fn fill(catalog: &Catalog, rows: impl Iterator<Item = &[f32]>) 
                     "{}".to_owned()
                 }
                 "embeddings/lite" => {
-                    let stored = results::store_vectors(&mut tx, &run.id, rows).await;
+                    let stored = results::store_vectors(&mut tx, &run.id, &rows).await;
                     stored.unwrap();
                     format!("{{\"space\": \"{SPACE}\"}}")
                 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::vectors::{Noise, around, unit};
+
 /// Queries of each kind.
 const QUERIES: usize = 500;
 /// CLIP's text vectors that rows are made of. The others are queries.
@@ -21,32 +23,8 @@ pub(crate) struct Data {
     kinds: Vec<Kind>,
 }
 
-/// Deterministic noise.
-struct Noise(u64);
-
-impl Noise {
-    /// Between -0.5 and 0.5.
-    fn uniform(&mut self) -> f32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 40) as f32 / (1_u64 << 24) as f32 - 0.5
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (((self.uniform() + 0.5) * end as f32) as usize).min(end - 1)
-    }
-
-    fn vector(&mut self, dims: usize) -> Vec<f32> {
-        (0..dims).map(|_| self.uniform()).collect()
-    }
-}
-
-fn unit(mut vector: Vec<f32>) -> Vec<f32> {
-    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|x| *x /= length);
-    vector
+fn sum(a: &[f32], b: &[f32]) -> Vec<f32> {
+    unit(a.iter().zip(b).map(|(a, b)| a + b).collect())
 }
 
 /// A number in half precision; those below 2^-14 count as 0.
@@ -64,37 +42,17 @@ fn half(bits: u16) -> f32 {
     }
 }
 
-fn sum(a: &[f32], b: &[f32]) -> Vec<f32> {
-    unit(a.iter().zip(b).map(|(a, b)| a + b).collect())
-}
-
-/// Vectors around centres: `spread` is the length of the noise relative to the centre's.
-fn around(noise: &mut Noise, centres: &[Vec<f32>], count: usize, spread: f32) -> Vec<f32> {
-    let dims = centres[0].len();
-    // The length of uniform noise is sqrt(n / 12).
-    let scale = spread * (12.0 / dims as f32).sqrt();
-    (0..count)
-        .flat_map(|_| {
-            let centre = &centres[noise.below(centres.len())];
-            let noise = noise.vector(dims);
-            unit(
-                centre
-                    .iter()
-                    .zip(noise)
-                    .map(|(c, n)| c + scale * n)
-                    .collect(),
-            )
-        })
-        .collect()
-}
-
 impl Data {
     /// Vectors in clusters of about 100; queries inside clusters, and between two of them.
     pub(crate) fn clusters(count: usize, dims: usize) -> Self {
         let mut noise = Noise(42);
         let centres: Vec<Vec<f32>> = (0..count / 100).map(|_| unit(noise.vector(dims))).collect();
-        let rows = around(&mut noise, &centres, count, 0.7);
-        let inside = around(&mut noise, &centres, QUERIES, 0.7);
+        let rows = around(&mut noise, &centres, 0.7)
+            .take(count)
+            .flatten()
+            .collect::<Vec<f32>>();
+        let inside = around(&mut noise, &centres, 0.7).take(QUERIES).flatten();
+        let inside = inside.collect();
         let between = (0..QUERIES).flat_map(|_| {
             let mut pick = || &rows[noise.below(count) * dims..][..dims];
             let (a, b) = (pick().to_vec(), pick().to_vec());
@@ -138,7 +96,10 @@ impl Data {
             .collect();
         let (centres, others) = texts.split_at(CENTRES);
         let mut noise = Noise(42);
-        let rows = around(&mut noise, centres, count, 0.7);
+        let rows = around(&mut noise, centres, 0.7)
+            .take(count)
+            .flatten()
+            .collect();
         let between = (0..QUERIES).flat_map(|_| {
             sum(
                 &others[noise.below(others.len())],

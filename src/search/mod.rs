@@ -145,6 +145,7 @@ impl Searcher {
     /// [`SearchError`]: nothing to search for, an unknown title or shot, a model that is not installed.
     pub async fn search(&self, request: &SearchRequest) -> Result<Answer, SearchError> {
         let started = Instant::now();
+        let seq = self.index.seq();
         request.check()?;
         let query = &request.query;
         let senses = self.senses(query)?;
@@ -178,7 +179,7 @@ impl Searcher {
             }
         };
         let modalities: Vec<Modality> = senses.iter().map(|sense| sense.modality).collect();
-        let coverage = self.coverage(&modalities, scope.as_ref()).await?;
+        let coverage = self.coverage_at(seq, &modalities, scope.as_ref()).await?;
         let took = started.elapsed().as_secs_f64();
         metrics::histogram!(telemetry::SEARCH_SECONDS.name).record(took);
         Ok(Answer {
@@ -339,7 +340,18 @@ impl Searcher {
         senses: &[Modality],
         scope: Option<&ShotSet>,
     ) -> Result<Coverage, SearchError> {
-        let (visual, seq) = (embeddings_of(self.encoders.model()), self.index.seq());
+        self.coverage_at(self.index.seq(), senses, scope).await
+    }
+
+    /// The share of the scope that an index at change `seq` can find. A search may take a while, and what is indexed
+    /// meanwhile is not in its answer.
+    async fn coverage_at(
+        &self,
+        seq: i64,
+        senses: &[Modality],
+        scope: Option<&ShotSet>,
+    ) -> Result<Coverage, SearchError> {
+        let visual = embeddings_of(self.encoders.model());
         // Read all counts from one snapshot.
         let mut db = self.catalog.snapshot().await?;
         let assets = || scope.map(ShotSet::assets);

@@ -42,7 +42,7 @@ fn a_search_of_dialogue_says_which_subtitles_could_not_be_read() {
     let all = rushes.json(&["search", "a pattern"]);
     assert_eq!(
         all["coverage"],
-        json!({"ready": 2, "total": 2, "dialogue": {"ready": 1, "failed": 1}})
+        json!({"ready": 2, "total": 2, "dialogue": {"ready": 1, "failed": 1}, "meaning": 1})
     );
     let seen = rushes.json(&["search", "--in", "visual", "a pattern"]);
     assert_eq!(seen["coverage"], json!({"ready": 2, "total": 2}));

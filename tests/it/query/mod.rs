@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod filters;
+mod meaning;
 mod order;
 mod pages;
 mod parts;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rushes_models::{ErrorKind, Space};
+use rushes_models::{EncoderOptions, ErrorKind, ModelStore, Space};
 
 use super::testing::{BATCH, Bench, FRAMES, Fake, mean_colour, proxies};
 use super::*;
@@ -246,6 +246,7 @@ fn a_leased_run_uses_its_parts_and_tidies_up() {
         proxy: ProxyParams::default(),
         devices: Devices::opened_by(opener),
         embedder: Embedder::new(EmbedOptions::default()),
+        sentences: Sentences::new(ModelStore::new("none".into()), EncoderOptions::threads(1)),
         runtime: bench.runtime.handle().clone(),
     };
     let task = EmbeddingsTask {
