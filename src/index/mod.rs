@@ -335,9 +335,10 @@ impl Index {
     fn verify(&self) {
         for space in self.spaces().values() {
             vectors::load_graphs(&self.folder, space, &self.stopping);
-            let found = vectors::verify(&self.folder, space, &self.stopping);
-            let mut damage = self.damage.write().unwrap_or_else(PoisonError::into_inner);
-            damage.extend(found);
+            vectors::verify(&self.folder, space, &self.stopping, |damage| {
+                let mut all = self.damage.write().unwrap_or_else(PoisonError::into_inner);
+                all.push(damage);
+            });
         }
     }
 
@@ -346,9 +347,10 @@ impl Index {
         self.spaces().values().all(|space| space.holds(asset))
     }
 
-    fn forget_damage(&self) {
+    /// Forgets the first `count` damaged segments, which were made again.
+    fn forget_damage(&self, count: usize) {
         let mut damage = self.damage.write().unwrap_or_else(PoisonError::into_inner);
-        damage.clear();
+        damage.drain(..count);
     }
 
     /// Empties the index, so that following starts again.

@@ -10,6 +10,7 @@ mod codes;
 mod graph;
 mod kernel;
 mod layout;
+mod member;
 mod rotation;
 mod scan;
 mod segment;
