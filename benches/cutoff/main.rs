@@ -61,7 +61,7 @@ fn main() {
             .await
             .unwrap();
         let rows = vectors.iter().cloned();
-        let assets = fill(&catalog, rows).await;
+        let assets = fill("video", &catalog, rows).await;
         let mut follower = Follower::open(&folder.path().join("index"), catalog).unwrap();
         follower.catch_up().await.unwrap();
         follower.publish().await.unwrap();
@@ -156,7 +156,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 fn page(index: &Index, encoder: &dyn TextEncoder, text: &str) -> (Vec<rushes::index::Near>, bool) {
     let query = vector(encoder, text);
     let (near, _) = index.nearest(SPACE, &query, PAGE, None);
-    let background = index.background(SPACE, &query).unwrap();
+    let background = index.background(SPACE, &query, None).unwrap();
     let likely = confidence("lite", &background, near[0].similarity) >= LIKELY;
     (near, likely)
 }

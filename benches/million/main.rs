@@ -68,6 +68,7 @@ fn main() {
         .block_on(Catalog::open(&data.join("catalog.db")))
         .unwrap();
     runtime.block_on(fill(
+        "video",
         &catalog,
         around(&mut noise, &centres, 0.7).take(shots),
     ));
@@ -108,7 +109,11 @@ fn main() {
     let catalog = runtime
         .block_on(Catalog::open(&data.join("catalog.db")))
         .unwrap();
-    runtime.block_on(fill(&catalog, around(&mut noise, &centres, 0.7).take(1000)));
+    runtime.block_on(fill(
+        "new",
+        &catalog,
+        around(&mut noise, &centres, 0.7).take(1000),
+    ));
     let mut follower = Follower::open(&data.join("index"), catalog).unwrap();
     let before = sizes(&data.join("index/vectors"));
     runtime.block_on(follower.catch_up()).unwrap();

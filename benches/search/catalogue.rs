@@ -12,8 +12,11 @@ use rushes_workers::storage::Locator;
 pub(crate) const SHOTS: usize = 100;
 pub(crate) const SPACE: &str = "lite@0.1.0";
 
-/// Videos of [`SHOTS`] shots each, but for the last, in the order of the vectors.
+/// Videos of [`SHOTS`] shots each, but for the last, in the order of the vectors. Their names start with
+/// `name`.
 pub(crate) async fn fill(
+    name: &str,
+
     catalog: &Catalog,
     mut rows: impl Iterator<Item = Vec<f32>>,
 ) -> Vec<AssetId> {
@@ -44,14 +47,14 @@ pub(crate) async fn fill(
             break;
         }
         let locator = Locator {
-            uri: format!("file:///video{video}.mp4"),
+            uri: format!("file:///{name}{video}.mp4"),
             version: None,
             size: 1,
         };
         let mut tx = catalog.begin().await.unwrap();
         let new = NewAsset {
             locator: &locator,
-            title: &format!("video {video}"),
+            title: &format!("{name} {video}"),
             sidecars: &[],
         };
         let (asset, _) = register(&mut tx, new).await.unwrap();

@@ -157,7 +157,7 @@ fn run(data: &Data, folder: &Path, python: Option<&str>) {
     let catalog = runtime
         .block_on(Catalog::open(&folder.join("catalog.db")))
         .unwrap();
-    let mut assets = runtime.block_on(fill(&catalog, data.rows().map(<[f32]>::to_vec)));
+    let mut assets = runtime.block_on(fill("video", &catalog, data.rows().map(<[f32]>::to_vec)));
     let place = folder.join("index");
     let started = Instant::now();
     let mut follower = Follower::open(&place, catalog.clone()).unwrap();

@@ -12,7 +12,7 @@ use crate::catalog::{AssetId, ShotId};
 use crate::ingest::file_name;
 use crate::search::{
     Answer, Hit, Modality, PartKind, Query, QueryPart, RecallReport, Scope, SearchRequest,
-    WeightedModality, read_picture,
+    read_picture,
 };
 
 /// Options of all searches.
@@ -60,7 +60,7 @@ pub(super) struct SearchArgs {
     /// What is seen or said, with filters if wanted
     #[arg(required = true, value_name = "QUERY")]
     words: Vec<String>,
-    /// Modalities to search [default: all]
+    /// Modalities to search [default: all that have a model, and no meaning with `match:all`]
     #[arg(long = "in", value_name = "MODALITY", value_delimiter = ',')]
     modalities: Vec<Modality>,
     #[command(flatten)]
@@ -108,7 +108,6 @@ pub(super) async fn run_similar(app: &App, args: SimilarArgs) -> anyhow::Result<
 
 async fn run(app: &App, query: Query, common: Common) -> anyhow::Result<ExitCode> {
     let searcher = app.searcher(app.index().await?);
-    let seen = is_seen(&query.modalities);
     let request = SearchRequest {
         query,
         scope: Scope {
@@ -127,7 +126,7 @@ async fn run(app: &App, query: Query, common: Common) -> anyhow::Result<ExitCode
     if common.json {
         output::json(&answer)?;
     } else {
-        print(&answer, seen);
+        print(&answer);
         if let Some(file) = &common.sheet {
             output::line(&format!("contact sheet: {}", file.display()));
         }
@@ -135,7 +134,8 @@ async fn run(app: &App, query: Query, common: Common) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(answer: &Answer, seen: bool) {
+fn print(answer: &Answer) {
+    let seen = answer.modalities.contains(&Modality::Visual);
     if answer.hits.is_empty() {
         output::line("nothing found");
     } else {
@@ -183,12 +183,6 @@ fn print(answer: &Answer, seen: bool) {
     }
 }
 
-/// Whether a search in these modalities includes what is seen.
-fn is_seen(modalities: &[WeightedModality]) -> bool {
-    let mut named = modalities.iter().map(|sense| sense.modality);
-    modalities.is_empty() || named.any(|modality| modality == Modality::Visual)
-}
-
 fn report(recall: &RecallReport) {
     let compared = if recall.exact { "exact" } else { "approximate" };
     output::line(&format!(
@@ -212,6 +206,12 @@ fn why(hit: &Hit) -> String {
         why.push(format!(
             "\u{201c}{}\u{201d}",
             dialogue.text.replace('\n', " ")
+        ));
+    }
+    if let Some(meaning) = &hit.evidence.meaning {
+        why.push(format!(
+            "meant \u{201c}{}\u{201d}",
+            meaning.text.replace('\n', " ")
         ));
     }
     if let Some(matched) = &hit.matched {

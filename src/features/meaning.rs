@@ -106,10 +106,13 @@ async fn passages_of(run: &mut RunInputs<'_>) -> Result<Vec<Passage>, CatalogErr
 /// Every line, and every few neighbouring lines of one language without a long silence.
 fn split(cues: &[Cue]) -> Vec<Passage> {
     let mut passages: Vec<Passage> = cues.chunks(1).map(joined).collect();
+    // Tracks of several languages alternate line by line.
+    let mut tracks = cues.to_vec();
+    tracks.sort_by(|a, b| a.language.cmp(&b.language));
     let follows = |pair: &[Cue]| {
         pair[1].start_ms - pair[0].end_ms <= SILENCE_MS && pair[0].language == pair[1].language
     };
-    let windows = cues.windows(LINES);
+    let windows = tracks.windows(LINES);
     let spoken = windows.filter(|window| window.windows(2).all(follows));
     passages.extend(spoken.map(joined));
     passages
@@ -141,6 +144,28 @@ mod tests {
             text: text.to_owned(),
             language: None,
         }
+    }
+
+    #[test]
+    fn passages_are_of_one_language() {
+        let in_language = |language: &str, second: i64, text: &str| Cue {
+            language: Some(language.to_owned()),
+            ..cue(second, text)
+        };
+        let cues: Vec<Cue> = (0..3)
+            .flat_map(|at| {
+                [
+                    in_language("en", 2 * at, "yes"),
+                    in_language("de", 2 * at, "ja"),
+                ]
+            })
+            .collect();
+        let passages = split(&cues);
+        let texts: Vec<&str> = passages[6..]
+            .iter()
+            .map(|passage| passage.text.as_str())
+            .collect();
+        assert_eq!(texts, ["ja ja ja", "yes yes yes"]);
     }
 
     #[test]

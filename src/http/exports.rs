@@ -105,10 +105,9 @@ pub(super) async fn create(
         (Some(bin), None, None) => in_bin(&api, &caller, &bin).await?,
         (None, Some(picks), None) => (selections(picks)?, "picks".to_owned()),
         (None, None, Some(search)) => {
-            let request = search.into_request().await?;
+            let (request, answer) = answer(&api, &caller, search).await?;
             let text = request.query.to_text();
-            let hits = answer(&api, &caller, request).await?.hits;
-            let found = hits.iter().map(|hit| hit.selection(text.as_deref()));
+            let found = answer.hits.iter().map(|hit| hit.selection(text.as_deref()));
             (
                 found.collect(),
                 text.clone().unwrap_or_else(|| "similar".to_owned()),

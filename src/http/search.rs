@@ -42,8 +42,7 @@ pub(super) async fn search(
     body: Result<Json<SearchBody>, JsonRejection>,
 ) -> Result<Json<Answer>, ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
-    let request = body.into_request().await?;
-    Ok(Json(answer(&api, &caller, request).await?))
+    Ok(Json(answer(&api, &caller, body).await?.1))
 }
 
 /// Find shots by a query in the address.
@@ -61,16 +60,22 @@ pub(super) async fn search_by_text(
         explain: params.explain.unwrap_or(false),
         ..SearchBody::default()
     };
-    let request = body.into_request().await?;
-    Ok(Json(answer(&api, &caller, request).await?))
+    Ok(Json(answer(&api, &caller, body).await?.1))
 }
 
 /// Answers a search, if not too many are under way.
 pub(super) async fn answer(
     api: &Api,
     caller: &Caller,
-    mut request: SearchRequest,
-) -> Result<Answer, ApiError> {
+    body: SearchBody,
+) -> Result<(SearchRequest, Answer), ApiError> {
+    // A search takes a thread, the memory of its pictures and, for a text, the encoder with all cores: more at once only
+    // make all of them late.
+    let _place = api.searching.try_acquire().map_err(|_all_taken| {
+        let detail = "too many searches at once; ask again in a moment";
+        ApiError::new(ErrorKind::Overloaded, "too-many-searches", detail)
+    })?;
+    let mut request = body.into_request().await?;
     let mut db = api.catalog.read().await?;
     for part in &request.query.parts {
         match &part.kind {
@@ -84,10 +89,6 @@ pub(super) async fn answer(
     }
     request.scope = caller.scope(&mut db, request.scope).await?;
     drop(db);
-    // A search takes a thread and, for a text, the encoder with all cores: more at once only make all of them late.
-    let _place = api.searching.try_acquire().map_err(|_all_taken| {
-        let detail = "too many searches at once; ask again in a moment";
-        ApiError::new(ErrorKind::Overloaded, "too-many-searches", detail)
-    })?;
-    Ok(api.searcher.search(&request).await?)
+    let answer = api.searcher.search(&request).await?;
+    Ok((request, answer))
 }

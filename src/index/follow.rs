@@ -17,6 +17,8 @@ use crate::telemetry;
 const INDEX_LOCK: &str = "writer.lock";
 /// Changed assets indexed between two commits.
 const BATCH: u32 = 64;
+/// Files with up to this many shots together are joined before a command ends.
+const JOINED_AT_ONCE: usize = 50_000;
 /// Shots whose vectors are in memory only, at most. Beyond that they are published at once.
 const UNPUBLISHED: usize = 50_000;
 /// How often to check the change sequence; changes may come from other processes.
@@ -165,7 +167,7 @@ impl Follower {
         Ok(true)
     }
 
-    /// Publishes the state of the index if it changed, and starts joining files that are due.
+    /// Publishes the state of the index if it changed, and joins small files that are due.
     ///
     /// # Errors
     /// If the index folder cannot be written.
@@ -173,18 +175,30 @@ impl Follower {
         if let Some(joining) = self.joining.take_if(|joining| joining.is_finished()) {
             self.dirty |= joined(joining.await)??;
         }
-        // A state without the damaged segments must not be published: nothing would remember their assets.
-        if !self.dirty || !self.index.damage().is_empty() {
+        if !self.dirty {
             return Ok(());
         }
         let index = Arc::clone(&self.index);
-        joined(tokio::task::spawn_blocking(move || index.publish()).await)??;
-        self.dirty = false;
+        let publish = move || {
+            let mut published = index.publish()?;
+            // Joins that take no time are done at once, so that files stay few where no engine runs for long.
+            while published && index.compact(JOINED_AT_ONCE)? {
+                published = index.publish()?;
+            }
+            Ok::<_, IndexError>(published)
+        };
+        self.dirty = !joined(tokio::task::spawn_blocking(publish).await)??;
+        Ok(())
+    }
+
+    /// Joins larger files in the background.
+    fn join_files(&mut self) {
         if self.joining.is_none() {
             let index = Arc::clone(&self.index);
-            self.joining = Some(tokio::task::spawn_blocking(move || index.compact()));
+            self.joining = Some(tokio::task::spawn_blocking(move || {
+                index.compact(usize::MAX)
+            }));
         }
-        Ok(())
     }
 
     /// Rebuilds the index from the catalogue.
@@ -228,6 +242,9 @@ impl Follower {
                 publish_at = now + LONGEST;
                 // An immediate retry does not help against a full disk.
                 unwritten.note(self.publish().await.err());
+                if !stopping {
+                    self.join_files();
+                }
             }
             if stopping {
                 self.index.stop();

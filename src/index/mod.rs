@@ -15,7 +15,7 @@ mod words;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 
 use serde::{Deserialize, Serialize};
 
@@ -139,10 +139,15 @@ impl Index {
         space.map_or_else(Default::default, |space| space.nearest(query, count, scope))
     }
 
-    /// How similar the shots of a space are to `query` in general; `None` if the space has too few.
+    /// How similar the shots of a space, or those in scope, are to `query` in general; `None` if they are too few.
     #[must_use]
-    pub fn background(&self, space: &str, query: &[f32]) -> Option<Background> {
-        self.space(space)?.background(query)
+    pub fn background(
+        &self,
+        space: &str,
+        query: &[f32],
+        scope: Option<&ShotSet>,
+    ) -> Option<Background> {
+        self.space(space)?.background(query, scope)
     }
 
     /// The `count` best matching cues, best first, with their BM25 scores.
@@ -299,24 +304,45 @@ impl Index {
             .sum()
     }
 
-    /// Writes what is new in the vectors and publishes the state.
-    fn publish(&self) -> Result<(), IndexError> {
+    /// Writes what is new in the vectors and publishes the state; `false` if it may not be published.
+    ///
+    /// A state without damaged segments must not be published before they are made again: nothing would remember
+    /// their assets.
+    fn publish(&self) -> Result<bool, IndexError> {
         let (spaces, position) = (self.spaces(), self.position());
         // Unused files are removed only when none is being written.
-        let joining = self.joining.try_lock();
-        let tidy = joining.is_ok();
-        vectors::save(&self.folder, &spaces, &position, &self.set_aside(), tidy)
+        let tidy = !matches!(self.joining.try_lock(), Err(TryLockError::WouldBlock));
+        let damage = self.damage.read().unwrap_or_else(PoisonError::into_inner);
+        if !damage.is_empty() {
+            return Ok(false);
+        }
+        vectors::save(&self.folder, &spaces, &position, &self.set_aside(), tidy)?;
+        drop(damage);
+        Ok(true)
     }
 
-    /// Joins files of vectors that are due; `false` if none are. The result is published by the next
-    /// [`Self::publish`].
-    fn compact(&self) -> Result<bool, IndexError> {
+    /// Joins files of vectors that are due, if they have up to `most` shots together; `false` if none are. The result is
+    /// published by the next [`Self::publish`].
+    fn compact(&self, most: usize) -> Result<bool, IndexError> {
         let _joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
         let mut joined = false;
         for space in self.spaces().values() {
-            joined |= vectors::compact(&self.folder, space, &self.stopping)?;
+            let work = vectors::Work {
+                index: &self.folder,
+                space,
+                stop: &self.stopping,
+                damaged: &|what, drop| self.damaged(what, drop),
+            };
+            joined |= vectors::compact(&work, most)?;
         }
         Ok(joined)
+    }
+
+    /// Records damage and drops the damaged segment. No state is published in between.
+    fn damaged(&self, what: String, drop: &dyn Fn()) {
+        let mut damage = self.damage.write().unwrap_or_else(PoisonError::into_inner);
+        damage.push(what);
+        drop();
     }
 
     /// Segments that were found to be damaged, and how. The writer makes them again.
@@ -331,14 +357,17 @@ impl Index {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Loads graphs, reads all vectors and drops the segments that are not what was written.
+    /// Reads all vectors, drops the segments that are not what was written, and loads graphs.
     fn verify(&self) {
         for space in self.spaces().values() {
-            vectors::load_graphs(&self.folder, space, &self.stopping);
-            vectors::verify(&self.folder, space, &self.stopping, |damage| {
-                let mut all = self.damage.write().unwrap_or_else(PoisonError::into_inner);
-                all.push(damage);
-            });
+            let work = vectors::Work {
+                index: &self.folder,
+                space,
+                stop: &self.stopping,
+                damaged: &|what, drop| self.damaged(what, drop),
+            };
+            vectors::verify(&work);
+            vectors::load_graphs(&work);
         }
     }
 

@@ -28,7 +28,8 @@ pub(super) struct SearchArguments {
     /// `len:2s..10s`, `date:>2026-01-01`, `language:en`, `boundary:cut`, `metadata.NAME:value`, and `in:dialogue`,
     /// `group:asset`, `collapse:similar`, `sort:time`, `facet:tag`. A mistake is answered with its place and the fix.
     q: Option<String>,
-    /// `visual` finds what is seen, `dialogue` what is said. Both if absent. Only with `text`.
+    /// `visual` finds what is seen, `dialogue` what is said, `meaning` what is said in other words. All if absent. Only
+    /// with `text`.
     #[serde(default)]
     #[schemars(schema_with = "modalities")]
     modalities: Vec<Modality>,
@@ -120,9 +121,7 @@ impl AssistantTool for Similar {
 async fn answered(library: &Library, body: SearchBody) -> Result<CallToolResult, ToolError> {
     let request = body.into_request().await?;
     let answer = library.search(&request).await?;
-    let mut named = request.query.modalities.iter().map(|sense| sense.modality);
-    let seen =
-        request.query.modalities.is_empty() || named.any(|modality| modality == Modality::Visual);
+    let seen = answer.modalities.contains(&Modality::Visual);
     reply(&Covered {
         coverage_note: answer.coverage.sentence(seen),
         answer,

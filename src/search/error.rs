@@ -93,6 +93,14 @@ pub enum SearchError {
         /// The space that is searched.
         searched: String,
     },
+    /// A part says what is not wanted in a modality that is not searched.
+    #[error(
+        "part {0} excludes something from a modality that is not searched; say also what is wanted there"
+    )]
+    UnusedPart(usize),
+    /// A shot has no picture to compare.
+    #[error("shot {0} shows no picture, so nothing is similar to it; choose another shot")]
+    NoPicture(String),
     /// There is no sentence encoder.
     #[error(
         "dialogue cannot be searched by meaning, because no sentence encoder is installed; run `rushes models pull minilm`, and see models.text_to_text in the settings"
@@ -179,6 +187,8 @@ impl SearchError {
             Self::Span { .. } | Self::Outside { .. } => "bad-span".into(),
             Self::VectorLength { .. } => "vector-length".into(),
             Self::OtherSpace { .. } => "other-space".into(),
+            Self::UnusedPart(_) => "unused-part".into(),
+            Self::NoPicture(_) => "no-picture".into(),
             Self::NoSentences => "no-sentence-encoder".into(),
             Self::VectorNotFinite(_) => "vector-not-finite".into(),
             Self::VectorZero => "vector-zero".into(),
@@ -243,6 +253,8 @@ impl SearchError {
             | Self::PageExpired
             | Self::Filter(_)
             | Self::Facet(_)
+            | Self::NoPicture(_)
+            | Self::UnusedPart(_)
             | Self::Picture { .. } => ErrorKind::InvalidInput,
             Self::NoSentences | Self::NoVector { .. } | Self::NoVectors { .. } => {
                 ErrorKind::Unavailable

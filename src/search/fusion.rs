@@ -1,6 +1,6 @@
 //! Fuses the lists of recalls: reciprocal rank fusion (Cormack, Clarke and Büttcher 2009) with weights.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -82,8 +82,8 @@ pub(super) fn fuse<M>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<M>> {
     sorted(fused.into_values().collect())
 }
 
-/// Shots that all lists contain at the same time. The first list has whole shots, each once. The others may have a shot
-/// more than once, with different frames; of those that overlap it, the best counts.
+/// Shots that all lists contain at the same time. A list may have a shot more than once, with different frames. Of what
+/// overlaps, the best counts.
 pub(super) fn intersect<M: Clone>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<M>> {
     let mut lists = lists.into_iter();
     let Some((weight, first)) = lists.next() else {
@@ -129,7 +129,10 @@ pub(super) fn intersect<M: Clone>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<
         score: matches.iter().map(|one| share(one.weight, one.rank)).sum(),
         matches,
     });
-    sorted(fused.collect())
+    let mut seen = HashSet::new();
+    let mut best = sorted(fused.collect());
+    best.retain(|one| seen.insert(one.shot.clone()));
+    best
 }
 
 fn sorted<M>(mut fused: Vec<FusedShot<M>>) -> Vec<FusedShot<M>> {

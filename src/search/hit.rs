@@ -94,14 +94,14 @@ pub struct RecallReport {
     pub modality: Modality,
     /// Its weight.
     pub weight: f64,
-    /// Shots or lines in scope.
+    /// Shots, lines or passages in scope.
     pub searched: u64,
-    /// What was searched: `shots` or `lines`.
+    /// What was searched: `shots`, `lines` or `passages`.
     #[schema(example = "shots")]
     pub unit: String,
-    /// Whether all of them were compared. An approximate search may miss a few.
+    /// Whether all of them were compared. Otherwise a few at the end of the list may be missing.
     pub exact: bool,
-    /// Shots or lines that it found.
+    /// Those that it found.
     pub found: usize,
     /// How long it took in milliseconds.
     pub ms: f64,
@@ -119,7 +119,7 @@ pub struct FacetValue {
 /// How much of the scope can be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Coverage {
-    /// Assets whose shots can be found by sight, or by dialogue if only dialogue was searched.
+    /// Assets whose shots can be found by sight; by dialogue or its meaning if sight was not searched.
     pub ready: i64,
     /// Assets in scope.
     pub total: i64,
@@ -150,6 +150,8 @@ pub struct Answer {
     pub next: Option<String>,
     /// Whether no hit is likely to be what was asked for: they are the nearest that there are, and no more.
     pub weak: bool,
+    /// The modalities that were searched.
+    pub modalities: Vec<Modality>,
     /// How much of the scope the answer covers.
     pub coverage: Coverage,
     /// The values of the requested fields among the candidates, the best 400 shots of each recall, with their counts.
@@ -165,11 +167,9 @@ impl Hit {
     /// The whole shot as a pick that remembers how it was found.
     #[must_use]
     pub fn selection(&self, query: Option<&str>) -> Selection {
-        let line = self
-            .evidence
-            .dialogue
-            .as_ref()
-            .map(|found| found.text.clone());
+        let said = self.evidence.dialogue.as_ref().map(|found| &found.text);
+        let meant = self.evidence.meaning.as_ref().map(|found| &found.text);
+        let line = said.or(meant).cloned();
         Selection {
             query: query.map(str::to_owned),
             score: Some(self.score),

@@ -1,6 +1,6 @@
 //! Answers searches: recalls, fusion, and hits for people and programs.
 //!
-//! A [`Query`] has parts, filters and an order. Each recall (visual, dialogue) returns its own ranked list for the parts
+//! A [`Query`] has parts, filters and an order. Each recall (visual, dialogue, meaning) returns its own ranked list for the parts
 //! that it can use. The lists are fused by reciprocal rank, and every hit carries the evidence of each recall that found
 //! it. `recall/` has one file per recall, `query/` what can be asked for.
 
@@ -52,7 +52,7 @@ use crate::views::Clock;
 use fold::Candidate;
 use fusion::{FusedShot, fuse, intersect};
 use pages::{Listing, Pages};
-use recall::{Match, Recalled};
+use recall::{Match, Reach, Recalled};
 
 /// Number of candidates per recall, which also limits paging. It is the same for every page, because ranks
 /// would otherwise shift between pages.
@@ -116,7 +116,9 @@ impl Searcher {
     /// smaller.
     fn senses(&self, query: &Query) -> Result<Vec<WeightedModality>, SearchError> {
         let mut senses = query.senses()?;
+        let is_named = |part: &QueryPart| part.modality == Some(Modality::Meaning);
         if query.modalities.is_empty()
+            && !query.parts.iter().any(is_named)
             && (self.sentences.is_none() || query.operator == Operator::All)
         {
             senses.retain(|sense| sense.modality != Modality::Meaning);
@@ -151,8 +153,15 @@ impl Searcher {
         let senses = self.senses(query)?;
         let scope = self.scope(&request.scope, &query.filters).await?;
         let digest = request.digest();
+        // Whoever may see some titles only must not learn from a confidence what the others show.
+        let reach = Reach {
+            scope: scope.as_ref(),
+            crowd: scope.as_ref().filter(|_| request.scope.within.is_some()),
+            count: RECALL,
+            repeated: false,
+        };
         let (listing, position) = match &request.page {
-            None => (self.list(query, &senses, scope.as_ref()).await?, None),
+            None => (self.list(query, &senses, reach).await?, None),
             Some(token) => {
                 let (pages, token) = (self.pages.clone(), token.clone());
                 let read = move || {
@@ -194,6 +203,7 @@ impl Searcher {
             }),
             facets: listing.facets,
             weak: listing.weak,
+            modalities,
         })
     }
 
@@ -202,11 +212,11 @@ impl Searcher {
         &self,
         query: &Query,
         senses: &[WeightedModality],
-        scope: Option<&ShotSet>,
+        reach: Reach<'_>,
     ) -> Result<Listing, SearchError> {
         let (found, recalls) = match query.operator {
-            Operator::Any => self.any(query, senses, scope).await?,
-            Operator::All => self.all(query, senses, scope).await?,
+            Operator::Any => self.any(query, senses, reach).await?,
+            Operator::All => self.all(query, senses, reach).await?,
         };
         let facets = self.facets(query, &found).await?;
         let mut matches = found.iter().flat_map(|shot| &shot.matches);
@@ -225,11 +235,11 @@ impl Searcher {
         &self,
         query: &Query,
         senses: &[WeightedModality],
-        scope: Option<&ShotSet>,
+        reach: Reach<'_>,
     ) -> Result<(Vec<FusedShot<Match>>, Vec<Recalled>), SearchError> {
         let mut recalls = Vec::with_capacity(senses.len());
         for &sense in senses {
-            recalls.push(recall::run(self, query, sense, (scope, RECALL, false)).await?);
+            recalls.push(recall::run(self, query, sense, reach).await?);
         }
         let lists = recalls
             .iter()
@@ -245,21 +255,27 @@ impl Searcher {
         &self,
         query: &Query,
         senses: &[WeightedModality],
-        scope: Option<&ShotSet>,
+        reach: Reach<'_>,
     ) -> Result<(Vec<FusedShot<Match>>, Vec<Recalled>), SearchError> {
         let mut order = senses.to_vec();
         order.sort_by_key(|sense| !sense.modality.is_selective());
-        let mut scope = scope.cloned();
+        let mut scope = reach.scope.cloned();
         let mut recalls: Vec<Recalled> = Vec::with_capacity(order.len());
         for (at, &sense) in order.iter().enumerate() {
             let is_last = at + 1 == order.len();
-            let (count, repeated) = if is_last {
-                (RECALL, false)
-            } else {
-                (NARROWING, true)
+            // What finds matches only may find several in a shot, at different times.
+            let repeated = sense.modality.is_selective();
+            let reach = Reach {
+                scope: scope.as_ref(),
+                count: if is_last && !repeated {
+                    RECALL
+                } else {
+                    NARROWING
+                },
+                repeated: repeated || !is_last,
+                ..reach
             };
-            let how = (scope.as_ref(), count, repeated);
-            let recalled = recall::run(self, query, sense, how).await?;
+            let recalled = recall::run(self, query, sense, reach).await?;
             if !is_last {
                 let spans = recalled.found.list.iter();
                 let spans: Vec<_> = spans
@@ -272,7 +288,6 @@ impl Searcher {
             }
             recalls.push(recalled);
         }
-        // The last one has whole shots.
         let lists = recalls.iter().rev();
         let lists = lists.map(|one| (one.sense.weight, one.found.list.clone()));
         Ok((intersect(lists.collect()), recalls))
@@ -367,12 +382,13 @@ impl Searcher {
             dialogue: None,
             meaning: None,
         };
-        if senses.contains(&Modality::Dialogue) {
+        let by_sight = senses.contains(&Modality::Visual);
+        if senses.contains(&Modality::Dialogue) || senses.contains(&Modality::Meaning) {
             let dialogue = Feature::Dialogue.as_str();
             let (ready, _) = coverage(&mut db, dialogue, seq, assets()).await?;
             let failed = failed(&mut db, dialogue, assets()).await?;
             found.dialogue = Some(DialogueCoverage { ready, failed });
-            if !senses.contains(&Modality::Visual) {
+            if !by_sight {
                 found.ready = ready;
             }
         }
@@ -382,6 +398,9 @@ impl Searcher {
             let meaning = meaning_of(sentences.model());
             let (ready, _) = coverage(&mut db, &meaning, seq, assets()).await?;
             found.meaning = Some(ready);
+            if senses == [Modality::Meaning] {
+                found.ready = ready;
+            }
         }
         Ok(found)
     }

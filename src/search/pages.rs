@@ -31,6 +31,7 @@ const MOST_LISTS: usize = 4096;
 /// Lists are counted and deleted once in this many writes.
 const TIDY_EVERY: u32 = 64;
 const SECRET: &str = "secret";
+const SECRET_BYTES: usize = 32;
 const VERSION: u8 = 1;
 /// Version, list, place, expiry, query.
 const BODY: usize = 1 + 16 + 4 + 8 + 8;
@@ -171,10 +172,11 @@ impl Pages {
         let read = || match fs::read(&file) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 fs::create_dir_all(&self.folder)?;
-                let mut secret = [0; 32];
+                let mut secret = [0; SECRET_BYTES];
                 getrandom::fill(&mut secret)?;
                 let mut new = tempfile::NamedTempFile::new_in(&self.folder)?;
                 new.write_all(&secret)?;
+                new.as_file().sync_all()?;
                 match new.persist_noclobber(&file) {
                     Ok(_) => Ok(secret.to_vec()),
                     // Another process was first.
@@ -182,9 +184,18 @@ impl Pages {
                     Err(error) => Err(error.error),
                 }
             }
+            // A power cut may leave the name without the contents.
+            Ok(secret) if secret.len() != SECRET_BYTES => {
+                fs::remove_file(&file)?;
+                Err(ErrorKind::Interrupted.into())
+            }
             read => read,
         };
-        read().map_err(SearchError::Pages)
+        match read() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => read(),
+            read => read,
+        }
+        .map_err(SearchError::Pages)
     }
 }
 

@@ -170,7 +170,8 @@ fn a_video_is_uploaded_found_watched_and_deleted() {
     a_clip_is_served_in_ranges(&server, shot);
     // JSON for people and numbers for Prometheus.
     let metrics = server.get("/metrics").send().unwrap().text().unwrap();
-    assert!(metrics.contains("rushes_index_vectors 3"), "{metrics}");
+    // Three shots and a line.
+    assert!(metrics.contains("rushes_index_vectors 4"), "{metrics}");
     for described in metrics
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE "))

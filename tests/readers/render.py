@@ -74,10 +74,17 @@ def rendered(melt, file, folder):
     cut.write_bytes(document(timeline, file))
     consumer = f"avformat:{raw}", "f=rawvideo", "vcodec=rawvideo", "pix_fmt=gray", "an=1", "real_time=-1"
     # It takes commands from standard input, and may stop before the first picture where that is at its end.
-    with subprocess.Popen(
-        [melt, "-quiet", str(cut), "-consumer", *consumer], stdin=subprocess.PIPE, stdout=sys.stderr
-    ) as player:
-        assert player.wait() == 0, player.returncode
+    command = [melt, "-quiet", str(cut), "-consumer", *consumer]
+    # On a busy machine it now and then never starts to play.
+    for _ in range(3):
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr) as player:
+            try:
+                assert player.wait(timeout=60) == 0, player.returncode
+                break
+            except subprocess.TimeoutExpired:
+                player.kill()
+    else:
+        raise TimeoutError("melt did not finish")
     pictures = raw.read_bytes()
     size = WIDTH * HEIGHT
     assert len(pictures) % size == 0, len(pictures)

@@ -11,7 +11,7 @@ use super::kernel::dot;
 pub(super) const BLOCK: usize = 32;
 /// Entries of a table for four signs.
 pub(super) const LUT: usize = 16;
-/// Expected length, relative to the vector, of what the signs of a random vector do not say: sqrt(1 - 2/π).
+/// The share of a random vector's length that its signs miss: sqrt(1 - 2/π).
 const UNSAID: f32 = 0.603;
 /// Number of standard deviations of an estimate's error that a candidate is given.
 const DOUBT: f32 = 1.5;
@@ -19,7 +19,7 @@ const DOUBT: f32 = 1.5;
 const STEPS: f32 = 32_512.0;
 /// Steps of a query. Their products with bytes fit 32 bits up to 8,000 values.
 const QUERY_STEPS: f32 = 2047.0;
-/// What a similarity from high bytes may be off by, in steps of the row: four standard deviations of a uniform
+/// How far a similarity from high bytes may be off, in steps of the row: four standard deviations of a uniform
 /// error of 256 steps.
 const ROUNDING: f32 = 300.0;
 
@@ -38,7 +38,7 @@ impl Quantized {
     /// Adds a rotated vector.
     pub(super) fn push(&mut self, rotated: &[f32]) {
         let most = rotated.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
-        let scale = if most > 0.0 { most / STEPS } else { 1.0 };
+        let scale = (most / STEPS).max(f32::MIN_POSITIVE);
         for value in rotated {
             let steps = (value / scale).round() as i16;
             let high = ((i32::from(steps) + 128) >> 8) as i8;
@@ -139,7 +139,7 @@ pub(super) struct Table {
     pub(super) slope: f32,
     pub(super) step: f32,
     pub(super) bias: f32,
-    /// What an estimate may be too low by, relative to the row's factor.
+    /// How far an estimate may be too low, relative to the row's factor.
     pub(super) doubt: f32,
 }
 
@@ -183,7 +183,7 @@ impl Table {
     }
 }
 
-/// What a similarity from the high bytes of a row may be off by.
+/// How far a similarity from the high bytes of a row may be off.
 pub(super) fn rounding(scale: f32) -> f32 {
     ROUNDING * scale
 }

@@ -1,7 +1,7 @@
 //! A navigable graph over a large segment (HNSW, Malkov and Yashunin 2016, arXiv 1603.09320), by `hnsw_rs`.
 //!
 //! Its nodes are row numbers. The vectors stay in the segment, so the graph takes the memory of its links only. It
-//! pays beyond about a million rows; below that a scan is as fast, and it needs no time to build.
+//! pays beyond about two million rows; below that a scan is as fast, and it needs no time to build.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -137,7 +137,7 @@ impl Graph {
     }
 }
 
-/// BLAKE3 in hex of files, by name.
+/// Flushes files and returns BLAKE3 in hex of each, by name.
 pub(super) fn digests(
     folder: &Path,
     names: &[String],
@@ -145,6 +145,7 @@ pub(super) fn digests(
     let mut digests = BTreeMap::new();
     for name in names {
         let file = fs::File::open(folder.join(name))?;
+        file.sync_all()?;
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(file)?;
         digests.insert(name.clone(), hasher.finalize().to_hex().to_string());

@@ -18,10 +18,12 @@ use crate::index::{IndexError, SpaceVectors};
 
 /// Segments in memory, or files of similar size, that are joined into one.
 const JOINED: usize = 8;
-/// Files of up to this many rows are joined with others. A join of larger ones would write gigabytes.
+/// Files of up to this many rows are joined with others. A join of larger ones would write tens of gigabytes.
 const LARGEST: usize = 1 << 22;
 /// The share of dead rows at which a file is written again without them.
 const DEAD_SHARE: f64 = 0.3;
+/// Beyond this many hits, a walk takes longer than a scan.
+const MOST_WALKED: usize = 400;
 /// Shots that represent all of a space.
 const SAMPLE: usize = 1024;
 /// Dead rows of a file that are not worth writing it again.
@@ -179,14 +181,18 @@ impl Space {
         Ok(())
     }
 
-    /// The files that should be joined into one, or written again without their dead rows; none if there are none.
-    pub(super) fn due(&self) -> Vec<Member> {
+    /// The files that should be joined into one, or written again without their dead rows, if they have up to `most`
+    /// rows; none if there are none.
+    pub(super) fn due(&self, most: usize) -> Vec<Member> {
         let members = self.members();
         let files = members.iter().filter(|member| member.file.is_some());
         let mut tiers: Vec<Vec<&Member>> = Vec::new();
         for member in files {
             let dead = member.dead_rows();
-            if dead > DEAD_ROWS && dead as f64 > DEAD_SHARE * member.segment.layout.rows as f64 {
+            if member.segment.layout.rows <= most
+                && dead > DEAD_ROWS
+                && dead as f64 > DEAD_SHARE * member.segment.layout.rows as f64
+            {
                 return vec![member.clone()];
             }
             let rows = member.live_rows();
@@ -197,7 +203,11 @@ impl Space {
                 tiers[tier].push(member);
             }
         }
-        let due = tiers.into_iter().find(|tier| tier.len() >= JOINED);
+        let rows =
+            |tier: &Vec<&Member>| tier.iter().map(|member| member.live_rows()).sum::<usize>();
+        let due = tiers
+            .into_iter()
+            .find(|tier| tier.len() >= JOINED && rows(tier) <= most);
         due.map_or_else(Vec::new, |tier| tier.into_iter().cloned().collect())
     }
 
@@ -240,19 +250,30 @@ impl Space {
         self.change(|members| members.retain(|member| !Arc::ptr_eq(&member.segment, damaged)));
     }
 
-    /// How similar shots are to a query in general, from an even sample of all shots; `None` if there are too few.
-    pub(in crate::index) fn background(&self, query: &[f32]) -> Option<Background> {
+    /// How similar shots are to a query in general, from an even sample of all shots, or of those in scope;
+    /// `None` if there are too few.
+    pub(in crate::index) fn background(
+        &self,
+        query: &[f32],
+        scope: Option<&ShotSet>,
+    ) -> Option<Background> {
         if query.len() != self.dims {
             return None;
         }
         let members = self.members();
-        let scopes: Vec<Scope> = members.iter().map(|member| member.scope(None)).collect();
+        let scopes: Vec<Scope> = members.iter().map(|member| member.scope(scope)).collect();
+        let shots = scopes.iter().map(Scope::len).sum();
         let query = Query::new(rotated(query));
-        Background::of(&scan::sample(&query, SAMPLE, &scopes), self.len())
+        Background::of(&scan::sample(&query, SAMPLE, &scopes), shots)
     }
 
-    /// Sets the graph of a segment.
-    pub(super) fn set_walk(&self, of: &Arc<Segment>, walk: Option<Walk>, files: &StoredGraph) {
+    /// Sets the graph of a segment and its files.
+    pub(super) fn set_walk(
+        &self,
+        of: &Arc<Segment>,
+        walk: Option<Walk>,
+        files: Option<StoredGraph>,
+    ) {
         self.change(|members| {
             let mut same = members
                 .iter_mut()
@@ -260,7 +281,7 @@ impl Space {
             if let Some(member) = same.next() {
                 member.walk = walk;
                 if let Some(file) = &mut member.file {
-                    file.graph = Some(files.clone());
+                    file.graph = files;
                 }
             }
         });
@@ -278,15 +299,21 @@ impl Space {
         }
         let members = self.members();
         let query = Query::new(rotated(query));
-        let mut walked = 0;
+        let (mut walked, mut reached) = (0, 0);
         let mut scopes = Vec::with_capacity(members.len());
         for member in members.iter() {
-            scopes.push(match &member.walk {
-                Some(walk) if scope.is_none() => {
+            let walk = member.walk.as_ref();
+            let near = walk.filter(|_| scope.is_none() && count <= MOST_WALKED);
+            let near = near.map(|walk| member.walked(walk, &query, count));
+            // Dead rows may have taken all places.
+            let enough = |near: &Scope| near.len() >= count.min(member.live_rows());
+            scopes.push(match near.filter(enough) {
+                Some(near) => {
                     walked += member.live_rows();
-                    member.walked(walk, &query, count)
+                    reached += near.len();
+                    near
                 }
-                _ => member.scope(scope),
+                None => member.scope(scope),
             });
         }
         let (found, effort) = scan::nearest(&query, count, &scopes);
@@ -300,7 +327,7 @@ impl Space {
             }
         };
         let effort = Effort {
-            shots: effort.shots + walked,
+            shots: effort.shots - reached + walked,
             walked,
             ..effort
         };

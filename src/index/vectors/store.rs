@@ -136,33 +136,66 @@ fn described(name: &str, space: &Space) -> StoredSpace {
     }
 }
 
-/// Joins files of a space that are due; `false` if none are.
-pub(in crate::index) fn compact(
-    index: &Path,
-    space: &Space,
-    stop: &AtomicBool,
-) -> Result<bool, IndexError> {
-    let root = folder(index);
-    let due = space.due();
-    if due.is_empty() {
-        return link(&root, space, GRAPH_ROWS, stop);
+/// Work on the files of a space in the background.
+pub(in crate::index) struct Work<'a> {
+    /// The folder of the index.
+    pub(in crate::index) index: &'a Path,
+    pub(in crate::index) space: &'a Space,
+    /// Whether to end early.
+    pub(in crate::index) stop: &'a AtomicBool,
+    /// Is told of damage, and when to drop the damaged segment.
+    pub(in crate::index) damaged: &'a (dyn Fn(String, &dyn Fn()) + Sync),
+}
+
+impl Work<'_> {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
-    let joined = space.join(&due, |width, rows| store(&root, width, rows, stop));
-    match joined {
-        Err(_) if stop.load(Ordering::Relaxed) => Ok(false),
+
+    /// Whether the rows of a segment are what was written. If not, it is reported and dropped.
+    fn is_sound(&self, member: &Member) -> bool {
+        let Some(file) = &member.file else {
+            return true;
+        };
+        let tail = blake3::hash(&member.segment.bytes()[member.segment.layout.tail()]);
+        let sound = tail.to_hex().as_str() == file.tail;
+        if !sound {
+            let path = folder(self.index).join(&file.name);
+            let drop = || self.space.drop_segment(&member.segment);
+            (self.damaged)(damaged(&path, CHANGED.to_owned()).to_string(), &drop);
+        }
+        sound
+    }
+}
+
+/// Joins files of a space that are due and have up to `most` rows, or else builds a graph; `false` if there is nothing
+/// to do.
+pub(in crate::index) fn compact(work: &Work<'_>, most: usize) -> Result<bool, IndexError> {
+    let root = folder(work.index);
+    let due = work.space.due(most);
+    if due.is_empty() {
+        return link(&root, work, GRAPH_ROWS, most);
+    }
+    // A new file with the digests of damaged rows would hide the damage.
+    if !due.iter().all(|member| work.is_sound(member)) {
+        return Ok(false);
+    }
+    let write = |width, rows: &[AssetRows<'_>]| store(&root, width, rows, work.stop);
+    match work.space.join(&due, write) {
+        Err(_) if work.is_stopped() => Ok(false),
         joined => joined.map(|()| true),
     }
 }
 
-/// Builds the graphs of large segments that have none; `false` if all have one.
-fn link(root: &Path, space: &Space, least: usize, stop: &AtomicBool) -> Result<bool, IndexError> {
-    for member in space.members().iter() {
+/// Builds the graphs of segments of `least` to `most` rows that have none; `false` if all have one.
+fn link(root: &Path, work: &Work<'_>, least: usize, most: usize) -> Result<bool, IndexError> {
+    for member in work.space.members().iter() {
         let Some(file) = &member.file else { continue };
-        if file.graph.is_some() || member.segment.layout.rows < least {
+        let rows = member.segment.layout.rows;
+        if file.graph.is_some() || rows < least || rows > most {
             continue;
         }
-        let stopping = || stop.load(Ordering::Relaxed);
-        let Some(graph) = Graph::build(&member.segment, stopping) else {
+        let Some(graph) = Graph::build(&member.segment, || work.is_stopped()) else {
             return Ok(false);
         };
         let files = graph
@@ -170,7 +203,8 @@ fn link(root: &Path, space: &Space, least: usize, stop: &AtomicBool) -> Result<b
             .and_then(|names| digests(root, &names))
             .map_err(IndexError::io(root))?;
         let walk = Walk::tuned(&member.segment, graph);
-        space.set_walk(&member.segment, walk, &StoredGraph { files });
+        let files = Some(StoredGraph { files });
+        work.space.set_walk(&member.segment, walk, files);
         return Ok(true);
     }
     Ok(false)
@@ -181,18 +215,15 @@ fn stem(name: &str) -> &str {
 }
 
 /// Loads the graphs of large segments, which takes longer than a scan is worth waiting for. A damaged one is left
-/// out, and the segment is scanned.
-pub(in crate::index) fn load_graphs(index: &Path, space: &Space, stop: &AtomicBool) {
-    let root = folder(index);
-    for member in space.members().iter() {
-        let Some((file, stored)) = member
-            .file
-            .as_ref()
-            .and_then(|f| Some((f, f.graph.as_ref()?)))
-        else {
+/// out, and the segment is scanned until the graph is built again.
+pub(in crate::index) fn load_graphs(work: &Work<'_>) {
+    let root = folder(work.index);
+    for member in work.space.members().iter() {
+        let file = member.file.as_ref();
+        let Some((file, stored)) = file.and_then(|file| Some((file, file.graph.as_ref()?))) else {
             continue;
         };
-        if member.walk.is_some() || stop.load(Ordering::Relaxed) {
+        if member.walk.is_some() || work.is_stopped() {
             continue;
         }
         let names: Vec<String> = stored.files.keys().cloned().collect();
@@ -206,9 +237,13 @@ pub(in crate::index) fn load_graphs(index: &Path, space: &Space, stop: &AtomicBo
         match loaded {
             Ok(graph) => {
                 let walk = Walk::tuned(&member.segment, graph);
-                space.set_walk(&member.segment, walk, stored);
+                work.space
+                    .set_walk(&member.segment, walk, Some(stored.clone()));
             }
-            Err(error) => tracing::warn!(file = file.name, error, "scanning without the graph"),
+            Err(error) => {
+                tracing::warn!(file = file.name, error, "scanning without the graph");
+                work.space.set_walk(&member.segment, None, None);
+            }
         }
     }
 }
@@ -424,24 +459,13 @@ fn read(root: &Path, name: &str) -> Result<tantivy::directory::OwnedBytes, Index
     file.read_bytes().map_err(IndexError::io(&path))
 }
 
-/// Drops the segments of a space whose rows are not the ones that were written. Each is reported before.
-pub(in crate::index) fn verify(
-    index: &Path,
-    space: &Space,
-    stop: &AtomicBool,
-    report: impl Fn(String),
-) {
-    for member in space.members().iter() {
-        let Some(file) = &member.file else { continue };
-        if stop.load(Ordering::Relaxed) {
+/// Drops the segments of a space whose rows are not the ones that were written. Each is reported.
+pub(in crate::index) fn verify(work: &Work<'_>) {
+    for member in work.space.members().iter() {
+        if work.is_stopped() {
             break;
         }
-        let tail = blake3::hash(&member.segment.bytes()[member.segment.layout.tail()]);
-        if tail.to_hex().as_str() != file.tail {
-            let path = folder(index).join(&file.name);
-            report(damaged(&path, CHANGED.to_owned()).to_string());
-            space.drop_segment(&member.segment);
-        }
+        work.is_sound(member);
     }
 }
 

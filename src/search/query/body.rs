@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use super::{
-    Collapse, GroupBy, Operator, PartKind, Query, QueryPart, SIMILAR, Scope, SearchRequest, SortBy,
-    WeightedModality,
+    Collapse, GroupBy, MOST_PARTS, Operator, PartKind, Query, QueryPart, SIMILAR, Scope,
+    SearchRequest, SortBy, WeightedModality,
 };
 use crate::catalog::filter::{CountedField, Filter, FilterOp};
 use crate::catalog::metadata::MetadataValue;
@@ -19,6 +19,9 @@ use crate::catalog::{AssetId, ShotId};
 use crate::search::SearchError;
 use crate::search::picture::read_sent_picture;
 use crate::search::recall::Modality;
+
+/// Longest side of a picture that is kept, in pixels.
+const LONGEST_SIDE: u32 = 1024;
 
 /// Hits on a page if the request does not say.
 const LIMIT: usize = 20;
@@ -209,6 +212,10 @@ impl SearchBody {
             (None, Some(shot), none) if none.is_empty() => {
                 vec![QueryPart::new(PartKind::Shot(shot.parse::<ShotId>()?))]
             }
+            (None, None, bodies) if bodies.len() > MOST_PARTS => {
+                // Before pictures are decoded, which takes memory.
+                return Err(SearchError::TooManyParts(MOST_PARTS));
+            }
             (None, None, bodies) if !bodies.is_empty() => {
                 let mut parts = Vec::with_capacity(bodies.len());
                 for (at, body) in bodies.into_iter().enumerate() {
@@ -330,7 +337,7 @@ async fn decoded(at: usize, picture: String) -> Result<image::RgbImage, SearchEr
     let decode = move || {
         let name = format!("parts[{at}].picture");
         match STANDARD.decode(picture.as_bytes()) {
-            Ok(bytes) => read_sent_picture(&bytes, &name),
+            Ok(bytes) => read_sent_picture(&bytes, &name).map(small),
             Err(error) => Err(SearchError::Picture {
                 name,
                 cause: format!("not Base64: {error}"),
@@ -340,6 +347,20 @@ async fn decoded(at: usize, picture: String) -> Result<image::RgbImage, SearchEr
     tokio::task::spawn_blocking(decode)
         .await
         .map_err(|_join| SearchError::Died)?
+}
+
+/// The picture, scaled down if it is large: encoders look at a few hundred pixels, and searches that wait hold memory.
+fn small(picture: image::RgbImage) -> image::RgbImage {
+    let (width, height) = picture.dimensions();
+    let longest = width.max(height);
+    if longest <= LONGEST_SIDE {
+        return picture;
+    }
+    let scaled = |side: u32| {
+        let side = u64::from(side) * u64::from(LONGEST_SIDE) / u64::from(longest);
+        u32::try_from(side).unwrap_or(LONGEST_SIDE).max(1)
+    };
+    image::imageops::thumbnail(&picture, scaled(width), scaled(height))
 }
 
 impl ConditionsBody {

@@ -306,11 +306,11 @@ impl Query {
                     weight: 1.0,
                 })
                 .collect();
-            return if all.is_empty() {
-                Err(SearchError::AllNegative)
-            } else {
-                Ok(all)
-            };
+            if all.is_empty() {
+                return Err(SearchError::AllNegative);
+            }
+            self.check_used(&all)?;
+            return Ok(all);
         }
         let mut senses: Vec<WeightedModality> = Vec::new();
         for sense in &self.modalities {
@@ -321,7 +321,24 @@ impl Query {
                 senses.push(*sense);
             }
         }
+        self.check_used(&senses)?;
         Ok(senses)
+    }
+
+    /// Refuses a part that no searched modality uses. What it excludes would come back in silence.
+    fn check_used(&self, senses: &[WeightedModality]) -> Result<(), SearchError> {
+        let used = |at: usize| {
+            let mut senses = senses.iter();
+            senses.any(|sense| {
+                self.parts_for(sense.modality)
+                    .iter()
+                    .any(|(part, _)| *part == at)
+            })
+        };
+        match (0..self.parts.len()).find(|&at| !used(at)) {
+            Some(at) => Err(SearchError::UnusedPart(at)),
+            None => Ok(()),
+        }
     }
 
     /// The text that [`Query::parse`] reads as this query; `None` if it has a part without text, such as a picture.

@@ -91,11 +91,12 @@ impl Recall for MeaningRecall {
         let mut db = searcher.catalog.read().await?;
         let passages = passages::get_many(&mut db, &meaning_of(encoders.model()), &ids).await?;
         drop(db);
-        // What was replaced since it was indexed is skipped.
         let found = best.into_iter().zip(passages);
         let found = found.filter_map(|((shot, _, similarity), passage)| {
             let found = meant(passage?, similarity);
-            Some(Ranked {
+            // Other subtitles since it was indexed have other passages at the same rank.
+            let is_shown = found.frames.0 < shot.end && shot.start < found.frames.1;
+            is_shown.then_some(Ranked {
                 shot,
                 frames: found.frames,
                 found,
@@ -104,7 +105,7 @@ impl Recall for MeaningRecall {
         Ok(Found {
             list: found.collect(),
             searched: effort.shots as u64,
-            exact: effort.walked == 0,
+            exact: effort.is_exact(),
         })
     }
 

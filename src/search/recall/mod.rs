@@ -32,6 +32,8 @@ pub(super) struct Wanted<'a> {
     pub(super) parts: &'a [(usize, &'a QueryPart)],
     /// Where to look.
     pub(super) scope: Option<&'a ShotSet>,
+    /// The shots that a hit is compared with to say how likely it is; all if `None`.
+    pub(super) crowd: Option<&'a ShotSet>,
     /// How many matches.
     pub(super) count: usize,
     /// Whether a shot may be in the list more than once, with different times.
@@ -220,20 +222,34 @@ pub(super) struct Recalled {
     pub(super) took: Duration,
 }
 
+/// How one recall is run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach<'a> {
+    /// Where to look.
+    pub(super) scope: Option<&'a ShotSet>,
+    /// See [`Wanted::crowd`].
+    pub(super) crowd: Option<&'a ShotSet>,
+    /// How many matches.
+    pub(super) count: usize,
+    /// See [`Wanted::repeated`].
+    pub(super) repeated: bool,
+}
+
 /// Searches by one modality.
 pub(super) async fn run(
     searcher: &Searcher,
     query: &Query,
     sense: WeightedModality,
-    (scope, count, repeated): (Option<&ShotSet>, usize, bool),
+    reach: Reach<'_>,
 ) -> Result<Recalled, SearchError> {
     let started = Instant::now();
     let parts = query.parts_for(sense.modality);
     let wanted = Wanted {
         parts: &parts,
-        scope,
-        count,
-        repeated,
+        scope: reach.scope,
+        crowd: reach.crowd,
+        count: reach.count,
+        repeated: reach.repeated,
     };
     Ok(Recalled {
         sense,

@@ -77,12 +77,14 @@ impl Recall for VisualRecall {
         let vector = sum(&parts)?;
         let index = Arc::clone(&searcher.index);
         let (name, count, scope) = (space.id.clone(), wanted.count, wanted.scope.cloned());
+        let crowd = wanted.crowd.cloned();
         let is_text = wanted
             .parts
             .iter()
             .all(|(_, part)| part.kind.text().is_some());
         let near = tokio::task::spawn_blocking(move || {
-            let background = index.background(&name, &vector).filter(|_| is_text);
+            let background = is_text.then(|| index.background(&name, &vector, crowd.as_ref()));
+            let background = background.flatten();
             (
                 index.nearest(&name, &vector, count, scope.as_ref()),
                 background,
@@ -111,7 +113,7 @@ impl Recall for VisualRecall {
         Ok(Found {
             list,
             searched: effort.shots as u64,
-            exact: effort.walked == 0,
+            exact: effort.is_exact(),
         })
     }
 
@@ -241,6 +243,10 @@ async fn of_shot(
         shot: id.to_string(),
         space: space.to_owned(),
     })?;
+    // A shot without a picture has a zero vector, which is similar to nothing.
+    if vector.iter().all(|x| *x == 0.0) {
+        return Err(SearchError::NoPicture(id.to_string()));
+    }
     Ok((vector, vec![shot.id()]))
 }
 

@@ -24,12 +24,23 @@ fn spaces() -> (Spaces, AssetId) {
     (HashMap::from([("s@1".to_owned(), Arc::new(space))]), asset)
 }
 
-fn verified(folder: &Path, space: &Space) -> usize {
-    let found = std::cell::Cell::new(0);
-    verify(folder, space, &AtomicBool::new(false), |_| {
-        found.set(found.get() + 1)
+/// Acts on a space, and returns how much damage was reported.
+fn worked<T>(folder: &Path, space: &Space, act: impl FnOnce(&Work<'_>) -> T) -> (T, usize) {
+    let found = std::sync::atomic::AtomicUsize::new(0);
+    let done = act(&Work {
+        index: folder,
+        space,
+        stop: &AtomicBool::new(false),
+        damaged: &|_, drop| {
+            found.fetch_add(1, Ordering::Relaxed);
+            drop();
+        },
     });
-    found.get()
+    (done, found.into_inner())
+}
+
+fn verified(folder: &Path, space: &Space) -> usize {
+    worked(folder, space, verify).1
 }
 
 fn at(seq: i64) -> Position {
@@ -103,7 +114,7 @@ fn files_of_a_size_are_joined_and_what_died_meanwhile_stays_dead() {
             asset
         })
         .collect();
-    let due = space.due();
+    let due = space.due(usize::MAX);
     assert_eq!(due.len(), 12);
     let mut removal = Batch::default();
     removal.remove(&assets[4]);
@@ -114,7 +125,8 @@ fn files_of_a_size_are_joined_and_what_died_meanwhile_stays_dead() {
             store(&root, width, rows, &AtomicBool::new(false))
         })
         .unwrap();
-    assert!(!compact(folder.path(), space, &AtomicBool::new(false)).unwrap());
+    let compacted = worked(folder.path(), space, |work| compact(work, usize::MAX));
+    assert!(!compacted.0.unwrap());
     saved(folder.path(), &spaces, 13);
     assert_eq!(files(folder.path()).len(), 1);
     let loaded = load(folder.path()).unwrap();
@@ -141,10 +153,13 @@ fn a_graph_finds_what_a_scan_finds_and_comes_back() {
     let spaces = HashMap::from([("s@1".to_owned(), Arc::clone(&space))]);
     saved(folder.path(), &spaces, 1);
     let root = super::folder(folder.path());
-    let stop = AtomicBool::new(false);
-    assert!(!link(&root, &space, 3001, &stop).unwrap());
-    assert!(link(&root, &space, 3000, &stop).unwrap());
-    assert!(!link(&root, &space, 3000, &stop).unwrap());
+    let linked = |least| {
+        let build = |work: &Work<'_>| link(&root, work, least, usize::MAX);
+        worked(folder.path(), &space, build).0.unwrap()
+    };
+    assert!(!linked(3001));
+    assert!(linked(3000));
+    assert!(!linked(3000));
     saved(folder.path(), &spaces, 2);
 
     let near = |space: &Space, query: &[f32]| -> Vec<u64> {
@@ -159,7 +174,7 @@ fn a_graph_finds_what_a_scan_finds_and_comes_back() {
     let stored = member.file.unwrap();
     let graph = Graph::load(&root, stem(&stored.name), &member.segment).unwrap();
     let walk = Walk::wide(graph, 400);
-    walked.set_walk(&member.segment, Some(walk), stored.graph.as_ref().unwrap());
+    walked.set_walk(&member.segment, Some(walk), stored.graph.clone());
     let mut same = 0;
     for seed in 0..20 {
         let query = vector(seed * 31 + 5000);
@@ -172,7 +187,7 @@ fn a_graph_finds_what_a_scan_finds_and_comes_back() {
     // A damaged graph is left out.
     let file = stored.graph.unwrap().files.into_keys().next().unwrap();
     fs::write(root.join(file), b"damage").unwrap();
-    load_graphs(folder.path(), scanned, &stop);
+    worked(folder.path(), scanned, load_graphs);
     assert_eq!(scanned.nearest(&vector(1), 5, None).1.walked, 0);
 }
 
