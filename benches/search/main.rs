@@ -189,10 +189,10 @@ fn run(data: &Data, folder: &Path, python: Option<&str>) {
     };
     for kind in data.kinds() {
         for count in [20, 400] {
-            opened.measure(&kind, count, 1.0);
+            opened.measure(kind, count, 1.0);
         }
         for part in [0.5, 0.1, 0.01, 0.001] {
-            opened.measure(&kind, 20, part);
+            opened.measure(kind, 20, part);
         }
     }
     let after = memory();

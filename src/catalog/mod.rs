@@ -29,6 +29,7 @@ pub mod shots;
 pub mod subtitles;
 pub mod titles;
 pub mod uploads;
+pub mod vectors;
 pub mod webhooks;
 
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::shots::unpack;
+use super::vectors::unpack;
 use super::{AssetId, CatalogError, RunId};
 
 /// A passage of dialogue: a line, or a few neighbouring ones. Frames and milliseconds are half-open.

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{AssetEntry, CueEntry, Index, IndexError, Position, SpaceVectors};
-use crate::catalog::{self, AssetId, Catalog, CatalogError, passages, shots};
+use crate::catalog::{self, AssetId, Catalog, CatalogError, passages, shots, vectors};
 use crate::telemetry;
 
 /// The file whose lock makes a process the writer.
@@ -318,7 +318,7 @@ async fn entry(
             .collect(),
         asset,
     };
-    for (space, vectors) in shots::vectors(db, &entry.asset).await? {
+    for (space, vectors) in vectors::of_asset(db, &entry.asset).await? {
         entry.vectors.push(SpaceVectors {
             space,
             shots: entry.shots.clone(),

@@ -10,7 +10,7 @@ use super::query::{Collapse, GroupBy, Query, SIMILAR, SortBy};
 use super::recall::Match;
 use super::vector::dot;
 use super::{SearchError, Searcher};
-use crate::catalog::{AssetId, ShotId, listing, shots};
+use crate::catalog::{AssetId, ShotId, listing, vectors};
 
 /// A hit before its data are read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ async fn collapsed(
     let ids: Vec<ShotId> = hits.iter().map(|hit| hit.fused.shot.clone()).collect();
     let space = searcher.encoders.space()?.id;
     let mut db = searcher.catalog.read().await?;
-    let vectors = shots::vectors_of(&mut db, &ids, &space).await?;
+    let vectors = vectors::of_shots(&mut db, &ids, &space).await?;
     drop(db);
     let computed = tokio::task::spawn_blocking(move || {
         let places = leaders(&ids, &vectors, collapse);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rushes::catalog::{AssetId, Catalog, shots};
+use rushes::catalog::{AssetId, Catalog, vectors};
 use rushes_models::{Sample, write_sample};
 
 use crate::support::{Rushes, models, told, videos};
@@ -59,7 +59,7 @@ async fn vectors(rushes: &Rushes) -> (String, Vec<Vec<f32>>) {
         .fetch_all(&mut *db)
         .await
         .unwrap();
-    let mut spaces = shots::vectors(&mut db, &assets[0]).await.unwrap();
+    let mut spaces = vectors::of_asset(&mut db, &assets[0]).await.unwrap();
     assert_eq!(spaces.len(), 1);
     spaces.remove(0)
 }

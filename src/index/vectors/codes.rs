@@ -2,13 +2,21 @@
 //! bits per value for the similarity that is shown.
 //!
 //! The signs are those of the rotated vector less the mean of its segment. For a query `q`, a mean `m` and a row
-//! `x = m + r`, `q·x = q·m + q·r`, and `q·r` is estimated from the signs of `r` without bias (RaBitQ, Gao and
+//! `x = m + r`, `q·x = q·m + q·r`, and `q·r` is estimated from the signs of `r` without bias (`RaBitQ`, Gao and
 //! Long 2024, arXiv 2405.12497). The part of `q` along `m` is known exactly, because every row stores `r·m`.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "quantised values are in range by construction"
+)]
 
 use super::kernel::dot;
 
 /// Rows per block of codes.
-pub(super) const BLOCK: usize = 32;
+pub(super) const BLOCK: usize = BLOCK_ROWS as usize;
+/// The same as a number of rows.
+pub(super) const BLOCK_ROWS: u32 = 32;
 /// Entries of a table for four signs.
 pub(super) const LUT: usize = 16;
 /// The share of a random vector's length that its signs miss: sqrt(1 - 2/π).

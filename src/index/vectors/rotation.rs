@@ -1,7 +1,7 @@
 //! A fixed random rotation of vectors.
 //!
 //! Encoders put much of a vector's length into few of its values. After a random rotation every value carries
-//! about as much as any other, so one step size and one sign per value lose little (RaBitQ, Gao and Long 2024,
+//! about as much as any other, so one step size and one sign per value lose little (`RaBitQ`, Gao and Long 2024,
 //! arXiv 2405.12497). The rotation is a product of random signs and Walsh-Hadamard transforms, which takes
 //! O(n log n) instead of a matrix product.
 

@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::codes::{BLOCK, Query, Table, rounding};
+use super::codes::{BLOCK, BLOCK_ROWS, Query, Table, rounding};
 use super::kernel::{ARCH, Coarse, Estimate, fine};
 use super::layout::Part;
 use super::segment::Segment;
@@ -176,13 +176,12 @@ impl<'a> Estimates<'a> {
 
     /// Withdraws the estimates of rows that are in a block with others but not in scope.
     fn leave_out(&mut self, number: u32, scope: &Scope) {
-        let block = BLOCK as u32;
         let mut at = self
             .blocks
             .partition_point(|(segment, _)| *segment < number);
         let mut ranges = scope.rows.iter().peekable();
         while let Some(&(_, first)) = self.blocks.get(at) {
-            let rows = first * block..(first + 1) * block;
+            let rows = first * BLOCK_ROWS..(first + 1) * BLOCK_ROWS;
             while ranges.next_if(|range| range.end <= rows.start).is_some() {}
             let is_whole = ranges
                 .peek()
@@ -253,7 +252,8 @@ impl<'a> Estimates<'a> {
     /// Segment and row of a place.
     fn row(&self, place: usize) -> (u32, u32) {
         let (segment, block) = self.blocks[place / BLOCK];
-        (segment, block * BLOCK as u32 + (place % BLOCK) as u32)
+        let lane = u32::try_from(place % BLOCK).unwrap_or_default();
+        (segment, block * BLOCK_ROWS + lane)
     }
 }
 
@@ -324,10 +324,9 @@ fn best_first(a: &Found, b: &Found) -> std::cmp::Ordering {
 
 /// The blocks that hold `rows`, as runs without overlaps.
 fn runs(rows: &[Range<u32>]) -> Vec<Range<u32>> {
-    let block = BLOCK as u32;
     let mut runs: Vec<Range<u32>> = Vec::new();
     for rows in rows.iter().filter(|rows| !rows.is_empty()) {
-        let blocks = rows.start / block..rows.end.div_ceil(block);
+        let blocks = rows.start / BLOCK_ROWS..rows.end.div_ceil(BLOCK_ROWS);
         match runs.last_mut() {
             Some(last) if last.end >= blocks.start => last.end = last.end.max(blocks.end),
             _ => runs.push(blocks),

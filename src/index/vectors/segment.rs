@@ -167,6 +167,10 @@ impl Block {
     }
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a mean is as exact as its vectors"
+)]
 fn mean(width: usize, assets: &[AssetRows<'_>], rows: usize) -> Mean {
     let mut sums = vec![0.0_f64; width];
     for asset in assets {

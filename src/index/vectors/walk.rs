@@ -37,7 +37,7 @@ impl Walk {
         let rows = u32::try_from(segment.layout.rows).ok()?;
         let scope = [Scope {
             segment: Arc::clone(segment),
-            rows: vec![0..rows],
+            rows: std::iter::once(0..rows).collect(),
         }];
         let probes: Vec<Query> = (0..PROBES).map(|probe| between(segment, probe)).collect();
         for probe in &probes {

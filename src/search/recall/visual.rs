@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Found, Recall, Wanted};
-use crate::catalog::{AssetId, ShotId, assets, shots};
+use crate::catalog::{AssetId, ShotId, assets, shots, vectors};
 use crate::search::confidence::{LIKELY, confidence};
 use crate::search::fusion::Ranked;
 use crate::search::query::{PartKind, QueryPart};
@@ -163,7 +163,7 @@ async fn compare(
 ) -> Result<(), SearchError> {
     let ids: Vec<ShotId> = list.iter().map(|one| one.shot.clone()).collect();
     let mut db = searcher.catalog.read().await?;
-    let vectors: HashMap<ShotId, Vec<f32>> = shots::vectors_of(&mut db, &ids, space).await?;
+    let vectors: HashMap<ShotId, Vec<f32>> = vectors::of_shots(&mut db, &ids, space).await?;
     drop(db);
     for one in list {
         // A shot that was replaced since it was indexed has none, and is not shown.
@@ -238,7 +238,7 @@ async fn of_shot(
 ) -> Result<(Vec<f32>, Vec<ShotId>), SearchError> {
     let mut db = searcher.catalog.read().await?;
     let shot = shots::get(&mut db, id).await?;
-    let vector = shots::vector(&mut db, &shot, space).await?;
+    let vector = vectors::of_shot(&mut db, &shot, space).await?;
     let vector = vector.ok_or_else(|| SearchError::NoVector {
         shot: id.to_string(),
         space: space.to_owned(),
@@ -259,9 +259,9 @@ async fn of_span(
 ) -> Result<(Vec<f32>, Vec<ShotId>), SearchError> {
     let mut db = searcher.catalog.read().await?;
     let asset = assets::get(&mut db, asset).await?.id;
-    let shown = shots::vectors_within(&mut db, &asset, (from_ms, to_ms), space).await?;
+    let shown = vectors::within(&mut db, &asset, (from_ms, to_ms), space).await?;
     if shown.is_empty() {
-        let all = shots::vectors_within(&mut db, &asset, (0, u64::MAX), space).await?;
+        let all = vectors::within(&mut db, &asset, (0, u64::MAX), space).await?;
         let asset = asset.to_string();
         return Err(if all.is_empty() {
             let space = space.to_owned();

@@ -234,7 +234,7 @@ async fn vectors_are_stored_to_the_bit(bench: Bench) {
     let done = bench.of(Queue::Embed).complete(&lease.ticket, &odd).await;
     done.unwrap();
     let mut db = bench.catalog.read().await.unwrap();
-    let kept = rushes::catalog::shots::vectors(&mut db, &bench.asset).await;
+    let kept = rushes::catalog::vectors::of_asset(&mut db, &bench.asset).await;
     let kept = kept.unwrap().remove(0);
     let Output::Embeddings(EmbeddingsOutput { space, vectors, .. }) = odd else {
         panic!("no vectors");
@@ -260,7 +260,7 @@ async fn ask_for_another_model(bench: &Bench) -> JobId {
 
 async fn spaces(bench: &Bench) -> Vec<String> {
     let mut db = bench.catalog.read().await.unwrap();
-    let stored = rushes::catalog::shots::vectors(&mut db, &bench.asset).await;
+    let stored = rushes::catalog::vectors::of_asset(&mut db, &bench.asset).await;
     let mut spaces: Vec<String> = stored
         .unwrap()
         .into_iter()

@@ -1,0 +1,169 @@
+//! The vectors of shots.
+
+use std::collections::HashMap;
+
+use sqlx::{FromRow, SqliteConnection};
+
+use super::shots::Shot;
+use super::{AssetId, CatalogError, ShotId};
+
+/// The published vectors of an asset: the space of each embedding run, and one vector per shot in order.
+///
+/// # Errors
+/// If the database fails or a stored vector is damaged.
+pub async fn of_asset(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+) -> Result<Vec<(String, Vec<Vec<f32>>)>, CatalogError> {
+    let runs: Vec<(String, String)> = sqlx::query_as(
+        "SELECT r.id, json_extract(r.output, '$.space') FROM runs r
+           JOIN published p ON p.run_id = r.id AND p.feature LIKE 'embeddings/%'
+          WHERE p.asset_id = ?",
+    )
+    .bind(asset)
+    .fetch_all(&mut *db)
+    .await?;
+    let mut spaces = Vec::with_capacity(runs.len());
+    for (run, space) in runs {
+        let stored: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT vector FROM vectors WHERE run_id = ? ORDER BY ordinal")
+                .bind(&run)
+                .fetch_all(&mut *db)
+                .await?;
+        let vectors = stored
+            .iter()
+            .map(|bytes| unpack(bytes))
+            .collect::<Result<_, _>>()?;
+        spaces.push((space, vectors));
+    }
+    Ok(spaces)
+}
+
+/// The published vector of a shot in `space`, if it has one.
+///
+/// # Errors
+/// If the database fails or the stored vector is damaged.
+pub async fn of_shot(
+    db: &mut SqliteConnection,
+    shot: &Shot,
+    space: &str,
+) -> Result<Option<Vec<f32>>, CatalogError> {
+    let stored: Option<Vec<u8>> = sqlx::query_scalar(
+        "SELECT v.vector FROM vectors v
+           JOIN runs r ON r.id = v.run_id AND json_extract(r.output, '$.space') = ?
+           JOIN published p ON p.run_id = r.id
+          WHERE p.asset_id = ? AND v.ordinal = ?",
+    )
+    .bind(space)
+    .bind(&shot.asset_id)
+    .bind(shot.ordinal)
+    .fetch_optional(db)
+    .await?;
+    stored.map(|bytes| unpack(&bytes)).transpose()
+}
+
+/// A published shot with its vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EmbeddedShot {
+    /// The shot.
+    pub id: ShotId,
+    /// Start and end in milliseconds.
+    pub ms: (u64, u64),
+    /// Its vector.
+    pub vector: Vec<f32>,
+}
+
+#[derive(FromRow)]
+struct VectorRow {
+    asset_id: AssetId,
+    start_frame: i64,
+    end_frame: i64,
+    start_ms: i64,
+    end_ms: i64,
+    vector: Vec<u8>,
+}
+
+impl TryFrom<VectorRow> for EmbeddedShot {
+    type Error = CatalogError;
+
+    fn try_from(row: VectorRow) -> Result<Self, CatalogError> {
+        Ok(Self {
+            id: ShotId {
+                asset: row.asset_id,
+                start: row.start_frame.cast_unsigned(),
+                end: row.end_frame.cast_unsigned(),
+            },
+            ms: (row.start_ms.cast_unsigned(), row.end_ms.cast_unsigned()),
+            vector: unpack(&row.vector)?,
+        })
+    }
+}
+
+/// The published vectors of these shots in `space`. Shots without one are left out.
+///
+/// # Errors
+/// If the database fails or a stored vector is damaged.
+pub async fn of_shots(
+    db: &mut SqliteConnection,
+    ids: &[ShotId],
+    space: &str,
+) -> Result<HashMap<ShotId, Vec<f32>>, CatalogError> {
+    let wanted: Vec<_> = ids.iter().map(|id| (&id.asset, id.start, id.end)).collect();
+    let rows: Vec<VectorRow> = sqlx::query_as(
+        "SELECT p.asset_id, s.start_frame, s.end_frame, s.start_ms, s.end_ms, v.vector
+           FROM json_each(?) q
+           JOIN published p ON p.asset_id = q.value ->> 0 AND p.feature = 'shots'
+           JOIN shots s ON s.run_id = p.run_id AND s.start_frame = q.value ->> 1 AND s.end_frame = q.value ->> 2
+           JOIN published e ON e.asset_id = p.asset_id AND e.feature LIKE 'embeddings/%'
+           JOIN runs r ON r.id = e.run_id AND json_extract(r.output, '$.space') = ?
+           JOIN vectors v ON v.run_id = r.id AND v.ordinal = s.ordinal",
+    )
+    .bind(serde_json::json!(wanted).to_string())
+    .bind(space)
+    .fetch_all(db)
+    .await?;
+    let vectors = rows.into_iter().map(|row| {
+        let shot = EmbeddedShot::try_from(row)?;
+        Ok((shot.id, shot.vector))
+    });
+    vectors.collect()
+}
+
+/// The published shots of an asset that are shown from one time to another, in milliseconds, with their vectors in
+/// `space`. Shots without one are left out.
+///
+/// # Errors
+/// If the database fails or a stored vector is damaged.
+pub async fn within(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    (from_ms, to_ms): (u64, u64),
+    space: &str,
+) -> Result<Vec<EmbeddedShot>, CatalogError> {
+    let bound = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+    let rows: Vec<VectorRow> = sqlx::query_as(
+        "SELECT p.asset_id, s.start_frame, s.end_frame, s.start_ms, s.end_ms, v.vector
+           FROM published p
+           JOIN shots s ON s.run_id = p.run_id
+           JOIN published e ON e.asset_id = p.asset_id AND e.feature LIKE 'embeddings/%'
+           JOIN runs r ON r.id = e.run_id AND json_extract(r.output, '$.space') = ?
+           JOIN vectors v ON v.run_id = r.id AND v.ordinal = s.ordinal
+          WHERE p.asset_id = ? AND p.feature = 'shots' AND s.start_ms < ? AND s.end_ms > ?
+          ORDER BY s.ordinal",
+    )
+    .bind(space)
+    .bind(asset)
+    .bind(bound(to_ms))
+    .bind(bound(from_ms))
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(EmbeddedShot::try_from).collect()
+}
+
+pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<f32>, CatalogError> {
+    let (floats, rest) = bytes.as_chunks::<4>();
+    if !rest.is_empty() {
+        return Err(CatalogError::Corrupt { what: "a vector" });
+    }
+    Ok(floats.iter().map(|&x| f32::from_le_bytes(x)).collect())
+}
