@@ -9,10 +9,6 @@
     clippy::unwrap_used,
     reason = "a bench prints its table"
 )]
-#![expect(
-    clippy::cast_possible_truncation,
-    reason = "counts of a bench are small"
-)]
 
 #[path = "../search/catalogue.rs"]
 mod catalogue;
