@@ -23,6 +23,7 @@ mod encoders;
 mod events;
 mod export;
 mod following;
+mod golden;
 mod http;
 mod idempotency;
 mod index;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use crate::golden;
 use crate::support::{Rushes, first, frames, material, videos};
 
 #[test]
@@ -60,6 +61,7 @@ fn real_videos_are_found_by_sight_and_by_dialogue() {
             .all(|hit| hit["title"] == "bikes")
     );
 
+    golden::check(&rushes);
     pages_join_to_the_whole(&rushes);
     a_picture_finds_the_shot_it_was_taken_from(&rushes, shot);
     rebuilding_changes_nothing(&rushes);

@@ -199,7 +199,10 @@ pub fn check(filters: &[Filter]) -> Result<(), FilterError> {
 fn agree(a: &Filter, b: &Filter) -> bool {
     use FilterOp::{Eq, Gt, Gte, In, Lt, Lte, Ne, Not};
     match (a.op, b.op) {
-        (Eq | In, Eq | In) => a.operands.iter().any(|one| b.operands.contains(one)),
+        (Eq | In, Eq | In) => {
+            let fits = |one: &Operand| b.operands.iter().any(|other| one.meets(other));
+            a.operands.iter().any(fits)
+        }
         (Eq | In, Ne | Not) => a.operands.iter().any(|one| !b.operands.contains(one)),
         (Ne | Not, Eq | In) => agree(b, a),
         (Eq | In, Gt | Gte | Lt | Lte) => {

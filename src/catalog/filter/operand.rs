@@ -67,6 +67,20 @@ impl Operand {
         }
     }
 
+    /// Whether one value can be both.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Span { low, high },
+                Self::Span {
+                    low: from,
+                    high: to,
+                },
+            ) => low <= to && from <= high,
+            _ => self == other,
+        }
+    }
+
     /// Whether this value can be `op` than `bound`.
     pub(super) fn can_be(&self, op: FilterOp, bound: &Self) -> bool {
         let (

@@ -226,7 +226,13 @@ pub async fn facet(
         (None, Source::Many(values)) => {
             let values = field.sql(values);
             // A list in JSON, because SQLite joins only functions to what comes before.
-            let list = format!("SELECT json_group_array(DISTINCT w.value) FROM ({values}) w");
+            // SQLite has numbers for true and false.
+            let value = if field.kind() == FieldKind::Any {
+                "CASE WHEN w.type IN ('true', 'false') THEN w.type ELSE w.value END"
+            } else {
+                "w.value"
+            };
+            let list = format!("SELECT json_group_array(DISTINCT {value}) FROM ({values}) w");
             ("v.value".to_owned(), format!(", json_each(({list})) v"))
         }
     };

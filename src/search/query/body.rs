@@ -318,7 +318,11 @@ impl PartBody {
         } else {
             PartKind::Text {
                 words: self.text.unwrap_or_default(),
-                phrases: self.phrases,
+                phrases: self
+                    .phrases
+                    .into_iter()
+                    .filter(|phrase| !phrase.trim().is_empty())
+                    .collect(),
             }
         };
         Ok(QueryPart {

@@ -62,6 +62,7 @@ fn every_field_leaves_the_shots_that_have_it() {
         ("metadata.code:\"2\"", &all_street),
         ("metadata.code:2", &Vec::new()),
         ("metadata.cleared:true", &all_street),
+        ("rate:25 rate:25/1", &all),
         ("-metadata.cleared:true", &all_harbour),
         ("metadata.cleared:false", &Vec::new()),
         ("metadata.nothing:1", &Vec::new()),
@@ -162,6 +163,8 @@ fn values_are_counted_among_the_candidates() {
         pairs(&[("cut", 5), ("start", 2)])
     );
     assert_eq!(counts("language", &answer), pairs(&[("en", 4), ("de", 3)]));
+    let cleared = videos.find("pattern in:visual facet:metadata.cleared");
+    assert_eq!(counts("metadata.cleared", &cleared), pairs(&[("true", 4)]));
     let body = json!({ "text": "red car", "modalities": ["dialogue"], "facets": ["title"] });
     assert_eq!(
         counts("title", &videos.search(&body)),
