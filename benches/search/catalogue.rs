@@ -1,6 +1,7 @@
 //! A catalogue of videos whose shots have given vectors.
 
 use rushes::catalog::assets::{NewAsset, register};
+use rushes::catalog::records::ShotsRecord;
 use rushes::catalog::results::{self, ShotRow};
 use rushes::catalog::{AssetId, Catalog, note_change, runs};
 use rushes::features::{Settings, request};
@@ -40,6 +41,15 @@ pub(crate) async fn fill(
         })
         .collect();
     assert_eq!(settings.space.id, SPACE);
+    let scan = ShotsRecord {
+        timeline: "timeline".to_owned(),
+        frames: 50 * SHOTS as u64,
+        rate: "25".parse().unwrap(),
+        variable: false,
+        start_timecode: None,
+        warnings: Vec::new(),
+    };
+    let scan = serde_json::to_string(&scan).unwrap();
     let mut assets = Vec::new();
     for video in 0.. {
         let rows: Vec<Vec<f32>> = rows.by_ref().take(SHOTS).collect();
@@ -64,7 +74,7 @@ pub(crate) async fn fill(
                 "shots" => {
                     let stored = results::store_shots(&mut tx, &run.id, &shots[..rows.len()]).await;
                     stored.unwrap();
-                    "{}".to_owned()
+                    scan.clone()
                 }
                 "embeddings/lite" => {
                     let stored = results::store_vectors(&mut tx, &run.id, &rows).await;

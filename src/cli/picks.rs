@@ -1,5 +1,6 @@
 //! Which shots a command is about: named, found by a search, or in a bin.
 
+use super::output;
 use crate::app::App;
 use crate::catalog::bins::{self, Selection};
 use crate::catalog::{AssetId, ShotId};
@@ -50,6 +51,11 @@ impl PickArgs {
             ..SearchRequest::new(Query::parse(text)?, self.limit)
         };
         let answer = app.searcher(app.index().await?).search(&request).await?;
+        if answer.weak && !answer.hits.is_empty() {
+            output::complain(
+                "none of these shots is likely to be what you search for; they are the nearest",
+            );
+        }
         let found = answer.hits.iter().map(|hit| hit.selection(Some(text)));
         Ok(found.collect())
     }

@@ -57,7 +57,7 @@ Examples:
 Write \\ before a character to take its meaning. Fields: title, asset, tag, date, duration, len,
 boundary, language, rate, width, height, size, codec and metadata.NAME.")]
 pub(super) struct SearchArgs {
-    /// What is seen or said, with filters if wanted
+    /// What is seen or said, with filters if wanted; put it in quotes
     #[arg(required = true, value_name = "QUERY")]
     words: Vec<String>,
     /// Modalities to search [default: all that have a model, and no meaning with `match:all`]
@@ -164,7 +164,7 @@ fn print(answer: &Answer) {
             values.collect::<Vec<_>>().join(", ")
         ));
     }
-    if answer.weak {
+    if answer.weak && !answer.hits.is_empty() {
         output::line("These shots are the nearest, but none is likely to be what you search for.");
     }
     for gap in answer.coverage.gaps(seen) {
@@ -200,7 +200,11 @@ fn report(recall: &RecallReport) {
 fn why(hit: &Hit) -> String {
     let mut why = Vec::new();
     if let Some(visual) = &hit.evidence.visual {
-        why.push(format!("seen {:.2}", visual.similarity));
+        let similarity = format!("seen {:.2}", visual.similarity);
+        why.push(match visual.confidence {
+            Some(confidence) => format!("{similarity} ({:.0} %)", 100.0 * confidence),
+            None => similarity,
+        });
     }
     if let Some(dialogue) = &hit.evidence.dialogue {
         why.push(format!(
@@ -208,7 +212,13 @@ fn why(hit: &Hit) -> String {
             dialogue.text.replace('\n', " ")
         ));
     }
-    if let Some(meaning) = &hit.evidence.meaning {
+    let said = hit
+        .evidence
+        .dialogue
+        .as_ref()
+        .map(|dialogue| &dialogue.text);
+    let meant = hit.evidence.meaning.as_ref();
+    if let Some(meaning) = meant.filter(|meaning| Some(&meaning.text) != said) {
         why.push(format!(
             "meant \u{201c}{}\u{201d}",
             meaning.text.replace('\n', " ")

@@ -148,7 +148,7 @@ pub struct Answer {
     /// Token of the next page; null on the last page. It is good for 15 minutes, and what is ingested meanwhile moves
     /// nothing.
     pub next: Option<String>,
-    /// Whether no hit is likely to be what was asked for: they are the nearest that there are, and no more.
+    /// Whether no hit is likely to be what was asked for: there are none, or they are the nearest and no more.
     pub weak: bool,
     /// The modalities that were searched.
     pub modalities: Vec<Modality>,

@@ -218,9 +218,15 @@ impl Searcher {
             Operator::Any => self.any(query, senses, reach).await?,
             Operator::All => self.all(query, senses, reach).await?,
         };
+        let is_likely =
+            |shot: &FusedShot<Match>| shot.matches.iter().any(|one| one.found.is_likely());
+        let weak = !found.iter().any(is_likely);
+        let mut found = found;
+        // By sight every shot has a rank. Another order, and counts, make sense for likely shots only.
+        if !weak && (query.sort != SortBy::Relevance || !query.facets.is_empty()) {
+            found.retain(is_likely);
+        }
         let facets = self.facets(query, &found).await?;
-        let mut matches = found.iter().flat_map(|shot| &shot.matches);
-        let weak = !found.is_empty() && !matches.any(|one| one.found.is_likely());
         let recalls = recalls.iter().map(RecallReport::of).collect();
         Ok(Listing {
             hits: fold::fold(self, query, found).await?,

@@ -83,6 +83,17 @@ impl Cursor {
         Some(rest_of(&self.text, self.at - length - 1, length))
     }
 
+    /// A name before a colon that nothing follows.
+    pub(super) fn peek_bare_name(&self) -> Option<String> {
+        let rest = &self.text[self.at..];
+        let length = rest.iter().position(|&c| c == ':')?;
+        let is_bare = rest[..length]
+            .iter()
+            .all(|&c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+            && rest.get(length + 1).is_none_or(|&c| is_space(c));
+        is_bare.then(|| rest_of(&self.text, self.at, length))
+    }
+
     /// Takes characters up to a space, a bracket, a quote, or one of `stops`. A backslash takes its meaning from the
     /// next one.
     pub(super) fn take_bare(&mut self, stops: &[char]) -> Result<String, SyntaxError> {

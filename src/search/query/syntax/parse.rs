@@ -13,6 +13,7 @@ use crate::search::recall::Modality;
 /// Longest text of a query in characters.
 const MAX_QUERY: usize = 8000;
 /// Names that are no fields.
+const DIRECTIVE_NAMES: [&str; 6] = ["in", "match", "group", "collapse", "sort", "facet"];
 const DIRECTIVES: &str = "`in`, `match`, `group`, `collapse`, `sort`, `facet`, `like`";
 
 /// The query that a text says.
@@ -84,6 +85,7 @@ impl Parser {
             return Ok(());
         }
         let Some(name) = self.cursor.take_name() else {
+            self.check_value_follows()?;
             return self.words(start, minus, None);
         };
         if let Some(modality) = Modality::named(&name) {
@@ -96,6 +98,25 @@ impl Parser {
             self.filter(&name, start, minus)?;
         }
         Ok(())
+    }
+
+    /// Refuses `title: Day 3`, which would otherwise be searched as words.
+    fn check_value_follows(&self) -> Result<(), SyntaxError> {
+        let Some(name) = self.cursor.peek_bare_name() else {
+            return Ok(());
+        };
+        let is_known = name == "like"
+            || DIRECTIVE_NAMES.contains(&name.as_str())
+            || Modality::named(&name).is_some()
+            || filter::kind_of(&name).is_ok();
+        if !is_known {
+            return Ok(());
+        }
+        let why = format!(
+            "a value is missing here; write it after `{name}:` without a space, or \\: for a colon"
+        );
+        let at = self.cursor.at() + name.chars().count() + 1;
+        Err(self.cursor.error(at, why))
     }
 
     /// Words, a phrase or a group.
@@ -203,8 +224,7 @@ impl Parser {
 
     /// What is no part and no filter. `false` if `name` is none of these.
     fn directive(&mut self, name: &str, start: usize, minus: bool) -> Result<bool, SyntaxError> {
-        let known = ["in", "match", "group", "collapse", "sort", "facet"];
-        let Some(name) = known.into_iter().find(|one| *one == name) else {
+        let Some(name) = DIRECTIVE_NAMES.into_iter().find(|one| *one == name) else {
             return Ok(false);
         };
         if minus {
