@@ -7,6 +7,7 @@ pub mod assets;
 pub mod audit;
 pub mod bins;
 mod coverage;
+pub mod duplicates;
 mod error;
 pub mod events;
 pub mod filter;

@@ -110,10 +110,12 @@ impl Caller {
     /// The events that this caller may receive.
     pub(super) fn event_filter(&self) -> EventFilter {
         let redacts = |key: &Key| key.scope.include(KeyScope::Redact);
+        // Without a key it is this machine's user, or nobody is known; nobody sees any titles.
+        let is_user = self.titles.is_none();
         EventFilter {
             titles: self.titles.clone(),
             owner: self.owner().cloned(),
-            redactions: self.key.as_ref().is_none_or(redacts),
+            redactions: self.key.as_ref().map_or(is_user, redacts),
         }
     }
 
@@ -446,6 +448,27 @@ impl ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_caller_of_whom_nothing_is_known_receives_no_events() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&folder.path().join("catalog.db"))
+            .await
+            .unwrap();
+        let mut tx = catalog.begin().await.unwrap();
+        crate::catalog::bins::create(&mut tx, "Picks", None)
+            .await
+            .unwrap();
+        let (mut parts, ()) = Request::new(()).into_parts();
+        let Ok(nobody) = Caller::from_request_parts(&mut parts, &()).await;
+        let filter = nobody.event_filter();
+        assert!(!filter.redactions);
+        let seen = crate::catalog::events::after(&mut tx, 0, &filter, 10).await;
+        assert_eq!(seen.unwrap(), []);
+        let all = Caller::default().event_filter();
+        let seen = crate::catalog::events::after(&mut tx, 0, &all, 10).await;
+        assert_eq!(seen.unwrap().len(), 1);
+    }
 
     #[test]
     fn every_route_needs_the_scope_of_what_it_does() {

@@ -28,6 +28,8 @@ fn unpacked(archive: &Path, folder: &Path) -> Vec<PathBuf> {
         std::fs::write(&path, bytes).unwrap();
         files.push(path);
     }
+    // The table first: digits come before letters.
+    files.sort_by_key(|file| (file.extension() != Some("csv".as_ref()), file.clone()));
     files
 }
 
@@ -229,7 +231,7 @@ fn a_contact_sheet_shows_every_pick_as_a_picture_and_on_pages() {
     let refused = server.post("/v1/exports").json(&body).send().unwrap();
     assert_eq!(
         crate::http::problem(refused),
-        (413, "too-many-events".to_owned())
+        (413, "too-many-picks".to_owned())
     );
 }
 
