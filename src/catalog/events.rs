@@ -18,8 +18,8 @@ pub struct Event {
     pub seq: i64,
     /// When it happened, Unix milliseconds.
     pub at: i64,
-    /// What it is: `asset.registered`, `asset.changed`, `asset.replaced`, `asset.deleted`, `stage.STATE`, `job.STATE`;
-    /// `title.` or `bin.` with `created`, `changed`, `deleted`; `redaction.` with `created`, `done`, `failed`,
+    /// What it is: `asset.registered`, `asset.changed`, `asset.left` (to its old title), `asset.replaced`,
+    /// `asset.deleted`, `stage.STATE`, `job.STATE`; `title.` or `bin.` with `created`, `changed`, `deleted`; `redaction.` with `created`, `done`, `failed`,
     /// `deleted`.
     #[sqlx(rename = "type")]
     #[serde(rename = "type")]

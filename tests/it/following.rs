@@ -210,6 +210,10 @@ fn the_stream_of_a_job_ends_when_its_asset_moves_out_of_sight() {
     let server = Server::start_at(&rushes, "0.0.0.0:0", &["--insecure"]);
     let get = |path: &str, key: &str| server.get(path).bearer_auth(key).send().unwrap();
     let listed: Value = get("/v1/jobs", &boss).json().unwrap();
+    let title = server.post("/v1/titles").bearer_auth(&boss);
+    let title = title.json(&json!({ "name": "Two" })).send().unwrap();
+    assert_eq!(title.status(), 201);
+    let mut own = events(follow(&server, &reader));
     let (job, asset) = (&listed["jobs"][0]["id"], &listed["jobs"][0]["asset"]);
     let path = format!("/v1/jobs/{}/events", job.as_str().unwrap());
     let mut stream = events(get(&path, &reader));
@@ -220,6 +224,8 @@ fn the_stream_of_a_job_ends_when_its_asset_moves_out_of_sight() {
     let moved = moved.json(&json!({ "title": "Two" })).send().unwrap();
     assert!(moved.status().is_success());
     assert_eq!(stream.count(), 0);
+    let (kind, event) = own.next().unwrap();
+    assert_eq!((&*kind, &event["asset"]), ("asset.left", asset));
     assert_eq!(get(&path, &reader).status(), 404);
     assert_eq!(get(&path, &boss).status(), 200);
 }
