@@ -19,6 +19,7 @@ pub mod keys;
 pub mod listing;
 pub mod metadata;
 pub mod passages;
+pub mod previews;
 pub mod queue;
 pub mod records;
 pub mod redactions;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::catalog::Catalog;
 use crate::catalog::bins::MOST_ITEMS;
-use crate::catalog::shots::{self, ShotProxy};
+use crate::catalog::previews::{self, ShotProxy};
 
 /// Kinds of archives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,7 +172,8 @@ async fn over_proxies(
         let original = list.source(pick);
         let mut db = catalog.snapshot().await?;
         let asset = unchanged(&mut db, original).await?;
-        let covered = shots::proxies_within(&mut db, &asset, pick.frames.0, pick.frames.1).await?;
+        let covered =
+            previews::proxies_within(&mut db, &asset, pick.frames.0, pick.frames.1).await?;
         drop(db);
         if picks.len() + covered.len() > MOST_ITEMS {
             return Err(ExportError::TooManyPicks {

@@ -8,7 +8,7 @@ use image::{ImageFormat, RgbImage};
 use pdf_writer::{Content, Filter, Finish as _, Name, Pdf, Rect, Ref};
 
 use super::{CutList, ExportError, ExportSources, Pick, away, unchanged};
-use crate::catalog::{CatalogError, shots};
+use crate::catalog::{CatalogError, previews};
 use crate::sheet::{COLUMNS, ContactSheet, heading};
 
 /// Rows of a page of a PDF.
@@ -151,7 +151,7 @@ async fn thumbnail(
     let middle = u64::midpoint(pick.frames.0, pick.frames.1.saturating_sub(1));
     let mut db = sources.catalog.snapshot().await?;
     let asset = unchanged(&mut db, list.source(pick)).await?;
-    let key = shots::thumbnail_at(&mut db, &asset, middle).await?;
+    let key = previews::thumbnail_at(&mut db, &asset, middle).await?;
     drop(db);
     match key {
         Some(key) => Ok(Some(sources.storage.get(&key).await?)),
