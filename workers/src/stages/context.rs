@@ -70,7 +70,7 @@ impl Stages {
             sandbox,
             segment: SegmentParams::default(),
             proxy: ProxyParams::default(),
-            sentences: Sentences::new(models.clone(), encoders.clone()),
+            sentences: Sentences::new(models.clone(), encoders),
             devices: Devices::new(models, encoders),
             embedder: Embedder::new(EmbedOptions::default()),
             runtime: Handle::current(),
