@@ -20,8 +20,8 @@ use rushes_workers::coordinator::{Coordinator, CoordinatorError, Directive, Fail
 use rushes_workers::media::MediaInfo;
 use rushes_workers::segment::{Boundary, BoundaryKind, DetectorKind};
 use rushes_workers::stages::{
-    DialogueOutput, EmbeddingsOutput, MeaningOutput, Output, ProbeOutput, ProbeTask, ProxiesOutput,
-    Queue, ShotSpan, ShotsOutput, Task, ThumbnailsOutput,
+    DialogueOutput, EmbeddingsOutput, MeaningOutput, Output, ProbeOutput, ProxiesOutput, Queue,
+    ShotSpan, ShotsOutput, Task, ThumbnailsOutput,
 };
 use rushes_workers::storage::Locator;
 use rushes_workers::watch::Progress;

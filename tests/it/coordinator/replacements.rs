@@ -158,27 +158,25 @@ async fn a_replacement_does_not_remove_a_newer_video_of_the_same_file() {
     bench.complete_all().await;
     replaced(&bench, &bench.asset, file("new", "2")).await;
     let newer = registered(&bench, &file("new", "3"), &[]).await.0;
-    // All files of one name have the same hash here, so the newer one is not probed.
     loop {
         let mut idle = true;
         for queue in [Queue::Media, Queue::Embed] {
             if let Some(lease) = bench.lease(queue).await {
                 idle = false;
-                let is_newer = |task: &ProbeTask| task.media.version.as_deref() == Some("3");
-                match &lease.task {
-                    Task::Probe(task) if is_newer(task) => {
-                        let bad = failure(ErrorKind::InvalidInput);
-                        bench.local.fail(&lease.ticket, &bad).await.unwrap();
-                    }
-                    Task::Probe(task) => {
-                        let version = task.media.version.as_deref().unwrap();
-                        let output = Output::Probe(ProbeOutput {
-                            blake3: blake3_of(&format!("{}/{version}", task.media.uri)),
-                            info: Box::new(info()),
-                        });
-                        bench.local.complete(&lease.ticket, &output).await.unwrap();
-                    }
-                    _ => bench.complete(&lease).await,
+                let Task::Probe(task) = &lease.task else {
+                    bench.complete(&lease).await;
+                    continue;
+                };
+                let version = task.media.version.as_deref().unwrap();
+                if version == "3" {
+                    let bad = failure(ErrorKind::InvalidInput);
+                    bench.local.fail(&lease.ticket, &bad).await.unwrap();
+                } else {
+                    let output = Output::Probe(ProbeOutput {
+                        blake3: blake3_of(&format!("{}/{version}", task.media.uri)),
+                        info: Box::new(info()),
+                    });
+                    bench.local.complete(&lease.ticket, &output).await.unwrap();
                 }
             }
         }

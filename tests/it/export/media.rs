@@ -229,10 +229,7 @@ fn a_contact_sheet_shows_every_pick_as_a_picture_and_on_pages() {
         .collect();
     let body = json!({ "picks": many, "format": "png" });
     let refused = server.post("/v1/exports").json(&body).send().unwrap();
-    assert_eq!(
-        crate::http::problem(refused),
-        (413, "too-many-picks".to_owned())
-    );
+    assert_eq!(problem(refused), (413, "too-many-picks".to_owned()));
 }
 
 #[test]
