@@ -218,17 +218,20 @@ class Rushes:
 
     def replace_file(self, id, *, body=None, form=None):
         """Replace the file of an asset, by name (JSON) or by upload (`multipart/form-data`). The id, title,
-        tags, metadata, bins and added subtitles stay. Everything is computed again; until that is
-        published, the old file and its shots are what readers see. Subtitle files that came with the old
-        file go with it.
+        tags, metadata, bins and added subtitles stay. Everything is computed again. Readers see the old
+        file and its shots until the new results are published. Subtitle files that came with the old file
+        go with it.
 
         form: a list of (field, value); a value that is a pathlib.Path is sent as that file.
         """
         return self._call("PUT", f"/v1/assets/{_quoted(id)}/file", body=body, form=form, answer="json")
 
     def withdraw_file(self, id):
-        """Give up a replacement that is not published yet; the asset stays as it is."""
-        return self._call("DELETE", f"/v1/assets/{_quoted(id)}/file", answer="nothing")
+        """Give up a replacement that is not published yet. The asset keeps the file that readers see. Work on
+        that file that the replacement interrupted, and subtitle tracks that were added or removed
+        meanwhile, are requested again.
+        """
+        return self._call("DELETE", f"/v1/assets/{_quoted(id)}/file", answer="json")
 
     def reprocess_asset(self, id):
         """Compute what is missing of an asset: after a failure, with another model or with changed settings."""
@@ -248,7 +251,7 @@ class Rushes:
 
     def add_subtitles(self, id, *, form=None):
         """Add a subtitle file. The dialogue is computed again from all tracks; the old one is found until
-        then.
+        then. The same bytes and language again return the track that they made.
 
         form: a list of (field, value); a value that is a pathlib.Path is sent as that file.
         """

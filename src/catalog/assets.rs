@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection};
 
 use super::metadata::{Metadata, Tags};
-use super::{
-    AssetId, CatalogError, TitleId, note_change, now_ms, replacements, subtitles, titles, uploads,
-};
+use super::{AssetId, CatalogError, TitleId, note_change, now_ms, replacements, titles, uploads};
 
 /// A title with its counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow, utoipa::ToSchema)]
@@ -61,7 +59,10 @@ pub struct Asset {
     pub content: i64,
     /// Where the file is that is to replace its content.
     pub replaced_by: Option<String>,
-    sidecars: String,
+    /// Subtitle files that came with the content that readers see.
+    pub(super) sidecars: String,
+    /// Those that came with the replacement.
+    pub(super) next_sidecars: Option<String>,
     added_subtitles: String,
     removed_subtitles: String,
 }
@@ -77,9 +78,9 @@ impl Asset {
         }
     }
 
-    /// The subtitle files that came with it.
+    /// The subtitle files that came with its newest content.
     pub(super) fn sidecars(&self) -> Result<Vec<Sidecar>, CatalogError> {
-        list_of(&self.sidecars)
+        list_of(self.next_sidecars.as_ref().unwrap_or(&self.sidecars))
     }
 
     /// The subtitle files that were added to it.
@@ -91,6 +92,13 @@ impl Asset {
     pub(super) fn removed_subtitles(&self) -> Result<Vec<String>, CatalogError> {
         list_of(&self.removed_subtitles)
     }
+}
+
+/// A list of subtitle files as it is stored.
+pub(super) fn stored(files: &[Sidecar]) -> Result<String, CatalogError> {
+    serde_json::to_string(files).map_err(|_unserialisable| CatalogError::Corrupt {
+        what: "a list of subtitle files",
+    })
 }
 
 fn list_of<T: serde::de::DeserializeOwned>(stored: &str) -> Result<Vec<T>, CatalogError> {
@@ -120,10 +128,12 @@ pub async fn register(
 ) -> Result<(AssetId, bool), CatalogError> {
     let version = new.locator.version.as_deref().unwrap_or_default();
     let size = i64::try_from(new.locator.size).unwrap_or(i64::MAX);
-    let sidecars =
-        serde_json::to_string(new.sidecars).map_err(|_unserialisable| CatalogError::Corrupt {
-            what: "a list of subtitle files",
-        })?;
+    let sidecars = stored(new.sidecars)?;
+    if let Some(asset) = replacements::with_file(db, new.locator).await? {
+        // The current content of the asset stays what it is.
+        replacements::set_sidecars(db, &asset, &sidecars).await?;
+        return Ok((asset, false));
+    }
     let known: Option<AssetId> = sqlx::query_scalar(
         "SELECT asset_id FROM locators WHERE uri = ? AND version = ? AND size = ?",
     )
@@ -195,9 +205,9 @@ pub async fn get(db: &mut SqliteConnection, id: &AssetId) -> Result<Asset, Catal
     sqlx::query_as(
         "SELECT a.id, a.title_id, t.name AS title, a.uri, a.version, a.size, a.blake3, a.generation, a.metadata, a.tags,
                 COALESCE(r.content, a.content) AS content, r.uri AS replaced_by,
-                COALESCE(r.sidecars, a.sidecars) AS sidecars, a.added_subtitles, a.removed_subtitles
+                a.sidecars, r.sidecars AS next_sidecars, a.added_subtitles, a.removed_subtitles
            FROM assets a JOIN titles t ON t.id = a.title_id LEFT JOIN replacements r ON r.asset_id = a.id
-         WHERE a.id = COALESCE((SELECT asset_id FROM aliases WHERE id = ?1), ?1)",
+          WHERE a.id = COALESCE((SELECT asset_id FROM aliases WHERE id = ?1), ?1)",
     )
     .bind(id)
     .fetch_optional(db)
@@ -206,27 +216,6 @@ pub async fn get(db: &mut SqliteConnection, id: &AssetId) -> Result<Asset, Catal
         what: "asset",
         id: id.to_string(),
     })
-}
-
-/// Another asset that has these bytes or is to have them, if there is one.
-///
-/// # Errors
-/// If the database fails.
-pub async fn same_bytes(
-    db: &mut SqliteConnection,
-    id: &AssetId,
-    blake3: &str,
-) -> Result<Option<AssetId>, CatalogError> {
-    Ok(
-        sqlx::query_scalar(
-            "SELECT id FROM assets WHERE blake3 = ?1 AND id <> ?2
-              UNION ALL SELECT asset_id FROM replacements WHERE blake3 = ?1 AND asset_id <> ?2 LIMIT 1",
-        )
-        .bind(blake3)
-        .bind(id)
-        .fetch_optional(db)
-        .await?,
-    )
 }
 
 /// Stores the hash of an asset's bytes.
@@ -246,62 +235,6 @@ pub async fn set_blake3(
     Ok(())
 }
 
-/// Makes `duplicate` another name of `original`, which has the same bytes. Its locators and jobs move to the
-/// original.
-///
-/// From now on the original is read from the duplicate's location in three cases: both are the same file,
-/// modified since; the original's own file is `gone`; or some feature of the original is still to be computed. It is not
-/// where the original is about to be replaced.
-///
-/// # Errors
-/// If the database fails.
-pub async fn merge(
-    db: &mut SqliteConnection,
-    duplicate: &AssetId,
-    original: &AssetId,
-    gone: bool,
-) -> Result<(), CatalogError> {
-    let (new, old) = (get(db, duplicate).await?, get(db, original).await?);
-    let wanted = super::runs::wanted(db, original).await?;
-    let complete = wanted
-        .iter()
-        .all(|run| run.state == super::runs::RunState::Ready);
-    // Subtitle files that were uploaded with the duplicate are deleted with it.
-    let has_new_subtitles = old.sidecars == "[]" && new.sidecars != "[]";
-    let is_read_there = gone || new.uri == old.uri || !complete || has_new_subtitles;
-    if is_read_there && old.replaced_by.is_none() {
-        point_to(db, original, &new.locator()).await?;
-        // Otherwise an upload that now belongs to the original would count as garbage below.
-        sqlx::query("UPDATE assets SET uri = '' WHERE id = ?")
-            .bind(duplicate)
-            .execute(&mut *db)
-            .await?;
-        if old.uri != new.uri {
-            discard_upload(db, &old.uri).await?;
-        }
-    }
-    if old.sidecars == "[]" {
-        set_sidecars(db, original, &new.sidecars).await?;
-    }
-    subtitles::move_added(db, &new, &old).await?;
-    for statement in [
-        "UPDATE locators SET asset_id = ?2 WHERE asset_id = ?1",
-        "UPDATE jobs SET asset_id = ?2 WHERE asset_id = ?1",
-        "UPDATE aliases SET asset_id = ?2 WHERE asset_id = ?1",
-        "UPDATE bin_items SET asset_id = ?2 WHERE asset_id = ?1",
-        "UPDATE OR IGNORE annotations SET asset_id = ?2 WHERE asset_id = ?1",
-        "INSERT INTO aliases (id, asset_id) VALUES (?1, ?2)",
-    ] {
-        sqlx::query(statement)
-            .bind(duplicate)
-            .bind(original)
-            .execute(&mut *db)
-            .await?;
-    }
-    remove(db, duplicate).await?;
-    note_change(db, original).await
-}
-
 /// Whether a local file no longer exists. For other locations this cannot be checked here.
 #[must_use]
 pub fn is_gone(uri: &str) -> bool {
@@ -312,20 +245,20 @@ pub fn is_gone(uri: &str) -> bool {
 }
 
 /// Retires registrations of a file whose bytes have changed; `current` is the asset of the new bytes. An asset
-/// that also exists elsewhere is read from there, and others are removed. Later registrations are of newer bytes, unless
-/// `current` was just `replaced` by the file as it is now.
+/// that also exists elsewhere is read from there, and others are removed. Later registrations are of newer bytes. If
+/// `current` was just `replaced`, this is the rank of the newest registration when the replacement began.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn retire_overwritten(
     db: &mut SqliteConnection,
     current: &AssetId,
-    replaced: bool,
+    replaced: Option<i64>,
 ) -> Result<(), CatalogError> {
     let uri = get(db, current).await?.uri;
     let overwritten: Vec<AssetId> = sqlx::query_scalar(
         "SELECT id FROM assets WHERE uri = ?1 AND id <> ?2
-                AND (?3 OR registered < (SELECT registered FROM assets WHERE id = ?2))",
+                AND registered <= COALESCE(?3, (SELECT registered FROM assets WHERE id = ?2))",
     )
     .bind(&uri)
     .bind(current)
@@ -359,7 +292,7 @@ pub async fn retire_overwritten(
     Ok(())
 }
 
-async fn point_to(
+pub(super) async fn point_to(
     db: &mut SqliteConnection,
     asset: &AssetId,
     locator: &Locator,
@@ -374,7 +307,7 @@ async fn point_to(
     Ok(())
 }
 
-async fn set_sidecars(
+pub(super) async fn set_sidecars(
     db: &mut SqliteConnection,
     asset: &AssetId,
     sidecars: &str,

@@ -89,6 +89,11 @@ pub enum CatalogError {
         "asset {0} has this file already; use that asset, or delete it first to replace another one's file with it"
     )]
     BytesInUse(String),
+    /// The file that is to replace that of an asset cannot be used, so nothing else is computed of the asset.
+    #[error(
+        "the replacement of this asset's file failed; send another file, or withdraw it: DELETE /v1/assets/{{id}}/file"
+    )]
+    ReplacementFailed,
     /// The limit on added subtitle tracks is reached.
     #[error("an asset has at most {0} added subtitle tracks; remove one first")]
     TooManySubtitles(usize),
@@ -148,6 +153,7 @@ impl CatalogError {
             Self::BinFull(_) => "bin-full",
             Self::TooManyWebhooks(_) => "too-many-webhooks",
             Self::BytesInUse(_) => "bytes-in-use",
+            Self::ReplacementFailed => "replacement-failed",
             Self::TooManySubtitles(_) => "too-many-subtitles",
             Self::TooManyBins(_) => "too-many-bins",
             Self::TooManyUploads(_) => "too-many-uploads",
@@ -178,7 +184,9 @@ impl CatalogError {
             | Self::TooManySubtitles(_)
             | Self::TooManyWebhooks(_)
             | Self::TooManyUploads(_) => ErrorKind::Limit,
-            Self::Changed { .. } | Self::BytesInUse(_) => ErrorKind::Cancelled,
+            Self::Changed { .. } | Self::BytesInUse(_) | Self::ReplacementFailed => {
+                ErrorKind::Cancelled
+            }
             Self::Full(_) | Self::Locked(_) | Self::Random(_) => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Open { .. } | Self::Database(_) => ErrorKind::Internal,

@@ -18,8 +18,8 @@ pub struct Event {
     pub seq: i64,
     /// When it happened, Unix milliseconds.
     pub at: i64,
-    /// What it is: `asset.registered`, `asset.changed`, `asset.replaced`, `asset.deleted`, `stage.STATE`, `job.STATE`;
-    /// `title.` or `bin.` with `created`, `changed`, `deleted`; `redaction.` with `created`, `done`, `failed`,
+    /// What it is: `asset.registered`, `asset.changed`, `asset.left` (to its old title), `asset.replaced`,
+    /// `asset.deleted`, `stage.STATE`, `job.STATE`; `title.` or `bin.` with `created`, `changed`, `deleted`; `redaction.` with `created`, `done`, `failed`,
     /// `deleted`.
     #[sqlx(rename = "type")]
     #[serde(rename = "type")]
@@ -96,7 +96,7 @@ pub async fn oldest(db: &mut SqliteConnection) -> Result<Option<i64>, CatalogErr
 pub struct EventFilter {
     /// Only those of these titles and their assets.
     pub titles: Option<Vec<TitleId>>,
-    /// Of bins, only those of this key.
+    /// Of bins, only those of this key. Without a key, all if all titles are included, and none otherwise.
     pub owner: Option<KeyId>,
     /// Whether to include those of redactions.
     pub redactions: bool,
@@ -126,7 +126,7 @@ pub async fn after(
                 redaction_id, body
            FROM events
           WHERE seq > ?1
-            AND CASE WHEN bin_id IS NOT NULL THEN ?3 IS NULL OR owner = ?3
+            AND CASE WHEN bin_id IS NOT NULL THEN owner = ?3 OR (?3 IS NULL AND ?2 IS NULL)
                      WHEN redaction_id IS NOT NULL THEN ?4
                      ELSE ?2 IS NULL OR title_id IN (SELECT value FROM json_each(?2)) END
           ORDER BY seq LIMIT ?5",

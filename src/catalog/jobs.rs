@@ -113,6 +113,7 @@ pub async fn adopt(
 ) -> Result<(), CatalogError> {
     let orphans: Vec<JobId> = sqlx::query_scalar(
         "SELECT id FROM jobs j WHERE asset_id = ?
+            AND cancelled_at IS NULL
             AND NOT EXISTS (SELECT 1 FROM job_runs r WHERE r.job_id = j.id)",
     )
     .bind(asset)
@@ -120,6 +121,40 @@ pub async fn adopt(
     .await?;
     for job in orphans {
         ask(db, &job, runs).await?;
+    }
+    Ok(())
+}
+
+/// Cancels those jobs of an asset that have an unfinished or failed run which is not `kept`. They lose all their runs:
+/// what is left of them is not what they were for.
+///
+/// # Errors
+/// If the database fails.
+pub(super) async fn give_up(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    kept: &[RunId],
+) -> Result<(), CatalogError> {
+    let given_up: Vec<JobId> = sqlx::query_scalar(
+        "SELECT id FROM jobs j WHERE asset_id = ?
+            AND EXISTS (SELECT 1 FROM job_runs o JOIN runs r ON r.id = o.run_id
+                         WHERE o.job_id = j.id AND r.state <> 'ready'
+                           AND r.id NOT IN (SELECT value FROM json_each(?)))",
+    )
+    .bind(asset)
+    .bind(serde_json::json!(kept).to_string())
+    .fetch_all(&mut *db)
+    .await?;
+    for job in given_up {
+        sqlx::query("UPDATE jobs SET cancelled_at = ? WHERE id = ? AND cancelled_at IS NULL")
+            .bind(now_ms())
+            .bind(&job)
+            .execute(&mut *db)
+            .await?;
+        sqlx::query("DELETE FROM job_runs WHERE job_id = ?")
+            .bind(&job)
+            .execute(&mut *db)
+            .await?;
     }
     Ok(())
 }

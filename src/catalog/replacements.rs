@@ -4,7 +4,8 @@ use rushes_workers::storage::Locator;
 use sqlx::{FromRow, SqliteConnection};
 
 use super::assets::{self, Sidecar};
-use super::{AssetId, CatalogError, now_ms, results, uploads};
+use super::runs::{self, RunState};
+use super::{AssetId, CatalogError, jobs, now_ms, results, uploads};
 
 /// The file that is to become an asset's content.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -19,6 +20,8 @@ pub struct Replacement {
     pub size: i64,
     /// BLAKE3 digest in hex, once the whole file has been read.
     pub blake3: Option<String>,
+    /// Rank of the newest asset when it began.
+    pub registered: i64,
 }
 
 impl Replacement {
@@ -42,15 +45,67 @@ pub async fn of(
     asset: &AssetId,
 ) -> Result<Option<Replacement>, CatalogError> {
     Ok(sqlx::query_as(
-        "SELECT content, uri, version, size, blake3 FROM replacements WHERE asset_id = ?",
+        "SELECT content, uri, version, size, blake3, registered FROM replacements WHERE asset_id = ?",
     )
     .bind(asset)
     .fetch_optional(db)
     .await?)
 }
 
+/// The asset whose content this file is to become.
+///
+/// # Errors
+/// If the database fails.
+pub async fn with_file(
+    db: &mut SqliteConnection,
+    file: &Locator,
+) -> Result<Option<AssetId>, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "SELECT asset_id FROM replacements WHERE uri = ? AND COALESCE(version, '') = ? AND size = ?",
+    )
+    .bind(&file.uri)
+    .bind(file.version.as_deref().unwrap_or_default())
+    .bind(i64::try_from(file.size).unwrap_or(i64::MAX))
+    .fetch_optional(db)
+    .await?)
+}
+
+/// Sets the subtitle files that come with a replacement: a list in JSON.
+pub(super) async fn set_sidecars(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    sidecars: &str,
+) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE replacements SET sidecars = ? WHERE asset_id = ?")
+        .bind(sidecars)
+        .bind(asset)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Refuses an asset whose replacement cannot be read. What is requested of the asset would be computed from it.
+///
+/// # Errors
+/// [`CatalogError::ReplacementFailed`].
+pub async fn check(db: &mut SqliteConnection, asset: &AssetId) -> Result<(), CatalogError> {
+    if of(db, asset).await?.is_none() {
+        return Ok(());
+    }
+    let wanted = runs::wanted(db, asset).await?;
+    // The probe fails, or the backbone.
+    let has_failed = wanted
+        .iter()
+        .any(|run| run.state == RunState::Failed && results::is_needed(&run.feature));
+    if has_failed {
+        return Err(CatalogError::ReplacementFailed);
+    }
+    Ok(())
+}
+
 /// Makes `new` the next content of an asset. What is being computed of the old content stops, and a replacement that
-/// is not published yet is given up. `false` if the asset has these very bytes already; nothing changes then.
+/// is not published yet is given up. `false` if these are the bytes of the asset already, or of its replacement; nothing
+/// changes then.
 ///
 /// # Errors
 /// [`CatalogError::BytesInUse`] if another asset has this file.
@@ -61,6 +116,8 @@ pub async fn begin(
     sidecars: &[Sidecar],
 ) -> Result<bool, CatalogError> {
     let size = i64::try_from(new.size).unwrap_or(i64::MAX);
+    let sidecars = assets::stored(sidecars)?;
+    let claimed = with_file(db, new).await?;
     let known: Option<AssetId> = match &new.version {
         // Without a version, nothing says that the bytes are still those that were seen there.
         None => None,
@@ -75,8 +132,13 @@ pub async fn begin(
             .await?
         }
     };
-    if let Some(other) = known.as_ref().filter(|known| *known != asset) {
+    let mut others = known.iter().chain(&claimed);
+    if let Some(other) = others.find(|known| *known != asset) {
         return Err(CatalogError::BytesInUse(other.to_string()));
+    }
+    if claimed.is_some() && new.version.is_some() {
+        set_sidecars(db, asset, &sidecars).await?;
+        return Ok(false);
     }
     withdraw(db, asset).await?;
     if known.is_some() {
@@ -98,13 +160,13 @@ pub async fn begin(
             .execute(&mut *db)
             .await?;
     }
-    let sidecars =
-        serde_json::to_string(sidecars).map_err(|_unserialisable| CatalogError::Corrupt {
-            what: "a list of subtitle files",
-        })?;
+    sqlx::query("UPDATE assets SET last_content = last_content + 1 WHERE id = ?")
+        .bind(asset)
+        .execute(&mut *db)
+        .await?;
     sqlx::query(
-        "INSERT INTO replacements (asset_id, content, uri, version, size, sidecars)
-         SELECT id, content + 1, ?, ?, ?, ? FROM assets WHERE id = ?",
+        "INSERT INTO replacements (asset_id, content, uri, version, size, sidecars, registered)
+         SELECT id, last_content, ?, ?, ?, ?, (SELECT MAX(registered) FROM assets) FROM assets WHERE id = ?",
     )
     .bind(&new.uri)
     .bind(&new.version)
@@ -136,8 +198,9 @@ pub async fn set_blake3(
     Ok(())
 }
 
-/// Gives up a replacement that is not published, with all that was computed of it; `false` if there is none. The asset
-/// is then as it was before.
+/// Gives up a replacement that is not published, with all that was computed of it and the jobs that wait for it; `false`
+/// if there is none. Readers see what they saw before. What else was requested of the old content is dropped, so request
+/// it again.
 ///
 /// # Errors
 /// If the database fails.
@@ -158,21 +221,24 @@ pub async fn withdraw(db: &mut SqliteConnection, asset: &AssetId) -> Result<bool
     .bind(asset)
     .execute(&mut *db)
     .await?;
+    let kept = results::kept(db, asset).await?;
+    jobs::give_up(db, asset, &kept).await?;
     results::drop_superseded(db, asset).await?;
     assets::discard_upload(db, &pending.uri).await?;
     Ok(true)
 }
 
-/// Makes a replacement whose results were just published the content of its asset; `false` if there is none.
+/// Makes a replacement whose results were just published the content of its asset. Returns the rank of the newest asset
+/// when it began; `None` if there is no replacement.
 ///
 /// # Errors
 /// If the database fails.
 pub(super) async fn apply(
     db: &mut SqliteConnection,
     asset: &AssetId,
-) -> Result<bool, CatalogError> {
+) -> Result<Option<i64>, CatalogError> {
     let Some(new) = of(db, asset).await? else {
-        return Ok(false);
+        return Ok(None);
     };
     let before = assets::get(db, asset).await?.uri;
     sqlx::query(
@@ -185,7 +251,7 @@ pub(super) async fn apply(
     .await?;
     for statement in [
         "DELETE FROM replacements WHERE asset_id = ?",
-        // Those are places of the old bytes.
+        // They locate the old bytes.
         "DELETE FROM locators WHERE asset_id = ?",
     ] {
         sqlx::query(statement).bind(asset).execute(&mut *db).await?;
@@ -203,5 +269,5 @@ pub(super) async fn apply(
     if before != new.uri {
         assets::discard_upload(db, &before).await?;
     }
-    Ok(true)
+    Ok(Some(new.registered))
 }

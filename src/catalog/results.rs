@@ -229,23 +229,43 @@ async fn replace_published(
     Ok(())
 }
 
+/// Whether nothing of an asset can be published without this feature.
+pub(super) fn is_needed(feature: &str) -> bool {
+    [BACKBONE, "probe"].contains(&feature)
+}
+
+/// The runs that are published or requested, and their inputs.
+pub(super) async fn kept(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+) -> Result<Vec<RunId>, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "WITH RECURSIVE kept (id) AS (
+             SELECT run_id FROM published WHERE asset_id = ?1
+             UNION SELECT run_id FROM wanted WHERE asset_id = ?1
+             UNION SELECT i.input_id FROM run_inputs i JOIN kept k ON i.run_id = k.id)
+         SELECT id FROM kept",
+    )
+    .bind(asset)
+    .fetch_all(db)
+    .await?)
+}
+
 /// Deletes runs that are neither published nor requested, and are not an input of such a run.
 pub(super) async fn drop_superseded(
     db: &mut SqliteConnection,
     asset: &AssetId,
 ) -> Result<(), CatalogError> {
-    let kept = "WITH RECURSIVE kept (id) AS (
-             SELECT run_id FROM published WHERE asset_id = ?1
-             UNION SELECT run_id FROM wanted WHERE asset_id = ?1
-             UNION SELECT i.input_id FROM run_inputs i JOIN kept k ON i.run_id = k.id)";
+    let kept = serde_json::json!(kept(db, asset).await?).to_string();
     for statement in [
-        format!("{kept} INSERT OR IGNORE INTO garbage (prefix)
-                 SELECT 'runs/' || id FROM runs WHERE asset_id = ?1 AND id NOT IN (SELECT id FROM kept)"),
-        format!("{kept} DELETE FROM runs WHERE asset_id = ?1 AND id NOT IN (SELECT id FROM kept)"),
+        "INSERT OR IGNORE INTO garbage (prefix)
+         SELECT 'runs/' || id FROM runs
+          WHERE asset_id = ?1 AND id NOT IN (SELECT value FROM json_each(?2))",
+        "DELETE FROM runs WHERE asset_id = ?1 AND id NOT IN (SELECT value FROM json_each(?2))",
     ] {
-        // The text is assembled from the constant above only.
-        sqlx::query(sqlx::AssertSqlSafe(statement))
+        sqlx::query(statement)
             .bind(asset)
+            .bind(&kept)
             .execute(&mut *db)
             .await?;
     }

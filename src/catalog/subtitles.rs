@@ -2,6 +2,7 @@
 
 use rushes_workers::media::StreamDetails;
 use rushes_workers::stages::Feature;
+use rushes_workers::storage::Locator;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 use utoipa::ToSchema;
@@ -140,6 +141,23 @@ pub async fn tracks(
         texts.filter(|track| !removed.contains(&track.id)).collect();
     tracks.extend(asset.subtitle_files()?.iter().map(file_track));
     Ok(tracks)
+}
+
+/// The added tracks of an asset in this language whose files have this many bytes, with those files.
+///
+/// # Errors
+/// If the stored list is damaged.
+pub fn added_like(
+    asset: &Asset,
+    language: Option<&str>,
+    bytes: usize,
+) -> Result<Vec<(SubtitleTrack, Locator)>, CatalogError> {
+    let added = asset.added_subtitles()?.into_iter();
+    let alike = added
+        .filter(|file| file.language.as_deref() == language && file.locator.size == bytes as u64);
+    Ok(alike
+        .map(|file| (file_track(&file), file.locator))
+        .collect())
 }
 
 /// Adds an uploaded file to the tracks of an asset.

@@ -12,12 +12,12 @@ use zip::{CompressionMethod, ZipWriter};
 use super::names::plain_file_name;
 use super::otio::Otio;
 use super::{
-    CutList, ExportError, ExportFormat as _, ExportSources, Marker, Pick, SourceFile, csv::Csv,
-    cuts,
+    CutList, ExportError, ExportFormat as _, ExportSources, Marker, Pick, SourceFile, away,
+    csv::Csv, cuts, unchanged,
 };
+use crate::catalog::Catalog;
 use crate::catalog::bins::MOST_ITEMS;
-use crate::catalog::shots::{self, ShotProxy};
-use crate::catalog::{AssetId, Catalog};
+use crate::catalog::previews::{self, ShotProxy};
 
 /// Kinds of archives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ struct Medium {
 /// Writes an archive into `file`, which is handed back at its beginning. Media are read one after the other.
 ///
 /// # Errors
-/// [`ExportError::NoProxy`] if a pick has none yet; or the store or the disk fails.
+/// [`ExportError::NoProxy`] if a pick has none yet; [`ExportError::Changed`]; or the store or the disk fails.
 pub(super) async fn write(
     bundle: Bundle,
     list: &CutList,
@@ -87,13 +87,13 @@ pub(super) async fn write(
     // It is large, and futures that hold it would be as well.
     let mut archive = Box::new(ZipWriter::new(file));
     if bundle == Bundle::Cuts {
-        // Before anything is written: it may take long, and fail.
-        let cuts = cuts::cut(list, sources).await?;
         archive = add_table(archive, list).await?;
-        for (at, pick) in list.picks.iter().enumerate() {
+        let picks = list.picks.iter().enumerate();
+        let names = picks.map(|(at, pick)| {
             let name = numbered(&format!("{:04}", at + 1), list.source(pick), pick.frames.0);
-            archive = add_file(archive, format!("{name}.mp4"), cuts.file(at)?).await?;
-        }
+            format!("{name}.mp4")
+        });
+        archive = cuts::cut(list, &names.collect::<Vec<_>>(), sources, archive).await?;
         return finished(archive).await;
     }
     let (proxied, media) = over_proxies(bundle, list, &sources.catalog).await?;
@@ -134,23 +134,6 @@ async fn finished(archive: Box<ZipWriter<File>>) -> Result<File, ExportError> {
     .await
 }
 
-/// Adds a file of any size to the archive.
-async fn add_file(
-    mut archive: Box<ZipWriter<File>>,
-    path: String,
-    mut file: File,
-) -> Result<Box<ZipWriter<File>>, ExportError> {
-    blocking(move || {
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .large_file(file.metadata()?.len() > u64::from(u32::MAX));
-        archive.start_file(path, options)?;
-        std::io::copy(&mut file, &mut archive)?;
-        Ok(archive)
-    })
-    .await
-}
-
 /// Adds one file to the archive, away from the async threads.
 async fn add(
     mut archive: Box<ZipWriter<File>>,
@@ -172,10 +155,7 @@ async fn add(
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, zip::result::ZipError> + Send + 'static,
 ) -> Result<T, ExportError> {
-    let done = tokio::task::spawn_blocking(work)
-        .await
-        .map_err(std::io::Error::other)?;
-    done.map_err(|error| ExportError::Write(error.into()))
+    away(move || work().map_err(|error| ExportError::Write(error.into()))).await
 }
 
 /// The same list with proxies as its sources. A pick that reaches over several shots becomes one pick of each.
@@ -190,12 +170,13 @@ async fn over_proxies(
     let mut picks = Vec::new();
     for (at, pick) in list.picks.iter().enumerate() {
         let original = list.source(pick);
-        let asset: AssetId = original.asset.parse()?;
-        let mut db = catalog.read().await?;
-        let covered = shots::proxies_within(&mut db, &asset, pick.frames.0, pick.frames.1).await?;
+        let mut db = catalog.snapshot().await?;
+        let asset = unchanged(&mut db, original).await?;
+        let covered =
+            previews::proxies_within(&mut db, &asset, pick.frames.0, pick.frames.1).await?;
         drop(db);
         if picks.len() + covered.len() > MOST_ITEMS {
-            return Err(ExportError::TooManyEvents {
+            return Err(ExportError::TooManyPicks {
                 format: bundle.name(),
                 most: MOST_ITEMS,
                 found: picks.len() + covered.len(),

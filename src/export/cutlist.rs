@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rushes_workers::time::{Rate, Timecode};
 
 use super::ExportError;
+use crate::catalog::RunId;
 
 /// Hours at which the record timecode of a list starts, as editors expect.
 const RECORD_HOURS: u64 = 1;
@@ -16,8 +17,8 @@ pub struct CutList {
     pub name: String,
     /// Frames per second of the sequence.
     pub rate: Rate,
-    /// Whether somebody asked for that rate; otherwise it is that of most picks.
-    pub rate_is_asked: bool,
+    /// Whether the rate was requested; otherwise it is that of most picks.
+    pub rate_is_requested: bool,
     /// Whether the sequence counts drop-frame timecode.
     pub drop_frame: bool,
     /// The files that picks are cut from.
@@ -31,6 +32,8 @@ pub struct CutList {
 pub struct SourceFile {
     /// Id of the asset.
     pub asset: String,
+    /// The run that found its shots. Frames are counted as in that run.
+    pub shots_run: RunId,
     /// Name of its title.
     pub title: String,
     /// Where it is: a URL that editing programs open, `file:///…` where it lies in a folder.
@@ -178,7 +181,8 @@ impl CutList {
     /// The one rate of all picks, for a format that has one for the whole list.
     ///
     /// # Errors
-    /// [`ExportError::MixedRates`] if a pick has another; [`ExportError::OtherRate`] if all have another than was asked for.
+    /// [`ExportError::MixedRates`] if a pick has another; [`ExportError::OtherRate`] if all have another than the
+    /// requested one.
     pub fn single_rate(&self, format: &'static str) -> Result<Rate, ExportError> {
         let mut rates = self
             .picks
@@ -187,7 +191,7 @@ impl CutList {
         let is_of_none = rates.clone().all(|rate| rate != self.rate);
         match rates.find(|&rate| rate != self.rate) {
             None => Ok(self.rate),
-            Some(found) if self.rate_is_asked && is_of_none => Err(ExportError::OtherRate {
+            Some(found) if self.rate_is_requested && is_of_none => Err(ExportError::OtherRate {
                 format,
                 asked: self.rate,
                 found,

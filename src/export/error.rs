@@ -56,7 +56,7 @@ pub enum ExportError {
         /// Another one.
         other: Rate,
     },
-    /// The rate that was asked for is not that of the picks, and the format cannot conform them.
+    /// The requested rate is not that of the picks, and the format cannot conform them.
     #[error(
         "{format} cannot conform picks of {found} frames per second to {asked}; leave out the rate (`--rate`), or use \
          otio or fcpxml"
@@ -64,7 +64,7 @@ pub enum ExportError {
     OtherRate {
         /// The format.
         format: &'static str,
-        /// The rate that was asked for.
+        /// The requested rate.
         asked: Rate,
         /// The rate of a pick.
         found: Rate,
@@ -78,6 +78,43 @@ pub enum ExportError {
         most: usize,
         /// How many there are.
         found: usize,
+    },
+    /// More picks than pictures or media are made of.
+    #[error("{format} takes at most {most} picks, and there are {found}; export parts")]
+    TooManyPicks {
+        /// The format.
+        format: &'static str,
+        /// Its limit.
+        most: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// Picks of one file overlap so often that it would be decoded too many times.
+    #[error(
+        "{file}: up to {found} picks overlap in one place, and {most} may; export parts of the list"
+    )]
+    TooManyOverlaps {
+        /// The file.
+        file: String,
+        /// The limit.
+        most: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// The archive would be too large.
+    #[error("the archive would be larger than {most} bytes; export parts")]
+    TooLarge {
+        /// The limit.
+        most: u64,
+    },
+    /// Another export uses all cores.
+    #[error("originals are being cut for another export; try again later")]
+    Busy,
+    /// The shots of a file are not those that the list was made of.
+    #[error("{file} was replaced or segmented again while it was exported; export it again")]
+    Changed {
+        /// The file.
+        file: String,
     },
     /// The list plays longer than a day, which timecode cannot count.
     #[error(
@@ -134,7 +171,13 @@ impl ExportError {
             Self::Rate { .. } | Self::MixedRates { .. } | Self::OtherRate { .. } => {
                 ErrorKind::Unsupported
             }
-            Self::TooManyEvents { .. } | Self::TooLong { .. } => ErrorKind::Limit,
+            Self::TooManyEvents { .. }
+            | Self::TooManyPicks { .. }
+            | Self::TooManyOverlaps { .. }
+            | Self::TooLarge { .. }
+            | Self::TooLong { .. } => ErrorKind::Limit,
+            Self::Busy => ErrorKind::Overloaded,
+            Self::Changed { .. } => ErrorKind::Cancelled,
             Self::NoProxy { .. } => ErrorKind::Unavailable,
             Self::Media { source, .. } => source.kind(),
             Self::Catalog(error) => error.kind(),
@@ -153,6 +196,11 @@ impl ExportError {
             Self::Rate { .. } => "rate-not-carried",
             Self::MixedRates { .. } | Self::OtherRate { .. } => "mixed-rates",
             Self::TooManyEvents { .. } => "too-many-events",
+            Self::TooManyPicks { .. } => "too-many-picks",
+            Self::TooManyOverlaps { .. } => "too-many-overlaps",
+            Self::TooLarge { .. } => "too-large",
+            Self::Busy => "too-many-exports",
+            Self::Changed { .. } => "changed-meanwhile",
             Self::TooLong { .. } => "timeline-too-long",
             Self::NoDropFrame(_) => "no-drop-frame",
             Self::NoProxy { .. } => "no-proxy",

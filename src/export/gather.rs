@@ -79,7 +79,7 @@ pub async fn gather(
     Ok(CutList {
         name: options.name.clone(),
         rate,
-        rate_is_asked: options.rate.is_some(),
+        rate_is_requested: options.rate.is_some(),
         drop_frame,
         sources,
         picks,
@@ -87,7 +87,7 @@ pub async fn gather(
 }
 
 async fn load(catalog: &Catalog, storage: &Storage, id: &AssetId) -> Result<Source, ExportError> {
-    let mut db = catalog.read().await?;
+    let mut db = catalog.snapshot().await?;
     let mut asset = assets::get(&mut db, id).await?;
     if assets::is_gone(&asset.uri) {
         // A copy that was registered later, and deleted: the file that is there is the one to relink to.
@@ -99,8 +99,8 @@ async fn load(catalog: &Catalog, storage: &Storage, id: &AssetId) -> Result<Sour
     let published = runs::published(&mut db, &asset.id).await?;
     drop(db);
     let of = |feature: Feature| published.iter().find(|run| run.feature == feature.as_str());
-    let scan = of(Feature::Shots).and_then(Run::record::<ShotsRecord>);
-    let Some(scan) = scan else {
+    let scan = of(Feature::Shots).and_then(|run| Some((&run.id, run.record::<ShotsRecord>()?)));
+    let Some((shots_run, scan)) = scan else {
         return Err(ExportError::Catalog(CatalogError::NotFound {
             what: "shot",
             id: asset.id.to_string(),
@@ -132,6 +132,7 @@ async fn load(catalog: &Catalog, storage: &Storage, id: &AssetId) -> Result<Sour
     Ok(Source {
         file: SourceFile {
             asset: asset.id.to_string(),
+            shots_run: shots_run.clone(),
             title: asset.title,
             url,
             path,

@@ -37,8 +37,9 @@ use std::io::{Seek as _, Write as _};
 
 use rushes_workers::sandbox::Sandbox;
 use rushes_workers::storage::Storage;
+use sqlx::SqliteConnection;
 
-use crate::catalog::Catalog;
+use crate::catalog::{AssetId, Catalog, runs};
 
 /// A finished export.
 #[derive(Debug)]
@@ -72,10 +73,14 @@ pub async fn export(
     match kind {
         ExportKind::Text(format) => Ok(ExportFile::Text(format.write(list)?)),
         ExportKind::Sheet(kind) => {
-            let mut file = tempfile::tempfile()?;
-            file.write_all(&sheet::write(kind, list, sources).await?)?;
-            file.rewind()?;
-            Ok(ExportFile::Media(file))
+            let bytes = sheet::write(kind, list, sources).await?;
+            let written = away(move || {
+                let mut file = tempfile::tempfile()?;
+                file.write_all(&bytes)?;
+                file.rewind()?;
+                Ok(file)
+            });
+            Ok(ExportFile::Media(written.await?))
         }
         ExportKind::Bundle(bundle) => {
             let file = tempfile::tempfile()?;
@@ -83,6 +88,28 @@ pub async fn export(
             Ok(ExportFile::Media(file))
         }
     }
+}
+
+/// Does blocking work away from the async threads.
+async fn away<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ExportError> + Send + 'static,
+) -> Result<T, ExportError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(std::io::Error::other)?
+}
+
+/// The asset of a source, if its published shots are those that the list was made of. `db` has to be a snapshot, so that
+/// what is read next is of the same shots.
+async fn unchanged(db: &mut SqliteConnection, source: &SourceFile) -> Result<AssetId, ExportError> {
+    let id: AssetId = source.asset.parse()?;
+    let published = runs::published(db, &id).await?;
+    if published.iter().any(|run| run.id == source.shots_run) {
+        return Ok(id);
+    }
+    Err(ExportError::Changed {
+        file: source.file_name.clone(),
+    })
 }
 
 /// A format that is written as one text file.
@@ -117,7 +144,7 @@ pub const FORMATS: [&dyn ExportFormat; 7] = [
     &json::Json,
 ];
 
-/// What can be asked for: a text format, or a bundle with media.
+/// What can be requested: a text format, or a bundle with media.
 #[derive(Clone, Copy)]
 pub enum ExportKind {
     /// One text file.
@@ -196,6 +223,3 @@ impl std::fmt::Debug for ExportKind {
         f.write_str(self.name())
     }
 }
-
-#[cfg(test)]
-mod tests;

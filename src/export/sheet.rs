@@ -2,12 +2,13 @@
 
 use std::io::Cursor;
 
+use bytes::Bytes;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, RgbImage};
 use pdf_writer::{Content, Filter, Finish as _, Name, Pdf, Rect, Ref};
 
-use super::{CutList, ExportError, ExportSources, Pick};
-use crate::catalog::{AssetId, CatalogError, shots};
+use super::{CutList, ExportError, ExportSources, Pick, away, unchanged};
+use crate::catalog::{CatalogError, previews};
 use crate::sheet::{COLUMNS, ContactSheet, heading};
 
 /// Rows of a page of a PDF.
@@ -73,14 +74,14 @@ impl SheetKind {
 /// Draws a contact sheet.
 ///
 /// # Errors
-/// [`ExportError::TooManyEvents`]; or the catalogue or the store fails.
+/// [`ExportError::TooManyPicks`]; or the catalogue or the store fails.
 pub(super) async fn write(
     kind: SheetKind,
     list: &CutList,
     sources: &ExportSources,
 ) -> Result<Vec<u8>, ExportError> {
     if list.picks.len() > kind.most() {
-        return Err(ExportError::TooManyEvents {
+        return Err(ExportError::TooManyPicks {
             format: kind.name(),
             most: kind.most(),
             found: list.picks.len(),
@@ -88,85 +89,101 @@ pub(super) async fn write(
     }
     match kind {
         SheetKind::Png => {
-            let mut sheet = ContactSheet::new(list.picks.len());
-            add(&mut sheet, list, 0..list.picks.len(), sources).await?;
-            encoded(sheet.into_picture(), |picture, bytes| {
+            let cells = cells(list, 0..list.picks.len(), sources).await?;
+            let (png, _) = page(ContactSheet::new(cells.len()), cells, |picture, bytes| {
                 picture.write_to(bytes, ImageFormat::Png)
             })
-            .await
+            .await?;
+            Ok(png)
         }
         SheetKind::Pdf => {
             let per_page = (COLUMNS * ROWS) as usize;
             let mut pages = Vec::new();
             for first in (0..list.picks.len()).step_by(per_page) {
-                let mut sheet = ContactSheet::of_rows(COLUMNS, ROWS);
                 let last = (first + per_page).min(list.picks.len());
-                add(&mut sheet, list, first..last, sources).await?;
-                let picture = sheet.into_picture();
-                let size = picture.dimensions();
-                let jpeg = encoded(picture, |picture, bytes| {
+                let cells = cells(list, first..last, sources).await?;
+                let sheet = ContactSheet::of_rows(COLUMNS, ROWS);
+                let jpeg = page(sheet, cells, |picture, bytes| {
                     picture.write_with_encoder(JpegEncoder::new_with_quality(bytes, QUALITY))
                 });
-                pages.push((jpeg.await?, size));
+                pages.push(jpeg.await?);
             }
-            Ok(pdf(&pages))
+            away(move || Ok(pdf(&pages))).await
         }
     }
 }
 
-async fn add(
-    sheet: &mut ContactSheet,
+/// What is drawn of a pick.
+struct SheetCell {
+    /// The thumbnail of the shot that shows its middle, if it has been made.
+    jpeg: Option<Bytes>,
+    title: String,
+    span: String,
+}
+
+async fn cells(
     list: &CutList,
     picks: std::ops::Range<usize>,
     sources: &ExportSources,
-) -> Result<(), ExportError> {
+) -> Result<Vec<SheetCell>, ExportError> {
+    let mut cells = Vec::with_capacity(picks.len());
     for at in picks {
         let pick = &list.picks[at];
         let source = list.source(pick);
-        let picture = thumbnail(list, pick, sources).await?;
-        let title = heading(at + 1, &source.title, &source.file_name);
         let (first, end) = (
             source.timecode.label(pick.start),
             source.timecode.label(pick.end),
         );
-        sheet.add(picture.as_ref(), &title, &format!("{first}  {end}"));
+        cells.push(SheetCell {
+            jpeg: thumbnail(list, pick, sources).await?,
+            title: heading(at + 1, &source.title, &source.file_name),
+            span: format!("{first}  {end}"),
+        });
     }
-    Ok(())
+    Ok(cells)
 }
 
-/// The thumbnail of the shot that shows the middle of a pick, if it has been made.
 async fn thumbnail(
     list: &CutList,
     pick: &Pick,
     sources: &ExportSources,
-) -> Result<Option<RgbImage>, ExportError> {
-    let asset: AssetId = list.source(pick).asset.parse()?;
+) -> Result<Option<Bytes>, ExportError> {
     let middle = u64::midpoint(pick.frames.0, pick.frames.1.saturating_sub(1));
-    let mut db = sources.catalog.read().await?;
-    let key = shots::thumbnail_at(&mut db, &asset, middle).await?;
+    let mut db = sources.catalog.snapshot().await?;
+    let asset = unchanged(&mut db, list.source(pick)).await?;
+    let key = previews::thumbnail_at(&mut db, &asset, middle).await?;
     drop(db);
-    let Some(key) = key else { return Ok(None) };
-    let jpeg = sources.storage.get(&key).await?;
-    let decoded = tokio::task::spawn_blocking(move || image::load_from_memory(&jpeg)).await;
-    match decoded.map_err(std::io::Error::other)? {
-        Ok(picture) => Ok(Some(picture.into_rgb8())),
-        Err(_damaged) => Err(CatalogError::Corrupt {
-            what: "a thumbnail",
-        }
-        .into()),
+    match key {
+        Some(key) => Ok(Some(sources.storage.get(&key).await?)),
+        None => Ok(None),
     }
 }
 
-async fn encoded(
-    picture: RgbImage,
+/// Draws a page and encodes it. Returns it with its width and height.
+async fn page(
+    mut sheet: ContactSheet,
+    cells: Vec<SheetCell>,
     encode: impl FnOnce(&RgbImage, &mut Cursor<Vec<u8>>) -> image::ImageResult<()> + Send + 'static,
-) -> Result<Vec<u8>, ExportError> {
-    let done = tokio::task::spawn_blocking(move || {
+) -> Result<(Vec<u8>, (u32, u32)), ExportError> {
+    away(move || {
+        for cell in cells {
+            let picture = match cell.jpeg.map(|jpeg| image::load_from_memory(&jpeg)) {
+                None => None,
+                Some(Ok(picture)) => Some(picture.into_rgb8()),
+                Some(Err(_damaged)) => {
+                    let what = "a thumbnail";
+                    return Err(CatalogError::Corrupt { what }.into());
+                }
+            };
+            sheet.add(picture.as_ref(), &cell.title, &cell.span);
+        }
+        let picture = sheet.into_picture();
         let mut bytes = Cursor::new(Vec::new());
-        encode(&picture, &mut bytes).map(|()| bytes.into_inner())
-    });
-    let encoded = done.await.map_err(std::io::Error::other)?;
-    encoded.map_err(|error| ExportError::Write(std::io::Error::other(error)))
+        encode(&picture, &mut bytes)
+            .map_err(|error| ExportError::Write(std::io::Error::other(error)))?;
+        Ok((bytes.into_inner(), picture.dimensions()))
+    })
+    .await
 }
 
 /// A PDF (ISO 32000) with one JPEG per page, as large as it fits.

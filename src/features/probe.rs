@@ -10,7 +10,7 @@ use super::definition::{Definition, RunInputs, StoreOutcome, Unit};
 use super::request::request_again;
 use crate::catalog::assets::{self, Asset};
 use crate::catalog::records::ProbeRecord;
-use crate::catalog::{AssetId, CatalogError, jobs, replacements, runs};
+use crate::catalog::{CatalogError, duplicates, jobs, replacements, runs};
 
 pub(super) struct Probe;
 
@@ -60,7 +60,7 @@ impl Definition for Probe {
     ) -> Result<StoreOutcome<ProbeRecord>, CatalogError> {
         let asset = &run.run.asset_id;
         let replaces = replacements::of(run.db, asset).await?.is_some();
-        let Some(original) = assets::same_bytes(run.db, asset, &output.blake3).await? else {
+        let Some(original) = duplicates::same_bytes(run.db, asset, &output.blake3).await? else {
             if replaces {
                 replacements::set_blake3(run.db, asset, &output.blake3).await?;
             } else {
@@ -71,11 +71,11 @@ impl Definition for Probe {
             }));
         };
         if replaces {
-            return Ok(StoreOutcome::Refused(in_use(&original)));
+            return Ok(StoreOutcome::Refused(in_use()));
         }
-        let gone = assets::is_gone(&assets::get(run.db, &original).await?.uri);
         let wanted = runs::wanted(run.db, asset).await?;
-        assets::merge(run.db, asset, &original, gone).await?;
+        duplicates::merge(run.db, asset, &original).await?;
+        let original = original.asset;
         // The original's failed runs, and its new subtitles, are requested now.
         let runs = request_again(run.db, &original, &wanted).await?;
         jobs::adopt(run.db, &original, &runs).await?;
@@ -84,12 +84,13 @@ impl Definition for Probe {
 }
 
 /// An asset keeps its title, tags and picks when its file is replaced, so it cannot become another name of the asset
-/// that has these bytes.
-fn in_use(original: &AssetId) -> Failure {
-    let error = CatalogError::BytesInUse(original.to_string());
+/// that has these bytes. Which asset that is, not everybody who sees this one may know.
+fn in_use() -> Failure {
+    let error = CatalogError::BytesInUse(String::new());
     Failure {
         kind: ErrorKind::InvalidInput,
         code: error.code().into_owned(),
-        reason: error.to_string(),
+        reason: "another asset has this file already; use that asset, or delete it first to replace another one's file with it"
+            .to_owned(),
     }
 }

@@ -15,7 +15,7 @@ const DIGITS: usize = 32;
 /// Tags answers of JSON with the hash of what is sent, and answers 304 where `if-none-match` names that.
 ///
 /// It hashes the encoded bytes, because two encodings may not share a strong tag. If the handler set a tag, the result
-/// begins with it.
+/// begins with it. An answer to HEAD has no tag: it has no body to hash.
 pub(super) async fn conditional(request: Request, next: Next) -> Response {
     let is_get = request.method() == Method::GET;
     let known = request.headers().get_all(header::IF_NONE_MATCH);

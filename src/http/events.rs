@@ -15,7 +15,7 @@ use super::followers::FollowerPlace;
 use super::problems::NotFound;
 use super::{Api, ApiError};
 use crate::catalog::events::{self, EventFilter};
-use crate::catalog::{CatalogError, JobId, jobs};
+use crate::catalog::{CatalogError, JobId};
 use crate::views::JobView;
 
 /// How often the catalogue is asked for something new. Other processes write to it as well, so nobody else would tell.
@@ -45,7 +45,7 @@ pub(super) async fn all(
     let seen = last_seen(&headers)?;
     let oldest = events::oldest(&mut db).await?;
     drop(db);
-    // Of another catalogue, or from before this one was put back from a backup.
+    // The id is from another catalogue or from before a backup was restored.
     let is_ahead = seen.is_some_and(|seen| seen > newest);
     let is_behind = seen
         .zip(oldest)
@@ -83,6 +83,7 @@ pub(super) async fn of_job(
     let follower = JobFollower {
         place: api.followers.place(caller.credential())?,
         api,
+        caller,
         id,
         shown: String::new(),
         is_over: false,
@@ -132,11 +133,12 @@ impl Follow for Follower {
     /// The next event; `None` when the server ends, or the key is no longer valid.
     async fn next(&mut self) -> Option<Message> {
         loop {
-            if !self.place.is_allowed(&self.api.catalog).await {
-                return None;
-            }
             if let Some(message) = self.ready.pop() {
                 return Some(message);
+            }
+            // Once per read: what is read is sent at once.
+            if !self.place.is_allowed(&self.api.catalog).await {
+                return None;
             }
             match self.read().await {
                 Ok(()) if self.ready.is_empty() => wait(&self.api).await?,
@@ -180,6 +182,7 @@ impl Follower {
 struct JobFollower {
     place: FollowerPlace,
     api: Api,
+    caller: Caller,
     id: JobId,
     /// The job as it was sent last.
     shown: String,
@@ -187,7 +190,7 @@ struct JobFollower {
 }
 
 impl Follow for JobFollower {
-    /// The job when it has changed; `None` when it is over, deleted, the server ends, or the key is no longer valid.
+    /// The job when it has changed; `None` when it is over, deleted or no longer seen, the server ends, or the key is no longer valid.
     async fn next(&mut self) -> Option<Message> {
         if self.is_over {
             return None;
@@ -210,7 +213,8 @@ impl Follow for JobFollower {
 impl JobFollower {
     async fn read(&mut self) -> Result<Option<Message>, CatalogError> {
         let mut db = self.api.catalog.read().await?;
-        let job = jobs::get(&mut db, &self.id).await?;
+        // Its asset may have moved to a title that this key does not see.
+        let job = self.caller.job(&mut db, &self.id).await?;
         drop(db);
         let state = job.state();
         let text = serde_json::to_string(&JobView::from(&job)).unwrap_or_default();

@@ -47,15 +47,17 @@ impl Followers {
         let one = Arc::clone(&self.all)
             .try_acquire_owned()
             .map_err(|_all_taken| {
-                full("as many clients follow events as can be; ask again in a moment")
+                full(&format!(
+                    "the limit of {MOST_FOLLOWERS} event streams is reached; try again later"
+                ))
             })?;
         if let Some(key) = key {
             let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
             let of_key = taken.entry(key.id.clone()).or_default();
             if *of_key >= MOST_OF_A_KEY {
                 return Err(full(&format!(
-                    "this key follows events {MOST_OF_A_KEY} times, as often as one key may; end one of its streams, or \
-                     use another key"
+                    "this key has {MOST_OF_A_KEY} event streams, which is the limit; end one of its streams, or use \
+                     another key"
                 )));
             }
             *of_key += 1;

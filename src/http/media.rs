@@ -18,7 +18,7 @@ use crate::catalog::{ShotId, shots};
     params(("id" = String, Path)),
     responses(
         (status = 200, description = "Success", content_type = "image/jpeg"),
-        (status = 206, description = "The range asked for", content_type = "image/jpeg"),
+        (status = 206, description = "The requested range", content_type = "image/jpeg"),
         (status = 304, description = "It is the one that `if-none-match` names"), NoSuchRange, NotFound,
     ))]
 pub(super) async fn thumbnail(
@@ -43,7 +43,7 @@ pub(super) async fn thumbnail(
     params(("id" = String, Path)),
     responses(
         (status = 200, description = "Success", content_type = "video/mp4"),
-        (status = 206, description = "The range asked for", content_type = "video/mp4"), NotFound,
+        (status = 206, description = "The requested range", content_type = "video/mp4"), NotFound,
         (status = 304, description = "It is the one that `if-none-match` names"), NoSuchRange,
     ))]
 pub(super) async fn clip(

@@ -338,7 +338,8 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
 fn compression() -> CompressionLayer<impl Predicate> {
     let packed = DefaultPredicate::new()
         .and(NotForContentType::const_new("video/"))
-        .and(NotForContentType::const_new("application/zip"));
+        .and(NotForContentType::const_new("application/zip"))
+        .and(NotForContentType::const_new("application/pdf"));
     CompressionLayer::new().compress_when(packed)
 }
 

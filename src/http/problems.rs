@@ -38,6 +38,7 @@ problems! {
     FormTooSlow = "408", "The form was too long in coming";
     ChangedMeanwhile = "409", "Somebody else changed it meanwhile: `changed-meanwhile`";
     LeaseLost = "409", "The lease is lost";
+    BadReplacement = "409", "The replacement of the asset's file failed: `replacement-failed`";
     NotReplaceable = "409", "Another asset has this file: `bytes-in-use`";
     NoSuchRange = "416", "There is no such range";
     NotItsVectors = "422", "These cannot be the vectors of this run";

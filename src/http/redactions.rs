@@ -82,11 +82,11 @@ pub(super) struct RedactionView {
     counts: CountsView,
     /// Files below the inputs that are neither pictures nor videos.
     skipped: i64,
-    /// When it was asked for, Unix milliseconds.
+    /// When it was requested, Unix milliseconds.
     created_ms: i64,
     /// Where results are written; none if they are kept here.
     output: Option<String>,
-    /// What was asked for.
+    /// The request.
     #[schema(value_type = RedactionRequest)]
     settings: serde_json::Value,
     /// Where more is.
@@ -390,7 +390,7 @@ pub(super) async fn files(
     params(("id" = String, Path), ("n" = i64, Path)),
     responses(
         (status = 200, description = "Success", content((Vec<u8> = "image/*"), (Vec<u8> = "video/*"))),
-        (status = 206, description = "The range asked for", content((Vec<u8> = "image/*"), (Vec<u8> = "video/*"))),
+        (status = 206, description = "The requested range", content((Vec<u8> = "image/*"), (Vec<u8> = "video/*"))),
         (status = 304, description = "It is the one that `if-none-match` names"), NoSuchRange, NotThereYet,
     ))]
 pub(super) async fn picture(
@@ -415,7 +415,7 @@ pub(super) async fn picture(
     params(("id" = String, Path), ("n" = i64, Path)),
     responses(
         (status = 200, description = "Success", body = serde_json::Value),
-        (status = 206, description = "The range asked for", body = serde_json::Value),
+        (status = 206, description = "The requested range", body = serde_json::Value),
         (status = 304, description = "It is the one that `if-none-match` names"), NoSuchRange, NotThereYet,
     ))]
 pub(super) async fn record(

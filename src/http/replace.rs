@@ -1,4 +1,4 @@
-//! `/v1/assets/{id}/file`: another file for an asset.
+//! `/v1/assets/{id}/file`: replaces the file of an asset.
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
@@ -11,8 +11,8 @@ use super::access::Caller;
 use super::assets::{is_form, json_body, videos_at};
 use super::problems::{NotFound, NotReplaceable, Refused};
 use super::{Api, ApiError, upload};
-use crate::catalog::{AssetId, CatalogError, jobs, replacements};
-use crate::ingest::{FoundVideo, replace};
+use crate::catalog::{AssetId, JobId, jobs};
+use crate::ingest::{replace, withdraw_file};
 use crate::views::JobView;
 
 /// The new file of an asset, by name.
@@ -40,8 +40,8 @@ pub(super) struct NewFileForm {
 }
 
 /// Replace the file of an asset, by name (JSON) or by upload (`multipart/form-data`). The id, title, tags, metadata,
-/// bins and added subtitles stay. Everything is computed again; until that is published, the old file and its shots
-/// are what readers see. Subtitle files that came with the old file go with it.
+/// bins and added subtitles stay. Everything is computed again. Readers see the old file and its shots until the new
+/// results are published. Subtitle files that came with the old file go with it.
 #[utoipa::path(put, operation_id = "replace_file", path = "/v1/assets/{id}/file", tag = "assets",
     params(("id" = String, Path)),
     request_body(content((NewFileBody = "application/json"), (NewFileForm = "multipart/form-data"))),
@@ -70,52 +70,46 @@ pub(super) async fn put(
                 detail,
             ));
         };
-        return accepted(&api, &asset, &video).await;
+        let job = replace(&api.catalog, &asset, &video, &api.settings).await?;
+        return accepted(&api, &job).await;
     }
     let upload = upload::receive(&api, request).await?;
-    let answer = if upload.title.is_some() {
+    let begun = if upload.title.is_some() {
         let detail = "an asset keeps its title when its file is replaced; leave out `title`";
         Err(super::form::bad(detail.to_owned()))
     } else {
-        accepted(&api, &asset, &upload.video).await
+        let begun = replace(&api.catalog, &asset, &upload.video, &api.settings).await;
+        begun.map_err(ApiError::from)
     };
-    if answer.is_err() {
+    // From here on the upload is the asset's.
+    if begun.is_err() {
         upload::clear(&api, &upload.prefix).await;
     }
-    answer
+    accepted(&api, &begun?).await
 }
 
-async fn accepted(
-    api: &Api,
-    asset: &AssetId,
-    video: &FoundVideo,
-) -> Result<(StatusCode, Json<JobView>), ApiError> {
-    let job = replace(&api.catalog, asset, video, &api.settings).await?;
+async fn accepted(api: &Api, job: &JobId) -> Result<(StatusCode, Json<JobView>), ApiError> {
     let mut db = api.catalog.read().await?;
-    let job = jobs::get(&mut db, &job).await?;
+    let job = jobs::get(&mut db, job).await?;
     Ok((StatusCode::ACCEPTED, Json(JobView::from(&job))))
 }
 
-/// Give up a replacement that is not published yet; the asset stays as it is.
+/// Give up a replacement that is not published yet. The asset keeps the file that readers see. Work on that file that the
+/// replacement interrupted, and subtitle tracks that were added or removed meanwhile, are requested again.
 #[utoipa::path(delete, operation_id = "withdraw_file", path = "/v1/assets/{id}/file", tag = "assets",
     params(("id" = String, Path)),
-    responses((status = 204, description = "Given up"), NotFound))]
+    responses((status = 202, description = "Given up: the job that computes what is missing of the old file", body = JobView),
+              NotFound))]
 pub(super) async fn withdraw(
     State(api): State<Api>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<(StatusCode, Json<JobView>), ApiError> {
     caller.sees_everything()?;
     let id: AssetId = id.parse()?;
-    let mut tx = api.catalog.begin().await?;
-    let asset = caller.asset(&mut tx, &id).await?.id;
-    if !replacements::withdraw(&mut tx, &asset).await? {
-        return Err(CatalogError::NotFound {
-            what: "replacement",
-            id: asset.to_string(),
-        }
-        .into());
-    }
-    tx.commit().await.map_err(CatalogError::from)?;
-    Ok(StatusCode::NO_CONTENT)
+    let mut db = api.catalog.read().await?;
+    let asset = caller.asset(&mut db, &id).await?.id;
+    drop(db);
+    let job = withdraw_file(&api.catalog, &asset, &api.settings).await?;
+    accepted(&api, &job).await
 }

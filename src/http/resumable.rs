@@ -86,7 +86,7 @@ pub(super) async fn options(State(api): State<Api>) -> Response {
 }
 
 /// Begin an upload of `upload-length` bytes; `upload-metadata` holds `filename`, and optionally `title`, in Base64. With
-/// `asset`, the id of an asset, it replaces that asset's file, as `PUT /v1/assets/{id}/file` does.
+/// `asset`, the id of an asset, it replaces that asset's file, as `PUT /v1/assets/{id}/file` does, and takes no `title`.
 #[utoipa::path(post, operation_id = "create_upload", path = "/v1/uploads", tag = "uploads",
     params(("tus-resumable" = Option<String>, Header, description = "1.0.0"),
            ("upload-length" = Option<u64>, Header, description = "Bytes in all"),
@@ -119,6 +119,11 @@ pub(super) async fn create(
     if title.is_some_and(|title| title.len() > MAX_TITLE || title.chars().any(char::is_control)) {
         return Err(bad(
             "`title` takes at most 1000 bytes, without control characters",
+        ));
+    }
+    if title.is_some() && of("asset").is_some() {
+        return Err(bad(
+            "an asset keeps its title when its file is replaced; leave out `title`",
         ));
     }
     let mut tx = api.catalog.begin().await?;

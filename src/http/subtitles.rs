@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::access::Caller;
 use super::form::{Form, bad, broken};
-use super::problems::{NotFound, Refused};
+use super::problems::{BadReplacement, NotFound, Refused};
 use super::{Api, ApiError};
 use crate::catalog::subtitles::{self, SubtitleTrack};
 use crate::catalog::{AssetId, jobs};
@@ -85,11 +85,13 @@ pub(super) async fn list(
     Ok(Json(SubtitleList { tracks }))
 }
 
-/// Add a subtitle file. The dialogue is computed again from all tracks; the old one is found until then.
+/// Add a subtitle file. The dialogue is computed again from all tracks; the old one is found until then. The same
+/// bytes and language again return the track that they made.
 #[utoipa::path(post, operation_id = "add_subtitles", path = "/v1/assets/{id}/subtitles", tag = "subtitles",
     params(("id" = String, Path)),
     request_body(content = SubtitlesForm, content_type = "multipart/form-data"),
-    responses((status = 201, description = "Added", body = AddedSubtitles), NotFound, Refused))]
+    responses((status = 201, description = "Added", body = AddedSubtitles),
+              NotFound, BadReplacement, Refused))]
 pub(super) async fn add(
     State(api): State<Api>,
     caller: Caller,
@@ -112,7 +114,8 @@ pub(super) async fn add(
 /// video, or a file beside it, is not read any more.
 #[utoipa::path(delete, operation_id = "remove_subtitles", path = "/v1/assets/{id}/subtitles/{track}", tag = "subtitles",
     params(("id" = String, Path), ("track" = String, Path)),
-    responses((status = 202, description = "Removed: the job that computes the dialogue again", body = JobView), NotFound))]
+    responses((status = 202, description = "Removed: the job that computes the dialogue again", body = JobView),
+              NotFound, BadReplacement))]
 pub(super) async fn remove(
     State(api): State<Api>,
     caller: Caller,

@@ -112,7 +112,8 @@ pub(super) async fn create(
     let known = |kind: &String| FAMILIES.iter().any(|family| kind.starts_with(family));
     if let Some(unknown) = body.types.iter().find(|kind| !known(kind)) {
         let families = FAMILIES.join(", ");
-        let detail = format!("{unknown:?} is no type of events; they begin with one of {families}");
+        let detail =
+            format!("{unknown:?} is not an event type; event types begin with one of {families}");
         return Err(bad("bad-event-type", detail));
     }
     if body.types.len() > MOST_TYPES {

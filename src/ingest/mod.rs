@@ -17,7 +17,7 @@ use serde::Serialize;
 use sqlx::{Connection as _, SqliteConnection};
 
 pub use names::safe_name;
-pub use replace::replace;
+pub use replace::{replace, withdraw_file};
 pub use spool::{Appended, Checksum, Spool, SpoolClaim, SpoolError};
 pub use subtitles::{NewSubtitles, SubtitleError, add_subtitles, remove_subtitles};
 pub use watch::{FolderWatch, Sight, WatchError, WatchOptions};

@@ -6,9 +6,9 @@ use rushes_workers::storage::{Storage, StorageError, Uri};
 use thiserror::Error;
 
 use super::safe_name;
-use crate::catalog::assets::{self, Sidecar};
+use crate::catalog::assets::{self, Asset, Sidecar};
 use crate::catalog::subtitles::{self, SubtitleTrack};
-use crate::catalog::{AssetId, Catalog, CatalogError, JobId, jobs, uploads};
+use crate::catalog::{AssetId, Catalog, CatalogError, JobId, jobs, replacements, uploads};
 use crate::features::{self, Settings};
 
 /// A subtitle file to add.
@@ -49,7 +49,8 @@ pub enum SubtitleError {
     Storage(#[from] StorageError),
 }
 
-/// Stores a subtitle file, adds it to the tracks of an asset, and requests the dialogue again.
+/// Stores a subtitle file, adds it to the tracks of an asset, and requests the dialogue again. If the same bytes were added
+/// in the same language, the track is that one.
 ///
 /// # Errors
 /// [`SubtitleError`]; nothing is added then.
@@ -86,6 +87,17 @@ pub async fn add_subtitles(
             });
         }
     }
+    let mut db = catalog.read().await?;
+    let found = assets::get(&mut db, asset).await?;
+    drop(db);
+    if let Some(track) = known(storage, &found, language.as_deref(), &new.bytes).await? {
+        let mut tx = catalog.begin().await?;
+        replacements::check(&mut tx, &found.id).await?;
+        let runs = features::request(&mut tx, &found.id, settings).await?;
+        let job = jobs::create(&mut tx, &found.id, &runs).await?;
+        tx.commit().await.map_err(CatalogError::from)?;
+        return Ok((track, job));
+    }
     let prefix = format!("uploads/{}", ulid::Ulid::generate());
     let mut tx = catalog.begin().await?;
     uploads::begin(&mut tx, &prefix).await?;
@@ -99,6 +111,7 @@ pub async fn add_subtitles(
         };
         let mut tx = catalog.begin().await?;
         let asset = assets::get(&mut tx, asset).await?;
+        replacements::check(&mut tx, &asset.id).await?;
         let track = subtitles::add(&mut tx, &asset, file).await?;
         let runs = features::request(&mut tx, &asset.id, settings).await?;
         let job = jobs::create(&mut tx, &asset.id, &runs).await?;
@@ -114,6 +127,23 @@ pub async fn add_subtitles(
     added
 }
 
+/// The track that was added with these bytes in this language. A client repeats a request whose answer it lost.
+async fn known(
+    storage: &Storage,
+    asset: &Asset,
+    language: Option<&str>,
+    bytes: &Bytes,
+) -> Result<Option<SubtitleTrack>, SubtitleError> {
+    for (track, file) in subtitles::added_like(asset, language, bytes.len())? {
+        if let Ok(Uri::Store(key)) = file.uri.parse()
+            && storage.get(&key).await? == *bytes
+        {
+            return Ok(Some(track));
+        }
+    }
+    Ok(None)
+}
+
 /// Removes a subtitle track of an asset and requests the dialogue again.
 ///
 /// # Errors
@@ -126,6 +156,7 @@ pub async fn remove_subtitles(
 ) -> Result<JobId, CatalogError> {
     let mut tx = catalog.begin().await?;
     let asset = assets::get(&mut tx, asset).await?;
+    replacements::check(&mut tx, &asset.id).await?;
     subtitles::remove(&mut tx, &asset, track).await?;
     let runs = features::request(&mut tx, &asset.id, settings).await?;
     let job = jobs::create(&mut tx, &asset.id, &runs).await?;

@@ -1,4 +1,4 @@
-//! Who hears of what, and for how long.
+//! Which follower receives which event, and for how long.
 
 use std::io::{BufRead as _, BufReader};
 use std::time::{Duration, Instant};
@@ -186,6 +186,48 @@ fn a_stream_ends_with_its_key() {
             .unwrap();
         assert_eq!(made.status(), 201);
     }
+}
+
+#[test]
+fn the_stream_of_a_job_ends_when_its_asset_moves_out_of_sight() {
+    let Some(rushes) = Rushes::new() else { return };
+    let video = videos::made(&rushes.folder.path().join("one.mp4"), 1, 40, 0);
+    rushes.ingest(&[&video]);
+    let boss = key(&rushes, &["boss", "--scope", "write"]);
+    let reader = key(&rushes, &["reader", "--scope", "read", "--title", "one"]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let catalog = rushes::catalog::Catalog::open(&rushes.data().join("catalog.db"))
+            .await
+            .unwrap();
+        let mut tx = catalog.begin().await.unwrap();
+        // No worker takes it, so the job is never over.
+        let wait =
+            "UPDATE runs SET state = 'pending', queue = 'nobody' WHERE feature = 'thumbnails'";
+        sqlx::query(wait).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    });
+    let server = Server::start_at(&rushes, "0.0.0.0:0", &["--insecure"]);
+    let get = |path: &str, key: &str| server.get(path).bearer_auth(key).send().unwrap();
+    let listed: Value = get("/v1/jobs", &boss).json().unwrap();
+    let title = server.post("/v1/titles").bearer_auth(&boss);
+    let title = title.json(&json!({ "name": "Two" })).send().unwrap();
+    assert_eq!(title.status(), 201);
+    let mut own = events(follow(&server, &reader));
+    let (job, asset) = (&listed["jobs"][0]["id"], &listed["jobs"][0]["asset"]);
+    let path = format!("/v1/jobs/{}/events", job.as_str().unwrap());
+    let mut stream = events(get(&path, &reader));
+    let (_, shown) = stream.next().unwrap();
+    assert_eq!(shown["state"], "pending", "{shown:#}");
+    let url = format!("{}/v1/assets/{}", server.address, asset.as_str().unwrap());
+    let moved = server.client.patch(url).bearer_auth(&boss);
+    let moved = moved.json(&json!({ "title": "Two" })).send().unwrap();
+    assert!(moved.status().is_success());
+    assert_eq!(stream.count(), 0);
+    let (kind, event) = own.next().unwrap();
+    assert_eq!((&*kind, &event["asset"]), ("asset.left", asset));
+    assert_eq!(get(&path, &reader).status(), 404);
+    assert_eq!(get(&path, &boss).status(), 200);
 }
 
 #[test]

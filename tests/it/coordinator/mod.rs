@@ -3,6 +3,7 @@
 mod bench;
 mod conformance;
 mod local;
+mod replacements;
 
 use std::path::Path;
 use std::sync::Arc;

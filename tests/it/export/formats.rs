@@ -24,6 +24,7 @@ fn list(rate: Rate, start: &str) -> CutList {
     });
     let source = |name: &str, audio| SourceFile {
         asset: "01K00000000000000000000000".to_owned(),
+        shots_run: "01K00000000000000000000001".parse().unwrap(),
         title: "Day & night <3>".to_owned(),
         url: format!("file:///footage/{name}.mov"),
         path: format!("/footage/{name}.mov"),
@@ -52,7 +53,7 @@ fn list(rate: Rate, start: &str) -> CutList {
     CutList {
         name: "Best of <all> & more".to_owned(),
         rate,
-        rate_is_asked: false,
+        rate_is_requested: false,
         drop_frame: timecode.drop_frame,
         sources: vec![source("A001_C001", audio), source("B \u{fc}", None)],
         picks: vec![
@@ -176,7 +177,7 @@ fn what_a_format_cannot_carry_is_refused_by_name() {
 
     let asked = CutList {
         rate: rate("24"),
-        rate_is_asked: true,
+        rate_is_requested: true,
         ..list(rate("25"), "00:00:00:00")
     };
     for name in ["edl", "ale", "fcp7"] {

@@ -300,7 +300,7 @@ fn full_or(buffer: &Buffer, max_bytes: u64, error: ffmpeg::Error) -> MediaError 
 
 fn too_big(allowed: u64) -> MediaError {
     MediaError::Limit {
-        what: "bytes per proxy".to_owned(),
+        what: "bytes per clip".to_owned(),
         found: allowed.saturating_add(1),
         allowed,
     }
