@@ -94,7 +94,8 @@ fn the_walk_from_a_key_to_a_timeline_works_as_it_is_written() {
         "connect-to = \"rushes.example:7420:127.0.0.1:{port}\"\ncacert = \"cert.pem\"\nfail-with-body\n"
     );
     std::fs::write(folder.join(".curlrc"), curl).unwrap();
-    let script = script(&page)
+    // Commands may go over several lines.
+    let script = script(&page.replace("\\\n", ""))
         .replace("0.0.0.0:7420", &format!("0.0.0.0:{port}"))
         .replace("/footage", footage.to_str().unwrap());
     let binary = Path::new(env!("CARGO_BIN_EXE_rushes")).parent().unwrap();

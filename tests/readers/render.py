@@ -75,17 +75,19 @@ def rendered(melt, file, folder):
     consumer = f"avformat:{raw}", "f=rawvideo", "vcodec=rawvideo", "pix_fmt=gray", "an=1", "real_time=-1"
     # It takes commands from standard input, and may stop before the first picture where that is at its end.
     command = [melt, "-quiet", str(cut), "-consumer", *consumer]
-    # On a busy machine it now and then never starts to play.
-    for _ in range(3):
+    # On a busy machine it now and then never starts to play, or ends before the first picture.
+    pictures = b""
+    for _ in range(4):
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr) as player:
             try:
                 assert player.wait(timeout=60) == 0, player.returncode
-                break
             except subprocess.TimeoutExpired:
                 player.kill()
-    else:
-        raise TimeoutError("melt did not finish")
-    pictures = raw.read_bytes()
+                continue
+        pictures = raw.read_bytes()
+        if pictures:
+            break
+    assert pictures, "melt rendered nothing"
     size = WIDTH * HEIGHT
     assert len(pictures) % size == 0, len(pictures)
     return [number(pictures[at : at + size]) for at in range(0, len(pictures), size)]
