@@ -10,8 +10,8 @@ endif
 # Fixtures that must be present, so that no test is skipped for lack of them. `make test` pulls the models.
 export RUSHES_REQUIRE ?= models,readers$(if $(RUSHES_MATERIAL),$(comma)material)$(netns)
 comma := ,
-# The test over two network namespaces must run wherever they can be made: by root, where the kernel allows it.
-netns := $(shell unshare --net true 2>/dev/null && echo ,netns)
+# The test over two network namespaces must run wherever they can be made.
+netns := $(shell scripts/has-netns 2>/dev/null && echo ,netns)
 
 # A Python with the programs that read what rushes exports.
 readers := $(HOME)/.cache/rushes/readers
