@@ -2,8 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::vectors::unpack;
-use super::{AssetId, CatalogError, RunId};
+use super::{AssetId, CatalogError, RunId, vectors};
 
 /// A passage of dialogue: a line, or a few neighbouring ones. Frames and milliseconds are half-open.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -66,34 +65,21 @@ pub async fn of(
     db: &mut SqliteConnection,
     asset: &AssetId,
 ) -> Result<Vec<SpacePassages>, CatalogError> {
-    let runs: Vec<(RunId, String)> = sqlx::query_as(
-        "SELECT r.id, json_extract(r.output, '$.space') FROM runs r
-           JOIN published p ON p.run_id = r.id AND p.feature LIKE 'meaning/%'
-          WHERE p.asset_id = ?",
-    )
-    .bind(asset)
-    .fetch_all(&mut *db)
-    .await?;
-    let mut spaces = Vec::with_capacity(runs.len());
-    for (run, space) in runs {
-        let rows: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
-            "SELECT p.start_frame, p.end_frame, v.vector FROM passages p
-               JOIN vectors v ON v.run_id = p.run_id AND v.ordinal = p.ordinal
-              WHERE p.run_id = ? ORDER BY p.ordinal",
+    let mut spaces = Vec::new();
+    for (run, space) in vectors::spaces(db, asset, "meaning").await? {
+        let frames: Vec<(i64, i64)> = sqlx::query_as(
+            "SELECT start_frame, end_frame FROM passages WHERE run_id = ? ORDER BY ordinal",
         )
         .bind(&run)
         .fetch_all(&mut *db)
         .await?;
-        let frames = rows
-            .iter()
-            .map(|(start, end, _)| (start.cast_unsigned(), end.cast_unsigned()));
+        let frames = frames.into_iter();
         spaces.push(SpacePassages {
             space,
-            frames: frames.collect(),
-            vectors: rows
-                .iter()
-                .map(|(_, _, vector)| unpack(vector))
-                .collect::<Result<_, _>>()?,
+            frames: frames
+                .map(|(start, end)| (start.cast_unsigned(), end.cast_unsigned()))
+                .collect(),
+            vectors: vectors::of_run(db, &run).await?,
         });
     }
     Ok(spaces)

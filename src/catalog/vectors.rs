@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::{FromRow, SqliteConnection};
 
 use super::shots::Shot;
-use super::{AssetId, CatalogError, ShotId};
+use super::{AssetId, CatalogError, RunId, ShotId};
 
 /// The published vectors of an asset: the space of each embedding run, and one vector per shot in order.
 ///
@@ -15,28 +15,41 @@ pub async fn of_asset(
     db: &mut SqliteConnection,
     asset: &AssetId,
 ) -> Result<Vec<(String, Vec<Vec<f32>>)>, CatalogError> {
-    let runs: Vec<(String, String)> = sqlx::query_as(
+    let mut vectors = Vec::new();
+    for (run, space) in spaces(db, asset, "embeddings").await? {
+        vectors.push((space, of_run(db, &run).await?));
+    }
+    Ok(vectors)
+}
+
+/// The published runs of a kind of feature that has a space for each model, with their spaces.
+pub(super) async fn spaces(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    kind: &str,
+) -> Result<Vec<(RunId, String)>, CatalogError> {
+    Ok(sqlx::query_as(
         "SELECT r.id, json_extract(r.output, '$.space') FROM runs r
-           JOIN published p ON p.run_id = r.id AND p.feature LIKE 'embeddings/%'
+           JOIN published p ON p.run_id = r.id AND p.feature LIKE ?
           WHERE p.asset_id = ?",
     )
+    .bind(format!("{kind}/%"))
     .bind(asset)
-    .fetch_all(&mut *db)
-    .await?;
-    let mut spaces = Vec::with_capacity(runs.len());
-    for (run, space) in runs {
-        let stored: Vec<Vec<u8>> =
-            sqlx::query_scalar("SELECT vector FROM vectors WHERE run_id = ? ORDER BY ordinal")
-                .bind(&run)
-                .fetch_all(&mut *db)
-                .await?;
-        let vectors = stored
-            .iter()
-            .map(|bytes| unpack(bytes))
-            .collect::<Result<_, _>>()?;
-        spaces.push((space, vectors));
-    }
-    Ok(spaces)
+    .fetch_all(db)
+    .await?)
+}
+
+/// The vectors of a run, in order.
+pub(super) async fn of_run(
+    db: &mut SqliteConnection,
+    run: &RunId,
+) -> Result<Vec<Vec<f32>>, CatalogError> {
+    let stored: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT vector FROM vectors WHERE run_id = ? ORDER BY ordinal")
+            .bind(run)
+            .fetch_all(db)
+            .await?;
+    stored.iter().map(|bytes| unpack(bytes)).collect()
 }
 
 /// The published vector of a shot in `space`, if it has one.
@@ -160,7 +173,7 @@ pub async fn within(
     rows.into_iter().map(EmbeddedShot::try_from).collect()
 }
 
-pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<f32>, CatalogError> {
+fn unpack(bytes: &[u8]) -> Result<Vec<f32>, CatalogError> {
     let (floats, rest) = bytes.as_chunks::<4>();
     if !rest.is_empty() {
         return Err(CatalogError::Corrupt { what: "a vector" });

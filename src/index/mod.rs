@@ -29,7 +29,7 @@ pub use text::CueHit;
 use crate::catalog::AssetId;
 use text::TextIndex;
 pub use vectors::{Background, Effort, Near};
-use vectors::{Batch, Space};
+use vectors::{Batch, Damaged, Space, Work};
 
 /// How far an index has followed the catalogue.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -310,8 +310,9 @@ impl Index {
     /// their assets.
     fn publish(&self) -> Result<bool, IndexError> {
         let (spaces, position) = (self.spaces(), self.position());
-        // Unused files are removed only when none is being written.
-        let tidy = !matches!(self.joining.try_lock(), Err(TryLockError::WouldBlock));
+        // Unused files are removed only while none is being written.
+        let joining = self.joining.try_lock();
+        let tidy = !matches!(joining, Err(TryLockError::WouldBlock));
         let damage = self.damage.read().unwrap_or_else(PoisonError::into_inner);
         if !damage.is_empty() {
             return Ok(false);
@@ -321,21 +322,29 @@ impl Index {
         Ok(true)
     }
 
-    /// Joins files of vectors that are due, if they have up to `most` shots together; `false` if none are. The result is
-    /// published by the next [`Self::publish`].
+    /// Joins files of vectors that are due, if they have up to `most` shots together; `false` if none are, or if a join is
+    /// under way already, which may take minutes. The result is published by the next [`Self::publish`].
     fn compact(&self, most: usize) -> Result<bool, IndexError> {
-        let _joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        let _joining = match self.joining.try_lock() {
+            Ok(joining) => joining,
+            Err(TryLockError::Poisoned(joining)) => joining.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+        };
+        let damaged = |what, drop: &dyn Fn()| self.damaged(what, drop);
         let mut joined = false;
         for space in self.spaces().values() {
-            let work = vectors::Work {
-                index: &self.folder,
-                space,
-                stop: &self.stopping,
-                damaged: &|what, drop| self.damaged(what, drop),
-            };
-            joined |= vectors::compact(&work, most)?;
+            joined |= vectors::compact(&self.work(space, &damaged), most)?;
         }
         Ok(joined)
+    }
+
+    fn work<'a>(&'a self, space: &'a Space, damaged: &'a Damaged<'a>) -> Work<'a> {
+        Work {
+            index: &self.folder,
+            space,
+            stop: &self.stopping,
+            damaged,
+        }
     }
 
     /// Records damage and drops the damaged segment. No state is published in between.
@@ -359,13 +368,9 @@ impl Index {
 
     /// Reads all vectors, drops the segments that are not what was written, and loads graphs.
     fn verify(&self) {
+        let damaged = |what, drop: &dyn Fn()| self.damaged(what, drop);
         for space in self.spaces().values() {
-            let work = vectors::Work {
-                index: &self.folder,
-                space,
-                stop: &self.stopping,
-                damaged: &|what, drop| self.damaged(what, drop),
-            };
+            let work = self.work(space, &damaged);
             vectors::verify(&work);
             vectors::load_graphs(&work);
         }

@@ -214,14 +214,13 @@ impl Searcher {
         senses: &[WeightedModality],
         reach: Reach<'_>,
     ) -> Result<Listing, SearchError> {
-        let (found, recalls) = match query.operator {
+        let (mut found, recalls) = match query.operator {
             Operator::Any => self.any(query, senses, reach).await?,
             Operator::All => self.all(query, senses, reach).await?,
         };
         let is_likely =
             |shot: &FusedShot<Match>| shot.matches.iter().any(|one| one.found.is_likely());
         let weak = !found.iter().any(is_likely);
-        let mut found = found;
         // By sight every shot has a rank. Another order, and counts, make sense for likely shots only.
         if !weak && (query.sort != SortBy::Relevance || !query.facets.is_empty()) {
             found.retain(is_likely);

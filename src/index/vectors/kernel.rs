@@ -11,7 +11,7 @@ use super::codes::{BLOCK, LUT};
 pub(super) static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 
 /// Dot product of two vectors of the same length, which is a multiple of 16.
-pub(in crate::index) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     ARCH.dispatch(
         #[inline(always)]
         || {

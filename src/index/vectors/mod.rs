@@ -22,4 +22,4 @@ pub use background::Background;
 pub use scan::Effort;
 pub use space::Near;
 pub(super) use space::{Batch, Space};
-pub(super) use store::{Work, compact, folder, load, load_graphs, save, verify};
+pub(super) use store::{Damaged, Work, compact, folder, load, load_graphs, save, verify};

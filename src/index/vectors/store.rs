@@ -136,6 +136,9 @@ fn described(name: &str, space: &Space) -> StoredSpace {
     }
 }
 
+/// Takes a report of damage, and what drops the damaged segment.
+pub(in crate::index) type Damaged<'a> = dyn Fn(String, &dyn Fn()) + 'a;
+
 /// Work on the files of a space in the background.
 pub(in crate::index) struct Work<'a> {
     /// The folder of the index.
@@ -143,8 +146,8 @@ pub(in crate::index) struct Work<'a> {
     pub(in crate::index) space: &'a Space,
     /// Whether to end early.
     pub(in crate::index) stop: &'a AtomicBool,
-    /// Is told of damage, and when to drop the damaged segment.
-    pub(in crate::index) damaged: &'a (dyn Fn(String, &dyn Fn()) + Sync),
+    /// Takes what was found to be damaged, and what drops the damaged segment.
+    pub(in crate::index) damaged: &'a Damaged<'a>,
 }
 
 impl Work<'_> {

@@ -117,7 +117,7 @@ async fn a_copy_of_a_pending_replacement_does_not_locate_the_old_bytes() {
     assert!(new && found != bench.asset, "{found}");
 }
 
-/// The first job of the asset and that of its replacement both end as cancelled, and what was interrupted goes on.
+/// The first job of the asset and that of its replacement both end as cancelled, and what was interrupted is computed again.
 #[tokio::test]
 async fn a_withdrawn_replacement_cancels_its_job_and_computes_what_is_missing() {
     let bench = Bench::new(Over::LocalMedia).await;

@@ -311,12 +311,12 @@ fn a_client_that_leaves_stops_its_cuts() {
     drop(line);
     let deadline = Instant::now() + Duration::from_secs(30);
     while export(&small).status() != 200 {
-        assert!(Instant::now() < deadline, "it goes on");
+        assert!(Instant::now() < deadline, "the export is still cutting");
     }
     while is_decoding(&server) {
         assert!(
             Instant::now() < deadline + Duration::from_secs(60),
-            "it goes on"
+            "the export is still decoding"
         );
     }
 }
