@@ -1,0 +1,37 @@
+// Short messages at the edge of the page, some with a way back.
+
+export interface Toast {
+  id: number;
+  text: string;
+  kind: "done" | "failed";
+  action?: { label: string; run: () => void };
+}
+
+/** How long a message with something to press stays, in milliseconds; deletions can be undone as long. */
+export const UNDO_MS = 10_000;
+
+class Toasts {
+  list = $state<Toast[]>([]);
+  #last = 0;
+
+  say(text: string, action?: Toast["action"]) {
+    this.#add({ text, kind: "done", action }, action ? UNDO_MS : 4000);
+  }
+
+  fail(error: unknown) {
+    const text = error instanceof Error ? error.message : String(error);
+    this.#add({ text, kind: "failed" }, UNDO_MS);
+  }
+
+  close(id: number) {
+    this.list = this.list.filter((toast) => toast.id !== id);
+  }
+
+  #add(toast: Omit<Toast, "id">, stays: number) {
+    const id = ++this.#last;
+    this.list = [...this.list.slice(-3), { id, ...toast }];
+    setTimeout(() => this.close(id), stays);
+  }
+}
+
+export const toasts = new Toasts();

@@ -1,0 +1,102 @@
+// The answer to the query in the address bar, page by page.
+
+import { answer, client, Failure, type Schemas } from "../api/client";
+import { pictureBase64 } from "./pictures";
+import { option } from "./terms";
+
+export type Hit = Schemas["Hit"];
+export type Answer = Schemas["Answer"];
+
+/** What the address bar says. */
+export interface Asked {
+  text: string;
+  pictures: string[];
+}
+
+const PAGE = 100;
+/** Fields whose values are counted beside the results. */
+const COUNTED = "title,tag,language";
+
+class Results {
+  hits = $state.raw<Hit[]>([]);
+  /** Of the first page. */
+  first = $state.raw<Answer | null>(null);
+  failure = $state<Failure | null>(null);
+  isBusy = $state(false);
+  /** What the hits belong to. */
+  asked = $state.raw<Asked>({ text: "", pictures: [] });
+
+  #next: string | null = null;
+  #running: AbortController | null = null;
+  #isLoadingMore = false;
+
+  get isEmptyQuery() {
+    return this.asked.text.trim() === "" && this.asked.pictures.length === 0;
+  }
+
+  async run(asked: Asked) {
+    this.#running?.abort();
+    const running = new AbortController();
+    this.#running = running;
+    this.asked = asked;
+    this.failure = null;
+    this.#next = null;
+    if (this.isEmptyQuery) {
+      this.hits = [];
+      this.first = null;
+      this.isBusy = false;
+      return;
+    }
+    this.isBusy = true;
+    try {
+      const found = await ask(asked, null, running.signal);
+      this.first = found;
+      this.hits = found.hits;
+      this.#next = found.next ?? null;
+    } catch (error) {
+      if (running.signal.aborted) return;
+      this.failure = error instanceof Failure ? error : new Failure("unknown", String(error), 0);
+      this.hits = [];
+      this.first = null;
+    } finally {
+      if (this.#running === running) this.isBusy = false;
+    }
+  }
+
+  /** Appends the next page, if there is one. */
+  async more() {
+    const running = this.#running;
+    if (!this.#next || this.#isLoadingMore || !running) return;
+    this.#isLoadingMore = true;
+    try {
+      const found = await ask(this.asked, this.#next, running.signal);
+      if (running.signal.aborted) return;
+      this.hits = [...this.hits, ...found.hits];
+      this.#next = found.next ?? null;
+    } catch (error) {
+      if (running.signal.aborted) return;
+      // The list behind the token is gone; what is shown stays.
+      this.#next = null;
+      if (error instanceof Failure && error.code !== "page-token-expired") this.failure = error;
+    } finally {
+      this.#isLoadingMore = false;
+    }
+  }
+}
+
+export const results = new Results();
+
+function ask({ text, pictures }: Asked, page: string | null, signal: AbortSignal): Promise<Answer> {
+  const parts = pictures.map((name) => {
+    const picture = pictureBase64(name);
+    if (!picture) {
+      const message = "The picture of this search is only known to the tab where it was dropped. Drop it again.";
+      throw new Failure("picture-gone", message, 0);
+    }
+    return { picture };
+  });
+  const counted = option(text, "facet") === null ? ` facet:${COUNTED}` : "";
+  const q = text.trim() === "" ? {} : { q: text + counted };
+  const body = { ...q, ...(parts.length > 0 ? { parts } : {}), limit: PAGE, page };
+  return answer(client.POST("/v1/search", { body, signal }));
+}
