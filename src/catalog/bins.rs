@@ -64,6 +64,10 @@ pub struct BinItem {
     pub line: Option<String>,
     /// The result of the run that found the asset's shots: rate, timecode. `None` if nothing is published of it.
     pub scan: Option<String>,
+    /// First frame of the shot that its middle frame is in now.
+    pub shown_start: Option<i64>,
+    /// One past the last frame of that shot.
+    pub shown_end: Option<i64>,
 }
 
 /// A span of frames that somebody picked, and how it was found.
@@ -261,12 +265,14 @@ pub fn expect_revision(bin: &Bin, expected: Option<i64>) -> Result<(), CatalogEr
 pub async fn items(db: &mut SqliteConnection, bin: &BinId) -> Result<Vec<BinItem>, CatalogError> {
     Ok(sqlx::query_as(
         "SELECT i.id, i.asset_id, a.uri, a.title_id, t.name AS title, i.start_frame, i.end_frame, i.note, i.query, i.score,
-                i.similarity, i.line, r.output AS scan
+                i.similarity, i.line, r.output AS scan, s.start_frame AS shown_start, s.end_frame AS shown_end
            FROM bin_items i
            JOIN assets a ON a.id = i.asset_id
            JOIN titles t ON t.id = a.title_id
            LEFT JOIN published p ON p.asset_id = a.id AND p.feature = 'shots'
            LEFT JOIN runs r ON r.id = p.run_id
+           LEFT JOIN shots s ON s.run_id = p.run_id AND s.start_frame <= (i.start_frame + i.end_frame) / 2
+                            AND s.end_frame > (i.start_frame + i.end_frame) / 2
           WHERE i.bin_id = ? ORDER BY i.position",
     )
     .bind(bin)

@@ -36,7 +36,8 @@ pub enum KeyScope {
 }
 
 impl KeyScope {
-    const ALL: [Self; 5] = [
+    /// All of them.
+    pub const ALL: [Self; 5] = [
         Self::Read,
         Self::Write,
         Self::Redact,

@@ -64,6 +64,8 @@ pub struct Shot {
     pub proxy: Option<String>,
     /// Key of its thumbnail, if it has one.
     pub thumbnail: Option<String>,
+    /// Width of the picture by its height, as displayed, if known.
+    pub aspect: Option<f64>,
 }
 
 impl Shot {
@@ -163,7 +165,11 @@ pub async fn get_many(
                 (SELECT o.key FROM objects o JOIN published q ON q.run_id = o.run_id
                   WHERE q.asset_id = a.id AND q.feature = 'proxies' AND o.ordinal = s.ordinal) AS proxy,
                 (SELECT o.key FROM objects o JOIN published q ON q.run_id = o.run_id
-                  WHERE q.asset_id = a.id AND q.feature = 'thumbnails' AND o.ordinal = s.ordinal) AS thumbnail
+                  WHERE q.asset_id = a.id AND q.feature = 'thumbnails' AND o.ordinal = s.ordinal) AS thumbnail,
+                (SELECT (v.details ->> 'display_width') * 1.0 / NULLIF(v.details ->> 'display_height', 0)
+                   FROM (SELECT i.output -> ('$.info.streams[' || (i.output ->> '$.info.main_video') || '].details') AS details
+                           FROM published q JOIN runs i ON i.id = q.run_id
+                          WHERE q.asset_id = a.id AND q.feature = 'probe') v) AS aspect
            FROM json_each(?) q
            JOIN assets a ON a.id = COALESCE((SELECT asset_id FROM aliases WHERE id = q.value ->> 0), q.value ->> 0)
            JOIN titles t ON t.id = a.title_id

@@ -18,7 +18,8 @@ use rushes_workers::coordinator::wire::PATH as WORK;
 use super::docs::DOCS;
 use super::error::RequestId;
 use super::limits::RateLimits;
-use super::{ApiError, guard};
+use super::session::{self, SESSION};
+use super::{ApiError, guard, page};
 use crate::catalog::assets::{self, Asset};
 use crate::catalog::audit::{self, AuditedRequest};
 use crate::catalog::events::EventFilter;
@@ -264,7 +265,7 @@ pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: 
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let id = request.extensions().get::<RequestId>().cloned();
     let goes_on = is_change(&method, &path);
-    let caller = match door.caller(&path, request.headers()).await {
+    let caller = match door.caller(&method, &path, request.headers()).await {
         Ok(caller) => caller,
         // Nobody fills the audit log without a key.
         Err(refusal) => return refusal.into_response(),
@@ -318,18 +319,32 @@ impl Door {
     }
 
     /// Who asks; a request without a key is let in on loopback only.
-    async fn caller(&self, path: &str, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    async fn caller(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Result<Caller, ApiError> {
+        // The page's own files say nothing of what is in the catalogue, and links on other pages may lead to it.
+        if page::is_page(path) {
+            return Ok(Caller::default());
+        }
         // The queue of work checks keys itself, and its workers may use any host name. So may a monitor that asks for
         // the sign of life, which reveals nothing.
         let keyed = self.clientele == Clientele::Keyed || is_work(path) || path == LIFE;
         if let Some(detail) = guard::refusal(headers, keyed, &self.origins) {
             return Err(ApiError::forbidden("foreign-origin", detail));
         }
-        let is_open = is_work(path) || OPEN.contains(&path) || is_docs(path);
+        let is_open = is_work(path)
+            || OPEN.contains(&path)
+            || is_docs(path)
+            || is_session_change(method, path);
         if is_open || self.clientele == Clientele::Workers {
             return Ok(Caller::default());
         }
-        match secret(headers) {
+        // A browser sends the cookie of another server on this machine too, so it counts only where a key is needed.
+        let cookie = || session::secret(headers).filter(|_| keyed);
+        match secret(headers).or_else(cookie) {
             Some(secret) => known(&self.catalog, secret).await,
             None if keyed => Err(ApiError::unauthorised(
                 "this needs a key: send `authorization: Bearer rk_…`; `rushes key create NAME --scope read` makes one",
@@ -349,6 +364,11 @@ fn is_docs(path: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Signing in and out.
+fn is_session_change(method: &Method, path: &str) -> bool {
+    path == SESSION && matches!(*method, Method::POST | Method::DELETE)
+}
+
 /// The scope that a route needs.
 fn needed(method: &Method, path: &str) -> KeyScope {
     let below = |prefix: &str| {
@@ -360,9 +380,10 @@ fn needed(method: &Method, path: &str) -> KeyScope {
     } else if below("/v1/audit") || below("/v1/webhooks") || path == "/metrics" {
         KeyScope::Admin
     } else if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
-        // These two only read, whatever their method.
+        // These change nothing that is kept, whatever their method.
         || path == "/v1/search"
         || path == "/v1/exports"
+        || path == SESSION
     {
         KeyScope::Read
     } else {
@@ -379,7 +400,7 @@ pub(super) fn is_change(method: &Method, path: &str) -> bool {
 }
 
 /// The holder of a secret.
-async fn known(catalog: &Catalog, secret: &str) -> Result<Caller, ApiError> {
+pub(super) async fn known(catalog: &Catalog, secret: &str) -> Result<Caller, ApiError> {
     let mut db = catalog.read().await?;
     let Some(key) = keys::find(&mut db, secret).await? else {
         return Err(ApiError::unauthorised(

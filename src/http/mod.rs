@@ -27,6 +27,7 @@ mod media;
 mod models;
 mod openapi;
 mod pace;
+mod page;
 mod paging;
 mod problems;
 mod redact;
@@ -36,6 +37,7 @@ mod rejection;
 mod replace;
 mod resumable;
 mod search;
+mod session;
 mod shots;
 mod subtitles;
 mod titles;
@@ -210,6 +212,7 @@ pub fn router(api: Api, policy: AccessPolicy) -> Router {
     let routes = routes
         .route("/openapi.json", get(served))
         .merge(docs::routes())
+        .merge(page::routes())
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::from_fn_with_state(
             door.catalog().clone(),
@@ -326,6 +329,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(redactions::files))
         .routes(routes!(redactions::picture))
         .routes(routes!(redactions::record))
+        .routes(routes!(session::get, session::sign_in, session::sign_out))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))

@@ -52,6 +52,9 @@ pub struct BinItemView {
     /// The id that a shot with these very frames has. Look it up to see whether there is one.
     #[schema(value_type = String)]
     pub shot: ShotId,
+    /// The shot that its middle frame is in now, whose thumbnail and clip show it; null if there is none.
+    #[schema(value_type = Option<String>)]
+    pub shown_in: Option<ShotId>,
     /// First frame. Milliseconds are nominal where the frame rate varies.
     pub start: Time,
     /// One past the last frame.
@@ -107,14 +110,17 @@ impl BinItemView {
             let frame = frame.cast_unsigned();
             clock.at(frame, clock.rate.ms_of(frame))
         };
+        let shot = |start: i64, end: i64| ShotId {
+            asset: asset.clone(),
+            start: start.cast_unsigned(),
+            end: end.cast_unsigned(),
+        };
+        let shown = item.shown_start.zip(item.shown_end);
         Ok(Self {
             id: item.id,
             title: item.title,
-            shot: ShotId {
-                asset: asset.clone(),
-                start: item.start_frame.cast_unsigned(),
-                end: item.end_frame.cast_unsigned(),
-            },
+            shot: shot(item.start_frame, item.end_frame),
+            shown_in: shown.map(|(start, end)| shot(start, end)),
             asset: AssetRef {
                 id: asset,
                 uri: item.uri,

@@ -35,6 +35,9 @@ pub struct Place {
     /// Frame rate as a fraction.
     #[schema(value_type = String, example = "24000/1001")]
     pub rate: Rate,
+    /// Width of its picture by its height, as displayed; null if the file does not say.
+    #[schema(example = 1.778)]
+    pub aspect: Option<f64>,
 }
 
 /// A shot with all its details.
@@ -109,6 +112,7 @@ impl Place {
             start: clock.stored(shot.start_frame, shot.start_ms),
             end: clock.stored(shot.end_frame, shot.end_ms),
             rate: clock.rate,
+            aspect: shot.aspect,
         }
     }
 }

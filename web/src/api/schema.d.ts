@@ -562,6 +562,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the one who asks may do. */
+        get: operations["get_session"];
+        put?: never;
+        /** Sign in from a browser: the answer sets a cookie, which stands for the key in later requests. */
+        post: operations["sign_in"];
+        /** Sign out: the cookie is removed. The key stays valid. */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/shots/{id}": {
         parameters: {
             query?: never;
@@ -1089,6 +1108,8 @@ export interface components {
             score?: number | null;
             /** @description The id that a shot with these very frames has. Look it up to see whether there is one. */
             shot: string;
+            /** @description The shot that its middle frame is in now, whose thumbnail and clip show it; null if there is none. */
+            shown_in?: string | null;
             /**
              * Format: double
              * @description How alike it and the query look, -1 to 1.
@@ -1673,6 +1694,11 @@ export interface components {
             /** @description The state of the whole job. */
             state: string;
         };
+        /**
+         * @description What a key is good for.
+         * @enum {string}
+         */
+        KeyScope: "read" | "write" | "redact" | "work" | "admin";
         /** @description Work that belongs to this worker until its lease expires. */
         Lease: components["schemas"]["Ticket"] & {
             /** @description Prefix of the keys of this run's stored objects. */
@@ -1996,6 +2022,12 @@ export interface components {
         };
         /** @description A shot and its place. */
         Place: {
+            /**
+             * Format: double
+             * @description Width of its picture by its height, as displayed; null if the file does not say.
+             * @example 1.778
+             */
+            aspect?: number | null;
             /** @description Its file. */
             asset: components["schemas"]["AssetRef"];
             /** @description One past the last frame. */
@@ -2343,6 +2375,15 @@ export interface components {
              */
             version: string;
         };
+        /** @description What the one who asks may do. */
+        SessionView: {
+            /** @description Whether it sees all titles. */
+            all_titles: boolean;
+            /** @description Name of the key; null on loopback without one, where everything is allowed. */
+            key?: string | null;
+            /** @description What it is good for. */
+            scopes: components["schemas"]["KeyScope"][];
+        };
         /** @description What people add to a shot; what is absent stays. */
         ShotChange: {
             /** @description A note; empty removes it. */
@@ -2447,6 +2488,14 @@ export interface components {
             /** @description The video. */
             media: components["schemas"]["Locator"];
             proxies?: components["schemas"]["EarlyProxies"] | null;
+        };
+        /** @description A key to sign in with. */
+        SignIn: {
+            /**
+             * @description The key, as `rushes key create` printed it.
+             * @example rk_0123456789abcdef
+             */
+            key: string;
         };
         /**
          * @description The order of hits.
@@ -7186,6 +7235,253 @@ export interface operations {
             };
             /** @description The request cannot be answered as it is */
             "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description It is the answer whose `etag` is in `if-none-match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body was too long in coming */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another content type: `bad-content-type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body can be read, but not be carried out */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed out */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -54,7 +54,9 @@ class CurrentBin {
         return;
       }
       const path = { bin: this.bin.id };
-      const { items } = await answer(client.POST("/v1/bins/{bin}/items", { params: { path }, body: { picks } }));
+      const { items } = await answer(
+        client.POST("/v1/bins/{bin}/items", { params: { path }, body: { picks } }),
+      );
       await this.reload();
       this.#added(items);
     } catch (error) {

@@ -18,7 +18,9 @@ describe("rows", () => {
   });
 
   it("does not blow up a single picture", () => {
-    expect(rows([16 / 9], 1200, 170, 8)).toEqual([{ cells: [{ index: 0, width: (16 / 9) * 170 }], height: 170 }]);
+    expect(rows([16 / 9], 1200, 170, 8)).toEqual([
+      { cells: [{ index: 0, width: (16 / 9) * 170 }], height: 170 },
+    ]);
   });
 
   it("fits a picture that is wider than the grid", () => {

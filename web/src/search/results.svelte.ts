@@ -90,7 +90,8 @@ function ask({ text, pictures }: Asked, page: string | null, signal: AbortSignal
   const parts = pictures.map((name) => {
     const picture = pictureBase64(name);
     if (!picture) {
-      const message = "The picture of this search is only known to the tab where it was dropped. Drop it again.";
+      const message =
+        "The picture of this search is only known to the tab where it was dropped. Drop it again.";
       throw new Failure("picture-gone", message, 0);
     }
     return { picture };

@@ -3,7 +3,9 @@ import { option, quoted, terms, withOption, write } from "./terms";
 
 describe("terms", () => {
   it("reads each kind of term", () => {
-    const found = terms('car exploding -night title:"Big Buck Bunny" "merry christmas" in:dialogue^2 len:<4s');
+    const found = terms(
+      'car exploding -night title:"Big Buck Bunny" "merry christmas" in:dialogue^2 len:<4s',
+    );
     expect(found.map((term) => [term.kind, term.text, term.negative])).toEqual([
       ["words", "car exploding", false],
       ["words", "night", true],

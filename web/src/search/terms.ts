@@ -85,7 +85,13 @@ function parse(raw: string): Term {
   const rest = { negative, weight: weighs ? Number(weight[1]) : null };
   if (field) {
     const [, name = "", value = ""] = field;
-    const kind = MODALITIES.has(name) ? "words" : name === "like" ? "like" : OPTIONS.has(name) ? "option" : "filter";
+    const kind = MODALITIES.has(name)
+      ? "words"
+      : name === "like"
+        ? "like"
+        : OPTIONS.has(name)
+          ? "option"
+          : "filter";
     return { kind, text, field: name, value: unquoted(value), ...rest };
   }
   if (/^".*"$/s.test(text)) return { kind: "phrase", text, value: unquoted(text), ...rest };
@@ -101,7 +107,8 @@ function unquoted(value: string): string {
 /** The text with a term of this field set to a value; removed if `null`. */
 export function withOption(text: string, field: string, value: string | null): string {
   const kept = terms(text).filter((term) => term.field !== field);
-  if (value !== null) kept.push({ kind: "option", text: `${field}:${value}`, field, value, negative: false, weight: null });
+  if (value !== null)
+    kept.push({ kind: "option", text: `${field}:${value}`, field, value, negative: false, weight: null });
   return write(kept);
 }
 

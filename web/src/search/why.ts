@@ -12,14 +12,22 @@ export interface Why {
   note?: string;
 }
 
+/** Least confidence by sight that is named beside another sense. */
+const NAMED = 0.3;
+
 /** The reasons, the most telling first. */
 export function reasons(hit: Hit, query: string): Why[] {
   const { visual, dialogue, meaning } = hit.evidence;
   const found: Why[] = [];
   if (dialogue) found.push({ sense: "said", line: marked(dialogue.text, query) });
   else if (meaning)
-    found.push({ sense: "meant", line: [{ text: meaning.text, marked: false }], note: percent(meaning.similarity) });
-  if (visual)
+    found.push({
+      sense: "meant",
+      line: [{ text: meaning.text, marked: false }],
+      note: percent(meaning.similarity),
+    });
+  // Every shot has some similarity to any text, so sight is named only where it says something.
+  if (visual && (found.length === 0 || (visual.confidence ?? 1) >= NAMED))
     found.push({ sense: "seen", note: percent(visual.confidence ?? Math.max(0, visual.similarity)) });
   return found;
 }

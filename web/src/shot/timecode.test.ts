@@ -12,7 +12,9 @@ describe("timecode", () => {
     ["01:00:00;00", 107892, 30000 / 1001, "02:00:00;00"],
     ["23:59:59;29", 1, 30000 / 1001, "00:00:00;00"],
     ["00:00:01:00", -5, 25, "00:00:00:20"],
-  ])("%s + %i at %f is %s", (start, frames, fps, wanted) => expect(timecode(start, frames, fps)).toBe(wanted));
+  ])("%s + %i at %f is %s", (start, frames, fps, wanted) =>
+    expect(timecode(start, frames, fps)).toBe(wanted),
+  );
 
   it("gives every frame of a drop-frame day another name", () => {
     const names = new Set<string>();

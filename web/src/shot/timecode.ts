@@ -20,7 +20,14 @@ export function timecode(start: string, frames: number, fps: number): string {
 /** Frames dropped at each minute but every tenth: 2 at 30, 4 at 60. */
 const dropped = (nominal: number) => Math.round(nominal / 15);
 
-function number(hours: number, minutes: number, seconds: number, frame: number, nominal: number, drops: boolean) {
+function number(
+  hours: number,
+  minutes: number,
+  seconds: number,
+  frame: number,
+  nominal: number,
+  drops: boolean,
+) {
   const counted = ((hours * 60 + minutes) * 60 + seconds) * nominal + frame;
   if (!drops) return counted;
   const whole = hours * 60 + minutes;
