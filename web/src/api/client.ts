@@ -31,6 +31,8 @@ export async function answer<T>(request: Promise<Reply<T>>): Promise<T> {
     reply = await request;
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
+    if (cause instanceof SyntaxError)
+      throw new Failure("no-answer", "The server's answer cannot be read.", 0);
     throw new Failure("no-connection", "The server does not answer. Is `rushes serve` running?", 0);
   }
   if (reply.response.ok) return reply.data as T;

@@ -27,7 +27,15 @@ class Uploads {
     for (const file of files) {
       const id = ++this.#last;
       const upload = this.#prepare(id, file, title);
-      this.list.push({ id, name: file.name, size: file.size, sent: 0, state: "paused", reason: null, upload });
+      this.list.push({
+        id,
+        name: file.name,
+        size: file.size,
+        sent: 0,
+        state: "paused",
+        reason: null,
+        upload,
+      });
     }
     this.#next();
   }
@@ -97,7 +105,8 @@ class Uploads {
 }
 
 function reasonOf(error: Error): string {
-  const response = "originalResponse" in error ? (error.originalResponse as { getBody(): string } | null) : null;
+  const response =
+    "originalResponse" in error ? (error.originalResponse as { getBody(): string } | null) : null;
   if (!response) return "The line broke. Continue when the server answers again.";
   try {
     return (JSON.parse(response.getBody()) as { detail: string }).detail;
