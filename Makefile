@@ -18,7 +18,7 @@ readers := $(HOME)/.cache/rushes/readers
 
 rushes := $(CARGO_TARGET_DIR)/debug/rushes
 
-.PHONY: demo test check serve bench bench-embed bench-redact bench-search bench-segment build setup
+.PHONY: demo test check serve bench bench-embed bench-redact bench-search bench-segment build page setup
 
 demo: build            ## The main job on real footage
 	scripts/demo $(rushes)
@@ -27,10 +27,12 @@ test: build            ## All tests
 	$(rushes) models pull lite centerface
 	scripts/setup-readers $(readers)
 	RUSHES_TEST_PYTHON=$(readers)/bin/python cargo test --workspace --locked
+	scripts/test-page $(rushes) $(readers)/bin/python
 	$(if $(RUSHES_MATERIAL),,@echo "make test: tests on real footage were skipped, because RUSHES_MATERIAL is not set" >&2)
 
-check: setup           ## Formatting, lints, docs and licences; every finding is an error
+check: setup page      ## Formatting, lints, docs and licences; every finding is an error
 	cargo fmt --all --check
+	scripts/check-page
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
 	command -v cargo-deny >/dev/null || cargo install cargo-deny --locked
@@ -56,8 +58,11 @@ bench-search: setup    ## Search benches: beside hnswlib, a million shots over H
 bench-segment: setup   ## Shot benches: accuracy beside PySceneDetect, speed beside ffmpeg -f null
 	benches/run segment
 
-build: setup
+build: setup page
 	cargo build --locked
+
+page:                  ## The page, which goes into the binary
+	scripts/build-page
 
 setup:
 	scripts/setup

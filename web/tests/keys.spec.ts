@@ -1,0 +1,50 @@
+// A server for other machines: the page asks for a key, keeps it where scripts cannot read it, and says when it is no
+// good any more.
+
+import { counter } from "./footage";
+import { accessible, cards, expect, search, test } from "./server";
+
+test.describe.configure({ mode: "serial" });
+
+let key = "";
+test.beforeAll(async ({ server }) => {
+  counter(server.footage);
+  server.rushes("ingest", server.footage);
+  key = server.rushes("key", "create", "editor", "--scope", "read,write").trim();
+  await server.start("--insecure", "--require-key");
+});
+
+test("the page asks for a key, and shows nothing without one", async ({ page, server }) => {
+  await page.goto(server.url);
+  await expect(page.getByRole("heading", { name: "This server needs a key" })).toBeVisible();
+  await accessible(page);
+  await page.getByLabel("Key").fill("rk_wrong");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("alert")).toContainText("no such key");
+  expect((await page.request.get(`${server.url}/v1/titles`)).status()).toBe(401);
+});
+
+test("with a key, pictures, clips and events come too", async ({ page, server, context }) => {
+  await page.goto(server.url);
+  await page.getByLabel("Key").fill(key);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByText("1 title")).toBeVisible();
+  const [cookie] = await context.cookies();
+  expect(cookie).toMatchObject({ httpOnly: true, sameSite: "Strict" });
+  expect(await page.evaluate(() => document.cookie + JSON.stringify(localStorage))).not.toContain(key);
+  await search(page, "a pattern");
+  await cards(page).first().hover();
+  await expect(page.locator("video.drawn")).toBeVisible();
+  await page.goto(`${server.url}/settings`);
+  await expect(page.getByText("Signed in as editor")).toBeVisible();
+});
+
+test("a revoked key leads back to the question, and a sign-out forgets it", async ({ page, server }) => {
+  await page.goto(server.url);
+  await page.getByLabel("Key").fill(key);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByText("1 title")).toBeVisible();
+  server.rushes("key", "revoke", "editor");
+  await page.getByRole("textbox", { name: "What to look for" }).fill("another pattern");
+  await expect(page.getByRole("heading", { name: "This server needs a key" })).toBeVisible();
+});
