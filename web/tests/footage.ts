@@ -11,7 +11,9 @@ export const FRAMES = 144;
 export const SHOT = 48;
 
 function ffmpeg(...args: string[]) {
-  execFileSync("ffmpeg", ["-nostdin", "-v", "error", "-y", ...args], { stdio: ["ignore", "inherit", "inherit"] });
+  execFileSync("ffmpeg", ["-nostdin", "-v", "error", "-y", ...args], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
 }
 
 /** Three shots at 24000/1001 frames per second. The number of each frame stands in it, as black and white blocks. */
@@ -29,7 +31,20 @@ export function counter(folder: string): string {
   const bit = `mod(floor(N/pow(2,floor(X*${BITS}/W))),2)`;
   const burnt = `geq=lum='if(lt(Y,H/6),16+219*${bit},lum(X,Y))':cb='if(lt(Y,H/6/1),128,cb(X,Y))':cr='if(lt(Y,H/6/1),128,cr(X,Y))'`;
   const chain = `[0:v][1:v][2:v]concat=n=3:v=1,setpts=N/(${rate})/TB,format=yuv420p,${burnt}[v]`;
-  ffmpeg(...inputs, "-filter_complex", chain, "-map", "[v]", "-r", rate, "-c:v", "libx264", "-crf", "16", out);
+  ffmpeg(
+    ...inputs,
+    "-filter_complex",
+    chain,
+    "-map",
+    "[v]",
+    "-r",
+    rate,
+    "-c:v",
+    "libx264",
+    "-crf",
+    "16",
+    out,
+  );
   return out;
 }
 
@@ -38,7 +53,18 @@ export function hostile(folder: string): string {
   mkdirSync(folder, { recursive: true });
   const name = `<img src=x onerror="window.hurt=1"> & 'co'`;
   const out = path.join(folder, `${name}.mp4`);
-  if (!existsSync(out)) ffmpeg("-f", "lavfi", "-i", "mandelbrot=s=320x180:r=25:start_x=-0.7", "-t", "2", "-pix_fmt", "yuv420p", out);
+  if (!existsSync(out))
+    ffmpeg(
+      "-f",
+      "lavfi",
+      "-i",
+      "mandelbrot=s=320x180:r=25:start_x=-0.7",
+      "-t",
+      "2",
+      "-pix_fmt",
+      "yuv420p",
+      out,
+    );
   const line = `<script>window.hurt=2</script> pineapple <b onmouseover="window.hurt=3">bold</b>`;
   writeFileSync(path.join(folder, `${name}.srt`), `1\n00:00:00,200 --> 00:00:01,800\n${line}\n`);
   return out;
@@ -64,7 +90,9 @@ export function material(...parts: string[]): string | null {
 
 /** The street with bicycles and the man in his car, with subtitles. */
 export function real(folder: string): string[] | null {
-  const files = ["bikes.mp4", "carphone_pristine.mp4", "big_buck_bunny_0_30.webm"].map((name) => material("video", name));
+  const files = ["bikes.mp4", "carphone_pristine.mp4", "big_buck_bunny_0_30.webm"].map((name) =>
+    material("video", name),
+  );
   if (files.some((file) => file === null)) return null;
   mkdirSync(folder, { recursive: true });
   const copies = (files as string[]).map((file) => {

@@ -5,10 +5,11 @@ import path from "node:path";
 import { broken, counter } from "./footage";
 import { accessible, expect, test } from "./server";
 
+test.use({ suite: "library" });
 test.describe.configure({ mode: "serial" });
 test.beforeAll(async ({ server }) => server.start());
 
-test("a failure is shown with its reason, and tried again", async ({ page, server }) => {
+test("a failure is shown with its reason and its fix, and tried again", async ({ page, server }) => {
   const file = broken(server.footage);
   await page.goto(`${server.url}/library`);
   await page.getByRole("button", { name: "Add videos" }).click();
@@ -22,6 +23,8 @@ test("a failure is shown with its reason, and tried again", async ({ page, serve
   // The file is put right, and the work is done after all.
   writeFileSync(file, readFileSync(counter(server.footage)));
   await row.getByRole("button", { name: "Try again" }).click();
+  await expect(row).toContainText("the file changed after it was registered");
+  await row.getByRole("button", { name: "Register it again" }).click();
   await expect(row).toContainText("3 shots");
 });
 

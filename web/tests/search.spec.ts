@@ -5,6 +5,7 @@ import path from "node:path";
 import { hostile, real } from "./footage";
 import { accessible, cards, expect, search, test } from "./server";
 
+test.use({ suite: "search" });
 test.describe.configure({ mode: "serial" });
 
 let clips: string[] = [];
@@ -82,7 +83,9 @@ test("a filter narrows the results, and another press takes it away", async ({ p
   await title.click();
   await expect(title).toHaveAttribute("aria-pressed", "true");
   await expect(page).toHaveURL(/title%3Abikes|title:bikes/);
-  await expect.poll(async () => new Set(await cards(page).locator(".title").allTextContents())).toEqual(new Set(["bikes"]));
+  await expect
+    .poll(async () => new Set(await cards(page).locator(".title").allTextContents()))
+    .toEqual(new Set(["bikes"]));
   await title.click();
   await expect(cards(page)).toHaveCount(before);
 });
@@ -106,8 +109,10 @@ test("nothing found says why, and what to try", async ({ page, server }) => {
 
 test("what is probably not there is said to be so", async ({ page, server }) => {
   await page.goto(server.url);
-  await search(page, "seen:submarine");
-  await expect(page.getByText("Probably not in your footage.").or(page.getByText("No shot found"))).toBeVisible();
+  await search(page, "seen:trombone");
+  await expect(
+    page.getByText("Probably not in your footage.").or(page.getByText("No shot found")),
+  ).toBeVisible();
 });
 
 test("more and less like a shot begin from it", async ({ page, server }) => {
@@ -151,7 +156,9 @@ test("what is no picture is refused in words", async ({ page, server }) => {
   await page.goto(server.url);
   const chooser = page.waitForEvent("filechooser");
   await page.getByRole("button", { name: "Search by a picture" }).click();
-  await (await chooser).setFiles({ name: "a.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no picture") });
+  await (
+    await chooser
+  ).setFiles({ name: "a.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no picture") });
   await expect(page.getByText("This file is no picture that the browser can read")).toBeVisible();
 });
 

@@ -7,7 +7,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-const BINARY = process.env.RUSHES_BINARY ?? path.join(process.env.HOME ?? "", ".cache/rushes/target/debug/rushes");
+const BINARY =
+  process.env.RUSHES_BINARY ?? path.join(process.env.HOME ?? "", ".cache/rushes/target/debug/rushes");
 
 export class Server {
   readonly folder = mkdtempSync(path.join(tmpdir(), "rushes-page-"));
@@ -20,17 +21,18 @@ export class Server {
     return execFileSync(BINARY, args, { env: this.#environment(), encoding: "utf8" });
   }
 
-  /** Starts it on a free port, or again on the port that it had. */
-  async start(...args: string[]) {
+  /** Starts it on a free port, or again on the port that it had; `forAll` serves other machines, which need a key. */
+  async start(forAll = false) {
     const port = this.url ? new URL(this.url).port : "0";
-    const options = ["serve", "--listen", `127.0.0.1:${port}`, "--media-root", this.folder, ...args];
+    const host = forAll ? ["--listen", `0.0.0.0:${port}`, "--insecure"] : ["--listen", `127.0.0.1:${port}`];
+    const options = ["serve", ...host, "--media-root", this.folder];
     const child = spawn(BINARY, options, { env: this.#environment(), stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.url = await new Promise((resolve, reject) => {
       const read = (data: Buffer) => {
         this.#log += data.toString();
         const address = /serving on (https?:\/\/[^/\s]+)/.exec(this.#log.slice(from));
-        if (address?.[1]) resolve(address[1]);
+        if (address?.[1]) resolve(address[1].replace("0.0.0.0", "127.0.0.1"));
       };
       const from = this.#log.length;
       child.stdout.on("data", read);
@@ -59,9 +61,11 @@ export class Server {
 }
 
 /** A page that fails its test on any script error, refused content, or request to another server. */
-export const test = base.extend<{ page: Page }, { server: Server }>({
+export const test = base.extend<{ page: Page }, { suite: string; server: Server }>({
+  // Each file names another suite, so that each has a server of its own.
+  suite: ["", { option: true, scope: "worker" }],
   server: [
-    async ({}, use) => {
+    async ({ suite: _ }, use) => {
       const server = new Server();
       await use(server);
       await server.remove();
@@ -111,7 +115,9 @@ export async function accessible(page: Page) {
   const found = await new AxeBuilder({ page })
     .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
     .analyze();
-  const told = found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
+  const told = found.violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`,
+  );
   expect(told).toEqual([]);
 }
 
@@ -127,20 +133,23 @@ export async function search(page: Page, query: string) {
 
 /** The frame number that is burnt into what a `<video>` shows now. */
 export async function burnt(page: Page, bits: number): Promise<number> {
-  return page.locator("video").first().evaluate((element, bits) => {
-    const video = element as HTMLVideoElement;
-    const canvas = document.createElement("canvas");
-    canvas.width = video.videoWidth;
-    canvas.height = video.videoHeight;
-    const context = canvas.getContext("2d");
-    if (!context) throw new Error("no canvas");
-    context.drawImage(video, 0, 0);
-    let number = 0;
-    for (let bit = 0; bit < bits; bit++) {
-      const x = Math.floor(((bit + 0.5) / bits) * canvas.width);
-      const [red = 0] = context.getImageData(x, Math.floor(canvas.height / 14), 1, 1).data;
-      if (red > 128) number |= 1 << bit;
-    }
-    return number;
-  }, bits);
+  return page
+    .locator("video")
+    .first()
+    .evaluate((element, bits) => {
+      const video = element as HTMLVideoElement;
+      const canvas = document.createElement("canvas");
+      canvas.width = video.videoWidth;
+      canvas.height = video.videoHeight;
+      const context = canvas.getContext("2d");
+      if (!context) throw new Error("no canvas");
+      context.drawImage(video, 0, 0);
+      let number = 0;
+      for (let bit = 0; bit < bits; bit++) {
+        const x = Math.floor(((bit + 0.5) / bits) * canvas.width);
+        const [red = 0] = context.getImageData(x, Math.floor(canvas.height / 14), 1, 1).data;
+        if (red > 128) number |= 1 << bit;
+      }
+      return number;
+    }, bits);
 }

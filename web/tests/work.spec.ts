@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { BITS, counter, FRAMES, SHOT } from "./footage";
 import { accessible, burnt, cards, expect, search, test } from "./server";
 
+test.use({ suite: "work" });
 test.describe.configure({ mode: "serial" });
 test.beforeAll(async ({ server }) => server.start());
 
@@ -25,7 +26,10 @@ test("a video is uploaded, and its work can be watched until it is ready", async
   const row = page.locator("[data-asset]");
   await expect(row).toContainText("Counter.mp4");
   await expect(row).toContainText("3 shots");
-  await row.getByRole("button", { name: /Counter/ }).first().click();
+  await row
+    .getByRole("button", { name: /Counter/ })
+    .first()
+    .click();
   await expect(page.getByRole("dialog")).toContainText("640 × 360");
   await expect(page.getByRole("dialog")).toContainText("finding shots");
   await accessible(page);
@@ -43,13 +47,18 @@ test("a shot plays under the pointer, and frames are drawn", async ({ page, serv
   await expect(page.locator("video")).toHaveCount(0);
 });
 
-test("frames are stepped one by one, and the number in the picture is the number shown", async ({ page, server }) => {
+test("frames are stepped one by one, and the number in the picture is the number shown", async ({
+  page,
+  server,
+}) => {
   await page.goto(server.url);
   await search(page, "a pattern");
   await expect(cards(page)).toHaveCount(3);
   await cards(page).first().getByRole("link").click();
   const shown = page.locator("[data-frame]");
-  await expect.poll(async () => (await page.locator("video").evaluate((v: HTMLVideoElement) => v.readyState)) >= 2).toBe(true);
+  await expect
+    .poll(async () => (await page.locator("video").evaluate((v: HTMLVideoElement) => v.readyState)) >= 2)
+    .toBe(true);
   const start = Number(/\.(\d+)-/.exec(decodeURIComponent(page.url()))?.[1]);
   for (const [key, frame] of [
     ["ArrowRight", 1],
@@ -64,7 +73,9 @@ test("frames are stepped one by one, and the number in the picture is the number
   await page.keyboard.press("End");
   // Timecode is counted at the nominal rate.
   const nominal = Math.floor((start + 11) / 24);
-  await expect(page.locator("[data-timecode]")).toHaveText(`00:00:0${nominal}:${String((start + 11) % 24).padStart(2, "0")}`);
+  await expect(page.locator("[data-timecode]")).toHaveText(
+    `00:00:0${nominal}:${String((start + 11) % 24).padStart(2, "0")}`,
+  );
   await accessible(page);
 });
 

@@ -18,10 +18,11 @@ class Toasts {
     this.#add({ text, kind: "done", action }, action ? UNDO_MS : 4000);
   }
 
-  fail(error: unknown) {
+  /** Reports an error; can be passed to `catch`. */
+  fail = (error: unknown) => {
     const text = error instanceof Error ? error.message : String(error);
     this.#add({ text, kind: "failed" }, UNDO_MS);
-  }
+  };
 
   close(id: number) {
     this.list = this.list.filter((toast) => toast.id !== id);

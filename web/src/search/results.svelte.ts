@@ -2,7 +2,6 @@
 
 import { answer, client, Failure, type Schemas } from "../api/client";
 import { pictureBase64 } from "./pictures";
-import { option } from "./terms";
 
 export type Hit = Schemas["Hit"];
 export type Answer = Schemas["Answer"];
@@ -15,7 +14,7 @@ export interface Asked {
 
 const PAGE = 100;
 /** Fields whose values are counted beside the results. */
-const COUNTED = "title,tag,language";
+const COUNTED = ["title", "tag", "language"];
 
 class Results {
   hits = $state.raw<Hit[]>([]);
@@ -96,8 +95,7 @@ function ask({ text, pictures }: Asked, page: string | null, signal: AbortSignal
     }
     return { picture };
   });
-  const counted = option(text, "facet") === null ? ` facet:${COUNTED}` : "";
-  const q = text.trim() === "" ? {} : { q: text + counted };
-  const body = { ...q, ...(parts.length > 0 ? { parts } : {}), limit: PAGE, page };
+  const q = text.trim() === "" ? {} : { q: text };
+  const body = { ...q, ...(parts.length > 0 ? { parts } : {}), facets: COUNTED, limit: PAGE, page };
   return answer(client.POST("/v1/search", { body, signal }));
 }
