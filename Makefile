@@ -8,7 +8,7 @@ ifneq ($(wildcard ../shared/material/manifest.json),)
 export RUSHES_MATERIAL ?= $(abspath ../shared/material)
 endif
 # Fixtures that must be present, so that no test is skipped for lack of them. `make test` pulls the models.
-export RUSHES_REQUIRE ?= models,readers$(if $(RUSHES_MATERIAL),$(comma)material)$(netns)
+export RUSHES_REQUIRE ?= models,readers,page$(if $(RUSHES_MATERIAL),$(comma)material)$(netns)
 comma := ,
 # The test over two network namespaces must run wherever they can be made.
 netns := $(shell scripts/has-netns 2>/dev/null && echo ,netns)

@@ -16,8 +16,8 @@ pub(super) async fn same_origin_resource(request: Request, next: Next) -> Respon
 }
 
 /// Why a request is refused that was addressed to another name than this machine's (DNS rebinding), or that a page of
-/// another origin sent (cross-site requests). Pages of the `origins` may ask. What needs a key, no web page can have: a
-/// browser never adds one by itself, so `keyed` requests may come by any name.
+/// another origin sent (cross-site requests). Pages of the `origins` may ask. `keyed` requests may come by any
+/// name: other pages have no key, and a browser sends the cookie that stands for one only to the name that set it.
 pub(super) fn refusal(headers: &HeaderMap, keyed: bool, origins: &[String]) -> Option<String> {
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST);

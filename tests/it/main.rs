@@ -34,6 +34,7 @@ mod library;
 mod mcp;
 mod network;
 mod old_catalogue;
+mod page;
 mod query;
 mod redact;
 mod redact_messages;

@@ -131,6 +131,12 @@ export async function search(page: Page, query: string) {
   await expect(page.locator("[aria-label=Results]")).toHaveAttribute("aria-busy", "false");
 }
 
+/** Goes from the box to the results by keyboard. */
+export async function intoResults(page: Page) {
+  await page.keyboard.press("Enter");
+  await expect(cards(page).first().getByRole("link")).toBeFocused();
+}
+
 /** The frame number that is burnt into what a `<video>` shows now. */
 export async function burnt(page: Page, bits: number): Promise<number> {
   return page

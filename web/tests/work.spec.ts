@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { BITS, counter, FRAMES, SHOT } from "./footage";
-import { accessible, burnt, cards, expect, search, test } from "./server";
+import { accessible, burnt, cards, expect, intoResults, search, test } from "./server";
 
 test.use({ suite: "work" });
 test.describe.configure({ mode: "serial" });
@@ -97,7 +97,7 @@ test("picks are trimmed, noted and moved, and the export opens elsewhere", async
   await page.goto(server.url);
   await search(page, "a pattern");
   // By keyboard alone: into the results, along them, and into the bin.
-  await page.keyboard.press("Enter");
+  await intoResults(page);
   await page.keyboard.press("b");
   await expect(page.getByText(/Added to Picks/)).toBeVisible();
   await page.keyboard.press("ArrowRight");

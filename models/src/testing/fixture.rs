@@ -6,10 +6,12 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-/// The fixtures: models that `make test` pulls, real footage, the timeline readers that it installs, a runtime with
-/// `OpenVINO`, and the rights to mount a small file system and to make network namespaces. `RUSHES_REQUIRE` lists some of them, separated by commas.
-pub(crate) const FIXTURES: [&str; 6] =
-    ["models", "material", "readers", "openvino", "disk", "netns"];
+/// The fixtures: models that `make test` pulls, real footage, the timeline readers that it installs, the page inside the
+/// binary, a runtime with `OpenVINO`, and the rights to mount a small file system and to make network namespaces.
+/// `RUSHES_REQUIRE` lists some of them, separated by commas.
+pub(crate) const FIXTURES: [&str; 7] = [
+    "models", "material", "readers", "page", "openvino", "disk", "netns",
+];
 
 /// The models folder in `RUSHES_MODELS`, if each of `ids` is installed in it.
 pub(crate) fn models(ids: &[&str]) -> Option<PathBuf> {

@@ -12,6 +12,7 @@ const KEY = "rushes-bin";
 class CurrentBin {
   bin = $state.raw<Bin | null>(null);
   #following = false;
+  #before: Promise<void> = Promise.resolve();
 
   /** Loads the bin that was current, once; follows changes that others make. */
   async open() {
@@ -42,8 +43,13 @@ class CurrentBin {
     else localStorage.removeItem(KEY);
   }
 
-  /** Adds picks; makes a first bin if there is none. */
-  async add(picks: Pick[]) {
+  /** Adds picks, after those that were added before; makes a first bin if there is none. */
+  add(picks: Pick[]): Promise<void> {
+    this.#before = this.#before.then(() => this.#addNow(picks));
+    return this.#before;
+  }
+
+  async #addNow(picks: Pick[]) {
     if (picks.length === 0) return;
     try {
       if (!this.bin) {

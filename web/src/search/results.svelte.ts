@@ -25,6 +25,9 @@ class Results {
   /** What the hits belong to. */
   asked = $state.raw<Asked>({ text: "", pictures: [] });
 
+  /** Ends when the last query is answered. */
+  answered: Promise<void> = Promise.resolve();
+
   #next: string | null = null;
   #running: AbortController | null = null;
   #isLoadingMore = false;
@@ -33,7 +36,13 @@ class Results {
     return this.asked.text.trim() === "" && this.asked.pictures.length === 0;
   }
 
-  async run(asked: Asked) {
+  /** Asks; what was asked before is forgotten. */
+  run(asked: Asked): Promise<void> {
+    this.answered = this.#ask(asked);
+    return this.answered;
+  }
+
+  async #ask(asked: Asked) {
     this.#running?.abort();
     const running = new AbortController();
     this.#running = running;

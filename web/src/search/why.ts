@@ -27,8 +27,10 @@ export function reasons(hit: Hit, query: string): Why[] {
       note: percent(meaning.similarity),
     });
   // Every shot has some similarity to any text, so sight is named only where it says something.
-  if (visual && (found.length === 0 || (visual.confidence ?? 1) >= NAMED))
-    found.push({ sense: "seen", note: percent(visual.confidence ?? Math.max(0, visual.similarity)) });
+  if (visual && (found.length === 0 || (visual.confidence ?? 0) >= NAMED)) {
+    const { confidence, similarity } = visual;
+    found.push({ sense: "seen", note: confidence == null ? similarity.toFixed(2) : percent(confidence) });
+  }
   return found;
 }
 
