@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use utoipa::ToSchema;
 
@@ -19,7 +19,17 @@ const USED_MS: i64 = 60_000;
 
 /// What a key is good for.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema, clap::ValueEnum,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    clap::ValueEnum,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyScope {
@@ -80,6 +90,12 @@ impl KeyScopes {
     #[must_use]
     pub fn include(&self, needed: KeyScope) -> bool {
         self.0.iter().any(|scope| scope.includes(needed))
+    }
+
+    /// Whether this very scope was granted.
+    #[must_use]
+    pub fn names(&self, scope: KeyScope) -> bool {
+        self.0.contains(&scope)
     }
 
     fn stored(scopes: &[KeyScope]) -> String {

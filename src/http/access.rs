@@ -377,7 +377,8 @@ fn needed(method: &Method, path: &str) -> KeyScope {
     };
     if below("/v1/redact") || below("/v1/redactions") {
         KeyScope::Redact
-    } else if below("/v1/audit") || below("/v1/webhooks") || path == "/metrics" {
+    } else if below("/v1/audit") || below("/v1/keys") || below("/v1/webhooks") || path == "/metrics"
+    {
         KeyScope::Admin
     } else if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
         // These change nothing that is kept, whatever their method.

@@ -46,6 +46,8 @@ fn example(operation: &str, kind: &str) -> Option<Value> {
                 { "asset": ASSET, "start": 0, "end": 12, "line": "run!" },
             ],
         }),
+        "sign_in" => json!({ "key": "rk_0123456789abcdef" }),
+        "create_key" => json!({ "name": "panel", "scopes": ["read", "write"], "days": 90 }),
         "rename_bin" => json!({ "name": "Teaser" }),
         "add_to_bin" => json!({ "picks": [{ "shot": SHOT, "start": 34, "end": 70 }] }),
         "change_bin_item" => json!({ "start": 34, "end": 70, "note": "tighter", "position": 0 }),

@@ -94,9 +94,12 @@ async fn carried_out(
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let length = response.body().size_hint().upper();
     let is_short = length.is_some_and(|length| length <= MAX_ANSWER);
-    let is_kept = response.status().is_success() && is_json(response.headers()) && is_short;
+    let is_kept = response.status().is_success()
+        && is_json(response.headers())
+        && is_short
+        && !is_secret(response.headers());
     let mut tx = catalog.begin().await?;
-    // Failures and long answers are not kept. The same request then runs again.
+    // Failures, long answers and secrets are not kept. The same request then runs again.
     if !is_kept {
         idempotency::forget(&mut tx, of).await?;
         tx.commit().await.map_err(CatalogError::from)?;
@@ -138,6 +141,12 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
         "bad-idempotency-key",
         detail,
     ))
+}
+
+/// Whether an answer says that nothing may keep it.
+fn is_secret(headers: &HeaderMap) -> bool {
+    let caching = headers.get(header::CACHE_CONTROL);
+    caching.is_some_and(|caching| caching == "no-store")
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -20,6 +20,7 @@ mod guard;
 mod health;
 mod idempotency;
 mod jobs;
+mod keys;
 mod library;
 mod limits;
 mod listener;
@@ -329,6 +330,9 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(redactions::files))
         .routes(routes!(redactions::picture))
         .routes(routes!(redactions::record))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(keys::rotate))
         .routes(routes!(session::get, session::sign_in, session::sign_out))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse};
 use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -104,7 +105,7 @@ pub(super) async fn create(
     State(api): State<Api>,
     caller: Caller,
     body: Result<Json<NewWebhook>, JsonRejection>,
-) -> Result<(StatusCode, Json<MadeWebhook>), ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
     caller.sees_everything()?;
     let bad = |code: &str, detail: String| ApiError::new(ErrorKind::InvalidInput, code, detail);
@@ -130,7 +131,9 @@ pub(super) async fn create(
         webhook: webhook.into(),
         secret,
     };
-    Ok((StatusCode::CREATED, Json(made)))
+    // The secret is shown this once, so nothing keeps the answer.
+    let unkept = AppendHeaders([(header::CACHE_CONTROL, "no-store")]);
+    Ok((StatusCode::CREATED, unkept, Json(made)))
 }
 
 /// Delete a webhook with its deliveries.

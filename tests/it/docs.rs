@@ -163,6 +163,7 @@ impl Library {
         let root = self.root.path().display().to_string();
         let text = example.to_string();
         let text = text.replace("01KAX7Q0Z3ABCDEFGHJKMNPQRS", &self.asset);
+        let text = text.replace("rk_0123456789abcdef", &self.worker);
         let text = text.replace("file:///footage/", &format!("file://{root}/footage/"));
         serde_json::from_str(&text).unwrap()
     }

@@ -29,6 +29,7 @@ mod idempotency;
 mod index;
 mod interrupted;
 mod jobs;
+mod keys;
 mod kill;
 mod library;
 mod mcp;

@@ -49,3 +49,23 @@ test("a revoked key leads back to the question, and a sign-out forgets it", asyn
   await page.getByRole("link", { name: "Bins" }).click();
   await expect(page.getByRole("heading", { name: "This server needs a key" })).toBeVisible();
 });
+
+test("keys are made and revoked in the settings, and a secret is shown once", async ({ page, server }) => {
+  const boss = server.rushes("key", "create", "boss", "--scope", "admin").trim();
+  await page.goto(`${server.url}/settings`);
+  await page.getByLabel("Key", { exact: true }).fill(boss);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByLabel("Name of the new key").fill("panel");
+  await page.getByRole("button", { name: "Make a key" }).click();
+  await expect(page.getByText("The secret of panel, shown this once")).toBeVisible();
+  const secret = (await page.locator(".secret code").textContent()) ?? "";
+  const titles = () => page.request.get(`${server.url}/v1/titles`, { headers: { "x-api-key": secret } });
+  expect((await titles()).status()).toBe(200);
+  await accessible(page);
+  await page.reload();
+  await expect(page.getByText(secret)).toHaveCount(0);
+  const row = page.getByRole("listitem").filter({ hasText: "panel" });
+  await row.getByRole("button", { name: "Revoke" }).click();
+  await expect(row).toHaveCount(0);
+  expect((await titles()).status()).toBe(401);
+});
