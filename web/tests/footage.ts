@@ -90,9 +90,16 @@ export function material(...parts: string[]): string | null {
 
 /** The street with bicycles and the man in his car, with subtitles. */
 export function real(folder: string): string[] | null {
-  const files = ["bikes.mp4", "carphone_pristine.mp4", "big_buck_bunny_0_30.webm"].map((name) =>
-    material("video", name),
-  );
+  // Shots enough to tell what is likely from what is merely nearest.
+  const names = [
+    "bikes.mp4",
+    "carphone_pristine.mp4",
+    "big_buck_bunny_0_30.webm",
+    "fades.mp4",
+    "chaplin.mp4",
+    "fire2.mp4",
+  ];
+  const files = names.map((name) => material("video", name));
   if (files.some((file) => file === null)) return null;
   mkdirSync(folder, { recursive: true });
   const copies = (files as string[]).map((file) => {
