@@ -29,6 +29,8 @@ pub mod resumable;
 pub mod runs;
 pub mod shots;
 pub mod subtitles;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod titles;
 pub mod uploads;
 pub mod vectors;

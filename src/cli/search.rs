@@ -52,13 +52,14 @@ Examples:
   rushes search '\"merry christmas\" in:dialogue'       these words in this order
   rushes search 'seen:car said:\"go\" match:all'         a car is seen while \"go\" is said
   rushes search 'car tag:hero len:2s..10s date:>2026-01-01 sort:time'
+  rushes search 'tag:hero len:<4s sort:date'            all such shots, the newest first
   rushes search 'car title:\"Day 3\",\"Day 4\" group:asset collapse:similar facet:tag'
 
 Write \\ before a character to take its meaning. Fields: title, asset, tag, date, duration, len,
 boundary, language, rate, width, height, size, codec and metadata.NAME.")]
 pub(super) struct SearchArgs {
-    /// What is seen or said, with filters if wanted; put it in quotes
-    #[arg(required = true, value_name = "QUERY")]
+    /// What is seen or said, with filters if wanted; put it in quotes. Filters alone list the shots that fulfil them
+    #[arg(required_unless_present_any = ["title", "asset"], value_name = "QUERY")]
     words: Vec<String>,
     /// Modalities to search [default: all that have a model, and no meaning with `match:all`]
     #[arg(long = "in", value_name = "MODALITY", value_delimiter = ',')]

@@ -15,7 +15,7 @@ use crate::index::IndexError;
 #[non_exhaustive]
 pub enum SearchError {
     /// The query is empty.
-    #[error("nothing to search for; give a text, a shot or a picture")]
+    #[error("nothing to search for; give a text, a shot, a picture or a filter")]
     Empty,
     /// The query is too long.
     #[error("the query is longer than {0} characters; shorten it")]
@@ -39,7 +39,9 @@ pub enum SearchError {
     #[error("{0} is not a weight of a modality; use a number above 0 and up to 100")]
     ModalityWeight(f64),
     /// Nothing is wanted.
-    #[error("the query says only what is not wanted; add a part with a positive weight")]
+    #[error(
+        "the query says only what is not wanted; say what is wanted too, as in `car -night`, on a command line in quotes: rushes search 'car -night'"
+    )]
     AllNegative,
     /// The sum of the parts has no direction.
     #[error("the parts of the query cancel each other out; change their weights")]
@@ -115,6 +117,11 @@ pub enum SearchError {
     /// A threshold of similarity is out of range.
     #[error("{0} is not a similarity to collapse by; use a number above 0 and up to 1")]
     Threshold(f32),
+    /// There are too many shots in scope to be compared with each other.
+    #[error(
+        "a list can be grouped or collapsed if it has up to {0} shots; add filters, or something to search for"
+    )]
+    TooManyToGroup(usize),
     /// A filter cannot be applied.
     #[error(transparent)]
     Filter(#[from] FilterError),
@@ -180,6 +187,7 @@ impl SearchError {
             Self::TooLong(_) => "too-long".into(),
             Self::TooManyParts(_) => "too-many-parts".into(),
             Self::TooManyFacets(_) => "too-many-facets".into(),
+            Self::TooManyToGroup(_) => "too-many-to-group".into(),
             Self::Weight(_) | Self::ModalityWeight(_) => "bad-weight".into(),
             Self::AllNegative => "all-negative".into(),
             Self::CancelOut => "parts-cancel-out".into(),
@@ -236,6 +244,7 @@ impl SearchError {
             | Self::Body(_)
             | Self::TooManyParts(_)
             | Self::TooManyFacets(_)
+            | Self::TooManyToGroup(_)
             | Self::Weight(_)
             | Self::ModalityWeight(_)
             | Self::AllNegative

@@ -57,7 +57,7 @@ impl Searcher {
     }
 
     /// The titles and assets that are named; `None` if none is.
-    async fn named(&self, scope: &Scope) -> Result<Option<ShotSet>, SearchError> {
+    pub(super) async fn named(&self, scope: &Scope) -> Result<Option<ShotSet>, SearchError> {
         if scope.titles.is_empty() && scope.assets.is_empty() {
             return Ok(None);
         }

@@ -5,6 +5,7 @@
 
 mod error;
 mod fields;
+mod list;
 mod operand;
 mod select;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use self::error::FilterError;
 pub use self::fields::FieldKind;
 use self::fields::ResolvedField;
+pub use self::list::{ListOrder, ListScope, ShotPlace, facet_of_scope, list};
 use self::operand::Operand;
 pub use self::operand::milliseconds;
 pub use self::select::{CountedField, FacetCount, check_names, facet, matching};

@@ -28,7 +28,8 @@ const LIMIT: usize = 20;
 /// Pictures that are decoded at the same time, because each takes memory.
 static DECODING: Semaphore = Semaphore::const_new(4);
 
-/// A search: exactly one of `q`, `text`, `shot` and `parts`.
+/// A search: one of `q`, `text`, `shot` and `parts`. Without any, the shots that `filters`, `titles` and `assets` leave are
+/// listed.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchBody {
@@ -207,6 +208,7 @@ impl SearchBody {
         for (field, conditions) in self.filters {
             conditions.add(&field, &mut filters)?;
         }
+        let has_scope = !filters.is_empty() || !self.titles.is_empty() || !self.assets.is_empty();
         let parts = match (self.text, self.shot, self.parts) {
             (Some(text), None, none) if none.is_empty() => vec![QueryPart::text(&text)],
             (None, Some(shot), none) if none.is_empty() => {
@@ -222,6 +224,14 @@ impl SearchBody {
                     parts.push(body.part(at).await?);
                 }
                 parts
+            }
+            // A list of the shots in scope.
+            (None, None, _) if has_scope => Vec::new(),
+            (None, None, _) => {
+                return Err(bad(
+                    "give one of `q`, `text`, `shot` and `parts`, or `filters`, `titles` or `assets` to list their shots"
+                        .to_owned(),
+                ));
             }
             _ => {
                 return Err(bad(
@@ -242,6 +252,11 @@ impl SearchBody {
             sort: self.sort,
             facets,
         };
+        if let Some(modality) = weights.keys().next()
+            && query.parts.is_empty()
+        {
+            return Err(SearchError::NothingFor(modality.name()));
+        }
         if query.modalities.is_empty() && !weights.is_empty() {
             // Weights alone leave no modality out.
             let senses = query.senses()?;

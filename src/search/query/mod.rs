@@ -31,7 +31,8 @@ pub(in crate::search) const SIMILAR: f32 = 0.95;
 /// A search by one or more parts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
-    /// What to look for. Shots are to be like the parts with a positive weight, and unlike the others.
+    /// What to look for. Shots are to be like the parts with a positive weight, and unlike the others. Without any, the
+    /// shots that fulfil the filters are listed.
     pub parts: Vec<QueryPart>,
     /// Modalities to search, with their weights; all with weight 1 if empty.
     pub modalities: Vec<WeightedModality>,
@@ -141,7 +142,7 @@ pub enum GroupBy {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SortBy {
-    /// By score.
+    /// By score; a list without anything to look for by title, then by registration and frame.
     #[default]
     Relevance,
     /// By asset in the order of registration, then by frame.
@@ -244,9 +245,14 @@ impl Query {
     /// # Errors
     /// [`SearchError`] with a code of its own for each fault.
     pub fn check(&self) -> Result<(), SearchError> {
-        if self.parts.is_empty() {
+        if self.parts.is_empty() && self.filters.is_empty() {
             return Err(SearchError::Empty);
         }
+        self.check_all()
+    }
+
+    /// [`Self::check`] for a query that may be empty, because its scope says which shots are listed.
+    fn check_all(&self) -> Result<(), SearchError> {
         if self.parts.len() > MOST_PARTS {
             return Err(SearchError::TooManyParts(MOST_PARTS));
         }
@@ -264,7 +270,7 @@ impl Query {
         if self.parts.iter().map(length).sum::<usize>() > MAX_TEXT {
             return Err(SearchError::TooLong(MAX_TEXT));
         }
-        if self.parts.iter().all(|part| part.weight < 0.0) {
+        if !self.parts.is_empty() && self.parts.iter().all(|part| part.weight < 0.0) {
             return Err(SearchError::AllNegative);
         }
         for WeightedModality { weight, .. } in &self.modalities {
@@ -298,6 +304,10 @@ impl Query {
             let parts = self.parts_for(modality);
             parts.iter().any(|(_, part)| part.weight > 0.0)
         };
+        if self.modalities.is_empty() && self.parts.is_empty() {
+            // A list needs none.
+            return Ok(Vec::new());
+        }
         if self.modalities.is_empty() {
             let all = Modality::ALL.iter().copied().filter(|&one| able(one));
             let all: Vec<WeightedModality> = all
@@ -431,7 +441,11 @@ impl SearchRequest {
         if !(1..=MAX_LIMIT).contains(&self.limit) {
             return Err(SearchError::Limit(MAX_LIMIT));
         }
-        self.query.check()
+        if self.scope.titles.is_empty() && self.scope.assets.is_empty() {
+            self.query.check()
+        } else {
+            self.query.check_all()
+        }
     }
 
     /// A digest of everything but the page.

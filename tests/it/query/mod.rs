@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod filters;
+mod list;
 mod meaning;
 mod order;
 mod pages;
