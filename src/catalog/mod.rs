@@ -16,6 +16,7 @@ pub mod idempotency;
 mod ids;
 pub mod jobs;
 pub mod keys;
+pub mod labels;
 pub mod listing;
 pub mod metadata;
 pub mod passages;

@@ -44,6 +44,11 @@ impl Searcher {
             dialogue: None,
             meaning: None,
         };
+        if senses == [Modality::Label] {
+            // Labels are searched in the catalogue.
+            (found.ready, _) =
+                coverage(&mut db, Feature::Shots.as_str(), i64::MAX, assets()).await?;
+        }
         let by_sight = senses.contains(&Modality::Visual);
         if senses.contains(&Modality::Dialogue) || senses.contains(&Modality::Meaning) {
             let dialogue = Feature::Dialogue.as_str();

@@ -78,6 +78,10 @@ pub struct Contribution {
 pub struct Explanation {
     /// The query as text, in its shortest form; null if it has a part without text, such as a picture.
     pub query: Option<String>,
+    /// Words that were searched for in other words too, by dialogue and by labels, as the settings say.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = Object, example = json!({"car": ["automobile"]}))]
+    pub synonyms: BTreeMap<String, Vec<String>>,
     /// The recalls that ran, in order. For a later page, those of the first one.
     pub recalls: Vec<RecallReport>,
     /// Shots among which the answer was chosen.
@@ -93,9 +97,9 @@ pub struct RecallReport {
     pub modality: Modality,
     /// Its weight.
     pub weight: f64,
-    /// Shots, lines or passages in scope.
+    /// Shots, lines or passages in scope, or all labels.
     pub searched: u64,
-    /// What was searched: `shots`, `lines` or `passages`.
+    /// What was searched: `shots`, `lines`, `passages` or `labels`.
     #[schema(example = "shots")]
     pub unit: String,
     /// Whether all of them were compared. Otherwise a few at the end of the list may be missing.

@@ -126,6 +126,7 @@ impl Searcher {
             SortBy::Relevance => ListOrder::Title,
             SortBy::Time => ListOrder::Registered,
             SortBy::Date => ListOrder::Newest,
+            SortBy::Earliest => ListOrder::Oldest,
         };
         let mut db = self.catalog.read().await?;
         let count = u32::try_from(most + 1).unwrap_or(u32::MAX);

@@ -4,8 +4,10 @@
 //! that it can use. The lists are fused by reciprocal rank, and every hit carries the evidence of each recall that found
 //! it. `recall/` has one file per recall, `query/` what can be asked for.
 
+mod clip;
 mod confidence;
 mod coverage;
+mod duplicates;
 mod encoders;
 mod error;
 mod fold;
@@ -23,13 +25,17 @@ mod shown;
 mod testing;
 mod vector;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use rushes_models::{EncoderOptions, ModelStore};
+use rushes_workers::sandbox::Sandbox;
 
+pub use clip::read_clip;
 pub use confidence::{LIKELY, confidence};
+pub use duplicates::{DuplicateGroup, DuplicateShot, DuplicatesPage, DuplicatesRequest};
 pub use encoders::Encoders;
 pub use error::SearchError;
 pub use hit::{
@@ -41,13 +47,13 @@ pub use picture::read_picture;
 pub use query::body::{CollapseBody, ConditionsBody, PartBody, SearchBody};
 pub use query::syntax::SyntaxError;
 pub use query::{
-    Collapse, GroupBy, Operator, PartKind, Query, QueryPart, Scope, SearchRequest, SortBy,
-    WeightedModality,
+    Collapse, GroupBy, Operator, OtherOnly, PartKind, Query, QueryPart, Scope, SearchRequest,
+    SortBy, WeightedModality,
 };
-pub use recall::{Dialogue, Evidence, Meaning, Modality, PartSimilarity, Visual};
+pub use recall::{Dialogue, Evidence, Label, Meaning, Modality, PartSimilarity, Visual};
 
 use crate::catalog::{Catalog, shots};
-use crate::index::{Index, ShotSet};
+use crate::index::{Index, ShotSet, Synonyms};
 use crate::telemetry;
 use fusion::{FusedShot, fuse, intersect};
 use pages::{Listing, Pages, Position};
@@ -79,6 +85,9 @@ pub struct Searcher {
     encoders: Arc<Encoders>,
     /// The encoder of dialogue; `None` if none is installed.
     sentences: Option<Arc<Encoders>>,
+    synonyms: Arc<Synonyms>,
+    /// Decodes clips; `None` if clips cannot be searched by.
+    sandbox: Option<Sandbox>,
     pages: Pages,
 }
 
@@ -98,6 +107,8 @@ impl Searcher {
             index,
             encoders: Arc::new(Encoders::new(models, model, options)),
             sentences: None,
+            synonyms: Arc::default(),
+            sandbox: None,
             pages: Pages::new(pages),
         }
     }
@@ -115,20 +126,47 @@ impl Searcher {
         }
     }
 
+    /// The same searcher, which can search by clips, decoded in `sandbox`.
+    #[must_use]
+    pub fn with_clips(self, sandbox: Sandbox) -> Self {
+        Self {
+            sandbox: Some(sandbox),
+            ..self
+        }
+    }
+
+    /// The same searcher, which looks for synonyms of words too.
+    #[must_use]
+    pub fn with_synonyms(self, synonyms: Synonyms) -> Self {
+        Self {
+            synonyms: Arc::new(synonyms),
+            ..self
+        }
+    }
+
     fn sentences(&self) -> Result<&Arc<Encoders>, SearchError> {
         self.sentences.as_ref().ok_or(SearchError::NoSentences)
     }
 
-    /// The modalities to search. Meaning is searched unasked where it can be and where it cannot make the answer
-    /// smaller.
+    /// The modalities to search. Meaning and labels are searched unasked where they can be and where they cannot make the
+    /// answer smaller.
     fn senses(&self, query: &Query) -> Result<Vec<WeightedModality>, SearchError> {
         let mut senses = query.senses()?;
-        let is_named = |part: &QueryPart| part.modality == Some(Modality::Meaning);
-        if query.modalities.is_empty()
-            && !query.parts.iter().any(is_named)
-            && (self.sentences.is_none() || query.operator == Operator::All)
-        {
-            senses.retain(|sense| sense.modality != Modality::Meaning);
+        let is_named = |part: &QueryPart, modality| part.modality == Some(modality);
+        if query.modalities.is_empty() {
+            senses.retain(|sense| {
+                let can = match sense.modality {
+                    Modality::Meaning => {
+                        self.sentences.is_some() && query.operator == Operator::Any
+                    }
+                    Modality::Label => query.operator == Operator::Any,
+                    Modality::Visual | Modality::Dialogue => true,
+                };
+                can || query
+                    .parts
+                    .iter()
+                    .any(|part| is_named(part, sense.modality))
+            });
         }
         Ok(senses)
     }
@@ -177,6 +215,7 @@ impl Searcher {
             explanation: request.explain.then(|| Explanation {
                 query: request.query.to_text(),
                 candidates: listing.hits.iter().map(|hit| hit.others.len() + 1).sum(),
+                synonyms: self.synonyms_of(&request.query, &modalities),
                 recalls: listing.recalls,
                 ms: took * 1000.0,
             }),
@@ -186,11 +225,28 @@ impl Searcher {
         })
     }
 
+    /// The words of a query that are searched for in other words too, and those.
+    fn synonyms_of(&self, query: &Query, modalities: &[Modality]) -> BTreeMap<String, Vec<String>> {
+        let by_words = [Modality::Dialogue, Modality::Label];
+        let modalities = modalities.iter().filter(|one| by_words.contains(one));
+        let parts = modalities.flat_map(|&modality| query.parts_for(modality));
+        let words = parts.filter_map(|(_, part)| match &part.kind {
+            PartKind::Text { words, .. } => Some(self.synonyms.used(words)),
+            PartKind::Shot(_)
+            | PartKind::Span { .. }
+            | PartKind::Picture(_)
+            | PartKind::Clip(_)
+            | PartKind::Vector { .. } => None,
+        });
+        words.flatten().collect()
+    }
+
     /// What the recalls find.
     async fn found(&self, request: &SearchRequest, seq: i64) -> Result<Found, SearchError> {
         let query = &request.query;
         let senses = self.senses(query)?;
-        let scope = self.scope(&request.scope, &query.filters).await?;
+        let filters = self.filters_of(query).await?;
+        let scope = self.scope(&request.scope, &filters).await?;
         // Whoever may see some titles only must not learn from a confidence what the others show.
         let reach = Reach {
             scope: scope.as_ref(),

@@ -277,6 +277,11 @@ fn jobs_are_filtered_and_listed_page_by_page() {
         (format!("since={created}"), 2),
         (format!("until={created}"), 1),
         (format!("since={created}&until={created}"), 0),
+        ("since=2020-01-01T00:00:00Z".to_owned(), 3),
+        (
+            "since=2020-01-01T00:00:00%2B02:00&until=2020-01-02T00:00:00-11:30".to_owned(),
+            0,
+        ),
     ] {
         assert_eq!(count(&query), expected, "{query}");
     }
@@ -285,6 +290,8 @@ fn jobs_are_filtered_and_listed_page_by_page() {
         "asset=x",
         "page=x",
         "since=now",
+        "since=2020-01-01",
+        "until=1.5",
         "limit=0",
     ] {
         let answer = server.get(&format!("/v1/jobs?{bad}")).send().unwrap();

@@ -49,6 +49,12 @@ pub struct ShotPlace {
 }
 
 impl ShotPlace {
+    /// Rank of the asset by registration.
+    #[must_use]
+    pub const fn registered(&self) -> i64 {
+        self.registered
+    }
+
     /// The shot.
     #[must_use]
     pub fn shot(&self) -> ShotId {

@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use super::{
-    Collapse, GroupBy, MOST_PARTS, Operator, PartKind, Query, QueryPart, SIMILAR, Scope,
+    Collapse, GroupBy, MOST_PARTS, Operator, OtherOnly, PartKind, Query, QueryPart, SIMILAR, Scope,
     SearchRequest, SortBy, WeightedModality,
 };
 use crate::catalog::filter::{CountedField, Filter, FilterOp};
 use crate::catalog::metadata::MetadataValue;
 use crate::catalog::{AssetId, ShotId};
 use crate::search::SearchError;
+use crate::search::clip::MOST_CLIP_BYTES;
 use crate::search::picture::read_sent_picture;
 use crate::search::recall::Modality;
 
@@ -73,6 +75,8 @@ pub struct SearchBody {
     /// The order of the hits.
     #[serde(default)]
     pub sort: SortBy,
+    /// Leaves out the assets, or the titles, of the shots and the times that the query is to be like.
+    pub other: Option<OtherOnly>,
     /// Fields whose values are counted among the candidates.
     #[serde(default)]
     pub facets: Vec<String>,
@@ -85,7 +89,7 @@ pub struct SearchBody {
     pub explain: bool,
 }
 
-/// One thing to look for: text with or without phrases, a shot, a time span of an asset, a picture or a vector.
+/// One thing to look for: text with or without phrases, a shot, a time span of an asset, a picture, a clip or a vector.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartBody {
@@ -104,6 +108,8 @@ pub struct PartBody {
     to_ms: Option<u64>,
     /// A picture file in Base64: JPEG, PNG, WebP or TIFF.
     picture: Option<String>,
+    /// A video file in Base64, up to 16 MB and two minutes: shots like the mean of its shots. It is not kept.
+    clip: Option<String>,
     /// A vector in the space that is searched. It is normalised.
     vector: Option<Vec<f32>>,
     /// The space of the vector, to be checked.
@@ -251,6 +257,7 @@ impl SearchBody {
             },
             sort: self.sort,
             facets,
+            other: self.other,
         };
         if let Some(modality) = weights.keys().next()
             && query.parts.is_empty()
@@ -284,6 +291,7 @@ impl SearchBody {
                 self.collapse.similar.is_some() || self.collapse.alternating,
             ),
             ("sort", self.sort != SortBy::default()),
+            ("other", self.other.is_some()),
         ]
         .into_iter()
         .find_map(|(name, is_given)| is_given.then_some(name))
@@ -299,11 +307,12 @@ impl PartBody {
             self.shot.is_some(),
             self.asset.is_some(),
             self.picture.is_some(),
+            self.clip.is_some(),
             self.vector.is_some(),
         ];
         if kinds.iter().filter(|&&is_given| is_given).count() != 1 {
             return Err(wrong(
-                "must be exactly one of text, shot, asset, picture and vector",
+                "must be exactly one of text, shot, asset, picture, clip and vector",
             ));
         }
         if self.asset.is_none() && (self.from_ms.is_some() || self.to_ms.is_some()) {
@@ -325,6 +334,8 @@ impl PartBody {
             }
         } else if let Some(picture) = self.picture {
             PartKind::Picture(Arc::new(decoded(at, picture).await?))
+        } else if let Some(clip) = self.clip {
+            PartKind::Clip(clip_bytes(&clip)?)
         } else if let Some(vector) = self.vector {
             PartKind::Vector {
                 vector: vector.into(),
@@ -346,6 +357,22 @@ impl PartBody {
             weight: self.weight.unwrap_or(1.0),
         })
     }
+}
+
+/// The bytes of a clip as sent.
+fn clip_bytes(base64: &str) -> Result<Bytes, SearchError> {
+    let most = MOST_CLIP_BYTES as u64;
+    // Before it is decoded: four characters are three bytes.
+    if base64.len() / 4 * 3 > MOST_CLIP_BYTES + 3 {
+        return Err(SearchError::ClipTooLarge(most));
+    }
+    let bytes = STANDARD
+        .decode(base64.as_bytes())
+        .map_err(|error| SearchError::Clip(format!("not Base64: {error}")))?;
+    if bytes.len() > MOST_CLIP_BYTES {
+        return Err(SearchError::ClipTooLarge(most));
+    }
+    Ok(bytes.into())
 }
 
 async fn decoded(at: usize, picture: String) -> Result<image::RgbImage, SearchError> {
