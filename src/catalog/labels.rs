@@ -125,14 +125,22 @@ pub async fn shots_of(
     Ok(shots.collect())
 }
 
-/// The number of labels.
+/// The number of labels; only of these assets if `scope` is given.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn count(db: &mut SqliteConnection) -> Result<i64, CatalogError> {
-    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM labels")
-        .fetch_one(db)
-        .await?)
+pub async fn count(
+    db: &mut SqliteConnection,
+    scope: Option<&[AssetId]>,
+) -> Result<i64, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "SELECT COUNT(*) FROM labels l
+          WHERE ?1 IS NULL OR l.asset_id IN (SELECT value FROM json_each(?1))
+                OR l.title_id IN (SELECT title_id FROM assets WHERE id IN (SELECT value FROM json_each(?1)))",
+    )
+    .bind(scope.map(|assets| serde_json::json!(assets).to_string()))
+    .fetch_one(db)
+    .await?)
 }
 
 #[cfg(test)]
@@ -202,7 +210,7 @@ mod tests {
         // What is deleted takes its labels along.
         assets::remove(&mut tx, &asset).await.unwrap();
         assert!(found(&mut tx, "hero").await.is_empty());
-        assert_eq!(count(&mut tx).await.unwrap(), 0);
+        assert_eq!(count(&mut tx, None).await.unwrap(), 0);
     }
 
     #[tokio::test]
@@ -218,6 +226,13 @@ mod tests {
         };
         let all = find(&mut tx, &wanted, None, 10).await.unwrap();
         assert_eq!(all.len(), 2);
+        assert_eq!(count(&mut tx, None).await.unwrap(), 2);
+        assert_eq!(
+            count(&mut tx, Some(std::slice::from_ref(&second)))
+                .await
+                .unwrap(),
+            1
+        );
         let scope = [second.clone()];
         let one = find(&mut tx, &wanted, Some(&scope), 1).await.unwrap();
         assert_eq!(one[0].text, "港の朝 harbour");

@@ -181,7 +181,7 @@ impl Cli {
             Command::Jobs(args) => jobs::run(&App::open_existing(config).await?, args).await,
             Command::Delete(args) => delete::run(&App::open_existing(config).await?, args).await,
             Command::Serve(args) => serve::run(config, args).await,
-            Command::Mcp(args) => mcp::run(App::open_existing(config).await?, args).await,
+            Command::Mcp(args) => mcp::run(App::open(config).await?, args).await,
             Command::Work(args) => work::run(config, args).await,
             Command::Key(args) => key::run(&App::open(config).await?, args).await,
             Command::Index(args) => index::run(&App::open_existing(config).await?, args).await,

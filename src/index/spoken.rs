@@ -3,7 +3,7 @@
 //! A line is found by its words as they are written, folded, and by their stems in the line's own language. In that
 //! language stop words need not be said. A quoted phrase must be said as it stands.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tantivy::Term;
@@ -254,7 +254,7 @@ impl Compiler<'_> {
     }
 
     fn stem(&mut self, code: &'static str, stem: &str) -> Box<dyn Query> {
-        let stems = self.marker.stems.entry(code).or_insert_with(HashSet::new);
+        let stems = self.marker.stems.entry(code).or_default();
         stems.insert(stem.to_owned());
         let term = Term::from_field_text(self.fields.stems, &stem_term(code, stem));
         Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))

@@ -98,16 +98,21 @@ fn mean(vectors: &[Vec<f32>]) -> Option<Vec<f32>> {
 
 /// Pictures of each shot of a clip.
 fn frames_of(sandbox: &Sandbox, mut bytes: Bytes) -> Result<Vec<Vec<RgbImage>>, SearchError> {
-    let info = sandbox.probe(&mut bytes, &mut ()).map_err(refused)?;
+    let info = sandbox
+        .probe(&mut bytes, &mut ())
+        .map_err(|error| refused(&error))?;
     // A header may say anything, so frames are counted too.
     if info.duration_ms.is_some_and(|ms| ms > MOST_CLIP_MS) {
         return Err(SearchError::ClipTooLong(MOST_CLIP_MS / 1000));
     }
     let mut counter = FrameLimit::default();
     let scan = sandbox.shots(&mut bytes, &SegmentParams::default(), &mut counter);
-    let scan = scan.map_err(|error| match error {
-        _ if counter.is_reached() => SearchError::ClipTooLong(MOST_CLIP_MS / 1000),
-        error => refused(error),
+    let scan = scan.map_err(|error| {
+        if counter.is_reached() {
+            SearchError::ClipTooLong(MOST_CLIP_MS / 1000)
+        } else {
+            refused(&error)
+        }
     })?;
     let spans: Vec<(u64, u64)> = scan
         .shots
@@ -134,7 +139,7 @@ fn frames_of(sandbox: &Sandbox, mut bytes: Bytes) -> Result<Vec<Vec<RgbImage>>, 
     };
     sandbox
         .stills(&mut bytes, &job, &mut (), &mut take)
-        .map_err(refused)?;
+        .map_err(|error| refused(&error))?;
     shots.retain(|pictures| !pictures.is_empty());
     Ok(shots)
 }
@@ -155,7 +160,7 @@ fn wanted_frames(shots: &[(u64, u64)]) -> Vec<Vec<u64>> {
     wanted.collect()
 }
 
-fn refused(error: MediaError) -> SearchError {
+fn refused(error: &MediaError) -> SearchError {
     SearchError::Clip(error.to_string())
 }
 

@@ -97,7 +97,7 @@ pub struct RecallReport {
     pub modality: Modality,
     /// Its weight.
     pub weight: f64,
-    /// Shots, lines or passages in scope, or all labels.
+    /// Shots, lines, passages or labels in scope.
     pub searched: u64,
     /// What was searched: `shots`, `lines`, `passages` or `labels`.
     #[schema(example = "shots")]

@@ -11,6 +11,7 @@ use crate::catalog::{AssetId, ShotId};
 use crate::index::{Frames, LabelQuery, ShotSet, TextRange};
 use crate::search::fusion::{Ranked, share};
 use crate::search::query::{PartKind, QueryPart};
+use crate::search::vector::narrow;
 use crate::search::{SearchError, Searcher};
 use crate::views::Clock;
 
@@ -74,14 +75,20 @@ impl Recall for LabelRecall {
             let Some(query) = query_of(searcher, part) else {
                 continue;
             };
-            let list = labelled(&mut db, &query, reach).await?;
-            if part.weight < 0.0 {
+            let is_unwanted = part.weight < 0.0;
+            let count = if is_unwanted {
+                MOST_SHOTS as usize
+            } else {
+                reach.count
+            };
+            let list = labelled(&mut db, &query, Reach { count, ..reach }).await?;
+            if is_unwanted {
                 unwanted.extend(list.into_iter().map(|(_, shot, _)| shot));
             } else {
                 lists.push((part.weight, list));
             }
         }
-        let searched = labels::count(&mut db).await?;
+        let searched = labels::count(&mut db, assets.as_deref()).await?;
         drop(db);
         let mut list = fused(lists);
         list.retain(|one| !unwanted.contains(&one.shot));
@@ -153,7 +160,7 @@ async fn labelled(
             kind: label.kind,
             text: label.text.clone(),
             marks,
-            score: label.score as f32,
+            score: narrow(label.score),
         });
         matching.push(label);
     }
