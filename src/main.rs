@@ -3,7 +3,6 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use rushes::cli::Cli;
 
 fn main() -> ExitCode {
@@ -14,7 +13,7 @@ fn main() -> ExitCode {
     {
         return rushes_workers::child::child_main();
     }
-    let cli = Cli::parse();
+    let cli = Cli::read();
     tracing_subscriber::fmt()
         .with_env_filter(rushes::config::log_filter())
         .with_writer(std::io::stderr)

@@ -326,6 +326,16 @@ class Rushes:
         """
         return self._call("DELETE", f"/v1/bins/{_quoted(bin)}/items/{_quoted(item)}", headers={"if-match": if_match}, answer="nothing")
 
+    def list_duplicates(self, *, q=None, similar=None, limit=None, page=None):
+        """Near-duplicate shots across the catalogue, in groups.
+
+        q: Only among the shots that fulfil these filters, as in a search box.
+        similar: The least cosine similarity, above 0 and up to 1; 0.95 if absent.
+        limit: Groups on a page, 1 to 200; 20 if absent.
+        page: `next` of the page before, with the same query.
+        """
+        return self._call("GET", "/v1/duplicates", query={"q": q, "similar": similar, "limit": limit, "page": page}, answer="json")
+
     def follow_events(self, *, last_event_id=None):
         """Follow what happens to assets, jobs, titles, bins and redactions: one event per change, in order. A
         key for some titles receives events of those and of its own bins. Events of redactions need the
@@ -350,8 +360,8 @@ class Rushes:
         asset: Only those of this asset.
         title: Only those of assets of this title, by id or name.
         feature: Only those with a stage of this feature, such as `dialogue`; `embeddings` stands for those of any model.
-        since: Only those requested at this time or later, Unix milliseconds.
-        until: Only those requested before this time, Unix milliseconds.
+        since: Only those requested at this time or later: as in RFC 3339, or Unix milliseconds.
+        until: Only those requested before this time: as in RFC 3339, or Unix milliseconds.
         limit: How many, 1 to 200; 20 if absent.
         page: `next` of the page before.
         """

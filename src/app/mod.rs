@@ -18,7 +18,7 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::export::ExportSources;
 use crate::features::{LocalCoordinator, Settings};
-use crate::index::{Follower, Index, IndexError};
+use crate::index::{Follower, Index, IndexError, Synonyms};
 use crate::redactions::{Options, Redactions};
 use crate::search::Searcher;
 
@@ -37,11 +37,28 @@ pub struct App {
     pub redactions: Redactions,
     /// The sandbox in which an encoder runs beside the decoder.
     encoding: Sandbox,
+    /// The sandbox that decodes videos.
+    decoding: Sandbox,
     /// Hands out the catalogue's runs, with one clock for the whole process.
     pub coordinator: LocalCoordinator,
 }
 
 impl App {
+    /// Opens a data folder that has a catalogue. Whoever only reads would otherwise make an empty one of a mistyped name.
+    ///
+    /// # Errors
+    /// If there is none, or as [`Self::open`].
+    pub async fn open_existing(config: Config) -> anyhow::Result<Self> {
+        let file = config.catalog_file();
+        anyhow::ensure!(
+            file.try_exists()
+                .with_context(|| format!("cannot read {}", file.display()))?,
+            "there is no catalogue in {}; choose its folder with --data or RUSHES_DATA, or begin one with `rushes ingest`",
+            config.data.display()
+        );
+        Self::open(config).await
+    }
+
     /// Opens the data folder, and creates it if it is missing.
     ///
     /// # Errors
@@ -58,6 +75,7 @@ impl App {
         let storage = Storage::open(&config.store_url(), s3.clone())?;
         let models = ModelStore::open(config.models_folder())?;
         let encoding = encoding_sandbox(&config)?;
+        let decoding = sandbox(&config)?;
         let (redactors, threads) = config.redactors();
         let options = Options {
             redactors,
@@ -81,6 +99,7 @@ impl App {
             models,
             redactions,
             encoding,
+            decoding,
             coordinator: LocalCoordinator::new(catalog.clone(), config.data.clone()),
             config: Arc::new(config),
             catalog,
@@ -119,6 +138,9 @@ impl App {
             ),
             self.config.pages_folder(),
         );
+        let searcher = searcher
+            .with_synonyms(Synonyms::new(&self.config.search.synonyms))
+            .with_clips(self.decoding.clone());
         // A model that does not exist is reported where work is requested.
         match self.sentences() {
             Ok(Some((model, _))) => {

@@ -16,6 +16,7 @@ pub mod idempotency;
 mod ids;
 pub mod jobs;
 pub mod keys;
+pub mod labels;
 pub mod listing;
 pub mod metadata;
 pub mod passages;
@@ -29,6 +30,8 @@ pub mod resumable;
 pub mod runs;
 pub mod shots;
 pub mod subtitles;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod titles;
 pub mod uploads;
 pub mod vectors;

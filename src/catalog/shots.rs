@@ -1,8 +1,10 @@
 //! Reads shots, vectors and dialogue of the published generation.
 
+use std::collections::HashSet;
+
 use sqlx::{FromRow, SqliteConnection};
 
-use super::{AssetId, CatalogError, RunId, ShotId};
+use super::{AssetId, CatalogError, RunId, ShotId, TitleId};
 
 /// The boundary with which a shot begins.
 #[derive(Debug, Clone, PartialEq, FromRow)]
@@ -192,6 +194,33 @@ pub async fn get_many(
         }
     }
     Ok(shots)
+}
+
+/// Those of these shots that are published, in the titles `within` if it is given.
+///
+/// # Errors
+/// If the database fails.
+pub async fn seen(
+    db: &mut SqliteConnection,
+    ids: &[ShotId],
+    within: Option<&[TitleId]>,
+) -> Result<HashSet<ShotId>, CatalogError> {
+    let wanted: Vec<_> = ids.iter().map(|id| (&id.asset, id.start, id.end)).collect();
+    let places: Vec<i64> = sqlx::query_scalar(
+        "SELECT q.key FROM json_each(?1) q
+           JOIN assets a ON a.id = COALESCE((SELECT asset_id FROM aliases WHERE id = q.value ->> 0), q.value ->> 0)
+           JOIN published p ON p.asset_id = a.id AND p.feature = 'shots'
+           JOIN shots s ON s.run_id = p.run_id AND s.start_frame = q.value ->> 1 AND s.end_frame = q.value ->> 2
+          WHERE ?2 IS NULL OR a.title_id IN (SELECT value FROM json_each(?2))",
+    )
+    .bind(serde_json::json!(wanted).to_string())
+    .bind(within.map(|titles| serde_json::json!(titles).to_string()))
+    .fetch_all(db)
+    .await?;
+    let seen = places
+        .into_iter()
+        .filter_map(|at| ids.get(usize::try_from(at).ok()?));
+    Ok(seen.cloned().collect())
 }
 
 /// First and one-past-last frame of each published shot of an asset, in order.

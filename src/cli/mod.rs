@@ -3,6 +3,7 @@
 mod bin;
 mod delete;
 mod doctor;
+mod duplicates;
 mod export;
 mod index;
 mod ingest;
@@ -28,6 +29,7 @@ mod work;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Parser, Subcommand};
 
 use crate::app::App;
@@ -74,8 +76,10 @@ enum Command {
     Watch(watch::Args),
     /// Find shots by text
     Search(search::SearchArgs),
-    /// Find shots similar to a shot or a picture
+    /// Find shots similar to a shot, a picture or a clip
     Similar(search::SimilarArgs),
+    /// Find near-duplicate shots
+    Duplicates(duplicates::Args),
     /// Show one shot
     Show(show::Args),
     /// Collect shots in named bins, trim and order them
@@ -114,6 +118,31 @@ enum Command {
 }
 
 impl Cli {
+    /// The command line of this process. If it cannot be understood, says why and ends the process.
+    #[must_use]
+    pub fn read() -> Self {
+        let error = match Self::try_parse() {
+            Ok(cli) => return cli,
+            Err(error) => error,
+        };
+        let is_option = error.kind() == ErrorKind::UnknownArgument;
+        let unknown = error.get(ContextKind::InvalidArg).map(ToString::to_string);
+        let is_word = |name: &String| name.starts_with('-') && !name.starts_with("--");
+        if is_option
+            && unknown.is_some_and(|name| is_word(&name))
+            && std::env::args()
+                .nth(1)
+                .is_some_and(|command| command == "search")
+        {
+            // If this cannot be written, the error cannot either.
+            error.print().ok();
+            let hint = "to leave something out, write the query in quotes, with what is wanted first: rushes search 'car -night'";
+            output::complain(hint);
+            std::process::exit(error.exit_code());
+        }
+        error.exit()
+    }
+
     /// Runs the subcommand.
     ///
     /// # Errors
@@ -133,20 +162,29 @@ impl Cli {
             Command::Doctor(args) => doctor::run(config, args).await,
             Command::Ingest(args) => ingest::run(&App::open(config).await?, args).await,
             Command::Watch(args) => watch::run(&App::open(config).await?, args).await,
-            Command::Search(args) => search::run_search(&App::open(config).await?, args).await,
-            Command::Similar(args) => search::run_similar(&App::open(config).await?, args).await,
-            Command::Show(args) => show::run(&App::open(config).await?, args).await,
-            Command::Bin(args) => bin::run(&App::open(config).await?, args).await,
-            Command::Export(args) => export::run(&App::open(config).await?, args).await,
-            Command::Subtitles(args) => subtitles::run(&App::open(config).await?, args).await,
-            Command::Titles(args) => titles::run(&App::open(config).await?, args).await,
-            Command::Jobs(args) => jobs::run(&App::open(config).await?, args).await,
-            Command::Delete(args) => delete::run(&App::open(config).await?, args).await,
+            Command::Search(args) => {
+                search::run_search(&App::open_existing(config).await?, args).await
+            }
+            Command::Similar(args) => {
+                search::run_similar(&App::open_existing(config).await?, args).await
+            }
+            Command::Duplicates(args) => {
+                duplicates::run(&App::open_existing(config).await?, args).await
+            }
+            Command::Show(args) => show::run(&App::open_existing(config).await?, args).await,
+            Command::Bin(args) => bin::run(&App::open_existing(config).await?, args).await,
+            Command::Export(args) => export::run(&App::open_existing(config).await?, args).await,
+            Command::Subtitles(args) => {
+                subtitles::run(&App::open_existing(config).await?, args).await
+            }
+            Command::Titles(args) => titles::run(&App::open_existing(config).await?, args).await,
+            Command::Jobs(args) => jobs::run(&App::open_existing(config).await?, args).await,
+            Command::Delete(args) => delete::run(&App::open_existing(config).await?, args).await,
             Command::Serve(args) => serve::run(config, args).await,
             Command::Mcp(args) => mcp::run(App::open(config).await?, args).await,
             Command::Work(args) => work::run(config, args).await,
             Command::Key(args) => key::run(&App::open(config).await?, args).await,
-            Command::Index(args) => index::run(&App::open(config).await?, args).await,
+            Command::Index(args) => index::run(&App::open_existing(config).await?, args).await,
         }
     }
 }

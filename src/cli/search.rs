@@ -8,11 +8,12 @@ use anyhow::{Context as _, ensure};
 
 use super::{output, sheet};
 use crate::app::App;
+use crate::catalog::labels::LabelKind;
 use crate::catalog::{AssetId, ShotId};
 use crate::ingest::file_name;
 use crate::search::{
-    Answer, Hit, Modality, PartKind, Query, QueryPart, RecallReport, Scope, SearchRequest,
-    read_picture,
+    Answer, Hit, Modality, OtherOnly, PartKind, Query, QueryPart, RecallReport, Scope, SearchError,
+    SearchRequest, read_clip, read_picture,
 };
 
 /// Options of all searches.
@@ -25,7 +26,7 @@ struct Common {
     #[arg(long, value_name = "ID")]
     asset: Vec<AssetId>,
     /// Hits per page
-    #[arg(long, short = 'n', default_value_t = 12)]
+    #[arg(long, short = 'n', default_value_t = 12, value_parser = number)]
     limit: usize,
     /// Page to show: the `next` of the previous answer
     #[arg(long, value_name = "TOKEN")]
@@ -52,15 +53,16 @@ Examples:
   rushes search '\"merry christmas\" in:dialogue'       these words in this order
   rushes search 'seen:car said:\"go\" match:all'         a car is seen while \"go\" is said
   rushes search 'car tag:hero len:2s..10s date:>2026-01-01 sort:time'
+  rushes search 'tag:hero len:<4s sort:date'            all such shots, the newest first
   rushes search 'car title:\"Day 3\",\"Day 4\" group:asset collapse:similar facet:tag'
 
 Write \\ before a character to take its meaning. Fields: title, asset, tag, date, duration, len,
 boundary, language, rate, width, height, size, codec and metadata.NAME.")]
 pub(super) struct SearchArgs {
-    /// What is seen or said, with filters if wanted; put it in quotes
-    #[arg(required = true, value_name = "QUERY")]
+    /// What is seen or said, with filters if wanted; put it in quotes. Filters alone list the shots that fulfil them
+    #[arg(required_unless_present_any = ["title", "asset"], value_name = "QUERY")]
     words: Vec<String>,
-    /// Modalities to search [default: all that have a model, and no meaning with `match:all`]
+    /// Modalities to search [default: all that have a model, and no meaning and no labels with `match:all`]
     #[arg(long = "in", value_name = "MODALITY", value_delimiter = ',')]
     modalities: Vec<Modality>,
     #[command(flatten)]
@@ -72,13 +74,30 @@ pub(super) struct SearchArgs {
 #[command(after_help = "\
 Examples:
   rushes similar 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76
+  rushes similar 01KAX7Q0Z3ABCDEFGHJKMNPQRS.30-76 --other-titles
+  rushes similar clip.mp4 -n 30
   rushes similar still.jpg --sheet like-it.png")]
 pub(super) struct SimilarArgs {
-    /// Shot id, or a picture file
-    #[arg(value_name = "SHOT|PICTURE")]
+    /// Shot id, a picture file, or a video file of up to two minutes and 256 MB
+    #[arg(value_name = "SHOT|FILE")]
     like: String,
+    /// Only shots of other titles than that of the shot
+    #[arg(long, conflicts_with = "other_assets")]
+    other_titles: bool,
+    /// Only shots of other assets than that of the shot
+    #[arg(long)]
+    other_assets: bool,
     #[command(flatten)]
     common: Common,
+}
+
+/// A number of hits. A word after a minus, as in `-night`, is read as this option.
+fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_not_a_number| {
+        format!(
+            "it is no number of hits; to leave out what is like \"n{text}\", write the query in quotes, with what is wanted first: rushes search 'car -n{text}'"
+        )
+    })
 }
 
 pub(super) async fn run_search(app: &App, args: SearchArgs) -> anyhow::Result<ExitCode> {
@@ -97,13 +116,26 @@ pub(super) async fn run_similar(app: &App, args: SimilarArgs) -> anyhow::Result<
     let kind = match args.like.parse::<ShotId>() {
         Ok(shot) => PartKind::Shot(shot),
         Err(_not_a_shot) => {
-            let file = args.like.clone();
-            let picture = tokio::task::spawn_blocking(move || read_picture(Path::new(&file)));
-            PartKind::Picture(Arc::new(picture.await.context("reading the picture")??))
+            let file = PathBuf::from(&args.like);
+            let part = tokio::task::spawn_blocking(move || read_file(&file));
+            part.await.context("reading the file")??
         }
     };
-    let query = Query::from(QueryPart::new(kind)).within(&[Modality::Visual]);
+    let mut query = Query::from(QueryPart::new(kind)).within(&[Modality::Visual]);
+    query.other = match (args.other_titles, args.other_assets) {
+        (true, _) => Some(OtherOnly::Titles),
+        (false, true) => Some(OtherOnly::Assets),
+        (false, false) => None,
+    };
     run(app, query, args.common).await
+}
+
+/// A clip or a picture, as the first bytes say.
+fn read_file(file: &Path) -> Result<PartKind, SearchError> {
+    match read_clip(file)? {
+        Some(clip) => Ok(PartKind::Clip(clip)),
+        None => Ok(PartKind::Picture(Arc::new(read_picture(file)?))),
+    }
 }
 
 async fn run(app: &App, query: Query, common: Common) -> anyhow::Result<ExitCode> {
@@ -172,6 +204,9 @@ fn print(answer: &Answer) {
     }
     if let Some(explanation) = &answer.explanation {
         explanation.recalls.iter().for_each(report);
+        for (word, others) in &explanation.synonyms {
+            output::line(&format!("{word}: searched for {} too", others.join(", ")));
+        }
         output::line(&format!(
             "{} in {:.0} ms",
             output::count(explanation.candidates as u64, "candidate"),
@@ -222,6 +257,17 @@ fn why(hit: &Hit) -> String {
         why.push(format!(
             "meant \u{201c}{}\u{201d}",
             meaning.text.replace('\n', " ")
+        ));
+    }
+    if let Some(label) = &hit.evidence.label {
+        let kind = match label.kind {
+            LabelKind::Title => "title",
+            LabelKind::Tag => "tag",
+            LabelKind::Note => "note",
+        };
+        why.push(format!(
+            "{kind} \u{201c}{}\u{201d}",
+            label.text.replace('\n', " ")
         ));
     }
     if let Some(matched) = &hit.matched {

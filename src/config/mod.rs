@@ -4,6 +4,7 @@
 
 mod error;
 mod merge;
+mod search;
 mod server;
 
 use std::path::PathBuf;
@@ -15,12 +16,13 @@ use rushes_workers::segment::DetectorKind;
 use serde::{Deserialize, Serialize};
 
 pub use error::{ConfigError, Problem};
+pub use search::SearchConfig;
 pub use server::Server;
 
 /// Prefix of environment variables that are settings, such as `RUSHES_SERVER__LISTEN`.
 const PREFIX: &str = "RUSHES_";
 /// Names of the sections, as in environment variables.
-const SECTIONS: &[&str] = &["STORAGE", "MODELS", "WORK", "SERVER"];
+const SECTIONS: &[&str] = &["STORAGE", "MODELS", "WORK", "SERVER", "SEARCH"];
 const MIB: u64 = 1024 * 1024;
 
 /// All settings.
@@ -37,6 +39,8 @@ pub struct Config {
     pub work: WorkConfig,
     /// The HTTP server.
     pub server: Server,
+    /// How searches are answered.
+    pub search: SearchConfig,
     /// `AWS_…` variables, for stores in S3.
     #[serde(skip)]
     pub aws: Aws,
@@ -135,6 +139,7 @@ impl Default for Config {
             models: Models::default(),
             work: WorkConfig::default(),
             server: Server::default(),
+            search: SearchConfig::default(),
             aws: Aws::default(),
             key: None,
         }
@@ -344,6 +349,7 @@ impl Config {
             });
         }
         problems.extend(self.server.problems());
+        problems.extend(self.search.problems());
     }
 
     /// The store of derived objects.

@@ -68,3 +68,27 @@ fn secrets_are_not_printed() {
     assert!(!format!("{error} {error:?}").contains("hush"), "{error}");
     assert!(!format!("{config:?}").contains("hush"));
 }
+
+#[test]
+fn synonyms_are_a_table_of_words() {
+    let config = load(
+        "[search.synonyms]\ncar = ['automobile', 'motor car']\n",
+        &[],
+    )
+    .unwrap();
+    assert_eq!(config.search.synonyms["car"], ["automobile", "motor car"]);
+    let variable = [("RUSHES_SEARCH__SYNONYMS__VAN", "['lorry']")];
+    let config = load("", &variable).unwrap();
+    assert_eq!(config.search.synonyms["van"], ["lorry"]);
+    let file = "[search.synonyms]\n'ice cream' = ['gelato']\ncar = []\nvan = ['?']\nbus = 'coach'\n[search]\nsynonym = 1\n";
+    let error = load(file, &[]).unwrap_err().to_string();
+    for part in [
+        "synonyms.ice cream",
+        "synonyms.car",
+        "synonyms.van",
+        "synonyms.bus",
+        "search.synonym",
+    ] {
+        assert!(error.contains(part), "{part} in {error}");
+    }
+}

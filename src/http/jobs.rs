@@ -11,6 +11,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::access::Caller;
+use super::moment::Moment;
 use super::paging::{checked_limit, read_token, token};
 use super::problems::NotFound;
 use super::{Api, ApiError};
@@ -33,10 +34,12 @@ pub(super) struct ListQuery {
     title: Option<String>,
     /// Only those with a stage of this feature, such as `dialogue`; `embeddings` stands for those of any model.
     feature: Option<String>,
-    /// Only those requested at this time or later, Unix milliseconds.
-    since: Option<i64>,
-    /// Only those requested before this time, Unix milliseconds.
-    until: Option<i64>,
+    /// Only those requested at this time or later: as in RFC 3339, or Unix milliseconds.
+    #[param(value_type = Option<String>, example = "2026-11-27T10:00:00Z")]
+    since: Option<Moment>,
+    /// Only those requested before this time: as in RFC 3339, or Unix milliseconds.
+    #[param(value_type = Option<String>, example = "2026-11-28T10:00:00+01:00")]
+    until: Option<Moment>,
     /// How many, 1 to 200; 20 if absent.
     limit: Option<u32>,
     /// `next` of the page before.
@@ -69,8 +72,8 @@ pub(super) async fn list(
         asset,
         state: query.state,
         feature: query.feature,
-        since: query.since,
-        until: query.until,
+        since: query.since.map(|Moment(ms)| ms),
+        until: query.until.map(|Moment(ms)| ms),
         before,
     };
     let mut found = jobs::list(&mut db, &filter, limit + 1).await?;

@@ -9,6 +9,7 @@ mod audit;
 mod bins;
 mod confine;
 mod docs;
+mod duplicates;
 mod error;
 mod etag;
 mod events;
@@ -26,6 +27,7 @@ mod limits;
 mod listener;
 mod media;
 mod models;
+mod moment;
 mod openapi;
 mod pace;
 mod page;
@@ -89,8 +91,8 @@ use crate::telemetry;
 pub const MOST_SEARCHES: usize = 64;
 /// Largest JSON body in bytes; uploads have a limit of their own.
 const MAX_JSON: usize = 1024 * 1024;
-/// Largest JSON body with pictures to search by.
-const MAX_SENT_PICTURES: usize = 8 * 1024 * 1024;
+/// Largest JSON body with pictures or a clip to search by: 16 MiB in Base64, and some more.
+const MAX_SENT_PICTURES: usize = 24 * 1024 * 1024;
 /// Largest JSON body that lists picks: as many as a bin holds.
 const MAX_PICKS: usize = 32 * 1024 * 1024;
 
@@ -313,6 +315,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::redeliver))
         .routes(routes!(search::search, search::search_by_text).layer(sent_pictures))
+        .routes(routes!(duplicates::list))
         .routes(routes!(shots::get, library::annotate))
         .routes(routes!(bins::list))
         .routes(routes!(bins::create).layer(picks))

@@ -10,6 +10,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Query, State};
 use rushes_models::ErrorKind;
 use serde::Deserialize;
+use tokio::sync::SemaphorePermit;
 use utoipa::IntoParams;
 
 use super::access::Caller;
@@ -63,18 +64,24 @@ pub(super) async fn search_by_text(
     Ok(Json(answer(&api, &caller, body).await?.1))
 }
 
+/// A place among the searches that are under way.
+///
+/// A search takes a thread, the memory of its pictures and, for a text, the encoder with all cores: more at once only make
+/// all of them late.
+pub(super) fn searching(api: &Api) -> Result<SemaphorePermit<'_>, ApiError> {
+    api.searching.try_acquire().map_err(|_all_taken| {
+        let detail = "too many searches at once; ask again in a moment";
+        ApiError::new(ErrorKind::Overloaded, "too-many-searches", detail)
+    })
+}
+
 /// Answers a search, if not too many are under way.
 pub(super) async fn answer(
     api: &Api,
     caller: &Caller,
     body: SearchBody,
 ) -> Result<(SearchRequest, Answer), ApiError> {
-    // A search takes a thread, the memory of its pictures and, for a text, the encoder with all cores: more at once only
-    // make all of them late.
-    let _place = api.searching.try_acquire().map_err(|_all_taken| {
-        let detail = "too many searches at once; ask again in a moment";
-        ApiError::new(ErrorKind::Overloaded, "too-many-searches", detail)
-    })?;
+    let _place = searching(api)?;
     let mut request = body.into_request().await?;
     let mut db = api.catalog.read().await?;
     for part in &request.query.parts {
@@ -84,7 +91,10 @@ pub(super) async fn answer(
                 let named = ("asset", asset.as_str());
                 caller.check(&mut db, asset, named).await?;
             }
-            PartKind::Text { .. } | PartKind::Picture(_) | PartKind::Vector { .. } => {}
+            PartKind::Text { .. }
+            | PartKind::Picture(_)
+            | PartKind::Clip(_)
+            | PartKind::Vector { .. } => {}
         }
     }
     request.scope = caller.scope(&mut db, request.scope).await?;

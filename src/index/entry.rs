@@ -35,6 +35,8 @@ pub(super) struct CueEntry {
     pub(super) ms: (u64, u64),
     /// The text.
     pub(super) text: String,
+    /// Its language, if known.
+    pub(super) language: Option<String>,
 }
 
 impl AssetEntry {

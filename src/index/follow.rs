@@ -314,6 +314,7 @@ async fn entry(
                 frames: span(cue.start_frame, cue.end_frame),
                 ms: span(cue.start_ms, cue.end_ms),
                 text: cue.text,
+                language: cue.language,
             })
             .collect(),
         asset,

@@ -3,11 +3,17 @@
 //! It is derived from the catalogue, follows the catalogue's change sequence and can be rebuilt at any time.
 //! One process writes ([`Follower`], guarded by a file lock). Other processes read the last published snapshot.
 
+mod best;
 mod entry;
 mod error;
 mod follow;
+mod labels;
+mod language;
+mod marks;
 mod scope;
+mod similar;
 mod spoken;
+mod synonyms;
 mod text;
 mod vectors;
 mod words;
@@ -22,12 +28,15 @@ use serde::{Deserialize, Serialize};
 use entry::{AssetEntry, CueEntry, SpaceVectors};
 pub use error::IndexError;
 pub use follow::Follower;
+pub use labels::LabelQuery;
+pub use marks::TextRange;
 pub use scope::{Frames, ShotSet};
 pub use spoken::SpokenQuery;
+pub use synonyms::Synonyms;
 pub use text::CueHit;
 
 use crate::catalog::AssetId;
-use text::TextIndex;
+use text::{Per, TextIndex};
 pub use vectors::{Background, Effort, Near};
 use vectors::{Batch, Damaged, Space, Work};
 
@@ -150,7 +159,8 @@ impl Index {
         self.space(space)?.background(query, scope)
     }
 
-    /// The `count` best matching cues, best first, with their BM25 scores.
+    /// The `count` shots with the best matching cues, each with its best one, best first, with BM25 scores. Similar words
+    /// are tried for words that no cue has, and for all words if nothing else is found.
     ///
     /// # Errors
     /// If the text index cannot be read.
@@ -160,7 +170,20 @@ impl Index {
         count: usize,
         scope: Option<&ShotSet>,
     ) -> Result<Vec<CueHit>, IndexError> {
-        self.text.search(wanted, count, scope)
+        self.text.search(wanted, count, scope, Per::Shot)
+    }
+
+    /// The same with the `count` best cues, several of a shot if they match.
+    ///
+    /// # Errors
+    /// If the text index cannot be read.
+    pub fn spoken_lines(
+        &self,
+        wanted: &SpokenQuery,
+        count: usize,
+        scope: Option<&ShotSet>,
+    ) -> Result<Vec<CueHit>, IndexError> {
+        self.text.search(wanted, count, scope, Per::Line)
     }
 
     /// All matching cues of these shots, in no order and without scores.

@@ -1,18 +1,32 @@
 //! What is looked for in dialogue, as a query of Tantivy.
+//!
+//! A line is found by its words as they are written, folded, and by their stems in the line's own language. In that
+//! language stop words need not be said. A quoted phrase must be said as it stands.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tantivy::Term;
 use tantivy::query::{
-    BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, TermQuery, TermSetQuery,
+    BooleanQuery, BoostQuery, DisjunctionMaxQuery, Occur, PhraseQuery, Query, TermQuery,
+    TermSetQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::tokenizer::TokenStream as _;
 
+use super::language::StemLanguage;
+use super::marks::Marker;
 use super::scope::{Frames, ShotSet};
-use super::text::{analyser, shot_term};
+use super::similar::Similar;
+use super::synonyms::Synonyms;
+use super::text::{PlacedTerm, shot_term, stem_term, terms};
 use super::words::Purpose;
 
 /// Boost of a line that contains the words as a phrase.
 const PHRASE_BOOST: f32 = 4.0;
+/// What a synonym counts for, compared with the word itself.
+const SYNONYM_BOOST: f32 = 0.8;
+/// What a similar word counts for, compared with the word itself.
+const SIMILAR_BOOST: f32 = 0.4;
 
 type Clause = (Occur, Box<dyn Query>);
 
@@ -23,8 +37,11 @@ pub struct SpokenQuery {
     pub words: String,
     /// Each of these as it stands: its words in this order, with no other between them.
     pub phrases: Vec<String>,
-    /// Whether no word may be missing. Otherwise one word in three may be: people misremember lines.
+    /// Whether no word may be missing, or be spelt otherwise. Otherwise one word in three may be missing: people
+    /// misremember lines.
     pub strict: bool,
+    /// Words that mean the same.
+    pub synonyms: Arc<Synonyms>,
 }
 
 impl From<&str> for SpokenQuery {
@@ -36,54 +53,212 @@ impl From<&str> for SpokenQuery {
     }
 }
 
+/// The fields of the index with words.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WordFields {
+    /// Words as they are written, folded.
+    pub(super) words: Field,
+    /// Stems, each with its language.
+    pub(super) stems: Field,
+}
+
+/// A query of Tantivy, and what it marks in the lines that it finds.
+pub(super) struct Compiled {
+    pub(super) query: BooleanQuery,
+    pub(super) marker: Marker,
+}
+
+/// One word of a query.
+struct QueryWord {
+    term: PlacedTerm,
+    /// Its stems in each language; a language in which it is a stop word is missing.
+    stems: BTreeMap<&'static str, Vec<String>>,
+}
+
 impl SpokenQuery {
     /// Lines with most of the words and all phrases. Lines that contain the words as a phrase count more. `None` if no
-    /// searchable word is left.
-    pub(super) fn compile(&self, text: Field) -> Option<BooleanQuery> {
+    /// searchable word is left. `languages` are those of the lines, and `similar` has other words for words of the query.
+    pub(super) fn compile(
+        &self,
+        fields: WordFields,
+        languages: &[StemLanguage],
+        similar: &Similar,
+    ) -> Option<Compiled> {
         let mut clauses: Vec<Clause> = Vec::new();
-        let words = terms(&self.words, text);
+        let words = self.query_words(languages);
+        let mut compiler = Compiler {
+            fields,
+            synonyms: &self.synonyms,
+            similar,
+            marker: Marker::default(),
+        };
         if !words.is_empty() {
-            let missing = if self.strict { 0 } else { words.len() / 3 };
-            let most_words = BooleanQuery::with_minimum_required_clauses(
-                words.iter().map(|(_, term)| optional(term)).collect(),
-                words.len() - missing,
-            );
-            clauses.push((Occur::Must, Box::new(most_words)));
+            let mut ways: Vec<Box<dyn Query>> = vec![compiler.most(&words, None, self.strict)];
+            for &language in languages {
+                let said: Vec<&QueryWord> = words
+                    .iter()
+                    .filter(|word| word.stems.contains_key(language.code()))
+                    .collect();
+                if !said.is_empty() {
+                    ways.push(compiler.most(said, Some(language), self.strict));
+                }
+            }
+            clauses.push((Occur::Must, Box::new(DisjunctionMaxQuery::new(ways))));
             if words.len() > 1 {
-                let phrase = PhraseQuery::new_with_offset(words);
-                let boosted = BoostQuery::new(Box::new(phrase), PHRASE_BOOST);
+                let phrase: Vec<PlacedTerm> = words.iter().map(|word| word.term.clone()).collect();
+                let boosted = BoostQuery::new(compiler.phrase(&phrase), PHRASE_BOOST);
                 clauses.push((Occur::Should, Box::new(boosted)));
             }
         }
         for phrase in &self.phrases {
-            let words = terms(phrase, text);
-            match words.as_slice() {
-                [] => {}
-                [(_, only)] => clauses.push((Occur::Must, optional(only).1)),
-                [_, _, ..] => {
-                    let phrase = PhraseQuery::new_with_offset(words);
-                    clauses.push((Occur::Must, Box::new(phrase)));
+            let words = terms(phrase, Purpose::Query);
+            if !words.is_empty() {
+                clauses.push((Occur::Must, compiler.phrase(&words)));
+            }
+        }
+        (!clauses.is_empty()).then(|| Compiled {
+            query: BooleanQuery::new(clauses),
+            marker: compiler.marker,
+        })
+    }
+
+    /// The folded words with the other words that count as them, which the index may have or not: all that makes a word
+    /// known. Empty for a query that accepts no other spelling.
+    pub(super) fn spellings(
+        &self,
+        fields: WordFields,
+        languages: &[StemLanguage],
+    ) -> Vec<(String, Vec<Term>)> {
+        if self.strict {
+            return Vec::new();
+        }
+        let words = self.query_words(languages).into_iter();
+        let spellings = words.map(|word| {
+            let mut known = vec![Term::from_field_text(fields.words, &word.term.text)];
+            for (code, stems) in &word.stems {
+                let stems = stems.iter().map(|stem| stem_term(code, stem));
+                known.extend(stems.map(|stem| Term::from_field_text(fields.stems, &stem)));
+            }
+            (word.term.text, known)
+        });
+        spellings.collect()
+    }
+
+    fn query_words(&self, languages: &[StemLanguage]) -> Vec<QueryWord> {
+        let mut words: Vec<QueryWord> = terms(&self.words, Purpose::Query)
+            .into_iter()
+            .map(|term| QueryWord {
+                term,
+                stems: BTreeMap::new(),
+            })
+            .collect();
+        for language in languages {
+            for stemmed in language.stems(&self.words, Purpose::Query) {
+                let place = words.iter_mut().find(|word| word.term.at == stemmed.at);
+                if let Some(word) = place {
+                    word.stems.insert(language.code(), stemmed.stems);
                 }
             }
         }
-        (!clauses.is_empty()).then(|| BooleanQuery::new(clauses))
+        words
     }
 }
 
-fn optional(term: &Term) -> Clause {
-    let query = TermQuery::new(term.clone(), IndexRecordOption::WithFreqs);
-    (Occur::Should, Box::new(query))
+struct Compiler<'a> {
+    fields: WordFields,
+    synonyms: &'a Synonyms,
+    similar: &'a Similar,
+    marker: Marker,
 }
 
-/// The terms of a text with their positions.
-fn terms(words: &str, text: Field) -> Vec<(usize, Term)> {
-    let mut terms = Vec::new();
-    analyser(Purpose::Query)
-        .token_stream(words)
-        .process(&mut |token| {
-            terms.push((token.position, Term::from_field_text(text, &token.text)));
-        });
-    terms
+impl Compiler<'_> {
+    /// Lines with most of these words, in a language or as they are written.
+    fn most<'w>(
+        &mut self,
+        words: impl IntoIterator<Item = &'w QueryWord>,
+        language: Option<StemLanguage>,
+        strict: bool,
+    ) -> Box<dyn Query> {
+        let words: Vec<Clause> = words
+            .into_iter()
+            .map(|word| -> Clause { (Occur::Should, self.any_form(word, language)) })
+            .collect();
+        let missing = if strict { 0 } else { words.len() / 3 };
+        let least = words.len() - missing;
+        Box::new(BooleanQuery::with_minimum_required_clauses(words, least))
+    }
+
+    /// A word in any of its forms, of which the best counts.
+    fn any_form(&mut self, word: &QueryWord, language: Option<StemLanguage>) -> Box<dyn Query> {
+        let text = &word.term.text;
+        self.marker.words.insert(text.clone());
+        let mut forms: Vec<Box<dyn Query>> = vec![self.word(text)];
+        let stems = language.and_then(|language| word.stems.get_key_value(language.code()));
+        if let Some((code, stems)) = stems {
+            forms.extend(stems.iter().map(|stem| self.stem(code, stem)));
+        }
+        for synonym in self.synonyms.of(text) {
+            let query = self.synonym(synonym, language);
+            forms.push(Box::new(BoostQuery::new(query, SYNONYM_BOOST)));
+        }
+        for similar in self.similar.get(text).into_iter().flatten() {
+            self.marker.words.insert(similar.clone());
+            let query = self.word(similar);
+            forms.push(Box::new(BoostQuery::new(query, SIMILAR_BOOST)));
+        }
+        Box::new(DisjunctionMaxQuery::new(forms))
+    }
+
+    /// A synonym of a word. Several words are a phrase.
+    fn synonym(&mut self, synonym: &str, language: Option<StemLanguage>) -> Box<dyn Query> {
+        let words = terms(synonym, Purpose::Query);
+        let mut forms = vec![self.phrase(&words)];
+        let stems = language.map(|language| (language, language.stems(synonym, Purpose::Query)));
+        if let Some((language, stems)) = stems
+            && let ([_], [stemmed]) = (words.as_slice(), stems.as_slice())
+        {
+            forms.extend(
+                stemmed
+                    .stems
+                    .iter()
+                    .map(|stem| self.stem(language.code(), stem)),
+            );
+        }
+        Box::new(DisjunctionMaxQuery::new(forms))
+    }
+
+    /// Words that follow each other.
+    fn phrase(&mut self, words: &[PlacedTerm]) -> Box<dyn Query> {
+        if let [only] = words {
+            self.marker.always.insert(only.text.clone());
+            return self.word(&only.text);
+        }
+        let Some(first) = words.first().map(|word| word.position) else {
+            return Box::new(BooleanQuery::new(Vec::new()));
+        };
+        let places = words
+            .iter()
+            .map(|word| (word.position - first, word.text.clone()));
+        let places: Vec<(usize, String)> = places.collect();
+        let terms = places
+            .iter()
+            .map(|(at, text)| (*at, Term::from_field_text(self.fields.words, text)));
+        let phrase = PhraseQuery::new_with_offset(terms.collect());
+        self.marker.phrases.push(places);
+        Box::new(phrase)
+    }
+
+    fn word(&self, text: &str) -> Box<dyn Query> {
+        let term = Term::from_field_text(self.fields.words, text);
+        Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
+    }
+
+    fn stem(&mut self, code: &'static str, stem: &str) -> Box<dyn Query> {
+        let stems = self.marker.stems.entry(code).or_default();
+        stems.insert(stem.to_owned());
+        let term = Term::from_field_text(self.fields.stems, &stem_term(code, stem));
+        Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
+    }
 }
 
 /// Lines of these shots only. A scope restricts the hits and does not add to the score.
@@ -104,38 +279,4 @@ pub(super) fn within(scope: &ShotSet, asset: Field, shot: Field) -> Clause {
         .collect();
     let filter = BoostQuery::new(Box::new(BooleanQuery::new(either)), 0.0);
     (Occur::Must, Box::new(filter))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::text::TextIndex;
-    use super::super::text::tests::{at, entry};
-    use super::*;
-
-    #[test]
-    fn a_phrase_is_found_as_it_stands_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let (index, _) = TextIndex::open(folder.path()).unwrap();
-        let lines = [
-            "merry christmas, all",
-            "a merry white christmas",
-            "christmas",
-        ];
-        index.replace(&entry(&lines)).unwrap();
-        index.commit(&at(1)).unwrap();
-        let found = |words: &str, phrases: &[&str], strict| {
-            let wanted = SpokenQuery {
-                words: words.to_owned(),
-                phrases: phrases.iter().map(|&phrase| phrase.to_owned()).collect(),
-                strict,
-            };
-            index.search(&wanted, 10, None).unwrap().len()
-        };
-        assert_eq!(found("merry christmas", &[], false), 2);
-        assert_eq!(found("", &["merry christmas"], false), 1);
-        assert_eq!(found("all", &["christmas"], false), 1);
-        assert_eq!(found("", &["?!"], false), 0);
-        assert_eq!(found("merry white snow", &[], false), 1);
-        assert_eq!(found("merry white snow", &[], true), 0);
-    }
 }

@@ -1,4 +1,4 @@
-//! Dialogue in Tantivy: one document per cue, matched by stemmed words, ranked by BM25, phrases first.
+//! Dialogue in Tantivy: one document per cue, matched by its words and their stems, ranked by BM25, phrases first.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,26 +9,33 @@ use tantivy::collector::{Count, DocSetCollector, TopDocs};
 use tantivy::directory::MmapDirectory;
 use tantivy::query::{BooleanQuery, Occur};
 use tantivy::schema::{
-    Field, IndexRecordOption, NumericOptions, STORED, STRING, Schema, TantivyDocument,
+    FAST, Field, IndexRecordOption, NumericOptions, STORED, STRING, Schema, TantivyDocument,
     TextFieldIndexing, TextOptions, Value as _,
 };
-use tantivy::tokenizer::{AsciiFoldingFilter, Language, Stemmer, TextAnalyzer};
+use tantivy::tokenizer::{
+    AsciiFoldingFilter, PreTokenizedString, TextAnalyzer, Token, TokenStream as _,
+};
 use tantivy::{
     DocAddress, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyError, Term, doc,
 };
 
+use super::best::BestPerShot;
+use super::language::StemLanguage;
+use super::marks::{Marker, TextRange};
 use super::scope::ShotSet;
-use super::spoken::{SpokenQuery, within};
-use super::words::{Purpose, Words};
+use super::similar::{Similar, similar_words};
+use super::spoken::{SpokenQuery, WordFields, within};
+use super::words::{Purpose, Spelling, Words};
 use super::{AssetEntry, IndexError, Position};
 use crate::catalog::{AssetId, ShotId};
 
 /// Memory of the writer in bytes before it writes a segment.
 const WRITER_BYTES: usize = 32 * 1024 * 1024;
-/// The tokenizer, with English stemming. Other languages are matched by whole words, or by any part where words
-/// are not separated. The number in the name is its version. The name is part of the schema, so an index made
-/// by another version is not opened.
-const STEMMED: &str = "dialogue-2";
+/// The tokenizer: words, or any part of unspaced writing, folded. The number in the name is the version of what is
+/// indexed. The name is part of the schema, so an index made by another version is not opened, and made anew.
+const FOLDED: &str = "dialogue-3";
+/// The fast field with a number for each shot.
+const SHOT_NUMBER: &str = "shot_number";
 
 /// A matching cue and its shot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +50,18 @@ pub struct CueHit {
     pub text: String,
     /// BM25 score.
     pub score: f32,
+    /// What of the text matches, in order.
+    #[serde(default)]
+    pub marks: Vec<TextRange>,
+}
+
+/// A word of a text, folded, and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PlacedTerm {
+    pub(super) text: String,
+    /// The first of its characters, and one past the last.
+    pub(super) at: (usize, usize),
+    pub(super) position: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +75,21 @@ struct Fields {
     end: Field,
     start_ms: Field,
     end_ms: Field,
+    /// A number for the shot; see [`shot_number`].
+    shot_number: Field,
+    /// The code of the language whose stems are indexed; absent if there are none.
+    language: Field,
+    stems: Field,
     text: Field,
+}
+
+/// What is found once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Per {
+    /// Each line.
+    Line,
+    /// Each shot, by its best line.
+    Shot,
 }
 
 pub(super) struct TextIndex {
@@ -110,7 +143,8 @@ impl TextIndex {
                 let Some((shot_start, shot_end)) = entry.shot_of(cue.frames) else {
                     continue;
                 };
-                writer.add_document(doc!(
+                let language = cue.language.as_deref().and_then(StemLanguage::of);
+                let mut document = doc!(
                     fields.asset => entry.asset.as_str(),
                     fields.shot => shot_term(&entry.asset, shot_start),
                     fields.shot_start => shot_start,
@@ -119,8 +153,14 @@ impl TextIndex {
                     fields.end => cue.frames.1,
                     fields.start_ms => cue.ms.0,
                     fields.end_ms => cue.ms.1,
+                    fields.shot_number => shot_number(&entry.asset, shot_start),
                     fields.text => cue.text.as_str(),
-                ))?;
+                );
+                if let Some(language) = language {
+                    document.add_text(fields.language, language.code());
+                    document.add_pre_tokenized_text(fields.stems, stemmed(language, &cue.text));
+                }
+                writer.add_document(document)?;
             }
             Ok(())
         })
@@ -163,19 +203,69 @@ impl TextIndex {
         Ok(())
     }
 
-    /// See [`super::Index::spoken`].
+    /// See [`super::Index::spoken`] and [`super::Index::spoken_lines`].
     pub(super) fn search(
         &self,
         wanted: &SpokenQuery,
         count: usize,
         scope: Option<&ShotSet>,
+        per: Per,
     ) -> Result<Vec<CueHit>, IndexError> {
-        let Some(query) = self.query(wanted, scope) else {
+        let searcher = self.reader.searcher();
+        let languages = self.languages(&searcher)?;
+        let spellings = wanted.spellings(self.words(), &languages);
+        // Similar words are tried for words that nobody says …
+        let mut unknown = Vec::new();
+        for (word, known) in &spellings {
+            let mut is_known = !wanted.synonyms.of(word).is_empty();
+            for term in known {
+                is_known |= searcher.doc_freq(term)? > 0;
+            }
+            if !is_known {
+                unknown.push(word.as_str());
+            }
+        }
+        let similar = similar_words(&searcher, self.fields.text, &unknown)?;
+        let found = self.best(
+            &searcher,
+            wanted,
+            (&languages, &similar),
+            (count, scope, per),
+        )?;
+        if !found.is_empty() || unknown.len() == spellings.len() {
+            return Ok(found);
+        }
+        // … and for all words of a query that finds nothing.
+        let all: Vec<&str> = spellings.iter().map(|(word, _)| word.as_str()).collect();
+        let similar = similar_words(&searcher, self.fields.text, &all)?;
+        self.best(
+            &searcher,
+            wanted,
+            (&languages, &similar),
+            (count, scope, per),
+        )
+    }
+
+    fn best(
+        &self,
+        searcher: &Searcher,
+        wanted: &SpokenQuery,
+        (languages, similar): (&[StemLanguage], &Similar),
+        (count, scope, per): (usize, Option<&ShotSet>, Per),
+    ) -> Result<Vec<CueHit>, IndexError> {
+        let Some(compiled) = wanted.compile(self.words(), languages, similar) else {
             return Ok(Vec::new());
         };
-        let searcher = self.reader.searcher();
-        let best = TopDocs::with_limit(count.max(1)).order_by_score();
-        self.read(&searcher, searcher.search(&query, &best)?)
+        let query = self.scoped(compiled.query, scope);
+        let count = count.max(1);
+        let best = match per {
+            Per::Line => searcher.search(&query, &TopDocs::with_limit(count).order_by_score())?,
+            Per::Shot => {
+                let shot = SHOT_NUMBER;
+                searcher.search(&query, &BestPerShot { shot, count })?
+            }
+        };
+        self.read(searcher, best, &compiled.marker)
     }
 
     /// See [`super::Index::all_spoken`].
@@ -184,12 +274,30 @@ impl TextIndex {
         wanted: &SpokenQuery,
         scope: &ShotSet,
     ) -> Result<Vec<CueHit>, IndexError> {
-        let Some(query) = self.query(wanted, Some(scope)) else {
+        let searcher = self.reader.searcher();
+        let languages = self.languages(&searcher)?;
+        let Some(compiled) = wanted.compile(self.words(), &languages, &Similar::new()) else {
             return Ok(Vec::new());
         };
-        let searcher = self.reader.searcher();
+        let query = self.scoped(compiled.query, Some(scope));
         let all = searcher.search(&query, &DocSetCollector)?;
-        self.read(&searcher, all.into_iter().map(|address| (0.0, address)))
+        let all = all.into_iter().map(|address| (0.0, address));
+        self.read(&searcher, all, &compiled.marker)
+    }
+
+    /// The languages of which there are stems.
+    fn languages(&self, searcher: &Searcher) -> Result<Vec<StemLanguage>, IndexError> {
+        let mut languages: Vec<StemLanguage> = Vec::new();
+        for segment in searcher.segment_readers() {
+            let codes = segment.inverted_index(self.fields.language)?;
+            let mut codes = codes.terms().stream().map_err(TantivyError::from)?;
+            while codes.advance() {
+                let code = std::str::from_utf8(codes.key()).ok();
+                let language = code.and_then(StemLanguage::of);
+                languages.extend(language.filter(|one| !languages.contains(one)));
+            }
+        }
+        Ok(languages)
     }
 
     /// See [`super::Index::lines`].
@@ -202,13 +310,19 @@ impl TextIndex {
         Ok(searcher.search(&filter, &Count)? as u64)
     }
 
-    fn query(&self, wanted: &SpokenQuery, scope: Option<&ShotSet>) -> Option<BooleanQuery> {
-        let query = wanted.compile(self.fields.text)?;
+    fn scoped(&self, query: BooleanQuery, scope: Option<&ShotSet>) -> BooleanQuery {
         let Some(scope) = scope else {
-            return Some(query);
+            return query;
         };
         let said = (Occur::Must, Box::new(query) as Box<_>);
-        Some(BooleanQuery::new(vec![said, self.within(scope)]))
+        BooleanQuery::new(vec![said, self.within(scope)])
+    }
+
+    const fn words(&self) -> WordFields {
+        WordFields {
+            words: self.fields.text,
+            stems: self.fields.stems,
+        }
     }
 
     fn within(&self, scope: &ShotSet) -> (Occur, Box<dyn tantivy::query::Query>) {
@@ -219,19 +333,22 @@ impl TextIndex {
         &self,
         searcher: &Searcher,
         found: impl IntoIterator<Item = (f32, DocAddress)>,
+        marker: &Marker,
     ) -> Result<Vec<CueHit>, IndexError> {
         let mut hits = Vec::new();
         for (score, address) in found {
             let document: TantivyDocument = searcher.doc(address)?;
-            hits.extend(self.hit(&document, score));
+            hits.extend(self.hit(&document, score, marker));
         }
         Ok(hits)
     }
 
-    fn hit(&self, document: &TantivyDocument, score: f32) -> Option<CueHit> {
+    fn hit(&self, document: &TantivyDocument, score: f32, marker: &Marker) -> Option<CueHit> {
         let number = |field| document.get_first(field)?.as_u64();
         let text = |field| document.get_first(field)?.as_str();
         let fields = self.fields;
+        let line = text(fields.text)?;
+        let language = text(fields.language).and_then(StemLanguage::of);
         Some(CueHit {
             shot: ShotId {
                 asset: text(fields.asset)?.parse().ok()?,
@@ -240,8 +357,9 @@ impl TextIndex {
             },
             frames: (number(fields.start)?, number(fields.end)?),
             ms: (number(fields.start_ms)?, number(fields.end_ms)?),
-            text: text(fields.text)?.to_owned(),
+            text: line.to_owned(),
             score,
+            marks: marker.marks(line, language),
         })
     }
 }
@@ -252,14 +370,12 @@ fn open_index(folder: &Path, schema: &Schema) -> Result<Index, IndexError> {
         if let TantivyError::SchemaError(_) = error {
             return IndexError::Damaged {
                 file: folder.to_owned(),
-                what: format!("the text index has another version than {STEMMED}"),
+                what: format!("the text index has another version than {FOLDED}"),
             };
         }
         error.into()
     })?;
-    index
-        .tokenizers()
-        .register(STEMMED, analyser(Purpose::Line));
+    index.tokenizers().register(FOLDED, analyser(Purpose::Line));
     Ok(index)
 }
 
@@ -268,19 +384,64 @@ pub(super) fn shot_term(asset: &AssetId, start: u64) -> String {
     format!("{asset}.{start}")
 }
 
-pub(super) fn analyser(purpose: Purpose) -> TextAnalyzer {
-    TextAnalyzer::builder(Words::new(purpose))
+/// A stem as a term of the index.
+pub(super) fn stem_term(code: &str, stem: &str) -> String {
+    format!("{code}:{stem}")
+}
+
+/// A number for a shot. Two shots have the same one in a catalogue of a hundred million shots once in three thousand
+/// catalogues; then the better of their lines is found.
+fn shot_number(asset: &AssetId, start: u64) -> u64 {
+    let digest = blake3::hash(shot_term(asset, start).as_bytes());
+    let mut number = [0; 8];
+    number.copy_from_slice(&digest.as_bytes()[..8]);
+    u64::from_le_bytes(number)
+}
+
+/// The stems of a line as terms of the index.
+fn stemmed(language: StemLanguage, line: &str) -> PreTokenizedString {
+    let words = language.stems(line, Purpose::Line).into_iter();
+    let tokens = words.flat_map(|word| {
+        let position = word.position;
+        let stems = word.stems.into_iter();
+        stems.map(move |stem| Token {
+            position,
+            text: stem_term(language.code(), &stem),
+            ..Token::default()
+        })
+    });
+    PreTokenizedString {
+        text: String::new(),
+        tokens: tokens.collect(),
+    }
+}
+
+/// The terms of a text with their places.
+pub(super) fn terms(text: &str, purpose: Purpose) -> Vec<PlacedTerm> {
+    let mut terms = Vec::new();
+    analyser(purpose).token_stream(text).process(&mut |token| {
+        terms.push(PlacedTerm {
+            text: token.text.clone(),
+            at: (token.offset_from, token.offset_to),
+            position: token.position,
+        });
+    });
+    terms
+}
+
+fn analyser(purpose: Purpose) -> TextAnalyzer {
+    TextAnalyzer::builder(Words::new(purpose, Spelling::Folded))
         .filter(AsciiFoldingFilter)
-        .filter(Stemmer::new(Language::English))
         .build()
 }
 
 fn schema() -> (Schema, Fields) {
     let mut schema = Schema::builder();
     let stored = NumericOptions::default().set_stored();
-    let stemmed = TextFieldIndexing::default()
-        .set_tokenizer(STEMMED)
+    let folded = TextFieldIndexing::default()
+        .set_tokenizer(FOLDED)
         .set_index_option(IndexRecordOption::WithFreqsAndPositions);
+    let stems = TextFieldIndexing::default().set_index_option(IndexRecordOption::WithFreqs);
     let fields = Fields {
         asset: schema.add_text_field("asset", STRING | STORED),
         shot: schema.add_text_field("shot", STRING),
@@ -290,10 +451,13 @@ fn schema() -> (Schema, Fields) {
         end: schema.add_u64_field("end", stored.clone()),
         start_ms: schema.add_u64_field("start_ms", stored.clone()),
         end_ms: schema.add_u64_field("end_ms", stored),
+        shot_number: schema.add_u64_field(SHOT_NUMBER, FAST),
+        language: schema.add_text_field("language", STRING | STORED),
+        stems: schema.add_text_field("stems", TextOptions::default().set_indexing_options(stems)),
         text: schema.add_text_field(
             "text",
             TextOptions::default()
-                .set_indexing_options(stemmed)
+                .set_indexing_options(folded)
                 .set_stored(),
         ),
     };
@@ -301,185 +465,4 @@ fn schema() -> (Schema, Fields) {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::super::CueEntry;
-    use super::*;
-
-    pub(in crate::index) fn entry(lines: &[&str]) -> AssetEntry {
-        let span = |at: usize| (at as u64 * 75, at as u64 * 75 + 75);
-        AssetEntry {
-            asset: AssetId::new(),
-            shots: (0..lines.len()).map(span).collect(),
-            vectors: Vec::new(),
-            cues: lines
-                .iter()
-                .enumerate()
-                .map(|(at, text)| CueEntry {
-                    frames: span(at),
-                    ms: span(at),
-                    text: (*text).to_owned(),
-                })
-                .collect(),
-        }
-    }
-
-    pub(in crate::index) fn at(seq: i64) -> Position {
-        Position {
-            seq,
-            mark: seq.to_string(),
-        }
-    }
-
-    #[test]
-    fn the_line_that_says_it_comes_first() {
-        let folder = tempfile::tempdir().unwrap();
-        let (index, position) = TextIndex::open(folder.path()).unwrap();
-        assert_eq!(position.seq, 0);
-        let video = entry(&[
-            "bin blue at f two now",
-            "lay blue by f one now",
-            "set white at f nine",
-        ]);
-        index.replace(&video).unwrap();
-        index.commit(&at(3)).unwrap();
-        let hits = index.search(&"blue at F".into(), 10, None).unwrap();
-        assert_eq!((hits[0].shot.start, hits[0].shot.end), (0, 75));
-        assert_eq!(hits[0].text, "bin blue at f two now");
-        // Many people do not type accents.
-        assert_eq!(index.search(&"blué".into(), 10, None).unwrap().len(), 2);
-        // Stemming: "binning" becomes "bin".
-        assert_eq!(index.search(&"binning".into(), 10, None).unwrap().len(), 1);
-        assert!(index.search(&"?!".into(), 10, None).unwrap().is_empty());
-        let elsewhere = ShotSet::from_assets([AssetId::new()]);
-        assert!(
-            index
-                .search(&"blue".into(), 10, Some(&elsewhere))
-                .unwrap()
-                .is_empty()
-        );
-        let here = ShotSet::from_assets([video.asset.clone()]);
-        assert_eq!(
-            index.search(&"blue".into(), 10, Some(&here)).unwrap().len(),
-            2
-        );
-    }
-
-    #[test]
-    fn writing_without_spaces_is_found_by_any_part_of_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let (index, _) = TextIndex::open(folder.path()).unwrap();
-        let lines = [
-            "我们昨天晚上在电影院看了一部很长的电影然后回家",
-            "明日の朝、東京駅で待っています。",
-            "우리는 내일 아침 학교에서 만나요.",
-            "พรุ่งนี้เช้าเราจะไปกรุงเทพด้วยกัน",
-            "ພວກເຮົາຈະໄປວຽງຈັນມື້ອື່ນ",
-            "យើងនឹងទៅភ្នំពេញថ្ងៃស្អែក",
-            "שָׁלוֹם לְכֻלָּם",
-            "السَّلَامُ عَلَيْكُم",
-            "He said 再见 and left the café in ＴＯＫＹＯ",
-            "Превысокомногорассмотрительствующий господин",
-        ];
-        index.replace(&entry(&lines)).unwrap();
-        index.commit(&at(1)).unwrap();
-        for (query, line) in [
-            ("电影", 0),
-            ("影", 0),
-            ("看了一部很长的电影", 0),
-            (lines[0], 0),
-            ("東京", 1),
-            ("駅", 1),
-            ("待って", 1),
-            ("학교", 2),
-            ("만나요", 2),
-            ("กรุงเทพ", 3),
-            ("ວຽງຈັນ", 4),
-            ("ភ្នំពេញ", 5),
-            ("שלום", 6),
-            ("السلام عليكم", 7),
-            ("再见", 8),
-            ("said 再见", 8),
-            ("cafe tokyo", 8),
-            ("cafés", 8),
-            ("превысокомногорассмотрительствующий", 9),
-        ] {
-            let hits = index.search(&query.into(), 10, None).unwrap();
-            let found: Vec<u64> = hits.iter().map(|hit| hit.frames.0 / 75).collect();
-            assert_eq!(found.first(), Some(&line), "{query}: {found:?}");
-        }
-        for query in ["北京", "影电", "大阪", "駅東"] {
-            assert!(
-                index.search(&query.into(), 10, None).unwrap().is_empty(),
-                "{query}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_phrase_without_spaces_comes_before_its_parts() {
-        let folder = tempfile::tempdir().unwrap();
-        let (index, _) = TextIndex::open(folder.path()).unwrap();
-        let video = entry(&["京都大学生と東京で", "東京大学で学ぶ", "大学東京都"]);
-        index.replace(&video).unwrap();
-        index.commit(&at(1)).unwrap();
-        let hits = index.search(&"東京大学".into(), 10, None).unwrap();
-        assert_eq!(hits[0].text, "東京大学で学ぶ");
-    }
-
-    #[test]
-    fn an_index_that_was_split_in_another_way_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut old = Schema::builder();
-        for (_, field) in schema().0.fields() {
-            let json = serde_json::to_string(field).unwrap();
-            let json = json.replace(STEMMED, "dialogue");
-            old.add_field(serde_json::from_str(&json).unwrap());
-        }
-        Index::create_in_dir(folder.path(), old.build()).unwrap();
-        let error = TextIndex::open(folder.path()).err().unwrap();
-        assert!(matches!(error, IndexError::Damaged { .. }), "{error}");
-    }
-
-    #[test]
-    fn replacing_and_reopening_keep_one_truth() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut video = entry(&["merry christmas"]);
-        {
-            let (index, _) = TextIndex::open(folder.path()).unwrap();
-            index.replace(&video).unwrap();
-            index.commit(&at(1)).unwrap();
-            video.cues[0].text = "happy new year".to_owned();
-            index.replace(&video).unwrap();
-            index.commit(&at(2)).unwrap();
-        }
-        let (index, position) = TextIndex::open(folder.path()).unwrap();
-        assert_eq!(position, at(2));
-        assert!(
-            index
-                .search(&"christmas".into(), 10, None)
-                .unwrap()
-                .is_empty()
-        );
-        assert_eq!(index.search(&"new year".into(), 10, None).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_scope_of_shots_is_part_of_the_query() {
-        let folder = tempfile::tempdir().unwrap();
-        let (index, _) = TextIndex::open(folder.path()).unwrap();
-        let lines: Vec<String> = (0..50).map(|at| format!("go now, number {at}")).collect();
-        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let video = entry(&lines);
-        index.replace(&video).unwrap();
-        index.commit(&at(1)).unwrap();
-        // One line is asked for, and it is none of the first ones.
-        let scope = ShotSet::from_starts([(video.asset.clone(), 40 * 75)]);
-        let hits = index.search(&"go now".into(), 1, Some(&scope)).unwrap();
-        assert_eq!(hits.len(), 1);
-        assert_eq!(hits[0].shot.start, 40 * 75);
-        assert_eq!(index.lines(Some(&scope)).unwrap(), 1);
-        assert_eq!(index.lines(None).unwrap(), 50);
-        let all = ShotSet::from_assets([video.asset.clone()]);
-        assert_eq!(index.all(&"go now".into(), &all).unwrap().len(), 50);
-    }
-}
+pub(super) mod tests;

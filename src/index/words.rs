@@ -2,7 +2,8 @@
 //!
 //! Where words are separated, the terms are words. In Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese
 //! they are single letters and pairs of neighbours (bigrams). Variants of a letter are folded: width and
-//! compatibility (NFKC, Unicode Standard Annex 15), case, accents, and the points of Hebrew and Arabic.
+//! compatibility (NFKC, Unicode Standard Annex 15), case, accents, and the points of Hebrew and Arabic. Every term
+//! remembers its place in the text, in characters (Unicode scalar values).
 
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 use unicode_normalization::UnicodeNormalization as _;
@@ -21,17 +22,28 @@ pub(super) enum Purpose {
     Query,
 }
 
-/// A tokenizer for all scripts.
+/// What a word looks like as a term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// Variants of a letter are one.
+    Folded,
+    /// In lower case, with accents: what stemmers and lists of stop words expect. Unspaced writing is folded.
+    Own,
+}
+
+/// A tokenizer for all scripts. The offsets of its tokens are in characters.
 #[derive(Debug, Clone)]
 pub(super) struct Words {
     purpose: Purpose,
+    spelling: Spelling,
     tokens: Vec<Token>,
 }
 
 impl Words {
-    pub(super) const fn new(purpose: Purpose) -> Self {
+    pub(super) const fn new(purpose: Purpose, spelling: Spelling) -> Self {
         Self {
             purpose,
+            spelling,
             tokens: Vec::new(),
         }
     }
@@ -41,7 +53,7 @@ impl Tokenizer for Words {
     type TokenStream<'a> = Stream<'a>;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Stream<'a> {
-        self.tokens = split(text, self.purpose);
+        self.tokens = split(text, self.purpose, self.spelling);
         Stream {
             tokens: &mut self.tokens,
             next: 0,
@@ -72,20 +84,41 @@ impl TokenStream for Stream<'_> {
 }
 
 /// Words and single letters of unspaced writing both count as one position, so phrases match across both.
-fn split(text: &str, purpose: Purpose) -> Vec<Token> {
-    let letters = folded(text);
+fn split(text: &str, purpose: Purpose, spelling: Spelling) -> Vec<Token> {
+    let chars: Vec<char> = text.chars().collect();
+    let letters = folded(&chars);
     let mut tokens = Vec::new();
     let (mut position, mut at) = (0, 0);
-    let mut emit = |letters: &[char], position: usize| {
+    let mut emit = |run: &[Letter], spelling: Spelling, position: usize| {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else {
+            return;
+        };
+        let text = match spelling {
+            Spelling::Folded => run
+                .iter()
+                .take(LONGEST)
+                .map(|letter| letter.folded)
+                .collect(),
+            Spelling::Own => {
+                let own = chars[first.from..last.to].iter().copied();
+                own.nfkc()
+                    .flat_map(char::to_lowercase)
+                    .take(LONGEST)
+                    .collect()
+            }
+        };
         tokens.push(Token {
             position,
-            text: letters.iter().take(LONGEST).collect(),
+            text,
+            offset_from: first.from,
+            offset_to: last.to,
             ..Token::default()
         });
     };
     while at < letters.len() {
-        let unspaced = is_unspaced(letters[at]);
-        let alike = |c: &&char| is_letter(**c) && is_unspaced(**c) == unspaced;
+        let unspaced = is_unspaced(letters[at].folded);
+        let alike =
+            |letter: &&Letter| is_letter(letter.folded) && is_unspaced(letter.folded) == unspaced;
         let length = letters[at..].iter().take_while(alike).count();
         let run = &letters[at..at + length];
         at += length.max(1);
@@ -93,16 +126,20 @@ fn split(text: &str, purpose: Purpose) -> Vec<Token> {
             continue;
         }
         if !unspaced {
-            emit(run, position);
+            emit(run, spelling, position);
             position += 1;
             continue;
         }
         for (offset, letter) in run.iter().enumerate() {
             if purpose == Purpose::Line || run.len() == 1 {
-                emit(std::slice::from_ref(letter), position + offset);
+                emit(
+                    std::slice::from_ref(letter),
+                    Spelling::Folded,
+                    position + offset,
+                );
             }
             if let Some(pair) = run.get(offset..offset + 2) {
-                emit(pair, position + offset);
+                emit(pair, Spelling::Folded, position + offset);
             }
         }
         position += run.len();
@@ -110,15 +147,50 @@ fn split(text: &str, purpose: Purpose) -> Vec<Token> {
     tokens
 }
 
-/// The letters of a text, with width, case, accents and points folded.
-fn folded(text: &str) -> Vec<char> {
-    text.nfkd()
-        .filter(|c| !is_folded_away(*c))
-        .flat_map(char::to_lowercase)
-        // Some capitals become two characters in lower case, of which the second is a mark.
-        .filter(|c| !is_folded_away(*c))
-        .nfkc()
-        .collect()
+/// A folded letter, and the characters of the text that it stands for.
+#[derive(Debug, Clone, Copy)]
+struct Letter {
+    folded: char,
+    from: usize,
+    to: usize,
+}
+
+/// The letters of a text, with width, case, accents and points folded. A letter is folded with the marks that follow it,
+/// which is the same as folding the whole text.
+fn folded(chars: &[char]) -> Vec<Letter> {
+    let mut letters = Vec::with_capacity(chars.len());
+    let mut from = 0;
+    while from < chars.len() {
+        let marks = chars[from + 1..].iter().take_while(|&&c| joins(c)).count();
+        let to = from + 1 + marks;
+        if marks == 0 && chars[from].is_ascii() {
+            let folded = chars[from].to_ascii_lowercase();
+            letters.push(Letter { folded, from, to });
+        } else {
+            let cluster = chars[from..to].iter().copied().nfkd();
+            let cluster = cluster
+                .filter(|c| !is_folded_away(*c))
+                .flat_map(char::to_lowercase)
+                // Some capitals become two characters in lower case, of which the second is a mark.
+                .filter(|c| !is_folded_away(*c))
+                .nfkc();
+            letters.extend(cluster.map(|folded| Letter { folded, from, to }));
+        }
+        from = to;
+    }
+    letters
+}
+
+/// Whether a character becomes one letter with the one before it.
+fn joins(c: char) -> bool {
+    if c.is_ascii() {
+        return false;
+    }
+    let first = std::iter::once(c).nfkd().next().unwrap_or(c);
+    // The vowels and the last consonants of a syllable of Hangul.
+    is_combining_mark(first)
+        || is_folded_away(first)
+        || matches!(first, '\u{1160}'..='\u{11ff}' | '\u{d7b0}'..='\u{d7fb}')
 }
 
 /// Marks that change how a letter is read but not which letter it is. Marks that do change the letter, such as
@@ -145,7 +217,7 @@ fn is_letter(c: char) -> bool {
 }
 
 /// Whether a letter belongs to a script that does not always separate words.
-const fn is_unspaced(c: char) -> bool {
+pub(super) const fn is_unspaced(c: char) -> bool {
     matches!(c,
         // Thai, Lao, Burmese, Khmer.
         '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{19e0}'..='\u{19ff}'
@@ -163,7 +235,7 @@ mod tests {
     use super::*;
 
     fn tokens(text: &str, purpose: Purpose) -> Vec<(usize, String)> {
-        let tokens = split(text, purpose).into_iter();
+        let tokens = split(text, purpose, Spelling::Folded).into_iter();
         tokens.map(|token| (token.position, token.text)).collect()
     }
 
@@ -235,6 +307,71 @@ mod tests {
                 tokens(b, Purpose::Line),
                 "{a} {b}"
             );
+        }
+    }
+
+    #[test]
+    fn terms_know_their_characters() {
+        let places = |text: &str| -> Vec<(String, String)> {
+            let chars: Vec<char> = text.chars().collect();
+            let tokens = split(text, Purpose::Query, Spelling::Folded).into_iter();
+            tokens
+                .map(|token| {
+                    let of = &chars[token.offset_from..token.offset_to];
+                    (token.text, of.iter().collect())
+                })
+                .collect()
+        };
+        for (text, expected) in [
+            (
+                "Crème, BRÛLÉE!",
+                &[("creme", "Crème"), ("brulee", "BRÛLÉE")][..],
+            ),
+            ("(cre\u{300}me)", &[("creme", "cre\u{300}me")]),
+            ("a ﬁn z", &[("a", "a"), ("fin", "ﬁn"), ("z", "z")]),
+            ("İstanbul'da", &[("istanbul", "İstanbul"), ("da", "da")]),
+            ("ｶﾞｷﾞ", &[("ガギ", "ｶﾞｷﾞ")]),
+            (
+                "去看电影",
+                &[("去看", "去看"), ("看电", "看电"), ("电影", "电影")],
+            ),
+            (
+                "ok \u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}",
+                &[
+                    ("ok", "ok"),
+                    ("한국", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}"),
+                ],
+            ),
+            ("co\u{ad}op", &[("coop", "co\u{ad}op")]),
+            ("👨\u{200d}👩 hi", &[("hi", "hi")]),
+        ] {
+            let expected: Vec<(String, String)> = expected
+                .iter()
+                .map(|&(term, of)| (term.to_owned(), of.to_owned()))
+                .collect();
+            assert_eq!(places(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_in_its_own_spelling_has_the_same_place() {
+        let own = |text: &str| split(text, Purpose::Query, Spelling::Own);
+        let words = own("Häuser, ÉTÉ cre\u{300}me 电影");
+        let texts: Vec<&str> = words.iter().map(|token| token.text.as_str()).collect();
+        assert_eq!(texts, ["häuser", "été", "crème", "电影"]);
+        for text in [
+            "Häuser, ÉTÉ",
+            "İstanbul'da ﬁn",
+            "日本語のIDです",
+            "a\u{301}b c",
+        ] {
+            let folded = split(text, Purpose::Line, Spelling::Folded);
+            let own = split(text, Purpose::Line, Spelling::Own);
+            let places = |tokens: &[Token]| -> Vec<(usize, usize, usize)> {
+                let place = |one: &Token| (one.position, one.offset_from, one.offset_to);
+                tokens.iter().map(place).collect()
+            };
+            assert_eq!(places(&folded), places(&own), "{text}");
         }
     }
 

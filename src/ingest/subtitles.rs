@@ -1,5 +1,7 @@
 //! Subtitle files that are uploaded for an asset on their own.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use rushes_workers::dialogue::{self, DialogueError, MAX_SUBTITLE_BYTES};
 use rushes_workers::storage::{Storage, StorageError, Uri};
@@ -10,6 +12,9 @@ use crate::catalog::assets::{self, Asset, Sidecar};
 use crate::catalog::subtitles::{self, SubtitleTrack};
 use crate::catalog::{AssetId, Catalog, CatalogError, JobId, jobs, replacements, uploads};
 use crate::features::{self, Settings};
+
+/// Longest tag of a language in bytes.
+const LONGEST_TAG: usize = 35;
 
 /// A subtitle file to add.
 #[derive(Debug, Clone)]
@@ -164,19 +169,62 @@ pub async fn remove_subtitles(
     Ok(job)
 }
 
-/// A language tag in lower case, if it has the shape of one (BCP 47): letters, then parts of letters and digits.
+/// A language tag in lower case, if it has the shape of one (BCP 47, RFC 5646, section 2.1).
 fn checked(tag: &str) -> Result<String, SubtitleError> {
-    let mut parts = tag.split('-');
-    let is_primary = |part: &str| {
-        (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphabetic())
-    };
-    let is_subtag = |part: &str| {
+    let tag = tag.to_ascii_lowercase();
+    if tag.len() <= LONGEST_TAG && has_shape(&tag) {
+        return Ok(tag);
+    }
+    Err(SubtitleError::Language(tag))
+}
+
+/// Whether a text in lower case is language, script, region, variants, extensions and private use, in this order.
+fn has_shape(tag: &str) -> bool {
+    let letters = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = tag.split('-').peekable();
+    let is_plain = |part: &str| {
         (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
     };
-    if tag.len() <= 35 && parts.next().is_some_and(is_primary) && parts.all(is_subtag) {
-        return Ok(tag.to_ascii_lowercase());
+    if !tag.split('-').all(is_plain) {
+        return false;
     }
-    Err(SubtitleError::Language(tag.to_owned()))
+    let Some(language) = parts.next().filter(|part| part.len() >= 2 && letters(part)) else {
+        return false;
+    };
+    if language.len() <= 3 {
+        // Up to three extended languages.
+        for _ in 0..3 {
+            parts.next_if(|part| part.len() == 3 && letters(part));
+        }
+    }
+    parts.next_if(|part| part.len() == 4 && letters(part));
+    parts.next_if(|part| (part.len() == 2 && letters(part)) || (part.len() == 3 && digits(part)));
+    let mut seen = HashSet::new();
+    let is_variant = |part: &&str| {
+        part.len() >= 5 || (part.len() == 4 && part.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    while let Some(variant) = parts.next_if(is_variant) {
+        if !seen.insert(variant) {
+            return false;
+        }
+    }
+    // What begins with a single letter or digit needs more after it; `x` begins what is private.
+    while let Some(singleton) = parts.next_if(|part| part.len() == 1) {
+        let is_private = singleton == "x";
+        let least = if is_private { 1 } else { 2 };
+        let mut count = 0;
+        while parts.next_if(|part| part.len() >= least).is_some() {
+            count += 1;
+        }
+        if count == 0 || !seen.insert(singleton) {
+            return false;
+        }
+        if is_private {
+            break;
+        }
+    }
+    parts.next().is_none()
 }
 
 /// The language that a file's own name states, as in `anything.en.srt`.
@@ -194,6 +242,20 @@ mod tests {
     #[test]
     fn a_language_is_a_tag_or_what_the_name_says() {
         assert_eq!(checked("pt-BR").unwrap(), "pt-br");
+        for good in [
+            "en",
+            "deu",
+            "zh-hant-tw",
+            "zh-cmn-hans",
+            "es-419",
+            "sl-rozaj-biske",
+            "de-ch-1996",
+            "en-u-ca-gregory",
+            "en-a-bbb-x-a-ccc",
+            "sr-latn",
+        ] {
+            assert_eq!(checked(good).unwrap(), good);
+        }
         for bad in [
             "",
             "e",
@@ -203,6 +265,16 @@ mod tests {
             "-en",
             "12",
             "en-toolongpart",
+            "en-x",
+            "en-u",
+            "en-us-gb",
+            "en-latn-cyrl",
+            "de-1996-1996",
+            "en-a-bb-a-cc",
+            "en-1",
+            "en-12",
+            "i-klingon",
+            "english-language-of-the-united-kingdom",
         ] {
             assert!(checked(bad).is_err(), "{bad}");
         }

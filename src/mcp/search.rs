@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ToolError;
 use super::library::Library;
 use super::tool::{AssistantTool, reply};
-use crate::search::{Answer, Modality, SearchBody};
+use crate::search::{Answer, Modality, OtherOnly, SearchBody};
 
 /// Find shots by text.
 pub(super) struct Search;
@@ -28,8 +28,8 @@ pub(super) struct SearchArguments {
     /// `len:2s..10s`, `date:>2026-01-01`, `language:en`, `boundary:cut`, `metadata.NAME:value`, and `in:dialogue`,
     /// `group:asset`, `collapse:similar`, `sort:time`, `facet:tag`. A mistake is answered with its place and the fix.
     q: Option<String>,
-    /// `visual` finds what is seen, `dialogue` what is said, `meaning` what is said in other words. All if absent. Only
-    /// with `text`.
+    /// `visual` finds what is seen, `dialogue` what is said, `meaning` what is said in other words, `label` names of
+    /// titles, tags and notes. All if absent. Only with `text`.
     #[serde(default)]
     #[schemars(schema_with = "modalities")]
     modalities: Vec<Modality>,
@@ -55,11 +55,24 @@ pub(super) struct SimilarArguments {
     /// Only in these titles, by id or name. Everywhere if absent.
     #[serde(default)]
     titles: Vec<String>,
+    /// `titles` leaves out the title of the shot, `assets` only its asset. Nothing is left out if absent.
+    other: Option<OtherThan>,
     /// Hits on a page, 1 to 200; 20 if absent.
     #[schemars(range(min = 1, max = 200))]
     limit: Option<usize>,
     /// `next` of the answer before, to get the next page of the same search.
     page: Option<String>,
+}
+
+/// What is left out.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(crate = "rmcp::schemars")]
+pub(super) enum OtherThan {
+    /// The asset of the shot.
+    Assets,
+    /// The title of the shot.
+    Titles,
 }
 
 /// The answer, and in words how much it covers.
@@ -109,6 +122,10 @@ impl AssistantTool for Similar {
         let body = SearchBody {
             shot: Some(arguments.shot),
             modalities: vec![Modality::Visual],
+            other: arguments.other.map(|other| match other {
+                OtherThan::Assets => OtherOnly::Assets,
+                OtherThan::Titles => OtherOnly::Titles,
+            }),
             titles: arguments.titles,
             limit: arguments.limit,
             page: arguments.page,

@@ -70,15 +70,25 @@ impl Encoders {
         self: &Arc<Self>,
         picture: Arc<RgbImage>,
     ) -> Result<Vec<f32>, SearchError> {
+        one(self.pictures(vec![Arc::unwrap_or_clone(picture)]).await?)
+    }
+
+    /// The vectors of pictures.
+    ///
+    /// # Errors
+    /// If the model is missing or damaged.
+    pub async fn pictures(
+        self: &Arc<Self>,
+        pictures: Vec<RgbImage>,
+    ) -> Result<Vec<Vec<f32>>, SearchError> {
         let this = Arc::clone(self);
         let encoded = tokio::task::spawn_blocking(move || {
             let encoder = loaded(&this.image, || {
                 open_image_encoder(&this.models, &this.model, &this.options).map(Arc::from)
             })?;
-            let picture = Arc::unwrap_or_clone(picture);
-            Ok::<_, SearchError>(encoder.encode_pictures(std::slice::from_ref(&picture))?)
+            Ok::<_, SearchError>(encoder.encode_pictures(&pictures)?)
         });
-        one(encoded.await.map_err(|_join| SearchError::Died)??)
+        encoded.await.map_err(|_join| SearchError::Died)?
     }
 }
 

@@ -15,7 +15,7 @@ use crate::index::IndexError;
 #[non_exhaustive]
 pub enum SearchError {
     /// The query is empty.
-    #[error("nothing to search for; give a text, a shot or a picture")]
+    #[error("nothing to search for; give a text, a shot, a picture or a filter")]
     Empty,
     /// The query is too long.
     #[error("the query is longer than {0} characters; shorten it")]
@@ -39,7 +39,9 @@ pub enum SearchError {
     #[error("{0} is not a weight of a modality; use a number above 0 and up to 100")]
     ModalityWeight(f64),
     /// Nothing is wanted.
-    #[error("the query says only what is not wanted; add a part with a positive weight")]
+    #[error(
+        "the query says only what is not wanted; say what is wanted too, as in `car -night`, on a command line in quotes: rushes search 'car -night'"
+    )]
     AllNegative,
     /// The sum of the parts has no direction.
     #[error("the parts of the query cancel each other out; change their weights")]
@@ -115,6 +117,16 @@ pub enum SearchError {
     /// A threshold of similarity is out of range.
     #[error("{0} is not a similarity to collapse by; use a number above 0 and up to 1")]
     Threshold(f32),
+    /// Nothing that the query names has an asset of its own.
+    #[error(
+        "`other` leaves out the asset or the title of a shot, or of a time of an asset, that the query is to be like, but it has none; add one, or leave out `other`"
+    )]
+    NothingOwn,
+    /// There are too many shots in scope to be compared with each other.
+    #[error(
+        "a list can be grouped or collapsed if it has up to {0} shots; add filters, or something to search for"
+    )]
+    TooManyToGroup(usize),
     /// A filter cannot be applied.
     #[error(transparent)]
     Filter(#[from] FilterError),
@@ -141,6 +153,15 @@ pub enum SearchError {
         /// The reason.
         cause: String,
     },
+    /// The clip cannot be read.
+    #[error("the clip cannot be searched by: {0}")]
+    Clip(String),
+    /// The clip has too many bytes.
+    #[error("the clip has more than {0} bytes; send a shorter one, or search by a shot of it")]
+    ClipTooLarge(u64),
+    /// The clip is too long.
+    #[error("the clip is longer than {0} s; cut it, or ingest it and search by its shots")]
+    ClipTooLong(u64),
     /// The shot has no vector in this space yet.
     #[error("shot {shot} has no vector in space {space} yet; wait for its embeddings")]
     NoVector {
@@ -180,6 +201,8 @@ impl SearchError {
             Self::TooLong(_) => "too-long".into(),
             Self::TooManyParts(_) => "too-many-parts".into(),
             Self::TooManyFacets(_) => "too-many-facets".into(),
+            Self::TooManyToGroup(_) => "too-many-to-group".into(),
+            Self::NothingOwn => "nothing-own".into(),
             Self::Weight(_) | Self::ModalityWeight(_) => "bad-weight".into(),
             Self::AllNegative => "all-negative".into(),
             Self::CancelOut => "parts-cancel-out".into(),
@@ -194,6 +217,9 @@ impl SearchError {
             Self::VectorZero => "vector-zero".into(),
             Self::Threshold(_) => "bad-threshold".into(),
             Self::Picture { .. } => "bad-picture".into(),
+            Self::Clip(_) => "bad-clip".into(),
+            Self::ClipTooLarge(_) => "clip-too-large".into(),
+            Self::ClipTooLong(_) => "clip-too-long".into(),
             Self::Page => "bad-page-token".into(),
             Self::PageExpired => "page-token-expired".into(),
             Self::Pages(error) if is_full(error) => "disk-full".into(),
@@ -220,6 +246,7 @@ impl SearchError {
             Self::ModalityWeight(_) => Some("weights".to_owned()),
             Self::NothingFor(_) => Some("modalities".to_owned()),
             Self::TooManyParts(_) => Some("parts".to_owned()),
+            Self::NothingOwn => Some("other".to_owned()),
             Self::Limit(_) => Some("limit".to_owned()),
             Self::Page | Self::PageExpired => Some("page".to_owned()),
             _ => None,
@@ -236,6 +263,8 @@ impl SearchError {
             | Self::Body(_)
             | Self::TooManyParts(_)
             | Self::TooManyFacets(_)
+            | Self::TooManyToGroup(_)
+            | Self::NothingOwn
             | Self::Weight(_)
             | Self::ModalityWeight(_)
             | Self::AllNegative
@@ -255,7 +284,9 @@ impl SearchError {
             | Self::Facet(_)
             | Self::NoPicture(_)
             | Self::UnusedPart(_)
+            | Self::Clip(_)
             | Self::Picture { .. } => ErrorKind::InvalidInput,
+            Self::ClipTooLarge(_) | Self::ClipTooLong(_) => ErrorKind::Limit,
             Self::NoSentences | Self::NoVector { .. } | Self::NoVectors { .. } => {
                 ErrorKind::Unavailable
             }

@@ -34,7 +34,9 @@ pub(super) async fn fold(
             others: Vec::new(),
         })
         .collect();
-    if query.collapse != Collapse::default() {
+    let collapses = query.collapse != Collapse::default();
+    // The best of near-duplicates is shown, whatever the order of the hits, unless the earliest is asked for.
+    if collapses && query.sort != SortBy::Earliest {
         hits = collapsed(searcher, query.collapse, hits).await?;
     }
     if query.sort == SortBy::Relevance && query.group_by == GroupBy::Shot {
@@ -58,6 +60,13 @@ pub(super) async fn fold(
             let newest = place(hit).map(|place| (-place.created_at, -place.registered));
             (newest, hit.fused.shot.start)
         }),
+        SortBy::Earliest => hits.sort_by_key(|hit| {
+            let earliest = place(hit).map(|place| (place.created_at, place.registered));
+            (earliest, hit.fused.shot.start)
+        }),
+    }
+    if collapses && query.sort == SortBy::Earliest {
+        hits = collapsed(searcher, query.collapse, hits).await?;
     }
     Ok(match query.group_by {
         GroupBy::Shot => hits,

@@ -22,6 +22,8 @@ pub(super) struct Ranked<M> {
     pub(super) frames: (u64, u64),
     /// The recall's data on the match, including its own measure.
     pub(super) found: M,
+    /// Whether it is as good as the one before, so that both have one rank.
+    pub(super) is_tied: bool,
 }
 
 impl<M> Ranked<M> {
@@ -31,6 +33,7 @@ impl<M> Ranked<M> {
             shot: self.shot,
             frames: self.frames,
             found: into(self.found),
+            is_tied: self.is_tied,
         }
     }
 }
@@ -64,7 +67,7 @@ pub(super) type WeightedList<M> = (f64, Vec<Ranked<M>>);
 pub(super) fn fuse<M>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<M>> {
     let mut fused: HashMap<ShotId, FusedShot<M>> = HashMap::new();
     for (weight, list) in lists {
-        for (rank, Ranked { shot, found, .. }) in (1..).zip(list) {
+        for (rank, Ranked { shot, found, .. }) in with_ranks(list) {
             let entry = fused.entry(shot.clone()).or_insert_with(|| FusedShot {
                 shot,
                 frames: None,
@@ -89,7 +92,7 @@ pub(super) fn intersect<M: Clone>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<
     let Some((weight, first)) = lists.next() else {
         return Vec::new();
     };
-    let start = (1..).zip(first).map(|(rank, one)| {
+    let start = with_ranks(first).map(|(rank, one)| {
         let found = RankedMatch {
             rank,
             weight,
@@ -100,7 +103,7 @@ pub(super) fn intersect<M: Clone>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<
     let mut found: Vec<_> = start.collect();
     for (weight, list) in lists {
         let mut of: HashMap<AssetId, Vec<(u32, Ranked<M>)>> = HashMap::new();
-        for (rank, one) in (1..).zip(list) {
+        for (rank, one) in with_ranks(list) {
             of.entry(one.shot.asset.clone())
                 .or_default()
                 .push((rank, one));
@@ -135,6 +138,17 @@ pub(super) fn intersect<M: Clone>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<
     best
 }
 
+/// The entries of a list with their ranks, from 1. After two firsts comes a third.
+fn with_ranks<M>(list: Vec<Ranked<M>>) -> impl Iterator<Item = (u32, Ranked<M>)> {
+    let mut rank = 1;
+    (1..).zip(list).map(move |(place, one)| {
+        if !one.is_tied {
+            rank = place;
+        }
+        (rank, one)
+    })
+}
+
 fn sorted<M>(mut fused: Vec<FusedShot<M>>) -> Vec<FusedShot<M>> {
     fused.sort_by(|a, b| {
         b.score
@@ -161,6 +175,7 @@ mod tests {
             shot: shot(asset, n, n + 1),
             frames: (n, n + 1),
             found: n,
+            is_tied: false,
         };
         starts.iter().map(ranked).collect()
     }
@@ -183,6 +198,16 @@ mod tests {
     }
 
     #[test]
+    fn entries_that_are_as_good_share_a_rank() {
+        let mut tied = list(&AssetId::new(), &[1, 2, 3, 4]);
+        tied[1].is_tied = true;
+        tied[3].is_tied = true;
+        let fused = fuse(vec![(1.0, tied)]);
+        let ranks: Vec<u32> = fused.iter().map(|one| one.matches[0].rank).collect();
+        assert_eq!(ranks, [1, 1, 3, 3]);
+    }
+
+    #[test]
     fn a_list_with_more_weight_decides() {
         let asset = AssetId::new();
         let lists = |weight| {
@@ -202,11 +227,13 @@ mod tests {
             shot: shot(asset, start, end),
             frames: (start, end),
             found: "seen",
+            is_tied: false,
         };
         let line = |start, end, frames| Ranked {
             shot: shot(&asset, start, end),
             frames,
             found: "said",
+            is_tied: false,
         };
         let seen = vec![
             whole(&other, 0, 50),

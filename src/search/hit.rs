@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::fold::Candidate;
-use super::fusion::{RankedMatch, share};
+use super::fusion::{FusedShot, RankedMatch, share};
 use super::query::WeightedModality;
 use super::recall::{Evidence, Match, Modality, Recalled};
 use crate::catalog::ShotId;
@@ -79,6 +78,10 @@ pub struct Contribution {
 pub struct Explanation {
     /// The query as text, in its shortest form; null if it has a part without text, such as a picture.
     pub query: Option<String>,
+    /// Words that were searched for in other words too, by dialogue and by labels, as the settings say.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = Object, example = json!({"car": ["automobile"]}))]
+    pub synonyms: BTreeMap<String, Vec<String>>,
     /// The recalls that ran, in order. For a later page, those of the first one.
     pub recalls: Vec<RecallReport>,
     /// Shots among which the answer was chosen.
@@ -94,9 +97,9 @@ pub struct RecallReport {
     pub modality: Modality,
     /// Its weight.
     pub weight: f64,
-    /// Shots, lines or passages in scope.
+    /// Shots, lines, passages or labels in scope.
     pub searched: u64,
-    /// What was searched: `shots`, `lines` or `passages`.
+    /// What was searched: `shots`, `lines`, `passages` or `labels`.
     #[schema(example = "shots")]
     pub unit: String,
     /// Whether all of them were compared. Otherwise a few at the end of the list may be missing.
@@ -119,7 +122,8 @@ pub struct FacetValue {
 /// How much of the scope can be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Coverage {
-    /// Assets whose shots can be found by sight; by dialogue or its meaning if sight was not searched.
+    /// Assets whose shots can be found by sight; by dialogue or its meaning if sight was not searched; assets that have
+    /// shots if nothing was searched for.
     pub ready: i64,
     /// Assets in scope.
     pub total: i64,
@@ -155,6 +159,7 @@ pub struct Answer {
     /// How much of the scope the answer covers.
     pub coverage: Coverage,
     /// The values of the requested fields among the candidates, the best 400 shots of each recall, with their counts.
+    /// Without anything to look for, among all shots in scope.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub facets: Option<BTreeMap<String, Vec<FacetValue>>>,
@@ -183,8 +188,14 @@ impl Hit {
         }
     }
 
-    pub(super) fn new(shot: &Shot, clock: &Clock, found: &Candidate, explain: bool) -> Self {
-        let Candidate { fused, others } = found;
+    /// A hit that stands for `others` too.
+    pub(super) fn new(
+        shot: &Shot,
+        clock: &Clock,
+        fused: &FusedShot<Match>,
+        others: Vec<ShotId>,
+        explain: bool,
+    ) -> Self {
         let matches = &fused.matches;
         let at = |frame: u64| clock.at(frame, clock.rate.ms_of(frame));
         Self {
@@ -197,7 +208,7 @@ impl Hit {
             }),
             stands_for: (!others.is_empty()).then(|| StandsFor {
                 count: others.len() + 1,
-                shots: others.clone(),
+                shots: others,
             }),
             explanation: explain.then(|| matches.iter().map(Contribution::of).collect()),
         }

@@ -4,30 +4,38 @@
 //! that it can use. The lists are fused by reciprocal rank, and every hit carries the evidence of each recall that found
 //! it. `recall/` has one file per recall, `query/` what can be asked for.
 
+mod clip;
 mod confidence;
+mod coverage;
+mod duplicates;
 mod encoders;
 mod error;
 mod fold;
 mod fusion;
 mod gaps;
 mod hit;
+mod listed;
 mod pages;
 mod picture;
 mod query;
 mod recall;
 mod scope;
+mod shown;
+#[cfg(test)]
+mod testing;
 mod vector;
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use rushes_models::{EncoderOptions, ModelStore};
-use rushes_workers::stages::Feature;
+use rushes_workers::sandbox::Sandbox;
 
+pub use clip::read_clip;
 pub use confidence::{LIKELY, confidence};
+pub use duplicates::{DuplicateGroup, DuplicateShot, DuplicatesPage, DuplicatesRequest};
 pub use encoders::Encoders;
 pub use error::SearchError;
 pub use hit::{
@@ -39,19 +47,16 @@ pub use picture::read_picture;
 pub use query::body::{CollapseBody, ConditionsBody, PartBody, SearchBody};
 pub use query::syntax::SyntaxError;
 pub use query::{
-    Collapse, GroupBy, Operator, PartKind, Query, QueryPart, Scope, SearchRequest, SortBy,
-    WeightedModality,
+    Collapse, GroupBy, Operator, OtherOnly, PartKind, Query, QueryPart, Scope, SearchRequest,
+    SortBy, WeightedModality,
 };
-pub use recall::{Dialogue, Evidence, Meaning, Modality, PartSimilarity, Visual};
+pub use recall::{Dialogue, Evidence, Label, Meaning, Modality, PartSimilarity, Visual};
 
-use crate::catalog::{AssetId, Catalog, ShotId, TitleId, coverage, failed, filter, listing, shots};
-use crate::features::{embeddings_of, meaning_of};
-use crate::index::{Index, ShotSet};
+use crate::catalog::{Catalog, shots};
+use crate::index::{Index, ShotSet, Synonyms};
 use crate::telemetry;
-use crate::views::Clock;
-use fold::Candidate;
 use fusion::{FusedShot, fuse, intersect};
-use pages::{Listing, Pages};
+use pages::{Listing, Pages, Position};
 use recall::{Match, Reach, Recalled};
 
 /// Number of candidates per recall, which also limits paging. It is the same for every page, because ranks
@@ -59,10 +64,18 @@ use recall::{Match, Reach, Recalled};
 const RECALL: usize = 400;
 /// Number of candidates of a recall that narrows down another one.
 const NARROWING: usize = 20_000;
-/// Most values of a facet.
-const FACET_VALUES: u32 = 100;
 /// Most hits per page.
 pub const MAX_LIMIT: usize = 200;
+
+/// One page of an answer.
+struct Found {
+    listing: Listing,
+    hits: Vec<Hit>,
+    /// The token of the next page.
+    next: Option<String>,
+    modalities: Vec<Modality>,
+    coverage: Coverage,
+}
 
 /// Answers searches over a catalogue and its index.
 #[derive(Debug, Clone)]
@@ -72,6 +85,9 @@ pub struct Searcher {
     encoders: Arc<Encoders>,
     /// The encoder of dialogue; `None` if none is installed.
     sentences: Option<Arc<Encoders>>,
+    synonyms: Arc<Synonyms>,
+    /// Decodes clips; `None` if clips cannot be searched by.
+    sandbox: Option<Sandbox>,
     pages: Pages,
 }
 
@@ -91,6 +107,8 @@ impl Searcher {
             index,
             encoders: Arc::new(Encoders::new(models, model, options)),
             sentences: None,
+            synonyms: Arc::default(),
+            sandbox: None,
             pages: Pages::new(pages),
         }
     }
@@ -108,20 +126,47 @@ impl Searcher {
         }
     }
 
+    /// The same searcher, which can search by clips, decoded in `sandbox`.
+    #[must_use]
+    pub fn with_clips(self, sandbox: Sandbox) -> Self {
+        Self {
+            sandbox: Some(sandbox),
+            ..self
+        }
+    }
+
+    /// The same searcher, which looks for synonyms of words too.
+    #[must_use]
+    pub fn with_synonyms(self, synonyms: Synonyms) -> Self {
+        Self {
+            synonyms: Arc::new(synonyms),
+            ..self
+        }
+    }
+
     fn sentences(&self) -> Result<&Arc<Encoders>, SearchError> {
         self.sentences.as_ref().ok_or(SearchError::NoSentences)
     }
 
-    /// The modalities to search. Meaning is searched unasked where it can be and where it cannot make the answer
-    /// smaller.
+    /// The modalities to search. Meaning and labels are searched unasked where they can be and where they cannot make the
+    /// answer smaller.
     fn senses(&self, query: &Query) -> Result<Vec<WeightedModality>, SearchError> {
         let mut senses = query.senses()?;
-        let is_named = |part: &QueryPart| part.modality == Some(Modality::Meaning);
-        if query.modalities.is_empty()
-            && !query.parts.iter().any(is_named)
-            && (self.sentences.is_none() || query.operator == Operator::All)
-        {
-            senses.retain(|sense| sense.modality != Modality::Meaning);
+        let is_named = |part: &QueryPart, modality| part.modality == Some(modality);
+        if query.modalities.is_empty() {
+            senses.retain(|sense| {
+                let can = match sense.modality {
+                    Modality::Meaning => {
+                        self.sentences.is_some() && query.operator == Operator::Any
+                    }
+                    Modality::Label => query.operator == Operator::Any,
+                    Modality::Visual | Modality::Dialogue => true,
+                };
+                can || query
+                    .parts
+                    .iter()
+                    .any(|part| is_named(part, sense.modality))
+            });
         }
         Ok(senses)
     }
@@ -149,10 +194,59 @@ impl Searcher {
         let started = Instant::now();
         let seq = self.index.seq();
         request.check()?;
+        let found = if request.query.parts.is_empty() {
+            self.listed(request).await?
+        } else {
+            self.found(request, seq).await?
+        };
+        let Found {
+            listing,
+            hits,
+            next,
+            modalities,
+            coverage,
+        } = found;
+        let took = started.elapsed().as_secs_f64();
+        metrics::histogram!(telemetry::SEARCH_SECONDS.name).record(took);
+        Ok(Answer {
+            next,
+            coverage,
+            hits,
+            explanation: request.explain.then(|| Explanation {
+                query: request.query.to_text(),
+                candidates: listing.hits.iter().map(|hit| hit.others.len() + 1).sum(),
+                synonyms: self.synonyms_of(&request.query, &modalities),
+                recalls: listing.recalls,
+                ms: took * 1000.0,
+            }),
+            facets: listing.facets,
+            weak: listing.weak,
+            modalities,
+        })
+    }
+
+    /// The words of a query that are searched for in other words too, and those.
+    fn synonyms_of(&self, query: &Query, modalities: &[Modality]) -> BTreeMap<String, Vec<String>> {
+        let by_words = [Modality::Dialogue, Modality::Label];
+        let modalities = modalities.iter().filter(|one| by_words.contains(one));
+        let parts = modalities.flat_map(|&modality| query.parts_for(modality));
+        let words = parts.filter_map(|(_, part)| match &part.kind {
+            PartKind::Text { words, .. } => Some(self.synonyms.used(words)),
+            PartKind::Shot(_)
+            | PartKind::Span { .. }
+            | PartKind::Picture(_)
+            | PartKind::Clip(_)
+            | PartKind::Vector { .. } => None,
+        });
+        words.flatten().collect()
+    }
+
+    /// What the recalls find.
+    async fn found(&self, request: &SearchRequest, seq: i64) -> Result<Found, SearchError> {
         let query = &request.query;
         let senses = self.senses(query)?;
-        let scope = self.scope(&request.scope, &query.filters).await?;
-        let digest = request.digest();
+        let filters = self.filters_of(query).await?;
+        let scope = self.scope(&request.scope, &filters).await?;
         // Whoever may see some titles only must not learn from a confidence what the others show.
         let reach = Reach {
             scope: scope.as_ref(),
@@ -163,48 +257,61 @@ impl Searcher {
         let (listing, position) = match &request.page {
             None => (self.list(query, &senses, reach).await?, None),
             Some(token) => {
-                let (pages, token) = (self.pages.clone(), token.clone());
-                let read = move || {
-                    let position = pages.read_token(&token, digest, crate::catalog::now_ms())?;
-                    Ok((pages.listing(position)?, Some(position)))
-                };
-                blocking(read).await?
+                let (mut listing, position) = self.kept(request, token).await?;
+                self.recount(request, &mut listing).await?;
+                (listing, Some(position))
             }
         };
         let offset = position.map_or(0, |position| position.offset as usize);
-        let (hits, next) = self.hits(request, &listing.hits, offset).await?;
+        let (hits, next) = self
+            .hits(request, &listing.hits, offset, request.limit)
+            .await?;
         let next = match next {
             None => None,
-            Some(offset) => {
-                let (pages, listing) = (self.pages.clone(), listing.clone());
-                let keep = move || {
-                    let position = match position {
-                        Some(position) => position,
-                        None => pages.keep(&listing)?,
-                    };
-                    pages.token(position.at(offset), digest)
-                };
-                Some(blocking(keep).await?)
-            }
+            Some(offset) => Some(self.token(request, &listing, position, offset).await?),
         };
         let modalities: Vec<Modality> = senses.iter().map(|sense| sense.modality).collect();
         let coverage = self.coverage_at(seq, &modalities, scope.as_ref()).await?;
-        let took = started.elapsed().as_secs_f64();
-        metrics::histogram!(telemetry::SEARCH_SECONDS.name).record(took);
-        Ok(Answer {
-            next,
-            coverage,
+        Ok(Found {
+            listing,
             hits,
-            explanation: request.explain.then(|| Explanation {
-                query: query.to_text(),
-                candidates: listing.hits.iter().map(|hit| hit.others.len() + 1).sum(),
-                recalls: listing.recalls,
-                ms: took * 1000.0,
-            }),
-            facets: listing.facets,
-            weak: listing.weak,
+            next,
             modalities,
+            coverage,
         })
+    }
+
+    /// The list that a token of an earlier page names, and the place in it.
+    async fn kept(
+        &self,
+        request: &SearchRequest,
+        token: &str,
+    ) -> Result<(Listing, Position), SearchError> {
+        let (pages, token, digest) = (self.pages.clone(), token.to_owned(), request.digest());
+        let read = move || {
+            let position = pages.read_token(&token, digest, crate::catalog::now_ms())?;
+            Ok((pages.listing(position)?, position))
+        };
+        blocking(read).await
+    }
+
+    /// The token of a place in a list, which is kept if it is not yet.
+    async fn token(
+        &self,
+        request: &SearchRequest,
+        listing: &Listing,
+        position: Option<Position>,
+        offset: usize,
+    ) -> Result<String, SearchError> {
+        let (pages, listing, digest) = (self.pages.clone(), listing.clone(), request.digest());
+        let keep = move || {
+            let position = match position {
+                Some(position) => position,
+                None => pages.keep(&listing)?,
+            };
+            pages.token(position.at(offset), digest)
+        };
+        blocking(keep).await
     }
 
     /// All hits of a query, and how they were found.
@@ -232,6 +339,7 @@ impl Searcher {
             facets,
             recalls,
             weak,
+            continues: None,
         })
     }
 
@@ -297,135 +405,6 @@ impl Searcher {
         let lists = lists.map(|one| (one.sense.weight, one.found.list.clone()));
         Ok((intersect(lists.collect()), recalls))
     }
-
-    /// The counts of the values that a query asks for among what was found.
-    async fn facets(
-        &self,
-        query: &Query,
-        found: &[FusedShot<Match>],
-    ) -> Result<Option<BTreeMap<String, Vec<FacetValue>>>, SearchError> {
-        if query.facets.is_empty() {
-            return Ok(None);
-        }
-        let shots: Vec<ShotId> = found.iter().map(|one| one.shot.clone()).collect();
-        let mut db = self.catalog.read().await?;
-        let mut facets = BTreeMap::new();
-        for field in &query.facets {
-            let counts = filter::facet(&mut db, field, &shots, FACET_VALUES).await?;
-            let values = counts.into_iter().map(FacetValue::from).collect();
-            facets.insert(field.name(), values);
-        }
-        Ok(Some(facets))
-    }
-
-    /// The hits from `offset` on, with their data from the catalogue, and the offset of the next page. Shots that a newer
-    /// generation has replaced since they were indexed are skipped, and so is what may no longer be seen.
-    async fn hits(
-        &self,
-        request: &SearchRequest,
-        found: &[Candidate],
-        offset: usize,
-    ) -> Result<(Vec<Hit>, Option<usize>), SearchError> {
-        let limit = request.limit;
-        let mut db = self.catalog.read().await?;
-        let mut hits = Vec::with_capacity(limit.min(found.len()));
-        let mut clocks: HashMap<AssetId, Clock> = HashMap::new();
-        let mut at = offset;
-        while hits.len() < limit && at < found.len() {
-            let batch = &found[at..found.len().min(at + limit - hits.len())];
-            let ids: Vec<ShotId> = batch.iter().map(|entry| entry.fused.shot.clone()).collect();
-            let hidden = hidden(&mut db, &ids, request.scope.within.as_deref()).await?;
-            let shots = shots::get_many(&mut db, &ids).await?;
-            for (entry, shot) in batch.iter().zip(shots) {
-                let Some(shot) = shot.filter(|shot| !hidden.contains(&shot.asset_id)) else {
-                    continue;
-                };
-                let clock = match clocks.entry(shot.asset_id.clone()) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(new) => new.insert(Clock::of(&shot)?),
-                };
-                hits.push(Hit::new(&shot, clock, entry, request.explain));
-            }
-            at += batch.len();
-        }
-        Ok((hits, (at < found.len()).then_some(at)))
-    }
-
-    /// The share of the scope that can be found by `senses`.
-    ///
-    /// # Errors
-    /// If the catalogue fails.
-    pub async fn coverage(
-        &self,
-        senses: &[Modality],
-        scope: Option<&ShotSet>,
-    ) -> Result<Coverage, SearchError> {
-        self.coverage_at(self.index.seq(), senses, scope).await
-    }
-
-    /// The share of the scope that an index at change `seq` can find. A search may take a while, and what is indexed
-    /// meanwhile is not in its answer.
-    async fn coverage_at(
-        &self,
-        seq: i64,
-        senses: &[Modality],
-        scope: Option<&ShotSet>,
-    ) -> Result<Coverage, SearchError> {
-        let visual = embeddings_of(self.encoders.model());
-        // Read all counts from one snapshot.
-        let mut db = self.catalog.snapshot().await?;
-        let assets = || scope.map(ShotSet::assets);
-        let (published, total) = coverage(&mut db, &visual, seq, assets()).await?;
-        let aside = self.index.set_aside();
-        let unseen = aside
-            .keys()
-            .filter(|asset| scope.is_none_or(|scope| scope.get(asset).is_some()));
-        let (unseen, _) = coverage(&mut db, &visual, seq, Some(unseen)).await?;
-        let mut found = Coverage {
-            ready: published - unseen,
-            total,
-            dialogue: None,
-            meaning: None,
-        };
-        let by_sight = senses.contains(&Modality::Visual);
-        if senses.contains(&Modality::Dialogue) || senses.contains(&Modality::Meaning) {
-            let dialogue = Feature::Dialogue.as_str();
-            let (ready, _) = coverage(&mut db, dialogue, seq, assets()).await?;
-            let failed = failed(&mut db, dialogue, assets()).await?;
-            found.dialogue = Some(DialogueCoverage { ready, failed });
-            if !by_sight {
-                found.ready = ready;
-            }
-        }
-        if senses.contains(&Modality::Meaning)
-            && let Some(sentences) = &self.sentences
-        {
-            let meaning = meaning_of(sentences.model());
-            let (ready, _) = coverage(&mut db, &meaning, seq, assets()).await?;
-            found.meaning = Some(ready);
-            if senses == [Modality::Meaning] {
-                found.ready = ready;
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// Assets of these shots that are in other titles than these.
-async fn hidden(
-    db: &mut sqlx::SqliteConnection,
-    shots: &[ShotId],
-    within: Option<&[TitleId]>,
-) -> Result<HashSet<AssetId>, SearchError> {
-    let Some(titles) = within else {
-        return Ok(HashSet::new());
-    };
-    let assets: Vec<AssetId> = shots.iter().map(|shot| shot.asset.clone()).collect();
-    let places = listing::places(db, &assets).await?;
-    let hidden = places
-        .into_values()
-        .filter(|place| !titles.contains(&place.title));
-    Ok(hidden.map(|place| place.id).collect())
 }
 
 /// Reads or writes a file away from the threads that answer.

@@ -22,6 +22,7 @@ use sha2::Sha256;
 use super::SearchError;
 use super::fold::Candidate;
 use super::hit::{FacetValue, RecallReport};
+use crate::catalog::filter::ShotPlace;
 use crate::catalog::now_ms;
 
 /// How long a token can be used.
@@ -46,6 +47,9 @@ pub(super) struct Listing {
     pub(super) recalls: Vec<RecallReport>,
     /// Whether no hit is likely to be what was asked for.
     pub(super) weak: bool,
+    /// The last shot of a part of a longer list; the next part is read when it is asked for.
+    #[serde(default)]
+    pub(super) continues: Option<ShotPlace>,
 }
 
 /// A place in a list.
@@ -274,6 +278,7 @@ mod tests {
             facets: None,
             recalls: Vec::new(),
             weak: false,
+            continues: None,
         }
     }
 

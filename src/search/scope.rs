@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::query::Scope;
+use super::query::{OtherOnly, Query, Scope};
 use super::{Coverage, Modality, SearchError, Searcher};
-use crate::catalog::filter::{self, Filter};
+use crate::catalog::filter::{self, Filter, FilterOp};
+use crate::catalog::metadata::MetadataValue;
 use crate::catalog::{AssetId, TitleId, assets};
 use crate::index::ShotSet;
 
@@ -39,6 +40,30 @@ impl Searcher {
         }))
     }
 
+    /// The filters of a query, with one that leaves out the assets or the titles of what it is to be like.
+    pub(super) async fn filters_of(&self, query: &Query) -> Result<Vec<Filter>, SearchError> {
+        let mut filters = query.filters.clone();
+        let Some(other) = query.other else {
+            return Ok(filters);
+        };
+        let mut own: Vec<MetadataValue> = Vec::new();
+        let mut db = self.catalog.read().await?;
+        for asset in query.own() {
+            let asset = assets::get(&mut db, asset).await?;
+            let id = match other {
+                OtherOnly::Assets => asset.id.to_string(),
+                OtherOnly::Titles => asset.title_id.to_string(),
+            };
+            own.push(MetadataValue::Text(id));
+        }
+        let field = match other {
+            OtherOnly::Assets => "asset",
+            OtherOnly::Titles => "title",
+        };
+        filters.push(Filter::new(field, FilterOp::Not, own)?);
+        Ok(filters)
+    }
+
     /// The share of these titles, or of all, that can be found by `senses`.
     ///
     /// # Errors
@@ -57,7 +82,7 @@ impl Searcher {
     }
 
     /// The titles and assets that are named; `None` if none is.
-    async fn named(&self, scope: &Scope) -> Result<Option<ShotSet>, SearchError> {
+    pub(super) async fn named(&self, scope: &Scope) -> Result<Option<ShotSet>, SearchError> {
         if scope.titles.is_empty() && scope.assets.is_empty() {
             return Ok(None);
         }

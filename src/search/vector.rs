@@ -31,7 +31,7 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     clippy::cast_possible_truncation,
     reason = "the nearest value of less precision is what is meant"
 )]
-const fn narrow(x: f64) -> f32 {
+pub(super) const fn narrow(x: f64) -> f32 {
     x as f32
 }
 

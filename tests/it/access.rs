@@ -275,11 +275,32 @@ fn a_key_for_one_title_uses_that_one_and_no_other() {
     let found: Value = search(body).json().unwrap();
     assert_eq!(found["facets"]["title"][0]["value"], "own");
     assert_eq!(found["facets"]["title"].as_array().unwrap().len(), 1);
+    // Neither in a list, nor among near-duplicates, nor by its labels.
+    let listed: Value = search(json!({ "q": "len:>0s facet:title" }))
+        .json()
+        .unwrap();
+    assert!(
+        listed["hits"].as_array().unwrap().iter().all(is_own),
+        "{listed:#}"
+    );
+    assert_eq!(listed["facets"]["title"].as_array().unwrap().len(), 1);
+    assert_eq!(listed["coverage"]["total"], 1);
+    let labelled: Value = search(json!({ "q": "secret in:label" })).json().unwrap();
+    assert_eq!(labelled["hits"], json!([]));
+    let near: Value = agency.get("/v1/duplicates?similar=0.01").json().unwrap();
+    assert!(!near.to_string().contains("secret"), "{near:#}");
+    assert_eq!(near["looked_at"], 2);
     let picked = json!([{ "shot": hidden_shot }]);
     for (path, body) in [
         ("/v1/search", json!({ "text": "x", "titles": ["secret"] })),
         ("/v1/search", json!({ "text": "x", "assets": [asset] })),
         ("/v1/search", json!({ "shot": hidden_shot })),
+        ("/v1/search", json!({ "titles": ["secret"] })),
+        ("/v1/search", json!({ "q": "title:secret" })),
+        (
+            "/v1/search",
+            json!({ "shot": hidden_shot, "other": "titles" }),
+        ),
         ("/v1/search", json!({ "q": "x title:secret" })),
         ("/v1/search", json!({ "q": format!("x asset:{asset}") })),
         ("/v1/search", json!({ "q": format!("like:{hidden_shot}") })),

@@ -86,6 +86,7 @@ fn doctor_says_which_detectors_are_missing_and_how_to_get_them() {
 fn what_is_no_picture_to_search_with_is_said_in_words() {
     let Some(rushes) = Rushes::new() else { return };
     let path = |name: &str| rushes.folder.path().join(name).display().to_string();
+    rushes.begin();
     std::fs::write(path("words.jpg"), "no picture").unwrap();
     let whole = crate::redact::jpeg(1);
     std::fs::write(path("cut.png"), &whole[..300]).unwrap();

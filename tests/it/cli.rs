@@ -38,8 +38,20 @@ fn every_subcommand_has_help() {
 #[test]
 fn mistakes_are_answered_with_the_fix() {
     let Some(rushes) = Rushes::new() else { return };
+    rushes.begin();
     for (args, part) in [
         (&["search", ""][..], "nothing to search for"),
+        (
+            &["search", "-night"],
+            "write the query in quotes, with what is wanted first: rushes search 'car -night'",
+        ),
+        (&["search", "car", "-night"], "rushes search 'car -night'"),
+        (
+            &["search", "-fog"],
+            "with what is wanted first: rushes search 'car -night'",
+        ),
+        (&["search", "--", "-fog"], "say what is wanted too"),
+        (&["search", "car", "--jsn"], "'--json'"),
         (&["search", "x", "-n", "0"], "limit must be"),
         (
             &["search", "x", "--title", "no such title"],
@@ -61,6 +73,36 @@ fn mistakes_are_answered_with_the_fix() {
         assert!(!output.status.success(), "{args:?}: {text}");
         assert!(text.contains(part), "{args:?}: {text}");
         assert!(!text.contains("panicked"), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn what_only_reads_makes_no_catalogue() {
+    let Some(rushes) = Rushes::new() else { return };
+    let mistyped = rushes.folder.path().join("dtaa");
+    let folder = mistyped.to_str().unwrap();
+    let shot = "01KAX7Q0Z3ABCDEFGHJKMNPQRS.1-2";
+    for args in [
+        &["search", "a car"][..],
+        &["search", "tag:hero"],
+        &["similar", shot],
+        &["show", shot],
+        &["titles"],
+        &["jobs"],
+        &["bin", "list"],
+        &["export", "--bin", "b", "-f", "edl"],
+        &["subtitles", "list", "01KAX7Q0Z3ABCDEFGHJKMNPQRS"],
+        &["delete", "x"],
+        &["index", "rebuild"],
+    ] {
+        let output = rushes.run(&[&["--data", folder], args].concat());
+        let text = told(&output);
+        assert!(!output.status.success(), "{args:?}: {text}");
+        assert!(
+            text.contains(folder) && text.contains("--data"),
+            "{args:?}: {text}"
+        );
+        assert!(!mistyped.try_exists().unwrap(), "{args:?} made {folder}");
     }
 }
 

@@ -52,6 +52,7 @@ impl Drop for SmallDisk<'_> {
 #[test]
 fn work_stopped_by_a_full_disk_goes_on_when_there_is_room() {
     let Some(rushes) = Rushes::new() else { return };
+    rushes.begin();
     let store = rushes.folder.path().join("store");
     let Some(disk) = SmallDisk::mount(&store) else {
         return;

@@ -197,7 +197,9 @@ fn a_model_in_a_folder_is_taken_in_and_an_unknown_back_end_is_told() {
     let wrong = hub.rushes("ours", "gpu").run(&["doctor"]);
     assert!(!wrong.status.success());
     assert!(told(&wrong).contains("models.backend"), "{}", told(&wrong));
-    let cuda = hub.rushes("ours", "cuda").run(&["search", "a city"]);
+    let cuda = hub.rushes("ours", "cuda");
+    cuda.begin();
+    let cuda = cuda.run(&["search", "a city"]);
     assert!(!cuda.status.success());
     assert!(
         told(&cuda).contains("--features cuda") || cfg!(feature = "cuda"),

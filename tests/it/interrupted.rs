@@ -20,6 +20,7 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 #[test]
 fn deleting_a_video_does_not_end_the_ingest_of_others() {
     let Some(rushes) = Rushes::new() else { return };
+    rushes.begin();
     let folder = rushes.folder.path().join("videos");
     std::fs::create_dir(&folder).unwrap();
     videos::made(&folder.join("a long.mp4"), 60, 60, 0);

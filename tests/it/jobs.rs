@@ -20,6 +20,7 @@ fn ingest_under_way(rushes: &Rushes) -> Child {
     if !video.try_exists().unwrap() {
         videos::made(&video, 40, 60, 0);
     }
+    rushes.begin();
     let mut child = rushes
         .command(&["ingest", video.to_str().unwrap()])
         .stdout(Stdio::piped())
@@ -277,6 +278,8 @@ fn jobs_are_filtered_and_listed_page_by_page() {
         (format!("since={created}"), 2),
         (format!("until={created}"), 1),
         (format!("since={created}&until={created}"), 0),
+        ("since=2020-01-01T00:00:00%2B02:00".to_owned(), 3),
+        ("until=2020-01-01T00:00:00Z".to_owned(), 0),
     ] {
         assert_eq!(count(&query), expected, "{query}");
     }
@@ -285,6 +288,8 @@ fn jobs_are_filtered_and_listed_page_by_page() {
         "asset=x",
         "page=x",
         "since=now",
+        "since=2020-01-01",
+        "until=1.5",
         "limit=0",
     ] {
         let answer = server.get(&format!("/v1/jobs?{bad}")).send().unwrap();

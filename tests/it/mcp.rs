@@ -462,7 +462,7 @@ fn every_argument_is_described() {
                 assert!(description.contains("fcpxml: "), "{description}");
             }
             if name == "modalities" {
-                let known = json!(["visual", "dialogue", "meaning"]);
+                let known = json!(["visual", "dialogue", "meaning", "label"]);
                 assert_eq!(argument["items"]["enum"], known, "{tool:#}");
             }
         }

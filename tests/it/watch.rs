@@ -357,7 +357,7 @@ fn places_that_cannot_be_watched_are_answered_with_the_fix() {
     let file = folder.join("a.mp4");
     std::fs::write(&file, "x").unwrap();
     let data = rushes.data();
-    rushes.json(&["titles"]);
+    rushes.begin();
     for (args, part) in [
         (vec![file.to_str().unwrap()], "not a folder"),
         (vec!["no/such/folder"], "no such file"),

@@ -5,6 +5,7 @@
 
 mod error;
 mod fields;
+mod list;
 mod operand;
 mod select;
 
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 pub use self::error::FilterError;
 pub use self::fields::FieldKind;
 use self::fields::ResolvedField;
+pub use self::list::{ListOrder, ListScope, ShotPlace, facet_of_scope, list};
 use self::operand::Operand;
-pub use self::operand::milliseconds;
+pub use self::operand::{milliseconds, rfc3339};
 pub use self::select::{CountedField, FacetCount, check_names, facet, matching};
 use super::metadata::MetadataValue;
 

@@ -158,9 +158,49 @@ fn moment(text: &str) -> Option<(f64, f64)> {
     } else {
         (text.to_owned(), 0.0)
     };
-    let time = humantime::parse_rfc3339(&whole).ok()?;
+    Some((rfc3339(&whole)? as f64, length))
+}
+
+/// A moment as in RFC 3339, such as `2026-01-01T12:00:00Z` or `2026-01-01T12:00:00+01:00`, in milliseconds since 1970;
+/// `None` if it is none, or earlier.
+#[must_use]
+pub fn rfc3339(text: &str) -> Option<i64> {
+    const OFFSET: usize = "+01:00".len();
+    let text = text.trim();
+    let (local, offset) = match text
+        .len()
+        .checked_sub(OFFSET)
+        .and_then(|at| text.split_at_checked(at))
+    {
+        Some((local, offset))
+            if offset.starts_with(['+', '-']) && local.len() >= "2026-01-01T12:00:00".len() =>
+        {
+            (format!("{local}Z"), minutes(offset)?)
+        }
+        _ => (text.to_owned(), 0),
+    };
+    let time = humantime::parse_rfc3339(&local).ok()?;
     let since = time.duration_since(UNIX_EPOCH).ok()?;
-    Some((since.as_secs_f64() * 1000.0, length))
+    let local = i64::try_from(since.as_millis()).ok()?;
+    Some(local - offset * 60_000).filter(|&at| at >= 0)
+}
+
+/// The minutes of an offset such as `+01:00`.
+fn minutes(offset: &str) -> Option<i64> {
+    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+    let number = |digits: &str, most: i64| {
+        let is_plain = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits
+            .parse()
+            .ok()
+            .filter(|&number: &i64| is_plain && number <= most)
+    };
+    let total = number(hours, 23)? * 60 + number(minutes, 59)?;
+    Some(if offset.starts_with('-') {
+        -total
+    } else {
+        total
+    })
 }
 
 #[cfg(test)]
@@ -189,6 +229,20 @@ mod tests {
         assert_eq!(day, (DAY_MS, 2.0 * DAY_MS - 1.0));
         let moment = span(FieldKind::Date, "1970-01-01T00:00:01Z").unwrap();
         assert_eq!(moment, (1000.0, 1000.0));
+        for (moment, ms) in [
+            ("1970-01-01T01:00:01+01:00", Some((1000.0, 1000.0))),
+            (
+                "1970-01-01T00:30:00-00:45",
+                Some((4_500_000.0, 4_500_000.0)),
+            ),
+            ("1970-01-01T00:00:00+00:01", None),
+            ("1970-01-02T00:00:00+1:00", None),
+            ("1970-01-02T00:00:00+24:00", None),
+            ("1970-01-02T00:00:00", None),
+            ("1970-01-02+01:00", None),
+        ] {
+            assert_eq!(span(FieldKind::Date, moment), ms, "{moment}");
+        }
         assert_eq!(span(FieldKind::Date, "2026-13-01"), None);
         assert_eq!(span(FieldKind::Date, "\u{1F600}abcdef"), None);
         let film = span(FieldKind::Rate, "24000/1001").unwrap();

@@ -9,7 +9,7 @@ use crate::catalog::metadata::MetadataValue;
 use crate::catalog::{AssetId, CatalogError, ShotId, TitleId};
 
 const ASSETS: &str = " FROM assets a JOIN titles t ON t.id = a.title_id";
-const SHOTS: &str = " JOIN published d ON d.asset_id = a.id AND d.feature = 'shots' JOIN shots s ON s.run_id = d.run_id";
+pub(super) const SHOTS: &str = " JOIN published d ON d.asset_id = a.id AND d.feature = 'shots' JOIN shots s ON s.run_id = d.run_id";
 
 /// The shots that fulfil all filters, in the titles `within` if it is given: an asset, and the first frame of the shot,
 /// or `None` for all its shots.
@@ -28,11 +28,7 @@ pub async fn matching(
         query.push(SHOTS);
     }
     query.push(" WHERE 1");
-    if let Some(titles) = within {
-        query.push(" AND a.title_id IN (SELECT value FROM json_each(");
-        query.push_bind(serde_json::json!(titles).to_string());
-        query.push("))");
-    }
+    push_titles(&mut query, "a.title_id", within);
     for filter in filters {
         query.push(" AND ");
         condition(&mut query, filter);
@@ -63,11 +59,7 @@ pub async fn check_names(
                 "SELECT EXISTS (SELECT 1 FROM titles t LEFT JOIN assets a ON a.title_id = t.id WHERE ",
             );
             condition(&mut query, &one);
-            if let Some(titles) = within {
-                query.push(" AND t.id IN (SELECT value FROM json_each(");
-                query.push_bind(serde_json::json!(titles).to_string());
-                query.push("))");
-            }
+            push_titles(&mut query, "t.id", within);
             query.push(")");
             if !query
                 .build_query_scalar::<bool>()
@@ -85,7 +77,20 @@ pub async fn check_names(
     Ok(())
 }
 
-fn condition(query: &mut QueryBuilder<Sqlite>, filter: &Filter) {
+/// Only these titles; `column` has the id of the title.
+pub(super) fn push_titles(
+    query: &mut QueryBuilder<Sqlite>,
+    column: &str,
+    titles: Option<&[TitleId]>,
+) {
+    if let Some(titles) = titles {
+        query.push(format!(" AND {column} IN (SELECT value FROM json_each("));
+        query.push_bind(serde_json::json!(titles).to_string());
+        query.push("))");
+    }
+}
+
+pub(super) fn condition(query: &mut QueryBuilder<Sqlite>, filter: &Filter) {
     let is_negative = matches!(filter.op, FilterOp::Ne | FilterOp::Not);
     if is_negative {
         query.push("NOT ");
@@ -209,18 +214,9 @@ impl CountedField {
     }
 }
 
-/// The values of a field among `shots`, the most frequent first, at most `most` of them. Shots without a value are not
-/// counted.
-///
-/// # Errors
-/// If the database fails.
-pub async fn facet(
-    db: &mut SqliteConnection,
-    CountedField(field): &CountedField,
-    shots: &[ShotId],
-    most: u32,
-) -> Result<Vec<FacetCount>, CatalogError> {
-    let (value, values) = match (field.counted(), field.source()) {
+/// The expression that counts the values of a field, and the list that it is one of, to be joined.
+pub(super) fn counted(CountedField(field): &CountedField) -> (String, String) {
+    match (field.counted(), field.source()) {
         (Some(expression), _) => (field.sql(expression), String::new()),
         (None, Source::One(expression)) => (field.sql(expression), String::new()),
         (None, Source::Many(values)) => {
@@ -235,7 +231,21 @@ pub async fn facet(
             let list = format!("SELECT json_group_array(DISTINCT {value}) FROM ({values}) w");
             ("v.value".to_owned(), format!(", json_each(({list})) v"))
         }
-    };
+    }
+}
+
+/// The values of a field among `shots`, the most frequent first, at most `most` of them. Shots without a value are not
+/// counted.
+///
+/// # Errors
+/// If the database fails.
+pub async fn facet(
+    db: &mut SqliteConnection,
+    field: &CountedField,
+    shots: &[ShotId],
+    most: u32,
+) -> Result<Vec<FacetCount>, CatalogError> {
+    let (value, values) = counted(field);
     let wanted: Vec<_> = shots
         .iter()
         .map(|id| (&id.asset, id.start, id.end))

@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use super::{
-    Collapse, GroupBy, MOST_PARTS, Operator, PartKind, Query, QueryPart, SIMILAR, Scope,
+    Collapse, GroupBy, MOST_PARTS, Operator, OtherOnly, PartKind, Query, QueryPart, SIMILAR, Scope,
     SearchRequest, SortBy, WeightedModality,
 };
 use crate::catalog::filter::{CountedField, Filter, FilterOp};
 use crate::catalog::metadata::MetadataValue;
 use crate::catalog::{AssetId, ShotId};
 use crate::search::SearchError;
+use crate::search::clip::MOST_CLIP_BYTES;
 use crate::search::picture::read_sent_picture;
 use crate::search::recall::Modality;
 
@@ -28,7 +30,8 @@ const LIMIT: usize = 20;
 /// Pictures that are decoded at the same time, because each takes memory.
 static DECODING: Semaphore = Semaphore::const_new(4);
 
-/// A search: exactly one of `q`, `text`, `shot` and `parts`.
+/// A search: one of `q`, `text`, `shot` and `parts`. Without any, the shots that `filters`, `titles` and `assets` leave are
+/// listed.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchBody {
@@ -72,6 +75,8 @@ pub struct SearchBody {
     /// The order of the hits.
     #[serde(default)]
     pub sort: SortBy,
+    /// Leaves out the assets, or the titles, of the shots and the times that the query is to be like.
+    pub other: Option<OtherOnly>,
     /// Fields whose values are counted among the candidates.
     #[serde(default)]
     pub facets: Vec<String>,
@@ -84,7 +89,7 @@ pub struct SearchBody {
     pub explain: bool,
 }
 
-/// One thing to look for: text with or without phrases, a shot, a time span of an asset, a picture or a vector.
+/// One thing to look for: text with or without phrases, a shot, a time span of an asset, a picture, a clip or a vector.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartBody {
@@ -103,6 +108,8 @@ pub struct PartBody {
     to_ms: Option<u64>,
     /// A picture file in Base64: JPEG, PNG, WebP or TIFF.
     picture: Option<String>,
+    /// A video file in Base64, up to 16 MB and two minutes: shots like the mean of its shots. It is not kept.
+    clip: Option<String>,
     /// A vector in the space that is searched. It is normalised.
     vector: Option<Vec<f32>>,
     /// The space of the vector, to be checked.
@@ -207,6 +214,7 @@ impl SearchBody {
         for (field, conditions) in self.filters {
             conditions.add(&field, &mut filters)?;
         }
+        let has_scope = !filters.is_empty() || !self.titles.is_empty() || !self.assets.is_empty();
         let parts = match (self.text, self.shot, self.parts) {
             (Some(text), None, none) if none.is_empty() => vec![QueryPart::text(&text)],
             (None, Some(shot), none) if none.is_empty() => {
@@ -222,6 +230,14 @@ impl SearchBody {
                     parts.push(body.part(at).await?);
                 }
                 parts
+            }
+            // A list of the shots in scope.
+            (None, None, _) if has_scope => Vec::new(),
+            (None, None, _) => {
+                return Err(bad(
+                    "give one of `q`, `text`, `shot` and `parts`, or `filters`, `titles` or `assets` to list their shots"
+                        .to_owned(),
+                ));
             }
             _ => {
                 return Err(bad(
@@ -241,7 +257,13 @@ impl SearchBody {
             },
             sort: self.sort,
             facets,
+            other: self.other,
         };
+        if let Some(modality) = weights.keys().next()
+            && query.parts.is_empty()
+        {
+            return Err(SearchError::NothingFor(modality.name()));
+        }
         if query.modalities.is_empty() && !weights.is_empty() {
             // Weights alone leave no modality out.
             let senses = query.senses()?;
@@ -269,6 +291,7 @@ impl SearchBody {
                 self.collapse.similar.is_some() || self.collapse.alternating,
             ),
             ("sort", self.sort != SortBy::default()),
+            ("other", self.other.is_some()),
         ]
         .into_iter()
         .find_map(|(name, is_given)| is_given.then_some(name))
@@ -284,11 +307,12 @@ impl PartBody {
             self.shot.is_some(),
             self.asset.is_some(),
             self.picture.is_some(),
+            self.clip.is_some(),
             self.vector.is_some(),
         ];
         if kinds.iter().filter(|&&is_given| is_given).count() != 1 {
             return Err(wrong(
-                "must be exactly one of text, shot, asset, picture and vector",
+                "must be exactly one of text, shot, asset, picture, clip and vector",
             ));
         }
         if self.asset.is_none() && (self.from_ms.is_some() || self.to_ms.is_some()) {
@@ -310,6 +334,8 @@ impl PartBody {
             }
         } else if let Some(picture) = self.picture {
             PartKind::Picture(Arc::new(decoded(at, picture).await?))
+        } else if let Some(clip) = self.clip {
+            PartKind::Clip(clip_bytes(&clip)?)
         } else if let Some(vector) = self.vector {
             PartKind::Vector {
                 vector: vector.into(),
@@ -331,6 +357,22 @@ impl PartBody {
             weight: self.weight.unwrap_or(1.0),
         })
     }
+}
+
+/// The bytes of a clip as sent.
+fn clip_bytes(base64: &str) -> Result<Bytes, SearchError> {
+    let most = MOST_CLIP_BYTES as u64;
+    // Before it is decoded: four characters are three bytes.
+    if base64.len() / 4 * 3 > MOST_CLIP_BYTES + 3 {
+        return Err(SearchError::ClipTooLarge(most));
+    }
+    let bytes = STANDARD
+        .decode(base64.as_bytes())
+        .map_err(|error| SearchError::Clip(format!("not Base64: {error}")))?;
+    if bytes.len() > MOST_CLIP_BYTES {
+        return Err(SearchError::ClipTooLarge(most));
+    }
+    Ok(bytes.into())
 }
 
 async fn decoded(at: usize, picture: String) -> Result<image::RgbImage, SearchError> {

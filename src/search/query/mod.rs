@@ -3,14 +3,15 @@
 //! `body` reads the JSON of requests, `syntax` the text of a search box; both make a [`Query`].
 
 pub(in crate::search) mod body;
+mod options;
 pub(in crate::search) mod syntax;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use image::RgbImage;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
+pub use self::options::{Collapse, GroupBy, Operator, OtherOnly, SortBy};
 use self::syntax::SyntaxError;
 use super::recall::Modality;
 use super::{MAX_LIMIT, SearchError};
@@ -31,7 +32,8 @@ pub(in crate::search) const SIMILAR: f32 = 0.95;
 /// A search by one or more parts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
-    /// What to look for. Shots are to be like the parts with a positive weight, and unlike the others.
+    /// What to look for. Shots are to be like the parts with a positive weight, and unlike the others. Without any, the
+    /// shots that fulfil the filters are listed.
     pub parts: Vec<QueryPart>,
     /// Modalities to search, with their weights; all with weight 1 if empty.
     pub modalities: Vec<WeightedModality>,
@@ -47,6 +49,8 @@ pub struct Query {
     pub sort: SortBy,
     /// Fields whose values are counted.
     pub facets: Vec<CountedField>,
+    /// Whether shots of the asset or the title of what the query names are left out.
+    pub other: Option<OtherOnly>,
 }
 
 /// A part of a query.
@@ -83,6 +87,8 @@ pub enum PartKind {
     },
     /// Shots similar to a picture.
     Picture(Arc<RgbImage>),
+    /// Shots similar to a video file.
+    Clip(Bytes),
     /// Shots whose vectors are close to this one.
     Vector {
         /// The vector, of any length but 0.
@@ -111,52 +117,6 @@ pub struct WeightedModality {
     pub modality: Modality,
     /// Its weight.
     pub weight: f64,
-}
-
-/// How modalities are combined.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Operator {
-    /// A shot is found if any modality finds it.
-    #[default]
-    Any,
-    /// A shot is found if every modality finds it, at the same time.
-    All,
-}
-
-/// What becomes one hit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum GroupBy {
-    /// Each shot.
-    #[default]
-    Shot,
-    /// The shots of an asset.
-    Asset,
-    /// The shots of a title.
-    Title,
-}
-
-/// The order of hits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum SortBy {
-    /// By score.
-    #[default]
-    Relevance,
-    /// By asset in the order of registration, then by frame.
-    Time,
-    /// By the day and time at which the asset was added, the newest first, then by frame.
-    Date,
-}
-
-/// Which similar shots become one hit.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Collapse {
-    /// Shots whose vectors are at least this similar.
-    pub similar: Option<f32>,
-    /// Shots of one place that alternate with those of another, as in a dialogue.
-    pub alternating: bool,
 }
 
 impl QueryPart {
@@ -204,7 +164,10 @@ impl QueryPart {
                     return Err(SearchError::VectorZero);
                 }
             }
-            PartKind::Shot(_) | PartKind::Span { .. } | PartKind::Picture(_) => {}
+            PartKind::Shot(_)
+            | PartKind::Span { .. }
+            | PartKind::Picture(_)
+            | PartKind::Clip(_) => {}
         }
         Ok(())
     }
@@ -244,9 +207,14 @@ impl Query {
     /// # Errors
     /// [`SearchError`] with a code of its own for each fault.
     pub fn check(&self) -> Result<(), SearchError> {
-        if self.parts.is_empty() {
+        if self.parts.is_empty() && self.filters.is_empty() {
             return Err(SearchError::Empty);
         }
+        self.check_all()
+    }
+
+    /// [`Self::check`] for a query that may be empty, because its scope says which shots are listed.
+    fn check_all(&self) -> Result<(), SearchError> {
         if self.parts.len() > MOST_PARTS {
             return Err(SearchError::TooManyParts(MOST_PARTS));
         }
@@ -259,12 +227,13 @@ impl Query {
             PartKind::Shot(_)
             | PartKind::Span { .. }
             | PartKind::Picture(_)
+            | PartKind::Clip(_)
             | PartKind::Vector { .. } => 0,
         };
         if self.parts.iter().map(length).sum::<usize>() > MAX_TEXT {
             return Err(SearchError::TooLong(MAX_TEXT));
         }
-        if self.parts.iter().all(|part| part.weight < 0.0) {
+        if !self.parts.is_empty() && self.parts.iter().all(|part| part.weight < 0.0) {
             return Err(SearchError::AllNegative);
         }
         for WeightedModality { weight, .. } in &self.modalities {
@@ -280,7 +249,23 @@ impl Query {
         if self.facets.len() > MOST_FACETS {
             return Err(SearchError::TooManyFacets(MOST_FACETS));
         }
+        if self.other.is_some() && self.own().next().is_none() {
+            return Err(SearchError::NothingOwn);
+        }
         Ok(filter::check(&self.filters)?)
+    }
+
+    /// The assets of what the query is to be like.
+    pub(super) fn own(&self) -> impl Iterator<Item = &AssetId> {
+        let wanted = self.parts.iter().filter(|part| part.weight > 0.0);
+        wanted.filter_map(|part| match &part.kind {
+            PartKind::Shot(shot) => Some(&shot.asset),
+            PartKind::Span { asset, .. } => Some(asset),
+            PartKind::Text { .. }
+            | PartKind::Picture(_)
+            | PartKind::Clip(_)
+            | PartKind::Vector { .. } => None,
+        })
     }
 
     /// The parts that a modality uses, with their places in the query.
@@ -298,6 +283,10 @@ impl Query {
             let parts = self.parts_for(modality);
             parts.iter().any(|(_, part)| part.weight > 0.0)
         };
+        if self.modalities.is_empty() && self.parts.is_empty() {
+            // A list needs none.
+            return Ok(Vec::new());
+        }
         if self.modalities.is_empty() {
             let all = Modality::ALL.iter().copied().filter(|&one| able(one));
             let all: Vec<WeightedModality> = all
@@ -355,6 +344,10 @@ impl Query {
                     hasher.update(format!("{:?}", picture.dimensions()).as_bytes());
                     hasher.update(picture.as_raw());
                 }
+                PartKind::Clip(bytes) => {
+                    hasher.update(format!("clip {}", bytes.len()).as_bytes());
+                    hasher.update(bytes);
+                }
                 kind @ (PartKind::Text { .. }
                 | PartKind::Shot(_)
                 | PartKind::Span { .. }
@@ -371,6 +364,7 @@ impl Query {
             self.collapse,
             self.sort,
             &self.facets,
+            self.other,
         );
         hasher.update(format!("{rest:?}").as_bytes());
         for filter in &self.filters {
@@ -431,7 +425,11 @@ impl SearchRequest {
         if !(1..=MAX_LIMIT).contains(&self.limit) {
             return Err(SearchError::Limit(MAX_LIMIT));
         }
-        self.query.check()
+        if self.scope.titles.is_empty() && self.scope.assets.is_empty() {
+            self.query.check()
+        } else {
+            self.query.check_all()
+        }
     }
 
     /// A digest of everything but the page.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{Found, Recall, Wanted};
 use crate::catalog::ShotId;
-use crate::index::{CueHit, Index, IndexError, ShotSet, SpokenQuery};
+use crate::index::{CueHit, Index, IndexError, ShotSet, SpokenQuery, Synonyms, TextRange};
 use crate::search::fusion::{Ranked, share};
 use crate::search::query::{PartKind, QueryPart};
 use crate::search::{SearchError, Searcher};
@@ -22,6 +22,8 @@ const MOST_LINES: usize = 50_000;
 pub struct Dialogue {
     /// The matching line.
     pub text: String,
+    /// What of the line matches: ranges of its characters (Unicode scalar values), in order.
+    pub marks: Vec<TextRange>,
     /// When it appears.
     pub start: Time,
     /// When it disappears; exclusive.
@@ -48,7 +50,7 @@ impl Recall for DialogueRecall {
 
     async fn ranked(searcher: &Searcher, wanted: Wanted<'_>) -> Result<Found<CueHit>, SearchError> {
         let index = Arc::clone(&searcher.index);
-        let lines = Lines::of(wanted.parts);
+        let lines = Lines::of(wanted.parts, &searcher.synonyms);
         let (scope, count, repeated) = (wanted.scope.cloned(), wanted.count, wanted.repeated);
         let found = tokio::task::spawn_blocking(move || {
             let list = lines.ranked(&index, scope.as_ref(), count, repeated)?;
@@ -64,6 +66,7 @@ impl Recall for DialogueRecall {
     fn evidence(cue: &CueHit, rank: u32, clock: &Clock) -> Dialogue {
         Dialogue {
             text: cue.text.clone(),
+            marks: cue.marks.clone(),
             start: clock.at(cue.frames.0, cue.ms.0),
             end: clock.at(cue.frames.1, cue.ms.1),
             score: cue.score,
@@ -83,7 +86,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn of(parts: &[(usize, &QueryPart)]) -> Self {
+    fn of(parts: &[(usize, &QueryPart)], synonyms: &Arc<Synonyms>) -> Self {
         let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
         for (_, part) in parts {
             let PartKind::Text { words, phrases } = &part.kind else {
@@ -94,6 +97,7 @@ impl Lines {
                 phrases: phrases.clone(),
                 // What excludes a shot must be said in full.
                 strict: part.weight < 0.0,
+                synonyms: Arc::clone(synonyms),
             };
             if part.weight < 0.0 {
                 unwanted.push(query);
@@ -115,7 +119,12 @@ impl Lines {
         loop {
             let mut lists = Vec::with_capacity(self.wanted.len());
             for (weight, query) in &self.wanted {
-                lists.push((*weight, index.spoken(query, fetched, scope)?));
+                let list = if repeated {
+                    index.spoken_lines(query, fetched, scope)?
+                } else {
+                    index.spoken(query, fetched, scope)?
+                };
+                lists.push((*weight, list));
             }
             let is_all = lists.iter().all(|(_, list)| list.len() < fetched);
             let mut found = fused(lists, repeated);
@@ -177,6 +186,7 @@ fn fused(lists: Vec<(f64, Vec<CueHit>)>, repeated: bool) -> Vec<Ranked<CueHit>> 
         shot: cue.shot.clone(),
         frames: cue.frames,
         found: cue,
+        is_tied: false,
     });
     found.collect()
 }

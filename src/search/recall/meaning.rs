@@ -100,6 +100,7 @@ impl Recall for MeaningRecall {
                 shot,
                 frames: found.frames,
                 found,
+                is_tied: false,
             })
         });
         Ok(Found {

@@ -4,6 +4,7 @@
 //! each recall that found it. To add a recall, write its file and add a line to the list below.
 
 mod dialogue;
+mod label;
 mod meaning;
 mod visual;
 
@@ -14,6 +15,8 @@ use utoipa::ToSchema;
 
 pub use dialogue::Dialogue;
 use dialogue::DialogueRecall;
+pub use label::Label;
+use label::LabelRecall;
 pub use meaning::Meaning;
 use meaning::MeaningRecall;
 use visual::VisualRecall;
@@ -212,6 +215,8 @@ recalls! {
     Dialogue as dialogue: DialogueRecall -> Dialogue;
     /// What is meant by what is said.
     Meaning as meaning: MeaningRecall -> Meaning;
+    /// What people call it: the name of the title, tags and notes.
+    Label as label: LabelRecall -> Label;
 }
 
 /// What one recall found, and at which cost.

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::{Found, Recall, Wanted};
 use crate::catalog::{AssetId, ShotId, assets, shots, vectors};
+use crate::search::clip::vector_of_clip;
 use crate::search::confidence::{LIKELY, confidence};
 use crate::search::fusion::Ranked;
 use crate::search::query::{PartKind, QueryPart};
@@ -105,6 +106,7 @@ impl Recall for VisualRecall {
                         .map(|background| confidence(model, background, near.similarity)),
                     parts: Vec::new(),
                 },
+                is_tied: false,
             })
             .collect();
         if parts.len() > 1 {
@@ -193,6 +195,11 @@ async fn vector_of(
         }
         PartKind::Picture(picture) => {
             let vector = encoders.picture(Arc::clone(picture)).await?;
+            Ok((vector, Vec::new()))
+        }
+        PartKind::Clip(bytes) => {
+            let sandbox = searcher.sandbox.as_ref().ok_or(SearchError::Died)?;
+            let vector = vector_of_clip(sandbox, encoders, bytes.clone()).await?;
             Ok((vector, Vec::new()))
         }
         PartKind::Vector {

@@ -1,11 +1,15 @@
 //! What can be searched for, and how: parts, modalities, filters, order, pages and the text of a search box.
 
 mod bad_input;
+mod dialogue;
 mod filters;
+mod labels;
+mod list;
 mod meaning;
 mod order;
 mod pages;
 mod parts;
+mod similar;
 mod text;
 
 use std::path::Path;

@@ -39,6 +39,14 @@ impl Rushes {
         }
     }
 
+    /// Creates the catalogue, if there is none. Commands that only read refuse a folder without one.
+    pub(crate) fn begin(&self) {
+        if self.data().join("catalog.db").try_exists().unwrap() {
+            return;
+        }
+        self.json(&["key", "create", "begun", "--scope", "read"]);
+    }
+
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self

@@ -9,7 +9,7 @@
 //!        | [ "-" ] "like:" shot | asset "@" time ".." time [ "^" weight ]
 //!        | [ "-" ] field ":" [ "<" | "<=" | ">" | ">=" | "=" ] value { "," value }
 //!        | field ":" value ".." value
-//!        | ("in" | "match" | "group" | "collapse" | "sort" | "facet") ":" value
+//!        | ("in" | "match" | "group" | "collapse" | "sort" | "facet" | "other") ":" value
 //! words  = word | '"' phrase '"' | "(" { word | '"' phrase '"' } ")"
 //! ```
 //!

@@ -6,15 +6,15 @@ use crate::catalog::filter::{self, CountedField, FieldKind, Filter, FilterError,
 use crate::catalog::metadata::MetadataValue;
 use crate::catalog::{AssetId, ShotId};
 use crate::search::query::{
-    Collapse, GroupBy, Operator, PartKind, Query, QueryPart, SortBy, WeightedModality,
+    Collapse, GroupBy, Operator, OtherOnly, PartKind, Query, QueryPart, SortBy, WeightedModality,
 };
 use crate::search::recall::Modality;
 
 /// Longest text of a query in characters.
 const MAX_QUERY: usize = 8000;
 /// Names that are no fields.
-const DIRECTIVE_NAMES: [&str; 6] = ["in", "match", "group", "collapse", "sort", "facet"];
-const DIRECTIVES: &str = "`in`, `match`, `group`, `collapse`, `sort`, `facet`, `like`";
+const DIRECTIVE_NAMES: [&str; 7] = ["in", "match", "group", "collapse", "sort", "facet", "other"];
+const DIRECTIVES: &str = "`in`, `match`, `group`, `collapse`, `sort`, `facet`, `other`, `like`";
 
 /// The query that a text says.
 ///
@@ -296,11 +296,16 @@ impl Parser {
                 ];
                 self.query.group_by = self.choice(name, value, at, &choices)?;
             }
+            "other" => {
+                let choices = [("titles", OtherOnly::Titles), ("assets", OtherOnly::Assets)];
+                self.query.other = Some(self.choice(name, value, at, &choices)?);
+            }
             "sort" => {
                 let choices = [
                     ("relevance", SortBy::Relevance),
                     ("time", SortBy::Time),
                     ("date", SortBy::Date),
+                    ("earliest", SortBy::Earliest),
                 ];
                 self.query.sort = self.choice(name, value, at, &choices)?;
             }

@@ -5,7 +5,7 @@ use crate::catalog::filter::{Filter, FilterOp};
 use crate::catalog::metadata::MetadataValue;
 use crate::catalog::{AssetId, ShotId};
 use crate::search::query::{
-    Collapse, GroupBy, Operator, PartKind, Query, QueryPart, SortBy, WeightedModality,
+    Collapse, GroupBy, Operator, OtherOnly, PartKind, Query, QueryPart, SortBy, WeightedModality,
 };
 use crate::search::recall::Modality;
 
@@ -282,8 +282,11 @@ proptest! {
     fn what_is_written_reads_back_as_the_same_query(
         parts in prop::collection::vec(parts(), 0..4),
         filters in prop::collection::vec(filters(), 0..3),
-        sort in prop::sample::select(vec![SortBy::Relevance, SortBy::Time, SortBy::Date]),
+        sort in prop::sample::select(vec![
+            SortBy::Relevance, SortBy::Time, SortBy::Date, SortBy::Earliest,
+        ]),
         group_by in prop::sample::select(vec![GroupBy::Shot, GroupBy::Asset, GroupBy::Title]),
+        other in prop::sample::select(vec![None, Some(OtherOnly::Titles), Some(OtherOnly::Assets)]),
         all in any::<bool>(),
         similar in prop::option::of((1_u16..=100).prop_map(|n| f32::from(n) / 100.0)),
     ) {
@@ -300,6 +303,7 @@ proptest! {
                 Vec::new()
             },
             facets: Vec::new(),
+            other,
         };
         let said = write(&query).unwrap();
         let read = parse(&said).map_err(|error| TestCaseError::fail(format!("{said}: {error}")))?;

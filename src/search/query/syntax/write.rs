@@ -4,7 +4,9 @@ use super::parse::{needs_quotes, typed};
 use super::{MINUS, is_quote, is_space};
 use crate::catalog::filter::{FieldKind, Filter, FilterOp};
 use crate::catalog::metadata::MetadataValue;
-use crate::search::query::{GroupBy, Operator, PartKind, Query, QueryPart, SIMILAR, SortBy};
+use crate::search::query::{
+    GroupBy, Operator, OtherOnly, PartKind, Query, QueryPart, SIMILAR, SortBy,
+};
 
 /// The text that says this query; `None` if it has a part without text, such as a picture.
 pub(in crate::search::query) fn write(query: &Query) -> Option<String> {
@@ -46,6 +48,12 @@ pub(in crate::search::query) fn write(query: &Query) -> Option<String> {
         SortBy::Relevance => {}
         SortBy::Time => items.push("sort:time".to_owned()),
         SortBy::Date => items.push("sort:date".to_owned()),
+        SortBy::Earliest => items.push("sort:earliest".to_owned()),
+    }
+    match query.other {
+        None => {}
+        Some(OtherOnly::Titles) => items.push("other:titles".to_owned()),
+        Some(OtherOnly::Assets) => items.push("other:assets".to_owned()),
     }
     if !query.facets.is_empty() {
         let names: Vec<String> = query.facets.iter().map(|field| field.name()).collect();
@@ -82,7 +90,7 @@ fn written_part(at: usize, part: &QueryPart) -> Option<String> {
             from_ms,
             to_ms,
         } => format!("like:{asset}@{from_ms}ms..{to_ms}ms"),
-        PartKind::Picture(_) | PartKind::Vector { .. } => return None,
+        PartKind::Picture(_) | PartKind::Clip(_) | PartKind::Vector { .. } => return None,
     };
     let modality = match (&part.kind, part.modality) {
         (PartKind::Text { .. }, Some(modality)) => format!("{}:", modality.name()),

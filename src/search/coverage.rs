@@ -1,0 +1,74 @@
+//! How much of the scope of an answer can be found.
+
+use rushes_workers::stages::Feature;
+
+use super::{Coverage, DialogueCoverage, Modality, SearchError, Searcher};
+use crate::catalog::{coverage, failed};
+use crate::features::{embeddings_of, meaning_of};
+use crate::index::ShotSet;
+
+impl Searcher {
+    /// The share of the scope that can be found by `senses`.
+    ///
+    /// # Errors
+    /// If the catalogue fails.
+    pub async fn coverage(
+        &self,
+        senses: &[Modality],
+        scope: Option<&ShotSet>,
+    ) -> Result<Coverage, SearchError> {
+        self.coverage_at(self.index.seq(), senses, scope).await
+    }
+
+    /// The share of the scope that an index at change `seq` can find. A search may take a while, and what is indexed
+    /// meanwhile is not in its answer.
+    pub(super) async fn coverage_at(
+        &self,
+        seq: i64,
+        senses: &[Modality],
+        scope: Option<&ShotSet>,
+    ) -> Result<Coverage, SearchError> {
+        let visual = embeddings_of(self.encoders.model());
+        // Read all counts from one snapshot.
+        let mut db = self.catalog.snapshot().await?;
+        let assets = || scope.map(ShotSet::assets);
+        let (published, total) = coverage(&mut db, &visual, seq, assets()).await?;
+        let aside = self.index.set_aside();
+        let unseen = aside
+            .keys()
+            .filter(|asset| scope.is_none_or(|scope| scope.get(asset).is_some()));
+        let (unseen, _) = coverage(&mut db, &visual, seq, Some(unseen)).await?;
+        let mut found = Coverage {
+            ready: published - unseen,
+            total,
+            dialogue: None,
+            meaning: None,
+        };
+        if senses == [Modality::Label] {
+            // Labels are searched in the catalogue.
+            (found.ready, _) =
+                coverage(&mut db, Feature::Shots.as_str(), i64::MAX, assets()).await?;
+        }
+        let by_sight = senses.contains(&Modality::Visual);
+        if senses.contains(&Modality::Dialogue) || senses.contains(&Modality::Meaning) {
+            let dialogue = Feature::Dialogue.as_str();
+            let (ready, _) = coverage(&mut db, dialogue, seq, assets()).await?;
+            let failed = failed(&mut db, dialogue, assets()).await?;
+            found.dialogue = Some(DialogueCoverage { ready, failed });
+            if !by_sight {
+                found.ready = ready;
+            }
+        }
+        if senses.contains(&Modality::Meaning)
+            && let Some(sentences) = &self.sentences
+        {
+            let meaning = meaning_of(sentences.model());
+            let (ready, _) = coverage(&mut db, &meaning, seq, assets()).await?;
+            found.meaning = Some(ready);
+            if senses == [Modality::Meaning] {
+                found.ready = ready;
+            }
+        }
+        Ok(found)
+    }
+}
