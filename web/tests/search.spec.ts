@@ -141,7 +141,7 @@ test("a picture that is dropped finds what looks like it", async ({ page, server
   execFileSync("ffmpeg", ["-nostdin", "-v", "error", "-y", "-ss", "1", "-i", bikes, "-frames:v", "1", still]);
   await page.goto(server.url);
   const chooser = page.waitForEvent("filechooser");
-  await page.getByRole("button", { name: "Search by a picture" }).click();
+  await page.getByRole("button", { name: "Search by a picture or a clip" }).click();
   await (await chooser).setFiles(still);
   await expect(page.getByText("like this picture")).toBeVisible();
   await expect(cards(page).first()).toContainText("bikes");
@@ -156,10 +156,33 @@ test("a picture that is dropped finds what looks like it", async ({ page, server
   await expect(other.getByRole("alert")).toContainText("Drop it again");
 });
 
+test("a clip that is dropped finds its shots, and one that is too large is refused", async ({
+  page,
+  server,
+}) => {
+  const clip = path.join(server.folder, "wanted.mp4");
+  const bikes = clips.find((clip) => clip.endsWith("bikes.mp4")) ?? "";
+  const cut = ["-ss", "0.1", "-t", "0.9", "-i", bikes, "-an", "-c:v", "libx264", clip];
+  execFileSync("ffmpeg", ["-nostdin", "-v", "error", "-y", ...cut]);
+  await page.goto(server.url);
+  const button = page.getByRole("button", { name: "Search by a picture or a clip" });
+  let chooser = page.waitForEvent("filechooser");
+  await button.click();
+  await (await chooser).setFiles(clip);
+  await expect(page.getByText("like this clip")).toBeVisible();
+  await expect(cards(page).first()).toContainText("bikes");
+  chooser = page.waitForEvent("filechooser");
+  await button.click();
+  await (
+    await chooser
+  ).setFiles({ name: "long.mp4", mimeType: "video/mp4", buffer: Buffer.alloc(17_000_000) });
+  await expect(page.getByText("long.mp4 is larger than 16 MB")).toBeVisible();
+});
+
 test("what is no picture is refused in words", async ({ page, server }) => {
   await page.goto(server.url);
   const chooser = page.waitForEvent("filechooser");
-  await page.getByRole("button", { name: "Search by a picture" }).click();
+  await page.getByRole("button", { name: "Search by a picture or a clip" }).click();
   await (
     await chooser
   ).setFiles({ name: "a.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no picture") });

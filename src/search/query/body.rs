@@ -30,13 +30,14 @@ const LIMIT: usize = 20;
 /// Pictures that are decoded at the same time, because each takes memory.
 static DECODING: Semaphore = Semaphore::const_new(4);
 
-/// A search: one of `q`, `text`, `shot` and `parts`. Without any, the shots that `filters`, `titles` and `assets` leave are
+/// A search: one of `q`, `text`, `shot` and `parts`; `q` may have `parts` beside it. Without any, the shots that `filters`, `titles` and `assets` leave are
 /// listed.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchBody {
     /// The query as text, as in a search box. What it can say is in the documentation; it can be combined with
-    /// `titles`, `assets`, `facets`, `limit`, `page` and `explain`.
+    /// `parts` for what text cannot say, such as pictures, and with `titles`, `assets`, `facets`, `limit`, `page` and
+    /// `explain`.
     #[schema(example = "car -night tag:hero len:<4s")]
     pub q: Option<String>,
     /// What is to be seen or said.
@@ -191,6 +192,10 @@ impl SearchBody {
                     query.facets.push(facet);
                 }
             }
+            if query.parts.len() + self.parts.len() > MOST_PARTS {
+                return Err(SearchError::TooManyParts(MOST_PARTS));
+            }
+            query.parts.extend(read_parts(self.parts).await?);
             return Ok(query);
         }
         let listed = &self.modalities;
@@ -224,13 +229,7 @@ impl SearchBody {
                 // Before pictures are decoded, which takes memory.
                 return Err(SearchError::TooManyParts(MOST_PARTS));
             }
-            (None, None, bodies) if !bodies.is_empty() => {
-                let mut parts = Vec::with_capacity(bodies.len());
-                for (at, body) in bodies.into_iter().enumerate() {
-                    parts.push(body.part(at).await?);
-                }
-                parts
-            }
+            (None, None, bodies) if !bodies.is_empty() => read_parts(bodies).await?,
             // A list of the shots in scope.
             (None, None, _) if has_scope => Vec::new(),
             (None, None, _) => {
@@ -280,7 +279,6 @@ impl SearchBody {
         [
             ("text", self.text.is_some()),
             ("shot", self.shot.is_some()),
-            ("parts", !self.parts.is_empty()),
             ("modalities", !self.modalities.is_empty()),
             ("weights", !self.weights.is_empty()),
             ("operator", self.operator != Operator::default()),
@@ -296,6 +294,14 @@ impl SearchBody {
         .into_iter()
         .find_map(|(name, is_given)| is_given.then_some(name))
     }
+}
+
+async fn read_parts(bodies: Vec<PartBody>) -> Result<Vec<QueryPart>, SearchError> {
+    let mut parts = Vec::with_capacity(bodies.len());
+    for (at, body) in bodies.into_iter().enumerate() {
+        parts.push(body.part(at).await?);
+    }
+    Ok(parts)
 }
 
 impl PartBody {

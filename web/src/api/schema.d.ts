@@ -287,6 +287,27 @@ export interface paths {
         patch: operations["change_bin_item"];
         trace?: never;
     };
+    "/v1/duplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Near-duplicate shots across the catalogue, in groups.
+         * @description Every shot that has an earlier near-duplicate is in the group of its earliest one. A page may have fewer groups than
+         *     asked for and not be the last: follow `next` until it is null.
+         */
+        get: operations["list_duplicates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -989,7 +1010,10 @@ export interface components {
             /** @description How much of the scope the answer covers. */
             coverage: components["schemas"]["Coverage"];
             explanation?: components["schemas"]["Explanation"] | null;
-            /** @description The values of the requested fields among the candidates, the best 400 shots of each recall, with their counts. */
+            /**
+             * @description The values of the requested fields among the candidates, the best 400 shots of each recall, with their counts.
+             *     Without anything to look for, among all shots in scope.
+             */
             facets?: Record<string, never> | null;
             /** @description In the order that the request asks for: the best first if it asks for none. */
             hits: components["schemas"]["Hit"][];
@@ -1327,7 +1351,8 @@ export interface components {
             meaning?: number | null;
             /**
              * Format: int64
-             * @description Assets whose shots can be found by sight; by dialogue or its meaning if sight was not searched.
+             * @description Assets whose shots can be found by sight; by dialogue or its meaning if sight was not searched; assets that have
+             *     shots if nothing was searched for.
              */
             ready: number;
             /**
@@ -1412,6 +1437,8 @@ export interface components {
         Dialogue: {
             /** @description When it disappears; exclusive. */
             end: components["schemas"]["Time"];
+            /** @description What of the line matches: ranges of its characters (Unicode scalar values), in order. */
+            marks: components["schemas"]["TextRange"][];
             /**
              * Format: int32
              * @description Rank in the list of this recall, from 1.
@@ -1474,6 +1501,33 @@ export interface components {
             /** @description Key of the stored timeline. */
             timeline: string;
         };
+        /** @description Shots that are nearly the same. */
+        DuplicateGroup: {
+            /** @description Whether there are more than the 64 nearest. */
+            more: boolean;
+            /** @description The earliest first: by registration of the asset, then by frame. */
+            shots: components["schemas"]["DuplicateShot"][];
+        };
+        /** @description A shot of a group. */
+        DuplicateShot: components["schemas"]["Place"] & {
+            /**
+             * Format: float
+             * @description Cosine similarity to the first shot of the group.
+             */
+            similarity: number;
+        };
+        /** @description A page of groups of shots that are nearly the same. */
+        DuplicatesPage: {
+            /** @description In the order of the earliest shot of each. */
+            groups: components["schemas"]["DuplicateGroup"][];
+            /** @description Shots that this page looked at. */
+            looked_at: number;
+            /**
+             * @description Token of the next page; null on the last page. It is good for 15 minutes. A page may have fewer groups than asked
+             *     for, even none, and not be the last.
+             */
+            next?: string | null;
+        };
         /** @description Proxies that may be cut before their own run starts. That run then resumes from them. */
         EarlyProxies: {
             /**
@@ -1519,6 +1573,7 @@ export interface components {
         /** @description Why a shot is in the result: the modalities that found it, and how. */
         Evidence: {
             dialogue?: components["schemas"]["Dialogue"] | null;
+            label?: components["schemas"]["Label"] | null;
             meaning?: components["schemas"]["Meaning"] | null;
             visual?: components["schemas"]["Visual"] | null;
         };
@@ -1535,6 +1590,8 @@ export interface components {
             query?: string | null;
             /** @description The recalls that ran, in order. For a later page, those of the first one. */
             recalls: components["schemas"]["RecallReport"][];
+            /** @description Words that were searched for in other words too, by dialogue and by labels, as the settings say. */
+            synonyms?: Record<string, never>;
         };
         /** @description What to export, and how: exactly one of `bin`, `picks` and `search`. */
         ExportBody: {
@@ -1785,6 +1842,30 @@ export interface components {
             /** @description What it is good for. */
             scopes: components["schemas"]["KeyScope"][];
         };
+        /** @description How a shot was found by what people call it. */
+        Label: {
+            /** @description What matches: the name of the title, a tag of the shot or of its asset, or a note on the shot. */
+            kind: components["schemas"]["LabelKind"];
+            /** @description What of the text matches: ranges of its characters (Unicode scalar values), in order. */
+            marks: components["schemas"]["TextRange"][];
+            /**
+             * Format: int32
+             * @description Rank in the list of this recall, from 1. Shots with the same label have the same rank.
+             */
+            rank: number;
+            /**
+             * Format: float
+             * @description BM25 score; 0 for writing that does not separate words.
+             */
+            score: number;
+            /** @description Its text. */
+            text: string;
+        };
+        /**
+         * @description What a label is.
+         * @enum {string}
+         */
+        LabelKind: "title" | "tag" | "note";
         /** @description Work that belongs to this worker until its lease expires. */
         Lease: components["schemas"]["Ticket"] & {
             /** @description Prefix of the keys of this run's stored objects. */
@@ -1901,7 +1982,7 @@ export interface components {
          * @description A modality to search.
          * @enum {string}
          */
-        Modality: "visual" | "dialogue" | "meaning";
+        Modality: "visual" | "dialogue" | "meaning" | "label";
         /** @description All models. */
         ModelList: {
             /**
@@ -2010,6 +2091,11 @@ export interface components {
          * @enum {string}
          */
         Operator: "any" | "all";
+        /**
+         * @description What is left out of what is like a shot, or like a time of an asset.
+         * @enum {string}
+         */
+        OtherOnly: "assets" | "titles";
         /** @description The output of a finished run. Large results are in the object store, and their keys are here. */
         Output: (components["schemas"]["ProbeOutput"] & {
             /** @enum {string} */
@@ -2040,10 +2126,12 @@ export interface components {
             /** @description Length of each vector. */
             dims: number;
         };
-        /** @description One thing to look for: text with or without phrases, a shot, a time span of an asset, a picture or a vector. */
+        /** @description One thing to look for: text with or without phrases, a shot, a time span of an asset, a picture, a clip or a vector. */
         PartBody: {
             /** @description An asset, with `from_ms` and `to_ms`. */
             asset?: string | null;
+            /** @description A video file in Base64, up to 16 MB and two minutes: shots like the mean of its shots. It is not kept. */
+            clip?: string | null;
             /**
              * Format: int64
              * @description Start in milliseconds.
@@ -2229,11 +2317,11 @@ export interface components {
             ms: number;
             /**
              * Format: int64
-             * @description Shots, lines or passages in scope.
+             * @description Shots, lines, passages or labels in scope.
              */
             searched: number;
             /**
-             * @description What was searched: `shots`, `lines` or `passages`.
+             * @description What was searched: `shots`, `lines`, `passages` or `labels`.
              * @example shots
              */
             unit: string;
@@ -2416,7 +2504,10 @@ export interface components {
              */
             token: number;
         };
-        /** @description A search: exactly one of `q`, `text`, `shot` and `parts`. */
+        /**
+         * @description A search: one of `q`, `text`, `shot` and `parts`; `q` may have `parts` beside it. Without any, the shots that `filters`, `titles` and `assets` leave are
+         *     listed.
+         */
         SearchBody: {
             /** @description Only in these assets. */
             assets?: string[];
@@ -2438,13 +2529,15 @@ export interface components {
             modalities?: components["schemas"]["Modality"][];
             /** @description `any`: a shot is found if one modality finds it; `all`: if every modality finds it at the same time. */
             operator?: components["schemas"]["Operator"];
+            other?: components["schemas"]["OtherOnly"] | null;
             /** @description `next` of the answer before, with the same query. */
             page?: string | null;
             /** @description Several things to look for at once, with weights. */
             parts?: components["schemas"]["PartBody"][];
             /**
              * @description The query as text, as in a search box. What it can say is in the documentation; it can be combined with
-             *     `titles`, `assets`, `facets`, `limit`, `page` and `explain`.
+             *     `parts` for what text cannot say, such as pictures, and with `titles`, `assets`, `facets`, `limit`, `page` and
+             *     `explain`.
              * @example car -night tag:hero len:<4s
              */
             q?: string | null;
@@ -2612,7 +2705,7 @@ export interface components {
          * @description The order of hits.
          * @enum {string}
          */
-        SortBy: "relevance" | "time" | "date";
+        SortBy: "relevance" | "time" | "date" | "earliest";
         /** @description One stage of a job. */
         StageView: {
             /**
@@ -2723,6 +2816,13 @@ export interface components {
             /** @enum {string} */
             feature: "meaning";
         });
+        /** @description A range of a text in characters (Unicode scalar values, not bytes and not UTF-16 units). */
+        TextRange: {
+            /** @description One past the last. */
+            end: number;
+            /** @description The first character, from 0. */
+            start: number;
+        };
         /** @description The output of a [`ThumbnailsTask`]. */
         ThumbnailsOutput: {
             /** @description Keys in the object store, one per shot, in order. */
@@ -5447,6 +5547,108 @@ export interface operations {
             };
         };
     };
+    list_duplicates: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only among the shots that fulfil these filters, as in a search box.
+                 * @example title:"Day 3" len:>1s
+                 */
+                q?: string;
+                /** @description The least cosine similarity, above 0 and up to 1; 0.95 if absent. */
+                similar?: number;
+                /** @description Groups on a page, 1 to 200; 20 if absent. */
+                limit?: number;
+                /** @description `next` of the page before, with the same query. */
+                page?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DuplicatesPage"];
+                };
+            };
+            /** @description It is the answer whose `etag` is in `if-none-match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many searches at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request cannot be answered as it is */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     follow_events: {
         parameters: {
             query?: never;
@@ -5738,10 +5940,16 @@ export interface operations {
                 title?: string;
                 /** @description Only those with a stage of this feature, such as `dialogue`; `embeddings` stands for those of any model. */
                 feature?: string;
-                /** @description Only those requested at this time or later, Unix milliseconds. */
-                since?: number;
-                /** @description Only those requested before this time, Unix milliseconds. */
-                until?: number;
+                /**
+                 * @description Only those requested at this time or later: as in RFC 3339, or Unix milliseconds.
+                 * @example 2026-11-27T10:00:00Z
+                 */
+                since?: string;
+                /**
+                 * @description Only those requested before this time: as in RFC 3339, or Unix milliseconds.
+                 * @example 2026-11-28T10:00:00+01:00
+                 */
+                until?: string;
                 /** @description How many, 1 to 200; 20 if absent. */
                 limit?: number;
                 /** @description `next` of the page before. */

@@ -1,7 +1,7 @@
 // The answer to the query in the address bar, page by page.
 
 import { answer, client, Failure, type Schemas } from "../api/client";
-import { pictureBase64 } from "./pictures";
+import { samplePart } from "./samples";
 
 export type Hit = Schemas["Hit"];
 export type Answer = Schemas["Answer"];
@@ -9,7 +9,8 @@ export type Answer = Schemas["Answer"];
 /** What the address bar says. */
 export interface Asked {
   text: string;
-  pictures: string[];
+  /** Names of pictures and clips. */
+  samples: string[];
 }
 
 const PAGE = 100;
@@ -23,7 +24,7 @@ class Results {
   failure = $state<Failure | null>(null);
   isBusy = $state(false);
   /** What the hits belong to. */
-  asked = $state.raw<Asked>({ text: "", pictures: [] });
+  asked = $state.raw<Asked>({ text: "", samples: [] });
 
   /** Ends when the last query is answered. */
   answered: Promise<void> = Promise.resolve();
@@ -33,7 +34,7 @@ class Results {
   #isLoadingMore = false;
 
   get isEmptyQuery() {
-    return this.asked.text.trim() === "" && this.asked.pictures.length === 0;
+    return this.asked.text.trim() === "" && this.asked.samples.length === 0;
   }
 
   /** Asks; what was asked before is forgotten. */
@@ -94,15 +95,13 @@ class Results {
 
 export const results = new Results();
 
-function ask({ text, pictures }: Asked, page: string | null, signal: AbortSignal): Promise<Answer> {
-  const parts = pictures.map((name) => {
-    const picture = pictureBase64(name);
-    if (!picture) {
-      const message =
-        "The picture of this search is only known to the tab where it was dropped. Drop it again.";
-      throw new Failure("picture-gone", message, 0);
-    }
-    return { picture };
+function ask({ text, samples }: Asked, page: string | null, signal: AbortSignal): Promise<Answer> {
+  const parts = samples.map((name) => {
+    const part = samplePart(name);
+    if (part) return part;
+    const message =
+      "The picture or clip of this search is only known to the tab where it was dropped. Drop it again.";
+    throw new Failure("sample-gone", message, 0);
   });
   const q = text.trim() === "" ? {} : { q: text };
   const body = { ...q, ...(parts.length > 0 ? { parts } : {}), facets: COUNTED, limit: PAGE, page };

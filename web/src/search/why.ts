@@ -1,12 +1,12 @@
 // Why a shot was found, in words.
 
+import type { Schemas } from "../api/client";
 import type { Hit } from "./results.svelte";
-import { terms } from "./terms";
 
 export interface Why {
   /** Which sense found it. */
   sense: string;
-  /** A spoken line, in pieces of which some matched. */
+  /** A spoken line or a label, in pieces of which some matched. */
   line?: { text: string; marked: boolean }[];
   /** A measure. */
   note?: string;
@@ -16,16 +16,15 @@ export interface Why {
 const NAMED = 0.3;
 
 /** The reasons, the most telling first. */
-export function reasons(hit: Hit, query: string): Why[] {
-  const { visual, dialogue, meaning } = hit.evidence;
+export function reasons(hit: Hit): Why[] {
+  const { visual, dialogue, meaning, label } = hit.evidence;
   const found: Why[] = [];
-  if (dialogue) found.push({ sense: "said", line: marked(dialogue.text, query) });
+  if (dialogue) found.push({ sense: "said", line: marked(dialogue.text, dialogue.marks) });
   else if (meaning)
-    found.push({
-      sense: "meant",
-      line: [{ text: meaning.text, marked: false }],
-      note: percent(meaning.similarity),
-    });
+    found.push({ sense: "meant", line: marked(meaning.text, []), note: percent(meaning.similarity) });
+  // The title stands under the picture already.
+  if (label && label.kind !== "title")
+    found.push({ sense: label.kind, line: marked(label.text, label.marks) });
   // Every shot has some similarity to any text, so sight is named only where it says something.
   if (visual && (found.length === 0 || (visual.confidence ?? 0) >= NAMED)) {
     const { confidence, similarity } = visual;
@@ -36,22 +35,22 @@ export function reasons(hit: Hit, query: string): Why[] {
 
 export const percent = (share: number) => `${Math.round(share * 100)} %`;
 
-/** A line in which the words of the query are marked, in any inflection that begins alike. */
-export function marked(line: string, query: string): { text: string; marked: boolean }[] {
-  const wanted = new Set(
-    terms(query)
-      .filter((term) => !term.negative && ["words", "phrase", "group"].includes(term.kind))
-      .flatMap((term) => (term.value ?? term.text).split(/[^\p{L}\p{N}']+/u))
-      .map(stem)
-      .filter(Boolean),
-  );
-  return line
-    .split(/([\p{L}\p{N}']+)/u)
-    .filter(Boolean)
-    .map((text) => ({ text, marked: wanted.has(stem(text)) }));
+/** A text in pieces. Ranges count Unicode characters, of which JavaScript's strings have one or two units each. */
+export function marked(
+  text: string,
+  ranges: readonly Schemas["TextRange"][],
+): { text: string; marked: boolean }[] {
+  const characters = [...text];
+  const pieces: { text: string; marked: boolean }[] = [];
+  let at = 0;
+  const push = (end: number, marked: boolean) => {
+    if (end > at) pieces.push({ text: characters.slice(at, end).join(""), marked });
+    at = Math.max(at, end);
+  };
+  for (const { start, end } of ranges) {
+    push(start, false);
+    push(end, true);
+  }
+  push(characters.length, false);
+  return pieces;
 }
-
-const stem = (word: string) => {
-  const folded = word.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-  return folded.length > 4 ? folded.replace(/(ing|ed|es|s)$/, "") : folded;
-};
