@@ -83,7 +83,7 @@ fn only_those_who_may_do_everything_make_keys() {
         403
     );
     assert_eq!(post(&admin, &new("a")).status(), 201);
-    assert_eq!(problem(post(&admin, &new("a"))).0, 409);
+    assert_eq!(problem(post(&admin, &new("a"))).1, "name-in-use");
     for (body, code) in [
         (json!({"name": "b", "scopes": []}), "no-scopes"),
         (
@@ -117,7 +117,7 @@ fn a_secret_is_kept_nowhere_not_even_for_a_repeated_request() {
     let made: Value = send("/v1/keys", &key).json().unwrap();
     let again = send("/v1/keys", &key);
     assert!(!again.headers().contains_key("idempotency-replayed"));
-    assert_eq!(problem(again).0, 409);
+    assert_eq!(problem(again).1, "name-in-use");
     let secret = made["secret"].as_str().unwrap();
     drop(server);
     for file in walkdir::WalkDir::new(rushes.data()) {
