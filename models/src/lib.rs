@@ -6,6 +6,7 @@
 mod adopt;
 mod backend;
 pub mod boundary;
+mod causes;
 mod class;
 mod detect;
 pub mod device;
@@ -31,6 +32,7 @@ mod verify;
 
 pub use adopt::adopt;
 pub use backend::{Backend, EncoderOptions};
+pub use causes::{LibraryError, with_causes};
 pub use class::Class;
 pub use detect::{Detection, Detector, DetectorIdentity, DetectorOptions, detectors_of, overlap};
 pub use digest::{Digest, ParseDigestError};

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::causes::with_causes;
 use crate::digest::Digest;
 use crate::error::{Attempt, ModelError, PullError, SourceError};
 use crate::manifest::{Manifest, ManifestFile, Source};
@@ -255,7 +256,7 @@ fn discard(path: &Path) {
     if let Err(e) = fs::remove_file(path)
         && e.kind() != std::io::ErrorKind::NotFound
     {
-        tracing::warn!(path = %path.display(), error = %e, "cannot remove a partial download");
+        tracing::warn!(path = %path.display(), error = %with_causes(&e), "cannot remove a partial download");
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use rushes_models::with_causes;
 use rushes_workers::coordinator::Coordinator;
 use rushes_workers::stages::Queue;
 use rushes_workers::worker::Workers;
@@ -99,7 +100,7 @@ impl Engine {
         self.stop.cancel();
         for task in [self.following, self.sweeping] {
             if let Err(error) = task.await {
-                tracing::error!(%error, "an engine task panicked");
+                tracing::error!(error = %with_causes(&error), "an engine task panicked");
             }
         }
     }
@@ -166,17 +167,17 @@ async fn sweep(app: App, stop: CancellationToken) {
         if trimmed.is_none_or(|at| at.elapsed() > TRIM) {
             trimmed = Some(Instant::now());
             if let Err(error) = trim(&app.catalog).await {
-                tracing::warn!(%error, "cannot delete old events and audit entries; retrying later");
+                tracing::warn!(error = %with_causes(&error), "cannot delete old events and audit entries; retrying later");
             }
         }
         // What was found contains what is said in videos, which may be deleted meanwhile.
         let pages = app.config.pages_folder();
         let tidied = tokio::task::spawn_blocking(move || tidy_pages(&pages)).await;
         if let Ok(Err(error)) = tidied {
-            tracing::warn!(%error, "cannot delete old lists of searches; retrying later");
+            tracing::warn!(error = %with_causes(&error), "cannot delete old lists of searches; retrying later");
         }
         if let Err(error) = sweep_once(&app).await {
-            tracing::warn!(%error, "cannot delete unreferenced objects; retrying later");
+            tracing::warn!(error = %with_causes(&*error), "cannot delete unreferenced objects; retrying later");
         }
         tokio::select! {
             () = tokio::time::sleep(SWEEP) => {}

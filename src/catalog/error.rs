@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, LibraryError};
 use thiserror::Error;
 
 /// A failed access to the catalogue.
@@ -10,15 +10,13 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum CatalogError {
     /// The file cannot be opened or is not a catalogue.
-    #[error(
-        "{file}: cannot open the catalogue ({source}); check the folder, or choose another with --data"
-    )]
+    #[error("{file}: cannot open the catalogue; check the folder, or choose another with --data")]
     Open {
         /// The database file.
         file: String,
         /// The error from SQLite.
         #[source]
-        source: sqlx::Error,
+        source: LibraryError,
     },
     /// No asset, shot, title or job has this id or name.
     #[error("there is no {what} {id:?}")]
@@ -120,10 +118,10 @@ pub enum CatalogError {
     Random(String),
     /// The disk of the catalogue is full.
     #[error("the disk of the catalogue is full; free some space and try again")]
-    Full(#[source] sqlx::Error),
+    Full(#[source] LibraryError),
     /// Another process holds the lock of the catalogue.
     #[error("the catalogue is locked by another process; try again")]
-    Locked(#[source] sqlx::Error),
+    Locked(#[source] LibraryError),
     /// Stored data cannot be read back.
     #[error("the catalogue contains {what} that cannot be read; restore a backup")]
     Corrupt {
@@ -131,8 +129,8 @@ pub enum CatalogError {
         what: &'static str,
     },
     /// The database failed.
-    #[error("the catalogue failed: {0}")]
-    Database(#[source] sqlx::Error),
+    #[error("the catalogue failed")]
+    Database(#[source] LibraryError),
 }
 
 impl CatalogError {
@@ -202,6 +200,7 @@ impl From<sqlx::Error> for CatalogError {
             .and_then(sqlx::error::DatabaseError::code)
             .and_then(|code| code.parse::<u32>().ok())
             .map(|code| code & 0xFF);
+        let error = LibraryError::new(error);
         match code {
             Some(13) => Self::Full(error),
             Some(5) => Self::Locked(error),

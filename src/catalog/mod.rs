@@ -37,6 +37,7 @@ pub mod webhooks;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rushes_models::LibraryError;
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -68,9 +69,9 @@ impl Catalog {
     /// # Errors
     /// If the file cannot be opened, is not a catalogue, or was written by a newer rushes.
     pub async fn open(file: &Path) -> Result<Self, CatalogError> {
-        let open = |source| CatalogError::Open {
+        let open = |source: sqlx::Error| CatalogError::Open {
             file: file.display().to_string(),
-            source,
+            source: LibraryError::new(source),
         };
         let options = SqliteConnectOptions::new()
             .filename(file)

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use rushes_models::with_causes;
+
 use super::output;
 use crate::app::{App, collect_garbage};
 use crate::catalog::{AssetId, assets};
@@ -58,8 +60,9 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     }
     if let Err(error) = collected {
         output::complain(&format!(
-            "deleted from the catalogue, but stored objects could not be deleted: {error:#}; the next `rushes delete`, \
-             `rushes ingest` or `rushes serve` retries"
+            "deleted from the catalogue, but stored objects could not be deleted: {}; the next `rushes delete`, \
+             `rushes ingest` or `rushes serve` retries",
+            with_causes(&*error)
         ));
         return Ok(ExitCode::FAILURE);
     }

@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use rushes_models::with_causes;
 use serde::Serialize;
 
 use super::progress::Progress;
@@ -109,7 +110,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         .into_iter()
         .map(|refusal| Refused {
             input: refusal.input,
-            reason: refusal.error.to_string(),
+            reason: with_causes(&refusal.error),
         })
         .collect();
     let failed = !refused.is_empty() || outcomes.iter().any(|video| video.has_failed());

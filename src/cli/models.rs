@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use indicatif::{ProgressBar, ProgressStyle};
 use rushes_models::{
     EncoderOptions, Finding, Kind, ModelStore, PullOptions, PullProgress, SourceError, Status,
-    Token, adopt, open_image_encoder, open_text_encoder, pull, verify_vectors,
+    Token, adopt, open_image_encoder, open_text_encoder, pull, verify_vectors, with_causes,
 };
 use serde::Serialize;
 
@@ -200,7 +200,7 @@ fn verify(
                 sound: opened.is_ok(),
                 finding: opened
                     .err()
-                    .map_or_else(String::new, |error| error.to_string()),
+                    .map_or_else(String::new, |error| with_causes(&error)),
             });
             if verified.last().is_some_and(|opens| !opens.sound) {
                 continue;
@@ -291,7 +291,7 @@ impl PullProgress for Bar {
     }
 
     fn source_failed(&self, file: &str, error: &SourceError) {
-        tracing::info!(file, %error, "source failed");
+        tracing::info!(file, error = %with_causes(&error), "source failed");
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use rushes_models::{ModelStore, Status, space_of};
+use rushes_models::{ModelStore, Status, space_of, with_causes};
 use rushes_workers::coordinator::http::{HttpCoordinator, WorkKey};
 use rushes_workers::coordinator::wire::ServerInfo;
 use rushes_workers::coordinator::{Coordinator, CoordinatorError};
@@ -189,7 +189,7 @@ async fn patiently(coordinator: &HttpCoordinator) -> Result<ServerInfo, Coordina
     loop {
         match coordinator.about().await {
             Err(CoordinatorError::Unavailable(error)) => {
-                tracing::warn!(%error, "the server does not answer; retrying");
+                tracing::warn!(error = %with_causes(&*error), "the server does not answer; retrying");
                 tokio::time::sleep(PATIENCE).await;
             }
             answer => return answer,

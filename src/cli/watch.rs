@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use rushes_models::with_causes;
 use serde::Serialize;
 
 use super::{models, output, work};
@@ -302,7 +303,7 @@ impl Desk<'_> {
         }
         match serde_json::to_string(line) {
             Ok(text) => output::line(&text),
-            Err(error) => output::complain(&error.to_string()),
+            Err(error) => output::complain(&with_causes(&error)),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, with_causes};
 use rushes_workers::coordinator::{
     Coordinator, CoordinatorError, Directive, Failure, Lease, Ticket,
 };
@@ -139,7 +139,7 @@ impl LocalCoordinator {
                 let failure = Failure {
                     kind: error.kind(),
                     code: "catalogue-damaged".to_owned(),
-                    reason: error.to_string(),
+                    reason: with_causes(&error),
                 };
                 fail_run(&mut tx, &run, run.token, (&failure, Verdict::GiveUp), now).await?;
                 tx.commit().await?;

@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, with_causes};
 use rushes_workers::coordinator::wire::PATH as WORK;
 
 use super::docs::DOCS;
@@ -294,7 +294,7 @@ pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: 
                 request_id: id.as_ref().map_or("", |RequestId(id)| id),
             };
             if let Err(error) = door.note(noted).await {
-                tracing::warn!(%error, %method, path, "a change is not in the audit log");
+                tracing::warn!(error = %with_causes(&error), %method, path, "a change is not in the audit log");
             }
         }
         response

@@ -131,8 +131,8 @@ pub enum SearchError {
     #[error("this page token has expired; request the first page again")]
     PageExpired,
     /// The list of an answer cannot be kept or read.
-    #[error("the pages of the answer cannot be kept in the data folder: {0}")]
-    Pages(std::io::Error),
+    #[error("the pages of the answer cannot be kept in the data folder")]
+    Pages(#[source] std::io::Error),
     /// The picture cannot be read.
     #[error("{name}: {cause}")]
     Picture {

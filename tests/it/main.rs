@@ -12,6 +12,7 @@ mod answers;
 mod architecture;
 mod bad_input;
 mod bounds;
+mod causes;
 mod cli;
 mod client;
 mod conditional;

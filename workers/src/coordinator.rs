@@ -68,7 +68,7 @@ pub enum CoordinatorError {
     #[error("{0}")]
     Refused(String),
     /// The coordinator or its database does not answer.
-    #[error("the coordinator does not answer: {0}")]
+    #[error("the coordinator does not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 

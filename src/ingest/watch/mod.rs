@@ -14,6 +14,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
+use rushes_models::with_causes;
 use rushes_workers::storage::{Locator, Storage, StorageError};
 use thiserror::Error;
 
@@ -85,7 +86,7 @@ pub enum WatchError {
     #[error("{0}: rushes keeps its own files there; name a folder outside of it")]
     Own(String),
     /// A pattern that is not valid.
-    #[error("--ignore: {0}; patterns are like *.tmp or day1/**/raw")]
+    #[error("--ignore: not a valid pattern; patterns are like *.tmp or day1/**/raw")]
     Ignore(#[from] globset::Error),
 }
 
@@ -252,7 +253,7 @@ impl FolderWatch {
             };
             self.agenda.plan(Errand::Place(at), now + pause);
         }
-        let failure = looked.err().map(|error| error.to_string());
+        let failure = looked.err().map(|error| with_causes(&error));
         if failure.is_none() && self.places[at].failure.is_some() {
             // A folder that comes back is another one for the kernel.
             self.listen(at);
@@ -302,7 +303,7 @@ impl FolderWatch {
                 self.ledger.forget(&uri);
                 return None;
             }
-            Err(error) => Seen::Refused(error.to_string()),
+            Err(error) => Seen::Refused(with_causes(&error)),
         };
         self.see(path, &uri, seen, began);
         Some(uri)
@@ -338,7 +339,7 @@ impl FolderWatch {
                     Ok(()) => self.ledger.remove(&uri),
                     Err(StorageError::NotFound(_)) => self.ledger.forget(&uri),
                     Err(error) => {
-                        self.see(path, &uri, Seen::Refused(error.to_string()), began);
+                        self.see(path, &uri, Seen::Refused(with_causes(&error)), began);
                     }
                 }
                 if is_event {
@@ -395,7 +396,7 @@ impl FolderWatch {
             let seen = match located {
                 Ok(file) => Seen::File(file),
                 Err(StorageError::NotFound(_)) => continue,
-                Err(error) => Seen::Refused(error.to_string()),
+                Err(error) => Seen::Refused(with_causes(&error)),
             };
             if let Some(next) = self.ledger.see(&uri, seen, span) {
                 self.agenda.plan(Errand::Place(at), next);
@@ -409,7 +410,7 @@ impl FolderWatch {
 
 fn without_events(error: &notify::Error) {
     tracing::warn!(
-        %error,
+        error = %with_causes(&error),
         "cannot watch a folder; it is only read at intervals (raise fs.inotify.max_user_watches, or use --rescan)"
     );
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, StatusCode};
+use rushes_models::LibraryError;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
@@ -15,7 +17,6 @@ use super::wire::{
     LeaseRequest, PATH, ReleaseRequest, ServerInfo,
 };
 use super::{Coordinator, CoordinatorError, Directive, Failure, Lease, Ticket};
-use crate::error::with_causes;
 use crate::stages::{Output, Queue};
 use crate::watch::Progress;
 
@@ -110,7 +111,7 @@ impl HttpCoordinator {
         }
         let client = builder
             .build()
-            .map_err(|error| CoordinatorError::Refused(with_causes(&error)))?;
+            .map_err(|error| CoordinatorError::Refused(LibraryError::new(error).to_string()))?;
         Ok(Self {
             client,
             server: url.as_str().trim_end_matches('/').to_owned(),
@@ -172,7 +173,7 @@ impl HttpCoordinator {
             request = request.header(CONTENT_TYPE, "application/json").body(json);
         }
         let unavailable =
-            |error: reqwest::Error| CoordinatorError::Unavailable(with_causes(&error).into());
+            |error: reqwest::Error| CoordinatorError::Unavailable(LibraryError::new(error).into());
         let mut answer = request.send().await.map_err(unavailable)?;
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(unavailable)? {

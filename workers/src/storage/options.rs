@@ -6,6 +6,8 @@ use std::time::Duration;
 use object_store::RetryConfig;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 
+use rushes_models::LibraryError;
+
 use super::StorageError;
 
 /// Settings for S3-compatible stores by their usual names: `aws_access_key_id`, `aws_region`, `aws_endpoint` …
@@ -59,6 +61,6 @@ impl std::fmt::Debug for S3Options {
 fn setting(name: &str, source: object_store::Error) -> StorageError {
     StorageError::Setting {
         name: name.to_owned(),
-        source: source.into(),
+        source: LibraryError::new(source).into(),
     }
 }
