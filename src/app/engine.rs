@@ -13,14 +13,18 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use crate::catalog::{Catalog, CatalogError, audit, events, garbage, uploads, webhooks};
-use crate::features::WorkerLock;
+use crate::catalog::{
+    AssetId, Catalog, CatalogError, audit, coverage, events, garbage, tallies, uploads, webhooks,
+};
+use crate::features::{Settings, WorkerLock, tend_spaces};
 use crate::index::{Follower, Index};
 use crate::redactions;
 use crate::search::tidy_pages;
 
 /// How often to look for stored objects that nothing references.
 const SWEEP: Duration = Duration::from_secs(5);
+/// How often to look whether a model was added, is complete, or was removed.
+const TEND: Duration = Duration::from_millis(500);
 /// How often old events, deliveries and audit entries are deleted.
 const TRIM: Duration = Duration::from_secs(3600);
 
@@ -43,6 +47,7 @@ pub struct Engine {
     redacting: Option<redactions::RedactionWorkers>,
     following: JoinHandle<()>,
     sweeping: JoinHandle<()>,
+    tending: JoinHandle<()>,
     stop: CancellationToken,
     _worker: WorkerLock,
     _lock: File,
@@ -64,6 +69,12 @@ impl Engine {
         let following = tokio::spawn(follower.run(stop.clone()));
         let sweeping = tokio::spawn(sweep(app.clone(), stop.clone()));
         settle(app).await?;
+        let tending = tokio::spawn(tend(
+            app.clone(),
+            app.settings()?,
+            Arc::clone(&index),
+            stop.clone(),
+        ));
         let (worker, workers) = start_workers(app, parts)?;
         let redacting = match parts.redact {
             0 => None,
@@ -77,6 +88,7 @@ impl Engine {
             redacting,
             following,
             sweeping,
+            tending,
             stop,
             _worker: worker,
             _lock: lock,
@@ -98,7 +110,7 @@ impl Engine {
         };
         tokio::join!(self.workers.stop(), redacting);
         self.stop.cancel();
-        for task in [self.following, self.sweeping] {
+        for task in [self.following, self.sweeping, self.tending] {
             if let Err(error) = task.await {
                 tracing::error!(error = %with_causes(&error), "an engine task panicked");
             }
@@ -147,6 +159,14 @@ async fn follower(app: &App) -> anyhow::Result<Follower> {
     }
 }
 
+/// Whether another process runs the engine of this data folder.
+///
+/// # Errors
+/// If the data folder is not writable.
+pub fn is_engine_running(app: &App) -> anyhow::Result<bool> {
+    Ok(engine_lock(app)?.is_none())
+}
+
 fn engine_lock(app: &App) -> anyhow::Result<Option<File>> {
     let path = app.config.data.join("engine.lock");
     let file = File::create(&path)
@@ -158,6 +178,30 @@ fn engine_lock(app: &App) -> anyhow::Result<Option<File>> {
             Err(error).with_context(|| format!("cannot lock {}", path.display()))
         }
     }
+}
+
+/// Builds models that were added, and deletes the vectors of those that were removed.
+async fn tend(app: App, settings: Settings, index: Arc<Index>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let is_followed = |feature: String| follows(&app.catalog, &index, feature);
+        if let Err(error) = tend_spaces(&app.catalog, &settings, is_followed).await {
+            tracing::warn!(error = %with_causes(&error), "cannot request or delete the vectors of a model; retrying later");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TEND) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Whether an index has all published results of a feature.
+async fn follows(catalog: &Catalog, index: &Index, feature: String) -> Result<bool, CatalogError> {
+    let mut db = catalog.snapshot().await?;
+    let (ready, _) = coverage(&mut db, &feature, index.seq(), None::<[&AssetId; 0]>).await?;
+    let published = tallies(&mut db)
+        .await?
+        .remove(&format!("published/{feature}"));
+    Ok(ready == published.unwrap_or(0))
 }
 
 /// Deletes stored objects that nothing references.

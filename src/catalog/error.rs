@@ -61,6 +61,14 @@ pub enum CatalogError {
     /// Metadata, a tag or a note that is not taken.
     #[error("{0}")]
     BadMetadata(String),
+    /// Searches are answered by the model whose vectors were to be removed.
+    #[error("searches are answered by {0}; let another model answer first: rushes models use ID")]
+    ModelInUse(String),
+    /// A model that does not have the vectors of all videos yet.
+    #[error(
+        "the vectors of {0} are still being computed; wait until they are complete: rushes models list"
+    )]
+    SpaceNotReady(String),
     /// Another bin has this name.
     #[error("a bin named {0:?} already exists; choose another name")]
     BinNameInUse(String),
@@ -157,6 +165,8 @@ impl CatalogError {
             Self::TooManyUploads(_) => "too-many-uploads",
             Self::Changed { .. } => "changed-meanwhile",
             Self::Full(_) => "disk-full",
+            Self::ModelInUse(_) => "model-in-use",
+            Self::SpaceNotReady(_) => "space-not-ready",
             _ => self.kind().as_str(),
         }
         .into()
@@ -182,9 +192,11 @@ impl CatalogError {
             | Self::TooManySubtitles(_)
             | Self::TooManyWebhooks(_)
             | Self::TooManyUploads(_) => ErrorKind::Limit,
-            Self::Changed { .. } | Self::BytesInUse(_) | Self::ReplacementFailed => {
-                ErrorKind::Cancelled
-            }
+            Self::Changed { .. }
+            | Self::BytesInUse(_)
+            | Self::ReplacementFailed
+            | Self::ModelInUse(_)
+            | Self::SpaceNotReady(_) => ErrorKind::Cancelled,
             Self::Full(_) | Self::Locked(_) | Self::Random(_) => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Open { .. } | Self::Database(_) => ErrorKind::Internal,

@@ -28,6 +28,7 @@ pub mod results;
 pub mod resumable;
 pub mod runs;
 pub mod shots;
+pub mod spaces;
 pub mod subtitles;
 pub mod titles;
 pub mod uploads;

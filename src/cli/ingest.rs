@@ -79,7 +79,7 @@ struct Summary {
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    models::require(&app.models, &app.config.models.text_to_shot)?;
+    models::require(&app.models, &app.active_model().await?)?;
     let (videos, refusals) = find(&app.storage, &args.inputs).await;
     let settings = app.settings()?;
     // Settle the runs of dead processes first, so that a new request starts them again.

@@ -93,7 +93,7 @@ struct Video {
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    models::require(&app.models, &app.config.models.text_to_shot)?;
+    models::require(&app.models, &app.active_model().await?)?;
     let watch = open(app, &args)?;
     // Settle the runs of dead processes first, so that their work is followed.
     features::bury_the_dead(&app.config.data, &app.catalog).await?;

@@ -357,6 +357,10 @@ fn needed(method: &Method, path: &str) -> KeyScope {
     };
     if below("/v1/redact") || below("/v1/redactions") {
         KeyScope::Redact
+    } else if below("/v1/models")
+        && !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+    {
+        KeyScope::Admin
     } else if below("/v1/audit") || below("/v1/webhooks") || path == "/metrics" {
         KeyScope::Admin
     } else if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)

@@ -330,6 +330,9 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
         .routes(routes!(models::list))
+        .routes(routes!(models::embed))
+        .routes(routes!(models::activate))
+        .routes(routes!(models::remove))
         .routes(routes!(audit::list))
 }
 

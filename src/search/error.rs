@@ -23,6 +23,14 @@ pub enum SearchError {
     /// The text of a query has a mistake.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
+    /// The model that a search names has no vectors here.
+    #[error("no video has vectors of {0:?}; `rushes models list` shows which models are used")]
+    NoSpace(String),
+    /// The model that a search names does not have the vectors of all videos yet.
+    #[error(
+        "the vectors of {0} are still being computed; leave out the model, and the active one answers"
+    )]
+    NotBuilt(String),
     /// A request asks for nothing, or for two things.
     #[error("{0}")]
     Body(String),
@@ -176,6 +184,8 @@ impl SearchError {
             Self::Filter(error) | Self::Facet(error) => error.code().into(),
             Self::Syntax(error) => error.code.into(),
             Self::Body(_) => "bad-request".into(),
+            Self::NoSpace(_) => "no-such-space".into(),
+            Self::NotBuilt(_) => "space-not-ready".into(),
             Self::Empty => "empty-query".into(),
             Self::TooLong(_) => "too-long".into(),
             Self::TooManyParts(_) => "too-many-parts".into(),
@@ -221,6 +231,7 @@ impl SearchError {
             Self::NothingFor(_) => Some("modalities".to_owned()),
             Self::TooManyParts(_) => Some("parts".to_owned()),
             Self::Limit(_) => Some("limit".to_owned()),
+            Self::NoSpace(_) | Self::NotBuilt(_) => Some("model".to_owned()),
             Self::Page | Self::PageExpired => Some("page".to_owned()),
             _ => None,
         }
@@ -255,10 +266,12 @@ impl SearchError {
             | Self::Facet(_)
             | Self::NoPicture(_)
             | Self::UnusedPart(_)
+            | Self::NoSpace(_)
             | Self::Picture { .. } => ErrorKind::InvalidInput,
-            Self::NoSentences | Self::NoVector { .. } | Self::NoVectors { .. } => {
-                ErrorKind::Unavailable
-            }
+            Self::NoSentences
+            | Self::NotBuilt(_)
+            | Self::NoVector { .. }
+            | Self::NoVectors { .. } => ErrorKind::Unavailable,
             Self::Pages(error) if is_full(error) => ErrorKind::Unavailable,
             Self::Pages(_) => ErrorKind::Internal,
             Self::Model(error) => error.kind(),

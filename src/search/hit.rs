@@ -79,6 +79,9 @@ pub struct Contribution {
 pub struct Explanation {
     /// The query as text, in its shortest form; null if it has a part without text, such as a picture.
     pub query: Option<String>,
+    /// The model that searches by sight.
+    #[schema(example = "lite")]
+    pub model: String,
     /// The recalls that ran, in order. For a later page, those of the first one.
     pub recalls: Vec<RecallReport>,
     /// Shots among which the answer was chosen.

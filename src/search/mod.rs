@@ -16,6 +16,7 @@ mod picture;
 mod query;
 mod recall;
 mod scope;
+mod sight;
 mod vector;
 
 use std::collections::hash_map::Entry;
@@ -53,6 +54,7 @@ use fold::Candidate;
 use fusion::{FusedShot, fuse, intersect};
 use pages::{Listing, Pages};
 use recall::{Match, Reach, Recalled};
+use sight::SightEncoders;
 
 /// Number of candidates per recall, which also limits paging. It is the same for every page, because ranks
 /// would otherwise shift between pages.
@@ -69,6 +71,9 @@ pub const MAX_LIMIT: usize = 200;
 pub struct Searcher {
     catalog: Catalog,
     index: Arc<Index>,
+    /// Those of all models.
+    sight: Arc<SightEncoders>,
+    /// Those of the model that answers.
     encoders: Arc<Encoders>,
     /// The encoder of dialogue; `None` if none is installed.
     sentences: Option<Arc<Encoders>>,
@@ -76,8 +81,8 @@ pub struct Searcher {
 }
 
 impl Searcher {
-    /// Creates a searcher with encoders of `model` from `models`, loaded at first use. What later pages show is kept in the
-    /// folder `pages`.
+    /// Creates a searcher with encoders from `models`, loaded at first use. `model` answers unless another one is active in
+    /// the catalogue. What later pages show is kept in the folder `pages`.
     #[must_use]
     pub fn new(
         catalog: Catalog,
@@ -89,7 +94,8 @@ impl Searcher {
         Self {
             catalog,
             index,
-            encoders: Arc::new(Encoders::new(models, model, options)),
+            encoders: Arc::new(Encoders::new(models.clone(), model, options.clone())),
+            sight: Arc::new(SightEncoders::new(models, model, options)),
             sentences: None,
             pages: Pages::new(pages),
         }
@@ -146,6 +152,11 @@ impl Searcher {
     /// # Errors
     /// [`SearchError`]: nothing to search for, an unknown title or shot, a model that is not installed.
     pub async fn search(&self, request: &SearchRequest) -> Result<Answer, SearchError> {
+        let searcher = self.by(request.model.as_deref()).await?;
+        searcher.answer(request).await
+    }
+
+    async fn answer(&self, request: &SearchRequest) -> Result<Answer, SearchError> {
         let started = Instant::now();
         let seq = self.index.seq();
         request.check()?;
@@ -197,6 +208,7 @@ impl Searcher {
             hits,
             explanation: request.explain.then(|| Explanation {
                 query: query.to_text(),
+                model: self.encoders.model().to_owned(),
                 candidates: listing.hits.iter().map(|hit| hit.others.len() + 1).sum(),
                 recalls: listing.recalls,
                 ms: took * 1000.0,
@@ -360,7 +372,8 @@ impl Searcher {
         senses: &[Modality],
         scope: Option<&ShotSet>,
     ) -> Result<Coverage, SearchError> {
-        self.coverage_at(self.index.seq(), senses, scope).await
+        let searcher = self.by(None).await?;
+        searcher.coverage_at(self.index.seq(), senses, scope).await
     }
 
     /// The share of the scope that an index at change `seq` can find. A search may take a while, and what is indexed

@@ -44,6 +44,7 @@ mod replace;
 mod resumable;
 mod s3;
 mod shots;
+mod spaces;
 mod spine;
 mod subtitles;
 mod support;

@@ -103,6 +103,16 @@ pub trait Coordinator: Send + Sync + std::fmt::Debug {
     /// Leases the next run of `queue` for `worker`; waits briefly if there is none.
     async fn lease(&self, worker: &str, queue: Queue) -> Result<Option<Lease>, CoordinatorError>;
 
+    /// The same, of the runs that compute vectors only those of these models.
+    async fn lease_of(
+        &self,
+        worker: &str,
+        queue: Queue,
+        _models: &[String],
+    ) -> Result<Option<Lease>, CoordinatorError> {
+        self.lease(worker, queue).await
+    }
+
     /// Reports that the worker is alive and its progress, and extends the lease.
     async fn heartbeat(
         &self,

@@ -71,6 +71,8 @@ pub struct HttpCoordinator {
     server: String,
     authorization: HeaderValue,
     wait: Duration,
+    /// The models that this machine has; all if `None`.
+    models: Option<Vec<String>>,
 }
 
 impl fmt::Debug for HttpCoordinator {
@@ -117,6 +119,7 @@ impl HttpCoordinator {
             server: url.as_str().trim_end_matches('/').to_owned(),
             authorization: key.header()?,
             wait: WAIT,
+            models: None,
         })
     }
 
@@ -124,6 +127,13 @@ impl HttpCoordinator {
     #[must_use]
     pub const fn waiting(mut self, wait: Duration) -> Self {
         self.wait = wait;
+        self
+    }
+
+    /// The same, for vectors of these models only.
+    #[must_use]
+    pub fn of_models(mut self, models: Vec<String>) -> Self {
+        self.models = Some(models);
         self
     }
 
@@ -270,6 +280,7 @@ impl Coordinator for HttpCoordinator {
             worker: worker.to_owned(),
             queues: vec![queue],
             wait_ms: u64::try_from(self.wait.as_millis()).unwrap_or(u64::MAX),
+            models: self.models.clone(),
         };
         let limit = self.wait + PROMPT;
         let answer = self
