@@ -527,6 +527,25 @@ class Rushes:
         """
         return self._call("POST", f"/v1/titles/{_quoted(title)}/merge", body=body, answer="json")
 
+    def list_watches(self):
+        """The watched places, and how their videos are doing."""
+        return self._call("GET", "/v1/watches", answer="json")
+
+    def create_watch(self, *, body=None):
+        """Watch a folder or a prefix in S3: videos that arrive there are registered once they are complete.
+        The server watches it after a restart too. A place that is watched already is answered with its
+        watch.
+        """
+        return self._call("POST", "/v1/watches", body=body, answer="json")
+
+    def get_watch(self, id):
+        """A watched place."""
+        return self._call("GET", f"/v1/watches/{_quoted(id)}", answer="json")
+
+    def delete_watch(self, id):
+        """Watch a place no longer. Its videos stay."""
+        return self._call("DELETE", f"/v1/watches/{_quoted(id)}", answer="nothing")
+
     def list_webhooks(self):
         """All webhooks."""
         return self._call("GET", "/v1/webhooks", answer="json")

@@ -51,7 +51,7 @@ pub use manifest::{
 };
 pub use open::{open_image_encoder, open_image_encoders, open_text_encoder, space_of};
 pub use preprocess::{Prepared, PreprocessError};
-pub use pull::{PullOptions, PullProgress, Token, pull};
+pub use pull::{PullOptions, PullProgress, pull};
 pub use runtime::RuntimeError;
 pub use store::{Finding, ModelStore, Status, StoreError, VerifiedFile, VerifyReport};
 pub use torch_legacy::TorchError;

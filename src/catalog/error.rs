@@ -103,6 +103,9 @@ pub enum CatalogError {
     /// The limit on added subtitle tracks is reached.
     #[error("an asset has at most {0} added subtitle tracks; remove one first")]
     TooManySubtitles(usize),
+    /// The limit on watched places is reached.
+    #[error("there are {0} watches, which is the limit; delete one first")]
+    TooManyWatches(i64),
     /// The limit on bins is reached.
     #[error("there are {0} bins, which is the limit; delete one first")]
     TooManyBins(i64),
@@ -158,6 +161,7 @@ impl CatalogError {
             Self::BadSpan { .. } => "bad-span",
             Self::BinFull(_) => "bin-full",
             Self::TooManyWebhooks(_) => "too-many-webhooks",
+            Self::TooManyWatches(_) => "too-many-watches",
             Self::BytesInUse(_) => "bytes-in-use",
             Self::ReplacementFailed => "replacement-failed",
             Self::TooManySubtitles(_) => "too-many-subtitles",
@@ -191,6 +195,7 @@ impl CatalogError {
             | Self::TooManyBins(_)
             | Self::TooManySubtitles(_)
             | Self::TooManyWebhooks(_)
+            | Self::TooManyWatches(_)
             | Self::TooManyUploads(_) => ErrorKind::Limit,
             Self::Changed { .. }
             | Self::BytesInUse(_)

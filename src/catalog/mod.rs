@@ -33,6 +33,7 @@ pub mod subtitles;
 pub mod titles;
 pub mod uploads;
 pub mod vectors;
+pub mod watches;
 pub mod webhooks;
 
 use std::path::Path;
@@ -45,11 +46,11 @@ use sqlx::sqlite::{
 };
 use sqlx::{SqliteConnection, Transaction};
 
-pub use coverage::{coverage, failed, tallies};
+pub use coverage::{coverage, failed, given_up, tallies};
 pub use error::CatalogError;
 pub use ids::{
     AssetId, BinId, BinItemId, DeliveryId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId,
-    UploadId, WebhookId,
+    UploadId, WatchId, WebhookId,
 };
 
 /// Number of index positions to keep. An index writes its vectors once a minute, and so lags by the positions

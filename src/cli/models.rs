@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use indicatif::{ProgressBar, ProgressStyle};
 use rushes_models::{
     EncoderOptions, Finding, Kind, ModelStore, PullOptions, PullProgress, SourceError, Status,
-    Token, adopt, open_image_encoder, open_text_encoder, pull, verify_vectors, with_causes,
+    adopt, open_image_encoder, open_text_encoder, pull, verify_vectors, with_causes,
 };
 use serde::Serialize;
 
@@ -123,7 +123,7 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
             let mut options = PullOptions {
                 python: config.models.python.clone().into(),
                 offline_dir: from,
-                token: token.map(Token::new),
+                token: token,
                 ..PullOptions::default()
             };
             if let Some(endpoint) = endpoint {

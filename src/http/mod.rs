@@ -41,6 +41,7 @@ mod subtitles;
 mod titles;
 mod tls;
 mod upload;
+mod watches;
 mod webhooks;
 mod work;
 
@@ -77,7 +78,7 @@ use self::access::{Clientele, Door};
 use crate::catalog::Catalog;
 use crate::export::ExportSources;
 use crate::features::Settings;
-use crate::ingest::Spool;
+use crate::ingest::{Spool, Watches};
 use crate::redactions::Redactions;
 use crate::search::Searcher;
 use crate::telemetry;
@@ -114,6 +115,8 @@ pub struct Api {
     pub redactions: Redactions,
     /// What exports with pictures are made from.
     pub exports: ExportSources,
+    /// Watched places.
+    pub watches: Watches,
     /// Pulled models.
     pub models: ModelStore,
     /// Hands out work to workers on other machines.
@@ -304,6 +307,8 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(jobs::get, jobs::cancel))
         .routes(routes!(events::all))
         .routes(routes!(events::of_job))
+        .routes(routes!(watches::list, watches::create))
+        .routes(routes!(watches::get, watches::delete))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::delete))
         .routes(routes!(webhooks::deliveries))

@@ -126,6 +126,8 @@ pub struct Coverage {
     pub ready: i64,
     /// Assets in scope.
     pub total: i64,
+    /// Assets that cannot be found by sight because their video could not be read; the reasons are in their jobs.
+    pub failed: i64,
     /// The same for dialogue; absent if dialogue was not searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialogue: Option<DialogueCoverage>,

@@ -45,7 +45,9 @@ pub use query::{
 };
 pub use recall::{Dialogue, Evidence, Meaning, Modality, PartSimilarity, Visual};
 
-use crate::catalog::{AssetId, Catalog, ShotId, TitleId, coverage, failed, filter, listing, shots};
+use crate::catalog::{
+    AssetId, Catalog, ShotId, TitleId, coverage, failed, filter, given_up, listing, shots,
+};
 use crate::features::{embeddings_of, meaning_of};
 use crate::index::{Index, ShotSet};
 use crate::telemetry;
@@ -191,7 +193,7 @@ impl Searcher {
                 let keep = move || {
                     let position = match position {
                         Some(position) => position,
-                        None => pages.keep(&listing)?,
+                        None => pages.keep(&listing, digest)?,
                     };
                     pages.token(position.at(offset), digest)
                 };
@@ -397,6 +399,7 @@ impl Searcher {
         let mut found = Coverage {
             ready: published - unseen,
             total,
+            failed: given_up(&mut db, &visual, assets()).await?,
             dialogue: None,
             meaning: None,
         };

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use futures::StreamExt as _;
 use reqwest::{Client, StatusCode};
 use rushes_models::{LibraryError, with_causes};
+use secrecy::ExposeSecret as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -163,7 +164,7 @@ impl Post {
         let url = address::check(&webhook.url, self.options.allows_private)
             .map_err(|error| error.to_string())?;
         let (id, seconds) = (delivery.id.as_str(), now_ms() / 1000);
-        let signed = signature(&webhook.secret, id, seconds, &delivery.body)
+        let signed = signature(webhook.secret.expose_secret(), id, seconds, &delivery.body)
             .ok_or_else(|| "the webhook's secret is damaged; make another webhook".to_owned())?;
         let request = self
             .client

@@ -50,3 +50,4 @@ mod subtitles;
 mod support;
 mod walk;
 mod watch;
+mod watches;

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use rushes_models::with_causes;
+use rushes_models::{ErrorKind, with_causes};
 use rushes_workers::storage::{Locator, Storage, StorageError};
 use thiserror::Error;
 
@@ -41,6 +41,19 @@ pub struct WatchOptions {
     pub ignore: Vec<String>,
     /// Folders and prefixes of rushes itself, whose files are never taken.
     pub own: Vec<String>,
+}
+
+impl Default for WatchOptions {
+    /// 5 s until a file is complete, listings of S3 every minute, folders every five minutes.
+    fn default() -> Self {
+        Self {
+            settle: Duration::from_secs(5),
+            interval: Duration::from_secs(60),
+            rescan: Duration::from_secs(300),
+            ignore: Vec::new(),
+            own: Vec::new(),
+        }
+    }
 }
 
 /// Something to act on.
@@ -106,6 +119,30 @@ pub struct FolderWatch {
     is_lasting: bool,
 }
 
+impl WatchError {
+    /// The stable code, for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Storage(error) => error.code(),
+            Self::NotAFolder(_) => "not-a-folder",
+            Self::Unwatchable(_) => "unwatchable",
+            Self::Nested { .. } => "nested-watch",
+            Self::Own(_) => "own-folder",
+            Self::Ignore(_) => "bad-pattern",
+        }
+    }
+
+    /// What a caller should do about it.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Storage(error) => error.kind(),
+            _ => ErrorKind::InvalidInput,
+        }
+    }
+}
+
 impl FolderWatch {
     /// For one [`FolderWatch::pass`] over `places`, which are folders and `s3://bucket/prefix/`.
     ///
@@ -165,6 +202,14 @@ impl FolderWatch {
     /// The places, as URIs.
     pub fn places(&self) -> impl Iterator<Item = &str> {
         self.places.iter().map(|place| place.uri.as_str())
+    }
+
+    /// Why a place cannot be read at present.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.places
+            .iter()
+            .find_map(|place| place.failure.as_deref())
     }
 
     /// Waits until it is time for [`FolderWatch::look`], at most until `limit`. It may be dropped and called again.

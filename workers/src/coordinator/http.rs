@@ -8,6 +8,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, StatusCode};
 use rushes_models::LibraryError;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
@@ -34,8 +35,8 @@ const MAX_ANSWER: usize = 32 * 1024 * 1024;
 const MAX_QUOTE: usize = 300;
 
 /// A server's key. It is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct WorkKey(String);
+#[derive(Debug, Clone)]
+pub struct WorkKey(SecretString);
 
 impl WorkKey {
     /// Parses a key and trims white space; `None` if it cannot be a key.
@@ -44,23 +45,17 @@ impl WorkKey {
         let text = text.trim();
         let sound =
             !text.is_empty() && text.len() <= 512 && text.chars().all(|c| c.is_ascii_graphic());
-        sound.then(|| Self(text.to_owned()))
+        sound.then(|| Self(text.into()))
     }
 
     fn header(&self) -> Result<HeaderValue, CoordinatorError> {
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0))
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0.expose_secret()))
             // The cause would quote the key.
             .map_err(|_not_a_header| {
                 CoordinatorError::Refused("the key has invalid characters".to_owned())
             })?;
         value.set_sensitive(true);
         Ok(value)
-    }
-}
-
-impl fmt::Debug for WorkKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WorkKey")
     }
 }
 
@@ -375,8 +370,8 @@ mod tests {
             coordinator.authorization
         );
         assert!(!printed.contains("hush"), "{printed}");
-        assert_eq!(WorkKey::new("rk_ü"), None);
-        assert_eq!(WorkKey::new("rk_a\nrk_b"), None);
+        assert!(WorkKey::new("rk_ü").is_none());
+        assert!(WorkKey::new("rk_a\nrk_b").is_none());
     }
 
     #[test]
