@@ -123,7 +123,7 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
             let mut options = PullOptions {
                 python: config.models.python.clone().into(),
                 offline_dir: from,
-                token: token,
+                token,
                 ..PullOptions::default()
             };
             if let Some(endpoint) = endpoint {

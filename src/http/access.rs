@@ -355,15 +355,17 @@ fn needed(method: &Method, path: &str) -> KeyScope {
         path.strip_prefix(prefix)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
+    let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     if below("/v1/redact") || below("/v1/redactions") {
         KeyScope::Redact
-    } else if below("/v1/models")
-        && !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+    } else if below("/v1/audit")
+        || below("/v1/webhooks")
+        || path == "/metrics"
+        // Which model answers is a matter of the whole server.
+        || (below("/v1/models") && !reads)
     {
         KeyScope::Admin
-    } else if below("/v1/audit") || below("/v1/webhooks") || path == "/metrics" {
-        KeyScope::Admin
-    } else if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+    } else if reads
         // These two only read, whatever their method.
         || path == "/v1/search"
         || path == "/v1/exports"

@@ -204,7 +204,7 @@ impl Follow for JobFollower {
                 Ok(None) => {}
                 Err(CatalogError::NotFound { .. }) => return None,
                 Err(error) => {
-                    tracing::warn!(error = %with_causes(&error), "a job cannot be read; tried again")
+                    tracing::warn!(error = %with_causes(&error), "a job cannot be read; tried again");
                 }
             }
             wait(&self.api).await?;

@@ -74,7 +74,7 @@ impl Tls {
                         state.config = Arc::new(config);
                     }
                     Err(error) => {
-                        tracing::warn!(error = %with_causes(&error), "the old certificate stays in use")
+                        tracing::warn!(error = %with_causes(&error), "the old certificate stays in use");
                     }
                 }
             }

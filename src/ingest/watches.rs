@@ -168,7 +168,8 @@ impl Watches {
         let mut tx = self.0.catalog.begin().await?;
         watches::remove(&mut tx, id).await?;
         tx.commit().await?;
-        if let Some(running) = self.0.running().remove(id) {
+        let running = self.0.running().remove(id);
+        if let Some(running) = running {
             running.stop.cancel();
         }
         Ok(())
@@ -205,12 +206,7 @@ impl Watches {
             due: VecDeque::new(),
             open: HashMap::new(),
         };
-        tokio::spawn(async move {
-            tokio::select! {
-                () = task.run() => {}
-                () = stop.cancelled() => {}
-            }
-        });
+        tokio::spawn(task.run(stop));
     }
 }
 
@@ -252,17 +248,23 @@ struct WatchTask {
 }
 
 impl WatchTask {
-    async fn run(mut self) {
+    async fn run(mut self, stop: CancellationToken) {
         let mut seen = loop {
             match self.watches.open(&self.watch.uri) {
                 Ok(seen) => break seen,
                 Err(error) => locked(&self.progress).failure = Some(with_causes(&error)),
             }
-            tokio::time::sleep(RETRY).await;
+            tokio::select! {
+                () = tokio::time::sleep(RETRY) => {}
+                () = stop.cancelled() => return,
+            }
         };
-        loop {
+        while !stop.is_cancelled() {
             let idle = self.due.is_empty() && self.open.is_empty();
-            seen.rest((!idle).then(|| Instant::now() + LOOK)).await;
+            tokio::select! {
+                () = seen.rest((!idle).then(|| Instant::now() + LOOK)) => {}
+                () = stop.cancelled() => return,
+            }
             let sights = seen.look().await;
             locked(&self.progress).failure = seen.failure().map(str::to_owned);
             for sight in sights {

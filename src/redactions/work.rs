@@ -265,7 +265,7 @@ async fn beat(
             Ok(true) => {}
             Ok(false) => break,
             Err(error) => {
-                tracing::debug!(error = %with_causes(&error), "the progress of a file was not kept")
+                tracing::debug!(error = %with_causes(&error), "the progress of a file was not kept");
             }
         }
     }

@@ -96,7 +96,7 @@ impl Searcher {
         Self {
             catalog,
             index,
-            encoders: Arc::new(Encoders::new(models.clone(), model, options.clone())),
+            encoders: Arc::new(Encoders::new(models.clone(), model, options)),
             sight: Arc::new(SightEncoders::new(models, model, options)),
             sentences: None,
             pages: Pages::new(pages),

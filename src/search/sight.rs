@@ -37,11 +37,7 @@ impl SightEncoders {
         let known = opened.iter().position(|one| one.model() == model);
         let encoders = match known {
             Some(at) => opened.remove(at),
-            None => Arc::new(Encoders::new(
-                self.models.clone(),
-                model,
-                self.options.clone(),
-            )),
+            None => Arc::new(Encoders::new(self.models.clone(), model, self.options)),
         };
         opened.insert(0, Arc::clone(&encoders));
         opened.truncate(LOADED);

@@ -184,7 +184,7 @@ impl Slot {
             }
             Ok(()) => {}
             Err(error @ CoordinatorError::LeaseLost(_)) => {
-                tracing::info!(error = %with_causes(&error))
+                tracing::info!(error = %with_causes(&error));
             }
             // The run stays leased, and returns to the queue when the lease expires.
             Err(error) => {
@@ -244,7 +244,7 @@ async fn beat(
             Ok(Directive::Stop) => watch.stop(),
             Err(CoordinatorError::LeaseLost(_) | CoordinatorError::Refused(_)) => watch.stop(),
             Err(error) => {
-                tracing::warn!(error = %with_causes(&error), run = ticket.run, "a heartbeat failed")
+                tracing::warn!(error = %with_causes(&error), run = ticket.run, "a heartbeat failed");
             }
         }
     }

@@ -138,7 +138,11 @@ impl WatchError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Storage(error) => error.kind(),
-            _ => ErrorKind::InvalidInput,
+            Self::NotAFolder(_)
+            | Self::Unwatchable(_)
+            | Self::Nested { .. }
+            | Self::Own(_)
+            | Self::Ignore(_) => ErrorKind::InvalidInput,
         }
     }
 }

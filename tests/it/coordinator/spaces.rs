@@ -39,10 +39,10 @@ async fn state(bench: &Bench) -> SpaceState {
 }
 
 fn model(lease: &Lease) -> &str {
-    match &lease.task {
-        Task::Embeddings(task) => &task.model,
-        other => panic!("{other:?}"),
-    }
+    let Task::Embeddings(task) = &lease.task else {
+        panic!("{:?}", lease.task);
+    };
+    &task.model
 }
 
 /// Completes a run of the embed queue with vectors of its model.

@@ -218,7 +218,7 @@ impl Scanner<'_> {
                     tracing::error!(media = self.media.uri, "cutting proxies early panicked");
                 }
                 Err(error) => {
-                    tracing::debug!(error = %with_causes(&error), "cannot start a thread to cut proxies early")
+                    tracing::debug!(error = %with_causes(&error), "cannot start a thread to cut proxies early");
                 }
             }
             scan
