@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use rushes::cli::Cli;
+use rushes_models::with_causes;
 
 fn main() -> ExitCode {
     // The decoding process comes first: it needs no runtime, no settings and no log.
@@ -35,17 +36,9 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|error| fail(&error))
 }
 
-/// Prints the error. Each cause appears once: some typed errors include theirs already.
+/// Prints the error with its causes.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if text.is_empty() {
-            text = cause;
-        } else if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
     // If this cannot be written either, the exit code must suffice.
-    writeln!(std::io::stderr(), "rushes: {text}").ok();
+    writeln!(std::io::stderr(), "rushes: {}", with_causes(&**error)).ok();
     ExitCode::FAILURE
 }

@@ -101,7 +101,7 @@ async fn measure(videos: i64) -> Vec<(&'static str, Duration)> {
         (
             "take a run",
             median!(catalog, |tx| {
-                let lease = queue::lease(&mut tx, "media", "local-1", (now, 30_000))
+                let lease = queue::lease(&mut tx, ("media", None), "local-1", (now, 30_000))
                     .await
                     .unwrap();
                 assert!(lease.is_some());
@@ -110,7 +110,11 @@ async fn measure(videos: i64) -> Vec<(&'static str, Duration)> {
         (
             "see that there is none",
             median!(catalog, |tx| {
-                assert!(!queue::is_waiting(&mut tx, "embed", now).await.unwrap());
+                assert!(
+                    !queue::is_waiting(&mut tx, ("embed", None), now)
+                        .await
+                        .unwrap()
+                );
             }),
         ),
         (

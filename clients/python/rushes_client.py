@@ -387,6 +387,31 @@ class Rushes:
         """The models: which are installed, which one is used, and how many assets have vectors of each."""
         return self._call("GET", "/v1/models", answer="json")
 
+    def activate_model(self, id):
+        """Answer searches by a model from now on, in one step. The vectors of the one before are kept and kept
+        up to date, so that the way back is as short.
+
+        id: The model
+        """
+        return self._call("POST", f"/v1/models/{_quoted(id)}/activate", answer="json")
+
+    def embed_model(self, id):
+        """Compute the vectors of a model beside those that searches are answered by, for all assets, in the
+        background. The list of models shows when they are complete, which is when the model can be
+        activated.
+
+        id: The model
+        """
+        return self._call("POST", f"/v1/models/{_quoted(id)}/embed", answer="json")
+
+    def remove_vectors(self, id):
+        """Delete the vectors of a model that does not answer searches, in the background. The model itself
+        stays installed.
+
+        id: The model
+        """
+        return self._call("DELETE", f"/v1/models/{_quoted(id)}/vectors", answer="json")
+
     def redact_picture(self, *, form=None, accept=None):
         """Make faces and plates of one picture unrecognisable. `Accept: image/*` gets the picture alone,
         `Accept: application/json` the record alone (with the fill `none` a dry look), anything else both as
@@ -511,6 +536,25 @@ class Rushes:
         title: Id or name
         """
         return self._call("POST", f"/v1/titles/{_quoted(title)}/merge", body=body, answer="json")
+
+    def list_watches(self):
+        """The watched places, and how their videos are doing."""
+        return self._call("GET", "/v1/watches", answer="json")
+
+    def create_watch(self, *, body=None):
+        """Watch a folder or a prefix in S3: videos that arrive there are registered once they are complete.
+        The server watches it after a restart too. A place that is watched already is answered with its
+        watch.
+        """
+        return self._call("POST", "/v1/watches", body=body, answer="json")
+
+    def get_watch(self, id):
+        """A watched place."""
+        return self._call("GET", f"/v1/watches/{_quoted(id)}", answer="json")
+
+    def delete_watch(self, id):
+        """Watch a place no longer. Its videos stay."""
+        return self._call("DELETE", f"/v1/watches/{_quoted(id)}", answer="nothing")
 
     def list_webhooks(self):
         """All webhooks."""

@@ -7,6 +7,7 @@ use candle_core::Device;
 use ort::session::Session;
 use serde::{Deserialize, Serialize};
 
+use crate::causes::with_causes;
 use crate::error::{BackendError, DualError, ModelError};
 use crate::runtime::{self, RuntimeError};
 use crate::store::ModelStore;
@@ -177,7 +178,7 @@ impl Backend {
 
     /// A candle error while it ran a batch. A device that is out of memory may manage a smaller one.
     pub(crate) fn blame(self, error: DualError, batch: usize) -> ModelError {
-        let message = error.to_string();
+        let message = with_causes(&error);
         // The messages of CUDA and of its linear algebra library; candle passes both on as text only.
         if ["OUT_OF_MEMORY", "ALLOC_FAILED"]
             .iter()

@@ -6,6 +6,7 @@
 mod adopt;
 mod backend;
 pub mod boundary;
+mod causes;
 mod class;
 mod detect;
 pub mod device;
@@ -31,6 +32,7 @@ mod verify;
 
 pub use adopt::adopt;
 pub use backend::{Backend, EncoderOptions};
+pub use causes::{LibraryError, with_causes};
 pub use class::Class;
 pub use detect::{Detection, Detector, DetectorIdentity, DetectorOptions, detectors_of, overlap};
 pub use digest::{Digest, ParseDigestError};
@@ -49,7 +51,7 @@ pub use manifest::{
 };
 pub use open::{open_image_encoder, open_image_encoders, open_text_encoder, space_of};
 pub use preprocess::{Prepared, PreprocessError};
-pub use pull::{PullOptions, PullProgress, Token, pull};
+pub use pull::{PullOptions, PullProgress, pull};
 pub use runtime::RuntimeError;
 pub use store::{Finding, ModelStore, Status, StoreError, VerifiedFile, VerifyReport};
 pub use torch_legacy::TorchError;

@@ -249,7 +249,7 @@ pub enum ManifestError {
         problem: String,
     },
     /// The folder or a file in it cannot be read.
-    #[error("cannot read manifests from {}: {source}", path.display())]
+    #[error("cannot read manifests from {}", path.display())]
     Io {
         /// The folder or file.
         path: PathBuf,

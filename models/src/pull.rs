@@ -6,6 +6,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
+
+use crate::causes::with_causes;
 use crate::digest::Digest;
 use crate::error::{Attempt, ModelError, PullError, SourceError};
 use crate::manifest::{Manifest, ManifestFile, Source};
@@ -30,7 +33,7 @@ pub struct PullOptions {
     /// A folder laid out as `<owner>/<name>/<path>`, read instead of the Hub.
     pub offline_dir: Option<PathBuf>,
     /// Token for gated repositories of the Hub.
-    pub token: Option<Token>,
+    pub token: Option<SecretString>,
 }
 
 impl Default for PullOptions {
@@ -41,28 +44,6 @@ impl Default for PullOptions {
             offline_dir: None,
             token: None,
         }
-    }
-}
-
-/// A secret that is not printed.
-#[derive(Clone)]
-pub struct Token(String);
-
-impl Token {
-    /// Wraps a secret.
-    #[must_use]
-    pub fn new(secret: String) -> Self {
-        Self(secret)
-    }
-
-    fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(..)")
     }
 }
 
@@ -255,7 +236,7 @@ fn discard(path: &Path) {
     if let Err(e) = fs::remove_file(path)
         && e.kind() != std::io::ErrorKind::NotFound
     {
-        tracing::warn!(path = %path.display(), error = %e, "cannot remove a partial download");
+        tracing::warn!(path = %path.display(), error = %with_causes(&e), "cannot remove a partial download");
     }
 }
 

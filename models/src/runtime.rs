@@ -10,6 +10,7 @@ use ort::ep::{
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 
+use crate::causes::with_causes;
 use crate::kind::ErrorKind;
 use crate::manifest::{ManifestError, Parameters};
 use crate::store::{ModelStore, Status, StoreError};
@@ -124,7 +125,7 @@ pub(crate) fn accelerated_session(
     match accelerated {
         Ok(session) => Ok((session, "cuda")),
         Err(error) => {
-            tracing::warn!(%error, "cannot use CUDA; using the CPU");
+            tracing::warn!(error = %with_causes(&error), "cannot use CUDA; using the CPU");
             Ok((session(store, runtime, graph, threads)?, "cpu"))
         }
     }

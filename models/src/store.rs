@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::causes::with_causes;
 use crate::digest::Digest;
 use crate::kind::ErrorKind;
 use crate::manifest::{DERIVED, Manifest, ManifestError, ManifestFile, ManifestSet};
@@ -100,7 +101,7 @@ pub enum StoreError {
         name: String,
     },
     /// A file or folder of the store cannot be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// The attempted action.
         action: &'static str,
@@ -198,7 +199,7 @@ impl ModelStore {
         if let Err(error) = fs::remove_dir_all(&folder)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!(%error, folder = %folder.display(), "cannot remove files of a model");
+            tracing::warn!(error = %with_causes(&error), folder = %folder.display(), "cannot remove files of a model");
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use rushes_models::with_causes;
 use rushes_workers::coordinator::Coordinator;
 use rushes_workers::stages::Queue;
 use rushes_workers::worker::Workers;
@@ -12,14 +13,18 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use crate::catalog::{Catalog, CatalogError, audit, events, garbage, uploads, webhooks};
-use crate::features::WorkerLock;
+use crate::catalog::{
+    AssetId, Catalog, CatalogError, audit, coverage, events, garbage, tallies, uploads, webhooks,
+};
+use crate::features::{Settings, WorkerLock, tend_spaces};
 use crate::index::{Follower, Index};
 use crate::redactions;
 use crate::search::tidy_pages;
 
 /// How often to look for stored objects that nothing references.
 const SWEEP: Duration = Duration::from_secs(5);
+/// How often to look whether a model was added, is complete, or was removed.
+const TEND: Duration = Duration::from_millis(500);
 /// How often old events, deliveries and audit entries are deleted.
 const TRIM: Duration = Duration::from_secs(3600);
 
@@ -42,6 +47,7 @@ pub struct Engine {
     redacting: Option<redactions::RedactionWorkers>,
     following: JoinHandle<()>,
     sweeping: JoinHandle<()>,
+    tending: JoinHandle<()>,
     stop: CancellationToken,
     _worker: WorkerLock,
     _lock: File,
@@ -63,6 +69,12 @@ impl Engine {
         let following = tokio::spawn(follower.run(stop.clone()));
         let sweeping = tokio::spawn(sweep(app.clone(), stop.clone()));
         settle(app).await?;
+        let tending = tokio::spawn(tend(
+            app.clone(),
+            app.settings()?,
+            Arc::clone(&index),
+            stop.clone(),
+        ));
         let (worker, workers) = start_workers(app, parts)?;
         let redacting = match parts.redact {
             0 => None,
@@ -76,6 +88,7 @@ impl Engine {
             redacting,
             following,
             sweeping,
+            tending,
             stop,
             _worker: worker,
             _lock: lock,
@@ -97,9 +110,9 @@ impl Engine {
         };
         tokio::join!(self.workers.stop(), redacting);
         self.stop.cancel();
-        for task in [self.following, self.sweeping] {
+        for task in [self.following, self.sweeping, self.tending] {
             if let Err(error) = task.await {
-                tracing::error!(%error, "an engine task panicked");
+                tracing::error!(error = %with_causes(&error), "an engine task panicked");
             }
         }
     }
@@ -146,6 +159,14 @@ async fn follower(app: &App) -> anyhow::Result<Follower> {
     }
 }
 
+/// Whether another process runs the engine of this data folder.
+///
+/// # Errors
+/// If the data folder is not writable.
+pub fn is_engine_running(app: &App) -> anyhow::Result<bool> {
+    Ok(engine_lock(app)?.is_none())
+}
+
 fn engine_lock(app: &App) -> anyhow::Result<Option<File>> {
     let path = app.config.data.join("engine.lock");
     let file = File::create(&path)
@@ -159,6 +180,30 @@ fn engine_lock(app: &App) -> anyhow::Result<Option<File>> {
     }
 }
 
+/// Builds models that were added, and deletes the vectors of those that were removed.
+async fn tend(app: App, settings: Settings, index: Arc<Index>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let is_followed = |feature: String| follows(&app.catalog, &index, feature);
+        if let Err(error) = tend_spaces(&app.catalog, &settings, is_followed).await {
+            tracing::warn!(error = %with_causes(&error), "cannot request or delete the vectors of a model; retrying later");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TEND) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Whether an index has all published results of a feature.
+async fn follows(catalog: &Catalog, index: &Index, feature: String) -> Result<bool, CatalogError> {
+    let mut db = catalog.snapshot().await?;
+    let (ready, _) = coverage(&mut db, &feature, index.seq(), None::<[&AssetId; 0]>).await?;
+    let published = tallies(&mut db)
+        .await?
+        .remove(&format!("published/{feature}"));
+    Ok(ready == published.unwrap_or(0))
+}
+
 /// Deletes stored objects that nothing references.
 async fn sweep(app: App, stop: CancellationToken) {
     let mut trimmed: Option<Instant> = None;
@@ -166,17 +211,17 @@ async fn sweep(app: App, stop: CancellationToken) {
         if trimmed.is_none_or(|at| at.elapsed() > TRIM) {
             trimmed = Some(Instant::now());
             if let Err(error) = trim(&app.catalog).await {
-                tracing::warn!(%error, "cannot delete old events and audit entries; retrying later");
+                tracing::warn!(error = %with_causes(&error), "cannot delete old events and audit entries; retrying later");
             }
         }
         // What was found contains what is said in videos, which may be deleted meanwhile.
         let pages = app.config.pages_folder();
         let tidied = tokio::task::spawn_blocking(move || tidy_pages(&pages)).await;
         if let Ok(Err(error)) = tidied {
-            tracing::warn!(%error, "cannot delete old lists of searches; retrying later");
+            tracing::warn!(error = %with_causes(&error), "cannot delete old lists of searches; retrying later");
         }
         if let Err(error) = sweep_once(&app).await {
-            tracing::warn!(%error, "cannot delete unreferenced objects; retrying later");
+            tracing::warn!(error = %with_causes(&*error), "cannot delete unreferenced objects; retrying later");
         }
         tokio::select! {
             () = tokio::time::sleep(SWEEP) => {}

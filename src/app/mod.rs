@@ -12,9 +12,9 @@ use rushes_workers::stages::Stages;
 use rushes_workers::storage::{S3Options, Storage};
 
 pub(crate) use engine::start_workers;
-pub use engine::{Engine, EngineParts, collect_garbage};
+pub use engine::{Engine, EngineParts, collect_garbage, is_engine_running};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, CatalogError, spaces};
 use crate::config::Config;
 use crate::export::ExportSources;
 use crate::features::{LocalCoordinator, Settings};
@@ -149,6 +149,17 @@ impl App {
             }
             Ok(None) | Err(_) => searcher,
         }
+    }
+
+    /// The model that answers searches by sight.
+    ///
+    /// # Errors
+    /// If the catalogue fails.
+    pub async fn active_model(&self) -> Result<String, CatalogError> {
+        let mut db = self.catalog.read().await?;
+        let active = spaces::active(&mut db).await?;
+        let configured = || self.config.models.text_to_shot.clone();
+        Ok(active.map_or_else(configured, |model| model.model))
     }
 
     /// What exports with pictures are made from.

@@ -80,6 +80,26 @@ pub async fn failed<'a>(
     feature: &str,
     scope: Option<impl IntoIterator<Item = &'a AssetId>>,
 ) -> Result<i64, CatalogError> {
+    failed_of(db, (feature, false), scope).await
+}
+
+/// The same, with those that lack an input.
+///
+/// # Errors
+/// If the database fails.
+pub async fn given_up<'a>(
+    db: &mut SqliteConnection,
+    feature: &str,
+    scope: Option<impl IntoIterator<Item = &'a AssetId>>,
+) -> Result<i64, CatalogError> {
+    failed_of(db, (feature, true), scope).await
+}
+
+async fn failed_of<'a>(
+    db: &mut SqliteConnection,
+    (feature, also_for_inputs): (&str, bool),
+    scope: Option<impl IntoIterator<Item = &'a AssetId>>,
+) -> Result<i64, CatalogError> {
     let scope = scope.map(|scope| {
         let ids: Vec<&str> = scope.into_iter().map(AssetId::as_str).collect();
         serde_json::json!(ids).to_string()
@@ -87,12 +107,13 @@ pub async fn failed<'a>(
     Ok(sqlx::query_scalar(
         "SELECT COUNT(*) FROM runs r INDEXED BY runs_by_state
            JOIN wanted w ON w.run_id = r.id
-          WHERE r.state = 'failed' AND r.feature = ?1 AND r.failure_kind <> 'input-failed'
+          WHERE r.state = 'failed' AND r.feature = ?1 AND (?3 OR r.failure_kind <> 'input-failed')
             AND NOT EXISTS (SELECT 1 FROM published p WHERE p.asset_id = r.asset_id AND p.feature = ?1)
             AND (?2 IS NULL OR r.asset_id IN (SELECT value FROM json_each(?2)))",
     )
     .bind(feature)
     .bind(scope)
+    .bind(also_for_inputs)
     .fetch_one(db)
     .await?)
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, LibraryError};
 use thiserror::Error;
 
 /// A failed access to the catalogue.
@@ -10,15 +10,13 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum CatalogError {
     /// The file cannot be opened or is not a catalogue.
-    #[error(
-        "{file}: cannot open the catalogue ({source}); check the folder, or choose another with --data"
-    )]
+    #[error("{file}: cannot open the catalogue; check the folder, or choose another with --data")]
     Open {
         /// The database file.
         file: String,
         /// The error from SQLite.
         #[source]
-        source: sqlx::Error,
+        source: LibraryError,
     },
     /// No asset, shot, title or job has this id or name.
     #[error("there is no {what} {id:?}")]
@@ -63,6 +61,14 @@ pub enum CatalogError {
     /// Metadata, a tag or a note that is not taken.
     #[error("{0}")]
     BadMetadata(String),
+    /// Searches are answered by the model whose vectors were to be removed.
+    #[error("searches are answered by {0}; let another model answer first: rushes models use ID")]
+    ModelInUse(String),
+    /// A model that does not have the vectors of all videos yet.
+    #[error(
+        "the vectors of {0} are still being computed; wait until they are complete: rushes models list"
+    )]
+    SpaceNotReady(String),
     /// Another bin has this name.
     #[error("a bin named {0:?} already exists; choose another name")]
     BinNameInUse(String),
@@ -97,6 +103,9 @@ pub enum CatalogError {
     /// The limit on added subtitle tracks is reached.
     #[error("an asset has at most {0} added subtitle tracks; remove one first")]
     TooManySubtitles(usize),
+    /// The limit on watched places is reached.
+    #[error("there are {0} watches, which is the limit; delete one first")]
+    TooManyWatches(i64),
     /// The limit on bins is reached.
     #[error("there are {0} bins, which is the limit; delete one first")]
     TooManyBins(i64),
@@ -120,10 +129,10 @@ pub enum CatalogError {
     Random(String),
     /// The disk of the catalogue is full.
     #[error("the disk of the catalogue is full; free some space and try again")]
-    Full(#[source] sqlx::Error),
+    Full(#[source] LibraryError),
     /// Another process holds the lock of the catalogue.
     #[error("the catalogue is locked by another process; try again")]
-    Locked(#[source] sqlx::Error),
+    Locked(#[source] LibraryError),
     /// Stored data cannot be read back.
     #[error("the catalogue contains {what} that cannot be read; restore a backup")]
     Corrupt {
@@ -131,8 +140,8 @@ pub enum CatalogError {
         what: &'static str,
     },
     /// The database failed.
-    #[error("the catalogue failed: {0}")]
-    Database(#[source] sqlx::Error),
+    #[error("the catalogue failed")]
+    Database(#[source] LibraryError),
 }
 
 impl CatalogError {
@@ -152,6 +161,7 @@ impl CatalogError {
             Self::BadSpan { .. } => "bad-span",
             Self::BinFull(_) => "bin-full",
             Self::TooManyWebhooks(_) => "too-many-webhooks",
+            Self::TooManyWatches(_) => "too-many-watches",
             Self::BytesInUse(_) => "bytes-in-use",
             Self::ReplacementFailed => "replacement-failed",
             Self::TooManySubtitles(_) => "too-many-subtitles",
@@ -159,6 +169,8 @@ impl CatalogError {
             Self::TooManyUploads(_) => "too-many-uploads",
             Self::Changed { .. } => "changed-meanwhile",
             Self::Full(_) => "disk-full",
+            Self::ModelInUse(_) => "model-in-use",
+            Self::SpaceNotReady(_) => "space-not-ready",
             _ => self.kind().as_str(),
         }
         .into()
@@ -183,10 +195,13 @@ impl CatalogError {
             | Self::TooManyBins(_)
             | Self::TooManySubtitles(_)
             | Self::TooManyWebhooks(_)
+            | Self::TooManyWatches(_)
             | Self::TooManyUploads(_) => ErrorKind::Limit,
-            Self::Changed { .. } | Self::BytesInUse(_) | Self::ReplacementFailed => {
-                ErrorKind::Cancelled
-            }
+            Self::Changed { .. }
+            | Self::BytesInUse(_)
+            | Self::ReplacementFailed
+            | Self::ModelInUse(_)
+            | Self::SpaceNotReady(_) => ErrorKind::Cancelled,
             Self::Full(_) | Self::Locked(_) | Self::Random(_) => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Open { .. } | Self::Database(_) => ErrorKind::Internal,
@@ -202,6 +217,7 @@ impl From<sqlx::Error> for CatalogError {
             .and_then(sqlx::error::DatabaseError::code)
             .and_then(|code| code.parse::<u32>().ok())
             .map(|code| code & 0xFF);
+        let error = LibraryError::new(error);
         match code {
             Some(13) => Self::Full(error),
             Some(5) => Self::Locked(error),

@@ -57,6 +57,10 @@ id! {
     TitleId, "a title"
 }
 id! {
+    /// Id of a place that the server watches.
+    WatchId, "a watch"
+}
+id! {
     /// Id of an asset.
     AssetId, "an asset"
 }

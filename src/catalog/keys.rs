@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use utoipa::ToSchema;
@@ -171,28 +172,12 @@ impl Grant {
     }
 }
 
-/// A secret on its way to the one who asked for the key. It prints itself nowhere.
-pub struct Secret(String);
-
-impl Secret {
-    fn new() -> Result<Self, CatalogError> {
-        let mut random = [0_u8; BYTES];
-        getrandom::fill(&mut random).map_err(|error| CatalogError::Random(error.to_string()))?;
-        let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self(format!("{PREFIX}{digits}")))
-    }
-
-    /// The secret in plain text, to be shown once.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
+/// A new secret, to be shown once.
+fn new_secret() -> Result<SecretString, CatalogError> {
+    let mut random = [0_u8; BYTES];
+    getrandom::fill(&mut random).map_err(|error| CatalogError::Random(error.to_string()))?;
+    let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("{PREFIX}{digits}").into())
 }
 
 /// Whether `name` can name a key or a worker: letters, digits, `.`, `_` and `-`, at most 64.
@@ -210,7 +195,7 @@ pub async fn create(
     db: &mut SqliteConnection,
     name: &str,
     grant: &Grant,
-) -> Result<(Key, Secret), CatalogError> {
+) -> Result<(Key, SecretString), CatalogError> {
     if !is_plain_name(name) {
         return Err(CatalogError::BadName(name.to_owned()));
     }
@@ -221,7 +206,7 @@ pub async fn create(
     if grant.titles.is_some() && grant.scopes.iter().any(beyond) {
         return Err(CatalogError::WideGrant);
     }
-    let secret = Secret::new()?;
+    let secret = new_secret()?;
     let key: Key = sqlx::query_as(
         "INSERT INTO keys (id, name, scope, hash, created_at, all_titles, expires_at)
          VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
@@ -229,7 +214,7 @@ pub async fn create(
     .bind(KeyId::new())
     .bind(name)
     .bind(KeyScopes::stored(&grant.scopes))
-    .bind(hash(secret.reveal()))
+    .bind(hash(secret.expose_secret()))
     .bind(now_ms())
     .bind(grant.titles.is_none())
     .bind(grant.expires_at)
@@ -249,12 +234,15 @@ pub async fn create(
 ///
 /// # Errors
 /// If no key of this name is in use, or the database fails.
-pub async fn rotate(db: &mut SqliteConnection, name: &str) -> Result<(Key, Secret), CatalogError> {
-    let secret = Secret::new()?;
+pub async fn rotate(
+    db: &mut SqliteConnection,
+    name: &str,
+) -> Result<(Key, SecretString), CatalogError> {
+    let secret = new_secret()?;
     let rotated: Option<Key> = sqlx::query_as(
         "UPDATE keys SET hash = ? WHERE name = ? AND revoked_at IS NULL RETURNING *",
     )
-    .bind(hash(secret.reveal()))
+    .bind(hash(secret.expose_secret()))
     .bind(name)
     .fetch_optional(db)
     .await?;

@@ -29,28 +29,31 @@ pub mod results;
 pub mod resumable;
 pub mod runs;
 pub mod shots;
+pub mod spaces;
 pub mod subtitles;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod titles;
 pub mod uploads;
 pub mod vectors;
+pub mod watches;
 pub mod webhooks;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rushes_models::LibraryError;
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
 use sqlx::{SqliteConnection, Transaction};
 
-pub use coverage::{coverage, failed, tallies};
+pub use coverage::{coverage, failed, given_up, tallies};
 pub use error::CatalogError;
 pub use ids::{
     AssetId, BinId, BinItemId, DeliveryId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId,
-    UploadId, WebhookId,
+    UploadId, WatchId, WebhookId,
 };
 
 /// Number of index positions to keep. An index writes its vectors once a minute, and so lags by the positions
@@ -71,9 +74,9 @@ impl Catalog {
     /// # Errors
     /// If the file cannot be opened, is not a catalogue, or was written by a newer rushes.
     pub async fn open(file: &Path) -> Result<Self, CatalogError> {
-        let open = |source| CatalogError::Open {
+        let open = |source: sqlx::Error| CatalogError::Open {
             file: file.display().to_string(),
-            source,
+            source: LibraryError::new(source),
         };
         let options = SqliteConnectOptions::new()
             .filename(file)

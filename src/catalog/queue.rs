@@ -19,39 +19,50 @@ fn is_local(worker: &str) -> bool {
     worker.starts_with("local-")
 }
 
-/// Whether `queue` may have a run to lease. It only reads, so it costs no writer anything.
+/// The runs to choose from: those of a queue, and of the vectors in it those of these models only.
+pub type Choice<'a> = (&'a str, Option<&'a [String]>);
+
+/// The models of a choice as JSON, as the queries take them.
+fn of_models(choice: Choice<'_>) -> Option<String> {
+    choice.1.map(|models| serde_json::json!(models).to_string())
+}
+
+/// Whether there may be a run to lease. It only reads, so it costs no writer anything.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn is_waiting(
     db: &mut SqliteConnection,
-    queue: &str,
+    choice: Choice<'_>,
     now: i64,
 ) -> Result<bool, CatalogError> {
     Ok(sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM runs INDEXED BY runs_to_lease
                          WHERE queue = ?1 AND state = 'pending' AND waits_for = 0
-                           AND (not_before <= ?2 OR not_before > ?2 + ?3))
+                           AND (not_before <= ?2 OR not_before > ?2 + ?3)
+                           AND (?4 IS NULL OR feature NOT LIKE 'embeddings/%'
+                                OR substr(feature, 12) IN (SELECT value FROM json_each(?4))))
              OR EXISTS (SELECT 1 FROM runs INDEXED BY runs_leased
                          WHERE state = 'running' AND queue = ?1 AND lease_until < ?2)",
     )
-    .bind(queue)
+    .bind(choice.0)
     .bind(now)
     .bind(FARTHEST_RETRY_MS)
+    .bind(of_models(choice))
     .fetch_one(db)
     .await?)
 }
 
-/// Leases the oldest run of `queue` whose inputs are ready, for `lease_ms` from `now`.
+/// Leases the oldest run of `choice` whose inputs are ready, for `lease_ms` from `now`.
 ///
 /// Videos that were registered first go first, so that videos become searchable one after another. Runs whose
-/// worker died go last.
+/// worker died go after them, and runs in the background last.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn lease(
     db: &mut SqliteConnection,
-    queue: &str,
+    choice: Choice<'_>,
     worker: &str,
     (now, lease_ms): (i64, i64),
 ) -> Result<Option<Run>, CatalogError> {
@@ -63,14 +74,17 @@ pub async fn lease(
                 SELECT id FROM runs INDEXED BY runs_to_lease
                  WHERE queue = ?1 AND state = 'pending' AND waits_for = 0
                    AND (not_before <= ?3 OR not_before > ?3 + ?5)
-                 ORDER BY deaths, asset_id, rowid LIMIT 1)
+                   AND (?6 IS NULL OR feature NOT LIKE 'embeddings/%'
+                        OR substr(feature, 12) IN (SELECT value FROM json_each(?6)))
+                 ORDER BY background, deaths, asset_id, rowid LIMIT 1)
          RETURNING *",
     )
-    .bind(queue)
+    .bind(choice.0)
     .bind(worker)
     .bind(now)
     .bind((!is_local(worker)).then_some(now + lease_ms))
     .bind(FARTHEST_RETRY_MS)
+    .bind(of_models(choice))
     .fetch_optional(db)
     .await?)
 }

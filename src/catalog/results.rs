@@ -139,11 +139,11 @@ pub async fn store_cues(
     Ok(())
 }
 
-/// Publishes the requested runs of an asset once none of them is unfinished; `true` if readers now see
-/// something new.
+/// Publishes the requested runs of an asset once none of them is unfinished, those in the background aside; `true` if
+/// readers now see something new.
 ///
-/// Nothing is published without shots. The published result of a kind of feature (vectors of any model, for
-/// example) stays until a newer run of that kind is ready.
+/// Nothing is published without shots. The published result of a feature stays until a newer run of it is ready; if the
+/// feature is not requested any more, until a run of its kind is (vectors of another model, for example).
 ///
 /// # Errors
 /// If the database fails.
@@ -152,7 +152,10 @@ pub async fn publish_if_settled(
     asset: &AssetId,
 ) -> Result<bool, CatalogError> {
     let wanted = super::runs::wanted(db, asset).await?;
-    if wanted.iter().any(|run| !run.state.is_final()) {
+    if wanted
+        .iter()
+        .any(|run| !run.background && !run.state.is_final())
+    {
         return Ok(false);
     }
     let (mut next, unready): (Vec<Run>, Vec<Run>) = wanted
@@ -162,23 +165,21 @@ pub async fn publish_if_settled(
         return Ok(false);
     }
     let seen = super::runs::published(db, asset).await?;
-    let kept = seen.iter().filter(|old| {
-        let same_kind = |new: &Run| kind(&new.feature) == kind(&old.feature);
-        unready.iter().any(same_kind) && !next.iter().any(same_kind)
-    });
-    let kept: Vec<Run> = kept.cloned().collect();
-    for old in kept {
+    let mut kept: Vec<Run> = Vec::new();
+    for old in seen.iter().filter(|old| stays(old, &next, &unready)) {
         let inputs = super::runs::inputs(db, &old.id).await?;
-        if !inputs
+        if inputs
             .iter()
             .all(|input| next.iter().any(|new| new.id == input.id))
         {
+            kept.push(old.clone());
+        } else if !old.background {
             // It was computed from other shots than the new ones. Readers must see all of the old or all of the
             // new.
             return Ok(false);
         }
-        next.push(old);
     }
+    next.append(&mut kept);
     let same = seen.len() == next.len()
         && seen
             .iter()
@@ -186,12 +187,29 @@ pub async fn publish_if_settled(
     if same {
         return Ok(false);
     }
-    replace_published(db, asset, &next).await?;
+    let differs = |one: &Run, others: &[Run]| {
+        !one.background && !others.iter().any(|other| other.id == one.id)
+    };
+    let is_new =
+        next.iter().any(|run| differs(run, &seen)) || seen.iter().any(|run| differs(run, &next));
+    replace_published(db, asset, &next, is_new).await?;
     let replaced = super::replacements::apply(db, asset).await?;
     drop_superseded(db, asset).await?;
     super::assets::retire_overwritten(db, asset, replaced).await?;
     note_change(db, asset).await?;
     Ok(true)
+}
+
+/// Whether a published run stays, because a run in its place is requested and not ready.
+fn stays(old: &Run, next: &[Run], unready: &[Run]) -> bool {
+    let same = |new: &Run| new.feature == old.feature;
+    let same_kind = |new: &Run| kind(&new.feature) == kind(&old.feature);
+    if next.iter().any(same) {
+        return false;
+    }
+    unready.iter().any(same)
+        || (unready.iter().any(|new| same_kind(new) && !new.background)
+            && !next.iter().any(same_kind))
 }
 
 /// The kind of a feature: `embeddings` for `embeddings/lite`. A kind may have several features, for different
@@ -200,10 +218,12 @@ fn kind(feature: &str) -> &str {
     feature.split('/').next().unwrap_or(feature)
 }
 
+/// A generation that is new has other results than the one before; vectors in the background only add to it.
 async fn replace_published(
     db: &mut SqliteConnection,
     asset: &AssetId,
     runs: &[Run],
+    is_new: bool,
 ) -> Result<(), CatalogError> {
     sqlx::query("DELETE FROM published WHERE asset_id = ?")
         .bind(asset)
@@ -218,12 +238,13 @@ async fn replace_published(
             .await?;
     }
     sqlx::query(
-        "UPDATE assets SET generation = generation + 1, shots = (
+        "UPDATE assets SET generation = generation + ?2, shots = (
                 SELECT COUNT(*) FROM published p JOIN shots s ON s.run_id = p.run_id
                  WHERE p.asset_id = ?1 AND p.feature = 'shots')
           WHERE id = ?1",
     )
     .bind(asset)
+    .bind(is_new)
     .execute(db)
     .await?;
     Ok(())

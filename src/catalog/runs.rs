@@ -70,6 +70,8 @@ pub struct Run {
     pub feature: String,
     /// Its parameters as JSON.
     pub params: String,
+    /// Whether nothing waits for it: it computes vectors of a model that does not answer searches.
+    pub background: bool,
     /// Its state.
     pub state: RunState,
     /// Number of attempts so far.
@@ -133,6 +135,8 @@ pub struct NewRun<'a> {
     pub params: &'a str,
     /// The queue for it.
     pub queue: &'a str,
+    /// Whether nothing waits for it.
+    pub background: bool,
     /// The runs that are its inputs.
     pub inputs: &'a [RunId],
 }
@@ -149,6 +153,11 @@ pub async fn ensure(db: &mut SqliteConnection, new: NewRun<'_>) -> Result<RunId,
             .fetch_optional(&mut *db)
             .await?;
     let id = if let Some((id, state)) = known {
+        sqlx::query("UPDATE runs SET background = ?1 WHERE id = ?2 AND background <> ?1")
+            .bind(new.background)
+            .bind(&id)
+            .execute(&mut *db)
+            .await?;
         if matches!(state, RunState::Failed | RunState::Cancelled) {
             sqlx::query(
                 "UPDATE runs SET state = 'pending', attempts = 0, deaths = 0, done_at_death = -1, not_before = 0, done = 0,
@@ -162,8 +171,8 @@ pub async fn ensure(db: &mut SqliteConnection, new: NewRun<'_>) -> Result<RunId,
     } else {
         let id = RunId::new();
         sqlx::query(
-            "INSERT INTO runs (id, asset_id, feature, key, params, queue, state, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, 'pending', ?)",
+            "INSERT INTO runs (id, asset_id, feature, key, params, queue, background, state, created_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)",
         )
         .bind(&id)
         .bind(new.asset)
@@ -171,6 +180,7 @@ pub async fn ensure(db: &mut SqliteConnection, new: NewRun<'_>) -> Result<RunId,
         .bind(new.key)
         .bind(new.params)
         .bind(new.queue)
+        .bind(new.background)
         .bind(now_ms())
         .execute(&mut *db)
         .await?;

@@ -154,13 +154,20 @@ pub(super) async fn remove_if_empty(
     Ok(())
 }
 
+/// A name for a title, without spaces around it.
+///
+/// # Errors
+/// [`CatalogError::BadTitle`] if it cannot be one.
+pub fn trimmed(name: &str) -> Result<&str, CatalogError> {
+    plain_name(name, MAX_NAME).ok_or_else(|| CatalogError::BadTitle(name.to_owned()))
+}
+
 async fn checked<'a>(
     db: &mut SqliteConnection,
     name: &'a str,
     of: Option<&TitleId>,
 ) -> Result<&'a str, CatalogError> {
-    let trimmed =
-        plain_name(name, MAX_NAME).ok_or_else(|| CatalogError::BadTitle(name.to_owned()))?;
+    let trimmed = trimmed(name)?;
     let taken: Option<TitleId> = sqlx::query_scalar("SELECT id FROM titles WHERE name = ?")
         .bind(trimmed)
         .fetch_optional(db)

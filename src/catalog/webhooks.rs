@@ -1,5 +1,6 @@
 //! Webhooks: where events are posted to, and the deliveries under way.
 
+use secrecy::SecretString;
 use serde::Serialize;
 use sqlx::{FromRow, SqliteConnection};
 use utoipa::ToSchema;
@@ -15,14 +16,15 @@ const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 const BATCH: u32 = 500;
 
 /// Where events are posted to.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, FromRow)]
 pub struct Webhook {
     /// Id.
     pub id: WebhookId,
     /// The address.
     pub url: String,
     /// The key that signs, in Base64. Never shown again.
-    pub secret: String,
+    #[sqlx(try_from = "String")]
+    pub secret: SecretString,
     /// Types of events, or their beginnings such as `job.`; all if empty.
     #[sqlx(try_from = "String")]
     pub types: EventTypes,

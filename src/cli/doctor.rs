@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use rushes_models::{Backend, Class, ModelStore, Status, detectors_of};
+use rushes_models::{Backend, Class, ModelStore, Status, detectors_of, with_causes};
 use rushes_workers::coordinator::http::HttpCoordinator;
 use rushes_workers::sandbox::{Confinement, Landlock};
 use serde::Serialize;
@@ -147,7 +147,7 @@ fn confinement(config: &Config) -> Check {
         }
         Err(error) => Check::bad(
             what,
-            format!("{error:#}"),
+            with_causes(&*error),
             "fix the cause; until then no video can be decoded",
         ),
     }
@@ -174,7 +174,7 @@ fn encoders(config: &Config) -> Check {
         }
         Err(error) => Check::bad(
             what,
-            error.to_string(),
+            with_causes(&error),
             "install what is missing, or set models.backend to another backend",
         ),
     }
@@ -185,7 +185,7 @@ fn models(config: &Config) -> Vec<Check> {
         Ok(store) => store,
         Err(error) => {
             let fix = "correct or remove the file in the manifests folder of the models";
-            return vec![Check::bad("model", error.to_string(), fix)];
+            return vec![Check::bad("model", with_causes(&error), fix)];
         }
     };
     let wanted = &config.models.text_to_shot;
@@ -193,7 +193,7 @@ fn models(config: &Config) -> Vec<Check> {
         Ok(needed) => needed,
         Err(error) => {
             let fix = "set models.text_to_shot to a model that `rushes models list` shows";
-            return vec![Check::bad("model", error.to_string(), fix)];
+            return vec![Check::bad("model", with_causes(&error), fix)];
         }
     };
     needed
@@ -205,7 +205,7 @@ fn models(config: &Config) -> Vec<Check> {
                 Ok(Status::Installed) => Check::good("model", name),
                 Ok(Status::Missing) => Check::bad("model", format!("{name} is not installed"), fix),
                 Ok(Status::Partial) => Check::bad("model", format!("{name} is incomplete"), fix),
-                Err(error) => Check::bad("model", error.to_string(), fix),
+                Err(error) => Check::bad("model", with_causes(&error), fix),
             }
         })
         .collect()
@@ -267,14 +267,14 @@ async fn worker(config: &Config, server: &HttpCoordinator) -> Vec<Check> {
         Ok(about) => about,
         Err(error) => {
             let fix = "check the address, the network and the key";
-            return vec![Check::bad("server", error.to_string(), fix)];
+            return vec![Check::bad("server", with_causes(&error), fix)];
         }
     };
     let server = match remote::check_version(&about) {
         Ok(()) => Check::good("server", format!("rushes {}, key accepted", about.version)),
         Err(error) => {
             let fix = format!("install rushes {} here", about.version);
-            Check::bad("server", error.to_string(), fix)
+            Check::bad("server", with_causes(&*error), fix)
         }
     };
     let checked = ModelStore::open(config.models_folder())
@@ -284,7 +284,7 @@ async fn worker(config: &Config, server: &HttpCoordinator) -> Vec<Check> {
         Ok(()) => Check::good("model", about.space.clone()),
         Err(error) => {
             let fix = format!("rushes models pull {}", about.model);
-            Check::bad("model", format!("{error:#}"), fix)
+            Check::bad("model", with_causes(&*error), fix)
         }
     };
     let store = match remote::store(config) {
@@ -295,7 +295,7 @@ async fn worker(config: &Config, server: &HttpCoordinator) -> Vec<Check> {
         Ok(()) => Check::good("store", config.store_url()),
         Err(error) => Check::bad(
             "store",
-            format!("{error:#}"),
+            with_causes(&*error),
             "check --store and the AWS_ variables",
         ),
     };
@@ -328,7 +328,7 @@ fn disk(what: &'static str, folder: &Path) -> Check {
         }
         Err(error) => Check::bad(
             what,
-            format!("{}: {error}", folder.display()),
+            format!("{}: {}", folder.display(), with_causes(&error)),
             "choose another folder with --data",
         ),
     }
@@ -346,7 +346,7 @@ async fn catalogue(config: Config) -> Vec<Check> {
                 Ok(()) => Check::good("store", store),
                 Err(error) => Check::bad(
                     "store",
-                    error.to_string(),
+                    with_causes(&error),
                     "check --store and the AWS_ variables",
                 ),
             });
@@ -355,7 +355,7 @@ async fn catalogue(config: Config) -> Vec<Check> {
         }
         Err(error) => vec![Check::bad(
             "catalogue",
-            format!("{error:#}"),
+            with_causes(&*error),
             "choose another folder with --data",
         )],
     }
@@ -366,7 +366,13 @@ async fn index(app: &App) -> Vec<Check> {
     let what = "index";
     let index = match Index::open(&app.config.index_folder()) {
         Ok(index) => index,
-        Err(error) => return vec![Check::bad(what, error.to_string(), "rushes index rebuild")],
+        Err(error) => {
+            return vec![Check::bad(
+                what,
+                with_causes(&error),
+                "rushes index rebuild",
+            )];
+        }
     };
     let damage = index.damage().into_iter();
     let mut checks: Vec<Check> = damage

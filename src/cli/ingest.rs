@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use rushes_models::with_causes;
 use serde::Serialize;
 
 use super::progress::Progress;
@@ -78,7 +79,7 @@ struct Summary {
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    models::require(&app.models, &app.config.models.text_to_shot)?;
+    models::require(&app.models, &app.active_model().await?)?;
     let (videos, refusals) = find(&app.storage, &args.inputs).await;
     let settings = app.settings()?;
     // Settle the runs of dead processes first, so that a new request starts them again.
@@ -109,7 +110,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         .into_iter()
         .map(|refusal| Refused {
             input: refusal.input,
-            reason: refusal.error.to_string(),
+            reason: with_causes(&refusal.error),
         })
         .collect();
     let failed = !refused.is_empty() || outcomes.iter().any(|video| video.has_failed());

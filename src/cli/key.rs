@@ -3,9 +3,11 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::output;
 use crate::app::App;
-use crate::catalog::keys::{self, Grant, Key, KeyScope, Secret};
+use crate::catalog::keys::{self, Grant, Key, KeyScope};
 use crate::catalog::{assets, now_ms};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -112,15 +114,15 @@ async fn rotate(app: &App, name: &str, json: bool) -> anyhow::Result<()> {
     show(&key, &secret, json)
 }
 
-fn show(key: &Key, secret: &Secret, json: bool) -> anyhow::Result<()> {
+fn show(key: &Key, secret: &SecretString, json: bool) -> anyhow::Result<()> {
     if json {
-        return output::json(&serde_json::json!({ "key": key, "secret": secret.reveal() }));
+        return output::json(&serde_json::json!({ "key": key, "secret": secret.expose_secret() }));
     }
     // Apart from the secret, so that the output can go into a file as it is. Losing the remark loses nothing.
     let remark = "this secret is shown once; send it as `authorization: Bearer SECRET`, or give it to a worker with \
                   --key-file or RUSHES_KEY";
     writeln!(std::io::stderr(), "{remark}").ok();
-    output::line(secret.reveal());
+    output::line(secret.expose_secret());
     Ok(())
 }
 

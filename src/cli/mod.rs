@@ -21,6 +21,7 @@ mod serve;
 mod sheet;
 mod shots;
 mod show;
+mod spaces;
 mod subtitles;
 mod titles;
 mod watch;

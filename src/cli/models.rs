@@ -1,5 +1,6 @@
 //! `rushes models`.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -7,11 +8,11 @@ use std::sync::Mutex;
 use indicatif::{ProgressBar, ProgressStyle};
 use rushes_models::{
     EncoderOptions, Finding, Kind, ModelStore, PullOptions, PullProgress, SourceError, Status,
-    Token, adopt, open_image_encoder, open_text_encoder, pull, verify_vectors,
+    adopt, open_image_encoder, open_text_encoder, pull, verify_vectors, with_causes,
 };
 use serde::Serialize;
 
-use super::output;
+use super::{output, spaces};
 use crate::config::{Config, hub_settings};
 
 /// Arguments of `models`.
@@ -22,7 +23,10 @@ Examples:
   rushes models pull lite                            with its requirements
   rushes models pull clip-vit-b32 --from /mnt/hub    from a copy of the hub (owner/name/file)
   rushes models pull ours --model-dir ./exported     your own CLIP, SigLIP or PE-Core
-  rushes models verify                               re-hash and open what search needs")]
+  rushes models verify                               re-hash and open what search needs
+  rushes models embed clip-vit-b32                   its vectors for all videos, beside the others
+  rushes models use clip-vit-b32                     let it answer searches from now on
+  rushes models drop lite                            delete the vectors of the one before")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -49,6 +53,24 @@ enum Command {
         #[arg(long, value_name = "DIR", conflicts_with = "from")]
         model_dir: Option<PathBuf>,
     },
+    /// Compute the vectors of a model for all videos, while another one answers searches
+    Embed {
+        /// Model id
+        model: String,
+        /// Leave the work to `rushes serve` or `rushes work`
+        #[arg(long)]
+        queue_only: bool,
+    },
+    /// Let a model answer searches; the vectors of the one before are kept
+    Use {
+        /// Model id
+        model: String,
+    },
+    /// Delete the vectors of a model that does not answer searches
+    Drop {
+        /// Model id
+        model: String,
+    },
     /// Re-hash the files of models, open them, and compare vectors if the manifest has some
     Verify {
         /// Model ids [default: the models that search needs]
@@ -66,6 +88,8 @@ struct Listed {
     kind: Kind,
     licence: String,
     status: &'static str,
+    /// What the catalogue has of its vectors, if they are computed.
+    vectors: Option<String>,
     description: String,
 }
 
@@ -80,7 +104,10 @@ struct Verified {
 pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
     let mut store = ModelStore::open(config.models_folder())?;
     match args.command {
-        Command::List { json } => list(&store, json),
+        Command::List { json } => list(&store, spaces::coverage(config).await?, json),
+        Command::Embed { model, queue_only } => spaces::embed(config, &model, queue_only).await,
+        Command::Use { model } => spaces::activate(config, &model).await,
+        Command::Drop { model } => spaces::remove(config, &model).await,
         Command::Verify { models, json } => {
             let needed = [config.models.text_to_shot.clone()];
             let options = config.encoder_options();
@@ -96,7 +123,7 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
             let mut options = PullOptions {
                 python: config.models.python.clone().into(),
                 offline_dir: from,
-                token: token.map(Token::new),
+                token,
                 ..PullOptions::default()
             };
             if let Some(endpoint) = endpoint {
@@ -134,7 +161,11 @@ fn status(status: Status) -> &'static str {
     }
 }
 
-fn list(store: &ModelStore, json: bool) -> anyhow::Result<ExitCode> {
+fn list(
+    store: &ModelStore,
+    mut vectors: HashMap<String, String>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
     let mut listed = Vec::new();
     for manifest in store.manifests().iter() {
         listed.push(Listed {
@@ -143,6 +174,7 @@ fn list(store: &ModelStore, json: bool) -> anyhow::Result<ExitCode> {
             kind: manifest.kind,
             licence: manifest.licence.clone(),
             status: status(store.status(manifest)?),
+            vectors: vectors.remove(&manifest.id),
             description: manifest.description.clone(),
         });
     }
@@ -154,12 +186,20 @@ fn list(store: &ModelStore, json: bool) -> anyhow::Result<ExitCode> {
                 m.id,
                 m.revision,
                 m.status.to_owned(),
+                m.vectors.unwrap_or_default(),
                 m.licence,
                 m.description,
             ]
         });
         output::table(
-            &["model", "revision", "status", "licence", "description"],
+            &[
+                "model",
+                "revision",
+                "status",
+                "vectors",
+                "licence",
+                "description",
+            ],
             rows.collect(),
         );
     }
@@ -200,7 +240,7 @@ fn verify(
                 sound: opened.is_ok(),
                 finding: opened
                     .err()
-                    .map_or_else(String::new, |error| error.to_string()),
+                    .map_or_else(String::new, |error| with_causes(&error)),
             });
             if verified.last().is_some_and(|opens| !opens.sound) {
                 continue;
@@ -291,7 +331,7 @@ impl PullProgress for Bar {
     }
 
     fn source_failed(&self, file: &str, error: &SourceError) {
-        tracing::info!(file, %error, "source failed");
+        tracing::info!(file, error = %with_causes(&error), "source failed");
     }
 }
 

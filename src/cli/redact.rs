@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rushes_models::{Class, ModelStore};
+use rushes_models::{Class, ModelStore, with_causes};
 use rushes_workers::redact::geometry::{Layout, Shape};
 use rushes_workers::redact::{
     BatchObserver, BatchOptions, CameraChoice, Fill, HandRegions, Item, Outcome, Report, Settings,
@@ -342,17 +342,17 @@ impl Watch {
     ) {
         self.summary.failed += 1;
         if let Some(report) = &mut self.report {
-            report.fail(path, &error.to_string());
+            report.fail(path, &with_causes(error));
         }
         if self.json {
             tell(&Line {
-                error: Some(error.to_string()),
+                error: Some(with_causes(error)),
                 kind: Some(error.kind()),
                 seconds,
                 ..Line::of(path, State::Failed)
             });
         } else {
-            let text = format!("{}: NOT processed: {error}", path.display());
+            let text = format!("{}: NOT processed: {}", path.display(), with_causes(error));
             self.bar.suspend(|| output::complain(&text));
         }
     }

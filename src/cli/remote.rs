@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use rushes_models::{ModelStore, Status, space_of};
+use rushes_models::{ModelStore, Status, space_of, with_causes};
 use rushes_workers::coordinator::http::{HttpCoordinator, WorkKey};
-use rushes_workers::coordinator::wire::ServerInfo;
+use rushes_workers::coordinator::wire::{ServerInfo, WorkModel};
 use rushes_workers::coordinator::{Coordinator, CoordinatorError};
 use rushes_workers::stages::Queue;
 use rushes_workers::storage::{S3Options, Storage};
@@ -141,6 +141,21 @@ pub(super) fn check_model(models: &ModelStore, about: &ServerInfo) -> anyhow::Re
     Ok(())
 }
 
+/// The server's models that are installed here too, in the same revision.
+fn installed(models: &ModelStore, about: &ServerInfo) -> Vec<String> {
+    let is_here = |one: &&WorkModel| {
+        let about = ServerInfo {
+            model: one.model.clone(),
+            space: one.space.clone(),
+            dims: one.dims,
+            ..about.clone()
+        };
+        check_model(models, &about).is_ok()
+    };
+    let here = about.models.iter().filter(is_here);
+    here.map(|one| one.model.clone()).collect()
+}
+
 /// Works for `coordinator` until interrupted or refused. Opens no catalogue.
 pub(super) async fn run(
     config: &Config,
@@ -159,6 +174,7 @@ pub(super) async fn run(
     check_version(&about)?;
     check_model(&models, &about)?;
     check_store(&storage, &about).await?;
+    let coordinator = coordinator.of_models(installed(&models, &about));
     let stages = Arc::new(app::stages(config, storage, models)?);
     // An unusable device must fail here, not once per run.
     let (opened, model) = (Arc::clone(&stages), about.model.clone());
@@ -189,7 +205,7 @@ async fn patiently(coordinator: &HttpCoordinator) -> Result<ServerInfo, Coordina
     loop {
         match coordinator.about().await {
             Err(CoordinatorError::Unavailable(error)) => {
-                tracing::warn!(%error, "the server does not answer; retrying");
+                tracing::warn!(error = %with_causes(&*error), "the server does not answer; retrying");
                 tokio::time::sleep(PATIENCE).await;
             }
             answer => return answer,

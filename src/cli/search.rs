@@ -28,6 +28,9 @@ struct Common {
     /// Hits per page
     #[arg(long, short = 'n', default_value_t = 12, value_parser = number)]
     limit: usize,
+    /// Search by sight with this model instead of the active one; its vectors must be complete
+    #[arg(long, value_name = "ID")]
+    model: Option<String>,
     /// Page to show: the `next` of the previous answer
     #[arg(long, value_name = "TOKEN")]
     page: Option<String>,
@@ -147,6 +150,7 @@ async fn run(app: &App, query: Query, common: Common) -> anyhow::Result<ExitCode
             assets: common.asset,
             within: None,
         },
+        model: common.model,
         limit: common.limit,
         page: common.page,
         explain: common.explain,

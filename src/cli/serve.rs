@@ -19,7 +19,7 @@ use crate::features::Settings;
 use crate::http::{
     self, AccessPolicy, Api, ConnectionBounds, Metrics, RateLimits, Roots, Tls, Work,
 };
-use crate::ingest::Spool;
+use crate::ingest::{Spool, Watches};
 use crate::webhooks::{Sender, SenderOptions};
 
 /// How long requests under way may go on after a signal to stop.
@@ -108,6 +108,8 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     let settings = app.settings()?;
     let work = workers_on_other_machines(&app, &settings);
     let stop = CancellationToken::new();
+    let watches = watches(&app, &settings, &stop);
+    watches.resume(|place| roots.cover(place)).await?;
     let policy = AccessPolicy {
         keyed: app.config.server.is_keyed(),
         origins: app.config.server.origins.clone(),
@@ -124,6 +126,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         spool: spool(&app),
         redactions: app.redactions.clone(),
         exports: app.export_sources(),
+        watches,
         models: app.models.clone(),
         work: work.clone(),
         metrics,
@@ -193,6 +196,21 @@ async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> 
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}; choose another with {flag}"))
+}
+
+fn watches(app: &App, settings: &Settings, stop: &CancellationToken) -> Watches {
+    // Otherwise the proxies of a video would be ingested, and theirs, without end.
+    let own = vec![
+        app.config.data.display().to_string(),
+        app.config.store_url(),
+    ];
+    Watches::new(
+        app.catalog.clone(),
+        app.storage.clone(),
+        settings.clone(),
+        own,
+        stop.clone(),
+    )
 }
 
 fn workers_on_other_machines(app: &App, settings: &Settings) -> Work {

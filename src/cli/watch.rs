@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use rushes_models::with_causes;
 use serde::Serialize;
 
 use super::{models, output, work};
@@ -92,7 +93,7 @@ struct Video {
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    models::require(&app.models, &app.config.models.text_to_shot)?;
+    models::require(&app.models, &app.active_model().await?)?;
     let watch = open(app, &args)?;
     // Settle the runs of dead processes first, so that their work is followed.
     features::bury_the_dead(&app.config.data, &app.catalog).await?;
@@ -302,7 +303,7 @@ impl Desk<'_> {
         }
         match serde_json::to_string(line) {
             Ok(text) => output::line(&text),
-            Err(error) => output::complain(&error.to_string()),
+            Err(error) => output::complain(&with_causes(&error)),
         }
     }
 }

@@ -25,7 +25,7 @@ impl fmt::Display for Problem {
 #[non_exhaustive]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: {source}; check the name given with --config or RUSHES_CONFIG", file.display())]
+    #[error("{}: the settings cannot be read; check the name given with --config or RUSHES_CONFIG", file.display())]
     Read {
         /// The file.
         file: PathBuf,
@@ -34,7 +34,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is not valid TOML.
-    #[error("{}: {source}", file.display())]
+    #[error("{}: not a valid settings file", file.display())]
     Syntax {
         /// The file.
         file: PathBuf,

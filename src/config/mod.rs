@@ -13,6 +13,7 @@ use etcetera::{BaseStrategy as _, choose_base_strategy};
 use rushes_models::{Backend, EncoderOptions};
 use rushes_workers::coordinator::http::WorkKey;
 use rushes_workers::segment::DetectorKind;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use error::{ConfigError, Problem};
@@ -26,7 +27,7 @@ const SECTIONS: &[&str] = &["STORAGE", "MODELS", "WORK", "SERVER", "SEARCH"];
 const MIB: u64 = 1024 * 1024;
 
 /// All settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Folder of the catalogue, the index and, by default, the store.
@@ -108,23 +109,15 @@ pub struct WorkConfig {
     pub key_file: Option<PathBuf>,
 }
 
-/// The variables shared by S3 clients. They hold secrets, so this type never prints values.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Aws(Vec<(String, String)>);
+/// The variables shared by S3 clients.
+#[derive(Debug, Clone, Default)]
+pub struct Aws(Vec<(String, SecretString)>);
 
 impl Aws {
     /// Names and values.
     #[must_use]
-    pub fn settings(&self) -> Vec<(String, String)> {
+    pub fn settings(&self) -> Vec<(String, SecretString)> {
         self.0.clone()
-    }
-}
-
-impl std::fmt::Debug for Aws {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set()
-            .entries(self.0.iter().map(|(name, _)| name))
-            .finish()
     }
 }
 
@@ -258,6 +251,7 @@ impl Config {
         config.aws = Aws(environment
             .into_iter()
             .filter(|(key, _)| key.starts_with("AWS_"))
+            .map(|(name, value)| (name, value.into()))
             .collect());
         if problems.is_empty() {
             Ok(config)
@@ -478,14 +472,17 @@ fn environment() -> Vec<(String, String)> {
 
 /// Proxy and mirror settings for pulling models.
 #[must_use]
-pub fn hub_settings() -> (Option<String>, Option<String>) {
+pub fn hub_settings() -> (Option<String>, Option<SecretString>) {
     let find = |wanted: &str| {
         environment()
             .into_iter()
             .find(|(name, value)| name == wanted && !value.is_empty())
             .map(|(_, value)| value)
     };
-    (find("HF_ENDPOINT"), find("HF_TOKEN"))
+    (
+        find("HF_ENDPOINT"),
+        find("HF_TOKEN").map(SecretString::from),
+    )
 }
 
 fn cores() -> usize {

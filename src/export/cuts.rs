@@ -190,27 +190,20 @@ impl Cutter {
             ..ProxyParams::default()
         };
         let (names, stretches): (Vec<String>, Vec<Stretch>) = cuts.into_iter().unzip();
-        // A full disk stops the decoding; report that error, not the cancellation.
-        let (mut refused, mut next) = (None, names.into_iter());
+        let media = |source| ExportError::Media {
+            file: self.name.clone(),
+            source,
+        };
+        let mut names = names.into_iter();
         let mut sink = |_frames: Range<u64>, mp4: Vec<u8>| {
-            let name = next.next().ok_or(MediaError::Cancelled)?;
-            archive.add(name, &mp4).map_err(|error| {
-                refused = Some(error);
-                MediaError::Cancelled
-            })
+            let unexpected = || media(MediaError::Internal("a cut without a name".to_owned()));
+            archive.add(names.next().ok_or_else(unexpected)?, &mp4)
         };
         let mut stretches = stretches.into_iter();
         let mut observer = StopWatch(Arc::clone(&self.stop));
-        let made = self
-            .sandbox
-            .proxies(source, &params, &mut stretches, &mut observer, &mut sink);
-        if let Some(error) = refused {
-            return Err(error);
-        }
-        made.map_err(|source| ExportError::Media {
-            file: self.name.clone(),
-            source,
-        })?;
+        self.sandbox
+            .proxies(source, &params, &mut stretches, &mut observer, &mut sink)
+            .map_err(|ended| ended.or(media))?;
         Ok(archive)
     }
 }

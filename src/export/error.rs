@@ -136,7 +136,7 @@ pub enum ExportError {
         what: String,
     },
     /// An original cannot be cut.
-    #[error("{file}: {source}")]
+    #[error("{file}")]
     Media {
         /// The file.
         file: String,

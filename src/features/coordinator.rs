@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, with_causes};
 use rushes_workers::coordinator::{
     Coordinator, CoordinatorError, Directive, Failure, Lease, Ticket,
 };
@@ -103,11 +103,33 @@ impl LocalCoordinator {
         Ok(())
     }
 
-    async fn take(&self, worker: &str, queue: Queue) -> Result<Option<Lease>, CatalogError> {
+    /// Waits briefly if there is nothing to lease.
+    async fn lease_within(
+        &self,
+        worker: &str,
+        queue: Queue,
+        models: Option<&[String]>,
+    ) -> Result<Option<Lease>, CoordinatorError> {
+        // Subscribe before looking, so that no notification is missed in between.
+        let ended = self.ended.notified();
+        let leased = self.take(worker, queue, models).await;
+        let leased = leased.map_err(unavailable)?;
+        if leased.is_none() {
+            tokio::time::timeout(POLL, ended).await.ok();
+        }
+        Ok(leased)
+    }
+
+    async fn take(
+        &self,
+        worker: &str,
+        queue: Queue,
+        models: Option<&[String]>,
+    ) -> Result<Option<Lease>, CatalogError> {
         liveness::bury_the_dead(&self.data, &self.catalog).await?;
         let now = self.clock.now_ms();
         let mut db = self.catalog.read().await?;
-        let is_waiting = queue::is_waiting(&mut db, queue.as_str(), now).await?;
+        let is_waiting = queue::is_waiting(&mut db, (queue.as_str(), models), now).await?;
         drop(db);
         if !is_waiting {
             return Ok(None);
@@ -117,7 +139,8 @@ impl LocalCoordinator {
             let given_up = queue::bury_lapsed(&mut tx, now).await?;
             settle(&mut tx, &given_up).await?;
         }
-        let Some(run) = queue::lease(&mut tx, queue.as_str(), worker, (now, LEASE_MS)).await?
+        let Some(run) =
+            queue::lease(&mut tx, (queue.as_str(), models), worker, (now, LEASE_MS)).await?
         else {
             tx.commit().await?;
             return Ok(None);
@@ -139,7 +162,7 @@ impl LocalCoordinator {
                 let failure = Failure {
                     kind: error.kind(),
                     code: "catalogue-damaged".to_owned(),
-                    reason: error.to_string(),
+                    reason: with_causes(&error),
                 };
                 fail_run(&mut tx, &run, run.token, (&failure, Verdict::GiveUp), now).await?;
                 tx.commit().await?;
@@ -261,13 +284,16 @@ fn kept(kept: bool, ticket: &Ticket) -> Result<(), CoordinatorError> {
 #[async_trait]
 impl Coordinator for LocalCoordinator {
     async fn lease(&self, worker: &str, queue: Queue) -> Result<Option<Lease>, CoordinatorError> {
-        // Subscribe before looking, so that no notification is missed in between.
-        let ended = self.ended.notified();
-        let leased = self.take(worker, queue).await.map_err(unavailable)?;
-        if leased.is_none() {
-            tokio::time::timeout(POLL, ended).await.ok();
-        }
-        Ok(leased)
+        self.lease_within(worker, queue, None).await
+    }
+
+    async fn lease_of(
+        &self,
+        worker: &str,
+        queue: Queue,
+        models: &[String],
+    ) -> Result<Option<Lease>, CoordinatorError> {
+        self.lease_within(worker, queue, Some(models)).await
     }
 
     async fn heartbeat(

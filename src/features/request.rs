@@ -8,6 +8,8 @@ use rushes_workers::stages::Feature;
 use sqlx::SqliteConnection;
 
 use super::registry::registered;
+use super::spaces;
+use crate::catalog::assets::Asset;
 use crate::catalog::jobs::{self, Job};
 use crate::catalog::runs::{self, NewRun, Run};
 use crate::catalog::{AssetId, CatalogError, RunId, assets};
@@ -38,6 +40,8 @@ struct Wish {
     name: String,
     /// Its parameters as JSON.
     params: String,
+    /// Whether it is computed for a model that does not answer searches.
+    background: bool,
 }
 
 /// Repeats the request of a job: failed and cancelled runs are queued again. Returns the job as it is then.
@@ -71,13 +75,44 @@ pub async fn request(
         if !registered.is_wanted(settings) {
             continue;
         }
-        wishes.push(Wish {
-            feature,
-            name: stored_name(feature, registered.variant(settings)),
-            params: registered.params(&asset, settings)?,
-        });
+        if feature == Feature::Embeddings {
+            for (settings, background) in spaces::lineup(db, settings).await? {
+                wishes.push(Wish::new(feature, &asset, &settings, background)?);
+            }
+        } else {
+            wishes.push(Wish::new(feature, &asset, settings, false)?);
+        }
     }
     ensure(db, &asset.id, &wishes).await
+}
+
+impl Wish {
+    fn new(
+        feature: Feature,
+        asset: &Asset,
+        settings: &Settings,
+        background: bool,
+    ) -> Result<Self, CatalogError> {
+        let registered = registered(feature);
+        Ok(Self {
+            feature,
+            name: stored_name(feature, registered.variant(settings)),
+            params: registered.params(asset, settings)?,
+            background,
+        })
+    }
+}
+
+/// Requests the vectors of a model in the background, for an asset whose proxies are those of the run `proxies`.
+pub(super) async fn request_vectors(
+    db: &mut SqliteConnection,
+    (asset, proxies): (&AssetId, &RunId),
+    settings: &Settings,
+) -> Result<(), CatalogError> {
+    let asset = assets::get(db, asset).await?;
+    let wish = Wish::new(Feature::Embeddings, &asset, settings, true)?;
+    ensure_one(db, &asset.id, &wish, std::slice::from_ref(proxies)).await?;
+    Ok(())
 }
 
 /// Requests for an asset what `runs` compute for another asset with the same bytes.
@@ -97,42 +132,58 @@ pub(super) async fn request_again(
             feature,
             name: run.feature.clone(),
             params: registered(feature).params_again(&asset, &run.params)?,
+            background: run.background,
         });
     }
     wishes.sort_by_key(|wish| wish.feature);
     ensure(db, &asset.id, &wishes).await
 }
 
+/// Returns the runs that somebody waits for.
 async fn ensure(
     db: &mut SqliteConnection,
     asset: &AssetId,
     wishes: &[Wish],
 ) -> Result<Vec<RunId>, CatalogError> {
     let mut ensured: HashMap<Feature, RunId> = HashMap::new();
+    let mut awaited = Vec::with_capacity(wishes.len());
     for wish in wishes {
-        let registered = registered(wish.feature);
-        let inputs: Vec<RunId> = registered
+        let inputs: Vec<RunId> = registered(wish.feature)
             .inputs()
             .iter()
             .filter_map(|input| ensured.get(input).cloned())
             .collect();
-        let run = runs::ensure(
-            db,
-            NewRun {
-                asset,
-                feature: &wish.name,
-                key: &key(wish, registered.version(), &inputs),
-                params: &wish.params,
-                queue: registered.queue().as_str(),
-                inputs: &inputs,
-            },
-        )
-        .await?;
+        let run = ensure_one(db, asset, wish, &inputs).await?;
+        if !wish.background {
+            awaited.push(run.clone());
+        }
         ensured.insert(wish.feature, run);
     }
     let names: Vec<&str> = wishes.iter().map(|wish| wish.name.as_str()).collect();
     runs::want_only(db, asset, &names).await?;
-    Ok(ensured.into_values().collect())
+    Ok(awaited)
+}
+
+async fn ensure_one(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+    wish: &Wish,
+    inputs: &[RunId],
+) -> Result<RunId, CatalogError> {
+    let registered = registered(wish.feature);
+    runs::ensure(
+        db,
+        NewRun {
+            asset,
+            feature: &wish.name,
+            key: &key(wish, registered.version(), inputs),
+            params: &wish.params,
+            queue: registered.queue().as_str(),
+            background: wish.background,
+            inputs,
+        },
+    )
+    .await
 }
 
 /// `embeddings/<model>` for vectors, of which an asset may have several kinds; otherwise the plain name.

@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, with_causes};
 use rushes_workers::coordinator::wire::PATH as WORK;
 
 use super::docs::DOCS;
@@ -295,7 +295,7 @@ pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: 
                 request_id: id.as_ref().map_or("", |RequestId(id)| id),
             };
             if let Err(error) = door.note(noted).await {
-                tracing::warn!(%error, %method, path, "a change is not in the audit log");
+                tracing::warn!(error = %with_causes(&error), %method, path, "a change is not in the audit log");
             }
         }
         response
@@ -375,12 +375,18 @@ fn needed(method: &Method, path: &str) -> KeyScope {
         path.strip_prefix(prefix)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
+    let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     if below("/v1/redact") || below("/v1/redactions") {
         KeyScope::Redact
-    } else if below("/v1/audit") || below("/v1/keys") || below("/v1/webhooks") || path == "/metrics"
+    } else if below("/v1/audit")
+        || below("/v1/keys")
+        || below("/v1/webhooks")
+        || path == "/metrics"
+        // Which model answers is a matter of the whole server.
+        || (below("/v1/models") && !reads)
     {
         KeyScope::Admin
-    } else if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+    } else if reads
         // These change nothing that is kept, whatever their method.
         || path == "/v1/search"
         || path == "/v1/exports"

@@ -77,6 +77,18 @@ impl Roots {
         }
     }
 
+    /// Whether a folder or prefix that was admitted once is still below a root, even if it is not there at present.
+    #[must_use]
+    pub fn cover(&self, uri: &str) -> bool {
+        match uri.parse() {
+            Ok(Uri::File(path)) => match path.canonicalize() {
+                Ok(real) => self.holds(&real),
+                Err(_missing) => self.would_hold(&path),
+            },
+            Ok(Uri::S3 { .. } | Uri::Store(_)) | Err(_) => self.admit(uri).is_ok(),
+        }
+    }
+
     fn holds(&self, real: &Path) -> bool {
         self.folders.iter().any(|root| real.starts_with(root))
     }

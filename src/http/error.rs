@@ -5,7 +5,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, with_causes};
 use rushes_workers::coordinator::CoordinatorError;
 use rushes_workers::coordinator::wire::{BAD_RESULT, LEASE_LOST};
 use rushes_workers::storage::StorageError;
@@ -164,7 +164,7 @@ fn status(kind: ErrorKind) -> StatusCode {
 
 impl From<CatalogError> for ApiError {
     fn from(error: CatalogError) -> Self {
-        Self::new(error.kind(), &error.code(), error.to_string())
+        Self::new(error.kind(), &error.code(), with_causes(&error))
     }
 }
 
@@ -182,7 +182,7 @@ impl From<StorageError> for ApiError {
             StorageError::Unavailable { .. } => "store-unavailable",
             _ => error.kind().as_str(),
         };
-        Self::new(error.kind(), code, error.to_string())
+        Self::new(error.kind(), code, with_causes(&error))
     }
 }
 
@@ -190,7 +190,7 @@ impl From<SearchError> for ApiError {
     fn from(error: SearchError) -> Self {
         Self {
             field: error.field(),
-            ..Self::new(error.kind(), &error.code(), error.to_string())
+            ..Self::new(error.kind(), &error.code(), with_causes(&error))
         }
     }
 }
@@ -205,7 +205,7 @@ impl From<RedactionError> for ApiError {
             RedactionError::Catalog(error) => error.into(),
             RedactionError::Storage(error) => error.into(),
             error => {
-                let api = Self::new(error.kind(), &error.code(), error.to_string());
+                let api = Self::new(error.kind(), &error.code(), with_causes(&error));
                 // It is what the request needs that is not there, not what it is addressed to.
                 if api.status == StatusCode::NOT_FOUND {
                     Self {
@@ -229,7 +229,7 @@ impl From<ExportError> for ApiError {
         match error {
             ExportError::Catalog(error) => error.into(),
             ExportError::Storage(error) => error.into(),
-            error => Self::new(error.kind(), error.code(), error.to_string()),
+            error => Self::new(error.kind(), error.code(), with_causes(&error)),
         }
     }
 }
@@ -237,18 +237,18 @@ impl From<ExportError> for ApiError {
 impl From<SpoolError> for ApiError {
     fn from(error: SpoolError) -> Self {
         match error {
-            SpoolError::TooLong => Self::new(ErrorKind::Limit, "too-large", error.to_string()),
+            SpoolError::TooLong => Self::new(ErrorKind::Limit, "too-large", with_causes(&error)),
             // The status that tus has for it.
             SpoolError::Checksum => Self {
                 status: StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST),
                 ..Self::new(
                     ErrorKind::InvalidInput,
                     "checksum-mismatch",
-                    error.to_string(),
+                    with_causes(&error),
                 )
             },
             SpoolError::Lost(_) => {
-                Self::new(ErrorKind::Cancelled, "wrong-offset", error.to_string())
+                Self::new(ErrorKind::Cancelled, "wrong-offset", with_causes(&error))
             }
             SpoolError::Write(cause) if cause.kind() == std::io::ErrorKind::StorageFull => {
                 let detail = "the disk for uploads is full; make room on the server and continue";
@@ -267,18 +267,20 @@ impl From<CoordinatorError> for ApiError {
     fn from(error: CoordinatorError) -> Self {
         match error {
             CoordinatorError::LeaseLost(_) => {
-                Self::new(ErrorKind::Cancelled, LEASE_LOST, error.to_string())
+                Self::new(ErrorKind::Cancelled, LEASE_LOST, with_causes(&error))
             }
             CoordinatorError::Invalid(why) => Self::new(ErrorKind::Unsupported, BAD_RESULT, why),
             CoordinatorError::Unavailable(cause) => match cause.downcast::<CatalogError>() {
                 // A defect or a damaged catalogue is for our log.
                 Ok(error) if error.kind() == ErrorKind::Internal => (*error).into(),
-                Ok(error) => Self::new(ErrorKind::Unavailable, "unavailable", error.to_string()),
-                Err(cause) => Self::new(ErrorKind::Unavailable, "unavailable", cause.to_string()),
+                Ok(error) => Self::new(ErrorKind::Unavailable, "unavailable", with_causes(&error)),
+                Err(cause) => {
+                    Self::new(ErrorKind::Unavailable, "unavailable", with_causes(&*cause))
+                }
             },
             // No coordinator of this process refuses its own server.
             CoordinatorError::Refused(_) | _ => {
-                Self::new(ErrorKind::Internal, "internal", error.to_string())
+                Self::new(ErrorKind::Internal, "internal", with_causes(&error))
             }
         }
     }

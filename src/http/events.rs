@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Sse;
 use axum::response::sse::{Event as Message, KeepAlive};
 use futures::Stream;
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, with_causes};
 
 use super::access::Caller;
 use super::followers::FollowerPlace;
@@ -144,7 +144,7 @@ impl Follow for Follower {
                 Ok(()) if self.ready.is_empty() => wait(&self.api).await?,
                 Ok(()) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "events cannot be read; tried again");
+                    tracing::warn!(error = %with_causes(&error), "events cannot be read; tried again");
                     wait(&self.api).await?;
                 }
             }
@@ -203,7 +203,9 @@ impl Follow for JobFollower {
                 Ok(Some(message)) => return Some(message),
                 Ok(None) => {}
                 Err(CatalogError::NotFound { .. }) => return None,
-                Err(error) => tracing::warn!(%error, "a job cannot be read; tried again"),
+                Err(error) => {
+                    tracing::warn!(error = %with_causes(&error), "a job cannot be read; tried again");
+                }
             }
             wait(&self.api).await?;
         }

@@ -33,6 +33,7 @@ fn example(operation: &str, kind: &str) -> Option<Value> {
             "title": "Day 3", "metadata": { "scene": 4, "camera": "A", "cleared": true, "draft": null },
             "tags": ["hero"],
         }),
+        "create_watch" => json!({ "uri": "file:///footage", "title": "Day 3" }),
         "annotate_shot" => json!({ "tags": ["hero"], "note": "the one with the dog" }),
         "create_title" => json!({ "name": "Big Buck Bunny", "metadata": { "year": 2008 } }),
         "change_title" => {

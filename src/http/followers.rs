@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, with_causes};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ApiError;
@@ -81,7 +81,7 @@ impl FollowerPlace {
         match looked_up.await {
             Ok(opens) => opens,
             Err(error) => {
-                tracing::warn!(%error, "cannot check a key; its event stream ends");
+                tracing::warn!(error = %with_causes(&error), "cannot check a key; its event stream ends");
                 false
             }
         }

@@ -5,13 +5,14 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::access::Caller;
 use super::problems::{NotFound, Refused};
 use super::{Api, ApiError};
-use crate::catalog::keys::{self, Grant, Key, KeyScope, Secret};
+use crate::catalog::keys::{self, Grant, Key, KeyScope};
 use crate::catalog::{CatalogError, assets, now_ms};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -180,10 +181,10 @@ pub(super) async fn revoke(
 }
 
 /// An answer that nothing keeps: neither a browser nor the store of answers to repeated requests.
-fn shown_once(key: Key, secret: &Secret) -> impl IntoResponse + use<> {
+fn shown_once(key: Key, secret: &SecretString) -> impl IntoResponse + use<> {
     let made = MadeKey {
         key: key.into(),
-        secret: secret.reveal().to_owned(),
+        secret: secret.expose_secret().to_owned(),
     };
     (
         AppendHeaders([(header::CACHE_CONTROL, "no-store")]),

@@ -7,6 +7,7 @@ use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use rushes_models::with_causes;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -65,7 +66,7 @@ pub async fn serve(
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                tracing::warn!(error = %with_causes(&error), "a connection could not be accepted");
                 tokio::time::sleep(BREATH).await;
                 continue;
             }
@@ -96,7 +97,7 @@ pub async fn serve(
             };
             // A client that breaks off or dawdles is no event.
             if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended");
+                tracing::debug!(error = %with_causes(&error), "a connection ended");
             }
             drop(place);
         });

@@ -46,6 +46,7 @@ mod subtitles;
 mod titles;
 mod tls;
 mod upload;
+mod watches;
 mod webhooks;
 mod work;
 
@@ -82,7 +83,7 @@ use self::access::{Clientele, Door};
 use crate::catalog::Catalog;
 use crate::export::ExportSources;
 use crate::features::Settings;
-use crate::ingest::Spool;
+use crate::ingest::{Spool, Watches};
 use crate::redactions::Redactions;
 use crate::search::Searcher;
 use crate::telemetry;
@@ -119,6 +120,8 @@ pub struct Api {
     pub redactions: Redactions,
     /// What exports with pictures are made from.
     pub exports: ExportSources,
+    /// Watched places.
+    pub watches: Watches,
     /// Pulled models.
     pub models: ModelStore,
     /// Hands out work to workers on other machines.
@@ -310,6 +313,8 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(jobs::get, jobs::cancel))
         .routes(routes!(events::all))
         .routes(routes!(events::of_job))
+        .routes(routes!(watches::list, watches::create))
+        .routes(routes!(watches::get, watches::delete))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::delete))
         .routes(routes!(webhooks::deliveries))
@@ -341,6 +346,9 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
         .routes(routes!(models::list))
+        .routes(routes!(models::embed))
+        .routes(routes!(models::activate))
+        .routes(routes!(models::remove))
         .routes(routes!(audit::list))
 }
 

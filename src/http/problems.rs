@@ -39,6 +39,8 @@ problems! {
     ChangedMeanwhile = "409", "Somebody else changed it meanwhile: `changed-meanwhile`";
     LeaseLost = "409", "The lease is lost";
     BadReplacement = "409", "The replacement of the asset's file failed: `replacement-failed`";
+    ModelInUse = "409", "Searches are answered by this model: `model-in-use`";
+    SpaceNotReady = "409", "The vectors of this model are not complete: `space-not-ready`";
     NotReplaceable = "409", "Another asset has this file: `bytes-in-use`";
     NoSuchRange = "416", "There is no such range";
     NotItsVectors = "422", "These cannot be the vectors of this run";

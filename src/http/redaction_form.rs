@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::extract::multipart::Field;
 use futures::TryStreamExt as _;
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, with_causes};
 
 use super::form::{Form, bad, broken};
 use super::{Api, ApiError, MAX_JSON};
@@ -120,7 +120,7 @@ async fn receive(api: &Api, form: &mut Form, id: &RedactionId) -> Result<(), Api
 async fn settings(field: Field<'_>) -> Result<RedactionRequest, ApiError> {
     let json = bytes(field, MAX_JSON as u64).await?;
     serde_json::from_slice(&json)
-        .map_err(|error| ApiError::wrong_field("bad-settings", &error.to_string()))
+        .map_err(|error| ApiError::wrong_field("bad-settings", &with_causes(&error)))
 }
 
 async fn bytes(mut field: Field<'_>, limit: u64) -> Result<Vec<u8>, ApiError> {

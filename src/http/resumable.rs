@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::TryStreamExt as _;
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, with_causes};
 use rushes_workers::storage::Uri;
 use serde::Serialize;
 use tokio_util::io::ReaderStream;
@@ -143,7 +143,7 @@ pub(super) async fn create(
     tx.commit().await.map_err(CatalogError::from)?;
     for id in expired {
         if let Err(error) = api.spool.remove(&id).await {
-            tracing::warn!(%error, upload = %id, "an expired upload cannot be deleted");
+            tracing::warn!(error = %with_causes(&error), upload = %id, "an expired upload cannot be deleted");
         }
     }
     let mut response = StatusCode::CREATED.into_response();
@@ -241,7 +241,7 @@ pub(super) async fn send(
             }
         };
         if let Some(error) = added.broken {
-            tracing::debug!(%error, upload = %upload.id, "an upload broke off; it can be continued");
+            tracing::debug!(error = %with_causes(&error), upload = %upload.id, "an upload broke off; it can be continued");
             return Err(ApiError::too_slow(
                 "the body ended early; continue from `upload-offset`".to_owned(),
             ));
@@ -307,7 +307,7 @@ async fn finish(
     resumable::finish(&mut tx, &upload.id, &submitted.0, &submitted.1).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     if let Err(error) = api.spool.remove(&upload.id).await {
-        tracing::warn!(%error, upload = %upload.id, "a finished upload cannot be deleted from the spool");
+        tracing::warn!(error = %with_causes(&error), upload = %upload.id, "a finished upload cannot be deleted from the spool");
     }
     Ok((Some(submitted.0), Some(submitted.1)))
 }

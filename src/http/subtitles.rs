@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use bytes::Bytes;
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, with_causes};
 use rushes_workers::dialogue::MAX_SUBTITLE_BYTES;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -57,13 +57,13 @@ impl From<SubtitleError> for ApiError {
             SubtitleError::Catalog(error) => error.into(),
             SubtitleError::Storage(error) => error.into(),
             SubtitleError::Language(_) => {
-                Self::new(ErrorKind::InvalidInput, "bad-language", error.to_string())
+                Self::new(ErrorKind::InvalidInput, "bad-language", with_causes(&error))
             }
             SubtitleError::TooLarge(_) => {
-                Self::new(ErrorKind::Limit, "too-large", error.to_string())
+                Self::new(ErrorKind::Limit, "too-large", with_causes(&error))
             }
             SubtitleError::Unreadable { ref source, .. } => {
-                Self::new(ErrorKind::Unsupported, source.code(), error.to_string())
+                Self::new(ErrorKind::Unsupported, source.code(), with_causes(&error))
             }
         }
     }

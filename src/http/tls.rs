@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use rushes_models::with_causes;
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -72,7 +73,9 @@ impl Tls {
                         tracing::info!(certificate = %inner.certificate.display(), "the certificate was read again");
                         state.config = Arc::new(config);
                     }
-                    Err(error) => tracing::warn!(%error, "the old certificate stays in use"),
+                    Err(error) => {
+                        tracing::warn!(error = %with_causes(&error), "the old certificate stays in use");
+                    }
                 }
             }
         }

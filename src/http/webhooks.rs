@@ -5,7 +5,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, with_causes};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -109,7 +109,8 @@ pub(super) async fn create(
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
     caller.sees_everything()?;
     let bad = |code: &str, detail: String| ApiError::new(ErrorKind::InvalidInput, code, detail);
-    check(&body.url, api.webhook_private).map_err(|error| bad("bad-address", error.to_string()))?;
+    check(&body.url, api.webhook_private)
+        .map_err(|error| bad("bad-address", with_causes(&error)))?;
     let known = |kind: &String| FAMILIES.iter().any(|family| kind.starts_with(family));
     if let Some(unknown) = body.types.iter().find(|kind| !known(kind)) {
         let families = FAMILIES.join(", ");

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse as _, Response};
 use rushes_models::{ErrorKind, Space};
 use rushes_workers::coordinator::wire::{
     CompleteRequest, FailRequest, HeartbeatRequest, HeartbeatResponse, LEASE_LOST, LeaseRequest,
-    MAX_WAIT_MS, ReleaseRequest, ServerInfo,
+    MAX_WAIT_MS, ReleaseRequest, ServerInfo, WorkModel,
 };
 use rushes_workers::coordinator::{Coordinator, CoordinatorError, Failure, Lease, Ticket};
 use rushes_workers::storage::Storage;
@@ -202,12 +202,27 @@ pub(super) async fn about(
     _holder: Holder,
     State(work): State<Work>,
 ) -> Result<Json<ServerInfo>, ApiError> {
+    let mut db = work.catalog.read().await?;
+    let models = features::models(&mut db, (&work.model, &work.space)).await?;
+    drop(db);
+    let models: Vec<WorkModel> = models
+        .into_iter()
+        .map(|(model, space)| WorkModel {
+            model,
+            space: space.id,
+            dims: space.dims,
+        })
+        .collect();
+    // There is always one that answers.
+    let active = models.first().cloned();
+    let active = active.ok_or(CatalogError::Corrupt { what: "no model" })?;
     Ok(Json(ServerInfo {
         ok: true,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        model: work.model,
-        space: work.space.id,
-        dims: work.space.dims,
+        model: active.model,
+        space: active.space,
+        dims: active.dims,
+        models,
         store: work
             .storage
             .identity(ulid::Ulid::generate().to_string())
@@ -252,7 +267,11 @@ pub(super) async fn lease(
     let until = Instant::now() + Duration::from_millis(request.wait_ms.min(MAX_WAIT_MS));
     loop {
         // A coordinator that has nothing waits a moment itself before it says so.
-        if let Some(lease) = work.coordinator.lease(&worker, queue).await? {
+        let leased = match &request.models {
+            None => work.coordinator.lease(&worker, queue).await?,
+            Some(models) => work.coordinator.lease_of(&worker, queue, models).await?,
+        };
+        if let Some(lease) = leased {
             work.note_lease(&lease.ticket.run.parse()?, &holder.0.id);
             return Ok(Json(lease).into_response());
         }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, LibraryError};
 use thiserror::Error;
 
 use crate::catalog::CatalogError;
@@ -12,7 +12,7 @@ use crate::catalog::CatalogError;
 #[non_exhaustive]
 pub enum IndexError {
     /// A file of the index cannot be read or written.
-    #[error("{}: {source}; check the disk, then run `rushes index rebuild`", file.display())]
+    #[error("{}: the index cannot be read or written; check the disk, then run `rushes index rebuild`", file.display())]
     Io {
         /// The file.
         file: PathBuf,
@@ -29,8 +29,8 @@ pub enum IndexError {
         what: String,
     },
     /// The text index failed.
-    #[error("the text index failed ({0}); run `rushes index rebuild`")]
-    Text(#[from] tantivy::TantivyError),
+    #[error("the text index failed; run `rushes index rebuild`")]
+    Text(#[source] LibraryError),
     /// The vectors have another dimension than the space.
     #[error(
         "asset {asset}: vectors of {found} dimensions in a space of {expected}; run `rushes index rebuild`"
@@ -104,14 +104,17 @@ impl IndexError {
         match self {
             Self::Damaged { .. } => true,
             Self::Text(error) => matches!(
-                error,
-                TantivyError::DataCorruption(_)
-                    | TantivyError::SchemaError(_)
-                    | TantivyError::IncompatibleIndex(_)
-                    | TantivyError::DeserializeError(_)
-                    | TantivyError::OpenReadError(
-                        OpenReadError::FileDoesNotExist(_) | OpenReadError::IncompatibleIndex(_)
-                    )
+                error.inner().downcast_ref(),
+                Some(
+                    TantivyError::DataCorruption(_)
+                        | TantivyError::SchemaError(_)
+                        | TantivyError::IncompatibleIndex(_)
+                        | TantivyError::DeserializeError(_)
+                        | TantivyError::OpenReadError(
+                            OpenReadError::FileDoesNotExist(_)
+                                | OpenReadError::IncompatibleIndex(_)
+                        )
+                )
             ),
             _ => false,
         }
@@ -122,5 +125,11 @@ impl IndexError {
             file: file.to_owned(),
             source,
         }
+    }
+}
+
+impl From<tantivy::TantivyError> for IndexError {
+    fn from(error: tantivy::TantivyError) -> Self {
+        Self::Text(LibraryError::new(error))
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rushes_models::with_causes;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -267,7 +268,7 @@ struct Trouble {
 
 impl Trouble {
     fn note(&mut self, error: Option<IndexError>) {
-        let Some(error) = error.map(|error| error.to_string()) else {
+        let Some(error) = error.map(|error| with_causes(&error)) else {
             *self = Self::default();
             return;
         };
@@ -296,7 +297,7 @@ fn lock(folder: &Path) -> Result<File, IndexError> {
 }
 
 fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T, IndexError> {
-    result.map_err(|error| IndexError::Died(error.to_string()))
+    result.map_err(|error| IndexError::Died(with_causes(&error)))
 }
 
 /// The published state of an asset, as the index needs it; empty if the asset is gone.

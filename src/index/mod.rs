@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 
+use rushes_models::with_causes;
 use serde::{Deserialize, Serialize};
 
 use entry::{AssetEntry, CueEntry, SpaceVectors};
@@ -102,7 +103,7 @@ impl Index {
             Err(error) if error.is_damage() => error,
             Err(error) => return Err(error),
         };
-        tracing::warn!(%error, "rebuilding the index from the catalogue");
+        tracing::warn!(error = %with_causes(&error), "rebuilding the index from the catalogue");
         for part in [text_folder(folder), vectors::folder(folder)] {
             match std::fs::remove_dir_all(&part) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -230,7 +231,7 @@ impl Index {
         let mut faults = HashMap::new();
         for entry in entries {
             if let Err(error) = self.check(entry) {
-                faults.insert(&entry.asset, error.to_string());
+                faults.insert(&entry.asset, with_causes(&error));
             }
         }
         for (name, space) in self.spaces() {

@@ -5,6 +5,7 @@ mod replace;
 mod spool;
 mod subtitles;
 mod watch;
+mod watches;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -21,6 +22,7 @@ pub use replace::{replace, withdraw_file};
 pub use spool::{Appended, Checksum, Spool, SpoolClaim, SpoolError};
 pub use subtitles::{NewSubtitles, SubtitleError, add_subtitles, remove_subtitles};
 pub use watch::{FolderWatch, Sight, WatchError, WatchOptions};
+pub use watches::{AddWatchError, WatchReport, Watches};
 
 use crate::catalog::assets::{self, NewAsset, Sidecar};
 use crate::catalog::runs::{self, RunState};

@@ -35,7 +35,7 @@ pub enum SubtitleError {
     #[error("{0:?} is not a language; use a tag such as en or pt-BR")]
     Language(String),
     /// Nothing in the file can be read.
-    #[error("{name}: {source}")]
+    #[error("{name}")]
     Unreadable {
         /// The file.
         name: String,

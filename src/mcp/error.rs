@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use rmcp::model::CallToolResult;
+use rushes_models::with_causes;
 use rushes_workers::storage::StorageError;
 use serde_json::json;
 
@@ -39,7 +40,7 @@ impl ToolError {
 
 impl From<CatalogError> for ToolError {
     fn from(error: CatalogError) -> Self {
-        Self::new(error.code(), error.to_string())
+        Self::new(error.code(), with_causes(&error))
     }
 }
 
@@ -51,13 +52,13 @@ impl From<sqlx::Error> for ToolError {
 
 impl From<SearchError> for ToolError {
     fn from(error: SearchError) -> Self {
-        Self::new(error.code(), error.to_string())
+        Self::new(error.code(), with_causes(&error))
     }
 }
 
 impl From<StorageError> for ToolError {
     fn from(error: StorageError) -> Self {
-        Self::new(error.code(), error.to_string())
+        Self::new(error.code(), with_causes(&error))
     }
 }
 
@@ -70,7 +71,7 @@ impl From<ExportError> for ToolError {
         match error {
             ExportError::Catalog(error) => error.into(),
             ExportError::Storage(error) => error.into(),
-            error => Self::new(error.code(), error.to_string()),
+            error => Self::new(error.code(), with_causes(&error)),
         }
     }
 }
@@ -79,7 +80,7 @@ impl From<anyhow::Error> for ToolError {
     fn from(error: anyhow::Error) -> Self {
         match error.downcast::<CatalogError>() {
             Ok(error) => error.into(),
-            Err(error) => Self::new("internal", format!("{error:#}")),
+            Err(error) => Self::new("internal", with_causes(&*error)),
         }
     }
 }

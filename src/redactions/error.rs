@@ -1,6 +1,6 @@
 //! Why a redaction is refused, or a file of it fails.
 
-use rushes_models::{ErrorKind, ModelError, StoreError};
+use rushes_models::{ErrorKind, ModelError, StoreError, with_causes};
 use rushes_workers::coordinator::Failure;
 use rushes_workers::redact::RedactError;
 use rushes_workers::redact::picture::PictureError;
@@ -68,7 +68,7 @@ pub enum RedactionError {
     #[error("as many pictures as this server redacts at once are under way; try again in a moment")]
     Busy,
     /// Bytes could not be read to their end.
-    #[error("{name}: reading it broke off: {source}")]
+    #[error("{name}: reading it broke off")]
     Read {
         /// The file.
         name: String,
@@ -152,7 +152,7 @@ impl RedactionError {
         Failure {
             kind: self.kind(),
             code: self.code(),
-            reason: self.to_string(),
+            reason: with_causes(self),
         }
     }
 }

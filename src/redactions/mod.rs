@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
-use rushes_models::ModelStore;
+use rushes_models::{ModelStore, with_causes};
 use rushes_workers::media::HEAD;
 use rushes_workers::redact::picture::inspect;
 use rushes_workers::redact::{MediaKind, Memory, RedactError, Redacted, redact_picture};
@@ -307,7 +307,7 @@ impl Redactions {
             .map(|output| store::checked(output, inputs))
             .transpose()?;
         let names = serde_json::to_string(inputs)
-            .map_err(|error| RedactionError::Inputs(error.to_string()))?;
+            .map_err(|error| RedactionError::Inputs(with_causes(&error)))?;
         let mut tx = self.0.catalog.begin().await?;
         let settings = wanted.json();
         let id = redactions::create(

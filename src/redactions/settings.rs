@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rushes_models::Class;
+use rushes_models::{Class, with_causes};
 use rushes_workers::redact::geometry::{Layout, Shape};
 use rushes_workers::redact::{CameraChoice, Corrections, Fill, Settings};
 use serde::{Deserialize, Serialize};
@@ -165,7 +165,7 @@ impl RedactionRequest {
 
     /// As it was kept.
     pub(super) fn parse(json: &str) -> Result<Self, RedactionError> {
-        serde_json::from_str(json).map_err(|error| RedactionError::Settings(error.to_string()))
+        serde_json::from_str(json).map_err(|error| RedactionError::Settings(with_causes(&error)))
     }
 }
 

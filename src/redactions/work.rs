@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, with_causes};
 use rushes_workers::storage::Uri;
 use rushes_workers::watch::Watch;
 use rushes_workers::worker::HEARTBEAT;
@@ -79,7 +79,7 @@ impl RedactionWorkers {
     pub async fn stop(self) {
         self.stop.cancel();
         if let Err(error) = self.tending.await {
-            tracing::error!(%error, "the upkeep of redactions died");
+            tracing::error!(error = %with_causes(&error), "the upkeep of redactions died");
         }
         let deadline = Instant::now() + GRACE;
         while self.threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < deadline {
@@ -92,7 +92,7 @@ impl RedactionWorkers {
             Ok::<_, CatalogError>(tx.commit().await?)
         };
         if let Err(error) = released.await {
-            tracing::warn!(%error, "files under way were not given back; the next start does it");
+            tracing::warn!(error = %with_causes(&error), "files under way were not given back; the next start does it");
         }
     }
 }
@@ -112,7 +112,7 @@ impl Worker {
                 Ok(Some(task)) => self.work(&task),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "cannot take a file to redact");
+                    tracing::warn!(error = %with_causes(&error), "cannot take a file to redact");
                     self.pause(PATIENCE);
                 }
             }
@@ -180,7 +180,7 @@ impl Worker {
                 Ok(is_ours) => break is_ours,
                 Err(_) if self.stop.is_cancelled() => return,
                 Err(error) => {
-                    tracing::warn!(%error, "the outcome of a redacted file cannot be stored; tried again");
+                    tracing::warn!(error = %with_causes(&error), "the outcome of a redacted file cannot be stored; tried again");
                     self.pause(PATIENCE);
                 }
             }
@@ -189,7 +189,7 @@ impl Worker {
         if is_ours && !retried && is_upload(file) {
             let forgotten = forget_original(&self.redactions, &file.redaction_id, file.ordinal);
             if let Err(error) = self.runtime.block_on(forgotten) {
-                tracing::warn!(%error, "an original cannot be deleted; tried again later");
+                tracing::warn!(error = %with_causes(&error), "an original cannot be deleted; tried again later");
             }
         }
     }
@@ -213,7 +213,7 @@ impl Worker {
                 .delete_prefix(&store::result_folder(&file.redaction_id, file.ordinal))
                 .await
         {
-            tracing::warn!(%error, "half a result cannot be cleared away");
+            tracing::warn!(error = %with_causes(&error), "half a result cannot be cleared away");
         }
         let mut tx = inner.catalog.begin().await?;
         let is_ours = match outcome {
@@ -264,7 +264,9 @@ async fn beat(
         match beaten.await {
             Ok(true) => {}
             Ok(false) => break,
-            Err(error) => tracing::debug!(%error, "the progress of a file was not kept"),
+            Err(error) => {
+                tracing::debug!(error = %with_causes(&error), "the progress of a file was not kept");
+            }
         }
     }
     watch.stop();
@@ -309,7 +311,7 @@ async fn tend(redactions: Redactions, stop: CancellationToken) {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "the upkeep of redactions failed; tried again");
+                tracing::warn!(error = %with_causes(&error), "the upkeep of redactions failed; tried again");
                 // Whatever is new meets the same failure.
                 tokio::select! {
                     () = tokio::time::sleep(TEND) => {}
@@ -344,7 +346,7 @@ async fn tend_once(
         return Ok(false);
     };
     let inputs: Vec<String> = serde_json::from_str(&redaction.inputs)
-        .map_err(|error| RedactionError::Inputs(error.to_string()))?;
+        .map_err(|error| RedactionError::Inputs(with_causes(&error)))?;
     let gathered = match gather(&inner.storage, &inputs).await {
         Ok(gathered) => gathered,
         Err(error) => {

@@ -3,7 +3,7 @@
 use rushes_workers::stages::Feature;
 
 use super::{Coverage, DialogueCoverage, Modality, SearchError, Searcher};
-use crate::catalog::{coverage, failed};
+use crate::catalog::{coverage, failed, given_up};
 use crate::features::{embeddings_of, meaning_of};
 use crate::index::ShotSet;
 
@@ -17,7 +17,8 @@ impl Searcher {
         senses: &[Modality],
         scope: Option<&ShotSet>,
     ) -> Result<Coverage, SearchError> {
-        self.coverage_at(self.index.seq(), senses, scope).await
+        let searcher = self.by(None).await?;
+        searcher.coverage_at(self.index.seq(), senses, scope).await
     }
 
     /// The share of the scope that an index at change `seq` can find. A search may take a while, and what is indexed
@@ -41,6 +42,7 @@ impl Searcher {
         let mut found = Coverage {
             ready: published - unseen,
             total,
+            failed: given_up(&mut db, &visual, assets()).await?,
             dialogue: None,
             meaning: None,
         };

@@ -129,6 +129,11 @@ impl Searcher {
         &self,
         request: &DuplicatesRequest,
     ) -> Result<DuplicatesPage, SearchError> {
+        // Those of the model that is active.
+        self.by(None).await?.groups(request).await
+    }
+
+    async fn groups(&self, request: &DuplicatesRequest) -> Result<DuplicatesPage, SearchError> {
         let similar = request.check()?;
         let digest = request.digest(similar);
         let mut after = match &request.page {

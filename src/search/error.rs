@@ -23,6 +23,14 @@ pub enum SearchError {
     /// The text of a query has a mistake.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
+    /// The model that a search names has no vectors here.
+    #[error("no video has vectors of {0:?}; `rushes models list` shows which models are used")]
+    NoSpace(String),
+    /// The model that a search names does not have the vectors of all videos yet.
+    #[error(
+        "the vectors of {0} are still being computed; leave out the model, and the active one answers"
+    )]
+    NotBuilt(String),
     /// A request asks for nothing, or for two things.
     #[error("{0}")]
     Body(String),
@@ -143,8 +151,8 @@ pub enum SearchError {
     #[error("this page token has expired; request the first page again")]
     PageExpired,
     /// The list of an answer cannot be kept or read.
-    #[error("the pages of the answer cannot be kept in the data folder: {0}")]
-    Pages(std::io::Error),
+    #[error("the pages of the answer cannot be kept in the data folder")]
+    Pages(#[source] std::io::Error),
     /// The picture cannot be read.
     #[error("{name}: {cause}")]
     Picture {
@@ -197,6 +205,8 @@ impl SearchError {
             Self::Filter(error) | Self::Facet(error) => error.code().into(),
             Self::Syntax(error) => error.code.into(),
             Self::Body(_) => "bad-request".into(),
+            Self::NoSpace(_) => "no-such-space".into(),
+            Self::NotBuilt(_) => "space-not-ready".into(),
             Self::Empty => "empty-query".into(),
             Self::TooLong(_) => "too-long".into(),
             Self::TooManyParts(_) => "too-many-parts".into(),
@@ -248,6 +258,7 @@ impl SearchError {
             Self::TooManyParts(_) => Some("parts".to_owned()),
             Self::NothingOwn => Some("other".to_owned()),
             Self::Limit(_) => Some("limit".to_owned()),
+            Self::NoSpace(_) | Self::NotBuilt(_) => Some("model".to_owned()),
             Self::Page | Self::PageExpired => Some("page".to_owned()),
             _ => None,
         }
@@ -285,11 +296,13 @@ impl SearchError {
             | Self::NoPicture(_)
             | Self::UnusedPart(_)
             | Self::Clip(_)
+            | Self::NoSpace(_)
             | Self::Picture { .. } => ErrorKind::InvalidInput,
             Self::ClipTooLarge(_) | Self::ClipTooLong(_) => ErrorKind::Limit,
-            Self::NoSentences | Self::NoVector { .. } | Self::NoVectors { .. } => {
-                ErrorKind::Unavailable
-            }
+            Self::NoSentences
+            | Self::NotBuilt(_)
+            | Self::NoVector { .. }
+            | Self::NoVectors { .. } => ErrorKind::Unavailable,
             Self::Pages(error) if is_full(error) => ErrorKind::Unavailable,
             Self::Pages(_) => ErrorKind::Internal,
             Self::Model(error) => error.kind(),

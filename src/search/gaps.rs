@@ -10,15 +10,21 @@ impl Coverage {
         let Self {
             ready,
             total,
+            failed: unread,
             dialogue,
             meaning,
         } = self;
         let all = files(total);
         let mut gaps = Vec::new();
-        let waits = seen && ready < total;
+        let waits = seen && ready + unread < total;
         if waits {
             gaps.push(format!(
                 "{ready} of {all} can be searched by sight so far; see `rushes jobs`"
+            ));
+        }
+        if seen && unread > 0 {
+            gaps.push(format!(
+                "{unread} of {all} could not be read; `rushes jobs` shows why"
             ));
         }
         let Some(DialogueCoverage {
@@ -33,7 +39,7 @@ impl Coverage {
                 "the subtitles of {failed} of {all} could not be read; `rushes jobs` shows why"
             ));
         }
-        if read + failed < total && !(waits && read == ready) {
+        if read + failed + unread < total && !(waits && read == ready) {
             gaps.push(format!(
                 "the dialogue of {read} of {all} can be searched so far; see `rushes jobs`"
             ));
@@ -78,6 +84,7 @@ mod tests {
         Coverage {
             ready,
             total,
+            failed: 0,
             dialogue,
             meaning: None,
         }
@@ -107,6 +114,15 @@ mod tests {
         // The same files wait for both: it is said once.
         assert_eq!(coverage(1, 2, Some((1, 0))).gaps(true).len(), 1);
         assert_eq!(coverage(1, 2, Some((1, 0))).gaps(false).len(), 1);
+        // What cannot be read is not waited for.
+        let failed = Coverage {
+            failed: 1,
+            ..coverage(2, 3, Some((2, 0)))
+        };
+        assert_eq!(
+            failed.gaps(true),
+            ["1 of 3 files could not be read; `rushes jobs` shows why"]
+        );
         let unread = Coverage {
             meaning: Some(1),
             ..coverage(2, 2, Some((2, 0)))

@@ -82,6 +82,9 @@ pub struct Explanation {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = Object, example = json!({"car": ["automobile"]}))]
     pub synonyms: BTreeMap<String, Vec<String>>,
+    /// The model that searches by sight.
+    #[schema(example = "lite")]
+    pub model: String,
     /// The recalls that ran, in order. For a later page, those of the first one.
     pub recalls: Vec<RecallReport>,
     /// Shots among which the answer was chosen.
@@ -127,6 +130,8 @@ pub struct Coverage {
     pub ready: i64,
     /// Assets in scope.
     pub total: i64,
+    /// Assets that cannot be found by sight because their video could not be read; the reasons are in their jobs.
+    pub failed: i64,
     /// The same for dialogue; absent if dialogue was not searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialogue: Option<DialogueCoverage>,

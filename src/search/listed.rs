@@ -14,7 +14,7 @@ use super::query::{Collapse, GroupBy, Query, SortBy};
 use super::shown::FACET_VALUES;
 use super::{Coverage, FacetValue, Found, SearchError, SearchRequest, Searcher};
 use crate::catalog::filter::{self, Filter, ListOrder, ListScope, ShotPlace};
-use crate::catalog::{AssetId, TitleId, coverage};
+use crate::catalog::{AssetId, TitleId, coverage, given_up};
 use crate::index::ShotSet;
 
 /// Shots of a part.
@@ -188,11 +188,12 @@ impl Searcher {
             (one, other) => one.or(other),
         };
         let shots = Feature::Shots.as_str();
-        let assets = scope.as_ref().map(ShotSet::assets);
-        let (ready, total) = coverage(&mut db, shots, i64::MAX, assets).await?;
+        let assets = || scope.as_ref().map(ShotSet::assets);
+        let (ready, total) = coverage(&mut db, shots, i64::MAX, assets()).await?;
         Ok(Coverage {
             ready,
             total,
+            failed: given_up(&mut db, shots, assets()).await?,
             dialogue: None,
             meaning: None,
         })

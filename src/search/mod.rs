@@ -21,6 +21,7 @@ mod query;
 mod recall;
 mod scope;
 mod shown;
+mod sight;
 #[cfg(test)]
 mod testing;
 mod vector;
@@ -58,6 +59,7 @@ use crate::telemetry;
 use fusion::{FusedShot, fuse, intersect};
 use pages::{Listing, Pages, Position};
 use recall::{Match, Reach, Recalled};
+use sight::SightEncoders;
 
 /// Number of candidates per recall, which also limits paging. It is the same for every page, because ranks
 /// would otherwise shift between pages.
@@ -82,6 +84,9 @@ struct Found {
 pub struct Searcher {
     catalog: Catalog,
     index: Arc<Index>,
+    /// Those of all models.
+    sight: Arc<SightEncoders>,
+    /// Those of the model that answers.
     encoders: Arc<Encoders>,
     /// The encoder of dialogue; `None` if none is installed.
     sentences: Option<Arc<Encoders>>,
@@ -92,8 +97,8 @@ pub struct Searcher {
 }
 
 impl Searcher {
-    /// Creates a searcher with encoders of `model` from `models`, loaded at first use. What later pages show is kept in the
-    /// folder `pages`.
+    /// Creates a searcher with encoders from `models`, loaded at first use. `model` answers unless another one is active in
+    /// the catalogue. What later pages show is kept in the folder `pages`.
     #[must_use]
     pub fn new(
         catalog: Catalog,
@@ -105,7 +110,8 @@ impl Searcher {
         Self {
             catalog,
             index,
-            encoders: Arc::new(Encoders::new(models, model, options)),
+            encoders: Arc::new(Encoders::new(models.clone(), model, options)),
+            sight: Arc::new(SightEncoders::new(models, model, options)),
             sentences: None,
             synonyms: Arc::default(),
             sandbox: None,
@@ -191,6 +197,11 @@ impl Searcher {
     /// # Errors
     /// [`SearchError`]: nothing to search for, an unknown title or shot, a model that is not installed.
     pub async fn search(&self, request: &SearchRequest) -> Result<Answer, SearchError> {
+        let searcher = self.by(request.model.as_deref()).await?;
+        searcher.answer(request).await
+    }
+
+    async fn answer(&self, request: &SearchRequest) -> Result<Answer, SearchError> {
         let started = Instant::now();
         let seq = self.index.seq();
         request.check()?;
@@ -214,6 +225,7 @@ impl Searcher {
             hits,
             explanation: request.explain.then(|| Explanation {
                 query: request.query.to_text(),
+                model: self.encoders.model().to_owned(),
                 candidates: listing.hits.iter().map(|hit| hit.others.len() + 1).sum(),
                 synonyms: self.synonyms_of(&request.query, &modalities),
                 recalls: listing.recalls,
@@ -307,7 +319,7 @@ impl Searcher {
         let keep = move || {
             let position = match position {
                 Some(position) => position,
-                None => pages.keep(&listing)?,
+                None => pages.keep(&listing, digest)?,
             };
             pages.token(position.at(offset), digest)
         };

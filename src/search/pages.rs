@@ -25,8 +25,11 @@ use super::hit::{FacetValue, RecallReport};
 use crate::catalog::filter::ShotPlace;
 use crate::catalog::now_ms;
 
-/// How long a token can be used.
+/// How long a token can be used, at least.
 const LIFETIME: Duration = Duration::from_mins(15);
+/// Tokens expire at multiples of this, so that the same answer has the same token for a while, and with it the same entity
+/// tag.
+const STEP: Duration = Duration::from_mins(5);
 /// Most lists that are kept.
 const MOST_LISTS: usize = 4096;
 /// Lists are counted and deleted once in this many writes.
@@ -121,14 +124,12 @@ impl Pages {
         Ok(URL_SAFE_NO_PAD.encode(token))
     }
 
-    /// Keeps a list; the position is its start.
-    pub(super) fn keep(&self, listing: &Listing) -> Result<Position, SearchError> {
-        let mut list = [0; 16];
-        getrandom::fill(&mut list).map_err(|error| SearchError::Pages(error.into()))?;
+    /// Keeps a list of this query; the position is its start. The same hits have the same place.
+    pub(super) fn keep(&self, listing: &Listing, query: [u8; 8]) -> Result<Position, SearchError> {
         let position = Position {
-            list,
+            list: named(listing, query).map_err(SearchError::Pages)?,
             offset: 0,
-            expires: now_ms().saturating_add(i64::try_from(LIFETIME.as_millis()).unwrap_or(0)),
+            expires: expiry(now_ms()),
         };
         let written = || {
             let json = serde_json::to_vec(listing)?;
@@ -213,6 +214,23 @@ impl Position {
     }
 }
 
+/// The name of a list: a digest of its query and its hits. How long the recalls took is no part of it.
+fn named(listing: &Listing, query: [u8; 8]) -> std::io::Result<[u8; 16]> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&query);
+    serde_json::to_writer(&mut hasher, &(&listing.hits, &listing.facets))?;
+    let mut name = [0; 16];
+    hasher.finalize_xof().fill(&mut name);
+    Ok(name)
+}
+
+/// When a token of now expires.
+fn expiry(now: i64) -> i64 {
+    let ms = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(1);
+    let steps = now.div_euclid(ms(STEP)) + 1;
+    steps.saturating_mul(ms(STEP)).saturating_add(ms(LIFETIME))
+}
+
 /// Deletes lists that have expired from the folder of pages, and the oldest if there are too many.
 ///
 /// # Errors
@@ -236,7 +254,7 @@ pub fn tidy(folder: &Path) -> std::io::Result<()> {
             continue;
         };
         let age = now.duration_since(written).unwrap_or_default();
-        if age > LIFETIME {
+        if age > LIFETIME + STEP {
             delete(&path)?;
         } else {
             kept.push((written, path));
@@ -287,7 +305,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let pages = Pages::new(folder.path().join("pages"));
         let query = *b"a query!";
-        let position = pages.keep(&empty()).unwrap().at(10);
+        let position = pages.keep(&empty(), query).unwrap().at(10);
         let token = pages.token(position, query).unwrap();
         // Another process has the same secret.
         let later = Pages::new(folder.path().join("pages"));
@@ -316,12 +334,23 @@ mod tests {
     }
 
     #[test]
+    fn tokens_last_their_time_and_change_seldom() {
+        let (lifetime, step) = (15 * 60_000, 5 * 60_000);
+        for now in [0, 1, step - 1, step, 7 * step + 5] {
+            let left = expiry(now) - now;
+            assert!((lifetime..=lifetime + step).contains(&left), "{now}");
+        }
+        assert_eq!(expiry(step), expiry(2 * step - 1));
+    }
+
+    #[test]
     fn old_lists_are_deleted_and_the_secret_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let pages = Pages::new(folder.path().to_owned());
         let secret = pages.secret().unwrap();
-        let old = pages.keep(&empty()).unwrap();
-        let new = pages.keep(&empty()).unwrap();
+        let old = pages.keep(&empty(), *b"a query!").unwrap();
+        let new = pages.keep(&empty(), *b"another!").unwrap();
+        assert_eq!(pages.keep(&empty(), *b"another!").unwrap().list, new.list);
         let long_ago = SystemTime::now() - 2 * LIFETIME;
         let file = fs::File::options()
             .write(true)

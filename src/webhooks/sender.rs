@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use futures::StreamExt as _;
 use reqwest::{Client, StatusCode};
-use rushes_workers::error::with_causes;
+use rushes_models::{LibraryError, with_causes};
+use secrecy::ExposeSecret as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -68,7 +69,7 @@ impl Sender {
     pub async fn stop(self) {
         self.stop.cancel();
         if let Err(error) = self.task.await {
-            tracing::error!(%error, "the sender of webhooks died");
+            tracing::error!(error = %with_causes(&error), "the sender of webhooks died");
         }
     }
 }
@@ -87,7 +88,7 @@ async fn run(catalog: Catalog, post: Post, stop: CancellationToken) {
             () = stop.cancelled() => return,
         };
         if let Err(error) = &worked {
-            tracing::warn!(%error, "webhooks cannot be served; tried again");
+            tracing::warn!(error = %with_causes(&error), "webhooks cannot be served; tried again");
         }
         if !matches!(worked, Ok(true)) {
             tokio::select! {
@@ -163,7 +164,7 @@ impl Post {
         let url = address::check(&webhook.url, self.options.allows_private)
             .map_err(|error| error.to_string())?;
         let (id, seconds) = (delivery.id.as_str(), now_ms() / 1000);
-        let signed = signature(&webhook.secret, id, seconds, &delivery.body)
+        let signed = signature(webhook.secret.expose_secret(), id, seconds, &delivery.body)
             .ok_or_else(|| "the webhook's secret is damaged; make another webhook".to_owned())?;
         let request = self
             .client
@@ -175,7 +176,7 @@ impl Post {
             .body(delivery.body.clone());
         match request.send().await {
             Ok(answer) => Ok(answer.status()),
-            Err(error) => Err(with_causes(&error.without_url())),
+            Err(error) => Err(LibraryError::new(error.without_url()).to_string()),
         }
     }
 }

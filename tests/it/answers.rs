@@ -27,11 +27,11 @@ fn a_search_of_dialogue_says_which_subtitles_could_not_be_read() {
     };
     assert_eq!(
         spoken(&[]),
-        json!({"ready": 1, "total": 2, "dialogue": {"ready": 1, "failed": 1}})
+        json!({"ready": 1, "total": 2, "failed": 0, "dialogue": {"ready": 1, "failed": 1}})
     );
     assert_eq!(
         spoken(&["--title", "good"]),
-        json!({"ready": 1, "total": 1, "dialogue": {"ready": 1, "failed": 0}})
+        json!({"ready": 1, "total": 1, "failed": 0, "dialogue": {"ready": 1, "failed": 0}})
     );
     let said = told(&rushes.run(&["search", "--in", "dialogue", "no such words"]));
     assert!(
@@ -42,16 +42,19 @@ fn a_search_of_dialogue_says_which_subtitles_could_not_be_read() {
     let all = rushes.json(&["search", "a pattern"]);
     assert_eq!(
         all["coverage"],
-        json!({"ready": 2, "total": 2, "dialogue": {"ready": 1, "failed": 1}, "meaning": 1})
+        json!({"ready": 2, "total": 2, "failed": 0, "dialogue": {"ready": 1, "failed": 1}, "meaning": 1})
     );
     let seen = rushes.json(&["search", "--in", "visual", "a pattern"]);
-    assert_eq!(seen["coverage"], json!({"ready": 2, "total": 2}));
+    assert_eq!(
+        seen["coverage"],
+        json!({"ready": 2, "total": 2, "failed": 0})
+    );
     // A pending video has no dialogue yet.
     let third = videos::made(&folder.join("third.mp4"), 1, 30, 3);
     rushes.json(&["ingest", "--queue-only", third.to_str().unwrap()]);
     assert_eq!(
         spoken(&[]),
-        json!({"ready": 1, "total": 3, "dialogue": {"ready": 1, "failed": 1}})
+        json!({"ready": 1, "total": 3, "failed": 0, "dialogue": {"ready": 1, "failed": 1}})
     );
     let said = told(&rushes.run(&["search", "--in", "dialogue", "no such words"]));
     assert!(

@@ -4,7 +4,7 @@ use reqwest::blocking::Response;
 use serde_json::{Value, json};
 
 use crate::http::{Server, problem};
-use crate::support::Rushes;
+use crate::support::{Rushes, videos};
 
 fn tag(answer: &Response) -> String {
     answer.headers()["etag"].to_str().unwrap().to_owned()
@@ -107,4 +107,27 @@ fn the_tag_of_a_bin_guards_its_changes() {
             .status(),
         200
     );
+}
+
+#[test]
+fn the_same_page_of_a_search_has_the_same_tag() {
+    let Some(rushes) = Rushes::new() else { return };
+    let video = videos::made(&rushes.folder.path().join("video.mp4"), 3, 30, 0);
+    rushes.ingest(&[&video]);
+    let server = Server::start(&rushes, &[]);
+    let ask = || {
+        server
+            .get("/v1/search?q=a%20pattern&limit=1")
+            .send()
+            .unwrap()
+    };
+    let tags: Vec<String> = (0..3).map(|_| tag(&ask())).collect();
+    // A token changes every five minutes, perhaps just now.
+    assert!(tags[0] == tags[1] || tags[1] == tags[2], "{tags:?}");
+    let page: Value = ask().json().unwrap();
+    let next = page["next"].as_str().unwrap();
+    let path = format!("/v1/search?q=a%20pattern&limit=1&page={next}");
+    let second: Value = server.get(&path).send().unwrap().json().unwrap();
+    assert_eq!(second["hits"].as_array().unwrap().len(), 1);
+    assert_ne!(second["hits"], page["hits"]);
 }

@@ -8,12 +8,13 @@ use rushes_models::{Sample, write_sample};
 use crate::support::{Rushes, models, told, videos};
 
 /// A copy of the hub with one model of random weights, and an empty models folder with the runtimes.
-struct Hub {
+pub(crate) struct Hub {
     folder: tempfile::TempDir,
 }
 
 impl Hub {
-    fn new() -> Option<Self> {
+    /// `None` if the models are not installed.
+    pub(crate) fn new() -> Option<Self> {
         let pulled = models()?;
         let folder = tempfile::tempdir().unwrap();
         let repository = folder.path().join("hub/openai/clip-vit-base-patch32");
@@ -33,6 +34,21 @@ impl Hub {
             }
         }
         Some(Self { folder })
+    }
+
+    /// With `lite` in the models folder too, and the model of the hub pulled beside it.
+    pub(crate) fn beside_lite() -> Option<(Self, Rushes)> {
+        let (hub, pulled) = (Self::new()?, models()?);
+        let models = hub.folder.path().join("models");
+        for model in ["lite", "minilm"] {
+            std::os::unix::fs::symlink(pulled.join(model), models.join(model)).unwrap();
+        }
+        let rushes = Rushes::new()?.with("RUSHES_MODELS", models.to_str().unwrap());
+        let snapshot = hub.folder.path().join("hub");
+        let from = snapshot.to_str().unwrap();
+        let pulled = rushes.run(&["models", "pull", "clip-vit-b32", "--from", from]);
+        assert!(pulled.status.success(), "{}", told(&pulled));
+        Some((hub, rushes))
     }
 
     fn rushes(&self, model: &str, backend: &str) -> Rushes {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::http::{Server, problem};
-use crate::support::{Rushes, videos};
+use crate::support::{Rushes, told, videos};
 
 fn send(server: &Server, method: &str, path: &str, body: &Value) -> reqwest::blocking::Response {
     let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
@@ -252,4 +252,21 @@ fn shots_are_listed_tagged_and_noted_and_jobs_retried() {
         (&lite["status"], &lite["is_used"], &lite["assets"]),
         (&json!("installed"), &json!(true), &json!(1))
     );
+}
+
+#[test]
+fn an_empty_title_is_deleted_on_the_command_line() {
+    let Some(rushes) = Rushes::new() else { return };
+    let server = Server::start(&rushes, &[]);
+    let made = server.post("/v1/titles").json(&json!({ "name": "Empty" }));
+    assert_eq!(made.send().unwrap().status(), 201);
+    let output = rushes.run(&["delete", "Empty"]);
+    assert!(output.status.success());
+    let said = told(&output);
+    assert!(
+        said.contains("deleted 1 empty title from the catalogue"),
+        "{said}"
+    );
+    let titles = server.json("/v1/titles");
+    assert_eq!(titles["titles"], json!([]), "{titles:#}");
 }

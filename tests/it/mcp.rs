@@ -169,7 +169,7 @@ fn an_assistant_finds_shots_and_sees_them() {
     let hit = first(&answer);
     assert_eq!(frames(hit), (50, 100), "{answer:#}");
     assert_eq!(hit["evidence"]["dialogue"]["text"], LINE);
-    let whole = json!({"ready": 1, "total": 1, "dialogue": {"ready": 1, "failed": 0}});
+    let whole = json!({"ready": 1, "total": 1, "failed": 0, "dialogue": {"ready": 1, "failed": 0}});
     assert_eq!(answer["coverage"], whole);
     assert_eq!(
         answer["coverage_note"],

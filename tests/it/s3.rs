@@ -147,7 +147,7 @@ fn names_in_a_bucket_are_those_that_the_api_and_the_records_say() {
             ("AWS_ENDPOINT", &server.endpoint),
             ("AWS_ALLOW_HTTP", "true"),
         ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        .map(|(name, value)| (name.to_owned(), value.into())),
     );
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let storage = Storage::open("s3://out/a~b", options).unwrap();

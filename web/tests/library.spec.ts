@@ -1,6 +1,6 @@
 // The library: failures with their fix, another attempt, deletion that can be undone, uploads that survive.
 
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { broken, counter } from "./footage";
 import { accessible, expect, test } from "./server";
@@ -76,4 +76,28 @@ test("subtitles are added to a video afterwards, and removed", async ({ page, se
     await page.reload();
     await expect(page.locator("[data-shot]").first()).toContainText("persimmon", { timeout: 2000 });
   }).toPass();
+});
+
+test("a watched folder brings what arrives in it, and says what it refused", async ({ page, server }) => {
+  const arrivals = path.join(server.folder, "arrivals");
+  mkdirSync(arrivals);
+  await page.goto(`${server.url}/library`);
+  await page.getByRole("button", { name: "Watched folders" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Folder or prefix").fill(arrivals);
+  await dialog.getByLabel("Title").fill("Arrivals");
+  await dialog.getByRole("button", { name: "Watch it" }).click();
+  await expect(dialog).toContainText("as Arrivals");
+  await accessible(page);
+  writeFileSync(path.join(arrivals, "bad.mp4"), "no video");
+  // Other bytes than those of the first test, or it would be the same video.
+  writeFileSync(path.join(arrivals, "good.mp4"), Buffer.concat([readFileSync(counter(server.footage)), Buffer.alloc(9)]));
+  await expect(page.locator("[data-asset]", { hasText: "good.mp4" })).toContainText("3 shots");
+  await expect(async () => {
+    await page.reload();
+    await page.getByRole("button", { name: "Watched folders" }).click();
+    await expect(dialog).toContainText("1 refused", { timeout: 2000 });
+  }).toPass();
+  await dialog.getByRole("button", { name: "Stop watching" }).click();
+  await expect(dialog).toContainText("None.");
 });

@@ -68,7 +68,7 @@ pub enum CoordinatorError {
     #[error("{0}")]
     Refused(String),
     /// The coordinator or its database does not answer.
-    #[error("the coordinator does not answer: {0}")]
+    #[error("the coordinator does not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -102,6 +102,16 @@ impl CoordinatorError {
 pub trait Coordinator: Send + Sync + std::fmt::Debug {
     /// Leases the next run of `queue` for `worker`; waits briefly if there is none.
     async fn lease(&self, worker: &str, queue: Queue) -> Result<Option<Lease>, CoordinatorError>;
+
+    /// The same, of the runs that compute vectors only those of these models.
+    async fn lease_of(
+        &self,
+        worker: &str,
+        queue: Queue,
+        _models: &[String],
+    ) -> Result<Option<Lease>, CoordinatorError> {
+        self.lease(worker, queue).await
+    }
 
     /// Reports that the worker is alive and its progress, and extends the lease.
     async fn heartbeat(

@@ -1,4 +1,4 @@
-//! Why a stage failed, and errors as text.
+//! Why a stage failed.
 
 use rushes_models::device::DeviceError;
 use rushes_models::{ErrorKind, ModelError};
@@ -13,7 +13,7 @@ use crate::storage::StorageError;
 #[non_exhaustive]
 pub enum StageError {
     /// The video could not be decoded.
-    #[error("{name}: {source}")]
+    #[error("{name}")]
     Media {
         /// The video.
         name: String,
@@ -22,7 +22,7 @@ pub enum StageError {
         source: MediaError,
     },
     /// A subtitle file could not be read.
-    #[error("{name}: {source}")]
+    #[error("{name}")]
     Dialogue {
         /// The subtitle file.
         name: String,
@@ -37,7 +37,7 @@ pub enum StageError {
     #[error(transparent)]
     Model(#[from] ModelError),
     /// The video could not be read to its end.
-    #[error("{name}: reading stopped ({source}); check the disk or the store and try again")]
+    #[error("{name}: reading stopped; check the disk or the store and try again")]
     Read {
         /// The video.
         name: String,
@@ -100,19 +100,4 @@ impl StageError {
             source,
         }
     }
-}
-
-/// An error with its causes, each once; the outermost often says little.
-#[must_use]
-pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rushes_models::with_causes;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -120,7 +121,7 @@ impl Slot {
                     self.stop.cancel();
                 }
                 Err(error) => {
-                    tracing::warn!(%error, queue = self.queue.as_str(), "cannot lease work");
+                    tracing::warn!(error = %with_causes(&error), queue = self.queue.as_str(), "cannot lease work");
                     self.runtime.block_on(async {
                         tokio::select! {
                             () = tokio::time::sleep(PATIENCE) => {}
@@ -153,21 +154,21 @@ impl Slot {
             Err(error) => Report::Fail(Failure {
                 kind: error.kind(),
                 code: error.code().to_owned(),
-                reason: error.to_string(),
+                reason: with_causes(&error),
             }),
         };
         let is_complete = matches!(report, Report::Complete(_));
         let reported = self.runtime.block_on(async {
             // So that the displayed progress matches the work done.
             if let Err(error) = self.coordinator.heartbeat(ticket, watch.now()).await {
-                tracing::debug!(%error, run = ticket.run, "the last heartbeat failed");
+                tracing::debug!(error = %with_causes(&error), run = ticket.run, "the last heartbeat failed");
             }
             match self.hand_in(ticket, report).await {
                 Err(error @ CoordinatorError::Invalid(_)) => {
                     let failure = Failure {
                         kind: error.kind(),
                         code: error.code().to_owned(),
-                        reason: error.to_string(),
+                        reason: with_causes(&error),
                     };
                     self.hand_in(ticket, Report::Fail(failure)).await
                 }
@@ -178,14 +179,16 @@ impl Slot {
         match reported {
             Ok(()) if is_complete => {
                 if let Err(error) = self.stages.tidy(&lease.task, &lease.prefix) {
-                    tracing::warn!(%error, run = ticket.run, "parts of a finished run remain in the store");
+                    tracing::warn!(error = %with_causes(&error), run = ticket.run, "parts of a finished run remain in the store");
                 }
             }
             Ok(()) => {}
-            Err(error @ CoordinatorError::LeaseLost(_)) => tracing::info!(%error),
+            Err(error @ CoordinatorError::LeaseLost(_)) => {
+                tracing::info!(error = %with_causes(&error));
+            }
             // The run stays leased, and returns to the queue when the lease expires.
             Err(error) => {
-                tracing::warn!(%error, run = ticket.run, "cannot submit a result");
+                tracing::warn!(error = %with_causes(&error), run = ticket.run, "cannot submit a result");
             }
         }
     }
@@ -205,7 +208,7 @@ impl Slot {
             if tries == TRIES || self.stop.is_cancelled() {
                 return Err(CoordinatorError::Unavailable(error));
             }
-            tracing::warn!(%error, run = ticket.run, "cannot submit a result; retrying");
+            tracing::warn!(error = %with_causes(&*error), run = ticket.run, "cannot submit a result; retrying");
             tries += 1;
             tokio::select! {
                 () = tokio::time::sleep(PATIENCE) => {}
@@ -240,7 +243,9 @@ async fn beat(
             Ok(Directive::Continue) => {}
             Ok(Directive::Stop) => watch.stop(),
             Err(CoordinatorError::LeaseLost(_) | CoordinatorError::Refused(_)) => watch.stop(),
-            Err(error) => tracing::warn!(%error, run = ticket.run, "a heartbeat failed"),
+            Err(error) => {
+                tracing::warn!(error = %with_causes(&error), run = ticket.run, "a heartbeat failed");
+            }
         }
     }
 }

@@ -43,7 +43,7 @@ pub struct BoundaryVerdict {
 
 /// The network cannot be computed: a bug in the program, not a problem of the video.
 #[derive(Debug, thiserror::Error)]
-#[error("the boundary network does not compute: {0}")]
+#[error("the boundary network does not compute")]
 pub struct BoundaryError(#[from] candle_core::Error);
 
 /// The network, ready for use.

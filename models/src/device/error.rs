@@ -10,8 +10,8 @@ use crate::kind::ErrorKind;
 #[non_exhaustive]
 pub enum DeviceError {
     /// The encoder rejected a batch, or has no memory for a single picture.
-    #[error("{0}")]
-    Encoder(#[source] Arc<ModelError>),
+    #[error(transparent)]
+    Encoder(Arc<ModelError>),
     /// The encoder panicked.
     #[error("the encoder of model {model} panicked; this is a bug in rushes, see the log")]
     Panicked {

@@ -29,6 +29,7 @@ pub use self::submission::{Answers, Feed, Received, TaggedVector};
 
 use self::owner::Owner;
 use self::queue::Shared;
+use crate::causes::with_causes;
 use crate::encoder::{ImageEncoder, Space};
 use crate::error::ModelError;
 use crate::preprocess::Prepared;
@@ -97,7 +98,7 @@ impl Device {
             std::thread::Builder::new()
                 .name(format!("device-{name}-{number}"))
                 .spawn(move || owner.run())
-                .map_err(|error| unusable(&error.to_string()))?;
+                .map_err(|error| unusable(&with_causes(&error)))?;
         }
         Ok(device)
     }

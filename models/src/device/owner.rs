@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::error::DeviceError;
 use super::meter::{DeviceStats, Meter};
 use super::queue::{Item, QueueAnswer, Shared};
+use crate::causes::with_causes;
 use crate::encoder::ImageEncoder;
 use crate::error::ModelError;
 use crate::preprocess::Prepared;
@@ -46,7 +47,7 @@ impl Owner {
                 QueueAnswer::Batch(batch) => match self.encode(batch, &mut done) {
                     Ok(vectors) => answers = vectors,
                     Err(failure) => {
-                        tracing::error!(model = self.shared.model, error = %failure, "a device ended");
+                        tracing::error!(model = self.shared.model, error = %with_causes(&failure), "a device ended");
                         self.shared.fail(failure);
                         return;
                     }
@@ -93,7 +94,7 @@ impl Owner {
                 Err(error @ ModelError::OutOfMemory { .. }) if piece.len() > 1 => {
                     self.full = piece.len() / 2;
                     done.halved += 1;
-                    tracing::warn!(model = self.shared.model, %error, batch = self.full,
+                    tracing::warn!(model = self.shared.model, error = %with_causes(&error), batch = self.full,
                                    "using smaller batches on this device from now on");
                 }
                 Err(error) => return Err(DeviceError::Encoder(Arc::new(error))),

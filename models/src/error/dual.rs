@@ -9,7 +9,7 @@ use crate::kind::ErrorKind;
 #[non_exhaustive]
 pub enum DualError {
     /// The model and the file that the rest concerns.
-    #[error("{}: {source}; run `rushes models verify {model}`", path.display())]
+    #[error("{}: the file cannot be used; run `rushes models verify {model}`", path.display())]
     File {
         /// Id of the model.
         model: String,
@@ -83,7 +83,7 @@ pub enum DualError {
         message: String,
     },
     /// candle failed.
-    #[error("candle failed: {0}")]
+    #[error("candle failed")]
     Run(#[from] candle_core::Error),
 }
 

@@ -8,7 +8,7 @@ use crate::torch_legacy::TorchError;
 #[non_exhaustive]
 pub enum LiteError {
     /// The weights cannot be read.
-    #[error("cannot read the classifier's weights: {0}; run `rushes models verify lite`")]
+    #[error("cannot read the classifier's weights; run `rushes models verify lite`")]
     Weights(#[from] TorchError),
     /// The weights lack a tensor.
     #[error("the classifier's weights have no float tensor {name:?}")]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::causes::with_causes;
 use crate::digest::Digest;
 use crate::kind::ErrorKind;
 
@@ -38,7 +39,7 @@ pub struct Attempt {
 #[non_exhaustive]
 pub enum SourceError {
     /// The Python interpreter does not exist.
-    #[error("cannot run {}: {source}; install Python with pip, or set models.python to another one", python.display())]
+    #[error("cannot run {}; install Python with pip, or set models.python to another one", python.display())]
     Python {
         /// The interpreter.
         python: PathBuf,
@@ -112,7 +113,7 @@ pub enum SourceError {
         actual: Digest,
     },
     /// A file cannot be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -164,7 +165,12 @@ impl fmt::Display for PullError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot pull {:?} of model {}:", self.file, self.model)?;
         for attempt in &self.attempts {
-            write!(f, "\n  from {}: {}", attempt.source, attempt.error)?;
+            write!(
+                f,
+                "\n  from {}: {}",
+                attempt.source,
+                with_causes(&attempt.error)
+            )?;
         }
         write!(f, "\nto install it by hand, put the file")?;
         if let Some(sha256) = self.sha256 {

@@ -25,7 +25,7 @@ pub enum TextError {
         message: String,
     },
     /// The network failed to run.
-    #[error("the text encoder failed: {0}")]
+    #[error("the text encoder failed")]
     Run(#[from] candle_core::Error),
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::LiteError;
 use super::efficientnet::CLASSES;
+use crate::causes::with_causes;
 use crate::digest::Digest;
 use crate::error::ModelError;
 use crate::manifest::{ConseParameters, Manifest};
@@ -60,7 +61,7 @@ impl ClassVectors {
         }
         // A read-only store costs seconds at every start, but works.
         if let Err(error) = write(&path, &values) {
-            tracing::warn!(%error, "cannot store class vectors");
+            tracing::warn!(error = %with_causes(&error), "cannot store class vectors");
         }
         Ok(Self::new(values, parameters.dims))
     }

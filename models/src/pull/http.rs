@@ -7,9 +7,10 @@ use reqwest::StatusCode;
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{CONTENT_RANGE, HeaderMap, RANGE};
 use reqwest::redirect::Policy;
+use secrecy::{ExposeSecret as _, SecretString};
 
+use super::SourceError;
 use super::transfer::Transfer;
-use super::{SourceError, Token};
 
 /// The user agent.
 const AGENT: &str = concat!("rushes/", env!("CARGO_PKG_VERSION"));
@@ -19,7 +20,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Downloads `url`. The environment's proxy is honoured. A token is sent to the first host only.
 pub(super) fn fetch(
     url: &str,
-    token: Option<&Token>,
+    token: Option<&SecretString>,
     transfer: &Transfer<'_>,
 ) -> Result<(), SourceError> {
     let client = Client::builder()
@@ -62,7 +63,7 @@ pub(super) fn fetch(
 
 /// The response headers, from a request for headers only. Redirects are not followed, because the first
 /// response is the one that describes the file.
-pub(super) fn headers(url: &str, token: Option<&Token>) -> Result<HeaderMap, SourceError> {
+pub(super) fn headers(url: &str, token: Option<&SecretString>) -> Result<HeaderMap, SourceError> {
     let client = Client::builder()
         .user_agent(AGENT)
         .connect_timeout(SILENCE)
@@ -72,7 +73,7 @@ pub(super) fn headers(url: &str, token: Option<&Token>) -> Result<HeaderMap, Sou
         .map_err(|e| network(url, &e))?;
     let mut request = client.head(url);
     if let Some(token) = token {
-        request = request.bearer_auth(token.reveal());
+        request = request.bearer_auth(token.expose_secret());
     }
     let response = request.send().map_err(|e| network(url, &e))?;
     Ok(response.headers().clone())
@@ -81,7 +82,7 @@ pub(super) fn headers(url: &str, token: Option<&Token>) -> Result<HeaderMap, Sou
 fn request(
     client: &Client,
     url: &str,
-    token: Option<&Token>,
+    token: Option<&SecretString>,
     have: u64,
 ) -> Result<Response, SourceError> {
     let mut request = client.get(url);
@@ -89,7 +90,7 @@ fn request(
         request = request.header(RANGE, format!("bytes={have}-"));
     }
     if let Some(token) = token {
-        request = request.bearer_auth(token.reveal());
+        request = request.bearer_auth(token.expose_secret());
     }
     request.send().map_err(|e| network(url, &e))
 }

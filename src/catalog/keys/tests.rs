@@ -1,3 +1,5 @@
+use secrecy::ExposeSecret as _;
+
 use super::*;
 use crate::catalog::Catalog;
 
@@ -13,7 +15,7 @@ async fn a_secret_opens_its_key_until_it_is_revoked() {
     let (key, secret) = create(&mut tx, "gpu-1", &Grant::of(KeyScope::Work))
         .await
         .unwrap();
-    let secret = secret.reveal();
+    let secret = secret.expose_secret();
     assert!(secret.starts_with("rk_") && secret.len() == 3 + 2 * BYTES);
     let found = find(&mut tx, secret).await.unwrap().unwrap();
     assert_eq!(found, key);
@@ -31,7 +33,7 @@ async fn a_secret_opens_its_key_until_it_is_revoked() {
     let (_, other) = create(&mut tx, "gpu-1", &Grant::of(KeyScope::Work))
         .await
         .unwrap();
-    assert_ne!(other.reveal(), secret);
+    assert_ne!(other.expose_secret(), secret);
     assert_eq!(list(&mut tx).await.unwrap().len(), 2);
 }
 
@@ -67,7 +69,7 @@ async fn the_secret_is_neither_kept_nor_printed() {
     tx.commit().await.unwrap();
     catalog.close().await;
     let file = std::fs::read(folder.path().join("catalog.db")).unwrap();
-    let secret = made.1.reveal().as_bytes();
+    let secret = made.1.expose_secret().as_bytes();
     assert!(!file.windows(secret.len()).any(|window| window == secret));
 }
 
@@ -81,7 +83,7 @@ async fn a_grant_ends_when_it_says_and_where_it_says() {
         ..Grant::of(KeyScope::Read)
     };
     let (_, secret) = create(&mut tx, "old", &expired).await.unwrap();
-    assert_eq!(find(&mut tx, secret.reveal()).await.unwrap(), None);
+    assert_eq!(find(&mut tx, secret.expose_secret()).await.unwrap(), None);
     assert!(!any_for_people(&mut tx).await.unwrap());
 
     let some = Grant {
@@ -103,8 +105,8 @@ async fn a_grant_ends_when_it_says_and_where_it_says() {
     }
 
     let (rotated, newer) = rotate(&mut tx, "some").await.unwrap();
-    assert_eq!(find(&mut tx, secret.reveal()).await.unwrap(), None);
-    let found = find(&mut tx, newer.reveal()).await.unwrap();
+    assert_eq!(find(&mut tx, secret.expose_secret()).await.unwrap(), None);
+    let found = find(&mut tx, newer.expose_secret()).await.unwrap();
     assert_eq!((&found, &rotated.id), (&Some(rotated.clone()), &key.id));
     assert!(is_valid(&mut tx, &rotated).await.unwrap());
     assert!(!is_valid(&mut tx, &key).await.unwrap());

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
-use rushes_models::Class;
+use rushes_models::{Class, with_causes};
 use rushes_workers::redact::CameraChoice;
 use rushes_workers::redact::geometry::Layout;
 
@@ -50,7 +50,7 @@ pub(super) fn parse_camera(text: &str) -> Result<CameraChoice, String> {
 
 pub(super) fn parse_layout(text: &str) -> Result<Layout, String> {
     if Layout::names().any(|name| name == text) {
-        return Layout::named(text).map_err(|e| e.to_string());
+        return Layout::named(text).map_err(|e| with_causes(&e));
     }
     let names: Vec<&str> = Layout::names().collect();
     let file = std::fs::read_to_string(text).map_err(|e| {
@@ -59,7 +59,7 @@ pub(super) fn parse_layout(text: &str) -> Result<Layout, String> {
             names.join(", ")
         )
     })?;
-    Layout::parse(&file).map_err(|e| e.to_string())
+    Layout::parse(&file).map_err(|e| with_causes(&e))
 }
 
 /// `512MiB`, `4GiB`, `4GB` or plain bytes.

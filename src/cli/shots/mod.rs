@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
-use rushes_workers::media::{MediaError, StillsJob};
+use rushes_models::with_causes;
+use rushes_workers::media::StillsJob;
 use rushes_workers::sandbox::{Observer, Sandbox};
 use rushes_workers::segment::{DetectorKind, SegmentParams};
 use rushes_workers::source::ByteSource;
@@ -141,7 +142,7 @@ impl Work {
                     // The scan took long, so its result is reported anyway.
                     failed = true;
                     report.add(video, &[])?;
-                    output::complain(&format!("{error:#}"));
+                    output::complain(&with_causes(&*error));
                     if self.stop.load(Ordering::Relaxed) {
                         break;
                     }
@@ -152,7 +153,7 @@ impl Work {
                         output::complain(&format!("interrupted; {input} is not finished"));
                         break;
                     }
-                    output::complain(&format!("{error:#}"));
+                    output::complain(&with_causes(&*error));
                 }
             }
         }
@@ -198,21 +199,13 @@ impl Work {
             max_height: PICTURE.1,
             threads: self.params.threads,
         };
-        // A full disk stops the decoding; report that error, not the cancellation.
-        let mut refused = None;
-        let mut sink = |number, picture| {
-            sheets.take(number, &picture).map_err(|error| {
-                refused = Some(error);
-                MediaError::Cancelled
-            })
-        };
+        let mut sink = |number, picture| sheets.take(number, &picture);
         let mut watching = self.watching("sheet");
         let made = self.sandbox.stills(source, &job, &mut watching, &mut sink);
         watching.bar.finish();
-        if let Some(error) = refused {
-            return Err(error);
-        }
-        made.with_context(|| video.file.clone())?;
+        made.map_err(|ended| {
+            ended.or(|error| anyhow::Error::new(error).context(video.file.clone()))
+        })?;
         if video.shots.len() > MAX_SHOTS {
             let all = video.shots.len();
             output::complain(&format!(

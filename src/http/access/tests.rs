@@ -33,6 +33,10 @@ fn every_route_needs_the_scope_of_what_it_does() {
         (Method::POST, "/v1/redact", KeyScope::Redact),
         (Method::GET, "/v1/redactions/x/files", KeyScope::Redact),
         (Method::GET, "/v1/audit", KeyScope::Admin),
+        (Method::GET, "/v1/models", KeyScope::Read),
+        (Method::POST, "/v1/models/x/embed", KeyScope::Admin),
+        (Method::POST, "/v1/models/x/activate", KeyScope::Admin),
+        (Method::DELETE, "/v1/models/x/vectors", KeyScope::Admin),
         // A webhook outlives the key that made it.
         (Method::POST, "/v1/webhooks", KeyScope::Admin),
         (Method::GET, "/metrics", KeyScope::Admin),

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rushes_models::with_causes;
 use serde::{Deserialize, Serialize};
 use tantivy::directory::error::OpenReadError;
 use tantivy::directory::{Directory as _, MmapDirectory};
@@ -235,7 +236,7 @@ pub(in crate::index) fn load_graphs(work: &Work<'_>) {
                 Graph::load(&root, stem(&file.name), &member.segment)
             }
             Ok(_) => Err(CHANGED.to_owned()),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(with_causes(&error)),
         };
         match loaded {
             Ok(graph) => {
@@ -396,7 +397,7 @@ fn published(root: &Path) -> Result<Option<Current>, IndexError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(IndexError::io(&file)(error)),
     };
-    let wrong = |error: serde_json::Error| damaged(&file, error.to_string());
+    let wrong = |error: serde_json::Error| damaged(&file, with_causes(&error));
     let Version { format } = serde_json::from_slice(&json).map_err(wrong)?;
     if format != FORMAT {
         return Err(damaged(&file, format!("format {format}, not {FORMAT}")));
@@ -415,7 +416,7 @@ fn open_all(root: &Path, current: Current) -> Result<Loaded, IndexError> {
         for segment in space.segments {
             match open(root, segment) {
                 Ok(member) => members.push(member),
-                Err(error) if error.is_damage() => loaded.damage.push(error.to_string()),
+                Err(error) if error.is_damage() => loaded.damage.push(with_causes(&error)),
                 Err(error) => return Err(error),
             }
         }
@@ -449,7 +450,8 @@ const CHANGED: &str = "the contents are not those that were written";
 
 fn read(root: &Path, name: &str) -> Result<tantivy::directory::OwnedBytes, IndexError> {
     let path = root.join(name);
-    let directory = MmapDirectory::open(root).map_err(|error| damaged(root, error.to_string()))?;
+    let directory =
+        MmapDirectory::open(root).map_err(|error| damaged(root, with_causes(&error)))?;
     let file = directory
         .open_read(Path::new(name))
         .map_err(|error| match error {
@@ -457,7 +459,7 @@ fn read(root: &Path, name: &str) -> Result<tantivy::directory::OwnedBytes, Index
             OpenReadError::IoError { io_error, .. } => {
                 IndexError::io(&path)(io::Error::new(io_error.kind(), io_error.to_string()))
             }
-            OpenReadError::IncompatibleIndex(_) => damaged(&path, error.to_string()),
+            OpenReadError::IncompatibleIndex(_) => damaged(&path, with_causes(&error)),
         })?;
     file.read_bytes().map_err(IndexError::io(&path))
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use notify::event::{AccessKind, AccessMode};
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use rushes_models::with_causes;
 use tokio::sync::Notify;
 
 /// With more paths than this to look at, one look at everything is cheaper.
@@ -71,7 +72,7 @@ impl Shared {
             Ok(event) if is_reading(event.kind) => return,
             Ok(event) => touched.paths.extend(event.paths),
             Err(error) => {
-                tracing::warn!(%error, "lost events of a watched folder; it is read completely");
+                tracing::warn!(error = %with_causes(&error), "lost events of a watched folder; it is read completely");
                 touched.is_partial = true;
             }
         }

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
+use rushes_models::{ErrorKind, with_causes};
 use rushes_workers::storage::{Locator, Storage, StorageError};
 use thiserror::Error;
 
@@ -40,6 +41,19 @@ pub struct WatchOptions {
     pub ignore: Vec<String>,
     /// Folders and prefixes of rushes itself, whose files are never taken.
     pub own: Vec<String>,
+}
+
+impl Default for WatchOptions {
+    /// 5 s until a file is complete, listings of S3 every minute, folders every five minutes.
+    fn default() -> Self {
+        Self {
+            settle: Duration::from_secs(5),
+            interval: Duration::from_secs(60),
+            rescan: Duration::from_secs(300),
+            ignore: Vec::new(),
+            own: Vec::new(),
+        }
+    }
 }
 
 /// Something to act on.
@@ -85,7 +99,7 @@ pub enum WatchError {
     #[error("{0}: rushes keeps its own files there; name a folder outside of it")]
     Own(String),
     /// A pattern that is not valid.
-    #[error("--ignore: {0}; patterns are like *.tmp or day1/**/raw")]
+    #[error("--ignore: not a valid pattern; patterns are like *.tmp or day1/**/raw")]
     Ignore(#[from] globset::Error),
 }
 
@@ -103,6 +117,34 @@ pub struct FolderWatch {
     events: Option<Events>,
     /// Whether to look again and again.
     is_lasting: bool,
+}
+
+impl WatchError {
+    /// The stable code, for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Storage(error) => error.code(),
+            Self::NotAFolder(_) => "not-a-folder",
+            Self::Unwatchable(_) => "unwatchable",
+            Self::Nested { .. } => "nested-watch",
+            Self::Own(_) => "own-folder",
+            Self::Ignore(_) => "bad-pattern",
+        }
+    }
+
+    /// What a caller should do about it.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Storage(error) => error.kind(),
+            Self::NotAFolder(_)
+            | Self::Unwatchable(_)
+            | Self::Nested { .. }
+            | Self::Own(_)
+            | Self::Ignore(_) => ErrorKind::InvalidInput,
+        }
+    }
 }
 
 impl FolderWatch {
@@ -164,6 +206,14 @@ impl FolderWatch {
     /// The places, as URIs.
     pub fn places(&self) -> impl Iterator<Item = &str> {
         self.places.iter().map(|place| place.uri.as_str())
+    }
+
+    /// Why a place cannot be read at present.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.places
+            .iter()
+            .find_map(|place| place.failure.as_deref())
     }
 
     /// Waits until it is time for [`FolderWatch::look`], at most until `limit`. It may be dropped and called again.
@@ -252,7 +302,7 @@ impl FolderWatch {
             };
             self.agenda.plan(Errand::Place(at), now + pause);
         }
-        let failure = looked.err().map(|error| error.to_string());
+        let failure = looked.err().map(|error| with_causes(&error));
         if failure.is_none() && self.places[at].failure.is_some() {
             // A folder that comes back is another one for the kernel.
             self.listen(at);
@@ -302,7 +352,7 @@ impl FolderWatch {
                 self.ledger.forget(&uri);
                 return None;
             }
-            Err(error) => Seen::Refused(error.to_string()),
+            Err(error) => Seen::Refused(with_causes(&error)),
         };
         self.see(path, &uri, seen, began);
         Some(uri)
@@ -338,7 +388,7 @@ impl FolderWatch {
                     Ok(()) => self.ledger.remove(&uri),
                     Err(StorageError::NotFound(_)) => self.ledger.forget(&uri),
                     Err(error) => {
-                        self.see(path, &uri, Seen::Refused(error.to_string()), began);
+                        self.see(path, &uri, Seen::Refused(with_causes(&error)), began);
                     }
                 }
                 if is_event {
@@ -395,7 +445,7 @@ impl FolderWatch {
             let seen = match located {
                 Ok(file) => Seen::File(file),
                 Err(StorageError::NotFound(_)) => continue,
-                Err(error) => Seen::Refused(error.to_string()),
+                Err(error) => Seen::Refused(with_causes(&error)),
             };
             if let Some(next) = self.ledger.see(&uri, seen, span) {
                 self.agenda.plan(Errand::Place(at), next);
@@ -409,7 +459,7 @@ impl FolderWatch {
 
 fn without_events(error: &notify::Error) {
     tracing::warn!(
-        %error,
+        error = %with_causes(&error),
         "cannot watch a folder; it is only read at intervals (raise fs.inotify.max_user_watches, or use --rescan)"
     );
 }

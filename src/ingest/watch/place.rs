@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rushes_models::with_causes;
 use rushes_workers::storage::{StorageError, Uri};
 use walkdir::WalkDir;
 
@@ -175,7 +176,7 @@ impl Walk {
                     }
                     // What is not found was there a moment ago.
                     if !matches!(error, StorageError::NotFound(_)) {
-                        walked.refused.push((path, error.to_string()));
+                        walked.refused.push((path, with_causes(&error)));
                     }
                 }
             }

@@ -85,6 +85,8 @@ pub struct SearchBody {
     pub limit: Option<usize>,
     /// `next` of the answer before, with the same query.
     pub page: Option<String>,
+    /// The model to search by sight with, if not the one that is active. Its vectors must be complete.
+    pub model: Option<String>,
     /// Whether the answer says how it came about.
     #[serde(default)]
     pub explain: bool,
@@ -167,9 +169,11 @@ impl SearchBody {
             within: None,
         };
         let (limit, page, explain) = (self.limit.unwrap_or(LIMIT), self.page.clone(), self.explain);
+        let model = self.model.clone();
         Ok(SearchRequest {
             query: self.query().await?,
             scope,
+            model,
             limit,
             page,
             explain,

@@ -400,6 +400,8 @@ pub struct SearchRequest {
     pub query: Query,
     /// Where to search.
     pub scope: Scope,
+    /// The model to search by sight with; the active one if `None`.
+    pub model: Option<String>,
     /// Hits per page.
     pub limit: usize,
     /// The page: `next` of the previous answer.
@@ -415,6 +417,7 @@ impl SearchRequest {
         Self {
             query,
             scope: Scope::default(),
+            model: None,
             limit,
             page: None,
             explain: false,
@@ -437,6 +440,9 @@ impl SearchRequest {
         let mut hasher = blake3::Hasher::new();
         self.query.digest(&mut hasher);
         hasher.update(format!("{:?}", self.scope).as_bytes());
+        if let Some(model) = &self.model {
+            hasher.update(model.as_bytes());
+        }
         let mut short = [0; 8];
         short.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
         short

@@ -1,5 +1,6 @@
 //! The edges between modules, which Cargo does not enforce, and other rules of the whole workspace.
 
+mod errors;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,7 @@ const LAYERS: [Layers; 3] = [
 
 const MODELS: &[(&str, &[&str])] = &[
     ("kind", &[]),
+    ("causes", &[]),
     ("class", &[]),
     ("digest", &[]),
     ("vector", &[]),
@@ -39,11 +41,12 @@ const MODELS: &[(&str, &[&str])] = &[
     ("torch_legacy", &["kind"]),
     ("preprocess", &["kind"]),
     ("manifest", &["class", "digest", "kind"]),
-    ("store", &["digest", "kind", "manifest"]),
-    ("runtime", &["kind", "manifest", "store"]),
+    ("store", &["causes", "digest", "kind", "manifest"]),
+    ("runtime", &["causes", "kind", "manifest", "store"]),
     (
         "error",
         &[
+            "causes",
             "digest",
             "kind",
             "manifest",
@@ -53,9 +56,12 @@ const MODELS: &[(&str, &[&str])] = &[
             "torch_legacy",
         ],
     ),
-    ("backend", &["error", "runtime", "store"]),
+    ("backend", &["causes", "error", "runtime", "store"]),
     ("encoder", &["error", "manifest", "preprocess", "store"]),
-    ("device", &["encoder", "error", "kind", "preprocess"]),
+    (
+        "device",
+        &["causes", "encoder", "error", "kind", "preprocess"],
+    ),
     (
         "detect",
         &[
@@ -66,6 +72,7 @@ const MODELS: &[(&str, &[&str])] = &[
     (
         "lite",
         &[
+            "causes",
             "digest",
             "encoder",
             "error",
@@ -93,7 +100,7 @@ const MODELS: &[(&str, &[&str])] = &[
             "vector",
         ],
     ),
-    ("pull", &["digest", "error", "manifest", "store"]),
+    ("pull", &["causes", "digest", "error", "manifest", "store"]),
     (
         "open",
         &[
@@ -159,7 +166,7 @@ const WORKERS: &[(&str, &[&str])] = &[
             "watch",
         ],
     ),
-    ("coordinator", &["error", "stages", "watch"]),
+    ("coordinator", &["stages", "watch"]),
     ("worker", &["coordinator", "error", "stages", "watch"]),
 ];
 

@@ -95,6 +95,11 @@ fn is_punct(token: &TokenTree, wanted: char) -> bool {
 }
 
 impl Code {
+    /// Its tokens.
+    pub(super) fn tokens(&self) -> &[TokenTree] {
+        &self.tokens
+    }
+
     /// Its words in order, groups opened.
     fn words(&self) -> Vec<String> {
         let mut words = Vec::new();

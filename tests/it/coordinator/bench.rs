@@ -1,5 +1,7 @@
 //! A catalogue, a coordinator on it, and plausible results.
 
+use secrecy::ExposeSecret as _;
+
 use super::*;
 
 /// The subject of a test: a coordinator, with one of its queues.
@@ -178,7 +180,7 @@ pub(crate) async fn key(catalog: &Catalog, name: &str) -> String {
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    secret.reveal().to_owned()
+    secret.expose_secret().to_owned()
 }
 
 /// A client that does not wait for work.

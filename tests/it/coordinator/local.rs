@@ -131,7 +131,7 @@ async fn only_leases_of_workers_elsewhere_lapse() {
     let mut tx = bench.catalog.begin().await.unwrap();
     let long_after = |now: i64| now + 3_600_000;
     let now = rushes::catalog::now_ms();
-    let local = queue::lease(&mut tx, "embed", "local-1", (now, 30_000)).await;
+    let local = queue::lease(&mut tx, ("embed", None), "local-1", (now, 30_000)).await;
     let local = local.unwrap().unwrap();
     assert!(
         queue::bury_lapsed(&mut tx, long_after(now))
@@ -145,7 +145,7 @@ async fn only_leases_of_workers_elsewhere_lapse() {
         .await
         .unwrap();
     for death in 1..=3 {
-        let lease = queue::lease(&mut tx, "embed", "remote/k/w", (now, 30_000)).await;
+        let lease = queue::lease(&mut tx, ("embed", None), "remote/k/w", (now, 30_000)).await;
         let lease = lease.unwrap().unwrap();
         // Before it expires, and after a server was away and returned, the lease is still the worker's.
         assert!(
@@ -177,7 +177,7 @@ async fn a_retry_in_a_future_that_was_a_mistake_is_due() {
     let bench = Bench::new(Over::LocalMedia).await;
     let mut tx = bench.catalog.begin().await.unwrap();
     let (now, year) = (rushes::catalog::now_ms(), 31_536_000_000);
-    let lease = queue::lease(&mut tx, "media", "w", (now, 30_000))
+    let lease = queue::lease(&mut tx, ("media", None), "w", (now, 30_000))
         .await
         .unwrap()
         .unwrap();
@@ -185,8 +185,12 @@ async fn a_retry_in_a_future_that_was_a_mistake_is_due() {
     let run = (&lease.id, lease.token);
     let why = failure(ErrorKind::Unavailable);
     queue::fail(&mut tx, run, &why, verdict, now).await.unwrap();
-    assert!(queue::is_waiting(&mut tx, "media", now).await.unwrap());
-    let again = queue::lease(&mut tx, "media", "w", (now, 30_000))
+    assert!(
+        queue::is_waiting(&mut tx, ("media", None), now)
+            .await
+            .unwrap()
+    );
+    let again = queue::lease(&mut tx, ("media", None), "w", (now, 30_000))
         .await
         .unwrap()
         .unwrap();
@@ -195,7 +199,11 @@ async fn a_retry_in_a_future_that_was_a_mistake_is_due() {
     queue::fail(&mut tx, run, &why, queue::Verdict::Retry(60_000), now)
         .await
         .unwrap();
-    assert!(!queue::is_waiting(&mut tx, "media", now).await.unwrap());
+    assert!(
+        !queue::is_waiting(&mut tx, ("media", None), now)
+            .await
+            .unwrap()
+    );
 }
 
 /// The counts for coverage stay right in every way in which videos come and go.

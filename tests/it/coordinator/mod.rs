@@ -4,6 +4,7 @@ mod bench;
 mod conformance;
 mod local;
 mod replacements;
+mod spaces;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -7,7 +7,9 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::media::{self, Bounds, CutOutput, MediaError, ProxyParams};
-use crate::sandbox::{ChildJob, HandUp, Limits, Observer, Parent, Sandbox, encode, protocol};
+use crate::sandbox::{
+    ChildJob, HandUp, Limits, Observer, Parent, PassError, Sandbox, encode, protocol,
+};
 use crate::source::ByteSource;
 use crate::time::Stretch;
 
@@ -59,15 +61,15 @@ impl CutOutput for Upwards<'_, '_> {
 }
 
 /// The stretches to cut, and a function that receives the proxies with their frames: one per stretch, in order.
-struct Proxies<'a> {
+struct Proxies<'a, E> {
     stretches: &'a mut dyn Iterator<Item = Stretch>,
-    sink: &'a mut dyn FnMut(Range<u64>, Vec<u8>) -> Result<(), MediaError>,
+    sink: &'a mut dyn FnMut(Range<u64>, Vec<u8>) -> Result<(), E>,
     /// The frames that were requested but not received yet.
     asked: VecDeque<Range<u64>>,
     made: usize,
 }
 
-impl Proxies<'_> {
+impl<E> Proxies<'_, E> {
     /// Whether the child has cut everything.
     fn finish(self) -> Result<(), MediaError> {
         if self.asked.is_empty() && self.stretches.next().is_none() {
@@ -77,21 +79,23 @@ impl Proxies<'_> {
     }
 }
 
-impl HandUp for Proxies<'_> {
-    fn answer(&mut self, _question: &[u8]) -> Result<Vec<u8>, MediaError> {
+impl<E> HandUp for Proxies<'_, E> {
+    type Error = PassError<E>;
+
+    fn answer(&mut self, _question: &[u8]) -> Result<Vec<u8>, PassError<E>> {
         let Some(next) = self.stretches.next() else {
             return Ok(Vec::new());
         };
         self.asked.push_back(next.frames.clone());
-        encode(&next)
+        Ok(encode(&next)?)
     }
 
-    fn blob(&mut self, number: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
+    fn blob(&mut self, number: usize, bytes: Vec<u8>) -> Result<(), PassError<E>> {
         let frames = self.asked.pop_front().filter(|_| number == self.made);
         let frames = frames
             .ok_or_else(|| protocol(format!("an unexpected proxy with the number {number}")))?;
         self.made += 1;
-        (self.sink)(frames, bytes)
+        (self.sink)(frames, bytes).map_err(PassError::Receiver)
     }
 }
 
@@ -100,15 +104,15 @@ impl Sandbox {
     /// when the previous one is done; that may block.
     ///
     /// # Errors
-    /// Any [`MediaError`].
-    pub fn proxies(
+    /// Any [`MediaError`], or the error of `sink`, which ends the work.
+    pub fn proxies<E>(
         &self,
         source: &mut dyn ByteSource,
         params: &ProxyParams,
         stretches: &mut dyn Iterator<Item = Stretch>,
         observer: &mut dyn Observer,
-        sink: &mut dyn FnMut(Range<u64>, Vec<u8>) -> Result<(), MediaError>,
-    ) -> Result<(), MediaError> {
+        sink: &mut dyn FnMut(Range<u64>, Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), PassError<E>> {
         let mut proxies = Proxies {
             stretches,
             sink,
@@ -116,6 +120,6 @@ impl Sandbox {
             made: 0,
         };
         self.run(source, &ProxiesJob(params.clone()), observer, &mut proxies)?;
-        proxies.finish()
+        Ok(proxies.finish()?)
     }
 }

@@ -60,6 +60,8 @@ struct Settled<'a> {
 }
 
 impl HandUp for Settled<'_> {
+    type Error = MediaError;
+
     fn part(&mut self, json: &[u8]) -> Result<(), MediaError> {
         self.bytes = self.bytes.saturating_add(json.len() as u64);
         if self.bytes > MAX_RESULT {

@@ -4,7 +4,7 @@
 use image::RgbImage;
 
 use crate::media::{self, Bounds, MediaError, StillsJob, StillsOutput};
-use crate::sandbox::{ChildJob, HandUp, Limits, Observer, Parent, Sandbox, protocol};
+use crate::sandbox::{ChildJob, HandUp, Limits, Observer, Parent, PassError, Sandbox, protocol};
 use crate::source::ByteSource;
 
 /// Bytes before the pixels.
@@ -45,21 +45,21 @@ impl Sandbox {
     /// Passes pictures of chosen frames to `sink`, in order and with their frame numbers.
     ///
     /// # Errors
-    /// Any [`MediaError`].
-    pub fn stills(
+    /// Any [`MediaError`], or the error of `sink`, which ends the work.
+    pub fn stills<E>(
         &self,
         source: &mut dyn ByteSource,
         job: &StillsJob,
         observer: &mut dyn Observer,
-        sink: &mut dyn FnMut(u64, RgbImage) -> Result<(), MediaError>,
-    ) -> Result<(), MediaError> {
+        sink: &mut dyn FnMut(u64, RgbImage) -> Result<(), E>,
+    ) -> Result<(), PassError<E>> {
         let mut stills = Stills {
             job,
             taken: 0,
             sink,
         };
         self.run(source, job, observer, &mut stills)?;
-        stills.finish()
+        Ok(stills.finish()?)
     }
 }
 
@@ -95,14 +95,14 @@ fn decode(bytes: &[u8], job: &StillsJob) -> Option<RgbImage> {
 }
 
 /// Passes on exactly the requested pictures, in their order.
-struct Stills<'a> {
+struct Stills<'a, E> {
     job: &'a StillsJob,
     /// Number of received pictures.
     taken: usize,
-    sink: &'a mut dyn FnMut(u64, RgbImage) -> Result<(), MediaError>,
+    sink: &'a mut dyn FnMut(u64, RgbImage) -> Result<(), E>,
 }
 
-impl Stills<'_> {
+impl<E> Stills<'_, E> {
     /// Whether all were received.
     fn finish(&self) -> Result<(), MediaError> {
         if self.taken == self.job.frames.len() {
@@ -114,21 +114,25 @@ impl Stills<'_> {
     }
 }
 
-impl HandUp for Stills<'_> {
-    fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
+impl<E> HandUp for Stills<'_, E> {
+    type Error = PassError<E>;
+
+    fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), PassError<E>> {
         let number = index as u64;
         if self.job.frames.get(self.taken) != Some(&number) {
-            return Err(protocol(format!("an unexpected picture of frame {number}")));
+            return Err(protocol(format!("an unexpected picture of frame {number}")).into());
         }
         let picture = decode(&bytes, self.job)
             .ok_or_else(|| protocol(format!("a picture of frame {number} of the wrong size")))?;
         self.taken += 1;
-        (self.sink)(number, picture)
+        (self.sink)(number, picture).map_err(PassError::Receiver)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
 
     fn job() -> StillsJob {
@@ -167,17 +171,15 @@ mod tests {
         let mut seen = Vec::new();
         let mut sink = |number, _picture| {
             seen.push(number);
-            Ok(())
+            Ok::<_, Infallible>(())
         };
         let mut stills = Stills {
             job: &job,
             taken: 0,
             sink: &mut sink,
         };
-        assert_eq!(
-            stills.blob(9, still()).unwrap_err().code(),
-            "sandbox-protocol"
-        );
+        let PassError::Media(error) = stills.blob(9, still()).unwrap_err();
+        assert_eq!(error.code(), "sandbox-protocol");
         stills.blob(3, still()).unwrap();
         assert!(stills.finish().is_err());
         assert!(stills.blob(3, still()).is_err());

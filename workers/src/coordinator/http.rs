@@ -6,6 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, StatusCode};
+use rushes_models::LibraryError;
+
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
@@ -15,7 +18,6 @@ use super::wire::{
     LeaseRequest, PATH, ReleaseRequest, ServerInfo,
 };
 use super::{Coordinator, CoordinatorError, Directive, Failure, Lease, Ticket};
-use crate::error::with_causes;
 use crate::stages::{Output, Queue};
 use crate::watch::Progress;
 
@@ -33,8 +35,8 @@ const MAX_ANSWER: usize = 32 * 1024 * 1024;
 const MAX_QUOTE: usize = 300;
 
 /// A server's key. It is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct WorkKey(String);
+#[derive(Debug, Clone)]
+pub struct WorkKey(SecretString);
 
 impl WorkKey {
     /// Parses a key and trims white space; `None` if it cannot be a key.
@@ -43,23 +45,17 @@ impl WorkKey {
         let text = text.trim();
         let sound =
             !text.is_empty() && text.len() <= 512 && text.chars().all(|c| c.is_ascii_graphic());
-        sound.then(|| Self(text.to_owned()))
+        sound.then(|| Self(text.into()))
     }
 
     fn header(&self) -> Result<HeaderValue, CoordinatorError> {
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0))
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0.expose_secret()))
             // The cause would quote the key.
             .map_err(|_not_a_header| {
                 CoordinatorError::Refused("the key has invalid characters".to_owned())
             })?;
         value.set_sensitive(true);
         Ok(value)
-    }
-}
-
-impl fmt::Debug for WorkKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WorkKey")
     }
 }
 
@@ -70,6 +66,8 @@ pub struct HttpCoordinator {
     server: String,
     authorization: HeaderValue,
     wait: Duration,
+    /// The models that this machine has; all if `None`.
+    models: Option<Vec<String>>,
 }
 
 impl fmt::Debug for HttpCoordinator {
@@ -110,12 +108,13 @@ impl HttpCoordinator {
         }
         let client = builder
             .build()
-            .map_err(|error| CoordinatorError::Refused(with_causes(&error)))?;
+            .map_err(|error| CoordinatorError::Refused(LibraryError::new(error).to_string()))?;
         Ok(Self {
             client,
             server: url.as_str().trim_end_matches('/').to_owned(),
             authorization: key.header()?,
             wait: WAIT,
+            models: None,
         })
     }
 
@@ -123,6 +122,13 @@ impl HttpCoordinator {
     #[must_use]
     pub const fn waiting(mut self, wait: Duration) -> Self {
         self.wait = wait;
+        self
+    }
+
+    /// The same, for vectors of these models only.
+    #[must_use]
+    pub fn of_models(mut self, models: Vec<String>) -> Self {
+        self.models = Some(models);
         self
     }
 
@@ -172,7 +178,7 @@ impl HttpCoordinator {
             request = request.header(CONTENT_TYPE, "application/json").body(json);
         }
         let unavailable =
-            |error: reqwest::Error| CoordinatorError::Unavailable(with_causes(&error).into());
+            |error: reqwest::Error| CoordinatorError::Unavailable(LibraryError::new(error).into());
         let mut answer = request.send().await.map_err(unavailable)?;
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(unavailable)? {
@@ -269,6 +275,7 @@ impl Coordinator for HttpCoordinator {
             worker: worker.to_owned(),
             queues: vec![queue],
             wait_ms: u64::try_from(self.wait.as_millis()).unwrap_or(u64::MAX),
+            models: self.models.clone(),
         };
         let limit = self.wait + PROMPT;
         let answer = self
@@ -363,8 +370,8 @@ mod tests {
             coordinator.authorization
         );
         assert!(!printed.contains("hush"), "{printed}");
-        assert_eq!(WorkKey::new("rk_ü"), None);
-        assert_eq!(WorkKey::new("rk_a\nrk_b"), None);
+        assert!(WorkKey::new("rk_ü").is_none());
+        assert!(WorkKey::new("rk_a\nrk_b").is_none());
     }
 
     #[test]

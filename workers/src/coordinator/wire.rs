@@ -34,8 +34,24 @@ pub struct ServerInfo {
     pub space: String,
     /// Length of a vector.
     pub dims: usize,
+    /// All models that vectors are computed of. A worker need not have the others.
+    #[serde(default)]
+    pub models: Vec<WorkModel>,
     /// Identity of the server's store; the worker's own store must have the same.
     pub store: String,
+}
+
+/// A model that vectors are computed of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WorkModel {
+    /// The model.
+    #[schema(example = "lite")]
+    pub model: String,
+    /// Its space: model and revision.
+    #[schema(example = "lite@0.1.0")]
+    pub space: String,
+    /// Length of a vector.
+    pub dims: usize,
 }
 
 /// A request for work.
@@ -51,6 +67,9 @@ pub struct LeaseRequest {
     /// Milliseconds to wait for work if there is none, at most 20000.
     #[serde(default)]
     pub wait_ms: u64,
+    /// The models that the worker has; vectors of others are not asked of it. All if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<String>>,
 }
 
 /// A heartbeat.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use rushes_models::device::{Device, Feed};
+use rushes_models::with_causes;
 use tokio::sync::mpsc;
 
 use super::fetch::BudgetPermit;
@@ -96,7 +97,7 @@ impl Decoders {
                     .spawn(move || work(&receiver));
                 if let Err(error) = started {
                     // Without threads, jobs find the channel closed.
-                    tracing::error!(%error, "cannot start a decoding thread");
+                    tracing::error!(error = %with_causes(&error), "cannot start a decoding thread");
                 }
             }
             sender

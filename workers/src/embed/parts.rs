@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use rushes_models::{Space, mean_pool};
+use rushes_models::{Space, mean_pool, with_causes};
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use tokio::runtime::Handle;
 
@@ -209,7 +209,7 @@ impl<'a> FrameVectors<'a> {
     pub fn save(&mut self) {
         let shots = std::mem::take(&mut self.unwritten);
         if let Err(error) = self.parts.write(&shots) {
-            tracing::warn!(%error, "cannot store a part of a run");
+            tracing::warn!(error = %with_causes(&error), "cannot store a part of a run");
         }
         self.written = Instant::now();
     }

@@ -77,7 +77,7 @@ pub enum MediaError {
     #[error("cancelled")]
     Cancelled,
     /// The decoding process died or violated its protocol.
-    #[error("{0}")]
+    #[error(transparent)]
     Sandbox(SandboxFailure),
     /// A bug in this program.
     #[error("internal error: {0}")]

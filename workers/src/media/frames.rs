@@ -2,6 +2,7 @@
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::frame;
+use rushes_models::with_causes;
 
 use super::clock::Clock;
 use super::damage::{CorruptSpan, Damage};
@@ -217,7 +218,7 @@ impl FrameReader {
                 Err(PacketError::Damaged) => return self.drain(),
                 Err(PacketError::Final(error @ MediaError::Decode(_))) => {
                     // The demuxer fails at the end of a truncated file. What was read counts.
-                    tracing::debug!(%error, "the demuxer failed");
+                    tracing::debug!(error = %with_causes(&error), "the demuxer failed");
                     let end = self.clock.end();
                     self.damage.add(end, end);
                     return self.drain();

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::context::{Input, StreamIo};
+use rushes_models::with_causes;
 
 use super::continuity::{Breaks, Continuity, Part, Timed};
 use super::error::out_of_memory;
@@ -43,7 +44,7 @@ impl SharedSource {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let read = lock(&self.source).read_at(offset, buffer);
         if let Err(error) = &read {
-            lock(&self.failure).get_or_insert_with(|| error.to_string());
+            lock(&self.failure).get_or_insert_with(|| with_causes(&error));
         }
         read
     }
@@ -271,7 +272,7 @@ pub(super) fn unless_memory(
     if is_memory(error) {
         out_of_memory()
     } else {
-        otherwise(error.to_string())
+        otherwise(with_causes(&error))
     }
 }
 
@@ -302,7 +303,7 @@ fn init() -> Result<(), MediaError> {
 fn refuse(source: &SharedSource, error: ffmpeg::Error, accepts: Accepts) -> MediaError {
     let head = match source.head() {
         Ok(head) => head,
-        Err(error) => return MediaError::Io(error.to_string()),
+        Err(error) => return MediaError::Io(with_causes(&error)),
     };
     let failure = lock(&source.failure).clone();
     if let Some(failure) = failure {
@@ -317,6 +318,9 @@ fn refuse(source: &SharedSource, error: ffmpeg::Error, accepts: Accepts) -> Medi
         Some(name) if name.contains("mp4") => {
             MediaError::Truncated("the index of this MP4 or MOV is missing or damaged".to_owned())
         }
-        Some(name) => MediaError::Truncated(format!("it starts like {name}, but: {error}")),
+        Some(name) => MediaError::Truncated(format!(
+            "it starts like {name}, but: {}",
+            with_causes(&error)
+        )),
     }
 }

@@ -152,7 +152,7 @@ fn unopened(error: ModelError, store: &ModelStore, settings: &Settings, id: &str
     let Some(&class) = of_it.first() else {
         return ModelError::Store(source).into();
     };
-    let mut remedy = format!("or use a file that you have: `--weights {id}=FILE`");
+    let mut remedy = format!("pull it, or use a file that you have: `--weights {id}=FILE`");
     if !others.is_empty() {
         let others: Vec<String> = others.iter().map(Class::to_string).collect();
         let (flag, list) = (others.join(","), others.join("\", \""));

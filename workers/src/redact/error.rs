@@ -21,16 +21,16 @@ pub enum RedactError {
     Geometry(#[from] GeometryError),
     /// The picture's metadata speak of a panorama that it is not, or not alone.
     #[error(
-        "its panorama metadata (GPano) do not fit the picture: {0}; say how it was taken, which counts instead: \
+        "its panorama metadata (GPano) do not fit the picture; say how it was taken, which counts instead: \
          `--camera planar` (over HTTP the setting \"camera\": \"planar\"), or `--camera FILE` with the camera's description"
     )]
-    Panorama(GeometryError),
+    Panorama(#[source] GeometryError),
     /// A detector.
     #[error(transparent)]
     Model(#[from] ModelError),
     /// A video.
     #[error(transparent)]
-    Media(#[from] MediaError),
+    Media(MediaError),
     /// A class was asked for that no chosen detector finds.
     #[error("no chosen detector finds {class}s; {remedy}")]
     NoDetector {
@@ -40,7 +40,7 @@ pub enum RedactError {
         remedy: String,
     },
     /// The detector of a class was not pulled.
-    #[error("no detector of {class}s can be opened: {source}; {remedy}")]
+    #[error("no detector of {class}s can be opened; {remedy}")]
     NotPulled {
         /// The class.
         class: Class,
@@ -53,7 +53,7 @@ pub enum RedactError {
     #[error("{0}")]
     Settings(String),
     /// A file cannot be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
@@ -129,6 +129,17 @@ impl RedactError {
             action,
             path,
             source,
+        }
+    }
+}
+
+impl From<MediaError> for RedactError {
+    /// Whoever stops a decoding process stops the redaction.
+    fn from(error: MediaError) -> Self {
+        if error == MediaError::Cancelled {
+            Self::Cancelled
+        } else {
+            Self::Media(error)
         }
     }
 }

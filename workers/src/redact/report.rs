@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
-use rushes_models::Class;
+use rushes_models::{Class, with_causes};
 
 use super::batch::Outcome;
 use super::job::OutputRecord;
@@ -51,7 +51,7 @@ impl Report {
     /// Takes in what became of one file. Crops are cut from the *redacted* picture.
     pub fn add(&mut self, outcome: &Outcome) {
         match &outcome.result {
-            Err(error) => self.fail(&outcome.item.path, &error.to_string()),
+            Err(error) => self.fail(&outcome.item.path, &with_causes(&error)),
             Ok(done) => {
                 self.processed += 1;
                 self.resumed += usize::from(done.resumed);

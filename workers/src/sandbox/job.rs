@@ -60,33 +60,59 @@ impl ServedJob {
     }
 }
 
-/// How the parent handles a child's messages. An error ends the child's work. By default no message is
-/// expected.
+/// Why work with a child that hands results to a receiver has ended early.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PassError<E> {
+    /// The video, or the child.
+    Media(MediaError),
+    /// The receiver of the results, with its own error.
+    Receiver(E),
+}
+
+impl<E> PassError<E> {
+    /// One error, with `media` made of that of the video.
+    pub fn or(self, media: impl FnOnce(MediaError) -> E) -> E {
+        match self {
+            Self::Media(error) => media(error),
+            Self::Receiver(error) => error,
+        }
+    }
+}
+
+impl<E> From<MediaError> for PassError<E> {
+    fn from(error: MediaError) -> Self {
+        Self::Media(error)
+    }
+}
+
+/// How the parent handles a child's messages. An error ends the child's work and is what the caller gets. By
+/// default no message is expected.
 pub(crate) trait HandUp {
+    /// Why it stops the child.
+    type Error: From<MediaError>;
+
     /// A proxy, a picture or a frame: its number, its bytes.
-    fn blob(&mut self, number: usize, _bytes: Vec<u8>) -> Result<(), MediaError> {
-        Err(protocol(format!(
-            "bytes with the number {number} nobody asked for"
-        )))
+    fn blob(&mut self, number: usize, _bytes: Vec<u8>) -> Result<(), Self::Error> {
+        Err(protocol(format!("bytes with the number {number} nobody asked for")).into())
     }
 
     /// An early part of the result.
-    fn part(&mut self, _bytes: &[u8]) -> Result<(), MediaError> {
-        Err(protocol("a part of a result nobody asked for".to_owned()))
+    fn part(&mut self, _bytes: &[u8]) -> Result<(), Self::Error> {
+        Err(protocol("a part of a result nobody asked for".to_owned()).into())
     }
 
     /// The answer to a question; may block.
-    fn answer(&mut self, _question: &[u8]) -> Result<Vec<u8>, MediaError> {
-        Err(protocol("a question that nobody can answer".to_owned()))
+    fn answer(&mut self, _question: &[u8]) -> Result<Vec<u8>, Self::Error> {
+        Err(protocol("a question that nobody can answer".to_owned()).into())
     }
 
     /// Bytes of the child's output file.
-    fn written(&mut self, offset: u64, _bytes: &[u8]) -> Result<(), MediaError> {
-        Err(protocol(format!(
-            "bytes at {offset} of a file nobody asked for"
-        )))
+    fn written(&mut self, offset: u64, _bytes: &[u8]) -> Result<(), Self::Error> {
+        Err(protocol(format!("bytes at {offset} of a file nobody asked for")).into())
     }
 }
 
 /// No messages are expected.
-impl HandUp for () {}
+impl HandUp for () {
+    type Error = MediaError;
+}

@@ -25,6 +25,7 @@ mod wire;
 
 pub use self::confine::{Confinement, Landlock, confine};
 pub(crate) use self::inside::{Parent, ParentFile, serve};
+pub use self::job::PassError;
 pub(crate) use self::job::{ChildJob, HandUp, ServedJob};
 pub(crate) use self::parent::protocol;
 

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rushes_models::with_causes;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::Signal;
 
@@ -55,15 +56,15 @@ impl Drop for Running {
 
 impl Sandbox {
     /// Runs a job in a child.
-    pub(crate) fn run<J: ChildJob>(
+    pub(crate) fn run<J: ChildJob, H: HandUp>(
         &self,
         source: &mut dyn ByteSource,
         job: &J,
         observer: &mut dyn Observer,
-        hand_up: &mut dyn HandUp,
-    ) -> Result<J::Output, MediaError> {
+        hand_up: &mut H,
+    ) -> Result<J::Output, H::Error> {
         if source.is_empty() {
-            return Err(MediaError::Empty);
+            return Err(MediaError::Empty.into());
         }
         let request = Request {
             limits: self.limits.clone(),
@@ -76,17 +77,17 @@ impl Sandbox {
             request: encode(&request)?,
             max_blob: job.max_blob(&self.limits),
         };
-        parse(&self.exchange(source, exchange, observer, hand_up)?)
+        Ok(parse(&self.exchange(source, exchange, observer, hand_up)?)?)
     }
 
     /// Sends a request, and serves the child until it returns the result as JSON.
-    fn exchange(
+    fn exchange<H: HandUp>(
         &self,
         source: &mut dyn ByteSource,
         Exchange { request, max_blob }: Exchange,
         observer: &mut dyn Observer,
-        hand_up: &mut dyn HandUp,
-    ) -> Result<Vec<u8>, MediaError> {
+        hand_up: &mut H,
+    ) -> Result<Vec<u8>, H::Error> {
         thread::scope(|scope| {
             // Everything below is dropped before the scope waits for the two threads. They end when the child
             // is dead and their channels are closed.
@@ -127,7 +128,7 @@ impl Sandbox {
                     FromChild::Part(bytes) => hand_up.part(&bytes)?,
                     FromChild::Written { offset, bytes } => hand_up.written(offset, &bytes)?,
                     FromChild::Done(json) => return Ok(json),
-                    FromChild::Failed(json) => return Err(self.failure(&json)),
+                    FromChild::Failed(json) => return Err(self.failure(&json).into()),
                 }
             }
         })
@@ -276,7 +277,7 @@ fn read(source: &mut dyn ByteSource, offset: u64, len: u32) -> Result<ToChild, M
             bytes.truncate(filled);
             ToChild::Data(bytes)
         }
-        Err(error) => ToChild::NoData(error.to_string()),
+        Err(error) => ToChild::NoData(with_causes(&error)),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use rushes_models::boundary::{AROUND, BoundaryError, BoundaryNetwork, BoundaryVerdict};
+use rushes_models::with_causes;
 
 use super::cuts::Cuts;
 use super::dark::{Darkness, Exposure};
@@ -205,5 +206,5 @@ impl BoundaryDetector for LearnedDetector {
 }
 
 fn internal(error: &BoundaryError) -> MediaError {
-    MediaError::Internal(error.to_string())
+    MediaError::Internal(with_causes(&error))
 }

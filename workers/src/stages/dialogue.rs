@@ -1,6 +1,6 @@
 //! `dialogue`: maps subtitle files, subtitle streams and closed captions to cues on the video's frames.
 
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, with_causes};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -89,7 +89,7 @@ impl Stage for DialogueTask {
         }
         match source.read_captions() {
             Ok(lines) => found.add(lines, None, &timeline),
-            Err(error) if is_final(&error) => found.warnings.push(error.to_string()),
+            Err(error) if is_final(&error) => found.warnings.push(with_causes(&error)),
             Err(error) => return Err(error),
         }
         found.finish()
@@ -159,7 +159,7 @@ impl Found {
                 Ok(Some(read))
             }
             Err(error) if is_final(&error) => {
-                self.warnings.push(error.to_string());
+                self.warnings.push(with_causes(&error));
                 self.failure.get_or_insert(error);
                 Ok(None)
             }

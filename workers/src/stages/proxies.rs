@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::context::{RunContext, Stage, Stages};
 use crate::error::StageError;
-use crate::media::{MediaError, ProxyParams};
+use crate::media::ProxyParams;
 use crate::proxy_name;
 use crate::sandbox::Observer;
 use crate::storage::Locator;
@@ -112,27 +112,20 @@ impl Cutter<'_> {
             height: self.height,
             ..self.stages.proxy.clone()
         };
-        // If the store refuses, decoding stops; report the store's error.
-        let mut refused = None;
         let mut stored = ProxyKeys::new();
         let mut store = |frames: Range<u64>, mp4: Vec<u8>| {
             let key = proxy_name::name(self.prefix, &frames, &mp4);
-            self.stages.put(&key, mp4).map_err(|error| {
-                refused = Some(error);
-                MediaError::Cancelled
-            })?;
+            self.stages.put(&key, mp4)?;
             stored.insert((frames.start, frames.end), key);
             Ok(())
         };
         let mut source = self.stages.open(self.media)?;
         let sandbox = &self.stages.sandbox;
         let source = source.as_mut();
-        let made = sandbox.proxies(source, &params, stretches, observer, &mut store);
-        match (made, refused) {
-            (_, Some(error)) => Err(error),
-            (Err(error), None) => Err(StageError::media(&self.media.uri)(error)),
-            (Ok(()), None) => Ok(stored),
-        }
+        sandbox
+            .proxies(source, &params, stretches, observer, &mut store)
+            .map_err(|ended| ended.or(StageError::media(&self.media.uri)))?;
+        Ok(stored)
     }
 }
 

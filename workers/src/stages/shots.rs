@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, ScopedJoinHandle};
 
+use rushes_models::with_causes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -182,7 +183,7 @@ impl Scanner<'_> {
         let made = match cutter.made() {
             Ok(made) => made,
             Err(error) => {
-                tracing::debug!(%error, "cannot cut proxies early");
+                tracing::debug!(error = %with_causes(&error), "cannot cut proxies early");
                 return self.scan(None);
             }
         };
@@ -200,7 +201,7 @@ impl Scanner<'_> {
                 if let Err(error) = cutter.cut(&mut missing, &mut until)
                     && !until.cancelled()
                 {
-                    tracing::debug!(%error, media = self.media.uri, "cannot cut proxies early");
+                    tracing::debug!(error = %with_causes(&error), media = self.media.uri, "cannot cut proxies early");
                 }
             };
             let started = thread::Builder::new()
@@ -216,7 +217,9 @@ impl Scanner<'_> {
                 Ok(Err(_panic)) => {
                     tracing::error!(media = self.media.uri, "cutting proxies early panicked");
                 }
-                Err(error) => tracing::debug!(%error, "cannot start a thread to cut proxies early"),
+                Err(error) => {
+                    tracing::debug!(error = %with_causes(&error), "cannot start a thread to cut proxies early");
+                }
             }
             scan
         })

@@ -30,7 +30,7 @@ pub(super) enum PackError {
         dims: usize,
     },
     /// When received.
-    #[error("`base64` is not Base64: {0}")]
+    #[error("`base64` is not Base64")]
     NotBase64(#[from] base64::DecodeError),
     /// When received.
     #[error("`base64` has {bytes} bytes, which is not a whole number of vectors of {dims} numbers")]

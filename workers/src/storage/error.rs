@@ -1,6 +1,6 @@
 //! Errors of storage.
 
-use rushes_models::ErrorKind;
+use rushes_models::{ErrorKind, LibraryError};
 use thiserror::Error;
 
 /// A failed access to a video or to the feature store.
@@ -53,7 +53,7 @@ pub enum StorageError {
     },
     /// The store does not answer, or answers with an error of its own.
     #[error(
-        "{name}: the store does not answer ({source}); check the endpoint, the bucket, the network, and AWS_ACCESS_KEY_ID"
+        "{name}: the store does not answer; check the endpoint, the bucket, the network, and AWS_ACCESS_KEY_ID"
     )]
     Unavailable {
         /// The file or object.
@@ -63,7 +63,7 @@ pub enum StorageError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// An S3 setting that is unknown or conflicts with another.
-    #[error("S3 setting {name}: {source}")]
+    #[error("S3 setting {name}")]
     Setting {
         /// The setting, e.g. `aws_endpoint`.
         name: String,
@@ -142,23 +142,23 @@ impl StorageError {
             Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) => {
                 Self::Full {
                     name,
-                    source: source.into(),
+                    source: LibraryError::new(source).into(),
                 }
             }
             Some(std::io::ErrorKind::PermissionDenied) => Self::Denied {
                 name,
-                source: source.into(),
+                source: LibraryError::new(source).into(),
             },
             _ => match source {
                 object_store::Error::PermissionDenied { .. }
                 | object_store::Error::Unauthenticated { .. } => Self::Denied {
                     name,
-                    source: source.into(),
+                    source: LibraryError::new(source).into(),
                 },
                 object_store::Error::Precondition { .. } => Self::Changed(name),
                 source => Self::Unavailable {
                     name,
-                    source: source.into(),
+                    source: LibraryError::new(source).into(),
                 },
             },
         }

@@ -6,25 +6,28 @@ use std::time::Duration;
 use object_store::RetryConfig;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 
+use rushes_models::LibraryError;
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::StorageError;
 
 /// Settings for S3-compatible stores by their usual names: `aws_access_key_id`, `aws_region`, `aws_endpoint` …
-/// They include credentials, so this type never prints its values.
-#[derive(Clone, Default)]
+/// Their values include credentials.
+#[derive(Debug, Clone, Default)]
 pub struct S3Options {
-    settings: Vec<(String, String)>,
+    settings: Vec<(String, SecretString)>,
 }
 
 impl S3Options {
     /// Creates them from names and values, e.g. the `AWS_…` variables. Names are case-insensitive. Names that
     /// do not concern storage are ignored, because other tools share the prefix.
-    pub fn new(settings: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub fn new(settings: impl IntoIterator<Item = (String, SecretString)>) -> Self {
         let mut settings: Vec<_> = settings
             .into_iter()
             .map(|(name, value)| (name.to_lowercase(), value))
             .filter(|(name, _)| AmazonS3ConfigKey::from_str(name).is_ok())
             .collect();
-        settings.sort();
+        settings.sort_by(|one, other| one.0.cmp(&other.0));
         Self { settings }
     }
 
@@ -38,6 +41,7 @@ impl S3Options {
                 ..RetryConfig::default()
             });
         for (name, value) in &self.settings {
+            let value = value.expose_secret();
             let key = AmazonS3ConfigKey::from_str(name).map_err(|source| setting(name, source))?;
             if key == AmazonS3ConfigKey::Endpoint && value.starts_with("http://") {
                 builder = builder.with_allow_http(true);
@@ -48,17 +52,9 @@ impl S3Options {
     }
 }
 
-impl std::fmt::Debug for S3Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set()
-            .entries(self.settings.iter().map(|(name, _)| name))
-            .finish()
-    }
-}
-
 fn setting(name: &str, source: object_store::Error) -> StorageError {
     StorageError::Setting {
         name: name.to_owned(),
-        source: source.into(),
+        source: LibraryError::new(source).into(),
     }
 }

@@ -1,5 +1,6 @@
 //! Shots that are final before the end of the video, and proxies that are cut before their run starts.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
@@ -133,7 +134,7 @@ fn proxies_can_be_cut_while_shots_are_looked_for() {
         let mut proxies = Vec::new();
         let mut sink = |_frames, bytes| {
             proxies.push(bytes);
-            Ok(())
+            Ok::<_, Infallible>(())
         };
         let (sandbox, mut source) = (sandbox(Limits::default()), open(&video));
         sandbox

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rushes_workers::media::{MediaError, ProxyParams, SandboxFailure, StillsJob};
-use rushes_workers::sandbox::{Limits, Observer, Sandbox};
+use rushes_workers::sandbox::{Limits, Observer, PassError, Sandbox};
 use rushes_workers::segment::{SegmentParams, ShotScan};
 use rushes_workers::source::ByteSource;
 use rustix::process::{Pid, Signal, kill_process};
@@ -52,7 +52,7 @@ fn a_child_answers_what_this_process_would() {
         let number = proxies.len() as u64;
         assert_eq!(frames, number * 50..number * 50 + 50);
         proxies.push(bytes);
-        Ok(())
+        Ok::<_, MediaError>(())
     };
     sandbox
         .proxies(
@@ -93,7 +93,7 @@ fn stills_are_the_frames_that_were_asked_for() {
     let mut sink = |number, picture: image::RgbImage| {
         assert_eq!(picture.dimensions(), (51, 90));
         got.push((number, picture.get_pixel(25, 45).0[0]));
-        Ok(())
+        Ok::<_, MediaError>(())
     };
     sandbox
         .stills(open(&video).as_mut(), &job, &mut (), &mut sink)
@@ -103,12 +103,13 @@ fn stills_are_the_frames_that_were_asked_for() {
         let wanted = (37 * number % 200) as f64 * 255.0 / 219.0;
         assert!((f64::from(grey) - wanted).abs() <= 4.0, "{number}: {grey}");
     }
-    let mut ignore = |_number, _picture| Ok(());
+    let mut ignore = |_number, _picture| Ok::<_, MediaError>(());
     for wrong in [vec![3, 3], vec![4, 3], vec![10, 50]] {
         job.frames = wrong;
         let error = sandbox
             .stills(open(&video).as_mut(), &job, &mut (), &mut ignore)
-            .unwrap_err();
+            .unwrap_err()
+            .or(|error| error);
         assert_eq!(error.code(), "wrong-spans", "{:?}", job.frames);
     }
     job.frames.clear();
@@ -216,7 +217,7 @@ fn a_child_that_uses_up_its_time_is_an_error_that_names_the_limit() {
         ..ProxyParams::default()
     };
     let mut stretches = std::iter::once(found.timeline.stretch(&(0..100)));
-    let mut sink = |_frames, _bytes| Ok(());
+    let mut sink = |_frames, _bytes| Ok::<_, MediaError>(());
     let error = sandbox
         .proxies(
             open(&video).as_mut(),
@@ -227,7 +228,7 @@ fn a_child_that_uses_up_its_time_is_an_error_that_names_the_limit() {
         )
         .unwrap_err();
     assert_eq!(
-        error,
+        error.or(|error| error),
         MediaError::Sandbox(SandboxFailure::CpuTime { limit: 1 })
     );
 }
@@ -253,14 +254,14 @@ fn work_can_be_cancelled() {
 }
 
 #[test]
-fn a_sink_that_fails_ends_the_work() {
+fn a_sink_that_fails_ends_the_work_with_its_own_error() {
     let clips = Clips::new();
     let video = video(&clips);
     let found = scan(&video);
     let mut stretches = [0..10, 10..100]
         .map(|span| found.timeline.stretch(&span))
         .into_iter();
-    let mut sink = |_frames, _bytes| Err(MediaError::Io("the store is full".to_owned()));
+    let mut sink = |_frames, _bytes| Err("the store is full");
     let result = sandbox(Limits::default()).proxies(
         open(&video).as_mut(),
         &ProxyParams::default(),
@@ -270,7 +271,7 @@ fn a_sink_that_fails_ends_the_work() {
     );
     assert_eq!(
         result.unwrap_err(),
-        MediaError::Io("the store is full".to_owned())
+        PassError::Receiver("the store is full")
     );
 }
 

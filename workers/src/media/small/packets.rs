@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ffmpeg_next::Packet;
 use ffmpeg_next::packet::side_data::Type as SideData;
+use rushes_models::with_causes;
 
 use crate::media::MediaError;
 use crate::media::frames::MAX_DAMAGED;
@@ -194,7 +195,7 @@ impl Packets {
             }
             Err(PacketError::Final(error @ MediaError::Decode(_))) => {
                 // The demuxer fails at the end of a truncated file. What was read counts.
-                tracing::debug!(%error, "the demuxer failed");
+                tracing::debug!(error = %with_causes(&error), "the demuxer failed");
                 self.ended = true;
                 PacketStep::Gap(self.latest)
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use rushes_models::Class;
+use rushes_models::{Class, with_causes};
 use serde::{Deserialize, Serialize};
 
 use super::super::RedactError;
@@ -165,7 +165,7 @@ impl Evaluator {
             Err(error) => {
                 self.scores
                     .failures
-                    .push((picture.file.clone(), error.to_string()));
+                    .push((picture.file.clone(), with_causes(&error)));
                 for truth in truths {
                     self.score(&truth, Verdict::default());
                 }

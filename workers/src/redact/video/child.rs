@@ -1,7 +1,7 @@
 //! What a decoding child does of a video's redaction: hands up frames, and writes changed ones. It knows no path and no
 //! detector.
 
-use rushes_models::Class;
+use rushes_models::{Class, with_causes};
 use serde::{Deserialize, Serialize};
 
 use super::super::RedactError;
@@ -206,7 +206,8 @@ impl Edit for Painter<'_> {
         for region in &regions {
             self.change(region, planes).map_err(|error| {
                 MediaError::Internal(format!(
-                    "a region of frame {number} cannot be changed: {error}"
+                    "a region of frame {number} cannot be changed: {}",
+                    with_causes(&error)
                 ))
             })?;
         }

@@ -41,21 +41,12 @@ pub(super) struct DetectionPass<'a> {
     pub(super) pts: Vec<i64>,
     pub(super) sights: Vec<Sight>,
     pub(super) timings: Timings,
-    /// What ended the work, if it was not the video.
-    pub(super) error: Option<RedactError>,
 }
 
 impl HandUp for DetectionPass<'_> {
-    fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MediaError> {
-        self.frame(index, bytes).map_err(|error| {
-            self.error = Some(error);
-            MediaError::Cancelled
-        })
-    }
-}
+    type Error = RedactError;
 
-impl DetectionPass<'_> {
-    fn frame(&mut self, number: usize, bytes: Vec<u8>) -> Result<(), RedactError> {
+    fn blob(&mut self, number: usize, bytes: Vec<u8>) -> Result<(), RedactError> {
         let (pts, size, pixels) =
             parts(bytes).ok_or_else(|| nonsense("a frame without a header"))?;
         if number != self.pts.len() || number as u64 >= self.max_frames {

@@ -17,7 +17,7 @@ use super::record::{FileRecord, SCHEMA, Tool};
 use super::sink::{SinkOutput, Staged, digest};
 use super::still::{Redactor, layout_name, views};
 use super::timings::Timings;
-use crate::media::{Bounds, MediaError, RewriteOptions, StreamFate};
+use crate::media::{Bounds, RewriteOptions, StreamFate};
 use crate::sandbox::{Limits, Observer, Sandbox};
 use crate::source::ByteSource;
 use crate::time::Rate;
@@ -170,15 +170,6 @@ fn identify(work: &Work<'_>, source: &mut dyn ByteSource) -> Result<FileRecord, 
     }
 }
 
-/// Somebody who stops a child stops the video.
-fn stopped(error: MediaError) -> RedactError {
-    if error == MediaError::Cancelled {
-        RedactError::Cancelled
-    } else {
-        error.into()
-    }
-}
-
 /// Both passes.
 fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError> {
     let camera = video.taken.camera.clone();
@@ -198,7 +189,6 @@ fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError>
         pts: Vec::new(),
         sights: Vec::new(),
         timings: Timings::default(),
-        error: None,
     };
     let looked = {
         let mut follow = Follow {
@@ -211,17 +201,15 @@ fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError>
             &LookJob { every, threads },
             &mut follow,
             &mut looking,
-        )
+        )?
     };
     let DetectionPass {
         pts,
         sights,
         views,
         mut timings,
-        error,
         ..
     } = looking;
-    let looked = looked.map_err(|other| error.unwrap_or_else(|| stopped(other)))?;
     if looked.frames != pts.len() as u64 {
         return Err(disagree(looked.frames.min(pts.len() as u64)));
     }
@@ -310,7 +298,6 @@ fn write(
             .saturating_mul(64)
             .saturating_add(1 << 30)
             .min(work.context.videos.longest),
-        error: None,
     };
     let mut follow = Follow {
         observer: &mut *work.observer,
@@ -318,10 +305,8 @@ fn write(
         to: 1.0,
     };
     let sandbox = &work.context.videos.sandbox;
-    let written = sandbox.run(&mut *video.source, &job, &mut follow, &mut writing);
-    let error = writing.error.take();
+    let written = sandbox.run(&mut *video.source, &job, &mut follow, &mut writing)?;
     let next = writing.next;
-    let written = written.map_err(|other| error.unwrap_or_else(|| stopped(other)))?;
     if written.frames != pts.len() as u64 || next != pts.len() {
         return Err(disagree(written.frames));
     }

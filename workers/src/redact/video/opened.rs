@@ -9,7 +9,7 @@ use super::super::record::{FileRecord, SCHEMA, Tool};
 use super::super::settings::ResolvedCamera;
 use super::child::SurveyJob;
 use super::record::VideoRecord;
-use super::{Follow, Work, named, stopped};
+use super::{Follow, Work, named};
 use crate::media::{MediaError, Survey, VideoInfo};
 use crate::source::ByteSource;
 use crate::time::Rate;
@@ -75,9 +75,7 @@ pub(super) fn open(
         to: 0.0,
     };
     let sandbox = &work.context.videos.sandbox;
-    let survey = sandbox
-        .run(&mut *source, &SurveyJob { extension }, &mut follow, &mut ())
-        .map_err(stopped)?;
+    let survey = sandbox.run(&mut *source, &SurveyJob { extension }, &mut follow, &mut ())?;
     let (stream, video) = survey.info.video().ok_or(MediaError::NoVideo)?;
     let video = video.clone();
     let time_base = stream

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
-use rushes_models::Class;
+use rushes_models::{Class, with_causes};
 
 use super::super::RedactError;
 use super::super::geometry::{Camera, Object, Rect, Sighting, View, merge, widened};
@@ -192,43 +192,41 @@ pub(super) struct RewritePass<'a> {
     pub(super) file: &'a File,
     /// Bytes that the video may have.
     pub(super) longest: u64,
-    /// What ended the work, if it was not the video.
-    pub(super) error: Option<RedactError>,
-}
-
-impl RewritePass<'_> {
-    fn fail(&mut self, error: RedactError) -> MediaError {
-        self.error = Some(error);
-        MediaError::Cancelled
-    }
 }
 
 impl HandUp for RewritePass<'_> {
-    fn answer(&mut self, question: &[u8]) -> Result<Vec<u8>, MediaError> {
+    type Error = RedactError;
+
+    fn answer(&mut self, question: &[u8]) -> Result<Vec<u8>, RedactError> {
         let (number, pts) = asked_for(question)
             .ok_or_else(|| protocol("a question that names no frame".to_owned()))?;
         let known = usize::try_from(number)
             .ok()
             .filter(|&frame| frame == self.next);
         let Some(frame) = known.filter(|&frame| self.pts.get(frame) == Some(&pts)) else {
-            return Err(self.fail(disagree(number)));
+            return Err(disagree(number));
         };
         self.next += 1;
-        encode(&self.plan.regions(frame))
+        Ok(encode(&self.plan.regions(frame))?)
     }
 
-    fn written(&mut self, offset: u64, bytes: &[u8]) -> Result<(), MediaError> {
+    fn written(&mut self, offset: u64, bytes: &[u8]) -> Result<(), RedactError> {
         let end = offset.saturating_add(bytes.len() as u64);
         if end > self.longest {
             return Err(MediaError::Limit {
                 what: "bytes of a redacted video".to_owned(),
                 found: end,
                 allowed: self.longest,
-            });
+            }
+            .into());
         }
-        self.file
-            .write_all_at(bytes, offset)
-            .map_err(|error| MediaError::Io(format!("the output cannot be written: {error}")))
+        self.file.write_all_at(bytes, offset).map_err(|error| {
+            MediaError::Io(format!(
+                "the output cannot be written: {}",
+                with_causes(&error)
+            ))
+            .into()
+        })
     }
 }
 

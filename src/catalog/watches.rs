@@ -1,0 +1,93 @@
+//! The places that the server watches.
+
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{CatalogError, WatchId, now_ms};
+
+/// Most places that are watched.
+const MOST: i64 = 100;
+
+/// A place that the server watches.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct StoredWatch {
+    /// Id.
+    pub id: WatchId,
+    /// The folder or prefix, a URI that ends with `/`.
+    pub uri: String,
+    /// Title for all its videos; each file's name if `None`.
+    pub title: Option<String>,
+    /// When it was made, Unix milliseconds.
+    pub created_at: i64,
+}
+
+/// All places, oldest first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn all(db: &mut SqliteConnection) -> Result<Vec<StoredWatch>, CatalogError> {
+    Ok(sqlx::query_as("SELECT * FROM watches ORDER BY id")
+        .fetch_all(db)
+        .await?)
+}
+
+/// The place with this id.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is none.
+pub async fn get(db: &mut SqliteConnection, id: &WatchId) -> Result<StoredWatch, CatalogError> {
+    sqlx::query_as("SELECT * FROM watches WHERE id = ?")
+        .bind(id)
+        .fetch_optional(db)
+        .await?
+        .ok_or_else(|| no_such_watch(id))
+}
+
+/// Adds a place, and says whether it is new. A place that is watched already stays as it is.
+///
+/// # Errors
+/// [`CatalogError::TooManyWatches`] if there are too many.
+pub async fn add(
+    db: &mut SqliteConnection,
+    uri: &str,
+    title: Option<&str>,
+) -> Result<(StoredWatch, bool), CatalogError> {
+    let known = all(db).await?;
+    if let Some(watch) = known.iter().find(|watch| watch.uri == uri) {
+        return Ok((watch.clone(), false));
+    }
+    if known.len() as i64 >= MOST {
+        return Err(CatalogError::TooManyWatches(MOST));
+    }
+    let watch = sqlx::query_as(
+        "INSERT INTO watches (id, uri, title, created_at) VALUES (?, ?, ?, ?) RETURNING *",
+    )
+    .bind(WatchId::new())
+    .bind(uri)
+    .bind(title)
+    .bind(now_ms())
+    .fetch_one(db)
+    .await?;
+    Ok((watch, true))
+}
+
+/// Removes a place. What was ingested from it stays.
+///
+/// # Errors
+/// [`CatalogError::NotFound`] if there is none.
+pub async fn remove(db: &mut SqliteConnection, id: &WatchId) -> Result<(), CatalogError> {
+    let removed = sqlx::query("DELETE FROM watches WHERE id = ?")
+        .bind(id)
+        .execute(db)
+        .await?;
+    if removed.rows_affected() == 0 {
+        return Err(no_such_watch(id));
+    }
+    Ok(())
+}
+
+fn no_such_watch(id: &WatchId) -> CatalogError {
+    CatalogError::NotFound {
+        what: "watch",
+        id: id.to_string(),
+    }
+}
