@@ -155,8 +155,8 @@ impl CatalogError {
         match self {
             Self::NotFound { what, .. } => return format!("{what}-not-found").into(),
             Self::BadId { .. } => "bad-id",
-            Self::BadBinName(_) | Self::BadTitle(_) => "bad-name",
-            Self::BinNameInUse(_) | Self::TitleInUse(_) => "name-in-use",
+            Self::BadName(_) | Self::BadBinName(_) | Self::BadTitle(_) => "bad-name",
+            Self::NameInUse(_) | Self::BinNameInUse(_) | Self::TitleInUse(_) => "name-in-use",
             Self::BadMetadata(_) => "bad-metadata",
             Self::BadSpan { .. } => "bad-span",
             Self::BinFull(_) => "bin-full",

@@ -91,7 +91,10 @@ test("a watched folder brings what arrives in it, and says what it refused", asy
   await accessible(page);
   writeFileSync(path.join(arrivals, "bad.mp4"), "no video");
   // Other bytes than those of the first test, or it would be the same video.
-  writeFileSync(path.join(arrivals, "good.mp4"), Buffer.concat([readFileSync(counter(server.footage)), Buffer.alloc(9)]));
+  writeFileSync(
+    path.join(arrivals, "good.mp4"),
+    Buffer.concat([readFileSync(counter(server.footage)), Buffer.alloc(9)]),
+  );
   await expect(page.locator("[data-asset]", { hasText: "good.mp4" })).toContainText("3 shots");
   await expect(async () => {
     await page.reload();
