@@ -23,6 +23,8 @@ use super::words::Purpose;
 
 /// Boost of a line that contains the words as a phrase.
 const PHRASE_BOOST: f32 = 4.0;
+/// What a word counts for in addition if a line has it as it is written.
+const WRITTEN_BOOST: f32 = 0.3;
 /// What a synonym counts for, compared with the word itself.
 const SYNONYM_BOOST: f32 = 0.8;
 /// What a similar word counts for, compared with the word itself.
@@ -68,6 +70,15 @@ pub(super) struct Compiled {
     pub(super) marker: Marker,
 }
 
+/// The languages of the lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Spoken {
+    /// Those with stems.
+    pub(super) languages: Vec<StemLanguage>,
+    /// Whether there are lines without stems.
+    pub(super) has_plain: bool,
+}
+
 /// One word of a query.
 struct QueryWord {
     term: PlacedTerm,
@@ -77,13 +88,17 @@ struct QueryWord {
 
 impl SpokenQuery {
     /// Lines with most of the words and all phrases. Lines that contain the words as a phrase count more. `None` if no
-    /// searchable word is left. `languages` are those of the lines, and `similar` has other words for words of the query.
+    /// searchable word is left. `spoken` has the languages of the lines, `similar` other words for words of the query.
+    ///
+    /// A line with stems is found by those: each language has its own, so what is frequent in one language costs nothing in
+    /// the others. What is written is looked for in lines without stems, and where there are only stop words.
     pub(super) fn compile(
         &self,
         fields: WordFields,
-        languages: &[StemLanguage],
+        spoken: &Spoken,
         similar: &Similar,
     ) -> Option<Compiled> {
+        let languages = spoken.languages.as_slice();
         let mut clauses: Vec<Clause> = Vec::new();
         let words = self.query_words(languages);
         let mut compiler = Compiler {
@@ -93,15 +108,25 @@ impl SpokenQuery {
             marker: Marker::default(),
         };
         if !words.is_empty() {
-            let mut ways: Vec<Box<dyn Query>> = vec![compiler.most(&words, None, self.strict)];
+            let mut ways: Vec<Box<dyn Query>> = Vec::new();
+            let mut as_written = spoken.has_plain || languages.is_empty();
             for &language in languages {
                 let said: Vec<&QueryWord> = words
                     .iter()
                     .filter(|word| word.stems.contains_key(language.code()))
                     .collect();
-                if !said.is_empty() {
+                if said.is_empty() {
+                    as_written = true;
+                } else {
                     ways.push(compiler.most(said, Some(language), self.strict));
                 }
+            }
+            if as_written {
+                ways.push(compiler.most(&words, None, self.strict));
+            }
+            for word in &words {
+                let written = BoostQuery::new(compiler.word(&word.term.text), WRITTEN_BOOST);
+                clauses.push((Occur::Should, Box::new(written)));
             }
             clauses.push((Occur::Must, Box::new(DisjunctionMaxQuery::new(ways))));
             if words.len() > 1 {
@@ -192,10 +217,12 @@ impl Compiler<'_> {
     fn any_form(&mut self, word: &QueryWord, language: Option<StemLanguage>) -> Box<dyn Query> {
         let text = &word.term.text;
         self.marker.words.insert(text.clone());
-        let mut forms: Vec<Box<dyn Query>> = vec![self.word(text)];
+        let mut forms: Vec<Box<dyn Query>> = Vec::new();
         let stems = language.and_then(|language| word.stems.get_key_value(language.code()));
         if let Some((code, stems)) = stems {
             forms.extend(stems.iter().map(|stem| self.stem(code, stem)));
+        } else {
+            forms.push(self.word(text));
         }
         for synonym in self.synonyms.of(text) {
             let query = self.synonym(synonym, language);

@@ -24,7 +24,7 @@ use super::language::StemLanguage;
 use super::marks::{Marker, TextRange};
 use super::scope::ShotSet;
 use super::similar::{Similar, similar_words};
-use super::spoken::{SpokenQuery, WordFields, within};
+use super::spoken::{Spoken, SpokenQuery, WordFields, within};
 use super::words::{Purpose, Spelling, Words};
 use super::{AssetEntry, IndexError, Position};
 use crate::catalog::{AssetId, ShotId};
@@ -212,8 +212,8 @@ impl TextIndex {
         per: Per,
     ) -> Result<Vec<CueHit>, IndexError> {
         let searcher = self.reader.searcher();
-        let languages = self.languages(&searcher)?;
-        let spellings = wanted.spellings(self.words(), &languages);
+        let spoken = self.languages(&searcher)?;
+        let spellings = wanted.spellings(self.words(), &spoken.languages);
         // Similar words are tried for words that nobody says …
         let mut unknown = Vec::new();
         for (word, known) in &spellings {
@@ -226,34 +226,24 @@ impl TextIndex {
             }
         }
         let similar = similar_words(&searcher, self.fields.text, &unknown)?;
-        let found = self.best(
-            &searcher,
-            wanted,
-            (&languages, &similar),
-            (count, scope, per),
-        )?;
+        let found = self.best(&searcher, wanted, (&spoken, &similar), (count, scope, per))?;
         if !found.is_empty() || unknown.len() == spellings.len() {
             return Ok(found);
         }
         // … and for all words of a query that finds nothing.
         let all: Vec<&str> = spellings.iter().map(|(word, _)| word.as_str()).collect();
         let similar = similar_words(&searcher, self.fields.text, &all)?;
-        self.best(
-            &searcher,
-            wanted,
-            (&languages, &similar),
-            (count, scope, per),
-        )
+        self.best(&searcher, wanted, (&spoken, &similar), (count, scope, per))
     }
 
     fn best(
         &self,
         searcher: &Searcher,
         wanted: &SpokenQuery,
-        (languages, similar): (&[StemLanguage], &Similar),
+        (spoken, similar): (&Spoken, &Similar),
         (count, scope, per): (usize, Option<&ShotSet>, Per),
     ) -> Result<Vec<CueHit>, IndexError> {
-        let Some(compiled) = wanted.compile(self.words(), languages, similar) else {
+        let Some(compiled) = wanted.compile(self.words(), spoken, similar) else {
             return Ok(Vec::new());
         };
         let query = self.scoped(compiled.query, scope);
@@ -275,8 +265,8 @@ impl TextIndex {
         scope: &ShotSet,
     ) -> Result<Vec<CueHit>, IndexError> {
         let searcher = self.reader.searcher();
-        let languages = self.languages(&searcher)?;
-        let Some(compiled) = wanted.compile(self.words(), &languages, &Similar::new()) else {
+        let spoken = self.languages(&searcher)?;
+        let Some(compiled) = wanted.compile(self.words(), &spoken, &Similar::new()) else {
             return Ok(Vec::new());
         };
         let query = self.scoped(compiled.query, Some(scope));
@@ -285,19 +275,24 @@ impl TextIndex {
         self.read(&searcher, all, &compiled.marker)
     }
 
-    /// The languages of which there are stems.
-    fn languages(&self, searcher: &Searcher) -> Result<Vec<StemLanguage>, IndexError> {
-        let mut languages: Vec<StemLanguage> = Vec::new();
+    /// The languages of the lines.
+    fn languages(&self, searcher: &Searcher) -> Result<Spoken, IndexError> {
+        let mut spoken = Spoken::default();
         for segment in searcher.segment_readers() {
             let codes = segment.inverted_index(self.fields.language)?;
             let mut codes = codes.terms().stream().map_err(TantivyError::from)?;
+            let mut with_stems = 0;
             while codes.advance() {
+                with_stems += codes.value().doc_freq;
                 let code = std::str::from_utf8(codes.key()).ok();
                 let language = code.and_then(StemLanguage::of);
-                languages.extend(language.filter(|one| !languages.contains(one)));
+                let known = &spoken.languages;
+                let new = language.filter(|one| !known.contains(one));
+                spoken.languages.extend(new);
             }
+            spoken.has_plain |= with_stems < segment.max_doc();
         }
-        Ok(languages)
+        Ok(spoken)
     }
 
     /// See [`super::Index::lines`].
