@@ -76,6 +76,7 @@ fn library(rushes: &Rushes, server: &Server) -> Library {
     let root = tempfile::tempdir().unwrap();
     let footage = root.path().join("footage");
     std::fs::create_dir_all(footage.join("stills")).unwrap();
+    std::fs::create_dir(footage.join("incoming")).unwrap();
     videos::made(&footage.join("reel1.mov"), 2, 40, 0);
     videos::made(&footage.join("reel1-regraded.mov"), 2, 40, 3);
     let picture = image::RgbImage::new(64, 48);
@@ -165,6 +166,9 @@ impl Library {
         let text = text.replace("01KAX7Q0Z3ABCDEFGHJKMNPQRS", &self.asset);
         let text = text.replace("rk_0123456789abcdef", &self.worker);
         let text = text.replace("file:///footage/", &format!("file://{root}/footage/"));
+        // Nothing lies in the folder that is watched, so nothing interferes with the other examples.
+        let incoming = format!("file://{root}/footage/incoming\"");
+        let text = text.replace("file:///footage\"", &incoming);
         serde_json::from_str(&text).unwrap()
     }
 
