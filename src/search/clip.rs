@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use image::RgbImage;
+use rushes_models::with_causes;
 use rushes_workers::media::{HEAD, MediaError, MediaFormat, StillsJob};
 use rushes_workers::sandbox::{Observer, Sandbox};
 use rushes_workers::segment::SegmentParams;
@@ -139,7 +140,7 @@ fn frames_of(sandbox: &Sandbox, mut bytes: Bytes) -> Result<Vec<Vec<RgbImage>>, 
     };
     sandbox
         .stills(&mut bytes, &job, &mut (), &mut take)
-        .map_err(|error| refused(&error))?;
+        .map_err(|error| refused(&error.or(std::convert::identity)))?;
     shots.retain(|pictures| !pictures.is_empty());
     Ok(shots)
 }
@@ -161,7 +162,7 @@ fn wanted_frames(shots: &[(u64, u64)]) -> Vec<Vec<u64>> {
 }
 
 fn refused(error: &MediaError) -> SearchError {
-    SearchError::Clip(error.to_string())
+    SearchError::Clip(with_causes(error))
 }
 
 /// Stops a pass over a video that has more frames than a clip may have.

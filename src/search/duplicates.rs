@@ -304,7 +304,7 @@ impl Searcher {
                 weak: false,
                 continues: Some(last),
             };
-            pages.token(pages.keep(&listing)?, digest)
+            pages.token(pages.keep(&listing, digest)?, digest)
         };
         blocking(keep).await
     }

@@ -214,11 +214,14 @@ impl Position {
     }
 }
 
-/// The name of a list: a digest of its query and its hits. How long the recalls took is no part of it.
+/// The name of a list: a digest of its query, its hits and the place from which it continues. How long the recalls took is no part of it.
 fn named(listing: &Listing, query: [u8; 8]) -> std::io::Result<[u8; 16]> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&query);
-    serde_json::to_writer(&mut hasher, &(&listing.hits, &listing.facets))?;
+    serde_json::to_writer(
+        &mut hasher,
+        &(&listing.hits, &listing.facets, &listing.continues),
+    )?;
     let mut name = [0; 16];
     hasher.finalize_xof().fill(&mut name);
     Ok(name)
