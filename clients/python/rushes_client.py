@@ -383,6 +383,22 @@ class Rushes:
         """Try the failed and cancelled stages of a job again."""
         return self._call("POST", f"/v1/jobs/{_quoted(id)}/retry", answer="json")
 
+    def list_keys(self):
+        """All keys."""
+        return self._call("GET", "/v1/keys", answer="json")
+
+    def create_key(self, *, body=None):
+        """Make a key."""
+        return self._call("POST", "/v1/keys", body=body, answer="json")
+
+    def revoke_key(self, name):
+        """Revoke a key: nobody gets in with it any more."""
+        return self._call("DELETE", f"/v1/keys/{_quoted(name)}", answer="nothing")
+
+    def rotate_key(self, name):
+        """Give a key another secret; the old one opens nothing any more."""
+        return self._call("POST", f"/v1/keys/{_quoted(name)}/rotate", answer="json")
+
     def list_models(self):
         """The models: which are installed, which one is used, and how many assets have vectors of each."""
         return self._call("GET", "/v1/models", answer="json")
@@ -483,6 +499,18 @@ class Rushes:
     def search(self, *, body=None):
         """Find shots."""
         return self._call("POST", "/v1/search", body=body, answer="json")
+
+    def get_session(self):
+        """What the one who asks may do."""
+        return self._call("GET", "/v1/session", answer="json")
+
+    def sign_in(self, *, body=None):
+        """Sign in from a browser: the answer sets a cookie, which stands for the key in later requests."""
+        return self._call("POST", "/v1/session", body=body, answer="nothing")
+
+    def sign_out(self):
+        """Sign out: the cookie is removed. The key stays valid."""
+        return self._call("DELETE", "/v1/session", answer="nothing")
 
     def get_shot(self, id):
         """One shot with all there is to say of it."""
