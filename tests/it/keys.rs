@@ -97,7 +97,7 @@ fn only_those_who_may_do_everything_make_keys() {
         ),
         (
             json!({"name": "b", "scopes": ["read"], "titles": ["nowhere"]}),
-            "not-found",
+            "title-not-found",
         ),
     ] {
         let refused = problem(post(&admin, &body));
