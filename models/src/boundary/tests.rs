@@ -89,5 +89,6 @@ fn a_frame_of_another_size_is_refused() {
         .unwrap()
         .look(&[[plane.as_slice(); 3]])
         .unwrap_err();
-    assert!(error.to_string().contains("10 cells"), "{error}");
+    let message = crate::with_causes(&error);
+    assert!(message.contains("10 cells"), "{message}");
 }

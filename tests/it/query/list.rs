@@ -39,11 +39,17 @@ fn filters_alone_list_the_shots_that_fulfil_them() {
         answer["facets"]["title"],
         json!([{ "value": "Street", "count": 1 }])
     );
-    assert_eq!(answer["coverage"], json!({ "ready": 2, "total": 2 }));
+    assert_eq!(
+        answer["coverage"],
+        json!({ "ready": 2, "total": 2, "failed": 0 })
+    );
     let body = json!({ "titles": ["Street"], "facets": ["boundary"] });
     let answer = videos.search(&body);
     assert_eq!(places(&answer), street(&[0, 50, 100, 150]));
-    assert_eq!(answer["coverage"], json!({ "ready": 1, "total": 1 }));
+    assert_eq!(
+        answer["coverage"],
+        json!({ "ready": 1, "total": 1, "failed": 0 })
+    );
     assert_eq!(
         answer["facets"]["boundary"],
         json!([{ "value": "cut", "count": 3 }, { "value": "start", "count": 1 }])

@@ -80,7 +80,7 @@ fn damaged_weights_are_refused_with_what_is_wrong() {
     for (copied, expected) in cases {
         let error = refusal("clip", 24, &copied);
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-        let message = error.to_string();
+        let message = crate::with_causes(&error);
         assert!(message.contains(expected), "{message}");
         assert!(
             message.contains("model.safetensors") && message.contains("rushes models verify clip")
@@ -138,7 +138,8 @@ fn an_unknown_architecture_and_numbers_that_cannot_be_are_refused() {
         std::fs::write(&path, changed).unwrap();
         let error = refusal("clip", 24, &copied);
         assert_eq!(error.kind(), kind, "{error}");
-        assert!(error.to_string().contains(expected), "{error}");
+        let message = crate::with_causes(&error);
+        assert!(message.contains(expected), "{message}");
     }
 }
 
@@ -192,7 +193,8 @@ fn what_would_change_vectors_without_a_word_is_refused() {
     ];
     for (error, said) in cases.iter().zip(said) {
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-        assert!(error.to_string().contains(said), "{error}");
+        let message = crate::with_causes(error);
+        assert!(message.contains(said), "{message}");
     }
 }
 
