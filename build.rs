@@ -1,10 +1,5 @@
 //! Embeds the page: a change of what Vite built compiles the program again.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "Cargo reads what a build script prints"
-)]
-
 use std::fs;
 use std::path::Path;
 

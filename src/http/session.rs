@@ -78,7 +78,7 @@ pub(super) async fn sign_in(
     // Browsers send the origin of the page with every POST.
     let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
     let is_secure = origin.is_some_and(|origin| origin.starts_with(b"https:"));
-    Ok(with_cookie(&key, MAX_AGE, is_secure)?)
+    with_cookie(&key, MAX_AGE, is_secure)
 }
 
 /// Sign out: the cookie is removed. The key stays valid.

@@ -185,7 +185,7 @@ fn the_cookie_of_another_server_does_not_lock_this_machine_out() {
         .send()
         .unwrap();
     assert_eq!(answer.status(), 200);
-    let session: serde_json::Value = server.json("/v1/session");
+    let session = server.json("/v1/session");
     assert_eq!(session["key"], serde_json::Value::Null);
     assert!(
         session["scopes"]

@@ -68,7 +68,8 @@ export function followLinks(event: MouseEvent) {
   if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey)
     return;
   const link = (event.target as Element | null)?.closest("a");
-  if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
+  if (!link || link.hash || link.target || link.hasAttribute("download") || link.origin !== location.origin)
+    return;
   if (parse(link.pathname).screen === "missing") return;
   event.preventDefault();
   router.go(link.href);

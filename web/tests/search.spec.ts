@@ -81,6 +81,7 @@ test("parts of a query are chips that can be changed by hand", async ({ page, se
 test("a filter narrows the results, and another press takes it away", async ({ page, server }) => {
   await page.goto(server.url);
   await search(page, "a street");
+  await expect(cards(page).first()).toBeVisible();
   const before = await cards(page).count();
   const filters = page.getByRole("complementary", { name: "Filters" });
   const title = filters.getByRole("button", { name: /^bikes/ });

@@ -164,7 +164,7 @@ test("two tabs that edit one bin lose nothing", async ({ page, server, context }
   await expect(page.getByLabel("Note of pick 1")).toHaveValue("from elsewhere");
   await deaf.getByLabel("Note of pick 1").fill("mine");
   await deaf.getByLabel("Note of pick 1").press("Enter");
-  await expect(deaf.getByText("Somebody else changed this bin meanwhile")).toBeVisible();
+  await expect(deaf.getByText("Somebody else changed this note meanwhile")).toBeVisible();
   await expect(deaf.getByLabel("Note of pick 1")).toHaveValue("from elsewhere");
 });
 

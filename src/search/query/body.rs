@@ -244,7 +244,8 @@ impl SearchBody {
             }
             _ => {
                 return Err(bad(
-                    "give exactly one of `q`, `text`, `shot` and `parts`".to_owned()
+                    "give one of `q`, `text`, `shot` and `parts`; only `q` may have `parts` beside it"
+                        .to_owned()
                 ));
             }
         };

@@ -28,17 +28,19 @@ export const remove = (bin: Bin, item: string) => {
   return answer(client.DELETE("/v1/bins/{bin}/items/{item}", { params: { path, header: known(bin) } }));
 };
 
-/** What an item was added as, to add it again. */
-export const pickOf = (item: BinItem): Schemas["PickBody"] => ({
-  asset: item.asset.id,
-  start: item.start.frame,
-  end: item.end.frame,
-  note: item.note,
-  query: item.query,
-  score: item.score,
-  similarity: item.similarity,
-  line: item.line,
-});
+/** Adds an item to its bin again, at its place. */
+export async function putBack(bin: string, item: BinItem, position: number) {
+  const { asset, start, end, note, query, score, similarity, line } = item;
+  const pick = { asset: asset.id, start: start.frame, end: end.frame, note, query, score, similarity, line };
+  const path = { bin };
+  const { items } = await answer(
+    client.POST("/v1/bins/{bin}/items", { params: { path }, body: { picks: [pick] } }),
+  );
+  const [added] = items;
+  if (!added) return;
+  const there = { bin, item: added };
+  await answer(client.PATCH("/v1/bins/{bin}/items/{item}", { params: { path: there }, body: { position } }));
+}
 
 /** The shot whose thumbnail and clip show an item. */
 export const shownBy = (item: BinItem): string => item.shown_in ?? item.shot;

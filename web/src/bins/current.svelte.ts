@@ -25,7 +25,8 @@ class CurrentBin {
       },
       () => void this.reload(),
     );
-    await this.reload(localStorage.getItem(KEY));
+    this.#before = this.reload(localStorage.getItem(KEY));
+    await this.#before;
   }
 
   async reload(id: string | null = this.bin?.id ?? null) {
@@ -34,6 +35,15 @@ class CurrentBin {
       this.bin = await answer(client.GET("/v1/bins/{bin}", { params: { path: { bin: id } } }));
     } catch (error) {
       if (error instanceof Failure && error.status === 404) this.choose(null);
+    }
+  }
+
+  /** Loads a bin, and collects into it from now on. */
+  async collectInto(id: string) {
+    try {
+      this.choose(await answer(client.GET("/v1/bins/{bin}", { params: { path: { bin: id } } })));
+    } catch (error) {
+      toasts.fail(error);
     }
   }
 
@@ -49,11 +59,16 @@ class CurrentBin {
     return this.#before;
   }
 
-  async #addNow(picks: Pick[]) {
+  async #addNow(picks: Pick[]): Promise<void> {
     if (picks.length === 0) return;
     try {
       if (!this.bin) {
-        const name = `Picks of ${new Date().toISOString().slice(0, 16).replace("T", " ")}`;
+        // The remembered bin may not have been loaded yet, because the server did not answer.
+        const remembered = localStorage.getItem(KEY);
+        if (remembered) await this.reload(remembered);
+        if (this.bin) return await this.#addNow(picks);
+        if (localStorage.getItem(KEY)) throw new Error("The bin cannot be read now; try again in a moment.");
+        const name = `Picks of ${new Date().toLocaleString("sv")}`;
         const made = await answer(client.POST("/v1/bins", { body: { name, picks } }));
         this.choose(made);
         this.#added(made.picks.map((pick) => pick.id));

@@ -9,14 +9,14 @@ export interface Running {
   name: string;
   size: number;
   sent: number;
-  state: "sending" | "paused" | "failed" | "done";
+  state: "waiting" | "sending" | "paused" | "failed" | "done";
   reason: string | null;
   upload: Upload;
 }
 
 /** Uploads at the same time; more would only make all of them late. */
 const AT_ONCE = 2;
-/** Seconds before each new attempt; the last one is repeated. */
+/** Milliseconds before each new attempt. After the last one a person decides. */
 const RETRY_MS = [0, 1000, 3000, 5000, 10_000, 20_000, 30_000];
 
 class Uploads {
@@ -32,7 +32,7 @@ class Uploads {
         name: file.name,
         size: file.size,
         sent: 0,
-        state: "paused",
+        state: "waiting",
         reason: null,
         upload,
       });
@@ -49,6 +49,12 @@ class Uploads {
   async pause(id: number) {
     await this.#find(id)?.upload.abort();
     this.#set(id, { state: "paused" });
+    this.#next();
+  }
+
+  /** Whether leaving the page would stop an upload. */
+  get isSending() {
+    return this.list.some((one) => one.state === "sending" || one.state === "waiting");
   }
 
   /** Stops it, and lets the server forget what it received. */
@@ -81,8 +87,7 @@ class Uploads {
 
   #next() {
     const free = AT_ONCE - this.list.filter((one) => one.state === "sending").length;
-    // A person pauses with the button; what waits has not begun.
-    const waiting = this.list.filter((one) => one.state === "paused" && one.sent === 0);
+    const waiting = this.list.filter((one) => one.state === "waiting");
     for (const entry of waiting.slice(0, Math.max(0, free))) this.resume(entry.id);
   }
 

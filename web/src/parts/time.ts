@@ -21,6 +21,19 @@ export function bytes(size: number): string {
   return `${unit === 0 || size >= 100 ? Math.round(size) : size.toFixed(1)} ${units[unit]}`;
 }
 
+/** The place of a file as people read it. Only `file:` addresses are percent-encoded. */
+export function place(uri: string): string {
+  if (!uri.startsWith("file:")) return uri;
+  try {
+    return decodeURIComponent(uri.slice("file://".length));
+  } catch {
+    return uri;
+  }
+}
+
+/** The name of a file. */
+export const fileName = (uri: string) => place(uri).split("/").at(-1) ?? uri;
+
 export const count = (n: number, one: string, many = `${one}s`) =>
   `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 

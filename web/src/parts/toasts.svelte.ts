@@ -30,7 +30,9 @@ class Toasts {
 
   #add(toast: Omit<Toast, "id">, stays: number) {
     const id = ++this.#last;
-    this.list = [...this.list.slice(-3), { id, ...toast }];
+    // Messages with a way back stay as long as they promise.
+    const old = this.list.filter((one) => !one.action).slice(0, -3);
+    this.list = [...this.list.filter((one) => !old.includes(one)), { id, ...toast }];
     setTimeout(() => this.close(id), stays);
   }
 }

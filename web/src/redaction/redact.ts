@@ -1,6 +1,7 @@
 // Redactions: pictures and videos go to the server, results and their records come back.
 
 import { answer, client, Failure, fetched, type Schemas } from "../api/client";
+import { keepOriginals } from "./originals.svelte";
 
 export type Redaction = Schemas["RedactionView"];
 export type RedactedFile = Schemas["FileView"];
@@ -31,11 +32,6 @@ export interface Corrections {
   remove: { box: Box }[];
 }
 
-/** Files as they were dropped, while this tab lives. The server keeps no originals. */
-const originals = new Map<string, File>();
-const key = (redaction: string, name: string) => `${redaction}/${name}`;
-export const original = (redaction: string, name: string) => originals.get(key(redaction, name));
-
 /** Sends files, and reports the share that has been sent. */
 export function send(
   files: readonly File[],
@@ -63,7 +59,7 @@ export function send(
         );
       }
       const made = JSON.parse(request.responseText) as Redaction;
-      for (const file of files) originals.set(key(made.id, file.name), file);
+      keepOriginals(made.id, files);
       resolve(made);
     };
     request.open("POST", "/v1/redactions");

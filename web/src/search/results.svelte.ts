@@ -29,6 +29,12 @@ class Results {
   /** Ends when the last query is answered. */
   answered: Promise<void> = Promise.resolve();
 
+  /** Why the next page is not there; what is shown stays. */
+  stuck = $state<Failure | null>(null);
+  hasMore = $state(false);
+  /** How far the results are scrolled, for those who come back. */
+  place = 0;
+
   #next: string | null = null;
   #running: AbortController | null = null;
   #isLoadingMore = false;
@@ -49,7 +55,8 @@ class Results {
     this.#running = running;
     this.asked = asked;
     this.failure = null;
-    this.#next = null;
+    this.stuck = null;
+    this.#setNext(null);
     if (this.isEmptyQuery) {
       this.hits = [];
       this.first = null;
@@ -61,7 +68,7 @@ class Results {
       const found = await ask(asked, null, running.signal);
       this.first = found;
       this.hits = found.hits;
-      this.#next = found.next ?? null;
+      this.#setNext(found.next ?? null);
     } catch (error) {
       if (running.signal.aborted) return;
       this.failure = error instanceof Failure ? error : new Failure("unknown", String(error), 0);
@@ -70,6 +77,26 @@ class Results {
     } finally {
       if (this.#running === running) this.isBusy = false;
     }
+  }
+
+  #setNext(next: string | null) {
+    this.#next = next;
+    this.hasMore = next !== null;
+  }
+
+  /** Forgets what was found, where another query is asked on a screen that just opened. */
+  clear() {
+    this.#running?.abort();
+    this.hits = [];
+    this.first = null;
+    this.failure = null;
+    this.place = 0;
+  }
+
+  /** Whether these are the results of a query, so that it need not be asked again. */
+  answers(asked: Asked): boolean {
+    const same = JSON.stringify(asked) === JSON.stringify(this.asked);
+    return same && !this.isBusy && this.failure === null && (this.first !== null || this.isEmptyQuery);
   }
 
   /** Appends the next page, if there is one. */
@@ -81,12 +108,13 @@ class Results {
       const found = await ask(this.asked, this.#next, running.signal);
       if (running.signal.aborted) return;
       this.hits = [...this.hits, ...found.hits];
-      this.#next = found.next ?? null;
+      this.#setNext(found.next ?? null);
+      this.stuck = null;
     } catch (error) {
       if (running.signal.aborted) return;
-      // The list behind the token is gone; what is shown stays.
-      this.#next = null;
-      if (error instanceof Failure && error.code !== "page-token-expired") this.failure = error;
+      this.stuck = error instanceof Failure ? error : new Failure("unknown", String(error), 0);
+      // The list behind an expired token is gone.
+      if (this.stuck.code === "page-token-expired") this.#setNext(null);
     } finally {
       this.#isLoadingMore = false;
     }

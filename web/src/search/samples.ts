@@ -14,6 +14,9 @@ const SIDE = 512;
 /** Largest clip that the server takes, in bytes. */
 const MOST_CLIP = 16_000_000;
 const PREFIX = "rushes-picture-";
+const ORDER = "rushes-pictures";
+/** Most that are kept; the oldest go first. */
+const MOST = { clips: 4, pictures: 20 };
 
 /** Clips are too large for the storage of the tab, so they last until it is loaded again. */
 const clips = new Map<string, { base64: string; url: string }>();
@@ -27,9 +30,18 @@ export async function keepSample(file: File): Promise<string> {
         `${file.name} is larger than 16 MB. Cut out what you look for, or add the video to the library.`,
       );
     clips.set(name, { base64: await base64(file), url: URL.createObjectURL(file) });
+    for (const [old, clip] of [...clips].slice(0, -MOST.clips)) {
+      URL.revokeObjectURL(clip.url);
+      clips.delete(old);
+    }
     return name;
   }
-  sessionStorage.setItem(PREFIX + name, await smaller(file));
+  const picture = await smaller(file);
+  const kept = JSON.parse(sessionStorage.getItem(ORDER) ?? "[]") as string[];
+  for (const old of kept.splice(0, Math.max(0, kept.length + 1 - MOST.pictures)))
+    sessionStorage.removeItem(PREFIX + old);
+  sessionStorage.setItem(PREFIX + name, picture);
+  sessionStorage.setItem(ORDER, JSON.stringify([...kept, name]));
   return name;
 }
 

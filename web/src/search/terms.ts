@@ -15,7 +15,7 @@ export interface Term {
   weight: number | null;
 }
 
-const OPTIONS = new Set(["in", "match", "group", "collapse", "sort", "facet"]);
+const OPTIONS = new Set(["in", "match", "group", "collapse", "sort", "facet", "other"]);
 const MODALITIES = new Set(["seen", "said", "meant", "visual", "dialogue", "meaning"]);
 
 /** The terms of a text, in order. Neighbouring plain words are one term. */
