@@ -43,7 +43,8 @@ export function marked(
   const characters = [...text];
   const pieces: { text: string; marked: boolean }[] = [];
   let at = 0;
-  const push = (end: number, marked: boolean) => {
+  const push = (upTo: number, marked: boolean) => {
+    const end = Math.min(upTo, characters.length);
     if (end > at) pieces.push({ text: characters.slice(at, end).join(""), marked });
     at = Math.max(at, end);
   };
