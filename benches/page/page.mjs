@@ -22,23 +22,23 @@ execFileSync("ffmpeg", ["-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180"
 const thumbnail = readFileSync(still);
 
 const time = (frame) => ({ frame, ms: frame * 40, smpte: "01:00:00:00" });
-const hit = (n) => ({
+const hit = (n, q) => ({
   shot: `01M8F00000000000000000000${String(n % 10)}.${n * 50}-${n * 50 + 50}`,
-  title: `Title ${n % 40}`,
+  title: `Title ${n % 40} of ${q}`,
   asset: { id: "01M8F000000000000000000000", uri: "file:///a.mp4" },
   start: time(n * 50),
   end: time(n * 50 + 50),
   rate: "25/1",
   aspect: [16 / 9, 4 / 3, 2.39, 9 / 16][n % 4],
   score: 1 / (n + 1),
-  evidence: { dialogue: { text: `Line ${n} of a long film about many things`, start: time(0), end: time(9), score: 1, rank: n }, visual: null, meaning: null },
+  evidence: { dialogue: { text: `Line ${n} of a long film about many things`, start: time(0), end: time(9), score: 1, rank: n, marks: [{ start: 0, end: 4 }] }, visual: null, meaning: null, label: null },
 });
-const answer = (from) => ({
-  hits: Array.from({ length: PAGE }, (_, n) => hit(from + n)),
+const answer = (from, q) => ({
+  hits: Array.from({ length: PAGE }, (_, n) => hit(from + n, q)),
   next: from + PAGE < HITS ? String(from + PAGE) : null,
   weak: false,
   modalities: ["visual", "dialogue", "meaning"],
-  coverage: { ready: 40, total: 40, dialogue: { ready: 40, failed: 0 }, meaning: 40 },
+  coverage: { ready: 40, total: 40, failed: 0, dialogue: { ready: 40, failed: 0 }, meaning: 40 },
   facets: { title: Array.from({ length: 14 }, (_, n) => ({ value: `Title ${n}`, count: 250 })) },
 });
 
@@ -52,7 +52,10 @@ const server = createServer((request, response) => {
   if (pathname === "/v1/search") {
     let body = "";
     request.on("data", (data) => (body += data));
-    request.on("end", () => send("application/json", JSON.stringify(answer(Number(JSON.parse(body).page ?? 0)))));
+    request.on("end", () => {
+      const { page, q } = JSON.parse(body);
+      send("application/json", JSON.stringify(answer(Number(page ?? 0), q)));
+    });
   } else if (pathname.endsWith("/thumbnail.jpg")) send("image/jpeg", thumbnail);
   else if (pathname === "/v1/titles") send("application/json", '{"titles":[]}');
   else if (pathname === "/v1/events") send("text/event-stream", ": \n\n");
@@ -85,20 +88,23 @@ await page.evaluate(() => {
   window.painted = [];
   let pressed = 0;
   addEventListener("keydown", () => (pressed = performance.now()), true);
-  new MutationObserver((changes) => {
-    const isResult = changes.some((change) => [...change.addedNodes].some((node) => node.nodeType === 1 && (node.matches?.("[data-shot], .grid, .row") || node.querySelector?.("[data-shot]"))));
-    if (!isResult || pressed === 0) return;
+  new MutationObserver(() => {
+    // Results of this query, and not those of the one before.
+    const title = document.querySelector("[data-shot] .title")?.textContent;
+    const query = document.getElementById("query")?.value;
+    if (pressed === 0 || !query || !title?.endsWith(` of ${query}`)) return;
     const from = pressed;
     pressed = 0;
     // The frame after the next one has been painted.
     requestAnimationFrame(() => requestAnimationFrame(() => window.painted.push(performance.now() - from)));
-  }).observe(document.body, { childList: true, subtree: true });
+  }).observe(document.body, { childList: true, subtree: true, characterData: true });
 });
 const box = page.getByRole("textbox", { name: "What to look for" });
 for (let round = 0; round < ROUNDS; round++) {
   await box.fill("");
   await page.locator("[data-shot]").first().waitFor({ state: "detached" });
-  await box.press("c");
+  // Another query each time: what was asked last is not asked again.
+  await box.press(String.fromCharCode(97 + (round % 26)));
   await page.waitForFunction((n) => window.painted.length > n, round);
 }
 const painted = (await page.evaluate(() => window.painted)).sort((a, b) => a - b);
