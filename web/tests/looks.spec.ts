@@ -149,6 +149,10 @@ test("the pictures of the README", async ({ page, server }) => {
   await expect(page.locator("video.drawn")).toBeVisible();
   await shoot("search");
   await cards(page).first().getByRole("link").click();
-  await page.waitForLoadState("networkidle");
+  await expect(page.getByRole("heading", { name: "Similar shots" })).toBeVisible();
+  const video = page.getByLabel("The shot", { exact: true });
+  await expect.poll(() => video.evaluate((shown: HTMLVideoElement) => shown.readyState)).toBeGreaterThan(2);
+  await page.keyboard.press("ArrowRight");
+  await expect(page.locator("[data-frame]")).toHaveText("1");
   await shoot("shot");
 });
