@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use utoipa::ToSchema;
 
-use super::{CatalogError, KeyId, TitleId, now_ms};
+use super::{CatalogError, KeyId, TitleId, assets, now_ms};
 
 /// What every secret begins with, so that people and scanners of leaked secrets know one.
 const PREFIX: &str = "rk_";
@@ -15,6 +15,7 @@ const PREFIX: &str = "rk_";
 const BYTES: usize = 24;
 /// Longest name of a key.
 const MAX_NAME: usize = 64;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How old the time of the last use may grow before it is written again: a worker asks every second.
 const USED_MS: i64 = 60_000;
 
@@ -161,6 +162,27 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// For these titles, by id or name, or for all if none is named; for so many days, or without an expiry.
+    ///
+    /// # Errors
+    /// [`CatalogError::NotFound`] if there is no such title.
+    pub async fn for_titles(
+        db: &mut SqliteConnection,
+        scopes: Vec<KeyScope>,
+        names: &[String],
+        days: Option<u32>,
+    ) -> Result<Self, CatalogError> {
+        let mut titles = Vec::with_capacity(names.len());
+        for name in names {
+            titles.push(assets::find_title(db, name).await?);
+        }
+        Ok(Self {
+            scopes,
+            titles: (!titles.is_empty()).then_some(titles),
+            expires_at: days.map(|days| now_ms() + i64::from(days) * DAY_MS),
+        })
+    }
+
     /// For one scope, over all titles, without an expiry.
     #[must_use]
     pub fn of(scope: KeyScope) -> Self {

@@ -8,9 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::output;
 use crate::app::App;
 use crate::catalog::keys::{self, Grant, Key, KeyScope};
-use crate::catalog::{assets, now_ms};
-
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+use crate::catalog::now_ms;
 
 /// Arguments of `key`.
 #[derive(Debug, clap::Args)]
@@ -93,15 +91,7 @@ async fn create(
     json: bool,
 ) -> anyhow::Result<()> {
     let mut tx = app.catalog.begin().await?;
-    let mut titles = Vec::with_capacity(names.len());
-    for name in names {
-        titles.push(assets::find_title(&mut tx, name).await?);
-    }
-    let grant = Grant {
-        scopes,
-        titles: (!titles.is_empty()).then_some(titles),
-        expires_at: days.map(|days| now_ms() + i64::from(days) * DAY_MS),
-    };
+    let grant = Grant::for_titles(&mut tx, scopes, names, days).await?;
     let (key, secret) = keys::create(&mut tx, name, &grant).await?;
     tx.commit().await?;
     show(&key, &secret, json)

@@ -12,10 +12,9 @@ use utoipa::ToSchema;
 use super::access::Caller;
 use super::problems::{NotFound, Refused};
 use super::{Api, ApiError};
+use crate::catalog::CatalogError;
 use crate::catalog::keys::{self, Grant, Key, KeyScope};
-use crate::catalog::{CatalogError, assets, now_ms};
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Longest life of a key that expires, in days.
 const MOST_DAYS: u32 = 36_500;
 
@@ -134,15 +133,7 @@ pub(super) async fn create(
         );
     }
     let mut tx = api.catalog.begin().await?;
-    let mut titles = Vec::with_capacity(body.titles.len());
-    for name in &body.titles {
-        titles.push(assets::find_title(&mut tx, name).await?);
-    }
-    let grant = Grant {
-        scopes: body.scopes,
-        titles: (!titles.is_empty()).then_some(titles),
-        expires_at: body.days.map(|days| now_ms() + i64::from(days) * DAY_MS),
-    };
+    let grant = Grant::for_titles(&mut tx, body.scopes, &body.titles, body.days).await?;
     let (key, secret) = keys::create(&mut tx, &body.name, &grant).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok((StatusCode::CREATED, shown_once(key, &secret)))

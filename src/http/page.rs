@@ -50,16 +50,20 @@ pub(super) fn routes() -> Router {
 
 /// Whether a path is one of the page's, which reveal nothing of the catalogue.
 pub(super) fn is_page(path: &str) -> bool {
-    let mut parts = path.split('/').skip(1);
-    let first = parts.next().unwrap_or_default();
-    let below = parts.count();
-    match first {
-        "" | "library" | "settings" => below == 0,
-        "shots" => below == 1,
-        "bins" | "redactions" => below <= 1,
-        "page" => below >= 1,
-        _ => false,
-    }
+    let is_file = path
+        .strip_prefix(FOLDER)
+        .is_some_and(|file| !file.is_empty());
+    is_file || SCREENS.iter().any(|screen| fits(screen, path))
+}
+
+/// Whether a path is an address of this form.
+fn fits(screen: &str, path: &str) -> bool {
+    let mut parts = path.split('/');
+    let each = screen.split('/').all(|form| {
+        let part = parts.next();
+        part == Some(form) || (form == "{id}" && part.is_some_and(|id| !id.is_empty()))
+    });
+    each && parts.next().is_none()
 }
 
 async fn document() -> Response {

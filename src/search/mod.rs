@@ -107,11 +107,12 @@ impl Searcher {
         (model, options): (&str, EncoderOptions),
         pages: PathBuf,
     ) -> Self {
+        let sight = SightEncoders::new(models, model, options);
         Self {
             catalog,
             index,
-            encoders: Arc::new(Encoders::new(models.clone(), model, options)),
-            sight: Arc::new(SightEncoders::new(models, model, options)),
+            encoders: sight.of(model),
+            sight: Arc::new(sight),
             sentences: None,
             synonyms: Arc::default(),
             sandbox: None,

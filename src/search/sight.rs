@@ -32,7 +32,7 @@ impl SightEncoders {
     }
 
     /// The encoders of `model`.
-    fn of(&self, model: &str) -> Arc<Encoders> {
+    pub(super) fn of(&self, model: &str) -> Arc<Encoders> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         let known = opened.iter().position(|one| one.model() == model);
         let encoders = match known {
