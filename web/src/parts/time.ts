@@ -1,4 +1,4 @@
-// Times as people read them.
+// Times, sizes, shares and places as people read them.
 
 /** A duration: `4.2 s`, `1:07`, `1:02:09`. */
 export function duration(ms: number): string {
@@ -33,6 +33,8 @@ export function place(uri: string): string {
 
 /** The name of a file. */
 export const fileName = (uri: string) => place(uri).split("/").at(-1) ?? uri;
+
+export const percent = (share: number) => `${Math.round(share * 100)} %`;
 
 export const count = (n: number, one: string, many = `${one}s`) =>
   `${n.toLocaleString("en")} ${n === 1 ? one : many}`;

@@ -38,3 +38,14 @@ class Toasts {
 }
 
 export const toasts = new Toasts();
+
+/** Waits for a change, reports how it ended, and then shows the new state. */
+export async function act(request: Promise<unknown>, show: () => unknown, said?: string) {
+  try {
+    await request;
+    if (said) toasts.say(said);
+    await show();
+  } catch (error) {
+    toasts.fail(error);
+  }
+}

@@ -123,6 +123,9 @@ class Results {
 
 export const results = new Results();
 
+/** Videos in scope that cannot be searched yet. Those that could not be read are not waited for. */
+export const waiting = ({ coverage }: Answer) => coverage.total - coverage.ready - coverage.failed;
+
 function ask({ text, samples }: Asked, page: string | null, signal: AbortSignal): Promise<Answer> {
   const parts = samples.map((name) => {
     const part = samplePart(name);

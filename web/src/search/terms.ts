@@ -51,6 +51,16 @@ export function quoted(value: string): string {
   return /^[\p{L}\p{N}_.-]+$/u.test(value) ? value : `"${value.replace(/["\\]/g, "\\$&")}"`;
 }
 
+/** A filter as a term; `written` is the value as it stands in the text. */
+export function filterTerm(field: string, value: string, written = quoted(value)): Term {
+  return { kind: "filter", text: `${field}:${written}`, field, value, negative: false, weight: null };
+}
+
+/** What is to be like a shot, or unlike it, as a term. */
+export function likeTerm(shot: string, negative = false): Term {
+  return { kind: "like", text: `like:${shot}`, field: "like", value: shot, negative, weight: null };
+}
+
 /** The pieces between spaces, with quotes and brackets kept whole. */
 function split(text: string): string[] {
   const pieces: string[] = [];

@@ -1,6 +1,7 @@
 // Why a shot was found, in words.
 
 import type { Schemas } from "../api/client";
+import { percent } from "../parts/time";
 import type { Hit } from "./results.svelte";
 
 export interface Why {
@@ -32,8 +33,6 @@ export function reasons(hit: Hit): Why[] {
   }
   return found;
 }
-
-export const percent = (share: number) => `${Math.round(share * 100)} %`;
 
 /** A text in pieces. Ranges count Unicode characters, of which JavaScript's strings have one or two units each. */
 export function marked(
