@@ -8,6 +8,7 @@ pub mod app;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod disk;
 pub mod export;
 pub mod features;
 pub mod http;

@@ -326,6 +326,10 @@ class Rushes:
         """
         return self._call("DELETE", f"/v1/bins/{_quoted(bin)}/items/{_quoted(item)}", headers={"if-match": if_match}, answer="nothing")
 
+    def get_disk(self):
+        """How much room is left for uploads and what is computed of them."""
+        return self._call("GET", "/v1/disk", answer="json")
+
     def list_duplicates(self, *, q=None, similar=None, limit=None, page=None):
         """Near-duplicate shots across the catalogue, in groups.
 

@@ -12,10 +12,8 @@ use super::{output, remote};
 use crate::app::{self, App};
 use crate::catalog::assets;
 use crate::config::Config;
+use crate::disk::DiskSpace;
 use crate::index::Index;
-
-/// Free space below which an ingest soon stops, in bytes.
-const LITTLE_ROOM: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
@@ -303,25 +301,16 @@ async fn worker(config: &Config, server: &HttpCoordinator) -> Vec<Check> {
 }
 
 fn disk(what: &'static str, folder: &Path) -> Check {
-    // The folder may not exist yet; its nearest ancestor is on the same disk.
-    let there = folder
-        .ancestors()
-        .find(|ancestor| ancestor.try_exists().unwrap_or(false))
-        .unwrap_or(folder);
-    match rustix::fs::statvfs(there) {
-        Ok(stat) => {
-            let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    match DiskSpace::of(folder) {
+        Ok(space) => {
             let found = format!(
                 "{:.1} GiB free at {}",
-                free as f64 / f64::from(1 << 30),
+                space.free_bytes as f64 / f64::from(1 << 30),
                 folder.display()
             );
-            if free < LITTLE_ROOM {
-                Check::bad(
-                    what,
-                    found,
-                    "free some space, or choose another folder with --data",
-                )
+            if space.is_low {
+                let fix = "free some space, or choose another folder with --data";
+                Check::bad(what, found, fix)
             } else {
                 Check::good(what, found)
             }

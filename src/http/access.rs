@@ -17,6 +17,7 @@ use rushes_workers::coordinator::wire::PATH as WORK;
 
 use super::docs::DOCS;
 use super::error::RequestId;
+use super::health::DISK;
 use super::limits::RateLimits;
 use super::session::{self, SESSION};
 use super::{ApiError, guard, page};
@@ -390,7 +391,7 @@ fn needed(method: &Method, path: &str) -> KeyScope {
         || (below("/v1/models") && !reads)
     {
         KeyScope::Admin
-    } else if reads
+    } else if (reads && path != DISK)
         // These change nothing that is kept, whatever their method.
         || path == "/v1/search"
         || path == "/v1/exports"

@@ -7,13 +7,19 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use rushes_models::{ErrorKind, with_causes};
+
 use super::access::Caller;
 use super::problems::NotReady;
 use super::{Api, ApiError};
 use crate::catalog::TitleId;
 use crate::catalog::runs::{self, RunState};
+use crate::disk::DiskSpace;
 use crate::search::{Coverage, Modality};
 use crate::telemetry;
+
+/// The route of the disk.
+pub(super) const DISK: &str = "/v1/disk";
 
 /// The server's readiness.
 #[derive(Debug, Serialize, ToSchema)]
@@ -39,6 +45,27 @@ pub(super) async fn ready(State(api): State<Api>, caller: Caller) -> Result<Json
         .coverage_within(&[Modality::Visual], titles)
         .await?;
     Ok(Json(Ready { coverage }))
+}
+
+/// How much room is left for uploads and what is computed of them.
+#[utoipa::path(get, operation_id = "get_disk", path = DISK, tag = "health",
+    responses((status = 200, description = "Success", body = DiskSpace)))]
+pub(super) async fn disk(State(api): State<Api>) -> Result<Json<DiskSpace>, ApiError> {
+    let folder = api.spool.folder().to_owned();
+    // A disk of the network may take its time.
+    let space = tokio::task::spawn_blocking(move || DiskSpace::of(&folder)).await;
+    match space {
+        Ok(Ok(space)) => Ok(Json(space)),
+        Ok(Err(error)) => {
+            let detail = format!("the disk cannot be asked: {}", with_causes(&error));
+            Err(ApiError::new(ErrorKind::Internal, "internal", detail))
+        }
+        Err(_join) => Err(ApiError::new(
+            ErrorKind::Internal,
+            "internal",
+            "the disk cannot be asked",
+        )),
+    }
 }
 
 /// Metrics in the text format of Prometheus.

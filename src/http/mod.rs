@@ -344,6 +344,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(session::get, session::sign_in, session::sign_out))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
+        .routes(routes!(health::disk))
         .routes(routes!(health::metrics))
         .routes(routes!(models::list))
         .routes(routes!(models::embed))

@@ -120,6 +120,12 @@ impl Spool {
         }
     }
 
+    /// The folder; uploads and what is computed share its disk.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The file of an upload.
     #[must_use]
     pub fn file(&self, id: &UploadId) -> PathBuf {

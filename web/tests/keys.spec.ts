@@ -65,7 +65,31 @@ test("keys are made and revoked in the settings, and a secret is shown once", as
   await page.reload();
   await expect(page.getByText(secret)).toHaveCount(0);
   const row = page.getByRole("listitem").filter({ hasText: "panel" });
+  // One press asks, and harms nothing.
   await row.getByRole("button", { name: "Revoke" }).click();
+  await expect(row.getByRole("button", { name: "Really revoke it?" })).toBeVisible();
+  expect((await titles()).status()).toBe(200);
+  await row.getByRole("button", { name: "Really revoke it?" }).click();
   await expect(row).toHaveCount(0);
   expect((await titles()).status()).toBe(401);
+});
+
+test("a key that may only look is offered nothing else", async ({ page, server }) => {
+  const guest = server.rushes("key", "create", "guest", "--scope", "read").trim();
+  await page.goto(server.url);
+  await page.getByLabel("Key", { exact: true }).fill(guest);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByText("1 title")).toBeVisible();
+  await expect(page.getByRole("link", { name: "Redact" })).toBeHidden();
+  await page.getByRole("link", { name: "Library" }).click();
+  await expect(page.locator("[data-asset]")).toHaveCount(1);
+  await expect(page.getByRole("button", { name: "Add videos" })).toBeHidden();
+  await page.getByRole("button", { name: /Actions for/ }).click();
+  await expect(page.getByRole("menuitem", { name: "Show its shots" })).toBeVisible();
+  await expect(page.getByRole("menuitem", { name: "Delete" })).toHaveCount(0);
+  await page.keyboard.press("Escape");
+  await page.goto(`${server.url}/?q=a+pattern`);
+  await cards(page).first().getByRole("link").focus();
+  await page.keyboard.press("b");
+  await expect(page.getByText("Your key may look, but not collect into bins.")).toBeVisible();
 });

@@ -40,6 +40,43 @@ test("what is deleted can be had back for ten seconds", async ({ page, server })
   await expect(row).toContainText("3 shots");
 });
 
+test("what was deleted is gone after its page is", async ({ page, server, context }) => {
+  const other = path.join(server.footage, "other");
+  mkdirSync(other, { recursive: true });
+  const file = path.join(other, "Leaving.mp4");
+  // Some bytes more at the end make it another file.
+  writeFileSync(file, Buffer.concat([readFileSync(counter(server.footage)), Buffer.alloc(2)]));
+  server.rushes("ingest", file);
+  const leaving = await context.newPage();
+  await leaving.goto(`${server.url}/library`);
+  await leaving
+    .locator("[data-asset]", { hasText: "Leaving" })
+    .getByRole("button", { name: /Actions/ })
+    .click();
+  await leaving.getByRole("menuitem", { name: "Delete" }).click();
+  await expect(leaving.getByRole("button", { name: "Undo" })).toBeVisible();
+  await leaving.close();
+  await page.goto(`${server.url}/library`);
+  await expect(page.locator("[data-asset]", { hasText: "Leaving" })).toHaveCount(0);
+  await expect
+    .poll(async () => (await (await page.request.get(`${server.url}/v1/assets`)).json()).assets.length)
+    .toBe(1);
+});
+
+test("the library can be put in order", async ({ page, server }) => {
+  const file = path.join(server.footage, "Aardvark.mp4");
+  writeFileSync(file, Buffer.concat([readFileSync(counter(server.footage)), Buffer.alloc(1)]));
+  server.rushes("ingest", file);
+  await page.goto(`${server.url}/library`);
+  const names = page.locator("[data-asset] strong");
+  await expect(names).toHaveCount(2);
+  await page.getByLabel("Order").selectOption("title");
+  await expect(names.first()).toHaveText("Aardvark");
+  await page.getByLabel("Order").selectOption("newest");
+  await expect(names.first()).toHaveText("Aardvark");
+  server.rushes("delete", "Aardvark");
+});
+
 test("an upload over a broken line continues where it stopped", async ({ page, server }) => {
   // Nothing but size matters: the line breaks after the first piece.
   const file = path.join(server.folder, "long.mp4");

@@ -52,6 +52,19 @@ test("faces are covered, a region is drawn by hand, and another is left alone", 
   await expect(page.getByText("Redacted again")).toBeVisible();
   await expect(regions).toHaveCount(found + 1);
   const after = await download(page);
+  // A region by keys alone.
+  await dialog.getByRole("button", { name: "Undo changes" }).click();
+  await dialog.getByRole("button", { name: "Add a region" }).press("Enter");
+  const mine = dialog.getByRole("button", { name: /Region of yours/ });
+  await expect(mine).toBeFocused();
+  const width = Number(await mine.getAttribute("width"));
+  const left = Number(await mine.getAttribute("x"));
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("Shift+ArrowRight");
+  expect(Number(await mine.getAttribute("x"))).toBeLessThan(left);
+  expect(Number(await mine.getAttribute("width"))).toBeGreaterThan(width);
+  await page.keyboard.press("Delete");
+  await expect(mine).toHaveCount(0);
   // Only what was drawn has changed: the road, and not the sky.
   expect(difference(before, after, [0.15, 0.92, 0.1, 0.04])).toBeGreaterThan(0.5);
   expect(difference(before, after, [0, 0, 1, 0.5])).toBe(0);

@@ -101,6 +101,12 @@ test("a mistake in a query is shown where it is", async ({ page, server }) => {
   await expect(page.getByRole("alert")).toContainText("did you mean `title`");
   await expect(page.getByRole("alert")).toContainText("^");
   await accessible(page);
+  // A quotation that is not closed yet is no mistake while somebody types.
+  await page.getByRole("textbox", { name: box }).fill('"merry chr');
+  await expect(page.getByRole("alert")).toHaveCount(0);
+  await page.getByRole("textbox", { name: box }).fill('"merry christmas"');
+  await page.getByRole("textbox", { name: box }).press("ArrowDown");
+  await expect(cards(page).first().getByRole("link")).toBeFocused();
 });
 
 test("nothing found says why, and what to try", async ({ page, server }) => {
@@ -110,6 +116,16 @@ test("nothing found says why, and what to try", async ({ page, server }) => {
   await accessible(page);
   await page.getByRole("button", { name: "Search without filters" }).click();
   await expect(cards(page).first()).toBeVisible();
+});
+
+test("less likely shots can be asked for", async ({ page, server }) => {
+  await page.goto(server.url);
+  await search(page, 'seen:"a bicycle wheel"');
+  await expect(cards(page).first()).toBeVisible();
+  const likely = await cards(page).count();
+  await page.getByRole("button", { name: "Show shots that are less likely" }).click();
+  await expect.poll(() => cards(page).count()).toBeGreaterThan(likely);
+  await expect(page.getByRole("button", { name: "Show shots that are less likely" })).toHaveCount(0);
 });
 
 test("what is probably not there is said to be so", async ({ page, server }) => {
@@ -200,6 +216,13 @@ test("groups and near-duplicates are one hit with a count, which opens", async (
   await group.click();
   await expect(page).not.toHaveURL(/group/);
   await expect(page).toHaveURL(/title/);
+  // The same by keys.
+  await page.goBack();
+  await expect(page).toHaveURL(/group/);
+  await expect(group).toBeVisible();
+  await cards(page).filter({ has: group }).first().getByRole("link").focus();
+  await page.keyboard.press("e");
+  await expect(page).not.toHaveURL(/group/);
 });
 
 test("script in a name and in a line of dialogue is text", async ({ page, server }) => {

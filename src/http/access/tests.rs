@@ -33,6 +33,7 @@ fn every_route_needs_the_scope_of_what_it_does() {
         (Method::POST, "/v1/redact", KeyScope::Redact),
         (Method::GET, "/v1/redactions/x/files", KeyScope::Redact),
         (Method::GET, "/v1/audit", KeyScope::Admin),
+        (Method::GET, "/v1/disk", KeyScope::Write),
         (Method::GET, "/v1/models", KeyScope::Read),
         (Method::POST, "/v1/models/x/embed", KeyScope::Admin),
         (Method::POST, "/v1/models/x/activate", KeyScope::Admin),

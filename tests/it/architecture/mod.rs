@@ -172,6 +172,7 @@ const WORKERS: &[(&str, &[&str])] = &[
 
 const PRODUCT: &[(&str, &[&str])] = &[
     ("config", &[]),
+    ("disk", &[]),
     ("telemetry", &[]),
     ("catalog", &[]),
     ("features", &["catalog", "telemetry"]),
@@ -190,6 +191,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
         "http",
         &[
             "catalog",
+            "disk",
             "export",
             "features",
             "ingest",
@@ -216,8 +218,8 @@ const PRODUCT: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "catalog", "config", "export", "features", "http", "index", "ingest", "mcp",
-            "search", "sheet", "views", "webhooks",
+            "app", "catalog", "config", "disk", "export", "features", "http", "index", "ingest",
+            "mcp", "search", "sheet", "views", "webhooks",
         ],
     ),
 ];

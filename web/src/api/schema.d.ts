@@ -287,6 +287,23 @@ export interface paths {
         patch: operations["change_bin_item"];
         trace?: never;
     };
+    "/v1/disk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much room is left for uploads and what is computed of them. */
+        get: operations["get_disk"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/duplicates": {
         parameters: {
             query?: never;
@@ -1601,6 +1618,21 @@ export interface components {
             ][];
             /** @description Key of the stored timeline. */
             timeline: string;
+        };
+        /** @description The room on a disk. */
+        DiskSpace: {
+            /**
+             * Format: int64
+             * @description Bytes that rushes can still write.
+             */
+            free_bytes: number;
+            /** @description Whether an ingest will soon stop for lack of room. */
+            is_low: boolean;
+            /**
+             * Format: int64
+             * @description Size of the disk, in bytes.
+             */
+            total_bytes: number;
         };
         /** @description Shots that are nearly the same. */
         DuplicateGroup: {
@@ -5715,6 +5747,78 @@ export interface operations {
             };
             /** @description The body can be read, but not be carried out */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_disk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiskSpace"];
+                };
+            };
+            /** @description It is the answer whose `etag` is in `if-none-match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,6 +2,7 @@
 
 import { answer, client, Failure, type Schemas } from "../api/client";
 import { follow } from "../api/events";
+import { session } from "../parts/session.svelte";
 import { toasts } from "../parts/toasts.svelte";
 
 export type Bin = Schemas["BinView"];
@@ -61,6 +62,7 @@ class CurrentBin {
 
   async #addNow(picks: Pick[]): Promise<void> {
     if (picks.length === 0) return;
+    if (!session.may("write")) return toasts.say("Your key may look, but not collect into bins.");
     try {
       if (!this.bin) {
         // The remembered bin may not have been loaded yet, because the server did not answer.

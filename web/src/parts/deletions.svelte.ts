@@ -3,21 +3,35 @@
 import { SvelteMap } from "svelte/reactivity";
 import { toasts, UNDO_MS } from "./toasts.svelte";
 
+/** Deletions that still can be undone. A page that closes takes the way back with it, so it makes them first. */
+const pending = new Set<() => void>();
+addEventListener("pagehide", () => pending.forEach((erase) => erase()));
+
 export class Deletions {
-  readonly #pending = new SvelteMap<string, ReturnType<typeof setTimeout>>();
+  readonly #hidden = new SvelteMap<string, ReturnType<typeof setTimeout>>();
 
   /** Whether something is about to be deleted, so that it is not shown. */
   has(id: string) {
-    return this.#pending.has(id);
+    return this.#hidden.has(id);
   }
 
-  /** Hides something, and deletes it later. `erase` ends when what is shown no longer has it. */
+  /**
+   * Hides something, and deletes it later. `erase` ends when what is shown no longer has it. Its request needs
+   * `keepalive`, so that it outlives the page.
+   */
   add(id: string, name: string, erase: () => Promise<void>) {
-    const timer = setTimeout(() => void erase().finally(() => this.#pending.delete(id)), UNDO_MS);
-    this.#pending.set(id, timer);
-    const run = () => {
+    const now = () => {
+      pending.delete(now);
       clearTimeout(timer);
-      this.#pending.delete(id);
+      void erase().finally(() => this.#hidden.delete(id));
+    };
+    const timer = setTimeout(now, UNDO_MS);
+    pending.add(now);
+    this.#hidden.set(id, timer);
+    const run = () => {
+      pending.delete(now);
+      clearTimeout(timer);
+      this.#hidden.delete(id);
     };
     toasts.say(`Deleted ${name}`, { label: "Undo", run });
   }

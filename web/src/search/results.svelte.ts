@@ -32,6 +32,8 @@ class Results {
   /** Why the next page is not there; what is shown stays. */
   stuck = $state<Failure | null>(null);
   hasMore = $state(false);
+  /** Whether shots that are not likely are among the hits. */
+  isWide = $state(false);
   /** How far the results are scrolled, for those who come back. */
   place = 0;
 
@@ -49,7 +51,18 @@ class Results {
     return this.answered;
   }
 
-  async #ask(asked: Asked) {
+  /** Asks again, for shots that are not likely as well. */
+  widen(): Promise<void> {
+    const counts = this.first?.facets;
+    this.answered = this.#ask(this.asked, true).then(() => {
+      // Only likely shots are counted, so the counts stay.
+      if (this.first && counts) this.first = { ...this.first, facets: counts };
+    });
+    return this.answered;
+  }
+
+  async #ask(asked: Asked, wide = false) {
+    this.isWide = wide;
     this.#running?.abort();
     const running = new AbortController();
     this.#running = running;
@@ -65,7 +78,7 @@ class Results {
     }
     this.isBusy = true;
     try {
-      const found = await ask(asked, null, running.signal);
+      const found = await ask(asked, null, wide, running.signal);
       this.first = found;
       this.hits = found.hits;
       this.#setNext(found.next ?? null);
@@ -105,7 +118,7 @@ class Results {
     if (!this.#next || this.#isLoadingMore || !running) return;
     this.#isLoadingMore = true;
     try {
-      const found = await ask(this.asked, this.#next, running.signal);
+      const found = await ask(this.asked, this.#next, this.isWide, running.signal);
       if (running.signal.aborted) return;
       this.hits = [...this.hits, ...found.hits];
       this.#setNext(found.next ?? null);
@@ -126,7 +139,13 @@ export const results = new Results();
 /** Videos in scope that cannot be searched yet. Those that could not be read are not waited for. */
 export const waiting = ({ coverage }: Answer) => coverage.total - coverage.ready - coverage.failed;
 
-function ask({ text, samples }: Asked, page: string | null, signal: AbortSignal): Promise<Answer> {
+/** Counts are of likely shots, so a search that counts finds no others. */
+function ask(
+  { text, samples }: Asked,
+  page: string | null,
+  wide: boolean,
+  signal: AbortSignal,
+): Promise<Answer> {
   const parts = samples.map((name) => {
     const part = samplePart(name);
     if (part) return part;
@@ -135,6 +154,12 @@ function ask({ text, samples }: Asked, page: string | null, signal: AbortSignal)
     throw new Failure("sample-gone", message, 0);
   });
   const q = text.trim() === "" ? {} : { q: text };
-  const body = { ...q, ...(parts.length > 0 ? { parts } : {}), facets: COUNTED, limit: PAGE, page };
+  const body = {
+    ...q,
+    ...(parts.length > 0 ? { parts } : {}),
+    facets: wide ? [] : COUNTED,
+    limit: PAGE,
+    page,
+  };
   return answer(client.POST("/v1/search", { body, signal }));
 }
