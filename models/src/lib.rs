@@ -17,6 +17,7 @@ mod error;
 mod kind;
 mod lite;
 mod manifest;
+mod ocr;
 mod onnx;
 mod open;
 mod preprocess;
@@ -39,16 +40,18 @@ pub use digest::{Digest, ParseDigestError};
 pub use dual::{Sample, write_sample};
 pub use encoder::{ImageEncoder, Space, TextEncoder};
 pub use error::{
-    Attempt, BackendError, DetectError, DualError, LiteError, ModelError, PullError, SourceError,
-    TextError,
+    Attempt, BackendError, DetectError, DualError, LiteError, ModelError, OcrError, PullError,
+    SourceError, TextError,
 };
 pub use kind::ErrorKind;
 pub use lite::LiteProbe;
 pub use manifest::{
     BertSentenceParameters, Colour, ConseParameters, DetectorParameters, DualParameters,
     FileSource, Golden, Head, HfSource, HttpsSource, InputSize, Kind, Manifest, ManifestError,
-    ManifestFile, ManifestSet, OnnxRuntimeParameters, Parameters, PypiSource, Source,
+    ManifestFile, ManifestSet, OnnxRuntimeParameters, Parameters, PpOcrParameters, PypiSource,
+    Source,
 };
+pub use ocr::{LineBox, TextLine, TextReader};
 pub use open::{open_image_encoder, open_image_encoders, open_text_encoder, space_of};
 pub use preprocess::{Prepared, PreprocessError};
 pub use pull::{PullOptions, PullProgress, pull};

@@ -12,9 +12,11 @@ use crate::digest::Digest;
 use crate::kind::ErrorKind;
 
 mod detector;
+mod pp_ocr;
 mod set;
 
 pub use detector::{Colour, DetectorParameters, Head, InputSize};
+pub use pp_ocr::PpOcrParameters;
 pub use set::ManifestSet;
 
 /// One model, or one runtime library, at one revision.
@@ -65,6 +67,8 @@ pub enum Kind {
     Text,
     /// Boxes in pictures.
     Detector,
+    /// Reads text in pictures.
+    TextReader,
     /// A library that runs models.
     Runtime,
 }
@@ -178,6 +182,8 @@ pub enum Parameters {
     DualEncoder(DualParameters),
     /// An ONNX network that detects boxes.
     Detector(DetectorParameters),
+    /// The two networks of PP-OCR, as ONNX files.
+    PpOcr(PpOcrParameters),
 }
 
 /// Parameters of the ONNX Runtime library.
@@ -320,7 +326,8 @@ impl Manifest {
             Parameters::BertSentence(_)
             | Parameters::DualEncoder(_)
             | Parameters::OnnxRuntime(_)
-            | Parameters::Detector(_) => Err(self.wrong_kind("encode pictures")),
+            | Parameters::Detector(_)
+            | Parameters::PpOcr(_) => Err(self.wrong_kind("encode pictures")),
         }
     }
 
@@ -336,7 +343,7 @@ impl Manifest {
     #[must_use]
     pub fn dims(&self) -> Option<usize> {
         match &self.parameters {
-            Parameters::OnnxRuntime(_) | Parameters::Detector(_) => None,
+            Parameters::OnnxRuntime(_) | Parameters::Detector(_) | Parameters::PpOcr(_) => None,
             Parameters::BertSentence(p) => Some(p.dims),
             Parameters::DualEncoder(p) => Some(p.dims),
             Parameters::ConseEfficientnetLite0(p) => Some(p.dims),

@@ -2,7 +2,7 @@
 
 mod fixture;
 
-pub(crate) use self::fixture::{material, missing};
+pub(crate) use self::fixture::{material, missing, models as fixture_models};
 use crate::store::{ModelStore, Status};
 
 /// The store at `RUSHES_MODELS`, if `lite` is installed in it.

@@ -190,11 +190,29 @@ impl App {
             model: model.clone(),
             space: space_of(&self.models, model)?,
             sentences: self.sentences()?,
+            reader: self.reader()?,
             detector: self.config.work.detector,
             proxy_height: self.config.work.proxy_height,
             frames_per_shot: self.config.work.frames_per_shot,
             frame_vectors: self.config.work.frame_vectors,
         })
+    }
+
+    /// The model that reads text in pictures, `id@revision`; `None` if it is switched off or not installed.
+    ///
+    /// # Errors
+    /// If the model in the settings does not exist.
+    pub fn reader(&self) -> Result<Option<String>, ModelError> {
+        let model = &self.config.models.picture_to_text;
+        if model.is_empty() {
+            return Ok(None);
+        }
+        for needed in self.models.manifests().with_requirements(model)? {
+            if self.models.status(needed)? != Status::Installed {
+                return Ok(None);
+            }
+        }
+        Ok(Some(self.models.manifests().get(model)?.full_name()))
     }
 
     /// The sentence encoder of dialogue and its space; `None` if it is switched off or not installed.

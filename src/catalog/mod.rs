@@ -33,6 +33,7 @@ pub mod spaces;
 pub mod subtitles;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod texts;
 pub mod titles;
 pub mod uploads;
 pub mod vectors;

@@ -57,6 +57,13 @@ pub struct MeaningRecord {
     pub space: String,
 }
 
+/// The record of a `text` run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextRecord {
+    /// The model that read, `id@revision`.
+    pub reader: String,
+}
+
 /// The record of a run whose whole result is in tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoRecord {}

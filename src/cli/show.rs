@@ -81,6 +81,9 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     for line in detail.dialogue {
         rows.push(vec![line.start.smpte, line.text]);
     }
+    for text in detail.text {
+        rows.push(vec![text.start.smpte, format!("written: {}", text.text)]);
+    }
     output::table(&["shot", &detail.place.shot.to_string()], rows);
     Ok(ExitCode::SUCCESS)
 }

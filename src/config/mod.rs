@@ -69,6 +69,8 @@ pub struct Models {
     pub text_to_shot: String,
     /// The sentence encoder of dialogue; none if it is empty.
     pub text_to_text: String,
+    /// The model that reads text in pictures; none if it is empty.
+    pub picture_to_text: String,
     /// Backend of the encoders: `candle`, `onnxruntime`, `openvino`, `cuda` …; by default the best available
     /// one.
     pub backend: Option<String>,
@@ -145,6 +147,7 @@ impl Default for Models {
             folder: None,
             text_to_shot: "lite".to_owned(),
             text_to_text: "minilm".to_owned(),
+            picture_to_text: "ppocr-v5".to_owned(),
             backend: None,
             python: "python3".to_owned(),
         }

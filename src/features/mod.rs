@@ -21,6 +21,7 @@ mod models;
 mod probe;
 mod proxies;
 mod shots;
+mod text;
 mod thumbnails;
 mod vectors;
 

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use rushes_workers::stages::{Feature, Queue};
 
 use super::definition::{ErasedDefinition, Registered, Unit};
-use super::{dialogue, embeddings, meaning, probe, proxies, shots, thumbnails};
+use super::{dialogue, embeddings, meaning, probe, proxies, shots, text, thumbnails};
 
 /// The definition of `feature`.
 pub(super) fn registered(feature: Feature) -> &'static dyn Registered {
@@ -17,6 +17,7 @@ pub(super) fn registered(feature: Feature) -> &'static dyn Registered {
         Feature::Thumbnails => &ErasedDefinition::<thumbnails::Thumbnails>(PhantomData),
         Feature::Embeddings => &ErasedDefinition::<embeddings::Embeddings>(PhantomData),
         Feature::Meaning => &ErasedDefinition::<meaning::Meaning>(PhantomData),
+        Feature::Text => &ErasedDefinition::<text::Text>(PhantomData),
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Settings {
     pub space: Space,
     /// The sentence encoder of dialogue and its space; `None` if it is not installed.
     pub sentences: Option<(String, Space)>,
+    /// The model that reads text in pictures, `id@revision`; `None` if it is not installed.
+    pub reader: Option<String>,
     /// The shot detector.
     pub detector: DetectorKind,
     /// Height of proxies in pixels.

@@ -11,6 +11,6 @@ pub use asset::AssetView;
 pub use bin::{BinItemView, BinSummary, BinView};
 pub use job::{JobList, JobView, StageView};
 pub use listing::{AssetListItem, ShotListItem};
-pub use shot::{AssetRef, BoundaryView, Line, Place, ShotDetail};
+pub use shot::{AssetRef, BoundaryView, Line, Place, ShotDetail, WrittenText};
 pub(crate) use time::Clock;
 pub use time::Time;

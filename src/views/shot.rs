@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::time::{Clock, Time};
 use crate::catalog::shots::{self, Cue, Opening, Shot};
+use crate::catalog::texts::{self, PictureText};
 use crate::catalog::{AssetId, Catalog, CatalogError, ShotId};
 
 /// The file of a shot.
@@ -59,6 +60,8 @@ pub struct ShotDetail {
     pub same_as: Option<ShotId>,
     /// The dialogue during it.
     pub dialogue: Vec<Line>,
+    /// What is written in its pictures.
+    pub text: Vec<WrittenText>,
 }
 
 /// A boundary between two shots.
@@ -85,6 +88,22 @@ impl From<&Opening> for BoundaryView {
             confidence: opening.confidence,
         }
     }
+}
+
+/// Text in the picture for some time.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct WrittenText {
+    /// What it says.
+    pub text: String,
+    /// When it was first seen.
+    pub start: Time,
+    /// When it was last seen; exclusive.
+    pub end: Time,
+    /// Left, top, width and height as shares of the picture.
+    #[schema(example = json!([0.3, 0.85, 0.4, 0.06]))]
+    pub place: [f64; 4],
+    /// Mean probability of its characters, 0 to 1.
+    pub score: f64,
 }
 
 /// A line of dialogue.
@@ -126,11 +145,12 @@ impl ShotDetail {
         let mut db = catalog.read().await?;
         let shot = shots::get(&mut db, id).await?;
         let cues = shots::cues(&mut db, &shot.asset_id).await?;
+        let texts = texts::of(&mut db, &shot.asset_id).await?;
         drop(db);
-        Self::new(&shot, &cues)
+        Self::new(&shot, &cues, &texts)
     }
 
-    fn new(shot: &Shot, cues: &[Cue]) -> Result<Self, CatalogError> {
+    fn new(shot: &Shot, cues: &[Cue], texts: &[PictureText]) -> Result<Self, CatalogError> {
         let clock = Clock::of(shot)?;
         let dialogue = cues
             .iter()
@@ -142,6 +162,17 @@ impl ShotDetail {
                 language: cue.language.clone(),
             })
             .collect();
+        let text = texts
+            .iter()
+            .filter(|text| text.start_frame < shot.end_frame && text.end_frame > shot.start_frame)
+            .map(|text| WrittenText {
+                text: text.text.clone(),
+                start: clock.stored(text.start_frame, text.start_ms),
+                end: clock.stored(text.end_frame, text.end_ms),
+                place: [text.left, text.top, text.width, text.height],
+                score: text.score,
+            })
+            .collect();
         Ok(Self {
             place: Place::new(shot, &clock),
             variable_rate: clock.variable,
@@ -149,6 +180,7 @@ impl ShotDetail {
             closing: shot.closing().as_ref().map(BoundaryView::from),
             same_as: shot.same_as(),
             dialogue,
+            text,
         })
     }
 }

@@ -318,6 +318,7 @@ fn parameters_of(manifest: &Manifest) -> Result<&DetectorParameters, ManifestErr
         Parameters::OnnxRuntime(_)
         | Parameters::BertSentence(_)
         | Parameters::DualEncoder(_)
+        | Parameters::PpOcr(_)
         | Parameters::ConseEfficientnetLite0(_) => Err(manifest.wrong_kind("find faces or plates")),
     }
 }

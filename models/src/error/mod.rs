@@ -7,6 +7,7 @@ mod backend;
 mod detect;
 mod dual;
 mod lite;
+mod ocr;
 mod pull;
 mod text;
 
@@ -14,6 +15,7 @@ pub use self::backend::BackendError;
 pub use self::detect::DetectError;
 pub use self::dual::DualError;
 pub use self::lite::LiteError;
+pub use self::ocr::OcrError;
 pub use self::pull::{Attempt, PullError, SourceError};
 pub use self::text::TextError;
 use crate::kind::ErrorKind;
@@ -63,6 +65,9 @@ pub enum ModelError {
         /// Pictures or texts in the batch.
         batch: usize,
     },
+    /// A reader of text in pictures.
+    #[error(transparent)]
+    Ocr(#[from] OcrError),
     /// The `lite` model.
     #[error(transparent)]
     Lite(#[from] LiteError),
@@ -83,6 +88,7 @@ impl ModelError {
             Self::Dual(e) => e.kind(),
             Self::Backend(e) => e.kind(),
             Self::Lite(e) => e.kind(),
+            Self::Ocr(e) => e.kind(),
             // It depends on the device and the moment, not on the input.
             Self::OutOfMemory { .. } => ErrorKind::Overloaded,
         }

@@ -196,6 +196,7 @@ pub(super) fn settings() -> Settings {
         model: "lite".to_owned(),
         space: space_of(&ModelStore::new("models".into()), "lite").unwrap(),
         sentences: None,
+        reader: None,
         detector: DetectorKind::Learned,
         proxy_height: 480,
         frames_per_shot: 4,
@@ -282,6 +283,11 @@ pub(crate) fn answer(lease: &Lease) -> Output {
             let space = "minilm@v2".to_owned();
             MeaningOutput { space, vectors }.into()
         }
+        Task::Text(_) => TextOutput {
+            reader: "ppocr-v5@1".to_owned(),
+            texts: Vec::new(),
+        }
+        .into(),
     }
 }
 

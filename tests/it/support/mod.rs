@@ -27,7 +27,11 @@ impl Rushes {
         let models = models()?;
         Some(Self {
             folder: tempfile::tempdir().unwrap(),
-            environment: vec![("RUSHES_MODELS".to_owned(), models.display().to_string())],
+            environment: vec![
+                ("RUSHES_MODELS".to_owned(), models.display().to_string()),
+                // Reading pictures takes time, and few tests are about it.
+                ("RUSHES_MODELS__PICTURE_TO_TEXT".to_owned(), String::new()),
+            ],
         })
     }
 

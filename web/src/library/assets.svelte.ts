@@ -96,6 +96,7 @@ const NAMES: Record<string, string> = {
   embeddings: "looking at the shots",
   dialogue: "reading subtitles",
   meaning: "reading what is said",
+  text: "reading what is written",
 };
 
 /** What is being done, in words. */

@@ -13,6 +13,7 @@ mod meaning;
 mod probe;
 mod proxies;
 mod shots;
+mod text;
 mod thumbnails;
 mod vectors;
 
@@ -29,6 +30,7 @@ pub use meaning::{MeaningOutput, MeaningTask};
 pub use probe::{ProbeOutput, ProbeTask};
 pub use proxies::{ProxiesOutput, ProxiesTask};
 pub use shots::{EarlyProxies, ShotSpan, ShotsOutput, ShotsTask};
+pub use text::{ScreenText, TextOutput, TextReaders, TextTask};
 pub use thumbnails::{ThumbnailsOutput, ThumbnailsTask};
 
 use crate::error::StageError;
@@ -174,6 +176,8 @@ features! {
     Embeddings = "embeddings", EmbeddingsTask -> EmbeddingsOutput;
     /// One vector per passage of dialogue.
     Meaning = "meaning", MeaningTask -> MeaningOutput;
+    /// What is written in the pictures.
+    Text = "text", TextTask -> TextOutput;
 }
 
 impl fmt::Display for Feature {

@@ -1,0 +1,80 @@
+//! Text in the pictures of videos.
+
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{AssetId, CatalogError, RunId};
+
+/// Text in the picture for some time. Frames and milliseconds are half-open.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct PictureText {
+    /// First frame.
+    pub start_frame: i64,
+    /// One past the last frame.
+    pub end_frame: i64,
+    /// Start in milliseconds from the start of the file.
+    pub start_ms: i64,
+    /// End in milliseconds.
+    pub end_ms: i64,
+    /// What it says.
+    pub text: String,
+    /// Mean probability of its characters, 0 to 1.
+    pub score: f64,
+    /// Left edge, as a share of the width of the picture.
+    pub left: f64,
+    /// Upper edge, as a share of the height.
+    pub top: f64,
+    /// Width, as a share of the picture's.
+    pub width: f64,
+    /// Height, as a share of the picture's.
+    pub height: f64,
+}
+
+/// Stores the texts of a run, by time.
+///
+/// # Errors
+/// If the database fails.
+pub async fn store(
+    db: &mut SqliteConnection,
+    run: &RunId,
+    texts: &[PictureText],
+) -> Result<(), CatalogError> {
+    for (ordinal, text) in texts.iter().enumerate() {
+        sqlx::query(
+            r#"INSERT INTO texts (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, text, score,
+                                  "left", top, width, height)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
+        )
+        .bind(run)
+        .bind(ordinal.cast_signed() as i64)
+        .bind(text.start_frame)
+        .bind(text.end_frame)
+        .bind(text.start_ms)
+        .bind(text.end_ms)
+        .bind(&text.text)
+        .bind(text.score)
+        .bind(text.left)
+        .bind(text.top)
+        .bind(text.width)
+        .bind(text.height)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The published texts of an asset, by time.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of(
+    db: &mut SqliteConnection,
+    asset: &AssetId,
+) -> Result<Vec<PictureText>, CatalogError> {
+    Ok(sqlx::query_as(
+        "SELECT t.* FROM texts t JOIN published p ON p.run_id = t.run_id AND p.feature = 'text'
+          WHERE p.asset_id = ? ORDER BY t.ordinal",
+    )
+    .bind(asset)
+    .fetch_all(db)
+    .await?)
+}

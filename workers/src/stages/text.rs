@@ -1,0 +1,173 @@
+//! `text`: what is written in the pictures of a video: signs, titles, credits, burnt-in subtitles.
+
+mod readers;
+mod sample;
+mod track;
+
+use image::RgbImage;
+use rushes_models::TextReader;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::context::{Observed, RunContext, Stage};
+use crate::error::StageError;
+use crate::media::StillsJob;
+use crate::sandbox::PassError;
+use crate::storage::Locator;
+use crate::time::Timeline;
+pub use readers::TextReaders;
+use sample::{Sketch, samples};
+use track::{Block, Tracks, blocks};
+
+/// Longest side of the pictures that are read, in pixels.
+const SIDE: u32 = 1920;
+
+/// Read the text in a video's pictures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TextTask {
+    /// The video.
+    pub media: Locator,
+    /// Key of the stored timeline.
+    pub timeline: String,
+    /// First and one-past-last frame of each shot, in order.
+    pub shots: Vec<(u64, u64)>,
+    /// The model that reads.
+    #[schema(example = "ppocr-v5")]
+    pub model: String,
+}
+
+/// The output of a [`TextTask`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TextOutput {
+    /// The model that read, `id@revision`.
+    #[schema(example = "ppocr-v5@1")]
+    pub reader: String,
+    /// Text by time. Each is within one shot.
+    pub texts: Vec<ScreenText>,
+}
+
+/// Text in the picture for some time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ScreenText {
+    /// First frame that is known to show it; the shot's first if it was there at the first look.
+    pub start: u64,
+    /// One past the last.
+    pub end: u64,
+    /// Start in milliseconds from the start of the file.
+    pub start_ms: u64,
+    /// End in milliseconds, exclusive.
+    pub end_ms: u64,
+    /// What it says; lines below each other are joined by a space.
+    pub text: String,
+    /// Mean probability of its characters, 0 to 1.
+    pub score: f32,
+    /// Left, top, width and height as shares of the picture.
+    pub place: [f32; 4],
+}
+
+impl Stage for TextTask {
+    type Output = TextOutput;
+
+    fn run(&self, run: &RunContext<'_>) -> Result<TextOutput, StageError> {
+        let timeline = run.stages.timeline(&self.timeline)?;
+        let looks: Vec<(usize, u64)> = self
+            .shots
+            .iter()
+            .enumerate()
+            .flat_map(|(shot, &span)| {
+                samples(span, |frame| timeline.ms_of(frame)).map(move |frame| (shot, frame))
+            })
+            .collect();
+        run.stages.readers.with(&self.model, |reader| {
+            self.read(run, reader, &looks, &timeline)
+        })
+    }
+}
+
+impl TextTask {
+    fn read(
+        &self,
+        run: &RunContext<'_>,
+        reader: &mut TextReader,
+        looks: &[(usize, u64)],
+        timeline: &Timeline,
+    ) -> Result<TextOutput, StageError> {
+        let name = reader.name().to_owned();
+        let job = StillsJob {
+            frames: looks.iter().map(|&(_, frame)| frame).collect(),
+            max_width: SIDE,
+            max_height: SIDE,
+            threads: run.stages.proxy.threads,
+        };
+        let mut reading = Reading {
+            reader,
+            looks: looks.iter(),
+            tracks: Tracks::new(&self.shots),
+            last: None,
+        };
+        let mut source = run.stages.open(&self.media)?;
+        let mut observer = Observed(run.watch);
+        run.stages
+            .sandbox
+            .stills(&mut *source, &job, &mut observer, &mut |_, picture| {
+                reading.look(&picture)
+            })
+            .map_err(|error| match error {
+                PassError::Media(error) => StageError::media(&self.media.uri)(error),
+                PassError::Receiver(error) => error,
+            })?;
+        let texts = reading.tracks.finish();
+        Ok(TextOutput {
+            reader: name,
+            texts: texts
+                .into_iter()
+                .map(|found| screen_text(found, timeline))
+                .collect(),
+        })
+    }
+}
+
+fn screen_text(found: track::Tracked, timeline: &Timeline) -> ScreenText {
+    let track::Tracked { frames, block } = found;
+    ScreenText {
+        start: frames.0,
+        end: frames.1,
+        start_ms: timeline.ms_of(frames.0),
+        end_ms: timeline.ms_of(frames.1),
+        text: block.text,
+        score: block.score,
+        place: block.place,
+    }
+}
+
+/// Reads pictures one by one.
+struct Reading<'a> {
+    reader: &'a mut TextReader,
+    /// Shot and frame of the pictures to come.
+    looks: std::slice::Iter<'a, (usize, u64)>,
+    tracks: Tracks,
+    /// The shot of the last picture, a sketch of it, and what it said.
+    last: Option<(usize, Sketch, Vec<Block>)>,
+}
+
+impl Reading<'_> {
+    fn look(&mut self, picture: &RgbImage) -> Result<(), StageError> {
+        let Some(&(shot, frame)) = self.looks.next() else {
+            return Ok(());
+        };
+        let sketch = Sketch::of(picture);
+        // Reading costs far more than decoding, and most pictures of a shot look like the one before.
+        let known = self
+            .last
+            .as_ref()
+            .filter(|(_, last, _)| last.is_like(&sketch))
+            .map(|(_, _, blocks)| blocks.clone());
+        let found = match known {
+            Some(blocks) => blocks,
+            None => blocks(&self.reader.read(picture)?, picture.dimensions()),
+        };
+        self.tracks.add(shot, frame, &found);
+        self.last = Some((shot, sketch, found));
+        Ok(())
+    }
+}
