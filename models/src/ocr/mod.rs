@@ -95,7 +95,7 @@ impl TextReader {
         &self.name
     }
 
-    /// The lines of text in a picture, from top to bottom.
+    /// The lines of text in a picture, row by row, and from left to right within a row.
     ///
     /// # Errors
     /// The runtime fails, or the networks' outputs are not those of PP-OCR.
@@ -128,8 +128,7 @@ impl TextReader {
         }
         let least = self.parameters.score_threshold;
         lines.retain(|line| line.score >= least && !line.text.trim().is_empty());
-        lines.sort_by(|a, b| a.place.top().total_cmp(&b.place.top()));
-        Ok(lines)
+        Ok(in_reading_order(lines))
     }
 
     /// Where there are lines, in pixels of the picture.
@@ -226,6 +225,42 @@ fn characters(list: &str) -> Vec<String> {
     characters
 }
 
+/// Sorts lines by rows, and the lines of a row from left to right.
+fn in_reading_order(mut lines: Vec<TextLine>) -> Vec<TextLine> {
+    lines.sort_by(|a, b| a.place.top().total_cmp(&b.place.top()));
+    let mut rows: Vec<Vec<TextLine>> = Vec::new();
+    for line in lines {
+        let [_, top, _, bottom] = line.place.bounds();
+        let middle = f32::midpoint(top, bottom);
+        let is_beside = |row: &&mut Vec<TextLine>| {
+            let [_, top, _, bottom] = row[0].place.bounds();
+            (top..bottom).contains(&middle)
+        };
+        match rows.last_mut().filter(is_beside) {
+            Some(row) => row.push(line),
+            None => rows.push(vec![line]),
+        }
+    }
+    for row in &mut rows {
+        row.sort_by(|a, b| a.place.bounds()[0].total_cmp(&b.place.bounds()[0]));
+    }
+    rows.into_iter().flatten().collect()
+}
+
+/// Wide forms of Latin letters and signs as their common forms, unless they stand in Chinese or Japanese writing,
+/// where they belong.
+fn in_common_forms(text: &str) -> String {
+    let is_latin = |c: char| !matches!(c, '\u{2e80}'..='\u{ff00}');
+    if !text.chars().all(is_latin) {
+        return text.to_owned();
+    }
+    let common = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        _ => c,
+    };
+    text.chars().map(common).collect()
+}
+
 /// Joins the best characters of the columns: repeated ones count once, and blanks not at all.
 fn spell(columns: &[f32], characters: &[String]) -> (String, f32) {
     let (mut text, mut sum, mut count, mut before) = (String::new(), 0.0, 0.0, 0);
@@ -242,7 +277,7 @@ fn spell(columns: &[f32], characters: &[String]) -> (String, f32) {
         before = class;
     }
     let mean = if count > 0.0 { sum / count } else { 0.0 };
-    (text, mean)
+    (in_common_forms(&text), mean)
 }
 
 fn parameters_of(manifest: &Manifest) -> Result<&PpOcrParameters, ManifestError> {

@@ -116,3 +116,30 @@ fn the_finder_sees_sides_that_it_can() {
     assert_eq!(seen_size((10, 4000), 736), (32, 736));
     assert_eq!(seen_size((320, 240), 736), (320, 256));
 }
+
+#[test]
+fn pieces_of_a_row_come_from_left_to_right() {
+    let piece = |text: &str, left: f32, top: f32| TextLine {
+        text: text.to_owned(),
+        score: 1.0,
+        place: LineBox {
+            origin: [left, top],
+            right: [100.0, 0.0],
+            down: [0.0, 40.0],
+        },
+    };
+    let lines = vec![
+        piece("below", 0.0, 60.0),
+        piece("second", 200.0, 8.0),
+        piece("first", 0.0, 14.0),
+    ];
+    let read = in_reading_order(lines);
+    let texts: Vec<&str> = read.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(texts, ["first", "second", "below"]);
+}
+
+#[test]
+fn wide_signs_are_common_ones_outside_of_chinese_writing() {
+    assert_eq!(in_common_forms("Zürich\u{ff0c} １4"), "Zürich, 14");
+    assert_eq!(in_common_forms("上海\u{ff0c}北京"), "上海\u{ff0c}北京");
+}
