@@ -78,3 +78,31 @@ pub async fn of(
     .fetch_all(db)
     .await?)
 }
+
+/// Where published texts are, as [`PictureText`] says it: left, top, width and height. Each is given by its asset, its
+/// first frame and what it says; `None` if there is no such text.
+///
+/// # Errors
+/// If the database fails.
+pub async fn places(
+    db: &mut SqliteConnection,
+    wanted: &[(&AssetId, u64, &str)],
+) -> Result<Vec<Option<[f64; 4]>>, CatalogError> {
+    let rows: Vec<(i64, f64, f64, f64, f64)> = sqlx::query_as(
+        r#"SELECT q.key, t."left", t.top, t.width, t.height
+             FROM json_each(?) q
+             JOIN published p ON p.asset_id = q.value ->> 0 AND p.feature = 'text'
+             JOIN texts t ON t.run_id = p.run_id AND t.start_frame = q.value ->> 1 AND t.text = q.value ->> 2"#,
+    )
+    .bind(serde_json::json!(wanted).to_string())
+    .fetch_all(db)
+    .await?;
+    let mut places = vec![None; wanted.len()];
+    for (at, left, top, width, height) in rows {
+        let place = usize::try_from(at).ok().and_then(|at| places.get_mut(at));
+        if let Some(place) = place {
+            *place = Some([left, top, width, height]);
+        }
+    }
+    Ok(places)
+}

@@ -53,3 +53,4 @@ mod support;
 mod walk;
 mod watch;
 mod watches;
+mod written;

@@ -121,6 +121,11 @@ pub(crate) fn models() -> Option<PathBuf> {
     fixture::models(&["lite", "centerface"])
 }
 
+/// The folder of pulled models, if this one is in it too.
+pub(crate) fn models_with(id: &str) -> Option<PathBuf> {
+    fixture::models(&["lite", "centerface", id])
+}
+
 /// The first hit of an answer.
 pub(crate) fn first(answer: &Value) -> &Value {
     answer["hits"]
