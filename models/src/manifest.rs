@@ -13,9 +13,11 @@ use crate::kind::ErrorKind;
 
 mod detector;
 mod set;
+mod speech;
 
 pub use detector::{Colour, DetectorParameters, Head, InputSize};
 pub use set::ManifestSet;
+pub use speech::{VoiceActivityParameters, WhisperParameters};
 
 /// One model, or one runtime library, at one revision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +67,10 @@ pub enum Kind {
     Text,
     /// Boxes in pictures.
     Detector,
+    /// Words in sound.
+    SpeechToText,
+    /// Where in sound somebody speaks.
+    VoiceActivity,
     /// A library that runs models.
     Runtime,
 }
@@ -178,6 +184,10 @@ pub enum Parameters {
     DualEncoder(DualParameters),
     /// An ONNX network that detects boxes.
     Detector(DetectorParameters),
+    /// Whisper, in a file of `CTranslate2`.
+    Whisper(WhisperParameters),
+    /// Silero's voice activity detector for 16 kHz, as a sequence graph.
+    SileroVad(VoiceActivityParameters),
 }
 
 /// Parameters of the ONNX Runtime library.
@@ -320,6 +330,8 @@ impl Manifest {
             Parameters::BertSentence(_)
             | Parameters::DualEncoder(_)
             | Parameters::OnnxRuntime(_)
+            | Parameters::Whisper(_)
+            | Parameters::SileroVad(_)
             | Parameters::Detector(_) => Err(self.wrong_kind("encode pictures")),
         }
     }
@@ -336,7 +348,10 @@ impl Manifest {
     #[must_use]
     pub fn dims(&self) -> Option<usize> {
         match &self.parameters {
-            Parameters::OnnxRuntime(_) | Parameters::Detector(_) => None,
+            Parameters::OnnxRuntime(_)
+            | Parameters::Detector(_)
+            | Parameters::Whisper(_)
+            | Parameters::SileroVad(_) => None,
             Parameters::BertSentence(p) => Some(p.dims),
             Parameters::DualEncoder(p) => Some(p.dims),
             Parameters::ConseEfficientnetLite0(p) => Some(p.dims),
