@@ -17,7 +17,7 @@ pub use engine::{Engine, EngineParts, collect_garbage, is_engine_running};
 use crate::catalog::{Catalog, CatalogError, spaces};
 use crate::config::Config;
 use crate::export::ExportSources;
-use crate::features::{LocalCoordinator, Settings};
+use crate::features::{LocalCoordinator, Settings, SpeechSettings};
 use crate::index::{Follower, Index, IndexError, Synonyms};
 use crate::redactions::{Options, Redactions};
 use crate::search::Searcher;
@@ -141,6 +141,11 @@ impl App {
         let searcher = searcher
             .with_synonyms(Synonyms::new(&self.config.search.synonyms))
             .with_clips(self.decoding.clone());
+        let searcher = if self.config.models.speech_to_text.is_empty() {
+            searcher
+        } else {
+            searcher.with_speech(matches!(self.speech(), Ok(Some(_))))
+        };
         // A model that does not exist is reported where work is requested.
         match self.sentences() {
             Ok(Some((model, _))) => {
@@ -190,11 +195,40 @@ impl App {
             model: model.clone(),
             space: space_of(&self.models, model)?,
             sentences: self.sentences()?,
+            speech: self.speech()?,
             detector: self.config.work.detector,
             proxy_height: self.config.work.proxy_height,
             frames_per_shot: self.config.work.frames_per_shot,
             frame_vectors: self.config.work.frame_vectors,
         })
+    }
+
+    /// How speech is recognised; `None` if it is switched off or its model is not installed.
+    ///
+    /// # Errors
+    /// If the model in the settings does not exist.
+    pub fn speech(&self) -> Result<Option<SpeechSettings>, ModelError> {
+        let models = &self.config.models;
+        if models.speech_to_text.is_empty() {
+            return Ok(None);
+        }
+        let manifest = self.models.manifests().get(&models.speech_to_text)?;
+        for needed in self.models.manifests().with_requirements(&manifest.id)? {
+            if self.models.status(needed)? != Status::Installed {
+                return Ok(None);
+            }
+        }
+        Ok(Some(SpeechSettings {
+            model: manifest.id.clone(),
+            revision: manifest.revision.clone(),
+            language: models.speech_language.clone(),
+        }))
+    }
+
+    /// Whether speech is not recognised because its model is not installed.
+    #[must_use]
+    pub fn lacks_speech(&self) -> bool {
+        !self.config.models.speech_to_text.is_empty() && matches!(self.speech(), Ok(None))
     }
 
     /// The sentence encoder of dialogue and its space; `None` if it is switched off or not installed.

@@ -21,6 +21,7 @@ mod models;
 mod probe;
 mod proxies;
 mod shots;
+mod speech;
 mod thumbnails;
 mod vectors;
 
@@ -32,3 +33,4 @@ pub use registry::{is_remote, unit_of};
 pub use request::{Settings, embeddings_of, meaning_of, request, retry};
 pub(crate) use retry::verdict;
 pub use spaces::{delete_vectors, models, tend_spaces};
+pub use speech::SpeechSettings;

@@ -117,6 +117,11 @@ pub(crate) fn models() -> Option<PathBuf> {
     fixture::models(&["lite", "centerface"])
 }
 
+/// The same, if the models of speech are in it as well.
+pub(crate) fn speech_models() -> Option<PathBuf> {
+    fixture::models(&["whisper-base", "silero-vad"])
+}
+
 /// The first hit of an answer.
 pub(crate) fn first(answer: &Value) -> &Value {
     answer["hits"]

@@ -3,6 +3,7 @@
 use rushes_models::{EncoderOptions, ModelStore};
 use tokio::runtime::Handle;
 
+use super::speech::Ears;
 use crate::embed::{Devices, EmbedOptions, Embedder, Sentences};
 use crate::error::StageError;
 use crate::media::ProxyParams;
@@ -52,6 +53,8 @@ pub struct Stages {
     pub embedder: Embedder,
     /// The encoders of dialogue.
     pub sentences: Sentences,
+    /// The models of speech.
+    pub ears: Ears,
     /// The runtime for access to the object store.
     pub runtime: Handle,
 }
@@ -71,6 +74,7 @@ impl Stages {
             segment: SegmentParams::default(),
             proxy: ProxyParams::default(),
             sentences: Sentences::new(models.clone(), encoders),
+            ears: Ears::new(models.clone(), encoders.threads),
             devices: Devices::new(models, encoders),
             embedder: Embedder::new(EmbedOptions::default()),
             runtime: Handle::current(),
