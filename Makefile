@@ -24,7 +24,7 @@ demo: build            ## The main job on real footage
 	scripts/demo $(rushes)
 
 test: build            ## All tests
-	$(rushes) models pull lite centerface ppocr-v5
+	$(rushes) models pull lite centerface whisper-base ppocr-v5
 	scripts/setup-readers $(readers)
 	RUSHES_TEST_PYTHON=$(readers)/bin/python cargo test --workspace --locked
 	scripts/test-page $(rushes) $(readers)/bin/python

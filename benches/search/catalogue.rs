@@ -25,6 +25,7 @@ pub(crate) async fn fill(
         model: "lite".to_owned(),
         space: space_of(&ModelStore::new("models".into()), "lite").unwrap(),
         sentences: None,
+        speech: None,
         reader: None,
         detector: DetectorKind::default(),
         proxy_height: 480,

@@ -263,6 +263,20 @@ class Rushes:
         """
         return self._call("DELETE", f"/v1/assets/{_quoted(id)}/subtitles/{_quoted(track)}", answer="json")
 
+    def get_transcript(self, id):
+        """What is said in an asset: the lines of its subtitles, or if it has none, those that were heard, with
+        the times of words. It has no lines until its job is done.
+        """
+        return self._call("GET", f"/v1/assets/{_quoted(id)}/transcript", answer="json")
+
+    def get_transcript_srt(self, id):
+        """The same as a SubRip file."""
+        return self._call("GET", f"/v1/assets/{_quoted(id)}/transcript.srt", answer="bytes")
+
+    def get_transcript_vtt(self, id):
+        """The same as a WebVTT file."""
+        return self._call("GET", f"/v1/assets/{_quoted(id)}/transcript.vtt", answer="bytes")
+
     def list_audit_entries(self, *, limit=None, before=None):
         """Requests that changed something, or tried to, newest first.
 

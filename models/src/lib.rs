@@ -23,6 +23,7 @@ mod open;
 mod preprocess;
 mod pull;
 mod runtime;
+mod speech;
 mod store;
 #[cfg(test)]
 mod testing;
@@ -41,7 +42,7 @@ pub use dual::{Sample, write_sample};
 pub use encoder::{ImageEncoder, Space, TextEncoder};
 pub use error::{
     Attempt, BackendError, DetectError, DualError, LiteError, ModelError, OcrError, PullError,
-    SourceError, TextError,
+    SourceError, SpeechError, TextError,
 };
 pub use kind::ErrorKind;
 pub use lite::LiteProbe;
@@ -49,13 +50,14 @@ pub use manifest::{
     BertSentenceParameters, Colour, ConseParameters, DetectorParameters, DualParameters,
     FileSource, Golden, Head, HfSource, HttpsSource, InputSize, Kind, Manifest, ManifestError,
     ManifestFile, ManifestSet, OnnxRuntimeParameters, Parameters, PpOcrParameters, PypiSource,
-    Source,
+    Source, VoiceActivityParameters, WhisperParameters,
 };
 pub use ocr::{LineBox, TextLine, TextReader};
 pub use open::{open_image_encoder, open_image_encoders, open_text_encoder, space_of};
 pub use preprocess::{Prepared, PreprocessError};
 pub use pull::{PullOptions, PullProgress, pull};
 pub use runtime::RuntimeError;
+pub use speech::{HEARD_RATE, HeardCue, HeardWord, Listening, Transcriber, TranscriberOptions};
 pub use store::{Finding, ModelStore, Status, StoreError, VerifiedFile, VerifyReport};
 pub use torch_legacy::TorchError;
 pub use vector::mean_pool;

@@ -14,10 +14,12 @@ use crate::kind::ErrorKind;
 mod detector;
 mod pp_ocr;
 mod set;
+mod speech;
 
 pub use detector::{Colour, DetectorParameters, Head, InputSize};
 pub use pp_ocr::PpOcrParameters;
 pub use set::ManifestSet;
+pub use speech::{VoiceActivityParameters, WhisperParameters};
 
 /// One model, or one runtime library, at one revision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +69,10 @@ pub enum Kind {
     Text,
     /// Boxes in pictures.
     Detector,
+    /// Words in sound.
+    SpeechToText,
+    /// Where in sound somebody speaks.
+    VoiceActivity,
     /// Reads text in pictures.
     TextReader,
     /// A library that runs models.
@@ -182,6 +188,10 @@ pub enum Parameters {
     DualEncoder(DualParameters),
     /// An ONNX network that detects boxes.
     Detector(DetectorParameters),
+    /// Whisper, in a file of `CTranslate2`.
+    Whisper(WhisperParameters),
+    /// Silero's voice activity detector for 16 kHz, as a sequence graph.
+    SileroVad(VoiceActivityParameters),
     /// The two networks of PP-OCR, as ONNX files.
     PpOcr(PpOcrParameters),
 }
@@ -326,8 +336,10 @@ impl Manifest {
             Parameters::BertSentence(_)
             | Parameters::DualEncoder(_)
             | Parameters::OnnxRuntime(_)
-            | Parameters::Detector(_)
-            | Parameters::PpOcr(_) => Err(self.wrong_kind("encode pictures")),
+            | Parameters::Whisper(_)
+            | Parameters::SileroVad(_)
+            | Parameters::PpOcr(_)
+            | Parameters::Detector(_) => Err(self.wrong_kind("encode pictures")),
         }
     }
 
@@ -343,7 +355,11 @@ impl Manifest {
     #[must_use]
     pub fn dims(&self) -> Option<usize> {
         match &self.parameters {
-            Parameters::OnnxRuntime(_) | Parameters::Detector(_) | Parameters::PpOcr(_) => None,
+            Parameters::OnnxRuntime(_)
+            | Parameters::Detector(_)
+            | Parameters::Whisper(_)
+            | Parameters::SileroVad(_)
+            | Parameters::PpOcr(_) => None,
             Parameters::BertSentence(p) => Some(p.dims),
             Parameters::DualEncoder(p) => Some(p.dims),
             Parameters::ConseEfficientnetLite0(p) => Some(p.dims),

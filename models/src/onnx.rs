@@ -5,6 +5,6 @@ mod graph;
 mod inputs;
 mod proto;
 
-pub(crate) use graph::{Conv, Element, GraphBuilder, Value, float, int, ints, signed};
+pub(crate) use graph::{Axis, Conv, Element, GraphBuilder, Value, float, int, ints, signed};
 pub(crate) use inputs::{with_any_size, without_constant_inputs};
 pub(crate) use proto::Attribute;

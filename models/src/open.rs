@@ -92,9 +92,11 @@ pub fn open_text_encoder(
         Parameters::DualEncoder(parameters) => Ok(Box::new(DualTextEncoder::open(
             store, manifest, parameters, options,
         )?)),
-        Parameters::OnnxRuntime(_) | Parameters::Detector(_) | Parameters::PpOcr(_) => {
-            Err(manifest.wrong_kind("encode texts").into())
-        }
+        Parameters::OnnxRuntime(_)
+        | Parameters::Detector(_)
+        | Parameters::Whisper(_)
+        | Parameters::SileroVad(_)
+        | Parameters::PpOcr(_) => Err(manifest.wrong_kind("encode texts").into()),
     }
 }
 

@@ -2,12 +2,12 @@
 
 mod fixture;
 
-pub(crate) use self::fixture::{material, missing, models as fixture_models};
+pub(crate) use self::fixture::{material, missing, models};
 use crate::store::{ModelStore, Status};
 
 /// The store at `RUSHES_MODELS`, if `lite` is installed in it.
 pub(crate) fn model_store() -> Option<ModelStore> {
-    let store = ModelStore::new(fixture::models(&["lite"])?);
+    let store = ModelStore::new(models(&["lite"])?);
     for manifest in store.manifests().with_requirements("lite").unwrap() {
         assert_eq!(
             store.status(manifest).unwrap(),

@@ -5,7 +5,7 @@ mod engine;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use rushes_models::{ModelError, ModelStore, Space, Status, space_of};
+use rushes_models::{Manifest, ModelError, ModelStore, Space, Status, space_of};
 use rushes_workers::redact::VideoOptions;
 use rushes_workers::sandbox::{Limits, Sandbox};
 use rushes_workers::stages::Stages;
@@ -17,7 +17,7 @@ pub use engine::{Engine, EngineParts, collect_garbage, is_engine_running};
 use crate::catalog::{Catalog, CatalogError, spaces};
 use crate::config::Config;
 use crate::export::ExportSources;
-use crate::features::{LocalCoordinator, Settings};
+use crate::features::{LocalCoordinator, Settings, SpeechSettings};
 use crate::index::{Follower, Index, IndexError, Synonyms};
 use crate::redactions::{Options, Redactions};
 use crate::search::Searcher;
@@ -141,6 +141,11 @@ impl App {
         let searcher = searcher
             .with_synonyms(Synonyms::new(&self.config.search.synonyms))
             .with_clips(self.decoding.clone());
+        let searcher = if self.config.models.speech_to_text.is_empty() {
+            searcher
+        } else {
+            searcher.with_speech(matches!(self.speech(), Ok(Some(_))))
+        };
         // A model that does not exist is reported where work is requested.
         match self.sentences() {
             Ok(Some((model, _))) => {
@@ -190,6 +195,7 @@ impl App {
             model: model.clone(),
             space: space_of(&self.models, model)?,
             sentences: self.sentences()?,
+            speech: self.speech()?,
             reader: self.reader()?,
             detector: self.config.work.detector,
             proxy_height: self.config.work.proxy_height,
@@ -198,12 +204,37 @@ impl App {
         })
     }
 
+    /// How speech is recognised; `None` if it is switched off or its model is not installed.
+    ///
+    /// # Errors
+    /// If the model in the settings does not exist.
+    pub fn speech(&self) -> Result<Option<SpeechSettings>, ModelError> {
+        let models = &self.config.models;
+        let manifest = self.installed(&models.speech_to_text)?;
+        Ok(manifest.map(|manifest| SpeechSettings {
+            model: manifest.id.clone(),
+            revision: manifest.revision.clone(),
+            language: models.speech_language.clone(),
+        }))
+    }
+
+    /// Whether speech is not recognised because its model is not installed.
+    #[must_use]
+    pub fn lacks_speech(&self) -> bool {
+        !self.config.models.speech_to_text.is_empty() && matches!(self.speech(), Ok(None))
+    }
+
     /// The model that reads text in pictures, `id@revision`; `None` if it is switched off or not installed.
     ///
     /// # Errors
     /// If the model in the settings does not exist.
     pub fn reader(&self) -> Result<Option<String>, ModelError> {
-        let model = &self.config.models.picture_to_text;
+        let manifest = self.installed(&self.config.models.picture_to_text)?;
+        Ok(manifest.map(Manifest::full_name))
+    }
+
+    /// The manifest of a model, if it and all that it requires are installed; `None` for the empty name as well.
+    fn installed(&self, model: &str) -> Result<Option<&Manifest>, ModelError> {
         if model.is_empty() {
             return Ok(None);
         }
@@ -212,7 +243,7 @@ impl App {
                 return Ok(None);
             }
         }
-        Ok(Some(self.models.manifests().get(model)?.full_name()))
+        Ok(Some(self.models.manifests().get(model)?))
     }
 
     /// The sentence encoder of dialogue and its space; `None` if it is switched off or not installed.

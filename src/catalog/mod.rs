@@ -7,6 +7,7 @@ pub mod assets;
 pub mod audit;
 pub mod bins;
 mod coverage;
+pub mod cues;
 pub mod duplicates;
 mod error;
 pub mod events;

@@ -2,6 +2,7 @@
 
 use sqlx::SqliteConnection;
 
+use super::cues::CueOrigin;
 use super::{AssetId, CatalogError, RunId, vectors};
 
 /// A passage of dialogue: a line, or a few neighbouring ones. Frames and milliseconds are half-open.
@@ -17,6 +18,8 @@ pub struct Passage {
     pub end_ms: i64,
     /// Its lines, joined.
     pub text: String,
+    /// Where its lines come from.
+    pub origin: CueOrigin,
 }
 
 /// The passages of an asset in one space, with their vectors.
@@ -41,8 +44,8 @@ pub async fn store(
 ) -> Result<(), CatalogError> {
     for (ordinal, passage) in passages.iter().enumerate() {
         sqlx::query(
-            "INSERT INTO passages (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, text)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO passages (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, text, origin)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(run)
         .bind(ordinal.cast_signed() as i64)
@@ -51,6 +54,7 @@ pub async fn store(
         .bind(passage.start_ms)
         .bind(passage.end_ms)
         .bind(&passage.text)
+        .bind(passage.origin)
         .execute(&mut *db)
         .await?;
     }
@@ -101,7 +105,7 @@ pub async fn get_many(
         passage: Passage,
     }
     let rows: Vec<RankedPassage> = sqlx::query_as(
-        "SELECT q.key AS rank, a.start_frame, a.end_frame, a.start_ms, a.end_ms, a.text
+        "SELECT q.key AS rank, a.start_frame, a.end_frame, a.start_ms, a.end_ms, a.text, a.origin
            FROM json_each(?) q
            JOIN published p ON p.asset_id = q.value ->> 0 AND p.feature = ?
            JOIN passages a ON a.run_id = p.run_id AND a.ordinal = q.value ->> 1",

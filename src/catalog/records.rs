@@ -4,6 +4,7 @@
 //! also wrote the feature's name and empty lists; both are ignored.
 
 use rushes_workers::media::MediaInfo;
+use rushes_workers::stages::SpeechBasis;
 use rushes_workers::time::Rate;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,13 @@ pub struct DialogueRecord {
     /// Problems with subtitles that did not stop the work.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+/// The record of a `speech` run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpeechRecord {
+    /// What its lines are made of.
+    pub basis: SpeechBasis,
 }
 
 /// The record of an `embeddings` run.

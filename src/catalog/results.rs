@@ -25,19 +25,6 @@ pub struct ShotRow {
     pub same_as: Option<u64>,
 }
 
-/// A line of dialogue to store. Frames and milliseconds are half-open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CueRow {
-    /// First frame that shows it, and one past the last.
-    pub frames: (u64, u64),
-    /// When it appears and disappears, in milliseconds from the start of the file.
-    pub ms: (u64, u64),
-    /// The text.
-    pub text: String,
-    /// Language, if known.
-    pub language: Option<String>,
-}
-
 /// Stores the shots of a run, in order.
 ///
 /// # Errors
@@ -107,34 +94,6 @@ pub async fn store_vectors(
             .bind(bytes)
             .execute(&mut *db)
             .await?;
-    }
-    Ok(())
-}
-
-/// Stores the dialogue of a run.
-///
-/// # Errors
-/// If the database fails.
-pub async fn store_cues(
-    db: &mut SqliteConnection,
-    run: &RunId,
-    cues: &[CueRow],
-) -> Result<(), CatalogError> {
-    for (ordinal, cue) in cues.iter().enumerate() {
-        sqlx::query(
-            "INSERT INTO cues (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, text, language)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(run)
-        .bind(ordinal.cast_signed() as i64)
-        .bind(cue.frames.0.cast_signed())
-        .bind(cue.frames.1.cast_signed())
-        .bind(cue.ms.0.cast_signed())
-        .bind(cue.ms.1.cast_signed())
-        .bind(&cue.text)
-        .bind(&cue.language)
-        .execute(&mut *db)
-        .await?;
     }
     Ok(())
 }

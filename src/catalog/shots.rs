@@ -1,4 +1,4 @@
-//! Reads shots, vectors and dialogue of the published generation.
+//! Reads shots and vectors of the published generation.
 
 use std::collections::HashSet;
 
@@ -107,23 +107,6 @@ impl Shot {
             end: end.cast_unsigned(),
         }
     }
-}
-
-/// A published line of dialogue.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct Cue {
-    /// First frame.
-    pub start_frame: i64,
-    /// One past the last frame.
-    pub end_frame: i64,
-    /// Start in milliseconds from the start of the file.
-    pub start_ms: i64,
-    /// End in milliseconds, exclusive.
-    pub end_ms: i64,
-    /// The text.
-    pub text: String,
-    /// Language, if known.
-    pub language: Option<String>,
 }
 
 /// The shot with this id, in the published generation.
@@ -240,33 +223,6 @@ pub async fn spans(
         Some(run) => spans_of_run(db, &run).await,
         None => Ok(Vec::new()),
     }
-}
-
-/// The published dialogue of an asset, by time.
-///
-/// # Errors
-/// If the database fails.
-pub async fn cues(db: &mut SqliteConnection, asset: &AssetId) -> Result<Vec<Cue>, CatalogError> {
-    Ok(sqlx::query_as(
-        "SELECT c.* FROM cues c JOIN published p ON p.run_id = c.run_id AND p.feature = 'dialogue'
-          WHERE p.asset_id = ? ORDER BY c.ordinal",
-    )
-    .bind(asset)
-    .fetch_all(db)
-    .await?)
-}
-
-/// The dialogue of a run, by time.
-///
-/// # Errors
-/// If the database fails.
-pub async fn cues_of_run(db: &mut SqliteConnection, run: &RunId) -> Result<Vec<Cue>, CatalogError> {
-    Ok(
-        sqlx::query_as("SELECT * FROM cues WHERE run_id = ? ORDER BY ordinal")
-            .bind(run)
-            .fetch_all(db)
-            .await?,
-    )
 }
 
 /// The published shots that share a frame with one of these spans of frames: asset and first frame.

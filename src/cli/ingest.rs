@@ -122,6 +122,12 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         output::json(&summary)?;
     } else {
         print(&summary);
+        if !summary.videos.is_empty() && app.lacks_speech() {
+            output::line(
+                "speech was not recognised: `rushes models pull whisper-base`, then ingest again, \
+                 makes searchable what is said in videos without subtitles",
+            );
+        }
         if !finished {
             output::line("interrupted; run the same command again to continue");
         }

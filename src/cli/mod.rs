@@ -24,6 +24,7 @@ mod show;
 mod spaces;
 mod subtitles;
 mod titles;
+mod transcript;
 mod watch;
 mod work;
 
@@ -89,6 +90,8 @@ enum Command {
     Export(export::Args),
     /// List, add and remove the subtitle tracks of an asset
     Subtitles(subtitles::Args),
+    /// Write what is said in an asset as text, SubRip, WebVTT or JSON
+    Transcript(transcript::Args),
     /// List the titles
     Titles(titles::Args),
     /// List jobs, show one, cancel it or retry it
@@ -177,6 +180,9 @@ impl Cli {
             Command::Export(args) => export::run(&App::open_existing(config).await?, args).await,
             Command::Subtitles(args) => {
                 subtitles::run(&App::open_existing(config).await?, args).await
+            }
+            Command::Transcript(args) => {
+                transcript::run(&App::open_existing(config).await?, args).await
             }
             Command::Titles(args) => titles::run(&App::open_existing(config).await?, args).await,
             Command::Jobs(args) => jobs::run(&App::open_existing(config).await?, args).await,

@@ -251,11 +251,10 @@ fn why(hit: &Hit) -> String {
             dialogue.text.replace('\n', " ")
         ));
     }
-    let said = hit
-        .evidence
-        .dialogue
-        .as_ref()
-        .map(|dialogue| &dialogue.text);
+    if let Some(speech) = &hit.evidence.speech {
+        why.push(format!("heard \u{201c}{}\u{201d}", speech.text));
+    }
+    let said = hit.evidence.line().map(|line| &line.text);
     let meant = hit.evidence.meaning.as_ref();
     if let Some(meaning) = meant.filter(|meaning| Some(&meaning.text) != said) {
         why.push(format!(

@@ -69,6 +69,10 @@ pub struct Models {
     pub text_to_shot: String,
     /// The sentence encoder of dialogue; none if it is empty.
     pub text_to_text: String,
+    /// The model that recognises speech; none if it is empty.
+    pub speech_to_text: String,
+    /// Code of the language that is spoken, such as `en`; by default it is detected, stretch by stretch.
+    pub speech_language: Option<String>,
     /// The model that reads text in pictures; none if it is empty.
     pub picture_to_text: String,
     /// Backend of the encoders: `candle`, `onnxruntime`, `openvino`, `cuda` …; by default the best available
@@ -147,6 +151,8 @@ impl Default for Models {
             folder: None,
             text_to_shot: "lite".to_owned(),
             text_to_text: "minilm".to_owned(),
+            speech_to_text: "whisper-base".to_owned(),
+            speech_language: None,
             picture_to_text: "ppocr-v5".to_owned(),
             backend: None,
             python: "python3".to_owned(),

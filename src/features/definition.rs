@@ -138,11 +138,17 @@ impl RunInputs<'_> {
 
     /// The input run of `feature`.
     pub(super) async fn input(&mut self, feature: Feature) -> Result<Run, CatalogError> {
+        self.input_if_any(feature).await?.ok_or(DAMAGED)
+    }
+
+    /// The input run of `feature`; `None` if it was not wanted when this run was requested.
+    pub(super) async fn input_if_any(
+        &mut self,
+        feature: Feature,
+    ) -> Result<Option<Run>, CatalogError> {
         let inputs = runs::inputs(self.db, &self.run.id).await?;
-        let input = inputs
-            .into_iter()
-            .find(|run| run.feature == feature.as_str());
-        input.ok_or(DAMAGED)
+        let mut inputs = inputs.into_iter();
+        Ok(inputs.find(|run| run.feature == feature.as_str()))
     }
 
     /// The record of the input run of `feature`.

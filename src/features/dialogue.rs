@@ -8,8 +8,8 @@ use super::Settings;
 use super::definition::{Definition, RunInputs, StoreOutcome, Unit};
 use crate::catalog::CatalogError;
 use crate::catalog::assets::{Asset, Sidecar};
+use crate::catalog::cues::{self, CueRow};
 use crate::catalog::records::{DialogueRecord, ProbeRecord, ShotsRecord};
-use crate::catalog::results::{self, CueRow};
 
 pub(super) struct Dialogue;
 
@@ -77,7 +77,7 @@ impl Definition for Dialogue {
         output: &DialogueOutput,
     ) -> Result<StoreOutcome<DialogueRecord>, CatalogError> {
         let rows: Vec<CueRow> = output.cues.iter().map(row).collect();
-        results::store_cues(run.db, &run.run.id, &rows).await?;
+        cues::store_cues(run.db, &run.run.id, &rows).await?;
         Ok(StoreOutcome::Kept(DialogueRecord {
             warnings: output.warnings.clone(),
         }))
@@ -90,5 +90,6 @@ fn row(cue: &CueSpan) -> CueRow {
         ms: (cue.start_ms, cue.end_ms),
         text: cue.text.clone(),
         language: cue.language.clone(),
+        ..CueRow::default()
     }
 }

@@ -1,4 +1,4 @@
-//! `meaning/<model>`: one vector per passage of dialogue.
+//! `meaning/<model>`: one vector per passage of dialogue: of subtitles, or of what was heard.
 //!
 //! A passage is a line, or a few neighbouring lines, because one line seldom says all that is said.
 
@@ -9,9 +9,9 @@ use super::Settings;
 use super::definition::{DAMAGED, Definition, RunInputs, StoreOutcome, Unit};
 use super::vectors::fault_of_vectors;
 use crate::catalog::assets::Asset;
+use crate::catalog::cues::{self, Cue, CueOrigin};
 use crate::catalog::passages::{self, Passage};
 use crate::catalog::records::MeaningRecord;
-use crate::catalog::shots::{self, Cue};
 use crate::catalog::{CatalogError, results};
 
 /// Lines of a passage of several.
@@ -30,7 +30,7 @@ pub(super) struct Params {
 impl Definition for Meaning {
     const FEATURE: Feature = Feature::Meaning;
     const VERSION: u32 = 1;
-    const INPUTS: &'static [Feature] = &[Feature::Dialogue];
+    const INPUTS: &'static [Feature] = &[Feature::Dialogue, Feature::Speech];
     const QUEUE: Queue = Queue::Media;
     const UNIT: Unit = Unit::Lines;
 
@@ -100,7 +100,13 @@ impl Definition for Meaning {
 
 async fn passages_of(run: &mut RunInputs<'_>) -> Result<Vec<Passage>, CatalogError> {
     let dialogue = run.input(Feature::Dialogue).await?;
-    Ok(split(&shots::cues_of_run(run.db, &dialogue.id).await?))
+    let mut lines = cues::cues_of_run(run.db, &dialogue.id).await?;
+    if lines.is_empty()
+        && let Some(speech) = run.input_if_any(Feature::Speech).await?
+    {
+        lines = cues::cues_of_run(run.db, &speech.id).await?;
+    }
+    Ok(split(&lines))
 }
 
 /// Every line, and every few neighbouring lines of one language without a long silence.
@@ -128,6 +134,7 @@ fn joined(cues: &[Cue]) -> Passage {
         start_ms: first(|cue| cue.start_ms),
         end_ms: last(|cue| cue.end_ms),
         text: texts.join(" "),
+        origin: cues.first().map_or(CueOrigin::Subtitles, |cue| cue.origin),
     }
 }
 
@@ -136,21 +143,16 @@ mod tests {
     use super::*;
 
     fn cue(second: i64, text: &str) -> Cue {
-        Cue {
-            start_frame: second * 25,
-            end_frame: second * 25 + 25,
-            start_ms: second * 1000,
-            end_ms: second * 1000 + 1000,
-            text: text.to_owned(),
-            language: None,
-        }
+        let frames = (second * 25, second * 25 + 25);
+        Cue::of_subtitles(frames, (second * 1000, second * 1000 + 1000), text)
     }
 
     #[test]
     fn passages_are_of_one_language() {
-        let in_language = |language: &str, second: i64, text: &str| Cue {
-            language: Some(language.to_owned()),
-            ..cue(second, text)
+        let in_language = |language: &str, second: i64, text: &str| {
+            let mut cue = cue(second, text);
+            cue.language = Some(language.to_owned());
+            cue
         };
         let cues: Vec<Cue> = (0..3)
             .flat_map(|at| {

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use rushes_workers::stages::{Feature, Queue};
 
 use super::definition::{ErasedDefinition, Registered, Unit};
-use super::{dialogue, embeddings, meaning, probe, proxies, shots, text, thumbnails};
+use super::{dialogue, embeddings, meaning, probe, proxies, shots, speech, text, thumbnails};
 
 /// The definition of `feature`.
 pub(super) fn registered(feature: Feature) -> &'static dyn Registered {
@@ -13,6 +13,7 @@ pub(super) fn registered(feature: Feature) -> &'static dyn Registered {
         Feature::Probe => &ErasedDefinition::<probe::Probe>(PhantomData),
         Feature::Shots => &ErasedDefinition::<shots::Shots>(PhantomData),
         Feature::Dialogue => &ErasedDefinition::<dialogue::Dialogue>(PhantomData),
+        Feature::Speech => &ErasedDefinition::<speech::Speech>(PhantomData),
         Feature::Proxies => &ErasedDefinition::<proxies::Proxies>(PhantomData),
         Feature::Thumbnails => &ErasedDefinition::<thumbnails::Thumbnails>(PhantomData),
         Feature::Embeddings => &ErasedDefinition::<embeddings::Embeddings>(PhantomData),

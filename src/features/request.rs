@@ -9,6 +9,7 @@ use sqlx::SqliteConnection;
 
 use super::registry::registered;
 use super::spaces;
+use super::speech::SpeechSettings;
 use crate::catalog::assets::Asset;
 use crate::catalog::jobs::{self, Job};
 use crate::catalog::runs::{self, NewRun, Run};
@@ -23,6 +24,8 @@ pub struct Settings {
     pub space: Space,
     /// The sentence encoder of dialogue and its space; `None` if it is not installed.
     pub sentences: Option<(String, Space)>,
+    /// How speech is recognised; `None` if it is switched off or its model is not installed.
+    pub speech: Option<SpeechSettings>,
     /// The model that reads text in pictures, `id@revision`; `None` if it is not installed.
     pub reader: Option<String>,
     /// The shot detector.

@@ -45,6 +45,7 @@ mod shots;
 mod subtitles;
 mod titles;
 mod tls;
+mod transcript;
 mod upload;
 mod watches;
 mod webhooks;
@@ -304,6 +305,9 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(library::reprocess))
         .routes(routes!(subtitles::list, subtitles::add).layer(subtitles))
         .routes(routes!(subtitles::remove))
+        .routes(routes!(transcript::get))
+        .routes(routes!(transcript::srt))
+        .routes(routes!(transcript::vtt))
         .routes(routes!(library::shots_of))
         .routes(routes!(titles::list, titles::create))
         .routes(routes!(titles::get, titles::change, titles::delete))

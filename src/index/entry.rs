@@ -1,6 +1,7 @@
 //! What the index stores per asset.
 
 use crate::catalog::AssetId;
+use crate::catalog::cues::CueOrigin;
 
 /// The published state of an asset; empty if it is gone or unpublished.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +38,8 @@ pub(super) struct CueEntry {
     pub(super) text: String,
     /// Its language, if known.
     pub(super) language: Option<String>,
+    /// Where it comes from.
+    pub(super) origin: CueOrigin,
 }
 
 impl AssetEntry {

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{AssetEntry, CueEntry, Index, IndexError, Position, SpaceVectors};
-use crate::catalog::{self, AssetId, Catalog, CatalogError, passages, shots, vectors};
+use crate::catalog::{self, AssetId, Catalog, CatalogError, cues, passages, shots, vectors};
 use crate::telemetry;
 
 /// The file whose lock makes a process the writer.
@@ -306,16 +306,17 @@ async fn entry(
     asset: AssetId,
 ) -> Result<AssetEntry, CatalogError> {
     let span = |a: i64, b: i64| (a.cast_unsigned(), b.cast_unsigned());
-    let cues = shots::cues(db, &asset).await?.into_iter();
+    let lines = cues::cues(db, &asset).await?.into_iter();
     let mut entry = AssetEntry {
         shots: shots::spans(db, &asset).await?,
         vectors: Vec::new(),
-        cues: cues
+        cues: lines
             .map(|cue| CueEntry {
                 frames: span(cue.start_frame, cue.end_frame),
                 ms: span(cue.start_ms, cue.end_ms),
                 text: cue.text,
                 language: cue.language,
+                origin: cue.origin,
             })
             .collect(),
         asset,

@@ -37,6 +37,7 @@ pub use synonyms::Synonyms;
 pub use text::CueHit;
 
 use crate::catalog::AssetId;
+use crate::catalog::cues::CueOrigin;
 use text::{Per, TextIndex};
 pub use vectors::{Background, Effort, Near};
 use vectors::{Batch, Damaged, Space, Work};
@@ -199,12 +200,12 @@ impl Index {
         self.text.all(wanted, scope)
     }
 
-    /// Number of lines of dialogue, of these shots or of all.
+    /// Number of lines of dialogue of this origin, of these shots or of all.
     ///
     /// # Errors
     /// If the text index cannot be read.
-    pub fn lines(&self, scope: Option<&ShotSet>) -> Result<u64, IndexError> {
-        self.text.lines(scope)
+    pub fn lines(&self, origin: CueOrigin, scope: Option<&ShotSet>) -> Result<u64, IndexError> {
+        self.text.lines(origin, scope)
     }
 
     /// Number of vectors in all spaces.

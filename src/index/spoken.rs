@@ -20,6 +20,7 @@ use super::similar::Similar;
 use super::synonyms::Synonyms;
 use super::text::{PlacedTerm, shot_term, stem_term, terms};
 use super::words::Purpose;
+use crate::catalog::cues::CueOrigin;
 
 /// Boost of a line that contains the words as a phrase.
 const PHRASE_BOOST: f32 = 4.0;
@@ -42,6 +43,8 @@ pub struct SpokenQuery {
     /// Whether no word may be missing, or be spelt otherwise. Otherwise one word in three may be missing: people
     /// misremember lines.
     pub strict: bool,
+    /// Where the lines come from.
+    pub origin: CueOrigin,
     /// Words that mean the same.
     pub synonyms: Arc<Synonyms>,
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tantivy::collector::{Count, DocSetCollector, TopDocs};
 use tantivy::directory::MmapDirectory;
-use tantivy::query::{BooleanQuery, Occur};
+use tantivy::query::{BooleanQuery, BoostQuery, Occur, TermQuery};
 use tantivy::schema::{
     FAST, Field, IndexRecordOption, NumericOptions, STORED, STRING, Schema, TantivyDocument,
     TextFieldIndexing, TextOptions, Value as _,
@@ -27,13 +27,14 @@ use super::similar::{Similar, similar_words};
 use super::spoken::{Spoken, SpokenQuery, WordFields, within};
 use super::words::{Purpose, Spelling, Words};
 use super::{AssetEntry, IndexError, Position};
+use crate::catalog::cues::CueOrigin;
 use crate::catalog::{AssetId, ShotId};
 
 /// Memory of the writer in bytes before it writes a segment.
 const WRITER_BYTES: usize = 32 * 1024 * 1024;
 /// The tokenizer: words, or any part of unspaced writing, folded. The number in the name is the version of what is
 /// indexed. The name is part of the schema, so an index made by another version is not opened, and made anew.
-const FOLDED: &str = "dialogue-3";
+const FOLDED: &str = "dialogue-4";
 /// The fast field with a number for each shot.
 const SHOT_NUMBER: &str = "shot_number";
 
@@ -67,6 +68,8 @@ pub(super) struct PlacedTerm {
 #[derive(Debug, Clone, Copy)]
 struct Fields {
     asset: Field,
+    /// Where the line comes from.
+    origin: Field,
     /// The shot, as [`shot_term`] writes it.
     shot: Field,
     shot_start: Field,
@@ -146,6 +149,7 @@ impl TextIndex {
                 let language = cue.language.as_deref().and_then(StemLanguage::of);
                 let mut document = doc!(
                     fields.asset => entry.asset.as_str(),
+                    fields.origin => cue.origin.as_str(),
                     fields.shot => shot_term(&entry.asset, shot_start),
                     fields.shot_start => shot_start,
                     fields.shot_end => shot_end,
@@ -246,7 +250,7 @@ impl TextIndex {
         let Some(compiled) = wanted.compile(self.words(), spoken, similar) else {
             return Ok(Vec::new());
         };
-        let query = self.scoped(compiled.query, scope);
+        let query = self.scoped(compiled.query, wanted.origin, scope);
         let count = count.max(1);
         let best = match per {
             Per::Line => searcher.search(&query, &TopDocs::with_limit(count).order_by_score())?,
@@ -269,7 +273,7 @@ impl TextIndex {
         let Some(compiled) = wanted.compile(self.words(), &spoken, &Similar::new()) else {
             return Ok(Vec::new());
         };
-        let query = self.scoped(compiled.query, Some(scope));
+        let query = self.scoped(compiled.query, wanted.origin, Some(scope));
         let all = searcher.search(&query, &DocSetCollector)?;
         let all = all.into_iter().map(|address| (0.0, address));
         self.read(&searcher, all, &compiled.marker)
@@ -296,21 +300,35 @@ impl TextIndex {
     }
 
     /// See [`super::Index::lines`].
-    pub(super) fn lines(&self, scope: Option<&ShotSet>) -> Result<u64, IndexError> {
+    pub(super) fn lines(
+        &self,
+        origin: CueOrigin,
+        scope: Option<&ShotSet>,
+    ) -> Result<u64, IndexError> {
         let searcher = self.reader.searcher();
-        let Some(scope) = scope else {
-            return Ok(searcher.num_docs());
-        };
-        let filter = BooleanQuery::new(vec![self.within(scope)]);
+        let mut clauses = vec![self.from(origin)];
+        clauses.extend(scope.map(|scope| self.within(scope)));
+        let filter = BooleanQuery::new(clauses);
         Ok(searcher.search(&filter, &Count)? as u64)
     }
 
-    fn scoped(&self, query: BooleanQuery, scope: Option<&ShotSet>) -> BooleanQuery {
-        let Some(scope) = scope else {
-            return query;
-        };
+    fn scoped(
+        &self,
+        query: BooleanQuery,
+        origin: CueOrigin,
+        scope: Option<&ShotSet>,
+    ) -> BooleanQuery {
         let said = (Occur::Must, Box::new(query) as Box<_>);
-        BooleanQuery::new(vec![said, self.within(scope)])
+        let mut clauses = vec![said, self.from(origin)];
+        clauses.extend(scope.map(|scope| self.within(scope)));
+        BooleanQuery::new(clauses)
+    }
+
+    /// Lines of this origin. It does not add to the score.
+    fn from(&self, origin: CueOrigin) -> (Occur, Box<dyn tantivy::query::Query>) {
+        let term = Term::from_field_text(self.fields.origin, origin.as_str());
+        let lines = TermQuery::new(term, IndexRecordOption::Basic);
+        (Occur::Must, Box::new(BoostQuery::new(Box::new(lines), 0.0)))
     }
 
     const fn words(&self) -> WordFields {
@@ -439,6 +457,7 @@ fn schema() -> (Schema, Fields) {
     let stems = TextFieldIndexing::default().set_index_option(IndexRecordOption::WithFreqs);
     let fields = Fields {
         asset: schema.add_text_field("asset", STRING | STORED),
+        origin: schema.add_text_field("origin", STRING),
         shot: schema.add_text_field("shot", STRING),
         shot_start: schema.add_u64_field("shot_start", stored.clone()),
         shot_end: schema.add_u64_field("shot_end", stored.clone()),

@@ -28,8 +28,8 @@ pub(super) struct SearchArguments {
     /// `len:2s..10s`, `date:>2026-01-01`, `language:en`, `boundary:cut`, `metadata.NAME:value`, and `in:dialogue`,
     /// `group:asset`, `collapse:similar`, `sort:time`, `facet:tag`. A mistake is answered with its place and the fix.
     q: Option<String>,
-    /// `visual` finds what is seen, `dialogue` what is said, `meaning` what is said in other words, `label` names of
-    /// titles, tags and notes. All if absent. Only with `text`.
+    /// `visual` finds what is seen, `dialogue` what subtitles say, `speech` what is heard where there are none, `meaning`
+    /// what is said in other words, `label` names of titles, tags and notes. All if absent. Only with `text`.
     #[serde(default)]
     #[schemars(schema_with = "modalities")]
     modalities: Vec<Modality>,

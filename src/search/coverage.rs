@@ -2,7 +2,7 @@
 
 use rushes_workers::stages::Feature;
 
-use super::{Coverage, DialogueCoverage, Modality, SearchError, Searcher};
+use super::{Coverage, DialogueCoverage, Modality, SearchError, Searcher, SpeechCoverage};
 use crate::catalog::{coverage, failed, given_up};
 use crate::features::{embeddings_of, meaning_of};
 use crate::index::ShotSet;
@@ -44,6 +44,7 @@ impl Searcher {
             total,
             failed: given_up(&mut db, &visual, assets()).await?,
             dialogue: None,
+            speech: None,
             meaning: None,
         };
         if senses == [Modality::Label] {
@@ -52,6 +53,21 @@ impl Searcher {
                 coverage(&mut db, Feature::Shots.as_str(), i64::MAX, assets()).await?;
         }
         let by_sight = senses.contains(&Modality::Visual);
+        let by_lines = [Modality::Dialogue, Modality::Speech, Modality::Meaning];
+        let by_lines = by_lines.iter().any(|one| senses.contains(one));
+        if by_lines && let Some(installed) = self.speech {
+            let speech = Feature::Speech.as_str();
+            let (ready, _) = coverage(&mut db, speech, seq, assets()).await?;
+            let failed = failed(&mut db, speech, assets()).await?;
+            found.speech = Some(SpeechCoverage {
+                ready,
+                failed,
+                installed,
+            });
+            if senses == [Modality::Speech] {
+                found.ready = ready;
+            }
+        }
         if senses.contains(&Modality::Dialogue) || senses.contains(&Modality::Meaning) {
             let dialogue = Feature::Dialogue.as_str();
             let (ready, _) = coverage(&mut db, dialogue, seq, assets()).await?;

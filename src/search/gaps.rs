@@ -1,6 +1,6 @@
 //! What an answer does not cover, in words.
 
-use super::{Coverage, DialogueCoverage};
+use super::{Coverage, DialogueCoverage, SpeechCoverage};
 
 impl Coverage {
     /// Clauses about what the answer does not cover, none if it covers everything in scope; `seen` if visual search
@@ -12,6 +12,7 @@ impl Coverage {
             total,
             failed: unread,
             dialogue,
+            speech,
             meaning,
         } = self;
         let all = files(total);
@@ -27,6 +28,9 @@ impl Coverage {
                 "{unread} of {all} could not be read; `rushes jobs` shows why"
             ));
         }
+        let heard =
+            speech.map(|speech| speech.gaps(total - unread, &all, waits && speech.ready == ready));
+        gaps.extend(heard.into_iter().flatten());
         let Some(DialogueCoverage {
             ready: read,
             failed,
@@ -68,6 +72,35 @@ impl Coverage {
     }
 }
 
+impl SpeechCoverage {
+    /// What of `total` files, `all` in words, was not listened to; `is_said` if it is said already that files are waiting.
+    fn gaps(self, total: i64, all: &str, is_said: bool) -> Vec<String> {
+        let Self {
+            ready,
+            failed,
+            installed,
+        } = self;
+        let mut gaps = Vec::new();
+        if failed > 0 {
+            gaps.push(format!(
+                "{failed} of {all} could not be listened to; `rushes jobs` shows why"
+            ));
+        }
+        let missing = total - ready - failed;
+        if missing > 0 && !installed {
+            gaps.push(format!(
+                "what is said in {missing} of {all} was not listened to, so only subtitles are searched there; \
+                 `rushes models pull whisper-base`, then ingest again"
+            ));
+        } else if missing > 0 && !is_said {
+            gaps.push(format!(
+                "{ready} of {all} were listened to so far; see `rushes jobs`, or ingest the others again"
+            ));
+        }
+        gaps
+    }
+}
+
 fn files(number: i64) -> String {
     format!("{number} file{}", if number == 1 { "" } else { "s" })
 }
@@ -86,6 +119,7 @@ mod tests {
             total,
             failed: 0,
             dialogue,
+            speech: None,
             meaning: None,
         }
     }

@@ -135,6 +135,9 @@ pub struct Coverage {
     /// The same for dialogue; absent if dialogue was not searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialogue: Option<DialogueCoverage>,
+    /// How much of what is heard can be found; absent if lines were not searched, or speech is switched off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speech: Option<SpeechCoverage>,
     /// Assets whose dialogue can be found by meaning; absent if it was not searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meaning: Option<i64>,
@@ -147,6 +150,17 @@ pub struct DialogueCoverage {
     pub ready: i64,
     /// Assets whose subtitles could not be read; the reasons are in their jobs.
     pub failed: i64,
+}
+
+/// How much of what is heard can be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SpeechCoverage {
+    /// Assets that were listened to, or need not be because they have subtitles or no sound.
+    pub ready: i64,
+    /// Assets that could not be listened to; the reasons are in their jobs.
+    pub failed: i64,
+    /// Whether the model of speech is installed. Without it nobody listens to what is ingested.
+    pub installed: bool,
 }
 
 /// The answer to a search.
@@ -177,7 +191,7 @@ impl Hit {
     /// The whole shot as a pick that remembers how it was found.
     #[must_use]
     pub fn selection(&self, query: Option<&str>) -> Selection {
-        let said = self.evidence.dialogue.as_ref().map(|found| &found.text);
+        let said = self.evidence.line().map(|found| &found.text);
         let meant = self.evidence.meaning.as_ref().map(|found| &found.text);
         let line = said.or(meant).cloned();
         Selection {

@@ -195,6 +195,7 @@ impl Searcher {
             total,
             failed: given_up(&mut db, shots, assets()).await?,
             dialogue: None,
+            speech: None,
             meaning: None,
         })
     }

@@ -41,7 +41,7 @@ pub use encoders::Encoders;
 pub use error::SearchError;
 pub use hit::{
     Answer, Contribution, Coverage, DialogueCoverage, Explanation, FacetValue, FrameSpan, Hit,
-    RecallReport, StandsFor,
+    RecallReport, SpeechCoverage, StandsFor,
 };
 pub use pages::tidy as tidy_pages;
 pub use picture::read_picture;
@@ -53,6 +53,7 @@ pub use query::{
 };
 pub use recall::{Dialogue, Evidence, Label, Meaning, Modality, PartSimilarity, Visual};
 
+use crate::catalog::cues::CueOrigin;
 use crate::catalog::{Catalog, shots};
 use crate::index::{Index, ShotSet, Synonyms};
 use crate::telemetry;
@@ -90,6 +91,8 @@ pub struct Searcher {
     encoders: Arc<Encoders>,
     /// The encoder of dialogue; `None` if none is installed.
     sentences: Option<Arc<Encoders>>,
+    /// Whether the model of speech is installed; `None` if speech is switched off.
+    speech: Option<bool>,
     synonyms: Arc<Synonyms>,
     /// Decodes clips; `None` if clips cannot be searched by.
     sandbox: Option<Sandbox>,
@@ -114,6 +117,7 @@ impl Searcher {
             encoders: sight.of(model),
             sight: Arc::new(sight),
             sentences: None,
+            speech: None,
             synonyms: Arc::default(),
             sandbox: None,
             pages: Pages::new(pages),
@@ -129,6 +133,15 @@ impl Searcher {
     ) -> Self {
         Self {
             sentences: Some(Arc::new(Encoders::new(models, model, options))),
+            ..self
+        }
+    }
+
+    /// The same searcher, which says what speech it does not know; `installed` if the model of speech is.
+    #[must_use]
+    pub fn with_speech(self, installed: bool) -> Self {
+        Self {
+            speech: Some(installed),
             ..self
         }
     }
@@ -155,7 +168,7 @@ impl Searcher {
         self.sentences.as_ref().ok_or(SearchError::NoSentences)
     }
 
-    /// The modalities to search. Meaning and labels are searched unasked where they can be and where they cannot make the
+    /// The modalities to search. Meaning, speech and labels are searched unasked where they can be and where they cannot make the
     /// answer smaller.
     fn senses(&self, query: &Query) -> Result<Vec<WeightedModality>, SearchError> {
         let mut senses = query.senses()?;
@@ -167,6 +180,7 @@ impl Searcher {
                         self.sentences.is_some() && query.operator == Operator::Any
                     }
                     Modality::Label => query.operator == Operator::Any,
+                    Modality::Speech => query.operator == Operator::Any && self.hears(),
                     Modality::Visual | Modality::Dialogue => true,
                 };
                 can || query
@@ -176,6 +190,15 @@ impl Searcher {
             });
         }
         Ok(senses)
+    }
+
+    /// Whether there is, or may be, speech that was heard.
+    fn hears(&self) -> bool {
+        self.speech == Some(true)
+            || self
+                .index
+                .lines(CueOrigin::Speech, None)
+                .is_ok_and(|lines| lines > 0)
     }
 
     /// The same searcher over another state of the index. Encoders that are loaded stay loaded.
@@ -240,7 +263,7 @@ impl Searcher {
 
     /// The words of a query that are searched for in other words too, and those.
     fn synonyms_of(&self, query: &Query, modalities: &[Modality]) -> BTreeMap<String, Vec<String>> {
-        let by_words = [Modality::Dialogue, Modality::Label];
+        let by_words = [Modality::Dialogue, Modality::Speech, Modality::Label];
         let modalities = modalities.iter().filter(|one| by_words.contains(one));
         let parts = modalities.flat_map(|&modality| query.parts_for(modality));
         let words = parts.filter_map(|(_, part)| match &part.kind {

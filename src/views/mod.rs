@@ -6,6 +6,7 @@ mod job;
 mod listing;
 mod shot;
 mod time;
+mod transcript;
 
 pub use asset::AssetView;
 pub use bin::{BinItemView, BinSummary, BinView};
@@ -14,3 +15,4 @@ pub use listing::{AssetListItem, ShotListItem};
 pub use shot::{AssetRef, BoundaryView, Line, Place, ShotDetail, WrittenText};
 pub(crate) use time::Clock;
 pub use time::Time;
+pub use transcript::{Transcript, TranscriptLine};

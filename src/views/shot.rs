@@ -5,7 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::time::{Clock, Time};
-use crate::catalog::shots::{self, Cue, Opening, Shot};
+use crate::catalog::cues::{self, Cue, CueOrigin};
+use crate::catalog::shots::{self, Opening, Shot};
 use crate::catalog::texts::{self, PictureText};
 use crate::catalog::{AssetId, Catalog, CatalogError, ShotId};
 
@@ -117,6 +118,8 @@ pub struct Line {
     pub end: Time,
     /// Language, if known.
     pub language: Option<String>,
+    /// Whether it is of subtitles or was heard.
+    pub origin: CueOrigin,
 }
 
 impl Place {
@@ -144,7 +147,7 @@ impl ShotDetail {
     pub async fn load(catalog: &Catalog, id: &ShotId) -> Result<Self, CatalogError> {
         let mut db = catalog.read().await?;
         let shot = shots::get(&mut db, id).await?;
-        let cues = shots::cues(&mut db, &shot.asset_id).await?;
+        let cues = cues::cues(&mut db, &shot.asset_id).await?;
         let texts = texts::of(&mut db, &shot.asset_id).await?;
         drop(db);
         Self::new(&shot, &cues, &texts)
@@ -160,6 +163,7 @@ impl ShotDetail {
                 start: clock.stored(cue.start_frame, cue.start_ms),
                 end: clock.stored(cue.end_frame, cue.end_ms),
                 language: cue.language.clone(),
+                origin: cue.origin,
             })
             .collect();
         let text = texts

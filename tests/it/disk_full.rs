@@ -130,7 +130,7 @@ async fn video_of_many_shots(catalog: &Catalog, name: &str, first: f32) {
                 Task::Proxies(_) => ProxiesOutput { keys: keys("mp4") }.into(),
                 Task::Thumbnails(_) => ThumbnailsOutput { keys: keys("jpg") }.into(),
                 Task::Embeddings(_) => vectors(&vec![first; usize::try_from(MANY).unwrap()]),
-                Task::Probe(_) | Task::Dialogue(_) | Task::Meaning(_) | Task::Text(_) => {
+                Task::Probe(_) | Task::Dialogue(_) | Task::Speech(_) | Task::Meaning(_) | Task::Text(_) => {
                     answer(&lease)
                 }
             };

@@ -47,6 +47,7 @@ mod resumable;
 mod s3;
 mod shots;
 mod spaces;
+mod speech;
 mod spine;
 mod subtitles;
 mod support;

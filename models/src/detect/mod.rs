@@ -318,6 +318,8 @@ fn parameters_of(manifest: &Manifest) -> Result<&DetectorParameters, ManifestErr
         Parameters::OnnxRuntime(_)
         | Parameters::BertSentence(_)
         | Parameters::DualEncoder(_)
+        | Parameters::Whisper(_)
+        | Parameters::SileroVad(_)
         | Parameters::PpOcr(_)
         | Parameters::ConseEfficientnetLite0(_) => Err(manifest.wrong_kind("find faces or plates")),
     }

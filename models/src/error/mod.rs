@@ -9,6 +9,7 @@ mod dual;
 mod lite;
 mod ocr;
 mod pull;
+mod speech;
 mod text;
 
 pub use self::backend::BackendError;
@@ -17,6 +18,7 @@ pub use self::dual::DualError;
 pub use self::lite::LiteError;
 pub use self::ocr::OcrError;
 pub use self::pull::{Attempt, PullError, SourceError};
+pub use self::speech::SpeechError;
 pub use self::text::TextError;
 use crate::kind::ErrorKind;
 use crate::manifest::ManifestError;
@@ -49,6 +51,9 @@ pub enum ModelError {
     /// A detector.
     #[error(transparent)]
     Detect(#[from] DetectError),
+    /// Speech.
+    #[error(transparent)]
+    Speech(#[from] SpeechError),
     /// A dual encoder.
     #[error(transparent)]
     Dual(#[from] DualError),
@@ -85,6 +90,7 @@ impl ModelError {
             Self::Picture(e) => e.kind(),
             Self::Text(e) => e.kind(),
             Self::Detect(e) => e.kind(),
+            Self::Speech(e) => e.kind(),
             Self::Dual(e) => e.kind(),
             Self::Backend(e) => e.kind(),
             Self::Lite(e) => e.kind(),

@@ -14,7 +14,7 @@ macro_rules! manifests {
 }
 
 /// The manifests compiled into this crate.
-const BUILT_IN: [(&str, &str); 19] = manifests![
+const BUILT_IN: [(&str, &str); 21] = manifests![
     "onnxruntime",
     "minilm",
     "lite",
@@ -33,6 +33,8 @@ const BUILT_IN: [(&str, &str); 19] = manifests![
     "siglip2-so400m",
     "pe-core-b16",
     "pe-core-l14",
+    "whisper-base",
+    "silero-vad",
     "ppocr-v5",
 ];
 

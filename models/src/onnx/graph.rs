@@ -57,6 +57,12 @@ impl GraphBuilder {
         Value(name.to_owned())
     }
 
+    /// Declares an input with a shape of its own, without a batch.
+    pub(crate) fn shaped_input(&mut self, name: &str, element: Element, shape: &[Axis]) -> Value {
+        self.graph.input.push(shaped_info(name, element, shape));
+        Value(name.to_owned())
+    }
+
     /// Any operator with one output; see [`int`] and the other functions for attributes.
     pub(crate) fn operator(
         &mut self,
@@ -65,6 +71,23 @@ impl GraphBuilder {
         attributes: Vec<proto::Attribute>,
     ) -> Value {
         self.node(op_type, inputs, attributes)
+    }
+
+    /// Any operator with `count` outputs.
+    pub(crate) fn operators(
+        &mut self,
+        op_type: &str,
+        inputs: &[&Value],
+        attributes: Vec<proto::Attribute>,
+        count: usize,
+    ) -> Vec<Value> {
+        let first = self.node(op_type, inputs, attributes);
+        let others = (1..count).map(|at| Value(format!("{}.{at}", first.0)));
+        let outputs: Vec<Value> = std::iter::once(first.clone()).chain(others).collect();
+        if let Some(node) = self.graph.node.last_mut() {
+            node.output = outputs.iter().map(|value| value.0.clone()).collect();
+        }
+        outputs
     }
 
     /// Convolution of N × C × H × W.
@@ -108,15 +131,31 @@ impl GraphBuilder {
 
     /// Declares `value`, of shape batch × `shape`, as the output `name`, and serialises the model.
     pub(crate) fn finish(mut self, value: &Value, name: &str, shape: &[usize]) -> Vec<u8> {
+        self.identity(value, name);
+        self.graph
+            .output
+            .push(value_info(name, Element::F32, shape));
+        self.build()
+    }
+
+    /// Declares `value` as the output `name` of floats, with a shape of its own.
+    pub(crate) fn shaped_output(&mut self, value: &Value, name: &str, shape: &[Axis]) {
+        self.identity(value, name);
+        let info = shaped_info(name, Element::F32, shape);
+        self.graph.output.push(info);
+    }
+
+    fn identity(&mut self, value: &Value, name: &str) {
         self.graph.node.push(proto::Node {
             input: vec![value.0.clone()],
             output: vec![name.to_owned()],
             op_type: "Identity".to_owned(),
             attribute: Vec::new(),
         });
-        self.graph
-            .output
-            .push(value_info(name, Element::F32, shape));
+    }
+
+    /// Serialises the model with the outputs that were declared.
+    pub(crate) fn build(self) -> Vec<u8> {
         let model = proto::Model {
             ir_version: IR_VERSION,
             producer_name: "rushes".to_owned(),
@@ -139,6 +178,11 @@ impl GraphBuilder {
     pub(crate) fn integers(&mut self, data: &[i64]) -> Value {
         let bytes = data.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.initializer(&[data.len()], Element::I64, bytes)
+    }
+
+    /// A tensor of elements that are already in little-endian bytes.
+    pub(crate) fn raw(&mut self, shape: &[usize], element: Element, bytes: Vec<u8>) -> Value {
+        self.initializer(shape, element, bytes)
     }
 
     fn initializer(&mut self, shape: &[usize], element: Element, raw_data: Vec<u8>) -> Value {
@@ -169,13 +213,26 @@ impl GraphBuilder {
     }
 }
 
+/// The length of an axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Axis {
+    /// The same in every run.
+    Of(usize),
+    /// Different from run to run; axes of one name have one length.
+    Any(&'static str),
+}
+
 /// The element type of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Element {
     /// 32-bit float.
     F32,
+    /// 16-bit float.
+    F16,
     /// Byte.
     U8,
+    /// Signed byte.
+    I8,
     /// 64-bit integer.
     I64,
 }
@@ -186,6 +243,8 @@ impl Element {
         match self {
             Self::F32 => proto::FLOAT,
             Self::U8 => 2,
+            Self::I8 => 3,
+            Self::F16 => 10,
             Self::I64 => 7,
         }
     }
@@ -227,10 +286,17 @@ pub(crate) fn ints(name: &str, values: &[usize]) -> proto::Attribute {
 }
 
 fn value_info(name: &str, element: Element, shape: &[usize]) -> proto::ValueInfo {
-    let batch = DimensionValue::Symbol("batch".to_owned());
-    let fixed = shape.iter().map(|&n| DimensionValue::Fixed(length(n)));
-    let dim = std::iter::once(batch)
-        .chain(fixed)
+    let fixed = shape.iter().map(|&n| Axis::Of(n));
+    let axes: Vec<Axis> = std::iter::once(Axis::Any("batch")).chain(fixed).collect();
+    shaped_info(name, element, &axes)
+}
+
+fn shaped_info(name: &str, element: Element, shape: &[Axis]) -> proto::ValueInfo {
+    let values = shape.iter().map(|axis| match *axis {
+        Axis::Of(n) => DimensionValue::Fixed(length(n)),
+        Axis::Any(name) => DimensionValue::Symbol(name.to_owned()),
+    });
+    let dim = values
         .map(|value| proto::Dimension { value: Some(value) })
         .collect();
     let tensor_type = proto::TensorType {

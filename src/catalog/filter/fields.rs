@@ -172,7 +172,7 @@ static OF_ASSETS: [FieldRow; 11] = [
             FieldKind::Text,
             Source::Many(
                 "SELECT DISTINCT c.language AS value FROM published p JOIN cues c ON c.run_id = p.run_id
-                  WHERE p.asset_id = a.id AND p.feature = 'dialogue' AND c.language IS NOT NULL",
+                  WHERE p.asset_id = a.id AND p.feature IN ('dialogue', 'speech') AND c.language IS NOT NULL",
             ),
         )
     },

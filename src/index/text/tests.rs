@@ -20,6 +20,7 @@ fn entry(lines: &[&str]) -> AssetEntry {
                 ms: span(at),
                 text: (*text).to_owned(),
                 language: None,
+                origin: CueOrigin::default(),
             })
             .collect(),
     }
@@ -206,8 +207,8 @@ fn a_scope_of_shots_is_part_of_the_query() {
         .unwrap();
     assert_eq!(hits.len(), 1);
     assert_eq!(hits[0].shot.start, 40 * 75);
-    assert_eq!(index.lines(Some(&scope)).unwrap(), 1);
-    assert_eq!(index.lines(None).unwrap(), 50);
+    assert_eq!(index.lines(CueOrigin::Subtitles, Some(&scope)).unwrap(), 1);
+    assert_eq!(index.lines(CueOrigin::Subtitles, None).unwrap(), 50);
     let all = ShotSet::from_assets([video.asset.clone()]);
     assert_eq!(index.all(&"go now".into(), &all).unwrap().len(), 50);
 }
@@ -447,4 +448,40 @@ fn a_phrase_is_found_as_it_stands_only() {
     assert_eq!(count("", &["?!"], false), 0);
     assert_eq!(count("merry white snow", &[], false), 1);
     assert_eq!(count("merry white snow", &[], true), 0);
+}
+
+#[test]
+fn lines_of_subtitles_and_lines_that_were_heard_are_found_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (index, _) = TextIndex::open(folder.path()).unwrap();
+    let asset = AssetId::new();
+    let cue = |at: u64, origin| CueEntry {
+        frames: (at, at + 10),
+        ms: (at * 40, at * 40 + 400),
+        text: "a red lantern".to_owned(),
+        language: Some("en".to_owned()),
+        origin,
+    };
+    let entry = AssetEntry {
+        asset,
+        shots: vec![(0, 10), (10, 20)],
+        vectors: Vec::new(),
+        cues: vec![cue(0, CueOrigin::Subtitles), cue(10, CueOrigin::Speech)],
+    };
+    index.replace(&entry).unwrap();
+    index.commit(&Position::default()).unwrap();
+    for (origin, start) in [(CueOrigin::Subtitles, 0), (CueOrigin::Speech, 10)] {
+        let wanted = SpokenQuery {
+            words: "lanterns".to_owned(),
+            origin,
+            ..SpokenQuery::default()
+        };
+        let found = index.search(&wanted, 9, None, Per::Shot).unwrap();
+        let starts: Vec<u64> = found.iter().map(|hit| hit.shot.start).collect();
+        assert_eq!(starts, [start]);
+        assert_eq!(index.lines(origin, None).unwrap(), 1);
+        let shots = ShotSet::from_starts([(entry.asset.clone(), 0)]);
+        let there = u64::from(origin == CueOrigin::Subtitles);
+        assert_eq!(index.lines(origin, Some(&shots)).unwrap(), there);
+    }
 }

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::visual::sum;
 use super::{Found, Recall, Wanted};
+use crate::catalog::cues::CueOrigin;
 use crate::catalog::passages::{self, Passage};
 use crate::catalog::{AssetId, ShotId};
 use crate::features::meaning_of;
@@ -33,6 +34,8 @@ pub struct Meaning {
     pub end: Time,
     /// Cosine similarity of the vectors of the passage and of the query.
     pub similarity: f32,
+    /// Whether its lines are of subtitles or were heard.
+    pub origin: CueOrigin,
     /// Rank in the list of this recall, from 1.
     pub rank: u32,
 }
@@ -44,6 +47,8 @@ pub(in crate::search) struct Meant {
     frames: (u64, u64),
     ms: (u64, u64),
     similarity: f32,
+    #[serde(default)]
+    origin: CueOrigin,
 }
 
 pub(in crate::search) struct MeaningRecall;
@@ -116,6 +121,7 @@ impl Recall for MeaningRecall {
             start: clock.at(found.frames.0, found.ms.0),
             end: clock.at(found.frames.1, found.ms.1),
             similarity: found.similarity,
+            origin: found.origin,
             rank,
         }
     }
@@ -131,6 +137,7 @@ fn meant(passage: Passage, similarity: f32) -> Meant {
         frames: span(passage.start_frame, passage.end_frame),
         ms: span(passage.start_ms, passage.end_ms),
         text: passage.text,
+        origin: passage.origin,
         similarity,
     }
 }

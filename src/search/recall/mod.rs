@@ -5,7 +5,9 @@
 
 mod dialogue;
 mod label;
+mod lines;
 mod meaning;
+mod speech;
 mod visual;
 
 use std::time::{Duration, Instant};
@@ -13,12 +15,13 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use dialogue::Dialogue;
 use dialogue::DialogueRecall;
 pub use label::Label;
 use label::LabelRecall;
+pub use lines::Dialogue;
 pub use meaning::Meaning;
 use meaning::MeaningRecall;
+use speech::SpeechRecall;
 use visual::VisualRecall;
 pub use visual::{PartSimilarity, Visual};
 
@@ -211,12 +214,25 @@ macro_rules! recalls {
 recalls! {
     /// What is seen.
     Visual as visual: VisualRecall -> Visual;
-    /// What is said.
+    /// What is said, as subtitles have it.
     Dialogue as dialogue: DialogueRecall -> Dialogue;
+    /// What is heard in the sound of videos without subtitles.
+    Speech as speech: SpeechRecall -> Dialogue;
     /// What is meant by what is said.
     Meaning as meaning: MeaningRecall -> Meaning;
     /// What people call it: the name of the title, tags and notes.
     Label as label: LabelRecall -> Label;
+}
+
+impl Evidence {
+    /// The line that matches: of subtitles, or heard.
+    #[must_use]
+    pub const fn line(&self) -> Option<&Dialogue> {
+        match &self.dialogue {
+            Some(line) => Some(line),
+            None => self.speech.as_ref(),
+        }
+    }
 }
 
 /// What one recall found, and at which cost.

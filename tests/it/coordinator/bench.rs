@@ -196,6 +196,7 @@ pub(super) fn settings() -> Settings {
         model: "lite".to_owned(),
         space: space_of(&ModelStore::new("models".into()), "lite").unwrap(),
         sentences: None,
+        speech: None,
         reader: None,
         detector: DetectorKind::Learned,
         proxy_height: 480,
@@ -277,6 +278,14 @@ pub(crate) fn answer(lease: &Lease) -> Output {
             warnings: vec!["video.srt: line 3: this cue has no text".to_owned()],
         }
         .into(),
+        Task::Speech(task) => {
+            assert!(!task.is_subtitled);
+            SpeechOutput {
+                basis: SpeechBasis::NoSound,
+                cues: Vec::new(),
+            }
+            .into()
+        }
         Task::Meaning(task) => {
             assert!(task.passages.is_empty());
             let vectors = Vec::new();

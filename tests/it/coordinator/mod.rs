@@ -22,7 +22,7 @@ use rushes_workers::media::MediaInfo;
 use rushes_workers::segment::{Boundary, BoundaryKind, DetectorKind};
 use rushes_workers::stages::{
     DialogueOutput, EmbeddingsOutput, MeaningOutput, Output, ProbeOutput, ProxiesOutput, Queue,
-    ShotSpan, ShotsOutput, Task, TextOutput, ThumbnailsOutput,
+    ShotSpan, ShotsOutput, SpeechBasis, SpeechOutput, Task, TextOutput, ThumbnailsOutput,
 };
 use rushes_workers::storage::Locator;
 use rushes_workers::watch::Progress;

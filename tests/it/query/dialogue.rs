@@ -50,11 +50,11 @@ fn a_text_index_of_an_earlier_version_is_made_anew() {
     assert_eq!(before.len(), 2);
     let meta = rushes.data().join("index/text/meta.json");
     let schema = std::fs::read_to_string(&meta).unwrap();
-    assert!(schema.contains("dialogue-3"), "{schema}");
-    std::fs::write(&meta, schema.replace("dialogue-3", "dialogue-2")).unwrap();
+    assert!(schema.contains("dialogue-4"), "{schema}");
+    std::fs::write(&meta, schema.replace("dialogue-4", "dialogue-2")).unwrap();
     assert_eq!(found(), before);
     let schema = std::fs::read_to_string(&meta).unwrap();
-    assert!(schema.contains("dialogue-3"), "{schema}");
+    assert!(schema.contains("dialogue-4"), "{schema}");
 }
 
 #[test]

@@ -198,6 +198,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/assets/{id}/transcript": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is said in an asset: the lines of its subtitles, or if it has none, those that were heard, with the times of words.
+         *     It has no lines until its job is done.
+         */
+        get: operations["get_transcript"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/assets/{id}/transcript.srt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as a SubRip file. */
+        get: operations["get_transcript_srt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/assets/{id}/transcript.vtt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as a WebVTT file. */
+        get: operations["get_transcript_vtt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit": {
         parameters: {
             query?: never;
@@ -1473,12 +1527,18 @@ export interface components {
              *     shots if nothing was searched for.
              */
             ready: number;
+            speech?: components["schemas"]["SpeechCoverage"] | null;
             /**
              * Format: int64
              * @description Assets in scope.
              */
             total: number;
         };
+        /**
+         * @description Where a line comes from.
+         * @enum {string}
+         */
+        CueOrigin: "subtitles" | "speech";
         /** @description A line of dialogue on the frames of its asset. */
         CueSpan: {
             /**
@@ -1551,7 +1611,7 @@ export interface components {
             /** @description Newest first, at most 100. */
             deliveries: components["schemas"]["Delivery"][];
         };
-        /** @description How a shot was found by dialogue. */
+        /** @description How a shot was found by a line: of its subtitles, or heard in its sound. */
         Dialogue: {
             /** @description When it disappears; exclusive. */
             end: components["schemas"]["Time"];
@@ -1708,6 +1768,7 @@ export interface components {
             dialogue?: components["schemas"]["Dialogue"] | null;
             label?: components["schemas"]["Label"] | null;
             meaning?: components["schemas"]["Meaning"] | null;
+            speech?: components["schemas"]["Dialogue"] | null;
             visual?: components["schemas"]["Visual"] | null;
         };
         /** @description How an answer came about. */
@@ -1858,6 +1919,16 @@ export interface components {
          * @enum {string}
          */
         GroupBy: "shot" | "asset" | "title";
+        /** @description A line that was heard, on the frames of its asset. */
+        HeardSpan: components["schemas"]["CueSpan"] & {
+            /**
+             * Format: float
+             * @description How sure the model is, 0 to 1.
+             */
+            confidence: number;
+            /** @description Its words. */
+            words: components["schemas"]["SpokenWord"][];
+        };
         /** @description A heartbeat. */
         HeartbeatRequest: {
             /**
@@ -2039,6 +2110,8 @@ export interface components {
             end: components["schemas"]["Time"];
             /** @description Language, if known. */
             language?: string | null;
+            /** @description Whether it is of subtitles or was heard. */
+            origin: components["schemas"]["CueOrigin"];
             /** @description When it appears. */
             start: components["schemas"]["Time"];
             /** @description The text. */
@@ -2076,6 +2149,8 @@ export interface components {
         Meaning: {
             /** @description When its last line disappears; exclusive. */
             end: components["schemas"]["Time"];
+            /** @description Whether its lines are of subtitles or were heard. */
+            origin: components["schemas"]["CueOrigin"];
             /**
              * Format: int32
              * @description Rank in the list of this recall, from 1.
@@ -2122,7 +2197,7 @@ export interface components {
          * @description A modality to search.
          * @enum {string}
          */
-        Modality: "visual" | "dialogue" | "meaning" | "label";
+        Modality: "visual" | "dialogue" | "speech" | "meaning" | "label";
         /** @description All models. */
         ModelList: {
             /**
@@ -2257,6 +2332,9 @@ export interface components {
         }) | (components["schemas"]["DialogueOutput"] & {
             /** @enum {string} */
             feature: "dialogue";
+        }) | (components["schemas"]["SpeechOutput"] & {
+            /** @enum {string} */
+            feature: "speech";
         }) | (components["schemas"]["ProxiesOutput"] & {
             /** @enum {string} */
             feature: "proxies";
@@ -2890,6 +2968,75 @@ export interface components {
             /** @description `building`: searches that name it are refused. `built`: it can answer. `removing`: its vectors are being deleted. */
             state: components["schemas"]["SpaceState"];
         };
+        /**
+         * @description What lines that are heard are made of.
+         * @enum {string}
+         */
+        SpeechBasis: "sound" | "subtitles" | "no-sound";
+        /** @description How much of what is heard can be found. */
+        SpeechCoverage: {
+            /**
+             * Format: int64
+             * @description Assets that could not be listened to; the reasons are in their jobs.
+             */
+            failed: number;
+            /** @description Whether the model of speech is installed. Without it nobody listens to what is ingested. */
+            installed: boolean;
+            /**
+             * Format: int64
+             * @description Assets that were listened to, or need not be because they have subtitles or no sound.
+             */
+            ready: number;
+        };
+        /** @description The output of a [`SpeechTask`]. */
+        SpeechOutput: {
+            /** @description What the lines are made of. */
+            basis: components["schemas"]["SpeechBasis"];
+            /** @description Lines by time. */
+            cues: components["schemas"]["HeardSpan"][];
+        };
+        /** @description Write down what is said. */
+        SpeechTask: {
+            /** @description Whether the video has subtitles. Then nobody needs to listen. */
+            is_subtitled: boolean;
+            /**
+             * @description Code of the language that is spoken; null to detect it.
+             * @example en
+             */
+            language?: string | null;
+            /** @description The video. */
+            media: components["schemas"]["Locator"];
+            /**
+             * @description The model that recognises speech.
+             * @example whisper-base
+             */
+            model: string;
+            /** @description Key of the stored timeline. */
+            timeline: string;
+        };
+        /** @description A word and its times. */
+        SpokenWord: {
+            /**
+             * Format: float
+             * @description How sure the model is, 0 to 1.
+             */
+            confidence: number;
+            /**
+             * Format: int64
+             * @description When it ends.
+             */
+            end_ms: number;
+            /**
+             * Format: int64
+             * @description When it begins, in milliseconds from the start of the file.
+             */
+            start_ms: number;
+            /**
+             * @description The word with its punctuation.
+             * @example country.
+             */
+            text: string;
+        };
         /** @description One stage of a job. */
         StageView: {
             /**
@@ -2987,6 +3134,9 @@ export interface components {
         }) | (components["schemas"]["DialogueTask"] & {
             /** @enum {string} */
             feature: "dialogue";
+        }) | (components["schemas"]["SpeechTask"] & {
+            /** @enum {string} */
+            feature: "speech";
         }) | (components["schemas"]["ProxiesTask"] & {
             /** @enum {string} */
             feature: "proxies";
@@ -3097,6 +3247,35 @@ export interface components {
              * @description Shots that can be found.
              */
             shots: number;
+        };
+        /** @description What is said in an asset. */
+        Transcript: {
+            /** @description Id of the asset. */
+            asset: string;
+            /** @description Its lines, by time. */
+            lines: components["schemas"]["TranscriptLine"][];
+            origin?: components["schemas"]["CueOrigin"] | null;
+        };
+        /** @description A line of a transcript. */
+        TranscriptLine: {
+            /**
+             * Format: double
+             * @description How sure the model is of a line that was heard, 0 to 1; null for a line of subtitles.
+             */
+            confidence?: number | null;
+            /** @description When it disappears; exclusive. */
+            end: components["schemas"]["Time"];
+            /**
+             * @description Language, if known.
+             * @example en
+             */
+            language?: string | null;
+            /** @description When it appears. */
+            start: components["schemas"]["Time"];
+            /** @description The text. */
+            text: string;
+            /** @description The words of a line that was heard, with their times; empty for a line of subtitles. */
+            words: components["schemas"]["SpokenWord"][];
         };
         /** @description A video to upload. */
         UploadForm: {
@@ -4721,6 +4900,268 @@ export interface operations {
             };
             /** @description The replacement of the asset's file failed: `replacement-failed` */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_transcript: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transcript"];
+                };
+            };
+            /** @description It is the answer whose `etag` is in `if-none-match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_transcript_srt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-subrip": string;
+                };
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_transcript_vtt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/vtt": string;
+                };
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -95,6 +95,7 @@ const NAMES: Record<string, string> = {
   thumbnails: "making thumbnails",
   embeddings: "looking at the shots",
   dialogue: "reading subtitles",
+  speech: "listening to speech",
   meaning: "reading what is said",
   text: "reading what is written",
 };

@@ -8,6 +8,7 @@ mod confinement;
 mod probe;
 mod proxies;
 mod shots;
+mod sound;
 mod stills;
 mod subtitles;
 
@@ -17,6 +18,8 @@ use self::confinement::ConfinementJob;
 use self::probe::ProbeJob;
 use self::proxies::ProxiesJob;
 use self::shots::ShotsJob;
+use self::sound::SoundJob;
+pub use self::sound::SoundSink;
 use self::subtitles::{CaptionsJob, SubtitlesJob};
 use crate::media::StillsJob;
 use crate::redact::{LookJob, RewriteJob, SurveyJob};
@@ -25,7 +28,7 @@ use crate::sandbox::ChildJob;
 use crate::sandbox::{ServedJob, serve};
 
 /// All jobs of a child.
-const JOBS: [ServedJob; 10] = [
+const JOBS: [ServedJob; 11] = [
     ServedJob::of::<ConfinementJob>(),
     ServedJob::of::<ProbeJob>(),
     ServedJob::of::<ShotsJob>(),
@@ -33,6 +36,7 @@ const JOBS: [ServedJob; 10] = [
     ServedJob::of::<StillsJob>(),
     ServedJob::of::<SubtitlesJob>(),
     ServedJob::of::<CaptionsJob>(),
+    ServedJob::of::<SoundJob>(),
     ServedJob::of::<SurveyJob>(),
     ServedJob::of::<LookJob>(),
     ServedJob::of::<RewriteJob>(),

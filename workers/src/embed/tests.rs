@@ -247,6 +247,7 @@ fn a_leased_run_uses_its_parts_and_tidies_up() {
         devices: Devices::opened_by(opener),
         embedder: Embedder::new(EmbedOptions::default()),
         sentences: Sentences::new(ModelStore::new("none".into()), EncoderOptions::threads(1)),
+        ears: crate::stages::Ears::new(ModelStore::new("none".into()), 1),
         readers: TextReaders::new(ModelStore::new("none".into()), 1),
         runtime: bench.runtime.handle().clone(),
     };

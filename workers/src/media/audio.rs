@@ -9,7 +9,7 @@ use ffmpeg_next::frame;
 use ffmpeg_next::software::resampling;
 
 use super::open::{Container, PacketError, SharedSource, decode_error, internal, is_again};
-use super::probe::{timestamp, units_per_second};
+use super::probe::{self, timestamp, units_per_second};
 use super::{Bounds, MediaError};
 use crate::time::Rate;
 
@@ -53,10 +53,12 @@ struct InputShape {
     rate: u32,
 }
 
-struct Chunk {
-    start: i64,
+/// Samples that follow each other.
+pub(super) struct Chunk {
+    /// The number of the first one.
+    pub(super) start: i64,
     /// One plane of samples per channel, all of one length.
-    planes: Vec<Vec<f32>>,
+    pub(super) planes: Vec<Vec<f32>>,
 }
 
 impl Chunk {
@@ -68,8 +70,25 @@ impl Chunk {
 }
 
 impl AudioReader {
-    /// Opens the best audio stream; `None` if this build can decode none.
+    /// Opens the best audio stream as AAC stores it; `None` if this build can decode none.
     pub(super) fn open(source: SharedSource, bounds: &Bounds) -> Result<Option<Self>, MediaError> {
+        Self::open_as(source, bounds, |decoder| {
+            let rate = if AAC_RATES.contains(&decoder.rate()) {
+                decoder.rate()
+            } else {
+                48_000
+            };
+            (rate, decoder.channels().clamp(1, 2))
+        })
+    }
+
+    /// Opens the best audio stream with the rate and the number of channels (one or two) that are chosen for it; `None` if
+    /// this build can decode none.
+    pub(super) fn open_as(
+        source: SharedSource,
+        bounds: &Bounds,
+        choose: impl FnOnce(&ffmpeg::decoder::Audio) -> (u32, u16),
+    ) -> Result<Option<Self>, MediaError> {
         let mut container = Container::open(source, bounds)?;
         let best = container.input.streams().best(ffmpeg::media::Type::Audio);
         let Some(stream) = best else { return Ok(None) };
@@ -91,17 +110,13 @@ impl AudioReader {
         else {
             return Ok(None);
         };
-        let rate = if AAC_RATES.contains(&decoder.rate()) {
-            decoder.rate()
-        } else {
-            48_000
-        };
+        let (rate, channels) = choose(&decoder);
         let Some(rate) = Rate::new(rate, 1) else {
             return Ok(None);
         };
         container.only(&[index]);
         Ok(Some(Self {
-            channels: decoder.channels().clamp(1, 2),
+            channels,
             container,
             decoder,
             stream: index,
@@ -122,6 +137,20 @@ impl AudioReader {
     /// One or two.
     pub(super) const fn channels(&self) -> u16 {
         self.channels
+    }
+
+    /// The number of the sample at which the file starts: where its earliest stream does.
+    pub(super) fn origin(&self) -> i64 {
+        let info = probe::describe(&self.container.input, 0);
+        probe::earliest(&info.streams, self.rate).unwrap_or(0)
+    }
+
+    /// The next samples; `None` at the end. Samples that are missing are skipped.
+    pub(super) fn next_samples(&mut self) -> Result<Option<Chunk>, MediaError> {
+        while self.chunks.is_empty() && !self.ended {
+            self.decode()?;
+        }
+        Ok(self.chunks.pop_front())
     }
 
     /// Appends the samples `[from, to)` to one plane per channel. Calls must go forward in time.

@@ -24,6 +24,7 @@ mod rewrite;
 mod rgb;
 mod sample;
 mod small;
+mod sound;
 mod sparse;
 mod stills;
 mod subtitles;
@@ -54,6 +55,7 @@ pub use self::rewrite::{
 pub use self::rgb::RgbMaker;
 pub use self::sample::{ThumbnailAt, sample_frames, sample_frames_plainly, thumbnail};
 pub use self::small::{Shrinker, SmallFrame, SmallFrames, SmallOptions};
+pub use self::sound::{SoundOutput, sound};
 pub use self::stills::{StillsJob, StillsOutput, stills};
 pub use self::subtitles::subtitles;
 pub use self::versions::{Versions, versions};

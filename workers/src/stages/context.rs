@@ -3,6 +3,7 @@
 use rushes_models::{EncoderOptions, ModelStore};
 use tokio::runtime::Handle;
 
+use super::speech::Ears;
 use super::text::TextReaders;
 use crate::embed::{Devices, EmbedOptions, Embedder, Sentences};
 use crate::error::StageError;
@@ -53,6 +54,8 @@ pub struct Stages {
     pub embedder: Embedder,
     /// The encoders of dialogue.
     pub sentences: Sentences,
+    /// The models of speech.
+    pub ears: Ears,
     /// The readers of text in pictures.
     pub readers: TextReaders,
     /// The runtime for access to the object store.
@@ -74,6 +77,7 @@ impl Stages {
             segment: SegmentParams::default(),
             proxy: ProxyParams::default(),
             sentences: Sentences::new(models.clone(), encoders),
+            ears: Ears::new(models.clone(), encoders.threads),
             readers: TextReaders::new(models.clone(), encoders.threads),
             devices: Devices::new(models, encoders),
             embedder: Embedder::new(EmbedOptions::default()),

@@ -13,6 +13,7 @@ mod meaning;
 mod probe;
 mod proxies;
 mod shots;
+mod speech;
 mod text;
 mod thumbnails;
 mod vectors;
@@ -30,6 +31,7 @@ pub use meaning::{MeaningOutput, MeaningTask};
 pub use probe::{ProbeOutput, ProbeTask};
 pub use proxies::{ProxiesOutput, ProxiesTask};
 pub use shots::{EarlyProxies, ShotSpan, ShotsOutput, ShotsTask};
+pub use speech::{Ears, HeardSpan, SpeechBasis, SpeechOutput, SpeechTask, SpokenWord};
 pub use text::{ScreenText, TextOutput, TextReaders, TextTask};
 pub use thumbnails::{ThumbnailsOutput, ThumbnailsTask};
 
@@ -168,6 +170,8 @@ features! {
     Shots = "shots", ShotsTask -> ShotsOutput;
     /// The lines of subtitle files, subtitle streams and closed captions.
     Dialogue = "dialogue", DialogueTask -> DialogueOutput;
+    /// The lines that are heard in the sound of a video without subtitles.
+    Speech = "speech", SpeechTask -> SpeechOutput;
     /// Each shot as a small MP4.
     Proxies = "proxies", ProxiesTask -> ProxiesOutput;
     /// One picture per shot.
