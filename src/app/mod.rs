@@ -146,6 +146,11 @@ impl App {
         } else {
             searcher.with_speech(matches!(self.speech(), Ok(Some(_))))
         };
+        let searcher = if self.config.models.picture_to_text.is_empty() {
+            searcher
+        } else {
+            searcher.with_reading(matches!(self.reader(), Ok(Some(_))))
+        };
         // A model that does not exist is reported where work is requested.
         match self.sentences() {
             Ok(Some((model, _))) => {

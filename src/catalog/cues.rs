@@ -19,6 +19,8 @@ pub enum CueOrigin {
     Subtitles,
     /// It was recognised in the sound.
     Speech,
+    /// It is written in the pictures.
+    Pictures,
 }
 
 impl CueOrigin {
@@ -28,6 +30,7 @@ impl CueOrigin {
         match self {
             Self::Subtitles => "subtitles",
             Self::Speech => "speech",
+            Self::Pictures => "pictures",
         }
     }
 }

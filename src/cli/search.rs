@@ -251,6 +251,9 @@ fn why(hit: &Hit) -> String {
             dialogue.text.replace('\n', " ")
         ));
     }
+    if let Some(written) = &hit.evidence.text {
+        why.push(format!("written \u{201c}{}\u{201d}", written.text));
+    }
     if let Some(speech) = &hit.evidence.speech {
         why.push(format!("heard \u{201c}{}\u{201d}", speech.text));
     }

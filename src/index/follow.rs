@@ -11,7 +11,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{AssetEntry, CueEntry, Index, IndexError, Position, SpaceVectors};
-use crate::catalog::{self, AssetId, Catalog, CatalogError, cues, passages, shots, vectors};
+use crate::catalog::cues::CueOrigin;
+use crate::catalog::{
+    self, AssetId, Catalog, CatalogError, cues, passages, shots, texts, vectors,
+};
 use crate::telemetry;
 
 /// The file whose lock makes a process the writer.
@@ -307,6 +310,7 @@ async fn entry(
 ) -> Result<AssetEntry, CatalogError> {
     let span = |a: i64, b: i64| (a.cast_unsigned(), b.cast_unsigned());
     let lines = cues::cues(db, &asset).await?.into_iter();
+    let written = texts::of(db, &asset).await?.into_iter();
     let mut entry = AssetEntry {
         shots: shots::spans(db, &asset).await?,
         vectors: Vec::new(),
@@ -318,6 +322,13 @@ async fn entry(
                 language: cue.language,
                 origin: cue.origin,
             })
+            .chain(written.map(|text| CueEntry {
+                frames: span(text.start_frame, text.end_frame),
+                ms: span(text.start_ms, text.end_ms),
+                text: text.text,
+                language: None,
+                origin: CueOrigin::Pictures,
+            }))
             .collect(),
         asset,
     };

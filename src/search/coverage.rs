@@ -2,7 +2,7 @@
 
 use rushes_workers::stages::Feature;
 
-use super::{Coverage, DialogueCoverage, Modality, SearchError, Searcher, SpeechCoverage};
+use super::{Coverage, DialogueCoverage, Modality, SearchError, Searcher, SenseCoverage};
 use crate::catalog::{coverage, failed, given_up};
 use crate::features::{embeddings_of, meaning_of};
 use crate::index::ShotSet;
@@ -45,6 +45,7 @@ impl Searcher {
             failed: given_up(&mut db, &visual, assets()).await?,
             dialogue: None,
             speech: None,
+            text: None,
             meaning: None,
         };
         if senses == [Modality::Label] {
@@ -55,16 +56,27 @@ impl Searcher {
         let by_sight = senses.contains(&Modality::Visual);
         let by_lines = [Modality::Dialogue, Modality::Speech, Modality::Meaning];
         let by_lines = by_lines.iter().any(|one| senses.contains(one));
-        if by_lines && let Some(installed) = self.speech {
-            let speech = Feature::Speech.as_str();
-            let (ready, _) = coverage(&mut db, speech, seq, assets()).await?;
-            let failed = failed(&mut db, speech, assets()).await?;
-            found.speech = Some(SpeechCoverage {
+        let by_text = senses.contains(&Modality::Text);
+        for (feature, only, installed) in [
+            (Feature::Speech, Modality::Speech, self.speech.filter(|_| by_lines)),
+            (Feature::Text, Modality::Text, self.reading.filter(|_| by_text)),
+        ] {
+            let Some(installed) = installed else {
+                continue;
+            };
+            let (ready, _) = coverage(&mut db, feature.as_str(), seq, assets()).await?;
+            let failed = failed(&mut db, feature.as_str(), assets()).await?;
+            let sense = Some(SenseCoverage {
                 ready,
                 failed,
                 installed,
             });
-            if senses == [Modality::Speech] {
+            if only == Modality::Speech {
+                found.speech = sense;
+            } else {
+                found.text = sense;
+            }
+            if senses == [only] {
                 found.ready = ready;
             }
         }

@@ -1,6 +1,6 @@
 //! What an answer does not cover, in words.
 
-use super::{Coverage, DialogueCoverage, SpeechCoverage};
+use super::{Coverage, DialogueCoverage, SenseCoverage};
 
 impl Coverage {
     /// Clauses about what the answer does not cover, none if it covers everything in scope; `seen` if visual search
@@ -13,6 +13,7 @@ impl Coverage {
             failed: unread,
             dialogue,
             speech,
+            text,
             meaning,
         } = self;
         let all = files(total);
@@ -28,9 +29,12 @@ impl Coverage {
                 "{unread} of {all} could not be read; `rushes jobs` shows why"
             ));
         }
-        let heard =
-            speech.map(|speech| speech.gaps(total - unread, &all, waits && speech.ready == ready));
-        gaps.extend(heard.into_iter().flatten());
+        for (sense, words) in [(speech, HEARD), (text, READ)] {
+            let Some(sense) = sense else {
+                continue;
+            };
+            gaps.extend(sense.gaps(&words, total - unread, &all, waits && sense.ready == ready));
+        }
         let Some(DialogueCoverage {
             ready: read,
             failed,
@@ -72,29 +76,54 @@ impl Coverage {
     }
 }
 
-impl SpeechCoverage {
-    /// What of `total` files, `all` in words, was not listened to; `is_said` if it is said already that files are waiting.
-    fn gaps(self, total: i64, all: &str, is_said: bool) -> Vec<String> {
+/// How a sense is spoken of.
+struct SenseWords {
+    /// What was not done to files.
+    done: &'static str,
+    /// What is not searched where the model was missing.
+    instead: &'static str,
+    model: &'static str,
+}
+
+const HEARD: SenseWords = SenseWords {
+    done: "listened to",
+    instead: "only subtitles tell what is said there",
+    model: "whisper-base",
+};
+const READ: SenseWords = SenseWords {
+    done: "read",
+    instead: "what is written in their pictures is not found",
+    model: "ppocr-v5",
+};
+
+impl SenseCoverage {
+    /// What of `total` files, `all` in words, a sense did not perceive; `is_said` if it is said already that files are
+    /// waiting.
+    fn gaps(self, words: &SenseWords, total: i64, all: &str, is_said: bool) -> Vec<String> {
         let Self {
             ready,
             failed,
             installed,
         } = self;
+        let SenseWords {
+            done,
+            instead,
+            model,
+        } = words;
         let mut gaps = Vec::new();
         if failed > 0 {
             gaps.push(format!(
-                "{failed} of {all} could not be listened to; `rushes jobs` shows why"
+                "{failed} of {all} could not be {done}; `rushes jobs` shows why"
             ));
         }
         let missing = total - ready - failed;
         if missing > 0 && !installed {
             gaps.push(format!(
-                "what is said in {missing} of {all} was not listened to, so only subtitles are searched there; \
-                 `rushes models pull whisper-base`, then ingest again"
+                "{missing} of {all} were not {done}, so {instead}; `rushes models pull {model}`, then ingest again"
             ));
         } else if missing > 0 && !is_said {
             gaps.push(format!(
-                "{ready} of {all} were listened to so far; see `rushes jobs`, or ingest the others again"
+                "{ready} of {all} were {done} so far; see `rushes jobs`, or ingest the others again"
             ));
         }
         gaps
@@ -120,6 +149,7 @@ mod tests {
             failed: 0,
             dialogue,
             speech: None,
+            text: None,
             meaning: None,
         }
     }

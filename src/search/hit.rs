@@ -137,7 +137,10 @@ pub struct Coverage {
     pub dialogue: Option<DialogueCoverage>,
     /// How much of what is heard can be found; absent if lines were not searched, or speech is switched off.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub speech: Option<SpeechCoverage>,
+    pub speech: Option<SenseCoverage>,
+    /// How much of what is written in pictures can be found; absent if it was not searched, or reading is switched off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<SenseCoverage>,
     /// Assets whose dialogue can be found by meaning; absent if it was not searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meaning: Option<i64>,
@@ -152,14 +155,14 @@ pub struct DialogueCoverage {
     pub failed: i64,
 }
 
-/// How much of what is heard can be found.
+/// How much of what a sense perceives can be found: what is heard, or what is written in pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub struct SpeechCoverage {
-    /// Assets that were listened to, or need not be because they have subtitles or no sound.
+pub struct SenseCoverage {
+    /// Assets that were listened to or read, or need not be: those with subtitles or without sound are not listened to.
     pub ready: i64,
-    /// Assets that could not be listened to; the reasons are in their jobs.
+    /// Assets for which it failed; the reasons are in their jobs.
     pub failed: i64,
-    /// Whether the model of speech is installed. Without it nobody listens to what is ingested.
+    /// Whether the model of this sense is installed. Without it, what is ingested is not listened to or read.
     pub installed: bool,
 }
 
@@ -193,7 +196,8 @@ impl Hit {
     pub fn selection(&self, query: Option<&str>) -> Selection {
         let said = self.evidence.line().map(|found| &found.text);
         let meant = self.evidence.meaning.as_ref().map(|found| &found.text);
-        let line = said.or(meant).cloned();
+        let written = self.evidence.text.as_ref().map(|found| &found.text);
+        let line = said.or(meant).or(written).cloned();
         Selection {
             query: query.map(str::to_owned),
             score: Some(self.score),

@@ -41,7 +41,7 @@ pub use encoders::Encoders;
 pub use error::SearchError;
 pub use hit::{
     Answer, Contribution, Coverage, DialogueCoverage, Explanation, FacetValue, FrameSpan, Hit,
-    RecallReport, SpeechCoverage, StandsFor,
+    RecallReport, SenseCoverage, StandsFor,
 };
 pub use pages::tidy as tidy_pages;
 pub use picture::read_picture;
@@ -51,7 +51,7 @@ pub use query::{
     Collapse, GroupBy, Operator, OtherOnly, PartKind, Query, QueryPart, Scope, SearchRequest,
     SortBy, WeightedModality,
 };
-pub use recall::{Dialogue, Evidence, Label, Meaning, Modality, PartSimilarity, Visual};
+pub use recall::{Dialogue, Evidence, Label, Meaning, Modality, PartSimilarity, Visual, Written};
 
 use crate::catalog::cues::CueOrigin;
 use crate::catalog::{Catalog, shots};
@@ -93,6 +93,8 @@ pub struct Searcher {
     sentences: Option<Arc<Encoders>>,
     /// Whether the model of speech is installed; `None` if speech is switched off.
     speech: Option<bool>,
+    /// Whether the model that reads text in pictures is installed; `None` if reading is switched off.
+    reading: Option<bool>,
     synonyms: Arc<Synonyms>,
     /// Decodes clips; `None` if clips cannot be searched by.
     sandbox: Option<Sandbox>,
@@ -118,6 +120,7 @@ impl Searcher {
             sight: Arc::new(sight),
             sentences: None,
             speech: None,
+            reading: None,
             synonyms: Arc::default(),
             sandbox: None,
             pages: Pages::new(pages),
@@ -146,6 +149,15 @@ impl Searcher {
         }
     }
 
+    /// The same searcher, which says what text in pictures it does not know; `installed` if the model that reads is.
+    #[must_use]
+    pub fn with_reading(self, installed: bool) -> Self {
+        Self {
+            reading: Some(installed),
+            ..self
+        }
+    }
+
     /// The same searcher, which can search by clips, decoded in `sandbox`.
     #[must_use]
     pub fn with_clips(self, sandbox: Sandbox) -> Self {
@@ -168,7 +180,7 @@ impl Searcher {
         self.sentences.as_ref().ok_or(SearchError::NoSentences)
     }
 
-    /// The modalities to search. Meaning, speech and labels are searched unasked where they can be and where they cannot make the
+    /// The modalities to search. Meaning, speech, text and labels are searched unasked where they can be and where they cannot make the
     /// answer smaller.
     fn senses(&self, query: &Query) -> Result<Vec<WeightedModality>, SearchError> {
         let mut senses = query.senses()?;
@@ -181,6 +193,7 @@ impl Searcher {
                     }
                     Modality::Label => query.operator == Operator::Any,
                     Modality::Speech => query.operator == Operator::Any && self.hears(),
+                    Modality::Text => query.operator == Operator::Any && self.reads(),
                     Modality::Visual | Modality::Dialogue => true,
                 };
                 can || query
@@ -194,11 +207,17 @@ impl Searcher {
 
     /// Whether there is, or may be, speech that was heard.
     fn hears(&self) -> bool {
-        self.speech == Some(true)
-            || self
-                .index
-                .lines(CueOrigin::Speech, None)
-                .is_ok_and(|lines| lines > 0)
+        self.speech == Some(true) || self.has_lines(CueOrigin::Speech)
+    }
+
+    /// Whether there is, or may be, text in pictures that was read.
+    fn reads(&self) -> bool {
+        self.reading == Some(true) || self.has_lines(CueOrigin::Pictures)
+    }
+
+    fn has_lines(&self, origin: CueOrigin) -> bool {
+        let lines = self.index.lines(origin, None);
+        lines.is_ok_and(|lines| lines > 0)
     }
 
     /// The same searcher over another state of the index. Encoders that are loaded stay loaded.
@@ -263,7 +282,12 @@ impl Searcher {
 
     /// The words of a query that are searched for in other words too, and those.
     fn synonyms_of(&self, query: &Query, modalities: &[Modality]) -> BTreeMap<String, Vec<String>> {
-        let by_words = [Modality::Dialogue, Modality::Speech, Modality::Label];
+        let by_words = [
+            Modality::Dialogue,
+            Modality::Speech,
+            Modality::Text,
+            Modality::Label,
+        ];
         let modalities = modalities.iter().filter(|one| by_words.contains(one));
         let parts = modalities.flat_map(|&modality| query.parts_for(modality));
         let words = parts.filter_map(|(_, part)| match &part.kind {

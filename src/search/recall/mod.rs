@@ -8,6 +8,7 @@ mod label;
 mod lines;
 mod meaning;
 mod speech;
+mod text;
 mod visual;
 
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ pub use lines::Dialogue;
 pub use meaning::Meaning;
 use meaning::MeaningRecall;
 use speech::SpeechRecall;
+use text::TextRecall;
+pub use text::Written;
 use visual::VisualRecall;
 pub use visual::{PartSimilarity, Visual};
 
@@ -218,6 +221,8 @@ recalls! {
     Dialogue as dialogue: DialogueRecall -> Dialogue;
     /// What is heard in the sound of videos without subtitles.
     Speech as speech: SpeechRecall -> Dialogue;
+    /// What is written in the pictures: signs, titles, credits.
+    Text as text: TextRecall -> Written;
     /// What is meant by what is said.
     Meaning as meaning: MeaningRecall -> Meaning;
     /// What people call it: the name of the title, tags and notes.

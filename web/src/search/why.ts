@@ -18,12 +18,13 @@ const NAMED = 0.3;
 
 /** The reasons, the most telling first. */
 export function reasons(hit: Hit): Why[] {
-  const { visual, dialogue, speech, meaning, label } = hit.evidence;
+  const { visual, dialogue, speech, text, meaning, label } = hit.evidence;
   const found: Why[] = [];
   if (dialogue) found.push({ sense: "said", line: marked(dialogue.text, dialogue.marks) });
   else if (speech) found.push({ sense: "heard", line: marked(speech.text, speech.marks) });
   else if (meaning)
     found.push({ sense: "meant", line: marked(meaning.text, []), note: percent(meaning.similarity) });
+  if (text) found.push({ sense: "written", line: marked(text.text, text.marks) });
   // The title stands under the picture already.
   if (label && label.kind !== "title")
     found.push({ sense: label.kind, line: marked(label.text, label.marks) });
