@@ -12,9 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{AssetEntry, CueEntry, Index, IndexError, Position, SpaceVectors};
 use crate::catalog::cues::CueOrigin;
-use crate::catalog::{
-    self, AssetId, Catalog, CatalogError, cues, passages, shots, texts, vectors,
-};
+use crate::catalog::{self, AssetId, Catalog, CatalogError, cues, passages, shots, texts, vectors};
 use crate::telemetry;
 
 /// The file whose lock makes a process the writer.

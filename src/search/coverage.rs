@@ -58,8 +58,16 @@ impl Searcher {
         let by_lines = by_lines.iter().any(|one| senses.contains(one));
         let by_text = senses.contains(&Modality::Text);
         for (feature, only, installed) in [
-            (Feature::Speech, Modality::Speech, self.speech.filter(|_| by_lines)),
-            (Feature::Text, Modality::Text, self.reading.filter(|_| by_text)),
+            (
+                Feature::Speech,
+                Modality::Speech,
+                self.speech.filter(|_| by_lines),
+            ),
+            (
+                Feature::Text,
+                Modality::Text,
+                self.reading.filter(|_| by_text),
+            ),
         ] {
             let Some(installed) = installed else {
                 continue;

@@ -196,6 +196,7 @@ impl Searcher {
             failed: given_up(&mut db, shots, assets()).await?,
             dialogue: None,
             speech: None,
+            text: None,
             meaning: None,
         })
     }

@@ -287,6 +287,8 @@ fn parameters_of(manifest: &Manifest) -> Result<&PpOcrParameters, ManifestError>
         | Parameters::BertSentence(_)
         | Parameters::ConseEfficientnetLite0(_)
         | Parameters::DualEncoder(_)
+        | Parameters::Whisper(_)
+        | Parameters::SileroVad(_)
         | Parameters::Detector(_) => Err(manifest.wrong_kind("read text in pictures")),
     }
 }

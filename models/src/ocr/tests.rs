@@ -7,10 +7,10 @@ use image::RgbImage;
 
 use super::*;
 use crate::ModelStore;
-use crate::testing::{fixture_models, material};
+use crate::testing::{material, models};
 
 fn reader() -> Option<TextReader> {
-    let store = ModelStore::new(fixture_models(&["ppocr-v5", "onnxruntime"])?);
+    let store = ModelStore::new(models(&["ppocr-v5", "onnxruntime"])?);
     Some(TextReader::open(&store, "ppocr-v5", 2).unwrap())
 }
 

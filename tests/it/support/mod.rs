@@ -124,6 +124,8 @@ pub(crate) fn models() -> Option<PathBuf> {
 /// The same, if the models of speech are in it as well.
 pub(crate) fn speech_models() -> Option<PathBuf> {
     fixture::models(&["whisper-base", "silero-vad"])
+}
+
 /// The folder of pulled models, if this one is in it too.
 pub(crate) fn models_with(id: &str) -> Option<PathBuf> {
     fixture::models(&["lite", "centerface", id])
