@@ -69,6 +69,15 @@ impl KeyScope {
         }
     }
 
+    /// What is missing without it, and how to get it.
+    #[must_use]
+    pub fn how_to_get(self) -> String {
+        format!(
+            "this needs a key with the scope {}; `rushes key create NAME --scope {0}` makes one",
+            self.as_str()
+        )
+    }
+
     /// Whether a key with this scope may do what needs `needed`.
     #[must_use]
     pub const fn includes(self, needed: Self) -> bool {

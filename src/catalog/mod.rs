@@ -6,6 +6,7 @@
 pub mod assets;
 pub mod audit;
 pub mod bins;
+mod caller;
 mod coverage;
 pub mod duplicates;
 mod error;
@@ -49,6 +50,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{SqliteConnection, Transaction};
 
+pub use caller::Caller;
 pub use coverage::{coverage, failed, given_up, tallies};
 pub use error::CatalogError;
 pub use ids::{

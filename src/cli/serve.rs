@@ -134,7 +134,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         webhook_private: app.config.server.webhook_private,
         stop: stop.clone(),
     };
-    let router = http::router(api, policy);
+    let router = http::router(api, policy)?;
     let allows_private = app.config.server.webhook_private;
     let webhooks = Sender::start(app.catalog.clone(), SenderOptions { allows_private })?;
     let mut server = tokio::spawn(serve(

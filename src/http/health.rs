@@ -7,11 +7,10 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::access::Caller;
 use super::problems::NotReady;
 use super::{Api, ApiError};
-use crate::catalog::TitleId;
 use crate::catalog::runs::{self, RunState};
+use crate::catalog::{Caller, TitleId};
 use crate::search::{Coverage, Modality};
 use crate::telemetry;
 

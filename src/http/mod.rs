@@ -5,6 +5,7 @@
 
 mod access;
 mod assets;
+mod assistants;
 mod audit;
 mod bins;
 mod confine;
@@ -193,7 +194,10 @@ pub fn work_router(work: Work) -> Router {
 }
 
 /// All routes.
-pub fn router(api: Api, policy: AccessPolicy) -> Router {
+///
+/// # Errors
+/// If a tool of assistants has no schema.
+pub fn router(api: Api, policy: AccessPolicy) -> anyhow::Result<Router> {
     let AccessPolicy {
         keyed,
         origins,
@@ -207,6 +211,7 @@ pub fn router(api: Api, policy: AccessPolicy) -> Router {
     };
     let door = Door::new(api.catalog.clone(), limits, clientele, origins);
     let work = work::routes(api.work.clone());
+    let assistants = assistants::routes(&api)?;
     let (routes, mut document) = described(&api)
         .with_state(api)
         .merge(work)
@@ -218,6 +223,7 @@ pub fn router(api: Api, policy: AccessPolicy) -> Router {
     let routes = routes
         .route("/openapi.json", get(served))
         .merge(docs::routes())
+        .merge(assistants)
         .merge(page::routes())
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::from_fn_with_state(
@@ -225,11 +231,11 @@ pub fn router(api: Api, policy: AccessPolicy) -> Router {
             idempotency::once,
         ));
     let routes = finished(routes, door);
-    match cors {
+    Ok(match cors {
         // Outside of everything: a browser asks without a key first.
         Some(cors) => routes.layer(cors),
         None => routes,
-    }
+    })
 }
 
 /// The CORS headers; `None` if no other origin is allowed.

@@ -13,10 +13,10 @@ use serde::Deserialize;
 use tokio::sync::SemaphorePermit;
 use utoipa::IntoParams;
 
-use super::access::Caller;
 use super::problems::{Refused, TooManySearches};
 use super::{Api, ApiError};
-use crate::search::{Answer, PartKind, SearchBody, SearchRequest};
+use crate::catalog::Caller;
+use crate::search::{Answer, SearchBody, SearchRequest};
 
 /// A search in the address.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -84,20 +84,7 @@ pub(super) async fn answer(
     let _place = searching(api)?;
     let mut request = body.into_request().await?;
     let mut db = api.catalog.read().await?;
-    for part in &request.query.parts {
-        match &part.kind {
-            PartKind::Shot(shot) => caller.check_shot(&mut db, shot).await?,
-            PartKind::Span { asset, .. } => {
-                let named = ("asset", asset.as_str());
-                caller.check(&mut db, asset, named).await?;
-            }
-            PartKind::Text { .. }
-            | PartKind::Picture(_)
-            | PartKind::Clip(_)
-            | PartKind::Vector { .. } => {}
-        }
-    }
-    request.scope = caller.scope(&mut db, request.scope).await?;
+    request.restrict_to(&mut db, caller).await?;
     drop(db);
     let answer = api.searcher.search(&request).await?;
     Ok((request, answer))

@@ -3,10 +3,9 @@
 use axum::Json;
 use axum::extract::{Path, State};
 
-use super::access::Caller;
 use super::problems::NotFound;
 use super::{Api, ApiError};
-use crate::catalog::ShotId;
+use crate::catalog::{Caller, ShotId};
 use crate::views::ShotDetail;
 
 /// One shot with all there is to say of it.

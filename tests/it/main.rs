@@ -34,6 +34,7 @@ mod keys;
 mod kill;
 mod library;
 mod mcp;
+mod mcp_http;
 mod network;
 mod old_catalogue;
 mod page;

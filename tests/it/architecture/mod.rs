@@ -187,20 +187,6 @@ const PRODUCT: &[(&str, &[&str])] = &[
         &["catalog", "features", "index", "telemetry", "views"],
     ),
     (
-        "http",
-        &[
-            "catalog",
-            "export",
-            "features",
-            "ingest",
-            "redactions",
-            "search",
-            "telemetry",
-            "views",
-            "webhooks",
-        ],
-    ),
-    (
         "app",
         &[
             "catalog",
@@ -213,6 +199,21 @@ const PRODUCT: &[(&str, &[&str])] = &[
         ],
     ),
     ("mcp", &["app", "catalog", "export", "search", "views"]),
+    (
+        "http",
+        &[
+            "catalog",
+            "export",
+            "features",
+            "ingest",
+            "mcp",
+            "redactions",
+            "search",
+            "telemetry",
+            "views",
+            "webhooks",
+        ],
+    ),
     (
         "cli",
         &[
