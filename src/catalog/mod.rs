@@ -9,6 +9,7 @@ pub mod bins;
 mod caller;
 mod coverage;
 pub mod duplicates;
+pub mod edges;
 mod error;
 pub mod events;
 pub mod filter;

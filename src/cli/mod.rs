@@ -9,6 +9,7 @@ mod index;
 mod ingest;
 mod jobs;
 mod key;
+mod match_cuts;
 mod mcp;
 mod models;
 mod output;
@@ -79,6 +80,8 @@ enum Command {
     Search(search::SearchArgs),
     /// Find shots similar to a shot, a picture or a clip
     Similar(search::SimilarArgs),
+    /// Find shots that continue a shot across a cut, in composition and motion
+    MatchCuts(match_cuts::Args),
     /// Find near-duplicate shots
     Duplicates(duplicates::Args),
     /// Show one shot
@@ -168,6 +171,9 @@ impl Cli {
             }
             Command::Similar(args) => {
                 search::run_similar(&App::open_existing(config).await?, args).await
+            }
+            Command::MatchCuts(args) => {
+                match_cuts::run(&App::open_existing(config).await?, args).await
             }
             Command::Duplicates(args) => {
                 duplicates::run(&App::open_existing(config).await?, args).await

@@ -84,14 +84,32 @@ pub(super) struct SimilarArgs {
     /// Shot id, a picture file, or a video file of up to two minutes and 256 MB
     #[arg(value_name = "SHOT|FILE")]
     like: String,
+    #[command(flatten)]
+    elsewhere: Elsewhere,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What is left out of an answer about a shot.
+#[derive(Debug, clap::Args)]
+pub(super) struct Elsewhere {
     /// Only shots of other titles than that of the shot
     #[arg(long, conflicts_with = "other_assets")]
     other_titles: bool,
     /// Only shots of other assets than that of the shot
     #[arg(long)]
     other_assets: bool,
-    #[command(flatten)]
-    common: Common,
+}
+
+impl Elsewhere {
+    /// The same in a query.
+    pub(super) const fn only(&self) -> Option<OtherOnly> {
+        match (self.other_titles, self.other_assets) {
+            (true, _) => Some(OtherOnly::Titles),
+            (false, true) => Some(OtherOnly::Assets),
+            (false, false) => None,
+        }
+    }
 }
 
 /// A number of hits. A word after a minus, as in `-night`, is read as this option.
@@ -125,11 +143,7 @@ pub(super) async fn run_similar(app: &App, args: SimilarArgs) -> anyhow::Result<
         }
     };
     let mut query = Query::from(QueryPart::new(kind)).within(&[Modality::Visual]);
-    query.other = match (args.other_titles, args.other_assets) {
-        (true, _) => Some(OtherOnly::Titles),
-        (false, true) => Some(OtherOnly::Assets),
-        (false, false) => None,
-    };
+    query.other = args.elsewhere.only();
     run(app, query, args.common).await
 }
 

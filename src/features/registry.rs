@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use rushes_workers::stages::{Feature, Queue};
 
 use super::definition::{ErasedDefinition, Registered, Unit};
-use super::{dialogue, embeddings, meaning, probe, proxies, shots, thumbnails};
+use super::{dialogue, edges, embeddings, meaning, probe, proxies, shots, thumbnails};
 
 /// The definition of `feature`.
 pub(super) fn registered(feature: Feature) -> &'static dyn Registered {
@@ -15,6 +15,7 @@ pub(super) fn registered(feature: Feature) -> &'static dyn Registered {
         Feature::Dialogue => &ErasedDefinition::<dialogue::Dialogue>(PhantomData),
         Feature::Proxies => &ErasedDefinition::<proxies::Proxies>(PhantomData),
         Feature::Thumbnails => &ErasedDefinition::<thumbnails::Thumbnails>(PhantomData),
+        Feature::Edges => &ErasedDefinition::<edges::Edges>(PhantomData),
         Feature::Embeddings => &ErasedDefinition::<embeddings::Embeddings>(PhantomData),
         Feature::Meaning => &ErasedDefinition::<meaning::Meaning>(PhantomData),
     }

@@ -26,6 +26,7 @@ mod keys;
 mod library;
 mod limits;
 mod listener;
+mod match_cuts;
 mod media;
 mod models;
 mod moment;
@@ -335,6 +336,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(bins::change, bins::remove))
         .routes(routes!(exports::formats))
         .routes(routes!(exports::create).layer(picks))
+        .routes(routes!(match_cuts::list))
         .routes(routes!(media::thumbnail))
         .routes(routes!(media::clip))
         .routes(routes!(redact::redact).layer(picture))

@@ -178,6 +178,11 @@ pub enum SearchError {
         /// The space.
         space: String,
     },
+    /// It is not known yet how the shot ends.
+    #[error(
+        "how shot {0} ends has not been computed yet; wait for the job of its file, or ingest the file again if that was before this version"
+    )]
+    NoEdges(String),
     /// The model is missing or failed.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -234,6 +239,7 @@ impl SearchError {
             Self::PageExpired => "page-token-expired".into(),
             Self::Pages(error) if is_full(error) => "disk-full".into(),
             Self::NoVector { .. } | Self::NoVectors { .. } => "not-embedded-yet".into(),
+            Self::NoEdges(_) => "not-made-yet".into(),
             _ => self.kind().as_str().into(),
         }
     }
@@ -301,6 +307,7 @@ impl SearchError {
             Self::ClipTooLarge(_) | Self::ClipTooLong(_) => ErrorKind::Limit,
             Self::NoSentences
             | Self::NotBuilt(_)
+            | Self::NoEdges(_)
             | Self::NoVector { .. }
             | Self::NoVectors { .. } => ErrorKind::Unavailable,
             Self::Pages(error) if is_full(error) => ErrorKind::Unavailable,

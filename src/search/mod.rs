@@ -15,6 +15,7 @@ mod fusion;
 mod gaps;
 mod hit;
 mod listed;
+mod match_cuts;
 mod pages;
 mod picture;
 mod query;
@@ -43,6 +44,7 @@ pub use hit::{
     Answer, Contribution, Coverage, DialogueCoverage, Explanation, FacetValue, FrameSpan, Hit,
     RecallReport, StandsFor,
 };
+pub use match_cuts::{MatchCut, MatchCutEvidence, MatchCuts, MatchCutsCoverage, MatchCutsRequest};
 pub use pages::tidy as tidy_pages;
 pub use picture::read_picture;
 pub use query::body::{CollapseBody, ConditionsBody, PartBody, SearchBody};

@@ -33,6 +33,7 @@ mod jobs;
 mod keys;
 mod kill;
 mod library;
+mod match_cuts;
 mod mcp;
 mod mcp_http;
 mod network;

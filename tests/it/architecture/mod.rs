@@ -122,8 +122,12 @@ const WORKERS: &[(&str, &[&str])] = &[
     ("orientation", &[]),
     ("watch", &[]),
     ("dialogue", &[]),
+    ("edges", &[]),
     ("storage", &["source"]),
-    ("media", &["dialogue", "orientation", "source", "time"]),
+    (
+        "media",
+        &["dialogue", "edges", "orientation", "source", "time"],
+    ),
     ("segment", &["media", "source", "time"]),
     ("error", &["dialogue", "media", "storage"]),
     ("proxy_name", &["error"]),
@@ -154,6 +158,7 @@ const WORKERS: &[(&str, &[&str])] = &[
         "stages",
         &[
             "dialogue",
+            "edges",
             "embed",
             "error",
             "media",
