@@ -8,6 +8,7 @@ use super::assets::{self, Asset};
 use super::bins::{self, Bin, BinItem, Selection};
 use super::jobs::{self, Job};
 use super::keys::{Key, KeyScope};
+use super::titles;
 use super::{AssetId, CatalogError, JobId, KeyId, ShotId, TitleId};
 
 /// The one who asks. The default is this machine's user, who may do and see everything.
@@ -102,11 +103,7 @@ impl Caller {
         db: &mut SqliteConnection,
         id_or_name: &str,
     ) -> Result<TitleId, CatalogError> {
-        let title = assets::find_title(db, id_or_name).await?;
-        if self.sees(&title) {
-            return Ok(title);
-        }
-        Err(hidden("title", id_or_name))
+        titles::find(db, id_or_name, self.titles()).await
     }
 
     /// As [`Caller::asset`], for something of the asset that is called `what` and was asked for as `id`.

@@ -169,7 +169,11 @@ async fn run(app: &App, query: Query, common: Common) -> anyhow::Result<ExitCode
         page: common.page,
         explain: common.explain,
     };
-    let answer = searcher.search(&request).await?;
+    let answer = searcher.search(&request).await;
+    if matches!(answer, Err(SearchError::AllNegative)) {
+        output::complain("on a command line a query is in quotes: rushes search 'car -night'");
+    }
+    let answer = answer?;
     if let Some(file) = &common.sheet {
         sheet::draw(app, &answer.hits, file).await?;
     }

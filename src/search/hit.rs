@@ -34,6 +34,9 @@ pub struct Hit {
     /// How the score came about, if the request asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Vec<Contribution>>,
+    /// Whether it is likely to be what was asked for, as opposed to the nearest there is.
+    #[serde(skip)]
+    pub is_likely: bool,
 }
 
 /// A span of frames.
@@ -216,6 +219,8 @@ impl Hit {
                 shots: others,
             }),
             explanation: explain.then(|| matches.iter().map(Contribution::of).collect()),
+            // Of a list nothing was asked but to fulfil the filters.
+            is_likely: matches.is_empty() || matches.iter().any(|one| one.found.is_likely()),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::query::{OtherOnly, PartKind, Query, Scope, SearchRequest};
 use super::{Coverage, Modality, SearchError, Searcher};
 use crate::catalog::filter::{self, Filter, FilterOp};
 use crate::catalog::metadata::MetadataValue;
-use crate::catalog::{AssetId, Caller, CatalogError, TitleId, assets};
+use crate::catalog::{AssetId, Caller, CatalogError, TitleId, assets, titles};
 use crate::index::ShotSet;
 
 impl SearchRequest {
@@ -142,7 +142,7 @@ impl Searcher {
         let mut db = self.catalog.read().await?;
         let mut found: HashSet<AssetId> = HashSet::new();
         for title in &scope.titles {
-            let id = assets::find_title(&mut db, title).await?;
+            let id = titles::find(&mut db, title, scope.within.as_deref()).await?;
             found.extend(assets::list(&mut db, Some(&id)).await?);
         }
         for asset in &scope.assets {

@@ -18,6 +18,7 @@ mod client;
 mod conditional;
 mod contract;
 mod coordinator;
+mod delete;
 mod disk_full;
 mod docs;
 mod encoders;

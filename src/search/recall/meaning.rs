@@ -6,11 +6,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::dialogue::Lines;
 use super::visual::sum;
 use super::{Found, Recall, Wanted};
 use crate::catalog::passages::{self, Passage};
 use crate::catalog::{AssetId, ShotId};
 use crate::features::meaning_of;
+use crate::index::IndexError;
 use crate::search::fusion::Ranked;
 use crate::search::query::PartKind;
 use crate::search::{SearchError, Searcher};
@@ -83,6 +85,14 @@ impl Recall for MeaningRecall {
                 best.push((near.shot, near.ordinal, near.similarity));
             }
         }
+        let lines = Lines::of(wanted.unsaid, &searcher.synonyms);
+        let index = Arc::clone(&searcher.index);
+        // A vector leans away from what is not wanted; a line that says it is left out.
+        let kept = tokio::task::spawn_blocking(move || {
+            lines.exclude(&index, &mut best, |(shot, ..)| shot)?;
+            Ok::<_, IndexError>(best)
+        });
+        let mut best = kept.await.map_err(|_join| SearchError::Died)??;
         best.truncate(wanted.count);
         let ids: Vec<(AssetId, u32)> = best
             .iter()
