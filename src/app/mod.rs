@@ -141,6 +141,12 @@ impl App {
         let searcher = searcher
             .with_synonyms(Synonyms::new(&self.config.search.synonyms))
             .with_clips(self.decoding.clone());
+        let search = &self.config.search;
+        let searcher = if search.learn {
+            searcher.with_learnt_words(search.learn_after)
+        } else {
+            searcher
+        };
         // A model that does not exist is reported where work is requested.
         match self.sentences() {
             Ok(Some((model, _))) => {

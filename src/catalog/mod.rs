@@ -30,6 +30,7 @@ pub mod replacements;
 pub mod results;
 pub mod resumable;
 pub mod runs;
+pub mod search_log;
 pub mod shots;
 pub mod spaces;
 pub mod subtitles;

@@ -9,6 +9,7 @@ mod index;
 mod ingest;
 mod jobs;
 mod key;
+mod learnt;
 mod match_cuts;
 mod mcp;
 mod models;
@@ -84,6 +85,8 @@ enum Command {
     MatchCuts(match_cuts::Args),
     /// Find near-duplicate shots
     Duplicates(duplicates::Args),
+    /// List and delete what was learnt from logged searches
+    Learnt(learnt::Args),
     /// Show one shot
     Show(show::Args),
     /// Collect shots in named bins, trim and order them
@@ -178,6 +181,7 @@ impl Cli {
             Command::Duplicates(args) => {
                 duplicates::run(&App::open_existing(config).await?, args).await
             }
+            Command::Learnt(args) => learnt::run(&App::open_existing(config).await?, args).await,
             Command::Show(args) => show::run(&App::open_existing(config).await?, args).await,
             Command::Bin(args) => bin::run(&App::open_existing(config).await?, args).await,
             Command::Export(args) => export::run(&App::open_existing(config).await?, args).await,

@@ -229,6 +229,11 @@ fn print(answer: &Answer) {
         for (word, others) in &explanation.synonyms {
             output::line(&format!("{word}: searched for {} too", others.join(", ")));
         }
+        for words in &explanation.learnt {
+            output::line(&format!(
+                "searched for {words:?} too, which people often tried next; `rushes learnt` lists such words"
+            ));
+        }
         output::line(&format!(
             "{} in {:.0} ms",
             output::count(explanation.candidates as u64, "candidate"),

@@ -130,6 +130,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         models: app.models.clone(),
         work: work.clone(),
         metrics,
+        history: app.config.search.learn.then(http::SearchHistory::default),
         followers: http::Followers::default(),
         webhook_private: app.config.server.webhook_private,
         stop: stop.clone(),

@@ -20,6 +20,7 @@ mod followers;
 mod form;
 mod guard;
 mod health;
+mod history;
 mod idempotency;
 mod jobs;
 mod keys;
@@ -76,6 +77,7 @@ use utoipa_axum::routes;
 pub use confine::Roots;
 pub use error::ApiError;
 pub use followers::Followers;
+pub use history::SearchHistory;
 pub use limits::RateLimits;
 pub use listener::{ConnectionBounds, serve};
 pub use tls::{Tls, TlsError};
@@ -130,6 +132,8 @@ pub struct Api {
     pub work: Work,
     /// Renders `/metrics`.
     pub metrics: Metrics,
+    /// The last searches of each client, if searches are logged.
+    pub history: Option<SearchHistory>,
     /// Places of clients that follow events.
     pub followers: Followers,
     /// Whether webhooks may lead to private addresses.

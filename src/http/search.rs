@@ -43,7 +43,7 @@ pub(super) async fn search(
     body: Result<Json<SearchBody>, JsonRejection>,
 ) -> Result<Json<Answer>, ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
-    Ok(Json(answer(&api, &caller, body).await?.1))
+    Ok(Json(logged(&api, &caller, body).await?))
 }
 
 /// Find shots by a query in the address.
@@ -61,7 +61,18 @@ pub(super) async fn search_by_text(
         explain: params.explain.unwrap_or(false),
         ..SearchBody::default()
     };
-    Ok(Json(answer(&api, &caller, body).await?.1))
+    Ok(Json(logged(&api, &caller, body).await?))
+}
+
+/// Answers a search of a person, which is logged if the settings ask for it.
+async fn logged(api: &Api, caller: &Caller, body: SearchBody) -> Result<Answer, ApiError> {
+    let (request, answer) = answer(api, caller, body).await?;
+    if let Some(history) = &api.history {
+        history
+            .note_search(&api.catalog, caller, &request, &answer)
+            .await;
+    }
+    Ok(answer)
 }
 
 /// A place among the searches that are under way.

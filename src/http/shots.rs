@@ -21,5 +21,9 @@ pub(super) async fn get(
     let mut db = api.catalog.read().await?;
     caller.check_shot(&mut db, &id).await?;
     drop(db);
-    Ok(Json(ShotDetail::load(&api.catalog, &id).await?))
+    let detail = ShotDetail::load(&api.catalog, &id).await?;
+    if let Some(history) = &api.history {
+        history.note_opened(&api.catalog, &caller, &id).await;
+    }
+    Ok(Json(detail))
 }

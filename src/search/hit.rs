@@ -85,6 +85,10 @@ pub struct Explanation {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = Object, example = json!({"car": ["automobile"]}))]
     pub synonyms: BTreeMap<String, Vec<String>>,
+    /// Other words that dialogue and labels were searched for too, with little weight: people often tried them after this
+    /// query.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub learnt: Vec<String>,
     /// The model that searches by sight.
     #[schema(example = "lite")]
     pub model: String,

@@ -1710,6 +1710,11 @@ export interface components {
             /** @description Shots among which the answer was chosen. */
             candidates: number;
             /**
+             * @description Other words that dialogue and labels were searched for too, with little weight: people often tried them after this
+             *     query.
+             */
+            learnt?: string[];
+            /**
              * @description The model that searches by sight.
              * @example lite
              */
