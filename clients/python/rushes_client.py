@@ -542,6 +542,14 @@ class Rushes:
         """A shot as a small mp4."""
         return self._call("GET", f"/v1/shots/{_quoted(id)}/clip.mp4", answer="bytes")
 
+    def list_match_cuts(self, id, *, q=None, limit=None):
+        """Shots whose first frame continues the last frame of this shot, in composition and in motion.
+
+        q: Only among the shots that fulfil these filters, as in a search box. `other:titles` leaves out the title of the shot, and `other:assets` its asset.
+        limit: Hits, 1 to 200; 20 if absent.
+        """
+        return self._call("GET", f"/v1/shots/{_quoted(id)}/match-cuts", query={"q": q, "limit": limit}, answer="json")
+
     def get_thumbnail(self, id):
         """The middle frame of a shot."""
         return self._call("GET", f"/v1/shots/{_quoted(id)}/thumbnail.jpg", answer="bytes")

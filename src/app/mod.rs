@@ -151,6 +151,12 @@ impl App {
         } else {
             searcher.with_reading(matches!(self.reader(), Ok(Some(_))))
         };
+        let search = &self.config.search;
+        let searcher = if search.learn {
+            searcher.with_learnt_words(search.learn_after)
+        } else {
+            searcher
+        };
         // A model that does not exist is reported where work is requested.
         match self.sentences() {
             Ok(Some((model, _))) => {

@@ -26,6 +26,19 @@ pub enum CatalogError {
         /// The id or name that was requested.
         id: String,
     },
+    /// No title has this id or name.
+    #[error("there is no title {name:?}{}", suggestion(.nearest))]
+    NoTitle {
+        /// The id or name that was requested.
+        name: String,
+        /// The names that are most like it, the nearest first.
+        nearest: Vec<String>,
+    },
+    /// No video has vectors of this model.
+    #[error(
+        "{0} is not used here: no video has vectors of it, and none are computed; `rushes models embed {0}` computes them"
+    )]
+    NoVectorsOf(String),
     /// Not an id in the format of rushes.
     #[error("{id:?} is not the id of {what}")]
     BadId {
@@ -44,7 +57,7 @@ pub enum CatalogError {
     NameInUse(String),
     /// A key for some titles with scopes that concern all titles.
     #[error(
-        "a key for some titles can have the scopes read and write only; leave out --title, or the other scopes"
+        "a key for some titles can have the scopes read and write only; leave out the titles, or the other scopes"
     )]
     WideGrant,
     /// An invalid name for a bin.
@@ -154,6 +167,8 @@ impl CatalogError {
     pub fn code(&self) -> Cow<'static, str> {
         match self {
             Self::NotFound { what, .. } => return format!("{what}-not-found").into(),
+            Self::NoTitle { .. } => "title-not-found",
+            Self::NoVectorsOf(_) => "space-not-found",
             Self::BadId { .. } => "bad-id",
             Self::BadName(_) | Self::BadBinName(_) | Self::BadTitle(_) => "bad-name",
             Self::NameInUse(_) | Self::BinNameInUse(_) | Self::TitleInUse(_) => "name-in-use",
@@ -180,7 +195,9 @@ impl CatalogError {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::NotFound { .. } | Self::NoTitle { .. } | Self::NoVectorsOf(_) => {
+                ErrorKind::NotFound
+            }
             Self::BadId { .. }
             | Self::BadName(_)
             | Self::NameInUse(_)
@@ -223,5 +240,14 @@ impl From<sqlx::Error> for CatalogError {
             Some(5) => Self::Locked(error),
             _ => Self::Database(error),
         }
+    }
+}
+
+fn suggestion(nearest: &[String]) -> String {
+    let names: Vec<String> = nearest.iter().map(|name| format!("{name:?}")).collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!("; did you mean {}?", names.join(" or "))
     }
 }

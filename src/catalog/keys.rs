@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use utoipa::ToSchema;
 
-use super::{CatalogError, KeyId, TitleId, assets, now_ms};
+use super::{CatalogError, KeyId, TitleId, now_ms, titles};
 
 /// What every secret begins with, so that people and scanners of leaked secrets know one.
 const PREFIX: &str = "rk_";
@@ -67,6 +67,15 @@ impl KeyScope {
             Self::Work => "work",
             Self::Admin => "admin",
         }
+    }
+
+    /// What is missing without it, and how to get it.
+    #[must_use]
+    pub fn how_to_get(self) -> String {
+        format!(
+            "this needs a key with the scope {}; `rushes key create NAME --scope {0}` makes one",
+            self.as_str()
+        )
     }
 
     /// Whether a key with this scope may do what needs `needed`.
@@ -174,7 +183,7 @@ impl Grant {
     ) -> Result<Self, CatalogError> {
         let mut titles = Vec::with_capacity(names.len());
         for name in names {
-            titles.push(assets::find_title(db, name).await?);
+            titles.push(titles::find(db, name, None).await?);
         }
         Ok(Self {
             scopes,

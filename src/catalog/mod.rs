@@ -6,9 +6,11 @@
 pub mod assets;
 pub mod audit;
 pub mod bins;
+mod caller;
 mod coverage;
 pub mod cues;
 pub mod duplicates;
+pub mod edges;
 mod error;
 pub mod events;
 pub mod filter;
@@ -29,6 +31,7 @@ pub mod replacements;
 pub mod results;
 pub mod resumable;
 pub mod runs;
+pub mod search_log;
 pub mod shots;
 pub mod spaces;
 pub mod subtitles;
@@ -51,6 +54,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{SqliteConnection, Transaction};
 
+pub use caller::Caller;
 pub use coverage::{coverage, failed, given_up, tallies};
 pub use error::CatalogError;
 pub use ids::{

@@ -75,14 +75,11 @@ pub async fn active(db: &mut SqliteConnection) -> Result<Option<SightModel>, Cat
 /// The model with this name.
 ///
 /// # Errors
-/// [`CatalogError::NotFound`] if it is not used.
+/// [`CatalogError::NoVectorsOf`] if it is not used.
 pub async fn get(db: &mut SqliteConnection, model: &str) -> Result<SightModel, CatalogError> {
     let models = all(db).await?;
     let found = models.into_iter().find(|one| one.model == model);
-    found.ok_or_else(|| CatalogError::NotFound {
-        what: "space",
-        id: model.to_owned(),
-    })
+    found.ok_or_else(|| CatalogError::NoVectorsOf(model.to_owned()))
 }
 
 /// Begins to build `new` beside the others. `first` is the model in the settings, which answers until another is chosen.

@@ -1,5 +1,6 @@
 //! Titles: making, renaming, merging, deleting.
 
+use futures::TryStreamExt as _;
 use sqlx::{FromRow, SqliteConnection};
 
 use super::metadata::Metadata;
@@ -7,6 +8,8 @@ use super::{AssetId, CatalogError, TitleId, assets, note_change, now_ms, plain_n
 
 /// Longest name in characters.
 const MAX_NAME: usize = 500;
+/// Most names that are suggested instead of one that there is not.
+const MOST_NEAREST: usize = 3;
 
 /// A title and what people added to it.
 #[derive(Debug, Clone, PartialEq, FromRow)]
@@ -42,6 +45,63 @@ pub async fn get(db: &mut SqliteConnection, id: &TitleId) -> Result<TitleRow, Ca
         what: "title",
         id: id.to_string(),
     })
+}
+
+/// The title with this id or name, if it is one of `within`.
+///
+/// # Errors
+/// [`CatalogError::NoTitle`] with the names among these that are most like it, or if the database fails.
+pub async fn find(
+    db: &mut SqliteConnection,
+    id_or_name: &str,
+    within: Option<&[TitleId]>,
+) -> Result<TitleId, CatalogError> {
+    match assets::find_title(db, id_or_name).await {
+        Ok(title) if within.is_none_or(|within| within.contains(&title)) => Ok(title),
+        Ok(_) | Err(CatalogError::NotFound { .. }) => Err(missing(db, id_or_name, within).await?),
+        Err(error) => Err(error),
+    }
+}
+
+/// The error for a title that there is not, or that is not one of `within`.
+pub(super) async fn missing(
+    db: &mut SqliteConnection,
+    name: &str,
+    within: Option<&[TitleId]>,
+) -> Result<CatalogError, CatalogError> {
+    let mut rows = sqlx::query_as::<_, (TitleId, String)>("SELECT id, name FROM titles").fetch(db);
+    let mut near: Vec<(usize, String)> = Vec::new();
+    while let Some((id, known)) = rows.try_next().await? {
+        let is_seen = within.is_none_or(|within| within.contains(&id));
+        if let Some(distance) = distance(name, &known).filter(|_| is_seen) {
+            near.push((distance, known));
+            near.sort();
+            near.truncate(MOST_NEAREST);
+        }
+    }
+    Ok(CatalogError::NoTitle {
+        name: name.to_owned(),
+        nearest: near.into_iter().map(|(_, name)| name).collect(),
+    })
+}
+
+/// How far a name is from one that is known; `None` if they have nothing to do with each other.
+fn distance(name: &str, known: &str) -> Option<usize> {
+    let (name, known) = (name.trim().to_lowercase(), known.to_lowercase());
+    let letters = name.chars().count();
+    if letters < 2 {
+        return None;
+    }
+    // Of what begins with the name, or has it as a word, the shortest is the nearest.
+    let is_part = known
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| !word.is_empty() && (word.starts_with(&name) || *word == name))
+        || (letters > 3 && known.contains(&name));
+    if is_part {
+        return Some(known.chars().count() - letters.min(known.chars().count()));
+    }
+    let typing_errors = strsim::osa_distance(&name, &known);
+    (typing_errors <= letters / 3).then_some(typing_errors)
 }
 
 /// Makes a title without assets, which stays until somebody deletes it.

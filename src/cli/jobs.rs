@@ -7,7 +7,7 @@ use super::{output, work};
 use crate::app::App;
 use crate::catalog::jobs::{self, Job, JobFilter};
 use crate::catalog::runs::RunState;
-use crate::catalog::{AssetId, JobId, assets};
+use crate::catalog::{AssetId, JobId, assets, titles};
 use crate::features;
 use crate::views::{JobList, JobView};
 
@@ -94,7 +94,7 @@ fn time(text: &str) -> Result<i64, String> {
 async fn list(app: &App, args: ListArgs, json: bool) -> anyhow::Result<ExitCode> {
     let mut db = app.catalog.snapshot().await?;
     let titles = match &args.title {
-        Some(name) => Some(vec![assets::find_title(&mut db, name).await?]),
+        Some(name) => Some(vec![titles::find(&mut db, name, None).await?]),
         None => None,
     };
     let asset = match &args.asset {

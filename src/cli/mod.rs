@@ -9,6 +9,8 @@ mod index;
 mod ingest;
 mod jobs;
 mod key;
+mod learnt;
+mod match_cuts;
 mod mcp;
 mod models;
 mod output;
@@ -80,8 +82,12 @@ enum Command {
     Search(search::SearchArgs),
     /// Find shots similar to a shot, a picture or a clip
     Similar(search::SimilarArgs),
+    /// Find shots that continue a shot across a cut, in composition and motion
+    MatchCuts(match_cuts::Args),
     /// Find near-duplicate shots
     Duplicates(duplicates::Args),
+    /// List and delete what was learnt from logged searches
+    Learnt(learnt::Args),
     /// Show one shot
     Show(show::Args),
     /// Collect shots in named bins, trim and order them
@@ -172,9 +178,13 @@ impl Cli {
             Command::Similar(args) => {
                 search::run_similar(&App::open_existing(config).await?, args).await
             }
+            Command::MatchCuts(args) => {
+                match_cuts::run(&App::open_existing(config).await?, args).await
+            }
             Command::Duplicates(args) => {
                 duplicates::run(&App::open_existing(config).await?, args).await
             }
+            Command::Learnt(args) => learnt::run(&App::open_existing(config).await?, args).await,
             Command::Show(args) => show::run(&App::open_existing(config).await?, args).await,
             Command::Bin(args) => bin::run(&App::open_existing(config).await?, args).await,
             Command::Export(args) => export::run(&App::open_existing(config).await?, args).await,

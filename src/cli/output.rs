@@ -27,6 +27,16 @@ pub(super) fn complain(text: &str) {
     writeln!(std::io::stderr(), "rushes: {text}").ok();
 }
 
+/// Asks a question on the terminal, and whether the answer is yes.
+pub(super) fn ask(question: &str) -> std::io::Result<bool> {
+    let mut terminal = std::io::stderr();
+    terminal.write_all(question.as_bytes())?;
+    terminal.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}
+
 /// A number with its noun: `1 file`, `2 files`.
 pub(super) fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     let ending = if number == N::from(1) { "" } else { "s" };

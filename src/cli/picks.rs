@@ -1,10 +1,12 @@
 //! Which shots a command is about: named, found by a search, or in a bin.
 
+use anyhow::ensure;
+
 use super::output;
 use crate::app::App;
 use crate::catalog::bins::{self, Selection};
 use crate::catalog::{AssetId, ShotId};
-use crate::search::{Query, Scope, SearchRequest};
+use crate::search::{Hit, Query, Scope, SearchRequest};
 
 /// Options that name shots.
 #[derive(Debug, clap::Args)]
@@ -24,6 +26,9 @@ pub(super) struct PickArgs {
     /// How many hits
     #[arg(long, short = 'n', default_value_t = 12)]
     limit: usize,
+    /// Take hits too that are near, but not likely to be what the search is for
+    #[arg(long, requires = "search")]
+    unlikely: bool,
 }
 
 impl PickArgs {
@@ -51,13 +56,26 @@ impl PickArgs {
             ..SearchRequest::new(Query::parse(text)?, self.limit)
         };
         let answer = app.searcher(app.index().await?).search(&request).await?;
-        if answer.weak && !answer.hits.is_empty() {
-            output::complain(
-                "none of these shots is likely to be what you search for; they are the nearest",
-            );
+        let taken = |hit: &&Hit| self.unlikely || hit.is_likely;
+        let found: Vec<Selection> = answer
+            .hits
+            .iter()
+            .filter(taken)
+            .map(|hit| hit.selection(Some(text)))
+            .collect();
+        let left_out = answer.hits.len() - found.len();
+        ensure!(
+            left_out == 0 || !found.is_empty(),
+            "none of the {} is likely to be what you search for; --unlikely takes the nearest all the same",
+            output::count(left_out as u64, "hit")
+        );
+        if left_out > 0 {
+            output::complain(&format!(
+                "left out {}, which are near but not likely to be what you search for; --unlikely takes them too",
+                output::count(left_out as u64, "hit")
+            ));
         }
-        let found = answer.hits.iter().map(|hit| hit.selection(Some(text)));
-        Ok(found.collect())
+        Ok(found)
     }
 }
 

@@ -84,14 +84,32 @@ pub(super) struct SimilarArgs {
     /// Shot id, a picture file, or a video file of up to two minutes and 256 MB
     #[arg(value_name = "SHOT|FILE")]
     like: String,
+    #[command(flatten)]
+    elsewhere: Elsewhere,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What is left out of an answer about a shot.
+#[derive(Debug, clap::Args)]
+pub(super) struct Elsewhere {
     /// Only shots of other titles than that of the shot
     #[arg(long, conflicts_with = "other_assets")]
     other_titles: bool,
     /// Only shots of other assets than that of the shot
     #[arg(long)]
     other_assets: bool,
-    #[command(flatten)]
-    common: Common,
+}
+
+impl Elsewhere {
+    /// The same in a query.
+    pub(super) const fn only(&self) -> Option<OtherOnly> {
+        match (self.other_titles, self.other_assets) {
+            (true, _) => Some(OtherOnly::Titles),
+            (false, true) => Some(OtherOnly::Assets),
+            (false, false) => None,
+        }
+    }
 }
 
 /// A number of hits. A word after a minus, as in `-night`, is read as this option.
@@ -125,11 +143,7 @@ pub(super) async fn run_similar(app: &App, args: SimilarArgs) -> anyhow::Result<
         }
     };
     let mut query = Query::from(QueryPart::new(kind)).within(&[Modality::Visual]);
-    query.other = match (args.other_titles, args.other_assets) {
-        (true, _) => Some(OtherOnly::Titles),
-        (false, true) => Some(OtherOnly::Assets),
-        (false, false) => None,
-    };
+    query.other = args.elsewhere.only();
     run(app, query, args.common).await
 }
 
@@ -155,7 +169,11 @@ async fn run(app: &App, query: Query, common: Common) -> anyhow::Result<ExitCode
         page: common.page,
         explain: common.explain,
     };
-    let answer = searcher.search(&request).await?;
+    let answer = searcher.search(&request).await;
+    if matches!(answer, Err(SearchError::AllNegative)) {
+        output::complain("on a command line a query is in quotes: rushes search 'car -night'");
+    }
+    let answer = answer?;
     if let Some(file) = &common.sheet {
         sheet::draw(app, &answer.hits, file).await?;
     }
@@ -210,6 +228,11 @@ fn print(answer: &Answer) {
         explanation.recalls.iter().for_each(report);
         for (word, others) in &explanation.synonyms {
             output::line(&format!("{word}: searched for {} too", others.join(", ")));
+        }
+        for words in &explanation.learnt {
+            output::line(&format!(
+                "searched for {words:?} too, which people often tried next; `rushes learnt` lists such words"
+            ));
         }
         output::line(&format!(
             "{} in {:.0} ms",

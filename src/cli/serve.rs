@@ -130,11 +130,12 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         models: app.models.clone(),
         work: work.clone(),
         metrics,
+        history: app.config.search.learn.then(http::SearchHistory::default),
         followers: http::Followers::default(),
         webhook_private: app.config.server.webhook_private,
         stop: stop.clone(),
     };
-    let router = http::router(api, policy);
+    let router = http::router(api, policy)?;
     let allows_private = app.config.server.webhook_private;
     let webhooks = Sender::start(app.catalog.clone(), SenderOptions { allows_private })?;
     let mut server = tokio::spawn(serve(

@@ -14,18 +14,36 @@ const MOST_SYNONYMS: usize = 20;
 const MAX_TEXT: usize = 100;
 
 /// How searches are answered.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SearchConfig {
     /// For a word, other words that dialogue and labels are searched for too, such as `car = ["automobile", "auto"]`. A
     /// search for one of the others does not find the word.
     pub synonyms: BTreeMap<String, Vec<String>>,
+    /// Whether searches over HTTP are logged, and other words for a search are learnt from them.
+    pub learn: bool,
+    /// How often other words must have been tried until a search looks for them too.
+    pub learn_after: u32,
+}
+
+impl Default for SearchConfig {
+    fn default() -> Self {
+        Self {
+            synonyms: BTreeMap::new(),
+            learn: false,
+            learn_after: 5,
+        }
+    }
 }
 
 impl SearchConfig {
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut problem = |key: String, what: String| problems.push(Problem { key, what });
+        if self.learn_after == 0 {
+            let what = "is 0; give how often other words must have been tried, at least 1";
+            problem("search.learn_after".to_owned(), what.to_owned());
+        }
         if self.synonyms.len() > MOST_WORDS {
             let what = format!("there are more than {MOST_WORDS} words");
             problem("search.synonyms".to_owned(), what);

@@ -15,6 +15,7 @@ mod retry;
 mod spaces;
 
 mod dialogue;
+mod edges;
 mod embeddings;
 mod meaning;
 mod models;

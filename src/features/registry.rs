@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 use rushes_workers::stages::{Feature, Queue};
 
 use super::definition::{ErasedDefinition, Registered, Unit};
-use super::{dialogue, embeddings, meaning, probe, proxies, shots, speech, text, thumbnails};
+use super::{
+    dialogue, edges, embeddings, meaning, probe, proxies, shots, speech, text, thumbnails,
+};
 
 /// The definition of `feature`.
 pub(super) fn registered(feature: Feature) -> &'static dyn Registered {
@@ -16,6 +18,7 @@ pub(super) fn registered(feature: Feature) -> &'static dyn Registered {
         Feature::Speech => &ErasedDefinition::<speech::Speech>(PhantomData),
         Feature::Proxies => &ErasedDefinition::<proxies::Proxies>(PhantomData),
         Feature::Thumbnails => &ErasedDefinition::<thumbnails::Thumbnails>(PhantomData),
+        Feature::Edges => &ErasedDefinition::<edges::Edges>(PhantomData),
         Feature::Embeddings => &ErasedDefinition::<embeddings::Embeddings>(PhantomData),
         Feature::Meaning => &ErasedDefinition::<meaning::Meaning>(PhantomData),
         Feature::Text => &ErasedDefinition::<text::Text>(PhantomData),

@@ -15,19 +15,17 @@ use axum::response::{IntoResponse as _, Response};
 use rushes_models::{ErrorKind, with_causes};
 use rushes_workers::coordinator::wire::PATH as WORK;
 
+use super::assistants::MCP;
 use super::docs::DOCS;
 use super::error::RequestId;
 use super::health::DISK;
 use super::limits::RateLimits;
 use super::session::{self, SESSION};
 use super::{ApiError, guard, page};
-use crate::catalog::assets::{self, Asset};
 use crate::catalog::audit::{self, AuditedRequest};
 use crate::catalog::events::EventFilter;
-use crate::catalog::jobs::{self, Job};
 use crate::catalog::keys::{self, Key, KeyScope};
-use crate::catalog::{AssetId, Catalog, CatalogError, JobId, KeyId, ShotId, TitleId};
-use crate::search::Scope;
+use crate::catalog::{Caller, Catalog, CatalogError};
 
 /// Paths that say nothing of what is in the catalogue.
 const OPEN: [&str; 2] = [LIFE, "/openapi.json"];
@@ -78,46 +76,26 @@ impl Door {
     }
 }
 
-/// The one who asks.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Caller {
-    key: Option<Key>,
-    titles: Option<Vec<TitleId>>,
-}
-
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         let caller = parts.extensions.get::<Self>().cloned();
         // The door is in front of every route. A caller of whom nothing is known sees nothing.
-        Ok(caller.unwrap_or_else(|| Self {
-            key: None,
-            titles: Some(Vec::new()),
-        }))
+        Ok(caller.unwrap_or_else(Self::nobody))
     }
 }
 
 impl Caller {
-    /// The key, for the audit log.
-    pub(super) fn key(&self) -> Option<(&KeyId, &str)> {
-        self.key.as_ref().map(|key| (&key.id, key.name.as_str()))
-    }
-
-    /// The key of this caller, if it has one.
-    pub(super) const fn credential(&self) -> Option<&Key> {
-        self.key.as_ref()
-    }
-
     /// The events that this caller may receive.
     pub(super) fn event_filter(&self) -> EventFilter {
         let redacts = |key: &Key| key.scope.include(KeyScope::Redact);
         // Without a key it is this machine's user, or nobody is known; nobody sees any titles.
-        let is_user = self.titles.is_none();
+        let is_user = self.titles().is_none();
         EventFilter {
-            titles: self.titles.clone(),
+            titles: self.titles().map(<[_]>::to_vec),
             owner: self.owner().cloned(),
-            redactions: self.key.as_ref().map_or(is_user, redacts),
+            redactions: self.credential().map_or(is_user, redacts),
         }
     }
 
@@ -128,140 +106,21 @@ impl Caller {
             return Ok(());
         }
         let needed = needed(method, path);
-        let holds = self
-            .key
-            .as_ref()
-            .is_none_or(|key| key.scope.include(needed));
-        if holds {
+        if self.holds(needed) {
             return Ok(());
         }
-        Err(ApiError::forbidden(
-            "missing-scope",
-            format!(
-                "this needs a key with the scope {}; `rushes key create NAME --scope {0}` makes one",
-                needed.as_str()
-            ),
-        ))
-    }
-
-    /// The titles that are seen; all if `None`.
-    pub(super) fn titles(&self) -> Option<&[TitleId]> {
-        self.titles.as_deref()
-    }
-
-    /// The key that owns what this caller makes, if it sees only what it made.
-    pub(super) fn owner(&self) -> Option<&KeyId> {
-        let key = self.key.as_ref().filter(|_| self.titles.is_some());
-        key.map(|key| &key.id)
-    }
-
-    /// Whether a title is seen.
-    pub(super) fn sees(&self, title: &TitleId) -> bool {
-        self.titles
-            .as_ref()
-            .is_none_or(|titles| titles.contains(title))
-    }
-
-    /// The asset with this id, if it is seen.
-    pub(super) async fn asset(
-        &self,
-        db: &mut sqlx::SqliteConnection,
-        id: &AssetId,
-    ) -> Result<Asset, CatalogError> {
-        let asset = assets::get(db, id).await?;
-        if self.sees(&asset.title_id) {
-            return Ok(asset);
-        }
-        Err(hidden("asset", id.as_str()))
-    }
-
-    /// The title with this id or name, if it is seen.
-    pub(super) async fn title(
-        &self,
-        db: &mut sqlx::SqliteConnection,
-        id_or_name: &str,
-    ) -> Result<TitleId, CatalogError> {
-        let title = assets::find_title(db, id_or_name).await?;
-        if self.sees(&title) {
-            return Ok(title);
-        }
-        Err(hidden("title", id_or_name))
-    }
-
-    /// As [`Caller::asset`], for something of the asset that is called `what` and was asked for as `id`.
-    pub(super) async fn check(
-        &self,
-        db: &mut sqlx::SqliteConnection,
-        asset: &AssetId,
-        (what, id): (&'static str, &str),
-    ) -> Result<(), CatalogError> {
-        if self.titles.is_none() {
-            return Ok(());
-        }
-        match self.asset(db, asset).await {
-            Err(CatalogError::NotFound { .. }) => Err(hidden(what, id)),
-            found => found.map(drop),
-        }
-    }
-
-    /// The job with this id, if its asset is seen.
-    pub(super) async fn job(
-        &self,
-        db: &mut sqlx::SqliteConnection,
-        id: &JobId,
-    ) -> Result<Job, CatalogError> {
-        let job = jobs::get(db, id).await?;
-        self.check(db, &job.asset_id, ("job", id.as_str())).await?;
-        Ok(job)
-    }
-
-    /// Refuses a shot whose asset is not seen. Whether the shot exists is not looked up.
-    pub(super) async fn check_shot(
-        &self,
-        db: &mut sqlx::SqliteConnection,
-        id: &ShotId,
-    ) -> Result<(), CatalogError> {
-        self.check(db, &id.asset, ("shot", &id.to_string())).await
-    }
-
-    /// What a search may look through: what it asks for, as far as that is seen.
-    pub(super) async fn scope(
-        &self,
-        db: &mut sqlx::SqliteConnection,
-        asked: Scope,
-    ) -> Result<Scope, CatalogError> {
-        if self.titles.is_none() {
-            return Ok(asked);
-        }
-        for name in &asked.titles {
-            self.title(db, name).await?;
-        }
-        for asset in &asked.assets {
-            self.asset(db, asset).await?;
-        }
-        Ok(Scope {
-            within: self.titles.clone(),
-            ..asked
-        })
+        Err(ApiError::forbidden("missing-scope", needed.how_to_get()))
     }
 
     /// Refuses what concerns more than the titles that are seen.
     pub(super) fn sees_everything(&self) -> Result<(), ApiError> {
-        if self.titles.is_none() {
+        if self.titles().is_none() {
             return Ok(());
         }
         Err(ApiError::forbidden(
             "title-key",
             "this key is for some titles only; use one for all titles".to_owned(),
         ))
-    }
-}
-
-/// The error for what is not seen: the same as for what does not exist.
-fn hidden(what: &'static str, id: &str) -> CatalogError {
-    CatalogError::NotFound {
-        what,
-        id: id.to_owned(),
     }
 }
 
@@ -396,6 +255,8 @@ fn needed(method: &Method, path: &str) -> KeyScope {
         || path == "/v1/search"
         || path == "/v1/exports"
         || path == SESSION
+        // Its tools look at scopes themselves, and note their changes.
+        || path == MCP
     {
         KeyScope::Read
     } else {
@@ -422,10 +283,7 @@ pub(super) async fn known(catalog: &Catalog, secret: &str) -> Result<Caller, Api
     let titles = keys::titles(&mut db, &key).await?;
     drop(db);
     note_use(catalog, &key).await?;
-    Ok(Caller {
-        key: Some(key),
-        titles,
-    })
+    Ok(Caller::new(key, titles))
 }
 
 /// Notes now and then that a key was used.

@@ -6,10 +6,9 @@ use axum::http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::Caller;
 use super::problems::{NotFound, Refused};
 use super::{Api, ApiError, MAX_JSON, upload};
-use crate::catalog::{AssetId, CatalogError, JobId, assets, runs, shots};
+use crate::catalog::{AssetId, Caller, CatalogError, JobId, assets, runs, shots};
 use crate::ingest::{FoundVideo, find, submit};
 use crate::views::AssetView;
 

@@ -1,7 +1,5 @@
 //! `/v1/bins`.
 
-use std::collections::HashSet;
-
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
@@ -10,11 +8,10 @@ use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::Caller;
 use super::problems::{ChangedMeanwhile, NotFound, Refused};
 use super::{Api, ApiError};
-use crate::catalog::bins::{self, Bin, BinItem, BinItemChange, Selection};
-use crate::catalog::{AssetId, BinItemId, CatalogError, ShotId};
+use crate::catalog::bins::{self, Bin, BinItemChange, Selection};
+use crate::catalog::{AssetId, BinItemId, Caller, CatalogError, ShotId};
 use crate::views::{BinSummary, BinView};
 
 /// A new bin.
@@ -165,11 +162,11 @@ pub(super) async fn create(
     let mut tx = api.catalog.begin().await?;
     let bin = bins::create(&mut tx, &body.name, caller.owner()).await?;
     if !picks.is_empty() {
-        seen(&mut tx, &caller, &picks).await?;
+        caller.check_picks(&mut tx, &picks).await?;
         bins::append(&mut tx, &bin, &picks).await?;
     }
     let bin = bins::find(&mut tx, bin.id.as_str(), caller.owner()).await?;
-    let items = items_seen(&mut tx, &caller, &bin).await?;
+    let items = caller.items(&mut tx, &bin).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok((StatusCode::CREATED, Json(BinView::new(bin, items)?)))
 }
@@ -185,7 +182,7 @@ pub(super) async fn get(
 ) -> Result<([(HeaderName, String); 1], Json<BinView>), ApiError> {
     let mut db = api.catalog.snapshot().await?;
     let bin = bins::find(&mut db, &bin, caller.owner()).await?;
-    let items = items_seen(&mut db, &caller, &bin).await?;
+    let items = caller.items(&mut db, &bin).await?;
     let revision = format!("\"{}\"", bin.revision);
     Ok(([(header::ETAG, revision)], Json(BinView::new(bin, items)?)))
 }
@@ -245,7 +242,7 @@ pub(super) async fn add(
     let picks = selections(body.picks)?;
     let mut tx = api.catalog.begin().await?;
     let bin = expected(&mut tx, &caller, &bin, &headers).await?;
-    seen(&mut tx, &caller, &picks).await?;
+    caller.check_picks(&mut tx, &picks).await?;
     let items = bins::append(&mut tx, &bin, &picks).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok((StatusCode::CREATED, Json(Added { items })))
@@ -276,7 +273,7 @@ pub(super) async fn change(
     let bin = expected(&mut tx, &caller, &bin, &headers).await?;
     bins::change(&mut tx, &bin.id, &item, &change).await?;
     let bin = bins::find(&mut tx, bin.id.as_str(), caller.owner()).await?;
-    let items = items_seen(&mut tx, &caller, &bin).await?;
+    let items = caller.items(&mut tx, &bin).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok(Json(BinView::new(bin, items)?))
 }
@@ -298,31 +295,6 @@ pub(super) async fn remove(
     bins::remove(&mut tx, &bin.id, &item).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Checks that the caller sees every asset that is picked.
-pub(super) async fn seen(
-    db: &mut sqlx::SqliteConnection,
-    caller: &Caller,
-    picks: &[Selection],
-) -> Result<(), ApiError> {
-    let assets: HashSet<&AssetId> = picks.iter().map(|pick| &pick.asset).collect();
-    for asset in assets {
-        let named = ("asset", asset.as_str());
-        caller.check(db, asset, named).await?;
-    }
-    Ok(())
-}
-
-/// The items of a bin whose titles the caller sees: an asset may have been moved to another title since it was picked.
-pub(super) async fn items_seen(
-    db: &mut sqlx::SqliteConnection,
-    caller: &Caller,
-    bin: &Bin,
-) -> Result<Vec<BinItem>, ApiError> {
-    let mut items = bins::items(db, &bin.id).await?;
-    items.retain(|item| caller.sees(&item.title_id));
-    Ok(items)
 }
 
 /// The bin with this id or name, if it is at the revision in `if-match`.

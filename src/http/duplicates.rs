@@ -10,10 +10,10 @@ use axum::extract::{Query, State};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::access::Caller;
 use super::problems::{Refused, TooManySearches};
 use super::search::searching;
 use super::{Api, ApiError};
+use crate::catalog::Caller;
 use crate::search::{DuplicatesPage, DuplicatesRequest, Query as ShotQuery, Scope};
 
 /// Groups on a page if the request does not say.
@@ -50,7 +50,8 @@ pub(super) async fn list(
     let query = ShotQuery::parse(params.q.as_deref().unwrap_or_default());
     let query = query.map_err(crate::search::SearchError::from)?;
     let mut db = api.catalog.read().await?;
-    let scope = caller.scope(&mut db, Scope::default()).await?;
+    let mut scope = Scope::default();
+    scope.restrict_to(&mut db, &caller).await?;
     drop(db);
     let request = DuplicatesRequest {
         query,

@@ -149,7 +149,8 @@ impl ApiError {
     }
 }
 
-fn status(kind: ErrorKind) -> StatusCode {
+/// The status of errors of a kind.
+pub(super) const fn status(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
         ErrorKind::InvalidInput => StatusCode::BAD_REQUEST,

@@ -10,12 +10,11 @@ use axum::response::sse::{Event as Message, KeepAlive};
 use futures::Stream;
 use rushes_models::{ErrorKind, with_causes};
 
-use super::access::Caller;
 use super::followers::FollowerPlace;
 use super::problems::NotFound;
 use super::{Api, ApiError};
 use crate::catalog::events::{self, EventFilter};
-use crate::catalog::{CatalogError, JobId};
+use crate::catalog::{Caller, CatalogError, JobId};
 use crate::views::JobView;
 
 /// How often the catalogue is asked for something new. Other processes write to it as well, so nobody else would tell.

@@ -16,11 +16,11 @@ use tokio::sync::Semaphore;
 use tokio_util::io::ReaderStream;
 use utoipa::ToSchema;
 
-use super::access::Caller;
-use super::bins::{PickBody, items_seen, seen, selections};
+use super::bins::{PickBody, selections};
 use super::problems::{Refused, TooManySearches};
 use super::search::answer;
 use super::{Api, ApiError};
+use crate::catalog::Caller;
 use crate::catalog::bins::{self, Selection};
 use crate::export::{
     CutListOptions, ExportError, ExportFile, ExportKind, export, gather, plain_file_name,
@@ -127,7 +127,7 @@ pub(super) async fn create(
         return Err(ApiError::new(ErrorKind::Limit, "too-many-picks", detail));
     }
     let mut db = api.catalog.read().await?;
-    seen(&mut db, &caller, &found).await?;
+    caller.check_picks(&mut db, &found).await?;
     drop(db);
     let options = CutListOptions {
         name: body.name.unwrap_or(name),
@@ -158,7 +158,7 @@ async fn in_bin(
 ) -> Result<(Vec<Selection>, String), ApiError> {
     let mut db = api.catalog.snapshot().await?;
     let bin = bins::find(&mut db, bin, caller.owner()).await?;
-    let items = items_seen(&mut db, caller, &bin).await?;
+    let items = caller.items(&mut db, &bin).await?;
     Ok((items.into_iter().map(Selection::from).collect(), bin.name))
 }
 

@@ -4,16 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use rushes_models::{ErrorKind, with_causes};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use rushes_models::{ErrorKind, with_causes};
-
-use super::access::Caller;
 use super::problems::NotReady;
 use super::{Api, ApiError};
-use crate::catalog::TitleId;
 use crate::catalog::runs::{self, RunState};
+use crate::catalog::{Caller, TitleId};
 use crate::disk::DiskSpace;
 use crate::search::{Coverage, Modality};
 use crate::telemetry;

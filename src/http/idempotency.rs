@@ -8,9 +8,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use rushes_models::ErrorKind;
 
-use super::access::Caller;
 use super::{ApiError, access};
-use crate::catalog::{Catalog, CatalogError, idempotency};
+use crate::catalog::{Caller, Catalog, CatalogError, idempotency};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Longest key in characters.

@@ -10,14 +10,13 @@ use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::access::Caller;
 use super::moment::Moment;
 use super::paging::{checked_limit, read_token, token};
 use super::problems::NotFound;
 use super::{Api, ApiError};
 use crate::catalog::jobs::{self, JobFilter};
 use crate::catalog::runs::RunState;
-use crate::catalog::{AssetId, CatalogError, JobId};
+use crate::catalog::{AssetId, Caller, CatalogError, JobId};
 use crate::views::{JobList, JobView};
 
 /// Which jobs to list.

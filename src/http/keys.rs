@@ -9,11 +9,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::Caller;
 use super::problems::{NotFound, Refused};
 use super::{Api, ApiError};
-use crate::catalog::CatalogError;
 use crate::catalog::keys::{self, Grant, Key, KeyScope};
+use crate::catalog::{Caller, CatalogError};
 
 /// Longest life of a key that expires, in days.
 const MOST_DAYS: u32 = 36_500;

@@ -12,14 +12,13 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::access::Caller;
 use super::paging::{checked_limit, read_token, token};
 use super::problems::{NotFound, Refused};
 use super::{Api, ApiError};
 use crate::catalog::listing::{self, AssetFilter};
 use crate::catalog::metadata::{self, Annotation, MetadataChange, Tags};
 use crate::catalog::runs::RunState;
-use crate::catalog::{AssetId, CatalogError, JobId, ShotId, jobs, shots, titles};
+use crate::catalog::{AssetId, Caller, CatalogError, JobId, ShotId, jobs, shots, titles};
 use crate::features;
 use crate::views::{AssetListItem, JobView, ShotListItem};
 

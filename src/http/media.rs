@@ -8,10 +8,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use rushes_models::ErrorKind;
 
-use super::access::Caller;
 use super::problems::{NoSuchRange, NotFound};
 use super::{Api, ApiError};
-use crate::catalog::{ShotId, shots};
+use crate::catalog::{Caller, ShotId, shots};
 
 /// The middle frame of a shot.
 #[utoipa::path(get, operation_id = "get_thumbnail", path = "/v1/shots/{id}/thumbnail.jpg", tag = "shots",

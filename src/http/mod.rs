@@ -5,6 +5,7 @@
 
 mod access;
 mod assets;
+mod assistants;
 mod audit;
 mod bins;
 mod confine;
@@ -19,12 +20,14 @@ mod followers;
 mod form;
 mod guard;
 mod health;
+mod history;
 mod idempotency;
 mod jobs;
 mod keys;
 mod library;
 mod limits;
 mod listener;
+mod match_cuts;
 mod media;
 mod models;
 mod moment;
@@ -75,6 +78,7 @@ use utoipa_axum::routes;
 pub use confine::Roots;
 pub use error::ApiError;
 pub use followers::Followers;
+pub use history::SearchHistory;
 pub use limits::RateLimits;
 pub use listener::{ConnectionBounds, serve};
 pub use tls::{Tls, TlsError};
@@ -129,6 +133,8 @@ pub struct Api {
     pub work: Work,
     /// Renders `/metrics`.
     pub metrics: Metrics,
+    /// The last searches of each client, if searches are logged.
+    pub history: Option<SearchHistory>,
     /// Places of clients that follow events.
     pub followers: Followers,
     /// Whether webhooks may lead to private addresses.
@@ -194,7 +200,10 @@ pub fn work_router(work: Work) -> Router {
 }
 
 /// All routes.
-pub fn router(api: Api, policy: AccessPolicy) -> Router {
+///
+/// # Errors
+/// If a tool of assistants has no schema.
+pub fn router(api: Api, policy: AccessPolicy) -> anyhow::Result<Router> {
     let AccessPolicy {
         keyed,
         origins,
@@ -208,6 +217,7 @@ pub fn router(api: Api, policy: AccessPolicy) -> Router {
     };
     let door = Door::new(api.catalog.clone(), limits, clientele, origins);
     let work = work::routes(api.work.clone());
+    let assistants = assistants::routes(&api)?;
     let (routes, mut document) = described(&api)
         .with_state(api)
         .merge(work)
@@ -219,6 +229,7 @@ pub fn router(api: Api, policy: AccessPolicy) -> Router {
     let routes = routes
         .route("/openapi.json", get(served))
         .merge(docs::routes())
+        .merge(assistants)
         .merge(page::routes())
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::from_fn_with_state(
@@ -226,11 +237,11 @@ pub fn router(api: Api, policy: AccessPolicy) -> Router {
             idempotency::once,
         ));
     let routes = finished(routes, door);
-    match cors {
+    Ok(match cors {
         // Outside of everything: a browser asks without a key first.
         Some(cors) => routes.layer(cors),
         None => routes,
-    }
+    })
 }
 
 /// The CORS headers; `None` if no other origin is allowed.
@@ -333,6 +344,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(bins::change, bins::remove))
         .routes(routes!(exports::formats))
         .routes(routes!(exports::create).layer(picks))
+        .routes(routes!(match_cuts::list))
         .routes(routes!(media::thumbnail))
         .routes(routes!(media::clip))
         .routes(routes!(redact::redact).layer(picture))

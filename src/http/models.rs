@@ -9,11 +9,10 @@ use rushes_models::{Kind, Manifest, ModelError, Status, with_causes};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::access::Caller;
 use super::problems::{ModelInUse, NotFound, Refused, SpaceNotReady};
 use super::{Api, ApiError};
 use crate::catalog::spaces::{self, SightModel, SpaceState};
-use crate::catalog::{AssetId, CatalogError, failed, tallies};
+use crate::catalog::{AssetId, Caller, CatalogError, failed, tallies};
 use crate::features::{UnfitModel, activate_model, embed_beside, embeddings_of, remove_vectors};
 use crate::search::SearchError;
 

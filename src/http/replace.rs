@@ -7,11 +7,10 @@ use rushes_models::ErrorKind;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::access::Caller;
 use super::assets::{is_form, json_body, videos_at};
 use super::problems::{NotFound, NotReplaceable, Refused};
 use super::{Api, ApiError, upload};
-use crate::catalog::{AssetId, JobId, jobs};
+use crate::catalog::{AssetId, Caller, JobId, jobs};
 use crate::ingest::{replace, withdraw_file};
 use crate::views::JobView;
 

@@ -14,12 +14,11 @@ use serde::Serialize;
 use tokio_util::io::ReaderStream;
 use utoipa::ToSchema;
 
-use super::access::Caller;
 use super::problems::{NotFound, Refused};
 use super::upload::{MAX_TITLE, clear};
 use super::{Api, ApiError};
 use crate::catalog::resumable::{self, NewUpload, ResumableUpload};
-use crate::catalog::{AssetId, CatalogError, JobId, UploadId, uploads};
+use crate::catalog::{AssetId, Caller, CatalogError, JobId, UploadId, uploads};
 use crate::ingest::{Checksum, FoundVideo, SpoolError, replace, safe_name, submit};
 
 /// How long an upload is kept without a byte, in milliseconds: a day.

@@ -13,10 +13,10 @@ use serde::Deserialize;
 use tokio::sync::SemaphorePermit;
 use utoipa::IntoParams;
 
-use super::access::Caller;
 use super::problems::{Refused, TooManySearches};
 use super::{Api, ApiError};
-use crate::search::{Answer, PartKind, SearchBody, SearchRequest};
+use crate::catalog::Caller;
+use crate::search::{Answer, SearchBody, SearchRequest};
 
 /// A search in the address.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -43,7 +43,7 @@ pub(super) async fn search(
     body: Result<Json<SearchBody>, JsonRejection>,
 ) -> Result<Json<Answer>, ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
-    Ok(Json(answer(&api, &caller, body).await?.1))
+    Ok(Json(logged(&api, &caller, body).await?))
 }
 
 /// Find shots by a query in the address.
@@ -61,7 +61,18 @@ pub(super) async fn search_by_text(
         explain: params.explain.unwrap_or(false),
         ..SearchBody::default()
     };
-    Ok(Json(answer(&api, &caller, body).await?.1))
+    Ok(Json(logged(&api, &caller, body).await?))
+}
+
+/// Answers a search of a person, which is logged if the settings ask for it.
+async fn logged(api: &Api, caller: &Caller, body: SearchBody) -> Result<Answer, ApiError> {
+    let (request, answer) = answer(api, caller, body).await?;
+    if let Some(history) = &api.history {
+        history
+            .note_search(&api.catalog, caller, &request, &answer)
+            .await;
+    }
+    Ok(answer)
 }
 
 /// A place among the searches that are under way.
@@ -84,20 +95,7 @@ pub(super) async fn answer(
     let _place = searching(api)?;
     let mut request = body.into_request().await?;
     let mut db = api.catalog.read().await?;
-    for part in &request.query.parts {
-        match &part.kind {
-            PartKind::Shot(shot) => caller.check_shot(&mut db, shot).await?,
-            PartKind::Span { asset, .. } => {
-                let named = ("asset", asset.as_str());
-                caller.check(&mut db, asset, named).await?;
-            }
-            PartKind::Text { .. }
-            | PartKind::Picture(_)
-            | PartKind::Clip(_)
-            | PartKind::Vector { .. } => {}
-        }
-    }
-    request.scope = caller.scope(&mut db, request.scope).await?;
+    request.restrict_to(&mut db, caller).await?;
     drop(db);
     let answer = api.searcher.search(&request).await?;
     Ok((request, answer))

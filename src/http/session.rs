@@ -10,9 +10,10 @@ use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::{Caller, known};
+use super::access::known;
 use super::problems::NoKey;
 use super::{Api, ApiError};
+use crate::catalog::Caller;
 use crate::catalog::keys::KeyScope;
 
 /// The route.

@@ -3,10 +3,9 @@
 use axum::Json;
 use axum::extract::{Path, State};
 
-use super::access::Caller;
 use super::problems::NotFound;
 use super::{Api, ApiError};
-use crate::catalog::ShotId;
+use crate::catalog::{Caller, ShotId};
 use crate::views::ShotDetail;
 
 /// One shot with all there is to say of it.
@@ -22,5 +21,9 @@ pub(super) async fn get(
     let mut db = api.catalog.read().await?;
     caller.check_shot(&mut db, &id).await?;
     drop(db);
-    Ok(Json(ShotDetail::load(&api.catalog, &id).await?))
+    let detail = ShotDetail::load(&api.catalog, &id).await?;
+    if let Some(history) = &api.history {
+        history.note_opened(&api.catalog, &caller, &id).await;
+    }
+    Ok(Json(detail))
 }

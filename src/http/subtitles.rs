@@ -9,12 +9,11 @@ use rushes_workers::dialogue::MAX_SUBTITLE_BYTES;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::access::Caller;
 use super::form::{Form, bad, broken};
 use super::problems::{BadReplacement, NotFound, Refused};
 use super::{Api, ApiError};
 use crate::catalog::subtitles::{self, SubtitleTrack};
-use crate::catalog::{AssetId, jobs};
+use crate::catalog::{AssetId, Caller, jobs};
 use crate::ingest::{NewSubtitles, SubtitleError, add_subtitles, remove_subtitles};
 use crate::views::JobView;
 

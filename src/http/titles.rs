@@ -7,13 +7,12 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::Caller;
 use super::problems::{NotFound, Refused};
 use super::{Api, ApiError};
 use crate::catalog::assets::Title;
 use crate::catalog::metadata::{self, Metadata, MetadataChange};
 use crate::catalog::titles::{self, TitleRow};
-use crate::catalog::{CatalogError, TitleId, assets};
+use crate::catalog::{Caller, CatalogError, TitleId, assets};
 
 /// All titles.
 #[derive(Debug, Serialize, ToSchema)]

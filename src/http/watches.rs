@@ -8,11 +8,10 @@ use rushes_models::with_causes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::Caller;
 use super::problems::{NotFound, Refused};
 use super::{Api, ApiError};
 use crate::catalog::watches::{self, StoredWatch};
-use crate::catalog::{WatchId, titles};
+use crate::catalog::{Caller, WatchId, titles};
 use crate::ingest::AddWatchError;
 
 /// Most refused files that are listed for a watch; the count has them all.

@@ -9,12 +9,11 @@ use rushes_models::{ErrorKind, with_causes};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::Caller;
 use super::problems::{NotFound, Refused};
 use super::{Api, ApiError};
 use crate::catalog::events::FAMILIES;
 use crate::catalog::webhooks::{self, Delivery, Webhook};
-use crate::catalog::{CatalogError, DeliveryId, WebhookId};
+use crate::catalog::{Caller, CatalogError, DeliveryId, WebhookId};
 use crate::webhooks::{check, new_secret};
 
 /// Deliveries that are listed.

@@ -2,11 +2,12 @@
 
 use rmcp::model::CallToolResult;
 use rmcp::schemars::JsonSchema;
+use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::error::ToolError;
-use super::library::Library;
+use super::library::Visit;
 use super::tool::{AssistantTool, Effect, reply};
 use crate::catalog::bins::{self, Selection};
 use crate::catalog::{BinItemId, CatalogError, ShotId};
@@ -79,11 +80,11 @@ impl AssistantTool for ListBins {
     const PURPOSE: &'static str = "List all bins by name, each with how many items are in it. A bin is a named, ordered list of picked shots.";
 
     async fn answer(
-        library: &Library,
+        visit: &Visit,
         _arguments: ListBinsArguments,
     ) -> Result<CallToolResult, ToolError> {
-        let mut db = library.app.catalog.read().await?;
-        let bins = bins::list(&mut db, None).await?;
+        let mut db = visit.library.catalog.read().await?;
+        let bins = bins::list(&mut db, visit.caller.owner()).await?;
         let bins: Vec<BinSummary> = bins.into_iter().map(BinSummary::from).collect();
         reply(&json!({ "bins": bins }))
     }
@@ -95,17 +96,21 @@ impl AssistantTool for ShowBin {
     const PURPOSE: &'static str = "Show what is in a bin, in order: the place of each item, its note, and the line that is said.";
 
     async fn answer(
-        library: &Library,
+        visit: &Visit,
         arguments: ShowBinArguments,
     ) -> Result<CallToolResult, ToolError> {
         let limit = arguments.limit.unwrap_or(PAGE);
         if !(1..=PAGE).contains(&limit) {
             let detail = format!("limit must be from 1 to {PAGE}");
-            return Err(ToolError::new("bad-request", detail));
+            return Err(ToolError::new(
+                ErrorKind::InvalidInput,
+                "bad-request",
+                detail,
+            ));
         }
-        let mut db = library.app.catalog.snapshot().await?;
-        let bin = bins::find(&mut db, &arguments.bin, None).await?;
-        let items = bins::items(&mut db, &bin.id).await?;
+        let mut db = visit.library.catalog.snapshot().await?;
+        let bin = bins::find(&mut db, &arguments.bin, visit.caller.owner()).await?;
+        let items = visit.caller.items(&mut db, &bin).await?;
         drop(db);
         let end = arguments.from.saturating_add(limit);
         let next = (end < items.len()).then_some(end);
@@ -122,11 +127,16 @@ impl AssistantTool for AddToBin {
     const EFFECT: Effect = Effect::Catalogue;
 
     async fn answer(
-        library: &Library,
+        visit: &Visit,
         arguments: AddToBinArguments,
     ) -> Result<CallToolResult, ToolError> {
         if arguments.shots.is_empty() {
-            return Err(ToolError::new("bad-request", "name at least one shot"));
+            let detail = "name at least one shot";
+            return Err(ToolError::new(
+                ErrorKind::InvalidInput,
+                "bad-request",
+                detail,
+            ));
         }
         let picks = arguments
             .shots
@@ -138,15 +148,17 @@ impl AssistantTool for AddToBin {
                 })
             })
             .collect::<Result<Vec<_>, CatalogError>>()?;
-        let mut tx = library.app.catalog.begin().await?;
-        let bin = match bins::find(&mut tx, &arguments.bin, None).await {
+        let mut tx = visit.library.catalog.begin().await?;
+        let owner = visit.caller.owner();
+        visit.caller.check_picks(&mut tx, &picks).await?;
+        let bin = match bins::find(&mut tx, &arguments.bin, owner).await {
             Err(CatalogError::NotFound { .. }) => {
-                bins::create(&mut tx, &arguments.bin, None).await?
+                bins::create(&mut tx, &arguments.bin, owner).await?
             }
             found => found?,
         };
         let added = bins::append(&mut tx, &bin, &picks).await?;
-        let bin = bins::find(&mut tx, bin.id.as_str(), None).await?.into();
+        let bin = bins::find(&mut tx, bin.id.as_str(), owner).await?.into();
         tx.commit().await?;
         reply(&AddedToBin { bin, added })
     }

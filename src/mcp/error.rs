@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use rmcp::model::CallToolResult;
-use rushes_models::with_causes;
+use rushes_models::{ErrorKind, with_causes};
 use rushes_workers::storage::StorageError;
 use serde_json::json;
 
@@ -14,17 +14,28 @@ use crate::search::SearchError;
 /// Why a tool could not do what it was asked for.
 #[derive(Debug)]
 pub(super) struct ToolError {
+    kind: ErrorKind,
     code: Cow<'static, str>,
     detail: String,
 }
 
 impl ToolError {
     /// An error with a code of its own.
-    pub(super) fn new(code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+    pub(super) fn new(
+        kind: ErrorKind,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<String>,
+    ) -> Self {
         Self {
+            kind,
             code: code.into(),
             detail: detail.into(),
         }
+    }
+
+    /// What kind of error it is.
+    pub(super) const fn kind(&self) -> ErrorKind {
+        self.kind
     }
 
     /// The answer to the assistant.
@@ -40,7 +51,7 @@ impl ToolError {
 
 impl From<CatalogError> for ToolError {
     fn from(error: CatalogError) -> Self {
-        Self::new(error.code(), with_causes(&error))
+        Self::new(error.kind(), error.code(), with_causes(&error))
     }
 }
 
@@ -52,13 +63,13 @@ impl From<sqlx::Error> for ToolError {
 
 impl From<SearchError> for ToolError {
     fn from(error: SearchError) -> Self {
-        Self::new(error.code(), with_causes(&error))
+        Self::new(error.kind(), error.code(), with_causes(&error))
     }
 }
 
 impl From<StorageError> for ToolError {
     fn from(error: StorageError) -> Self {
-        Self::new(error.code(), with_causes(&error))
+        Self::new(error.kind(), error.code(), with_causes(&error))
     }
 }
 
@@ -71,7 +82,7 @@ impl From<ExportError> for ToolError {
         match error {
             ExportError::Catalog(error) => error.into(),
             ExportError::Storage(error) => error.into(),
-            error => Self::new(error.code(), with_causes(&error)),
+            error => Self::new(error.kind(), error.code(), with_causes(&error)),
         }
     }
 }
@@ -80,7 +91,7 @@ impl From<anyhow::Error> for ToolError {
     fn from(error: anyhow::Error) -> Self {
         match error.downcast::<CatalogError>() {
             Ok(error) => error.into(),
-            Err(error) => Self::new("internal", with_causes(&*error)),
+            Err(error) => Self::new(ErrorKind::Internal, "internal", with_causes(&*error)),
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use rmcp::model::CallToolResult;
 use rmcp::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use rushes_models::ErrorKind;
 use rushes_workers::time::Rate;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::error::ToolError;
-use super::library::Library;
+use super::library::Visit;
 use super::tool::{AssistantTool, Effect, reply};
 use crate::catalog::bins::{self, Selection};
 use crate::export::{CutListOptions, ExportFile, ExportKind, export, gather};
@@ -53,24 +54,29 @@ impl AssistantTool for ExportBin {
     const EFFECT: Effect = Effect::Files;
 
     async fn answer(
-        library: &Library,
+        visit: &Visit,
         arguments: ExportBinArguments,
     ) -> Result<CallToolResult, ToolError> {
         let kind = ExportKind::named(&arguments.format)?;
-        let app = &library.app;
+        let library = &visit.library;
         // A place that cannot be written to is known before any work.
         let place = match (&arguments.file, &library.exports) {
             (Some(file), Some(folder)) => Some((file, folder.place(file, kind.extension())?)),
             (Some(_), None) => {
-                let detail = "no folder of exports was named, so no file can be written; leave out `file` to get the \
-                              text, or start `rushes mcp --exports DIR`";
-                return Err(ToolError::new("no-exports-folder", detail));
+                let detail = "no file can be written here; leave out `file` to get the text, start `rushes mcp \
+                              --exports DIR`, or POST /v1/exports of a server";
+                let kind = ErrorKind::InvalidInput;
+                return Err(ToolError::new(kind, "no-exports-folder", detail));
+            }
+            (None, _) if !matches!(kind, ExportKind::Text(_)) => {
+                let why = "holds pictures, which cannot be returned as text";
+                return Err(not_inline(kind, why));
             }
             (None, _) => None,
         };
-        let mut db = app.catalog.snapshot().await?;
-        let bin = bins::find(&mut db, &arguments.bin, None).await?;
-        let items = bins::items(&mut db, &bin.id).await?;
+        let mut db = library.catalog.snapshot().await?;
+        let bin = bins::find(&mut db, &arguments.bin, visit.caller.owner()).await?;
+        let items = visit.caller.items(&mut db, &bin).await?;
         drop(db);
         let found: Vec<Selection> = items.into_iter().map(Selection::from).collect();
         let options = CutListOptions {
@@ -79,8 +85,8 @@ impl AssistantTool for ExportBin {
             drop_frame: arguments.drop_frame,
             handles: arguments.handles.into(),
         };
-        let list = gather(&app.catalog, &app.storage, &found, &options).await?;
-        let export = export(kind, &list, &app.export_sources()).await?;
+        let list = gather(&library.catalog, &library.storage, &found, &options).await?;
+        let export = export(kind, &list, &library.sources).await?;
         let mut answer = json!({
             "format": kind.name(),
             "picks": list.picks.len(),
@@ -110,8 +116,15 @@ fn text(kind: ExportKind, export: ExportFile) -> Result<String, ToolError> {
         ),
         ExportFile::Media(_) => "holds pictures, which cannot be returned as text".to_owned(),
     };
-    let detail = format!("this {} export {why}; give `file` to write it", kind.name());
-    Err(ToolError::new("not-inline", detail))
+    Err(not_inline(kind, &why))
+}
+
+fn not_inline(kind: ExportKind, why: &str) -> ToolError {
+    let detail = format!(
+        "this {} export {why}; give `file` to write it, or POST /v1/exports of a server",
+        kind.name()
+    );
+    ToolError::new(ErrorKind::InvalidInput, "not-inline", detail)
 }
 
 fn formats(_: &mut SchemaGenerator) -> Schema {

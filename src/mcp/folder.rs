@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context as _;
+use rushes_models::ErrorKind as FailureKind;
 
 use super::error::ToolError;
 use crate::export::{ExportFile, save};
@@ -83,7 +84,7 @@ impl ExportPlace {
         });
         saved
             .await
-            .map_err(|error| ToolError::new("internal", error.to_string()))?
+            .map_err(|error| ToolError::new(FailureKind::Internal, "internal", error.to_string()))?
     }
 
     /// Its folder, made if it is missing. Links are not followed: they may lead elsewhere.
@@ -108,7 +109,11 @@ impl ExportPlace {
 }
 
 fn refused(file: &str, why: &str) -> ToolError {
-    ToolError::new("bad-path", format!("{file:?} cannot be written: {why}"))
+    ToolError::new(
+        FailureKind::InvalidInput,
+        "bad-path",
+        format!("{file:?} cannot be written: {why}"),
+    )
 }
 
 #[expect(
@@ -118,16 +123,21 @@ fn refused(file: &str, why: &str) -> ToolError {
 fn not_written(file: &str, error: &std::io::Error) -> ToolError {
     match error.kind() {
         ErrorKind::AlreadyExists => ToolError::new(
+            FailureKind::InvalidInput,
             "file-exists",
             format!("{file:?} is there already; choose another name, or give `overwrite: true`"),
         ),
         kind => {
-            let code = match kind {
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "disk-full",
-                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "permission-denied",
-                _ => "internal",
+            let (kind, code) = match kind {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                    (FailureKind::Unavailable, "disk-full")
+                }
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                    (FailureKind::InvalidInput, "permission-denied")
+                }
+                _ => (FailureKind::Internal, "internal"),
             };
-            ToolError::new(code, format!("{file:?} cannot be written: {error}"))
+            ToolError::new(kind, code, format!("{file:?} cannot be written: {error}"))
         }
     }
 }

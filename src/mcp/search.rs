@@ -6,7 +6,7 @@ use rmcp::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::error::ToolError;
-use super::library::Library;
+use super::library::Visit;
 use super::tool::{AssistantTool, reply};
 use crate::search::{Answer, Modality, OtherOnly, SearchBody};
 
@@ -93,7 +93,7 @@ impl AssistantTool for Search {
         not cover.";
 
     async fn answer(
-        library: &Library,
+        visit: &Visit,
         arguments: SearchArguments,
     ) -> Result<CallToolResult, ToolError> {
         let body = SearchBody {
@@ -106,7 +106,7 @@ impl AssistantTool for Search {
             explain: arguments.explain,
             ..SearchBody::default()
         };
-        answered(library, body).await
+        answered(visit, body).await
     }
 }
 
@@ -117,7 +117,7 @@ impl AssistantTool for Similar {
         what the search does not cover.";
 
     async fn answer(
-        library: &Library,
+        visit: &Visit,
         arguments: SimilarArguments,
     ) -> Result<CallToolResult, ToolError> {
         let body = SearchBody {
@@ -132,13 +132,13 @@ impl AssistantTool for Similar {
             page: arguments.page,
             ..SearchBody::default()
         };
-        answered(library, body).await
+        answered(visit, body).await
     }
 }
 
-async fn answered(library: &Library, body: SearchBody) -> Result<CallToolResult, ToolError> {
+async fn answered(visit: &Visit, body: SearchBody) -> Result<CallToolResult, ToolError> {
     let request = body.into_request().await?;
-    let answer = library.search(&request).await?;
+    let answer = visit.search(request).await?;
     let seen = answer.modalities.contains(&Modality::Visual);
     reply(&Covered {
         coverage_note: answer.coverage.sentence(seen),

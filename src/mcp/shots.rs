@@ -7,7 +7,7 @@ use rmcp::schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::error::ToolError;
-use super::library::Library;
+use super::library::Visit;
 use super::tool::{AssistantTool, reply};
 use crate::catalog::{ShotId, shots};
 use crate::views::ShotDetail;
@@ -30,18 +30,20 @@ impl AssistantTool for ShowShot {
         during it, and its middle frame as a picture.";
 
     async fn answer(
-        library: &Library,
+        visit: &Visit,
         arguments: ShowShotArguments,
     ) -> Result<CallToolResult, ToolError> {
         let id: ShotId = arguments.shot.parse()?;
-        let detail = ShotDetail::load(&library.app.catalog, &id).await?;
-        let mut db = library.app.catalog.read().await?;
+        let library = &visit.library;
+        let mut db = library.catalog.read().await?;
+        visit.caller.check_shot(&mut db, &id).await?;
+        let detail = ShotDetail::load(&library.catalog, &id).await?;
         let shot = shots::get(&mut db, &id).await?;
         drop(db);
         let mut result = reply(&detail)?;
         result.content.push(match shot.thumbnail {
             Some(key) => {
-                let jpeg = library.app.storage.get(&key).await?;
+                let jpeg = library.storage.get(&key).await?;
                 ContentBlock::image(STANDARD.encode(jpeg), "image/jpeg")
             }
             None => ContentBlock::text("The picture has not been made yet; see `rushes jobs`."),

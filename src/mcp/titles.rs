@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::error::ToolError;
-use super::library::Library;
+use super::library::Visit;
 use super::tool::{AssistantTool, reply};
 use crate::catalog::assets;
 
@@ -25,10 +25,12 @@ impl AssistantTool for ListTitles {
         "List all titles of the library by name, each with how many files and shots are in it.";
 
     async fn answer(
-        library: &Library,
+        visit: &Visit,
         _arguments: ListTitlesArguments,
     ) -> Result<CallToolResult, ToolError> {
-        let mut db = library.app.catalog.read().await?;
-        reply(&json!({ "titles": assets::titles(&mut db).await? }))
+        let mut db = visit.library.catalog.read().await?;
+        let mut titles = assets::titles(&mut db).await?;
+        titles.retain(|title| visit.caller.sees(&title.id));
+        reply(&json!({ "titles": titles }))
     }
 }

@@ -1,17 +1,16 @@
 //! What a tool is.
 
-use std::sync::Arc;
-
 use futures::future::BoxFuture;
 use rmcp::handler::server::tool::schema_for_input;
 use rmcp::model::{CallToolResult, JsonObject, Tool, ToolAnnotations};
 use rmcp::schemars::JsonSchema;
+use rushes_models::ErrorKind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::ToolError;
-use super::library::Library;
+use super::library::Visit;
 
 /// What a tool may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +36,7 @@ pub(super) trait AssistantTool: 'static {
 
     /// Does it.
     fn answer(
-        library: &Library,
+        visit: &Visit,
         arguments: Self::Arguments,
     ) -> impl Future<Output = Result<CallToolResult, ToolError>> + Send;
 
@@ -53,6 +52,7 @@ pub(super) trait AssistantTool: 'static {
             .destructive(Self::EFFECT == Effect::Files)
             .open_world(false);
         Ok(Route {
+            name: Self::NAME,
             tool: Tool::new(Self::NAME, Self::PURPOSE, schema).with_annotations(hints),
             effect: Self::EFFECT,
             call: call::<Self>,
@@ -60,10 +60,12 @@ pub(super) trait AssistantTool: 'static {
     }
 }
 
-type Call = fn(Arc<Library>, JsonObject) -> BoxFuture<'static, Result<CallToolResult, ToolError>>;
+type Call = fn(Visit, JsonObject) -> BoxFuture<'static, Result<CallToolResult, ToolError>>;
 
 /// A tool, and how to call it.
 pub(super) struct Route {
+    /// Its name.
+    pub(super) name: &'static str,
     /// Its description and schema.
     pub(super) tool: Tool,
     /// What it may change.
@@ -73,19 +75,22 @@ pub(super) struct Route {
 }
 
 fn call<T: AssistantTool>(
-    library: Arc<Library>,
+    visit: Visit,
     arguments: JsonObject,
 ) -> BoxFuture<'static, Result<CallToolResult, ToolError>> {
     Box::pin(async move {
-        let arguments = serde_json::from_value(Value::Object(arguments))
-            .map_err(|error| ToolError::new("bad-request", error.to_string()))?;
-        T::answer(&library, arguments).await
+        let arguments = serde_json::from_value(Value::Object(arguments)).map_err(|error| {
+            ToolError::new(ErrorKind::InvalidInput, "bad-request", error.to_string())
+        })?;
+        T::answer(&visit, arguments).await
     })
 }
 
 /// An answer in JSON, as text for assistants and as data for programs.
 pub(super) fn reply(answer: &impl Serialize) -> Result<CallToolResult, ToolError> {
-    let failed = |error: serde_json::Error| ToolError::new("internal", error.to_string());
+    let failed = |error: serde_json::Error| {
+        ToolError::new(ErrorKind::Internal, "internal", error.to_string())
+    };
     // By way of text, so that a number has the digits that it has elsewhere: a `Value` widens an `f32`.
     let text = serde_json::to_string(answer).map_err(failed)?;
     Ok(CallToolResult::structured(

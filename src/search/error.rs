@@ -24,7 +24,7 @@ pub enum SearchError {
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
     /// The model that a search names has no vectors here.
-    #[error("no video has vectors of {0:?}; `rushes models list` shows which models are used")]
+    #[error("no video has vectors of the model {0:?}; the list of models says which ones are used")]
     NoSpace(String),
     /// The model that a search names does not have the vectors of all videos yet.
     #[error(
@@ -47,9 +47,7 @@ pub enum SearchError {
     #[error("{0} is not a weight of a modality; use a number above 0 and up to 100")]
     ModalityWeight(f64),
     /// Nothing is wanted.
-    #[error(
-        "the query says only what is not wanted; say what is wanted too, as in `car -night`, on a command line in quotes: rushes search 'car -night'"
-    )]
+    #[error("the query says only what is not wanted; say what is wanted too, as in `car -night`")]
     AllNegative,
     /// The sum of the parts has no direction.
     #[error("the parts of the query cancel each other out; change their weights")]
@@ -178,6 +176,11 @@ pub enum SearchError {
         /// The space.
         space: String,
     },
+    /// It is not known yet how the shot ends.
+    #[error(
+        "how shot {0} ends has not been computed yet; wait for the job of its file, or ingest the file again if that was before this version"
+    )]
+    NoEdges(String),
     /// The model is missing or failed.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -234,6 +237,7 @@ impl SearchError {
             Self::PageExpired => "page-token-expired".into(),
             Self::Pages(error) if is_full(error) => "disk-full".into(),
             Self::NoVector { .. } | Self::NoVectors { .. } => "not-embedded-yet".into(),
+            Self::NoEdges(_) => "not-made-yet".into(),
             _ => self.kind().as_str().into(),
         }
     }
@@ -301,6 +305,7 @@ impl SearchError {
             Self::ClipTooLarge(_) | Self::ClipTooLong(_) => ErrorKind::Limit,
             Self::NoSentences
             | Self::NotBuilt(_)
+            | Self::NoEdges(_)
             | Self::NoVector { .. }
             | Self::NoVectors { .. } => ErrorKind::Unavailable,
             Self::Pages(error) if is_full(error) => ErrorKind::Unavailable,

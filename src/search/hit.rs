@@ -34,6 +34,9 @@ pub struct Hit {
     /// How the score came about, if the request asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Vec<Contribution>>,
+    /// Whether it is likely to be what was asked for, as opposed to the nearest there is.
+    #[serde(skip)]
+    pub is_likely: bool,
 }
 
 /// A span of frames.
@@ -82,6 +85,10 @@ pub struct Explanation {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = Object, example = json!({"car": ["automobile"]}))]
     pub synonyms: BTreeMap<String, Vec<String>>,
+    /// Other words that dialogue and labels were searched for too, with little weight: people often tried them after this
+    /// query.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub learnt: Vec<String>,
     /// The model that searches by sight.
     #[schema(example = "lite")]
     pub model: String,
@@ -234,6 +241,8 @@ impl Hit {
                 shots: others,
             }),
             explanation: explain.then(|| matches.iter().map(Contribution::of).collect()),
+            // Of a list nothing was asked but to fulfil the filters.
+            is_likely: matches.is_empty() || matches.iter().any(|one| one.found.is_likely()),
         }
     }
 }

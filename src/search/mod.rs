@@ -14,7 +14,9 @@ mod fold;
 mod fusion;
 mod gaps;
 mod hit;
+mod learnt;
 mod listed;
+mod match_cuts;
 mod pages;
 mod picture;
 mod query;
@@ -43,6 +45,7 @@ pub use hit::{
     Answer, Contribution, Coverage, DialogueCoverage, Explanation, FacetValue, FrameSpan, Hit,
     RecallReport, SenseCoverage, StandsFor,
 };
+pub use match_cuts::{MatchCut, MatchCutEvidence, MatchCuts, MatchCutsCoverage, MatchCutsRequest};
 pub use pages::tidy as tidy_pages;
 pub use picture::read_picture;
 pub use query::body::{CollapseBody, ConditionsBody, PartBody, SearchBody};
@@ -96,6 +99,8 @@ pub struct Searcher {
     /// Whether the model that reads text in pictures is installed; `None` if reading is switched off.
     reading: Option<bool>,
     synonyms: Arc<Synonyms>,
+    /// How often other words must have been tried until they are searched for too; `None` if nothing is learnt.
+    learnt_after: Option<u32>,
     /// Decodes clips; `None` if clips cannot be searched by.
     sandbox: Option<Sandbox>,
     pages: Pages,
@@ -122,6 +127,7 @@ impl Searcher {
             speech: None,
             reading: None,
             synonyms: Arc::default(),
+            learnt_after: None,
             sandbox: None,
             pages: Pages::new(pages),
         }
@@ -248,10 +254,11 @@ impl Searcher {
         let started = Instant::now();
         let seq = self.index.seq();
         request.check()?;
+        let learnt = self.learnt(request).await?;
         let found = if request.query.parts.is_empty() {
             self.listed(request).await?
         } else {
-            self.found(request, seq).await?
+            self.found(request, &learnt, seq).await?
         };
         let Found {
             listing,
@@ -271,6 +278,7 @@ impl Searcher {
                 model: self.encoders.model().to_owned(),
                 candidates: listing.hits.iter().map(|hit| hit.others.len() + 1).sum(),
                 synonyms: self.synonyms_of(&request.query, &modalities),
+                learnt,
                 recalls: listing.recalls,
                 ms: took * 1000.0,
             }),
@@ -302,7 +310,12 @@ impl Searcher {
     }
 
     /// What the recalls find.
-    async fn found(&self, request: &SearchRequest, seq: i64) -> Result<Found, SearchError> {
+    async fn found(
+        &self,
+        request: &SearchRequest,
+        learnt: &[String],
+        seq: i64,
+    ) -> Result<Found, SearchError> {
         let query = &request.query;
         let senses = self.senses(query)?;
         let filters = self.filters_of(query).await?;
@@ -315,7 +328,10 @@ impl Searcher {
             repeated: false,
         };
         let (listing, position) = match &request.page {
-            None => (self.list(query, &senses, reach).await?, None),
+            None => {
+                let widened = query.widened(learnt);
+                (self.list(&widened, &senses, reach).await?, None)
+            }
             Some(token) => {
                 let (mut listing, position) = self.kept(request, token).await?;
                 self.recount(request, &mut listing).await?;

@@ -2,12 +2,65 @@
 
 use std::collections::HashSet;
 
-use super::query::{OtherOnly, Query, Scope};
+use sqlx::SqliteConnection;
+
+use super::query::{OtherOnly, PartKind, Query, Scope, SearchRequest};
 use super::{Coverage, Modality, SearchError, Searcher};
 use crate::catalog::filter::{self, Filter, FilterOp};
 use crate::catalog::metadata::MetadataValue;
-use crate::catalog::{AssetId, TitleId, assets};
+use crate::catalog::{AssetId, Caller, CatalogError, TitleId, assets, titles};
 use crate::index::ShotSet;
+
+impl SearchRequest {
+    /// Leaves of the request what `caller` sees.
+    ///
+    /// # Errors
+    /// If it names what the caller does not see, or the database fails.
+    pub async fn restrict_to(
+        &mut self,
+        db: &mut SqliteConnection,
+        caller: &Caller,
+    ) -> Result<(), CatalogError> {
+        for part in &self.query.parts {
+            match &part.kind {
+                PartKind::Shot(shot) => caller.check_shot(db, shot).await?,
+                PartKind::Span { asset, .. } => {
+                    let named = ("asset", asset.as_str());
+                    caller.check(db, asset, named).await?;
+                }
+                PartKind::Text { .. }
+                | PartKind::Picture(_)
+                | PartKind::Clip(_)
+                | PartKind::Vector { .. } => {}
+            }
+        }
+        self.scope.restrict_to(db, caller).await
+    }
+}
+
+impl Scope {
+    /// Leaves of the scope what `caller` sees.
+    ///
+    /// # Errors
+    /// If it names what the caller does not see, or the database fails.
+    pub async fn restrict_to(
+        &mut self,
+        db: &mut SqliteConnection,
+        caller: &Caller,
+    ) -> Result<(), CatalogError> {
+        let Some(titles) = caller.titles() else {
+            return Ok(());
+        };
+        for name in &self.titles {
+            caller.title(db, name).await?;
+        }
+        for asset in &self.assets {
+            caller.asset(db, asset).await?;
+        }
+        self.within = Some(titles.to_vec());
+        Ok(())
+    }
+}
 
 impl Searcher {
     /// The shots in scope; `None` for all.
@@ -89,7 +142,7 @@ impl Searcher {
         let mut db = self.catalog.read().await?;
         let mut found: HashSet<AssetId> = HashSet::new();
         for title in &scope.titles {
-            let id = assets::find_title(&mut db, title).await?;
+            let id = titles::find(&mut db, title, scope.within.as_deref()).await?;
             found.extend(assets::list(&mut db, Some(&id)).await?);
         }
         for asset in &scope.assets {

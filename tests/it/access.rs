@@ -340,7 +340,7 @@ fn a_key_for_one_title_uses_that_one_and_no_other() {
     let export = json!({ "format": "edl", "bin": "mine" });
     assert_eq!(agency.post("/v1/exports", &export).status(), 200);
     // A title that is deleted takes the rights to it along, and leaves none to anything else.
-    assert!(agency.rushes.run(&["delete", "own"]).status.success());
+    assert!(agency.rushes.run(&["delete", "own", "-y"]).status.success());
     let titles: Value = agency.get("/v1/titles").json().unwrap();
     assert_eq!(titles, json!({ "titles": [] }));
     let found: Value = search(json!({ "text": "a red square" })).json().unwrap();

@@ -12,7 +12,7 @@ use rushes_workers::stages::{
     Output as Result, ProxiesOutput, Queue, ShotSpan, Task, ThumbnailsOutput,
 };
 
-use crate::coordinator::{Bench, answer, vectors, video};
+use crate::coordinator::{Bench, answer, edges, vectors, video};
 use crate::support::{Rushes, missing, told, videos};
 
 /// A small file system, unmounted at the end.
@@ -128,11 +128,14 @@ async fn video_of_many_shots(catalog: &Catalog, name: &str, first: f32) {
                     result
                 }
                 Task::Proxies(_) => ProxiesOutput { keys: keys("mp4") }.into(),
+                Task::Edges(_) => edges(usize::try_from(MANY).unwrap()),
                 Task::Thumbnails(_) => ThumbnailsOutput { keys: keys("jpg") }.into(),
                 Task::Embeddings(_) => vectors(&vec![first; usize::try_from(MANY).unwrap()]),
-                Task::Probe(_) | Task::Dialogue(_) | Task::Speech(_) | Task::Meaning(_) | Task::Text(_) => {
-                    answer(&lease)
-                }
+                Task::Probe(_)
+                | Task::Dialogue(_)
+                | Task::Speech(_)
+                | Task::Meaning(_)
+                | Task::Text(_) => answer(&lease),
             };
             bench.local.complete(&lease.ticket, &result).await.unwrap();
         }

@@ -39,7 +39,7 @@ fn deleting_a_video_does_not_end_the_ingest_of_others() {
             .iter()
             .any(|title| title["name"] == "a long")
     });
-    let deleted = rushes.run(&["delete", "a long"]);
+    let deleted = rushes.run(&["delete", "a long", "--yes"]);
     assert!(deleted.status.success(), "{}", told(&deleted));
     assert!(
         child.try_wait().unwrap().is_none(),

@@ -131,7 +131,7 @@ fn deleting_without_a_server_deletes_what_was_computed() {
     rushes.ingest(&[&video]);
     let store = rushes.data().join("store");
     assert!(crate::http::files_in(&store).contains(".mp4"));
-    let deleted = rushes.run(&["delete", "video"]);
+    let deleted = rushes.run(&["delete", "video", "--yes"]);
     assert!(deleted.status.success(), "{}", told(&deleted));
     assert!(told(&deleted).contains("1 file "), "{}", told(&deleted));
     assert_eq!(crate::http::files_in(&store), "");
@@ -139,7 +139,7 @@ fn deleting_without_a_server_deletes_what_was_computed() {
     // Beside a server, the server does the work.
     let server = crate::http::Server::start(&rushes, &[]);
     rushes.ingest(&[&video]);
-    let deleted = rushes.run(&["delete", "video"]);
+    let deleted = rushes.run(&["delete", "video", "--yes"]);
     assert!(told(&deleted).contains("server"), "{}", told(&deleted));
     crate::http::nothing_is_left_in(&store);
     drop(server);

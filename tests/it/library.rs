@@ -260,7 +260,7 @@ fn an_empty_title_is_deleted_on_the_command_line() {
     let server = Server::start(&rushes, &[]);
     let made = server.post("/v1/titles").json(&json!({ "name": "Empty" }));
     assert_eq!(made.send().unwrap().status(), 201);
-    let output = rushes.run(&["delete", "Empty"]);
+    let output = rushes.run(&["delete", "Empty", "--yes"]);
     assert!(output.status.success());
     let said = told(&output);
     assert!(

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::golden;
-use crate::support::{Rushes, first, frames, material, videos};
+use crate::support::{Rushes, first, frames, material, told, videos};
 
 #[test]
 fn real_videos_are_found_by_sight_and_by_dialogue() {
@@ -64,6 +64,7 @@ fn real_videos_are_found_by_sight_and_by_dialogue() {
     golden::check(&rushes);
     pages_join_to_the_whole(&rushes);
     a_picture_finds_the_shot_it_was_taken_from(&rushes, shot);
+    only_likely_hits_are_picked(&rushes);
     rebuilding_changes_nothing(&rushes);
     deleting_takes_a_video_out(&rushes);
 }
@@ -96,6 +97,44 @@ fn a_picture_finds_the_shot_it_was_taken_from(rushes: &Rushes, shot: &str) {
     assert!(ids(&answer).iter().any(|id| id == shot), "{answer:#}");
 }
 
+fn only_likely_hits_are_picked(rushes: &Rushes) {
+    let count = |args: &[&str]| {
+        let bin = rushes.json(&[&["bin", "add"], args].concat());
+        bin["picks"].as_array().unwrap().len()
+    };
+    let search = |text: &'static str| ["--search", text, "-n", "50"];
+    let bicycle = search("in:visual bicycle");
+    let said = told(&rushes.run(&[&["bin", "add", "likely"], &bicycle[..]].concat()));
+    assert!(
+        said.contains("left out") && said.contains("--unlikely"),
+        "{said}"
+    );
+    let likely = rushes.json(&["bin", "show", "likely"]);
+    let likely = likely["picks"].as_array().unwrap().len();
+    assert!(likely > 0);
+    let all = count(&[&["all"], &bicycle[..], &["--unlikely"]].concat());
+    assert!(likely < all, "{likely} of {all}");
+    // Nothing is like that, so nothing is picked or exported.
+    let spaceship = search("in:visual a spaceship");
+    for command in [
+        &["bin", "add", "none"][..],
+        &["export", "-f", "csv", "-o", "-"][..],
+    ] {
+        let refused = rushes.run(&[command, &spaceship[..]].concat());
+        assert!(!refused.status.success(), "{}", told(&refused));
+        assert!(
+            told(&refused).contains("--unlikely takes the nearest"),
+            "{}",
+            told(&refused)
+        );
+    }
+    let nearest = count(&[&["none"], &spaceship[..], &["--unlikely"]].concat());
+    assert_eq!(nearest, all);
+    // What was made without a search is taken as it is.
+    let export = ["export", "-f", "csv", "-o", "-", "--bin", "none"];
+    assert!(rushes.run(&export).status.success());
+}
+
 fn rebuilding_changes_nothing(rushes: &Rushes) {
     let before = ids(&rushes.json(&["search", "a street with cars", "-n", "10"]));
     let rebuilt = rushes.json(&["index", "rebuild"]);
@@ -107,7 +146,7 @@ fn rebuilding_changes_nothing(rushes: &Rushes) {
 }
 
 fn deleting_takes_a_video_out(rushes: &Rushes) {
-    rushes.json(&["delete", "bikes"]);
+    rushes.json(&["delete", "bikes", "--yes"]);
     let answer = rushes.json(&["search", "bicycle", "-n", "50"]);
     assert!(
         answer["hits"]

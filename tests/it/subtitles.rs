@@ -193,7 +193,7 @@ fn tracks_are_added_and_removed_and_the_dialogue_follows() {
     rushes.ingest(&[&rushes.folder.path().join("video.mkv")]);
     assert_eq!(tracks(&server, &asset).len(), 1);
     drop(server);
-    rushes.run(&["delete", "video"]);
+    rushes.run(&["delete", "video", "--yes"]);
     assert!(!files_in(&rushes.data().join("store")).contains(".srt"));
 }
 

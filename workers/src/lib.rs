@@ -6,6 +6,7 @@
 pub mod child;
 pub mod coordinator;
 pub mod dialogue;
+pub mod edges;
 pub mod embed;
 pub mod error;
 pub mod media;

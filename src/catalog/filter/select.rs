@@ -6,7 +6,7 @@ use super::fields::{self, ResolvedField, Source};
 use super::operand::Operand;
 use super::{FieldKind, Filter, FilterError, FilterOp};
 use crate::catalog::metadata::MetadataValue;
-use crate::catalog::{AssetId, CatalogError, ShotId, TitleId};
+use crate::catalog::{AssetId, CatalogError, ShotId, TitleId, titles};
 
 const ASSETS: &str = " FROM assets a JOIN titles t ON t.id = a.title_id";
 pub(super) const SHOTS: &str = " JOIN published d ON d.asset_id = a.id AND d.feature = 'shots' JOIN shots s ON s.run_id = d.run_id";
@@ -70,7 +70,10 @@ pub async fn check_names(
                     MetadataValue::Text(text) => text.clone(),
                     MetadataValue::Flag(_) | MetadataValue::Number(_) => value.to_string(),
                 };
-                return Err(CatalogError::NotFound { what, id });
+                return Err(match what {
+                    "title" => titles::missing(db, &id, within).await?,
+                    _ => CatalogError::NotFound { what, id },
+                });
             }
         }
     }

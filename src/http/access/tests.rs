@@ -27,6 +27,7 @@ fn every_route_needs_the_scope_of_what_it_does() {
         (Method::GET, "/v1/assets", KeyScope::Read),
         (Method::POST, "/v1/search", KeyScope::Read),
         (Method::POST, "/v1/exports", KeyScope::Read),
+        (Method::POST, "/mcp", KeyScope::Read),
         (Method::POST, "/v1/assets", KeyScope::Write),
         (Method::DELETE, "/v1/jobs/x", KeyScope::Write),
         (Method::PATCH, "/v1/bins/x/items/y", KeyScope::Write),

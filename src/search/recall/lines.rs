@@ -69,13 +69,17 @@ pub(super) async fn ranked(
 }
 
 /// What is to be said, and what is not.
-struct Lines {
+pub(super) struct Lines {
     wanted: Vec<(f64, SpokenQuery)>,
     unwanted: Vec<SpokenQuery>,
 }
 
 impl Lines {
-    fn of(parts: &[(usize, &QueryPart)], synonyms: &Arc<Synonyms>, origin: CueOrigin) -> Self {
+    pub(super) fn of(
+        parts: &[(usize, &QueryPart)],
+        synonyms: &Arc<Synonyms>,
+        origin: CueOrigin,
+    ) -> Self {
         let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
         for (_, part) in parts {
             let PartKind::Text { words, phrases } = &part.kind else {
@@ -119,7 +123,7 @@ impl Lines {
             let is_all = lists.iter().all(|(_, list)| list.len() < fetched);
             let mut found = fused(lists, repeated);
             let all = found.len();
-            self.exclude(index, &mut found)?;
+            self.exclude(index, &mut found, |one| &one.shot)?;
             // Only what was excluded makes the list shorter than it could be.
             if is_all || found.len() == all || found.len() >= count || fetched >= MOST_LINES {
                 found.truncate(count);
@@ -130,20 +134,26 @@ impl Lines {
     }
 
     /// Removes shots with a line that is not wanted.
-    fn exclude(&self, index: &Index, found: &mut Vec<Ranked<CueHit>>) -> Result<(), IndexError> {
+    pub(super) fn exclude<T>(
+        &self,
+        index: &Index,
+        found: &mut Vec<T>,
+        shot: impl Fn(&T) -> &ShotId,
+    ) -> Result<(), IndexError> {
         if self.unwanted.is_empty() || found.is_empty() {
             return Ok(());
         }
-        let shots = found
-            .iter()
-            .map(|one| (one.shot.asset.clone(), one.shot.start));
+        let shots = found.iter().map(|one| {
+            let shot = shot(one);
+            (shot.asset.clone(), shot.start)
+        });
         let shots = ShotSet::from_starts(shots);
         let mut excluded: HashSet<ShotId> = HashSet::new();
         for query in &self.unwanted {
             let said = index.all_spoken(query, &shots)?;
             excluded.extend(said.into_iter().map(|cue| cue.shot));
         }
-        found.retain(|one| !excluded.contains(&one.shot));
+        found.retain(|one| !excluded.contains(shot(one)));
         Ok(())
     }
 }

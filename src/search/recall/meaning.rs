@@ -6,12 +6,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::lines::Lines;
 use super::visual::sum;
 use super::{Found, Recall, Wanted};
 use crate::catalog::cues::CueOrigin;
 use crate::catalog::passages::{self, Passage};
 use crate::catalog::{AssetId, ShotId};
 use crate::features::meaning_of;
+use crate::index::IndexError;
 use crate::search::fusion::Ranked;
 use crate::search::query::PartKind;
 use crate::search::{SearchError, Searcher};
@@ -88,6 +90,18 @@ impl Recall for MeaningRecall {
                 best.push((near.shot, near.ordinal, near.similarity));
             }
         }
+        // Passages are of subtitles, or of what was heard.
+        let lines = [CueOrigin::Subtitles, CueOrigin::Speech]
+            .map(|origin| Lines::of(wanted.unsaid, &searcher.synonyms, origin));
+        let index = Arc::clone(&searcher.index);
+        // A vector leans away from what is not wanted; a line that says it is left out.
+        let kept = tokio::task::spawn_blocking(move || {
+            for lines in &lines {
+                lines.exclude(&index, &mut best, |(shot, ..)| shot)?;
+            }
+            Ok::<_, IndexError>(best)
+        });
+        let mut best = kept.await.map_err(|_join| SearchError::Died)??;
         best.truncate(wanted.count);
         let ids: Vec<(AssetId, u32)> = best
             .iter()

@@ -39,6 +39,8 @@ use crate::views::Clock;
 pub(super) struct Wanted<'a> {
     /// The parts of the query that it uses, with their places in the query.
     pub(super) parts: &'a [(usize, &'a QueryPart)],
+    /// What must not be said, whatever the recall looks for.
+    pub(super) unsaid: &'a [(usize, &'a QueryPart)],
     /// Where to look.
     pub(super) scope: Option<&'a ShotSet>,
     /// The shots that a hit is compared with to say how likely it is; all if `None`.
@@ -126,6 +128,16 @@ macro_rules! recalls {
                     return Some(Self::$modality);
                 })+
                 None
+            }
+
+            /// The names and aliases of all modalities.
+            pub(in crate::search) fn names() -> impl Iterator<Item = &'static str> {
+                let mut names = Vec::new();
+                $(
+                    names.push(stringify!($field));
+                    names.extend(<$recall as Recall>::ALIASES);
+                )+
+                names.into_iter()
             }
 
             pub(super) fn takes(self, part: &PartKind) -> bool {
@@ -270,8 +282,11 @@ pub(super) async fn run(
 ) -> Result<Recalled, SearchError> {
     let started = Instant::now();
     let parts = query.parts_for(sense.modality);
+    let mut unsaid = query.parts_for(Modality::Dialogue);
+    unsaid.retain(|(_, part)| part.weight < 0.0);
     let wanted = Wanted {
         parts: &parts,
+        unsaid: &unsaid,
         scope: reach.scope,
         crowd: reach.crowd,
         count: reach.count,

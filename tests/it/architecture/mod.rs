@@ -123,8 +123,12 @@ const WORKERS: &[(&str, &[&str])] = &[
     ("orientation", &[]),
     ("watch", &[]),
     ("dialogue", &[]),
+    ("edges", &[]),
     ("storage", &["source"]),
-    ("media", &["dialogue", "orientation", "source", "time"]),
+    (
+        "media",
+        &["dialogue", "edges", "orientation", "source", "time"],
+    ),
     ("segment", &["media", "source", "time"]),
     ("error", &["dialogue", "media", "storage"]),
     ("proxy_name", &["error"]),
@@ -155,6 +159,7 @@ const WORKERS: &[(&str, &[&str])] = &[
         "stages",
         &[
             "dialogue",
+            "edges",
             "embed",
             "error",
             "media",
@@ -189,21 +194,6 @@ const PRODUCT: &[(&str, &[&str])] = &[
         &["catalog", "features", "index", "telemetry", "views"],
     ),
     (
-        "http",
-        &[
-            "catalog",
-            "disk",
-            "export",
-            "features",
-            "ingest",
-            "redactions",
-            "search",
-            "telemetry",
-            "views",
-            "webhooks",
-        ],
-    ),
-    (
         "app",
         &[
             "catalog",
@@ -216,6 +206,22 @@ const PRODUCT: &[(&str, &[&str])] = &[
         ],
     ),
     ("mcp", &["app", "catalog", "export", "search", "views"]),
+    (
+        "http",
+        &[
+            "catalog",
+            "disk",
+            "export",
+            "features",
+            "ingest",
+            "mcp",
+            "redactions",
+            "search",
+            "telemetry",
+            "views",
+            "webhooks",
+        ],
+    ),
     (
         "cli",
         &[

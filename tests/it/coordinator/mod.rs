@@ -18,11 +18,13 @@ use rushes::features::{LocalCoordinator, Settings, WorkerLock, request};
 use rushes_models::{ErrorKind, ModelStore, space_of};
 use rushes_workers::coordinator::http::{HttpCoordinator, WorkKey};
 use rushes_workers::coordinator::{Coordinator, CoordinatorError, Directive, Failure, Lease};
+use rushes_workers::edges::{EdgeDescriptor, ShotEdges};
 use rushes_workers::media::MediaInfo;
 use rushes_workers::segment::{Boundary, BoundaryKind, DetectorKind};
 use rushes_workers::stages::{
-    DialogueOutput, EmbeddingsOutput, MeaningOutput, Output, ProbeOutput, ProxiesOutput, Queue,
-    ShotSpan, ShotsOutput, SpeechBasis, SpeechOutput, Task, TextOutput, ThumbnailsOutput,
+    DialogueOutput, EdgesOutput, EmbeddingsOutput, MeaningOutput, Output, ProbeOutput,
+    ProxiesOutput, Queue, ShotSpan, ShotsOutput, SpeechBasis, SpeechOutput, Task, TextOutput,
+    ThumbnailsOutput,
 };
 use rushes_workers::storage::Locator;
 use rushes_workers::watch::Progress;
@@ -30,4 +32,4 @@ use rushes_workers::watch::Progress;
 use crate::support::work_server::WorkServer;
 
 use self::bench::*;
-pub(crate) use self::bench::{Bench, answer, client, key, lost, vectors, video};
+pub(crate) use self::bench::{Bench, answer, client, edges, key, lost, vectors, video};

@@ -38,6 +38,7 @@ fn each_mistake_has_its_code() {
         (json!({ "filters": {} }), "bad-request"),
         (part(json!({ "text": "x", "weight": -1 })), "all-negative"),
         (json!({ "q": "-night" }), "all-negative"),
+        (json!({ "q": "car^abc" }), "bad-weight"),
         (part(json!({ "text": "x", "weight": 0 })), "bad-weight"),
         (part(json!({ "text": "x", "weight": 1e300 })), "bad-weight"),
         (

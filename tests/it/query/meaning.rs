@@ -83,6 +83,30 @@ fn lines_are_found_by_what_they_mean() {
 }
 
 #[test]
+fn a_line_that_says_what_is_not_wanted_is_not_found_by_what_it_means() {
+    let Some(rushes) = Rushes::new() else { return };
+    let words = "\
+1\n00:00:00,200 --> 00:00:01,000\nHe took his car to the garage.\n
+2\n00:00:08,200 --> 00:00:09,400\nThe automobile was repaired.\n";
+    let video = videos::made(&rushes.folder.path().join("words.mp4"), 5, 50, 0);
+    ingested(&rushes, &video, "Words", "en", words);
+    let found = |excluded: &str| -> Vec<u64> {
+        let q = format!("his motor vehicle needed repairs {excluded}");
+        let answer = rushes.json(&["search", "--in", "meaning,dialogue", &q]);
+        let hits = answer["hits"].as_array().unwrap().iter();
+        let mut starts: Vec<u64> = hits.map(|hit| frames(hit).0).collect();
+        starts.sort_unstable();
+        starts
+    };
+    assert_eq!(found(""), [0, 200]);
+    for excluded in ["-car", "-said:car", "-\"his car\""] {
+        assert_eq!(found(excluded), [200], "{excluded}");
+    }
+    // Nobody says that.
+    assert_eq!(found("-said:bicycle"), [0, 200]);
+}
+
+#[test]
 fn meaning_that_is_switched_off_is_said() {
     let Some(rushes) = Rushes::new() else { return };
     let video = videos::made(&rushes.folder.path().join("words.mp4"), 2, 50, 0);

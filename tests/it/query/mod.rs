@@ -4,6 +4,7 @@ mod bad_input;
 mod dialogue;
 mod filters;
 mod labels;
+mod learnt;
 mod list;
 mod meaning;
 mod order;

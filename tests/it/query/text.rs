@@ -135,3 +135,41 @@ fn no_text_breaks_the_server() {
     let raw = videos.server.get("/v1/search?q=%ff%fe%00").send().unwrap();
     assert!(raw.status().is_success() || raw.status().is_client_error());
 }
+
+#[test]
+fn a_title_that_there_is_not_gets_the_nearest_ones() {
+    let Some(rushes) = Rushes::new() else { return };
+    let videos = Videos::new(&rushes);
+    let detail = |body: &Value| -> String {
+        let answer = videos.server.post("/v1/search").json(body).send().unwrap();
+        let answer: Value = answer.json().unwrap();
+        assert_eq!(answer["code"], "title-not-found", "{answer:#}");
+        answer["detail"].as_str().unwrap().to_owned()
+    };
+    let by_text = |q: &str| detail(&json!({ "q": q }));
+    assert_eq!(
+        by_text("car title:harbour"),
+        "there is no title \"harbour\"; did you mean \"Big Harbour\"?"
+    );
+    assert!(by_text("car title:stret").ends_with("did you mean \"Street\"?"));
+    assert_eq!(by_text("car title:bike"), "there is no title \"bike\"");
+    let scoped = detail(&json!({ "text": "car", "titles": ["Steet"] }));
+    assert!(scoped.ends_with("did you mean \"Street\"?"), "{scoped}");
+    // On a command line as well, and only of what a key sees.
+    let refused = told(&rushes.run(&["delete", "harbuor", "--yes"]));
+    assert!(!refused.contains("did you mean"), "{refused}");
+    let refused = told(&rushes.run(&["delete", "Big Harbuor", "--yes"]));
+    assert!(
+        refused.contains("did you mean \"Big Harbour\"?"),
+        "{refused}"
+    );
+    let key = ["key", "create", "x", "--scope", "read", "--title", "Street"];
+    let key = rushes.json(&key)["secret"].as_str().unwrap().to_owned();
+    let ask = videos.server.post("/v1/search").bearer_auth(key);
+    let hidden = ask
+        .json(&json!({ "q": "car title:harbour" }))
+        .send()
+        .unwrap();
+    let hidden: Value = hidden.json().unwrap();
+    assert_eq!(hidden["detail"], "there is no title \"harbour\"");
+}

@@ -817,6 +817,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/shots/{id}/match-cuts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shots whose first frame continues the last frame of this shot, in composition and in motion. */
+        get: operations["list_match_cuts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/shots/{id}/thumbnail.jpg": {
         parameters: {
             query?: never;
@@ -1731,6 +1748,16 @@ export interface components {
             /** @description Prefix of the keys of the proxy run's objects. */
             prefix: string;
         };
+        /** @description The output of an [`EdgesTask`]. */
+        EdgesOutput: {
+            /** @description The edges of each shot, in order. */
+            edges: string;
+        };
+        /** @description Describe the first and the last frame of each shot. */
+        EdgesTask: {
+            /** @description The shots' proxies, in order. */
+            proxies: string[];
+        };
         /** @description The output of an [`EmbeddingsTask`]: one unit vector per shot, in order. */
         EmbeddingsOutput: {
             /**
@@ -1775,6 +1802,11 @@ export interface components {
         Explanation: {
             /** @description Shots among which the answer was chosen. */
             candidates: number;
+            /**
+             * @description Other words that dialogue and labels were searched for too, with little weight: people often tried them after this
+             *     query.
+             */
+            learnt?: string[];
             /**
              * @description The model that searches by sight.
              * @example lite
@@ -2145,6 +2177,49 @@ export interface components {
              */
             secret: string;
         };
+        /** @description A shot that continues another. */
+        MatchCut: components["schemas"]["Place"] & {
+            /** @description Why it was found. */
+            evidence: components["schemas"]["MatchCutEvidence"];
+            /**
+             * Format: float
+             * @description How well it continues the shot, 0 to 1: `composition` × (1 + `motion`) / 2.
+             */
+            score: number;
+        };
+        /** @description How well the first frame of a shot continues the last frame of another. */
+        MatchCutEvidence: {
+            /**
+             * Format: float
+             * @description How alike the two frames are laid out, in light and in edges, 0 to 1. 0 if one of them is even.
+             */
+            composition: number;
+            /**
+             * Format: float
+             * @description How alike things move in the two frames, 0 to 1. Two still frames move alike.
+             */
+            motion: number;
+        };
+        /** @description The shots that continue a shot best. */
+        MatchCuts: {
+            /** @description How much of the scope was compared. */
+            coverage: components["schemas"]["MatchCutsCoverage"];
+            /** @description The best first. */
+            hits: components["schemas"]["MatchCut"][];
+        };
+        /** @description How much of the scope was compared. */
+        MatchCutsCoverage: {
+            /**
+             * Format: int64
+             * @description Assets whose shots were compared.
+             */
+            ready: number;
+            /**
+             * Format: int64
+             * @description Assets in scope.
+             */
+            total: number;
+        };
         /** @description How a shot was found by the meaning of what is said. */
         Meaning: {
             /** @description When its last line disappears; exclusive. */
@@ -2341,6 +2416,9 @@ export interface components {
         }) | (components["schemas"]["ThumbnailsOutput"] & {
             /** @enum {string} */
             feature: "thumbnails";
+        }) | (components["schemas"]["EdgesOutput"] & {
+            /** @enum {string} */
+            feature: "edges";
         }) | (components["schemas"]["EmbeddingsOutput"] & {
             /** @enum {string} */
             feature: "embeddings";
@@ -3143,6 +3221,9 @@ export interface components {
         }) | (components["schemas"]["ThumbnailsTask"] & {
             /** @enum {string} */
             feature: "thumbnails";
+        }) | (components["schemas"]["EdgesTask"] & {
+            /** @enum {string} */
+            feature: "edges";
         }) | (components["schemas"]["EmbeddingsTask"] & {
             /** @enum {string} */
             feature: "embeddings";
@@ -9557,6 +9638,116 @@ export interface operations {
             };
             /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_match_cuts: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only among the shots that fulfil these filters, as in a search box. `other:titles` leaves out the title of the shot,
+                 *     and `other:assets` its asset.
+                 * @example other:titles len:>1s
+                 */
+                q?: string;
+                /** @description Hits, 1 to 200; 20 if absent. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MatchCuts"];
+                };
+            };
+            /** @description It is the answer whose `etag` is in `if-none-match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many searches at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request cannot be answered as it is */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -3,7 +3,10 @@
 import { answer, client, Failure, type Schemas } from "../api/client";
 import { samplePart } from "./samples";
 
-export type Hit = Schemas["Hit"];
+/** A hit of a search, or a match cut, which has other evidence. */
+export type Hit = Omit<Schemas["Hit"], "evidence"> & {
+  evidence: Schemas["Evidence"] | Schemas["MatchCutEvidence"];
+};
 export type Answer = Schemas["Answer"];
 
 /** What the address bar says. */

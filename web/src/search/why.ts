@@ -18,8 +18,14 @@ const NAMED = 0.3;
 
 /** The reasons, the most telling first. */
 export function reasons(hit: Hit): Why[] {
-  const { visual, dialogue, speech, text, meaning, label } = hit.evidence;
   const found: Why[] = [];
+  // Of a match cut, how its first frame continues the shot.
+  if ("composition" in hit.evidence) {
+    found.push({ sense: "fits", note: percent(hit.evidence.composition) });
+    found.push({ sense: "moves alike", note: percent(hit.evidence.motion) });
+    return found;
+  }
+  const { visual, dialogue, speech, text, meaning, label } = hit.evidence;
   if (dialogue) found.push({ sense: "said", line: marked(dialogue.text, dialogue.marks) });
   else if (speech) found.push({ sense: "heard", line: marked(speech.text, speech.marks) });
   else if (meaning)

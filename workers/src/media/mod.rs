@@ -53,7 +53,7 @@ pub use self::rewrite::{
     Edit, Planes, Rewrite, RewriteOptions, StreamFate, StreamUse, Survey, Written, rewrite, survey,
 };
 pub use self::rgb::RgbMaker;
-pub use self::sample::{ThumbnailAt, sample_frames, sample_frames_plainly, thumbnail};
+pub use self::sample::{ThumbnailAt, edge_frames, sample_frames, sample_frames_plainly, thumbnail};
 pub use self::small::{Shrinker, SmallFrame, SmallFrames, SmallOptions};
 pub use self::sound::{SoundOutput, sound};
 pub use self::stills::{StillsJob, StillsOutput, stills};

@@ -6,10 +6,14 @@ use image::codecs::jpeg::JpegEncoder;
 use super::frames::{Frame, FrameReader, ReadOptions};
 use super::open::SharedSource;
 use super::{Bounds, MediaError, sparse};
+use crate::edges::EdgeFrames;
 use crate::source::ByteSource;
+use crate::time::Rate;
 
 /// JPEG quality of thumbnails, of 100.
 const JPEG_QUALITY: u8 = 80;
+/// How far a frame at an edge is from the frame that shows how it moves, in milliseconds.
+const GAP_MS: i64 = 100;
 
 /// The moment that a thumbnail shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +36,11 @@ pub fn sample_frames(
     count: usize,
     max_side: u32,
 ) -> Result<Vec<RgbImage>, MediaError> {
-    pictures(source, &evenly(count), (max_side, max_side))
+    let times = |(start, end): (i64, i64), _| {
+        let moments = evenly(count).into_iter();
+        moments.map(|moment| moment.pts(start, end)).collect()
+    };
+    Ok(plain(pictures(source, times, (max_side, max_side))?))
 }
 
 /// [`sample_frames`] by decoding the whole clip. It is slower, and the reference for its result.
@@ -45,7 +53,55 @@ pub fn sample_frames_plainly(
     max_side: u32,
 ) -> Result<Vec<RgbImage>, MediaError> {
     let opened = OpenedClip::new(source)?;
-    opened.plainly(&evenly(count), (max_side, max_side))
+    let (start, end) = opened.extent;
+    let moments = evenly(count).into_iter();
+    let times: Vec<i64> = moments.map(|moment| moment.pts(start, end)).collect();
+    Ok(plain(opened.plainly(&times, (max_side, max_side))?))
+}
+
+/// Decodes the first and the last frame of a proxy, each with the frame that is shown `GAP` further inside. Pictures are
+/// upright, with square pixels, and no side is longer than `max_side`.
+///
+/// # Errors
+/// The same as [`sample_frames`].
+pub fn edge_frames(
+    source: Box<dyn ByteSource>,
+    max_side: u32,
+) -> Result<[EdgeFrames; 2], MediaError> {
+    let mut units = 1.0;
+    let mut wanted = [0; 4];
+    let times = |(start, end): (i64, i64), rate: Rate| {
+        units = f64::from(rate.num()) / f64::from(rate.den());
+        let gap = Rate::MILLISECONDS.rescale(GAP_MS, rate);
+        let last = end.saturating_sub(1).max(start);
+        wanted = [
+            start,
+            start.saturating_add(gap).min(last),
+            last.saturating_sub(gap).max(start),
+            last,
+        ];
+        let mut times = wanted.to_vec();
+        times.sort_unstable();
+        times
+    };
+    let pictures = pictures(source, times, (max_side, max_side))?;
+    let mut times = wanted.to_vec();
+    times.sort_unstable();
+    let shown = |wanted: i64| {
+        let at = times.iter().position(|&time| time == wanted);
+        let picture = at.and_then(|at| pictures.get(at));
+        picture.cloned().ok_or(MediaError::NoFrames)
+    };
+    let frames = |edge: i64, inner: i64| {
+        let (edge, inner) = (shown(edge)?, shown(inner)?);
+        let apart = i32::try_from(inner.pts - edge.pts).unwrap_or(0);
+        Ok(EdgeFrames {
+            seconds: f64::from(apart) / units,
+            edge: edge.picture,
+            inner: inner.picture,
+        })
+    };
+    Ok([frames(wanted[0], wanted[1])?, frames(wanted[3], wanted[2])?])
 }
 
 /// A JPEG of one frame of a proxy, upright, with square pixels. It is `width` pixels wide, or as wide as the
@@ -65,8 +121,10 @@ pub fn thumbnail(
         },
         ThumbnailAt::Middle => Moment { part: 0, parts: 1 },
     };
-    let pictures = pictures(source, &[moment], (width, u32::MAX))?;
-    let picture = pictures.into_iter().next().ok_or(MediaError::NoFrames)?;
+    let times = |(start, end): (i64, i64), _| vec![moment.pts(start, end)];
+    let pictures = pictures(source, times, (width, u32::MAX))?;
+    let picture = plain(pictures).into_iter().next();
+    let picture = picture.ok_or(MediaError::NoFrames)?;
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)
         .encode_image(&picture)
@@ -96,24 +154,32 @@ impl Moment {
     }
 }
 
-/// The frames shown at `moments`, which ascend.
+/// A picture, and the timestamp of its frame.
+#[derive(Debug, Clone)]
+pub(super) struct TimedPicture {
+    pub(super) pts: i64,
+    pub(super) picture: RgbImage,
+}
+
+fn plain(pictures: Vec<TimedPicture>) -> Vec<RgbImage> {
+    pictures.into_iter().map(|timed| timed.picture).collect()
+}
+
+/// The frames shown at the timestamps that `times` chooses in ascending order, from the first timestamp, the end, and the
+/// units per second.
 fn pictures(
     source: Box<dyn ByteSource>,
-    moments: &[Moment],
+    times: impl FnOnce((i64, i64), Rate) -> Vec<i64>,
     inside: (u32, u32),
-) -> Result<Vec<RgbImage>, MediaError> {
+) -> Result<Vec<TimedPicture>, MediaError> {
     let mut opened = OpenedClip::new(source)?;
     let mut maker = opened.reader.picture_maker(inside.0, inside.1);
-    let (start, end) = opened.extent;
-    let times: Vec<i64> = moments
-        .iter()
-        .map(|moment| moment.pts(start, end))
-        .collect();
+    let times = times(opened.extent, opened.reader.time_base());
     if let Some(pictures) = sparse::pictures(&mut opened.reader, &mut maker, &times)? {
         return Ok(pictures);
     }
     opened.reader = open(opened.source.clone())?;
-    opened.plainly(moments, inside)
+    opened.plainly(&times, inside)
 }
 
 /// A clip at its first frame, with that frame's timestamp.
@@ -138,29 +204,29 @@ impl OpenedClip {
         })
     }
 
-    /// The frames shown at `moments`, which ascend, by decoding the whole clip.
+    /// The frames shown at `times`, which ascend, by decoding the whole clip.
     fn plainly(
         mut self,
-        moments: &[Moment],
+        times: &[i64],
         inside: (u32, u32),
-    ) -> Result<Vec<RgbImage>, MediaError> {
-        let (start, end) = self.extent;
+    ) -> Result<Vec<TimedPicture>, MediaError> {
         let mut maker = self.reader.picture_maker(inside.0, inside.1);
-        let mut pictures: Vec<RgbImage> = Vec::with_capacity(moments.len());
+        let mut pictures: Vec<TimedPicture> = Vec::with_capacity(times.len());
         let mut shown: Option<Frame> = None;
-        while pictures.len() < moments.len() {
+        while pictures.len() < times.len() {
             let next = self.reader.next_frame()?;
             // The first frame represents moments before it, and the last one moments after it.
             let until = next.as_ref().map_or(i64::MAX, |frame| frame.pts);
-            let due = moments[pictures.len()..]
+            let due = times[pictures.len()..]
                 .iter()
-                .take_while(|moment| moment.pts(start, end) < until)
+                .take_while(|&&time| time < until)
                 .count();
             if let Some(frame) = shown.take()
                 && due > 0
             {
+                let pts = frame.pts;
                 let picture = maker.make(frame)?;
-                pictures.extend(std::iter::repeat_n(picture, due));
+                pictures.extend(std::iter::repeat_n(TimedPicture { pts, picture }, due));
             }
             if next.is_none() {
                 break;

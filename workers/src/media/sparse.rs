@@ -6,15 +6,15 @@
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::{Packet, frame};
-use image::RgbImage;
 
 use super::MediaError;
 use super::frames::{Frame, FrameReader};
 use super::open::is_again;
 use super::picture::PictureMaker;
+use super::sample::TimedPicture;
 
-/// The pictures shown at `moments`, which ascend; the same ones that decoding the whole clip would give. `None`
-/// if that is not certain: damage, reordered frames, or a codec other than H.264.
+/// The pictures shown at `moments`, which ascend, with their timestamps; the same ones that decoding the whole clip would
+/// give. `None` if that is not certain: damage, reordered frames, or a codec other than H.264.
 ///
 /// # Errors
 /// If a picture cannot be converted.
@@ -22,11 +22,11 @@ pub(super) fn pictures(
     reader: &mut FrameReader,
     maker: &mut PictureMaker,
     moments: &[i64],
-) -> Result<Option<Vec<RgbImage>>, MediaError> {
+) -> Result<Option<Vec<TimedPicture>>, MediaError> {
     if !reader.shows_as_stored() {
         return Ok(None);
     }
-    let mut pictures: Vec<RgbImage> = Vec::with_capacity(moments.len());
+    let mut pictures: Vec<TimedPicture> = Vec::with_capacity(moments.len());
     let mut group = Group::default();
     while pictures.len() < moments.len() {
         let Ok(packet) = reader.video_packet() else {
@@ -50,8 +50,9 @@ pub(super) fn pictures(
             let Some(frame) = group.decode_last(reader) else {
                 return Ok(None);
             };
+            let pts = frame.pts;
             let picture = maker.make(frame)?;
-            pictures.extend(std::iter::repeat_n(picture, due));
+            pictures.extend(std::iter::repeat_n(TimedPicture { pts, picture }, due));
         }
         match packet {
             None if group.last().is_none() => return Ok(None),

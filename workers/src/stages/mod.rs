@@ -8,6 +8,7 @@
 
 mod context;
 mod dialogue;
+mod edges;
 mod embeddings;
 mod meaning;
 mod probe;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use context::{RunContext, Stage};
 pub use context::{Stages, unpack_timeline};
 pub use dialogue::{CueSpan, DialogueOutput, DialogueTask};
+pub use edges::{EdgesOutput, EdgesTask};
 pub use embeddings::{EmbeddingsOutput, EmbeddingsTask, FRAMES_PER_SHOT};
 pub use meaning::{MeaningOutput, MeaningTask};
 pub use probe::{ProbeOutput, ProbeTask};
@@ -176,6 +178,8 @@ features! {
     Proxies = "proxies", ProxiesTask -> ProxiesOutput;
     /// One picture per shot.
     Thumbnails = "thumbnails", ThumbnailsTask -> ThumbnailsOutput;
+    /// How each shot begins and ends: what is where, and where it moves.
+    Edges = "edges", EdgesTask -> EdgesOutput;
     /// One vector per shot.
     Embeddings = "embeddings", EmbeddingsTask -> EmbeddingsOutput;
     /// One vector per passage of dialogue.

@@ -16,7 +16,9 @@
 //! A backslash takes its meaning from the next character.
 
 mod cursor;
+mod names;
 mod parse;
+mod value;
 mod write;
 
 use std::fmt;

@@ -1,8 +1,10 @@
 //! From text to a query.
 
 use super::cursor::Cursor;
-use super::{MINUS, SyntaxError, is_quote};
-use crate::catalog::filter::{self, CountedField, FieldKind, Filter, FilterError, FilterOp};
+use super::names::{DIRECTIVE_NAMES, DIRECTIVES, with_nearest_name};
+use super::value::typed;
+use super::{MINUS, SyntaxError};
+use crate::catalog::filter::{self, CountedField, Filter, FilterError, FilterOp};
 use crate::catalog::metadata::MetadataValue;
 use crate::catalog::{AssetId, ShotId};
 use crate::search::query::{
@@ -12,9 +14,6 @@ use crate::search::recall::Modality;
 
 /// Longest text of a query in characters.
 const MAX_QUERY: usize = 8000;
-/// Names that are no fields.
-const DIRECTIVE_NAMES: [&str; 7] = ["in", "match", "group", "collapse", "sort", "facet", "other"];
-const DIRECTIVES: &str = "`in`, `match`, `group`, `collapse`, `sort`, `facet`, `other`, `like`";
 
 /// The query that a text says.
 ///
@@ -173,8 +172,13 @@ impl Parser {
         let mut word = String::new();
         loop {
             word.push_str(&self.cursor.take_bare(&['^'])?);
+            let caret = self.cursor.at();
             if self.cursor.is_at_weight() || !self.cursor.take("^") {
                 break;
+            }
+            if word.chars().any(char::is_alphanumeric) {
+                let why = "a weight is a number above 0 and up to 100, as in car^2; write \\^ for a caret";
+                return Err(self.cursor.error_as(caret, "bad-weight", why));
             }
             word.push('^');
         }
@@ -355,6 +359,7 @@ impl Parser {
     fn filter(&mut self, name: &str, start: usize, minus: bool) -> Result<(), SyntaxError> {
         let value_at = self.cursor.at();
         let (name, kind) = filter::kind_of(name).map_err(|error| {
+            let error = with_nearest_name(error);
             let why =
                 format!("{error}; beside fields there are {DIRECTIVES}; write \\: for a colon");
             self.cursor.error_as(start, error.code(), why)
@@ -464,33 +469,4 @@ fn signed(minus: bool, weight: Option<f64>) -> f64 {
 
 fn refused(cursor: &Cursor, at: usize, error: &FilterError) -> SyntaxError {
     cursor.error_as(at, error.code(), error.to_string())
-}
-
-/// A value of a field: what is in quotes is text.
-pub(super) fn typed(kind: FieldKind, value: String, is_quoted: bool) -> MetadataValue {
-    let takes_number = match kind {
-        FieldKind::Number | FieldKind::Size | FieldKind::Rate | FieldKind::Any => !is_quoted,
-        FieldKind::Text | FieldKind::Duration | FieldKind::Date => false,
-    };
-    if takes_number {
-        let is_plain = value
-            .chars()
-            .all(|c| c.is_ascii_digit() || matches!(c, '.' | '-'));
-        match value.parse::<f64>() {
-            Ok(number) if is_plain && number.is_finite() => return MetadataValue::Number(number),
-            Ok(_) | Err(_) => {}
-        }
-        match (kind, value.as_str()) {
-            (FieldKind::Any, "true") => return MetadataValue::Flag(true),
-            (FieldKind::Any, "false") => return MetadataValue::Flag(false),
-            _ => {}
-        }
-    }
-    MetadataValue::Text(value)
-}
-
-/// Whether a text must be in quotes to stay what it is.
-pub(super) fn needs_quotes(value: &str) -> bool {
-    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | '+' | '.' | ':');
-    !value.chars().all(is_plain) || value.contains("..") || value.chars().any(is_quote)
 }

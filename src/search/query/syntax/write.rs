@@ -1,6 +1,6 @@
 //! From a query to text.
 
-use super::parse::{needs_quotes, typed};
+use super::value::{needs_quotes, typed};
 use super::{MINUS, is_quote, is_space};
 use crate::catalog::filter::{FieldKind, Filter, FilterOp};
 use crate::catalog::metadata::MetadataValue;
