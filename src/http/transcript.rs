@@ -5,10 +5,10 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use super::access::Caller;
 use super::problems::NotFound;
 use super::{Api, ApiError};
 use crate::catalog::AssetId;
+use crate::catalog::Caller;
 use crate::views::Transcript;
 
 /// What is said in an asset: the lines of its subtitles, or if it has none, those that were heard, with the times of words.
