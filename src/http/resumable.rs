@@ -3,7 +3,7 @@
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -153,7 +153,8 @@ pub(super) async fn create(
     Ok(described(response, &upload))
 }
 
-/// How much of an upload has arrived, in `upload-offset`; as JSON by GET.
+/// How much of an upload has arrived, in `upload-offset`; as JSON by GET. HEAD ends a request that still waits for bytes
+/// of this upload, by a line that broke.
 #[utoipa::path(get, operation_id = "get_upload", path = "/v1/uploads/{id}", tag = "uploads",
     params(("id" = String, Path)),
     responses((status = 200, description = "Success", body = UploadView), NotFound))]
@@ -161,8 +162,13 @@ pub(super) async fn get(
     State(api): State<Api>,
     caller: Caller,
     Path(id): Path<String>,
+    method: Method,
 ) -> Result<Response, ApiError> {
     let mut upload = find(&api, &caller, &id).await?;
+    // A client that asks where to go on sends nothing any more by the line that it has lost.
+    if method == Method::HEAD && api.spool.take_over(&upload.id).await.is_some() {
+        upload = find(&api, &caller, &id).await?;
+    }
     // All bytes are there, but the server ended before they were an asset.
     if upload.received == upload.length
         && upload.asset_id.is_none()
@@ -204,8 +210,8 @@ pub(super) async fn send(
     let offset = number(&parts.headers, &UPLOAD_OFFSET)?;
     let checksum = checksum(&parts.headers)?;
     let known = find(&api, &caller, &id).await?;
-    let Some(claim) = api.spool.claim(&known.id) else {
-        let detail = "another request is sending bytes to this upload";
+    let Some(claim) = api.spool.take_over(&known.id).await else {
+        let detail = "another request is storing this upload; ask for it again in a moment";
         return Err(ApiError::new(ErrorKind::Cancelled, "upload-in-use", detail));
     };
     // As it is now that nobody else writes it.
@@ -263,8 +269,8 @@ pub(super) async fn delete(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let upload = find(&api, &caller, &id).await?;
-    let Some(_claim) = api.spool.claim(&upload.id) else {
-        let detail = "another request is sending bytes to this upload";
+    let Some(_claim) = api.spool.take_over(&upload.id).await else {
+        let detail = "another request is storing this upload; delete the asset that it becomes";
         return Err(ApiError::new(ErrorKind::Cancelled, "upload-in-use", detail));
     };
     let mut tx = api.catalog.begin().await?;

@@ -3,10 +3,12 @@
 //! What counts of a file is noted in the catalogue after it was flushed to the disk. Bytes beyond that, as a kill or a
 //! power cut leaves them, are cut off before more is written.
 
-use std::collections::HashSet;
-use std::io::SeekFrom;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::io::{ErrorKind, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
@@ -14,9 +16,12 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
+use tokio_util::sync::CancellationToken;
 
 use crate::catalog::UploadId;
 
+/// How long a request that sends bytes may take to give way to another.
+const GIVES_WAY: Duration = Duration::from_secs(10);
 /// Bytes that are taken at once.
 const SAFE_EVERY: u64 = 64 << 20;
 
@@ -24,20 +29,32 @@ const SAFE_EVERY: u64 = 64 << 20;
 #[derive(Debug, Clone)]
 pub struct Spool {
     folder: PathBuf,
-    busy: Arc<Mutex<HashSet<UploadId>>>,
+    busy: Arc<Mutex<HashMap<UploadId, Holder>>>,
+}
+
+/// Who writes a file.
+#[derive(Debug, Clone, Default)]
+struct Holder {
+    /// Asks to take no more bytes.
+    give_way: CancellationToken,
+    /// Whether the file is free again.
+    released: CancellationToken,
 }
 
 /// The right to write one file, until it is dropped.
 #[derive(Debug)]
 pub struct SpoolClaim {
     id: UploadId,
-    busy: Arc<Mutex<HashSet<UploadId>>>,
+    holder: Holder,
+    busy: Arc<Mutex<HashMap<UploadId, Holder>>>,
 }
 
 impl Drop for SpoolClaim {
     fn drop(&mut self) {
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         busy.remove(&self.id);
+        drop(busy);
+        self.holder.released.cancel();
     }
 }
 
@@ -136,10 +153,38 @@ impl Spool {
     #[must_use]
     pub fn claim(&self, id: &UploadId) -> Option<SpoolClaim> {
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        busy.insert(id.clone()).then(|| SpoolClaim {
+        let Entry::Vacant(place) = busy.entry(id.clone()) else {
+            return None;
+        };
+        let holder = place.insert(Holder::default()).clone();
+        Some(SpoolClaim {
             id: id.clone(),
+            holder,
             busy: Arc::clone(&self.busy),
         })
+    }
+
+    /// The right to write an upload's file, also if somebody else has it and only waits for bytes. A line may break
+    /// without a word: its request then waits for bytes that the client sends by another one. `None` if the other one
+    /// does something that must not be cut short, such as storing a complete upload.
+    pub async fn take_over(&self, id: &UploadId) -> Option<SpoolClaim> {
+        let taken = async {
+            loop {
+                if let Some(claim) = self.claim(id) {
+                    return claim;
+                }
+                if let Some(holder) = self.holder(id) {
+                    holder.give_way.cancel();
+                    holder.released.cancelled().await;
+                }
+            }
+        };
+        tokio::time::timeout(GIVES_WAY, taken).await.ok()
+    }
+
+    fn holder(&self, id: &UploadId) -> Option<Holder> {
+        let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.get(id).cloned()
     }
 
     /// Adds bytes to a file of which `received` bytes count, up to `length` in all. Bytes that came before the client
@@ -156,7 +201,8 @@ impl Spool {
         checksum: Option<&Checksum>,
     ) -> Result<Appended, SpoolError> {
         let path = self.file(&claim.id);
-        let added = grow(&path, (received, length), bytes, checksum).await;
+        let give_way = &claim.holder.give_way;
+        let added = grow((&path, give_way), (received, length), bytes, checksum).await;
         if added.is_err() {
             // What cannot be cut off now is cut off before the next bytes.
             drop(truncate(&path, received).await);
@@ -170,7 +216,7 @@ impl Spool {
     /// If the folder cannot be read.
     pub async fn sweep(&self, known: &HashSet<UploadId>) -> std::io::Result<()> {
         let mut entries = match tokio::fs::read_dir(&self.folder).await {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             entries => entries?,
         };
         while let Some(entry) = entries.next_entry().await? {
@@ -189,7 +235,7 @@ impl Spool {
     /// If it is there and cannot be deleted.
     pub async fn remove(&self, id: &UploadId) -> std::io::Result<()> {
         match tokio::fs::remove_file(self.file(id)).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -205,7 +251,7 @@ async fn truncate(path: &Path, length: u64) -> std::io::Result<()> {
 }
 
 async fn grow(
-    path: &Path,
+    (path, give_way): (&Path, &CancellationToken),
     (received, length): (u64, u64),
     bytes: &mut (impl Stream<Item = std::io::Result<Bytes>> + Unpin),
     checksum: Option<&Checksum>,
@@ -234,7 +280,12 @@ async fn grow(
         .map_err(SpoolError::Write)?;
     let (mut total, mut is_over) = (received, true);
     let (mut hasher, mut broken) = (checksum.map(Checksum::hasher), None);
-    while let Some(chunk) = bytes.next().await {
+    loop {
+        let next = tokio::select! {
+            () = give_way.cancelled() => Some(Err(ErrorKind::ConnectionAborted.into())),
+            next = bytes.next() => next,
+        };
+        let Some(chunk) = next else { break };
         let chunk = match chunk {
             Ok(chunk) => chunk,
             Err(error) => {
@@ -318,7 +369,7 @@ mod tests {
         // The line breaks.
         let parts = [
             Ok(Bytes::from_static(b"ef")),
-            Err(std::io::ErrorKind::ConnectionReset.into()),
+            Err(ErrorKind::ConnectionReset.into()),
         ];
         let added = spool
             .append(&claim, (4, 8), &mut futures::stream::iter(parts), None)
@@ -353,5 +404,28 @@ mod tests {
         spool.remove(&id).await.unwrap();
         spool.remove(&id).await.unwrap();
         assert!(!spool.file(&id).try_exists().unwrap());
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_bytes_gives_way_and_what_came_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path().join("spool"));
+        let id = UploadId::new();
+        let claim = spool.claim(&id).unwrap();
+        let (other, own) = (spool.clone(), id.clone());
+        let waits = tokio::spawn(async move {
+            let mut bytes = Box::pin(chunks(&[b"abc"]).chain(futures::stream::pending()));
+            other.append(&claim, (0, 8), &mut bytes, None).await
+        });
+        let claim = spool.take_over(&own).await.unwrap();
+        let added = waits.await.unwrap().unwrap();
+        // It may have been asked before it took anything.
+        assert!(added.broken.is_some() && [0, 3].contains(&added.received));
+        assert!(spool.claim(&id).is_none());
+        let mut rest = chunks(&[b"abcdefgh"]);
+        let added = spool.append(&claim, (0, 8), &mut rest, None).await.unwrap();
+        assert_eq!(added.received, 8);
+        drop(claim);
+        assert!(spool.claim(&id).is_some());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -238,4 +239,71 @@ fn bytes_that_are_not_right_are_refused_and_nothing_is_lost() {
     assert_eq!(files_in(&rushes.data().join("spool")), "");
     let options: Value = server.json("/openapi.json")["paths"]["/v1/uploads"]["options"].clone();
     assert!(options.is_object());
+}
+
+/// Announces all bytes from `at` on and sends those before `until`, and then nothing more: the server cannot know that
+/// nobody is there. Returns the line once the bytes have arrived.
+fn fall_silent(
+    rushes: &Rushes,
+    server: &Server,
+    upload: &str,
+    bytes: &[u8],
+    until: usize,
+) -> TcpStream {
+    let host = server.address.strip_prefix("http://").unwrap();
+    let at = offset(server, upload);
+    let mut line = TcpStream::connect(host).unwrap();
+    let head = format!(
+        "PATCH {upload} HTTP/1.1\r\nhost: {host}\r\ntus-resumable: 1.0.0\r\nupload-offset: {at}\r\n\
+         content-type: {OCTETS}\r\ncontent-length: {}\r\n\r\n",
+        bytes.len() - at
+    );
+    line.write_all(head.as_bytes()).unwrap();
+    line.write_all(&bytes[at..until]).unwrap();
+    let id = upload.rsplit('/').next().unwrap();
+    let spooled = rushes.data().join("spool").join(id);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while std::fs::metadata(&spooled).map_or(0, |file| file.len()) < until as u64 {
+        assert!(Instant::now() < deadline, "the bytes do not arrive");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    line
+}
+
+#[test]
+fn a_line_that_breaks_without_a_word_does_not_hold_up_the_next_one() {
+    let Some(rushes) = Rushes::new() else { return };
+    let file = videos::made(&rushes.folder.path().join("video.mp4"), 2, 40, 0);
+    let bytes = std::fs::read(file).unwrap();
+    let server = Server::start(&rushes, &[]);
+    let name = format!("filename {}", STANDARD.encode("a.mp4"));
+    let upload = begin(&server, bytes.len(), &name);
+    let third = bytes.len() / 3;
+    let first = fall_silent(&rushes, &server, &upload, &bytes, third);
+    // Who asks gets an answer that is good to go on from, at once.
+    assert_eq!(offset(&server, &upload), third);
+    let second = fall_silent(&rushes, &server, &upload, &bytes, 2 * third);
+    // Who sends on without asking is told where.
+    let early = send(&server, &upload, third, &bytes[third..], None);
+    assert_eq!(problem(early), (409, "wrong-offset".to_owned()));
+    let at = offset(&server, &upload);
+    assert_eq!(at, 2 * third);
+    let last = send(&server, &upload, at, &bytes[at..], None);
+    assert_eq!(last.status(), 204);
+    let job = last.headers()["rushes-job"].to_str().unwrap();
+    assert_eq!(server.finished(job)["state"], "ready");
+    let asset = last.headers()["rushes-asset"].to_str().unwrap();
+    let asset = server.json(&format!("/v1/assets/{asset}"));
+    assert_eq!(asset["blake3"], blake3::hash(&bytes).to_hex().to_string());
+    drop((first, second));
+
+    // One can be given up while it is under way.
+    let upload = begin(&server, bytes.len(), &name);
+    let line = fall_silent(&rushes, &server, &upload, &bytes, third);
+    let url = format!("{}{upload}", server.address);
+    let deleted = server.client.delete(url).header("tus-resumable", "1.0.0");
+    assert_eq!(deleted.send().unwrap().status(), 204);
+    assert_eq!(problem(server.get(&upload).send().unwrap()).0, 404);
+    drop(line);
+    assert_eq!(files_in(&rushes.data().join("spool")), "");
 }

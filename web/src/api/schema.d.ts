@@ -936,7 +936,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How much of an upload has arrived, in `upload-offset`; as JSON by GET. */
+        /**
+         * How much of an upload has arrived, in `upload-offset`; as JSON by GET. HEAD ends a request that still waits for bytes
+         *     of this upload, by a line that broke.
+         */
         get: operations["get_upload"];
         put?: never;
         post?: never;
