@@ -43,7 +43,9 @@ fn every_built_in_manifest_parses_and_pins_what_could_be_had_when_it_was_written
             "siglip2-b16",
             "siglip2-b16-256",
             "siglip2-so400m",
+            "silero-vad",
             "ultra-light",
+            "whisper-base",
             "yunet"
         ]
     );

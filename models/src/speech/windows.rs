@@ -204,6 +204,26 @@ mod tests {
     }
 
     #[test]
+    fn ten_hours_are_never_in_memory_at_once() {
+        let mut packer = Packer::default();
+        let batch = vec![0.0; usize::try_from(8 * SECOND).unwrap()];
+        let frame = |second: u64| second * SECOND / FRAME as u64;
+        let mut most = 0;
+        for second in (0..36_000).step_by(8) {
+            packer.hear(&batch);
+            // Somebody speaks for an hour, then nobody for an hour.
+            let speaks = second / 3600 % 2 == 0;
+            if speaks {
+                packer.add(frame(second)..frame(second + 7));
+            }
+            packer.settle(frame(second + 8), speaks.then(|| frame(second + 7)));
+            most = most.max(packer.samples.len());
+        }
+        assert!(most as u64 <= 60 * SECOND, "{most}");
+        assert!(packer.samples.len() as u64 <= SECOND);
+    }
+
+    #[test]
     fn a_window_closes_when_it_is_full_or_when_nobody_speaks() {
         let mut packer = Packer::default();
         packer.hear(&vec![0.0; usize::try_from(90 * SECOND).unwrap()]);
