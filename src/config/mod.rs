@@ -3,6 +3,7 @@
 //! Unknown keys are errors, and all problems are reported at once.
 
 mod error;
+mod models;
 mod merge;
 mod search;
 mod server;
@@ -17,6 +18,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use error::{ConfigError, Problem};
+pub use models::Models;
 pub use search::SearchConfig;
 pub use server::Server;
 
@@ -34,8 +36,6 @@ pub struct Config {
     pub data: PathBuf,
     /// Where proxies, thumbnails and uploads are kept.
     pub storage: StorageConfig,
-    /// The models folder and the model to use.
-    pub models: Models,
     /// How work is done.
     pub work: WorkConfig,
     /// The HTTP server.
@@ -141,21 +141,6 @@ impl Default for Config {
             search: SearchConfig::default(),
             aws: Aws::default(),
             key: None,
-        }
-    }
-}
-
-impl Default for Models {
-    fn default() -> Self {
-        Self {
-            folder: None,
-            text_to_shot: "lite".to_owned(),
-            text_to_text: "minilm".to_owned(),
-            speech_to_text: "whisper-base".to_owned(),
-            speech_language: None,
-            picture_to_text: "ppocr-v5".to_owned(),
-            backend: None,
-            python: "python3".to_owned(),
         }
     }
 }
