@@ -3,8 +3,8 @@
 //! Unknown keys are errors, and all problems are reported at once.
 
 mod error;
-mod models;
 mod merge;
+mod models;
 mod search;
 mod server;
 
@@ -36,6 +36,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Where proxies, thumbnails and uploads are kept.
     pub storage: StorageConfig,
+    /// The models folder and the model to use.
+    pub models: Models,
     /// How work is done.
     pub work: WorkConfig,
     /// The HTTP server.
@@ -57,29 +59,6 @@ pub struct Config {
 pub struct StorageConfig {
     /// A folder or `s3://bucket/prefix`; by default the folder `store` in the data folder.
     pub url: Option<String>,
-}
-
-/// The models folder and the model to use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Models {
-    /// Folder of pulled models; by default in the user's cache.
-    pub folder: Option<PathBuf>,
-    /// The text-to-shot model.
-    pub text_to_shot: String,
-    /// The sentence encoder of dialogue; none if it is empty.
-    pub text_to_text: String,
-    /// The model that recognises speech; none if it is empty.
-    pub speech_to_text: String,
-    /// Code of the language that is spoken, such as `en`; by default it is detected, stretch by stretch.
-    pub speech_language: Option<String>,
-    /// The model that reads text in pictures; none if it is empty.
-    pub picture_to_text: String,
-    /// Backend of the encoders: `candle`, `onnxruntime`, `openvino`, `cuda` …; by default the best available
-    /// one.
-    pub backend: Option<String>,
-    /// The Python whose pip downloads models from a package index.
-    pub python: String,
 }
 
 /// How work is done.

@@ -1547,7 +1547,8 @@ export interface components {
              *     shots if nothing was searched for.
              */
             ready: number;
-            speech?: components["schemas"]["SpeechCoverage"] | null;
+            speech?: components["schemas"]["SenseCoverage"] | null;
+            text?: components["schemas"]["SenseCoverage"] | null;
             /**
              * Format: int64
              * @description Assets in scope.
@@ -1558,7 +1559,7 @@ export interface components {
          * @description Where a line comes from.
          * @enum {string}
          */
-        CueOrigin: "subtitles" | "speech";
+        CueOrigin: "subtitles" | "speech" | "pictures";
         /** @description A line of dialogue on the frames of its asset. */
         CueSpan: {
             /**
@@ -1799,6 +1800,7 @@ export interface components {
             label?: components["schemas"]["Label"] | null;
             meaning?: components["schemas"]["Meaning"] | null;
             speech?: components["schemas"]["Dialogue"] | null;
+            text?: components["schemas"]["Written"] | null;
             visual?: components["schemas"]["Visual"] | null;
         };
         /** @description How an answer came about. */
@@ -2275,7 +2277,7 @@ export interface components {
          * @description A modality to search.
          * @enum {string}
          */
-        Modality: "visual" | "dialogue" | "speech" | "meaning" | "label";
+        Modality: "visual" | "dialogue" | "speech" | "text" | "meaning" | "label";
         /** @description All models. */
         ModelList: {
             /**
@@ -2428,6 +2430,9 @@ export interface components {
         }) | (components["schemas"]["MeaningOutput"] & {
             /** @enum {string} */
             feature: "meaning";
+        }) | (components["schemas"]["TextOutput"] & {
+            /** @enum {string} */
+            feature: "text";
         });
         /** @description Vectors of equal length, concatenated. */
         PackedVectors: {
@@ -2821,6 +2826,38 @@ export interface components {
              */
             token: number;
         };
+        /** @description Text in the picture for some time. */
+        ScreenText: {
+            /**
+             * Format: int64
+             * @description One past the last.
+             */
+            end: number;
+            /**
+             * Format: int64
+             * @description End in milliseconds, exclusive.
+             */
+            end_ms: number;
+            /** @description Left, top, width and height as shares of the picture. */
+            place: number[];
+            /**
+             * Format: float
+             * @description Mean probability of its characters, 0 to 1.
+             */
+            score: number;
+            /**
+             * Format: int64
+             * @description First frame that is known to show it; the shot's first if it was there at the first look.
+             */
+            start: number;
+            /**
+             * Format: int64
+             * @description Start in milliseconds from the start of the file.
+             */
+            start_ms: number;
+            /** @description What it says; lines below each other are joined by a space. */
+            text: string;
+        };
         /**
          * @description A search: one of `q`, `text`, `shot` and `parts`; `q` may have `parts` beside it. Without any, the shots that `filters`, `titles` and `assets` leave are
          *     listed.
@@ -2874,6 +2911,21 @@ export interface components {
             /** @description How much the ranks of each modality count; 1 if absent. */
             weights?: Record<string, never>;
         };
+        /** @description How much of what a sense perceives can be found: what is heard, or what is written in pictures. */
+        SenseCoverage: {
+            /**
+             * Format: int64
+             * @description Assets for which it failed; the reasons are in their jobs.
+             */
+            failed: number;
+            /** @description Whether the model of this sense is installed. Without it, what is ingested is not listened to or read. */
+            installed: boolean;
+            /**
+             * Format: int64
+             * @description Assets that were listened to or read, or need not be: those with subtitles or without sound are not listened to.
+             */
+            ready: number;
+        };
         /** @description What a worker must know before it starts. */
         ServerInfo: {
             /** @description Length of a vector. */
@@ -2925,6 +2977,8 @@ export interface components {
             out?: components["schemas"]["BoundaryView"] | null;
             /** @description The first shot of the video that looks nearly the same; null if no earlier one does. */
             same_as?: string | null;
+            /** @description What is written in its pictures. */
+            text: components["schemas"]["WrittenText"][];
             /** @description Whether the frame rate varies, so that timecode is nominal. */
             variable_rate: boolean;
         };
@@ -3054,21 +3108,6 @@ export interface components {
          * @enum {string}
          */
         SpeechBasis: "sound" | "subtitles" | "no-sound";
-        /** @description How much of what is heard can be found. */
-        SpeechCoverage: {
-            /**
-             * Format: int64
-             * @description Assets that could not be listened to; the reasons are in their jobs.
-             */
-            failed: number;
-            /** @description Whether the model of speech is installed. Without it nobody listens to what is ingested. */
-            installed: boolean;
-            /**
-             * Format: int64
-             * @description Assets that were listened to, or need not be because they have subtitles or no sound.
-             */
-            ready: number;
-        };
         /** @description The output of a [`SpeechTask`]. */
         SpeechOutput: {
             /** @description What the lines are made of. */
@@ -3233,13 +3272,43 @@ export interface components {
         }) | (components["schemas"]["MeaningTask"] & {
             /** @enum {string} */
             feature: "meaning";
+        }) | (components["schemas"]["TextTask"] & {
+            /** @enum {string} */
+            feature: "text";
         });
+        /** @description The output of a [`TextTask`]. */
+        TextOutput: {
+            /**
+             * @description The model that read, `id@revision`.
+             * @example ppocr-v5@1
+             */
+            reader: string;
+            /** @description Text by time. Each is within one shot. */
+            texts: components["schemas"]["ScreenText"][];
+        };
         /** @description A range of a text in characters (Unicode scalar values, not bytes and not UTF-16 units). */
         TextRange: {
             /** @description One past the last. */
             end: number;
             /** @description The first character, from 0. */
             start: number;
+        };
+        /** @description Read the text in a video's pictures. */
+        TextTask: {
+            /** @description The video. */
+            media: components["schemas"]["Locator"];
+            /**
+             * @description The model that reads.
+             * @example ppocr-v5
+             */
+            model: string;
+            /** @description First and one-past-last frame of each shot, in order. */
+            shots: [
+                number,
+                number
+            ][];
+            /** @description Key of the stored timeline. */
+            timeline: string;
         };
         /** @description The output of a [`ThumbnailsTask`]. */
         ThumbnailsOutput: {
@@ -3490,6 +3559,61 @@ export interface components {
              * @example lite@0.1.0
              */
             space: string;
+        };
+        /** @description How a shot was found by what is written in its pictures. */
+        Written: {
+            /** @description When it was last seen; exclusive. */
+            end: components["schemas"]["Time"];
+            /** @description What of it matches: ranges of its characters (Unicode scalar values), in order. */
+            marks: components["schemas"]["TextRange"][];
+            /**
+             * @description Left, top, width and height as shares of the picture; null if the pictures were read again since.
+             * @example [
+             *       0.3,
+             *       0.85,
+             *       0.4,
+             *       0.06
+             *     ]
+             */
+            place?: number[] | null;
+            /**
+             * Format: int32
+             * @description Rank in the list of this recall, from 1.
+             */
+            rank: number;
+            /**
+             * Format: float
+             * @description BM25 score.
+             */
+            score: number;
+            /** @description When it was first seen. */
+            start: components["schemas"]["Time"];
+            /** @description The matching text. */
+            text: string;
+        };
+        /** @description Text in the picture for some time. */
+        WrittenText: {
+            /** @description When it was last seen; exclusive. */
+            end: components["schemas"]["Time"];
+            /**
+             * @description Left, top, width and height as shares of the picture.
+             * @example [
+             *       0.3,
+             *       0.85,
+             *       0.4,
+             *       0.06
+             *     ]
+             */
+            place: number[];
+            /**
+             * Format: double
+             * @description Mean probability of its characters, 0 to 1.
+             */
+            score: number;
+            /** @description When it was first seen. */
+            start: components["schemas"]["Time"];
+            /** @description What it says. */
+            text: string;
         };
     };
     responses: never;
