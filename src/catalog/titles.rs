@@ -85,11 +85,15 @@ pub(super) async fn missing(
     })
 }
 
+/// Letters of the longest name that is compared with those that are known.
+const LONGEST_MISSPELT: usize = 200;
+
 /// How far a name is from one that is known; `None` if they have nothing to do with each other.
 fn distance(name: &str, known: &str) -> Option<usize> {
     let (name, known) = (name.trim().to_lowercase(), known.to_lowercase());
     let letters = name.chars().count();
-    if letters < 2 {
+    // What is longer than any name is none that is misspelt.
+    if !(2..=LONGEST_MISSPELT).contains(&letters) {
         return None;
     }
     // Of what begins with the name, or has it as a word, the shortest is the nearest.
@@ -99,6 +103,9 @@ fn distance(name: &str, known: &str) -> Option<usize> {
         || (letters > 3 && known.contains(&name));
     if is_part {
         return Some(known.chars().count() - letters.min(known.chars().count()));
+    }
+    if known.chars().count().abs_diff(letters) > letters / 3 {
+        return None;
     }
     let typing_errors = strsim::osa_distance(&name, &known);
     (typing_errors <= letters / 3).then_some(typing_errors)

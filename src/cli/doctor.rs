@@ -36,7 +36,7 @@ struct Check {
     ok: bool,
     found: String,
     fix: Option<String>,
-    /// Whether only redaction or speech needs it. If so, a missing part is not an overall failure.
+    /// Whether only redaction or one of the senses needs it. If so, a missing part is not an overall failure.
     optional: bool,
 }
 
@@ -75,7 +75,17 @@ pub(super) async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> 
         checks.extend(worker(&config, &server).await);
     } else {
         checks.extend(models(&config));
-        checks.extend(speech(&config));
+        let models = &config.models;
+        for (what, setting, model) in [
+            ("speech", "speech_to_text", &models.speech_to_text),
+            (
+                "text in pictures",
+                "picture_to_text",
+                &models.picture_to_text,
+            ),
+        ] {
+            checks.extend(sense(&config, what, (setting, model)));
+        }
         checks.extend(detectors(&config));
         checks.push(disk("disk of the data folder", &config.data));
         checks.extend(catalogue(config).await);
@@ -210,19 +220,18 @@ fn models(config: &Config) -> Vec<Check> {
         .collect()
 }
 
-/// Whether what is said in videos without subtitles can be found. Everything else works without it.
-fn speech(config: &Config) -> Option<Check> {
-    let what = "speech";
-    let model = &config.models.speech_to_text;
+/// Whether a sense that users may do without has its model: what is said in videos without subtitles, and what is
+/// written in pictures.
+fn sense(config: &Config, what: &'static str, (setting, model): (&str, &str)) -> Option<Check> {
     if model.is_empty() {
         return None;
     }
     let store = ModelStore::open(config.models_folder()).ok()?;
     let check = if let Err(error) = store.manifests().get(model) {
-        let fix = "set models.speech_to_text to a model that `rushes models list` shows";
+        let fix = format!("set models.{setting} to a model that `rushes models list` shows");
         Check::bad(what, with_causes(&error), fix)
     } else if is_pulled(&store, model) {
-        Check::good(what, model.as_str())
+        Check::good(what, model)
     } else {
         let fix = format!("rushes models pull {model}");
         Check::bad(what, format!("{model} is not installed"), fix)

@@ -306,9 +306,12 @@ impl TextIndex {
         scope: Option<&ShotSet>,
     ) -> Result<u64, IndexError> {
         let searcher = self.reader.searcher();
-        let mut clauses = vec![self.from(origin)];
-        clauses.extend(scope.map(|scope| self.within(scope)));
-        let filter = BooleanQuery::new(clauses);
+        let Some(scope) = scope else {
+            // Lines that were replaced count until their files are joined. A scan would cost more than the search.
+            let term = Term::from_field_text(self.fields.origin, origin.as_str());
+            return Ok(searcher.doc_freq(&term)?);
+        };
+        let filter = BooleanQuery::new(vec![self.from(origin), self.within(scope)]);
         Ok(searcher.search(&filter, &Count)? as u64)
     }
 

@@ -41,8 +41,8 @@ use tool::{AssistantTool as _, Effect, Route};
 const MOST_SEARCHES: usize = 64;
 
 const INSTRUCTIONS: &str = "\
-Find shots in a library of videos, by what is seen and by what is said, and collect them in bins for an editing \
-program. A shot id is ASSET.START-END, with frames of the video; END is exclusive. Searches rank, so the last hits of \
+Find shots in a library of videos, by what is seen, said or written in them, and collect them in bins for an \
+editing program. A shot id is ASSET.START-END, with frames of the video; END is exclusive. Searches rank, so the last hits of \
 an answer may not fit: look at the evidence of each hit, and at its thumbnail with `show_shot`. Every answer of a \
 search has a `coverage_note`: tell the user if it does not cover everything.";
 

@@ -87,8 +87,9 @@ struct Covered {
 impl AssistantTool for Search {
     type Arguments = SearchArguments;
     const NAME: &'static str = "search";
-    const PURPOSE: &'static str = "Find shots by what is seen or said in them. Hits are ranked, best first, each with \
-        its place in the video and the evidence: the similarity of the picture, or the line that is said. \
+    const PURPOSE: &'static str = "Find shots by what is seen, said or written in them. Hits are ranked, best first, each with \
+        its place in the video and the evidence: the similarity of the picture, the line that is said, or the text \
+        in the picture. \
         `weak` means that no hit is likely to be what was asked for. `coverage_note` says what the search does \
         not cover.";
 

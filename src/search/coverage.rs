@@ -57,24 +57,19 @@ impl Searcher {
         let by_lines = [Modality::Dialogue, Modality::Speech, Modality::Meaning];
         let by_lines = by_lines.iter().any(|one| senses.contains(one));
         let by_text = senses.contains(&Modality::Text);
-        for (feature, only, installed) in [
-            (
-                Feature::Speech,
-                Modality::Speech,
-                self.speech.filter(|_| by_lines),
-            ),
-            (
-                Feature::Text,
-                Modality::Text,
-                self.reading.filter(|_| by_text),
-            ),
+        for (feature, only, installed, is_asked) in [
+            (Feature::Speech, Modality::Speech, self.speech, by_lines),
+            (Feature::Text, Modality::Text, self.reading, by_text),
         ] {
-            let Some(installed) = installed else {
+            if !is_asked {
                 continue;
-            };
+            }
             let (ready, _) = coverage(&mut db, feature.as_str(), seq, assets()).await?;
             let failed = failed(&mut db, feature.as_str(), assets()).await?;
-            let sense = Some(SenseCoverage {
+            if senses == [only] {
+                found.ready = ready;
+            }
+            let sense = installed.map(|installed| SenseCoverage {
                 ready,
                 failed,
                 installed,
@@ -83,9 +78,6 @@ impl Searcher {
                 found.speech = sense;
             } else {
                 found.text = sense;
-            }
-            if senses == [only] {
-                found.ready = ready;
             }
         }
         if senses.contains(&Modality::Dialogue) || senses.contains(&Modality::Meaning) {

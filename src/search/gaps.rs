@@ -91,7 +91,7 @@ const HEARD: SenseWords = SenseWords {
     model: "whisper-base",
 };
 const READ: SenseWords = SenseWords {
-    done: "read",
+    done: "read for text",
     instead: "what is written in their pictures is not found",
     model: "ppocr-v5",
 };
@@ -118,16 +118,22 @@ impl SenseCoverage {
         }
         let missing = total - ready - failed;
         if missing > 0 && !installed {
+            let was = was(missing);
             gaps.push(format!(
-                "{missing} of {all} were not {done}, so {instead}; `rushes models pull {model}`, then ingest again"
+                "{missing} of {all} {was} not {done}, so {instead}; `rushes models pull {model}`, then ingest again"
             ));
         } else if missing > 0 && !is_said {
+            let was = was(ready);
             gaps.push(format!(
-                "{ready} of {all} were {done} so far; see `rushes jobs`, or ingest the others again"
+                "{ready} of {all} {was} {done} so far; see `rushes jobs`, or ingest the others again"
             ));
         }
         gaps
     }
+}
+
+const fn was(number: i64) -> &'static str {
+    if number == 1 { "was" } else { "were" }
 }
 
 fn files(number: i64) -> String {

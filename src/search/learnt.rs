@@ -8,7 +8,12 @@ use crate::catalog::search_log;
 /// The weight of learnt words. What only they find comes after what the query itself finds.
 const WEIGHT: f64 = 0.3;
 /// The modalities that search for words as they are. The others know what words mean.
-const BY_WORDS: [Modality; 2] = [Modality::Dialogue, Modality::Label];
+pub(super) const BY_WORDS: [Modality; 4] = [
+    Modality::Dialogue,
+    Modality::Speech,
+    Modality::Text,
+    Modality::Label,
+];
 
 impl Query {
     /// The words of a query that looks for nothing but words, wherever they are.

@@ -54,7 +54,7 @@ pub use query::{
     Collapse, GroupBy, Operator, OtherOnly, PartKind, Query, QueryPart, Scope, SearchRequest,
     SortBy, WeightedModality,
 };
-pub use recall::{Dialogue, Evidence, Label, Meaning, Modality, PartSimilarity, Visual, Written};
+pub use recall::{Dialogue, Evidence, Label, Meaning, Modality, OnScreen, PartSimilarity, Visual};
 
 use crate::catalog::cues::CueOrigin;
 use crate::catalog::{Catalog, shots};
@@ -290,13 +290,9 @@ impl Searcher {
 
     /// The words of a query that are searched for in other words too, and those.
     fn synonyms_of(&self, query: &Query, modalities: &[Modality]) -> BTreeMap<String, Vec<String>> {
-        let by_words = [
-            Modality::Dialogue,
-            Modality::Speech,
-            Modality::Text,
-            Modality::Label,
-        ];
-        let modalities = modalities.iter().filter(|one| by_words.contains(one));
+        let modalities = modalities
+            .iter()
+            .filter(|one| learnt::BY_WORDS.contains(one));
         let parts = modalities.flat_map(|&modality| query.parts_for(modality));
         let words = parts.filter_map(|(_, part)| match &part.kind {
             PartKind::Text { words, .. } => Some(self.synonyms.used(words)),

@@ -161,7 +161,7 @@ impl Transcriber {
             let Some(mut decoded) = decode::decode(network, &sound, spoken, seed)? else {
                 break;
             };
-            // A text that ends with two times goes on after the first of them, in the rest of the window.
+            // A text that ends with two times continues after the first of them, in the rest of the window.
             let heard = decoded.until(network.vocabulary.first_time, rest.len());
             let mut timed = align::words(network, &sound, (&decoded, spoken), seconds(rest.len()))?;
             for word in &mut timed {

@@ -14,3 +14,4 @@ CREATE TABLE texts (
     height      REAL NOT NULL,
     PRIMARY KEY (run_id, ordinal)
 ) STRICT;
+CREATE INDEX texts_at ON texts (run_id, start_frame);

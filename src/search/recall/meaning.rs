@@ -91,8 +91,11 @@ impl Recall for MeaningRecall {
             }
         }
         // Passages are of subtitles, or of what was heard.
-        let lines = [CueOrigin::Subtitles, CueOrigin::Speech]
-            .map(|origin| Lines::of(wanted.unsaid, &searcher.synonyms, origin));
+        let lines = [
+            (wanted.unsaid, CueOrigin::Subtitles),
+            (wanted.unheard, CueOrigin::Speech),
+        ]
+        .map(|(parts, origin)| Lines::of(parts, &searcher.synonyms, origin));
         let index = Arc::clone(&searcher.index);
         // A vector leans away from what is not wanted; a line that says it is left out.
         let kept = tokio::task::spawn_blocking(move || {

@@ -23,8 +23,8 @@ pub use lines::Dialogue;
 pub use meaning::Meaning;
 use meaning::MeaningRecall;
 use speech::SpeechRecall;
+pub use text::OnScreen;
 use text::TextRecall;
-pub use text::Written;
 use visual::VisualRecall;
 pub use visual::{PartSimilarity, Visual};
 
@@ -39,8 +39,10 @@ use crate::views::Clock;
 pub(super) struct Wanted<'a> {
     /// The parts of the query that it uses, with their places in the query.
     pub(super) parts: &'a [(usize, &'a QueryPart)],
-    /// What must not be said, whatever the recall looks for.
+    /// What subtitles must not say, whatever the recall looks for.
     pub(super) unsaid: &'a [(usize, &'a QueryPart)],
+    /// What must not be heard.
+    pub(super) unheard: &'a [(usize, &'a QueryPart)],
     /// Where to look.
     pub(super) scope: Option<&'a ShotSet>,
     /// The shots that a hit is compared with to say how likely it is; all if `None`.
@@ -234,7 +236,7 @@ recalls! {
     /// What is heard in the sound of videos without subtitles.
     Speech as speech: SpeechRecall -> Dialogue;
     /// What is written in the pictures: signs, titles, credits.
-    Text as text: TextRecall -> Written;
+    Text as text: TextRecall -> OnScreen;
     /// What is meant by what is said.
     Meaning as meaning: MeaningRecall -> Meaning;
     /// What people call it: the name of the title, tags and notes.
@@ -282,11 +284,15 @@ pub(super) async fn run(
 ) -> Result<Recalled, SearchError> {
     let started = Instant::now();
     let parts = query.parts_for(sense.modality);
-    let mut unsaid = query.parts_for(Modality::Dialogue);
-    unsaid.retain(|(_, part)| part.weight < 0.0);
+    let [unsaid, unheard] = [Modality::Dialogue, Modality::Speech].map(|modality| {
+        let mut parts = query.parts_for(modality);
+        parts.retain(|(_, part)| part.weight < 0.0);
+        parts
+    });
     let wanted = Wanted {
         parts: &parts,
         unsaid: &unsaid,
+        unheard: &unheard,
         scope: reach.scope,
         crowd: reach.crowd,
         count: reach.count,

@@ -14,7 +14,7 @@ use crate::views::{Clock, Time};
 
 /// How a shot was found by what is written in its pictures.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Written {
+pub struct OnScreen {
     /// The matching text.
     pub text: String,
     /// What of it matches: ranges of its characters (Unicode scalar values), in order.
@@ -43,7 +43,7 @@ pub(in crate::search) struct TextRecall;
 
 impl Recall for TextRecall {
     type Match = PlacedText;
-    type Evidence = Written;
+    type Evidence = OnScreen;
     const ALIASES: &'static [&'static str] = &["written"];
     const UNIT: &'static str = "texts";
     const MEASURE: &'static str = "bm25";
@@ -79,9 +79,9 @@ impl Recall for TextRecall {
         })
     }
 
-    fn evidence(found: &PlacedText, rank: u32, clock: &Clock) -> Written {
+    fn evidence(found: &PlacedText, rank: u32, clock: &Clock) -> OnScreen {
         let PlacedText { line, place } = found;
-        Written {
+        OnScreen {
             text: line.text.clone(),
             marks: line.marks.clone(),
             start: clock.at(line.frames.0, line.ms.0),

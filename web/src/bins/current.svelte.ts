@@ -62,7 +62,10 @@ class CurrentBin {
 
   async #addNow(picks: Pick[]): Promise<void> {
     if (picks.length === 0) return;
-    if (!session.may("write")) return toasts.say("Your key may look, but not collect into bins.");
+    if (!session.may("write")) {
+      toasts.say("Your key may look, but not collect into bins.");
+      return;
+    }
     try {
       if (!this.bin) {
         // The remembered bin may not have been loaded yet, because the server did not answer.

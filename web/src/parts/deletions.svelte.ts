@@ -23,6 +23,7 @@ export class Deletions {
     const now = () => {
       pending.delete(now);
       clearTimeout(timer);
+      toasts.close(toast);
       void erase().finally(() => this.#hidden.delete(id));
     };
     const timer = setTimeout(now, UNDO_MS);
@@ -33,6 +34,6 @@ export class Deletions {
       clearTimeout(timer);
       this.#hidden.delete(id);
     };
-    toasts.say(`Deleted ${name}`, { label: "Undo", run });
+    const toast = toasts.say(`Deleted ${name}`, { label: "Undo", run });
   }
 }

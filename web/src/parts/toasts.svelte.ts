@@ -14,8 +14,9 @@ class Toasts {
   list = $state<Toast[]>([]);
   #last = 0;
 
-  say(text: string, action?: Toast["action"]) {
-    this.#add({ text, kind: "done", action }, action ? UNDO_MS : 4000);
+  /** Shows a message, and returns its id. */
+  say(text: string, action?: Toast["action"]): number {
+    return this.#add({ text, kind: "done", action }, action ? UNDO_MS : 4000);
   }
 
   /** Reports an error; can be passed to `catch`. */
@@ -28,12 +29,13 @@ class Toasts {
     this.list = this.list.filter((toast) => toast.id !== id);
   }
 
-  #add(toast: Omit<Toast, "id">, stays: number) {
+  #add(toast: Omit<Toast, "id">, stays: number): number {
     const id = ++this.#last;
     // Messages with a way back stay as long as they promise.
     const old = this.list.filter((one) => !one.action).slice(0, -3);
     this.list = [...this.list.filter((one) => !old.includes(one)), { id, ...toast }];
     setTimeout(() => this.close(id), stays);
+    return id;
   }
 }
 

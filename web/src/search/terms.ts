@@ -16,7 +16,20 @@ export interface Term {
 }
 
 const OPTIONS = new Set(["in", "match", "group", "collapse", "sort", "facet", "other"]);
-const MODALITIES = new Set(["seen", "said", "heard", "meant", "visual", "dialogue", "speech", "meaning"]);
+const MODALITIES = new Set([
+  "seen",
+  "said",
+  "heard",
+  "meant",
+  "written",
+  "labelled",
+  "visual",
+  "dialogue",
+  "speech",
+  "meaning",
+  "text",
+  "label",
+]);
 
 /** The terms of a text, in order. Neighbouring plain words are one term. */
 export function terms(text: string): Term[] {

@@ -11,6 +11,11 @@ const SAME_TEXT: f64 = 0.75;
 /// Least overlap, as intersection over union, of a block with itself in the next look. Credits move.
 const SAME_PLACE: f32 = 0.3;
 
+/// Texts of one look that are kept, the largest first. More is a page of a book.
+const MOST_BLOCKS: usize = 50;
+/// Characters of a block that are kept.
+const MOST_CHARACTERS: usize = 1000;
+
 /// Text that stands together.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Block {
@@ -57,6 +62,13 @@ pub(super) fn blocks(lines: &[TextLine], (width, height): (u32, u32)) -> Vec<Blo
             None => groups.push(row),
         }
     }
+    let area = |group: &Group| {
+        let [left, top, right, bottom] = group.bounds;
+        (right - left) * (bottom - top)
+    };
+    groups.sort_by(|a, b| area(b).total_cmp(&area(a)));
+    groups.truncate(MOST_BLOCKS);
+    groups.sort_by(|a, b| a.bounds[1].total_cmp(&b.bounds[1]));
     let (across, down) = (side(width), side(height));
     groups
         .into_iter()
@@ -65,7 +77,7 @@ pub(super) fn blocks(lines: &[TextLine], (width, height): (u32, u32)) -> Vec<Blo
             let (left, right) = (left.clamp(0.0, across), right.clamp(0.0, across));
             let (top, bottom) = (top.clamp(0.0, down), bottom.clamp(0.0, down));
             Block {
-                text: group.text,
+                text: group.text.chars().take(MOST_CHARACTERS).collect(),
                 score: group.score,
                 place: [
                     left / across,
@@ -200,8 +212,9 @@ impl Tracks {
 
 /// Whether two blocks are the same text at two times.
 fn is_same(one: &Block, other: &Block) -> bool {
-    let likeness = strsim::normalized_levenshtein(&one.text, &other.text);
-    likeness >= SAME_TEXT && (overlap(one.place, other.place) >= SAME_PLACE || likeness >= 1.0)
+    one.text == other.text
+        || (overlap(one.place, other.place) >= SAME_PLACE
+            && strsim::normalized_levenshtein(&one.text, &other.text) >= SAME_TEXT)
 }
 
 /// Intersection over union of two places.
