@@ -68,6 +68,7 @@ const MODELS: &[(&str, &[&str])] = &[
             "class", "digest", "error", "manifest", "onnx", "runtime", "store",
         ],
     ),
+    ("ocr", &["error", "manifest", "runtime", "store"]),
     ("speech", &["error", "manifest", "onnx", "runtime", "store"]),
     ("text", &["encoder", "error", "manifest", "store", "vector"]),
     (
