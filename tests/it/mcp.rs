@@ -466,7 +466,7 @@ fn every_argument_is_described() {
                 assert!(description.contains("fcpxml: "), "{description}");
             }
             if name == "modalities" {
-                let known = json!(["visual", "dialogue", "speech", "meaning", "label"]);
+                let known = json!(["visual", "dialogue", "speech", "text", "meaning", "label"]);
                 assert_eq!(argument["items"]["enum"], known, "{tool:#}");
             }
         }

@@ -81,10 +81,10 @@ fn add(
     server.post(&path).multipart(form).send().unwrap()
 }
 
-/// Every feature has a stage in the job, and each is ready.
+/// Every feature has a stage in the job, and each is ready. Pictures are not read in these tests.
 fn all_stages_are_ready(job: &Value) {
     let stages = job["stages"].as_array().unwrap();
-    for feature in Feature::ALL {
+    for feature in Feature::ALL.iter().filter(|&&one| one != Feature::Text) {
         let is_of = |stage: &&Value| {
             let name = stage["feature"].as_str().unwrap();
             name.split('/').next() == Some(feature.as_str())

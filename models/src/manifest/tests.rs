@@ -39,6 +39,7 @@ fn every_built_in_manifest_parses_and_pins_what_could_be_had_when_it_was_written
             "onnxruntime-openvino",
             "pe-core-b16",
             "pe-core-l14",
+            "ppocr-v5",
             "siglip-b16",
             "siglip2-b16",
             "siglip2-b16-256",
