@@ -115,7 +115,7 @@ fn a_model_that_is_missing_is_said_and_what_was_not_read_is_read_later() {
     assert_eq!(answer["coverage"]["ready"], 0);
     let rushes = blind.with("RUSHES_MODELS__PICTURE_TO_TEXT", "ppocr-v5");
     let server = Server::start(&rushes, &[]);
-    let answer = server.search(&json!({"q": "harbour", "modalities": ["text"]}));
+    let answer = server.search(&json!({"q": "harbour in:text"}));
     assert_eq!(
         answer["coverage"]["text"],
         json!({"ready": 0, "failed": 0, "installed": true})

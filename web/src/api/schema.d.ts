@@ -1800,7 +1800,7 @@ export interface components {
             label?: components["schemas"]["Label"] | null;
             meaning?: components["schemas"]["Meaning"] | null;
             speech?: components["schemas"]["Dialogue"] | null;
-            text?: components["schemas"]["Written"] | null;
+            text?: components["schemas"]["OnScreen"] | null;
             visual?: components["schemas"]["Visual"] | null;
         };
         /** @description How an answer came about. */
@@ -2391,6 +2391,37 @@ export interface components {
              * @example https://mam.example/rushes
              */
             url: string;
+        };
+        /** @description How a shot was found by what is written in its pictures. */
+        OnScreen: {
+            /** @description When it was last seen; exclusive. */
+            end: components["schemas"]["Time"];
+            /** @description What of it matches: ranges of its characters (Unicode scalar values), in order. */
+            marks: components["schemas"]["TextRange"][];
+            /**
+             * @description Left, top, width and height as shares of the picture; null if the pictures were read again since.
+             * @example [
+             *       0.3,
+             *       0.85,
+             *       0.4,
+             *       0.06
+             *     ]
+             */
+            place?: number[] | null;
+            /**
+             * Format: int32
+             * @description Rank in the list of this recall, from 1.
+             */
+            rank: number;
+            /**
+             * Format: float
+             * @description BM25 score.
+             */
+            score: number;
+            /** @description When it was first seen. */
+            start: components["schemas"]["Time"];
+            /** @description The matching text. */
+            text: string;
         };
         /**
          * @description How modalities are combined.
@@ -3559,37 +3590,6 @@ export interface components {
              * @example lite@0.1.0
              */
             space: string;
-        };
-        /** @description How a shot was found by what is written in its pictures. */
-        Written: {
-            /** @description When it was last seen; exclusive. */
-            end: components["schemas"]["Time"];
-            /** @description What of it matches: ranges of its characters (Unicode scalar values), in order. */
-            marks: components["schemas"]["TextRange"][];
-            /**
-             * @description Left, top, width and height as shares of the picture; null if the pictures were read again since.
-             * @example [
-             *       0.3,
-             *       0.85,
-             *       0.4,
-             *       0.06
-             *     ]
-             */
-            place?: number[] | null;
-            /**
-             * Format: int32
-             * @description Rank in the list of this recall, from 1.
-             */
-            rank: number;
-            /**
-             * Format: float
-             * @description BM25 score.
-             */
-            score: number;
-            /** @description When it was first seen. */
-            start: components["schemas"]["Time"];
-            /** @description The matching text. */
-            text: string;
         };
         /** @description Text in the picture for some time. */
         WrittenText: {
