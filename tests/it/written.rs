@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::http::Server;
 use crate::support::videos::ffmpeg;
 use crate::support::{Rushes, first, frames, material};
 
@@ -114,13 +113,11 @@ fn a_model_that_is_missing_is_said_and_what_was_not_read_is_read_later() {
     assert_eq!(answer["hits"], json!([]));
     assert_eq!(answer["coverage"]["ready"], 0);
     let rushes = blind.with("RUSHES_MODELS__PICTURE_TO_TEXT", "ppocr-v5");
-    let server = Server::start(&rushes, &[]);
-    let answer = server.search(&json!({"q": "harbour in:text"}));
+    let answer = found(&rushes, &["--in", "text", "harbour"]);
     assert_eq!(
         answer["coverage"]["text"],
         json!({"ready": 0, "failed": 0, "installed": true})
     );
-    drop(server);
     rushes.ingest(&[&rushes.folder.path().join("cards.mp4")]);
     let answer = found(&rushes, &["--in", "text", "harbour"]);
     assert_eq!(frames(first(&answer)), (0, 75));
