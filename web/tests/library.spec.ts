@@ -74,7 +74,7 @@ test("the library can be put in order", async ({ page, server }) => {
   await expect(names.first()).toHaveText("Aardvark");
   await page.getByLabel("Order").selectOption("newest");
   await expect(names.first()).toHaveText("Aardvark");
-  server.rushes("delete", "Aardvark");
+  server.rushes("delete", "--yes", "Aardvark");
 });
 
 test("an upload over a broken line continues where it stopped", async ({ page, server }) => {
