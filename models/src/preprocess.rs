@@ -214,41 +214,63 @@ impl Preprocess {
         };
         // Rows first, then columns, like Pillow. The intermediate result is rounded and clipped to bytes, so
         // the order matters.
-        let rows = self.resize(
+        let rows = resize(
             picture,
+            self.filter,
             (across, self.side),
             (AxisCrop::whole(height), height),
         )?;
         let whole = AxisCrop::whole(self.side);
-        self.resize(&rows, (whole, self.side), (down, self.side))
-            .map(Prepared)
+        resize(&rows, self.filter, (whole, self.side), (down, self.side)).map(Prepared)
     }
+}
 
-    /// Resizes the visible part of each axis to this many pixels.
-    fn resize(
-        &self,
-        picture: &RgbImage,
-        (across, width): (AxisCrop, u32),
-        (down, height): (AxisCrop, u32),
-    ) -> Result<RgbImage, PreprocessError> {
-        let failed = |message: String| PreprocessError::Resize { message };
-        let (from_width, from_height) = picture.dimensions();
-        let source = ImageRef::new(from_width, from_height, picture.as_raw(), PixelType::U8x3)
-            .map_err(|e| failed(e.to_string()))?;
-        let mut resized = Image::new(width, height, PixelType::U8x3);
-        let filter = match self.filter {
-            Filter::Bicubic => FilterType::CatmullRom,
-            Filter::Bilinear => FilterType::Bilinear,
-        };
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(filter))
-            .crop(across.from, down.from, across.length, down.length);
-        Resizer::new()
-            .resize(&source, &mut resized, &options)
-            .map_err(|e| failed(e.to_string()))?;
-        RgbImage::from_raw(width, height, resized.into_vec())
-            .ok_or_else(|| failed("the result has another size".to_owned()))
-    }
+/// A picture in another size, by a triangle filter that widens when it shrinks.
+///
+/// # Errors
+///
+/// The picture is empty.
+pub(crate) fn stretched(
+    picture: &RgbImage,
+    width: u32,
+    height: u32,
+) -> Result<RgbImage, PreprocessError> {
+    let whole = (
+        AxisCrop::whole(picture.width()),
+        AxisCrop::whole(picture.height()),
+    );
+    resize(
+        picture,
+        Filter::Bilinear,
+        (whole.0, width),
+        (whole.1, height),
+    )
+}
+
+/// Resizes the visible part of each axis to this many pixels.
+fn resize(
+    picture: &RgbImage,
+    filter: Filter,
+    (across, width): (AxisCrop, u32),
+    (down, height): (AxisCrop, u32),
+) -> Result<RgbImage, PreprocessError> {
+    let failed = |message: String| PreprocessError::Resize { message };
+    let (from_width, from_height) = picture.dimensions();
+    let source = ImageRef::new(from_width, from_height, picture.as_raw(), PixelType::U8x3)
+        .map_err(|e| failed(e.to_string()))?;
+    let mut resized = Image::new(width, height, PixelType::U8x3);
+    let filter = match filter {
+        Filter::Bicubic => FilterType::CatmullRom,
+        Filter::Bilinear => FilterType::Bilinear,
+    };
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(filter))
+        .crop(across.from, down.from, across.length, down.length);
+    Resizer::new()
+        .resize(&source, &mut resized, &options)
+        .map_err(|e| failed(e.to_string()))?;
+    RgbImage::from_raw(width, height, resized.into_vec())
+        .ok_or_else(|| failed("the result has another size".to_owned()))
 }
 
 /// Largest side of an encoder's input; a damaged file may contain any number.

@@ -1,11 +1,9 @@
 //! Converts a picture to the network's input, and boxes back to the picture.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 
 use crate::manifest::{Colour, DetectorParameters, InputSize};
-use crate::runtime::RuntimeError;
+use crate::preprocess::{PreprocessError, stretched};
 
 /// The placement of pictures of one size in the network's input: scaled, at the top left, padded on the other
 /// sides.
@@ -44,28 +42,13 @@ impl Frame {
         picture: &RgbImage,
         parameters: &DetectorParameters,
         planes: &mut Vec<f32>,
-    ) -> Result<(), RuntimeError> {
+    ) -> Result<(), PreprocessError> {
         if self.scaled == self.picture {
             self.planes(picture.as_raw(), parameters, planes);
             return Ok(());
         }
-        let failed = |message: String| RuntimeError::Run {
-            action: "resize a picture",
-            message,
-        };
-        let source = ImageRef::new(
-            picture.width(),
-            picture.height(),
-            picture.as_raw(),
-            PixelType::U8x3,
-        )
-        .map_err(|e| failed(e.to_string()))?;
-        let mut scaled = Image::new(self.scaled.0, self.scaled.1, PixelType::U8x3);
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        Resizer::new()
-            .resize(&source, &mut scaled, &options)
-            .map_err(|e| failed(e.to_string()))?;
-        self.planes(scaled.buffer(), parameters, planes);
+        let scaled = stretched(picture, self.scaled.0, self.scaled.1)?;
+        self.planes(scaled.as_raw(), parameters, planes);
         Ok(())
     }
 

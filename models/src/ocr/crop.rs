@@ -6,12 +6,9 @@
     reason = "places in a picture are far below 2^24 and not negative where they are cast"
 )]
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 
 use super::find::LineBox;
-use crate::runtime::RuntimeError;
 
 /// Height of a strip in pixels.
 pub(super) const HEIGHT: usize = 48;
@@ -93,29 +90,4 @@ fn between(picture: &RgbImage, [x, y]: [f32; 2]) -> [f32; 3] {
         let lower = c[i] + (d[i] - c[i]) * fx;
         upper + (lower - upper) * fy
     })
-}
-
-/// The pixels of a picture in another size.
-pub(super) fn resized(
-    picture: &RgbImage,
-    width: u32,
-    height: u32,
-) -> Result<Vec<u8>, RuntimeError> {
-    let failed = |message: String| RuntimeError::Run {
-        action: "resize a picture",
-        message,
-    };
-    let source = ImageRef::new(
-        picture.width(),
-        picture.height(),
-        picture.as_raw(),
-        PixelType::U8x3,
-    )
-    .map_err(|e| failed(e.to_string()))?;
-    let mut scaled = Image::new(width, height, PixelType::U8x3);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    Resizer::new()
-        .resize(&source, &mut scaled, &options)
-        .map_err(|e| failed(e.to_string()))?;
-    Ok(scaled.into_vec())
 }

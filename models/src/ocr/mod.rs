@@ -17,6 +17,7 @@ use ort::value::Tensor;
 
 use crate::error::{ModelError, OcrError};
 use crate::manifest::{Manifest, ManifestError, Parameters, PpOcrParameters};
+use crate::preprocess::stretched;
 use crate::runtime::{self, RuntimeError};
 use crate::store::{ModelStore, StoreError};
 
@@ -134,11 +135,11 @@ impl TextReader {
     /// Where there are lines, in pixels of the picture.
     fn find(&mut self, picture: &RgbImage) -> Result<Vec<LineBox>, ModelError> {
         let (width, height) = seen_size(picture.dimensions(), self.parameters.side);
-        let seen = crop::resized(picture, width, height)?;
+        let seen = stretched(picture, width, height)?;
         let (across, down) = (width as usize, height as usize);
         let mut planes = Vec::with_capacity(3 * across * down);
         for plane in 0..3 {
-            let pixels = seen.as_chunks::<3>().0.iter();
+            let pixels = seen.as_raw().as_chunks::<3>().0.iter();
             planes.extend(
                 pixels.map(|p| (f32::from(p[2 - plane]) / 255.0 - MEAN[plane]) / STD[plane]),
             );

@@ -65,10 +65,20 @@ const MODELS: &[(&str, &[&str])] = &[
     (
         "detect",
         &[
-            "class", "digest", "error", "manifest", "onnx", "runtime", "store",
+            "class",
+            "digest",
+            "error",
+            "manifest",
+            "onnx",
+            "preprocess",
+            "runtime",
+            "store",
         ],
     ),
-    ("ocr", &["error", "manifest", "runtime", "store"]),
+    (
+        "ocr",
+        &["error", "manifest", "preprocess", "runtime", "store"],
+    ),
     ("speech", &["error", "manifest", "onnx", "runtime", "store"]),
     ("text", &["encoder", "error", "manifest", "store", "vector"]),
     (
