@@ -165,7 +165,7 @@ pub(super) async fn get(
     method: Method,
 ) -> Result<Response, ApiError> {
     let mut upload = find(&api, &caller, &id).await?;
-    // A client that asks where to go on sends nothing any more by the line that it has lost.
+    // A client that asks where to resume sends nothing more on the line that it has lost.
     if method == Method::HEAD && api.spool.take_over(&upload.id).await.is_some() {
         upload = find(&api, &caller, &id).await?;
     }

@@ -1,4 +1,4 @@
-//! Match cuts: a disc that goes on across a cut.
+//! Match cuts: a disc that continues across a cut.
 
 use std::path::PathBuf;
 
@@ -119,7 +119,7 @@ fn forget_edges(rushes: &Rushes) {
 }
 
 #[test]
-fn a_disc_that_goes_on_across_the_cut_is_found_first() {
+fn a_disc_that_continues_across_the_cut_is_found_first() {
     let Some(rushes) = Rushes::new() else { return };
     let shot = ingest(&rushes, &CUT_FROM);
     let others: Vec<String> = CANDIDATES

@@ -280,10 +280,10 @@ fn a_line_that_breaks_without_a_word_does_not_hold_up_the_next_one() {
     let upload = begin(&server, bytes.len(), &name);
     let third = bytes.len() / 3;
     let first = fall_silent(&rushes, &server, &upload, &bytes, third);
-    // Who asks gets an answer that is good to go on from, at once.
+    // A client that asks gets an offset to resume from, at once.
     assert_eq!(offset(&server, &upload), third);
     let second = fall_silent(&rushes, &server, &upload, &bytes, 2 * third);
-    // Who sends on without asking is told where.
+    // A client that sends without asking gets the offset.
     let early = send(&server, &upload, third, &bytes[third..], None);
     assert_eq!(problem(early), (409, "wrong-offset".to_owned()));
     let at = offset(&server, &upload);
