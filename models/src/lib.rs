@@ -53,7 +53,9 @@ pub use manifest::{
     Source, VoiceActivityParameters, WhisperParameters,
 };
 pub use ocr::{LineBox, TextLine, TextReader};
-pub use open::{open_image_encoder, open_image_encoders, open_text_encoder, space_of};
+pub use open::{
+    is_installed, open_image_encoder, open_image_encoders, open_text_encoder, space_of,
+};
 pub use preprocess::{Prepared, PreprocessError};
 pub use pull::{PullOptions, PullProgress, pull};
 pub use runtime::RuntimeError;

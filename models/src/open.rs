@@ -6,8 +6,22 @@ use crate::encoder::{ImageEncoder, Space, TextEncoder};
 use crate::error::ModelError;
 use crate::lite::{LiteImageEncoder, LiteTextEncoder};
 use crate::manifest::Parameters;
-use crate::store::ModelStore;
+use crate::store::{ModelStore, Status};
 use crate::text::SentenceEncoder;
+
+/// Whether a model and all that it requires are installed.
+///
+/// # Errors
+///
+/// The model does not exist, or the folder cannot be read.
+pub fn is_installed(store: &ModelStore, id: &str) -> Result<bool, ModelError> {
+    for manifest in store.manifests().with_requirements(id)? {
+        if store.status(manifest)? != Status::Installed {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
 
 /// The space of a model, without opening it.
 ///

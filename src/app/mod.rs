@@ -5,7 +5,7 @@ mod engine;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use rushes_models::{Manifest, ModelError, ModelStore, Space, Status, space_of};
+use rushes_models::{Manifest, ModelError, ModelStore, Space, Status, is_installed, space_of};
 use rushes_workers::redact::VideoOptions;
 use rushes_workers::sandbox::{Limits, Sandbox};
 use rushes_workers::stages::Stages;
@@ -246,13 +246,8 @@ impl App {
 
     /// The manifest of a model, if it and all that it requires are installed; `None` for the empty name as well.
     fn installed(&self, model: &str) -> Result<Option<&Manifest>, ModelError> {
-        if model.is_empty() {
+        if model.is_empty() || !is_installed(&self.models, model)? {
             return Ok(None);
-        }
-        for needed in self.models.manifests().with_requirements(model)? {
-            if self.models.status(needed)? != Status::Installed {
-                return Ok(None);
-            }
         }
         Ok(Some(self.models.manifests().get(model)?))
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use rushes_models::{Backend, Class, ModelStore, Status, detectors_of, with_causes};
+use rushes_models::{Backend, Class, ModelStore, Status, detectors_of, is_installed, with_causes};
 use rushes_workers::coordinator::http::HttpCoordinator;
 use rushes_workers::sandbox::{Confinement, Landlock};
 use serde::Serialize;
@@ -230,7 +230,7 @@ fn sense(config: &Config, what: &'static str, (setting, model): (&str, &str)) ->
     let check = if let Err(error) = store.manifests().get(model) {
         let fix = format!("set models.{setting} to a model that `rushes models list` shows");
         Check::bad(what, with_causes(&error), fix)
-    } else if is_pulled(&store, model) {
+    } else if is_installed(&store, model).unwrap_or(false) {
         Check::good(what, model)
     } else {
         let fix = format!("rushes models pull {model}");
@@ -264,10 +264,10 @@ fn detector(store: &ModelStore, class: Class, what: &'static str) -> Check {
     let others: Vec<&str> = known
         .iter()
         .skip(1)
-        .filter(|id| is_pulled(store, id))
+        .filter(|id| is_installed(store, id).unwrap_or(false))
         .map(String::as_str)
         .collect();
-    if is_pulled(store, best) {
+    if is_installed(store, best).unwrap_or(false) {
         return Check::good(what, best.as_str());
     }
     let found = if others.is_empty() {
@@ -278,15 +278,6 @@ fn detector(store: &ModelStore, class: Class, what: &'static str) -> Check {
     };
     let fix = format!("rushes models pull {best}, or pass a file: --weights {best}=FILE");
     Check::bad(what, found, fix)
-}
-
-/// Whether all files of a model and of its requirements are installed.
-fn is_pulled(store: &ModelStore, id: &str) -> bool {
-    store.manifests().with_requirements(id).is_ok_and(|needed| {
-        needed
-            .into_iter()
-            .all(|manifest| matches!(store.status(manifest), Ok(Status::Installed)))
-    })
 }
 
 /// Checks what a worker for a server on another machine needs.

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use indicatif::{ProgressBar, ProgressStyle};
 use rushes_models::{
     EncoderOptions, Finding, Kind, ModelStore, PullOptions, PullProgress, SourceError, Status,
-    adopt, open_image_encoder, open_text_encoder, pull, verify_vectors, with_causes,
+    adopt, is_installed, open_image_encoder, open_text_encoder, pull, verify_vectors, with_causes,
 };
 use serde::Serialize;
 
@@ -340,12 +340,9 @@ impl PullProgress for Bar {
 /// # Errors
 /// If it is not; the message says how to get it.
 pub(super) fn require(store: &ModelStore, model: &str) -> anyhow::Result<()> {
-    for manifest in store.manifests().with_requirements(model)? {
-        let here = store.status(manifest)? == Status::Installed;
-        anyhow::ensure!(
-            here,
-            "the model {model} is not installed; run `rushes models pull {model}`"
-        );
-    }
+    anyhow::ensure!(
+        is_installed(store, model)?,
+        "the model {model} is not installed; run `rushes models pull {model}`"
+    );
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Which models can be used for search by sight, and how one is added beside the others.
 
-use rushes_models::{ErrorKind, Kind, ModelError, ModelStore, Space, Status, space_of};
+use rushes_models::{ErrorKind, Kind, ModelError, ModelStore, Space, is_installed, space_of};
 use thiserror::Error;
 
 use super::Settings;
@@ -55,12 +55,8 @@ fn space_for_sight(store: &ModelStore, model: &str) -> Result<Space, UnfitModel>
     if manifest.kind != Kind::TextToShot {
         return Err(UnfitModel::NotForSight(model.to_owned()));
     }
-    let needed = store.manifests().with_requirements(model);
-    for manifest in needed.map_err(ModelError::from)? {
-        let status = store.status(manifest).map_err(ModelError::from)?;
-        if status != Status::Installed {
-            return Err(UnfitModel::NotInstalled(model.to_owned()));
-        }
+    if !is_installed(store, model)? {
+        return Err(UnfitModel::NotInstalled(model.to_owned()));
     }
     Ok(space_of(store, model)?)
 }
