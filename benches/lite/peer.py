@@ -48,7 +48,7 @@ def main():
     samples = sorted((labelled / "imagenet_samples").iterdir())
     described = sorted(p for p in (labelled / "rclip_images").iterdir() if p.suffix != ".ppm")
     rows = [line.split("\t") for line in TABLE.read_text().splitlines()]
-    index = {wordnet: int(number) for number, wordnet, _ in rows}
+    index = {wordnet: int(number) for number, wordnet, *_ in rows}
     labels = np.array([index[p.name.split("_")[0]] for p in samples])
     classes = sorted(set(labels))
     words = [re.sub("[^a-z]+", " ", p.stem.lower()).strip() for p in described]
@@ -67,7 +67,7 @@ def main():
         )
         pictures = [Image.open(p).convert("RGB") for p in samples + described]
 
-        weights = store / "lite/0.1.0/efficientnet-lite0.pth"
+        weights = store / "lite/0.2.0/efficientnet-lite0.pth"
         original = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(weights)).eval()
         with torch.no_grad():
             planes = [torch.from_numpy(preprocess(p))[None] for p in pictures]

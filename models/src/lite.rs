@@ -1,13 +1,14 @@
 //! `lite`, the small text-to-shot model: an ImageNet classifier and a sentence encoder, joined by ConSE
 //! (Norouzi et al. 2013, arXiv 1312.5650).
 //!
-//! A picture becomes the mean of the sentence embeddings of its ten most probable class names, weighted by
-//! probability. A text becomes its own sentence embedding. The mean of all class vectors is subtracted from
-//! both, because the sentence embeddings of any two "photos of" something share a common part. Both are scaled
-//! to length 1.
+//! Each part of a picture (the centre, the whole, four corners) becomes the mean of the sentence embeddings of its
+//! twenty most probable classes, weighted by probability; the picture becomes the mean of its parts. A text becomes
+//! the embedding of "a photo of" it. The mean of all class vectors is subtracted from both, because the sentence
+//! embeddings of any two "photos of" something share a common part. All are scaled to length 1.
 //!
-//! The prompt for the class names and the subtraction were chosen by measurement on 250 labelled photographs;
-//! `benches/lite` prints the figures.
+//! The parts, the words for the classes and the numbers were chosen by measurement with half of the queries of
+//! `benches/sight`, which prints the figures of the other half. Larger networks of the family (`EfficientNet`-Lite2) and
+//! an expansion of the query over near classes were not better.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,7 @@ use ort::value::Tensor;
 use crate::encoder::{ImageEncoder, Space, TextEncoder};
 use crate::error::{LiteError, ModelError};
 use crate::manifest::{ConseParameters, Manifest};
-use crate::preprocess::{Filter, Fit, Prepared, Preprocess, PreprocessError};
+use crate::preprocess::{Filter, Fit, PARTS, Prepared, Preprocess, PreprocessError};
 use crate::runtime::{self, RuntimeError};
 use crate::store::{ModelStore, StoreError};
 use crate::text::MiniLm;
@@ -37,8 +38,11 @@ use efficientnet::CLASSES;
 /// The weights among the manifest's files.
 const WEIGHTS: &str = "efficientnet-lite0.pth";
 
-/// Pictures per network run. More gains nothing on a CPU and takes memory.
+/// Squares per network run. More gains nothing on a CPU and takes memory.
 const BATCH: usize = 8;
+
+/// Said before a text, as before the names of the classes.
+const PROMPT: &str = "a photo of ";
 
 /// The picture half.
 pub(crate) struct LiteImageEncoder {
@@ -46,6 +50,7 @@ pub(crate) struct LiteImageEncoder {
     classifier: Classifier,
     classes: ClassVectors,
     top_k: usize,
+    temperature: f32,
 }
 
 /// The text half.
@@ -82,11 +87,23 @@ impl LiteImageEncoder {
             classifier,
             classes,
             top_k: parameters.top_k,
+            temperature: parameters.temperature,
         })
     }
 
-    /// The picture's vector from its logits.
-    fn join(&self, logits: &[f32]) -> Vec<f32> {
+    /// The picture's vector from the logits of its parts.
+    fn join(&self, parts: &[f32]) -> Vec<f32> {
+        let mut sum = vec![0.0; self.space.dims];
+        for logits in parts.chunks_exact(CLASSES) {
+            let part = self.part(logits);
+            sum.iter_mut().zip(&part).for_each(|(sum, x)| *sum += x);
+        }
+        vector::normalise(&mut sum);
+        sum
+    }
+
+    /// The vector of one part.
+    fn part(&self, logits: &[f32]) -> Vec<f32> {
         let mut order: Vec<usize> = (0..logits.len()).collect();
         order.sort_unstable_by(|&a, &b| logits[b].total_cmp(&logits[a]));
         order.truncate(self.top_k);
@@ -95,7 +112,7 @@ impl LiteImageEncoder {
         let highest = order.first().map_or(0.0, |&best| logits[best]);
         let weights: Vec<f32> = order
             .iter()
-            .map(|&class| (logits[class] - highest).exp())
+            .map(|&class| ((logits[class] - highest) / self.temperature).exp())
             .collect();
         let total: f32 = weights.iter().sum();
         let mut vector: Vec<f32> = self.classes.mean().iter().map(|x| -x).collect();
@@ -124,14 +141,14 @@ impl ImageEncoder for LiteImageEncoder {
     }
 
     fn prepare(&self, picture: &RgbImage) -> Result<Prepared, ModelError> {
-        Ok(self.classifier.preprocess.prepare(picture)?)
+        Ok(self.classifier.preprocess.prepare_parts(picture)?)
     }
 
     fn encode(&self, pictures: &[Prepared]) -> Result<Vec<Vec<f32>>, ModelError> {
         let logits = self.classifier.logits(pictures)?;
         Ok(logits
-            .chunks_exact(CLASSES)
-            .map(|logits| self.join(logits))
+            .chunks_exact(CLASSES * PARTS as usize)
+            .map(|parts| self.join(parts))
             .collect())
     }
 }
@@ -160,7 +177,9 @@ impl TextEncoder for LiteTextEncoder {
     }
 
     fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let mut vectors = self.sentences.encode(texts)?;
+        let prompted: Vec<String> = texts.iter().map(|text| format!("{PROMPT}{text}")).collect();
+        let prompted: Vec<&str> = prompted.iter().map(String::as_str).collect();
+        let mut vectors = self.sentences.encode(&prompted)?;
         for vector in &mut vectors {
             vector
                 .iter_mut()
@@ -207,27 +226,38 @@ impl Classifier {
         })
     }
 
-    /// The logits of all pictures, concatenated.
+    /// The logits of all squares of all pictures, concatenated.
     fn logits(&self, pictures: &[Prepared]) -> Result<Vec<f32>, ModelError> {
         let side = self.preprocess.side() as usize;
-        let mut logits = Vec::with_capacity(pictures.len() * CLASSES);
-        for batch in pictures.chunks(BATCH) {
-            let mut planes = Vec::with_capacity(batch.len() * 3 * side * side);
-            for picture in batch {
-                self.preprocess.append(picture, &mut planes)?;
+        let square = 3 * side * side;
+        let mut logits = Vec::with_capacity(pictures.len() * PARTS as usize * CLASSES);
+        let mut planes = Vec::with_capacity(square * (BATCH + PARTS as usize));
+        for (i, picture) in pictures.iter().enumerate() {
+            self.preprocess.append(picture, &mut planes)?;
+            let is_last = i + 1 == pictures.len();
+            while planes.len() >= square * BATCH || (is_last && !planes.is_empty()) {
+                let count = BATCH.min(planes.len() / square);
+                let rest = planes.split_off(count * square);
+                self.run(count, std::mem::replace(&mut planes, rest), &mut logits)?;
             }
-            let input = Tensor::from_array(([batch.len(), 3, side, side], planes))
-                .map_err(RuntimeError::run("take pictures"))?;
-            let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
-            let outputs = session
-                .run(ort::inputs![efficientnet::INPUT => input])
-                .map_err(RuntimeError::run("classify pictures"))?;
-            let (_, values) = outputs[efficientnet::OUTPUT]
-                .try_extract_tensor::<f32>()
-                .map_err(RuntimeError::run("read logits"))?;
-            logits.extend_from_slice(values);
         }
         Ok(logits)
+    }
+
+    /// Appends the logits of `count` squares.
+    fn run(&self, count: usize, planes: Vec<f32>, logits: &mut Vec<f32>) -> Result<(), ModelError> {
+        let side = self.preprocess.side() as usize;
+        let input = Tensor::from_array(([count, 3, side, side], planes))
+            .map_err(RuntimeError::run("take pictures"))?;
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let outputs = session
+            .run(ort::inputs![efficientnet::INPUT => input])
+            .map_err(RuntimeError::run("classify pictures"))?;
+        let (_, values) = outputs[efficientnet::OUTPUT]
+            .try_extract_tensor::<f32>()
+            .map_err(RuntimeError::run("read logits"))?;
+        logits.extend_from_slice(values);
+        Ok(())
     }
 }
 

@@ -242,6 +242,8 @@ pub struct ConseParameters {
     pub std: f32,
     /// Number of most probable classes to average.
     pub top_k: usize,
+    /// Divides the logits before the softmax; above 1, less probable classes count more.
+    pub temperature: f32,
 }
 
 /// Errors of manifests and manifest sets.

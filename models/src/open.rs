@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(
             space_of(&store, "lite").unwrap(),
             Space {
-                id: "lite@0.1.0".to_owned(),
+                id: "lite@0.2.0".to_owned(),
                 dims: 384
             }
         );

@@ -6,7 +6,8 @@ use image::RgbImage;
 
 use crate::kind::ErrorKind;
 
-/// A picture in an encoder's input format: resized and cropped, RGB, 8 bits per channel.
+/// A picture in an encoder's input format: resized and cropped, RGB, 8 bits per channel. An encoder that looks at several
+/// parts of a picture has their squares one below the other.
 ///
 /// Only the encoder that prepared it can use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +150,7 @@ impl Preprocess {
         (self.mean, self.std)
     }
 
-    /// Appends 3 × side × side numbers: the red plane, then green, then blue.
+    /// Appends 3 × side × side numbers for each square: the red plane, then green, then blue.
     ///
     /// # Errors
     ///
@@ -161,13 +162,16 @@ impl Preprocess {
     ) -> Result<(), PreprocessError> {
         self.check(picture)?;
         let (pixels, _) = picture.as_bytes().as_chunks::<3>();
-        for channel in 0..3 {
-            let (mean, std) = (self.mean[channel], self.std[channel]);
-            planes.extend(
-                pixels
-                    .iter()
-                    .map(|pixel| (f32::from(pixel[channel]) - mean) / std),
-            );
+        let side = self.side as usize;
+        for square in pixels.chunks_exact(side * side) {
+            for channel in 0..3 {
+                let (mean, std) = (self.mean[channel], self.std[channel]);
+                planes.extend(
+                    square
+                        .iter()
+                        .map(|pixel| (f32::from(pixel[channel]) - mean) / std),
+                );
+            }
         }
         Ok(())
     }
@@ -212,8 +216,45 @@ impl Preprocess {
             }
             Fit::Squash => (AxisCrop::whole(width), AxisCrop::whole(height)),
         };
+        self.square(picture, across, down).map(Prepared)
+    }
+
+    /// Six squares of a picture, one below the other: the one of [`Preprocess::prepare`], the whole picture squashed, and
+    /// each corner. A small thing at the edge of a wide picture is then large in one of them.
+    ///
+    /// # Errors
+    ///
+    /// The picture has no pixels.
+    pub(crate) fn prepare_parts(&self, picture: &RgbImage) -> Result<Prepared, PreprocessError> {
+        let (width, height) = picture.dimensions();
+        let mut parts = self.prepare(picture)?.0.into_raw();
+        let whole = [AxisCrop::whole(width), AxisCrop::whole(height)];
+        parts.extend(self.square(picture, whole[0], whole[1])?.into_raw());
+        for end_across in [false, true] {
+            for end_down in [false, true] {
+                let length = f64::from(width.min(height)) * CORNER;
+                let across = AxisCrop::end(width, length, end_across);
+                let down = AxisCrop::end(height, length, end_down);
+                parts.extend(self.square(picture, across, down)?.into_raw());
+            }
+        }
+        RgbImage::from_raw(self.side, self.side * PARTS, parts)
+            .map(Prepared)
+            .ok_or_else(|| PreprocessError::Resize {
+                message: "the parts have another size".to_owned(),
+            })
+    }
+
+    /// The part of a picture that two crops show, as a square.
+    fn square(
+        &self,
+        picture: &RgbImage,
+        across: AxisCrop,
+        down: AxisCrop,
+    ) -> Result<RgbImage, PreprocessError> {
         // Rows first, then columns, like Pillow. The intermediate result is rounded and clipped to bytes, so
         // the order matters.
+        let height = picture.height();
         let rows = resize(
             picture,
             self.filter,
@@ -221,7 +262,7 @@ impl Preprocess {
             (AxisCrop::whole(height), height),
         )?;
         let whole = AxisCrop::whole(self.side);
-        resize(&rows, self.filter, (whole, self.side), (down, self.side)).map(Prepared)
+        resize(&rows, self.filter, (whole, self.side), (down, self.side))
     }
 }
 
@@ -273,6 +314,11 @@ fn resize(
         .ok_or_else(|| failed("the result has another size".to_owned()))
 }
 
+/// Squares of [`Preprocess::prepare_parts`].
+pub(crate) const PARTS: u32 = 6;
+/// Side of a corner, as a share of the picture's shorter side.
+const CORNER: f64 = 0.6;
+
 /// Largest side of an encoder's input; a damaged file may contain any number.
 const LARGEST_SIDE: u32 = 4096;
 
@@ -290,6 +336,12 @@ impl AxisCrop {
             from: 0.0,
             length: f64::from(length),
         }
+    }
+
+    /// The first or last `part` pixels of an axis of `length` pixels.
+    fn end(length: u32, part: f64, last: bool) -> Self {
+        let from = if last { f64::from(length) - part } else { 0.0 };
+        Self { from, length: part }
     }
 
     /// The part that a centre crop of `side` shows of an axis of `length` pixels resized to `resized`.
@@ -346,6 +398,35 @@ mod tests {
                 3 * 224 * 224,
                 "{width}x{height}"
             );
+        }
+    }
+
+    #[test]
+    fn parts_show_the_centre_the_whole_and_the_corners() {
+        let colours = [[250, 0, 0], [0, 250, 0], [0, 0, 250], [250, 250, 250]];
+        let picture = RgbImage::from_fn(640, 360, |x, y| {
+            image::Rgb(colours[usize::from(x >= 320) * 2 + usize::from(y >= 180)])
+        });
+        let parts = lite().prepare_parts(&picture).unwrap();
+        assert_eq!(parts.picture().dimensions(), (224, 224 * PARTS));
+        let centre = lite().prepare(&picture).unwrap();
+        assert!(parts.as_bytes().starts_with(centre.as_bytes()));
+        // The outer pixel of each corner has the colour of its quarter.
+        for (corner, colour) in colours.into_iter().enumerate() {
+            let (right, bottom) = (corner as u32 / 2, corner as u32 % 2);
+            let top = 224 * (2 + corner as u32);
+            let pixel = parts.picture().get_pixel(right * 223, top + bottom * 223);
+            assert_eq!(pixel.0, colour, "corner {corner}");
+        }
+        let mut planes = Vec::new();
+        lite().append(&parts, &mut planes).unwrap();
+        assert_eq!(planes.len(), 6 * 3 * 224 * 224);
+        let mut alone = Vec::new();
+        lite().append(&centre, &mut alone).unwrap();
+        assert_eq!(planes[..alone.len()], alone);
+        for (width, height) in [(1, 1), (20_000, 10), (3, 20_000)] {
+            let parts = lite().prepare_parts(&RgbImage::new(width, height)).unwrap();
+            assert_eq!(parts.picture().height(), 224 * PARTS, "{width}x{height}");
         }
     }
 

@@ -70,7 +70,7 @@ fn example(operation: &str, kind: &str) -> Option<Value> {
         "complete_work" => json!({
             "token": 3,
             "output": {
-                "feature": "embeddings", "space": "lite@0.1.0",
+                "feature": "embeddings", "space": "lite@0.2.0",
                 "vectors": { "dims": 4, "base64": "AAAAAAAAAAAAAAAAAACAPw==" },
             },
         }),

@@ -1771,7 +1771,7 @@ export interface components {
             frame_vectors?: string | null;
             /**
              * @description The space, `model@revision`.
-             * @example lite@0.1.0
+             * @example lite@0.2.0
              */
             space: string;
             /** @description One vector per shot, with the dimension of the space. */
@@ -2972,7 +2972,7 @@ export interface components {
             ok: boolean;
             /**
              * @description Its space: model and revision.
-             * @example lite@0.1.0
+             * @example lite@0.2.0
              */
             space: string;
             /** @description Identity of the server's store; the worker's own store must have the same. */
@@ -3128,7 +3128,7 @@ export interface components {
             failed?: number | null;
             /**
              * @description The space: model and revision.
-             * @example lite@0.1.0
+             * @example lite@0.2.0
              */
             id: string;
             /** @description `building`: searches that name it are refused. `built`: it can answer. `removing`: its vectors are being deleted. */
@@ -3587,7 +3587,7 @@ export interface components {
             model: string;
             /**
              * @description Its space: model and revision.
-             * @example lite@0.1.0
+             * @example lite@0.2.0
              */
             space: string;
         };
@@ -12199,7 +12199,7 @@ export interface operations {
                  * @example {
                  *       "output": {
                  *         "feature": "embeddings",
-                 *         "space": "lite@0.1.0",
+                 *         "space": "lite@0.2.0",
                  *         "vectors": {
                  *           "base64": "AAAAAAAAAAAAAAAAAACAPw==",
                  *           "dims": 4
