@@ -280,6 +280,9 @@ fn why(hit: &Hit) -> String {
     if let Some(speech) = &hit.evidence.speech {
         why.push(format!("heard \u{201c}{}\u{201d}", speech.text));
     }
+    if let Some(sound) = &hit.evidence.sound {
+        why.push(sound.sentence());
+    }
     let said = hit.evidence.line().map(|line| &line.text);
     let meant = hit.evidence.meaning.as_ref();
     if let Some(meaning) = meant.filter(|meaning| Some(&meaning.text) != said) {
