@@ -68,7 +68,7 @@ impl Sounding {
         match self {
             Self::Bang => (SoundKind::Bang, 0.0),
             Self::Music => (SoundKind::Music, 0.5),
-            Self::Speech => (SoundKind::Speech, 0.5),
+            Self::Speech => (SoundKind::Speech, 0.9),
             Self::Silence => (SoundKind::Silence, 0.8),
             Self::Loud => (SoundKind::Loud, -20.0),
         }

@@ -30,7 +30,8 @@ impl Spectra {
     /// Windows of `ms` milliseconds (Hann), `per_second` of them a second.
     pub(super) fn new(rate: u32, ms: u32, per_second: u32) -> Self {
         // An even number of samples is transformed faster.
-        let length = ((u64::from(rate) * u64::from(ms) / 1000).max(16) + 1) / 2 * 2;
+        let length = (u64::from(rate) * u64::from(ms) / 1000).max(16);
+        let length = length.next_multiple_of(2);
         let length = usize::try_from(length).unwrap_or(16);
         let window: Vec<f32> = (0..length)
             .map(|n| 0.5 - 0.5 * (TAU * n as f32 / length as f32).cos())
