@@ -145,13 +145,16 @@ fn sound_of_any_shape_is_measured_and_no_sound_is_silence() {
     let cut = rushes.folder.path().join("cut.mkv");
     let bytes = std::fs::read(&whole).unwrap();
     std::fs::write(&cut, &bytes[..bytes.len() * 6 / 10]).unwrap();
+    let plain = videos::made(&rushes.folder.path().join("plain.mp4"), 2, 40, 3);
+    let none = rushes.folder.path().join("none.mp4");
+    videos::ffmpeg(&["-i", text(&plain), "-an", "-c:v", "copy", text(&none)]);
     let videos = [
         whole,
         cut,
         sounding(&rushes, "wide.mkv", &wide),
         sounding(&rushes, "narrow.mkv", &narrow),
         sounding(&rushes, "late.mp4", &late),
-        videos::made(&rushes.folder.path().join("none.mp4"), 2, 40, 3),
+        none,
     ];
     let summary = rushes.ingest(&videos.each_ref().map(PathBuf::as_path));
     let loudness = |name: &str, start: u64| {
