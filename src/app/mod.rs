@@ -151,6 +151,7 @@ impl App {
         } else {
             searcher.with_reading(matches!(self.reader(), Ok(Some(_))))
         };
+        let searcher = searcher.with_sound(self.config.work.sound);
         let search = &self.config.search;
         let searcher = if search.learn {
             searcher.with_learnt_words(search.learn_after)
@@ -208,6 +209,7 @@ impl App {
             sentences: self.sentences()?,
             speech: self.speech()?,
             reader: self.reader()?,
+            sound: self.config.work.sound,
             detector: self.config.work.detector,
             proxy_height: self.config.work.proxy_height,
             frames_per_shot: self.config.work.frames_per_shot,

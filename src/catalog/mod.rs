@@ -33,6 +33,7 @@ pub mod resumable;
 pub mod runs;
 pub mod search_log;
 pub mod shots;
+pub mod sounds;
 pub mod spaces;
 pub mod subtitles;
 #[cfg(test)]

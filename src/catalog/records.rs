@@ -3,7 +3,7 @@
 //! These are formats on disk. Fields are added with a default, and never renamed or removed. Earlier versions
 //! also wrote the feature's name and empty lists; both are ignored.
 
-use rushes_workers::media::MediaInfo;
+use rushes_workers::media::{MediaInfo, SoundTrack};
 use rushes_workers::stages::SpeechBasis;
 use rushes_workers::time::Rate;
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,13 @@ pub struct DialogueRecord {
 pub struct SpeechRecord {
     /// What its lines are made of.
     pub basis: SpeechBasis,
+}
+
+/// The record of a `sound` run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoundRecord {
+    /// What sound the video has.
+    pub track: SoundTrack,
 }
 
 /// The record of an `embeddings` run.

@@ -60,7 +60,8 @@ Examples:
   rushes search 'car title:\"Day 3\",\"Day 4\" group:asset collapse:similar facet:tag'
 
 Write \\ before a character to take its meaning. Fields: title, asset, tag, date, duration, len,
-boundary, language, rate, width, height, size, codec and metadata.NAME.")]
+boundary, loudness, loudest, peak, bangs, silent, silence, voice, music, language, rate, width, height,
+size, codec and metadata.NAME.")]
 pub(super) struct SearchArgs {
     /// What is seen or said, with filters if wanted; put it in quotes. Filters alone list the shots that fulfil them
     #[arg(required_unless_present_any = ["title", "asset"], value_name = "QUERY")]
@@ -279,6 +280,9 @@ fn why(hit: &Hit) -> String {
     }
     if let Some(speech) = &hit.evidence.speech {
         why.push(format!("heard \u{201c}{}\u{201d}", speech.text));
+    }
+    if let Some(sound) = &hit.evidence.sound {
+        why.push(sound.sentence());
     }
     let said = hit.evidence.line().map(|line| &line.text);
     let meant = hit.evidence.meaning.as_ref();

@@ -84,6 +84,9 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     for text in detail.text {
         rows.push(vec![text.start.smpte, format!("written: {}", text.text)]);
     }
+    if let Some(sound) = &detail.sound {
+        rows.push(vec!["sound".to_owned(), sound.sentence()]);
+    }
     output::table(&["shot", &detail.place.shot.to_string()], rows);
     Ok(ExitCode::SUCCESS)
 }

@@ -84,6 +84,8 @@ pub struct WorkConfig {
     pub frames_per_shot: u32,
     /// Whether to keep the vectors of single frames beside those of shots, for finding moments.
     pub frame_vectors: bool,
+    /// Whether to measure sound: how loud shots are, and where it bangs.
+    pub sound: bool,
     /// Pictures and videos redacted in parallel; 0 means half the cores, at least one.
     pub redactors: usize,
     /// Memory in MiB that all pictures and videos being redacted may take together. Videos take up to half of it.
@@ -136,6 +138,7 @@ impl Default for WorkConfig {
             proxy_height: 480,
             frames_per_shot: 4,
             frame_vectors: false,
+            sound: true,
             redactors: 0,
             redaction_memory_mib: 4096,
             server: None,

@@ -22,6 +22,7 @@ mod models;
 mod probe;
 mod proxies;
 mod shots;
+mod sound;
 mod speech;
 mod text;
 mod thumbnails;

@@ -28,6 +28,8 @@ pub struct Settings {
     pub speech: Option<SpeechSettings>,
     /// The model that reads text in pictures, `id@revision`; `None` if it is not installed.
     pub reader: Option<String>,
+    /// Whether sound is measured.
+    pub sound: bool,
     /// The shot detector.
     pub detector: DetectorKind,
     /// Height of proxies in pixels.

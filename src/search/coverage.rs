@@ -46,6 +46,7 @@ impl Searcher {
             dialogue: None,
             speech: None,
             text: None,
+            sound: None,
             meaning: None,
         };
         if senses == [Modality::Label] {
@@ -57,9 +58,11 @@ impl Searcher {
         let by_lines = [Modality::Dialogue, Modality::Speech, Modality::Meaning];
         let by_lines = by_lines.iter().any(|one| senses.contains(one));
         let by_text = senses.contains(&Modality::Text);
+        let by_sound = senses.contains(&Modality::Sound);
         for (feature, only, installed, is_asked) in [
             (Feature::Speech, Modality::Speech, self.speech, by_lines),
             (Feature::Text, Modality::Text, self.reading, by_text),
+            (Feature::Sound, Modality::Sound, Some(self.sound), by_sound),
         ] {
             if !is_asked {
                 continue;
@@ -76,8 +79,10 @@ impl Searcher {
             });
             if only == Modality::Speech {
                 found.speech = sense;
-            } else {
+            } else if only == Modality::Text {
                 found.text = sense;
+            } else {
+                found.sound = sense;
             }
         }
         if senses.contains(&Modality::Dialogue) || senses.contains(&Modality::Meaning) {

@@ -14,6 +14,7 @@ impl Coverage {
             dialogue,
             speech,
             text,
+            sound,
             meaning,
         } = self;
         let all = files(total);
@@ -29,7 +30,7 @@ impl Coverage {
                 "{unread} of {all} could not be read; `rushes jobs` shows why"
             ));
         }
-        for (sense, words) in [(speech, HEARD), (text, READ)] {
+        for (sense, words) in [(speech, HEARD), (text, READ), (sound, MEASURED)] {
             let Some(sense) = sense else {
                 continue;
             };
@@ -82,18 +83,24 @@ struct SenseWords {
     done: &'static str,
     /// What is not searched where the model was missing.
     instead: &'static str,
-    model: &'static str,
+    /// What makes it work.
+    fix: &'static str,
 }
 
 const HEARD: SenseWords = SenseWords {
     done: "listened to",
     instead: "only subtitles tell what is said there",
-    model: "whisper-base",
+    fix: "`rushes models pull whisper-base`",
 };
 const READ: SenseWords = SenseWords {
     done: "read for text",
     instead: "what is written in their pictures is not found",
-    model: "ppocr-v5",
+    fix: "`rushes models pull ppocr-v5`",
+};
+const MEASURED: SenseWords = SenseWords {
+    done: "measured for sound",
+    instead: "bangs, music and silence are not found there",
+    fix: "set `work.sound`",
 };
 
 impl SenseCoverage {
@@ -105,11 +112,7 @@ impl SenseCoverage {
             failed,
             installed,
         } = self;
-        let SenseWords {
-            done,
-            instead,
-            model,
-        } = words;
+        let SenseWords { done, instead, fix } = words;
         let mut gaps = Vec::new();
         if failed > 0 {
             gaps.push(format!(
@@ -120,7 +123,7 @@ impl SenseCoverage {
         if missing > 0 && !installed {
             let was = was(missing);
             gaps.push(format!(
-                "{missing} of {all} {was} not {done}, so {instead}; `rushes models pull {model}`, then ingest again"
+                "{missing} of {all} {was} not {done}, so {instead}; {fix}, then ingest again"
             ));
         } else if missing > 0 && !is_said {
             let was = was(ready);
@@ -156,6 +159,7 @@ mod tests {
             dialogue,
             speech: None,
             text: None,
+            sound: None,
             meaning: None,
         }
     }

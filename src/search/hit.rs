@@ -148,6 +148,9 @@ pub struct Coverage {
     /// How much of what is written in pictures can be found; absent if it was not searched, or reading is switched off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<SenseCoverage>,
+    /// How much of the sound can be found; absent if it was not searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sound: Option<SenseCoverage>,
     /// Assets whose dialogue can be found by meaning; absent if it was not searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meaning: Option<i64>,
@@ -162,14 +165,15 @@ pub struct DialogueCoverage {
     pub failed: i64,
 }
 
-/// How much of what a sense perceives can be found: what is heard, or what is written in pictures.
+/// How much of what a sense perceives can be found: what is heard, what is written in pictures, or how it sounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SenseCoverage {
     /// Assets that were listened to or read, or need not be: those with subtitles or without sound are not listened to.
     pub ready: i64,
     /// Assets for which it failed; the reasons are in their jobs.
     pub failed: i64,
-    /// Whether the model of this sense is installed. Without it, what is ingested is not listened to or read.
+    /// Whether the model of this sense is installed, or sound is measured. Without it, what is ingested is not listened to or
+    /// read.
     pub installed: bool,
 }
 

@@ -197,6 +197,7 @@ impl Searcher {
             dialogue: None,
             speech: None,
             text: None,
+            sound: None,
             meaning: None,
         })
     }

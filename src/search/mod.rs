@@ -22,6 +22,7 @@ mod picture;
 mod query;
 mod recall;
 mod scope;
+mod senses;
 mod shown;
 mod sight;
 #[cfg(test)]
@@ -54,9 +55,11 @@ pub use query::{
     Collapse, GroupBy, Operator, OtherOnly, PartKind, Query, QueryPart, Scope, SearchRequest,
     SortBy, WeightedModality,
 };
-pub use recall::{Dialogue, Evidence, Label, Meaning, Modality, OnScreen, PartSimilarity, Visual};
+pub use recall::{
+    Dialogue, Evidence, HeardSound, Label, Meaning, Modality, OnScreen, PartSimilarity, Sounding,
+    Visual,
+};
 
-use crate::catalog::cues::CueOrigin;
 use crate::catalog::{Catalog, shots};
 use crate::index::{Index, ShotSet, Synonyms};
 use crate::telemetry;
@@ -98,6 +101,8 @@ pub struct Searcher {
     speech: Option<bool>,
     /// Whether the model that reads text in pictures is installed; `None` if reading is switched off.
     reading: Option<bool>,
+    /// Whether sound is measured.
+    sound: bool,
     synonyms: Arc<Synonyms>,
     /// How often other words must have been tried until they are searched for too; `None` if nothing is learnt.
     learnt_after: Option<u32>,
@@ -126,6 +131,7 @@ impl Searcher {
             sentences: None,
             speech: None,
             reading: None,
+            sound: false,
             synonyms: Arc::default(),
             learnt_after: None,
             sandbox: None,
@@ -164,6 +170,12 @@ impl Searcher {
         }
     }
 
+    /// The same searcher, which searches sound unasked if it is measured.
+    #[must_use]
+    pub fn with_sound(self, sound: bool) -> Self {
+        Self { sound, ..self }
+    }
+
     /// The same searcher, which can search by clips, decoded in `sandbox`.
     #[must_use]
     pub fn with_clips(self, sandbox: Sandbox) -> Self {
@@ -184,46 +196,6 @@ impl Searcher {
 
     fn sentences(&self) -> Result<&Arc<Encoders>, SearchError> {
         self.sentences.as_ref().ok_or(SearchError::NoSentences)
-    }
-
-    /// The modalities to search. Meaning, speech, text and labels are searched unasked where they can be and where they cannot make the
-    /// answer smaller.
-    fn senses(&self, query: &Query) -> Result<Vec<WeightedModality>, SearchError> {
-        let mut senses = query.senses()?;
-        let is_named = |part: &QueryPart, modality| part.modality == Some(modality);
-        if query.modalities.is_empty() {
-            senses.retain(|sense| {
-                let can = match sense.modality {
-                    Modality::Meaning => {
-                        self.sentences.is_some() && query.operator == Operator::Any
-                    }
-                    Modality::Label => query.operator == Operator::Any,
-                    Modality::Speech => query.operator == Operator::Any && self.hears(),
-                    Modality::Text => query.operator == Operator::Any && self.reads(),
-                    Modality::Visual | Modality::Dialogue => true,
-                };
-                can || query
-                    .parts
-                    .iter()
-                    .any(|part| is_named(part, sense.modality))
-            });
-        }
-        Ok(senses)
-    }
-
-    /// Whether there is, or may be, speech that was heard.
-    fn hears(&self) -> bool {
-        self.speech == Some(true) || self.has_lines(CueOrigin::Speech)
-    }
-
-    /// Whether there is, or may be, text in pictures that was read.
-    fn reads(&self) -> bool {
-        self.reading == Some(true) || self.has_lines(CueOrigin::Pictures)
-    }
-
-    fn has_lines(&self, origin: CueOrigin) -> bool {
-        let lines = self.index.lines(origin, None);
-        lines.is_ok_and(|lines| lines > 0)
     }
 
     /// The same searcher over another state of the index. Encoders that are loaded stay loaded.

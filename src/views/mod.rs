@@ -12,7 +12,9 @@ pub use asset::AssetView;
 pub use bin::{BinItemView, BinSummary, BinView};
 pub use job::{JobList, JobView, StageView};
 pub use listing::{AssetListItem, ShotListItem};
-pub use shot::{AssetRef, BoundaryView, Line, Place, ShotDetail, WrittenText};
+pub use shot::{
+    AssetRef, BangView, BoundaryView, Line, Place, ShotDetail, ShotSoundView, WrittenText,
+};
 pub(crate) use time::Clock;
 pub use time::Time;
 pub use transcript::{Transcript, TranscriptLine};

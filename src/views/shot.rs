@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::time::{Clock, Time};
 use crate::catalog::cues::{self, Cue, CueOrigin};
 use crate::catalog::shots::{self, Opening, Shot};
+use crate::catalog::sounds;
 use crate::catalog::texts::{self, PictureText};
 use crate::catalog::{AssetId, Catalog, CatalogError, ShotId};
 
@@ -63,6 +64,90 @@ pub struct ShotDetail {
     pub dialogue: Vec<Line>,
     /// What is written in its pictures.
     pub text: Vec<WrittenText>,
+    /// How it sounds; null if it was not measured.
+    pub sound: Option<ShotSoundView>,
+}
+
+/// How a shot sounds.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ShotSoundView {
+    /// Integrated loudness in LUFS (EBU R 128, gated); null in silence.
+    #[schema(example = -23.0)]
+    pub loudness: Option<f64>,
+    /// The loudest momentary loudness (400 ms) in LUFS; null in silence.
+    #[schema(example = -18.2)]
+    pub loudest: Option<f64>,
+    /// True peak in dBTP; null without any sound.
+    #[schema(example = -1.2)]
+    pub peak: Option<f64>,
+    /// The share of the time that is quieter than -60 LUFS, 0 to 1.
+    pub silence: f64,
+    /// The share of the time that resembles speech: an estimate without a model.
+    pub voice: f64,
+    /// The share of the time that resembles music: an estimate without a model.
+    pub music: f64,
+    /// Sounds that begin suddenly.
+    pub onsets: i64,
+    /// Sounds that begin suddenly and far above what was heard before, by time.
+    pub bangs: Vec<BangView>,
+}
+
+/// A sound that begins suddenly and far above what was heard before.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct BangView {
+    /// When it begins.
+    pub at: Time,
+    /// By how many decibels it rises above the loudest moment of the second before.
+    #[schema(example = 24.5)]
+    pub rise: f64,
+}
+
+impl ShotSoundView {
+    /// In one line, for people.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let mut parts = vec![match self.loudness {
+            Some(loudness) => format!("{loudness:.1} LUFS"),
+            None => "silent".to_owned(),
+        }];
+        for (name, share) in [("voice", self.voice), ("music", self.music)] {
+            if share >= 0.05 {
+                parts.push(format!("{name} {:.0}%", share * 100.0));
+            }
+        }
+        let bangs = self.bangs.iter();
+        let bangs: Vec<&str> = bangs.map(|bang| bang.at.smpte.as_str()).collect();
+        if !bangs.is_empty() {
+            parts.push(format!("bang at {}", bangs.join(", ")));
+        }
+        parts.join(", ")
+    }
+
+    async fn load(
+        db: &mut sqlx::SqliteConnection,
+        id: &ShotId,
+        clock: &Clock,
+    ) -> Result<Option<Self>, CatalogError> {
+        let Some(levels) = sounds::of_shot(db, id).await? else {
+            return Ok(None);
+        };
+        let bangs = sounds::bangs_of(db, id).await?.into_iter();
+        Ok(Some(Self {
+            loudness: levels.loudness,
+            loudest: levels.loudest,
+            peak: levels.peak,
+            silence: levels.silence,
+            voice: levels.speech,
+            music: levels.music,
+            onsets: levels.onsets,
+            bangs: bangs
+                .map(|bang| BangView {
+                    at: clock.stored(bang.frame, bang.ms),
+                    rise: bang.rise,
+                })
+                .collect(),
+        }))
+    }
 }
 
 /// A boundary between two shots.
@@ -149,12 +234,14 @@ impl ShotDetail {
         let shot = shots::get(&mut db, id).await?;
         let cues = cues::cues(&mut db, &shot.asset_id).await?;
         let texts = texts::of(&mut db, &shot.asset_id).await?;
+        let clock = Clock::of(&shot)?;
+        let sound = ShotSoundView::load(&mut db, id, &clock).await?;
         drop(db);
-        Self::new(&shot, &cues, &texts)
+        let detail = Self::new(&shot, &clock, &cues, &texts);
+        Ok(Self { sound, ..detail })
     }
 
-    fn new(shot: &Shot, cues: &[Cue], texts: &[PictureText]) -> Result<Self, CatalogError> {
-        let clock = Clock::of(shot)?;
+    fn new(shot: &Shot, clock: &Clock, cues: &[Cue], texts: &[PictureText]) -> Self {
         let dialogue = cues
             .iter()
             .filter(|cue| cue.start_frame < shot.end_frame && cue.end_frame > shot.start_frame)
@@ -177,14 +264,15 @@ impl ShotDetail {
                 score: text.score,
             })
             .collect();
-        Ok(Self {
-            place: Place::new(shot, &clock),
+        Self {
+            place: Place::new(shot, clock),
             variable_rate: clock.variable,
             opening: (&shot.opening).into(),
             closing: shot.closing().as_ref().map(BoundaryView::from),
             same_as: shot.same_as(),
             dialogue,
             text,
-        })
+            sound: None,
+        }
     }
 }

@@ -49,6 +49,7 @@ mod replace;
 mod resumable;
 mod s3;
 mod shots;
+mod sound;
 mod spaces;
 mod speech;
 mod spine;

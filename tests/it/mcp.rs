@@ -466,7 +466,9 @@ fn every_argument_is_described() {
                 assert!(description.contains("fcpxml: "), "{description}");
             }
             if name == "modalities" {
-                let known = json!(["visual", "dialogue", "speech", "text", "meaning", "label"]);
+                let known = json!([
+                    "visual", "dialogue", "speech", "text", "sound", "meaning", "label"
+                ]);
                 assert_eq!(argument["items"]["enum"], known, "{tool:#}");
             }
         }

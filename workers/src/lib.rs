@@ -3,6 +3,7 @@
 //! This crate knows nothing of the catalogue, HTTP or the tables of the queue. Work arrives through a
 //! coordinator, and results leave the same way.
 
+pub mod acoustics;
 pub mod child;
 pub mod coordinator;
 pub mod dialogue;

@@ -24,6 +24,8 @@ pub enum FieldKind {
     Size,
     /// Frames per second, such as `25` or `24000/1001`.
     Rate,
+    /// A share of the whole, such as `50%` or 0.5.
+    Share,
     /// Text, a number, true or false: whatever it was stored as.
     Any,
 }
@@ -45,6 +47,7 @@ impl FieldKind {
             }
             Self::Size => "a number of bytes, or a size such as \"1.5 GB\"",
             Self::Rate => "frames per second, such as 25 or \"24000/1001\"",
+            Self::Share => "a share such as \"50%\" or 0.5",
             Self::Any => "text, a finite number, true or false",
         }
     }
@@ -89,6 +92,32 @@ const fn row(name: &'static str, kind: FieldKind, source: Source) -> FieldRow {
         choices: &[],
         precondition: None,
         names: None,
+    }
+}
+
+/// An expression on the sound of a shot.
+macro_rules! sound {
+    ($value:literal) => {
+        concat!(
+            "(SELECT ",
+            $value,
+            " FROM published p JOIN sounds x ON x.run_id = p.run_id
+               WHERE p.asset_id = a.id AND p.feature = 'sound' AND x.start_frame = s.start_frame)"
+        )
+    };
+}
+
+/// A field of the sound of shots.
+const fn of_sound(
+    name: &'static str,
+    kind: FieldKind,
+    value: &'static str,
+    counted: Option<&'static str>,
+) -> FieldRow {
+    FieldRow {
+        per_shot: true,
+        counted,
+        ..row(name, kind, Source::One(value))
     }
 }
 
@@ -190,7 +219,7 @@ static OF_ASSETS: [FieldRow; 11] = [
 ];
 
 /// Fields of shots.
-static OF_SHOTS: [FieldRow; 3] = [
+static OF_SHOTS: [FieldRow; 11] = [
     FieldRow {
         per_shot: true,
         aliases: &["length"],
@@ -216,6 +245,17 @@ static OF_SHOTS: [FieldRow; 3] = [
             ),
         )
     },
+    of_sound("loudness", FieldKind::Number, sound!("x.loudness"), Some(sound!("ROUND(x.loudness)"))),
+    of_sound("loudest", FieldKind::Number, sound!("x.loudest"), Some(sound!("ROUND(x.loudest)"))),
+    of_sound("peak", FieldKind::Number, sound!("x.peak"), Some(sound!("ROUND(x.peak)"))),
+    of_sound("bangs", FieldKind::Number, sound!("x.bangs"), None),
+    FieldRow {
+        choices: &["yes", "no"],
+        ..of_sound("silent", FieldKind::Text, sound!("iif(x.silence >= 0.999, 'yes', 'no')"), None)
+    },
+    of_sound("silence", FieldKind::Share, sound!("x.silence"), Some(sound!("ROUND(x.silence, 1)"))),
+    of_sound("voice", FieldKind::Share, sound!("x.speech"), Some(sound!("ROUND(x.speech, 1)"))),
+    of_sound("music", FieldKind::Share, sound!("x.music"), Some(sound!("ROUND(x.music, 1)"))),
 ];
 
 /// All fields.

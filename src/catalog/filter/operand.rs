@@ -42,13 +42,17 @@ impl Operand {
             }
             (FieldKind::Any, &MetadataValue::Flag(flag)) => Some(Self::Flag(flag)),
             (
-                FieldKind::Any | FieldKind::Number | FieldKind::Size,
+                FieldKind::Any | FieldKind::Number | FieldKind::Size | FieldKind::Share,
                 &MetadataValue::Number(number),
             ) => exactly(number),
             (FieldKind::Rate, &MetadataValue::Number(number)) => near(number),
             (FieldKind::Rate, MetadataValue::Text(text)) => {
                 let rate: Rate = text.parse().ok()?;
                 near(f64::from(rate.num()) / f64::from(rate.den()))
+            }
+            (FieldKind::Share, MetadataValue::Text(text)) => {
+                let percent: f64 = text.trim().strip_suffix('%')?.trim().parse().ok()?;
+                exactly(percent / 100.0)
             }
             (FieldKind::Size, MetadataValue::Text(text)) => {
                 let size: bytesize::ByteSize = text.parse().ok()?;
@@ -63,7 +67,9 @@ impl Operand {
             | (FieldKind::Number, MetadataValue::Flag(_) | MetadataValue::Text(_))
             | (FieldKind::Duration | FieldKind::Date, MetadataValue::Flag(_))
             | (FieldKind::Duration | FieldKind::Date, MetadataValue::Number(_))
-            | (FieldKind::Size | FieldKind::Rate, MetadataValue::Flag(_)) => None,
+            | (FieldKind::Size | FieldKind::Rate | FieldKind::Share, MetadataValue::Flag(_)) => {
+                None
+            }
         }
     }
 

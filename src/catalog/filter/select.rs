@@ -201,9 +201,11 @@ impl CountedField {
     pub fn named(name: &str) -> Result<Self, FilterError> {
         let field = fields::resolve(name)?;
         match field.kind() {
-            FieldKind::Text | FieldKind::Any | FieldKind::Number | FieldKind::Rate => {
-                Ok(Self(field))
-            }
+            FieldKind::Text
+            | FieldKind::Any
+            | FieldKind::Number
+            | FieldKind::Rate
+            | FieldKind::Share => Ok(Self(field)),
             FieldKind::Date | FieldKind::Duration | FieldKind::Size => {
                 Err(FilterError::NoFacet(field.name()))
             }

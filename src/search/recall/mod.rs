@@ -7,6 +7,7 @@ mod dialogue;
 mod label;
 mod lines;
 mod meaning;
+mod sound;
 mod speech;
 mod text;
 mod visual;
@@ -22,6 +23,9 @@ use label::LabelRecall;
 pub use lines::Dialogue;
 pub use meaning::Meaning;
 use meaning::MeaningRecall;
+use sound::SoundRecall;
+pub(super) use sound::names_sound;
+pub use sound::{HeardSound, Sounding};
 use speech::SpeechRecall;
 pub use text::OnScreen;
 use text::TextRecall;
@@ -237,6 +241,8 @@ recalls! {
     Speech as speech: SpeechRecall -> Dialogue;
     /// What is written in the pictures: signs, titles, credits.
     Text as text: TextRecall -> OnScreen;
+    /// What was measured in the sound: bangs, music, speech, silence. A hint, not recognition.
+    Sound as sound: SoundRecall -> HeardSound;
     /// What is meant by what is said.
     Meaning as meaning: MeaningRecall -> Meaning;
     /// What people call it: the name of the title, tags and notes.

@@ -135,10 +135,18 @@ const WORKERS: &[(&str, &[&str])] = &[
     ("watch", &[]),
     ("dialogue", &[]),
     ("edges", &[]),
+    ("acoustics", &[]),
     ("storage", &["source"]),
     (
         "media",
-        &["dialogue", "edges", "orientation", "source", "time"],
+        &[
+            "acoustics",
+            "dialogue",
+            "edges",
+            "orientation",
+            "source",
+            "time",
+        ],
     ),
     ("segment", &["media", "source", "time"]),
     ("error", &["dialogue", "media", "storage"]),
@@ -159,7 +167,14 @@ const WORKERS: &[(&str, &[&str])] = &[
     (
         "child",
         &[
-            "dialogue", "media", "redact", "sandbox", "segment", "source", "time",
+            "acoustics",
+            "dialogue",
+            "media",
+            "redact",
+            "sandbox",
+            "segment",
+            "source",
+            "time",
         ],
     ),
     (
@@ -169,6 +184,7 @@ const WORKERS: &[(&str, &[&str])] = &[
     (
         "stages",
         &[
+            "acoustics",
             "dialogue",
             "edges",
             "embed",

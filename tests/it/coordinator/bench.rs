@@ -198,6 +198,7 @@ pub(super) fn settings() -> Settings {
         sentences: None,
         speech: None,
         reader: None,
+        sound: true,
         detector: DetectorKind::Learned,
         proxy_height: 480,
         frames_per_shot: 4,
@@ -293,6 +294,12 @@ pub(crate) fn answer(lease: &Lease) -> Output {
             let space = "minilm@v2".to_owned();
             MeaningOutput { space, vectors }.into()
         }
+        Task::Sound(_) => SoundFindings {
+            track: SoundTrack::Unknown,
+            shots: Vec::new(),
+            bangs: Vec::new(),
+        }
+        .into(),
         Task::Text(_) => TextOutput {
             reader: "ppocr-v5@1".to_owned(),
             texts: Vec::new(),

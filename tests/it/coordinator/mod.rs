@@ -19,12 +19,12 @@ use rushes_models::{ErrorKind, ModelStore, space_of};
 use rushes_workers::coordinator::http::{HttpCoordinator, WorkKey};
 use rushes_workers::coordinator::{Coordinator, CoordinatorError, Directive, Failure, Lease};
 use rushes_workers::edges::{EdgeDescriptor, ShotEdges};
-use rushes_workers::media::MediaInfo;
+use rushes_workers::media::{MediaInfo, SoundTrack};
 use rushes_workers::segment::{Boundary, BoundaryKind, DetectorKind};
 use rushes_workers::stages::{
     DialogueOutput, EdgesOutput, EmbeddingsOutput, MeaningOutput, Output, ProbeOutput,
-    ProxiesOutput, Queue, ShotSpan, ShotsOutput, SpeechBasis, SpeechOutput, Task, TextOutput,
-    ThumbnailsOutput,
+    ProxiesOutput, Queue, ShotSpan, ShotsOutput, SoundFindings, SpeechBasis, SpeechOutput, Task,
+    TextOutput, ThumbnailsOutput,
 };
 use rushes_workers::storage::Locator;
 use rushes_workers::watch::Progress;

@@ -31,6 +31,7 @@ impl Rushes {
                 ("RUSHES_MODELS".to_owned(), models.display().to_string()),
                 // Reading pictures takes time, and few tests are about it.
                 ("RUSHES_MODELS__PICTURE_TO_TEXT".to_owned(), String::new()),
+                ("RUSHES_WORK__SOUND".to_owned(), "false".to_owned()),
             ],
         })
     }

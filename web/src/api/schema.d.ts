@@ -1340,6 +1340,17 @@ export interface components {
             /** @description Newest first. */
             entries: components["schemas"]["AuditEntry"][];
         };
+        /** @description A sound that begins suddenly and far above what was heard before. */
+        BangView: {
+            /** @description When it begins. */
+            at: components["schemas"]["Time"];
+            /**
+             * Format: double
+             * @description By how many decibels it rises above the loudest moment of the second before.
+             * @example 24.5
+             */
+            rise: number;
+        };
         /** @description What changes of a bin. */
         BinChange: {
             /** @description Its new name. */
@@ -1547,6 +1558,7 @@ export interface components {
              *     shots if nothing was searched for.
              */
             ready: number;
+            sound?: components["schemas"]["SenseCoverage"] | null;
             speech?: components["schemas"]["SenseCoverage"] | null;
             text?: components["schemas"]["SenseCoverage"] | null;
             /**
@@ -1799,6 +1811,7 @@ export interface components {
             dialogue?: components["schemas"]["Dialogue"] | null;
             label?: components["schemas"]["Label"] | null;
             meaning?: components["schemas"]["Meaning"] | null;
+            sound?: components["schemas"]["HeardSound"] | null;
             speech?: components["schemas"]["Dialogue"] | null;
             text?: components["schemas"]["OnScreen"] | null;
             visual?: components["schemas"]["Visual"] | null;
@@ -1956,6 +1969,29 @@ export interface components {
          * @enum {string}
          */
         GroupBy: "shot" | "asset" | "title";
+        /** @description How a shot was found by its sound: a measured hint. */
+        HeardSound: {
+            at?: components["schemas"]["Time"] | null;
+            /** @description What was measured. */
+            kind: components["schemas"]["Sounding"];
+            /**
+             * Format: int32
+             * @description Rank in the list of this recall, from 1.
+             */
+            rank: number;
+            /**
+             * Format: float
+             * @description How strong: of a bang, by how many decibels it rises above the second before; of what is loud, the loudest momentary
+             *     loudness in LUFS; of the others the share of the shot, 0 to 1.
+             * @example 24.5
+             */
+            strength: number;
+            /**
+             * @description The word of the query that names it.
+             * @example explosion
+             */
+            word: string;
+        };
         /** @description A line that was heard, on the frames of its asset. */
         HeardSpan: components["schemas"]["CueSpan"] & {
             /**
@@ -2277,7 +2313,7 @@ export interface components {
          * @description A modality to search.
          * @enum {string}
          */
-        Modality: "visual" | "dialogue" | "speech" | "text" | "meaning" | "label";
+        Modality: "visual" | "dialogue" | "speech" | "text" | "sound" | "meaning" | "label";
         /** @description All models. */
         ModelList: {
             /**
@@ -2464,6 +2500,9 @@ export interface components {
         }) | (components["schemas"]["TextOutput"] & {
             /** @enum {string} */
             feature: "text";
+        }) | (components["schemas"]["SoundFindings"] & {
+            /** @enum {string} */
+            feature: "sound";
         });
         /** @description Vectors of equal length, concatenated. */
         PackedVectors: {
@@ -2942,14 +2981,17 @@ export interface components {
             /** @description How much the ranks of each modality count; 1 if absent. */
             weights?: Record<string, never>;
         };
-        /** @description How much of what a sense perceives can be found: what is heard, or what is written in pictures. */
+        /** @description How much of what a sense perceives can be found: what is heard, what is written in pictures, or how it sounds. */
         SenseCoverage: {
             /**
              * Format: int64
              * @description Assets for which it failed; the reasons are in their jobs.
              */
             failed: number;
-            /** @description Whether the model of this sense is installed. Without it, what is ingested is not listened to or read. */
+            /**
+             * @description Whether the model of this sense is installed, or sound is measured. Without it, what is ingested is not listened to or
+             *     read.
+             */
             installed: boolean;
             /**
              * Format: int64
@@ -3008,6 +3050,7 @@ export interface components {
             out?: components["schemas"]["BoundaryView"] | null;
             /** @description The first shot of the video that looks nearly the same; null if no earlier one does. */
             same_as?: string | null;
+            sound?: components["schemas"]["ShotSoundView"] | null;
             /** @description What is written in its pictures. */
             text: components["schemas"]["WrittenText"][];
             /** @description Whether the frame rate varies, so that timecode is nominal. */
@@ -3037,6 +3080,95 @@ export interface components {
             next?: number | null;
             /** @description In the order of the video. */
             shots: components["schemas"]["ShotListItem"][];
+        };
+        /** @description What is heard in a shot. */
+        ShotSound: {
+            /**
+             * Format: int32
+             * @description Sounds that begin suddenly and far above what was heard before.
+             */
+            bangs: number;
+            /**
+             * Format: float
+             * @description The loudest momentary loudness (400 ms) in LUFS; null in silence.
+             * @example -18.2
+             */
+            loudest?: number | null;
+            /**
+             * Format: float
+             * @description Integrated loudness in LUFS (EBU R 128, gated); null if nothing passes the gate.
+             * @example -23
+             */
+            loudness?: number | null;
+            /**
+             * Format: float
+             * @description The share of the time that resembles music, 0 to 1.
+             */
+            music: number;
+            /**
+             * Format: int32
+             * @description Sounds that begin suddenly.
+             */
+            onsets: number;
+            /**
+             * Format: float
+             * @description True peak in dBTP; null without any sound.
+             * @example -1.2
+             */
+            peak?: number | null;
+            /**
+             * Format: float
+             * @description The share of the time that is quieter than -60 LUFS, 0 to 1.
+             */
+            silence: number;
+            /**
+             * Format: float
+             * @description The share of the time that resembles speech, 0 to 1.
+             */
+            speech: number;
+        };
+        /** @description How a shot sounds. */
+        ShotSoundView: {
+            /** @description Sounds that begin suddenly and far above what was heard before, by time. */
+            bangs: components["schemas"]["BangView"][];
+            /**
+             * Format: double
+             * @description The loudest momentary loudness (400 ms) in LUFS; null in silence.
+             * @example -18.2
+             */
+            loudest?: number | null;
+            /**
+             * Format: double
+             * @description Integrated loudness in LUFS (EBU R 128, gated); null in silence.
+             * @example -23
+             */
+            loudness?: number | null;
+            /**
+             * Format: double
+             * @description The share of the time that resembles music: an estimate without a model.
+             */
+            music: number;
+            /**
+             * Format: int64
+             * @description Sounds that begin suddenly.
+             */
+            onsets: number;
+            /**
+             * Format: double
+             * @description True peak in dBTP; null without any sound.
+             * @example -1.2
+             */
+            peak?: number | null;
+            /**
+             * Format: double
+             * @description The share of the time that is quieter than -60 LUFS, 0 to 1.
+             */
+            silence: number;
+            /**
+             * Format: double
+             * @description The share of the time that resembles speech: an estimate without a model.
+             */
+            voice: number;
         };
         /** @description A detected shot. */
         ShotSpan: {
@@ -3112,6 +3244,56 @@ export interface components {
          * @enum {string}
          */
         SortBy: "relevance" | "time" | "date" | "earliest";
+        /** @description A sound that begins suddenly and far above what was heard before. */
+        SoundBang: {
+            /**
+             * Format: int64
+             * @description The frame that is shown meanwhile.
+             */
+            frame: number;
+            /**
+             * Format: int64
+             * @description When, in milliseconds from the start of the file.
+             */
+            ms: number;
+            /**
+             * Format: float
+             * @description How far it rises above the loudest moment of the second before, in decibels.
+             * @example 24.5
+             */
+            rise: number;
+        };
+        /** @description The output of a [`SoundTask`]. */
+        SoundFindings: {
+            /** @description Bangs by time. */
+            bangs: components["schemas"]["SoundBang"][];
+            /** @description One for each shot, in order; none if the sound cannot be decoded. */
+            shots: components["schemas"]["ShotSound"][];
+            /** @description What sound the video has. */
+            track: components["schemas"]["SoundTrack"];
+        };
+        /** @description Measure the sound of a video. */
+        SoundTask: {
+            /** @description The video. */
+            media: components["schemas"]["Locator"];
+            /** @description First and one-past-last frame of each shot, in order. */
+            shots: [
+                number,
+                number
+            ][];
+            /** @description Key of the stored timeline. */
+            timeline: string;
+        };
+        /**
+         * @description What sound a video has.
+         * @enum {string}
+         */
+        SoundTrack: "decoded" | "none" | "unknown";
+        /**
+         * @description What was measured in the sound of a shot.
+         * @enum {string}
+         */
+        Sounding: "bang" | "music" | "speech" | "silence" | "loud";
         /**
          * @description How far a model is.
          * @enum {string}
@@ -3306,6 +3488,9 @@ export interface components {
         }) | (components["schemas"]["TextTask"] & {
             /** @enum {string} */
             feature: "text";
+        }) | (components["schemas"]["SoundTask"] & {
+            /** @enum {string} */
+            feature: "sound";
         });
         /** @description The output of a [`TextTask`]. */
         TextOutput: {

@@ -23,11 +23,13 @@ const MODALITIES = new Set([
   "meant",
   "written",
   "labelled",
+  "noise",
   "visual",
   "dialogue",
   "speech",
   "meaning",
   "text",
+  "sound",
   "label",
 ]);
 

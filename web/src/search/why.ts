@@ -25,12 +25,13 @@ export function reasons(hit: Hit): Why[] {
     found.push({ sense: "moves alike", note: percent(hit.evidence.motion) });
     return found;
   }
-  const { visual, dialogue, speech, text, meaning, label } = hit.evidence;
+  const { visual, dialogue, speech, text, sound, meaning, label } = hit.evidence;
   if (dialogue) found.push({ sense: "said", line: marked(dialogue.text, dialogue.marks) });
   else if (speech) found.push({ sense: "heard", line: marked(speech.text, speech.marks) });
   else if (meaning)
     found.push({ sense: "meant", line: marked(meaning.text, []), note: percent(meaning.similarity) });
   if (text) found.push({ sense: "written", line: marked(text.text, text.marks) });
+  if (sound) found.push({ sense: "sounds", note: sounding(sound) });
   // The title stands under the picture already.
   if (label && label.kind !== "title")
     found.push({ sense: label.kind, line: marked(label.text, label.marks) });
@@ -40,6 +41,12 @@ export function reasons(hit: Hit): Why[] {
     found.push({ sense: "seen", note: confidence == null ? similarity.toFixed(2) : percent(confidence) });
   }
   return found;
+}
+
+/** What was measured in the sound, in words. */
+function sounding({ kind, strength, at }: Schemas["HeardSound"]): string {
+  if (kind === "bang") return at ? `bang at ${at.smpte}` : "bang";
+  return kind === "loud" ? `loud, ${strength.toFixed(0)} LUFS` : `${kind} ${percent(strength)}`;
 }
 
 /** A text in pieces. Ranges count Unicode characters, of which JavaScript's strings have one or two units each. */

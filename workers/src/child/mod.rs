@@ -5,6 +5,7 @@
 //! `crate::redact`.
 
 mod confinement;
+mod listen;
 mod probe;
 mod proxies;
 mod shots;
@@ -15,6 +16,7 @@ mod subtitles;
 use std::process::ExitCode;
 
 use self::confinement::ConfinementJob;
+use self::listen::ListenJob;
 use self::probe::ProbeJob;
 use self::proxies::ProxiesJob;
 use self::shots::ShotsJob;
@@ -28,7 +30,7 @@ use crate::sandbox::ChildJob;
 use crate::sandbox::{ServedJob, serve};
 
 /// All jobs of a child.
-const JOBS: [ServedJob; 11] = [
+const JOBS: [ServedJob; 12] = [
     ServedJob::of::<ConfinementJob>(),
     ServedJob::of::<ProbeJob>(),
     ServedJob::of::<ShotsJob>(),
@@ -37,6 +39,7 @@ const JOBS: [ServedJob; 11] = [
     ServedJob::of::<SubtitlesJob>(),
     ServedJob::of::<CaptionsJob>(),
     ServedJob::of::<SoundJob>(),
+    ServedJob::of::<ListenJob>(),
     ServedJob::of::<SurveyJob>(),
     ServedJob::of::<LookJob>(),
     ServedJob::of::<RewriteJob>(),

@@ -21,6 +21,34 @@ const AAC_RATES: [u32; 12] = [
     96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000,
 ];
 
+/// Layouts whose channels have known positions. Of others, such as those of microphones, the positions are unknown.
+const POSITIONS: [ChannelLayout; 24] = [
+    ChannelLayout::MONO,
+    ChannelLayout::STEREO,
+    ChannelLayout::_2POINT1,
+    ChannelLayout::_2_1,
+    ChannelLayout::SURROUND,
+    ChannelLayout::_3POINT1,
+    ChannelLayout::_4POINT0,
+    ChannelLayout::_4POINT1,
+    ChannelLayout::_2_2,
+    ChannelLayout::QUAD,
+    ChannelLayout::_5POINT0,
+    ChannelLayout::_5POINT1,
+    ChannelLayout::_5POINT0_BACK,
+    ChannelLayout::_5POINT1_BACK,
+    ChannelLayout::_6POINT0,
+    ChannelLayout::_6POINT0_FRONT,
+    ChannelLayout::HEXAGONAL,
+    ChannelLayout::_6POINT1,
+    ChannelLayout::_6POINT1_BACK,
+    ChannelLayout::_6POINT1_FRONT,
+    ChannelLayout::_7POINT0,
+    ChannelLayout::_7POINT1,
+    ChannelLayout::_7POINT1_WIDE,
+    ChannelLayout::OCTAGONAL,
+];
+
 /// A timestamp that is off by less than this fraction of a second is rounding, not a gap.
 const TOLERANCE: i64 = 50;
 
@@ -37,7 +65,7 @@ pub(super) struct AudioReader {
     stream: usize,
     time_base: Rate,
     rate: Rate,
-    channels: u16,
+    layout: ChannelLayout,
     resampler: Option<(InputShape, resampling::Context)>,
     /// Decoded samples, in order, without overlap.
     chunks: VecDeque<Chunk>,
@@ -78,16 +106,29 @@ impl AudioReader {
             } else {
                 48_000
             };
-            (rate, decoder.channels().clamp(1, 2))
+            let channels = decoder.channels().clamp(1, 2);
+            (rate, ChannelLayout::default(i32::from(channels)))
         })
     }
 
-    /// Opens the best audio stream with the rate and the number of channels (one or two) that are chosen for it; `None` if
-    /// this build can decode none.
+    /// Opens the best audio stream with its own rate and channels; `None` if this build can decode none.
+    pub(super) fn open_as_it_is(
+        source: SharedSource,
+        bounds: &Bounds,
+    ) -> Result<Option<Self>, MediaError> {
+        Self::open_as(source, bounds, |decoder| {
+            let layout = decoder.channel_layout();
+            let own = POSITIONS.into_iter().find(|known| *known == layout);
+            let usual = || ChannelLayout::default(i32::from(decoder.channels().clamp(1, 8)));
+            (decoder.rate(), own.unwrap_or_else(usual))
+        })
+    }
+
+    /// Opens the best audio stream with the rate and the channels that are chosen for it; `None` if this build can decode none.
     pub(super) fn open_as(
         source: SharedSource,
         bounds: &Bounds,
-        choose: impl FnOnce(&ffmpeg::decoder::Audio) -> (u32, u16),
+        choose: impl FnOnce(&ffmpeg::decoder::Audio) -> (u32, ChannelLayout),
     ) -> Result<Option<Self>, MediaError> {
         let mut container = Container::open(source, bounds)?;
         let best = container.input.streams().best(ffmpeg::media::Type::Audio);
@@ -110,13 +151,13 @@ impl AudioReader {
         else {
             return Ok(None);
         };
-        let (rate, channels) = choose(&decoder);
+        let (rate, layout) = choose(&decoder);
         let Some(rate) = Rate::new(rate, 1) else {
             return Ok(None);
         };
         container.only(&[index]);
         Ok(Some(Self {
-            channels,
+            layout,
             container,
             decoder,
             stream: index,
@@ -134,9 +175,21 @@ impl AudioReader {
         self.rate
     }
 
-    /// One or two.
-    pub(super) const fn channels(&self) -> u16 {
-        self.channels
+    /// How many there are.
+    pub(super) fn channels(&self) -> u16 {
+        u16::try_from(self.layout.channels()).unwrap_or(0)
+    }
+
+    /// The positions of the channels as bits, in the order of the planes.
+    pub(super) fn positions(&self) -> u64 {
+        self.layout.bits()
+    }
+
+    /// Whether a file has sound, whether or not this build can decode it.
+    pub(super) fn is_in(source: SharedSource, bounds: &Bounds) -> Result<bool, MediaError> {
+        let container = Container::open(source, bounds)?;
+        let best = container.input.streams().best(ffmpeg::media::Type::Audio);
+        Ok(best.is_some())
     }
 
     /// The number of the sample at which the file starts: where its earliest stream does.
@@ -267,7 +320,7 @@ impl AudioReader {
             layout: sound.channel_layout(),
             rate: sound.rate(),
         };
-        let layout = ChannelLayout::default(i32::from(self.channels));
+        let layout = self.layout;
         let resampler = match self.resampler.take() {
             Some((known, resampler)) if known == shape => resampler,
             _ => resampling::Context::get(
@@ -286,7 +339,7 @@ impl AudioReader {
         let room = usize::try_from(expected).unwrap_or(0) + 256;
         let mut converted = frame::Audio::new(FORMAT, room, layout);
         resampler.run(sound, &mut converted).map_err(decode_error)?;
-        Ok((0..usize::from(self.channels))
+        Ok((0..converted.planes())
             .map(|channel| converted.plane::<f32>(channel).to_vec())
             .collect())
     }

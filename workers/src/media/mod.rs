@@ -16,6 +16,7 @@ mod error;
 mod ffi;
 mod frames;
 mod info;
+mod listen;
 mod open;
 mod picture;
 mod probe;
@@ -45,6 +46,7 @@ pub use self::frames::{Frame, FrameReader, ReadOptions};
 pub use self::info::{
     AudioInfo, Chapter, MediaInfo, StreamDetails, StreamInfo, SubtitleInfo, VideoInfo,
 };
+pub use self::listen::{HeardOutput, SoundTrack, listen};
 pub use self::picture::PictureMaker;
 pub(crate) use self::probe::earliest;
 pub use self::probe::probe;

@@ -1,5 +1,6 @@
 //! The sound of a video as one channel, from its first sample to its last.
 
+use ffmpeg_next::ChannelLayout;
 use rushes_models::HEARD_RATE;
 
 use super::audio::{AudioReader, Chunk};
@@ -31,7 +32,9 @@ pub fn sound(
     output: &mut dyn SoundOutput,
 ) -> Result<bool, MediaError> {
     let source = SharedSource::new(source);
-    let Some(mut reader) = AudioReader::open_as(source, bounds, |_| (HEARD_RATE, 1))? else {
+    let Some(mut reader) =
+        AudioReader::open_as(source, bounds, |_| (HEARD_RATE, ChannelLayout::MONO))?
+    else {
         return Ok(false);
     };
     let origin = reader.origin();

@@ -14,6 +14,7 @@ mod meaning;
 mod probe;
 mod proxies;
 mod shots;
+mod sound;
 mod speech;
 mod text;
 mod thumbnails;
@@ -33,6 +34,7 @@ pub use meaning::{MeaningOutput, MeaningTask};
 pub use probe::{ProbeOutput, ProbeTask};
 pub use proxies::{ProxiesOutput, ProxiesTask};
 pub use shots::{EarlyProxies, ShotSpan, ShotsOutput, ShotsTask};
+pub use sound::{SoundBang, SoundFindings, SoundTask};
 pub use speech::{Ears, HeardSpan, SpeechBasis, SpeechOutput, SpeechTask, SpokenWord};
 pub use text::{ScreenText, TextOutput, TextReaders, TextTask};
 pub use thumbnails::{ThumbnailsOutput, ThumbnailsTask};
@@ -186,6 +188,8 @@ features! {
     Meaning = "meaning", MeaningTask -> MeaningOutput;
     /// What is written in the pictures.
     Text = "text", TextTask -> TextOutput;
+    /// How each shot sounds: how loud, and where it bangs.
+    Sound = "sound", SoundTask -> SoundFindings;
 }
 
 impl fmt::Display for Feature {

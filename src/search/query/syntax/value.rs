@@ -7,7 +7,11 @@ use crate::catalog::metadata::MetadataValue;
 /// A value of a field: what is in quotes is text.
 pub(super) fn typed(kind: FieldKind, value: String, is_quoted: bool) -> MetadataValue {
     let takes_number = match kind {
-        FieldKind::Number | FieldKind::Size | FieldKind::Rate | FieldKind::Any => !is_quoted,
+        FieldKind::Number
+        | FieldKind::Size
+        | FieldKind::Rate
+        | FieldKind::Share
+        | FieldKind::Any => !is_quoted,
         FieldKind::Text | FieldKind::Duration | FieldKind::Date => false,
     };
     if takes_number {
@@ -29,6 +33,7 @@ pub(super) fn typed(kind: FieldKind, value: String, is_quoted: bool) -> Metadata
 
 /// Whether a text must be in quotes to stay what it is.
 pub(super) fn needs_quotes(value: &str) -> bool {
-    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | '+' | '.' | ':');
+    let is_plain =
+        |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | '+' | '.' | ':' | '%');
     !value.chars().all(is_plain) || value.contains("..") || value.chars().any(is_quote)
 }

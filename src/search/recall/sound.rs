@@ -1,0 +1,329 @@
+//! The sound recall: shots whose sound was measured to be what a word of the query names.
+//!
+//! This is a hint, not recognition: a bang may be a door or a gun. `sounds.txt` is the table of words.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Found, Recall, Wanted};
+use crate::catalog::sounds::{self, SoundKind, SoundingShot};
+use crate::catalog::{AssetId, ShotId};
+use crate::search::fusion::{Ranked, share};
+use crate::search::query::{PartKind, QueryPart};
+use crate::search::vector::narrow;
+use crate::search::{SearchError, Searcher};
+use crate::views::{Clock, Time};
+
+/// The words that name a sound.
+const TABLE: &str = include_str!("sounds.txt");
+/// Shots that are looked at if some shots of assets are in scope.
+const MOST_SHOTS: u32 = 100_000;
+/// The endings of regular forms.
+const ENDINGS: [&str; 7] = ["s", "es", "ed", "d", "ing", "ion", "er"];
+
+/// What was measured in the sound of a shot.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sounding {
+    /// A sound that begins suddenly and far above what was heard before.
+    Bang,
+    /// It resembles music.
+    Music,
+    /// It resembles speech.
+    Speech,
+    /// It is silent.
+    Silence,
+    /// It is loud.
+    Loud,
+}
+
+impl Sounding {
+    const ALL: [Self; 5] = [
+        Self::Bang,
+        Self::Music,
+        Self::Speech,
+        Self::Silence,
+        Self::Loud,
+    ];
+
+    /// Its name, in the table of words and for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bang => "bang",
+            Self::Music => "music",
+            Self::Speech => "speech",
+            Self::Silence => "silence",
+            Self::Loud => "loud",
+        }
+    }
+
+    /// What it is looked for by in the catalogue, and from which measure on.
+    const fn sought(self) -> (SoundKind, f64) {
+        match self {
+            Self::Bang => (SoundKind::Bang, 0.0),
+            Self::Music => (SoundKind::Music, 0.5),
+            Self::Speech => (SoundKind::Speech, 0.9),
+            Self::Silence => (SoundKind::Silence, 0.8),
+            Self::Loud => (SoundKind::Loud, -20.0),
+        }
+    }
+}
+
+/// How a shot was found by its sound: a measured hint.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct HeardSound {
+    /// What was measured.
+    pub kind: Sounding,
+    /// The word of the query that names it.
+    #[schema(example = "explosion")]
+    pub word: String,
+    /// How strong: of a bang, by how many decibels it rises above the second before; of what is loud, the loudest momentary
+    /// loudness in LUFS; of the others the share of the shot, 0 to 1.
+    #[schema(example = 24.5)]
+    pub strength: f32,
+    /// When the bang is heard; null for what lasts.
+    pub at: Option<Time>,
+    /// Rank in the list of this recall, from 1.
+    pub rank: u32,
+}
+
+impl HeardSound {
+    /// In short, for people.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let (kind, strength) = (self.kind.name(), self.strength);
+        match (self.kind, &self.at) {
+            (Sounding::Bang, Some(at)) => format!("{kind} at {} (+{strength:.0} dB)", at.smpte),
+            (Sounding::Bang, None) => format!("{kind} (+{strength:.0} dB)"),
+            (Sounding::Loud, _) => format!("{kind} ({strength:.0} LUFS)"),
+            (Sounding::Music | Sounding::Speech | Sounding::Silence, _) => {
+                format!("sounds like {kind} ({:.0} %)", 100.0 * strength)
+            }
+        }
+    }
+}
+
+/// A shot that sounds as a word says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(in crate::search) struct SoundMatch {
+    kind: Sounding,
+    word: String,
+    strength: f32,
+    /// Frame and millisecond of a bang.
+    at: Option<(u64, u64)>,
+}
+
+pub(in crate::search) struct SoundRecall;
+
+impl Recall for SoundRecall {
+    type Match = SoundMatch;
+    type Evidence = HeardSound;
+    const ALIASES: &'static [&'static str] = &["noise"];
+    const UNIT: &'static str = "shots";
+    const MEASURE: &'static str = "strength";
+    const IS_SELECTIVE: bool = true;
+
+    fn takes(part: &PartKind) -> bool {
+        matches!(part, PartKind::Text { .. })
+    }
+
+    async fn ranked(
+        searcher: &Searcher,
+        wanted: Wanted<'_>,
+    ) -> Result<Found<SoundMatch>, SearchError> {
+        let scope = wanted.scope;
+        let assets: Option<Vec<AssetId>> = scope.map(|scope| scope.assets().cloned().collect());
+        let mut db = searcher.catalog.read().await?;
+        let (mut lists, mut unwanted) = (Vec::new(), HashSet::new());
+        for (_, part) in wanted.parts {
+            for (kind, word) in named(part) {
+                let (sought, least) = kind.sought();
+                let shots =
+                    sounds::find(&mut db, sought, least, assets.as_deref(), MOST_SHOTS).await?;
+                let shots = shots.into_iter().filter(|shot| {
+                    scope.is_none_or(|scope| {
+                        scope.contains(&shot.asset, shot.start_frame.cast_unsigned())
+                    })
+                });
+                if part.weight < 0.0 {
+                    unwanted.extend(shots.map(|shot| id(&shot)));
+                } else {
+                    let matches = shots.map(|shot| (id(&shot), found(kind, &word, &shot)));
+                    lists.push((part.weight, matches.collect()));
+                }
+            }
+        }
+        let searched = sounds::count(&mut db, assets.as_deref()).await?;
+        drop(db);
+        let mut list = fused(lists);
+        list.retain(|one| !unwanted.contains(&one.shot));
+        list.truncate(wanted.count);
+        Ok(Found {
+            list,
+            searched: searched.unsigned_abs(),
+            exact: true,
+        })
+    }
+
+    fn evidence(found: &SoundMatch, rank: u32, clock: &Clock) -> HeardSound {
+        HeardSound {
+            kind: found.kind,
+            word: found.word.clone(),
+            strength: found.strength,
+            at: found.at.map(|(frame, ms)| clock.at(frame, ms)),
+            rank,
+        }
+    }
+
+    fn measure(found: &SoundMatch) -> f32 {
+        found.strength
+    }
+}
+
+fn id(shot: &SoundingShot) -> ShotId {
+    ShotId {
+        asset: shot.asset.clone(),
+        start: shot.start_frame.cast_unsigned(),
+        end: shot.end_frame.cast_unsigned(),
+    }
+}
+
+fn found(kind: Sounding, word: &str, shot: &SoundingShot) -> SoundMatch {
+    let at = shot.bang.frame.zip(shot.bang.ms);
+    SoundMatch {
+        kind,
+        word: word.to_owned(),
+        strength: narrow(shot.measure),
+        at: at.map(|(frame, ms)| (frame.cast_unsigned(), ms.cast_unsigned())),
+    }
+}
+
+/// Whether a part of a query names a sound that is measured.
+pub(in crate::search) fn names_sound(part: &QueryPart) -> bool {
+    !named(part).is_empty()
+}
+
+/// The sounds that a part of a query names, each with the first word that does.
+fn named(part: &QueryPart) -> BTreeMap<Sounding, String> {
+    let mut found = BTreeMap::new();
+    let text = part.kind.text().unwrap_or_default().to_lowercase();
+    for word in text.split(|c: char| !c.is_alphanumeric()) {
+        if let Some(kind) = kind_of(word) {
+            found.entry(kind).or_insert_with(|| word.to_owned());
+        }
+    }
+    found
+}
+
+/// The sound that a word names: as it stands in the table, or without the ending of a regular form.
+fn kind_of(word: &str) -> Option<Sounding> {
+    if let Some(&kind) = WORDS.get(word) {
+        return Some(kind);
+    }
+    let stems = ENDINGS.iter().filter_map(|end| word.strip_suffix(end));
+    stems
+        .flat_map(|stem| {
+            let mut letters = stem.chars().rev();
+            let is_doubled = letters
+                .next()
+                .is_some_and(|last| letters.next() == Some(last));
+            let single = is_doubled.then(|| stem[..stem.len() - 1].to_owned());
+            [Some(stem.to_owned()), Some(format!("{stem}e")), single]
+        })
+        .flatten()
+        .find_map(|stem| WORDS.get(stem.as_str()).copied())
+}
+
+static WORDS: LazyLock<HashMap<&str, Sounding>> = LazyLock::new(|| {
+    let lines = TABLE.lines().filter_map(|line| line.split_once(':'));
+    lines
+        .filter_map(|(name, words)| {
+            let kind = Sounding::ALL.into_iter().find(|kind| kind.name() == name)?;
+            Some(words.split_whitespace().map(move |word| (word, kind)))
+        })
+        .flatten()
+        .collect()
+});
+
+/// One list from one for each sound. Shots with equal sums have equal ranks.
+fn fused(lists: Vec<(f64, Vec<(ShotId, SoundMatch)>)>) -> Vec<Ranked<SoundMatch>> {
+    let mut places: HashMap<ShotId, usize> = HashMap::new();
+    let mut all: Vec<(f64, ShotId, SoundMatch)> = Vec::new();
+    for (weight, list) in lists {
+        let (mut rank, mut last) = (0, None);
+        for (place, (shot, found)) in (1..).zip(list) {
+            let strength = found.strength.to_bits();
+            if last != Some(strength) {
+                (rank, last) = (place, Some(strength));
+            }
+            let at = *places.entry(shot.clone()).or_insert(all.len());
+            match all.get_mut(at) {
+                Some((sum, ..)) => *sum += share(weight, rank),
+                None => all.push((share(weight, rank), shot, found)),
+            }
+        }
+    }
+    // A stable order: one list stays as it is.
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut last = None;
+    let ranked = all.into_iter().map(|(sum, shot, found)| {
+        let is_tied = last == Some(sum.to_bits());
+        last = Some(sum.to_bits());
+        let frames = match found.at {
+            Some((frame, _)) => (frame, frame + 1),
+            None => (shot.start, shot.end),
+        };
+        Ranked {
+            frames,
+            shot,
+            found,
+            is_tied,
+        }
+    });
+    ranked.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_name_sounds_in_their_regular_forms() {
+        let kinds =
+            |text: &str| -> Vec<Sounding> { named(&QueryPart::text(text)).into_keys().collect() };
+        for (text, kind) in [
+            ("a car exploding", Sounding::Bang),
+            ("Slamming the door", Sounding::Bang),
+            ("two gunshots", Sounding::Bang),
+            ("people shouting", Sounding::Loud),
+            ("a quiet street", Sounding::Silence),
+            ("singing", Sounding::Music),
+            ("she speaks", Sounding::Speech),
+        ] {
+            assert_eq!(kinds(text), [kind], "{text}");
+        }
+        assert_eq!(kinds("a red car on a bridge"), []);
+        assert_eq!(
+            kinds("music, then a bang"),
+            [Sounding::Bang, Sounding::Music]
+        );
+    }
+
+    #[test]
+    fn every_line_of_the_table_has_a_kind_and_every_kind_a_line() {
+        let lines = TABLE.lines().filter(|line| !line.starts_with('#'));
+        let names: Vec<&str> = lines
+            .filter_map(|line| Some(line.split_once(':')?.0))
+            .collect();
+        assert_eq!(names.len(), Sounding::ALL.len());
+        for kind in Sounding::ALL {
+            assert!(names.contains(&kind.name()));
+        }
+    }
+}
