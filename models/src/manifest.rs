@@ -12,11 +12,13 @@ use crate::digest::Digest;
 use crate::kind::ErrorKind;
 
 mod detector;
+mod faces;
 mod pp_ocr;
 mod set;
 mod speech;
 
 pub use detector::{Colour, DetectorParameters, Head, InputSize};
+pub use faces::{FaceDetector, FaceParameters};
 pub use pp_ocr::PpOcrParameters;
 pub use set::ManifestSet;
 pub use speech::{VoiceActivityParameters, WhisperParameters};
@@ -75,6 +77,8 @@ pub enum Kind {
     VoiceActivity,
     /// Reads text in pictures.
     TextReader,
+    /// Tells faces apart.
+    FaceDescriptor,
     /// A library that runs models.
     Runtime,
 }
@@ -99,6 +103,8 @@ pub struct ManifestFile {
 pub enum Source {
     /// A member of a wheel.
     Pypi(PypiSource),
+    /// A file of a package of npm.
+    Npm(NpmSource),
     /// A plain download.
     Https(HttpsSource),
     /// A file of a repository on the Hugging Face Hub, a mirror of it, or a snapshot on disk.
@@ -114,6 +120,11 @@ impl fmt::Display for Source {
             Self::Pypi(s) => write!(
                 f,
                 "member {} of the PyPI wheel {}=={}",
+                s.member, s.package, s.version
+            ),
+            Self::Npm(s) => write!(
+                f,
+                "file {} of the npm package {}@{}",
                 s.member, s.package, s.version
             ),
             Self::Https(s) => f.write_str(&s.url),
@@ -143,6 +154,18 @@ pub struct PypiSource {
     pub abi: Option<String>,
     /// Platform tag of the wheel (`manylinux_2_28_x86_64`).
     pub platform: Option<String>,
+}
+
+/// A file of a package of npm, the package index of Node.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NpmSource {
+    /// Name of the package, with its scope.
+    pub package: String,
+    /// Exact version.
+    pub version: String,
+    /// Path of the file inside the package.
+    pub member: String,
 }
 
 /// A plain download.
@@ -194,6 +217,8 @@ pub enum Parameters {
     SileroVad(VoiceActivityParameters),
     /// The two networks of PP-OCR, as ONNX files.
     PpOcr(PpOcrParameters),
+    /// The descriptor and the expressions of faces, as `TensorFlow.js` stores them.
+    FaceDescriptor(FaceParameters),
 }
 
 /// Parameters of the ONNX Runtime library.
@@ -339,6 +364,7 @@ impl Manifest {
             | Parameters::Whisper(_)
             | Parameters::SileroVad(_)
             | Parameters::PpOcr(_)
+            | Parameters::FaceDescriptor(_)
             | Parameters::Detector(_) => Err(self.wrong_kind("encode pictures")),
         }
     }
@@ -359,6 +385,7 @@ impl Manifest {
             | Parameters::Detector(_)
             | Parameters::Whisper(_)
             | Parameters::SileroVad(_)
+            | Parameters::FaceDescriptor(_)
             | Parameters::PpOcr(_) => None,
             Parameters::BertSentence(p) => Some(p.dims),
             Parameters::DualEncoder(p) => Some(p.dims),
@@ -426,6 +453,20 @@ impl Source {
             .map_or(Ok(()), |value| {
                 Err(format!("{value:?} is not a package name, version or tag"))
             }),
+            // Nor one for npm.
+            Self::Npm(s) => {
+                let name = s.package.strip_prefix('@').unwrap_or(&s.package);
+                let is_name = name.split('/').count() <= 2 && name.split('/').all(is_plain_name);
+                let is_member = s.member.split('/').all(is_plain_name);
+                if is_name && is_plain_name(&s.version) && is_member {
+                    Ok(())
+                } else {
+                    Err(format!(
+                        "{}@{} or {:?} is not a package of npm and a file in it",
+                        s.package, s.version, s.member
+                    ))
+                }
+            }
             Self::Https(s) => url::Url::parse(&s.url)
                 .map_err(|e| format!("url {:?}: {e}", s.url))
                 .and_then(|url| match url.scheme() {

@@ -110,6 +110,7 @@ pub fn open_text_encoder(
         | Parameters::Detector(_)
         | Parameters::Whisper(_)
         | Parameters::SileroVad(_)
+        | Parameters::FaceDescriptor(_)
         | Parameters::PpOcr(_) => Err(manifest.wrong_kind("encode texts").into()),
     }
 }
