@@ -27,6 +27,7 @@ pub(crate) async fn fill(
         sentences: None,
         speech: None,
         reader: None,
+        faces: None,
         detector: DetectorKind::default(),
         proxy_height: 480,
         frames_per_shot: 4,

@@ -168,6 +168,7 @@ async fn run(app: &App, query: Query, common: Common) -> anyhow::Result<ExitCode
         limit: common.limit,
         page: common.page,
         explain: common.explain,
+        asker: None,
     };
     let answer = searcher.search(&request).await;
     if matches!(answer, Err(SearchError::AllNegative)) {

@@ -6,7 +6,7 @@ use rushes_workers::stages::{Feature, Queue};
 
 use super::definition::{ErasedDefinition, Registered, Unit};
 use super::{
-    dialogue, edges, embeddings, meaning, probe, proxies, shots, speech, text, thumbnails,
+    dialogue, edges, embeddings, meaning, people, probe, proxies, shots, speech, text, thumbnails,
 };
 
 /// The definition of `feature`.
@@ -22,6 +22,7 @@ pub(super) fn registered(feature: Feature) -> &'static dyn Registered {
         Feature::Embeddings => &ErasedDefinition::<embeddings::Embeddings>(PhantomData),
         Feature::Meaning => &ErasedDefinition::<meaning::Meaning>(PhantomData),
         Feature::Text => &ErasedDefinition::<text::Text>(PhantomData),
+        Feature::People => &ErasedDefinition::<people::People>(PhantomData),
     }
 }
 

@@ -7,13 +7,14 @@ use rushes_workers::segment::DetectorKind;
 use rushes_workers::stages::Feature;
 use sqlx::SqliteConnection;
 
+use super::people::FaceSettings;
 use super::registry::registered;
 use super::spaces;
 use super::speech::SpeechSettings;
 use crate::catalog::assets::Asset;
 use crate::catalog::jobs::{self, Job};
 use crate::catalog::runs::{self, NewRun, Run};
-use crate::catalog::{AssetId, CatalogError, RunId, assets};
+use crate::catalog::{AssetId, CatalogError, RunId, assets, people};
 
 /// The user's choices that results depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,9 @@ pub struct Settings {
     pub speech: Option<SpeechSettings>,
     /// The model that reads text in pictures, `id@revision`; `None` if it is not installed.
     pub reader: Option<String>,
+    /// The model that tells faces apart; `None` if it is switched off or not installed. Faces are looked at only while the
+    /// catalogue says that the sense of people is on.
+    pub faces: Option<FaceSettings>,
     /// The shot detector.
     pub detector: DetectorKind,
     /// Height of proxies in pixels.
@@ -80,6 +84,9 @@ pub async fn request(
         if !registered.is_wanted(settings) {
             continue;
         }
+        if feature == Feature::People && !people::is_on(db).await? {
+            continue;
+        }
         if feature == Feature::Embeddings {
             for (settings, background) in spaces::lineup(db, settings).await? {
                 wishes.push(Wish::new(feature, &asset, &settings, background)?);
@@ -114,9 +121,19 @@ pub(super) async fn request_vectors(
     (asset, proxies): (&AssetId, &RunId),
     settings: &Settings,
 ) -> Result<(), CatalogError> {
+    request_in_background(db, Feature::Embeddings, (asset, proxies), settings).await
+}
+
+/// Requests a feature of an asset, after all other work. `input` is the run of its only input.
+pub(super) async fn request_in_background(
+    db: &mut SqliteConnection,
+    feature: Feature,
+    (asset, input): (&AssetId, &RunId),
+    settings: &Settings,
+) -> Result<(), CatalogError> {
     let asset = assets::get(db, asset).await?;
-    let wish = Wish::new(Feature::Embeddings, &asset, settings, true)?;
-    ensure_one(db, &asset.id, &wish, std::slice::from_ref(proxies)).await?;
+    let wish = Wish::new(feature, &asset, settings, true)?;
+    ensure_one(db, &asset.id, &wish, std::slice::from_ref(input)).await?;
     Ok(())
 }
 

@@ -34,6 +34,10 @@ const MAX_PATH: usize = 500;
 /// The sign of life.
 const LIFE: &str = "/healthz";
 
+/// What a request was about, for the audit log. A handler leaves it in its answer.
+#[derive(Debug, Clone)]
+pub(super) struct AuditNote(pub(super) String);
+
 /// Whose requests a listener takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Clientele {
@@ -151,12 +155,14 @@ pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: 
             allowance.write(response.headers_mut());
         }
         if is_change(&method, &path) {
+            let note = response.extensions_mut().remove::<AuditNote>();
             let noted = AuditedRequest {
                 key: caller.key(),
                 method: method.as_str(),
                 path: path.get(..MAX_PATH).unwrap_or(&path),
                 status: response.status().as_u16(),
                 request_id: id.as_ref().map_or("", |RequestId(id)| id),
+                note: note.as_ref().map(|AuditNote(note)| note.as_str()),
             };
             if let Err(error) = door.note(noted).await {
                 tracing::warn!(error = %with_causes(&error), %method, path, "a change is not in the audit log");
@@ -248,6 +254,8 @@ fn needed(method: &Method, path: &str) -> KeyScope {
         || path == "/metrics"
         // Which model answers is a matter of the whole server.
         || (below("/v1/models") && !reads)
+        // So is whether faces may be looked at.
+        || (path == "/v1/people/consent" && !reads)
     {
         KeyScope::Admin
     } else if (reads && path != DISK)

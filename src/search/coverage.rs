@@ -46,6 +46,7 @@ impl Searcher {
             dialogue: None,
             speech: None,
             text: None,
+            people: None,
             meaning: None,
         };
         if senses == [Modality::Label] {
@@ -100,5 +101,21 @@ impl Searcher {
             }
         }
         Ok(found)
+    }
+
+    /// How many assets of the scope were looked at for faces.
+    pub(super) async fn people_coverage(
+        &self,
+        scope: Option<&ShotSet>,
+    ) -> Result<SenseCoverage, SearchError> {
+        let people = Feature::People.as_str();
+        let mut db = self.catalog.snapshot().await?;
+        let assets = || scope.map(ShotSet::assets);
+        let (ready, _) = coverage(&mut db, people, i64::MAX, assets()).await?;
+        Ok(SenseCoverage {
+            ready,
+            failed: failed(&mut db, people, assets()).await?,
+            installed: self.faces,
+        })
     }
 }

@@ -14,6 +14,7 @@ impl Coverage {
             dialogue,
             speech,
             text,
+            people,
             meaning,
         } = self;
         let all = files(total);
@@ -29,7 +30,7 @@ impl Coverage {
                 "{unread} of {all} could not be read; `rushes jobs` shows why"
             ));
         }
-        for (sense, words) in [(speech, HEARD), (text, READ)] {
+        for (sense, words) in [(speech, HEARD), (text, READ), (people, LOOKED_AT)] {
             let Some(sense) = sense else {
                 continue;
             };
@@ -96,6 +97,12 @@ const READ: SenseWords = SenseWords {
     model: "ppocr-v5",
 };
 
+const LOOKED_AT: SenseWords = SenseWords {
+    done: "looked at for faces",
+    instead: "nobody is found in them",
+    model: "faces",
+};
+
 impl SenseCoverage {
     /// What of `total` files, `all` in words, a sense did not perceive; `is_said` if it is said already that files are
     /// waiting.
@@ -156,6 +163,7 @@ mod tests {
             dialogue,
             speech: None,
             text: None,
+            people: None,
             meaning: None,
         }
     }

@@ -18,6 +18,7 @@ mod learnt;
 mod listed;
 mod match_cuts;
 mod pages;
+mod people;
 mod picture;
 mod query;
 mod recall;
@@ -98,6 +99,8 @@ pub struct Searcher {
     speech: Option<bool>,
     /// Whether the model that reads text in pictures is installed; `None` if reading is switched off.
     reading: Option<bool>,
+    /// Whether the model that tells faces apart is installed.
+    faces: bool,
     synonyms: Arc<Synonyms>,
     /// How often other words must have been tried until they are searched for too; `None` if nothing is learnt.
     learnt_after: Option<u32>,
@@ -126,6 +129,7 @@ impl Searcher {
             sentences: None,
             speech: None,
             reading: None,
+            faces: false,
             synonyms: Arc::default(),
             learnt_after: None,
             sandbox: None,
@@ -160,6 +164,15 @@ impl Searcher {
     pub fn with_reading(self, installed: bool) -> Self {
         Self {
             reading: Some(installed),
+            ..self
+        }
+    }
+
+    /// The same searcher, which says whose faces it does not know; `installed` if the model that tells faces apart is.
+    #[must_use]
+    pub fn with_faces(self, installed: bool) -> Self {
+        Self {
+            faces: installed,
             ..self
         }
     }
@@ -254,6 +267,7 @@ impl Searcher {
         let started = Instant::now();
         let seq = self.index.seq();
         request.check()?;
+        self.note_people(request).await?;
         let learnt = self.learnt(request).await?;
         let found = if request.query.parts.is_empty() {
             self.listed(request).await?
@@ -343,7 +357,10 @@ impl Searcher {
             Some(offset) => Some(self.token(request, &listing, position, offset).await?),
         };
         let modalities: Vec<Modality> = senses.iter().map(|sense| sense.modality).collect();
-        let coverage = self.coverage_at(seq, &modalities, scope.as_ref()).await?;
+        let mut coverage = self.coverage_at(seq, &modalities, scope.as_ref()).await?;
+        if query.asks_for_people() {
+            coverage.people = Some(self.people_coverage(scope.as_ref()).await?);
+        }
         Ok(Found {
             listing,
             hits,

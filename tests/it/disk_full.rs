@@ -135,7 +135,8 @@ async fn video_of_many_shots(catalog: &Catalog, name: &str, first: f32) {
                 | Task::Dialogue(_)
                 | Task::Speech(_)
                 | Task::Meaning(_)
-                | Task::Text(_) => answer(&lease),
+                | Task::Text(_)
+                | Task::People(_) => answer(&lease),
             };
             bench.local.complete(&lease.ticket, &result).await.unwrap();
         }

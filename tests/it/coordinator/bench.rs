@@ -198,6 +198,7 @@ pub(super) fn settings() -> Settings {
         sentences: None,
         speech: None,
         reader: None,
+        faces: None,
         detector: DetectorKind::Learned,
         proxy_height: 480,
         frames_per_shot: 4,
@@ -293,6 +294,11 @@ pub(crate) fn answer(lease: &Lease) -> Output {
             let space = "minilm@v2".to_owned();
             MeaningOutput { space, vectors }.into()
         }
+        Task::People(_) => PeopleOutput {
+            model: "faces@1+centerface@1.5.0".to_owned(),
+            faces: Vec::new(),
+        }
+        .into(),
         Task::Text(_) => TextOutput {
             reader: "ppocr-v5@1".to_owned(),
             texts: Vec::new(),

@@ -11,6 +11,7 @@ mod dialogue;
 mod edges;
 mod embeddings;
 mod meaning;
+mod people;
 mod probe;
 mod proxies;
 mod shots;
@@ -30,6 +31,7 @@ pub use dialogue::{CueSpan, DialogueOutput, DialogueTask};
 pub use edges::{EdgesOutput, EdgesTask};
 pub use embeddings::{EmbeddingsOutput, EmbeddingsTask, FRAMES_PER_SHOT};
 pub use meaning::{MeaningOutput, MeaningTask};
+pub use people::{FaceReaders, FaceTrack, PeopleOutput, PeopleTask, UntouchedFace};
 pub use probe::{ProbeOutput, ProbeTask};
 pub use proxies::{ProxiesOutput, ProxiesTask};
 pub use shots::{EarlyProxies, ShotSpan, ShotsOutput, ShotsTask};
@@ -186,6 +188,8 @@ features! {
     Meaning = "meaning", MeaningTask -> MeaningOutput;
     /// What is written in the pictures.
     Text = "text", TextTask -> TextOutput;
+    /// Whose faces are seen.
+    People = "people", PeopleTask -> PeopleOutput;
 }
 
 impl fmt::Display for Feature {
