@@ -11,6 +11,7 @@ use crate::catalog::audit::{self, AuditedRequest};
 use crate::catalog::people::{self, PeopleFilter, Person};
 use crate::catalog::{CatalogError, FaceId};
 use crate::features::look_for_people;
+use crate::search::forget_pages;
 
 /// Most faces that are shown of a person.
 const MOST_FACES: u32 = 500;
@@ -252,7 +253,7 @@ async fn delete(app: &App, who: &str, json: bool) -> anyhow::Result<()> {
     // The name goes too, so the id is what is left to name.
     note(&mut tx, &format!("people delete {}", person.id), None).await?;
     tx.commit().await?;
-    app.catalog.scrub().await?;
+    scrub(app).await?;
     if json {
         return output::json(&serde_json::json!({ "deleted": person.id }));
     }
@@ -313,7 +314,7 @@ async fn off(app: &App, json: bool) -> anyhow::Result<()> {
     let faces = people::turn_off(&mut tx, None).await?;
     note(&mut tx, "people off", None).await?;
     tx.commit().await?;
-    app.catalog.scrub().await?;
+    scrub(app).await?;
     if json {
         return output::json(&serde_json::json!({ "is_on": false, "deleted": faces }));
     }
@@ -322,6 +323,13 @@ async fn off(app: &App, json: bool) -> anyhow::Result<()> {
         "the sense of people is off; {faces} and all people are deleted"
     ));
     Ok(())
+}
+
+/// Removes what is left of deleted people in files.
+async fn scrub(app: &App) -> anyhow::Result<()> {
+    let folder = app.config.pages_folder();
+    forget_pages(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    Ok(app.catalog.scrub().await?)
 }
 
 /// Notes in the audit log what this machine's user did.

@@ -60,7 +60,7 @@ Examples:
   rushes search 'car title:\"Day 3\",\"Day 4\" group:asset collapse:similar facet:tag'
 
 Write \\ before a character to take its meaning. Fields: title, asset, tag, date, duration, len,
-boundary, language, rate, width, height, size, codec and metadata.NAME.")]
+person, face, expression (see rushes people --help), boundary, language, rate, width, height, size, codec and metadata.NAME.")]
 pub(super) struct SearchArgs {
     /// What is seen or said, with filters if wanted; put it in quotes. Filters alone list the shots that fulfil them
     #[arg(required_unless_present_any = ["title", "asset"], value_name = "QUERY")]

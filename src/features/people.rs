@@ -7,11 +7,11 @@ use sqlx::SqliteConnection;
 
 use super::Settings;
 use super::definition::{DAMAGED, Definition, RunInputs, StoreOutcome, Unit};
-use super::request::request_in_background;
+use super::request::request_people;
 use crate::catalog::assets::Asset;
 use crate::catalog::people::{self, NewFace};
 use crate::catalog::records::{PeopleRecord, ShotsRecord};
-use crate::catalog::{AssetId, Catalog, CatalogError, RunId, shots};
+use crate::catalog::{AssetId, Catalog, CatalogError, RunId, jobs, shots};
 
 /// Assets per transaction.
 const BATCH: u32 = 100;
@@ -123,8 +123,8 @@ fn new_face(face: &FaceTrack) -> Option<NewFace> {
     })
 }
 
-/// Requests the faces of all videos that were ingested while the sense of people was off or its model was missing. They
-/// are looked at after all other work. Returns how many.
+/// Requests the faces of all videos that were ingested while the sense of people was off or its model was missing, with a
+/// job for each. Returns how many.
 ///
 /// # Errors
 /// [`CatalogError::PeopleOff`], or if the database fails.
@@ -141,7 +141,8 @@ pub async fn look_for_people(
         people::require(&mut tx).await?;
         let assets = without(&mut tx).await?;
         for (asset, shots) in &assets {
-            request_in_background(&mut tx, Feature::People, (asset, shots), settings).await?;
+            let run = request_people(&mut tx, (asset, shots), settings).await?;
+            jobs::create(&mut tx, asset, &[run]).await?;
         }
         tx.commit().await?;
         requested += assets.len();

@@ -121,20 +121,21 @@ pub(super) async fn request_vectors(
     (asset, proxies): (&AssetId, &RunId),
     settings: &Settings,
 ) -> Result<(), CatalogError> {
-    request_in_background(db, Feature::Embeddings, (asset, proxies), settings).await
+    let asset = assets::get(db, asset).await?;
+    let wish = Wish::new(Feature::Embeddings, &asset, settings, true)?;
+    ensure_one(db, &asset.id, &wish, std::slice::from_ref(proxies)).await?;
+    Ok(())
 }
 
-/// Requests a feature of an asset, after all other work. `input` is the run of its only input.
-pub(super) async fn request_in_background(
+/// Requests the faces of an asset whose shots are those of the run `shots`.
+pub(super) async fn request_people(
     db: &mut SqliteConnection,
-    feature: Feature,
-    (asset, input): (&AssetId, &RunId),
+    (asset, shots): (&AssetId, &RunId),
     settings: &Settings,
-) -> Result<(), CatalogError> {
+) -> Result<RunId, CatalogError> {
     let asset = assets::get(db, asset).await?;
-    let wish = Wish::new(feature, &asset, settings, true)?;
-    ensure_one(db, &asset.id, &wish, std::slice::from_ref(input)).await?;
-    Ok(())
+    let wish = Wish::new(Feature::People, &asset, settings, false)?;
+    ensure_one(db, &asset.id, &wish, std::slice::from_ref(shots)).await
 }
 
 /// Requests for an asset what `runs` compute for another asset with the same bytes.

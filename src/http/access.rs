@@ -25,7 +25,7 @@ use super::{ApiError, guard, page};
 use crate::catalog::audit::{self, AuditedRequest};
 use crate::catalog::events::EventFilter;
 use crate::catalog::keys::{self, Key, KeyScope};
-use crate::catalog::{Caller, Catalog, CatalogError};
+use crate::catalog::{Caller, Catalog, CatalogError, PersonId};
 
 /// Paths that say nothing of what is in the catalogue.
 const OPEN: [&str; 2] = [LIFE, "/openapi.json"];
@@ -159,7 +159,7 @@ pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: 
             let noted = AuditedRequest {
                 key: caller.key(),
                 method: method.as_str(),
-                path: path.get(..MAX_PATH).unwrap_or(&path),
+                path: &noted_path(&path),
                 status: response.status().as_u16(),
                 request_id: id.as_ref().map_or("", |RequestId(id)| id),
                 note: note.as_ref().map(|AuditNote(note)| note.as_str()),
@@ -237,6 +237,19 @@ fn is_docs(path: &str) -> bool {
 /// Signing in and out.
 fn is_session_change(method: &Method, path: &str) -> bool {
     path == SESSION && matches!(*method, Method::POST | Method::DELETE)
+}
+
+/// A path as the audit log keeps it: without the names of people, which would outlast their deletion.
+fn noted_path(path: &str) -> String {
+    let path = path.get(..MAX_PATH).unwrap_or(path);
+    let Some(rest) = path.strip_prefix("/v1/people/") else {
+        return path.to_owned();
+    };
+    let (who, rest) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    if matches!(who, "consent" | "cluster") || who.parse::<PersonId>().is_ok() {
+        return path.to_owned();
+    }
+    format!("/v1/people/{{person}}{rest}")
 }
 
 /// The scope that a route needs.

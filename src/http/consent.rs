@@ -66,7 +66,7 @@ pub(super) async fn get(
     Ok(Json(view(&api, &caller).await?))
 }
 
-/// Turn the sense of people on: the faces of all videos are looked at, after all other work. Descriptors of faces are
+/// Turn the sense of people on: the faces of all videos are looked at, with a job for each. Descriptors of faces are
 /// biometric data, for which many laws ask the consent of those who are shown.
 #[utoipa::path(put, operation_id = "give_consent", path = "/v1/people/consent", tag = "people", request_body = Grounds,
     responses((status = 200, description = "It is on", body = ConsentView), Refused))]
@@ -102,6 +102,7 @@ pub(super) async fn withdraw(
     let mut tx = api.catalog.begin().await?;
     let faces = people::turn_off(&mut tx, caller.key()).await?;
     tx.commit().await.map_err(CatalogError::from)?;
+    api.searcher.forget_pages()?;
     api.catalog.scrub().await?;
     Ok(Json(Forgotten { faces }))
 }

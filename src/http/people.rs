@@ -5,14 +5,15 @@
     reason = "the macro that describes a handler repeats the type of its query"
 )]
 
-use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::access::AuditNote;
 use super::paging::checked_limit;
 use super::problems::{NotFound, PeopleOff, Refused};
 use super::{Api, ApiError};
@@ -109,6 +110,11 @@ async fn changeable(
     Ok(people::find(db, who, None).await?.id)
 }
 
+/// Whom a change was about, for the audit log.
+fn about(id: &PersonId) -> Extension<AuditNote> {
+    Extension(AuditNote(format!("person {id}")))
+}
+
 async fn shown(db: &mut sqlx::SqliteConnection, id: &PersonId) -> Result<Json<Person>, ApiError> {
     Ok(Json(people::find(db, id.as_str(), None).await?))
 }
@@ -172,7 +178,7 @@ pub(super) async fn change(
     }
     let person = shown(&mut tx, &id).await?;
     tx.commit().await.map_err(CatalogError::from)?;
-    Ok((UNKEPT, person))
+    Ok((UNKEPT, about(&id), person))
 }
 
 /// Delete a person with all their faces, so that no file holds a byte of them. Where they were seen is noted, so that the
@@ -184,13 +190,14 @@ pub(super) async fn delete(
     State(api): State<Api>,
     caller: Caller,
     Path(who): Path<String>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let mut tx = api.catalog.begin().await?;
     let id = changeable(&mut tx, &caller, &who).await?;
     people::delete(&mut tx, id.as_str()).await?;
     tx.commit().await.map_err(CatalogError::from)?;
+    api.searcher.forget_pages()?;
     api.catalog.scrub().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((StatusCode::NO_CONTENT, about(&id)))
 }
 
 /// Make several people one. If only one of them has a name, it stays.
@@ -210,7 +217,7 @@ pub(super) async fn merge(
     people::merge(&mut tx, id.as_str(), &body.people).await?;
     let person = shown(&mut tx, &id).await?;
     tx.commit().await.map_err(CatalogError::from)?;
-    Ok((UNKEPT, person))
+    Ok((UNKEPT, about(&id), person))
 }
 
 /// Say that some faces of a person are somebody else's.
@@ -230,7 +237,7 @@ pub(super) async fn split(
     let other = people::split(&mut tx, id.as_str(), &body.faces, body.name.as_deref()).await?;
     let person = shown(&mut tx, &other).await?;
     tx.commit().await.map_err(CatalogError::from)?;
-    Ok((UNKEPT, person))
+    Ok((UNKEPT, about(&id), person))
 }
 
 /// Cluster all faces again. What users said of people stays.
@@ -273,9 +280,5 @@ pub(super) async fn crop(
     let id: FaceId = id.parse()?;
     let mut db = api.catalog.read().await?;
     let crop = people::crop(&mut db, &id, caller.titles()).await?;
-    Ok((
-        UNKEPT,
-        AppendHeaders([(header::CONTENT_TYPE, "image/jpeg")]),
-        crop,
-    ))
+    Ok((UNKEPT, [(header::CONTENT_TYPE, "image/jpeg")], crop))
 }

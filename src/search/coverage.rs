@@ -8,6 +8,33 @@ use crate::features::{embeddings_of, meaning_of};
 use crate::index::ShotSet;
 
 impl Searcher {
+    /// The same searcher, which says what speech it does not know; `installed` if the model of speech is.
+    #[must_use]
+    pub fn with_speech(self, installed: bool) -> Self {
+        Self {
+            speech: Some(installed),
+            ..self
+        }
+    }
+
+    /// The same searcher, which says what text in pictures it does not know; `installed` if the model that reads is.
+    #[must_use]
+    pub fn with_reading(self, installed: bool) -> Self {
+        Self {
+            reading: Some(installed),
+            ..self
+        }
+    }
+
+    /// The same searcher, which says whose faces it does not know; `installed` if the model that tells faces apart is.
+    #[must_use]
+    pub fn with_faces(self, installed: bool) -> Self {
+        Self {
+            faces: installed,
+            ..self
+        }
+    }
+
     /// The share of the scope that can be found by `senses`.
     ///
     /// # Errors

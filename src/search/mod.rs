@@ -47,7 +47,7 @@ pub use hit::{
     RecallReport, SenseCoverage, StandsFor,
 };
 pub use match_cuts::{MatchCut, MatchCutEvidence, MatchCuts, MatchCutsCoverage, MatchCutsRequest};
-pub use pages::tidy as tidy_pages;
+pub use pages::{forget as forget_pages, tidy as tidy_pages};
 pub use picture::read_picture;
 pub use query::body::{CollapseBody, ConditionsBody, PartBody, SearchBody};
 pub use query::syntax::SyntaxError;
@@ -146,33 +146,6 @@ impl Searcher {
     ) -> Self {
         Self {
             sentences: Some(Arc::new(Encoders::new(models, model, options))),
-            ..self
-        }
-    }
-
-    /// The same searcher, which says what speech it does not know; `installed` if the model of speech is.
-    #[must_use]
-    pub fn with_speech(self, installed: bool) -> Self {
-        Self {
-            speech: Some(installed),
-            ..self
-        }
-    }
-
-    /// The same searcher, which says what text in pictures it does not know; `installed` if the model that reads is.
-    #[must_use]
-    pub fn with_reading(self, installed: bool) -> Self {
-        Self {
-            reading: Some(installed),
-            ..self
-        }
-    }
-
-    /// The same searcher, which says whose faces it does not know; `installed` if the model that tells faces apart is.
-    #[must_use]
-    pub fn with_faces(self, installed: bool) -> Self {
-        Self {
-            faces: installed,
             ..self
         }
     }

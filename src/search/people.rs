@@ -24,6 +24,14 @@ impl SearchRequest {
 }
 
 impl Searcher {
+    /// Deletes the lists that later pages of searches would show: what they count may have the names of deleted people.
+    ///
+    /// # Errors
+    /// If they cannot be deleted.
+    pub fn forget_pages(&self) -> Result<(), SearchError> {
+        self.pages.forget()
+    }
+
     /// Notes which people are searched for, by their ids, and who searches. A later page is the same search.
     pub(super) async fn note_people(&self, request: &SearchRequest) -> Result<(), SearchError> {
         if request.page.is_some() || request.named_people().next().is_none() {
