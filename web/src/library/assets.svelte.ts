@@ -98,6 +98,7 @@ const NAMES: Record<string, string> = {
   speech: "listening to speech",
   meaning: "reading what is said",
   text: "reading what is written",
+  people: "looking at faces",
 };
 
 /** What is being done, in words. */
