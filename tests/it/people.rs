@@ -113,21 +113,7 @@ fn speakers_are_told_apart_and_found_by_name_and_nothing_is_left_of_them_when_it
         return;
     };
     rushes.begin();
-    for args in [
-        &["people"][..],
-        &["people", "show", "Anna"],
-        &["people", "cluster"],
-        &["search", "person:Anna"],
-        &["search", "face:>0.3"],
-        &["search", "len:>1s facet:person"],
-    ] {
-        let said = refusal(&rushes, args);
-        assert!(
-            said.contains("rushes people on --because"),
-            "{args:?}: {said}"
-        );
-    }
-    assert!(refusal(&rushes, &["people", "on", "--because", " "]).contains("grounds"));
+    assert_all_is_refused(&rushes);
     let on = rushes.json(&["people", "on", "--because", GROUNDS]);
     assert_eq!(on, json!({ "is_on": true, "requested": 0 }));
     let film = speakers(&material, rushes.folder.path(), 11);
@@ -163,31 +149,7 @@ fn speakers_are_told_apart_and_found_by_name_and_nothing_is_left_of_them_when_it
         answer["coverage"]["people"],
         json!({ "ready": 1, "failed": 0, "installed": true })
     );
-    // Attributes, somebody left out, two in one shot, and nobody of that name.
-    assert_eq!(found(&rushes, "person:Anna face:>0.1").len(), 2);
-    assert_eq!(found(&rushes, "person:Anna face:>0.9"), []);
-    assert_eq!(found(&rushes, "len:>1s -person:Anna").len(), 9);
-    let other = people(&rushes)[1]["label"].as_str().unwrap().to_owned();
-    assert_eq!(
-        found(&rushes, &format!("person:Anna person:\"{other}\"")),
-        []
-    );
-    assert_eq!(found(&rushes, &format!("person:Anna,\"{other}\"")).len(), 3);
-    assert!(refusal(&rushes, &["search", "person:Nobody"]).contains("Nobody"));
-    let felt: usize = [
-        "neutral",
-        "happy",
-        "sad",
-        "angry",
-        "fearful",
-        "disgusted",
-        "surprised",
-    ]
-    .map(|one| found(&rushes, &format!("expression:{one}")).len())
-    .iter()
-    .sum();
-    assert_eq!(felt, 11);
-    assert_eq!(rushes.json(&["people", "cluster"])["moved"], 0);
+    assert_conditions_hold(&rushes);
 
     // Pictures come out when they are asked for, and descriptors never do.
     let crops = rushes.folder.path().join("crops");
@@ -215,16 +177,70 @@ fn speakers_are_told_apart_and_found_by_name_and_nothing_is_left_of_them_when_it
         told(&out),
         rushes.json(&["people"]).to_string(),
     ];
-    let exported = std::fs::read_to_string(exported).unwrap_or_default();
+    assert!(out.status.success(), "{}", told(&out));
+    let exported = std::fs::read_to_string(exported).unwrap();
+    assert!(exported.contains("speakers-11"), "{exported}");
     for text in texts.iter().chain([&exported]) {
         assert_holds_no_descriptor(text, &before);
     }
 
+    assert_nothing_is_left(&rushes, &film, &before);
+}
+
+/// Whatever is about people says that the sense is off, and how it is turned on.
+fn assert_all_is_refused(rushes: &Rushes) {
+    for args in [
+        &["people"][..],
+        &["people", "show", "Anna"],
+        &["people", "cluster"],
+        &["search", "person:Anna"],
+        &["search", "face:>0.3"],
+        &["search", "len:>1s facet:person"],
+    ] {
+        let said = refusal(rushes, args);
+        assert!(
+            said.contains("rushes people on --because"),
+            "{args:?}: {said}"
+        );
+    }
+    assert!(refusal(rushes, &["people", "on", "--because", " "]).contains("grounds"));
+}
+
+/// Of eleven shots with ten people, two with Anna.
+fn assert_conditions_hold(rushes: &Rushes) {
+    // Attributes, somebody left out, two in one shot, and nobody of that name.
+    assert_eq!(found(rushes, "person:Anna face:>0.1").len(), 2);
+    assert_eq!(found(rushes, "person:Anna face:>0.9"), []);
+    assert_eq!(found(rushes, "len:>1s -person:Anna").len(), 9);
+    let other = people(rushes)[1]["label"].as_str().unwrap().to_owned();
+    assert_eq!(
+        found(rushes, &format!("person:Anna person:\"{other}\"")),
+        []
+    );
+    assert_eq!(found(rushes, &format!("person:Anna,\"{other}\"")).len(), 3);
+    assert!(refusal(rushes, &["search", "person:Nobody"]).contains("Nobody"));
+    let felt: usize = [
+        "neutral",
+        "happy",
+        "sad",
+        "angry",
+        "fearful",
+        "disgusted",
+        "surprised",
+    ]
+    .map(|one| found(rushes, &format!("expression:{one}")).len())
+    .iter()
+    .sum();
+    assert_eq!(felt, 11);
+    assert_eq!(rushes.json(&["people", "cluster"])["moved"], 0);
+}
+
+fn assert_nothing_is_left(rushes: &Rushes, film: &Path, before: &[(Vec<u8>, Vec<u8>)]) {
     // Deleting a person leaves the others, and the same file does not bring them back.
     rushes.json(&["people", "delete", "Anna"]);
-    assert_eq!(biometrics(&rushes).len(), 9);
-    for (descriptor, crop) in &before {
-        let left = biometrics(&rushes).iter().any(|(one, _)| one == descriptor);
+    assert_eq!(biometrics(rushes).len(), 9);
+    for (descriptor, crop) in before {
+        let left = biometrics(rushes).iter().any(|(one, _)| one == descriptor);
         assert_eq!(
             holders(&rushes.data(), &descriptor[64..192]).is_empty(),
             !left
@@ -238,7 +254,7 @@ fn speakers_are_told_apart_and_found_by_name_and_nothing_is_left_of_them_when_it
         rushes.json(&["people", "off"]),
         json!({ "is_on": false, "deleted": 9 })
     );
-    for (descriptor, crop) in &before {
+    for (descriptor, crop) in before {
         for part in [
             &descriptor[..64],
             &descriptor[64..192],
@@ -249,11 +265,11 @@ fn speakers_are_told_apart_and_found_by_name_and_nothing_is_left_of_them_when_it
             assert!(holders.is_empty(), "{holders:?}");
         }
     }
-    assert!(refusal(&rushes, &["people"]).contains("rushes people on"));
+    assert!(refusal(rushes, &["people"]).contains("rushes people on"));
     let on = rushes.json(&["people", "on", "--because", GROUNDS]);
     assert_eq!(on["requested"], 1);
-    rushes.ingest(&[&film]);
-    let again = people(&rushes);
+    rushes.ingest(&[film]);
+    let again = people(rushes);
     assert_eq!(again.len(), 9, "{again:#?}");
     assert!(
         again
@@ -389,19 +405,7 @@ fn over_http_only_an_administrator_turns_it_on_and_who_searched_for_whom_is_on_r
     }
 
     let log: Value = get(&admin, "/v1/audit").json().unwrap();
-    let entries = log["entries"].as_array().unwrap();
-    let entry = |method: &str| entries.iter().find(|one| one["method"] == method).unwrap();
-    assert_eq!(entry("SEARCH")["key_name"], "reader");
-    assert_eq!(entry("SEARCH")["note"], format!("people {person}"));
-    assert!(entry("SEARCH")["key_id"].is_string());
-    let put = entries
-        .iter()
-        .find(|one| one["status"] == 200 && one["method"] == "PUT")
-        .unwrap();
-    assert_eq!(
-        (&put["key_name"], &put["note"]),
-        (&json!("boss"), &json!(GROUNDS))
-    );
+    assert_is_on_record(&log, person);
 
     // A key for some titles sees who is in them, and changes nobody.
     let agency = key(
@@ -424,4 +428,21 @@ fn over_http_only_an_administrator_turns_it_on_and_who_searched_for_whom_is_on_r
             assert_eq!(holders(&rushes.data(), part), Vec::<PathBuf>::new());
         }
     }
+}
+
+/// Who turned it on and why, and who searched for whom.
+fn assert_is_on_record(log: &Value, person: &str) {
+    let entries = log["entries"].as_array().unwrap();
+    let entry = |method: &str| entries.iter().find(|one| one["method"] == method).unwrap();
+    assert_eq!(entry("SEARCH")["key_name"], "reader");
+    assert_eq!(entry("SEARCH")["note"], format!("people {person}"));
+    assert!(entry("SEARCH")["key_id"].is_string());
+    let put = entries
+        .iter()
+        .find(|one| one["status"] == 200 && one["method"] == "PUT")
+        .unwrap();
+    assert_eq!(
+        (&put["key_name"], &put["note"]),
+        (&json!("boss"), &json!(GROUNDS))
+    );
 }

@@ -13,7 +13,6 @@ fn reader() -> Option<FaceReader> {
 
 /// A picture of smooth waves.
 #[expect(
-    clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "small numbers"
@@ -193,6 +192,5 @@ fn at_half_a_unit_faces_of_one_speaker_are_the_same_and_of_two_are_not() {
             }
         }
     }
-    println!("same at most {farthest:.3}, different at least {nearest:.3}");
     assert!(farthest < 0.5 && nearest > 0.5, "{farthest} {nearest}");
 }

@@ -169,7 +169,7 @@ mod tests {
         let found = members(joined(groups(&[0.0, 5.0, 0.2, 5.1, 0.1, 9.0])));
         assert_eq!(found, [vec![0, 2, 4], vec![1, 3], vec![5]]);
         // Each is near the next, but the ends are far apart: they are not all one person.
-        let chain: Vec<f32> = (0..12).map(|n| f32::from(n as u8) * 0.3).collect();
+        let chain: Vec<f32> = (0..12_u8).map(|n| f32::from(n) * 0.3).collect();
         assert!(joined(groups(&chain)).len() >= 3);
         assert_eq!(joined(Vec::new()), []);
     }

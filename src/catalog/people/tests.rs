@@ -320,7 +320,7 @@ fn marked(shot: u64, at: f32) -> (NewFace, Vec<u8>, Vec<u8>) {
         *number = at / 1000.0 + f32::from(u8::try_from(n).unwrap()) / 7919.0;
     }
     face.crop = (0..9000_u32)
-        .flat_map(|n| ((n * 31) ^ shot as u32).to_le_bytes())
+        .flat_map(|n| ((n * 31) ^ u32::try_from(shot).unwrap()).to_le_bytes())
         .collect();
     let bytes: Vec<u8> = face.descriptor.0[40..60]
         .iter()
