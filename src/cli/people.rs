@@ -19,9 +19,10 @@ const MOST_FACES: u32 = 500;
 /// Arguments of `people`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Descriptors of faces are biometric data, and many laws ask for the consent of those who are shown. The sense is off until
-it is turned on, with the grounds; both are noted in the audit log, and so is who searched for whom. While it is off, no face
-is described. To turn it off deletes every person, descriptor and picture of a face from the files of this catalogue.
+Descriptors of faces are biometric data, and many laws ask for the consent of those who are shown.
+The sense is off until it is turned on, with the grounds. Both are noted in the audit log, and so is
+who searched for whom. While it is off, no face is described. To turn it off deletes every person,
+descriptor and picture of a face from the files of this catalogue.
 
 Examples:
   rushes models pull faces                              once
