@@ -67,7 +67,7 @@ def main():
         )
         pictures = [Image.open(p).convert("RGB") for p in samples + described]
 
-        weights = store / "lite/0.2.0/efficientnet-lite0.pth"
+        weights = store / "lite/0.1.0/efficientnet-lite0.pth"
         original = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(weights)).eval()
         with torch.no_grad():
             planes = [torch.from_numpy(preprocess(p))[None] for p in pictures]

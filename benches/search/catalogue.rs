@@ -11,7 +11,7 @@ use rushes_workers::storage::Locator;
 
 /// Shots of a video, of 50 frames each.
 pub(crate) const SHOTS: usize = 100;
-pub(crate) const SPACE: &str = "lite@0.2.0";
+pub(crate) const SPACE: &str = "lite@0.1.0";
 
 /// Videos of [`SHOTS`] shots each, but for the last, in the order of the vectors. Their names start with
 /// `name`.
@@ -28,6 +28,7 @@ pub(crate) async fn fill(
         speech: None,
         reader: None,
         sound: false,
+        faces: None,
         detector: DetectorKind::default(),
         proxy_height: 480,
         frames_per_shot: 4,

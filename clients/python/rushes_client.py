@@ -371,6 +371,10 @@ class Rushes:
         """The export formats."""
         return self._call("GET", "/v1/exports/formats", answer="json")
 
+    def get_face_picture(self, id):
+        """The picture of a face."""
+        return self._call("GET", f"/v1/faces/{_quoted(id)}/crop.jpg", answer="bytes")
+
     def list_jobs(self, *, state=None, asset=None, title=None, feature=None, since=None, until=None, limit=None, page=None):
         """Jobs, newest first, page by page.
 
@@ -445,6 +449,80 @@ class Rushes:
         id: The model
         """
         return self._call("DELETE", f"/v1/models/{_quoted(id)}/vectors", answer="json")
+
+    def list_people(self, *, limit=None, from_=None, named=None, hidden=None):
+        """The people that are seen in what the caller sees.
+
+        limit: How many, 1 to 1000; 100 if absent.
+        from_: How many of the first ones to leave out: `next` of the answer before.
+        named: Only people with a name.
+        hidden: Hidden people too.
+        """
+        return self._call("GET", "/v1/people", query={"limit": limit, "from": from_, "named": named, "hidden": hidden}, answer="json")
+
+    def cluster_people(self):
+        """Cluster all faces again. What users said of people stays."""
+        return self._call("POST", "/v1/people/cluster", answer="json")
+
+    def get_consent(self):
+        """Whether the sense of people is on."""
+        return self._call("GET", "/v1/people/consent", answer="json")
+
+    def give_consent(self, *, body=None):
+        """Turn the sense of people on: the faces of all videos are looked at, with a job for each. Descriptors
+        of faces are biometric data, for which many laws ask the consent of those who are shown.
+        """
+        return self._call("PUT", "/v1/people/consent", body=body, answer="json")
+
+    def withdraw_consent(self):
+        """Turn the sense of people off, and delete every person, descriptor and picture of a face, so that no
+        file of the catalogue holds a byte of them.
+        """
+        return self._call("DELETE", "/v1/people/consent", answer="json")
+
+    def get_person(self, person):
+        """One person.
+
+        person: Id, name, or number such as `Person 3`
+        """
+        return self._call("GET", f"/v1/people/{_quoted(person)}", answer="json")
+
+    def change_person(self, person, *, body=None):
+        """Name a person, take the name away, hide them or show them again.
+
+        person: Id, name, or number such as `Person 3`
+        """
+        return self._call("PATCH", f"/v1/people/{_quoted(person)}", body=body, answer="json")
+
+    def delete_person(self, person):
+        """Delete a person with all their faces, so that no file holds a byte of them. Where they were seen is
+        noted, so that the same files do not bring them back.
+
+        person: Id, name, or number such as `Person 3`
+        """
+        return self._call("DELETE", f"/v1/people/{_quoted(person)}", answer="nothing")
+
+    def list_faces(self, person, *, limit=None):
+        """The faces of a person.
+
+        person: Id, name, or number such as `Person 3`
+        limit: How many, 1 to 1000; 100 if absent.
+        """
+        return self._call("GET", f"/v1/people/{_quoted(person)}/faces", query={"limit": limit}, answer="json")
+
+    def merge_people(self, person, *, body=None):
+        """Make several people one. If only one of them has a name, it stays.
+
+        person: Who they all are: id, name, or number
+        """
+        return self._call("POST", f"/v1/people/{_quoted(person)}/merge", body=body, answer="json")
+
+    def split_person(self, person, *, body=None):
+        """Say that some faces of a person are somebody else's.
+
+        person: Id, name, or number such as `Person 3`
+        """
+        return self._call("POST", f"/v1/people/{_quoted(person)}/split", body=body, answer="json")
 
     def redact_picture(self, *, form=None, accept=None):
         """Make faces and plates of one picture unrecognisable. `Accept: image/*` gets the picture alone,

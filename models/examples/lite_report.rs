@@ -1,4 +1,4 @@
-//! The Rust half of `benches/lite`: `lite_report <store> <pictures> <out>`.
+//! The Rust half of `benches/lite`: `lite_report <store> <pictures> <out> [<model>]`.
 //!
 //! Writes the classifier's graph (`lite.onnx`), the logits (`logits.f32`), the pictures' vectors (`images.f32`)
 //! and those of the texts in `<out>/queries.txt` (`texts.f32`). Then, for each line of standard input, it
@@ -17,8 +17,10 @@ const THREADS: usize = 2;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [store, list, out] = arguments.as_slice() else {
-        return Err("usage: lite_report <store> <list of pictures> <out>".into());
+    let (store, list, out, model) = match arguments.as_slice() {
+        [store, list, out] => (store, list, out, "lite"),
+        [store, list, out, model] => (store, list, out, model.to_str().unwrap_or_default()),
+        _ => return Err("usage: lite_report <store> <list of pictures> <out> [<model>]".into()),
     };
     let store = ModelStore::new(store.clone());
     let pictures = fs::read_to_string(list)?
@@ -31,14 +33,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     write_floats(&out.join("logits.f32"), &probe.logits(&pictures)?)?;
     drop(probe);
 
-    let images = open_image_encoder(&store, "lite", &EncoderOptions::threads(THREADS))?;
+    let images = open_image_encoder(&store, model, &EncoderOptions::threads(THREADS))?;
     write_floats(
         &out.join("images.f32"),
         &images.encode_pictures(&pictures)?.concat(),
     )?;
     let queries = fs::read_to_string(out.join("queries.txt"))?;
     let queries: Vec<&str> = queries.lines().collect();
-    let texts = open_text_encoder(&store, "lite", &EncoderOptions::threads(2))?;
+    let texts = open_text_encoder(&store, model, &EncoderOptions::threads(2))?;
     let start = Instant::now();
     let vectors = texts.encode(&queries)?;
     let rate = queries.len() as f64 / start.elapsed().as_secs_f64();

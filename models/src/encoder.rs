@@ -14,7 +14,7 @@ use crate::store::ModelStore;
 /// An embedding space. Vectors of two spaces are never compared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Space {
-    /// Model id, `@`, revision: `lite@0.2.0`.
+    /// Model id, `@`, revision: `lite@0.1.0`.
     pub id: String,
     /// Length of its vectors.
     pub dims: usize,

@@ -14,6 +14,7 @@ mod digest;
 mod dual;
 mod encoder;
 mod error;
+mod faces;
 mod kind;
 mod lite;
 mod manifest;
@@ -41,16 +42,19 @@ pub use digest::{Digest, ParseDigestError};
 pub use dual::{Sample, write_sample};
 pub use encoder::{ImageEncoder, Space, TextEncoder};
 pub use error::{
-    Attempt, BackendError, DetectError, DualError, LiteError, ModelError, OcrError, PullError,
-    SourceError, SpeechError, TextError,
+    Attempt, BackendError, DetectError, DualError, FaceError, LiteError, ModelError, OcrError,
+    PullError, SourceError, SpeechError, TextError,
+};
+pub use faces::{
+    DESCRIPTOR, EXPRESSIONS, FaceChip, FaceDescriptor, FaceReader, FoundFace, descriptor_distance,
 };
 pub use kind::ErrorKind;
 pub use lite::LiteProbe;
 pub use manifest::{
     BertSentenceParameters, Colour, ConseParameters, DetectorParameters, DualParameters,
-    FileSource, Golden, Head, HfSource, HttpsSource, InputSize, Kind, Manifest, ManifestError,
-    ManifestFile, ManifestSet, OnnxRuntimeParameters, Parameters, PpOcrParameters, PypiSource,
-    Source, VoiceActivityParameters, WhisperParameters,
+    FaceDetector, FaceParameters, FileSource, Golden, Head, HfSource, HttpsSource, InputSize, Kind,
+    Manifest, ManifestError, ManifestFile, ManifestSet, NpmSource, OnnxRuntimeParameters,
+    Parameters, PpOcrParameters, PypiSource, Source, VoiceActivityParameters, WhisperParameters,
 };
 pub use ocr::{LineBox, TextLine, TextReader};
 pub use open::{

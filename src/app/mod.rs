@@ -5,7 +5,9 @@ mod engine;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use rushes_models::{Manifest, ModelError, ModelStore, Space, Status, is_installed, space_of};
+use rushes_models::{
+    FaceReader, Manifest, ModelError, ModelStore, Space, Status, is_installed, space_of,
+};
 use rushes_workers::redact::VideoOptions;
 use rushes_workers::sandbox::{Limits, Sandbox};
 use rushes_workers::stages::Stages;
@@ -17,7 +19,7 @@ pub use engine::{Engine, EngineParts, collect_garbage, is_engine_running};
 use crate::catalog::{Catalog, CatalogError, spaces};
 use crate::config::Config;
 use crate::export::ExportSources;
-use crate::features::{LocalCoordinator, Settings, SpeechSettings};
+use crate::features::{FaceSettings, LocalCoordinator, Settings, SpeechSettings};
 use crate::index::{Follower, Index, IndexError, Synonyms};
 use crate::redactions::{Options, Redactions};
 use crate::search::Searcher;
@@ -152,6 +154,7 @@ impl App {
             searcher.with_reading(matches!(self.reader(), Ok(Some(_))))
         };
         let searcher = searcher.with_sound(self.config.work.sound);
+        let searcher = searcher.with_faces(matches!(self.faces(), Ok(Some(_))));
         let search = &self.config.search;
         let searcher = if search.learn {
             searcher.with_learnt_words(search.learn_after)
@@ -210,6 +213,7 @@ impl App {
             speech: self.speech()?,
             reader: self.reader()?,
             sound: self.config.work.sound,
+            faces: self.faces()?,
             detector: self.config.work.detector,
             proxy_height: self.config.work.proxy_height,
             frames_per_shot: self.config.work.frames_per_shot,
@@ -244,6 +248,20 @@ impl App {
     pub fn reader(&self) -> Result<Option<String>, ModelError> {
         let manifest = self.installed(&self.config.models.picture_to_text)?;
         Ok(manifest.map(Manifest::full_name))
+    }
+
+    /// The model that tells faces apart; `None` if it is switched off or not installed.
+    ///
+    /// # Errors
+    /// If the model in the settings does not exist, or does something else.
+    pub fn faces(&self) -> Result<Option<FaceSettings>, ModelError> {
+        let Some(manifest) = self.installed(&self.config.models.faces)? else {
+            return Ok(None);
+        };
+        Ok(Some(FaceSettings {
+            model: manifest.id.clone(),
+            name: FaceReader::name_of(&self.models, &manifest.id)?,
+        }))
     }
 
     /// The manifest of a model, if it and all that it requires are installed; `None` for the empty name as well.

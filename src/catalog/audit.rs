@@ -29,6 +29,8 @@ pub struct AuditEntry {
     pub status: i64,
     /// The request's id, as in the answer and in the log.
     pub request_id: String,
+    /// What it was about, where the path does not say: the people that were searched for, the grounds of a consent.
+    pub note: Option<String>,
 }
 
 /// A request to be noted.
@@ -44,6 +46,8 @@ pub struct AuditedRequest<'a> {
     pub status: u16,
     /// The request's id.
     pub request_id: &'a str,
+    /// What it was about, where the path does not say.
+    pub note: Option<&'a str>,
 }
 
 /// Notes a request.
@@ -55,8 +59,8 @@ pub async fn note(
     request: AuditedRequest<'_>,
 ) -> Result<(), CatalogError> {
     sqlx::query(
-        "INSERT INTO audit (at, key_id, key_name, method, path, status, request_id)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO audit (at, key_id, key_name, method, path, status, request_id, note)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(now_ms())
     .bind(request.key.map(|(id, _)| id))
@@ -65,6 +69,7 @@ pub async fn note(
     .bind(request.path)
     .bind(request.status)
     .bind(request.request_id)
+    .bind(request.note)
     .execute(db)
     .await?;
     Ok(())

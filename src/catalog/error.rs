@@ -137,6 +137,37 @@ pub enum CatalogError {
         /// The actual revision.
         found: i64,
     },
+    /// The sense of people is off, so there is nobody to list or to search for.
+    #[error(
+        "the sense of people is off, so faces are not looked at and nobody can be searched for; \
+         an administrator turns it on with `rushes people on --because \"…\"` or PUT /v1/people/consent"
+    )]
+    PeopleOff,
+    /// Turning on the sense of people without a reason.
+    #[error(
+        "the sense of people needs grounds, such as the consent of those who are shown; say them in 1 to 1000 characters"
+    )]
+    NoGrounds,
+    /// A name that cannot be given to a person.
+    #[error(
+        "{0:?} cannot be the name of a person; use 1 to 200 characters without control characters, and not `Person` with a number"
+    )]
+    BadPersonName(String),
+    /// Another person has this name.
+    #[error("there is a person named {0:?} already; merge the two, or choose another name")]
+    PersonNameInUse(String),
+    /// Two people to be merged have names.
+    #[error("{0:?} and {1:?} have different names; take one of the names away first")]
+    TwoNames(String, String),
+    /// Faces to be split off are none of the person's, or all.
+    #[error("name some of the person's faces, but not all of them")]
+    NothingToSplit,
+    /// What was deleted is gone, but may still be found in the write-ahead log.
+    #[error(
+        "it is deleted, but the write-ahead log is read by another process and may still hold its bytes; \
+         run this again when other processes are idle"
+    )]
+    NotScrubbed,
     /// The system provides no random numbers.
     #[error("the system provides no random numbers: {0}")]
     Random(String),
@@ -170,8 +201,18 @@ impl CatalogError {
             Self::NoTitle { .. } => "title-not-found",
             Self::NoVectorsOf(_) => "space-not-found",
             Self::BadId { .. } => "bad-id",
-            Self::BadName(_) | Self::BadBinName(_) | Self::BadTitle(_) => "bad-name",
-            Self::NameInUse(_) | Self::BinNameInUse(_) | Self::TitleInUse(_) => "name-in-use",
+            Self::BadName(_) | Self::BadBinName(_) | Self::BadTitle(_) | Self::BadPersonName(_) => {
+                "bad-name"
+            }
+            Self::NameInUse(_)
+            | Self::BinNameInUse(_)
+            | Self::TitleInUse(_)
+            | Self::PersonNameInUse(_) => "name-in-use",
+            Self::PeopleOff => "people-off",
+            Self::NoGrounds => "no-grounds",
+            Self::TwoNames(..) => "two-names",
+            Self::NothingToSplit => "nothing-to-split",
+            Self::NotScrubbed => "not-scrubbed",
             Self::BadMetadata(_) => "bad-metadata",
             Self::BadSpan { .. } => "bad-span",
             Self::BinFull(_) => "bin-full",
@@ -207,6 +248,11 @@ impl CatalogError {
             | Self::BadTitle(_)
             | Self::TitleInUse(_)
             | Self::BadMetadata(_)
+            | Self::NoGrounds
+            | Self::BadPersonName(_)
+            | Self::PersonNameInUse(_)
+            | Self::TwoNames(..)
+            | Self::NothingToSplit
             | Self::BadSpan { .. } => ErrorKind::InvalidInput,
             Self::BinFull(_)
             | Self::TooManyBins(_)
@@ -217,9 +263,12 @@ impl CatalogError {
             Self::Changed { .. }
             | Self::BytesInUse(_)
             | Self::ReplacementFailed
+            | Self::PeopleOff
             | Self::ModelInUse(_)
             | Self::SpaceNotReady(_) => ErrorKind::Cancelled,
-            Self::Full(_) | Self::Locked(_) | Self::Random(_) => ErrorKind::Unavailable,
+            Self::Full(_) | Self::Locked(_) | Self::Random(_) | Self::NotScrubbed => {
+                ErrorKind::Unavailable
+            }
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Open { .. } | Self::Database(_) => ErrorKind::Internal,
         }

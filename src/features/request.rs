@@ -7,13 +7,14 @@ use rushes_workers::segment::DetectorKind;
 use rushes_workers::stages::Feature;
 use sqlx::SqliteConnection;
 
+use super::people::FaceSettings;
 use super::registry::registered;
 use super::spaces;
 use super::speech::SpeechSettings;
 use crate::catalog::assets::Asset;
 use crate::catalog::jobs::{self, Job};
 use crate::catalog::runs::{self, NewRun, Run};
-use crate::catalog::{AssetId, CatalogError, RunId, assets};
+use crate::catalog::{AssetId, CatalogError, RunId, assets, people};
 
 /// The user's choices that results depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,9 @@ pub struct Settings {
     pub reader: Option<String>,
     /// Whether sound is measured.
     pub sound: bool,
+    /// The model that tells faces apart; `None` if it is switched off or not installed. Faces are looked at only while the
+    /// catalogue says that the sense of people is on.
+    pub faces: Option<FaceSettings>,
     /// The shot detector.
     pub detector: DetectorKind,
     /// Height of proxies in pixels.
@@ -82,6 +86,9 @@ pub async fn request(
         if !registered.is_wanted(settings) {
             continue;
         }
+        if feature == Feature::People && !people::is_on(db).await? {
+            continue;
+        }
         if feature == Feature::Embeddings {
             for (settings, background) in spaces::lineup(db, settings).await? {
                 wishes.push(Wish::new(feature, &asset, &settings, background)?);
@@ -120,6 +127,17 @@ pub(super) async fn request_vectors(
     let wish = Wish::new(Feature::Embeddings, &asset, settings, true)?;
     ensure_one(db, &asset.id, &wish, std::slice::from_ref(proxies)).await?;
     Ok(())
+}
+
+/// Requests the faces of an asset whose shots are those of the run `shots`.
+pub(super) async fn request_people(
+    db: &mut SqliteConnection,
+    (asset, shots): (&AssetId, &RunId),
+    settings: &Settings,
+) -> Result<RunId, CatalogError> {
+    let asset = assets::get(db, asset).await?;
+    let wish = Wish::new(Feature::People, &asset, settings, false)?;
+    ensure_one(db, &asset.id, &wish, std::slice::from_ref(shots)).await
 }
 
 /// Requests for an asset what `runs` compute for another asset with the same bytes.

@@ -25,7 +25,7 @@ use super::{ApiError, guard, page};
 use crate::catalog::audit::{self, AuditedRequest};
 use crate::catalog::events::EventFilter;
 use crate::catalog::keys::{self, Key, KeyScope};
-use crate::catalog::{Caller, Catalog, CatalogError};
+use crate::catalog::{Caller, Catalog, CatalogError, PersonId};
 
 /// Paths that say nothing of what is in the catalogue.
 const OPEN: [&str; 2] = [LIFE, "/openapi.json"];
@@ -33,6 +33,10 @@ const OPEN: [&str; 2] = [LIFE, "/openapi.json"];
 const MAX_PATH: usize = 500;
 /// The sign of life.
 const LIFE: &str = "/healthz";
+
+/// What a request was about, for the audit log. A handler leaves it in its answer.
+#[derive(Debug, Clone)]
+pub(super) struct AuditNote(pub(super) String);
 
 /// Whose requests a listener takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,12 +155,14 @@ pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: 
             allowance.write(response.headers_mut());
         }
         if is_change(&method, &path) {
+            let note = response.extensions_mut().remove::<AuditNote>();
             let noted = AuditedRequest {
                 key: caller.key(),
                 method: method.as_str(),
-                path: path.get(..MAX_PATH).unwrap_or(&path),
+                path: &noted_path(&path),
                 status: response.status().as_u16(),
                 request_id: id.as_ref().map_or("", |RequestId(id)| id),
+                note: note.as_ref().map(|AuditNote(note)| note.as_str()),
             };
             if let Err(error) = door.note(noted).await {
                 tracing::warn!(error = %with_causes(&error), %method, path, "a change is not in the audit log");
@@ -233,6 +239,19 @@ fn is_session_change(method: &Method, path: &str) -> bool {
     path == SESSION && matches!(*method, Method::POST | Method::DELETE)
 }
 
+/// A path as the audit log keeps it: without the names of people, which would outlast their deletion.
+fn noted_path(path: &str) -> String {
+    let path = path.get(..MAX_PATH).unwrap_or(path);
+    let Some(rest) = path.strip_prefix("/v1/people/") else {
+        return path.to_owned();
+    };
+    let (who, rest) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    if matches!(who, "consent" | "cluster") || who.parse::<PersonId>().is_ok() {
+        return path.to_owned();
+    }
+    format!("/v1/people/{{person}}{rest}")
+}
+
 /// The scope that a route needs.
 fn needed(method: &Method, path: &str) -> KeyScope {
     let below = |prefix: &str| {
@@ -248,6 +267,8 @@ fn needed(method: &Method, path: &str) -> KeyScope {
         || path == "/metrics"
         // Which model answers is a matter of the whole server.
         || (below("/v1/models") && !reads)
+        // So is whether faces may be looked at.
+        || (path == "/v1/people/consent" && !reads)
     {
         KeyScope::Admin
     } else if (reads && path != DISK)

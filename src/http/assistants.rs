@@ -99,6 +99,7 @@ async fn note(
         path: &format!("{MCP}/{}", change.tool),
         status: status.as_u16(),
         request_id,
+        note: None,
     };
     audit::note(&mut tx, noted).await?;
     tx.commit().await?;

@@ -47,6 +47,10 @@ fn example(operation: &str, kind: &str) -> Option<Value> {
                 { "asset": ASSET, "start": 0, "end": 12, "line": "run!" },
             ],
         }),
+        "give_consent" => json!({ "because": "written consent of the cast, file 2026-117" }),
+        "change_person" => json!({ "name": "Anna", "is_hidden": false }),
+        "merge_people" => json!({ "people": ["Person 7", "Person 12"] }),
+        "split_person" => json!({ "faces": [ASSET], "name": "Berta" }),
         "sign_in" => json!({ "key": "rk_0123456789abcdef" }),
         "create_key" => json!({ "name": "panel", "scopes": ["read", "write"], "days": 90 }),
         "rename_bin" => json!({ "name": "Teaser" }),
@@ -70,7 +74,7 @@ fn example(operation: &str, kind: &str) -> Option<Value> {
         "complete_work" => json!({
             "token": 3,
             "output": {
-                "feature": "embeddings", "space": "lite@0.2.0",
+                "feature": "embeddings", "space": "lite@0.1.0",
                 "vectors": { "dims": 4, "base64": "AAAAAAAAAAAAAAAAAACAPw==" },
             },
         }),

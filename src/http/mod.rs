@@ -9,6 +9,7 @@ mod assistants;
 mod audit;
 mod bins;
 mod confine;
+mod consent;
 mod docs;
 mod duplicates;
 mod error;
@@ -35,6 +36,7 @@ mod openapi;
 mod pace;
 mod page;
 mod paging;
+mod people;
 mod problems;
 mod redact;
 mod redaction_form;
@@ -367,6 +369,14 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(models::activate))
         .routes(routes!(models::remove))
         .routes(routes!(audit::list))
+        .routes(routes!(consent::get, consent::put, consent::withdraw))
+        .routes(routes!(people::list))
+        .routes(routes!(people::cluster))
+        .routes(routes!(people::get, people::change, people::delete))
+        .routes(routes!(people::merge))
+        .routes(routes!(people::split))
+        .routes(routes!(people::faces))
+        .routes(routes!(people::crop))
 }
 
 /// Text is packed for clients that take it. Pictures, videos and archives are packed already, and parts of a file count

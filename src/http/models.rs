@@ -46,7 +46,7 @@ pub(super) struct ModelView {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SpaceView {
     /// The space: model and revision.
-    #[schema(example = "lite@0.2.0")]
+    #[schema(example = "lite@0.1.0")]
     id: String,
     /// Length of a vector.
     dims: usize,

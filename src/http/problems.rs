@@ -43,6 +43,7 @@ problems! {
     SpaceNotReady = "409", "The vectors of this model are not complete: `space-not-ready`";
     NotReplaceable = "409", "Another asset has this file: `bytes-in-use`";
     NoSuchRange = "416", "There is no such range";
+    PeopleOff = "409", "The sense of people is off: `people-off`; `PUT /v1/people/consent` turns it on";
     NotItsVectors = "422", "These cannot be the vectors of this run";
     TooManySearches = "429", "Too many searches at once";
     TooManyPictures = "429", "As many pictures as can be are under way; `retry-after` says when to come back";

@@ -25,8 +25,8 @@ pub(super) struct SearchArguments {
     text: Option<String>,
     /// A query in the syntax of the search box: `car -night` (not at night), `"merry christmas"` (this phrase),
     /// `seen:car said:"go" match:all` (both at the same time), filters such as `tag:hero`, `title:"Day 3"`,
-    /// `len:2s..10s`, `date:>2026-01-01`, `language:en`, `boundary:cut`, `metadata.NAME:value`, and `in:dialogue`,
-    /// `group:asset`, `collapse:similar`, `sort:time`, `facet:tag`. A mistake is answered with its place and the fix.
+    /// `len:2s..10s`, `date:>2026-01-01`, `language:en`, `boundary:cut`, `metadata.NAME:value`,
+    /// `person:Anna` (if the sense of people is on) and `in:dialogue`, `group:asset`, `collapse:similar`, `sort:time`, `facet:tag`. A mistake is answered with its place and the fix.
     q: Option<String>,
     /// `visual` finds what is seen, `dialogue` what subtitles say, `speech` what is heard where there are none, `meaning`
     /// what is said in other words, `text` what is written in the pictures, `sound` bangs,

@@ -31,6 +31,14 @@ const LITE: Calibration = Calibration {
     slope: 13.0,
 };
 
+/// The same for `scenes`. Fewer pages of what is absent are below it, and fewer of what is there above.
+const SCENES: Calibration = Calibration {
+    similarity: 1.0,
+    excess: 0.15,
+    middle: 0.505,
+    slope: 13.0,
+};
+
 /// For models that were not measured. The middle is that of `lite` by the excess alone.
 const OTHERS: Calibration = Calibration {
     similarity: 0.0,
@@ -42,7 +50,11 @@ const OTHERS: Calibration = Calibration {
 /// How likely a shot of this similarity to a text shows what the text says, from 0 to 1.
 #[must_use]
 pub fn confidence(model: &str, background: &Background, similarity: f32) -> f32 {
-    let calibration = if model == "lite" { LITE } else { OTHERS };
+    let calibration = match model {
+        "lite" => LITE,
+        "scenes" => SCENES,
+        _ => OTHERS,
+    };
     let sum =
         calibration.similarity * similarity + calibration.excess * background.excess(similarity);
     (1.0 + (-calibration.slope * (sum - calibration.middle)).exp()).recip()
@@ -59,7 +71,7 @@ mod tests {
             deviation: 0.1,
             shots,
         };
-        for model in ["lite", "another"] {
+        for model in ["lite", "scenes", "another"] {
             let of = |similarity, shots| confidence(model, &background(shots), similarity);
             assert!(of(0.9, 1000) > 0.9 && of(0.05, 1000) < 0.1, "{model}");
             assert!(of(0.4, 1_000_000) < of(0.4, 100), "{model}");

@@ -8,6 +8,39 @@ use crate::features::{embeddings_of, meaning_of};
 use crate::index::ShotSet;
 
 impl Searcher {
+    /// The same searcher, which says what speech it does not know; `installed` if the model of speech is.
+    #[must_use]
+    pub fn with_speech(self, installed: bool) -> Self {
+        Self {
+            speech: Some(installed),
+            ..self
+        }
+    }
+
+    /// The same searcher, which says what text in pictures it does not know; `installed` if the model that reads is.
+    #[must_use]
+    pub fn with_reading(self, installed: bool) -> Self {
+        Self {
+            reading: Some(installed),
+            ..self
+        }
+    }
+
+    /// The same searcher, which searches sound unasked if it is measured.
+    #[must_use]
+    pub fn with_sound(self, sound: bool) -> Self {
+        Self { sound, ..self }
+    }
+
+    /// The same searcher, which says whose faces it does not know; `installed` if the model that tells faces apart is.
+    #[must_use]
+    pub fn with_faces(self, installed: bool) -> Self {
+        Self {
+            faces: installed,
+            ..self
+        }
+    }
+
     /// The share of the scope that can be found by `senses`.
     ///
     /// # Errors
@@ -47,6 +80,7 @@ impl Searcher {
             speech: None,
             text: None,
             sound: None,
+            people: None,
             meaning: None,
         };
         if senses == [Modality::Label] {
@@ -105,5 +139,21 @@ impl Searcher {
             }
         }
         Ok(found)
+    }
+
+    /// How many assets of the scope were looked at for faces.
+    pub(super) async fn people_coverage(
+        &self,
+        scope: Option<&ShotSet>,
+    ) -> Result<SenseCoverage, SearchError> {
+        let people = Feature::People.as_str();
+        let mut db = self.catalog.snapshot().await?;
+        let assets = || scope.map(ShotSet::assets);
+        let (ready, _) = coverage(&mut db, people, i64::MAX, assets()).await?;
+        Ok(SenseCoverage {
+            ready,
+            failed: failed(&mut db, people, assets()).await?,
+            installed: self.faces,
+        })
     }
 }

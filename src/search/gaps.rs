@@ -15,6 +15,7 @@ impl Coverage {
             speech,
             text,
             sound,
+            people,
             meaning,
         } = self;
         let all = files(total);
@@ -30,7 +31,12 @@ impl Coverage {
                 "{unread} of {all} could not be read; `rushes jobs` shows why"
             ));
         }
-        for (sense, words) in [(speech, HEARD), (text, READ), (sound, MEASURED)] {
+        for (sense, words) in [
+            (speech, HEARD),
+            (text, READ),
+            (sound, MEASURED),
+            (people, LOOKED_AT),
+        ] {
             let Some(sense) = sense else {
                 continue;
             };
@@ -103,6 +109,12 @@ const MEASURED: SenseWords = SenseWords {
     fix: "set `work.sound`",
 };
 
+const LOOKED_AT: SenseWords = SenseWords {
+    done: "looked at for faces",
+    instead: "nobody is found in them",
+    fix: "`rushes models pull faces`",
+};
+
 impl SenseCoverage {
     /// What of `total` files, `all` in words, a sense did not perceive; `is_said` if it is said already that files are
     /// waiting.
@@ -160,6 +172,7 @@ mod tests {
             speech: None,
             text: None,
             sound: None,
+            people: None,
             meaning: None,
         }
     }

@@ -11,6 +11,7 @@ use super::recall::{Evidence, Match, Modality, Recalled};
 use crate::catalog::ShotId;
 use crate::catalog::bins::Selection;
 use crate::catalog::filter::FacetCount;
+use crate::catalog::people::PersonInShot;
 use crate::catalog::shots::Shot;
 use crate::views::{Clock, Place, Time};
 
@@ -25,6 +26,9 @@ pub struct Hit {
     pub score: f64,
     /// Why the shot was found.
     pub evidence: Evidence,
+    /// Who is seen in the shot, if the request asks for people; those who are hidden are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub people: Option<Vec<PersonInShot>>,
     /// The frames in which all modalities match, if they had to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matched: Option<FrameSpan>,
@@ -151,6 +155,9 @@ pub struct Coverage {
     /// How much of the sound can be found; absent if it was not searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sound: Option<SenseCoverage>,
+    /// How much was looked at for faces; absent if people were not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub people: Option<SenseCoverage>,
     /// Assets whose dialogue can be found by meaning; absent if it was not searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meaning: Option<i64>,
@@ -165,10 +172,11 @@ pub struct DialogueCoverage {
     pub failed: i64,
 }
 
-/// How much of what a sense perceives can be found: what is heard, what is written in pictures, or how it sounds.
+/// How much of what a sense perceives can be found: what is heard, what is written in pictures, how it sounds, or who is
+/// seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SenseCoverage {
-    /// Assets that were listened to or read, or need not be: those with subtitles or without sound are not listened to.
+    /// Assets that were listened to, read or looked at, or need not be: those with subtitles or without sound are not listened to.
     pub ready: i64,
     /// Assets for which it failed; the reasons are in their jobs.
     pub failed: i64,
@@ -236,6 +244,7 @@ impl Hit {
             place: Place::new(shot, clock),
             score: fused.score,
             evidence: Evidence::of(matches.iter().map(|one| (one.rank, &one.found)), clock),
+            people: None,
             matched: fused.frames.map(|(start, end)| FrameSpan {
                 start: at(start),
                 end: at(end),

@@ -190,6 +190,11 @@ impl Searcher {
         let shots = Feature::Shots.as_str();
         let assets = || scope.as_ref().map(ShotSet::assets);
         let (ready, total) = coverage(&mut db, shots, i64::MAX, assets()).await?;
+        let people = if list.query.asks_for_people() {
+            Some(self.people_coverage(scope.as_ref()).await?)
+        } else {
+            None
+        };
         Ok(Coverage {
             ready,
             total,
@@ -198,6 +203,7 @@ impl Searcher {
             speech: None,
             text: None,
             sound: None,
+            people,
             meaning: None,
         })
     }

@@ -18,6 +18,7 @@ mod learnt;
 mod listed;
 mod match_cuts;
 mod pages;
+mod people;
 mod picture;
 mod query;
 mod recall;
@@ -47,7 +48,7 @@ pub use hit::{
     RecallReport, SenseCoverage, StandsFor,
 };
 pub use match_cuts::{MatchCut, MatchCutEvidence, MatchCuts, MatchCutsCoverage, MatchCutsRequest};
-pub use pages::tidy as tidy_pages;
+pub use pages::{forget as forget_pages, tidy as tidy_pages};
 pub use picture::read_picture;
 pub use query::body::{CollapseBody, ConditionsBody, PartBody, SearchBody};
 pub use query::syntax::SyntaxError;
@@ -103,6 +104,8 @@ pub struct Searcher {
     reading: Option<bool>,
     /// Whether sound is measured.
     sound: bool,
+    /// Whether the model that tells faces apart is installed.
+    faces: bool,
     synonyms: Arc<Synonyms>,
     /// How often other words must have been tried until they are searched for too; `None` if nothing is learnt.
     learnt_after: Option<u32>,
@@ -132,6 +135,7 @@ impl Searcher {
             speech: None,
             reading: None,
             sound: false,
+            faces: false,
             synonyms: Arc::default(),
             learnt_after: None,
             sandbox: None,
@@ -150,30 +154,6 @@ impl Searcher {
             sentences: Some(Arc::new(Encoders::new(models, model, options))),
             ..self
         }
-    }
-
-    /// The same searcher, which says what speech it does not know; `installed` if the model of speech is.
-    #[must_use]
-    pub fn with_speech(self, installed: bool) -> Self {
-        Self {
-            speech: Some(installed),
-            ..self
-        }
-    }
-
-    /// The same searcher, which says what text in pictures it does not know; `installed` if the model that reads is.
-    #[must_use]
-    pub fn with_reading(self, installed: bool) -> Self {
-        Self {
-            reading: Some(installed),
-            ..self
-        }
-    }
-
-    /// The same searcher, which searches sound unasked if it is measured.
-    #[must_use]
-    pub fn with_sound(self, sound: bool) -> Self {
-        Self { sound, ..self }
     }
 
     /// The same searcher, which can search by clips, decoded in `sandbox`.
@@ -226,6 +206,7 @@ impl Searcher {
         let started = Instant::now();
         let seq = self.index.seq();
         request.check()?;
+        self.note_people(request).await?;
         let learnt = self.learnt(request).await?;
         let found = if request.query.parts.is_empty() {
             self.listed(request).await?
@@ -315,7 +296,10 @@ impl Searcher {
             Some(offset) => Some(self.token(request, &listing, position, offset).await?),
         };
         let modalities: Vec<Modality> = senses.iter().map(|sense| sense.modality).collect();
-        let coverage = self.coverage_at(seq, &modalities, scope.as_ref()).await?;
+        let mut coverage = self.coverage_at(seq, &modalities, scope.as_ref()).await?;
+        if query.asks_for_people() {
+            coverage.people = Some(self.people_coverage(scope.as_ref()).await?);
+        }
         Ok(Found {
             listing,
             hits,

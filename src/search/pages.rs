@@ -124,6 +124,11 @@ impl Pages {
         Ok(URL_SAFE_NO_PAD.encode(token))
     }
 
+    /// Deletes all lists.
+    pub(super) fn forget(&self) -> Result<(), SearchError> {
+        forget(&self.folder).map_err(SearchError::Pages)
+    }
+
     /// Keeps a list of this query; the position is its start. The same hits have the same place.
     pub(super) fn keep(&self, listing: &Listing, query: [u8; 8]) -> Result<Position, SearchError> {
         let position = Position {
@@ -268,6 +273,26 @@ pub fn tidy(folder: &Path) -> std::io::Result<()> {
     kept.iter()
         .take(surplus)
         .try_for_each(|(_, path)| delete(path))
+}
+
+/// Deletes all lists, because what they count may have the names of people who were deleted. Their tokens are answered
+/// as if they had expired.
+///
+/// # Errors
+/// If the folder cannot be read or a file cannot be deleted.
+pub fn forget(folder: &Path) -> std::io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.file_name().is_none_or(|name| name != SECRET) {
+            delete(&path)?;
+        }
+    }
+    Ok(())
 }
 
 fn delete(file: &Path) -> std::io::Result<()> {

@@ -12,7 +12,7 @@ use crate::catalog::{AssetId, Caller, CatalogError, TitleId, assets, titles};
 use crate::index::ShotSet;
 
 impl SearchRequest {
-    /// Leaves of the request what `caller` sees.
+    /// Leaves of the request what `caller` sees, and notes who that is.
     ///
     /// # Errors
     /// If it names what the caller does not see, or the database fails.
@@ -21,6 +21,7 @@ impl SearchRequest {
         db: &mut SqliteConnection,
         caller: &Caller,
     ) -> Result<(), CatalogError> {
+        self.asker = caller.key().map(|(id, name)| (id.clone(), name.to_owned()));
         for part in &self.query.parts {
             match &part.kind {
                 PartKind::Shot(shot) => caller.check_shot(db, shot).await?,

@@ -9,7 +9,7 @@ use super::pages::Listing;
 use super::query::Query;
 use super::recall::Match;
 use super::{FacetValue, Hit, SearchError, SearchRequest, Searcher};
-use crate::catalog::{AssetId, ShotId, filter, shots};
+use crate::catalog::{AssetId, ShotId, filter, people, shots};
 use crate::views::Clock;
 
 /// Most values of a facet.
@@ -89,7 +89,13 @@ impl Searcher {
             let all: Vec<ShotId> = ids.iter().chain(others).cloned().collect();
             let seen: HashSet<ShotId> = shots::seen(&mut db, &all, within).await?;
             let shots = shots::get_many(&mut db, &ids).await?;
+            let mut seen_people = if request.query.asks_for_people() {
+                people::seen_in(&mut db, &ids).await?.into_iter()
+            } else {
+                Vec::new().into_iter()
+            };
             for (entry, shot) in batch.iter().zip(shots) {
+                let people = seen_people.next();
                 let Some(shot) = shot.filter(|_| seen.contains(&entry.fused.shot)) else {
                     continue;
                 };
@@ -99,13 +105,8 @@ impl Searcher {
                 };
                 let others = entry.others.iter().filter(|shot| seen.contains(shot));
                 let others = others.cloned().collect();
-                hits.push(Hit::new(
-                    &shot,
-                    clock,
-                    &entry.fused,
-                    others,
-                    request.explain,
-                ));
+                let hit = Hit::new(&shot, clock, &entry.fused, others, request.explain);
+                hits.push(Hit { people, ..hit });
             }
             at += batch.len();
         }

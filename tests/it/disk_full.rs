@@ -136,7 +136,8 @@ async fn video_of_many_shots(catalog: &Catalog, name: &str, first: f32) {
                 | Task::Speech(_)
                 | Task::Meaning(_)
                 | Task::Text(_)
-                | Task::Sound(_) => answer(&lease),
+                | Task::Sound(_)
+                | Task::People(_) => answer(&lease),
             };
             bench.local.complete(&lease.ticket, &result).await.unwrap();
         }

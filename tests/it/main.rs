@@ -40,6 +40,7 @@ mod mcp_http;
 mod network;
 mod old_catalogue;
 mod page;
+mod people;
 mod query;
 mod redact;
 mod redact_messages;

@@ -151,7 +151,7 @@ async fn the_vectors_of_a_very_long_video_fit() {
     let bench = Bench::over_http().await;
     let lease = bench.next().await.unwrap();
     let long = Output::Embeddings(EmbeddingsOutput {
-        space: "lite@0.2.0".to_owned(),
+        space: "lite@0.1.0".to_owned(),
         vectors: vec![vec![0.5; 1152]; 10_000],
         frame_vectors: None,
     });

@@ -81,10 +81,11 @@ fn add(
     server.post(&path).multipart(form).send().unwrap()
 }
 
-/// Every feature has a stage in the job, and each is ready. Pictures are not read in these tests.
+/// Every feature has a stage in the job, and each is ready. Pictures are not read in these tests, and people not looked at.
 fn all_stages_are_ready(job: &Value) {
     let stages = job["stages"].as_array().unwrap();
-    for feature in Feature::ALL.iter().filter(|&&one| one != Feature::Text) {
+    let left_out = [Feature::Text, Feature::People];
+    for feature in Feature::ALL.iter().filter(|one| !left_out.contains(one)) {
         let is_of = |stage: &&Value| {
             let name = stage["feature"].as_str().unwrap();
             name.split('/').next() == Some(feature.as_str())
@@ -96,7 +97,7 @@ fn all_stages_are_ready(job: &Value) {
             "{feature}: {job:#}"
         );
     }
-    assert_eq!(stages.len(), Feature::ALL.len() - 1, "{job:#}");
+    assert_eq!(stages.len(), Feature::ALL.len() - left_out.len(), "{job:#}");
 }
 
 #[test]

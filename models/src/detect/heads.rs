@@ -28,6 +28,8 @@ pub(super) struct Raw {
     pub(super) score: f32,
     /// Left, top, right, bottom in pixels of the input.
     pub(super) rect: [f32; 4],
+    /// Eyes, nose and corners of the mouth of a face, if the network gives them.
+    pub(super) points: Option<[[f32; 2]; 5]>,
 }
 
 /// The boxes of one picture of a batch; `None` if the outputs do not fit the head.
@@ -81,7 +83,7 @@ fn centred(x: f32, y: f32, width: f32, height: f32) -> [f32; 4] {
     ]
 }
 
-/// `CenterFace`: a heat map, log sizes and offsets at stride 4, in the order of the outputs.
+/// `CenterFace`: a heat map, log sizes, offsets and points at stride 4, in the order of the outputs.
 fn center_face(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Raw>> {
     const STRIDE: usize = 4;
     let (heat, scale, offset) = (outputs.first()?, outputs.get(1)?, outputs.get(2)?);
@@ -91,6 +93,9 @@ fn center_face(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Ve
     if heat.len() != cells || scale.len() != 2 * cells || offset.len() != 2 * cells {
         return None;
     }
+    // Five points as shares of the box, down and across by turns.
+    let marks = outputs.get(3).and_then(|marks| marks.of(picture));
+    let marks = marks.filter(|marks| marks.len() == 10 * cells);
     let stride = real(STRIDE);
     let boxes = heat
         .iter()
@@ -104,10 +109,21 @@ fn center_face(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Ve
                 let x = stride * (column + offset[cells + cell] + 0.5);
                 let height = stride * scale[cell].exp();
                 let width = stride * scale[cells + cell].exp();
+                let rect = centred(x, y, width, height);
+                let points = marks.map(|marks| {
+                    [0, 1, 2, 3, 4].map(|at| {
+                        let (down, across) = (
+                            marks[2 * at * cells + cell],
+                            marks[(2 * at + 1) * cells + cell],
+                        );
+                        [rect[0] + width * across, rect[1] + height * down]
+                    })
+                });
                 Raw {
                     class: 0,
                     score,
-                    rect: centred(x, y, width, height),
+                    rect,
+                    points,
                 }
             })
             .collect(),
@@ -123,6 +139,7 @@ fn yunet(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Raw>
             outputs.iter().find(|o| o.name == name)?.of(picture)
         };
         let (class, object, boxes) = (get("cls")?, get("obj")?, get("bbox")?);
+        let marks = get("kps");
         let columns = grid.width / stride;
         let cells = columns * (grid.height / stride);
         if class.len() != cells || object.len() != cells || boxes.len() != 4 * cells {
@@ -136,10 +153,16 @@ fn yunet(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Raw>
                 let x = (real(cell % columns) + b[0]) * s;
                 let y = (real(cell / columns) + b[1]) * s;
                 let rect = centred(x, y, b[2].exp() * s, b[3].exp() * s);
+                let (column, row) = (real(cell % columns), real(cell / columns));
+                let marks = marks.and_then(|marks| marks.get(10 * cell..10 * cell + 10));
+                let points = marks.map(|m| {
+                    [0, 1, 2, 3, 4].map(|at| [(column + m[2 * at]) * s, (row + m[2 * at + 1]) * s])
+                });
                 found.push(Raw {
                     class: 0,
                     score,
                     rect,
+                    points,
                 });
             }
         }
@@ -166,6 +189,7 @@ fn ultra_light(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Ve
                 class: 0,
                 score: s[1],
                 rect: [b[0] * width, b[1] * height, b[2] * width, b[3] * height],
+                points: None,
             })
             .collect(),
     )
@@ -218,6 +242,7 @@ fn lpd_yunet(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<
             class: 0,
             score,
             rect,
+            points: None,
         });
     }
     Some(found)
@@ -270,7 +295,12 @@ fn yolox(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Raw>
                     let x = (place[0] + real(column)) * s;
                     let y = (place[1] + real(row)) * s;
                     let rect = centred(x, y, place[2].exp() * s, place[3].exp() * s);
-                    found.push(Raw { class, score, rect });
+                    found.push(Raw {
+                        class,
+                        score,
+                        rect,
+                        points: None,
+                    });
                 }
             }
         }
@@ -294,7 +324,12 @@ fn yolov8(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Raw
         let (class, score) = highest((4..height).map(|row| at(row, place)))?;
         if score >= grid.threshold {
             let rect = centred(at(0, place), at(1, place), at(2, place), at(3, place));
-            found.push(Raw { class, score, rect });
+            found.push(Raw {
+                class,
+                score,
+                rect,
+                points: None,
+            });
         }
     }
     Some(found)

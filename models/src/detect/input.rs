@@ -73,6 +73,17 @@ impl Frame {
         }
     }
 
+    /// Points of the input in pixels of the picture.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "sides of pictures are far below 2^24"
+    )]
+    pub(super) fn points(self, points: [[f32; 2]; 5]) -> [[f32; 2]; 5] {
+        let x = self.picture.0 as f32 / self.scaled.0 as f32;
+        let y = self.picture.1 as f32 / self.scaled.1 as f32;
+        points.map(|[across, down]| [across * x, down * y])
+    }
+
     /// A box of the input in pixels of the picture, clipped to it; `None` if nothing is left.
     #[expect(
         clippy::cast_precision_loss,

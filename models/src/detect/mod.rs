@@ -47,6 +47,8 @@ pub struct Detection {
     pub score: f32,
     /// Left, top, right and bottom in pixels from the picture's corner, inside the picture.
     pub rect: [f32; 4],
+    /// Eyes, nose and corners of the mouth of a face, from left to right in the picture, if the detector gives them.
+    pub points: Option<[[f32; 2]; 5]>,
 }
 
 /// Identifies the source of detections, for the record beside a picture.
@@ -282,6 +284,7 @@ fn settle(
                 class,
                 score: candidate.score,
                 rect,
+                points: candidate.points.map(|points| frame.points(points)),
             });
         }
     }
@@ -321,6 +324,7 @@ fn parameters_of(manifest: &Manifest) -> Result<&DetectorParameters, ManifestErr
         | Parameters::Whisper(_)
         | Parameters::SileroVad(_)
         | Parameters::PpOcr(_)
+        | Parameters::FaceDescriptor(_)
         | Parameters::ConseEfficientnetLite0(_) => Err(manifest.wrong_kind("find faces or plates")),
     }
 }

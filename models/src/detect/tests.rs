@@ -182,7 +182,8 @@ fn yolov8_columns_become_boxes() {
         [Raw {
             class: 0,
             score: 0.9,
-            rect: [46.0, 55.0, 54.0, 65.0]
+            rect: [46.0, 55.0, 54.0, 65.0],
+            points: None
         }]
     );
 }

@@ -6,6 +6,7 @@
 mod backend;
 mod detect;
 mod dual;
+mod faces;
 mod lite;
 mod ocr;
 mod pull;
@@ -15,6 +16,7 @@ mod text;
 pub use self::backend::BackendError;
 pub use self::detect::DetectError;
 pub use self::dual::DualError;
+pub use self::faces::FaceError;
 pub use self::lite::LiteError;
 pub use self::ocr::OcrError;
 pub use self::pull::{Attempt, PullError, SourceError};
@@ -51,6 +53,9 @@ pub enum ModelError {
     /// A detector.
     #[error(transparent)]
     Detect(#[from] DetectError),
+    /// Faces.
+    #[error(transparent)]
+    Face(#[from] FaceError),
     /// Speech.
     #[error(transparent)]
     Speech(#[from] SpeechError),
@@ -90,6 +95,7 @@ impl ModelError {
             Self::Picture(e) => e.kind(),
             Self::Text(e) => e.kind(),
             Self::Detect(e) => e.kind(),
+            Self::Face(e) => e.kind(),
             Self::Speech(e) => e.kind(),
             Self::Dual(e) => e.kind(),
             Self::Backend(e) => e.kind(),

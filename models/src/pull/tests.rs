@@ -200,6 +200,94 @@ fn a_truncated_or_oversized_wheel_is_an_error() {
     ));
 }
 
+/// A package of npm: a folder in a compressed archive.
+fn package(content: &[u8]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, content) in [
+        ("package/package.json", &b"{}"[..]),
+        ("package/model/w.bin", content),
+    ] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, content).unwrap();
+    }
+    let tar = builder.into_inner().unwrap();
+    let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    zipped.write_all(&tar).unwrap();
+    zipped.finish().unwrap()
+}
+
+#[test]
+fn a_file_of_an_npm_package_is_read_and_a_missing_or_oversized_or_truncated_one_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("pkg-1.tgz");
+    let transfer = transfer(root.path().join("aside"));
+    fs::write(&path, package(CONTENT)).unwrap();
+    npm::extract(&path, "model/w.bin", &transfer).unwrap();
+    assert_eq!(fs::read(&transfer.aside).unwrap(), CONTENT);
+    let error = npm::extract(&path, "w.bin", &transfer).unwrap_err();
+    assert!(
+        matches!(error, SourceError::PackageMember { .. }),
+        "{error}"
+    );
+    let whole = package(CONTENT);
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let error = npm::extract(&path, "model/w.bin", &transfer).unwrap_err();
+    assert!(matches!(error, SourceError::Package { .. }), "{error}");
+    fs::write(&path, package(&vec![0; 1 << 20])).unwrap();
+    let error = npm::extract(&path, "model/w.bin", &transfer).unwrap_err();
+    assert!(matches!(error, SourceError::TooLong { .. }), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn npm_is_asked_once_for_all_files_of_a_package_and_runs_none_of_its_scripts() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = tempfile::tempdir().unwrap();
+    let (made, asked) = (root.path().join("made.tgz"), root.path().join("asked"));
+    fs::write(&made, package(CONTENT)).unwrap();
+    let program = root.path().join("npm");
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" >> '{}'\nwhile [ \"$1\" != --pack-destination ]; do shift; done\ncp '{}' \"$2/pkg-1.tgz\"\n",
+        asked.display(),
+        made.display()
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let member = |member: &str| {
+        Source::Npm(crate::NpmSource {
+            package: "@scope/pkg".to_owned(),
+            version: "1.2.3".to_owned(),
+            member: member.to_owned(),
+        })
+    };
+    let store = store(
+        root.path(),
+        vec![member("model/none.bin"), member("model/w.bin")],
+        Some(Digest::of_bytes(CONTENT)),
+    );
+    let mut options = PullOptions {
+        npm: program,
+        ..PullOptions::default()
+    };
+    pull(&store, "small", &options, &()).unwrap();
+    assert_eq!(pulled(&store), CONTENT);
+    let asked = fs::read_to_string(&asked).unwrap();
+    assert_eq!(asked.lines().count(), 1, "{asked}");
+    assert!(
+        asked.contains("--ignore-scripts") && asked.contains("@scope/pkg@1.2.3"),
+        "{asked}"
+    );
+    fs::remove_dir_all(store.root()).unwrap();
+    options.npm = PathBuf::from("/no/such/npm");
+    let error = source_error(pull(&store, "small", &options, &()));
+    assert!(
+        matches!(error, SourceError::Npm { .. }) && error.to_string().contains("models.npm"),
+        "{error}"
+    );
+}
+
 /// Serves `CONTENT` once on a free port, or the rest of it if requested, and returns the request's range.
 fn serve_once() -> (String, JoinHandle<Option<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

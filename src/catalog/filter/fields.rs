@@ -79,6 +79,10 @@ pub(super) struct FieldRow {
     precondition: Option<&'static str>,
     /// What a value names, if something must have this name.
     names: Option<&'static str>,
+    /// The list that facets count, if it is not the source itself.
+    listed: Option<&'static str>,
+    /// Whether it is about people, of whom nothing is known while their sense is off.
+    of_people: bool,
 }
 
 const fn row(name: &'static str, kind: FieldKind, source: Source) -> FieldRow {
@@ -92,6 +96,8 @@ const fn row(name: &'static str, kind: FieldKind, source: Source) -> FieldRow {
         choices: &[],
         precondition: None,
         names: None,
+        listed: None,
+        of_people: false,
     }
 }
 
@@ -218,8 +224,75 @@ static OF_ASSETS: [FieldRow; 11] = [
     ),
 ];
 
-/// Fields of shots.
-static OF_SHOTS: [FieldRow; 11] = [
+/// What every asset fulfils whose faces were looked at.
+const LOOKED_AT: &str = "a.id IN (SELECT asset_id FROM published WHERE feature = 'people')";
+
+/// The faces of a shot, with their people. Who is hidden is not among them.
+macro_rules! faces {
+    () => {
+        "FROM published d JOIN faces f ON f.run_id = d.run_id AND f.shot = s.ordinal
+              JOIN people p ON p.id = f.person_id AND p.is_hidden = 0
+             WHERE d.asset_id = a.id AND d.feature = 'people'"
+    };
+}
+
+/// Fields of shots. Where people are asked for by name, `{who}` in a source leaves their faces only, so that `face` and
+/// `expression` are those of the people asked for.
+static OF_SHOTS: [FieldRow; 14] = [
+    FieldRow {
+        per_shot: true,
+        aliases: &["people"],
+        precondition: Some(LOOKED_AT),
+        names: Some("person"),
+        listed: Some(concat!("SELECT COALESCE(p.name, 'Person ' || p.number) AS value ", faces!())),
+        of_people: true,
+        ..row(
+            "person",
+            FieldKind::Text,
+            Source::Many(concat!(
+                "SELECT COALESCE(p.name, 'Person ' || p.number) AS value ",
+                faces!(),
+                " UNION ALL SELECT p.id ",
+                faces!(),
+            )),
+        )
+    },
+    FieldRow {
+        per_shot: true,
+        precondition: Some(LOOKED_AT),
+        of_people: true,
+        ..row(
+            "face",
+            FieldKind::Number,
+            Source::Many(concat!("SELECT f.size AS value ", faces!(), " ", "{who}")),
+        )
+    },
+    FieldRow {
+        per_shot: true,
+        choices: &[
+            "neutral",
+            "happy",
+            "sad",
+            "angry",
+            "fearful",
+            "disgusted",
+            "surprised",
+            "strong",
+        ],
+        precondition: Some(LOOKED_AT),
+        of_people: true,
+        ..row(
+            "expression",
+            FieldKind::Text,
+            Source::Many(concat!(
+                "SELECT f.expression AS value ",
+                faces!(),
+                " {who} UNION ALL SELECT 'strong' ",
+                faces!(),
+                " AND f.strength >= 0.5 {who}",
+            )),
+        )
+    },
     FieldRow {
         per_shot: true,
         aliases: &["length"],
@@ -304,6 +377,15 @@ impl ResolvedField {
 
     pub(super) const fn precondition(&self) -> Option<&'static str> {
         self.row.precondition
+    }
+
+    pub(super) const fn of_people(&self) -> bool {
+        self.row.of_people
+    }
+
+    /// The list that facets count, if it is not the source itself.
+    pub(super) const fn listed(&self) -> Option<&'static str> {
+        self.row.listed
     }
 
     pub(super) const fn names(&self) -> Option<&'static str> {

@@ -5,7 +5,7 @@ use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::Filter;
 use super::select::{CountedField, FacetCount, SHOTS, condition, counted, push_titles};
-use crate::catalog::{AssetId, CatalogError, ShotId, TitleId};
+use crate::catalog::{AssetId, CatalogError, ShotId, TitleId, people};
 
 /// Which shots are listed: those that fulfil all of it.
 #[derive(Debug, Clone, Copy)]
@@ -155,7 +155,7 @@ fn push_scope(query: &mut QueryBuilder<Sqlite>, scope: ListScope<'_>) {
     }
     for filter in scope.filters {
         query.push(" AND ");
-        condition(query, filter);
+        condition(query, filter, scope.filters);
     }
 }
 
@@ -169,6 +169,9 @@ pub async fn facet_of_scope(
     scope: ListScope<'_>,
     most: u32,
 ) -> Result<Vec<FacetCount>, CatalogError> {
+    if field.is_of_people() {
+        people::require(db).await?;
+    }
     let (value, values) = counted(field);
     let mut query = QueryBuilder::<Sqlite>::new(format!(
         "SELECT CAST({value} AS TEXT) AS value, COUNT(*) AS count

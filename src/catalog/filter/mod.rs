@@ -147,6 +147,12 @@ impl Filter {
         &self.values
     }
 
+    /// Whether it is about people, of whom nothing is known while their sense is off.
+    #[must_use]
+    pub const fn is_of_people(&self) -> bool {
+        self.field.of_people()
+    }
+
     /// Whether it depends on the shot, and not only on its asset.
     #[must_use]
     pub const fn is_per_shot(&self) -> bool {

@@ -6,7 +6,7 @@ use super::fields::{self, ResolvedField, Source};
 use super::operand::Operand;
 use super::{FieldKind, Filter, FilterError, FilterOp};
 use crate::catalog::metadata::MetadataValue;
-use crate::catalog::{AssetId, CatalogError, ShotId, TitleId, titles};
+use crate::catalog::{AssetId, CatalogError, ShotId, TitleId, people, titles};
 
 const ASSETS: &str = " FROM assets a JOIN titles t ON t.id = a.title_id";
 pub(super) const SHOTS: &str = " JOIN published d ON d.asset_id = a.id AND d.feature = 'shots' JOIN shots s ON s.run_id = d.run_id";
@@ -31,12 +31,13 @@ pub async fn matching(
     push_titles(&mut query, "a.title_id", within);
     for filter in filters {
         query.push(" AND ");
-        condition(&mut query, filter);
+        condition(&mut query, filter, filters);
     }
     Ok(query.build_query_as().fetch_all(db).await?)
 }
 
-/// Refuses conditions that ask for a title or an asset that does not exist, or is not in the titles `within`.
+/// Refuses conditions that ask for a title, an asset or a person that does not exist, or is not in the titles `within`, and
+/// conditions on people while their sense is off.
 ///
 /// # Errors
 /// [`CatalogError::NotFound`], or if the database fails.
@@ -45,8 +46,16 @@ pub async fn check_names(
     filters: &[Filter],
     within: Option<&[TitleId]>,
 ) -> Result<(), CatalogError> {
+    if filters.iter().any(Filter::is_of_people) {
+        people::require(db).await?;
+    }
     for filter in filters {
-        let (Some(what), FilterOp::Eq | FilterOp::In) = (filter.field.names(), filter.op) else {
+        let what = filter.field.names();
+        if what == Some("person") {
+            check_people(db, filter, within).await?;
+            continue;
+        }
+        let (Some(what), FilterOp::Eq | FilterOp::In) = (what, filter.op) else {
             continue;
         };
         for (value, operand) in filter.values.iter().zip(&filter.operands) {
@@ -58,7 +67,7 @@ pub async fn check_names(
             let mut query = QueryBuilder::<Sqlite>::new(
                 "SELECT EXISTS (SELECT 1 FROM titles t LEFT JOIN assets a ON a.title_id = t.id WHERE ",
             );
-            condition(&mut query, &one);
+            condition(&mut query, &one, &[]);
             push_titles(&mut query, "t.id", within);
             query.push(")");
             if !query
@@ -80,6 +89,57 @@ pub async fn check_names(
     Ok(())
 }
 
+/// Refuses people that do not exist, are hidden, or are not seen in the titles `within`. Somebody to be left out must exist
+/// too: a typing error would leave nobody out, in silence.
+async fn check_people(
+    db: &mut SqliteConnection,
+    filter: &Filter,
+    within: Option<&[TitleId]>,
+) -> Result<(), CatalogError> {
+    for value in &filter.values {
+        let MetadataValue::Text(who) = value else {
+            continue;
+        };
+        if people::find(db, who, within).await?.is_hidden {
+            return Err(CatalogError::NotFound {
+                what: "person",
+                id: who.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The people asked for in `filters`, as they are compared.
+fn asked_for(filters: &[Filter]) -> Vec<&str> {
+    let of_people = filters.iter().filter(|filter| {
+        filter.field.names() == Some("person") && matches!(filter.op, FilterOp::Eq | FilterOp::In)
+    });
+    let operands = of_people.flat_map(|filter| &filter.operands);
+    operands
+        .filter_map(|operand| match operand {
+            Operand::Text(text) => Some(text.as_str()),
+            Operand::Flag(_) | Operand::Span { .. } => None,
+        })
+        .collect()
+}
+
+/// A list of values. `{who}` in it leaves the faces of the people that `filters` ask for.
+fn push_values(query: &mut QueryBuilder<Sqlite>, values: &str, filters: &[Filter]) {
+    let who = asked_for(filters);
+    for (at, piece) in values.split("{who}").enumerate() {
+        if at > 0 && !who.is_empty() {
+            let who = serde_json::json!(who).to_string();
+            query.push(" AND (lower(COALESCE(p.name, 'Person ' || p.number)) IN (SELECT value FROM json_each(");
+            query.push_bind(who.clone());
+            query.push(")) OR lower(p.id) IN (SELECT value FROM json_each(");
+            query.push_bind(who);
+            query.push(")))");
+        }
+        query.push(piece);
+    }
+}
+
 /// Only these titles; `column` has the id of the title.
 pub(super) fn push_titles(
     query: &mut QueryBuilder<Sqlite>,
@@ -93,7 +153,8 @@ pub(super) fn push_titles(
     }
 }
 
-pub(super) fn condition(query: &mut QueryBuilder<Sqlite>, filter: &Filter) {
+/// One of `filters`, which are fulfilled together.
+pub(super) fn condition(query: &mut QueryBuilder<Sqlite>, filter: &Filter, filters: &[Filter]) {
     let is_negative = matches!(filter.op, FilterOp::Ne | FilterOp::Not);
     if is_negative {
         query.push("NOT ");
@@ -110,7 +171,9 @@ pub(super) fn condition(query: &mut QueryBuilder<Sqlite>, filter: &Filter) {
         }
         Source::Many(values) => {
             let values = filter.field.sql(values);
-            query.push(format!("EXISTS (SELECT 1 FROM ({values}) v WHERE "));
+            query.push("EXISTS (SELECT 1 FROM (");
+            push_values(query, &values, filters);
+            query.push(") v WHERE ");
             let kind = (filter.kind() == FieldKind::Any).then_some("v.type");
             compare(query, filter, "v.value", kind);
             query.push(")");
@@ -217,6 +280,12 @@ impl CountedField {
     pub fn name(&self) -> String {
         self.0.name()
     }
+
+    /// Whether it is about people, of whom nothing is known while their sense is off.
+    #[must_use]
+    pub const fn is_of_people(&self) -> bool {
+        self.0.of_people()
+    }
 }
 
 /// The expression that counts the values of a field, and the list that it is one of, to be joined.
@@ -225,7 +294,9 @@ pub(super) fn counted(CountedField(field): &CountedField) -> (String, String) {
         (Some(expression), _) => (field.sql(expression), String::new()),
         (None, Source::One(expression)) => (field.sql(expression), String::new()),
         (None, Source::Many(values)) => {
-            let values = field.sql(values);
+            let values = field
+                .sql(field.listed().unwrap_or(values))
+                .replace("{who}", "");
             // A list in JSON, because SQLite joins only functions to what comes before.
             // SQLite has numbers for true and false.
             let value = if field.kind() == FieldKind::Any {
@@ -250,6 +321,9 @@ pub async fn facet(
     shots: &[ShotId],
     most: u32,
 ) -> Result<Vec<FacetCount>, CatalogError> {
+    if field.is_of_people() {
+        people::require(db).await?;
+    }
     let (value, values) = counted(field);
     let wanted: Vec<_> = shots
         .iter()

@@ -177,6 +177,7 @@ impl SearchBody {
             limit,
             page,
             explain,
+            asker: None,
         })
     }
 

@@ -16,7 +16,7 @@ use self::syntax::SyntaxError;
 use super::recall::Modality;
 use super::{MAX_LIMIT, SearchError};
 use crate::catalog::filter::{self, CountedField, Filter};
-use crate::catalog::{AssetId, ShotId, TitleId};
+use crate::catalog::{AssetId, KeyId, ShotId, TitleId};
 
 /// Longest text of all parts together, in characters.
 const MAX_TEXT: usize = 2000;
@@ -255,6 +255,13 @@ impl Query {
         Ok(filter::check(&self.filters)?)
     }
 
+    /// Whether it has to do with people: by a condition, or by counting them.
+    #[must_use]
+    pub fn asks_for_people(&self) -> bool {
+        self.filters.iter().any(Filter::is_of_people)
+            || self.facets.iter().any(CountedField::is_of_people)
+    }
+
     /// The assets of what the query is to be like.
     pub(super) fn own(&self) -> impl Iterator<Item = &AssetId> {
         let wanted = self.parts.iter().filter(|part| part.weight > 0.0);
@@ -408,6 +415,8 @@ pub struct SearchRequest {
     pub page: Option<String>,
     /// Whether the answer says how it came about.
     pub explain: bool,
+    /// Id and name of the key of who searches; `None` for this machine's user.
+    pub asker: Option<(KeyId, String)>,
 }
 
 impl SearchRequest {
@@ -421,6 +430,7 @@ impl SearchRequest {
             limit,
             page: None,
             explain: false,
+            asker: None,
         }
     }
 

@@ -76,6 +76,18 @@ const MODELS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "faces",
+        &[
+            "detect",
+            "error",
+            "manifest",
+            "onnx",
+            "preprocess",
+            "runtime",
+            "store",
+        ],
+    ),
+    (
         "ocr",
         &["error", "manifest", "preprocess", "runtime", "store"],
     ),

@@ -199,6 +199,7 @@ pub(super) fn settings() -> Settings {
         speech: None,
         reader: None,
         sound: true,
+        faces: None,
         detector: DetectorKind::Learned,
         proxy_height: 480,
         frames_per_shot: 4,
@@ -298,6 +299,11 @@ pub(crate) fn answer(lease: &Lease) -> Output {
             track: SoundTrack::Unknown,
             shots: Vec::new(),
             bangs: Vec::new(),
+        }
+        .into(),
+        Task::People(_) => PeopleOutput {
+            model: "faces@1+centerface@1.5.0".to_owned(),
+            faces: Vec::new(),
         }
         .into(),
         Task::Text(_) => TextOutput {

@@ -1783,7 +1783,7 @@ export interface components {
             frame_vectors?: string | null;
             /**
              * @description The space, `model@revision`.
-             * @example lite@0.2.0
+             * @example lite@0.1.0
              */
             space: string;
             /** @description One vector per shot, with the dimension of the space. */
@@ -3014,7 +3014,7 @@ export interface components {
             ok: boolean;
             /**
              * @description Its space: model and revision.
-             * @example lite@0.2.0
+             * @example lite@0.1.0
              */
             space: string;
             /** @description Identity of the server's store; the worker's own store must have the same. */
@@ -3310,7 +3310,7 @@ export interface components {
             failed?: number | null;
             /**
              * @description The space: model and revision.
-             * @example lite@0.2.0
+             * @example lite@0.1.0
              */
             id: string;
             /** @description `building`: searches that name it are refused. `built`: it can answer. `removing`: its vectors are being deleted. */
@@ -3772,7 +3772,7 @@ export interface components {
             model: string;
             /**
              * @description Its space: model and revision.
-             * @example lite@0.2.0
+             * @example lite@0.1.0
              */
             space: string;
         };
@@ -12384,7 +12384,7 @@ export interface operations {
                  * @example {
                  *       "output": {
                  *         "feature": "embeddings",
-                 *         "space": "lite@0.2.0",
+                 *         "space": "lite@0.1.0",
                  *         "vectors": {
                  *           "base64": "AAAAAAAAAAAAAAAAAACAPw==",
                  *           "dims": 4

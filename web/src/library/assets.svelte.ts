@@ -99,6 +99,7 @@ const NAMES: Record<string, string> = {
   meaning: "reading what is said",
   text: "reading what is written",
   sound: "measuring sound",
+  people: "looking at faces",
 };
 
 /** What is being done, in words. */

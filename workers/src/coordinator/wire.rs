@@ -30,7 +30,7 @@ pub struct ServerInfo {
     #[schema(example = "lite")]
     pub model: String,
     /// Its space: model and revision.
-    #[schema(example = "lite@0.2.0")]
+    #[schema(example = "lite@0.1.0")]
     pub space: String,
     /// Length of a vector.
     pub dims: usize,
@@ -48,7 +48,7 @@ pub struct WorkModel {
     #[schema(example = "lite")]
     pub model: String,
     /// Its space: model and revision.
-    #[schema(example = "lite@0.2.0")]
+    #[schema(example = "lite@0.1.0")]
     pub space: String,
     /// Length of a vector.
     pub dims: usize,

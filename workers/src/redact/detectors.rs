@@ -123,7 +123,10 @@ impl Detectors {
                 .fold(1.0, f32::min);
             let answers = entry.detector.detect(rendered, lowest * share)?;
             for (offset, detections) in answers.into_iter().enumerate() {
-                for Detection { class, score, rect } in detections {
+                for Detection {
+                    class, score, rect, ..
+                } in detections
+                {
                     if entry.record.counts(class, score, share) {
                         let rect = rect.map(f64::from);
                         let sighting = Sighting {

@@ -3,6 +3,7 @@
 use rushes_models::{EncoderOptions, ModelStore};
 use tokio::runtime::Handle;
 
+use super::people::FaceReaders;
 use super::speech::Ears;
 use super::text::TextReaders;
 use crate::embed::{Devices, EmbedOptions, Embedder, Sentences};
@@ -58,6 +59,8 @@ pub struct Stages {
     pub ears: Ears,
     /// The readers of text in pictures.
     pub readers: TextReaders,
+    /// The readers of faces.
+    pub faces: FaceReaders,
     /// The runtime for access to the object store.
     pub runtime: Handle,
 }
@@ -79,6 +82,7 @@ impl Stages {
             sentences: Sentences::new(models.clone(), encoders),
             ears: Ears::new(models.clone(), encoders.threads),
             readers: TextReaders::new(models.clone(), encoders.threads),
+            faces: FaceReaders::new(models.clone(), encoders.threads),
             devices: Devices::new(models, encoders),
             embedder: Embedder::new(EmbedOptions::default()),
             runtime: Handle::current(),

@@ -35,7 +35,7 @@ pub struct EmbeddingsTask {
 #[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EmbeddingsOutput {
     /// The space, `model@revision`.
-    #[schema(example = "lite@0.2.0")]
+    #[schema(example = "lite@0.1.0")]
     pub space: String,
     /// One vector per shot, with the dimension of the space.
     #[serde(with = "packed")]

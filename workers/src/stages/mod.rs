@@ -11,6 +11,7 @@ mod dialogue;
 mod edges;
 mod embeddings;
 mod meaning;
+mod people;
 mod probe;
 mod proxies;
 mod shots;
@@ -31,6 +32,7 @@ pub use dialogue::{CueSpan, DialogueOutput, DialogueTask};
 pub use edges::{EdgesOutput, EdgesTask};
 pub use embeddings::{EmbeddingsOutput, EmbeddingsTask, FRAMES_PER_SHOT};
 pub use meaning::{MeaningOutput, MeaningTask};
+pub use people::{FaceReaders, FaceTrack, PeopleOutput, PeopleTask, UntouchedFace};
 pub use probe::{ProbeOutput, ProbeTask};
 pub use proxies::{ProxiesOutput, ProxiesTask};
 pub use shots::{EarlyProxies, ShotSpan, ShotsOutput, ShotsTask};
@@ -190,6 +192,8 @@ features! {
     Text = "text", TextTask -> TextOutput;
     /// How each shot sounds: how loud, and where it bangs.
     Sound = "sound", SoundTask -> SoundFindings;
+    /// Whose faces are seen.
+    People = "people", PeopleTask -> PeopleOutput;
 }
 
 impl fmt::Display for Feature {

@@ -16,6 +16,7 @@ use crate::sandbox::PassError;
 use crate::storage::Locator;
 use crate::time::Timeline;
 pub use readers::TextReaders;
+pub(super) use sample::frame_at;
 use sample::{Sketch, samples};
 use track::{Block, Tracks, blocks};
 

@@ -35,7 +35,11 @@ pub(super) fn samples(
 }
 
 /// The last frame of a shot that is shown at a time or before it.
-fn frame_at(ms: u64, (start, end): (u64, u64), ms_of: impl Fn(u64) -> u64) -> u64 {
+pub(in crate::stages) fn frame_at(
+    ms: u64,
+    (start, end): (u64, u64),
+    ms_of: impl Fn(u64) -> u64,
+) -> u64 {
     let (mut shown, mut later) = (start, end);
     while later - shown > 1 {
         let middle = u64::midpoint(shown, later);

@@ -1,0 +1,201 @@
+//! What users say of people: who they are, and whose face it is.
+
+use std::collections::HashSet;
+
+use sqlx::SqliteConnection;
+
+use super::assign::create;
+use super::{Person, find};
+use crate::catalog::{CatalogError, FaceId, PersonId};
+
+/// Longest name, in characters.
+const MAX_NAME: usize = 200;
+/// What people without a name are called, before their number.
+const NUMBERED: &str = "person ";
+
+/// Gives a person a name, or takes it away. From then on the faces that the person has are known to be theirs.
+///
+/// # Errors
+/// If there is no such person, the name is not taken, or somebody else has it.
+pub async fn name(
+    db: &mut SqliteConnection,
+    who: &str,
+    name: Option<&str>,
+) -> Result<(), CatalogError> {
+    let person = find(db, who, None).await?;
+    if let Some(name) = name {
+        set_name(db, &person.id, name).await?;
+    } else {
+        sqlx::query("UPDATE people SET name = NULL WHERE id = ?")
+            .bind(&person.id)
+            .execute(&mut *db)
+            .await?;
+    }
+    pin(db, &person.id).await
+}
+
+async fn set_name(
+    db: &mut SqliteConnection,
+    person: &PersonId,
+    name: &str,
+) -> Result<(), CatalogError> {
+    let name = name.trim();
+    let folded = name.to_lowercase();
+    let is_number = folded
+        .strip_prefix(NUMBERED)
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
+    let is_long = name.chars().count() > MAX_NAME;
+    if name.is_empty() || is_long || is_number || name.chars().any(char::is_control) {
+        return Err(CatalogError::BadPersonName(name.to_owned()));
+    }
+    let other: Option<PersonId> =
+        sqlx::query_scalar("SELECT id FROM people WHERE name = ? COLLATE NOCASE AND id <> ?")
+            .bind(name)
+            .bind(person)
+            .fetch_optional(&mut *db)
+            .await?;
+    if other.is_some() {
+        return Err(CatalogError::PersonNameInUse(name.to_owned()));
+    }
+    sqlx::query("UPDATE people SET name = ? WHERE id = ?")
+        .bind(name)
+        .bind(person)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Leaves a person out of lists, counts and searches, or takes them in again.
+///
+/// # Errors
+/// If there is no such person.
+pub async fn hide(
+    db: &mut SqliteConnection,
+    who: &str,
+    is_hidden: bool,
+) -> Result<(), CatalogError> {
+    let person = find(db, who, None).await?;
+    sqlx::query("UPDATE people SET is_hidden = ? WHERE id = ?")
+        .bind(is_hidden)
+        .bind(&person.id)
+        .execute(&mut *db)
+        .await?;
+    pin(db, &person.id).await
+}
+
+/// Makes `others` the same person as `who`. If only one of them has a name, it stays.
+///
+/// # Errors
+/// If one of them does not exist, or they have different names.
+pub async fn merge(
+    db: &mut SqliteConnection,
+    who: &str,
+    others: &[String],
+) -> Result<(), CatalogError> {
+    let into = find(db, who, None).await?;
+    let mut from: Vec<Person> = Vec::new();
+    for other in others {
+        let other = find(db, other, None).await?;
+        if other.id != into.id && from.iter().all(|known| known.id != other.id) {
+            from.push(other);
+        }
+    }
+    let mut names = from
+        .iter()
+        .chain([&into])
+        .filter_map(|one| one.name.clone());
+    let name = names.next();
+    if let Some((one, other)) = name.clone().zip(names.next()) {
+        return Err(CatalogError::TwoNames(one, other));
+    }
+    for other in &from {
+        sqlx::query("UPDATE faces SET person_id = ? WHERE person_id = ?")
+            .bind(&into.id)
+            .bind(&other.id)
+            .execute(&mut *db)
+            .await?;
+        sqlx::query("DELETE FROM people WHERE id = ?")
+            .bind(&other.id)
+            .execute(&mut *db)
+            .await?;
+    }
+    if let Some(name) = name {
+        set_name(db, &into.id, &name).await?;
+    }
+    pin(db, &into.id).await
+}
+
+/// Makes some faces of a person those of somebody else, who may get a name, and returns that person.
+///
+/// # Errors
+/// If there is no such person, or the faces are none or all of theirs.
+pub async fn split(
+    db: &mut SqliteConnection,
+    who: &str,
+    faces: &[FaceId],
+    name: Option<&str>,
+) -> Result<PersonId, CatalogError> {
+    let person = find(db, who, None).await?;
+    let own: HashSet<FaceId> = sqlx::query_scalar("SELECT id FROM faces WHERE person_id = ?")
+        .bind(&person.id)
+        .fetch_all(&mut *db)
+        .await?
+        .into_iter()
+        .collect();
+    let parted: HashSet<&FaceId> = faces.iter().collect();
+    if let Some(foreign) = parted.iter().find(|face| !own.contains(**face)) {
+        return Err(CatalogError::NotFound {
+            what: "face",
+            id: foreign.to_string(),
+        });
+    }
+    if parted.is_empty() || parted.len() == own.len() {
+        return Err(CatalogError::NothingToSplit);
+    }
+    pin(db, &person.id).await?;
+    let other = create(db).await?;
+    if let Some(name) = name {
+        set_name(db, &other, name).await?;
+    }
+    sqlx::query("UPDATE faces SET person_id = ? WHERE id IN (SELECT value FROM json_each(?))")
+        .bind(&other)
+        .bind(serde_json::json!(parted).to_string())
+        .execute(db)
+        .await?;
+    Ok(other)
+}
+
+/// Deletes a person with all their faces, and notes where these were seen, so that they are not described again when the
+/// same files are looked at again. Nothing is kept by which the person could be recognised, so other files that show them
+/// will. [`Catalog::scrub`](crate::catalog::Catalog::scrub) then removes what is left in the files.
+///
+/// # Errors
+/// If there is no such person.
+pub async fn delete(db: &mut SqliteConnection, who: &str) -> Result<(), CatalogError> {
+    let person = find(db, who, None).await?;
+    for statement in [
+        "INSERT INTO untouched_faces (asset_id, blake3, start_frame, end_frame, path)
+         SELECT r.asset_id, COALESCE(a.blake3, ''), s.start_frame, s.end_frame, f.path
+           FROM faces f JOIN runs r ON r.id = f.run_id JOIN assets a ON a.id = r.asset_id
+           JOIN run_inputs i ON i.run_id = r.id
+           JOIN shots s ON s.run_id = i.input_id AND s.ordinal = f.shot
+          WHERE f.person_id = ?",
+        "DELETE FROM faces WHERE person_id = ?",
+        "DELETE FROM people WHERE id = ?",
+    ] {
+        sqlx::query(statement)
+            .bind(&person.id)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Faces that a person has are known to be theirs.
+async fn pin(db: &mut SqliteConnection, person: &PersonId) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE faces SET is_pinned = 1 WHERE person_id = ?")
+        .bind(person)
+        .execute(db)
+        .await?;
+    Ok(())
+}
