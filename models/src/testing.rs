@@ -7,12 +7,17 @@ use crate::store::{ModelStore, Status};
 
 /// The store at `RUSHES_MODELS`, if `lite` is installed in it.
 pub(crate) fn model_store() -> Option<ModelStore> {
-    let store = ModelStore::new(models(&["lite"])?);
-    for manifest in store.manifests().with_requirements("lite").unwrap() {
+    store_with("lite")
+}
+
+/// The store at `RUSHES_MODELS`, if `model` is installed in it.
+pub(crate) fn store_with(model: &str) -> Option<ModelStore> {
+    let store = ModelStore::new(models(&[model])?);
+    for manifest in store.manifests().with_requirements(model).unwrap() {
         assert_eq!(
             store.status(manifest).unwrap(),
             Status::Installed,
-            "{}: run `rushes models pull lite`",
+            "{}: run `rushes models pull {model}`",
             manifest.id
         );
     }

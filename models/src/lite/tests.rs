@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::kind::ErrorKind;
-use crate::testing::{cosine, material, model_store};
+use crate::testing::{cosine, material, model_store, store_with};
 use crate::{EncoderOptions, open_image_encoder, open_text_encoder};
 
 fn pictures_in(folder: &Path) -> Vec<(String, RgbImage)> {
@@ -147,4 +147,56 @@ fn most_photographs_are_given_their_class() {
     let right = right.count();
     // The original network, run by PyTorch on pictures read by Pillow, gets 217.
     assert!((214..=220).contains(&right), "{right} of {}", names.len());
+}
+
+/// Mean reciprocal rank of the first right photograph of the held-out scene queries.
+fn reciprocal_rank(
+    store: &ModelStore,
+    model: &str,
+    names: &[String],
+    pictures: &[RgbImage],
+) -> f32 {
+    let options = EncoderOptions::threads(2);
+    let images = open_image_encoder(store, model, &options).unwrap();
+    let images = images.encode_pictures(pictures).unwrap();
+    let texts = open_text_encoder(store, model, &options).unwrap();
+    let queries = include_str!("../../../benches/sight/queries.tsv");
+    let (mut sum, mut count) = (0.0, 0.0);
+    for line in queries.lines().filter(|line| !line.starts_with('#')) {
+        let [query, half, right] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line:?} has not three fields");
+        };
+        let right: Vec<&str> = right
+            .split('|')
+            .filter_map(|name| name.strip_suffix(".JPEG"))
+            .collect();
+        if half != "held" || right.is_empty() {
+            continue;
+        }
+        let text = &texts.encode(&[query]).unwrap()[0];
+        let mut order: Vec<usize> = (0..images.len()).collect();
+        order.sort_by(|&a, &b| cosine(&images[b], text).total_cmp(&cosine(&images[a], text)));
+        let rank = order
+            .iter()
+            .position(|&at| right.contains(&names[at].as_str()));
+        #[expect(clippy::cast_precision_loss, reason = "ranks are small")]
+        let rank = (rank.unwrap() + 1) as f32;
+        sum += rank.recip();
+        count += 1.0;
+    }
+    assert!(count > 30.0, "{count} queries");
+    sum / count
+}
+
+#[test]
+fn scenes_are_found_earlier_by_the_model_for_them() {
+    let (Some(store), Some(material)) = (store_with("scenes"), material()) else {
+        return;
+    };
+    let samples = pictures_in(&material.join("labelled/imagenet_samples"));
+    let (names, pictures): (Vec<_>, Vec<_>) = samples.into_iter().unzip();
+    let lite = reciprocal_rank(&store, "lite", &names, &pictures);
+    let scenes = reciprocal_rank(&store, "scenes", &names, &pictures);
+    assert!(scenes > 1.15 * lite, "{scenes} against {lite}");
+    assert!(scenes > 0.7, "{scenes}");
 }

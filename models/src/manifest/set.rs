@@ -14,10 +14,11 @@ macro_rules! manifests {
 }
 
 /// The manifests compiled into this crate.
-const BUILT_IN: [(&str, &str); 22] = manifests![
+const BUILT_IN: [(&str, &str); 23] = manifests![
     "onnxruntime",
     "minilm",
     "lite",
+    "scenes",
     "centerface",
     "yunet",
     "ultra-light",

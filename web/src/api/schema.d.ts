@@ -436,6 +436,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/faces/{id}/crop.jpg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The picture of a face. */
+        get: operations["get_face_picture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs": {
         parameters: {
             query?: never;
@@ -626,6 +643,138 @@ export interface paths {
         post?: never;
         /** Delete the vectors of a model that does not answer searches, in the background. The model itself stays installed. */
         delete: operations["remove_vectors"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The people that are seen in what the caller sees. */
+        get: operations["list_people"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/people/cluster": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cluster all faces again. What users said of people stays. */
+        post: operations["cluster_people"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/people/consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the sense of people is on. */
+        get: operations["get_consent"];
+        /**
+         * Turn the sense of people on: the faces of all videos are looked at, with a job for each. Descriptors of faces are
+         *     biometric data, for which many laws ask the consent of those who are shown.
+         */
+        put: operations["give_consent"];
+        post?: never;
+        /**
+         * Turn the sense of people off, and delete every person, descriptor and picture of a face, so that no file of the catalogue
+         *     holds a byte of them.
+         */
+        delete: operations["withdraw_consent"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/people/{person}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One person. */
+        get: operations["get_person"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a person with all their faces, so that no file holds a byte of them. Where they were seen is noted, so that the
+         *     same files do not bring them back.
+         */
+        delete: operations["delete_person"];
+        options?: never;
+        head?: never;
+        /** Name a person, take the name away, hide them or show them again. */
+        patch: operations["change_person"];
+        trace?: never;
+    };
+    "/v1/people/{person}/faces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The faces of a person. */
+        get: operations["list_faces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/people/{person}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make several people one. If only one of them has a name, it stays. */
+        post: operations["merge_people"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/people/{person}/split": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that some faces of a person are somebody else's. */
+        post: operations["split_person"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1325,6 +1474,8 @@ export interface components {
             key_name?: string | null;
             /** @description The method. */
             method: string;
+            /** @description What it was about, where the path does not say: the people that were searched for, the grounds of a consent. */
+            note?: string | null;
             /** @description The path, without the query. */
             path: string;
             /** @description The request's id, as in the answer and in the log. */
@@ -1462,6 +1613,54 @@ export interface components {
          * @enum {string}
          */
         Camera: "auto" | "planar" | "equirect";
+        /** @description A face as listed. */
+        CatalogFace: {
+            /**
+             * @description The likeliest expression, as a hint: a talking mouth may look surprised.
+             * @example happy
+             */
+            expression: string;
+            /**
+             * Format: int64
+             * @description The frame that shows it best.
+             */
+            frame: number;
+            /** @description Id. */
+            id: string;
+            /** @description Whether a user said whose face it is. */
+            is_pinned: boolean;
+            /**
+             * @description Left, top, width and height then, as shares of the picture.
+             * @example [
+             *       0.4,
+             *       0.2,
+             *       0.1,
+             *       0.25
+             *     ]
+             */
+            place: number[];
+            /** @description Its shot. */
+            shot: string;
+            /**
+             * Format: double
+             * @description Its largest height as a share of that of the picture.
+             */
+            size: number;
+            /**
+             * Format: double
+             * @description One less the probability of a neutral expression, 0 to 1.
+             */
+            strength: number;
+        };
+        /** @description What a clustering of all faces did. */
+        Clustered: {
+            /** @description Faces that were compared. */
+            faces: number;
+            /** @description Faces that belong to another person than before. */
+            moved: number;
+            /** @description People that there are now. */
+            people: number;
+        };
         /** @description Which similar shots become one hit. */
         CollapseBody: {
             /** @description Shots of one place that alternate with those of another, as in a dialogue. */
@@ -1497,6 +1696,31 @@ export interface components {
             ne?: components["schemas"]["MetadataValue"] | null;
             /** @description Equal to none of these, or without a value. */
             not?: components["schemas"]["MetadataValue"][] | null;
+        };
+        /** @description Whether the sense of people is on, and who said so. */
+        Consent: {
+            /**
+             * Format: int64
+             * @description When, Unix milliseconds.
+             */
+            at: number;
+            /**
+             * @description On what grounds it was last turned on.
+             * @example written consent of the cast, file 2026-117
+             */
+            because: string;
+            /** @description Whether it is on. */
+            is_on: boolean;
+            /** @description Name of the key that turned it on or off; null if this machine's user did. */
+            key_name?: string | null;
+        };
+        /** @description Whether the sense of people is on. */
+        ConsentView: {
+            consent?: components["schemas"]["Consent"] | null;
+            /** @description Whether the model that tells faces apart is installed. */
+            is_installed: boolean;
+            /** @description Whether faces are looked at, and people can be searched for. */
+            is_on: boolean;
         };
         /** @description What one recall adds to the score of a hit. */
         Contribution: {
@@ -1552,6 +1776,7 @@ export interface components {
              * @description Assets whose dialogue can be found by meaning; absent if it was not searched.
              */
             meaning?: number | null;
+            people?: components["schemas"]["SenseCoverage"] | null;
             /**
              * Format: int64
              * @description Assets whose shots can be found by sight; by dialogue or its meaning if sight was not searched; assets that have
@@ -1885,6 +2110,38 @@ export interface components {
             /** @description What it is for. */
             purpose: string;
         };
+        /** @description Faces of a person. */
+        FaceList: {
+            /** @description The largest first. */
+            faces: components["schemas"]["CatalogFace"][];
+        };
+        /** @description A face through a shot. */
+        FaceTrack: {
+            /**
+             * Format: int64
+             * @description The frame that shows it best.
+             */
+            best: number;
+            /** @description Mean probabilities of neutral, happy, sad, angry, fearful, disgusted and surprised. */
+            expressions: number[];
+            /** @description Frames at which it was seen, ascending, with left, top, width and height as shares of the picture. */
+            path: [
+                number,
+                number[]
+            ][];
+            /** @description Where it is then. */
+            place: number[];
+            /**
+             * Format: float
+             * @description Score of the detector then, 0 to 1.
+             */
+            score: number;
+            /**
+             * Format: int64
+             * @description Rank of the shot, from 0.
+             */
+            shot: number;
+        };
         /** @description A failure. */
         FailRequest: {
             /**
@@ -1957,12 +2214,28 @@ export interface components {
             /** @description `queued`, `running`, `done` or `failed`. */
             state: string;
         };
+        /** @description What was deleted with the sense. */
+        Forgotten: {
+            /**
+             * Format: int64
+             * @description Faces that there were.
+             */
+            faces: number;
+        };
         /** @description A span of frames. */
         FrameSpan: {
             /** @description One past the last frame. */
             end: components["schemas"]["Time"];
             /** @description First frame. */
             start: components["schemas"]["Time"];
+        };
+        /** @description On what grounds faces may be looked at. */
+        Grounds: {
+            /**
+             * @description Such as the consent of those who are shown; kept, and noted in the audit log.
+             * @example written consent of the cast, file 2026-117
+             */
+            because: string;
         };
         /**
          * @description What becomes one hit.
@@ -2035,6 +2308,8 @@ export interface components {
             /** @description How the score came about, if the request asks for it. */
             explanation?: components["schemas"]["Contribution"][] | null;
             matched?: components["schemas"]["FrameSpan"] | null;
+            /** @description Who is seen in the shot, if the request asks for people; those who are hidden are left out. */
+            people?: components["schemas"]["PersonInShot"][] | null;
             /**
              * Format: double
              * @description Fused by rank: the sum of weight / (60 + rank) over the recalls that found it; the weight is 1 unless the query
@@ -2307,6 +2582,11 @@ export interface components {
             /** @description Id or name of the title that gets all assets. */
             into: string;
         };
+        /** @description Who is the same person. */
+        MergePeople: {
+            /** @description Ids, names or numbers. */
+            people: string[];
+        };
         /** @description One value of metadata. Its type is part of it: `2` is not `"2"`. */
         MetadataValue: boolean | number | string;
         /**
@@ -2503,6 +2783,9 @@ export interface components {
         }) | (components["schemas"]["SoundFindings"] & {
             /** @enum {string} */
             feature: "sound";
+        }) | (components["schemas"]["PeopleOutput"] & {
+            /** @enum {string} */
+            feature: "people";
         });
         /** @description Vectors of equal length, concatenated. */
         PackedVectors: {
@@ -2555,6 +2838,116 @@ export interface components {
              * @description Cosine similarity of the shot's vector and the part's.
              */
             similarity: number;
+        };
+        /** @description People. */
+        PeopleList: {
+            /**
+             * Format: int32
+             * @description Where the next page begins; null on the last one.
+             */
+            next?: number | null;
+            /** @description Those in the most shots first. */
+            people: components["schemas"]["Person"][];
+        };
+        /** @description The output of a [`PeopleTask`]. */
+        PeopleOutput: {
+            /** @description Faces by time. Each is within one shot. */
+            faces: components["schemas"]["FaceTrack"][];
+            /**
+             * @description The model and its detector, both as `id@revision`.
+             * @example faces@1+yunet@2023mar
+             */
+            model: string;
+        };
+        /** @description Find the faces of a video. */
+        PeopleTask: {
+            /** @description The video. */
+            media: components["schemas"]["Locator"];
+            /**
+             * @description The model.
+             * @example faces
+             */
+            model: string;
+            /** @description First and one-past-last frame of each shot, in order. */
+            shots: [
+                number,
+                number
+            ][];
+            /** @description Key of the stored timeline. */
+            timeline: string;
+            /** @description Faces that are left alone. */
+            untouched: components["schemas"]["UntouchedFace"][];
+        };
+        /** @description A person as listed. */
+        Person: {
+            /** @description The face that shows the person best; null if no face is left. */
+            face?: string | null;
+            /** @description Id. */
+            id: string;
+            /** @description Whether the person is left out of lists, counts and searches. */
+            is_hidden: boolean;
+            /**
+             * @description What the person is called: the name, or a number such as `Person 12`.
+             * @example Anna
+             */
+            label: string;
+            /** @description The name, if somebody gave one. */
+            name?: string | null;
+            /**
+             * Format: int64
+             * @description Shots in which the person is seen.
+             */
+            shots: number;
+            /**
+             * Format: int64
+             * @description Titles in which the person is seen.
+             */
+            titles: number;
+        };
+        /** @description What changes of a person; what is absent stays. */
+        PersonChange: {
+            /** @description Whether to leave the person out of lists, counts and searches. */
+            is_hidden?: boolean | null;
+            /**
+             * @description The name; an empty one takes it away.
+             * @example Anna
+             */
+            name?: string | null;
+        };
+        /** @description A person in a shot. */
+        PersonInShot: {
+            /**
+             * @description The likeliest expression, as a hint.
+             * @example happy
+             */
+            expression: string;
+            /**
+             * Format: int64
+             * @description The frame that shows the person best.
+             */
+            frame: number;
+            /**
+             * @description The name, or a number such as `Person 12`.
+             * @example Anna
+             */
+            label: string;
+            /** @description Who. */
+            person: string;
+            /**
+             * @description Left, top, width and height of the face then, as shares of the picture.
+             * @example [
+             *       0.4,
+             *       0.2,
+             *       0.1,
+             *       0.25
+             *     ]
+             */
+            place: number[];
+            /**
+             * Format: double
+             * @description The largest height of the face as a share of that of the picture.
+             */
+            size: number;
         };
         /** @description A whole shot, or frames of an asset. */
         PickBody: {
@@ -2981,7 +3374,10 @@ export interface components {
             /** @description How much the ranks of each modality count; 1 if absent. */
             weights?: Record<string, never>;
         };
-        /** @description How much of what a sense perceives can be found: what is heard, what is written in pictures, or how it sounds. */
+        /**
+         * @description How much of what a sense perceives can be found: what is heard, what is written in pictures, how it sounds, or who is
+         *     seen.
+         */
         SenseCoverage: {
             /**
              * Format: int64
@@ -2995,7 +3391,7 @@ export interface components {
             installed: boolean;
             /**
              * Format: int64
-             * @description Assets that were listened to or read, or need not be: those with subtitles or without sound are not listened to.
+             * @description Assets that were listened to, read or looked at, or need not be: those with subtitles or without sound are not listened to.
              */
             ready: number;
         };
@@ -3347,6 +3743,13 @@ export interface components {
             /** @description Key of the stored timeline. */
             timeline: string;
         };
+        /** @description Faces that are somebody else's. */
+        SplitPerson: {
+            /** @description Ids of faces. */
+            faces: string[];
+            /** @description Name of the other person. */
+            name?: string | null;
+        };
         /** @description A word and its times. */
         SpokenWord: {
             /**
@@ -3491,6 +3894,9 @@ export interface components {
         }) | (components["schemas"]["SoundTask"] & {
             /** @enum {string} */
             feature: "sound";
+        }) | (components["schemas"]["PeopleTask"] & {
+            /** @enum {string} */
+            feature: "people";
         });
         /** @description The output of a [`TextTask`]. */
         TextOutput: {
@@ -3645,6 +4051,24 @@ export interface components {
             text: string;
             /** @description The words of a line that was heard, with their times; empty for a line of subtitles. */
             words: components["schemas"]["SpokenWord"][];
+        };
+        /** @description A face that must not be described, because its person was deleted: where it was seen. */
+        UntouchedFace: {
+            /**
+             * Format: int64
+             * @description One past the last.
+             */
+            end: number;
+            /** @description Frames at which it was seen, with left, top, width and height as shares of the picture. */
+            path: [
+                number,
+                number[]
+            ][];
+            /**
+             * Format: int64
+             * @description First frame.
+             */
+            start: number;
         };
         /** @description A video to upload. */
         UploadForm: {
@@ -7071,6 +7495,100 @@ export interface operations {
             };
         };
     };
+    get_face_picture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The sense of people is off: `people-off`; `PUT /v1/people/consent` turns it on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_jobs: {
         parameters: {
             query?: {
@@ -8252,6 +8770,1198 @@ export interface operations {
             };
             /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_people: {
+        parameters: {
+            query?: {
+                /** @description How many, 1 to 1000; 100 if absent. */
+                limit?: number;
+                /** @description How many of the first ones to leave out: `next` of the answer before. */
+                from?: number;
+                /** @description Only people with a name. */
+                named?: boolean;
+                /** @description Hidden people too. */
+                hidden?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeopleList"];
+                };
+            };
+            /** @description It is the answer whose `etag` is in `if-none-match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The sense of people is off: `people-off`; `PUT /v1/people/consent` turns it on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cluster_people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Clustered"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The sense of people is off: `people-off`; `PUT /v1/people/consent` turns it on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentView"];
+                };
+            };
+            /** @description It is the answer whose `etag` is in `if-none-match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    give_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "because": "written consent of the cast, file 2026-117"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Grounds"];
+            };
+        };
+        responses: {
+            /** @description It is on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentView"];
+                };
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body was too long in coming */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another content type: `bad-content-type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body can be read, but not be carried out */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request cannot be answered as it is */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is off */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forgotten"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id, name, or number such as `Person 3` */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description It is the answer whose `etag` is in `if-none-match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The sense of people is off: `people-off`; `PUT /v1/people/consent` turns it on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id, name, or number such as `Person 3` */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The sense of people is off: `people-off`; `PUT /v1/people/consent` turns it on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id, name, or number such as `Person 3` */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "is_hidden": false,
+                 *       "name": "Anna"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PersonChange"];
+            };
+        };
+        responses: {
+            /** @description The person as they are now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body was too long in coming */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The sense of people is off: `people-off`; `PUT /v1/people/consent` turns it on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another content type: `bad-content-type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body can be read, but not be carried out */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request cannot be answered as it is */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_faces: {
+        parameters: {
+            query?: {
+                /** @description How many, 1 to 1000; 100 if absent. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id, name, or number such as `Person 3` */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FaceList"];
+                };
+            };
+            /** @description It is the answer whose `etag` is in `if-none-match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The sense of people is off: `people-off`; `PUT /v1/people/consent` turns it on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    merge_people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Who they all are: id, name, or number */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "people": [
+                 *         "Person 7",
+                 *         "Person 12"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["MergePeople"];
+            };
+        };
+        responses: {
+            /** @description The person who has all faces now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body was too long in coming */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The sense of people is off: `people-off`; `PUT /v1/people/consent` turns it on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another content type: `bad-content-type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body can be read, but not be carried out */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request cannot be answered as it is */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    split_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id, name, or number such as `Person 3` */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "faces": [
+                 *         "01KAX7Q0Z3ABCDEFGHJKMNPQRS"
+                 *       ],
+                 *       "name": "Berta"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SplitPerson"];
+            };
+        };
+        responses: {
+            /** @description The other person */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body was too long in coming */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The sense of people is off: `people-off`; `PUT /v1/people/consent` turns it on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another content type: `bad-content-type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body can be read, but not be carried out */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request cannot be answered as it is */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
