@@ -150,7 +150,7 @@ pub enum CatalogError {
     NoGrounds,
     /// A name that cannot be given to a person.
     #[error(
-        "{0:?} cannot be the name of a person; use 1 to 200 characters without control characters, and not `Person` with a number"
+        "{0:?} cannot be the name of a person; use 1 to 200 characters without control characters, and not `Person` with a number, an id, `consent` or `cluster`"
     )]
     BadPersonName(String),
     /// Another person has this name.
@@ -165,7 +165,7 @@ pub enum CatalogError {
     /// What was deleted is gone, but may still be found in the write-ahead log.
     #[error(
         "it is deleted, but the write-ahead log is read by another process and may still hold its bytes; \
-         run this again when other processes are idle"
+         it is tried again when rushes starts next"
     )]
     NotScrubbed,
     /// The system provides no random numbers.

@@ -49,7 +49,7 @@ pub mod webhooks;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rushes_models::LibraryError;
+use rushes_models::{LibraryError, with_causes};
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -107,7 +107,21 @@ impl Catalog {
             .run(&pool)
             .await
             .map_err(|error| open(error.into()))?;
-        Ok(Self { pool })
+        let catalog = Self { pool };
+        if catalog.owes_scrub().await? {
+            // Nothing else that this process does depends on it.
+            if let Err(error) = catalog.scrub().await {
+                tracing::warn!(error = %with_causes(&error), "bytes of deleted faces may still be in the catalogue");
+            }
+        }
+        Ok(catalog)
+    }
+
+    async fn owes_scrub(&self) -> Result<bool, CatalogError> {
+        let owes = sqlx::query_scalar("SELECT owes_scrub FROM people_consent")
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(owes.unwrap_or(false))
     }
 
     /// Begins a transaction that may write.
@@ -136,7 +150,8 @@ impl Catalog {
     }
 
     /// Rewrites the file without what was deleted, and empties the write-ahead log, so that no byte of it is left in
-    /// either. Others wait meanwhile. It takes as long as copying the file.
+    /// either. It takes as long as copying the file, and others wait meanwhile; after half a minute they fail. If it
+    /// fails after faces were deleted, the next [`Catalog::open`] does it.
     ///
     /// # Errors
     /// If the disk has no room for a copy, or another process reads the old state all the time.
@@ -149,6 +164,9 @@ impl Catalog {
         if is_busy {
             return Err(CatalogError::NotScrubbed);
         }
+        sqlx::query("UPDATE people_consent SET owes_scrub = 0 WHERE owes_scrub = 1")
+            .execute(&mut *db)
+            .await?;
         Ok(())
     }
 

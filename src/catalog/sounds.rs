@@ -175,7 +175,9 @@ pub async fn find(
             "SELECT p.asset_id AS asset, x.start_frame, x.end_frame, MAX(b.rise) AS measure, b.frame, b.ms
                FROM published p
                JOIN bangs b ON b.run_id = p.run_id
-               JOIN sounds x ON x.run_id = p.run_id AND x.start_frame <= b.frame AND x.end_frame > b.frame
+               JOIN sounds x ON x.run_id = p.run_id AND x.end_frame > b.frame
+                AND x.start_frame = (SELECT MAX(y.start_frame) FROM sounds y
+                                      WHERE y.run_id = p.run_id AND y.start_frame <= b.frame)
               WHERE p.feature = 'sound' GROUP BY p.asset_id, x.start_frame"
         }
         SoundKind::Music => MUSIC,

@@ -154,8 +154,8 @@ pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: 
         if let Some(allowance) = allowance {
             allowance.write(response.headers_mut());
         }
-        if is_change(&method, &path) {
-            let note = response.extensions_mut().remove::<AuditNote>();
+        let note = response.extensions_mut().remove::<AuditNote>();
+        if note.is_some() || is_change(&method, &path) {
             let noted = AuditedRequest {
                 key: caller.key(),
                 method: method.as_str(),
@@ -165,7 +165,7 @@ pub(super) async fn admit(State(door): State<Door>, mut request: Request, next: 
                 note: note.as_ref().map(|AuditNote(note)| note.as_str()),
             };
             if let Err(error) = door.note(noted).await {
-                tracing::warn!(error = %with_causes(&error), %method, path, "a change is not in the audit log");
+                tracing::warn!(error = %with_causes(&error), %method, path = noted_path(&path), "a change is not in the audit log");
             }
         }
         response
@@ -240,7 +240,7 @@ fn is_session_change(method: &Method, path: &str) -> bool {
 }
 
 /// A path as the audit log keeps it: without the names of people, which would outlast their deletion.
-fn noted_path(path: &str) -> String {
+pub(super) fn noted_path(path: &str) -> String {
     let path = path.get(..MAX_PATH).unwrap_or(path);
     let Some(rest) = path.strip_prefix("/v1/people/") else {
         return path.to_owned();

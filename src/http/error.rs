@@ -13,6 +13,7 @@ use serde::Serialize;
 use ulid::Ulid;
 use utoipa::ToSchema;
 
+use super::access::noted_path;
 use super::pace;
 use super::rejection::{self, Explained};
 use crate::catalog::CatalogError;
@@ -304,7 +305,7 @@ pub(super) struct RequestId(pub(super) String);
 pub(super) async fn finish(mut request: Request, next: Next) -> Response {
     let id = Ulid::generate().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), noted_path(request.uri().path()));
     let started = std::time::Instant::now();
     let mut response = next.run(request).await;
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {

@@ -265,7 +265,9 @@ pub(super) async fn faces(
     let mut db = api.catalog.read().await?;
     let person = people::find(&mut db, &who, caller.titles()).await?;
     let faces = people::faces_of(&mut db, &person.id, caller.titles(), limit).await?;
-    Ok((UNKEPT, Json(FaceList { faces })))
+    // It lists their shots, as a search for them does.
+    let note = AuditNote(format!("people {}", person.id));
+    Ok((Extension(note), UNKEPT, Json(FaceList { faces })))
 }
 
 /// The picture of a face.

@@ -85,7 +85,7 @@ pub enum SourceError {
     /// npm ran and failed.
     #[error("npm pack failed: {message}")]
     NpmPack {
-        /// The last line of npm's standard error.
+        /// The first line of npm's standard error that says why.
         message: String,
     },
     /// npm produced no package, or several.

@@ -125,8 +125,13 @@ impl Source {
             }),
             // Nor one for npm.
             Self::Npm(s) => {
-                let name = s.package.strip_prefix('@').unwrap_or(&s.package);
-                let is_name = name.split('/').count() <= 2 && name.split('/').all(is_plain_name);
+                // Without a scope, npm would take `owner/name` for a repository.
+                let is_name = match s.package.strip_prefix('@') {
+                    Some(scoped) => {
+                        scoped.split('/').count() == 2 && scoped.split('/').all(is_plain_name)
+                    }
+                    None => is_plain_name(&s.package),
+                };
                 let is_member = s.member.split('/').all(is_plain_name);
                 if is_name && is_plain_name(&s.version) && is_member {
                     Ok(())

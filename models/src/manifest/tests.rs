@@ -147,6 +147,8 @@ fn a_name_that_leaves_the_folder_or_looks_like_an_option_is_refused() {
         "@scope/../name",
         "git+https://a/b",
         "@a/b/c",
+        "owner/name",
+        "@scope",
         "",
     ] {
         assert!(parse(&npm(bad)).is_err(), "{bad}");

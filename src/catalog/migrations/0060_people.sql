@@ -9,7 +9,9 @@ CREATE TABLE people_consent (
     because  TEXT NOT NULL,
     key_id   TEXT,
     key_name TEXT,
-    at       INTEGER NOT NULL
+    at       INTEGER NOT NULL,
+    -- Whether faces were deleted whose bytes may still be in the file.
+    owes_scrub INTEGER NOT NULL DEFAULT 0 CHECK (owes_scrub IN (0, 1))
 ) STRICT;
 
 -- Faces that belong together. A number is never given again.
@@ -52,6 +54,10 @@ CREATE TABLE faces (
 ) STRICT;
 CREATE INDEX faces_by_shot ON faces (run_id, shot);
 CREATE INDEX faces_by_person ON faces (person_id);
+
+CREATE TRIGGER face_deleted AFTER DELETE ON faces BEGIN
+    UPDATE people_consent SET owes_scrub = 1 WHERE owes_scrub = 0;
+END;
 
 -- Nobody is a person without a face, unless somebody gave the name.
 CREATE TRIGGER face_gone AFTER DELETE ON faces WHEN OLD.person_id IS NOT NULL BEGIN

@@ -10,6 +10,8 @@ use crate::catalog::{CatalogError, FaceId, PersonId};
 
 /// Longest name, in characters.
 const MAX_NAME: usize = 200;
+/// Words that paths of the API have in the place of a person.
+const RESERVED: [&str; 2] = ["consent", "cluster"];
 /// What people without a name are called, before their number.
 const NUMBERED: &str = "person ";
 
@@ -45,7 +47,10 @@ async fn set_name(
         .strip_prefix(NUMBERED)
         .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
     let is_long = name.chars().count() > MAX_NAME;
-    if name.is_empty() || is_long || is_number || name.chars().any(char::is_control) {
+    // These mean something else where a person is named.
+    let is_taken = RESERVED.contains(&folded.as_str()) || name.parse::<PersonId>().is_ok();
+    let is_bad = name.is_empty() || is_long || is_number || is_taken;
+    if is_bad || name.chars().any(char::is_control) {
         return Err(CatalogError::BadPersonName(name.to_owned()));
     }
     let other: Option<PersonId> =

@@ -229,11 +229,11 @@ fn kind_of(word: &str) -> Option<Sounding> {
     let stems = ENDINGS.iter().filter_map(|end| word.strip_suffix(end));
     stems
         .flat_map(|stem| {
-            let mut letters = stem.chars().rev();
-            let is_doubled = letters
-                .next()
-                .is_some_and(|last| letters.next() == Some(last));
-            let single = is_doubled.then(|| stem[..stem.len() - 1].to_owned());
+            // A doubled letter at the end is written once without the ending: slamming is of slam.
+            let single = stem.chars().last().and_then(|last| {
+                let single = stem.strip_suffix(last)?;
+                single.ends_with(last).then(|| single.to_owned())
+            });
             [Some(stem.to_owned()), Some(format!("{stem}e")), single]
         })
         .flatten()
@@ -309,6 +309,7 @@ mod tests {
             assert_eq!(kinds(text), [kind], "{text}");
         }
         assert_eq!(kinds("a red car on a bridge"), []);
+        assert_eq!(kinds("ééing \u{1f4a5}\u{1f4a5}s s"), []);
         assert_eq!(
             kinds("music, then a bang"),
             [Sounding::Bang, Sounding::Music]

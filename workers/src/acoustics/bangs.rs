@@ -99,7 +99,7 @@ impl Sudden {
             .filter(|(from, to)| from < to);
         Self {
             octaves: octaves.collect(),
-            middle: (spectra.bin(200), spectra.bin(4000.min(top))),
+            middle: (spectra.bin(200.min(top)), spectra.bin(4000.min(top))),
             spectra,
             levels: VecDeque::from([SILENCE; PAST]),
             next: 0,

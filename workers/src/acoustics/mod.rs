@@ -28,6 +28,8 @@ const TENTHS: u64 = 10;
 /// Windows of [`Sudden`] and of [`Kinds`] in a tenth of a second.
 const SUDDEN: u64 = bangs::RATE as u64 / TENTHS;
 const KINDS: u64 = kinds::RATE as u64 / TENTHS;
+/// The largest sample that is taken as it is: 60 dB above full scale.
+const LOUDEST: f32 = 1000.0;
 /// Sound that is missing for longer, in seconds, is not measured as silence sample by sample.
 const GAP: u64 = 4;
 
@@ -145,7 +147,15 @@ impl Listener {
             self.silence(missing);
         }
         for (all, more) in self.planes.iter_mut().zip(planes) {
-            all.extend_from_slice(more);
+            // One sample that is no number would spoil the meter for good.
+            let sound = more.iter().map(|sample| {
+                if sample.is_finite() {
+                    sample.clamp(-LOUDEST, LOUDEST)
+                } else {
+                    0.0
+                }
+            });
+            all.extend(sound);
         }
         self.measure();
     }

@@ -219,3 +219,23 @@ fn what_is_missing_is_silence() {
     // A shot of one frame has a level too.
     near(fold(&heard, &[(3000, 3040)])[0].loudness, -23.0);
 }
+
+#[test]
+fn a_sample_that_is_no_number_spoils_nothing() {
+    let mut plane = sine(48_000, 4.0, -23.0);
+    let wanted = whole(&heard(48_000, MONO, std::slice::from_ref(&plane)));
+    plane[1000] = f32::NAN;
+    plane[2000] = f32::INFINITY;
+    let found = heard(48_000, MONO, std::slice::from_ref(&plane));
+    near(whole(&found).loudness, wanted.loudness.unwrap());
+    plane[3000] = 1e25;
+    let found = heard(48_000, MONO, &[plane]);
+    assert!(found.bangs.iter().all(|bang| bang.rise.is_finite()));
+    assert!(whole(&found).peak.is_some_and(f32::is_finite));
+}
+
+#[test]
+fn sound_of_a_very_low_rate_is_measured() {
+    let found = heard(300, MONO, &[sound(300, 3.0, |t| (TAU * 40.0 * t).sin())]);
+    assert!(!found.tenths.is_empty());
+}

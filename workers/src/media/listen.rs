@@ -57,7 +57,16 @@ pub fn listen(
     let origin = reader.origin();
     let last = bounds.max_duration_ms.saturating_mul(u64::from(rate)) / 1000;
     let mut together = Heard::default();
-    while let Some(Chunk { start, mut planes }) = reader.next_samples()? {
+    let mut is_decoded = false;
+    loop {
+        let Chunk { start, mut planes } = match reader.next_samples() {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            // Channels whose places are not known, such as twelve, cannot be converted.
+            Err(MediaError::Decode(_)) if !is_decoded => return Ok(SoundTrack::Unknown),
+            Err(error) => return Err(error),
+        };
+        is_decoded = true;
         let start = start.saturating_sub(origin);
         // Sound before the start of the file, such as what a codec needs to begin, is not played.
         let early = usize::try_from(start.saturating_neg()).unwrap_or(0);
