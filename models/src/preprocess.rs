@@ -412,9 +412,9 @@ mod tests {
         let centre = lite().prepare(&picture).unwrap();
         assert!(parts.as_bytes().starts_with(centre.as_bytes()));
         // The outer pixel of each corner has the colour of its quarter.
-        for (corner, colour) in colours.into_iter().enumerate() {
-            let (right, bottom) = (corner as u32 / 2, corner as u32 % 2);
-            let top = 224 * (2 + corner as u32);
+        for (corner, colour) in (0..).zip(colours) {
+            let (right, bottom) = (corner / 2, corner % 2);
+            let top = 224 * (2 + corner);
             let pixel = parts.picture().get_pixel(right * 223, top + bottom * 223);
             assert_eq!(pixel.0, colour, "corner {corner}");
         }

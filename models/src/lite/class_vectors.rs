@@ -1,7 +1,7 @@
 //! The sentence embeddings of the 1,000 classes: derived data, computed once and cached in the store.
 //!
 //! People rarely type the name of a class: they type "a bird", and not "chickadee". So the vector of a class may be the
-//! weighted mean of the embeddings of its names and of the kinds of thing it is, as WordNet lists them (Miller 1995).
+//! weighted mean of the embeddings of its names and of the kinds of thing it is, as `WordNet` lists them (Miller 1995).
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -216,9 +216,17 @@ mod tests {
         let taxi = class_phrases(ClassWords::NamesAndKinds).nth(468).unwrap();
         let (names, kinds) = taxi.split_at(3);
         assert_eq!(names[0].1, "a photo of a cab");
-        assert!(names.windows(2).all(|pair| pair[0].0 == pair[1].0));
+        assert!(
+            names
+                .windows(2)
+                .all(|pair| (pair[0].0 - pair[1].0).abs() < 1e-6)
+        );
         assert_eq!(kinds[0].1, "a photo of a car");
-        assert!(kinds.windows(2).all(|pair| pair[0].0 == 2.0 * pair[1].0));
+        assert!(
+            kinds
+                .windows(2)
+                .all(|pair| (pair[0].0 - 2.0 * pair[1].0).abs() < 1e-6)
+        );
         let total: f32 = taxi.iter().map(|(weight, _)| weight).sum();
         assert!((total - 1.0).abs() < 1e-6, "{total}");
     }
