@@ -169,21 +169,19 @@ pub async fn find(
     assets: Option<&[AssetId]>,
     most: u32,
 ) -> Result<Vec<SoundingShot>, CatalogError> {
-    // Of several columns beside MAX, SQLite takes the values of the row that has it.
+    let measured = |column: &str| {
+        format!(
+            "SELECT p.asset_id AS asset, x.start_frame, x.end_frame, x.{column} AS measure, NULL AS frame, NULL AS ms
+               FROM published p JOIN sounds x ON x.run_id = p.run_id
+              WHERE p.feature = 'sound'"
+        )
+    };
     let found = match kind {
-        SoundKind::Bang => {
-            "SELECT p.asset_id AS asset, x.start_frame, x.end_frame, MAX(b.rise) AS measure, b.frame, b.ms
-               FROM published p
-               JOIN bangs b ON b.run_id = p.run_id
-               JOIN sounds x ON x.run_id = p.run_id AND x.end_frame > b.frame
-                AND x.start_frame = (SELECT MAX(y.start_frame) FROM sounds y
-                                      WHERE y.run_id = p.run_id AND y.start_frame <= b.frame)
-              WHERE p.feature = 'sound' GROUP BY p.asset_id, x.start_frame"
-        }
-        SoundKind::Music => MUSIC,
-        SoundKind::Speech => SPEECH,
-        SoundKind::Silence => SILENCE,
-        SoundKind::Loud => LOUD,
+        SoundKind::Bang => BANGS.to_owned(),
+        SoundKind::Music => measured("music"),
+        SoundKind::Speech => measured("speech"),
+        SoundKind::Silence => measured("silence"),
+        SoundKind::Loud => measured("loudest"),
     };
     let assets = assets.map(|assets| serde_json::json!(assets).to_string());
     let sql = format!(
@@ -199,14 +197,15 @@ pub async fn find(
         .await?)
 }
 
-const MUSIC: &str = "SELECT p.asset_id AS asset, x.start_frame, x.end_frame, x.music AS measure, NULL AS frame, NULL AS ms
-   FROM published p JOIN sounds x ON x.run_id = p.run_id WHERE p.feature = 'sound'";
-const SPEECH: &str = "SELECT p.asset_id AS asset, x.start_frame, x.end_frame, x.speech AS measure, NULL AS frame, NULL AS ms
-   FROM published p JOIN sounds x ON x.run_id = p.run_id WHERE p.feature = 'sound'";
-const SILENCE: &str = "SELECT p.asset_id AS asset, x.start_frame, x.end_frame, x.silence AS measure, NULL AS frame, NULL AS ms
-   FROM published p JOIN sounds x ON x.run_id = p.run_id WHERE p.feature = 'sound'";
-const LOUD: &str = "SELECT p.asset_id AS asset, x.start_frame, x.end_frame, x.loudest AS measure, NULL AS frame, NULL AS ms
-   FROM published p JOIN sounds x ON x.run_id = p.run_id WHERE p.feature = 'sound' AND x.loudest IS NOT NULL";
+// Of several columns beside MAX, SQLite takes the values of the row that has it.
+const BANGS: &str =
+    "SELECT p.asset_id AS asset, x.start_frame, x.end_frame, MAX(b.rise) AS measure, b.frame, b.ms
+   FROM published p
+   JOIN bangs b ON b.run_id = p.run_id
+   JOIN sounds x ON x.run_id = p.run_id AND x.end_frame > b.frame
+    AND x.start_frame = (SELECT MAX(y.start_frame) FROM sounds y
+                          WHERE y.run_id = p.run_id AND y.start_frame <= b.frame)
+  WHERE p.feature = 'sound' GROUP BY p.asset_id, x.start_frame";
 
 /// How many published shots have their sound measured, in `assets` only, if they are given.
 ///

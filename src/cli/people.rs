@@ -188,9 +188,12 @@ async fn list(app: &App, args: &ListArgs, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let rows = people.iter().map(row).collect();
-    output::table(&["person", "shots", "titles", "", "id"], rows);
+    output::table(&COLUMNS, rows);
     Ok(())
 }
+
+/// Columns of a table of people.
+const COLUMNS: [&str; 5] = ["person", "shots", "titles", "", "id"];
 
 fn row(person: &Person) -> Vec<String> {
     vec![
@@ -219,7 +222,7 @@ async fn show(app: &App, who: &str, crops: Option<PathBuf>, json: bool) -> anyho
     if json {
         return output::json(&serde_json::json!({ "person": person, "faces": faces }));
     }
-    output::table(&["person", "shots", "titles", "", "id"], vec![row(&person)]);
+    output::table(&COLUMNS, vec![row(&person)]);
     let rows = faces.iter().map(|face| {
         vec![
             face.id.to_string(),
@@ -243,7 +246,7 @@ async fn changed(app: &App, id: &str, json: bool) -> anyhow::Result<()> {
     if json {
         return output::json(&person);
     }
-    output::table(&["person", "shots", "titles", "", "id"], vec![row(&person)]);
+    output::table(&COLUMNS, vec![row(&person)]);
     Ok(())
 }
 

@@ -10,8 +10,9 @@ use sqlx::SqliteConnection;
 
 use super::Settings;
 use crate::catalog::assets::Asset;
+use crate::catalog::records::ShotsRecord;
 use crate::catalog::runs::{self, Run};
-use crate::catalog::{CatalogError, RunId, assets, replacements};
+use crate::catalog::{CatalogError, RunId, assets, replacements, shots};
 
 /// The JSON of a run, or of one of its inputs, was not written by this or an earlier version.
 pub(super) const DAMAGED: CatalogError = CatalogError::Corrupt {
@@ -157,6 +158,13 @@ impl RunInputs<'_> {
         feature: Feature,
     ) -> Result<R, CatalogError> {
         self.input(feature).await?.record().ok_or(DAMAGED)
+    }
+
+    /// The record of the shots that the run is about, and the first and one-past-last frame of each.
+    pub(super) async fn shots(&mut self) -> Result<(ShotsRecord, Vec<(u64, u64)>), CatalogError> {
+        let scan = self.input(Feature::Shots).await?;
+        let spans = shots::spans_of_run(self.db, &scan.id).await?;
+        Ok((scan.record().ok_or(DAMAGED)?, spans))
     }
 }
 

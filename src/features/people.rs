@@ -10,8 +10,8 @@ use super::definition::{DAMAGED, Definition, RunInputs, StoreOutcome, Unit};
 use super::request::request_people;
 use crate::catalog::assets::Asset;
 use crate::catalog::people::{self, NewFace};
-use crate::catalog::records::{PeopleRecord, ShotsRecord};
-use crate::catalog::{AssetId, Catalog, CatalogError, RunId, jobs, shots};
+use crate::catalog::records::PeopleRecord;
+use crate::catalog::{AssetId, Catalog, CatalogError, RunId, jobs};
 
 /// Assets per transaction.
 const BATCH: u32 = 100;
@@ -54,12 +54,11 @@ impl Definition for People {
     }
 
     async fn task(run: &mut RunInputs<'_>, params: Params) -> Result<Task, CatalogError> {
-        let scan: ShotsRecord = run.record(Feature::Shots).await?;
-        let shots = run.input(Feature::Shots).await?;
+        let (scan, shots) = run.shots().await?;
         Ok(PeopleTask {
             media: run.media().await?,
             timeline: scan.timeline,
-            shots: shots::spans_of_run(run.db, &shots.id).await?,
+            shots,
             model: params.model,
             untouched: people::untouched(run.db, &run.run.asset_id).await?,
         }
@@ -77,8 +76,7 @@ impl Definition for People {
                 "expected faces by {wanted}, got {got}; ingest the video again"
             )));
         }
-        let shots = run.input(Feature::Shots).await?;
-        let shots = shots::spans_of_run(run.db, &shots.id).await?;
+        let (_, shots) = run.shots().await?;
         let faulty = output
             .faces
             .iter()

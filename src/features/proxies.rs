@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::Settings;
 use super::definition::{DAMAGED, Definition, RunInputs, StoreOutcome, Unit};
 use crate::catalog::assets::Asset;
-use crate::catalog::records::{NoRecord, ShotsRecord};
+use crate::catalog::records::NoRecord;
 use crate::catalog::runs::Run;
-use crate::catalog::{CatalogError, results, shots};
+use crate::catalog::{CatalogError, results};
 
 pub(super) struct Proxies;
 
@@ -35,12 +35,11 @@ impl Definition for Proxies {
     }
 
     async fn task(run: &mut RunInputs<'_>, params: Params) -> Result<Task, CatalogError> {
-        let scan = run.input(Feature::Shots).await?;
-        let record: ShotsRecord = scan.record().ok_or(DAMAGED)?;
+        let (scan, shots) = run.shots().await?;
         Ok(ProxiesTask {
             media: run.media().await?,
-            timeline: record.timeline,
-            shots: shots::spans_of_run(run.db, &scan.id).await?,
+            timeline: scan.timeline,
+            shots,
             height: params.height,
         }
         .into())

@@ -4,10 +4,10 @@ use rushes_workers::stages::{Feature, Queue, SoundFindings, SoundTask, Task};
 
 use super::Settings;
 use super::definition::{Definition, NoParams, RunInputs, StoreOutcome, Unit};
+use crate::catalog::CatalogError;
 use crate::catalog::assets::Asset;
-use crate::catalog::records::{ShotsRecord, SoundRecord};
+use crate::catalog::records::SoundRecord;
 use crate::catalog::sounds::{self, Bang, ShotLevels};
-use crate::catalog::{CatalogError, shots};
 
 pub(super) struct Sound;
 
@@ -31,11 +31,11 @@ impl Definition for Sound {
     }
 
     async fn task(run: &mut RunInputs<'_>, _: NoParams) -> Result<Task, CatalogError> {
-        let scan: ShotsRecord = run.record(Feature::Shots).await?;
+        let (scan, shots) = run.shots().await?;
         Ok(SoundTask {
             media: run.media().await?,
             timeline: scan.timeline,
-            shots: spans(run).await?,
+            shots,
         }
         .into())
     }
@@ -45,7 +45,8 @@ impl Definition for Sound {
         _: NoParams,
         output: &SoundFindings,
     ) -> Result<Option<String>, CatalogError> {
-        let (wanted, got) = (spans(run).await?.len(), output.shots.len());
+        let (_, shots) = run.shots().await?;
+        let (wanted, got) = (shots.len(), output.shots.len());
         Ok((got > 0 && wanted != got).then(|| {
             format!("expected the sound of {wanted} shots, got {got}; use the same version of rushes everywhere")
         }))
@@ -55,8 +56,8 @@ impl Definition for Sound {
         run: &mut RunInputs<'_>,
         output: &SoundFindings,
     ) -> Result<StoreOutcome<SoundRecord>, CatalogError> {
-        let spans = spans(run).await?;
-        let rows = spans.iter().zip(&output.shots);
+        let (_, shots) = run.shots().await?;
+        let rows = shots.iter().zip(&output.shots);
         let rows: Vec<ShotLevels> = rows
             .map(|(&(start, end), sound)| ShotLevels {
                 start_frame: start.cast_signed(),
@@ -84,10 +85,4 @@ impl Definition for Sound {
             track: output.track,
         }))
     }
-}
-
-/// The shots that the run is about.
-async fn spans(run: &mut RunInputs<'_>) -> Result<Vec<(u64, u64)>, CatalogError> {
-    let shots = run.input(Feature::Shots).await?;
-    shots::spans_of_run(run.db, &shots.id).await
 }

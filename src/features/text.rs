@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Settings;
 use super::definition::{DAMAGED, Definition, RunInputs, StoreOutcome, Unit};
+use crate::catalog::CatalogError;
 use crate::catalog::assets::Asset;
-use crate::catalog::records::{ShotsRecord, TextRecord};
+use crate::catalog::records::TextRecord;
 use crate::catalog::texts::{self, PictureText};
-use crate::catalog::{CatalogError, shots};
 
 pub(super) struct Text;
 
@@ -40,12 +40,11 @@ impl Definition for Text {
 
     async fn task(run: &mut RunInputs<'_>, params: Params) -> Result<Task, CatalogError> {
         let (model, _revision) = params.reader.split_once('@').ok_or(DAMAGED)?;
-        let scan: ShotsRecord = run.record(Feature::Shots).await?;
-        let shots = run.input(Feature::Shots).await?;
+        let (scan, shots) = run.shots().await?;
         Ok(TextTask {
             media: run.media().await?,
             timeline: scan.timeline,
-            shots: shots::spans_of_run(run.db, &shots.id).await?,
+            shots,
             model: model.to_owned(),
         }
         .into())

@@ -1,6 +1,7 @@
 //! How much of the scope of an answer can be found.
 
 use rushes_workers::stages::Feature;
+use sqlx::SqliteConnection;
 
 use super::{Coverage, DialogueCoverage, Modality, SearchError, Searcher, SenseCoverage};
 use crate::catalog::{coverage, failed, given_up};
@@ -93,31 +94,38 @@ impl Searcher {
         let by_lines = by_lines.iter().any(|one| senses.contains(one));
         let by_text = senses.contains(&Modality::Text);
         let by_sound = senses.contains(&Modality::Sound);
-        for (feature, only, installed, is_asked) in [
-            (Feature::Speech, Modality::Speech, self.speech, by_lines),
-            (Feature::Text, Modality::Text, self.reading, by_text),
-            (Feature::Sound, Modality::Sound, Some(self.sound), by_sound),
+        for (feature, only, installed, is_asked, place) in [
+            (
+                Feature::Speech,
+                Modality::Speech,
+                self.speech,
+                by_lines,
+                &mut found.speech,
+            ),
+            (
+                Feature::Text,
+                Modality::Text,
+                self.reading,
+                by_text,
+                &mut found.text,
+            ),
+            (
+                Feature::Sound,
+                Modality::Sound,
+                Some(self.sound),
+                by_sound,
+                &mut found.sound,
+            ),
         ] {
             if !is_asked {
                 continue;
             }
-            let (ready, _) = coverage(&mut db, feature.as_str(), seq, assets()).await?;
-            let failed = failed(&mut db, feature.as_str(), assets()).await?;
+            let sense =
+                sense_coverage(&mut db, feature, seq, scope, installed.unwrap_or(false)).await?;
             if senses == [only] {
-                found.ready = ready;
+                found.ready = sense.ready;
             }
-            let sense = installed.map(|installed| SenseCoverage {
-                ready,
-                failed,
-                installed,
-            });
-            if only == Modality::Speech {
-                found.speech = sense;
-            } else if only == Modality::Text {
-                found.text = sense;
-            } else {
-                found.sound = sense;
-            }
+            *place = installed.is_some().then_some(sense);
         }
         if senses.contains(&Modality::Dialogue) || senses.contains(&Modality::Meaning) {
             let dialogue = Feature::Dialogue.as_str();
@@ -146,14 +154,24 @@ impl Searcher {
         &self,
         scope: Option<&ShotSet>,
     ) -> Result<SenseCoverage, SearchError> {
-        let people = Feature::People.as_str();
         let mut db = self.catalog.snapshot().await?;
-        let assets = || scope.map(ShotSet::assets);
-        let (ready, _) = coverage(&mut db, people, i64::MAX, assets()).await?;
-        Ok(SenseCoverage {
-            ready,
-            failed: failed(&mut db, people, assets()).await?,
-            installed: self.faces,
-        })
+        sense_coverage(&mut db, Feature::People, i64::MAX, scope, self.faces).await
     }
+}
+
+/// How much of the scope a sense perceived, up to change `seq`.
+async fn sense_coverage(
+    db: &mut SqliteConnection,
+    feature: Feature,
+    seq: i64,
+    scope: Option<&ShotSet>,
+    installed: bool,
+) -> Result<SenseCoverage, SearchError> {
+    let assets = || scope.map(ShotSet::assets);
+    let (ready, _) = coverage(db, feature.as_str(), seq, assets()).await?;
+    Ok(SenseCoverage {
+        ready,
+        failed: failed(db, feature.as_str(), assets()).await?,
+        installed,
+    })
 }

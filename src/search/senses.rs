@@ -14,43 +14,31 @@ impl Searcher {
     /// they cannot make the answer smaller; sound only for words that name a sound, and as a hint.
     pub(super) fn senses(&self, query: &Query) -> Result<Vec<WeightedModality>, SearchError> {
         let mut senses = query.senses()?;
-        let is_named = |part: &QueryPart, modality| part.modality == Some(modality);
-        if query.modalities.is_empty() {
-            senses.retain(|sense| {
-                let can = match sense.modality {
-                    Modality::Meaning => {
-                        self.sentences.is_some() && query.operator == Operator::Any
-                    }
-                    Modality::Label => query.operator == Operator::Any,
-                    Modality::Speech => query.operator == Operator::Any && self.hears(),
-                    Modality::Text => query.operator == Operator::Any && self.reads(),
-                    Modality::Sound => {
-                        self.sound
-                            && query.operator == Operator::Any
-                            && query
-                                .parts
-                                .iter()
-                                .any(|part| part.weight > 0.0 && names_sound(part))
-                    }
-                    Modality::Visual | Modality::Dialogue => true,
-                };
-                can || query
-                    .parts
-                    .iter()
-                    .any(|part| is_named(part, sense.modality))
-            });
+        if !query.modalities.is_empty() {
+            return Ok(senses);
         }
-        let is_named_anywhere = query
-            .parts
-            .iter()
-            .any(|part| is_named(part, Modality::Sound));
-        if query.modalities.is_empty() && !is_named_anywhere {
-            for sense in &mut senses {
-                if sense.modality == Modality::Sound {
-                    sense.weight = HINT;
-                }
+        let is_any = query.operator == Operator::Any;
+        let names = |modality| {
+            let mut parts = query.parts.iter();
+            parts.any(|part: &QueryPart| part.modality == Some(modality))
+        };
+        senses.retain_mut(|sense| {
+            if names(sense.modality) {
+                return true;
             }
-        }
+            match sense.modality {
+                Modality::Meaning => is_any && self.sentences.is_some(),
+                Modality::Label => is_any,
+                Modality::Speech => is_any && self.hears(),
+                Modality::Text => is_any && self.reads(),
+                Modality::Sound => {
+                    sense.weight = HINT;
+                    let mut parts = query.parts.iter();
+                    is_any && self.sound && parts.any(|part| part.weight > 0.0 && names_sound(part))
+                }
+                Modality::Visual | Modality::Dialogue => true,
+            }
+        });
         Ok(senses)
     }
 

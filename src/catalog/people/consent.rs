@@ -111,7 +111,7 @@ pub async fn turn_off(
     for statement in [
         "DELETE FROM published WHERE feature = ?",
         "DELETE FROM wanted WHERE feature = ?",
-        // With their faces. A worker that has such a run is told so at its next report.
+        // With their faces. A worker that has such a run gets to know at its next report.
         "DELETE FROM runs WHERE feature = ?",
     ] {
         sqlx::query(statement)

@@ -26,7 +26,7 @@ pub struct NewFace {
     pub expression: &'static str,
     /// One less the probability of a neutral expression.
     pub strength: f32,
-    /// By what it is told from others.
+    /// What distinguishes it from others.
     pub descriptor: FaceDescriptor,
     /// A small JPEG.
     pub crop: Vec<u8>,

@@ -18,7 +18,7 @@ const PAST: usize = 100;
 const FUTURE: usize = 150;
 /// Least distance of two bangs in windows.
 const APART: usize = 8;
-/// The quietest level that is told from silence, in decibels below full scale.
+/// The quietest level that is distinguished from silence, in decibels below full scale.
 const FLOOR: f32 = -75.0;
 /// The octaves that are compared, by their edges in hertz.
 const EDGES: [u32; 8] = [80, 160, 320, 640, 1280, 2560, 5120, 10_240];

@@ -139,7 +139,7 @@ impl Listener {
         let next = self.start(self.tenth) + self.pending() as u64;
         let missing = from.saturating_sub(next);
         if missing > GAP * self.rate {
-            // Bangs are told from words by the 1.5 s after them.
+            // Bangs are distinguished from words by the 1.5 s after them.
             self.silence(2 * self.rate);
             self.restart(from * TENTHS / self.rate);
             self.silence(from - self.start(self.tenth));

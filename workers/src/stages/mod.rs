@@ -10,6 +10,8 @@ mod context;
 mod dialogue;
 mod edges;
 mod embeddings;
+mod idle;
+mod looks;
 mod meaning;
 mod people;
 mod probe;

@@ -6,22 +6,21 @@ mod track;
 
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
-use rushes_models::{EXPRESSIONS, FaceChip, FaceDescriptor, FaceReader, FoundFace, overlap};
+use rushes_models::{EXPRESSIONS, FaceChip, FaceDescriptor, FaceReader, FoundFace};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::context::{Observed, RunContext, Stage};
+use super::context::{RunContext, Stage};
+use super::looks::{look_at, looks, shared};
 use crate::error::StageError;
-use crate::media::StillsJob;
-use crate::sandbox::PassError;
 use crate::storage::Locator;
 pub use readers::FaceReaders;
-use sample::looks;
-use track::{ShotFaces, Tracked, edges};
+use sample::samples;
+use track::{ShotFaces, Tracked};
 
 /// Longest side of the pictures that are looked at, in pixels.
 const SIDE: u32 = 960;
-/// Height of the smallest face that can be told from others, in pixels of such a picture.
+/// Height of the smallest face that can be distinguished from others, in pixels of such a picture.
 const LEAST_HEIGHT: f32 = 32.0;
 /// Most faces of one picture, the surest ones.
 const MOST_FACES: usize = 100;
@@ -68,7 +67,7 @@ impl UntouchedFace {
             .path
             .iter()
             .min_by_key(|(seen, _)| seen.abs_diff(frame));
-        nearest.is_some_and(|(_, seen)| overlap(edges(*seen), edges(place)) >= SAME_PLACE)
+        nearest.is_some_and(|(_, seen)| shared(*seen, place) >= SAME_PLACE)
     }
 }
 
@@ -97,7 +96,7 @@ pub struct FaceTrack {
     pub score: f32,
     /// Mean probabilities of neutral, happy, sad, angry, fearful, disgusted and surprised.
     pub expressions: Vec<f32>,
-    /// By what it is told from others. It is biometric, so it is never sent: faces are described only on the machine of the
+    /// What distinguishes it from others. It is biometric, so it is never sent: faces are described only on the machine of the
     /// catalogue.
     #[serde(skip)]
     #[schema(ignore)]
@@ -113,14 +112,9 @@ impl Stage for PeopleTask {
 
     fn run(&self, run: &RunContext<'_>) -> Result<PeopleOutput, StageError> {
         let timeline = run.stages.timeline(&self.timeline)?;
-        let looks: Vec<(usize, u64)> = self
-            .shots
-            .iter()
-            .enumerate()
-            .flat_map(|(shot, &span)| {
-                looks(span, |frame| timeline.ms_of(frame)).map(move |frame| (shot, frame))
-            })
-            .collect();
+        let looks = looks(&self.shots, |span| {
+            samples(span, |frame| timeline.ms_of(frame))
+        });
         run.stages
             .faces
             .with(&self.model, |reader| self.look(run, reader, &looks))
@@ -135,30 +129,15 @@ impl PeopleTask {
         looks: &[(usize, u64)],
     ) -> Result<PeopleOutput, StageError> {
         let name = reader.name().to_owned();
-        let job = StillsJob {
-            frames: looks.iter().map(|&(_, frame)| frame).collect(),
-            max_width: SIDE,
-            max_height: SIDE,
-            threads: run.stages.proxy.threads,
-        };
         let mut looking = Looking {
             reader,
-            looks: looks.iter(),
             untouched: &self.untouched,
             shot: None,
             faces: Vec::new(),
         };
-        let mut source = run.stages.open(&self.media)?;
-        let mut observer = Observed(run.watch);
-        run.stages
-            .sandbox
-            .stills(&mut *source, &job, &mut observer, &mut |_, picture| {
-                looking.look(&picture)
-            })
-            .map_err(|error| match error {
-                PassError::Media(error) => StageError::media(&self.media.uri)(error),
-                PassError::Receiver(error) => error,
-            })?;
+        look_at(run, &self.media, SIDE, looks, |look, picture| {
+            looking.look(look, picture)
+        })?;
         looking.close()?;
         Ok(PeopleOutput {
             model: name,
@@ -170,8 +149,6 @@ impl PeopleTask {
 /// Looks at pictures one by one.
 struct Looking<'a> {
     reader: &'a mut FaceReader,
-    /// Shot and frame of the pictures to come.
-    looks: std::slice::Iter<'a, (usize, u64)>,
     untouched: &'a [UntouchedFace],
     /// The shot that is being looked at.
     shot: Option<(usize, ShotFaces)>,
@@ -179,10 +156,7 @@ struct Looking<'a> {
 }
 
 impl Looking<'_> {
-    fn look(&mut self, picture: &RgbImage) -> Result<(), StageError> {
-        let Some(&(shot, frame)) = self.looks.next() else {
-            return Ok(());
-        };
+    fn look(&mut self, (shot, frame): (usize, u64), picture: &RgbImage) -> Result<(), StageError> {
         if self.shot.as_ref().is_none_or(|(last, _)| *last != shot) {
             self.close()?;
         }

@@ -9,14 +9,12 @@ use rushes_models::TextReader;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::context::{Observed, RunContext, Stage};
+use super::context::{RunContext, Stage};
+use super::looks::{look_at, looks};
 use crate::error::StageError;
-use crate::media::StillsJob;
-use crate::sandbox::PassError;
 use crate::storage::Locator;
 use crate::time::Timeline;
 pub use readers::TextReaders;
-pub(super) use sample::frame_at;
 use sample::{Sketch, samples};
 use track::{Block, Tracks, blocks};
 
@@ -71,14 +69,9 @@ impl Stage for TextTask {
 
     fn run(&self, run: &RunContext<'_>) -> Result<TextOutput, StageError> {
         let timeline = run.stages.timeline(&self.timeline)?;
-        let looks: Vec<(usize, u64)> = self
-            .shots
-            .iter()
-            .enumerate()
-            .flat_map(|(shot, &span)| {
-                samples(span, |frame| timeline.ms_of(frame)).map(move |frame| (shot, frame))
-            })
-            .collect();
+        let looks = looks(&self.shots, |span| {
+            samples(span, |frame| timeline.ms_of(frame))
+        });
         run.stages.readers.with(&self.model, |reader| {
             self.read(run, reader, &looks, &timeline)
         })
@@ -94,29 +87,14 @@ impl TextTask {
         timeline: &Timeline,
     ) -> Result<TextOutput, StageError> {
         let name = reader.name().to_owned();
-        let job = StillsJob {
-            frames: looks.iter().map(|&(_, frame)| frame).collect(),
-            max_width: SIDE,
-            max_height: SIDE,
-            threads: run.stages.proxy.threads,
-        };
         let mut reading = Reading {
             reader,
-            looks: looks.iter(),
             tracks: Tracks::new(&self.shots),
             last: None,
         };
-        let mut source = run.stages.open(&self.media)?;
-        let mut observer = Observed(run.watch);
-        run.stages
-            .sandbox
-            .stills(&mut *source, &job, &mut observer, &mut |_, picture| {
-                reading.look(&picture)
-            })
-            .map_err(|error| match error {
-                PassError::Media(error) => StageError::media(&self.media.uri)(error),
-                PassError::Receiver(error) => error,
-            })?;
+        look_at(run, &self.media, SIDE, looks, |look, picture| {
+            reading.look(look, picture)
+        })?;
         let texts = reading.tracks.finish();
         Ok(TextOutput {
             reader: name,
@@ -144,18 +122,13 @@ fn screen_text(found: track::Tracked, timeline: &Timeline) -> ScreenText {
 /// Reads pictures one by one.
 struct Reading<'a> {
     reader: &'a mut TextReader,
-    /// Shot and frame of the pictures to come.
-    looks: std::slice::Iter<'a, (usize, u64)>,
     tracks: Tracks,
     /// The shot of the last picture, a sketch of it, and what it said.
     last: Option<(usize, Sketch, Vec<Block>)>,
 }
 
 impl Reading<'_> {
-    fn look(&mut self, picture: &RgbImage) -> Result<(), StageError> {
-        let Some(&(shot, frame)) = self.looks.next() else {
-            return Ok(());
-        };
+    fn look(&mut self, (shot, frame): (usize, u64), picture: &RgbImage) -> Result<(), StageError> {
         let sketch = Sketch::of(picture);
         // Reading costs far more than decoding, and most pictures of a shot look like the one before.
         let known = self

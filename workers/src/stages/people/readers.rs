@@ -1,18 +1,16 @@
 //! Readers of faces, opened at first use and kept for the next video.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use rushes_models::{FaceReader, ModelStore};
 
 use crate::error::StageError;
+use crate::stages::idle::IdleModels;
 
 /// The readers of faces of a process. Each is used by one thread at a time.
 #[derive(Debug)]
 pub struct FaceReaders {
     models: ModelStore,
     threads: usize,
-    idle: Mutex<HashMap<String, Vec<FaceReader>>>,
+    idle: IdleModels<FaceReader>,
 }
 
 impl FaceReaders {
@@ -22,7 +20,7 @@ impl FaceReaders {
         Self {
             models,
             threads,
-            idle: Mutex::default(),
+            idle: IdleModels::new(),
         }
     }
 
@@ -34,17 +32,7 @@ impl FaceReaders {
     ) -> Result<T, StageError> {
         // Another detector may have been installed since a reader was opened.
         let name = FaceReader::name_of(&self.models, model)?;
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = idle.get_mut(&name).and_then(Vec::pop);
-        drop(idle);
-        let mut reader = match known {
-            Some(reader) => reader,
-            None => FaceReader::open(&self.models, model, self.threads)?,
-        };
-        let read = read(&mut reader);
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.entry(name).or_default().push(reader);
-        drop(idle);
-        read
+        let open = || FaceReader::open(&self.models, model, self.threads).map_err(StageError::from);
+        self.idle.with(&name, open, read)
     }
 }

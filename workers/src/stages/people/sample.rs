@@ -1,6 +1,6 @@
 //! Which frames are looked at for faces.
 
-use crate::stages::text::frame_at;
+use crate::stages::looks::frame_at;
 
 /// Time between two looks, in milliseconds.
 const STEP_MS: u64 = 500;
@@ -8,7 +8,7 @@ const STEP_MS: u64 = 500;
 const MOST_LOOKS: u64 = 60;
 
 /// The frames of a shot to look at, in order: the middles of equal parts.
-pub(super) fn looks(
+pub(super) fn samples(
     (start, end): (u64, u64),
     ms_of: impl Fn(u64) -> u64,
 ) -> impl Iterator<Item = u64> {
@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn a_shot_is_looked_at_twice_a_second_and_a_long_one_sixty_times() {
-        let of = |start, end| looks((start, end), |frame| frame * 40).collect::<Vec<u64>>();
+        let of = |start, end| samples((start, end), |frame| frame * 40).collect::<Vec<u64>>();
         assert_eq!(of(100, 101), [100]);
         assert_eq!(of(0, 75), [6, 18, 31, 43, 56, 68]);
         assert_eq!(of(0, 1_000_000).len(), 60);

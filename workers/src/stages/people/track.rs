@@ -3,8 +3,9 @@
 
 use rushes_models::{
     EXPRESSIONS, FaceChip, FaceDescriptor, FaceReader, FoundFace, ModelError, descriptor_distance,
-    overlap,
 };
+
+use crate::stages::looks::shared;
 
 /// Least overlap, as intersection over union, of a face with itself in the next look.
 const SAME_PLACE: f32 = 0.3;
@@ -70,10 +71,10 @@ impl ShotFaces {
         for (at, track) in self.open.iter().enumerate() {
             for (face, (_, place, _)) in faces.iter().enumerate() {
                 let last = track.path.last().map_or([0.0; 4], |last| last.place);
-                pairs.push((overlap(edges(last), edges(*place)), at, face));
+                pairs.push((shared(last, *place), at, face));
             }
         }
-        pairs.retain(|&(shared, ..)| shared >= SAME_PLACE);
+        pairs.retain(|&(overlap, ..)| overlap >= SAME_PLACE);
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut owner: Vec<Option<usize>> = vec![None; faces.len()];
         for (_, track, face) in pairs {
@@ -205,11 +206,6 @@ fn area(place: [f32; 4]) -> f32 {
     place[2] * place[3]
 }
 
-/// Left, top, right and bottom of a place.
-pub(super) fn edges([left, top, width, height]: [f32; 4]) -> [f32; 4] {
-    [left, top, left + width, top + height]
-}
-
 /// The mean of rows of numbers.
 fn mean<'a, const N: usize>(rows: impl Iterator<Item = &'a [f32; N]>) -> [f32; N] {
     let (mut sum, mut count) = ([0.0; N], 0.0_f32);
@@ -227,6 +223,7 @@ mod tests {
     use image::RgbImage;
 
     use super::*;
+    use crate::stages::looks::edges;
 
     fn look(places: &[[f32; 4]]) -> Vec<(FoundFace, [f32; 4], FaceChip)> {
         let picture = RgbImage::new(200, 200);

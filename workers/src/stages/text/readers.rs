@@ -1,18 +1,16 @@
 //! Readers of text in pictures, opened at first use and kept for the next video.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use rushes_models::{ModelStore, TextReader};
 
 use crate::error::StageError;
+use crate::stages::idle::IdleModels;
 
 /// The readers of a process. Each is used by one thread at a time.
 #[derive(Debug)]
 pub struct TextReaders {
     models: ModelStore,
     threads: usize,
-    idle: Mutex<HashMap<String, Vec<TextReader>>>,
+    idle: IdleModels<TextReader>,
 }
 
 impl TextReaders {
@@ -22,7 +20,7 @@ impl TextReaders {
         Self {
             models,
             threads,
-            idle: Mutex::default(),
+            idle: IdleModels::new(),
         }
     }
 
@@ -32,17 +30,7 @@ impl TextReaders {
         model: &str,
         read: impl FnOnce(&mut TextReader) -> Result<T, StageError>,
     ) -> Result<T, StageError> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = idle.get_mut(model).and_then(Vec::pop);
-        drop(idle);
-        let mut reader = match known {
-            Some(reader) => reader,
-            None => TextReader::open(&self.models, model, self.threads)?,
-        };
-        let read = read(&mut reader);
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.entry(model.to_owned()).or_default().push(reader);
-        drop(idle);
-        read
+        let open = || TextReader::open(&self.models, model, self.threads).map_err(StageError::from);
+        self.idle.with(model, open, read)
     }
 }

@@ -2,6 +2,8 @@
 
 use image::RgbImage;
 
+use crate::stages::looks::frame_at;
+
 /// The first and last look keep away from the shot's ends by this, where transitions are, in milliseconds.
 const MARGIN_MS: u64 = 300;
 /// Time between two looks, in milliseconds. Titles are shown for longer.
@@ -32,24 +34,6 @@ pub(super) fn samples(
         .collect();
     frames.dedup();
     frames.into_iter()
-}
-
-/// The last frame of a shot that is shown at a time or before it.
-pub(in crate::stages) fn frame_at(
-    ms: u64,
-    (start, end): (u64, u64),
-    ms_of: impl Fn(u64) -> u64,
-) -> u64 {
-    let (mut shown, mut later) = (start, end);
-    while later - shown > 1 {
-        let middle = u64::midpoint(shown, later);
-        if ms_of(middle) <= ms {
-            shown = middle;
-        } else {
-            later = middle;
-        }
-    }
-    shown
 }
 
 /// A picture in few cells of brightness.

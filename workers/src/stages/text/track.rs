@@ -2,6 +2,8 @@
 
 use rushes_models::TextLine;
 
+use crate::stages::looks::shared;
+
 /// Lines of one block have heights that differ by at most this factor.
 const HEIGHTS: f32 = 1.6;
 /// Largest gap between two lines of a block, in heights of a line.
@@ -213,14 +215,8 @@ impl Tracks {
 /// Whether two blocks are the same text at two times.
 fn is_same(one: &Block, other: &Block) -> bool {
     one.text == other.text
-        || (overlap(one.place, other.place) >= SAME_PLACE
+        || (shared(one.place, other.place) >= SAME_PLACE
             && strsim::normalized_levenshtein(&one.text, &other.text) >= SAME_TEXT)
-}
-
-/// Intersection over union of two places.
-fn overlap(a: [f32; 4], b: [f32; 4]) -> f32 {
-    let edges = |[left, top, width, height]: [f32; 4]| [left, top, left + width, top + height];
-    rushes_models::overlap(edges(a), edges(b))
 }
 
 #[cfg(test)]
