@@ -26,9 +26,9 @@ fn cards(folder: &Path) -> PathBuf {
     let upper = write("You said you would be here", 34, "x=(w-tw)/2:y=610");
     let lower = write("before the rain came.", 34, "x=(w-tw)/2:y=655");
     let graph = format!(
-        "gradients=s=1280x720:c0=0x203040:c1=0x406080:x0=0:y0=0:x1=1280:y1=720:speed=0.01:r=25:d=3,{sign}[a];\
+        "gradients=s=1280x720:seed=7:c0=0x203040:c1=0x406080:x0=0:y0=0:x1=1280:y1=720:speed=0.01:r=25:d=3,{sign}[a];\
          mandelbrot=s=1280x720:end_scale=0.1:rate=25,trim=end_frame=75,setpts=PTS-STARTPTS[b];\
-         gradients=s=1280x720:c0=0x804020:c1=0xc0a060:x0=0:y0=720:x1=1280:y1=0:speed=0.01:r=25:d=3,{upper},{lower}[c];\
+         gradients=s=1280x720:seed=7:c0=0x804020:c1=0xc0a060:x0=0:y0=720:x1=1280:y1=0:speed=0.01:r=25:d=3,{upper},{lower}[c];\
          [a][b][c]concat=n=3:v=1:a=0,format=yuv420p[v]"
     );
     let out = file.to_str().unwrap();

@@ -31,7 +31,7 @@ fn card(folder: &Path, font: &str, lines: &[(&str, u32, &str)]) -> RgbImage {
     let out = folder.join("card.png");
     let made = Command::new("ffmpeg")
         .args(["-v", "error", "-y", "-f", "lavfi", "-i"])
-        .arg("gradients=s=1280x720:c0=0x203040:c1=0x805030:x0=0:y0=0:x1=1280:y1=720:d=1")
+        .arg("gradients=s=1280x720:seed=7:c0=0x203040:c1=0x805030:x0=0:y0=0:x1=1280:y1=720:d=1")
         .args(["-vf", &drawn.join(","), "-frames:v", "1"])
         .arg(&out)
         .status()

@@ -29,15 +29,16 @@ pub(crate) fn frame_count(file: &Path) -> usize {
     text.trim().parse().unwrap()
 }
 
-/// Pictures that differ enough for a cut between any two of them.
+/// Pictures that differ enough for a cut between any two of them. Sources that draw at random have a seed, so that
+/// every run sees the same pictures.
 const PATTERNS: &[&str] = &[
     "testsrc2",
     "smptebars",
     "mandelbrot=end_scale=0.1",
-    "life=ratio=0.1:mold=10:life_color=yellow:death_color=blue",
+    "life=ratio=0.1:mold=10:life_color=yellow:death_color=blue:seed=7",
     "rgbtestsrc",
-    "gradients=speed=0.01",
-    "cellauto=rule=110",
+    "gradients=speed=0.01:seed=7",
+    "cellauto=rule=110:seed=7",
 ];
 
 /// A video of `shots` shots of `frames` frames each at 25 frames per second, with a tone. `seed` selects the
