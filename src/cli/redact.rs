@@ -75,9 +75,10 @@ pub(super) struct Args {
     /// Files at once [default: one a core]
     #[arg(long, short, value_name = "N")]
     jobs: Option<usize>,
-    /// Of a video, look at every N-th frame only; what is between is filled in
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    every: u32,
+    /// Of a video, look at every N-th frame only; what is between is filled in [default: so that at least 12 frames
+    /// a second are looked at]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    every: Option<u32>,
     /// Memory that the pictures and videos in work may take together
     #[arg(long, default_value = "4GiB", value_name = "BYTES", value_parser = parse_bytes)]
     memory: u64,

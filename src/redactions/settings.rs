@@ -48,9 +48,11 @@ pub struct RedactionRequest {
     pub fill: Fill,
     /// Leave the names of people in the metadata of pictures in which a face was hidden.
     pub keep_names: bool,
-    /// Of a video, detectors look at every n-th frame, 1 to 1000; tracks fill the others.
+    /// Of a video, detectors look at every n-th frame, 1 to 1000; tracks fill the others. If absent, n follows from the
+    /// frame rate: at least 12 frames a second are looked at.
     #[schema(minimum = 1, maximum = 1000)]
-    pub every: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every: Option<u32>,
     /// Regions by hand, of a single picture: `{"add": [{"class": "face", "box": [x, y, w, h]}], "remove": [{"box":
     /// [x, y, w, h]}]}`; added ones may be on the sphere: `yaw`, `pitch`, `width`, `height` in degrees.
     #[schema(value_type = Option<Object>)]
@@ -85,7 +87,7 @@ impl Default for RedactionRequest {
             shape: defaults.shape,
             fill: defaults.fill,
             keep_names: defaults.keep_names,
-            every: 1,
+            every: None,
             corrections: None,
         }
     }
@@ -98,10 +100,11 @@ impl RedactionRequest {
         if self.detectors.len() > MOST_DETECTORS {
             return wrong(format!("more than {MOST_DETECTORS} detectors"));
         }
-        if !(1..=MOST_EVERY).contains(&self.every) {
+        if let Some(every) = self.every
+            && !(1..=MOST_EVERY).contains(&every)
+        {
             return wrong(format!(
-                "every is {}; detectors look at every frame (1) to every {MOST_EVERY}th",
-                self.every
+                "every is {every}; detectors look at every frame (1) to every {MOST_EVERY}th"
             ));
         }
         let hand = self.corrections.iter();
@@ -151,7 +154,7 @@ impl RedactionRequest {
     /// What tells redactors apart: everything but what is of one picture or of videos alone.
     pub(super) fn key(&self) -> String {
         let alone = Self {
-            every: 1,
+            every: None,
             corrections: None,
             ..self.clone()
         };

@@ -24,7 +24,7 @@ fn store() -> Option<ModelStore> {
 struct Bench {
     store: ModelStore,
     out: TempDir,
-    every: u32,
+    every: Option<u32>,
     resume: bool,
     limits: Limits,
 }
@@ -62,7 +62,7 @@ impl Bench {
         Some(Self {
             store: store()?,
             out: tempfile::tempdir().unwrap(),
-            every: 1,
+            every: Some(1),
             resume: false,
             limits: VideoOptions::limits(),
         })
@@ -220,7 +220,7 @@ fn faces_are_hidden_while_they_are_there_and_a_little_longer() {
     assert_eq!(ffprobe_pts(&output), ffprobe_pts(&path));
     // The same again with every other frame only is left to tracks.
     let half = Bench {
-        every: 2,
+        every: Some(2),
         out: tempfile::tempdir().unwrap(),
         ..bench
     };
@@ -320,8 +320,14 @@ fn a_video_without_faces_passes_and_is_not_done_twice() {
     assert_eq!(kept, record);
     bench.resume = true;
     assert!(bench.redact(&path).2);
-    bench.every = 3;
+    bench.every = Some(3);
     assert!(!bench.redact(&path).2);
+    // Without a wish it follows from the rate, and what was wished for is not taken for it.
+    bench.every = None;
+    let (record, _, resumed) = bench.redact(&path);
+    assert!(record.by_rate && !resumed);
+    assert_eq!(record.every, 2, "of 25 frames a second");
+    assert!(bench.redact(&path).2);
     std::fs::write(&output, "torn").unwrap();
     assert!(!bench.redact(&path).2);
 }
@@ -475,7 +481,7 @@ fn videos_of_the_material_pass() {
     let (Some(mut bench), Some(material)) = (Bench::new(), material()) else {
         return;
     };
-    bench.every = 10;
+    bench.every = Some(10);
     for name in ["mapillary_sample-5s.mp4", "delayed_start.mp4"] {
         let path = material.join("video").join(name);
         let (record, output, _) = bench.redact(&path);

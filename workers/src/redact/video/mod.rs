@@ -39,6 +39,9 @@ pub use record::{VideoBox, VideoRecord, VideoStreamRecord, VideoTrack};
 pub use track::FoundBy;
 use track::{Rules, Times, tracks};
 
+/// Frames a second that are looked at at least, unless the user chooses. At 25 and 30 frames a second, every other frame
+/// hides what every frame hides in all but the fewest cases (`benches/RESULTS.md`).
+const LOOKS_PER_SECOND: f64 = 12.0;
 /// The longest gap in a track that is filled, in seconds.
 const GAP: f64 = 1.0;
 /// How long a track goes on at both ends, in seconds.
@@ -54,8 +57,8 @@ const FIRST_PASS: f64 = 0.75;
 /// How videos are redacted.
 #[derive(Debug, Clone)]
 pub struct VideoOptions {
-    /// Look at every so-maniest frame; tracks fill the others.
-    pub every: u32,
+    /// Look at every so-maniest frame; tracks fill the others. If absent, it follows from the frame rate.
+    pub every: Option<u32>,
     /// How decoding children are started.
     pub sandbox: Sandbox,
     /// Bytes that an output may have at most.
@@ -67,7 +70,7 @@ impl VideoOptions {
     ///
     /// # Errors
     /// The system does not tell the path of the running program.
-    pub fn new(every: u32) -> Result<Self, RedactError> {
+    pub fn new(every: Option<u32>) -> Result<Self, RedactError> {
         let sandbox = Sandbox::current_exe(Self::limits())
             .map_err(RedactError::io("find", "the running program"))?;
         Ok(Self {
@@ -132,7 +135,7 @@ pub(super) fn redact(
             "regions by hand are for pictures; take this video out of them".to_owned(),
         ));
     }
-    if context.videos.every == 0 {
+    if context.videos.every == Some(0) {
         return Err(RedactError::Settings(
             "every is 0; look at least at every frame: 1".to_owned(),
         ));
@@ -174,7 +177,11 @@ fn identify(work: &Work<'_>, source: &mut dyn ByteSource) -> Result<FileRecord, 
 fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError> {
     let camera = video.taken.camera.clone();
     let layouts = work.redactor.layouts(&video.taken)?;
-    let every = work.context.videos.every;
+    let every = work
+        .context
+        .videos
+        .every
+        .unwrap_or_else(|| often_enough(video.video.average_rate));
     let threads = u32::try_from(work.context.threads.clamp(1, MOST_THREADS)).unwrap_or(1);
     let begun = Instant::now();
     let sandbox = &work.context.videos.sandbox;
@@ -232,6 +239,7 @@ fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError>
         video: video_record(&video, pts.len()),
         settings: work.redactor.settings_record(),
         every,
+        by_rate: work.context.videos.every.is_none(),
         detectors: work.redactor.detectors().records(),
         layouts: layouts.iter().map(layout_name).collect(),
         views: views.clone(),
@@ -357,6 +365,17 @@ fn times(pts: &[i64], time_base: Rate, looked: &DetectionSummary) -> Times {
             .filter_map(|&cut| usize::try_from(cut).ok())
             .collect::<BTreeSet<_>>(),
     }
+}
+
+/// Which frames are looked at, by the frame rate: all of a video whose rate is not known.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between 1 and 8"
+)]
+fn often_enough(rate: Option<Rate>) -> u32 {
+    let rate = rate.map_or(0.0, |rate| f64::from(rate.num()) / f64::from(rate.den()));
+    (rate / LOOKS_PER_SECOND).floor().clamp(1.0, 8.0) as u32
 }
 
 /// The longest time from one frame that is looked at to the next, in seconds; 0 if all are.

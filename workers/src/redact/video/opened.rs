@@ -43,7 +43,10 @@ pub(super) fn finished(work: &Work<'_>, input: &FileRecord) -> Option<Done> {
         let same = record.schema == SCHEMA
             && record.tool == Tool::this()
             && record.input == *input
-            && record.every == work.context.videos.every
+            && match work.context.videos.every {
+                Some(every) => record.every == every,
+                None => record.by_rate,
+            }
             && work.redactor.is_asked(&record.settings, &record.detectors);
         let whole = match &record.output {
             Some(file) => sink.holds(&name, file).ok()?,

@@ -26,6 +26,9 @@ pub struct VideoRecord {
     pub settings: SettingsRecord,
     /// Detectors ran on every n-th frame.
     pub every: u32,
+    /// Whether that follows from the frame rate. If not, the user chose it.
+    #[serde(default)]
+    pub by_rate: bool,
     /// Who looked.
     pub detectors: Vec<DetectorRecord>,
     /// The layouts that the views are of.
