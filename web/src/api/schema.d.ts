@@ -3639,7 +3639,7 @@ export interface components {
          * @description The order of hits.
          * @enum {string}
          */
-        SortBy: "relevance" | "time" | "date" | "earliest";
+        SortBy: "relevance" | "time" | "date" | "earliest" | "loudest" | "quietest";
         /** @description A sound that begins suddenly and far above what was heard before. */
         SoundBang: {
             /**
