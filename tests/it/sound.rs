@@ -68,7 +68,10 @@ fn shots_are_found_by_how_they_sound() {
     assert_eq!((quietest[0], quietest[4]), ((220, 275), (55, 110)));
     // What was found is sorted in the same way.
     let seen = by_loudness("quietest", "in:visual pattern");
-    assert_eq!((seen.first(), seen.last()), (Some(&(220, 275)), Some(&(55, 110))));
+    assert_eq!(
+        (seen.first(), seen.last()),
+        (Some(&(220, 275)), Some(&(55, 110)))
+    );
 
     // A word of the query names what was measured. The evidence says what and when.
     let answer = rushes.json(&["search", "--in", "sound", "a car exploding"]);
