@@ -165,7 +165,7 @@ fn reliability(asked: &[Asked]) {
         };
         let alone = |one: &Asked| one.rank(|other| f64::from(u8::from(other == sense)), 1.0);
         let ranks: Vec<f64> = asked.iter().filter(has).map(alone).collect();
-        let first = ranks.iter().filter(|&&rank| rank == 1.0).count();
+        let first = ranks.iter().filter(|&&rank| rank > 0.99).count();
         println!(
             "  {sense:8} {:3} {:.3} {first:3}",
             ranks.len(),
