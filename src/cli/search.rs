@@ -57,6 +57,7 @@ Examples:
   rushes search 'seen:car said:\"go\" match:all'         a car is seen while \"go\" is said
   rushes search 'car tag:hero len:2s..10s date:>2026-01-01 sort:time'
   rushes search 'tag:hero len:<4s sort:date'            all such shots, the newest first
+  rushes search 'len:<4s sort:quietest'                 the quietest first; or sort:loudest
   rushes search 'car title:\"Day 3\",\"Day 4\" group:asset collapse:similar facet:tag'
 
 Write \\ before a character to take its meaning. Fields: title, asset, tag, date, duration, len,

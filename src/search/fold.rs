@@ -10,7 +10,7 @@ use super::query::{Collapse, GroupBy, Query, SIMILAR, SortBy};
 use super::recall::Match;
 use super::vector::dot;
 use super::{SearchError, Searcher};
-use crate::catalog::{AssetId, ShotId, listing, vectors};
+use crate::catalog::{AssetId, ShotId, filter, listing, vectors};
 
 /// A hit before its data are read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +48,18 @@ pub(super) async fn fold(
         .collect();
     let mut db = searcher.catalog.read().await?;
     let places = listing::places(&mut db, &ids).await?;
+    let levels = match query.sort {
+        SortBy::Loudest | SortBy::Quietest => {
+            let shots: Vec<&ShotId> = hits.iter().map(|hit| &hit.fused.shot).collect();
+            filter::levels(&mut db, &shots).await?
+        }
+        SortBy::Relevance | SortBy::Time | SortBy::Date | SortBy::Earliest => HashMap::new(),
+    };
     drop(db);
+    let level = |hit: &Candidate, sign: i64| {
+        let level = levels.get(&hit.fused.shot).map(|level| sign * level);
+        (level.is_none(), level)
+    };
     let place = |hit: &Candidate| places.get(&hit.fused.shot.asset);
     match query.sort {
         SortBy::Relevance => {}
@@ -63,6 +74,11 @@ pub(super) async fn fold(
         SortBy::Earliest => hits.sort_by_key(|hit| {
             let earliest = place(hit).map(|place| (place.created_at, place.registered));
             (earliest, hit.fused.shot.start)
+        }),
+        SortBy::Loudest | SortBy::Quietest => hits.sort_by_key(|hit| {
+            let sign = if query.sort == SortBy::Loudest { -1 } else { 1 };
+            let registered = place(hit).map(|place| place.registered);
+            (level(hit, sign), registered, hit.fused.shot.start)
         }),
     }
     if collapses && query.sort == SortBy::Earliest {

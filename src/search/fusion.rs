@@ -43,7 +43,7 @@ impl<M> Ranked<M> {
 pub(super) struct RankedMatch<M> {
     /// From 1.
     pub(super) rank: u32,
-    /// The weight of the list.
+    /// The weight of the list, times the trust in the match.
     pub(super) weight: f64,
     pub(super) found: M,
 }
@@ -63,8 +63,9 @@ pub(super) struct FusedShot<M> {
 /// A ranked list with its weight.
 pub(super) type WeightedList<M> = (f64, Vec<Ranked<M>>);
 
-/// Shots that any list contains. Each list contains a shot at most once. A single list keeps its order.
-pub(super) fn fuse<M>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<M>> {
+/// Shots that any list contains. Each list contains a shot at most once. `trust` says which share of its list's weight a
+/// match counts. A single list keeps its order if trust falls with the rank.
+pub(super) fn fuse<M>(lists: Vec<WeightedList<M>>, trust: impl Fn(&M) -> f64) -> Vec<FusedShot<M>> {
     let mut fused: HashMap<ShotId, FusedShot<M>> = HashMap::new();
     for (weight, list) in lists {
         for (rank, Ranked { shot, found, .. }) in with_ranks(list) {
@@ -74,6 +75,7 @@ pub(super) fn fuse<M>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<M>> {
                 score: 0.0,
                 matches: Vec::new(),
             });
+            let weight = weight * trust(&found);
             entry.score += share(weight, rank);
             entry.matches.push(RankedMatch {
                 rank,
@@ -86,8 +88,11 @@ pub(super) fn fuse<M>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<M>> {
 }
 
 /// Shots that all lists contain at the same time. A list may have a shot more than once, with different frames. Of what
-/// overlaps, the best counts.
-pub(super) fn intersect<M: Clone>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<M>> {
+/// overlaps, the best counts. `trust` is that of [`fuse`].
+pub(super) fn intersect<M: Clone>(
+    lists: Vec<WeightedList<M>>,
+    trust: impl Fn(&M) -> f64,
+) -> Vec<FusedShot<M>> {
     let mut lists = lists.into_iter();
     let Some((weight, first)) = lists.next() else {
         return Vec::new();
@@ -95,7 +100,7 @@ pub(super) fn intersect<M: Clone>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<
     let start = with_ranks(first).map(|(rank, one)| {
         let found = RankedMatch {
             rank,
-            weight,
+            weight: weight * trust(&one.found),
             found: one.found,
         };
         (one.shot, one.frames, vec![found])
@@ -120,7 +125,7 @@ pub(super) fn intersect<M: Clone>(lists: Vec<WeightedList<M>>) -> Vec<FusedShot<
             *frames = both;
             matches.push(RankedMatch {
                 rank,
-                weight,
+                weight: weight * trust(&other.found),
                 found: other.found.clone(),
             });
             true
@@ -183,17 +188,18 @@ mod tests {
     #[test]
     fn a_shot_in_two_lists_comes_before_one_in_either() {
         let asset = AssetId::new();
-        let both = fuse(vec![
-            (1.0, list(&asset, &[1, 2])),
-            (1.0, list(&asset, &[3, 2])),
-        ]);
+        let lists = vec![(1.0, list(&asset, &[1, 2])), (1.0, list(&asset, &[3, 2]))];
+        let both = fuse(lists, |_| 1.0);
         assert_eq!(both.len(), 3);
         assert_eq!(both[0].shot, shot(&asset, 2, 3));
         assert!((both[0].score - 2.0 / 62.0).abs() < 1e-12);
         let ranks: Vec<u32> = both[0].matches.iter().map(|one| one.rank).collect();
         assert_eq!(ranks, [2, 2]);
         // The score is the same when the other list is empty.
-        let one = fuse(vec![(1.0, list(&asset, &[1, 2])), (1.0, Vec::new())]);
+        let one = fuse(
+            vec![(1.0, list(&asset, &[1, 2])), (1.0, Vec::new())],
+            |_| 1.0,
+        );
         assert!((one[1].score - 1.0 / 62.0).abs() < 1e-12);
     }
 
@@ -202,7 +208,7 @@ mod tests {
         let mut tied = list(&AssetId::new(), &[1, 2, 3, 4]);
         tied[1].is_tied = true;
         tied[3].is_tied = true;
-        let fused = fuse(vec![(1.0, tied)]);
+        let fused = fuse(vec![(1.0, tied)], |_| 1.0);
         let ranks: Vec<u32> = fused.iter().map(|one| one.matches[0].rank).collect();
         assert_eq!(ranks, [1, 1, 3, 3]);
     }
@@ -211,13 +217,33 @@ mod tests {
     fn a_list_with_more_weight_decides() {
         let asset = AssetId::new();
         let lists = |weight| {
-            let fused = fuse(vec![
+            let lists = vec![
                 (1.0, list(&asset, &[1, 2])),
                 (weight, list(&asset, &[2, 1])),
-            ]);
+            ];
+            let fused = fuse(lists, |_| 1.0);
             fused[0].shot.start
         };
         assert_eq!((lists(0.5), lists(2.0)), (1, 2));
+    }
+
+    #[test]
+    fn a_match_without_trust_moves_up_what_another_list_has_and_comes_last_by_itself() {
+        let asset = AssetId::new();
+        let lists = || {
+            vec![
+                (1.0, list(&asset, &[1, 2, 3])),
+                (1.0, list(&asset, &[8, 9, 3])),
+            ]
+        };
+        // What is found from shot 5 on is not trusted much.
+        let fused = fuse(lists(), |&found| if found < 5 { 1.0 } else { 0.1 });
+        let order: Vec<u64> = fused.iter().map(|one| one.shot.start).collect();
+        assert_eq!(order, [3, 1, 2, 8, 9]);
+        assert!((fused[3].score - 0.1 / 61.0).abs() < 1e-12);
+        assert!((fused[3].matches[0].weight - 0.1).abs() < 1e-12);
+        let both = intersect(lists(), |_| 0.5);
+        assert!((both[0].score - 2.0 * 0.5 / 63.0).abs() < 1e-12);
     }
 
     #[test]
@@ -243,7 +269,7 @@ mod tests {
         ];
         // The second line begins in one shot and ends in the next.
         let said = vec![line(0, 50, (10, 20)), line(0, 50, (40, 60))];
-        let both = intersect(vec![(1.0, seen), (1.0, said)]);
+        let both = intersect(vec![(1.0, seen), (1.0, said)], |_| 1.0);
         let found: Vec<_> = both
             .iter()
             .map(|one| (one.shot.start, one.frames))

@@ -22,7 +22,8 @@ pub struct Hit {
     #[serde(flatten)]
     pub place: Place,
     /// Fused by rank: the sum of weight / (60 + rank) over the recalls that found it; the weight is 1 unless the query
-    /// says otherwise. Higher is better. Each recall's own measure is in the evidence.
+    /// says otherwise, 0.5 for sound that it does not name, and a tenth of that for a shot that is not likely by sight. Higher is
+    /// better. Each recall's own measure is in the evidence.
     pub score: f64,
     /// Why the shot was found.
     pub evidence: Evidence,
@@ -74,7 +75,7 @@ pub struct Contribution {
     pub measure: &'static str,
     /// Its value for this shot.
     pub value: f32,
-    /// The weight of the modality.
+    /// The weight of the modality; a tenth of it if the shot is not likely by sight.
     pub weight: f64,
     /// Weight / (60 + rank).
     pub contribution: f64,

@@ -127,6 +127,8 @@ impl Searcher {
             SortBy::Time => ListOrder::Registered,
             SortBy::Date => ListOrder::Newest,
             SortBy::Earliest => ListOrder::Oldest,
+            SortBy::Loudest => ListOrder::Loudest,
+            SortBy::Quietest => ListOrder::Quietest,
         };
         let mut db = self.catalog.read().await?;
         let count = u32::try_from(most + 1).unwrap_or(u32::MAX);

@@ -385,7 +385,7 @@ impl Searcher {
         let lists = recalls
             .iter()
             .map(|one| (one.sense.weight, one.found.list.clone()));
-        Ok((fuse(lists.collect()), recalls))
+        Ok((fuse(lists.collect(), Match::trust), recalls))
     }
 
     /// Shots that every modality finds at the same time.
@@ -431,7 +431,7 @@ impl Searcher {
         }
         let lists = recalls.iter().rev();
         let lists = lists.map(|one| (one.sense.weight, one.found.list.clone()));
-        Ok((intersect(lists.collect()), recalls))
+        Ok((intersect(lists.collect(), Match::trust), recalls))
     }
 }
 

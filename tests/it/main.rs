@@ -49,6 +49,7 @@ mod remote;
 mod replace;
 mod resumable;
 mod s3;
+mod senses;
 mod shots;
 mod sound;
 mod spaces;

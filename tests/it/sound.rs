@@ -61,6 +61,18 @@ fn shots_are_found_by_how_they_sound() {
         json!({ "value": "no", "count": 4 })
     );
 
+    let by_loudness = |order: &str, what: &str| found(&format!("{what} sort:{order}"));
+    let loudest = by_loudness("loudest", "bangs:>=0");
+    assert_eq!((loudest[0], loudest[4]), ((55, 110), (220, 275)));
+    let quietest = by_loudness("quietest", "bangs:>=0");
+    assert_eq!((quietest[0], quietest[4]), ((220, 275), (55, 110)));
+    // What was found is sorted in the same way.
+    let seen = by_loudness("quietest", "in:visual pattern");
+    assert_eq!(
+        (seen.first(), seen.last()),
+        (Some(&(220, 275)), Some(&(55, 110)))
+    );
+
     // A word of the query names what was measured. The evidence says what and when.
     let answer = rushes.json(&["search", "--in", "sound", "a car exploding"]);
     assert_eq!(shots(&answer), [(55, 110)]);

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
-use super::Filter;
 use super::select::{CountedField, FacetCount, SHOTS, condition, counted, push_titles};
+use super::{Filter, by_sound};
 use crate::catalog::{AssetId, CatalogError, ShotId, TitleId, people};
 
 /// Which shots are listed: those that fulfil all of it.
@@ -29,6 +29,10 @@ pub enum ListOrder {
     Newest,
     /// By the time at which the asset was added, the oldest first.
     Oldest,
+    /// By loudness, the loudest first, then by registration; what was not measured last.
+    Loudest,
+    /// By loudness, the quietest first, then by registration; what was not measured last.
+    Quietest,
 }
 
 /// A shot of a list, with what determines its place.
@@ -46,6 +50,9 @@ pub struct ShotPlace {
     registered: i64,
     /// When the asset was added, Unix milliseconds.
     created_at: i64,
+    /// Loudness in hundredths of a LUFS, in lists by loudness, if it was measured.
+    #[sqlx(default)]
+    pub(super) level: Option<i64>,
 }
 
 impl ShotPlace {
@@ -53,6 +60,12 @@ impl ShotPlace {
     #[must_use]
     pub const fn registered(&self) -> i64 {
         self.registered
+    }
+
+    /// Name of the title.
+    #[cfg(test)]
+    pub(super) fn title(&self) -> &str {
+        &self.title
     }
 
     /// The shot.
@@ -78,12 +91,32 @@ pub async fn list(
     after: Option<&ShotPlace>,
     most: u32,
 ) -> Result<Vec<ShotPlace>, CatalogError> {
+    match order {
+        ListOrder::Loudest | ListOrder::Quietest => {
+            by_sound::list(db, scope, order, after, most).await
+        }
+        ListOrder::Title | ListOrder::Registered | ListOrder::Newest | ListOrder::Oldest => {
+            by_asset(db, scope, order, after, most).await
+        }
+    }
+}
+
+/// Lists in an order of assets. In an order by loudness these are the shots whose sound was not measured.
+pub(super) async fn by_asset(
+    db: &mut SqliteConnection,
+    scope: ListScope<'_>,
+    order: ListOrder,
+    after: Option<&ShotPlace>,
+    most: u32,
+) -> Result<Vec<ShotPlace>, CatalogError> {
     // The order of the joins is the order of the list, so that nothing has to be sorted as a whole.
     let joined = match order {
         ListOrder::Title => "titles t CROSS JOIN assets a ON a.title_id = t.id",
-        ListOrder::Registered | ListOrder::Newest | ListOrder::Oldest => {
-            "assets a CROSS JOIN titles t ON t.id = a.title_id"
-        }
+        ListOrder::Registered
+        | ListOrder::Newest
+        | ListOrder::Oldest
+        | ListOrder::Loudest
+        | ListOrder::Quietest => "assets a CROSS JOIN titles t ON t.id = a.title_id",
     };
     let mut query = QueryBuilder::<Sqlite>::new(format!(
         "SELECT a.id AS asset, s.start_frame, s.end_frame, t.name AS title, a.registered, a.created_at
@@ -92,6 +125,9 @@ pub async fn list(
           CROSS JOIN shots s ON s.run_id = d.run_id WHERE 1"
     ));
     push_scope(&mut query, scope);
+    if matches!(order, ListOrder::Loudest | ListOrder::Quietest) {
+        query.push(by_sound::UNMEASURED);
+    }
     if let Some(last) = after {
         push_after(&mut query, order, last);
     }
@@ -99,7 +135,9 @@ pub async fn list(
         ListOrder::Title => {
             " ORDER BY t.name COLLATE NOCASE, t.name, a.registered, s.start_frame LIMIT "
         }
-        ListOrder::Registered => " ORDER BY a.registered, s.start_frame LIMIT ",
+        ListOrder::Registered | ListOrder::Loudest | ListOrder::Quietest => {
+            " ORDER BY a.registered, s.start_frame LIMIT "
+        }
         ListOrder::Newest => " ORDER BY a.created_at DESC, a.registered DESC, s.start_frame LIMIT ",
         ListOrder::Oldest => " ORDER BY a.created_at, a.registered, s.start_frame LIMIT ",
     });
@@ -119,7 +157,7 @@ fn push_after(query: &mut QueryBuilder<Sqlite>, order: ListOrder, last: &ShotPla
             query.push_bind(last.title.clone()).push(", ");
             query.push_bind(last.registered).push(", ");
         }
-        ListOrder::Registered => {
+        ListOrder::Registered | ListOrder::Loudest | ListOrder::Quietest => {
             query
                 .push(" AND a.registered >= ")
                 .push_bind(last.registered);
@@ -146,7 +184,7 @@ fn push_after(query: &mut QueryBuilder<Sqlite>, order: ListOrder, last: &ShotPla
     query.push_bind(last.start_frame).push(")");
 }
 
-fn push_scope(query: &mut QueryBuilder<Sqlite>, scope: ListScope<'_>) {
+pub(super) fn push_scope(query: &mut QueryBuilder<Sqlite>, scope: ListScope<'_>) {
     push_titles(query, "a.title_id", scope.within);
     if let Some(assets) = scope.assets {
         query.push(" AND a.id IN (SELECT value FROM json_each(");

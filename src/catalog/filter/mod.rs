@@ -3,6 +3,7 @@
 //! `fields` is the registry: a field has a name, a type and its SQL. To make something else filterable, add a row
 //! there; the API, the command line, the text syntax and the facets follow from it.
 
+mod by_sound;
 mod error;
 mod fields;
 mod list;
@@ -11,6 +12,7 @@ mod select;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::by_sound::levels;
 pub use self::error::FilterError;
 pub use self::fields::FieldKind;
 use self::fields::ResolvedField;

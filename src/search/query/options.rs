@@ -41,6 +41,11 @@ pub enum SortBy {
     /// By the day and time at which the asset was added, the oldest first, then by registration and frame. Of
     /// near-duplicates that become one hit, the first in this order is shown.
     Earliest,
+    /// By the integrated loudness of the shot, the loudest first. What is silent is the quietest; shots whose sound was not
+    /// measured come last.
+    Loudest,
+    /// By the integrated loudness of the shot, the quietest first; shots whose sound was not measured come last.
+    Quietest,
 }
 
 /// What is left out of what is like a shot, or like a time of an asset.

@@ -260,6 +260,17 @@ impl Evidence {
     }
 }
 
+/// The share of its weight that a place counts whose match is not likely to be what was asked for. By sight every shot has a
+/// place. `benches/fusion` chose it.
+const UNLIKELY: f64 = 0.1;
+
+impl Match {
+    /// The share of its list's weight that it counts.
+    pub(super) fn trust(&self) -> f64 {
+        if self.is_likely() { 1.0 } else { UNLIKELY }
+    }
+}
+
 /// What one recall found, and at which cost.
 #[derive(Debug)]
 pub(super) struct Recalled {

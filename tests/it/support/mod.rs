@@ -1,6 +1,7 @@
 //! Shared by the tests: the binary, videos made by FFmpeg, and the material if there is any.
 
 pub(crate) mod certificate;
+mod ffmpeg;
 #[path = "../../../models/src/testing/fixture.rs"]
 mod fixture;
 pub(crate) mod readers;

@@ -3,19 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Runs `ffmpeg` quietly; it must succeed.
-pub(crate) fn ffmpeg(args: &[&str]) {
-    let output = Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-y"])
-        .args(args)
-        .output()
-        .expect("ffmpeg is installed by scripts/setup");
-    assert!(
-        output.status.success(),
-        "ffmpeg {args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
+pub(crate) use super::ffmpeg::ffmpeg;
 
 /// Number of pictures in a video, counted by decoding it.
 pub(crate) fn frame_count(file: &Path) -> usize {

@@ -1748,7 +1748,7 @@ export interface components {
             value: number;
             /**
              * Format: double
-             * @description The weight of the modality.
+             * @description The weight of the modality; a tenth of it if the shot is not likely by sight.
              */
             weight: number;
         };
@@ -2313,7 +2313,8 @@ export interface components {
             /**
              * Format: double
              * @description Fused by rank: the sum of weight / (60 + rank) over the recalls that found it; the weight is 1 unless the query
-             *     says otherwise. Higher is better. Each recall's own measure is in the evidence.
+             *     says otherwise, 0.5 for sound that it does not name, and a tenth of that for a shot that is not likely by sight. Higher is
+             *     better. Each recall's own measure is in the evidence.
              */
             score: number;
             stands_for?: components["schemas"]["StandsFor"] | null;
@@ -3639,7 +3640,7 @@ export interface components {
          * @description The order of hits.
          * @enum {string}
          */
-        SortBy: "relevance" | "time" | "date" | "earliest";
+        SortBy: "relevance" | "time" | "date" | "earliest" | "loudest" | "quietest";
         /** @description A sound that begins suddenly and far above what was heard before. */
         SoundBang: {
             /**

@@ -310,6 +310,8 @@ impl Parser {
                     ("time", SortBy::Time),
                     ("date", SortBy::Date),
                     ("earliest", SortBy::Earliest),
+                    ("loudest", SortBy::Loudest),
+                    ("quietest", SortBy::Quietest),
                 ];
                 self.query.sort = self.choice(name, value, at, &choices)?;
             }

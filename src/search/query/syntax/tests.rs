@@ -288,7 +288,8 @@ proptest! {
         parts in prop::collection::vec(parts(), 0..4),
         filters in prop::collection::vec(filters(), 0..3),
         sort in prop::sample::select(vec![
-            SortBy::Relevance, SortBy::Time, SortBy::Date, SortBy::Earliest,
+            SortBy::Relevance, SortBy::Time, SortBy::Date, SortBy::Earliest, SortBy::Loudest,
+            SortBy::Quietest,
         ]),
         group_by in prop::sample::select(vec![GroupBy::Shot, GroupBy::Asset, GroupBy::Title]),
         other in prop::sample::select(vec![None, Some(OtherOnly::Titles), Some(OtherOnly::Assets)]),

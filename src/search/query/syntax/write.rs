@@ -49,6 +49,8 @@ pub(in crate::search::query) fn write(query: &Query) -> Option<String> {
         SortBy::Time => items.push("sort:time".to_owned()),
         SortBy::Date => items.push("sort:date".to_owned()),
         SortBy::Earliest => items.push("sort:earliest".to_owned()),
+        SortBy::Loudest => items.push("sort:loudest".to_owned()),
+        SortBy::Quietest => items.push("sort:quietest".to_owned()),
     }
     match query.other {
         None => {}
