@@ -34,6 +34,22 @@ impl Group {
         }
     }
 
+    /// A group of so many faces, known by their sums only.
+    pub(super) fn summed(faces: i64, sum: Vec<f64>, squares: f64) -> Self {
+        Self {
+            members: Vec::new(),
+            decided: None,
+            count: faces as f64,
+            sum,
+            squares,
+        }
+    }
+
+    /// How many faces there are, the sum of their descriptors, and the sum of the squares of these.
+    pub(super) fn sums(&self) -> (i64, &[f64], f64) {
+        (self.count as i64, &self.sum, self.squares)
+    }
+
     pub(super) fn of(member: usize, face: &FaceDescriptor) -> Self {
         let mut group = Self::new(None);
         group.add(member, face);
