@@ -65,7 +65,7 @@ pub struct PeopleCoverage {
 /// How people are listed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PeopleFilter<'a> {
-    /// The titles that may be seen; all if `None`. Whoever is not seen in them is not listed.
+    /// The titles that may be seen; all if `None`. Who is not seen in them is not listed.
     pub within: Option<&'a [TitleId]>,
     /// With those who are hidden.
     pub hidden: bool,

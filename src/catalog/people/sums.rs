@@ -14,7 +14,7 @@ use crate::catalog::{CatalogError, PersonId};
 #[derive(FromRow)]
 struct SumRow {
     person_id: PersonId,
-    faces: i64,
+    faces: u32,
     sum: Vec<u8>,
     squares: f64,
 }
@@ -35,7 +35,7 @@ pub(super) async fn all(db: &mut SqliteConnection) -> Result<Vec<(PersonId, Grou
                 .iter()
                 .map(|eight| f64::from_le_bytes(*eight))
                 .collect();
-            if sum.len() != DESCRIPTOR || !rest.is_empty() || row.faces < 1 {
+            if sum.len() != DESCRIPTOR || !rest.is_empty() || row.faces == 0 {
                 return Err(CatalogError::Corrupt {
                     what: "the sum of a person's faces",
                 });

@@ -8,10 +8,10 @@ use crate::catalog::people::{find, turn_off};
 use crate::catalog::testing::{add, empty};
 use crate::catalog::titles;
 
-/// A clustering that stands still until it is let on, once for each time it is tried.
+/// A clustering that stands still until it is released, once for each time it is tried.
 struct Halted {
     begun: Receiver<()>,
-    let_on: Sender<()>,
+    release_sender: Sender<()>,
     tries: Arc<AtomicU32>,
     ends: tokio::task::JoinHandle<Result<Clustered, CatalogError>>,
 }
@@ -19,7 +19,7 @@ struct Halted {
 impl Halted {
     fn of(catalog: &Catalog) -> Self {
         let (begins, begun) = channel();
-        let (let_on, waits) = channel::<()>();
+        let (release_sender, waits) = channel::<()>();
         let waits = Arc::new(std::sync::Mutex::new(waits));
         let tries = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&tries);
@@ -33,7 +33,7 @@ impl Halted {
         let ends = tokio::spawn(async move { cluster_by(&catalog, join).await });
         Self {
             begun,
-            let_on,
+            release_sender,
             tries,
             ends,
         }
@@ -45,8 +45,8 @@ impl Halted {
         self
     }
 
-    fn goes_on(&self) {
-        self.let_on.send(()).unwrap();
+    fn release(&self) {
+        self.release_sender.send(()).unwrap();
     }
 
     /// How often it was tried, and what was done.
@@ -79,7 +79,7 @@ async fn others_write_while_faces_are_compared_and_new_faces_stay_with_whom_they
     // Somebody who is like nobody.
     filmed(&mut tx, "D", &[face(0, 9.0)]).await;
     tx.commit().await.unwrap();
-    halted.goes_on();
+    halted.release();
     let (tries, done) = halted.ends().await;
     let done = done.unwrap();
     assert_eq!((tries, done.faces, done.people, done.moved), (1, 6, 1, 1));
@@ -101,10 +101,10 @@ async fn who_is_named_while_faces_are_compared_keeps_the_name_and_the_faces() {
     name(&mut tx, "Person 1", Some("Anna")).await.unwrap();
     name(&mut tx, "Person 2", Some("Berta")).await.unwrap();
     tx.commit().await.unwrap();
-    halted.goes_on();
+    halted.release();
     // What was found is of no use any more, so the faces are compared again.
     let halted = halted.compares();
-    halted.goes_on();
+    halted.release();
     let (tries, done) = halted.ends().await;
     let done = done.unwrap();
     assert_eq!((tries, done.people, done.moved), (2, 2, 0));
@@ -140,7 +140,7 @@ async fn a_sense_that_is_turned_off_meanwhile_stays_off_and_endless_changes_are_
             .await
             .unwrap();
         tx.commit().await.unwrap();
-        halted.goes_on();
+        halted.release();
         if at + 1 < MOST_TRIES {
             halted = halted.compares();
         }
@@ -153,7 +153,7 @@ async fn a_sense_that_is_turned_off_meanwhile_stays_off_and_endless_changes_are_
     let mut tx = catalog.begin().await.unwrap();
     turn_off(&mut tx, None).await.unwrap();
     tx.commit().await.unwrap();
-    halted.goes_on();
+    halted.release();
     let (_, done) = halted.ends().await;
     assert_eq!(done.unwrap_err().code(), "people-off");
     let mut db = catalog.read().await.unwrap();
