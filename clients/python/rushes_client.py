@@ -511,7 +511,7 @@ class Rushes:
         return self._call("GET", f"/v1/people/{_quoted(person)}/faces", query={"limit": limit}, answer="json")
 
     def merge_people(self, person, *, body=None):
-        """Make several people one. If only one of them has a name, it stays.
+        """Make several people one. If only one of them has a name, it stays; of several, `name` says which.
 
         person: Who they all are: id, name, or number
         """

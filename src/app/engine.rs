@@ -123,7 +123,12 @@ async fn settle(app: &App) -> Result<(), CatalogError> {
     app.coordinator.lead().await?;
     let mut tx = app.catalog.begin().await?;
     uploads::discard_all(&mut tx).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    if let Err(error) = app.catalog.finish_scrub().await {
+        // Nothing else that the engine does depends on it.
+        tracing::warn!(error = %with_causes(&error), "bytes of deleted faces may still be in the catalogue");
+    }
+    Ok(())
 }
 
 /// Starts worker threads only, beside the process that runs the engine.

@@ -157,15 +157,21 @@ pub enum CatalogError {
     #[error("there is a person named {0:?} already; merge the two, or choose another name")]
     PersonNameInUse(String),
     /// Two people to be merged have names.
-    #[error("{0:?} and {1:?} have different names; take one of the names away first")]
+    #[error("{0:?} and {1:?} have different names; say which one stays, with `name` or --name")]
     TwoNames(String, String),
     /// Faces to be split off are none of the person's, or all.
     #[error("name some of the person's faces, but not all of them")]
     NothingToSplit,
+    /// Faces are moved, pinned or deleted faster than they are compared.
+    #[error(
+        "people were changed again and again while their faces were compared, so nothing was changed; \
+         try again when nobody changes them"
+    )]
+    PeopleBusy,
     /// What was deleted is gone, but may still be found in the write-ahead log.
     #[error(
         "it is deleted, but the write-ahead log is read by another process and may still hold its bytes; \
-         it is tried again when rushes starts next"
+         it is tried again when `rushes serve`, `rushes ingest` or `rushes watch` starts next"
     )]
     NotScrubbed,
     /// The system provides no random numbers.
@@ -223,7 +229,7 @@ impl CatalogError {
             Self::TooManySubtitles(_) => "too-many-subtitles",
             Self::TooManyBins(_) => "too-many-bins",
             Self::TooManyUploads(_) => "too-many-uploads",
-            Self::Changed { .. } => "changed-meanwhile",
+            Self::Changed { .. } | Self::PeopleBusy => "changed-meanwhile",
             Self::Full(_) => "disk-full",
             Self::ModelInUse(_) => "model-in-use",
             Self::SpaceNotReady(_) => "space-not-ready",
@@ -264,6 +270,7 @@ impl CatalogError {
             | Self::BytesInUse(_)
             | Self::ReplacementFailed
             | Self::PeopleOff
+            | Self::PeopleBusy
             | Self::ModelInUse(_)
             | Self::SpaceNotReady(_) => ErrorKind::Cancelled,
             Self::Full(_) | Self::Locked(_) | Self::Random(_) | Self::NotScrubbed => {

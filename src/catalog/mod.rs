@@ -49,7 +49,7 @@ pub mod webhooks;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rushes_models::{LibraryError, with_causes};
+use rushes_models::LibraryError;
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -107,21 +107,22 @@ impl Catalog {
             .run(&pool)
             .await
             .map_err(|error| open(error.into()))?;
-        let catalog = Self { pool };
-        if catalog.owes_scrub().await? {
-            // Nothing else that this process does depends on it.
-            if let Err(error) = catalog.scrub().await {
-                tracing::warn!(error = %with_causes(&error), "bytes of deleted faces may still be in the catalogue");
-            }
-        }
-        Ok(catalog)
+        Ok(Self { pool })
     }
 
-    async fn owes_scrub(&self) -> Result<bool, CatalogError> {
-        let owes = sqlx::query_scalar("SELECT owes_scrub FROM people_consent")
+    /// Does what a [`Catalog::scrub`] that was interrupted or failed left to do. For what starts to write anyway: a program
+    /// that only reads must not rewrite the file.
+    ///
+    /// # Errors
+    /// As [`Catalog::scrub`].
+    pub async fn finish_scrub(&self) -> Result<(), CatalogError> {
+        let owes: Option<bool> = sqlx::query_scalar("SELECT owes_scrub FROM people_consent")
             .fetch_optional(&self.pool)
             .await?;
-        Ok(owes.unwrap_or(false))
+        if owes == Some(true) {
+            self.scrub().await?;
+        }
+        Ok(())
     }
 
     /// Begins a transaction that may write.
@@ -151,7 +152,7 @@ impl Catalog {
 
     /// Rewrites the file without what was deleted, and empties the write-ahead log, so that no byte of it is left in
     /// either. It takes as long as copying the file, and others wait meanwhile; after half a minute they fail. If it
-    /// fails after faces were deleted, the next [`Catalog::open`] does it.
+    /// fails after faces were deleted, the next [`Catalog::finish_scrub`] does it.
     ///
     /// # Errors
     /// If the disk has no room for a copy, or another process reads the old state all the time.

@@ -114,6 +114,12 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         titles::remove(&mut tx, title).await?;
     }
     tx.commit().await?;
+    if let Err(error) = app.catalog.finish_scrub().await {
+        let error = with_causes(&error);
+        output::complain(&format!(
+            "bytes of deleted faces may still be in the catalogue: {error}"
+        ));
+    }
     // Apply the deletion to the index now, unless a running server does.
     drop(app.index().await?);
     let collected = collect_garbage(app).await;

@@ -9,9 +9,9 @@ use super::output;
 use crate::app::App;
 use crate::catalog::audit::{self, AuditedRequest};
 use crate::catalog::people::{self, PeopleFilter, Person};
-use crate::catalog::{CatalogError, FaceId};
+use crate::catalog::{CatalogError, FaceId, PersonId};
 use crate::features::look_for_people;
-use crate::search::forget_pages;
+use crate::search::forget_people;
 
 /// Most faces that are shown of a person.
 const MOST_FACES: u32 = 500;
@@ -71,6 +71,9 @@ enum Command {
         /// The others
         #[arg(required = true)]
         others: Vec<String>,
+        /// Name of the one person; needed if several of them have a name
+        #[arg(long)]
+        name: Option<String>,
     },
     /// Say that some faces of a person are somebody else's
     Split {
@@ -135,17 +138,21 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         Command::Show { person, crops } => show(app, &person, crops, json).await,
         Command::Name { person, name } => {
             let mut tx = app.catalog.begin().await?;
-            let id = people::find(&mut tx, &person, None).await?.id;
-            people::name(&mut tx, id.as_str(), name.as_deref()).await?;
+            let person = people::find(&mut tx, &person, None).await?;
+            people::name(&mut tx, &person, name.as_deref()).await?;
             tx.commit().await?;
-            changed(app, id.as_str(), json).await
+            changed(app, &person.id, json).await
         }
-        Command::Merge { person, others } => {
+        Command::Merge {
+            person,
+            others,
+            name,
+        } => {
             let mut tx = app.catalog.begin().await?;
-            let id = people::find(&mut tx, &person, None).await?.id;
-            people::merge(&mut tx, id.as_str(), &others).await?;
+            let person = people::find(&mut tx, &person, None).await?;
+            people::merge(&mut tx, &person, &others, name.as_deref()).await?;
             tx.commit().await?;
-            changed(app, id.as_str(), json).await
+            changed(app, &person.id, json).await
         }
         Command::Split {
             person,
@@ -153,16 +160,17 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             name,
         } => {
             let mut tx = app.catalog.begin().await?;
+            let person = people::find(&mut tx, &person, None).await?;
             let other = people::split(&mut tx, &person, &faces, name.as_deref()).await?;
             tx.commit().await?;
-            changed(app, other.as_str(), json).await
+            changed(app, &other, json).await
         }
         Command::Hide { person, undo } => {
             let mut tx = app.catalog.begin().await?;
-            let id = people::find(&mut tx, &person, None).await?.id;
-            people::hide(&mut tx, id.as_str(), !undo).await?;
+            let person = people::find(&mut tx, &person, None).await?;
+            people::hide(&mut tx, &person, !undo).await?;
             tx.commit().await?;
-            changed(app, id.as_str(), json).await
+            changed(app, &person.id, json).await
         }
         Command::Delete { person } => delete(app, &person, json).await,
         Command::Cluster => cluster(app, json).await,
@@ -240,9 +248,9 @@ async fn show(app: &App, who: &str, crops: Option<PathBuf>, json: bool) -> anyho
 }
 
 /// Shows a person after a change.
-async fn changed(app: &App, id: &str, json: bool) -> anyhow::Result<()> {
+async fn changed(app: &App, id: &PersonId, json: bool) -> anyhow::Result<()> {
     let mut db = app.catalog.read().await?;
-    let person = people::find(&mut db, id, None).await?;
+    let person = people::find(&mut db, id.as_str(), None).await?;
     if json {
         return output::json(&person);
     }
@@ -253,11 +261,11 @@ async fn changed(app: &App, id: &str, json: bool) -> anyhow::Result<()> {
 async fn delete(app: &App, who: &str, json: bool) -> anyhow::Result<()> {
     let mut tx = app.catalog.begin().await?;
     let person = people::find(&mut tx, who, None).await?;
-    people::delete(&mut tx, person.id.as_str()).await?;
+    people::delete(&mut tx, &person).await?;
     // The name goes too, so the id is what is left to name.
     note(&mut tx, &format!("people delete {}", person.id), None).await?;
     tx.commit().await?;
-    scrub(app).await?;
+    forget_people(&app.catalog, &app.config.pages_folder()).await?;
     if json {
         return output::json(&serde_json::json!({ "deleted": person.id }));
     }
@@ -318,7 +326,7 @@ async fn off(app: &App, json: bool) -> anyhow::Result<()> {
     let faces = people::turn_off(&mut tx, None).await?;
     note(&mut tx, "people off", None).await?;
     tx.commit().await?;
-    scrub(app).await?;
+    forget_people(&app.catalog, &app.config.pages_folder()).await?;
     if json {
         return output::json(&serde_json::json!({ "is_on": false, "deleted": faces }));
     }
@@ -327,13 +335,6 @@ async fn off(app: &App, json: bool) -> anyhow::Result<()> {
         "the sense of people is off; {faces} and all people are deleted"
     ));
     Ok(())
-}
-
-/// Removes what is left of deleted people in files.
-async fn scrub(app: &App) -> anyhow::Result<()> {
-    let folder = app.config.pages_folder();
-    forget_pages(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-    Ok(app.catalog.scrub().await?)
 }
 
 /// Notes in the audit log what this machine's user did.

@@ -102,7 +102,6 @@ pub(super) async fn withdraw(
     let mut tx = api.catalog.begin().await?;
     let faces = people::turn_off(&mut tx, caller.key()).await?;
     tx.commit().await.map_err(CatalogError::from)?;
-    api.searcher.forget_pages()?;
-    api.catalog.scrub().await?;
+    api.searcher.forget_people().await?;
     Ok(Json(Forgotten { faces }))
 }

@@ -23,12 +23,13 @@ const DOCUMENT: &str = "index.html";
 /// The folder of its scripts, styles, fonts and pictures.
 const FOLDER: &str = "/page/";
 /// Addresses of screens.
-const SCREENS: [&str; 8] = [
+const SCREENS: [&str; 9] = [
     "/",
     "/shots/{id}",
     "/bins",
     "/bins/{id}",
     "/library",
+    "/people",
     "/redactions",
     "/redactions/{id}",
     "/settings",

@@ -17,7 +17,7 @@ use super::access::AuditNote;
 use super::paging::checked_limit;
 use super::problems::{NotFound, PeopleOff, Refused};
 use super::{Api, ApiError};
-use crate::catalog::people::{self, CatalogFace, Clustered, PeopleFilter, Person};
+use crate::catalog::people::{self, CatalogFace, Clustered, PeopleCoverage, PeopleFilter, Person};
 use crate::catalog::{Caller, CatalogError, FaceId, PersonId};
 
 /// Most people or faces of an answer.
@@ -51,6 +51,8 @@ pub(super) struct PeopleList {
     people: Vec<Person>,
     /// Where the next page begins; null on the last one.
     next: Option<u32>,
+    /// How many of the videos that the caller sees were looked at.
+    coverage: PeopleCoverage,
 }
 
 /// Which faces to list.
@@ -86,6 +88,9 @@ pub(super) struct PersonChange {
 pub(super) struct MergePeople {
     /// Ids, names or numbers.
     people: Vec<String>,
+    /// The name from then on; needed if several of them have one.
+    #[schema(example = "Anna")]
+    name: Option<String>,
 }
 
 /// Faces that are somebody else's.
@@ -104,10 +109,10 @@ async fn changeable(
     db: &mut sqlx::SqliteConnection,
     caller: &Caller,
     who: &str,
-) -> Result<PersonId, ApiError> {
+) -> Result<Person, ApiError> {
     // People are seen in all titles.
     caller.sees_everything()?;
-    Ok(people::find(db, who, None).await?.id)
+    Ok(people::find(db, who, None).await?)
 }
 
 /// Whom a change was about, for the audit log.
@@ -133,12 +138,18 @@ pub(super) async fn list(
         hidden: query.hidden,
         named: query.named,
     };
-    let mut db = api.catalog.read().await?;
+    let mut db = api.catalog.snapshot().await?;
+    let coverage = people::looked_at(&mut db, filter.within).await?;
     let mut people = people::list(&mut db, filter, (query.from, limit + 1)).await?;
     let is_more = people.len() > limit as usize;
     people.truncate(limit as usize);
     let next = is_more.then(|| query.from.saturating_add(limit));
-    Ok((UNKEPT, Json(PeopleList { people, next })))
+    let list = PeopleList {
+        people,
+        next,
+        coverage,
+    };
+    Ok((UNKEPT, Json(list)))
 }
 
 /// One person.
@@ -168,17 +179,17 @@ pub(super) async fn change(
 ) -> Result<impl IntoResponse, ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
     let mut tx = api.catalog.begin().await?;
-    let id = changeable(&mut tx, &caller, &who).await?;
+    let person = changeable(&mut tx, &caller, &who).await?;
     if let Some(name) = &body.name {
         let name = Some(name.as_str()).filter(|name| !name.trim().is_empty());
-        people::name(&mut tx, id.as_str(), name).await?;
+        people::name(&mut tx, &person, name).await?;
     }
     if let Some(is_hidden) = body.is_hidden {
-        people::hide(&mut tx, id.as_str(), is_hidden).await?;
+        people::hide(&mut tx, &person, is_hidden).await?;
     }
-    let person = shown(&mut tx, &id).await?;
+    let changed = shown(&mut tx, &person.id).await?;
     tx.commit().await.map_err(CatalogError::from)?;
-    Ok((UNKEPT, about(&id), person))
+    Ok((UNKEPT, about(&person.id), changed))
 }
 
 /// Delete a person with all their faces, so that no file holds a byte of them. Where they were seen is noted, so that the
@@ -192,15 +203,14 @@ pub(super) async fn delete(
     Path(who): Path<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let mut tx = api.catalog.begin().await?;
-    let id = changeable(&mut tx, &caller, &who).await?;
-    people::delete(&mut tx, id.as_str()).await?;
+    let person = changeable(&mut tx, &caller, &who).await?;
+    people::delete(&mut tx, &person).await?;
     tx.commit().await.map_err(CatalogError::from)?;
-    api.searcher.forget_pages()?;
-    api.catalog.scrub().await?;
-    Ok((StatusCode::NO_CONTENT, about(&id)))
+    api.searcher.forget_people().await?;
+    Ok((StatusCode::NO_CONTENT, about(&person.id)))
 }
 
-/// Make several people one. If only one of them has a name, it stays.
+/// Make several people one. If only one of them has a name, it stays; of several, `name` says which.
 #[utoipa::path(post, operation_id = "merge_people", path = "/v1/people/{person}/merge", tag = "people",
     request_body = MergePeople,
     params(("person" = String, Path, description = "Who they all are: id, name, or number")),
@@ -213,11 +223,11 @@ pub(super) async fn merge(
 ) -> Result<impl IntoResponse, ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
     let mut tx = api.catalog.begin().await?;
-    let id = changeable(&mut tx, &caller, &who).await?;
-    people::merge(&mut tx, id.as_str(), &body.people).await?;
-    let person = shown(&mut tx, &id).await?;
+    let person = changeable(&mut tx, &caller, &who).await?;
+    people::merge(&mut tx, &person, &body.people, body.name.as_deref()).await?;
+    let changed = shown(&mut tx, &person.id).await?;
     tx.commit().await.map_err(CatalogError::from)?;
-    Ok((UNKEPT, about(&id), person))
+    Ok((UNKEPT, about(&person.id), changed))
 }
 
 /// Say that some faces of a person are somebody else's.
@@ -233,11 +243,11 @@ pub(super) async fn split(
 ) -> Result<impl IntoResponse, ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
     let mut tx = api.catalog.begin().await?;
-    let id = changeable(&mut tx, &caller, &who).await?;
-    let other = people::split(&mut tx, id.as_str(), &body.faces, body.name.as_deref()).await?;
-    let person = shown(&mut tx, &other).await?;
+    let person = changeable(&mut tx, &caller, &who).await?;
+    let other = people::split(&mut tx, &person, &body.faces, body.name.as_deref()).await?;
+    let other = shown(&mut tx, &other).await?;
     tx.commit().await.map_err(CatalogError::from)?;
-    Ok((UNKEPT, about(&id), person))
+    Ok((UNKEPT, about(&person.id), other))
 }
 
 /// Cluster all faces again. What users said of people stays.

@@ -48,7 +48,8 @@ pub use hit::{
     RecallReport, SenseCoverage, StandsFor,
 };
 pub use match_cuts::{MatchCut, MatchCutEvidence, MatchCuts, MatchCutsCoverage, MatchCutsRequest};
-pub use pages::{forget as forget_pages, tidy as tidy_pages};
+pub use pages::tidy as tidy_pages;
+pub use people::forget_people;
 pub use picture::read_picture;
 pub use query::body::{CollapseBody, ConditionsBody, PartBody, SearchBody};
 pub use query::syntax::SyntaxError;

@@ -124,9 +124,8 @@ impl Pages {
         Ok(URL_SAFE_NO_PAD.encode(token))
     }
 
-    /// Deletes all lists.
-    pub(super) fn forget(&self) -> Result<(), SearchError> {
-        forget(&self.folder).map_err(SearchError::Pages)
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Keeps a list of this query; the position is its start. The same hits have the same place.
@@ -280,7 +279,7 @@ pub fn tidy(folder: &Path) -> std::io::Result<()> {
 ///
 /// # Errors
 /// If the folder cannot be read or a file cannot be deleted.
-pub fn forget(folder: &Path) -> std::io::Result<()> {
+pub(super) fn forget(folder: &Path) -> std::io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

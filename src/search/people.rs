@@ -1,13 +1,25 @@
 //! Who searched for whom: each search for a person is noted in the audit log before it is answered.
 
-use super::{SearchError, SearchRequest, Searcher};
+use std::path::Path;
+
+use super::{SearchError, SearchRequest, Searcher, pages};
 use crate::catalog::audit::{self, AuditedRequest};
 use crate::catalog::metadata::MetadataValue;
-use crate::catalog::{CatalogError, PersonId, people};
+use crate::catalog::{Catalog, CatalogError, PersonId, people};
 
 /// What the audit log calls a search.
 const METHOD: &str = "SEARCH";
 const PATH: &str = "/v1/search";
+
+/// Removes what is left of deleted people in files: the lists that later pages of searches would show, which may count
+/// their names, and free parts of the catalogue's file.
+///
+/// # Errors
+/// If the lists cannot be deleted, or as [`Catalog::scrub`].
+pub async fn forget_people(catalog: &Catalog, pages: &Path) -> Result<(), SearchError> {
+    pages::forget(pages).map_err(SearchError::Pages)?;
+    Ok(catalog.scrub().await?)
+}
 
 impl SearchRequest {
     /// The people that it names, also to leave them out.
@@ -24,12 +36,12 @@ impl SearchRequest {
 }
 
 impl Searcher {
-    /// Deletes the lists that later pages of searches would show: what they count may have the names of deleted people.
+    /// The same as [`forget_people`], for this searcher's catalogue and pages.
     ///
     /// # Errors
-    /// If they cannot be deleted.
-    pub fn forget_pages(&self) -> Result<(), SearchError> {
-        self.pages.forget()
+    /// As that.
+    pub async fn forget_people(&self) -> Result<(), SearchError> {
+        forget_people(&self.catalog, self.pages.folder()).await
     }
 
     /// Notes which people are searched for, by their ids, and who searches. A later page is the same search.

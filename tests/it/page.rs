@@ -42,6 +42,7 @@ fn every_screen_is_served_without_a_key_and_nothing_else_is() {
         "/bins",
         "/bins/1",
         "/shots/a.1-2",
+        "/people",
         "/redactions",
         "/redactions/1",
         "/settings",

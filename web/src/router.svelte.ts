@@ -6,6 +6,7 @@ export type Route =
   | { screen: "bins" }
   | { screen: "bin"; id: string }
   | { screen: "library" }
+  | { screen: "people" }
   | { screen: "redactions" }
   | { screen: "redaction"; id: string }
   | { screen: "settings" }
@@ -25,6 +26,7 @@ function parse(path: string): Route {
       return { screen: "search" };
     case "bins":
     case "library":
+    case "people":
     case "redactions":
     case "settings":
       return { screen: first };

@@ -1,7 +1,7 @@
 // Videos and pictures made by FFmpeg, so that every frame is known.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 /** Bits of the frame number that is burnt into the top of every frame of `Counter.mp4`. */
@@ -110,4 +110,24 @@ export function real(folder: string): string[] | null {
   const said = "1\n00:00:00,300 --> 00:00:03,600\nI am calling from the car. Merry Christmas, everybody!\n";
   writeFileSync(path.join(folder, "carphone_pristine.srt"), said);
   return copies;
+}
+
+/** Shots of each of the clips of `speakers`, and how many people are seen in them: one of them twice. */
+export const SPEAKERS = { shots: 11, people: 10 };
+
+/** Speakers as one silent video, a face in every shot; `null` if the material has none. */
+export function speakers(folder: string): string | null {
+  const clips = material("grid");
+  if (!clips) return null;
+  mkdirSync(folder, { recursive: true });
+  const out = path.join(folder, "Speakers.mp4");
+  const names = readdirSync(clips)
+    .filter((name) => name.endsWith(".mpg"))
+    .sort()
+    .slice(0, SPEAKERS.shots);
+  const inputs = names.flatMap((name) => ["-i", path.join(clips, name)]);
+  const streams = names.map((_, n) => `[${n}:v]`).join("");
+  const chain = `${streams}concat=n=${names.length}:v=1:a=0,setsar=1,format=yuv420p[v]`;
+  ffmpeg(...inputs, "-filter_complex", chain, "-map", "[v]", "-c:v", "libx264", "-preset", "veryfast", out);
+  return out;
 }

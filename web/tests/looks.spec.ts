@@ -13,7 +13,16 @@ test.describe.configure({ mode: "serial" });
 /** Most that the page may weigh before pictures, compressed, in bytes. */
 const MOST_BYTES = 250_000;
 const WIDTHS = [1280, 1920, 390];
-const SCREENS = ["/", "/?q=deep+zoom+-sky", "/bins", "/library", "/redactions", "/settings", "/shots"];
+const SCREENS = [
+  "/",
+  "/?q=deep+zoom+-sky",
+  "/bins",
+  "/library",
+  "/people",
+  "/redactions",
+  "/settings",
+  "/shots",
+];
 
 /** Footage that anybody may have: drawn by FFmpeg. */
 const SCENES: Record<string, [string, string]> = {

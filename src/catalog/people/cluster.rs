@@ -18,7 +18,7 @@ pub(super) struct Group {
     pub(super) members: Vec<usize>,
     /// What a user decided: groups with different ones are never joined.
     pub(super) decided: Option<usize>,
-    count: f64,
+    count: u32,
     sum: Vec<f64>,
     squares: f64,
 }
@@ -28,10 +28,26 @@ impl Group {
         Self {
             members: Vec::new(),
             decided,
-            count: 0.0,
+            count: 0,
             sum: vec![0.0; DESCRIPTOR],
             squares: 0.0,
         }
+    }
+
+    /// A group of so many faces, known by their sums only.
+    pub(super) fn summed(faces: u32, sum: Vec<f64>, squares: f64) -> Self {
+        Self {
+            members: Vec::new(),
+            decided: None,
+            count: faces,
+            sum,
+            squares,
+        }
+    }
+
+    /// How many faces there are, the sum of their descriptors, and the sum of the squares of these.
+    pub(super) fn sums(&self) -> (u32, &[f64], f64) {
+        (self.count, &self.sum, self.squares)
     }
 
     pub(super) fn of(member: usize, face: &FaceDescriptor) -> Self {
@@ -42,7 +58,7 @@ impl Group {
 
     pub(super) fn add(&mut self, member: usize, face: &FaceDescriptor) {
         self.members.push(member);
-        self.count += 1.0;
+        self.count += 1;
         for (sum, &number) in self.sum.iter_mut().zip(&face.0) {
             *sum += f64::from(number);
             self.squares += f64::from(number).powi(2);
@@ -67,8 +83,9 @@ impl Group {
             return f64::INFINITY;
         }
         let product: f64 = self.sum.iter().zip(&other.sum).map(|(a, b)| a * b).sum();
-        let squares = self.squares / self.count + other.squares / other.count;
-        (squares - 2.0 * product / (self.count * other.count)).max(0.0)
+        let (own, others) = (f64::from(self.count), f64::from(other.count));
+        let squares = self.squares / own + other.squares / others;
+        (squares - 2.0 * product / (own * others)).max(0.0)
     }
 
     /// Whether the groups are of one person, and how far they are apart.

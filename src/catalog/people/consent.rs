@@ -4,11 +4,10 @@ use serde::Serialize;
 use sqlx::{FromRow, SqliteConnection};
 use utoipa::ToSchema;
 
+use super::FEATURE;
 use crate::catalog::results::drop_superseded;
 use crate::catalog::{AssetId, CatalogError, KeyId, note_change, now_ms};
 
-/// The feature whose runs describe faces.
-const FEATURE: &str = "people";
 /// Longest grounds, in characters.
 const MAX_BECAUSE: usize = 1000;
 

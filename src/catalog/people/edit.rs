@@ -18,13 +18,12 @@ const NUMBERED: &str = "person ";
 /// Gives a person a name, or takes it away. From then on the faces that the person has are known to be theirs.
 ///
 /// # Errors
-/// If there is no such person, the name is not taken, or somebody else has it.
+/// If the name is not allowed, or somebody else has it.
 pub async fn name(
     db: &mut SqliteConnection,
-    who: &str,
+    person: &Person,
     name: Option<&str>,
 ) -> Result<(), CatalogError> {
-    let person = find(db, who, None).await?;
     if let Some(name) = name {
         set_name(db, &person.id, name).await?;
     } else {
@@ -73,13 +72,12 @@ async fn set_name(
 /// Leaves a person out of lists, counts and searches, or takes them in again.
 ///
 /// # Errors
-/// If there is no such person.
+/// If the database fails.
 pub async fn hide(
     db: &mut SqliteConnection,
-    who: &str,
+    person: &Person,
     is_hidden: bool,
 ) -> Result<(), CatalogError> {
-    let person = find(db, who, None).await?;
     sqlx::query("UPDATE people SET is_hidden = ? WHERE id = ?")
         .bind(is_hidden)
         .bind(&person.id)
@@ -88,16 +86,17 @@ pub async fn hide(
     pin(db, &person.id).await
 }
 
-/// Makes `others` the same person as `who`. If only one of them has a name, it stays.
+/// Makes `others`, by ids, names or numbers, the same person as `into`. If only one of them has a name, it stays; of
+/// several, `name` says which, or gives another.
 ///
 /// # Errors
-/// If one of them does not exist, or they have different names.
+/// If one of them does not exist, they have different names and none is given, or as [`name`].
 pub async fn merge(
     db: &mut SqliteConnection,
-    who: &str,
+    into: &Person,
     others: &[String],
+    name: Option<&str>,
 ) -> Result<(), CatalogError> {
-    let into = find(db, who, None).await?;
     let mut from: Vec<Person> = Vec::new();
     for other in others {
         let other = find(db, other, None).await?;
@@ -105,13 +104,11 @@ pub async fn merge(
             from.push(other);
         }
     }
-    let mut names = from
-        .iter()
-        .chain([&into])
-        .filter_map(|one| one.name.clone());
-    let name = names.next();
-    if let Some((one, other)) = name.clone().zip(names.next()) {
-        return Err(CatalogError::TwoNames(one, other));
+    let mut names = from.iter().chain([into]).filter_map(|one| one.name.clone());
+    let kept = names.next();
+    let other = names.next();
+    if let (None, Some(one), Some(other)) = (name, &kept, other) {
+        return Err(CatalogError::TwoNames(one.clone(), other));
     }
     for other in &from {
         sqlx::query("UPDATE faces SET person_id = ? WHERE person_id = ?")
@@ -124,8 +121,8 @@ pub async fn merge(
             .execute(&mut *db)
             .await?;
     }
-    if let Some(name) = name {
-        set_name(db, &into.id, &name).await?;
+    if let Some(name) = name.or(kept.as_deref()) {
+        set_name(db, &into.id, name).await?;
     }
     pin(db, &into.id).await
 }
@@ -133,14 +130,13 @@ pub async fn merge(
 /// Makes some faces of a person those of somebody else, who may get a name, and returns that person.
 ///
 /// # Errors
-/// If there is no such person, or the faces are none or all of theirs.
+/// If the faces are none or all of theirs, or as [`name`].
 pub async fn split(
     db: &mut SqliteConnection,
-    who: &str,
+    person: &Person,
     faces: &[FaceId],
     name: Option<&str>,
 ) -> Result<PersonId, CatalogError> {
-    let person = find(db, who, None).await?;
     let own: HashSet<FaceId> = sqlx::query_scalar("SELECT id FROM faces WHERE person_id = ?")
         .bind(&person.id)
         .fetch_all(&mut *db)
@@ -175,9 +171,8 @@ pub async fn split(
 /// will. [`Catalog::scrub`](crate::catalog::Catalog::scrub) then removes what is left in the files.
 ///
 /// # Errors
-/// If there is no such person.
-pub async fn delete(db: &mut SqliteConnection, who: &str) -> Result<(), CatalogError> {
-    let person = find(db, who, None).await?;
+/// If the database fails.
+pub async fn delete(db: &mut SqliteConnection, person: &Person) -> Result<(), CatalogError> {
     for statement in [
         "INSERT INTO untouched_faces (asset_id, blake3, start_frame, end_frame, path)
          SELECT r.asset_id, COALESCE(a.blake3, ''), s.start_frame, s.end_frame, f.path

@@ -2,13 +2,16 @@
 //!
 //! A face is one person's through one shot. Faces that are alike belong to one person (`cluster.rs`), who has a number and
 //! may get a name. The sense is off until somebody turns it on (`consent.rs`), because descriptors of faces are biometric
-//! data; while it is off there are none. What users decide, such as a name or whose face it is, outlasts every clustering.
+//! data; while it is off there are none. A new face is compared with people (`assign.rs`, `sums.rs`), and all faces with each
+//! other on request only (`recluster.rs`). What users decide, such as a name or whose face it is, outlasts every clustering.
 
 mod assign;
 mod cluster;
 mod consent;
 mod edit;
 mod faces;
+mod recluster;
+mod sums;
 #[cfg(test)]
 mod tests;
 
@@ -16,12 +19,15 @@ use serde::Serialize;
 use sqlx::{FromRow, SqliteConnection};
 use utoipa::ToSchema;
 
-use super::{CatalogError, FaceId, PersonId, TitleId};
+use super::{AssetId, CatalogError, FaceId, PersonId, TitleId};
 
-pub use assign::{Clustered, cluster_all};
 pub use consent::{Consent, consent, is_on, require, turn_off, turn_on};
 pub use edit::{delete, hide, merge, name, split};
 pub use faces::{CatalogFace, NewFace, PersonInShot, crop, faces_of, seen_in, store, untouched};
+pub use recluster::{Clustered, cluster_all};
+
+/// The feature whose runs describe faces.
+const FEATURE: &str = "people";
 
 /// A person as listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow, ToSchema)]
@@ -45,10 +51,21 @@ pub struct Person {
     pub face: Option<FaceId>,
 }
 
+/// How many videos were looked at for faces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PeopleCoverage {
+    /// Videos whose faces are known.
+    pub ready: i64,
+    /// Videos for which it failed; the reasons are in their jobs.
+    pub failed: i64,
+    /// All videos.
+    pub total: i64,
+}
+
 /// How people are listed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PeopleFilter<'a> {
-    /// The titles that may be seen; all if `None`. Whoever is not seen in them is not listed.
+    /// The titles that may be seen; all if `None`. Who is not seen in them is not listed.
     pub within: Option<&'a [TitleId]>,
     /// With those who are hidden.
     pub hidden: bool,
@@ -117,5 +134,30 @@ pub async fn find(
     found.ok_or_else(|| CatalogError::NotFound {
         what: "person",
         id: who.to_owned(),
+    })
+}
+
+/// How many of the videos in the titles `within` were looked at.
+///
+/// # Errors
+/// [`CatalogError::PeopleOff`], or if the database fails.
+pub async fn looked_at(
+    db: &mut SqliteConnection,
+    within: Option<&[TitleId]>,
+) -> Result<PeopleCoverage, CatalogError> {
+    require(db).await?;
+    let mut scope: Option<Vec<AssetId>> = None;
+    for title in within.unwrap_or_default() {
+        let assets = super::assets::list(db, Some(title)).await?;
+        scope.get_or_insert_default().extend(assets);
+    }
+    if within.is_some() {
+        scope.get_or_insert_default();
+    }
+    let (ready, total) = super::coverage(db, FEATURE, i64::MAX, scope.as_ref()).await?;
+    Ok(PeopleCoverage {
+        ready,
+        failed: super::failed(db, FEATURE, scope.as_ref()).await?,
+        total,
     })
 }

@@ -1,12 +1,12 @@
 use rushes_models::{DESCRIPTOR, FaceDescriptor};
-use sqlx::SqliteConnection;
+use sqlx::{Acquire as _, SqliteConnection};
 
 use super::*;
 use crate::catalog::testing::{add, empty};
 use crate::catalog::{AssetId, Catalog, RunId};
 
 /// A face on a line: its distance from others is that of the numbers.
-fn face(shot: u64, at: f32) -> NewFace {
+pub(super) fn face(shot: u64, at: f32) -> NewFace {
     let mut numbers = [0.0; DESCRIPTOR];
     numbers[0] = at;
     NewFace {
@@ -23,7 +23,7 @@ fn face(shot: u64, at: f32) -> NewFace {
 }
 
 /// A published asset of four shots with faces.
-async fn filmed(db: &mut SqliteConnection, title: &str, faces: &[NewFace]) -> AssetId {
+pub(super) async fn filmed(db: &mut SqliteConnection, title: &str, faces: &[NewFace]) -> AssetId {
     let asset = add(db, title, 0, 4).await;
     let run = looked_at(db, &asset, "1").await;
     store(db, (&asset, &run), faces).await.unwrap();
@@ -31,7 +31,7 @@ async fn filmed(db: &mut SqliteConnection, title: &str, faces: &[NewFace]) -> As
 }
 
 /// Publishes an empty run of `people` in place of the one before.
-async fn looked_at(db: &mut SqliteConnection, asset: &AssetId, key: &str) -> RunId {
+pub(super) async fn looked_at(db: &mut SqliteConnection, asset: &AssetId, key: &str) -> RunId {
     let run = RunId::new();
     for statement in [
         "INSERT INTO runs (id, asset_id, feature, key, params, queue, state, created_at, output)
@@ -50,13 +50,13 @@ async fn looked_at(db: &mut SqliteConnection, asset: &AssetId, key: &str) -> Run
     run
 }
 
-async fn on(catalog: &Catalog) -> sqlx::Transaction<'static, sqlx::Sqlite> {
+pub(super) async fn on(catalog: &Catalog) -> sqlx::Transaction<'static, sqlx::Sqlite> {
     let mut tx = catalog.begin().await.unwrap();
     turn_on(&mut tx, "the cast agreed", None).await.unwrap();
     tx
 }
 
-async fn everybody(db: &mut SqliteConnection) -> Vec<(String, i64)> {
+pub(super) async fn everybody(db: &mut SqliteConnection) -> Vec<(String, i64)> {
     let people = list(db, PeopleFilter::default(), (0, 100)).await.unwrap();
     people
         .into_iter()
@@ -64,11 +64,50 @@ async fn everybody(db: &mut SqliteConnection) -> Vec<(String, i64)> {
         .collect()
 }
 
-fn known(people: &[(&str, i64)]) -> Vec<(String, i64)> {
+pub(super) fn known(people: &[(&str, i64)]) -> Vec<(String, i64)> {
     people
         .iter()
         .map(|&(label, shots)| (label.to_owned(), shots))
         .collect()
+}
+
+/// The functions that change people, for somebody by name.
+pub(super) async fn name(
+    db: &mut SqliteConnection,
+    who: &str,
+    name: Option<&str>,
+) -> Result<(), CatalogError> {
+    let person = find(db, who, None).await?;
+    super::name(db, &person, name).await
+}
+
+async fn hide(db: &mut SqliteConnection, who: &str, is_hidden: bool) -> Result<(), CatalogError> {
+    let person = find(db, who, None).await?;
+    super::hide(db, &person, is_hidden).await
+}
+
+pub(super) async fn merge(
+    db: &mut SqliteConnection,
+    who: &str,
+    others: &[String],
+) -> Result<(), CatalogError> {
+    let person = find(db, who, None).await?;
+    super::merge(db, &person, others, None).await
+}
+
+pub(super) async fn split(
+    db: &mut SqliteConnection,
+    who: &str,
+    faces: &[FaceId],
+    name: Option<&str>,
+) -> Result<PersonId, CatalogError> {
+    let person = find(db, who, None).await?;
+    super::split(db, &person, faces, name).await
+}
+
+pub(super) async fn delete(db: &mut SqliteConnection, who: &str) -> Result<(), CatalogError> {
+    let person = find(db, who, None).await?;
+    super::delete(db, &person).await
 }
 
 #[tokio::test]
@@ -185,6 +224,8 @@ async fn what_users_decide_outlasts_clustering() {
         known(&[("Anna", 2), ("Berta", 1)])
     );
     assert_eq!(find(&mut tx, "Berta", None).await.unwrap().id, twin);
+    let coverage = super::looked_at(&mut tx, None).await.unwrap();
+    assert_eq!((coverage.ready, coverage.failed, coverage.total), (1, 0, 1));
     let hidden = PeopleFilter {
         hidden: true,
         ..PeopleFilter::default()
@@ -198,6 +239,24 @@ async fn what_users_decide_outlasts_clustering() {
             .await
             .unwrap_err(),
     );
+    let mut both = find(&mut tx, "Anna", None).await.unwrap();
+    for (name, code) in [("Person 9", "bad-name"), ("consent", "bad-name")] {
+        let berta = ["Berta".to_owned()];
+        let error = super::merge(&mut tx.begin().await.unwrap(), &both, &berta, Some(name))
+            .await
+            .unwrap_err();
+        other(code, error);
+    }
+    let mut tried = tx.begin().await.unwrap();
+    super::merge(&mut tried, &both, &["Berta".to_owned()], Some("Berta"))
+        .await
+        .unwrap();
+    both = find(&mut tried, "Berta", None).await.unwrap();
+    assert_eq!(
+        (both.shots, find(&mut tried, "Anna", None).await.is_err()),
+        (3, true)
+    );
+    tried.rollback().await.unwrap();
     other(
         "name-in-use",
         name(&mut tx, "Berta", Some("ANNA")).await.unwrap_err(),
@@ -330,6 +389,15 @@ fn marked(shot: u64, at: f32) -> (NewFace, Vec<u8>, Vec<u8>) {
     (face, bytes, crop)
 }
 
+/// The same numbers as a sum has them.
+fn doubled(bytes: &[u8]) -> Vec<u8> {
+    let (numbers, _) = bytes.as_chunks::<4>();
+    let numbers = numbers
+        .iter()
+        .map(|four| f64::from(f32::from_le_bytes(*four)));
+    numbers.flat_map(f64::to_le_bytes).collect()
+}
+
 #[tokio::test]
 async fn no_file_holds_a_byte_of_a_face_once_the_sense_is_off_or_the_person_deleted() {
     let folder = tempfile::tempdir().unwrap();
@@ -342,7 +410,16 @@ async fn no_file_holds_a_byte_of_a_face_once_the_sense_is_off_or_the_person_dele
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    for bytes in [&one_bytes, &one_crop, &other_bytes, &other_crop] {
+    // The sum of one face is the face.
+    let [one_sum, other_sum] = [&one_bytes, &other_bytes].map(|bytes| doubled(bytes));
+    for bytes in [
+        &one_bytes,
+        &one_crop,
+        &one_sum,
+        &other_bytes,
+        &other_crop,
+        &other_sum,
+    ] {
         assert!(
             holds(folder.path(), bytes),
             "the test looks for the wrong bytes"
@@ -352,19 +429,23 @@ async fn no_file_holds_a_byte_of_a_face_once_the_sense_is_off_or_the_person_dele
     delete(&mut tx, "Anastasia Unverwechselbar").await.unwrap();
     tx.commit().await.unwrap();
     catalog.scrub().await.unwrap();
-    for bytes in [&one_bytes[..], &one_crop, b"Unverwechselbar"] {
+    for bytes in [&one_bytes[..], &one_crop, &one_sum, b"Unverwechselbar"] {
         assert!(!holds(folder.path(), bytes));
     }
-    assert!(holds(folder.path(), &other_bytes) && holds(folder.path(), &other_crop));
+    for bytes in [&other_bytes, &other_crop, &other_sum] {
+        assert!(holds(folder.path(), bytes));
+    }
     let mut tx = catalog.begin().await.unwrap();
     assert_eq!(turn_off(&mut tx, None).await.unwrap(), 1);
     tx.commit().await.unwrap();
-    // A kill before the scrub: the next start does it.
+    // A kill before the scrub: the next start of what writes does it, and what only reads does not rewrite the file.
     catalog.close().await;
     let catalog = Catalog::open(&folder.path().join("catalog.db"))
         .await
         .unwrap();
-    for bytes in [&other_bytes, &other_crop] {
+    assert!(holds(folder.path(), &other_crop));
+    catalog.finish_scrub().await.unwrap();
+    for bytes in [&other_bytes, &other_crop, &other_sum] {
         assert!(!holds(folder.path(), bytes));
     }
     let mut db = catalog.read().await.unwrap();

@@ -755,7 +755,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make several people one. If only one of them has a name, it stays. */
+        /** Make several people one. If only one of them has a name, it stays; of several, `name` says which. */
         post: operations["merge_people"];
         delete?: never;
         options?: never;
@@ -2585,6 +2585,11 @@ export interface components {
         };
         /** @description Who is the same person. */
         MergePeople: {
+            /**
+             * @description The name from then on; needed if several of them have one.
+             * @example Anna
+             */
+            name?: string | null;
             /** @description Ids, names or numbers. */
             people: string[];
         };
@@ -2840,8 +2845,28 @@ export interface components {
              */
             similarity: number;
         };
+        /** @description How many videos were looked at for faces. */
+        PeopleCoverage: {
+            /**
+             * Format: int64
+             * @description Videos for which it failed; the reasons are in their jobs.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Videos whose faces are known.
+             */
+            ready: number;
+            /**
+             * Format: int64
+             * @description All videos.
+             */
+            total: number;
+        };
         /** @description People. */
         PeopleList: {
+            /** @description How many of the videos that the caller sees were looked at. */
+            coverage: components["schemas"]["PeopleCoverage"];
             /**
              * Format: int32
              * @description Where the next page begins; null on the last one.

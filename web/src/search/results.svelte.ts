@@ -1,6 +1,7 @@
 // The answer to the query in the address bar, page by page.
 
 import { answer, client, Failure, type Schemas } from "../api/client";
+import { sense } from "../people/sense.svelte";
 import { samplePart } from "./samples";
 
 /** A hit of a search, or a match cut, which has other evidence. */
@@ -81,7 +82,14 @@ class Results {
     }
     this.isBusy = true;
     try {
-      const found = await ask(asked, null, wide, running.signal);
+      await sense.known();
+      const found = await ask(asked, null, wide, running.signal).catch((error: unknown) => {
+        if (!(error instanceof Failure && error.code === "people-off" && sense.isOn)) throw error;
+        // It was turned off meanwhile, so people cannot be counted any more.
+        sense.wentOff();
+        return ask(asked, null, wide, running.signal);
+      });
+      if (running.signal.aborted) return;
       this.first = found;
       this.hits = found.hits;
       this.#setNext(found.next ?? null);
@@ -160,7 +168,7 @@ function ask(
   const body = {
     ...q,
     ...(parts.length > 0 ? { parts } : {}),
-    facets: wide ? [] : COUNTED,
+    facets: wide ? [] : [...COUNTED, ...(sense.isOn ? ["person"] : [])],
     limit: PAGE,
     page,
   };

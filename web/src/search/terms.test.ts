@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { option, quoted, terms, withOption, write } from "./terms";
+import { option, personBefore, quoted, terms, withOption, write } from "./terms";
 
 describe("terms", () => {
   it("reads each kind of term", () => {
@@ -46,6 +46,21 @@ describe("terms", () => {
     expect(withOption("car sort:time", "sort", null)).toBe("car");
     expect(option("car group:title", "group")).toBe("title");
   });
+
+  it.each([
+    ["person:", "", 7],
+    ["night person:An", "An", 13],
+    ['-person:"Anna B', "Anna B", 8],
+    ['people:Anna,"Be', "Be", 12],
+    ['person:"Anna B",Ca', "Ca", 16],
+  ])("finds the name that is being written in %s", (text, name, begins) =>
+    expect(personBefore(text, text.length)).toEqual({ begins, name }),
+  );
+
+  it.each(["person", "aperson:A", 'person:"Anna" ', "title:An", 'person:"Anna"'])(
+    "finds no name being written in %s",
+    (text) => expect(personBefore(text, text.length)).toBeNull(),
+  );
 
   it("quotes what needs it", () => {
     expect(quoted("Meadow")).toBe("Meadow");

@@ -124,6 +124,16 @@ function parse(raw: string): Term {
   return { kind: "words", text, ...rest };
 }
 
+/** The name of a person that is being written before the caret, and where it begins; `null` if it is none. */
+export function personBefore(text: string, caret: number): { begins: number; name: string } | null {
+  const found = /(?:^|[\s(])-?(?:person|people):(?:(?:"[^"]*"|[^\s",]+),)*("[^"]*|[^\s",]*)$/i.exec(
+    text.slice(0, caret),
+  );
+  const written = found?.[1];
+  if (written === undefined) return null;
+  return { begins: caret - written.length, name: written.replace(/^"/, "") };
+}
+
 function unquoted(value: string): string {
   const inner = /^"((?:[^"\\]|\\.)*)"$/s.exec(value);
   return (inner?.[1] ?? value).replace(/\\(.)/gs, "$1");
