@@ -24,7 +24,7 @@ demo: build            ## The main job on real footage
 	scripts/demo $(rushes)
 
 test: build            ## All tests
-	$(rushes) models pull lite scenes centerface whisper-base ppocr-v5
+	$(rushes) models pull lite scenes centerface plates whisper-base ppocr-v5
 	RUSHES_MODELS__NPM=$$(scripts/node-path)/npm PATH=$$(scripts/node-path):$$PATH $(rushes) models pull faces
 	scripts/setup-readers $(readers)
 	RUSHES_TEST_PYTHON=$(readers)/bin/python cargo test --workspace --locked

@@ -52,9 +52,10 @@ pub use kind::ErrorKind;
 pub use lite::LiteProbe;
 pub use manifest::{
     BertSentenceParameters, Colour, ConseParameters, DetectorParameters, DualParameters,
-    FaceDetector, FaceParameters, FileSource, Golden, Head, HfSource, HttpsSource, InputSize, Kind,
-    Manifest, ManifestError, ManifestFile, ManifestSet, NpmSource, OnnxRuntimeParameters,
-    Parameters, PpOcrParameters, PypiSource, Source, VoiceActivityParameters, WhisperParameters,
+    EmbeddedSource, FaceDetector, FaceParameters, FileSource, Golden, Head, HfSource, HttpsSource,
+    InputSize, Kind, Manifest, ManifestError, ManifestFile, ManifestSet, NpmSource,
+    OnnxRuntimeParameters, Parameters, PpOcrParameters, PypiSource, Source,
+    VoiceActivityParameters, WhisperParameters,
 };
 pub use ocr::{LineBox, TextLine, TextReader};
 pub use open::{

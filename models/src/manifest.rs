@@ -21,7 +21,9 @@ pub use detector::{Colour, DetectorParameters, Head, InputSize};
 pub use faces::{FaceDetector, FaceParameters};
 pub use pp_ocr::PpOcrParameters;
 pub use set::ManifestSet;
-pub use source::{FileSource, HfSource, HttpsSource, NpmSource, PypiSource, Source};
+pub use source::{
+    EmbeddedSource, FileSource, HfSource, HttpsSource, NpmSource, PypiSource, Source,
+};
 pub use speech::{VoiceActivityParameters, WhisperParameters};
 
 /// One model, or one runtime library, at one revision.

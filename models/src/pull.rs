@@ -14,6 +14,7 @@ use crate::error::{Attempt, ModelError, PullError, SourceError};
 use crate::manifest::{Manifest, ManifestFile, Source};
 use crate::store::{ModelStore, Pins, StoreError, create_folder, parent_of, put_in_place};
 
+mod embedded;
 mod http;
 mod hub;
 mod local;
@@ -211,6 +212,7 @@ impl Pull<'_> {
             Source::Https(source) => http::fetch(&source.url, None, transfer),
             Source::Hf(source) => hub::fetch(source, self.options, announced, transfer),
             Source::File(source) => local::fetch(&source.path, transfer),
+            Source::Embedded(source) => embedded::fetch(&source.name, transfer),
         }
     }
 }

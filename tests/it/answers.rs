@@ -85,11 +85,11 @@ fn doctor_says_which_detectors_are_missing_and_how_to_get_them() {
     let plates = of("redaction of plates");
     assert_eq!(plates["ok"], false);
     let fix = plates["fix"].as_str().unwrap();
-    assert!(fix.contains("rushes models pull lpd-yunet"), "{fix}");
+    assert!(fix.contains("rushes models pull plates"), "{fix}");
     // Videos can be searched without.
     assert!(output.status.success(), "{}", told(&output));
     let text = told(&rushes.run(&["doctor"]));
-    assert!(text.contains("rushes models pull lpd-yunet"), "{text}");
+    assert!(text.contains("rushes models pull plates"), "{text}");
 }
 
 #[test]

@@ -45,8 +45,8 @@ fn without_a_plate_model_each_way_out_is_named_and_nothing_is_made() {
     let said = String::from_utf8_lossy(&output.stderr);
     for part in [
         "plates",
-        "rushes models pull lpd-yunet",
-        "--weights lpd-yunet=FILE",
+        "rushes models pull plates",
+        "--weights plates=FILE",
         "--classes face",
     ] {
         assert!(said.contains(part), "{part}: {said}");
@@ -55,7 +55,7 @@ fn without_a_plate_model_each_way_out_is_named_and_nothing_is_made() {
     // Where only plates are asked for, nothing is left to look for.
     let output = redact(&rushes, &["--classes", "plate"]);
     let said = told(&output);
-    assert!(said.contains("--weights lpd-yunet=FILE"), "{said}");
+    assert!(said.contains("--weights plates=FILE"), "{said}");
     assert!(!said.contains("--classes face"), "{said}");
 }
 

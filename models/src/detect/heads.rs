@@ -46,6 +46,7 @@ pub(super) fn decode(
         Head::LpdYunet => lpd_yunet(outputs, picture, grid),
         Head::Yolox => yolox(outputs, picture, grid),
         Head::Yolov8 => yolov8(outputs, picture, grid),
+        Head::Corners => corners(outputs, picture, grid),
     }
 }
 
@@ -333,6 +334,37 @@ fn yolov8(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Raw
         }
     }
     Some(found)
+}
+
+/// Our own: one output, batch × places × 13, against the middles of cells at strides 8, 16 and 32, in strides. A place
+/// has a score, a centre, a log size and four corners.
+fn corners(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Raw>> {
+    const FIELDS: usize = 13;
+    let output = outputs
+        .first()
+        .filter(|o| o.shape.get(2) == Some(&FIELDS))?;
+    let (rows, rest) = output.of(picture)?.as_chunks::<FIELDS>();
+    let mut rows = rows.iter();
+    let mut found = Vec::new();
+    for stride in [8_usize, 16, 32] {
+        let s = real(stride);
+        for row in 0..grid.height / stride {
+            for column in 0..grid.width / stride {
+                let &[score, x, y, width, height, ..] = rows.next()?;
+                if score >= grid.threshold {
+                    let x = (real(column) + 0.5 + x) * s;
+                    let y = (real(row) + 0.5 + y) * s;
+                    found.push(Raw {
+                        class: 0,
+                        score,
+                        rect: centred(x, y, width.exp() * s, height.exp() * s),
+                        points: None,
+                    });
+                }
+            }
+        }
+    }
+    (rows.next().is_none() && rest.is_empty()).then_some(found)
 }
 
 /// Rank and value of the maximum.

@@ -22,6 +22,8 @@ use crate::store::{ModelStore, StoreError};
 mod heads;
 mod input;
 #[cfg(test)]
+mod plate_tests;
+#[cfg(test)]
 mod tests;
 
 use heads::{Grid, Output};
@@ -302,7 +304,7 @@ pub fn detectors_of(store: &ModelStore, class: Class) -> Vec<String> {
             .and_then(|manifest| parameters_of(manifest).ok())
             .is_some_and(|parameters| parameters.classes.contains(&class))
     };
-    let mut known: Vec<String> = ["centerface", "lpd-yunet"]
+    let mut known: Vec<String> = ["centerface", "plates"]
         .into_iter()
         .filter(|id| finds(id))
         .map(str::to_owned)

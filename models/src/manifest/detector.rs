@@ -53,6 +53,8 @@ pub enum Head {
     Yolox,
     /// Columns of centre, size and classes.
     Yolov8,
+    /// Rows of score, centre, log size and four corners against cells at strides 8, 16 and 32.
+    Corners,
 }
 
 /// Order of the planes of a network's input.

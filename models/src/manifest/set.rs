@@ -14,7 +14,7 @@ macro_rules! manifests {
 }
 
 /// The manifests compiled into this crate.
-const BUILT_IN: [(&str, &str); 23] = manifests![
+const BUILT_IN: [(&str, &str); 24] = manifests![
     "onnxruntime",
     "minilm",
     "lite",
@@ -38,6 +38,7 @@ const BUILT_IN: [(&str, &str); 23] = manifests![
     "silero-vad",
     "ppocr-v5",
     "faces",
+    "plates",
 ];
 
 /// Manifests by id.

@@ -21,6 +21,8 @@ pub enum Source {
     Hf(HfSource),
     /// A file on this machine.
     File(FileSource),
+    /// A file compiled into this program.
+    Embedded(EmbeddedSource),
 }
 
 /// A description, which also says what to download by hand.
@@ -44,6 +46,7 @@ impl fmt::Display for Source {
                 s.path, s.repo, s.revision
             ),
             Self::File(s) => write!(f, "file {}", s.path.display()),
+            Self::Embedded(s) => write!(f, "{} in this program", s.name),
         }
     }
 }
@@ -106,6 +109,14 @@ pub struct FileSource {
     pub path: PathBuf,
 }
 
+/// A file compiled into this program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbeddedSource {
+    /// Its name in the program. One that is not there fails when it is pulled.
+    pub name: String,
+}
+
 impl Source {
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
@@ -164,6 +175,7 @@ impl Source {
                     Err(format!("file source {:?} must be an absolute path", s.path))
                 }
             }
+            Self::Embedded(_) => Ok(()),
         }
     }
 }

@@ -40,6 +40,7 @@ fn every_built_in_manifest_parses_and_pins_what_could_be_had_when_it_was_written
             "onnxruntime-openvino",
             "pe-core-b16",
             "pe-core-l14",
+            "plates",
             "ppocr-v5",
             "scenes",
             "siglip-b16",

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::thread::JoinHandle;
 
 use super::*;
-use crate::manifest::{FileSource, HttpsSource, ManifestSet};
+use crate::manifest::{EmbeddedSource, FileSource, HttpsSource, ManifestSet};
 use crate::store::Finding;
 
 const CONTENT: &[u8] = b"the weights of a very small model";
@@ -469,4 +469,21 @@ fn a_file_put_in_place_by_hand_is_taken_and_pinned_where_nobody_knows_its_digest
     // From now on it is the only one.
     fs::write(&place, b"other bytes").unwrap();
     assert!(pull_small(&store).is_err());
+}
+
+#[test]
+fn a_file_of_this_program_needs_no_network_and_an_unknown_one_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let embedded = |name: &str| Source::Embedded(EmbeddedSource { name: name.into() });
+    let known = store(root.path(), vec![embedded("plates.onnx")], None);
+    pull_small(&known).unwrap();
+    let shipped = known.manifests().get("plates").unwrap().files[0].sha256;
+    assert_eq!(Some(Digest::of_bytes(&pulled(&known))), shipped);
+    let other = store(
+        &root.path().join("other"),
+        vec![embedded("cars.onnx")],
+        None,
+    );
+    let error = pull_small(&other).unwrap_err().to_string();
+    assert!(error.contains("cars.onnx in this program"), "{error}");
 }

@@ -43,7 +43,7 @@ pub(super) struct Source {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  rushes redact eval plates_eu/ --classes plate --weights lpd-yunet=lpd_yunet.onnx
+  rushes redact eval plates_eu/ --classes plate
   rushes redact eval panoramas/truth.json --classes face --json")]
 pub(super) struct EvalArgs {
     #[command(flatten)]

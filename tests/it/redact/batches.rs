@@ -41,7 +41,7 @@ fn a_class_without_a_model_is_refused_before_anything_is_written() {
     let plates = bench.run(&["--classes", "plate", "--detector", "centerface"]);
     assert!(!plates.status.success());
     assert!(
-        told(&plates).contains("rushes models pull lpd-yunet"),
+        told(&plates).contains("rushes models pull plates"),
         "{}",
         told(&plates)
     );
