@@ -75,8 +75,8 @@ pub(super) struct Args {
     /// Files at once [default: one a core]
     #[arg(long, short, value_name = "N")]
     jobs: Option<usize>,
-    /// Of a video, look at every N-th frame only; what is between is filled in [default: so that at least 12 frames
-    /// a second are looked at]
+    /// Of a video, look at every N-th frame only; what is between is filled in [default: so many that none
+    /// is shown more than 85 ms after a look, which is every other one at 24 to 30 frames a second]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     every: Option<u32>,
     /// Memory that the pictures and videos in work may take together

@@ -48,8 +48,8 @@ pub struct RedactionRequest {
     pub fill: Fill,
     /// Leave the names of people in the metadata of pictures in which a face was hidden.
     pub keep_names: bool,
-    /// Of a video, detectors look at every n-th frame, 1 to 1000; tracks fill the others. If absent, n follows from the
-    /// frame rate: at least 12 frames a second are looked at.
+    /// Of a video, detectors look at every n-th frame, 1 to 1000; tracks fill the others. If absent, so many
+    /// are looked at that none is shown more than 85 ms after one of them: every other one at 24 to 30 frames a second.
     #[schema(minimum = 1, maximum = 1000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every: Option<u32>,

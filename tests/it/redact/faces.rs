@@ -187,6 +187,8 @@ fn plates_are_found_more_often_than_by_one_pass() {
         material.join("plates_eu").to_str().unwrap(),
         "--classes",
         "plate",
+        "--detector",
+        "lpd-yunet",
         "--weights",
         &format!("lpd-yunet={}", weights.display()),
     ]);

@@ -12,6 +12,7 @@ use super::super::geometry::{
 };
 use super::super::paint::{PaintTarget, paint};
 use super::super::picture::{Orientation, Rect};
+use super::pace::Pace;
 use crate::media::{
     Bounds, ClockBreak, CorruptSpan, Edit, FrameReader, MediaError, Planes, ReadOptions, Rewrite,
     RewriteOptions, RgbMaker, Shrinker, SmallFrame, Survey, Written,
@@ -27,8 +28,8 @@ pub(super) const HEADER: usize = 16;
 /// How frames are handed up.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct LookJob {
-    /// Every so-maniest frame comes with its pixels, of the others only the time.
-    pub(super) every: u32,
+    /// Frames that are looked at come with their pixels, of the others only the time.
+    pub(super) pace: Pace,
     /// Threads that decode.
     pub(super) threads: u32,
 }
@@ -160,8 +161,10 @@ fn look(
     let mut maker = RgbMaker::default();
     let mut frames = 0;
     let time_base = reader.time_base();
-    let mut first = None;
-    while let Some(frame) = reader.next_frame()? {
+    let (mut first, mut last) = (None, None);
+    let mut following = reader.next_frame()?;
+    while let Some(frame) = following {
+        following = reader.next_frame()?;
         let (number, pts) = (frame.number, frame.pts);
         let since = pts.saturating_sub(*first.get_or_insert(pts));
         let shown_ms = time_base.rescale(since, Rate::MILLISECONDS);
@@ -172,7 +175,9 @@ fn look(
         let (width, height) = frame.size();
         bytes.extend_from_slice(&width.to_le_bytes());
         bytes.extend_from_slice(&height.to_le_bytes());
-        if number.is_multiple_of(u64::from(job.every.max(1))) {
+        let next = following.as_ref().map(|next| next.pts);
+        if job.pace.wants(number, last, next) {
+            last = Some(pts);
             let rgb = maker.make(frame)?;
             bytes.extend_from_slice(rgb.as_raw());
         }

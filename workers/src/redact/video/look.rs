@@ -35,10 +35,11 @@ pub(super) struct DetectionPass<'a> {
     pub(super) orientation: Orientation,
     /// As stored.
     pub(super) size: (u32, u32),
-    pub(super) every: u32,
     pub(super) max_frames: u64,
     /// Times of the frames so far.
     pub(super) pts: Vec<i64>,
+    /// The frames that were looked at.
+    pub(super) looked: Vec<usize>,
     pub(super) sights: Vec<Sight>,
     pub(super) timings: Timings,
 }
@@ -62,10 +63,11 @@ impl HandUp for DetectionPass<'_> {
             )));
         }
         self.pts.push(pts);
-        let is_wanted = (number as u64).is_multiple_of(u64::from(self.every));
-        if !is_wanted {
+        // Whether pixels are missing that should be here is checked in the end.
+        if pixels.is_empty() {
             return Ok(());
         }
+        self.looked.push(number);
         let stored = RgbImage::from_raw(size.0, size.1, pixels)
             .ok_or_else(|| nonsense("a frame with too few pixels"))?;
         let upright = upright(stored, self.orientation);
@@ -126,6 +128,6 @@ fn parts(mut bytes: Vec<u8>) -> Option<(i64, (u32, u32), Vec<u8>)> {
     Some((pts, size, bytes))
 }
 
-fn nonsense(what: &str) -> RedactError {
+pub(super) fn nonsense(what: &str) -> RedactError {
     MediaError::Sandbox(SandboxFailure::Protocol(what.to_owned())).into()
 }

@@ -25,23 +25,22 @@ use crate::time::Rate;
 mod child;
 mod look;
 mod opened;
+mod pace;
 mod place;
 mod plan;
 mod record;
 mod track;
 
 pub(crate) use child::{DetectionSummary, LookJob, RewriteJob, SurveyJob};
-use look::DetectionPass;
+use look::{DetectionPass, nonsense};
 pub(super) use opened::output_names;
 use opened::{OpenedVideo, finished, open};
+use pace::Pace;
 use plan::{Plan, RewritePass, disagree};
 pub use record::{VideoBox, VideoRecord, VideoStreamRecord, VideoTrack};
 pub use track::FoundBy;
 use track::{Rules, Times, tracks};
 
-/// Frames a second that are looked at at least, unless the user chooses. At 25 and 30 frames a second, every other frame
-/// hides what every frame hides in all but the fewest cases (`benches/RESULTS.md`).
-const LOOKS_PER_SECOND: f64 = 12.0;
 /// The longest gap in a track that is filled, in seconds.
 const GAP: f64 = 1.0;
 /// How long a track goes on at both ends, in seconds.
@@ -57,7 +56,8 @@ const FIRST_PASS: f64 = 0.75;
 /// How videos are redacted.
 #[derive(Debug, Clone)]
 pub struct VideoOptions {
-    /// Look at every so-maniest frame; tracks fill the others. If absent, it follows from the frame rate.
+    /// Look at every so-maniest frame; tracks fill the others. If absent, nothing is shown more than
+    /// 85 ms after a look.
     pub every: Option<u32>,
     /// How decoding children are started.
     pub sandbox: Sandbox,
@@ -177,11 +177,8 @@ fn identify(work: &Work<'_>, source: &mut dyn ByteSource) -> Result<FileRecord, 
 fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError> {
     let camera = video.taken.camera.clone();
     let layouts = work.redactor.layouts(&video.taken)?;
-    let every = work
-        .context
-        .videos
-        .every
-        .unwrap_or_else(|| often_enough(video.video.average_rate));
+    let every = work.context.videos.every;
+    let pace = Pace::new(every, video.time_base);
     let threads = u32::try_from(work.context.threads.clamp(1, MOST_THREADS)).unwrap_or(1);
     let begun = Instant::now();
     let sandbox = &work.context.videos.sandbox;
@@ -191,9 +188,9 @@ fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError>
         camera: &camera,
         orientation: video.orientation,
         size: (video.video.width, video.video.height),
-        every,
         max_frames: sandbox.limits.bounds.max_frames,
         pts: Vec::new(),
+        looked: Vec::new(),
         sights: Vec::new(),
         timings: Timings::default(),
     };
@@ -205,13 +202,14 @@ fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError>
         };
         sandbox.run(
             &mut *video.source,
-            &LookJob { every, threads },
+            &LookJob { pace, threads },
             &mut follow,
             &mut looking,
         )?
     };
     let DetectionPass {
         pts,
+        looked: frames,
         sights,
         views,
         mut timings,
@@ -220,12 +218,16 @@ fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError>
     if looked.frames != pts.len() as u64 {
         return Err(disagree(looked.frames.min(pts.len() as u64)));
     }
+    if !pace.is_kept(&pts, &frames) {
+        return Err(nonsense("frames without their pixels"));
+    }
     let seen = begun.elapsed().as_secs_f64();
     timings.decode = (seen - timings.render - timings.detect - timings.merge).max(0.0);
     let times = times(&pts, video.time_base, &looked);
+    let step = longest_step(&times, &frames);
     let rules = Rules {
-        gap: GAP.max(2.0 * longest_step(&times, every)),
-        extension: EXTENSION.max(longest_step(&times, every)),
+        gap: GAP.max(2.0 * step),
+        extension: EXTENSION.max(step),
     };
     let spots: Vec<_> = sights.iter().map(|sight| sight.spot).collect();
     let tracks = tracks(&spots, &times, rules);
@@ -239,7 +241,6 @@ fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError>
         video: video_record(&video, pts.len()),
         settings: work.redactor.settings_record(),
         every,
-        by_rate: work.context.videos.every.is_none(),
         detectors: work.redactor.detectors().records(),
         layouts: layouts.iter().map(layout_name).collect(),
         views: views.clone(),
@@ -367,29 +368,14 @@ fn times(pts: &[i64], time_base: Rate, looked: &DetectionSummary) -> Times {
     }
 }
 
-/// Which frames are looked at, by the frame rate: all of a video whose rate is not known.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "between 1 and 8"
-)]
-fn often_enough(rate: Option<Rate>) -> u32 {
-    let rate = rate.map_or(0.0, |rate| f64::from(rate.num()) / f64::from(rate.den()));
-    (rate / LOOKS_PER_SECOND).floor().clamp(1.0, 8.0) as u32
-}
-
 /// The longest time from one frame that is looked at to the next, in seconds; 0 if all are.
-fn longest_step(times: &Times, every: u32) -> f64 {
-    if every <= 1 {
+fn longest_step(times: &Times, looked: &[usize]) -> f64 {
+    let seconds = &times.seconds;
+    if looked.len() == seconds.len() {
         return 0.0;
     }
-    let looked: Vec<f64> = times
-        .seconds
-        .iter()
-        .step_by(usize::try_from(every).unwrap_or(usize::MAX))
-        .chain(times.seconds.last())
-        .copied()
-        .collect();
+    let looked = looked.iter().filter_map(|&frame| seconds.get(frame));
+    let looked: Vec<f64> = looked.chain(seconds.last()).copied().collect();
     looked
         .windows(2)
         .map(|pair| pair[1] - pair[0])

@@ -43,10 +43,7 @@ pub(super) fn finished(work: &Work<'_>, input: &FileRecord) -> Option<Done> {
         let same = record.schema == SCHEMA
             && record.tool == Tool::this()
             && record.input == *input
-            && match work.context.videos.every {
-                Some(every) => record.every == every,
-                None => record.by_rate,
-            }
+            && record.every == work.context.videos.every
             && work.redactor.is_asked(&record.settings, &record.detectors);
         let whole = match &record.output {
             Some(file) => sink.holds(&name, file).ok()?,

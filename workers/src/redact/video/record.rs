@@ -24,11 +24,9 @@ pub struct VideoRecord {
     pub video: VideoStreamRecord,
     /// What was asked for.
     pub settings: SettingsRecord,
-    /// Detectors ran on every n-th frame.
-    pub every: u32,
-    /// Whether that follows from the frame rate. If not, the user chose it.
-    #[serde(default)]
-    pub by_rate: bool,
+    /// Detectors ran on every n-th frame, if that was asked for; else on so many that none is shown more than 85 ms after
+    /// one of them.
+    pub every: Option<u32>,
     /// Who looked.
     pub detectors: Vec<DetectorRecord>,
     /// The layouts that the views are of.
