@@ -158,6 +158,10 @@ impl Catalog {
     /// If the disk has no room for a copy, or another process reads the old state all the time.
     pub async fn scrub(&self) -> Result<(), CatalogError> {
         let mut db = self.pool.acquire().await?;
+        // Faces that others delete meanwhile are still owed.
+        let version: Option<i64> = sqlx::query_scalar("SELECT faces_version FROM people_consent")
+            .fetch_optional(&mut *db)
+            .await?;
         sqlx::query("VACUUM").execute(&mut *db).await?;
         let (is_busy, _, _): (bool, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
             .fetch_one(&mut *db)
@@ -165,9 +169,12 @@ impl Catalog {
         if is_busy {
             return Err(CatalogError::NotScrubbed);
         }
-        sqlx::query("UPDATE people_consent SET owes_scrub = 0 WHERE owes_scrub = 1")
-            .execute(&mut *db)
-            .await?;
+        sqlx::query(
+            "UPDATE people_consent SET owes_scrub = 0 WHERE owes_scrub = 1 AND faces_version = ?",
+        )
+        .bind(version)
+        .execute(&mut *db)
+        .await?;
         Ok(())
     }
 

@@ -3207,10 +3207,11 @@ export interface components {
             detectors: string[];
             /**
              * Format: int32
-             * @description Of a video, detectors look at every n-th frame, 1 to 1000; tracks fill the others.
-             * @default 1
+             * @description Of a video, detectors look at every n-th frame, 1 to 1000; tracks fill the others. If absent, so many
+             *     are looked at that none is shown more than 85 ms after one of them: every other one at 24 to 30 frames a second.
+             * @default null
              */
-            every: number;
+            every: number | null;
             /**
              * @description `blur`, `solid`, or `none`: only the record, no picture.
              * @default blur

@@ -42,6 +42,8 @@ class Results {
   place = 0;
 
   #next: string | null = null;
+  /** What the first page counts. Later pages must ask for the same. */
+  #counts: string[] = [];
   #running: AbortController | null = null;
   #isLoadingMore = false;
 
@@ -83,11 +85,13 @@ class Results {
     this.isBusy = true;
     try {
       await sense.known();
-      const found = await ask(asked, null, wide, running.signal).catch((error: unknown) => {
+      this.#counts = counted(wide);
+      const found = await ask(asked, null, this.#counts, running.signal).catch((error: unknown) => {
         if (!(error instanceof Failure && error.code === "people-off" && sense.isOn)) throw error;
         // It was turned off meanwhile, so people cannot be counted any more.
         sense.wentOff();
-        return ask(asked, null, wide, running.signal);
+        this.#counts = counted(wide);
+        return ask(asked, null, this.#counts, running.signal);
       });
       if (running.signal.aborted) return;
       this.first = found;
@@ -129,13 +133,18 @@ class Results {
     if (!this.#next || this.#isLoadingMore || !running) return;
     this.#isLoadingMore = true;
     try {
-      const found = await ask(this.asked, this.#next, this.isWide, running.signal);
+      const found = await ask(this.asked, this.#next, this.#counts, running.signal);
       if (running.signal.aborted) return;
       this.hits = [...this.hits, ...found.hits];
       this.#setNext(found.next ?? null);
       this.stuck = null;
     } catch (error) {
       if (running.signal.aborted) return;
+      if (error instanceof Failure && error.code === "people-off" && sense.isOn) {
+        // It was turned off meanwhile, and the list with its counts of people is gone.
+        sense.wentOff();
+        return void this.run(this.asked);
+      }
       this.stuck = error instanceof Failure ? error : new Failure("unknown", String(error), 0);
       // The list behind an expired token is gone.
       if (this.stuck.code === "page-token-expired") this.#setNext(null);
@@ -150,11 +159,13 @@ export const results = new Results();
 /** Videos in scope that cannot be searched yet. Those that could not be read are not waited for. */
 export const waiting = ({ coverage }: Answer) => coverage.total - coverage.ready - coverage.failed;
 
-/** Counts are of likely shots, so a search that counts finds no others. */
+/** What a search counts. Counts are of likely shots, so a search that counts finds no others. */
+const counted = (wide: boolean) => (wide ? [] : [...COUNTED, ...(sense.isOn ? ["person"] : [])]);
+
 function ask(
   { text, samples }: Asked,
   page: string | null,
-  wide: boolean,
+  facets: string[],
   signal: AbortSignal,
 ): Promise<Answer> {
   const parts = samples.map((name) => {
@@ -168,7 +179,7 @@ function ask(
   const body = {
     ...q,
     ...(parts.length > 0 ? { parts } : {}),
-    facets: wide ? [] : [...COUNTED, ...(sense.isOn ? ["person"] : [])],
+    facets,
     limit: PAGE,
     page,
   };
