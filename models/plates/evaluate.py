@@ -101,7 +101,7 @@ def main():
             tiles.append(tile)
     plates = sum(len(truth) for _, truth, _, _ in results)
     print(f"{len(results)} pictures, {plates} plates\nscore  recall@0.5  covered>=0.95  mean covered  false/picture")
-    for least in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6):
+    for least in (0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.6):
         hit = covered = whole = false = 0
         for _, truth, found, shape in results:
             kept = found[found[:, 4] >= least, :4]
