@@ -3,6 +3,8 @@
 import torch
 from torch.nn import functional
 
+import network
+
 # Longer sides of the plates, in pixels, that each stride learns. The ranges overlap, so that no size falls between two.
 RANGES = ((0, 96), (48, 224), (144, 10_000))
 
@@ -40,7 +42,7 @@ def assign(quads, unsure, side, middles, strides):
     # The middle of the plate: its central half, and at least the nearest cells.
     reach = torch.maximum(torch.minimum(size[:, None] * 0.3, 1.5 * strides[None, :, None]), 0.72 * strides[None, :, None])
     good = (away <= reach).all(-1)
-    for stride, (least, most) in zip((8, 16, 32), RANGES):
+    for stride, (least, most) in zip(network.STRIDES, RANGES):
         fits = (longer >= least) & (longer < most)
         good &= fits[:, None] | (strides != stride)[None]
     distance = torch.where(good, away.pow(2).sum(-1) + longer[:, None] * 1e-3, torch.inf)
@@ -49,9 +51,9 @@ def assign(quads, unsure, side, middles, strides):
     return owner, counts | (owner >= 0)
 
 
-def loss(fields, truth, side, middles, strides, boxes, corners):
+def loss(fields, truth, side, middles, strides):
     """Sum and parts: scores (quality focal loss), boxes (generalised IoU) and corners (smooth L1 in units of the plate)."""
-    found, marks = boxes(fields, middles, strides), corners(fields, middles, strides)
+    found, marks = network.boxes(fields, middles, strides), network.corners(fields, middles, strides)
     targets = torch.zeros(fields.shape[:2])
     weight = torch.ones(fields.shape[:2])
     box_losses, corner_losses, positives = [], [], 0

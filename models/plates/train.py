@@ -39,7 +39,7 @@ class Scenes(IterableDataset):
 
 
 def varied(rng, picture):
-    """Another light and colour, mirrored now and then (plates are also seen in mirrors, but seldom)."""
+    """The picture in another light and colour, with some noise."""
     picture = picture.astype(np.float32) * np.float32(rng.uniform(0.75, 1.25) * rng.normal(1, 0.04, 3)) + rng.uniform(-15, 15)
     if rng.random() < 0.5:
         picture += rng.normal(0, rng.uniform(0, 6), picture.shape).astype(np.float32)
@@ -110,7 +110,7 @@ def main():
         model.train()
         with torch.autocast("cpu", torch.bfloat16):
             fields = model(pictures)
-        whole, parts = losses.loss(fields.float(), truth, SIDE, middles, strides, network.boxes, network.corners)
+        whole, parts = losses.loss(fields.float(), truth, SIDE, middles, strides)
         optimizer.zero_grad(set_to_none=True)
         whole.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)

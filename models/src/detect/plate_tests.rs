@@ -2,6 +2,7 @@
 
 use image::{Rgb, RgbImage};
 
+use super::tests::annotated_plates;
 use super::*;
 use crate::kind::ErrorKind;
 use crate::testing::{material, store_with};
@@ -65,18 +66,7 @@ fn plates_of_photographs_are_found() {
     let mut detector = opened(&store, None).unwrap();
     let threshold = detector.default_threshold();
     let (mut plates, mut found, mut spurious) = (0_u32, 0_u32, 0_usize);
-    for entry in std::fs::read_dir(material.join("plates_eu")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|e| e != "txt") {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        let fields: Vec<&str> = text.split_whitespace().collect();
-        let picture = image::open(path.with_file_name(fields[0]))
-            .unwrap()
-            .to_rgb8();
-        let n: Vec<f32> = fields[1..5].iter().map(|n| n.parse().unwrap()).collect();
-        let truth = [n[0], n[1], n[0] + n[2], n[1] + n[3]];
+    for (picture, truth) in annotated_plates(&material) {
         let boxes = detector.detect(&[picture], threshold).unwrap().remove(0);
         plates += 1;
         found += u32::from(boxes.iter().any(|b| overlap(b.rect, truth) >= 0.5));

@@ -20,6 +20,22 @@ fn material_detector(id: &str, file: &str) -> Option<(Detector, PathBuf)> {
     Some((Detector::open(&store, id, options).unwrap(), material))
 }
 
+/// The photographs of `plates_eu`, each with the box of its plate.
+pub(super) fn annotated_plates(material: &Path) -> Vec<(RgbImage, [f32; 4])> {
+    let entries = std::fs::read_dir(material.join("plates_eu")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let texts = paths.filter(|path| path.extension().is_some_and(|e| e == "txt"));
+    texts
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let fields: Vec<&str> = text.split_whitespace().collect();
+            let n: Vec<f32> = fields[1..5].iter().map(|n| n.parse().unwrap()).collect();
+            let picture = photograph(&path.with_file_name(fields[0]));
+            (picture, [n[0], n[1], n[0] + n[2], n[1] + n[3]])
+        })
+        .collect()
+}
+
 #[test]
 fn every_detector_of_the_material_finds_the_four_faces() {
     for (id, file, least) in [
@@ -54,16 +70,7 @@ fn plates_are_found_as_often_as_by_the_reference_program() {
         return;
     };
     let (mut found, mut plates) = (0, 0);
-    for entry in std::fs::read_dir(material.join("plates_eu")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|e| e != "txt") {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        let fields: Vec<&str> = text.split_whitespace().collect();
-        let picture = photograph(&path.with_file_name(fields[0]));
-        let n: Vec<f32> = fields[1..5].iter().map(|n| n.parse().unwrap()).collect();
-        let truth = [n[0], n[1], n[0] + n[2], n[1] + n[3]];
+    for (picture, truth) in annotated_plates(&material) {
         let (w, h) = picture.dimensions();
         let small =
             image::imageops::resize(&picture, 320, 240, image::imageops::FilterType::Triangle);

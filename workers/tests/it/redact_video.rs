@@ -134,7 +134,7 @@ impl Bench {
     }
 }
 
-/// The frames of a video as stored, from `first` on, every so-maniest.
+/// The frames of a video as stored, from `first` on, every n-th.
 fn frames(path: &Path, every: usize) -> Vec<RgbImage> {
     let mut reader =
         FrameReader::open(open(path), ReadOptions::default(), &Bounds::default()).unwrap();

@@ -56,7 +56,7 @@ const FIRST_PASS: f64 = 0.75;
 /// How videos are redacted.
 #[derive(Debug, Clone)]
 pub struct VideoOptions {
-    /// Look at every so-maniest frame; tracks fill the others. If absent, nothing is shown more than
+    /// Look at every n-th frame; tracks fill the others. If absent, nothing is shown more than
     /// 85 ms after a look.
     pub every: Option<u32>,
     /// How decoding children are started.

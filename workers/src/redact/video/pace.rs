@@ -12,7 +12,7 @@ const LONGEST: f64 = 0.085;
 /// Which frames are looked at. The first always is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Pace {
-    /// Every so-maniest.
+    /// Every n-th.
     Every(u32),
     /// So many that none is shown more than this many ticks after the last one that was looked at.
     Within(i64),
