@@ -21,13 +21,16 @@ pub struct Title {
     pub shots: i64,
 }
 
-/// A subtitle file beside a video.
+/// A subtitle file: beside a video, uploaded, or written from its pictures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sidecar {
     /// The file.
     pub locator: Locator,
     /// Its language, if its name states one.
     pub language: Option<String>,
+    /// Whether it was written from the subtitles in the pictures.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_burnt_in: bool,
 }
 
 /// One media file.

@@ -25,6 +25,8 @@ pub enum SubtitleOrigin {
     Sidecar,
     /// A file that was uploaded.
     Uploaded,
+    /// A file that was written from the subtitles in the pictures.
+    Pictures,
 }
 
 impl SubtitleOrigin {
@@ -35,6 +37,7 @@ impl SubtitleOrigin {
             Self::Embedded => "embedded",
             Self::Sidecar => "sidecar",
             Self::Uploaded => "uploaded",
+            Self::Pictures => "pictures",
         }
     }
 }
@@ -100,6 +103,7 @@ fn file_id(file: &Sidecar) -> String {
 
 fn origin(file: &Sidecar) -> SubtitleOrigin {
     match assets::upload_folder(&file.locator.uri) {
+        _ if file.is_burnt_in => SubtitleOrigin::Pictures,
         Some(_) => SubtitleOrigin::Uploaded,
         None => SubtitleOrigin::Sidecar,
     }

@@ -79,6 +79,19 @@ pub async fn of(
     .await?)
 }
 
+/// Whether the pictures of an asset were read.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_read(db: &mut SqliteConnection, asset: &AssetId) -> Result<bool, CatalogError> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM published WHERE asset_id = ? AND feature = 'text')",
+    )
+    .bind(asset)
+    .fetch_one(db)
+    .await?)
+}
+
 /// Where published texts are, as [`PictureText`] says it: left, top, width and height. Each is given by its asset, its
 /// first frame and what it says; `None` if there is no such text.
 ///

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use super::{output, work};
 use crate::app::App;
 use crate::catalog::subtitles::{self, SubtitleTrack};
-use crate::catalog::{AssetId, assets};
-use crate::ingest::{NewSubtitles, add_subtitles, remove_subtitles};
+use crate::catalog::{AssetId, JobId, assets};
+use crate::ingest::{NewSubtitles, add_subtitles, remove_subtitles, subtitles_from_pictures};
 
 /// Arguments of `subtitles`.
 #[derive(Debug, clap::Args)]
@@ -19,6 +19,7 @@ Examples:
   rushes subtitles list 01KAX7Q0Z3ABCDEFGHJKMNPQRS
   rushes subtitles add 01KAX7Q0Z3ABCDEFGHJKMNPQRS day3.de.srt
   rushes subtitles add 01KAX7Q0Z3ABCDEFGHJKMNPQRS lines.vtt --language en
+  rushes subtitles from-pictures 01KAX7Q0Z3ABCDEFGHJKMNPQRS --language en
   rushes subtitles remove 01KAX7Q0Z3ABCDEFGHJKMNPQRS uploaded-5f2c01ab9e")]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -42,6 +43,14 @@ enum Command {
         /// The file: SubRip, WebVTT, ASS, SSA or TTML
         file: PathBuf,
         /// Its language, such as en or pt-BR [default: what the file's name says]
+        #[arg(long)]
+        language: Option<String>,
+    },
+    /// Make a track of the subtitles that are part of the picture; the dialogue is computed again
+    FromPictures {
+        /// Id of the asset
+        asset: AssetId,
+        /// Their language, such as en or pt-BR
         #[arg(long)]
         language: Option<String>,
     },
@@ -79,16 +88,19 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
                 name: name.to_string_lossy().into_owned(),
                 language,
                 bytes: Bytes::from(bytes),
+                is_burnt_in: false,
             };
             let settings = app.settings()?;
             let for_asset = (&asset, &settings);
             let (track, job) = add_subtitles(&app.catalog, &app.storage, for_asset, new).await?;
-            if args.json {
-                output::json(&serde_json::json!({ "track": track, "job": job }))?;
-            } else {
-                output::line(&format!("added {}; the job is {job}", track.id));
-                work::say_who_works(app);
-            }
+            report(app, args.json, &track, &job)?;
+        }
+        Command::FromPictures { asset, language } => {
+            let settings = app.settings()?;
+            let for_asset = (&asset, &settings);
+            let (track, job) =
+                subtitles_from_pictures(&app.catalog, &app.storage, for_asset, language).await?;
+            report(app, args.json, &track, &job)?;
         }
         Command::Remove { asset, track } => {
             let job = remove_subtitles(&app.catalog, &asset, &track, &app.settings()?).await?;
@@ -101,6 +113,15 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn report(app: &App, json: bool, track: &SubtitleTrack, job: &JobId) -> anyhow::Result<()> {
+    if json {
+        return output::json(&serde_json::json!({ "track": track, "job": job }));
+    }
+    output::line(&format!("added {}; the job is {job}", track.id));
+    work::say_who_works(app);
+    Ok(())
 }
 
 fn print(tracks: Vec<SubtitleTrack>) {

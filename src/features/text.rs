@@ -20,7 +20,7 @@ pub(super) struct Params {
 
 impl Definition for Text {
     const FEATURE: Feature = Feature::Text;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const INPUTS: &'static [Feature] = &[Feature::Shots];
     const QUEUE: Queue = Queue::Media;
     const UNIT: Unit = Unit::Frames;

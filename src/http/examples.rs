@@ -39,6 +39,7 @@ fn example(operation: &str, kind: &str) -> Option<Value> {
         "change_title" => {
             json!({ "name": "Big Buck Bunny (restored)", "metadata": { "year": null } })
         }
+        "subtitles_from_pictures" => json!({ "language": "en" }),
         "merge_title" => json!({ "into": "Day 3" }),
         "create_bin" => json!({
             "name": "Trailer",

@@ -317,6 +317,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(replace::put, replace::withdraw).layer(upload))
         .routes(routes!(library::reprocess))
         .routes(routes!(subtitles::list, subtitles::add).layer(subtitles))
+        .routes(routes!(subtitles::from_pictures))
         .routes(routes!(subtitles::remove))
         .routes(routes!(transcript::get))
         .routes(routes!(transcript::srt))

@@ -1,20 +1,23 @@
 //! `/v1/assets/{id}/subtitles`.
 
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use bytes::Bytes;
 use rushes_models::{ErrorKind, with_causes};
 use rushes_workers::dialogue::MAX_SUBTITLE_BYTES;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::form::{Form, bad, broken};
 use super::problems::{BadReplacement, NotFound, Refused};
 use super::{Api, ApiError};
 use crate::catalog::subtitles::{self, SubtitleTrack};
-use crate::catalog::{AssetId, Caller, jobs};
-use crate::ingest::{NewSubtitles, SubtitleError, add_subtitles, remove_subtitles};
+use crate::catalog::{AssetId, Caller, JobId, jobs};
+use crate::ingest::{
+    NewSubtitles, SubtitleError, add_subtitles, remove_subtitles, subtitles_from_pictures,
+};
 use crate::views::JobView;
 
 /// Longest language tag in bytes.
@@ -31,6 +34,15 @@ pub(super) struct SubtitlesForm {
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// Its language, such as `en` or `pt-BR`; what the file's name says if absent.
+    language: Option<String>,
+}
+
+/// What is known of the subtitles in the pictures.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BurntIn {
+    /// Their language, such as `en` or `pt-BR`; unknown if absent.
+    #[schema(example = "en")]
     language: Option<String>,
 }
 
@@ -61,6 +73,16 @@ impl From<SubtitleError> for ApiError {
             SubtitleError::TooLarge(_) => {
                 Self::new(ErrorKind::Limit, "too-large", with_causes(&error))
             }
+            SubtitleError::NotRead => Self::new(
+                ErrorKind::InvalidInput,
+                "pictures-not-read",
+                with_causes(&error),
+            ),
+            SubtitleError::NotBurntIn { .. } => Self::new(
+                ErrorKind::InvalidInput,
+                "no-burnt-in-subtitles",
+                with_causes(&error),
+            ),
             SubtitleError::Unreadable { ref source, .. } => {
                 Self::new(ErrorKind::Unsupported, source.code(), with_causes(&error))
             }
@@ -103,7 +125,38 @@ pub(super) async fn add(
     drop(db);
     let new = read(Form::open(&api, request).await?).await?;
     let for_asset = (&asset, &api.settings);
-    let (track, job) = add_subtitles(&api.catalog, &api.storage, for_asset, new).await?;
+    let added = add_subtitles(&api.catalog, &api.storage, for_asset, new).await?;
+    created(&api, added).await
+}
+
+/// Make a subtitle track of the subtitles that are part of the picture. They are found as dialogue from then on, and the
+/// video is not listened to. Its pictures must have been read: see the coverage of `text`.
+#[utoipa::path(post, operation_id = "subtitles_from_pictures", path = "/v1/assets/{id}/subtitles/from-pictures",
+    tag = "subtitles", params(("id" = String, Path)), request_body = BurntIn,
+    responses((status = 201, description = "Added", body = AddedSubtitles),
+              NotFound, BadReplacement, Refused))]
+pub(super) async fn from_pictures(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Result<Json<BurntIn>, JsonRejection>,
+) -> Result<(StatusCode, Json<AddedSubtitles>), ApiError> {
+    let Json(body) = body.map_err(|rejection| ApiError::unreadable(&rejection))?;
+    let id: AssetId = id.parse()?;
+    let mut db = api.catalog.read().await?;
+    let asset = caller.asset(&mut db, &id).await?.id;
+    drop(db);
+    let for_asset = (&asset, &api.settings);
+    let made =
+        subtitles_from_pictures(&api.catalog, &api.storage, for_asset, body.language).await?;
+    created(&api, made).await
+}
+
+/// The answer to a track that was added by a job.
+async fn created(
+    api: &Api,
+    (track, job): (SubtitleTrack, JobId),
+) -> Result<(StatusCode, Json<AddedSubtitles>), ApiError> {
     let mut db = api.catalog.read().await?;
     let job = JobView::from(&jobs::get(&mut db, &job).await?);
     Ok((StatusCode::CREATED, Json(AddedSubtitles { track, job })))
@@ -168,5 +221,6 @@ async fn read(mut form: Form) -> Result<NewSubtitles, ApiError> {
         name,
         language,
         bytes: Bytes::from(bytes),
+        is_burnt_in: false,
     })
 }

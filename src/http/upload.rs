@@ -90,6 +90,7 @@ async fn read(api: &Api, mut form: Form, prefix: &str) -> Result<Upload, ApiErro
         let sidecar = Sidecar {
             language: said.and_then(|said| said.language),
             locator: subtitle,
+            is_burnt_in: false,
         };
         (sidecar, forced)
     });

@@ -1,5 +1,6 @@
 //! Turns names from the command line or a request into registered assets and queued work.
 
+mod burnt_in;
 mod names;
 mod replace;
 mod spool;
@@ -20,7 +21,9 @@ use sqlx::{Connection as _, SqliteConnection};
 pub use names::safe_name;
 pub use replace::{replace, withdraw_file};
 pub use spool::{Appended, Checksum, Spool, SpoolClaim, SpoolError};
-pub use subtitles::{NewSubtitles, SubtitleError, add_subtitles, remove_subtitles};
+pub use subtitles::{
+    NewSubtitles, SubtitleError, add_subtitles, remove_subtitles, subtitles_from_pictures,
+};
 pub use watch::{FolderWatch, Sight, WatchError, WatchOptions};
 pub use watches::{AddWatchError, WatchReport, Watches};
 
@@ -173,6 +176,7 @@ fn with_sidecars(video: Locator, others: &[Locator]) -> FoundVideo {
         let sidecar = Sidecar {
             locator: other.clone(),
             language: said.language,
+            is_burnt_in: false,
         };
         Some((sidecar, said.forced))
     });

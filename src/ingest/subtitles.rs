@@ -1,4 +1,4 @@
-//! Subtitle files that are uploaded for an asset on their own.
+//! Subtitle files that are added to an asset: uploaded on their own, or written from its pictures.
 
 use std::collections::HashSet;
 
@@ -7,9 +7,10 @@ use rushes_workers::dialogue::{self, DialogueError, MAX_SUBTITLE_BYTES};
 use rushes_workers::storage::{Storage, StorageError, Uri};
 use thiserror::Error;
 
-use super::safe_name;
+use super::{burnt_in, safe_name};
 use crate::catalog::assets::{self, Asset, Sidecar};
 use crate::catalog::subtitles::{self, SubtitleTrack};
+use crate::catalog::texts;
 use crate::catalog::{AssetId, Catalog, CatalogError, JobId, jobs, replacements, uploads};
 use crate::features::{self, Settings};
 
@@ -25,6 +26,8 @@ pub struct NewSubtitles {
     pub language: Option<String>,
     /// Its contents.
     pub bytes: Bytes,
+    /// Whether it was written from the subtitles in the pictures.
+    pub is_burnt_in: bool,
 }
 
 /// Why subtitles were not added.
@@ -46,6 +49,21 @@ pub enum SubtitleError {
     /// The file is too large.
     #[error("a subtitle file has at most {0} bytes")]
     TooLarge(u64),
+    /// The pictures of the video were not read.
+    #[error(
+        "the pictures of this video were not read yet; pull a model that reads (`rushes models pull ppocr-v5`), ingest the \
+         video again and wait for its job"
+    )]
+    NotRead,
+    /// There are no subtitles in the pictures.
+    #[error(
+        "none of the {texts} texts in the pictures of this video looks like a subtitle: centred, low in the picture, and \
+         changing"
+    )]
+    NotBurntIn {
+        /// Texts that were read.
+        texts: usize,
+    },
     /// The catalogue failed, or has no such asset.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -113,6 +131,7 @@ pub async fn add_subtitles(
         let file = Sidecar {
             locator: storage.locate(&Uri::Store(key).to_string()).await?,
             language,
+            is_burnt_in: new.is_burnt_in,
         };
         let mut tx = catalog.begin().await?;
         let asset = assets::get(&mut tx, asset).await?;
@@ -130,6 +149,37 @@ pub async fn add_subtitles(
         tx.commit().await.map_err(CatalogError::from)?;
     }
     added
+}
+
+/// Writes the subtitles in the pictures of a video as a track of their own, and requests the dialogue again. They are found
+/// as dialogue from then on, and the video is not listened to. The language is not known unless it is given.
+///
+/// # Errors
+/// [`SubtitleError`]; nothing is added then.
+pub async fn subtitles_from_pictures(
+    catalog: &Catalog,
+    storage: &Storage,
+    (asset, settings): (&AssetId, &Settings),
+    language: Option<String>,
+) -> Result<(SubtitleTrack, JobId), SubtitleError> {
+    let mut db = catalog.snapshot().await?;
+    let id = assets::get(&mut db, asset).await?.id;
+    if !texts::is_read(&mut db, &id).await? {
+        return Err(SubtitleError::NotRead);
+    }
+    let texts = texts::of(&mut db, &id).await?;
+    drop(db);
+    let lines = burnt_in::lines(&texts);
+    if lines.is_empty() {
+        return Err(SubtitleError::NotBurntIn { texts: texts.len() });
+    }
+    let new = NewSubtitles {
+        name: "pictures.srt".to_owned(),
+        language,
+        bytes: Bytes::from(dialogue::to_srt(&lines)),
+        is_burnt_in: true,
+    };
+    add_subtitles(catalog, storage, (&id, settings), new).await
 }
 
 /// The track that was added with these bytes in this language. A client repeats a request whose answer it lost.

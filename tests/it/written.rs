@@ -123,6 +123,100 @@ fn a_model_that_is_missing_is_said_and_what_was_not_read_is_read_later() {
     assert_eq!(frames(first(&answer)), (0, 75));
 }
 
+/// One shot of nine seconds with a sign, and three subtitles that are burnt in: one when the whole picture is looked at, and
+/// two short ones in between.
+fn subtitled(folder: &Path) -> PathBuf {
+    let file = folder.join("burnt.mp4");
+    let line = |text: &str, from: f32, to: f32| {
+        format!(
+            "drawtext=font='DejaVu Sans':text='{text}':fontsize=36:fontcolor=white:borderw=2:x=(w-tw)/2:y=640:\
+             enable='between(t,{from},{to})'"
+        )
+    };
+    let lines = [
+        line("Who is knocking at this hour", 2.0, 3.0),
+        line("Only the lighthouse keeper", 5.0, 6.2),
+        line("Then let him in at once", 7.0, 8.0),
+    ];
+    let graph = format!(
+        "gradients=s=1280x720:seed=7:c0=0x203040:c1=0x406080:x0=0:y0=0:x1=1280:y1=720:speed=0.01:r=25:d=9,\
+         drawtext=font='DejaVu Sans':text='HARBOUR DINER':fontsize=80:fontcolor=white:borderw=2:x=120:y=90,{}[v]",
+        lines.join(",")
+    );
+    let out = file.to_str().unwrap();
+    ffmpeg(&[
+        "-filter_complex",
+        &graph,
+        "-map",
+        "[v]",
+        "-c:v",
+        "libx264",
+        "-pix_fmt",
+        "yuv420p",
+        out,
+    ]);
+    file
+}
+
+#[test]
+fn subtitles_that_are_burnt_in_become_dialogue_on_wish() {
+    let Some(rushes) = reading() else { return };
+    let job = rushes.ingest(&[&subtitled(rushes.folder.path())]);
+    let asset = job["videos"][0]["asset"].as_str().unwrap();
+    let dialogue = ["--in", "dialogue", "lighthouse keeper"];
+    assert_eq!(found(&rushes, &dialogue)["hits"], json!([]));
+    let added = rushes.json(&["subtitles", "from-pictures", asset, "--language", "en"]);
+    let track = added["track"]["id"].as_str().unwrap();
+    assert_eq!(added["track"]["origin"], "pictures");
+    assert_eq!(added["track"]["language"], "en");
+    // The same wish again makes no second track.
+    let again = rushes.json(&["subtitles", "from-pictures", asset, "--language", "en"]);
+    assert_eq!(again["track"]["id"], track);
+    rushes.ingest(&[&rushes.folder.path().join("burnt.mp4")]);
+    let answer = found(&rushes, &dialogue);
+    let said = &first(&answer)["evidence"]["dialogue"];
+    assert_eq!(said["text"], "Only the lighthouse keeper");
+    let (start, end) = (said["start"]["ms"].as_u64(), said["end"]["ms"].as_u64());
+    assert!((5000..5560).contains(&start.unwrap()), "{said:#}");
+    assert!((5600..6300).contains(&end.unwrap()), "{said:#}");
+    let transcript = rushes.json(&["transcript", asset]);
+    let lines = transcript["lines"].as_array().unwrap().iter();
+    let lines: Vec<&str> = lines.map(|line| line["text"].as_str().unwrap()).collect();
+    assert_eq!(
+        lines,
+        [
+            "Who is knocking at this hour",
+            "Only the lighthouse keeper",
+            "Then let him in at once"
+        ]
+    );
+    rushes.json(&["subtitles", "remove", asset, track]);
+    rushes.ingest(&[&rushes.folder.path().join("burnt.mp4")]);
+    assert_eq!(found(&rushes, &dialogue)["hits"], json!([]));
+}
+
+#[test]
+fn pictures_without_subtitles_or_unread_ones_make_no_track() {
+    let Some(reading) = reading() else { return };
+    let blind = reading.with("RUSHES_MODELS__PICTURE_TO_TEXT", "");
+    let cards = cards(blind.folder.path());
+    let job = blind.ingest(&[&cards]);
+    let asset = job["videos"][0]["asset"].as_str().unwrap();
+    let wish = ["subtitles", "from-pictures", asset];
+    let refused = blind.run(&wish);
+    assert!(!refused.status.success());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("rushes models pull ppocr-v5"), "{said}");
+    let rushes = blind.with("RUSHES_MODELS__PICTURE_TO_TEXT", "ppocr-v5");
+    rushes.ingest(&[&cards]);
+    // One subtitle is taken for a sign.
+    let refused = rushes.run(&wish);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("none of the 2 texts"), "{said}");
+    let tracks = rushes.json(&["subtitles", "list", asset]);
+    assert_eq!(tracks["tracks"], json!([]));
+}
+
 #[test]
 fn a_taxi_on_a_street_is_found_by_the_sign_on_its_roof() {
     let (Some(rushes), Some(material)) = (reading(), material()) else {

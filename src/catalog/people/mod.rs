@@ -56,7 +56,7 @@ pub struct Person {
 pub struct PeopleCoverage {
     /// Videos whose faces are known.
     pub ready: i64,
-    /// Videos for which it failed; the reasons are in their jobs.
+    /// Videos for which it failed, or whose shots could not be found; the reasons are in their jobs.
     pub failed: i64,
     /// All videos.
     pub total: i64,
@@ -157,7 +157,7 @@ pub async fn looked_at(
     let (ready, total) = super::coverage(db, FEATURE, i64::MAX, scope.as_ref()).await?;
     Ok(PeopleCoverage {
         ready,
-        failed: super::failed(db, FEATURE, scope.as_ref()).await?,
+        failed: super::given_up(db, FEATURE, scope.as_ref()).await?,
         total,
     })
 }

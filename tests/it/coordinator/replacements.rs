@@ -60,6 +60,7 @@ async fn a_file_that_is_to_become_an_assets_content_becomes_no_other_asset() {
     let beside = Sidecar {
         locator: file("new.srt", "1"),
         language: None,
+        is_burnt_in: false,
     };
     let found = registered(&bench, &file("new", "1"), &[beside]).await;
     assert_eq!(found, (bench.asset.clone(), false));

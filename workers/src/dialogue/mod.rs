@@ -12,6 +12,7 @@ mod sidecar;
 mod srt;
 mod ttml;
 mod vtt;
+mod write;
 
 use rushes_models::ErrorKind;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ pub(crate) use self::cues::end_all;
 pub use self::cues::{Fault, Warning};
 pub(crate) use self::markup::{ass as ass_text, plain as plain_text};
 pub use self::sidecar::{SidecarName, is_subtitle_name, sidecar};
+pub use self::write::{to_srt, to_vtt};
 
 /// Largest subtitle file in bytes. That of a long video is well under 1 MiB.
 pub const MAX_SUBTITLE_BYTES: u64 = 16 * 1024 * 1024;

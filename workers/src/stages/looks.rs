@@ -12,15 +12,15 @@ use crate::storage::Locator;
 /// Left, top, width and height as shares of the picture.
 pub(super) type PicturePlace = [f32; 4];
 
-/// The shot and the frame of each look: the frames that `chosen` gives of each shot's first and one-past-last frame.
-pub(super) fn looks<I: Iterator<Item = u64>>(
+/// The shot and the frame of each look: what `chosen` gives of each shot's first and one-past-last frame.
+pub(super) fn looks<I: Iterator>(
     shots: &[(u64, u64)],
     chosen: impl Fn((u64, u64)) -> I,
-) -> Vec<(usize, u64)> {
+) -> Vec<(usize, I::Item)> {
     shots
         .iter()
         .enumerate()
-        .flat_map(|(shot, &span)| chosen(span).map(move |frame| (shot, frame)))
+        .flat_map(|(shot, &span)| chosen(span).map(move |look| (shot, look)))
         .collect()
 }
 

@@ -40,7 +40,7 @@ pub use proxies::{ProxiesOutput, ProxiesTask};
 pub use shots::{EarlyProxies, ShotSpan, ShotsOutput, ShotsTask};
 pub use sound::{SoundBang, SoundFindings, SoundTask};
 pub use speech::{Ears, HeardSpan, SpeechBasis, SpeechOutput, SpeechTask, SpokenWord};
-pub use text::{ScreenText, TextOutput, TextReaders, TextTask};
+pub use text::{ScreenText, TextOutput, TextReaders, TextTask, is_subtitle_place};
 pub use thumbnails::{ThumbnailsOutput, ThumbnailsTask};
 
 use crate::error::StageError;

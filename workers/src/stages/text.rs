@@ -1,5 +1,6 @@
 //! `text`: what is written in the pictures of a video: signs, titles, credits, burnt-in subtitles.
 
+mod band;
 mod readers;
 mod sample;
 mod track;
@@ -14,9 +15,11 @@ use super::looks::{look_at, looks};
 use crate::error::StageError;
 use crate::storage::Locator;
 use crate::time::Timeline;
+use band::Band;
+pub use band::is_subtitle_place;
 pub use readers::TextReaders;
-use sample::{Sketch, samples};
-use track::{Block, Tracks, blocks};
+use sample::{Extent, Sketch, samples};
+use track::{Block, Rows, Tracks, blocks};
 
 /// Longest side of the pictures that are read, in pixels.
 const SIDE: u32 = 1920;
@@ -72,8 +75,12 @@ impl Stage for TextTask {
         let looks = looks(&self.shots, |span| {
             samples(span, |frame| timeline.ms_of(frame))
         });
+        let (looks, extents): (Vec<_>, Vec<_>) = looks
+            .into_iter()
+            .map(|(shot, (frame, extent))| ((shot, frame), extent))
+            .unzip();
         run.stages.readers.with(&self.model, |reader| {
-            self.read(run, reader, &looks, &timeline)
+            self.read(run, reader, (&looks, &extents), &timeline)
         })
     }
 }
@@ -83,18 +90,28 @@ impl TextTask {
         &self,
         run: &RunContext<'_>,
         reader: &mut TextReader,
-        looks: &[(usize, u64)],
+        (looks, extents): (&[(usize, u64)], &[Extent]),
         timeline: &Timeline,
     ) -> Result<TextOutput, StageError> {
         let name = reader.name().to_owned();
         let mut reading = Reading {
             reader,
             tracks: Tracks::new(&self.shots),
-            last: None,
+            whole: None,
+            part: None,
+            band: None,
         };
-        look_at(run, &self.media, SIDE, looks, |look, picture| {
-            reading.look(look, picture)
-        })?;
+        let mut extents = extents.iter();
+        look_at(
+            run,
+            &self.media,
+            SIDE,
+            looks,
+            |look, picture| match extents.next() {
+                Some(Extent::Band) => reading.look_at_band(look, picture),
+                _ => reading.look(look, picture),
+            },
+        )?;
         let texts = reading.tracks.finish();
         Ok(TextOutput {
             reader: name,
@@ -123,25 +140,63 @@ fn screen_text(found: track::Tracked, timeline: &Timeline) -> ScreenText {
 struct Reading<'a> {
     reader: &'a mut TextReader,
     tracks: Tracks,
-    /// The shot of the last picture, a sketch of it, and what it said.
-    last: Option<(usize, Sketch, Vec<Block>)>,
+    /// The last whole picture, and the last part of one.
+    whole: Option<Read>,
+    part: Option<Read>,
+    /// Where subtitles were seen lately.
+    band: Option<Band>,
+}
+
+/// What was read.
+struct Read {
+    /// The rows that were read.
+    rows: Rows,
+    sketch: Sketch,
+    blocks: Vec<Block>,
 }
 
 impl Reading<'_> {
-    fn look(&mut self, (shot, frame): (usize, u64), picture: &RgbImage) -> Result<(), StageError> {
-        let sketch = Sketch::of(picture);
-        // Reading costs far more than decoding, and most pictures of a shot look like the one before.
-        let known = self
-            .last
-            .as_ref()
-            .filter(|(_, last, _)| last.is_like(&sketch))
-            .map(|(_, _, blocks)| blocks.clone());
-        let found = match known {
-            Some(blocks) => blocks,
-            None => blocks(&self.reader.read(picture)?, picture.dimensions()),
-        };
-        self.tracks.add(shot, frame, &found);
-        self.last = Some((shot, sketch, found));
+    /// Reads a whole picture.
+    fn look(&mut self, look: (usize, u64), picture: &RgbImage) -> Result<(), StageError> {
+        let blocks = self.blocks(picture, Rows::ALL)?;
+        self.band = Band::after(self.band, &blocks);
+        self.tracks.add(look, Rows::ALL, &blocks);
         Ok(())
+    }
+
+    /// Reads the band of a picture, if there is one.
+    fn look_at_band(&mut self, look: (usize, u64), picture: &RgbImage) -> Result<(), StageError> {
+        let Some(band) = self.band else { return Ok(()) };
+        let (part, rows) = band.part_of(picture);
+        let blocks = self.blocks(&part, rows)?;
+        let blocks = blocks.into_iter();
+        // Signs and credits at an edge of the band are read with the whole picture.
+        let blocks = blocks.filter(|block| band::is_whole(block, part.height()));
+        let blocks: Vec<Block> = blocks.map(|block| block.within(rows)).collect();
+        self.tracks.add(look, rows, &blocks);
+        Ok(())
+    }
+
+    /// The blocks of a part of a picture. Reading costs far more than decoding, and most pictures of a shot look like the
+    /// one before.
+    fn blocks(&mut self, part: &RgbImage, rows: Rows) -> Result<Vec<Block>, StageError> {
+        let sketch = Sketch::of(part);
+        let last = if rows == Rows::ALL {
+            &mut self.whole
+        } else {
+            &mut self.part
+        };
+        let known = last.as_ref();
+        let known = known.filter(|last| last.rows == rows && last.sketch.is_like(&sketch));
+        let blocks = match known {
+            Some(last) => last.blocks.clone(),
+            None => blocks(&self.reader.read(part)?, part.dimensions()),
+        };
+        *last = Some(Read {
+            rows,
+            sketch,
+            blocks: blocks.clone(),
+        });
+        Ok(blocks)
     }
 }

@@ -1,13 +1,17 @@
 //! Which frames are read, and which of them look as the one before.
 
+use std::collections::BTreeMap;
+
 use image::RgbImage;
 
 use crate::stages::looks::frame_at;
 
 /// The first and last look keep away from the shot's ends by this, where transitions are, in milliseconds.
 const MARGIN_MS: u64 = 300;
-/// Time between two looks, in milliseconds. Titles are shown for longer.
+/// Time between two looks at the whole picture, in milliseconds. Titles are shown for longer.
 const STEP_MS: u64 = 2500;
+/// Time between two looks at the band of subtitles, in milliseconds. Short ones are shown for a second.
+const BAND_STEP_MS: u64 = 500;
 /// Columns and rows of a sketch.
 const COLUMNS: u32 = 48;
 const ROWS: u32 = 27;
@@ -15,11 +19,20 @@ const ROWS: u32 = 27;
 /// tens, and noise and grain by one or two.
 const TOLERANCE: f32 = 5.0;
 
-/// The frames of a shot to read, in order.
+/// How much of a picture is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it.
+    Whole,
+    /// The band in which subtitles stand, if there were some lately.
+    Band,
+}
+
+/// The frames of a shot to read, in order. The first is read as a whole.
 pub(super) fn samples(
     (start, end): (u64, u64),
     ms_of: impl Fn(u64) -> u64,
-) -> impl Iterator<Item = u64> {
+) -> impl Iterator<Item = (u64, Extent)> {
     let (from, to) = (ms_of(start), ms_of(end));
     let length = to.saturating_sub(from);
     let (first, last) = if length > 2 * MARGIN_MS {
@@ -27,12 +40,14 @@ pub(super) fn samples(
     } else {
         (from + length / 2, from + length / 2)
     };
-    let steps = (last - first).div_ceil(STEP_MS);
-    let mut frames: Vec<u64> = (0..=steps)
-        .map(|step| first + (last - first) * step / steps.max(1))
-        .map(|ms| frame_at(ms, (start, end), &ms_of))
-        .collect();
-    frames.dedup();
+    let mut frames = BTreeMap::new();
+    for (between, extent) in [(BAND_STEP_MS, Extent::Band), (STEP_MS, Extent::Whole)] {
+        let steps = (last - first).div_ceil(between);
+        for step in 0..=steps {
+            let ms = first + (last - first) * step / steps.max(1);
+            frames.insert(frame_at(ms, (start, end), &ms_of), extent);
+        }
+    }
     frames.into_iter()
 }
 
@@ -90,8 +105,10 @@ mod tests {
         frame * 40
     }
 
+    /// Frames that are read as a whole.
     fn of(start: u64, end: u64) -> Vec<u64> {
-        samples((start, end), at_25).collect()
+        let whole = samples((start, end), at_25).filter(|(_, extent)| *extent == Extent::Whole);
+        whole.map(|(frame, _)| frame).collect()
     }
 
     #[test]
@@ -105,13 +122,22 @@ mod tests {
     }
 
     #[test]
+    fn the_band_of_subtitles_is_looked_at_twice_a_second() {
+        let looks: Vec<u64> = samples((0, 250), at_25).map(|(frame, _)| frame).collect();
+        assert!(
+            looks.windows(2).all(|two| two[1] - two[0] <= 13),
+            "{looks:?}"
+        );
+    }
+
+    #[test]
     fn looks_ascend_and_stay_in_their_shot_at_any_rate() {
         for ms in [1, 17, 33, 41, 700, 90_000] {
             for (start, end) in [(0, 1), (3, 5), (0, 400), (90, 91)] {
-                let frames: Vec<u64> = samples((start, end), |frame| frame * ms).collect();
-                assert!(frames.is_sorted_by(|a, b| a < b), "{ms} {frames:?}");
-                assert!(frames.iter().all(|frame| (start..end).contains(frame)));
-                assert!(!frames.is_empty());
+                let looks: Vec<(u64, Extent)> = samples((start, end), |frame| frame * ms).collect();
+                assert!(looks.is_sorted_by(|a, b| a.0 < b.0), "{ms} {looks:?}");
+                assert!(looks.iter().all(|look| (start..end).contains(&look.0)));
+                assert_eq!(looks[0].1, Extent::Whole);
             }
         }
     }

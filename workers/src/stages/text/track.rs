@@ -45,6 +45,35 @@ struct Group {
     score: f32,
 }
 
+/// Rows of a picture, as shares of its height.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Rows {
+    pub(super) top: f32,
+    pub(super) bottom: f32,
+}
+
+impl Rows {
+    pub(super) const ALL: Self = Self {
+        top: 0.0,
+        bottom: 1.0,
+    };
+
+    /// Whether the middle of a place is in these rows.
+    fn contain(self, [_, top, _, height]: [f32; 4]) -> bool {
+        (self.top..=self.bottom).contains(&(top + height / 2.0))
+    }
+}
+
+impl Block {
+    /// The block, which was seen in these rows of a picture, in the whole of it.
+    pub(super) fn within(mut self, rows: Rows) -> Self {
+        let [left, top, width, height] = self.place;
+        let share = rows.bottom - rows.top;
+        self.place = [left, rows.top + top * share, width, height * share];
+        self
+    }
+}
+
 /// The blocks of a picture of this size.
 pub(super) fn blocks(lines: &[TextLine], (width, height): (u32, u32)) -> Vec<Block> {
     let mut pieces: Vec<Group> = lines.iter().map(Group::of).collect();
@@ -151,6 +180,8 @@ pub(super) struct Tracks {
     at: Option<(usize, u64)>,
     /// Texts that the last look showed.
     open: Vec<Tracked>,
+    /// Texts that the last looks at a band did not show there any more.
+    left: Vec<Tracked>,
     done: Vec<Tracked>,
 }
 
@@ -160,18 +191,27 @@ impl Tracks {
             shots: shots.to_vec(),
             at: None,
             open: Vec::new(),
+            left: Vec::new(),
             done: Vec::new(),
         }
     }
 
-    /// What a look at a frame of a shot showed. Looks come in order.
-    pub(super) fn add(&mut self, shot: usize, frame: u64, blocks: &[Block]) {
+    /// What a look at these rows of a frame of a shot showed. Looks come in order.
+    pub(super) fn add(&mut self, (shot, frame): (usize, u64), rows: Rows, blocks: &[Block]) {
         let is_first = self.at.is_none_or(|(last, _)| last != shot);
         if is_first {
             self.close();
         }
         self.at = Some((shot, frame));
-        let mut before = std::mem::take(&mut self.open);
+        // What stands elsewhere was not looked for.
+        let (mut before, unseen): (Vec<_>, Vec<_>) = std::mem::take(&mut self.open)
+            .into_iter()
+            .partition(|one| rows.contain(one.block.place));
+        self.open = unseen;
+        if rows == Rows::ALL {
+            // What left the band may only have moved: credits roll.
+            before.append(&mut self.left);
+        }
         for block in blocks {
             let known = before.iter().position(|one| is_same(&one.block, block));
             let mut text = match known {
@@ -190,7 +230,11 @@ impl Tracks {
             }
             self.open.push(text);
         }
-        self.done.append(&mut before);
+        if rows == Rows::ALL {
+            self.done.append(&mut before);
+        } else {
+            self.left.append(&mut before);
+        }
     }
 
     /// Ends the shot that is being read: what its last look showed stays to its end.
@@ -202,6 +246,7 @@ impl Tracks {
             }
         }
         self.done.append(&mut self.open);
+        self.done.append(&mut self.left);
     }
 
     /// All texts, by time.
@@ -284,14 +329,14 @@ mod tests {
     #[test]
     fn a_text_lasts_while_it_is_seen_and_its_best_reading_counts() {
         let mut tracks = Tracks::new(&[(0, 100), (100, 200)]);
-        tracks.add(0, 10, &[block("HOTEI", 0.1, 0.8)]);
+        tracks.add((0, 10), Rows::ALL, &[block("HOTEI", 0.1, 0.8)]);
         tracks.add(
-            0,
-            50,
+            (0, 50),
+            Rows::ALL,
             &[block("HOTEL", 0.1, 0.95), block("Hello there.", 0.8, 0.9)],
         );
-        tracks.add(0, 90, &[block("HOTEL", 0.1, 0.9)]);
-        tracks.add(1, 110, &[block("HOTEL", 0.1, 0.9)]);
+        tracks.add((0, 90), Rows::ALL, &[block("HOTEL", 0.1, 0.9)]);
+        tracks.add((1, 110), Rows::ALL, &[block("HOTEL", 0.1, 0.9)]);
         let found = tracks.finish();
         let found: Vec<_> = found
             .iter()
@@ -308,10 +353,71 @@ mod tests {
     }
 
     #[test]
-    fn credits_that_roll_are_one_text() {
+    fn a_look_at_a_band_says_nothing_of_what_stands_elsewhere() {
+        let band = Rows {
+            top: 0.7,
+            bottom: 1.0,
+        };
+        let mut tracks = Tracks::new(&[(0, 200)]);
+        let sign = block("HOTEL", 0.1, 0.9);
+        tracks.add(
+            (0, 10),
+            Rows::ALL,
+            &[sign.clone(), block("Who is there?", 0.8, 0.9)],
+        );
+        tracks.add((0, 20), band, &[block("Who is there?", 0.8, 0.9)]);
+        tracks.add((0, 30), band, &[]);
+        tracks.add((0, 40), band, &[block("It is me.", 0.8, 0.9)]);
+        tracks.add((0, 190), Rows::ALL, &[sign]);
+        let found = tracks.finish();
+        let found: Vec<_> = found
+            .iter()
+            .map(|text| (text.block.text.as_str(), text.frames))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("Who is there?", (0, 21)),
+                ("HOTEL", (0, 200)),
+                ("It is me.", (40, 41)),
+            ]
+        );
+    }
+
+    #[test]
+    fn credits_that_roll_out_of_a_band_are_one_text() {
+        let band = Rows {
+            top: 0.7,
+            bottom: 1.0,
+        };
         let mut tracks = Tracks::new(&[(0, 100)]);
-        tracks.add(0, 10, &[block("Directed by Jane Doe", 0.8, 0.9)]);
-        tracks.add(0, 50, &[block("Directed by Jane Doe", 0.3, 0.9)]);
+        tracks.add(
+            (0, 10),
+            Rows::ALL,
+            &[block("Directed by Jane Doe", 0.8, 0.9)],
+        );
+        tracks.add((0, 20), band, &[]);
+        tracks.add(
+            (0, 50),
+            Rows::ALL,
+            &[block("Directed by Jane Doe", 0.3, 0.9)],
+        );
+        assert_eq!(tracks.finish().len(), 1);
+    }
+
+    #[test]
+    fn credits_that_roll_are_are_one_text() {
+        let mut tracks = Tracks::new(&[(0, 100)]);
+        tracks.add(
+            (0, 10),
+            Rows::ALL,
+            &[block("Directed by Jane Doe", 0.8, 0.9)],
+        );
+        tracks.add(
+            (0, 50),
+            Rows::ALL,
+            &[block("Directed by Jane Doe", 0.3, 0.9)],
+        );
         let found = tracks.finish();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].frames, (0, 100));

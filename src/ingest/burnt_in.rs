@@ -1,0 +1,210 @@
+//! Separates subtitles that are part of the picture from signs, titles, logos and credits.
+
+use std::collections::HashMap;
+
+use rushes_workers::dialogue::TimedText;
+use rushes_workers::stages::is_subtitle_place;
+
+use crate::catalog::texts::PictureText;
+
+/// Lower edges of the subtitles of one video differ by at most this, as a share of the picture's height: by a line.
+const SAME_EDGE: f64 = 0.06;
+/// Least mean probability of the characters.
+const LEAST_SCORE: f64 = 0.6;
+/// Longest time that one subtitle is shown, in milliseconds. What stays longer is a logo or a caption of the broadcaster.
+const LONGEST: i64 = 15_000;
+/// Longest time that the same words are shown altogether, in milliseconds. A logo is shown again and again.
+const LONGEST_IN_ALL: i64 = 60_000;
+/// Longest time without a subtitle that is one all the same, in milliseconds: a cut lies in between.
+const LONGEST_GAP: i64 = 1_100;
+/// Most other texts in the picture beside a subtitle. More is a list of credits.
+const MOST_BESIDE: usize = 4;
+/// Fewest subtitles of a video that has any.
+const FEWEST: usize = 2;
+
+/// The subtitles among the texts of a video, by time. There are none, or at least two.
+pub(super) fn lines(texts: &[PictureText]) -> Vec<TimedText> {
+    let candidates: Vec<&PictureText> = texts.iter().filter(|text| may_be(text, texts)).collect();
+    let edges: Vec<f64> = candidates
+        .iter()
+        .map(|text| text.top + text.height)
+        .collect();
+    let near = |edge: f64| {
+        edges
+            .iter()
+            .filter(move |other| (edge - **other).abs() <= SAME_EDGE)
+    };
+    // Subtitles stand on one edge, and a sign that looks like one stands somewhere.
+    let Some(edge) = edges.iter().copied().max_by_key(|&edge| near(edge).count()) else {
+        return Vec::new();
+    };
+    let standing = candidates
+        .into_iter()
+        .filter(|text| (text.top + text.height - edge).abs() <= SAME_EDGE);
+    let mut spans = joined(standing);
+    let mut shown: HashMap<String, i64> = HashMap::new();
+    for span in &spans {
+        *shown.entry(letters(span.text)).or_default() += span.end - span.start;
+    }
+    spans.retain(|span| {
+        let in_all = shown.get(&letters(span.text)).copied().unwrap_or_default();
+        span.end - span.start <= LONGEST && in_all <= LONGEST_IN_ALL
+    });
+    if spans.len() < FEWEST {
+        return Vec::new();
+    }
+    let starts: Vec<i64> = spans.iter().skip(1).map(|span| span.start).collect();
+    let ends = starts.into_iter().chain([i64::MAX]);
+    let lines = spans.iter().zip(ends).map(|(span, next)| TimedText {
+        start_ms: span.start.cast_unsigned(),
+        end_ms: span.end.min(next).cast_unsigned(),
+        text: span.text.to_owned(),
+    });
+    lines.filter(|line| line.end_ms > line.start_ms).collect()
+}
+
+/// Whether a text can be a subtitle by what it says, where it stands and what is beside it.
+fn may_be(text: &PictureText, all: &[PictureText]) -> bool {
+    #[expect(clippy::cast_possible_truncation, reason = "shares of a picture")]
+    let place = [text.left, text.top, text.width, text.height].map(|share| share as f32);
+    let is_beside = |other: &&PictureText| {
+        other.start_frame < text.end_frame && text.start_frame < other.end_frame
+    };
+    let says = text.text.chars().filter(|c| c.is_alphanumeric());
+    is_subtitle_place(place)
+        && text.score >= LEAST_SCORE
+        && says.count() >= 2
+        && all.iter().filter(is_beside).count() <= MOST_BESIDE + 1
+}
+
+/// One subtitle. Milliseconds are half-open.
+struct Shown<'a> {
+    start: i64,
+    end: i64,
+    text: &'a str,
+}
+
+/// Subtitles, with those that a cut or a look without them divided in one piece. They come by time.
+fn joined<'a>(texts: impl Iterator<Item = &'a PictureText>) -> Vec<Shown<'a>> {
+    let mut spans: Vec<Shown<'a>> = Vec::new();
+    for text in texts {
+        let known = spans.iter_mut().rev().take(2).find(|span| {
+            text.start_ms - span.end <= LONGEST_GAP && letters(span.text) == letters(&text.text)
+        });
+        match known {
+            Some(span) => span.end = span.end.max(text.end_ms),
+            None => spans.push(Shown {
+                start: text.start_ms,
+                end: text.end_ms,
+                text: &text.text,
+            }),
+        }
+    }
+    spans
+}
+
+/// What a text says, without what readings of it differ in.
+fn letters(text: &str) -> String {
+    let letters = text.chars().filter(|letter| letter.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At 25 frames a second.
+    fn text(
+        says: &str,
+        (start, end): (i64, i64),
+        [left, top, width, height]: [f64; 4],
+    ) -> PictureText {
+        PictureText {
+            start_frame: start / 40,
+            end_frame: end / 40,
+            start_ms: start,
+            end_ms: end,
+            text: says.to_owned(),
+            score: 0.95,
+            left,
+            top,
+            width,
+            height,
+        }
+    }
+
+    const ONE_LINE: [f64; 4] = [0.3, 0.88, 0.4, 0.05];
+    const TWO_LINES: [f64; 4] = [0.25, 0.83, 0.5, 0.1];
+
+    fn said(texts: &[PictureText]) -> Vec<(u64, u64, String)> {
+        let lines = lines(texts).into_iter();
+        lines
+            .map(|line| (line.start_ms, line.end_ms, line.text))
+            .collect()
+    }
+
+    #[test]
+    fn signs_titles_and_logos_are_no_subtitles() {
+        let mut texts = vec![
+            text("HARBOUR DINER", (0, 4000), [0.1, 0.1, 0.3, 0.1]),
+            text("Who is there?", (1000, 3000), ONE_LINE),
+            // A lower third is on the left, and a title in the middle.
+            text("Jane Doe, mayor", (2000, 5000), [0.05, 0.85, 0.3, 0.06]),
+            text(
+                "It is me. Open the door, it is cold.",
+                (4000, 6000),
+                TWO_LINES,
+            ),
+            text("THE LONG NIGHT", (7000, 9000), [0.3, 0.45, 0.4, 0.1]),
+            // Centred and low, but higher than subtitles are.
+            text("DRINK MILK", (8000, 9000), [0.4, 0.62, 0.2, 0.1]),
+            text("42", (9000, 9500), ONE_LINE),
+        ];
+        let expected = [
+            (1000, 3000, "Who is there?".to_owned()),
+            (
+                4000,
+                6000,
+                "It is me. Open the door, it is cold.".to_owned(),
+            ),
+            (9000, 9500, "42".to_owned()),
+        ];
+        assert_eq!(said(&texts), expected);
+        texts.push(text("CHANNEL NINE", (10_000, 40_000), ONE_LINE));
+        assert_eq!(said(&texts), expected);
+        for minute in 1..10 {
+            let start = minute * 60_000;
+            texts.push(text("CHANNEL TEN", (start, start + 8000), ONE_LINE));
+        }
+        assert_eq!(said(&texts), expected);
+    }
+
+    #[test]
+    fn a_subtitle_across_a_cut_is_one_line_and_lines_do_not_overlap() {
+        let texts = [
+            text("Who is there?", (1000, 2000), ONE_LINE),
+            text("who is there", (2000, 3000), ONE_LINE),
+            text("It is me.", (2900, 4000), ONE_LINE),
+        ];
+        assert_eq!(
+            said(&texts),
+            [
+                (1000, 2900, "Who is there?".to_owned()),
+                (2900, 4000, "It is me.".to_owned())
+            ]
+        );
+    }
+
+    #[test]
+    fn credits_and_a_single_sign_are_no_subtitles() {
+        let credits: Vec<PictureText> = (0..8)
+            .map(|row| {
+                let top = 0.1 + 0.1 * f64::from(row);
+                text(&format!("Gaffer {row}"), (0, 4000), [0.3, top, 0.4, 0.05])
+            })
+            .collect();
+        assert_eq!(said(&credits), []);
+        assert_eq!(said(&[text("MILK BAR", (0, 2000), ONE_LINE)]), []);
+        assert_eq!(said(&[]), []);
+    }
+}
