@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use rushes_models::{Backend, Class, ModelStore, Status, detectors_of, is_installed, with_causes};
 use rushes_workers::coordinator::http::HttpCoordinator;
 use rushes_workers::sandbox::{Confinement, Landlock};
+use rushes_workers::storage::{MessageQueue, S3Options};
 use serde::Serialize;
 
 use super::{output, remote};
@@ -89,6 +90,7 @@ pub(super) async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> 
         }
         checks.extend(detectors(&config));
         checks.push(disk("disk of the data folder", &config.data));
+        checks.extend(queue(&config).await);
         checks.extend(catalogue(config).await);
     }
     let ok = checks.iter().all(|check| check.ok || check.optional);
@@ -320,6 +322,23 @@ async fn worker(config: &Config, server: &HttpCoordinator) -> Vec<Check> {
         ),
     };
     vec![server, model, store]
+}
+
+/// Whether the queue of arrivals can be read, if there is one.
+async fn queue(config: &Config) -> Option<Check> {
+    let what = "queue of arrivals";
+    let url = config.server.arrivals_queue.as_ref()?;
+    let waiting = match MessageQueue::open(url, &S3Options::new(config.aws.settings())) {
+        Ok(queue) => queue.waiting().await,
+        Err(error) => Err(error),
+    };
+    Some(match waiting {
+        Ok(waiting) => Check::good(what, format!("{url}, about {waiting} messages")),
+        Err(error) => {
+            let fix = "check server.arrivals_queue and the AWS_ variables";
+            Check::bad(what, with_causes(&error), fix)
+        }
+    })
 }
 
 fn disk(what: &'static str, folder: &Path) -> Check {

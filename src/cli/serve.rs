@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use axum::Router;
+use rushes_workers::storage::{MessageQueue, S3Options};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -19,11 +21,11 @@ use crate::features::Settings;
 use crate::http::{
     self, AccessPolicy, Api, ConnectionBounds, Metrics, RateLimits, Roots, Tls, Work,
 };
-use crate::ingest::{Spool, Watches};
+use crate::ingest::{Arrivals, Spool, WatchOptions, Watches};
 use crate::webhooks::{Sender, SenderOptions};
 
 /// How long requests under way may go on after a signal to stop.
-const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -110,6 +112,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     let stop = CancellationToken::new();
     let watches = watches(&app, &settings, &stop);
     watches.resume(|place| roots.cover(place)).await?;
+    let arrivals = arrivals(&app.config, &watches, &stop)?;
     let policy = AccessPolicy {
         keyed: app.config.server.is_keyed(),
         origins: app.config.server.origins.clone(),
@@ -127,6 +130,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         redactions: app.redactions.clone(),
         exports: app.export_sources(),
         watches,
+        arrivals,
         models: app.models.clone(),
         work: work.clone(),
         metrics,
@@ -205,13 +209,32 @@ fn watches(app: &App, settings: &Settings, stop: &CancellationToken) -> Watches 
         app.config.data.display().to_string(),
         app.config.store_url(),
     ];
+    let options = WatchOptions {
+        own,
+        interval: Duration::from_secs(app.config.server.listing_s.max(1)),
+        ..WatchOptions::default()
+    };
     Watches::new(
         app.catalog.clone(),
         app.storage.clone(),
         settings.clone(),
-        own,
+        options,
         stop.clone(),
     )
+}
+
+/// Reads the queue in which stores announce objects, if there is one.
+fn arrivals(
+    config: &Config,
+    watches: &Watches,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<Arrivals>> {
+    let Some(url) = &config.server.arrivals_queue else {
+        return Ok(None);
+    };
+    let queue = MessageQueue::open(url, &S3Options::new(config.aws.settings()))
+        .context("server.arrivals_queue")?;
+    Ok(Some(Arrivals::start(queue, watches.clone(), stop.clone())))
 }
 
 fn workers_on_other_machines(app: &App, settings: &Settings) -> Work {

@@ -29,6 +29,11 @@ pub struct Server {
     pub work_listen: Option<SocketAddr>,
     /// Folders and `s3://bucket/prefix`es from which videos may be registered over HTTP.
     pub media_roots: Vec<String>,
+    /// Seconds between two listings of a watched prefix in S3. Where the store announces its objects, they may be hours
+    /// apart.
+    pub listing_s: u64,
+    /// URL of an SQS queue, or of a compatible one, in which S3 announces objects. Its credentials are those of S3.
+    pub arrivals_queue: Option<String>,
     /// Largest upload in MiB.
     pub upload_limit_mib: u64,
     /// Largest picture to redact in MiB.
@@ -50,6 +55,8 @@ impl Default for Server {
             requests_per_second: 100,
             work_listen: None,
             media_roots: Vec::new(),
+            listing_s: 60,
+            arrivals_queue: None,
             upload_limit_mib: 100 * 1024,
             picture_limit_mib: 256,
             picture_limit_mpx: 100,

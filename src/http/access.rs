@@ -15,6 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use rushes_models::{ErrorKind, with_causes};
 use rushes_workers::coordinator::wire::PATH as WORK;
 
+use super::arrivals::ARRIVALS;
 use super::assistants::MCP;
 use super::docs::DOCS;
 use super::error::RequestId;
@@ -287,8 +288,9 @@ fn needed(method: &Method, path: &str) -> KeyScope {
 
 /// Whether a request changes something, so that it belongs into the audit log.
 pub(super) fn is_change(method: &Method, path: &str) -> bool {
-    // The queue of work is busy, and changes nothing that people made.
+    // The queue of work and stores are busy, and change nothing that people made.
     !is_work(path)
+        && path != ARRIVALS
         && needed(method, path) != KeyScope::Read
         && !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }

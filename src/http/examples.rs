@@ -60,6 +60,9 @@ fn example(operation: &str, kind: &str) -> Option<Value> {
         "export" => {
             json!({ "bin": "Trailer", "format": "otio", "name": "Trailer v2", "handles": 12 })
         }
+        "announce_objects" => json!({
+            "Records": [{ "s3": { "bucket": { "name": "footage" }, "object": { "key": "day1/reel1.mov" } } }],
+        }),
         "search" => {
             json!({ "text": "a dog runs", "titles": ["Day 3"], "modalities": ["visual"], "limit": 10 })
         }

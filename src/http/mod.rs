@@ -4,6 +4,7 @@
 //! browser send. On other addresses every request needs a key; [`access`] has the rules.
 
 mod access;
+mod arrivals;
 mod assets;
 mod assistants;
 mod audit;
@@ -90,7 +91,7 @@ use self::access::{Clientele, Door};
 use crate::catalog::Catalog;
 use crate::export::ExportSources;
 use crate::features::Settings;
-use crate::ingest::{Spool, Watches};
+use crate::ingest::{Arrivals, Spool, Watches};
 use crate::redactions::Redactions;
 use crate::search::Searcher;
 use crate::telemetry;
@@ -129,6 +130,8 @@ pub struct Api {
     pub exports: ExportSources,
     /// Watched places.
     pub watches: Watches,
+    /// The queue in which stores announce objects to them.
+    pub arrivals: Option<Arrivals>,
     /// Pulled models.
     pub models: ModelStore,
     /// Hands out work to workers on other machines.
@@ -333,6 +336,7 @@ fn described(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(events::of_job))
         .routes(routes!(watches::list, watches::create))
         .routes(routes!(watches::get, watches::delete))
+        .routes(routes!(arrivals::announce))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::delete))
         .routes(routes!(webhooks::deliveries))

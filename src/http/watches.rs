@@ -12,7 +12,7 @@ use super::problems::{NotFound, Refused};
 use super::{Api, ApiError};
 use crate::catalog::watches::{self, StoredWatch};
 use crate::catalog::{Caller, WatchId, titles};
-use crate::ingest::AddWatchError;
+use crate::ingest::{AddWatchError, Arrivals, QueueReport};
 
 /// Most refused files that are listed for a watch; the count has them all.
 const MOST_REFUSED: usize = 1000;
@@ -70,6 +70,8 @@ pub(super) struct RefusedFile {
 pub(super) struct WatchList {
     /// Oldest first.
     watches: Vec<WatchView>,
+    /// The queue in which stores announce objects; null without one.
+    queue: Option<QueueReport>,
 }
 
 impl From<AddWatchError> for ApiError {
@@ -122,6 +124,7 @@ pub(super) async fn list(
     let watches = stored.into_iter().map(|watch| view(&api, watch));
     Ok(Json(WatchList {
         watches: watches.collect(),
+        queue: api.arrivals.as_ref().map(Arrivals::report),
     }))
 }
 

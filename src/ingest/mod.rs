@@ -1,5 +1,6 @@
 //! Turns names from the command line or a request into registered assets and queued work.
 
+mod arrivals;
 mod burnt_in;
 mod names;
 mod replace;
@@ -18,13 +19,14 @@ use rushes_workers::storage::{Locator, Storage, StorageError};
 use serde::Serialize;
 use sqlx::{Connection as _, SqliteConnection};
 
+pub use arrivals::{Arrivals, NoticeError, QueueReport, objects};
 pub use names::safe_name;
 pub use replace::{replace, withdraw_file};
 pub use spool::{Appended, Checksum, Spool, SpoolClaim, SpoolError};
 pub use subtitles::{
     NewSubtitles, SubtitleError, add_subtitles, remove_subtitles, subtitles_from_pictures,
 };
-pub use watch::{FolderWatch, Sight, WatchError, WatchOptions};
+pub use watch::{Announcements, FolderWatch, Sight, WatchError, WatchOptions};
 pub use watches::{AddWatchError, WatchReport, Watches};
 
 use crate::catalog::assets::{self, NewAsset, Sidecar};

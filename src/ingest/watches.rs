@@ -8,7 +8,7 @@ use rushes_models::with_causes;
 use rushes_workers::storage::Storage;
 use tokio_util::sync::CancellationToken;
 
-use super::watch::{FolderWatch, Sight, WatchError, WatchOptions};
+use super::watch::{Announcements, FolderWatch, Sight, WatchError, WatchOptions};
 use super::{FoundVideo, submit_unasked};
 use crate::catalog::runs::RunState;
 use crate::catalog::watches::{self, StoredWatch};
@@ -61,6 +61,9 @@ struct Progress {
 
 #[derive(Debug)]
 struct RunningWatch {
+    /// The place, a URI that ends with `/`.
+    uri: String,
+    announced: Arc<Announcements>,
     progress: Arc<Mutex<Progress>>,
     stop: CancellationToken,
 }
@@ -81,20 +84,15 @@ struct Desk {
 pub struct Watches(Arc<Desk>);
 
 impl Watches {
-    /// No watch runs yet. `own` are the folders and prefixes of rushes itself, whose files are never taken. All watches end
-    /// with `stop`.
+    /// No watch runs yet. All watches end with `stop`.
     #[must_use]
     pub fn new(
         catalog: Catalog,
         storage: Storage,
         settings: Settings,
-        own: Vec<String>,
+        options: WatchOptions,
         stop: CancellationToken,
     ) -> Self {
-        let options = WatchOptions {
-            own,
-            ..WatchOptions::default()
-        };
         Self(Arc::new(Desk {
             catalog,
             storage,
@@ -122,6 +120,8 @@ impl Watches {
                 ..Progress::default()
             };
             let idle = RunningWatch {
+                uri: watch.uri,
+                announced: Arc::default(),
                 progress: Arc::new(Mutex::new(progress)),
                 stop: self.0.stop.child_token(),
             };
@@ -175,6 +175,22 @@ impl Watches {
         Ok(())
     }
 
+    /// Has the watches look at objects that are said to have changed. Returns how many of them are in watched places; the
+    /// others are nobody's.
+    #[must_use]
+    pub fn announce(&self, uris: &[String]) -> usize {
+        let mut taken = 0;
+        for watch in self.0.running().values() {
+            let inside = uris.iter().filter(|uri| uri.starts_with(&watch.uri));
+            let inside: Vec<String> = inside.cloned().collect();
+            if !inside.is_empty() {
+                taken += inside.len();
+                watch.announced.note(inside);
+            }
+        }
+        taken
+    }
+
     /// What a watch has seen so far.
     #[must_use]
     pub fn report(&self, id: &WatchId) -> WatchReport {
@@ -194,7 +210,10 @@ impl Watches {
     fn start(&self, watch: StoredWatch) {
         let progress = Arc::new(Mutex::new(Progress::default()));
         let stop = self.0.stop.child_token();
+        let announced = Arc::new(Announcements::default());
         let running = RunningWatch {
+            uri: watch.uri.clone(),
+            announced: Arc::clone(&announced),
             progress: Arc::clone(&progress),
             stop: stop.clone(),
         };
@@ -202,6 +221,7 @@ impl Watches {
         let task = WatchTask {
             watches: self.clone(),
             watch,
+            announced,
             progress,
             due: VecDeque::new(),
             open: HashMap::new(),
@@ -240,6 +260,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct WatchTask {
     watches: Watches,
     watch: StoredWatch,
+    announced: Arc<Announcements>,
     progress: Arc<Mutex<Progress>>,
     /// Videos to submit.
     due: VecDeque<FoundVideo>,
@@ -251,7 +272,7 @@ impl WatchTask {
     async fn run(mut self, stop: CancellationToken) {
         let mut seen = loop {
             match self.watches.open(&self.watch.uri) {
-                Ok(seen) => break seen,
+                Ok(seen) => break seen.announced_by(Arc::clone(&self.announced)),
                 Err(error) => locked(&self.progress).failure = Some(with_causes(&error)),
             }
             tokio::select! {

@@ -10,6 +10,7 @@
 mod access;
 mod answers;
 mod architecture;
+mod arrivals;
 mod bad_input;
 mod bounds;
 mod causes;

@@ -11,7 +11,7 @@ use crate::support::s3_server::S3Server;
 use crate::support::{Rushes, videos};
 
 /// Waits until a watch is as wanted.
-fn until(server: &Server, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+pub(crate) fn until(server: &Server, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         let watch = server.json(&format!("/v1/watches/{id}"));
@@ -23,12 +23,16 @@ fn until(server: &Server, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     }
 }
 
-fn create(server: &Server, uri: &str, title: Option<&str>) -> reqwest::blocking::Response {
+pub(crate) fn create(
+    server: &Server,
+    uri: &str,
+    title: Option<&str>,
+) -> reqwest::blocking::Response {
     let body = json!({ "uri": uri, "title": title });
     server.post("/v1/watches").json(&body).send().unwrap()
 }
 
-fn id_of(created: reqwest::blocking::Response, status: u16) -> String {
+pub(crate) fn id_of(created: reqwest::blocking::Response, status: u16) -> String {
     assert_eq!(created.status(), status, "{}", created.text().unwrap());
     let watch: Value = created.json().unwrap();
     watch["id"].as_str().unwrap().to_owned()

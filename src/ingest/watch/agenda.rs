@@ -13,6 +13,8 @@ pub(super) enum Errand {
     Touched(PathBuf),
     /// At a file that may be complete now, or a folder that was new.
     Again(PathBuf),
+    /// At an object in S3, by its URI: it is said to have changed, or may be complete now.
+    Object(String),
 }
 
 /// The looks to take, each at most once, with their times.

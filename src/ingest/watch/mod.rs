@@ -1,24 +1,29 @@
 //! Watches folders and S3 prefixes for videos that are new or changed, and complete.
 //!
-//! Looks are taken when the kernel reports an event, when a file may be complete, and regularly. `ledger` decides
+//! Looks are taken when the kernel or a store reports an event, when a file may be complete, and regularly. `ledger` decides
 //! from them what is due.
 
 mod agenda;
+mod announced;
+mod error;
 mod events;
+mod inbox;
 mod ledger;
 mod names;
 mod place;
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use rushes_models::{ErrorKind, with_causes};
+use rushes_models::with_causes;
 use rushes_workers::storage::{Locator, Storage, StorageError};
-use thiserror::Error;
 
 use self::agenda::{Agenda, Errand};
+pub use self::announced::Announcements;
+pub use self::error::WatchError;
 use self::events::Events;
 use self::ledger::{Ledger, Seen, Span};
 use self::names::NameFilter;
@@ -75,34 +80,6 @@ pub enum Sight {
     },
 }
 
-/// A place that cannot be watched.
-#[derive(Debug, Error)]
-pub enum WatchError {
-    /// It does not exist, or is not readable.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// A file.
-    #[error("{0}: not a folder; name the folder that holds it, or ingest it with `rushes ingest`")]
-    NotAFolder(String),
-    /// A place that is not a folder or a prefix in S3.
-    #[error("{0}: cannot be watched; name a folder or s3://bucket/prefix/")]
-    Unwatchable(String),
-    /// A place that is part of another.
-    #[error("{inner} is part of {outer}, which is watched with everything below it; leave it out")]
-    Nested {
-        /// The part.
-        inner: String,
-        /// The whole.
-        outer: String,
-    },
-    /// The data folder or the store.
-    #[error("{0}: rushes keeps its own files there; name a folder outside of it")]
-    Own(String),
-    /// A pattern that is not valid.
-    #[error("--ignore: not a valid pattern; patterns are like *.tmp or day1/**/raw")]
-    Ignore(#[from] globset::Error),
-}
-
 /// A watcher of several places.
 #[derive(Debug)]
 pub struct FolderWatch {
@@ -115,36 +92,10 @@ pub struct FolderWatch {
     agenda: Agenda,
     /// `None` for a single pass, or if the kernel offers no events.
     events: Option<Events>,
+    /// What stores say about their objects.
+    announced: Arc<Announcements>,
     /// Whether to look again and again.
     is_lasting: bool,
-}
-
-impl WatchError {
-    /// The stable code, for programs.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Storage(error) => error.code(),
-            Self::NotAFolder(_) => "not-a-folder",
-            Self::Unwatchable(_) => "unwatchable",
-            Self::Nested { .. } => "nested-watch",
-            Self::Own(_) => "own-folder",
-            Self::Ignore(_) => "bad-pattern",
-        }
-    }
-
-    /// What a caller should do about it.
-    #[must_use]
-    pub const fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Storage(error) => error.kind(),
-            Self::NotAFolder(_)
-            | Self::Unwatchable(_)
-            | Self::Nested { .. }
-            | Self::Own(_)
-            | Self::Ignore(_) => ErrorKind::InvalidInput,
-        }
-    }
 }
 
 impl FolderWatch {
@@ -175,6 +126,7 @@ impl FolderWatch {
             ledger: Ledger::new(options.settle),
             agenda,
             events: None,
+            announced: Arc::default(),
             is_lasting: false,
             options,
         })
@@ -201,6 +153,13 @@ impl FolderWatch {
             }
         }
         Ok(watch)
+    }
+
+    /// Looks at objects of its places as soon as they are announced.
+    #[must_use]
+    pub fn announced_by(mut self, announced: Arc<Announcements>) -> Self {
+        self.announced = announced;
+        self
     }
 
     /// The places, as URIs.
@@ -234,6 +193,7 @@ impl FolderWatch {
         tokio::select! {
             () = time => {}
             () = event => {}
+            () = self.announced.wait() => {}
         }
     }
 
@@ -242,12 +202,19 @@ impl FolderWatch {
         let now = Instant::now();
         if let Some(events) = &self.events {
             let touched = events.take();
-            for path in touched.paths {
+            for path in touched.names {
                 self.agenda.touch(path, now);
             }
             if touched.is_partial {
-                self.rescan(now);
+                self.rescan(now, |place| place.folder.is_some());
             }
+        }
+        let announced = self.announced.take();
+        for uri in announced.names {
+            self.agenda.plan(Errand::Object(uri), now);
+        }
+        if announced.is_partial {
+            self.rescan(now, |place| place.folder.is_none());
         }
         let mut sights = Vec::new();
         for errand in self.agenda.take(now) {
@@ -255,6 +222,7 @@ impl FolderWatch {
                 Errand::Place(at) => sights.extend(self.look_at_place(at).await),
                 Errand::Touched(path) => self.look_at_path(&path, true).await,
                 Errand::Again(path) => self.look_at_path(&path, false).await,
+                Errand::Object(uri) => self.look_at_object(&uri).await,
             }
         }
         sights.extend(self.ledger.due());
@@ -269,10 +237,10 @@ impl FolderWatch {
         sights
     }
 
-    /// Plans a look at every folder.
-    fn rescan(&mut self, now: Instant) {
+    /// Plans a look at everything in some places.
+    fn rescan(&mut self, now: Instant, which: impl Fn(&WatchedPlace) -> bool) {
         for at in 0..self.places.len() {
-            if self.places[at].folder.is_some() {
+            if which(&self.places[at]) {
                 self.agenda.plan(Errand::Place(at), now);
             }
         }
@@ -335,7 +303,7 @@ impl FolderWatch {
         for (path, reason) in walked.refused {
             let uri = uri_of(&path);
             let now = Instant::now();
-            self.see(&path, &uri, Seen::Refused(reason), now);
+            self.see(&uri, Seen::Refused(reason), now, Errand::Again(path));
             seen.insert(uri);
         }
         self.ledger.keep_only(&folder_of(&uri_of(folder)), &seen);
@@ -345,23 +313,39 @@ impl FolderWatch {
     /// Looks at a file, and plans the next look if it is not complete yet. Returns its name, unless it is gone.
     async fn look_at_file(&mut self, path: &Path) -> Option<String> {
         let uri = uri_of(path);
+        self.look_at_uri(&uri, Errand::Again(path.to_owned()))
+            .await
+            .then_some(uri)
+    }
+
+    /// Looks at an object to which something happened.
+    async fn look_at_object(&mut self, uri: &str) {
+        let mut prefixes = self.places.iter().filter(|place| place.folder.is_none());
+        let name = prefixes.find_map(|place| uri.strip_prefix(&place.uri));
+        if name.is_some_and(|name| self.names.takes(name)) && !place::is_own(uri, &self.own) {
+            self.look_at_uri(uri, Errand::Object(uri.to_owned())).await;
+        }
+    }
+
+    /// Looks at a file or an object, and plans this if it is not complete yet. Says whether there is one.
+    async fn look_at_uri(&mut self, uri: &str, again: Errand) -> bool {
         let began = Instant::now();
-        let seen = match self.storage.locate(&uri).await {
+        let seen = match self.storage.locate(uri).await {
             Ok(file) => Seen::File(file),
             Err(StorageError::NotFound(_) | StorageError::NotAFile(_)) => {
-                self.ledger.forget(&uri);
-                return None;
+                self.ledger.forget(uri);
+                return false;
             }
             Err(error) => Seen::Refused(with_causes(&error)),
         };
-        self.see(path, &uri, seen, began);
-        Some(uri)
+        self.see(uri, seen, began, again);
+        true
     }
 
-    fn see(&mut self, path: &Path, uri: &str, seen: Seen, began: Instant) {
+    fn see(&mut self, uri: &str, seen: Seen, began: Instant, again: Errand) {
         let ended = Instant::now();
         if let Some(next) = self.ledger.see(uri, seen, Span { began, ended }) {
-            self.agenda.plan(Errand::Again(path.to_owned()), next);
+            self.agenda.plan(again, next);
         }
     }
 
@@ -388,7 +372,8 @@ impl FolderWatch {
                     Ok(()) => self.ledger.remove(&uri),
                     Err(StorageError::NotFound(_)) => self.ledger.forget(&uri),
                     Err(error) => {
-                        self.see(path, &uri, Seen::Refused(with_causes(&error)), began);
+                        let refused = Seen::Refused(with_causes(&error));
+                        self.see(&uri, refused, began, Errand::Again(path.to_owned()));
                     }
                 }
                 if is_event {

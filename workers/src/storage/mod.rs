@@ -10,6 +10,7 @@ mod local;
 mod object;
 mod options;
 mod part;
+mod queue;
 mod uri;
 
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ pub use error::StorageError;
 pub use object::RangedObject;
 pub use options::S3Options;
 pub use part::Part;
+pub use queue::{Message, MessageQueue, QueueError};
 pub use uri::Uri;
 
 use crate::source::ByteSource;

@@ -31,6 +31,14 @@ impl S3Options {
         Self { settings }
     }
 
+    /// The region, if one is set.
+    pub(super) fn region(&self) -> Option<String> {
+        let named = self.settings.iter().find(|(name, _)| {
+            AmazonS3ConfigKey::from_str(name).is_ok_and(|key| key == AmazonS3ConfigKey::Region)
+        });
+        named.map(|(_, region)| region.expose_secret().to_owned())
+    }
+
     pub(super) fn bucket(&self, bucket: &str) -> Result<AmazonS3, StorageError> {
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(bucket)
