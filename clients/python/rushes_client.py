@@ -182,6 +182,13 @@ class Rushes:
         """Answers once the catalogue and the index can be read."""
         return self._call("GET", "/readyz", answer="json")
 
+    def announce_objects(self, *, body=None):
+        """Announce objects that a store has received: an S3 event message, as MinIO and others post it, or an
+        event of `EventBridge`. Watches look at their objects at once instead of at their next listing. The
+        same message again does nothing.
+        """
+        return self._call("POST", "/v1/arrivals", body=body, answer="json")
+
     def list_assets(self, *, title=None, tag=None, state=None, name=None, limit=None, page=None):
         """Assets, page by page.
 
@@ -256,6 +263,13 @@ class Rushes:
         form: a list of (field, value); a value that is a pathlib.Path is sent as that file.
         """
         return self._call("POST", f"/v1/assets/{_quoted(id)}/subtitles", form=form, answer="json")
+
+    def subtitles_from_pictures(self, id, *, body=None):
+        """Make a subtitle track of the subtitles that are part of the picture. They are found as dialogue from
+        then on, and the video is not listened to. Its pictures must have been read: see the coverage of
+        `text`.
+        """
+        return self._call("POST", f"/v1/assets/{_quoted(id)}/subtitles/from-pictures", body=body, answer="json")
 
     def remove_subtitles(self, id, track):
         """Remove a subtitle track. The dialogue is computed again without it. An uploaded file is deleted; a

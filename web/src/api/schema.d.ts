@@ -55,6 +55,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/arrivals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Announce objects that a store has received: an S3 event message, as MinIO and others post it, or an event of
+         *     `EventBridge`. Watches look at their objects at once instead of at their next listing. The same message again does nothing.
+         */
+        post: operations["announce_objects"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/assets": {
         parameters: {
             query?: never;
@@ -172,6 +192,26 @@ export interface paths {
          *     bytes and language again return the track that they made.
          */
         post: operations["add_subtitles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/assets/{id}/subtitles/from-pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a subtitle track of the subtitles that are part of the picture. They are found as dialogue from then on, and the
+         *     video is not listened to. Its pictures must have been read: see the coverage of `text`.
+         */
+        post: operations["subtitles_from_pictures"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1341,6 +1381,13 @@ export interface components {
             /** @description Tags in alphabetical order. */
             tags: components["schemas"]["Tags"];
         };
+        /** @description What became of a message. */
+        Announced: {
+            /** @description Objects in watched places. They are looked at now. */
+            announced: number;
+            /** @description Objects elsewhere, which nobody looks at. */
+            elsewhere: number;
+        };
         /** @description The answer to a search. */
         Answer: {
             /** @description How much of the scope the answer covers. */
@@ -1607,6 +1654,14 @@ export interface components {
              *     earlier version; ingest the video again to get it.
              */
             start?: number | null;
+        };
+        /** @description What is known of the subtitles in the pictures. */
+        BurntIn: {
+            /**
+             * @description Their language, such as `en` or `pt-BR`; unknown if absent.
+             * @example en
+             */
+            language?: string | null;
         };
         /**
          * @description How pictures were taken.
@@ -2849,7 +2904,7 @@ export interface components {
         PeopleCoverage: {
             /**
              * Format: int64
-             * @description Videos for which it failed; the reasons are in their jobs.
+             * @description Videos for which it failed, or whose shots could not be found; the reasons are in their jobs.
              */
             failed: number;
             /**
@@ -3100,6 +3155,31 @@ export interface components {
             ][];
             /** @description Key of the stored timeline. */
             timeline: string;
+        };
+        /** @description How the queue of arrivals is doing, since the server started. */
+        QueueReport: {
+            /**
+             * Format: int64
+             * @description Objects in watched places that were announced.
+             */
+            announced: number;
+            /**
+             * Format: int64
+             * @description Objects elsewhere that were announced.
+             */
+            elsewhere: number;
+            /** @description Why it cannot be read at present; it is tried again. */
+            failure?: string | null;
+            /**
+             * Format: int64
+             * @description Messages that no store sends. They are deleted.
+             */
+            unknown: number;
+            /**
+             * @description URL of the queue.
+             * @example https://sqs.eu-west-1.amazonaws.com/123456789012/arrivals
+             */
+            url: string;
         };
         /** @description The server's readiness. */
         Ready: {
@@ -3857,7 +3937,7 @@ export interface components {
          * @description Where a subtitle track comes from.
          * @enum {string}
          */
-        SubtitleOrigin: "embedded" | "sidecar" | "uploaded";
+        SubtitleOrigin: "embedded" | "sidecar" | "uploaded" | "pictures";
         /** @description A subtitle track that is read. */
         SubtitleTrack: {
             /** @description Name of the file; null for a stream of the video. */
@@ -4158,6 +4238,7 @@ export interface components {
         };
         /** @description All watched places. */
         WatchList: {
+            queue?: components["schemas"]["QueueReport"] | null;
             /** @description Oldest first. */
             watches: components["schemas"]["WatchView"][];
         };
@@ -4451,6 +4532,145 @@ export interface operations {
             };
             /** @description Not ready */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    announce_objects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "Records": [
+                 *         {
+                 *           "s3": {
+                 *             "bucket": {
+                 *               "name": "footage"
+                 *             },
+                 *             "object": {
+                 *               "key": "day1/reel1.mov"
+                 *             }
+                 *           }
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Announced"];
+                };
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body was too long in coming */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another content type: `bad-content-type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body can be read, but not be carried out */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request cannot be answered as it is */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5554,6 +5774,154 @@ export interface operations {
                  *     }
                  */
                 "multipart/form-data": components["schemas"]["SubtitlesForm"];
+            };
+        };
+        responses: {
+            /** @description Added */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedSubtitles"];
+                };
+            };
+            /** @description The request cannot be read: `bad-id`, `bad-request` … */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is missing, unknown, revoked or expired: `unauthorised` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this (`missing-scope`, `title-key`), or the request comes from a page of another origin (`foreign-origin`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body was too long in coming */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The replacement of the asset's file failed: `replacement-failed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another content type: `bad-content-type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body can be read, but not be carried out */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key asks too often: `rate-limited`; `retry-after` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect; the server's log has more under the request id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalogue or the store does not answer; `retry-after` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request cannot be answered as it is */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    subtitles_from_pictures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "language": "en"
+                 *     }
+                 */
+                "application/json": components["schemas"]["BurntIn"];
             };
         };
         responses: {
