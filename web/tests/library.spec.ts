@@ -102,6 +102,9 @@ test("subtitles are added to a video afterwards, and removed", async ({ page, se
   await page.locator("[data-asset]", { hasText: "Broken.mp4" }).getByRole("button").first().click();
   const dialog = page.getByRole("dialog");
   await expect(dialog).toContainText("None, so this video is found by sight only.");
+  // It has none in its pictures either, or nobody read them; either way it is said.
+  await dialog.getByRole("button", { name: "From the pictures" }).click();
+  await expect(page.getByText(/the pictures of this video/)).toBeVisible();
   await dialog.getByLabel("Language of the subtitles").fill("en");
   const chooser = page.waitForEvent("filechooser");
   await dialog.getByRole("button", { name: /Add subtitles/ }).click();
