@@ -154,7 +154,7 @@ mod tests {
     fn sound() -> Vec<f32> {
         let sample = |n: u32| {
             let phase = f64::from(n * n % 32_000) / 32_000.0;
-            let pulse = if n % 800 == 0 { 0.5 } else { 0.0 };
+            let pulse = if n.is_multiple_of(800) { 0.5 } else { 0.0 };
             single(0.25 * (2.0 * PI * phase).sin() + pulse)
         };
         (0..15_600).map(sample).collect()

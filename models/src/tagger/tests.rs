@@ -67,7 +67,7 @@ impl Tiny {
             Err(error) => error,
             Ok(mut tagger) => {
                 let mut tagging = Tagging::new(0);
-                let pushed = tagging.push(&mut tagger, &[0.0; 16_000]);
+                let pushed = tagging.push(&mut tagger, &vec![0.0; 16_000]);
                 pushed
                     .and_then(|_| tagging.finish(&mut tagger))
                     .unwrap_err()
