@@ -106,6 +106,26 @@ pub async fn names(db: &mut SqliteConnection) -> Result<Vec<SoundName>, CatalogE
     )
 }
 
+/// How many published shots were listened to for names, in `assets` only, if they are given.
+///
+/// # Errors
+/// If the database fails.
+pub async fn count(
+    db: &mut SqliteConnection,
+    assets: Option<&[AssetId]>,
+) -> Result<i64, CatalogError> {
+    let assets = assets.map(|assets| serde_json::json!(assets).to_string());
+    Ok(sqlx::query_scalar(
+        "SELECT COUNT(*) FROM published p
+           JOIN published q ON q.asset_id = p.asset_id AND q.feature = 'shots'
+           JOIN shots s ON s.run_id = q.run_id
+          WHERE p.feature = 'sound-tags' AND (?1 IS NULL OR p.asset_id IN (SELECT value FROM json_each(?1)))",
+    )
+    .bind(assets)
+    .fetch_one(db)
+    .await?)
+}
+
 /// Whether a sound is heard in a published shot; in `assets` only, if they are given.
 ///
 /// # Errors

@@ -98,6 +98,35 @@ impl Tagged {
         video
     }
 
+    /// A video whose tone begins 4.6 s after its pictures.
+    fn late(&self, name: &str) -> PathBuf {
+        let folder = self.rushes.folder.path();
+        let picture = videos::made(&folder.join("late.picture.mp4"), 5, 55, 17);
+        let video = folder.join(name);
+        let tone = "sine=f=1000:d=6.4:r=48000";
+        videos::ffmpeg(&[
+            "-i",
+            text(&picture),
+            "-itsoffset",
+            "4.6",
+            "-f",
+            "lavfi",
+            "-i",
+            tone,
+            "-c:a",
+            "aac",
+            "-map",
+            "0:v",
+            "-map",
+            "1:a",
+            "-c:v",
+            "copy",
+            text(&video),
+        ]);
+        fs::remove_file(picture).unwrap();
+        video
+    }
+
     fn by_sound(&self, query: &str) -> Value {
         self.rushes.json(&["search", "--in", "sound", query])
     }
@@ -220,6 +249,7 @@ fn sound_of_any_shape_is_named() {
             &["-af", "pan=7.1|FC=c0|LFE=c0|BL=c0|SR=c0", "-c:a", "flac"],
         ),
         tagged.video("short.mkv", "sine=f=1000:d=0.6:r=48000", &["-c:a", "flac"]),
+        tagged.late("late.mp4"),
         none,
     ];
     let summary = rushes.ingest(&all.each_ref().map(PathBuf::as_path));
@@ -241,6 +271,7 @@ fn sound_of_any_shape_is_named() {
     };
     // What is shorter than a window is heard in the first shot only.
     let right = [
+        of("late.mp4", &[110, 165, 220]),
         of("narrow.mkv", &shots),
         of("short.mkv", &[0]),
         of("wide.mkv", &shots),
@@ -250,7 +281,7 @@ fn sound_of_any_shape_is_named() {
     for video in summary["videos"].as_array().unwrap() {
         assert_eq!(video["state"], "ready", "{video:#}");
     }
-    assert_eq!(answer["coverage"]["sound_tags"]["ready"], 4);
+    assert_eq!(answer["coverage"]["sound_tags"]["ready"], 5);
 }
 
 #[test]

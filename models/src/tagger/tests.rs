@@ -202,6 +202,21 @@ fn sound_shorter_than_a_window_is_one_window_and_no_sound_is_none() {
 }
 
 #[test]
+fn long_sound_is_kept_a_few_windows_at_a_time() {
+    let Some(tiny) = Tiny::sample() else { return };
+    let mut tagger = tiny.open().unwrap();
+    let (mut tagging, second) = (Tagging::new(0), tone(1000.0, 1));
+    let (mut windows, mut most) = (0, 0);
+    for _ in 0..600 {
+        windows += tagging.push(&mut tagger, &second).unwrap().len();
+        most = most.max(tagging.kept());
+    }
+    windows += tagging.finish(&mut tagger).unwrap().len();
+    assert_eq!(windows, 1 + (600 * 16_000_usize - 15_600).div_ceil(7_680));
+    assert!(most <= 15_600 + 8 * 7_680, "{most}");
+}
+
+#[test]
 fn a_network_may_take_samples_of_one_window_or_of_several() {
     for axes in [
         vec![Axis::Any("windows"), Axis::Any("samples")],

@@ -78,6 +78,12 @@ impl Tagging {
         Ok(done)
     }
 
+    /// How many samples it keeps.
+    #[cfg(test)]
+    pub(super) const fn kept(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Judges the next windows.
     fn judge(
         &mut self,

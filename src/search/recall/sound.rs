@@ -11,6 +11,7 @@ use sqlx::SqliteConnection;
 use utoipa::ToSchema;
 
 use super::{Found, Recall, Wanted, tagged};
+use crate::catalog::sound_tags;
 use crate::catalog::sounds::{self, SoundKind, SoundingShot};
 use crate::catalog::{AssetId, CatalogError, ShotId};
 use crate::search::fusion::{Ranked, share};
@@ -177,7 +178,8 @@ impl Recall for SoundRecall {
                 }
             }
         }
-        let searched = sounds::count(&mut db, assets.as_deref()).await?;
+        let measured = sounds::count(&mut db, assets.as_deref()).await?;
+        let searched = measured.max(sound_tags::count(&mut db, assets.as_deref()).await?);
         drop(db);
         let mut list = fused(lists);
         list.retain(|one| !unwanted.contains(&one.shot));
