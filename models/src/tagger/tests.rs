@@ -116,6 +116,13 @@ fn finish(mut graph: GraphBuilder, scores: &Value, shape: &[Axis]) -> Vec<u8> {
     graph.build()
 }
 
+/// A network that returns its samples.
+fn echo(axes: &[Axis]) -> Vec<u8> {
+    let mut graph = GraphBuilder::new("samples");
+    let samples = graph.shaped_input("waveform", Element::F32, axes);
+    finish(graph, &samples, axes)
+}
+
 fn tone(hertz: f32, seconds: usize) -> Vec<f32> {
     let sample = |n: usize| 0.25 * (TAU * (hertz * n as f32 / 16_000.0).fract()).sin();
     (0..16_000 * seconds).map(sample).collect()
@@ -304,11 +311,16 @@ fn outputs_that_are_no_scores_are_refused() {
     let seven = |graph: &mut GraphBuilder, mean: &Value| spread(graph, mean, &[0.5, 7.0]);
     for (network, kind, reason) in [
         (scores(&root, Axis::Of(2)), ErrorKind::Corrupt, "not finite"),
-        // The length of this axis is not declared, so it shows in the first run.
+        // The length of this axis is known only once the network runs.
+        (
+            echo(&batch),
+            ErrorKind::InvalidInput,
+            "15600] for 2 windows, and there are names for 2 classes",
+        ),
         (
             scores(&three, Axis::Any("classes")),
             ErrorKind::InvalidInput,
-            "names for 2 classes",
+            "scores for 3 classes, and there are names for 2",
         ),
         (
             scores(&seven, Axis::Of(2)),
