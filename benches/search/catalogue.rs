@@ -28,6 +28,7 @@ pub(crate) async fn fill(
         speech: None,
         reader: None,
         sound: false,
+        tagger: None,
         faces: None,
         detector: DetectorKind::default(),
         proxy_height: 480,

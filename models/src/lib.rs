@@ -26,6 +26,7 @@ mod pull;
 mod runtime;
 mod speech;
 mod store;
+mod tagger;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -43,7 +44,7 @@ pub use dual::{Sample, write_sample};
 pub use encoder::{ImageEncoder, Space, TextEncoder};
 pub use error::{
     Attempt, BackendError, DetectError, DualError, FaceError, LiteError, ModelError, OcrError,
-    PullError, SourceError, SpeechError, TextError,
+    PullError, SourceError, SpeechError, TaggerError, TextError,
 };
 pub use faces::{
     DESCRIPTOR, EXPRESSIONS, FaceChip, FaceDescriptor, FaceReader, FoundFace, descriptor_distance,
@@ -51,10 +52,11 @@ pub use faces::{
 pub use kind::ErrorKind;
 pub use lite::LiteProbe;
 pub use manifest::{
-    BertSentenceParameters, Colour, ConseParameters, DetectorParameters, DualParameters,
-    EmbeddedSource, FaceDetector, FaceParameters, FileSource, Golden, Head, HfSource, HttpsSource,
-    InputSize, Kind, Manifest, ManifestError, ManifestFile, ManifestSet, NpmSource,
-    OnnxRuntimeParameters, Parameters, PpOcrParameters, PypiSource, Source,
+    BertSentenceParameters, ClassNames, Colour, ConseParameters, DetectorParameters,
+    DualParameters, EmbeddedSource, FaceDetector, FaceParameters, FileSource, Golden, Head,
+    HfSource, HttpsSource, InputSize, Kind, LogMelParameters, Manifest, ManifestError,
+    ManifestFile, ManifestSet, NpmSource, OnnxRuntimeParameters, Parameters, PpOcrParameters,
+    PypiSource, ScoreKind, Source, SpectrumKind, TaggerInput, TaggerParameters,
     VoiceActivityParameters, WhisperParameters,
 };
 pub use ocr::{LineBox, TextLine, TextReader};
@@ -66,6 +68,7 @@ pub use pull::{PullOptions, PullProgress, pull};
 pub use runtime::RuntimeError;
 pub use speech::{HEARD_RATE, HeardCue, HeardWord, Listening, Transcriber, TranscriberOptions};
 pub use store::{Finding, ModelStore, Status, StoreError, VerifiedFile, VerifyReport};
+pub use tagger::{SAMPLE_CLASSES, SoundTagger, TaggedWindow, Tagging, write_sample_tagger};
 pub use torch_legacy::TorchError;
 pub use vector::mean_pool;
 pub use verify::{VerifiedVector, verify_vectors};

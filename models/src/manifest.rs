@@ -16,6 +16,7 @@ mod pp_ocr;
 mod set;
 mod source;
 mod speech;
+mod tagger;
 
 pub use detector::{Colour, DetectorParameters, Head, InputSize};
 pub use faces::{FaceDetector, FaceParameters};
@@ -25,6 +26,9 @@ pub use source::{
     EmbeddedSource, FileSource, HfSource, HttpsSource, NpmSource, PypiSource, Source,
 };
 pub use speech::{VoiceActivityParameters, WhisperParameters};
+pub use tagger::{
+    ClassNames, LogMelParameters, ScoreKind, SpectrumKind, TaggerInput, TaggerParameters,
+};
 
 /// One model, or one runtime library, at one revision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,6 +86,8 @@ pub enum Kind {
     TextReader,
     /// Tells faces apart.
     FaceDescriptor,
+    /// Names sounds.
+    SoundTagger,
     /// A library that runs models.
     Runtime,
 }
@@ -123,6 +129,8 @@ pub enum Parameters {
     PpOcr(PpOcrParameters),
     /// The descriptor and the expressions of faces, as `TensorFlow.js` stores them.
     FaceDescriptor(FaceParameters),
+    /// An ONNX network that names sounds.
+    SoundTagger(TaggerParameters),
 }
 
 /// Parameters of the ONNX Runtime library.
@@ -307,6 +315,7 @@ impl Manifest {
             | Parameters::SileroVad(_)
             | Parameters::PpOcr(_)
             | Parameters::FaceDescriptor(_)
+            | Parameters::SoundTagger(_)
             | Parameters::Detector(_) => Err(self.wrong_kind("encode pictures")),
         }
     }
@@ -328,6 +337,7 @@ impl Manifest {
             | Parameters::Whisper(_)
             | Parameters::SileroVad(_)
             | Parameters::FaceDescriptor(_)
+            | Parameters::SoundTagger(_)
             | Parameters::PpOcr(_) => None,
             Parameters::BertSentence(p) => Some(p.dims),
             Parameters::DualEncoder(p) => Some(p.dims),
@@ -337,6 +347,9 @@ impl Manifest {
 
     fn check(&self) -> Result<(), String> {
         if let Parameters::Detector(parameters) = &self.parameters {
+            parameters.check()?;
+        }
+        if let Parameters::SoundTagger(parameters) = &self.parameters {
             parameters.check()?;
         }
         for (key, value) in [("id", &self.id), ("revision", &self.revision)] {

@@ -111,6 +111,7 @@ pub fn open_text_encoder(
         | Parameters::Whisper(_)
         | Parameters::SileroVad(_)
         | Parameters::FaceDescriptor(_)
+        | Parameters::SoundTagger(_)
         | Parameters::PpOcr(_) => Err(manifest.wrong_kind("encode texts").into()),
     }
 }

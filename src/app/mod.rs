@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use rushes_models::{
-    FaceReader, Manifest, ModelError, ModelStore, Space, Status, is_installed, space_of,
+    FaceReader, Manifest, ModelError, ModelStore, SoundTagger, Space, Status, is_installed,
+    space_of,
 };
 use rushes_workers::redact::VideoOptions;
 use rushes_workers::sandbox::{Limits, Sandbox};
@@ -154,6 +155,11 @@ impl App {
             searcher.with_reading(matches!(self.reader(), Ok(Some(_))))
         };
         let searcher = searcher.with_sound(self.config.work.sound);
+        let searcher = if self.config.models.sound_to_tags.is_empty() {
+            searcher
+        } else {
+            searcher.with_tagging(matches!(self.tagger(), Ok(Some(_))))
+        };
         let searcher = searcher.with_faces(matches!(self.faces(), Ok(Some(_))));
         let search = &self.config.search;
         let searcher = if search.learn {
@@ -213,6 +219,7 @@ impl App {
             speech: self.speech()?,
             reader: self.reader()?,
             sound: self.config.work.sound,
+            tagger: self.tagger()?,
             faces: self.faces()?,
             detector: self.config.work.detector,
             proxy_height: self.config.work.proxy_height,
@@ -248,6 +255,18 @@ impl App {
     pub fn reader(&self) -> Result<Option<String>, ModelError> {
         let manifest = self.installed(&self.config.models.picture_to_text)?;
         Ok(manifest.map(Manifest::full_name))
+    }
+
+    /// The model that names sounds, `id@revision`; `None` if it is switched off or not installed.
+    ///
+    /// # Errors
+    /// If the model in the settings does not exist, or does something else.
+    pub fn tagger(&self) -> Result<Option<String>, ModelError> {
+        let Some(manifest) = self.installed(&self.config.models.sound_to_tags)? else {
+            return Ok(None);
+        };
+        SoundTagger::rate_of(&self.models, &manifest.id)?;
+        Ok(Some(manifest.full_name()))
     }
 
     /// The model that tells faces apart; `None` if it is switched off or not installed.

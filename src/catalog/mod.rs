@@ -34,6 +34,7 @@ pub mod resumable;
 pub mod runs;
 pub mod search_log;
 pub mod shots;
+pub mod sound_tags;
 pub mod sounds;
 pub mod spaces;
 pub mod subtitles;

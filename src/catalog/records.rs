@@ -62,6 +62,13 @@ pub struct SoundRecord {
     pub track: SoundTrack,
 }
 
+/// The record of a `sound-tags` run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoundTagsRecord {
+    /// The model that named sounds, `id@revision`.
+    pub tagger: String,
+}
+
 /// The record of an `embeddings` run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmbeddingsRecord {

@@ -84,6 +84,7 @@ pub(super) async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> 
                 "picture_to_text",
                 &models.picture_to_text,
             ),
+            ("sounds by name", "sound_to_tags", &models.sound_to_tags),
             ("faces of people", "faces", &models.faces),
         ] {
             checks.extend(sense(&config, what, (setting, model)));

@@ -7,8 +7,9 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rushes_models::{
-    EncoderOptions, Finding, Kind, ModelStore, PullOptions, PullProgress, SourceError, Status,
-    adopt, is_installed, open_image_encoder, open_text_encoder, pull, verify_vectors, with_causes,
+    EncoderOptions, Finding, Kind, ModelStore, PullOptions, PullProgress, SoundTagger, SourceError,
+    Status, adopt, is_installed, open_image_encoder, open_text_encoder, pull, verify_vectors,
+    with_causes,
 };
 use serde::Serialize;
 
@@ -232,9 +233,22 @@ fn verify(
         if verified.iter().any(|file| !file.sound) {
             continue;
         }
-        if manifest.kind == Kind::TextToShot {
-            let opened = open_image_encoder(store, &manifest.id, options)
-                .and_then(|_| open_text_encoder(store, &manifest.id, options));
+        let id = &manifest.id;
+        let opened = match manifest.kind {
+            Kind::TextToShot => Some(
+                open_image_encoder(store, id, options)
+                    .and_then(|_| open_text_encoder(store, id, options).map(drop)),
+            ),
+            Kind::SoundTagger => Some(SoundTagger::open(store, id, options.threads).map(drop)),
+            Kind::Text
+            | Kind::Detector
+            | Kind::SpeechToText
+            | Kind::VoiceActivity
+            | Kind::TextReader
+            | Kind::FaceDescriptor
+            | Kind::Runtime => None,
+        };
+        if let Some(opened) = opened {
             verified.push(Verified {
                 model: manifest.id.clone(),
                 file: "opens".to_owned(),

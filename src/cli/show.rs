@@ -87,6 +87,10 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     if let Some(sound) = &detail.sound {
         rows.push(vec!["sound".to_owned(), sound.sentence()]);
     }
+    for sound in &detail.heard {
+        let heard = format!("heard: {}, {:.2}", sound.name, sound.score);
+        rows.push(vec![sound.at.smpte.clone(), heard]);
+    }
     output::table(&["shot", &detail.place.shot.to_string()], rows);
     Ok(ExitCode::SUCCESS)
 }

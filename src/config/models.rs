@@ -20,6 +20,8 @@ pub struct Models {
     pub speech_language: Option<String>,
     /// The model that reads text in pictures; none if it is empty.
     pub picture_to_text: String,
+    /// The model that names sounds; none if it is empty.
+    pub sound_to_tags: String,
     /// Backend of the encoders: `candle`, `onnxruntime`, `openvino`, `cuda` …; by default the best available
     /// one.
     pub backend: Option<String>,
@@ -40,6 +42,7 @@ impl Default for Models {
             speech_to_text: "whisper-base".to_owned(),
             speech_language: None,
             picture_to_text: "ppocr-v5".to_owned(),
+            sound_to_tags: "yamnet".to_owned(),
             backend: None,
             python: "python3".to_owned(),
             npm: "npm".to_owned(),

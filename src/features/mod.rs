@@ -24,6 +24,7 @@ mod probe;
 mod proxies;
 mod shots;
 mod sound;
+mod sound_tags;
 mod speech;
 mod text;
 mod thumbnails;

@@ -6,8 +6,8 @@ use rushes_workers::stages::{Feature, Queue};
 
 use super::definition::{ErasedDefinition, Registered, Unit};
 use super::{
-    dialogue, edges, embeddings, meaning, people, probe, proxies, shots, sound, speech, text,
-    thumbnails,
+    dialogue, edges, embeddings, meaning, people, probe, proxies, shots, sound, sound_tags, speech,
+    text, thumbnails,
 };
 
 /// The definition of `feature`.
@@ -24,6 +24,7 @@ pub(super) fn registered(feature: Feature) -> &'static dyn Registered {
         Feature::Meaning => &ErasedDefinition::<meaning::Meaning>(PhantomData),
         Feature::Text => &ErasedDefinition::<text::Text>(PhantomData),
         Feature::Sound => &ErasedDefinition::<sound::Sound>(PhantomData),
+        Feature::SoundTags => &ErasedDefinition::<sound_tags::SoundTags>(PhantomData),
         Feature::People => &ErasedDefinition::<people::People>(PhantomData),
     }
 }

@@ -31,6 +31,8 @@ pub struct Settings {
     pub reader: Option<String>,
     /// Whether sound is measured.
     pub sound: bool,
+    /// The model that names sounds, `id@revision`; `None` if it is not installed.
+    pub tagger: Option<String>,
     /// The model that tells faces apart; `None` if it is switched off or not installed. Faces are looked at only while the
     /// catalogue says that the sense of people is on.
     pub faces: Option<FaceSettings>,

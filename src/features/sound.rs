@@ -4,6 +4,7 @@ use rushes_workers::stages::{Feature, Queue, SoundFindings, SoundTask, Task};
 
 use super::Settings;
 use super::definition::{Definition, NoParams, RunInputs, StoreOutcome, Unit};
+use super::sound_tags;
 use crate::catalog::CatalogError;
 use crate::catalog::assets::Asset;
 use crate::catalog::records::SoundRecord;
@@ -32,10 +33,12 @@ impl Definition for Sound {
 
     async fn task(run: &mut RunInputs<'_>, _: NoParams) -> Result<Task, CatalogError> {
         let (scan, shots) = run.shots().await?;
+        let own = run.run.id.clone();
         Ok(SoundTask {
             media: run.media().await?,
             timeline: scan.timeline,
             shots,
+            tags: sound_tags::early(run, &own).await?,
         }
         .into())
     }

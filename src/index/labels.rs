@@ -30,7 +30,7 @@ struct Forms {
 }
 
 /// Words that say something, with their stems. If all are stop words, all count.
-fn meaning(text: &str, purpose: Purpose) -> Vec<(PlacedTerm, Vec<String>)> {
+pub(super) fn meaning(text: &str, purpose: Purpose) -> Vec<(PlacedTerm, Vec<String>)> {
     let words = terms(text, purpose);
     let language = StemLanguage::of(LANGUAGE);
     let stems = language.map_or_else(Vec::new, |language| language.stems(text, purpose));

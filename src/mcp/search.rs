@@ -29,8 +29,8 @@ pub(super) struct SearchArguments {
     /// `person:Anna` (if the sense of people is on) and `in:dialogue`, `group:asset`, `collapse:similar`, `sort:time`, `facet:tag`. A mistake is answered with its place and the fix.
     q: Option<String>,
     /// `visual` finds what is seen, `dialogue` what subtitles say, `speech` what is heard where there are none, `meaning`
-    /// what is said in other words, `text` what is written in the pictures, `sound` bangs,
-    /// music, silence and loud sound, `label` names of titles, tags and notes.
+    /// what is said in other words, `text` what is written in the pictures, `sound` sounds by
+    /// name such as a siren or applause, bangs, music, silence and loud sound, `label` names of titles, tags and notes.
     /// All if absent. Only with `text`.
     #[serde(default)]
     #[schemars(schema_with = "modalities")]

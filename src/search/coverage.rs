@@ -33,6 +33,16 @@ impl Searcher {
         Self { sound, ..self }
     }
 
+    /// The same searcher, which searches for sounds by name unasked if it may have some; `installed` if the model that names
+    /// them is.
+    #[must_use]
+    pub fn with_tagging(self, installed: bool) -> Self {
+        Self {
+            tagging: Some(installed),
+            ..self
+        }
+    }
+
     /// The same searcher, which says whose faces it does not know; `installed` if the model that tells faces apart is.
     #[must_use]
     pub fn with_faces(self, installed: bool) -> Self {
@@ -81,6 +91,7 @@ impl Searcher {
             speech: None,
             text: None,
             sound: None,
+            sound_tags: None,
             people: None,
             meaning: None,
         };
@@ -115,6 +126,13 @@ impl Searcher {
                 Some(self.sound),
                 by_sound,
                 &mut found.sound,
+            ),
+            (
+                Feature::SoundTags,
+                Modality::Sound,
+                self.tagging,
+                by_sound,
+                &mut found.sound_tags,
             ),
         ] {
             if !is_asked {

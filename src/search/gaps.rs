@@ -15,6 +15,7 @@ impl Coverage {
             speech,
             text,
             sound,
+            sound_tags,
             people,
             meaning,
         } = self;
@@ -35,6 +36,7 @@ impl Coverage {
             (speech, HEARD),
             (text, READ),
             (sound, MEASURED),
+            (sound_tags, NAMED),
             (people, LOOKED_AT),
         ] {
             let Some(sense) = sense else {
@@ -108,7 +110,11 @@ const MEASURED: SenseWords = SenseWords {
     instead: "bangs, music and silence are not found there",
     fix: "set `work.sound`",
 };
-
+const NAMED: SenseWords = SenseWords {
+    done: "listened to for sounds by name",
+    instead: "sirens, applause and the like are not found there",
+    fix: "`rushes models pull yamnet`",
+};
 const LOOKED_AT: SenseWords = SenseWords {
     done: "looked at for faces",
     instead: "nobody is found in them",
@@ -172,6 +178,7 @@ mod tests {
             speech: None,
             text: None,
             sound: None,
+            sound_tags: None,
             people: None,
             meaning: None,
         }

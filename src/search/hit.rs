@@ -156,6 +156,9 @@ pub struct Coverage {
     /// How much of the sound can be found; absent if it was not searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sound: Option<SenseCoverage>,
+    /// How much of the sound can be found by name; absent if it was not searched, or naming is switched off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sound_tags: Option<SenseCoverage>,
     /// How much was looked at for faces; absent if people were not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub people: Option<SenseCoverage>,

@@ -205,6 +205,7 @@ impl Searcher {
             speech: None,
             text: None,
             sound: None,
+            sound_tags: None,
             people,
             meaning: None,
         })

@@ -105,6 +105,8 @@ pub struct Searcher {
     reading: Option<bool>,
     /// Whether sound is measured.
     sound: bool,
+    /// Whether the model that names sounds is installed; `None` if naming is switched off.
+    tagging: Option<bool>,
     /// Whether the model that tells faces apart is installed.
     faces: bool,
     synonyms: Arc<Synonyms>,
@@ -136,6 +138,7 @@ impl Searcher {
             speech: None,
             reading: None,
             sound: false,
+            tagging: None,
             faces: false,
             synonyms: Arc::default(),
             learnt_after: None,
@@ -267,9 +270,9 @@ impl Searcher {
         seq: i64,
     ) -> Result<Found, SearchError> {
         let query = &request.query;
-        let senses = self.senses(query)?;
         let filters = self.filters_of(query).await?;
         let scope = self.scope(&request.scope, &filters).await?;
+        let senses = self.senses(query, scope.as_ref()).await?;
         // Whoever may see some titles only must not learn from a confidence what the others show.
         let reach = Reach {
             scope: scope.as_ref(),

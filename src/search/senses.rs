@@ -1,23 +1,30 @@
 //! Which senses answer a query that does not name them.
 
 use super::query::{Operator, Query, QueryPart, WeightedModality};
-use super::recall::names_sound;
+use super::recall::{names_sound, names_tag};
 use super::{Modality, SearchError, Searcher};
+use crate::catalog::AssetId;
 use crate::catalog::cues::CueOrigin;
+use crate::index::ShotSet;
 
-/// The weight of sound unless the query asks for it. A bang may be a door or a gun: it moves up what another sense has found,
-/// and comes after the best of what others find.
+/// The weight of sound unless the query asks for it. A bang may be a door or a gun, and who writes of a car may want to see one:
+/// sound moves up what another sense has found, and comes after the best of what others find.
 const HINT: f64 = 0.5;
 
 impl Searcher {
     /// The modalities to search. Meaning, speech, text, sound and labels are searched unasked where they can be and where
-    /// they cannot make the answer smaller; sound only for words that name a sound, and as a hint.
-    pub(super) fn senses(&self, query: &Query) -> Result<Vec<WeightedModality>, SearchError> {
+    /// they cannot make the answer smaller; sound only for words that name a sound, and with half the weight.
+    pub(super) async fn senses(
+        &self,
+        query: &Query,
+        scope: Option<&ShotSet>,
+    ) -> Result<Vec<WeightedModality>, SearchError> {
         let mut senses = query.senses()?;
         if !query.modalities.is_empty() {
             return Ok(senses);
         }
         let is_any = query.operator == Operator::Any;
+        let by_sound = is_any && self.names_sound(query, scope).await?;
         let names = |modality| {
             let mut parts = query.parts.iter();
             parts.any(|part: &QueryPart| part.modality == Some(modality))
@@ -33,13 +40,38 @@ impl Searcher {
                 Modality::Text => is_any && self.reads(),
                 Modality::Sound => {
                     sense.weight = HINT;
-                    let mut parts = query.parts.iter();
-                    is_any && self.sound && parts.any(|part| part.weight > 0.0 && names_sound(part))
+                    by_sound
                 }
                 Modality::Visual | Modality::Dialogue => true,
             }
         });
         Ok(senses)
+    }
+
+    /// Whether a query names a sound that is measured, or that a tagger has heard in `scope`: an answer must not show what is
+    /// heard elsewhere.
+    async fn names_sound(
+        &self,
+        query: &Query,
+        scope: Option<&ShotSet>,
+    ) -> Result<bool, SearchError> {
+        let parts: Vec<&QueryPart> = query
+            .parts
+            .iter()
+            .filter(|part| part.weight > 0.0)
+            .collect();
+        if self.sound && parts.iter().any(|part| names_sound(part)) {
+            return Ok(true);
+        }
+        let assets: Option<Vec<AssetId>> = scope.map(|scope| scope.assets().cloned().collect());
+        let mut db = self.catalog.read().await?;
+        for part in parts {
+            if names_tag(&mut db, part, assets.as_deref()).await? {
+                return Ok(true);
+            }
+        }
+        drop(db);
+        Ok(false)
     }
 
     /// Whether there is, or may be, speech that was heard.

@@ -13,7 +13,8 @@ pub use bin::{BinItemView, BinSummary, BinView};
 pub use job::{JobList, JobView, StageView};
 pub use listing::{AssetListItem, ShotListItem};
 pub use shot::{
-    AssetRef, BangView, BoundaryView, Line, Place, ShotDetail, ShotSoundView, WrittenText,
+    AssetRef, BangView, BoundaryView, Line, NamedSound, Place, ShotDetail, ShotSoundView,
+    WrittenText,
 };
 pub(crate) use time::Clock;
 pub use time::Time;

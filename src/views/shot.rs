@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::time::{Clock, Time};
 use crate::catalog::cues::{self, Cue, CueOrigin};
 use crate::catalog::shots::{self, Opening, Shot};
+use crate::catalog::sound_tags;
 use crate::catalog::sounds;
 use crate::catalog::texts::{self, PictureText};
 use crate::catalog::{AssetId, Catalog, CatalogError, ShotId};
@@ -66,6 +67,21 @@ pub struct ShotDetail {
     pub text: Vec<WrittenText>,
     /// How it sounds; null if it was not measured.
     pub sound: Option<ShotSoundView>,
+    /// What is heard in it, by name, the most likely first.
+    pub heard: Vec<NamedSound>,
+}
+
+/// A sound that is heard in a shot, by name.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct NamedSound {
+    /// What it is, as the tagger calls it.
+    #[schema(example = "Applause")]
+    pub name: String,
+    /// How likely, 0 to 1, where it is most likely.
+    #[schema(example = 0.87)]
+    pub score: f64,
+    /// When that is.
+    pub at: Time,
 }
 
 /// How a shot sounds.
@@ -236,9 +252,19 @@ impl ShotDetail {
         let texts = texts::of(&mut db, &shot.asset_id).await?;
         let clock = Clock::of(&shot)?;
         let sound = ShotSoundView::load(&mut db, id, &clock).await?;
+        let tags = sound_tags::of_shot(&mut db, id).await?;
         drop(db);
+        let heard = tags.into_iter().map(|tag| NamedSound {
+            name: tag.name,
+            score: tag.score,
+            at: clock.stored(tag.frame, tag.ms),
+        });
         let detail = Self::new(&shot, &clock, &cues, &texts);
-        Ok(Self { sound, ..detail })
+        Ok(Self {
+            sound,
+            heard: heard.collect(),
+            ..detail
+        })
     }
 
     fn new(shot: &Shot, clock: &Clock, cues: &[Cue], texts: &[PictureText]) -> Self {
@@ -273,6 +299,7 @@ impl ShotDetail {
             dialogue,
             text,
             sound: None,
+            heard: Vec::new(),
         }
     }
 }

@@ -137,6 +137,7 @@ async fn video_of_many_shots(catalog: &Catalog, name: &str, first: f32) {
                 | Task::Meaning(_)
                 | Task::Text(_)
                 | Task::Sound(_)
+                | Task::SoundTags(_)
                 | Task::People(_) => answer(&lease),
             };
             bench.local.complete(&lease.ticket, &result).await.unwrap();

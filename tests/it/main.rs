@@ -53,6 +53,7 @@ mod s3;
 mod senses;
 mod shots;
 mod sound;
+mod sound_tags;
 mod spaces;
 mod speech;
 mod spine;

@@ -5,9 +5,15 @@
 use std::time::Instant;
 
 use rushes_workers::acoustics::{Heard, fold};
-use rushes_workers::media::{Bounds, HeardOutput, MediaError, listen};
+use rushes_workers::media::{Bounds, HeardOutput, MediaError, SoundOutput, listen};
 
 struct All(Heard);
+
+impl SoundOutput for All {
+    fn samples(&mut self, _from: u64, _samples: &[f32]) -> Result<(), MediaError> {
+        Ok(())
+    }
+}
 
 impl HeardOutput for All {
     fn heard(&mut self, heard: Heard, _ms: u64) -> Result<(), MediaError> {
@@ -22,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let source = Box::new(std::fs::File::open(&path)?);
         let started = Instant::now();
         let mut all = All(Heard::default());
-        let track = listen(source, &Bounds::default(), &mut all)?;
+        let track = listen(source, &Bounds::default(), None, &mut all)?;
         let seconds = started.elapsed().as_secs_f64();
         let All(heard) = all;
         let end = heard.tenths.last().map_or(0, |one| one.at * 100 + 100);

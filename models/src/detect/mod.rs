@@ -325,6 +325,7 @@ fn parameters_of(manifest: &Manifest) -> Result<&DetectorParameters, ManifestErr
         | Parameters::DualEncoder(_)
         | Parameters::Whisper(_)
         | Parameters::SileroVad(_)
+        | Parameters::SoundTagger(_)
         | Parameters::PpOcr(_)
         | Parameters::FaceDescriptor(_)
         | Parameters::ConseEfficientnetLite0(_) => Err(manifest.wrong_kind("find faces or plates")),

@@ -11,6 +11,7 @@ mod lite;
 mod ocr;
 mod pull;
 mod speech;
+mod tagger;
 mod text;
 
 pub use self::backend::BackendError;
@@ -21,6 +22,7 @@ pub use self::lite::LiteError;
 pub use self::ocr::OcrError;
 pub use self::pull::{Attempt, PullError, SourceError};
 pub use self::speech::SpeechError;
+pub use self::tagger::TaggerError;
 pub use self::text::TextError;
 use crate::kind::ErrorKind;
 use crate::manifest::ManifestError;
@@ -59,6 +61,9 @@ pub enum ModelError {
     /// Speech.
     #[error(transparent)]
     Speech(#[from] SpeechError),
+    /// A tagger of sounds.
+    #[error(transparent)]
+    Tagger(#[from] TaggerError),
     /// A dual encoder.
     #[error(transparent)]
     Dual(#[from] DualError),
@@ -97,6 +102,7 @@ impl ModelError {
             Self::Detect(e) => e.kind(),
             Self::Face(e) => e.kind(),
             Self::Speech(e) => e.kind(),
+            Self::Tagger(e) => e.kind(),
             Self::Dual(e) => e.kind(),
             Self::Backend(e) => e.kind(),
             Self::Lite(e) => e.kind(),

@@ -308,6 +308,7 @@ fn parameters_of(manifest: &Manifest) -> Result<&FaceParameters, ModelError> {
         | Parameters::DualEncoder(_)
         | Parameters::Whisper(_)
         | Parameters::SileroVad(_)
+        | Parameters::SoundTagger(_)
         | Parameters::PpOcr(_)
         | Parameters::Detector(_) => Err(manifest.wrong_kind("tell faces apart").into()),
     }

@@ -14,7 +14,7 @@ macro_rules! manifests {
 }
 
 /// The manifests compiled into this crate.
-const BUILT_IN: [(&str, &str); 24] = manifests![
+const BUILT_IN: [(&str, &str); 25] = manifests![
     "onnxruntime",
     "minilm",
     "lite",
@@ -39,6 +39,7 @@ const BUILT_IN: [(&str, &str); 24] = manifests![
     "ppocr-v5",
     "faces",
     "plates",
+    "yamnet",
 ];
 
 /// Manifests by id.

@@ -50,6 +50,7 @@ fn every_built_in_manifest_parses_and_pins_what_could_be_had_when_it_was_written
             "silero-vad",
             "ultra-light",
             "whisper-base",
+            "yamnet",
             "yunet"
         ]
     );

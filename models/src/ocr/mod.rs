@@ -290,6 +290,7 @@ fn parameters_of(manifest: &Manifest) -> Result<&PpOcrParameters, ManifestError>
         | Parameters::DualEncoder(_)
         | Parameters::Whisper(_)
         | Parameters::SileroVad(_)
+        | Parameters::SoundTagger(_)
         | Parameters::FaceDescriptor(_)
         | Parameters::Detector(_) => Err(manifest.wrong_kind("read text in pictures")),
     }

@@ -9,6 +9,7 @@ mod lines;
 mod meaning;
 mod sound;
 mod speech;
+mod tagged;
 mod text;
 mod visual;
 
@@ -27,6 +28,7 @@ use sound::SoundRecall;
 pub(super) use sound::names_sound;
 pub use sound::{HeardSound, Sounding};
 use speech::SpeechRecall;
+pub(super) use tagged::names_tag;
 pub use text::OnScreen;
 use text::TextRecall;
 use visual::VisualRecall;
@@ -241,7 +243,8 @@ recalls! {
     Speech as speech: SpeechRecall -> Dialogue;
     /// What is written in the pictures: signs, titles, credits.
     Text as text: TextRecall -> OnScreen;
-    /// What was measured in the sound: bangs, music, speech, silence. A hint, not recognition.
+    /// What is heard besides words: sounds that a tagger has named, and what was measured without a model (bangs, music,
+    /// speech, silence), which is a hint.
     Sound as sound: SoundRecall -> HeardSound;
     /// What is meant by what is said.
     Meaning as meaning: MeaningRecall -> Meaning;

@@ -1,16 +1,19 @@
-//! The sound recall: shots whose sound was measured to be what a word of the query names.
+//! The sound recall: shots in whose sound a tagger has heard what a word of the query names (`tagged.rs`), or that was measured
+//! to be like it.
 //!
-//! This is a hint, not recognition: a bang may be a door or a gun. `sounds.txt` is the table of words.
+//! What was measured is a hint, not recognition: a bang may be a door or a gun. `sounds.txt` is the table of words.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
 use utoipa::ToSchema;
 
-use super::{Found, Recall, Wanted};
+use super::{Found, Recall, Wanted, tagged};
+use crate::catalog::sound_tags;
 use crate::catalog::sounds::{self, SoundKind, SoundingShot};
-use crate::catalog::{AssetId, ShotId};
+use crate::catalog::{AssetId, CatalogError, ShotId};
 use crate::search::fusion::{Ranked, share};
 use crate::search::query::{PartKind, QueryPart};
 use crate::search::vector::narrow;
@@ -24,7 +27,7 @@ const MOST_SHOTS: u32 = 100_000;
 /// The endings of regular forms.
 const ENDINGS: [&str; 7] = ["s", "es", "ed", "d", "ing", "ion", "er"];
 
-/// What was measured in the sound of a shot.
+/// What was found in the sound of a shot.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]
@@ -40,10 +43,13 @@ pub enum Sounding {
     Silence,
     /// It is loud.
     Loud,
+    /// A tagger has heard what has a name.
+    Named,
 }
 
 impl Sounding {
-    const ALL: [Self; 5] = [
+    /// What is measured without a model.
+    const MEASURED: [Self; 5] = [
         Self::Bang,
         Self::Music,
         Self::Speech,
@@ -60,34 +66,39 @@ impl Sounding {
             Self::Speech => "speech",
             Self::Silence => "silence",
             Self::Loud => "loud",
+            Self::Named => "named",
         }
     }
 
-    /// What it is looked for by in the catalogue, and from which measure on.
-    const fn sought(self) -> (SoundKind, f64) {
+    /// What it is looked for by in the catalogue, and from which measure on, if it is measured.
+    const fn sought(self) -> Option<(SoundKind, f64)> {
         match self {
-            Self::Bang => (SoundKind::Bang, 0.0),
-            Self::Music => (SoundKind::Music, 0.5),
-            Self::Speech => (SoundKind::Speech, 0.9),
-            Self::Silence => (SoundKind::Silence, 0.8),
-            Self::Loud => (SoundKind::Loud, -20.0),
+            Self::Bang => Some((SoundKind::Bang, 0.0)),
+            Self::Music => Some((SoundKind::Music, 0.5)),
+            Self::Speech => Some((SoundKind::Speech, 0.9)),
+            Self::Silence => Some((SoundKind::Silence, 0.8)),
+            Self::Loud => Some((SoundKind::Loud, -20.0)),
+            Self::Named => None,
         }
     }
 }
 
-/// How a shot was found by its sound: a measured hint.
+/// How a shot was found by its sound: by its name, or by a measured hint.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct HeardSound {
-    /// What was measured.
+    /// What was found.
     pub kind: Sounding,
+    /// What a tagger calls it; null for what was measured without a model.
+    #[schema(example = "Applause")]
+    pub name: Option<String>,
     /// The word of the query that names it.
     #[schema(example = "explosion")]
     pub word: String,
-    /// How strong: of a bang, by how many decibels it rises above the second before; of what is loud, the loudest momentary
+    /// How strong: of what has a name, its probability, 0 to 1; of a bang, by how many decibels it rises above the second before; of what is loud, the loudest momentary
     /// loudness in LUFS; of the others the share of the shot, 0 to 1.
     #[schema(example = 24.5)]
     pub strength: f32,
-    /// When the bang is heard; null for what lasts.
+    /// When the bang is heard, or what has a name is most likely; null for what lasts.
     pub at: Option<Time>,
     /// Rank in the list of this recall, from 1.
     pub rank: u32,
@@ -99,6 +110,11 @@ impl HeardSound {
     pub fn sentence(&self) -> String {
         let (kind, strength) = (self.kind.name(), self.strength);
         match (self.kind, &self.at) {
+            (Sounding::Named, at) => {
+                let name = self.name.as_deref().unwrap_or(kind);
+                let at = at.as_ref().map(|at| format!(" at {}", at.smpte));
+                format!("{name}{}, {strength:.2}", at.unwrap_or_default())
+            }
             (Sounding::Bang, Some(at)) => format!("{kind} at {} (+{strength:.0} dB)", at.smpte),
             (Sounding::Bang, None) => format!("{kind} (+{strength:.0} dB)"),
             (Sounding::Loud, _) => format!("{kind} ({strength:.0} LUFS)"),
@@ -112,11 +128,14 @@ impl HeardSound {
 /// A shot that sounds as a word says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::search) struct SoundMatch {
-    kind: Sounding,
-    word: String,
-    strength: f32,
-    /// Frame and millisecond of a bang.
-    at: Option<(u64, u64)>,
+    pub(super) kind: Sounding,
+    pub(super) word: String,
+    pub(super) strength: f32,
+    /// Frame and millisecond of a bang, or of what has a name.
+    pub(super) at: Option<(u64, u64)>,
+    /// What a tagger calls it.
+    #[serde(default)]
+    pub(super) name: Option<String>,
 }
 
 pub(in crate::search) struct SoundRecall;
@@ -142,24 +161,25 @@ impl Recall for SoundRecall {
         let mut db = searcher.catalog.read().await?;
         let (mut lists, mut unwanted) = (Vec::new(), HashSet::new());
         for (_, part) in wanted.parts {
+            // What has a name comes first, because the first list that has a shot gives the evidence.
+            let reach = (assets.as_deref(), MOST_SHOTS);
+            let mut found = tagged::lists(&mut db, part, reach).await?;
             for (kind, word) in named(part) {
-                let (sought, least) = kind.sought();
-                let shots =
-                    sounds::find(&mut db, sought, least, assets.as_deref(), MOST_SHOTS).await?;
-                let shots = shots.into_iter().filter(|shot| {
-                    scope.is_none_or(|scope| {
-                        scope.contains(&shot.asset, shot.start_frame.cast_unsigned())
-                    })
+                found.push((1.0, measured(&mut db, (kind, &word), reach).await?));
+            }
+            for (weight, mut list) in found {
+                list.retain(|(shot, _)| {
+                    scope.is_none_or(|scope| scope.contains(&shot.asset, shot.start))
                 });
                 if part.weight < 0.0 {
-                    unwanted.extend(shots.map(|shot| id(&shot)));
+                    unwanted.extend(list.into_iter().map(|(shot, _)| shot));
                 } else {
-                    let matches = shots.map(|shot| (id(&shot), found(kind, &word, &shot)));
-                    lists.push((part.weight, matches.collect()));
+                    lists.push((part.weight * weight, list));
                 }
             }
         }
-        let searched = sounds::count(&mut db, assets.as_deref()).await?;
+        let measured = sounds::count(&mut db, assets.as_deref()).await?;
+        let searched = measured.max(sound_tags::count(&mut db, assets.as_deref()).await?);
         drop(db);
         let mut list = fused(lists);
         list.retain(|one| !unwanted.contains(&one.shot));
@@ -174,6 +194,7 @@ impl Recall for SoundRecall {
     fn evidence(found: &SoundMatch, rank: u32, clock: &Clock) -> HeardSound {
         HeardSound {
             kind: found.kind,
+            name: found.name.clone(),
             word: found.word.clone(),
             strength: found.strength,
             at: found.at.map(|(frame, ms)| clock.at(frame, ms)),
@@ -186,22 +207,37 @@ impl Recall for SoundRecall {
     }
 }
 
-fn id(shot: &SoundingShot) -> ShotId {
-    ShotId {
-        asset: shot.asset.clone(),
-        start: shot.start_frame.cast_unsigned(),
-        end: shot.end_frame.cast_unsigned(),
-    }
+/// The shots that were measured to sound like a kind that a word names.
+async fn measured(
+    db: &mut SqliteConnection,
+    (kind, word): (Sounding, &str),
+    (assets, most): (Option<&[AssetId]>, u32),
+) -> Result<Vec<(ShotId, SoundMatch)>, CatalogError> {
+    let Some((sought, least)) = kind.sought() else {
+        return Ok(Vec::new());
+    };
+    let shots = sounds::find(db, sought, least, assets, most).await?;
+    Ok(shots
+        .into_iter()
+        .map(|shot| found(kind, word, shot))
+        .collect())
 }
 
-fn found(kind: Sounding, word: &str, shot: &SoundingShot) -> SoundMatch {
+fn found(kind: Sounding, word: &str, shot: SoundingShot) -> (ShotId, SoundMatch) {
     let at = shot.bang.frame.zip(shot.bang.ms);
-    SoundMatch {
+    let found = SoundMatch {
         kind,
         word: word.to_owned(),
         strength: narrow(shot.measure),
         at: at.map(|(frame, ms)| (frame.cast_unsigned(), ms.cast_unsigned())),
-    }
+        name: None,
+    };
+    let id = ShotId {
+        asset: shot.asset,
+        start: shot.start_frame.cast_unsigned(),
+        end: shot.end_frame.cast_unsigned(),
+    };
+    (id, found)
 }
 
 /// Whether a part of a query names a sound that is measured.
@@ -244,7 +280,9 @@ static WORDS: LazyLock<HashMap<&str, Sounding>> = LazyLock::new(|| {
     let lines = TABLE.lines().filter_map(|line| line.split_once(':'));
     lines
         .filter_map(|(name, words)| {
-            let kind = Sounding::ALL.into_iter().find(|kind| kind.name() == name)?;
+            let kind = Sounding::MEASURED
+                .into_iter()
+                .find(|kind| kind.name() == name)?;
             Some(words.split_whitespace().map(move |word| (word, kind)))
         })
         .flatten()
@@ -275,9 +313,10 @@ fn fused(lists: Vec<(f64, Vec<(ShotId, SoundMatch)>)>) -> Vec<Ranked<SoundMatch>
     let ranked = all.into_iter().map(|(sum, shot, found)| {
         let is_tied = last == Some(sum.to_bits());
         last = Some(sum.to_bits());
+        // A bang is at a frame. What has a name lasts, and only its peak is known.
         let frames = match found.at {
-            Some((frame, _)) => (frame, frame + 1),
-            None => (shot.start, shot.end),
+            Some((frame, _)) if found.kind == Sounding::Bang => (frame, frame + 1),
+            Some(_) | None => (shot.start, shot.end),
         };
         Ranked {
             frames,
@@ -322,8 +361,8 @@ mod tests {
         let names: Vec<&str> = lines
             .filter_map(|line| Some(line.split_once(':')?.0))
             .collect();
-        assert_eq!(names.len(), Sounding::ALL.len());
-        for kind in Sounding::ALL {
+        assert_eq!(names.len(), Sounding::MEASURED.len());
+        for kind in Sounding::MEASURED {
             assert!(names.contains(&kind.name()));
         }
     }

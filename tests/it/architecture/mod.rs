@@ -92,6 +92,7 @@ const MODELS: &[(&str, &[&str])] = &[
         &["error", "manifest", "preprocess", "runtime", "store"],
     ),
     ("speech", &["error", "manifest", "onnx", "runtime", "store"]),
+    ("tagger", &["error", "manifest", "onnx", "runtime", "store"]),
     ("text", &["encoder", "error", "manifest", "store", "vector"]),
     (
         "lite",

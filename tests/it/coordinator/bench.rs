@@ -199,6 +199,7 @@ pub(super) fn settings() -> Settings {
         speech: None,
         reader: None,
         sound: true,
+        tagger: None,
         faces: None,
         detector: DetectorKind::Learned,
         proxy_height: 480,
@@ -299,6 +300,11 @@ pub(crate) fn answer(lease: &Lease) -> Output {
             track: SoundTrack::Unknown,
             shots: Vec::new(),
             bangs: Vec::new(),
+        }
+        .into(),
+        Task::SoundTags(_) => SoundTagsOutput {
+            tagger: "yamnet@unverified".to_owned(),
+            tags: Vec::new(),
         }
         .into(),
         Task::People(_) => PeopleOutput {

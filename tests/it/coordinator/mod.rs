@@ -23,8 +23,8 @@ use rushes_workers::media::{MediaInfo, SoundTrack};
 use rushes_workers::segment::{Boundary, BoundaryKind, DetectorKind};
 use rushes_workers::stages::{
     DialogueOutput, EdgesOutput, EmbeddingsOutput, MeaningOutput, Output, PeopleOutput,
-    ProbeOutput, ProxiesOutput, Queue, ShotSpan, ShotsOutput, SoundFindings, SpeechBasis,
-    SpeechOutput, Task, TextOutput, ThumbnailsOutput,
+    ProbeOutput, ProxiesOutput, Queue, ShotSpan, ShotsOutput, SoundFindings, SoundTagsOutput,
+    SpeechBasis, SpeechOutput, Task, TextOutput, ThumbnailsOutput,
 };
 use rushes_workers::storage::Locator;
 use rushes_workers::watch::Progress;

@@ -33,6 +33,7 @@ impl Rushes {
                 // Reading pictures takes time, and few tests are about it.
                 ("RUSHES_MODELS__PICTURE_TO_TEXT".to_owned(), String::new()),
                 ("RUSHES_WORK__SOUND".to_owned(), "false".to_owned()),
+                ("RUSHES_MODELS__SOUND_TO_TAGS".to_owned(), String::new()),
             ],
         })
     }

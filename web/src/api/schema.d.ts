@@ -1839,6 +1839,7 @@ export interface components {
              */
             ready: number;
             sound?: components["schemas"]["SenseCoverage"] | null;
+            sound_tags?: components["schemas"]["SenseCoverage"] | null;
             speech?: components["schemas"]["SenseCoverage"] | null;
             text?: components["schemas"]["SenseCoverage"] | null;
             /**
@@ -2042,6 +2043,16 @@ export interface components {
              */
             height: number;
             /** @description Prefix of the keys of the proxy run's objects. */
+            prefix: string;
+        };
+        /** @description A run that names sounds, for which the run that measures them may do so meanwhile. */
+        EarlyTags: {
+            /**
+             * @description The tagger.
+             * @example yamnet
+             */
+            model: string;
+            /** @description Prefix of the keys of its objects. */
             prefix: string;
         };
         /** @description The output of an [`EdgesTask`]. */
@@ -2297,11 +2308,16 @@ export interface components {
          * @enum {string}
          */
         GroupBy: "shot" | "asset" | "title";
-        /** @description How a shot was found by its sound: a measured hint. */
+        /** @description How a shot was found by its sound: by its name, or by a measured hint. */
         HeardSound: {
             at?: components["schemas"]["Time"] | null;
-            /** @description What was measured. */
+            /** @description What was found. */
             kind: components["schemas"]["Sounding"];
+            /**
+             * @description What a tagger calls it; null for what was measured without a model.
+             * @example Applause
+             */
+            name?: string | null;
             /**
              * Format: int32
              * @description Rank in the list of this recall, from 1.
@@ -2309,7 +2325,7 @@ export interface components {
             rank: number;
             /**
              * Format: float
-             * @description How strong: of a bang, by how many decibels it rises above the second before; of what is loud, the loudest momentary
+             * @description How strong: of what has a name, its probability, 0 to 1; of a bang, by how many decibels it rises above the second before; of what is loud, the loudest momentary
              *     loudness in LUFS; of the others the share of the shot, 0 to 1.
              * @example 24.5
              */
@@ -2694,6 +2710,22 @@ export interface components {
              */
             status: string;
         };
+        /** @description A sound that is heard in a shot, by name. */
+        NamedSound: {
+            /** @description When that is. */
+            at: components["schemas"]["Time"];
+            /**
+             * @description What it is, as the tagger calls it.
+             * @example Applause
+             */
+            name: string;
+            /**
+             * Format: double
+             * @description How likely, 0 to 1, where it is most likely.
+             * @example 0.87
+             */
+            score: number;
+        };
         /** @description A new bin. */
         NewBin: {
             /**
@@ -2844,6 +2876,9 @@ export interface components {
         }) | (components["schemas"]["SoundFindings"] & {
             /** @enum {string} */
             feature: "sound";
+        }) | (components["schemas"]["SoundTagsOutput"] & {
+            /** @enum {string} */
+            feature: "sound-tags";
         }) | (components["schemas"]["PeopleOutput"] & {
             /** @enum {string} */
             feature: "people";
@@ -3548,6 +3583,8 @@ export interface components {
         ShotDetail: components["schemas"]["Place"] & {
             /** @description The dialogue during it. */
             dialogue: components["schemas"]["Line"][];
+            /** @description What is heard in it, by name, the most likely first. */
+            heard: components["schemas"]["NamedSound"][];
             /** @description The boundary at its start. */
             in: components["schemas"]["BoundaryView"];
             out?: components["schemas"]["BoundaryView"] | null;
@@ -3775,6 +3812,62 @@ export interface components {
             /** @description What sound the video has. */
             track: components["schemas"]["SoundTrack"];
         };
+        /** @description A sound that is heard in a shot. */
+        SoundTag: {
+            /**
+             * Format: int64
+             * @description The frame that is shown there.
+             */
+            frame: number;
+            /**
+             * Format: int64
+             * @description When that is, in milliseconds from the start of the file.
+             */
+            ms: number;
+            /**
+             * @description What is heard, as the tagger calls it.
+             * @example Applause
+             */
+            name: string;
+            /**
+             * Format: float
+             * @description How likely, 0 to 1, where it is most likely.
+             * @example 0.87
+             */
+            score: number;
+            /**
+             * Format: int64
+             * @description Which shot, from 0.
+             */
+            shot: number;
+        };
+        /** @description The output of a [`SoundTagsTask`]. */
+        SoundTagsOutput: {
+            /**
+             * @description The tagger, `id@revision`.
+             * @example yamnet@1
+             */
+            tagger: string;
+            /** @description By shot, the most likely first. */
+            tags: components["schemas"]["SoundTag"][];
+        };
+        /** @description Name the sounds of a video. */
+        SoundTagsTask: {
+            /** @description The video. */
+            media: components["schemas"]["Locator"];
+            /**
+             * @description The tagger.
+             * @example yamnet
+             */
+            model: string;
+            /** @description First and one-past-last frame of each shot, in order. */
+            shots: [
+                number,
+                number
+            ][];
+            /** @description Key of the stored timeline. */
+            timeline: string;
+        };
         /** @description Measure the sound of a video. */
         SoundTask: {
             /** @description The video. */
@@ -3784,6 +3877,7 @@ export interface components {
                 number,
                 number
             ][];
+            tags?: components["schemas"]["EarlyTags"] | null;
             /** @description Key of the stored timeline. */
             timeline: string;
         };
@@ -3793,10 +3887,10 @@ export interface components {
          */
         SoundTrack: "decoded" | "none" | "unknown";
         /**
-         * @description What was measured in the sound of a shot.
+         * @description What was found in the sound of a shot.
          * @enum {string}
          */
-        Sounding: "bang" | "music" | "speech" | "silence" | "loud";
+        Sounding: "bang" | "music" | "speech" | "silence" | "loud" | "named";
         /**
          * @description How far a model is.
          * @enum {string}
@@ -4001,6 +4095,9 @@ export interface components {
         }) | (components["schemas"]["SoundTask"] & {
             /** @enum {string} */
             feature: "sound";
+        }) | (components["schemas"]["SoundTagsTask"] & {
+            /** @enum {string} */
+            feature: "sound-tags";
         }) | (components["schemas"]["PeopleTask"] & {
             /** @enum {string} */
             feature: "people";

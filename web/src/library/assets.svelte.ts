@@ -99,6 +99,7 @@ const NAMES: Record<string, string> = {
   meaning: "reading what is said",
   text: "reading what is written",
   sound: "measuring sound",
+  "sound-tags": "naming sounds",
   people: "looking at faces",
 };
 

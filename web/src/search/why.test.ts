@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { marked } from "./why";
+import type { Schemas } from "../api/client";
+import { percent } from "../parts/time";
+import { marked, sounding } from "./why";
 
 describe("marked", () => {
   it("cuts a line at its marks", () => {
@@ -31,5 +33,21 @@ describe("marked", () => {
       { start: 0, end: 2 },
     ]);
     expect(pieces.map((piece) => piece.text).join("")).toBe("abc");
+  });
+});
+
+describe("sounding", () => {
+  const at = { frame: 307, ms: 12_300, smpte: "00:00:12:07" } as Schemas["Time"];
+  const heard = { word: "x", rank: 1, name: null, at: null };
+
+  it("names what a tagger has heard, and when", () => {
+    const sound = { ...heard, kind: "named", name: "Applause", strength: 0.87, at } as const;
+    expect(sounding(sound)).toBe(`Applause at 00:00:12:07, ${percent(0.87)}`);
+  });
+
+  it("says what was measured", () => {
+    expect(sounding({ ...heard, kind: "bang", strength: 24, at })).toBe("bang at 00:00:12:07");
+    expect(sounding({ ...heard, kind: "loud", strength: -12.4 })).toBe("loud, -12 LUFS");
+    expect(sounding({ ...heard, kind: "music", strength: 0.8 })).toBe(`music ${percent(0.8)}`);
   });
 });

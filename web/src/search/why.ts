@@ -43,8 +43,12 @@ export function reasons(hit: Hit): Why[] {
   return found;
 }
 
-/** What was measured in the sound, in words. */
-function sounding({ kind, strength, at }: Schemas["HeardSound"]): string {
+/** What was heard or measured in the sound, in words. */
+export function sounding({ kind, name, strength, at }: Schemas["HeardSound"]): string {
+  if (kind === "named") {
+    const when = at ? ` at ${at.smpte}` : "";
+    return `${name ?? "heard"}${when}, ${percent(strength)}`;
+  }
   if (kind === "bang") return at ? `bang at ${at.smpte}` : "bang";
   return kind === "loud" ? `loud, ${strength.toFixed(0)} LUFS` : `${kind} ${percent(strength)}`;
 }

@@ -1,21 +1,32 @@
-//! Listens to the sound of a video, and sends what was heard a minute at a time.
+//! Listens to the sound of a video, and sends what was heard a minute at a time. If they are wanted, it sends the samples of
+//! one channel too, a second at a time.
 
 use serde::{Deserialize, Serialize};
 
+use super::sound::{Samples, SoundSink, second, send};
 use crate::acoustics::Heard;
-use crate::media::{self, Bounds, HeardOutput, MediaError, SoundTrack};
-use crate::sandbox::{ChildJob, HandUp, Observer, Parent, Sandbox, encode, parse, protocol};
+use crate::media::{self, Bounds, HeardOutput, MediaError, SoundOutput, SoundTrack};
+use crate::sandbox::{
+    ChildJob, HandUp, Limits, Observer, Parent, PassError, Sandbox, encode, parse, protocol,
+};
 use crate::source::ByteSource;
 
 /// Bangs in a tenth of a second, at most.
 const MOST_BANGS: usize = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ListenJob;
+pub(super) struct ListenJob {
+    /// Samples per second of the channel that is sent too.
+    mono: Option<u32>,
+}
 
 impl ChildJob for ListenJob {
     const NAME: &'static str = "listen";
     type Output = SoundTrack;
+
+    fn max_blob(&self, _limits: &Limits) -> u64 {
+        self.mono.map_or(0, second)
+    }
 
     fn run(
         self,
@@ -23,11 +34,17 @@ impl ChildJob for ListenJob {
         bounds: &Bounds,
         parent: &mut Parent,
     ) -> Result<SoundTrack, MediaError> {
-        media::listen(source, bounds, &mut Upwards(parent))
+        media::listen(source, bounds, self.mono, &mut Upwards(parent))
     }
 }
 
 struct Upwards<'a>(&'a mut Parent);
+
+impl SoundOutput for Upwards<'_> {
+    fn samples(&mut self, from: u64, samples: &[f32]) -> Result<(), MediaError> {
+        send(self.0, from, samples)
+    }
+}
 
 impl HeardOutput for Upwards<'_> {
     fn heard(&mut self, heard: Heard, ms: u64) -> Result<(), MediaError> {
@@ -47,12 +64,53 @@ impl Sandbox {
         source: &mut dyn ByteSource,
         observer: &mut dyn Observer,
     ) -> Result<(SoundTrack, Heard), MediaError> {
-        let mut all = All {
+        let mut all = self.all();
+        let track = self.run(source, &ListenJob { mono: None }, observer, &mut all)?;
+        Ok((track, all.heard))
+    }
+
+    /// The same, and passes the sound to `sink` as [`Self::sound`] does, so that the video is decoded once for both.
+    ///
+    /// # Errors
+    /// Any [`MediaError`], or the error of `sink`, which ends the work.
+    pub fn listen_and_pass<E>(
+        &self,
+        source: &mut dyn ByteSource,
+        rate: u32,
+        observer: &mut dyn Observer,
+        sink: &mut SoundSink<'_, E>,
+    ) -> Result<(SoundTrack, Heard), PassError<E>> {
+        let mut both = Both {
+            all: self.all(),
+            samples: Samples::new(sink),
+        };
+        let track = self.run(source, &ListenJob { mono: Some(rate) }, observer, &mut both)?;
+        Ok((track, both.all.heard))
+    }
+
+    fn all(&self) -> All {
+        All {
             heard: Heard::default(),
             most: self.limits.bounds.max_duration_ms / 100,
-        };
-        let track = self.run(source, &ListenJob, observer, &mut all)?;
-        Ok((track, all.heard))
+        }
+    }
+}
+
+/// Accepts what is heard, and samples.
+struct Both<'s, 'a, E> {
+    all: All,
+    samples: Samples<'s, 'a, E>,
+}
+
+impl<E> HandUp for Both<'_, '_, E> {
+    type Error = PassError<E>;
+
+    fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), PassError<E>> {
+        self.samples.blob(index, bytes)
+    }
+
+    fn part(&mut self, json: &[u8]) -> Result<(), PassError<E>> {
+        Ok(self.all.part(json)?)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Sends the sound of a video, a second at a time. On the wire samples are 32-bit floats in little-endian.
 
-use rushes_models::HEARD_RATE;
 use serde::{Deserialize, Serialize};
 
 use crate::media::{self, Bounds, MediaError, SoundOutput};
@@ -8,7 +7,15 @@ use crate::sandbox::{ChildJob, HandUp, Limits, Observer, Parent, PassError, Sand
 use crate::source::ByteSource;
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct SoundJob;
+pub(super) struct SoundJob {
+    /// Samples per second.
+    rate: u32,
+}
+
+/// Bytes of a second of samples.
+pub(super) fn second(rate: u32) -> u64 {
+    u64::from(rate) * size_of::<f32>() as u64
+}
 
 impl ChildJob for SoundJob {
     const NAME: &'static str = "sound";
@@ -16,7 +23,7 @@ impl ChildJob for SoundJob {
     type Output = bool;
 
     fn max_blob(&self, _limits: &Limits) -> u64 {
-        u64::from(HEARD_RATE) * size_of::<f32>() as u64
+        second(self.rate)
     }
 
     fn run(
@@ -25,7 +32,7 @@ impl ChildJob for SoundJob {
         bounds: &Bounds,
         parent: &mut Parent,
     ) -> Result<bool, MediaError> {
-        media::sound(source, bounds, &mut Upwards(parent))
+        media::sound(source, bounds, self.rate, &mut Upwards(parent))
     }
 }
 
@@ -34,39 +41,51 @@ struct Upwards<'a>(&'a Parent);
 
 impl SoundOutput for Upwards<'_> {
     fn samples(&mut self, from: u64, samples: &[f32]) -> Result<(), MediaError> {
-        let bytes = samples.iter().flat_map(|sample| sample.to_le_bytes());
-        self.0.blob(from, bytes.collect())
+        send(self.0, from, samples)
     }
+}
+
+/// Sends samples, the first of which has the number `from`.
+pub(super) fn send(parent: &Parent, from: u64, samples: &[f32]) -> Result<(), MediaError> {
+    let bytes = samples.iter().flat_map(|sample| sample.to_le_bytes());
+    parent.blob(from, bytes.collect())
 }
 
 /// Takes the number of the first sample from the start of the file, and samples.
 pub type SoundSink<'a, E> = dyn FnMut(u64, &[f32]) -> Result<(), E> + 'a;
 
 impl Sandbox {
-    /// Passes the sound of a video to `sink`, mixed to one channel at [`HEARD_RATE`]: the number of the first sample from
-    /// the start of the file, and up to a second of samples. While `sink` works the child waits. Returns whether there is
-    /// sound that can be decoded.
+    /// Passes the sound of a video to `sink`, mixed to one channel at `rate` samples per second: the number of the first sample
+    /// from the start of the file, and up to a second of samples. While `sink` works the child waits. Returns whether there
+    /// is sound that can be decoded.
     ///
     /// # Errors
     /// Any [`MediaError`], or the error of `sink`, which ends the work.
     pub fn sound<E>(
         &self,
         source: &mut dyn ByteSource,
+        rate: u32,
         observer: &mut dyn Observer,
         sink: &mut SoundSink<'_, E>,
     ) -> Result<bool, PassError<E>> {
-        let mut samples = Samples { next: 0, sink };
-        self.run(source, &SoundJob, observer, &mut samples)
+        let mut samples = Samples::new(sink);
+        self.run(source, &SoundJob { rate }, observer, &mut samples)
     }
 }
 
 /// Passes on samples that go forward in time. Values that are no samples become silence.
-struct Samples<'a, E> {
+pub(super) struct Samples<'s, 'a, E> {
     next: u64,
-    sink: &'a mut SoundSink<'a, E>,
+    sink: &'s mut SoundSink<'a, E>,
 }
 
-impl<E> HandUp for Samples<'_, E> {
+impl<'s, 'a, E> Samples<'s, 'a, E> {
+    pub(super) fn new(sink: &'s mut SoundSink<'a, E>) -> Self {
+        Self { next: 0, sink }
+    }
+}
+
+impl<E> HandUp for Samples<'_, '_, E> {
     type Error = PassError<E>;
 
     fn blob(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), PassError<E>> {
@@ -105,10 +124,7 @@ mod tests {
             heard.push((from, samples.to_vec()));
             Ok::<_, Infallible>(())
         };
-        let mut samples = Samples {
-            next: 0,
-            sink: &mut sink,
-        };
+        let mut samples = Samples::new(&mut sink);
         let bytes = |values: &[f32]| {
             values
                 .iter()

@@ -11,7 +11,7 @@ use crate::error::StageError;
 use crate::media::ProxyParams;
 use crate::sandbox::{Limits, Sandbox};
 use crate::segment::SegmentParams;
-use crate::stages::{EmbeddingsTask, FaceReaders, Output, Stages, TextReaders};
+use crate::stages::{EmbeddingsTask, FaceReaders, Output, SoundTaggers, Stages, TextReaders};
 use crate::storage::Storage;
 use crate::watch::Watch;
 
@@ -250,6 +250,7 @@ fn a_leased_run_uses_its_parts_and_tidies_up() {
         ears: crate::stages::Ears::new(ModelStore::new("none".into()), 1),
         readers: TextReaders::new(ModelStore::new("none".into()), 1),
         faces: FaceReaders::new(ModelStore::new("none".into()), 1),
+        taggers: SoundTaggers::new(ModelStore::new("none".into()), 1),
         runtime: bench.runtime.handle().clone(),
     };
     let task = EmbeddingsTask {

@@ -64,6 +64,14 @@ pub(super) struct AudioReader {
     decoder: ffmpeg::decoder::Audio,
     stream: usize,
     time_base: Rate,
+    own: Conversion,
+    /// The same sound as one channel, if it is wanted, and the number of its sample at which the file starts.
+    mono: Option<(Conversion, i64)>,
+    ended: bool,
+}
+
+/// Decoded sound with a rate and a layout of channels.
+struct Conversion {
     rate: Rate,
     layout: ChannelLayout,
     resampler: Option<(InputShape, resampling::Context)>,
@@ -71,7 +79,6 @@ pub(super) struct AudioReader {
     chunks: VecDeque<Chunk>,
     /// The sample after the last one decoded.
     next: Option<i64>,
-    ended: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,32 +164,42 @@ impl AudioReader {
         };
         container.only(&[index]);
         Ok(Some(Self {
-            layout,
             container,
             decoder,
             stream: index,
             time_base,
-            rate,
-            resampler: None,
-            chunks: VecDeque::new(),
-            next: None,
+            own: Conversion::new(rate, layout),
+            mono: None,
             ended: false,
         }))
     }
 
+    /// The same reader, which also mixes all channels to one at a rate, if there is one.
+    pub(super) fn with_mono(self, rate: Option<u32>) -> Self {
+        let rate = rate.and_then(|rate| Rate::new(rate, 1));
+        let mono = |rate| {
+            let conversion = Conversion::new(rate, ChannelLayout::MONO);
+            (conversion, self.origin_at(rate))
+        };
+        Self {
+            mono: rate.map(mono),
+            ..self
+        }
+    }
+
     /// Samples per second.
     pub(super) const fn rate(&self) -> Rate {
-        self.rate
+        self.own.rate
     }
 
     /// How many there are.
     pub(super) fn channels(&self) -> u16 {
-        u16::try_from(self.layout.channels()).unwrap_or(0)
+        u16::try_from(self.own.layout.channels()).unwrap_or(0)
     }
 
     /// The positions of the channels as bits, in the order of the planes.
     pub(super) fn positions(&self) -> u64 {
-        self.layout.bits()
+        self.own.layout.bits()
     }
 
     /// Whether a file has sound, whether or not this build can decode it.
@@ -194,16 +211,27 @@ impl AudioReader {
 
     /// The number of the sample at which the file starts: where its earliest stream does.
     pub(super) fn origin(&self) -> i64 {
+        self.origin_at(self.own.rate)
+    }
+
+    fn origin_at(&self, rate: Rate) -> i64 {
         let info = probe::describe(&self.container.input, 0);
-        probe::earliest(&info.streams, self.rate).unwrap_or(0)
+        probe::earliest(&info.streams, rate).unwrap_or(0)
     }
 
     /// The next samples; `None` at the end. Samples that are missing are skipped.
     pub(super) fn next_samples(&mut self) -> Result<Option<Chunk>, MediaError> {
-        while self.chunks.is_empty() && !self.ended {
+        while self.own.chunks.is_empty() && !self.ended {
             self.decode()?;
         }
-        Ok(self.chunks.pop_front())
+        Ok(self.own.chunks.pop_front())
+    }
+
+    /// The next samples of the one channel among what is decoded, with a number that counts from the start of the file.
+    pub(super) fn mono_samples(&mut self) -> Option<(i64, Vec<f32>)> {
+        let (mono, origin) = self.mono.as_mut()?;
+        let Chunk { start, planes } = mono.chunks.pop_front()?;
+        Some((start.saturating_sub(*origin), planes.into_iter().next()?))
     }
 
     /// Appends the samples `[from, to)` to one plane per channel. Calls must go forward in time.
@@ -213,14 +241,15 @@ impl AudioReader {
         to: i64,
         planes: &mut [Vec<f32>],
     ) -> Result<(), MediaError> {
-        while !self.ended && self.next.is_none_or(|next| next < to) {
+        while !self.ended && self.own.next.is_none_or(|next| next < to) {
             self.decode()?;
-            while self.chunks.front().is_some_and(|chunk| chunk.end() <= from) {
-                self.chunks.pop_front();
+            let chunks = &mut self.own.chunks;
+            while chunks.front().is_some_and(|chunk| chunk.end() <= from) {
+                chunks.pop_front();
             }
         }
         let mut position = from;
-        for chunk in self.chunks.iter().take_while(|chunk| chunk.start < to) {
+        for chunk in self.own.chunks.iter().take_while(|chunk| chunk.start < to) {
             let start = chunk.start.max(position);
             let end = chunk.end().min(to);
             if start >= end {
@@ -244,7 +273,17 @@ impl AudioReader {
     fn decode(&mut self) -> Result<(), MediaError> {
         let mut sound = frame::Audio::empty();
         match self.decoder.receive_frame(&mut sound) {
-            Ok(()) => self.keep(sound),
+            Ok(()) => {
+                if sound.channel_layout().is_empty() {
+                    let usual = ChannelLayout::default(i32::from(sound.channels()));
+                    sound.set_channel_layout(usual);
+                }
+                self.own.keep(&sound, self.time_base)?;
+                match &mut self.mono {
+                    Some((mono, _)) => mono.keep(&sound, self.time_base),
+                    None => Ok(()),
+                }
+            }
             Err(error) if is_again(error) => self.feed(),
             Err(ffmpeg::Error::Eof) => {
                 self.ended = true;
@@ -276,11 +315,23 @@ impl AudioReader {
             }
         }
     }
+}
 
-    fn keep(&mut self, mut sound: frame::Audio) -> Result<(), MediaError> {
+impl Conversion {
+    const fn new(rate: Rate, layout: ChannelLayout) -> Self {
+        Self {
+            rate,
+            layout,
+            resampler: None,
+            chunks: VecDeque::new(),
+            next: None,
+        }
+    }
+
+    fn keep(&mut self, sound: &frame::Audio, time_base: Rate) -> Result<(), MediaError> {
         let time = timestamp(sound.timestamp().unwrap_or(i64::MIN));
-        let start = self.place(time);
-        let mut planes = self.convert(&mut sound)?;
+        let start = self.place(time, time_base);
+        let mut planes = self.convert(sound)?;
         let mut start = start;
         if let Some(next) = self.next
             && start < next
@@ -299,10 +350,10 @@ impl AudioReader {
     }
 
     /// The number of the first sample of a frame.
-    fn place(&self, time: Option<i64>) -> i64 {
+    fn place(&self, time: Option<i64>, time_base: Rate) -> i64 {
         let expected = self.next.unwrap_or(0);
         let Some(time) = time else { return expected };
-        let start = sample_at(time, self.time_base, self.rate);
+        let start = sample_at(time, time_base, self.rate);
         let rounding = i64::from(self.rate.num()) / TOLERANCE;
         if self.next.is_some() && start.abs_diff(expected) <= rounding.unsigned_abs() {
             expected
@@ -311,10 +362,7 @@ impl AudioReader {
         }
     }
 
-    fn convert(&mut self, sound: &mut frame::Audio) -> Result<Vec<Vec<f32>>, MediaError> {
-        if sound.channel_layout().is_empty() {
-            sound.set_channel_layout(ChannelLayout::default(i32::from(sound.channels())));
-        }
+    fn convert(&mut self, sound: &frame::Audio) -> Result<Vec<Vec<f32>>, MediaError> {
         let shape = InputShape {
             format: sound.format(),
             layout: sound.channel_layout(),
@@ -323,13 +371,14 @@ impl AudioReader {
         let layout = self.layout;
         let resampler = match self.resampler.take() {
             Some((known, resampler)) if known == shape => resampler,
-            _ => resampling::Context::get(
+            _ => resampling::Context::get_with(
                 shape.format,
                 shape.layout,
                 shape.rate,
                 FORMAT,
                 layout,
                 self.rate.num(),
+                options(layout),
             )
             .map_err(decode_error)?,
         };
@@ -343,6 +392,15 @@ impl AudioReader {
             .map(|channel| converted.plane::<f32>(channel).to_vec())
             .collect())
     }
+}
+
+/// All channels are mixed to one such that the sum does not exceed full scale. For floats FFmpeg would let it.
+fn options(layout: ChannelLayout) -> ffmpeg::Dictionary<'static> {
+    let mut options = ffmpeg::Dictionary::new();
+    if layout == ChannelLayout::MONO {
+        options.set("rematrix_maxval", "1.0");
+    }
+    options
 }
 
 /// The number of the sample at a time, rounded to the nearest.

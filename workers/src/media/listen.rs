@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::audio::{AudioReader, Chunk};
 use super::open::SharedSource;
+use super::sound::{Seconds, SoundOutput};
 use super::{Bounds, MediaError};
 use crate::acoustics::{Heard, Listener};
 use crate::source::ByteSource;
@@ -24,8 +25,8 @@ pub enum SoundTrack {
     Unknown,
 }
 
-/// Takes what is heard.
-pub trait HeardOutput {
+/// Takes what is heard, and the samples of one channel if they are wanted.
+pub trait HeardOutput: SoundOutput {
     /// Some of it, by time, up to a moment in milliseconds from the start of the file.
     ///
     /// # Errors
@@ -33,17 +34,20 @@ pub trait HeardOutput {
     fn heard(&mut self, heard: Heard, ms: u64) -> Result<(), MediaError>;
 }
 
-/// Listens to the sound of a video. Sound that is damaged or missing is silence.
+/// Listens to the sound of a video. Sound that is damaged or missing is silence. Hands over the same sound as one channel at
+/// `mono` samples per second as well, if that is given.
 ///
 /// # Errors
 /// Any error of opening or of `output`.
 pub fn listen(
     source: Box<dyn ByteSource>,
     bounds: &Bounds,
+    mono: Option<u32>,
     output: &mut dyn HeardOutput,
 ) -> Result<SoundTrack, MediaError> {
     let source = SharedSource::new(source);
-    let Some(mut reader) = AudioReader::open_as_it_is(source.clone(), bounds)? else {
+    let reader = AudioReader::open_as_it_is(source.clone(), bounds)?;
+    let Some(mut reader) = reader.map(|reader| reader.with_mono(mono)) else {
         return Ok(if AudioReader::is_in(source, bounds)? {
             SoundTrack::Unknown
         } else {
@@ -58,6 +62,7 @@ pub fn listen(
     let last = bounds.max_duration_ms.saturating_mul(u64::from(rate)) / 1000;
     let mut together = Heard::default();
     let mut is_decoded = false;
+    let mut seconds = Seconds::new(mono.unwrap_or(1));
     loop {
         let Chunk { start, mut planes } = match reader.next_samples() {
             Ok(Some(chunk)) => chunk,
@@ -67,6 +72,9 @@ pub fn listen(
             Err(error) => return Err(error),
         };
         is_decoded = true;
+        while let Some((start, samples)) = reader.mono_samples() {
+            seconds.push(start, samples, output)?;
+        }
         let start = start.saturating_sub(origin);
         // Sound before the start of the file, such as what a codec needs to begin, is not played.
         let early = usize::try_from(start.saturating_neg()).unwrap_or(0);
@@ -85,6 +93,7 @@ pub fn listen(
             output.heard(std::mem::take(&mut together), ms(start, rate))?;
         }
     }
+    seconds.finish(output)?;
     let Heard { tenths, bangs } = listener.finish();
     together.tenths.extend(tenths);
     together.bangs.extend(bangs);

@@ -79,6 +79,16 @@ impl<E> PassError<E> {
     }
 }
 
+impl PassError<std::convert::Infallible> {
+    /// The error of the video, made of it by `media`, where the receiver has none.
+    pub(crate) fn or_never<T>(self, media: impl FnOnce(MediaError) -> T) -> T {
+        match self {
+            Self::Media(error) => media(error),
+            Self::Receiver(never) => match never {},
+        }
+    }
+}
+
 impl<E> From<MediaError> for PassError<E> {
     fn from(error: MediaError) -> Self {
         Self::Media(error)

@@ -4,6 +4,7 @@ use rushes_models::{EncoderOptions, ModelStore};
 use tokio::runtime::Handle;
 
 use super::people::FaceReaders;
+use super::sound_tags::SoundTaggers;
 use super::speech::Ears;
 use super::text::TextReaders;
 use crate::embed::{Devices, EmbedOptions, Embedder, Sentences};
@@ -61,6 +62,8 @@ pub struct Stages {
     pub readers: TextReaders,
     /// The readers of faces.
     pub faces: FaceReaders,
+    /// The taggers of sounds.
+    pub taggers: SoundTaggers,
     /// The runtime for access to the object store.
     pub runtime: Handle,
 }
@@ -83,6 +86,7 @@ impl Stages {
             ears: Ears::new(models.clone(), encoders.threads),
             readers: TextReaders::new(models.clone(), encoders.threads),
             faces: FaceReaders::new(models.clone(), encoders.threads),
+            taggers: SoundTaggers::new(models.clone(), encoders.threads),
             devices: Devices::new(models, encoders),
             embedder: Embedder::new(EmbedOptions::default()),
             runtime: Handle::current(),

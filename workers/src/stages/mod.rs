@@ -18,6 +18,7 @@ mod probe;
 mod proxies;
 mod shots;
 mod sound;
+mod sound_tags;
 mod speech;
 mod text;
 mod thumbnails;
@@ -39,6 +40,7 @@ pub use probe::{ProbeOutput, ProbeTask};
 pub use proxies::{ProxiesOutput, ProxiesTask};
 pub use shots::{EarlyProxies, ShotSpan, ShotsOutput, ShotsTask};
 pub use sound::{SoundBang, SoundFindings, SoundTask};
+pub use sound_tags::{EarlyTags, SoundTag, SoundTaggers, SoundTagsOutput, SoundTagsTask};
 pub use speech::{Ears, HeardSpan, SpeechBasis, SpeechOutput, SpeechTask, SpokenWord};
 pub use text::{ScreenText, TextOutput, TextReaders, TextTask, is_subtitle_place};
 pub use thumbnails::{ThumbnailsOutput, ThumbnailsTask};
@@ -194,6 +196,8 @@ features! {
     Text = "text", TextTask -> TextOutput;
     /// How each shot sounds: how loud, and where it bangs.
     Sound = "sound", SoundTask -> SoundFindings;
+    /// The sounds that are heard in each shot, by name.
+    SoundTags = "sound-tags", SoundTagsTask -> SoundTagsOutput;
     /// Whose faces are seen.
     People = "people", PeopleTask -> PeopleOutput;
 }

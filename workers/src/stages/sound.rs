@@ -1,13 +1,18 @@
 //! `sound`: how each shot of a video sounds: how loud, where it bangs, and whether it resembles speech or music.
 
+use std::convert::Infallible;
+
+use rushes_models::{SoundTagger, with_causes};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::context::{Observed, RunContext, Stage};
+use super::sound_tags::{EarlyTags, Naming};
 use crate::acoustics::{Heard, ShotSound, fold};
 use crate::error::StageError;
 use crate::media::SoundTrack;
 use crate::sandbox::Observer;
+use crate::source::ByteSource;
 use crate::storage::Locator;
 use crate::time::Timeline;
 use crate::watch::Watch;
@@ -21,6 +26,9 @@ pub struct SoundTask {
     pub timeline: String,
     /// First and one-past-last frame of each shot, in order.
     pub shots: Vec<(u64, u64)>,
+    /// The run that names sounds. They may be named while they are measured, so that the sound is decoded once.
+    #[serde(default)]
+    pub tags: Option<EarlyTags>,
 }
 
 /// The output of a [`SoundTask`].
@@ -56,16 +64,76 @@ impl Stage for SoundTask {
             watch: run.watch,
             timeline: &timeline,
         };
-        let (track, heard) = run
-            .stages
-            .sandbox
-            .listen(source.as_mut(), &mut observer)
-            .map_err(StageError::media(&self.media.uri))?;
+        let named = self.tags.as_ref().map(|tags| {
+            let listen = |tagger: &mut SoundTagger| {
+                Ok(self.listen_and_name(run, source.as_mut(), &mut observer, (tags, tagger)))
+            };
+            run.stages.taggers.with(&tags.model, listen)
+        });
+        let listened = match named {
+            Some(Ok(listened)) => listened,
+            Some(Err(error)) => {
+                // The run that names sounds meets the same problem, and reports it.
+                tracing::debug!(error = %with_causes(&error), "cannot name sounds early");
+                self.listen(run, source.as_mut(), &mut observer)
+            }
+            None => self.listen(run, source.as_mut(), &mut observer),
+        };
+        let (track, heard) = listened?;
         Ok(self.findings(track, &heard, &timeline))
     }
 }
 
+/// What sound a video has, and what was measured in it.
+type Listened = Result<(SoundTrack, Heard), StageError>;
+
 impl SoundTask {
+    fn listen(
+        &self,
+        run: &RunContext<'_>,
+        source: &mut dyn ByteSource,
+        observer: &mut InFrames<'_>,
+    ) -> Listened {
+        let listened = run.stages.sandbox.listen(source, observer);
+        listened.map_err(StageError::media(&self.media.uri))
+    }
+
+    /// Measures sound, and keeps the names of sounds for the run that is about them. A problem with names costs nothing here:
+    /// that run meets and reports it.
+    fn listen_and_name(
+        &self,
+        run: &RunContext<'_>,
+        source: &mut dyn ByteSource,
+        observer: &mut InFrames<'_>,
+        (tags, tagger): (&EarlyTags, &mut SoundTagger),
+    ) -> Listened {
+        let rate = tagger.rate();
+        let mut naming = Naming::new(tagger);
+        let mut problem = None;
+        let mut name = |from: u64, samples: &[f32]| {
+            if problem.is_none() {
+                problem = naming.take(from, samples).err();
+            }
+            Ok::<_, Infallible>(())
+        };
+        let listened = run
+            .stages
+            .sandbox
+            .listen_and_pass(source, rate, observer, &mut name)
+            .map_err(|error| error.or_never(StageError::media(&self.media.uri)))?;
+        let named = match problem {
+            None => naming.finish(),
+            Some(problem) => Err(problem),
+        };
+        let kept = named
+            .map_err(StageError::from)
+            .and_then(|named| tags.keep(run.stages, &named));
+        if let Err(error) = kept {
+            tracing::debug!(error = %with_causes(&error), media = self.media.uri, "cannot name sounds early");
+        }
+        Ok(listened)
+    }
+
     fn findings(&self, track: SoundTrack, heard: &Heard, timeline: &Timeline) -> SoundFindings {
         if track == SoundTrack::Unknown {
             return SoundFindings {

@@ -107,6 +107,7 @@ impl Stage for SpeechTask {
         };
         let heard = run.stages.sandbox.sound(
             source.as_mut(),
+            HEARD_RATE,
             &mut Cancelling(run.watch),
             &mut |from, samples| hearing.take(from, samples, run.watch),
         );
