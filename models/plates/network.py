@@ -11,11 +11,12 @@ from torch import nn
 
 STRIDES = (8, 16, 32)
 FIELDS = 13
+BOX_FIELDS = 5  # the score and the box; the rest are corners
 
 
-def step(inner, outer, stride=1, kernel=3):
+def step(inner, outer, stride=1, kernel=3, dilation=1):
     return nn.Sequential(
-        nn.Conv2d(inner, outer, kernel, stride, kernel // 2, bias=False),
+        nn.Conv2d(inner, outer, kernel, stride, kernel // 2 * dilation, dilation, bias=False),
         nn.BatchNorm2d(outer, momentum=0.03),
         nn.ReLU(inplace=True),
     )
@@ -34,7 +35,7 @@ class Block(nn.Module):
 
 
 class Network(nn.Module):
-    def __init__(self, widths=(16, 24, 48, 80, 112), head=40):
+    def __init__(self, widths=(16, 24, 48, 80, 112), head=40, slant=24):
         super().__init__()
         a, b, c, d, e = widths
         self.stem = nn.Sequential(step(3, a, 2), step(a, b, 2), Block(b, 16))
@@ -45,14 +46,18 @@ class Network(nn.Module):
         self.up = nn.Upsample(scale_factor=2, mode="nearest")
         self.mix = nn.ModuleList(step(head, head) for _ in STRIDES)
         self.trunk = nn.ModuleList(step(head, head) for _ in STRIDES)
-        self.out = nn.ModuleList(nn.Conv2d(head, FIELDS, 1) for _ in STRIDES)
+        self.out = nn.ModuleList(nn.Conv2d(head, BOX_FIELDS, 1) for _ in STRIDES)
+        # Corners have a path of their own, which sees three cells each way: how a plate slants shows at its ends.
+        self.slant = nn.ModuleList(
+            nn.Sequential(step(head, slant), step(slant, slant, dilation=2), nn.Conv2d(slant, FIELDS - BOX_FIELDS, 1)) for _ in STRIDES
+        )
         for out in self.out:
             nn.init.normal_(out.weight, std=0.01)
             nn.init.zeros_(out.bias)
             out.bias.data[0] = -4.6  # a score of 0.01 to begin with
 
-    def forward(self, pictures):
-        """Raw fields: the score as a logit."""
+    def pyramid(self, pictures):
+        """Features at the three strides."""
         x = self.stem((pictures - 127.5) / 64)
         x8 = self.to8(x)
         x16 = self.to16(x8)
@@ -60,9 +65,13 @@ class Network(nn.Module):
         y32 = self.side32(x32)
         y16 = self.side16(x16) + self.up(y32)
         y8 = self.side8(x8) + self.up(y16)
+        return y8, y16, y32
+
+    def forward(self, pictures):
+        """Raw fields: the score as a logit."""
         fields = []
-        for level, y in enumerate((y8, y16, y32)):
-            out = self.out[level](self.trunk[level](self.mix[level](y)))
+        for level, y in enumerate(self.pyramid(pictures)):
+            out = torch.cat([self.out[level](self.trunk[level](self.mix[level](y))), self.slant[level](y)], 1)
             fields.append(out.flatten(2).transpose(1, 2))
         return torch.cat(fields, 1)
 

@@ -90,13 +90,13 @@ def shown_share(quad):
     return inside / max(whole, 1e-6)
 
 
-def add_plate(rng, picture, span, centre):
+def add_plate(rng, picture, span, centre, roll):
     """A plate about `span` pixels wide, on a vehicle or bare. Returns its four corners, clockwise from its own upper left."""
     drawn_height = int(np.clip(span * 0.45, 16, 150))
     face, shape, _ = plate(rng, drawn_height)
     ratio = face.shape[1] / face.shape[0]
     span_height = span / ratio
-    tilt, roll = rng.choice([6, 20, 38], p=[0.35, 0.4, 0.25]), roll_of(rng)
+    tilt = rng.choice([6, 20, 38], p=[0.35, 0.4, 0.25])
     light = rng.uniform(0.45, 1.12) if rng.random() < 0.85 else rng.uniform(0.2, 0.5)
     face *= light
     if rng.random() < 0.68:
@@ -189,10 +189,11 @@ def hide(rng, picture, quad):
     return share
 
 
-def scene(rng, photographs):
+def scene(rng, photographs, roll_of=roll_of):
     """One training picture: `[SIDE, SIDE, 3]` bytes, and the corners of its plates, `[n, 4, 2]`, in pixels.
 
-    Plates that lie mostly outside are returned as a second array: what they show is neither right nor wrong.
+    Plates that lie mostly outside are returned as a second array: what they show is neither right nor wrong. `roll_of` draws by
+    how many degrees a plate is turned.
     """
     picture = background(rng, photographs)
     for _ in range(rng.choice([0, 1, 2, 4, 7], p=[0.25, 0.25, 0.25, 0.15, 0.1])):
@@ -210,7 +211,7 @@ def scene(rng, photographs):
         # Vehicles must not cover earlier plates.
         if any(np.abs(centre - other.mean(0)).max() < (span + np.ptp(other, 0).max()) * 1.6 for other in quads + unsure):
             continue
-        quad = add_plate(rng, picture, span, centre)
+        quad = add_plate(rng, picture, span, centre, roll_of(rng))
         hidden = hide(rng, picture, quad) if rng.random() < 0.06 else 0.0
         tiny = np.ptp(quad, 0).min() < 2.5 or np.ptp(quad, 0).max() < 7
         kept = shown_share(quad) >= LEAST_SHOWN and not tiny and hidden < 0.5

@@ -30,6 +30,8 @@ pub(super) struct Raw {
     pub(super) rect: [f32; 4],
     /// Eyes, nose and corners of the mouth of a face, if the network gives them.
     pub(super) points: Option<[[f32; 2]; 5]>,
+    /// Corners of a plate, going round, if the network gives them.
+    pub(super) corners: Option<[[f32; 2]; 4]>,
 }
 
 /// The boxes of one picture of a batch; `None` if the outputs do not fit the head.
@@ -125,6 +127,7 @@ fn center_face(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Ve
                     score,
                     rect,
                     points,
+                    corners: None,
                 }
             })
             .collect(),
@@ -164,6 +167,7 @@ fn yunet(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Raw>
                     score,
                     rect,
                     points,
+                    corners: None,
                 });
             }
         }
@@ -191,6 +195,7 @@ fn ultra_light(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Ve
                 score: s[1],
                 rect: [b[0] * width, b[1] * height, b[2] * width, b[3] * height],
                 points: None,
+                corners: None,
             })
             .collect(),
     )
@@ -244,6 +249,7 @@ fn lpd_yunet(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<
             score,
             rect,
             points: None,
+            corners: None,
         });
     }
     Some(found)
@@ -301,6 +307,7 @@ fn yolox(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Raw>
                         score,
                         rect,
                         points: None,
+                        corners: None,
                     });
                 }
             }
@@ -330,6 +337,7 @@ fn yolov8(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Raw
                 score,
                 rect,
                 points: None,
+                corners: None,
             });
         }
     }
@@ -350,15 +358,18 @@ fn corners(outputs: &[Output<'_>], picture: usize, grid: &Grid) -> Option<Vec<Ra
         let s = real(stride);
         for row in 0..grid.height / stride {
             for column in 0..grid.width / stride {
-                let &[score, x, y, width, height, ..] = rows.next()?;
+                let &[score, x, y, width, height, ref offsets @ ..] = rows.next()?;
                 if score >= grid.threshold {
-                    let x = (real(column) + 0.5 + x) * s;
-                    let y = (real(row) + 0.5 + y) * s;
+                    let place =
+                        |x: f32, y: f32| [(real(column) + 0.5 + x) * s, (real(row) + 0.5 + y) * s];
+                    let [x, y] = place(x, y);
+                    let &[ax, ay, bx, by, cx, cy, dx, dy] = offsets;
                     found.push(Raw {
                         class: 0,
                         score,
                         rect: centred(x, y, width.exp() * s, height.exp() * s),
                         points: None,
+                        corners: Some([place(ax, ay), place(bx, by), place(cx, cy), place(dx, dy)]),
                     });
                 }
             }

@@ -78,7 +78,7 @@ impl Frame {
         clippy::cast_precision_loss,
         reason = "sides of pictures are far below 2^24"
     )]
-    pub(super) fn points(self, points: [[f32; 2]; 5]) -> [[f32; 2]; 5] {
+    pub(super) fn points<const N: usize>(self, points: [[f32; 2]; N]) -> [[f32; 2]; N] {
         let x = self.picture.0 as f32 / self.scaled.0 as f32;
         let y = self.picture.1 as f32 / self.scaled.1 as f32;
         points.map(|[across, down]| [across * x, down * y])

@@ -51,6 +51,9 @@ pub struct Detection {
     pub rect: [f32; 4],
     /// Eyes, nose and corners of the mouth of a face, from left to right in the picture, if the detector gives them.
     pub points: Option<[[f32; 2]; 5]>,
+    /// Corners of a plate in the picture's pixels, going round from the one where its writing begins, if the detector
+    /// gives them. They are as the network gives them: they may lie outside the picture, or not fit the box.
+    pub corners: Option<[[f32; 2]; 4]>,
 }
 
 /// Identifies the source of detections, for the record beside a picture.
@@ -287,6 +290,7 @@ fn settle(
                 score: candidate.score,
                 rect,
                 points: candidate.points.map(|points| frame.points(points)),
+                corners: candidate.corners.map(|corners| frame.points(corners)),
             });
         }
     }

@@ -190,7 +190,8 @@ fn yolov8_columns_become_boxes() {
             class: 0,
             score: 0.9,
             rect: [46.0, 55.0, 54.0, 65.0],
-            points: None
+            points: None,
+            corners: None,
         }]
     );
 }
@@ -226,4 +227,61 @@ fn yolox_rows_are_read_against_their_cells() {
         decode(Head::Yolox, &[short], 0, &grid).is_none(),
         "another size is no answer"
     );
+}
+
+#[test]
+fn corners_are_read_against_the_middles_of_their_cells() {
+    // A 32-pixel square: 16 cells at stride 8, 4 at 16, 1 at 32.
+    let mut rows = vec![0.0_f32; 21 * 13];
+    // The cell in column 1, row 0 of stride 16, whose middle is at (24, 8). The box is 32 by 16 pixels, half a cell below.
+    let numbers = [
+        0.9,
+        0.0,
+        0.5,
+        2.0_f32.ln(),
+        0.0,
+        -1.0,
+        0.25,
+        0.75,
+        -0.25,
+        1.0,
+        0.5,
+        -0.75,
+        f32::INFINITY,
+    ];
+    rows[17 * 13..][..13].copy_from_slice(&numbers);
+    let output = |shape: &[usize], numbers| Output {
+        name: "places",
+        shape: shape.to_vec(),
+        numbers,
+    };
+    let grid = Grid {
+        width: 32,
+        height: 32,
+        threshold: 0.5,
+    };
+    let found = decode(Head::Corners, &[output(&[1, 21, 13], &rows)], 0, &grid).unwrap();
+    assert_eq!(
+        found,
+        [Raw {
+            class: 0,
+            score: 0.9,
+            rect: [8.0, 8.0, 40.0, 24.0],
+            points: None,
+            // Beyond the picture, and not finite: whoever uses them judges them.
+            corners: Some([
+                [8.0, 12.0],
+                [36.0, 4.0],
+                [40.0, 16.0],
+                [12.0, f32::INFINITY]
+            ]),
+        }]
+    );
+    for (shape, cut) in [([1, 20, 13], 20 * 13), ([1, 21, 5], 21 * 5)] {
+        let other = output(&shape, &rows[..cut]);
+        assert!(
+            decode(Head::Corners, &[other], 0, &grid).is_none(),
+            "{shape:?}"
+        );
+    }
 }

@@ -8,7 +8,7 @@ use rushes_models::{
 };
 
 use super::RedactError;
-use super::geometry::Sighting;
+use super::geometry::{Quad, Sighting};
 use super::record::DetectorRecord;
 use super::settings::Settings;
 
@@ -105,6 +105,12 @@ impl Detectors {
         self.each[detector].record.counts(class, score, 1.0)
     }
 
+    /// The score from which a sighting of a class by a detector counts; 1 of what it does not look for.
+    pub(super) fn threshold(&self, detector: usize, class: Class) -> f32 {
+        let thresholds = &self.each[detector].record.thresholds;
+        thresholds.get(&class).copied().unwrap_or(1.0)
+    }
+
     /// What all detectors see in rendered views from a share of their thresholds on; `first` is the index of the
     /// first view.
     pub(super) fn look(
@@ -124,14 +130,23 @@ impl Detectors {
             let answers = entry.detector.detect(rendered, lowest * share)?;
             for (offset, detections) in answers.into_iter().enumerate() {
                 for Detection {
-                    class, score, rect, ..
+                    class,
+                    score,
+                    rect,
+                    corners,
+                    ..
                 } in detections
                 {
                     if entry.record.counts(class, score, share) {
                         let rect = rect.map(f64::from);
+                        let quad = corners.and_then(|corners| {
+                            let corners = corners.map(|[x, y]| (f64::from(x), f64::from(y)));
+                            Quad::fitting(corners, rect)
+                        });
                         let sighting = Sighting {
                             view: first + offset,
                             rect,
+                            quad,
                             score,
                             class,
                         };

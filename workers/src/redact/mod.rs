@@ -11,6 +11,7 @@ mod canvas;
 mod detectors;
 mod error;
 pub mod eval;
+mod found;
 pub mod geometry;
 mod hand;
 mod job;
@@ -22,6 +23,7 @@ mod report;
 mod settings;
 mod sink;
 mod still;
+mod support;
 mod timings;
 pub(crate) mod video;
 
@@ -30,6 +32,7 @@ pub use blur::{Fill, Target, blur};
 pub use canvas::Canvas;
 pub use detectors::Detectors;
 pub use error::RedactError;
+pub use found::Found;
 pub use hand::{Added, Corrections, HandRegions, RegionPlace, RemovedBox};
 pub use job::{
     Done, JobContext, JobObserver, Media, MediaKind, OutputRecord, RedactionJob, clear_earlier,
@@ -43,7 +46,7 @@ pub use record::{
 pub use report::Report;
 pub use settings::{CameraChoice, Settings};
 pub use sink::{FolderSink, ObjectSink, RECORD_SUFFIX, Sink, SinkOutput, Staged, record_name};
-pub use still::{Found, Redacted, Redactor};
+pub use still::{Redacted, Redactor};
 pub use timings::Timings;
 pub use video::{FoundBy, VideoBox, VideoOptions, VideoRecord, VideoStreamRecord, VideoTrack};
 pub(crate) use video::{LookJob, RewriteJob, SurveyJob};

@@ -6,7 +6,7 @@ use rushes_models::{Class, Digest};
 use serde::{Deserialize, Serialize};
 
 use super::blur::Fill;
-use super::geometry::{Camera, Shape, Tangent, View};
+use super::geometry::{Camera, Quad, Shape, Tangent, View};
 use super::picture::{Format, HiddenCopy, Orientation};
 use super::settings::CameraChoice;
 
@@ -188,6 +188,7 @@ impl From<Tangent> for SphereBox {
             pitch: tangent.pitch,
             width: 2.0 * tangent.half_width,
             height: 2.0 * tangent.half_height,
+            roll: tangent.roll,
         }
     }
 }
@@ -210,7 +211,7 @@ pub enum RegionSource {
     Added,
     /// The detectors found it, and a person took it out: it is not blurred.
     Removed,
-    /// Too few detectors saw it: it is not blurred.
+    /// Too few detectors saw it, or only one of several views that show it: it is not blurred.
     Outvoted,
 }
 
@@ -225,6 +226,9 @@ pub struct SphereBox {
     pub width: f64,
     /// Angle between its upper and lower side.
     pub height: f64,
+    /// By how much it is turned clockwise. Records of earlier versions do not say so.
+    #[serde(default)]
+    pub roll: f64,
 }
 
 /// A box in a view.
@@ -238,4 +242,8 @@ pub struct SightingRecord {
     pub score: f32,
     /// Left, top, right and bottom in pixels of the view.
     pub rect: [f64; 4],
+    /// Four corners in pixels of the view, going round, which are the region in place of the box; none unless the
+    /// detector gives corners that fit the box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quad: Option<Quad>,
 }

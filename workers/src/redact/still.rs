@@ -1,13 +1,14 @@
 //! One picture: views, detection, masks, blur, and the file written back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use image::RgbImage;
 use rushes_models::{Class, Digest, ModelStore};
 
 use super::RedactError;
 use super::blur::Fill;
-use super::detectors::{DetectorSighting, Detectors};
+use super::detectors::Detectors;
+use super::found::{Found, SightingList, voters};
 use super::geometry::{Camera, Layout, Mask, Object, Pyramid, Sighting, View, merge, rasterise};
 use super::hand::Corrections;
 use super::paint::{PaintTarget, paint, upright};
@@ -17,6 +18,7 @@ use super::record::{
     SettingsRecord, SightingRecord, Tool,
 };
 use super::settings::{CameraSource, ResolvedCamera, Settings};
+use super::support::Evidence;
 use super::timings::{Timings, timed};
 
 /// Views rendered before the detectors look: enough to fill a batch, few enough to hold.
@@ -27,6 +29,9 @@ const MOST_SIGHTINGS: usize = 20_000;
 
 /// Pixels a degree in the middle of the 75° views of the sphere layouts, which are 640 pixels wide.
 const WIDE_VIEW_DENSITY: f64 = 7.3;
+
+/// Sightings that only support others have at least this share of the score that counts.
+const WEAK: f32 = 0.5;
 
 /// A redacted picture.
 #[derive(Debug)]
@@ -44,21 +49,6 @@ pub struct Redacted {
 pub struct Redactor {
     settings: Settings,
     detectors: Detectors,
-}
-
-/// What was found in one picture, before anything is changed.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// The views that were looked at, and those of regions by hand.
-    pub views: Vec<View>,
-    /// Every sighting, by index into the views.
-    pub sightings: Vec<Sighting<Class>>,
-    /// Which detector each sighting is of; none for a person.
-    pub detectors: Vec<Option<usize>>,
-    /// Objects, each with its sightings.
-    pub objects: Vec<Object<Class>>,
-    /// What looking took.
-    pub timings: Timings,
 }
 
 impl Redactor {
@@ -175,9 +165,30 @@ impl Redactor {
         let mut gathered = SightingList::new(views(&layouts, &taken.camera)?);
         for &look in editor.looks()? {
             let upright = upright(editor.look(look)?, editor.header().orientation);
-            self.gather(&upright, &taken.camera, 1.0, &mut gathered)?;
+            self.gather(&upright, &taken.camera, WEAK, &mut gathered)?;
         }
-        Ok(gathered.merged(&taken.camera))
+        let weak = gathered.split_off(|seen| {
+            let Sighting { class, score, .. } = seen.sighting;
+            !self.detectors.counts(seen.detector, class, score)
+        });
+        let mut found = gathered.merged(&taken.camera);
+        let evidence = Evidence {
+            camera: &taken.camera,
+            views: &found.views,
+            sightings: &found.sightings,
+            weak: &weak,
+        };
+        let is_lone = |object: &Object<Class>| {
+            let threshold = found.detectors[object.sightings[0]]
+                .map_or(0.0, |of| self.detectors.threshold(of, object.class));
+            evidence.is_lone(object, threshold)
+        };
+        let objects = found.objects.iter().enumerate();
+        found.lone = objects
+            .filter(|(_, object)| is_lone(object))
+            .map(|(index, _)| index)
+            .collect();
+        Ok(found)
     }
 
     /// What the detectors see in these views of an upright picture.
@@ -267,22 +278,24 @@ impl Redactor {
         Ok(layouts?)
     }
 
-    /// Whether enough detectors saw an object.
-    pub(super) fn is_agreed(&self, object: &Object<Class>, found: &Found) -> bool {
-        voters(&object.sightings, found).len() >= self.settings.votes
+    /// Whether enough detectors and views saw an object, by its index.
+    pub(super) fn is_agreed(&self, index: usize, found: &Found) -> bool {
+        let voters = voters(&found.objects[index].sightings, found);
+        voters.len() >= self.settings.votes && !found.lone.contains(&index)
     }
 
     fn source(
         &self,
-        object: &Object<Class>,
+        index: usize,
         found: &Found,
         corrections: Option<&Corrections>,
     ) -> RegionSource {
+        let object = &found.objects[index];
         if voters(&object.sightings, found).is_empty() {
             RegionSource::Added
         } else if corrections.is_some_and(|c| c.removes(object.bounds)) {
             RegionSource::Removed
-        } else if self.is_agreed(object, found) {
+        } else if self.is_agreed(index, found) {
             RegionSource::Detected
         } else {
             RegionSource::Outvoted
@@ -300,7 +313,7 @@ impl Redactor {
         let header = editor.header().clone();
         let mut regions = Vec::with_capacity(found.objects.len());
         for (id, object) in found.objects.iter().enumerate() {
-            let source = self.source(object, found, corrections);
+            let source = self.source(id, found, corrections);
             let blurred = matches!(source, RegionSource::Detected | RegionSource::Added)
                 && self.settings.fill != Fill::None;
             let mask = self.mask(camera, object, found);
@@ -336,40 +349,6 @@ impl Redactor {
     }
 }
 
-/// What the detectors saw so far.
-struct SightingList {
-    views: Vec<View>,
-    seen: Vec<DetectorSighting>,
-    timings: Timings,
-}
-
-impl SightingList {
-    fn new(mut views: Vec<View>) -> Self {
-        // Views of one size follow each other, so that they share a batch.
-        views.sort_by_key(View::size);
-        Self {
-            views,
-            seen: Vec::new(),
-            timings: Timings::default(),
-        }
-    }
-
-    /// The objects that were seen.
-    fn merged(mut self, camera: &Camera) -> Found {
-        let sightings: Vec<Sighting<Class>> = self.seen.iter().map(|s| s.sighting).collect();
-        let objects = timed(&mut self.timings.merge, || {
-            merge(camera, &self.views, &sightings)
-        });
-        Found {
-            detectors: self.seen.iter().map(|s| Some(s.detector)).collect(),
-            views: self.views,
-            sightings,
-            objects,
-            timings: self.timings,
-        }
-    }
-}
-
 /// A layout's name; one that is not built in has a digest of what it says as well, for its name says nothing.
 pub(super) fn layout_name(layout: &Layout) -> String {
     if Layout::named(&layout.name).is_ok_and(|known| known == *layout) {
@@ -377,14 +356,6 @@ pub(super) fn layout_name(layout: &Layout) -> String {
     }
     let digest = Digest::of_bytes(format!("{layout:?}").as_bytes()).to_string();
     format!("{}@{}", layout.name, &digest[..12])
-}
-
-/// The detectors of these sightings; none of what a person added.
-pub(super) fn voters(sightings: &[usize], found: &Found) -> BTreeSet<usize> {
-    sightings
-        .iter()
-        .filter_map(|&i| found.detectors[i])
-        .collect()
 }
 
 pub(super) fn views(layouts: &[Layout], camera: &Camera) -> Result<Vec<View>, RedactError> {
@@ -415,6 +386,7 @@ fn with_additions(
         let sighting = Sighting {
             view: 0,
             rect,
+            quad: None,
             score: 1.0,
             class: added.class,
         };
@@ -467,6 +439,7 @@ fn region(
                     detector: found.detectors[index],
                     score: sighting.score,
                     rect: sighting.rect,
+                    quad: sighting.quad,
                 }
             })
             .collect(),

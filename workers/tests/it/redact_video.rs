@@ -418,7 +418,7 @@ fn covered(record: &VideoRecord, frame: usize, label: [f64; 4]) -> f64 {
         out_width: width,
         out_height: height,
     };
-    let patches: Vec<Patch<'_>> = record
+    let patches: Vec<Patch> = record
         .tracks
         .iter()
         .flat_map(|track| track.boxes.iter().filter(|it| it.frame == frame))
@@ -426,8 +426,9 @@ fn covered(record: &VideoRecord, frame: usize, label: [f64; 4]) -> f64 {
             let [x, y, w, h] = it.bounds;
             let rect = widened([x, y, x + w, y + h], record.settings.margin);
             Patch {
-                view: &view,
+                view,
                 rect,
+                quad: None,
                 shape: Shape::Ellipse,
             }
         })

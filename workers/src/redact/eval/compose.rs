@@ -203,8 +203,9 @@ fn paste(sphere: &mut RgbImage, camera: &Camera, picture: &RgbImage, view: &View
     let mask = rasterise(
         camera,
         &[Patch {
-            view,
+            view: *view,
             rect,
+            quad: None,
             shape: Shape::Box,
         }],
     );

@@ -8,9 +8,10 @@ use rushes_models::{Class, with_causes};
 use serde::{Deserialize, Serialize};
 
 use super::super::RedactError;
+use super::super::found::Found;
 use super::super::geometry::{Camera, Mask, Patch, Shape, View, rasterise};
 use super::super::picture::Editor;
-use super::super::still::{Found, Redactor};
+use super::super::still::Redactor;
 use super::dataset::{Annotated, Dataset, Truth};
 
 /// Share of a true region that must be covered for it to count as hidden.
@@ -193,7 +194,9 @@ impl Evaluator {
         let blurred: Vec<_> = found
             .objects
             .iter()
-            .filter(|object| self.redactor.is_agreed(object, found))
+            .enumerate()
+            .filter(|(index, _)| self.redactor.is_agreed(*index, found))
+            .map(|(_, object)| object)
             .collect();
         let covers: Vec<Mask> = blurred
             .iter()
@@ -203,7 +206,7 @@ impl Evaluator {
             .iter()
             .map(|object| {
                 let best = found.sightings[object.sightings[0]];
-                boxed(camera, &found.views[best.view], best.rect)
+                rasterise(camera, &[best.patch(&found.views, Shape::Box)])
             })
             .collect();
         let fits = |truth: &Mask, reported: &Mask| {
@@ -286,8 +289,9 @@ fn boxed(camera: &Camera, view: &View, rect: [f64; 4]) -> Mask {
     rasterise(
         camera,
         &[Patch {
-            view,
+            view: *view,
             rect,
+            quad: None,
             shape: Shape::Box,
         }],
     )

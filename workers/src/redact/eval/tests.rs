@@ -65,8 +65,9 @@ fn pasted_regions_are_where_the_list_says() {
                 rasterise(
                     &camera,
                     &[Patch {
-                        view: &view,
+                        view,
                         rect,
+                        quad: None,
                         shape: Shape::Box,
                     }],
                 )

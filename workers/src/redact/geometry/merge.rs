@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::camera::Camera;
+use super::polygon::{Polygon, area, bounds, clipped};
+use super::quad::Quad;
 use super::rasterise::{Patch, Shape, rasterise};
 use super::vector::{Rotation, Vec3};
-use super::view::{Frame, Plane, Rect, Scale, View, corners, sound, widened};
+use super::view::{Frame, Plane, Rect, View, corners, sound};
 
 /// Two sightings are of one object from this share of their common area in their joint area.
 const SAME: f64 = 0.4;
@@ -23,6 +25,8 @@ pub struct Sighting<C> {
     pub view: usize,
     /// The box in view px.
     pub rect: Rect,
+    /// Its corners in view px, if the detector knows them.
+    pub quad: Option<Quad>,
     /// How sure the detector is.
     pub score: f32,
     /// What it saw.
@@ -40,7 +44,7 @@ pub struct Object<C> {
     pub sightings: Vec<usize>,
     /// The reported box in picture px. Across the seam of a panorama it ends beyond the picture's width.
     pub bounds: Rect,
-    /// The reported box on the sphere; None if it was seen in a crop.
+    /// The reported box on the sphere, turned as the object is if its corners are known; None if it was seen in a crop.
     pub tangent: Option<Tangent>,
 }
 
@@ -63,22 +67,60 @@ impl<C: Copy + Eq> Object<C> {
     /// The patches to blur: those of *all* sightings, each widened by `margin` times its size on each
     /// side.
     #[must_use]
-    pub fn patches<'v>(
+    pub fn patches(
         &self,
-        views: &'v [View],
+        views: &[View],
         sightings: &[Sighting<C>],
         shape: Shape,
         margin: f64,
-    ) -> Vec<Patch<'v>> {
-        let patch = |index: &usize| {
-            let Sighting { view, rect, .. } = sightings[*index];
-            Patch {
-                view: &views[view],
-                rect: widened(rect, margin),
-                shape,
-            }
-        };
+    ) -> Vec<Patch> {
+        let patch = |index: &usize| sightings[*index].patch(views, shape).widened(margin);
         self.sightings.iter().map(patch).collect()
+    }
+}
+
+impl<C> Sighting<C> {
+    /// Its corners in view px, going round: those of the object if they are known, else of the box.
+    #[must_use]
+    pub fn outline(&self) -> [(f64, f64); 4] {
+        self.quad.map_or(corners(self.rect), |quad| quad.corners())
+    }
+
+    /// What it covers.
+    ///
+    /// # Panics
+    /// If its view is not among `views`.
+    #[must_use]
+    pub fn patch(&self, views: &[View], shape: Shape) -> Patch {
+        Patch {
+            view: views[self.view],
+            rect: self.rect,
+            quad: self.quad,
+            shape,
+        }
+    }
+}
+
+impl Tangent {
+    /// The upright box around it.
+    #[must_use]
+    pub fn upright(self) -> Self {
+        let (sin, cos) = self.roll.to_radians().sin_cos();
+        let (width, height) = (
+            self.half_width.to_radians().tan(),
+            self.half_height.to_radians().tan(),
+        );
+        let half = |across: f64, down: f64| {
+            (width * across.abs() + height * down.abs())
+                .atan()
+                .to_degrees()
+        };
+        Self {
+            roll: 0.0,
+            half_width: half(cos, sin),
+            half_height: half(sin, cos),
+            ..self
+        }
     }
 }
 
@@ -100,7 +142,7 @@ pub fn merge<C: Copy + Eq>(
 ) -> Vec<Object<C>> {
     let seen: Vec<PlacedSighting> = sightings
         .iter()
-        .map(|it| PlacedSighting::of(camera, &views[it.view], it.rect))
+        .map(|it| PlacedSighting::of(camera, &views[it.view], it))
         .collect();
     let mut order: Vec<usize> = (0..sightings.len()).collect();
     order.sort_by(|a, b| {
@@ -124,10 +166,10 @@ pub fn merge<C: Copy + Eq>(
         .into_iter()
         .filter_map(|members| {
             let best = &sightings[members[0]];
-            let (bounds, tangent) = report(camera, &views[best.view], best.rect).or_else(|| {
+            let (bounds, tangent) = report(camera, views, best).or_else(|| {
                 // the best one lies outside the picture; some other may not
                 let mut rest = members.iter().skip(1).map(|index| &sightings[*index]);
-                rest.find_map(|it| report(camera, &views[it.view], it.rect))
+                rest.find_map(|it| report(camera, views, it))
             })?;
             Some(Object {
                 class: best.class,
@@ -140,14 +182,39 @@ pub fn merge<C: Copy + Eq>(
         .collect()
 }
 
-/// The corners of a polygon, going round.
-type Polygon = Vec<(f64, f64)>;
-
-/// Where a sighting is: its box in the picture, on the sphere, or both.
+/// Where a sighting is.
 struct PlacedSighting {
     cut: bool,
+    boxed: PlacedOutline,
+    /// Its corners, where they are known.
+    slanted: Option<PlacedOutline>,
+}
+
+impl PlacedSighting {
+    fn of<C>(camera: &Camera, view: &View, sighting: &Sighting<C>) -> Self {
+        let rect = sound(view, sighting.rect);
+        let place = |outline| PlacedOutline::of(camera, view, outline);
+        Self {
+            cut: is_cut(camera, view, rect),
+            boxed: place(corners(rect)),
+            slanted: sighting.quad.map(|quad| place(quad.corners())),
+        }
+    }
+
+    /// Whether `other`, which is less sure, shows the same object.
+    fn shows_same(&self, other: &Self) -> bool {
+        // Cut ones come last: where this one is cut, the other is as well.
+        let same = |own: &PlacedOutline, its: &PlacedOutline| own.shows_same(its, other.cut);
+        // A box around something slanted is much larger than what it is around; one around what stands level is not.
+        let [own, its] = [self, other].map(|it| it.slanted.as_ref().unwrap_or(&it.boxed));
+        same(own, its) || same(&self.boxed, &other.boxed)
+    }
+}
+
+/// Where a convex outline of a view is: in the picture, on the sphere, or both.
+struct PlacedOutline {
     /// In picture px, of a crop.
-    flat: Option<Rect>,
+    flat: Option<[(f64, f64); 4]>,
     /// Corner directions.
     corners: Option<[Vec3; 4]>,
     /// Direction of the middle.
@@ -156,13 +223,12 @@ struct PlacedSighting {
     radius: f64,
 }
 
-impl PlacedSighting {
-    fn of(camera: &Camera, view: &View, rect: Rect) -> Self {
-        let rect = sound(view, rect);
+impl PlacedOutline {
+    fn of(camera: &Camera, view: &View, outline: [(f64, f64); 4]) -> Self {
         let (flat, corners) = match view.frame() {
             Frame::Picture(scale) => {
-                let flat = in_picture(scale, rect);
-                let [a, b, c, d] = corners(flat).map(|(x, y)| camera.ray(x, y));
+                let flat = outline.map(|(u, v)| scale.to_picture(u, v));
+                let [a, b, c, d] = flat.map(|(x, y)| camera.ray(x, y));
                 (
                     Some(flat),
                     a.zip(b).zip(c.zip(d)).map(|((a, b), (c, d))| [a, b, c, d]),
@@ -170,7 +236,7 @@ impl PlacedSighting {
             }
             Frame::Sphere(plane) => (
                 None,
-                Some(corners(rect).map(|(u, v)| plane.direction(u, v).unit())),
+                Some(outline.map(|(u, v)| plane.direction(u, v).unit())),
             ),
         };
         let sum = corners
@@ -184,7 +250,6 @@ impl PlacedSighting {
             .map(|it| it.angle_to(middle))
             .fold(0.0, f64::max);
         Self {
-            cut: is_cut(camera, view, rect),
             flat,
             corners,
             middle,
@@ -192,15 +257,16 @@ impl PlacedSighting {
         }
     }
 
-    /// Whether `other`, which is less sure, shows the same object.
-    fn shows_same(&self, other: &Self) -> bool {
+    /// Whether `other` shows the same; `cut`: it shows perhaps a part only.
+    fn shows_same(&self, other: &Self, cut: bool) -> bool {
         let (own, its) = match (self.flat, other.flat) {
             (Some(own), Some(its)) => {
                 // Boxes of tiles mostly lie apart.
-                if own[2] <= its[0] || its[2] <= own[0] || own[3] <= its[1] || its[3] <= own[1] {
+                let [a, b] = [own, its].map(|outline| bounds(&outline));
+                if a[2] <= b[0] || b[2] <= a[0] || a[3] <= b[1] || b[3] <= a[1] {
                     return false;
                 }
-                (corners(own).to_vec(), corners(its).to_vec())
+                (own.to_vec(), its.to_vec())
             }
             (Some(_) | None, Some(_) | None) => {
                 if self.middle.angle_to(other.middle) > self.radius + other.radius {
@@ -214,9 +280,8 @@ impl PlacedSighting {
         };
         let common = area(&clipped(&own, &its));
         let (own, its) = (area(&own), area(&its));
-        // Cut ones come last: where this one is cut, the other is as well.
         common >= SAME * (own + its - common)
-            || (other.cut && own >= SMALLEST * its && common >= PART * own.min(its))
+            || (cut && own >= SMALLEST * its && common >= PART * own.min(its))
     }
 
     /// Both boxes on the tangent plane at the direction between them; None if they are too far apart
@@ -262,40 +327,43 @@ fn is_cut(camera: &Camera, view: &View, [x0, y0, x1, y1]: Rect) -> bool {
     })
 }
 
-fn in_picture(scale: Scale, [x0, y0, x1, y1]: Rect) -> Rect {
-    let ((x0, y0), (x1, y1)) = (scale.to_picture(x0, y0), scale.to_picture(x1, y1));
-    [x0, y0, x1, y1]
-}
-
 /// The box in the picture and on the sphere; None if it touches no pixel.
-fn report(camera: &Camera, view: &View, rect: Rect) -> Option<(Rect, Option<Tangent>)> {
-    let rect = sound(view, rect);
-    let patch = Patch {
-        view,
-        rect,
-        shape: Shape::Box,
-    };
+fn report<C>(
+    camera: &Camera,
+    views: &[View],
+    sighting: &Sighting<C>,
+) -> Option<(Rect, Option<Tangent>)> {
+    let patch = sighting.patch(views, Shape::Box);
     let pixels = rasterise(camera, &[patch]).bounds(camera)?;
-    match view.frame() {
+    let rect = sound(&patch.view, patch.rect);
+    match patch.view.frame() {
         Frame::Picture(scale) => {
-            let [x0, y0, x1, y1] = in_picture(scale, rect);
+            let outline = patch.quad.map_or(corners(rect), |quad| quad.corners());
+            let [x0, y0, x1, y1] = bounds(&outline.map(|(u, v)| scale.to_picture(u, v)));
             let [left, top, right, bottom] = pixels;
             Some((
                 [x0.max(left), y0.max(top), x1.min(right), y1.min(bottom)],
                 None,
             ))
         }
-        Frame::Sphere(plane) => Some((pixels, Some(tangent(&plane, rect)))),
+        Frame::Sphere(plane) => Some((pixels, Some(tangent(&plane, rect, patch.quad)))),
     }
 }
 
-/// The box around a view's box on the tangent plane at its middle, turned as the view is there.
-fn tangent(plane: &Plane, rect: Rect) -> Tangent {
-    let [x0, y0, x1, y1] = rect;
+/// The box around a view's box or corners on the tangent plane at its middle, turned as the view is there, or as the
+/// corners are.
+fn tangent(plane: &Plane, rect: Rect, quad: Option<Quad>) -> Tangent {
+    let outline = quad.map_or(corners(rect), |quad| quad.corners());
+    let [x0, y0, x1, y1] = bounds(&outline);
     let (u, v) = (f64::midpoint(x0, x1), f64::midpoint(y0, y1));
+    let right = quad.map_or(plane.rotation.right(), |quad| {
+        // From the middle of the side before the first corner to the middle of the one opposite.
+        let [a, b, c, d] = quad.corners().map(|(u, v)| plane.direction(u, v));
+        b + c + (a + d) * -1.0
+    });
     let aim = |forward: Vec3, right: Vec3| Plane::tangent(Rotation::aiming(forward, right));
-    let around = |plane: &Plane, rect: Rect, origin: &Plane| {
-        let points = corners(rect).map(|(u, v)| plane.project(origin.direction(u, v)));
+    let around = |plane: &Plane, origin: &Plane| {
+        let points = outline.map(|(u, v)| plane.project(origin.direction(u, v)));
         points
             .iter()
             .flatten()
@@ -303,12 +371,12 @@ fn tangent(plane: &Plane, rect: Rect) -> Tangent {
                 [it[0].min(*u), it[1].min(*v), it[2].max(*u), it[3].max(*v)]
             })
     };
-    let first = aim(plane.direction(u, v), plane.rotation.right());
-    let [x0, y0, x1, y1] = around(&first, rect, plane);
+    let first = aim(plane.direction(u, v), right);
+    let [x0, y0, x1, y1] = around(&first, plane);
     // perspective moves the middle of the box around a little; aim once more
     let centre = first.direction(f64::midpoint(x0, x1), f64::midpoint(y0, y1));
     let second = aim(centre, first.rotation.right());
-    let [x0, y0, x1, y1] = around(&second, rect, plane);
+    let [x0, y0, x1, y1] = around(&second, plane);
     let (yaw, pitch, roll) = second.rotation.angles();
     let half = |low: f64, high: f64| low.abs().max(high.abs()).max(1e-9).atan().to_degrees();
     Tangent {
@@ -318,42 +386,4 @@ fn tangent(plane: &Plane, rect: Rect) -> Tangent {
         half_width: half(x0, x1),
         half_height: half(y0, y1),
     }
-}
-
-/// The area of a polygon, whichever way it goes round.
-fn area(polygon: &[(f64, f64)]) -> f64 {
-    signed_area(polygon).abs()
-}
-
-fn signed_area(polygon: &[(f64, f64)]) -> f64 {
-    let next = polygon.iter().cycle().skip(1);
-    polygon
-        .iter()
-        .zip(next)
-        .map(|(a, b)| a.0 * b.1 - b.0 * a.1)
-        .sum::<f64>()
-        / 2.0
-}
-
-/// The part of a convex polygon that lies in another (Sutherland & Hodgman).
-fn clipped(polygon: &[(f64, f64)], by: &[(f64, f64)]) -> Polygon {
-    let turn = signed_area(by).signum();
-    let mut kept = polygon.to_vec();
-    for (a, b) in by.iter().zip(by.iter().cycle().skip(1)) {
-        let inside =
-            |p: &(f64, f64)| turn * ((b.0 - a.0) * (p.1 - a.1) - (b.1 - a.1) * (p.0 - a.0));
-        let mut next = Vec::with_capacity(kept.len() + 1);
-        for (p, q) in kept.iter().zip(kept.iter().cycle().skip(1)) {
-            let (from, to) = (inside(p), inside(q));
-            if from >= 0.0 {
-                next.push(*p);
-            }
-            if (from < 0.0) != (to < 0.0) {
-                let t = from / (from - to);
-                next.push((p.0 + t * (q.0 - p.0), p.1 + t * (q.1 - p.1)));
-            }
-        }
-        kept = next;
-    }
-    kept
 }

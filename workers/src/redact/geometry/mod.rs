@@ -17,6 +17,8 @@ mod error;
 mod layout;
 mod mask;
 mod merge;
+mod polygon;
+mod quad;
 mod rasterise;
 mod render;
 #[cfg(test)]
@@ -30,6 +32,7 @@ pub use error::GeometryError;
 pub use layout::Layout;
 pub use mask::{Mask, Piece, Span};
 pub use merge::{Object, Sighting, Tangent, merge};
+pub use quad::Quad;
 pub use rasterise::{Patch, Shape, rasterise};
 pub use render::{Pyramid, render};
 pub use vector::{Rotation, Vec3};

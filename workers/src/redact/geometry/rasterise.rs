@@ -10,8 +10,9 @@ use super::camera::{Camera, angles_to, distorted, off_axis, slope, undistorted};
 use serde::{Deserialize, Serialize};
 
 use super::mask::{Mask, Span};
+use super::quad::{CARE, Quad};
 use super::vector::{Rotation, Vec3};
-use super::view::{Frame, Rect, View, sound};
+use super::view::{Frame, Rect, View, sound, widened};
 use std::f64::consts::{FRAC_PI_2, PI, SQRT_2, TAU};
 
 /// How a box covers its object.
@@ -26,14 +27,28 @@ pub enum Shape {
 }
 
 /// A region of a view.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Patch<'a> {
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Patch {
     /// The view it was seen in.
-    pub view: &'a View,
+    pub view: View,
     /// Its box in view px; it may leave the view. One that is not finite covers the whole view.
     pub rect: Rect,
+    /// Its corners in view px, which are the region in place of the box. An ellipse is around the box all the same.
+    pub quad: Option<Quad>,
     /// Its shape.
     pub shape: Shape,
+}
+
+impl Patch {
+    /// The patch with `margin` times its size added on each side, and a little more around corners.
+    #[must_use]
+    pub fn widened(self, margin: f64) -> Self {
+        Self {
+            rect: widened(self.rect, margin),
+            quad: self.quad.and_then(|quad| quad.widened(margin + CARE)),
+            ..self
+        }
+    }
 }
 
 /// The mask of all patches together.
@@ -45,7 +60,7 @@ pub struct Patch<'a> {
 /// decides nothing where an edge runs along the pixels: turning a panorama and its views by whole
 /// columns turns the mask by as many.
 #[must_use]
-pub fn rasterise(camera: &Camera, patches: &[Patch<'_>]) -> Mask {
+pub fn rasterise(camera: &Camera, patches: &[Patch]) -> Mask {
     let field = Field::new(camera);
     let mut spans = Vec::new();
     for patch in patches {
@@ -64,8 +79,12 @@ enum Region {
 }
 
 impl Region {
-    fn of(patch: &Patch<'_>) -> Self {
-        let sides = outline(sound(patch.view, patch.rect), patch.shape);
+    fn of(patch: &Patch) -> Self {
+        let is_sound = patch.rect.iter().all(|edge| edge.is_finite());
+        let sides = match (patch.shape, patch.quad.filter(|_| is_sound)) {
+            (Shape::Box, Some(quad)) => quad.half_planes().to_vec(),
+            (shape, _) => outline(sound(&patch.view, patch.rect), shape),
+        };
         match patch.view.frame() {
             Frame::Sphere(plane) => {
                 Self::Sphere(sides.into_iter().map(|side| plane.side(side)).collect())

@@ -4,4 +4,5 @@ mod back;
 mod forth;
 mod hostile;
 mod oracle;
+mod slanted;
 mod support;

@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::RedactError;
 use super::super::blur::Fill;
 use super::super::canvas::Canvas;
-use super::super::geometry::{
-    Camera, Object, Patch, Rect as Corners, Shape, Tangent, View, rasterise,
-};
+use super::super::geometry::{Camera, Object, Patch, Rect as Corners, Tangent, rasterise};
 use super::super::paint::{PaintTarget, paint};
 use super::super::picture::{Orientation, Rect};
 use super::pace::Pace;
@@ -65,8 +63,8 @@ pub(super) struct PlanRegion {
     /// The box in upright pixels, which with `tangent` says where the region's own plane is.
     pub(super) bounds: Corners,
     pub(super) tangent: Option<Tangent>,
-    /// What is changed: boxes in views, and their outline.
-    pub(super) patches: Vec<(View, Corners, Shape)>,
+    /// What is changed.
+    pub(super) patches: Vec<Patch>,
 }
 
 /// What a video holds, and what becomes of it when it is redacted.
@@ -234,15 +232,6 @@ impl Painter<'_> {
                 "the frame has another size than the video".to_owned(),
             ));
         }
-        let patches: Vec<Patch<'_>> = region
-            .patches
-            .iter()
-            .map(|(view, rect, shape)| Patch {
-                view,
-                rect: *rect,
-                shape: *shape,
-            })
-            .collect();
         let object = Object {
             class: region.class,
             score: 1.0,
@@ -259,7 +248,7 @@ impl Painter<'_> {
             &mut Frame(planes),
             &ground,
             &object,
-            &rasterise(camera, &patches),
+            &rasterise(camera, &region.patches),
             *fill,
         )
     }

@@ -3,10 +3,13 @@
 use image::RgbImage;
 
 use super::super::RedactError;
-use super::super::geometry::{Camera, Rect, Tangent, View};
+use rushes_models::Class;
+
+use super::super::found::{Found, voters};
+use super::super::geometry::{Camera, Object, Rect, Sighting, Tangent, View};
 use super::super::paint::upright;
 use super::super::picture::Orientation;
-use super::super::still::{Redactor, voters};
+use super::super::still::Redactor;
 use super::super::timings::Timings;
 use super::child::HEADER;
 use super::track::{Place, Spot};
@@ -23,8 +26,8 @@ pub(super) struct Sight {
     pub(super) score: f32,
     pub(super) bounds: Rect,
     pub(super) tangent: Option<Tangent>,
-    /// Boxes, each in the view of this index.
-    pub(super) patches: Vec<(usize, Rect)>,
+    /// What is hidden.
+    pub(super) patches: Vec<Sighting<Class>>,
 }
 
 /// Looks at frames as they come.
@@ -96,21 +99,30 @@ impl HandUp for DetectionPass<'_> {
                     frame: number,
                     class: object.class,
                     sure,
-                    place: object
-                        .tangent
-                        .map_or(Place::Flat(object.bounds), Place::Sphere),
+                    place: place(object, &found),
                 },
                 score: best(patches.iter().map(|&index| found.sightings[index].score)),
                 bounds: object.bounds,
                 tangent: object.tangent,
                 patches: patches
                     .iter()
-                    .map(|&index| (found.sightings[index].view, found.sightings[index].rect))
+                    .map(|&index| found.sightings[index])
                     .collect(),
             });
         }
         self.views = found.views;
         Ok(())
+    }
+}
+
+/// Where an object is, as tracks follow it. What lies between two sightings is filled from both, and the corners of one
+/// may be known and those of the other not: then only boxes that stand alike cover what is between.
+fn place(object: &Object<Class>, found: &Found) -> Place {
+    let is_slanted = found.sightings[object.sightings[0]].quad.is_some();
+    match object.tangent {
+        None => Place::Flat(object.bounds),
+        Some(tangent) if is_slanted => Place::Sphere(tangent.upright()),
+        Some(tangent) => Place::Sphere(tangent),
     }
 }
 

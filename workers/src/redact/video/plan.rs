@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use rushes_models::{Class, with_causes};
 
 use super::super::RedactError;
-use super::super::geometry::{Camera, Object, Rect, Sighting, View, merge, widened};
+use super::super::geometry::{Camera, Object, Rect, Sighting, View, merge};
 use super::super::settings::Settings;
 use super::child::{PlanRegion, asked_for};
 use super::look::{Sight, best};
@@ -69,7 +69,9 @@ impl<'a> Plan<'a> {
     /// What is hidden of one object; none if all of it lies outside the picture.
     fn region(&self, class: Class, step: &Step) -> Option<PlanRegion> {
         let shape = self.settings.shape_of(class);
-        let wide = |rect: Rect| widened(rect, self.settings.margin);
+        let patch = |sighting: &Sighting<Class>, views: &[View]| {
+            sighting.patch(views, shape).widened(self.settings.margin)
+        };
         match step.spot.map(|spot| &self.sights[spot]) {
             Some(sight) => Some(PlanRegion {
                 class,
@@ -78,32 +80,33 @@ impl<'a> Plan<'a> {
                 patches: sight
                     .patches
                     .iter()
-                    .map(|&(view, rect)| (self.views[view], wide(rect), shape))
+                    .map(|sighting| patch(sighting, self.views))
                     .collect(),
             }),
             None => {
-                let (view, rect, object) = self.filled(class, step.place)?;
+                let (view, sighting, object) = self.filled(class, step.place)?;
                 Some(PlanRegion {
                     class,
                     bounds: object.bounds,
                     tangent: object.tangent,
-                    patches: vec![(view, wide(rect), shape)],
+                    patches: vec![patch(&sighting, &[view])],
                 })
             }
         }
     }
 
     /// A box that nobody saw, in a view made for it.
-    fn filled(&self, class: Class, place: Place) -> Option<(View, Rect, Object<Class>)> {
+    fn filled(&self, class: Class, place: Place) -> Option<(View, Sighting<Class>, Object<Class>)> {
         let (view, rect) = in_view(self.camera, place)?;
         let sighting = Sighting {
             view: 0,
             rect,
+            quad: None,
             score: 1.0,
             class,
         };
         let object = merge(self.camera, &[view], &[sighting]).pop()?;
-        Some((view, rect, object))
+        Some((view, sighting, object))
     }
 
     /// The tracks, for the record.

@@ -59,9 +59,9 @@ proptest! {
         let view = views("sphere", &camera)[view];
         let rect = [rect.0, rect.1, rect.0 + rect.2, rect.1 + rect.3].map(f64::from);
         let shape = if round { Shape::Ellipse } else { Shape::Box };
-        let mask = rasterise(&camera, &[Patch { view: &view, rect, shape }]);
+        let mask = rasterise(&camera, &[Patch { view, rect, quad: None, shape }]);
         let turned = turned(&view, columns, 1440);
-        let moved = rasterise(&camera, &[Patch { view: &turned, rect, shape }]);
+        let moved = rasterise(&camera, &[Patch { view: turned, rect, quad: None, shape }]);
         prop_assert_eq!(columns_turned(&mask, columns, 1440), moved);
     }
 
@@ -77,7 +77,7 @@ proptest! {
         let yaw = if which < 2 { yaw / 4.0 } else { yaw };
         let view = View::Perspective { yaw, pitch, roll, fov_x, fov_y, out_width, out_height };
         let rect = [rect.0, rect.1, rect.0 + rect.2, rect.1 + rect.3];
-        let mask = rasterise(&camera, &[Patch { view: &view, rect, shape: Shape::Box }]);
+        let mask = rasterise(&camera, &[Patch { view, rect, quad: None, shape: Shape::Box }]);
         let inside = |x: f64, y: f64, [x0, y0, x1, y1]: [f64; 4]| {
             view.to_view(&camera, (x, y)).is_some_and(|(u, v)| u >= x0 && u <= x1 && v >= y0 && v <= y1)
         };
@@ -118,8 +118,9 @@ fn a_box_on_a_pole_takes_whole_rows() {
     let mask = rasterise(
         &camera,
         &[Patch {
-            view: &view,
+            view,
             rect,
+            quad: None,
             shape: Shape::Box,
         }],
     );
@@ -133,8 +134,9 @@ fn a_box_on_a_pole_takes_whole_rows() {
     assert_eq!(mask.bounds(&camera).map(|bounds| bounds[2]), Some(1440.0));
     // a box that is not a number covers its view rather than nothing
     let broken = Patch {
-        view: &view,
+        view,
         rect: [f64::NAN; 4],
+        quad: None,
         shape: Shape::Ellipse,
     };
     assert!(rasterise(&camera, &[broken]).area() > mask.area());
@@ -148,8 +150,9 @@ fn a_box_across_the_seam_has_two_pieces() {
     let mask = rasterise(
         &camera,
         &[Patch {
-            view: &view,
+            view,
             rect,
+            quad: None,
             shape: Shape::Box,
         }],
     );
@@ -176,8 +179,9 @@ fn crops_give_their_very_pixels() {
     let mask = rasterise(
         &camera,
         &[Patch {
-            view: &view,
+            view,
             rect,
+            quad: None,
             shape: Shape::Box,
         }],
     );
@@ -186,8 +190,9 @@ fn crops_give_their_very_pixels() {
     let round = rasterise(
         &camera,
         &[Patch {
-            view: &view,
+            view,
             rect,
+            quad: None,
             shape: Shape::Ellipse,
         }],
     );
@@ -216,6 +221,7 @@ fn views_of_one_object_become_one_object() {
                 sightings.push(Sighting {
                     view,
                     rect,
+                    quad: None,
                     score: 0.5,
                     class: 1,
                 });
@@ -270,6 +276,7 @@ fn a_cut_sighting_joins_but_does_not_speak() {
     let sighting = |view, rect, score| Sighting {
         view,
         rect,
+        quad: None,
         score,
         class: 'f',
     };

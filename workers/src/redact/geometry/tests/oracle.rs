@@ -1,7 +1,7 @@
 //! A perfect detector of random rectangles: what its boxes become in the picture.
 
 use super::super::cast::pixel;
-use super::super::{Camera, Mask, Patch, Rotation, Shape, Span, Vec3, View, rasterise};
+use super::super::{Camera, Mask, Patch, Quad, Rotation, Shape, Span, Vec3, View, rasterise};
 use super::support::{Dice, beyond, views};
 
 /// A rectangle on the tangent plane at some direction: the truth of the oracle.
@@ -35,23 +35,24 @@ impl Truth {
     /// What a perfect detector reports in a view: the box around the rectangle, if it is whole in it.
     /// (Straight lines stay straight in a view, so the corners decide.)
     pub(super) fn seen_in(&self, view: &View) -> Option<[f64; 4]> {
-        let camera = Camera::equirect(3600, 1800);
         let (width, height) = view.size();
-        let mut rect = [f64::MAX, f64::MAX, f64::MIN, f64::MIN];
-        for corner in self.corners() {
-            let (u, v) = view.to_view(&camera, camera.project(corner)?)?;
-            rect = [
-                rect[0].min(u),
-                rect[1].min(v),
-                rect[2].max(u),
-                rect[3].max(v),
-            ];
-        }
+        let rect = self.quad_in(view)?.bounds();
         let inside = rect[0] >= 0.0
             && rect[1] >= 0.0
             && rect[2] <= f64::from(width)
             && rect[3] <= f64::from(height);
         inside.then_some(rect)
+    }
+}
+
+impl Truth {
+    /// The corners that a perfect detector reports in a view, inside it or not.
+    pub(super) fn quad_in(&self, view: &View) -> Option<Quad> {
+        let camera = Camera::equirect(3600, 1800);
+        let [a, b, c, d] = self
+            .corners()
+            .map(|corner| view.to_view(&camera, camera.project(corner)?));
+        Quad::new([a?, b?, c?, d?])
     }
 }
 
@@ -168,8 +169,9 @@ fn masks_cover_what_an_oracle_sees() {
         let mask = rasterise(
             &camera,
             &[Patch {
-                view,
+                view: *view,
                 rect,
+                quad: None,
                 shape: Shape::Box,
             }],
         );
@@ -182,8 +184,9 @@ fn masks_cover_what_an_oracle_sees() {
             let round = rasterise(
                 &camera,
                 &[Patch {
-                    view,
+                    view: *view,
                     rect,
+                    quad: None,
                     shape: Shape::Ellipse,
                 }],
             );
@@ -247,8 +250,9 @@ fn boxes_are_not_much_larger_than_their_objects() {
             let mask = rasterise(
                 &camera,
                 &[Patch {
-                    view,
+                    view: *view,
                     rect,
+                    quad: None,
                     shape: Shape::Box,
                 }],
             );

@@ -1,0 +1,79 @@
+//! What was found in one picture.
+
+use std::collections::BTreeSet;
+
+use rushes_models::Class;
+
+use super::detectors::DetectorSighting;
+use super::geometry::{Camera, Object, Sighting, View, merge};
+use super::timings::{Timings, timed};
+
+/// What was found in one picture, before anything is changed.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The views that were looked at, and those of regions by hand.
+    pub views: Vec<View>,
+    /// Every sighting, by index into the views.
+    pub sightings: Vec<Sighting<Class>>,
+    /// Which detector each sighting is of; none for a person.
+    pub detectors: Vec<Option<usize>>,
+    /// Objects, each with its sightings.
+    pub objects: Vec<Object<Class>>,
+    /// Those of the objects, by index, that one view saw and others did not, though they show the place as well.
+    pub lone: BTreeSet<usize>,
+    /// What looking took.
+    pub timings: Timings,
+}
+
+/// What the detectors saw so far.
+pub(super) struct SightingList {
+    pub(super) views: Vec<View>,
+    pub(super) seen: Vec<DetectorSighting>,
+    pub(super) timings: Timings,
+}
+
+impl SightingList {
+    pub(super) fn new(mut views: Vec<View>) -> Self {
+        // Views of one size follow each other, so that they share a batch.
+        views.sort_by_key(View::size);
+        Self {
+            views,
+            seen: Vec::new(),
+            timings: Timings::default(),
+        }
+    }
+
+    /// Takes out the sightings for which `is_apart` holds.
+    pub(super) fn split_off(
+        &mut self,
+        is_apart: impl Fn(&DetectorSighting) -> bool,
+    ) -> Vec<Sighting<Class>> {
+        let (apart, seen): (Vec<_>, Vec<_>) = self.seen.drain(..).partition(is_apart);
+        self.seen = seen;
+        apart.iter().map(|seen| seen.sighting).collect()
+    }
+
+    /// The objects that were seen.
+    pub(super) fn merged(mut self, camera: &Camera) -> Found {
+        let sightings: Vec<Sighting<Class>> = self.seen.iter().map(|s| s.sighting).collect();
+        let objects = timed(&mut self.timings.merge, || {
+            merge(camera, &self.views, &sightings)
+        });
+        Found {
+            detectors: self.seen.iter().map(|s| Some(s.detector)).collect(),
+            views: self.views,
+            sightings,
+            objects,
+            lone: BTreeSet::new(),
+            timings: self.timings,
+        }
+    }
+}
+
+/// The detectors of these sightings; none of what a person added.
+pub(super) fn voters(sightings: &[usize], found: &Found) -> BTreeSet<usize> {
+    sightings
+        .iter()
+        .filter_map(|&i| found.detectors[i])
+        .collect()
+}
