@@ -5,7 +5,7 @@ use sqlx::{FromRow, SqliteConnection};
 
 use super::assets::{self, Sidecar};
 use super::runs::{self, RunState};
-use super::{AssetId, CatalogError, jobs, now_ms, results, uploads};
+use super::{AssetId, CatalogError, jobs, now_ms, results, subtitles, uploads};
 
 /// The file that is to become an asset's content.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -160,6 +160,9 @@ pub async fn begin(
             .execute(&mut *db)
             .await?;
     }
+    // They are of pictures that will be gone.
+    let known = assets::get(db, asset).await?;
+    subtitles::forget_burnt_in(db, &known).await?;
     sqlx::query("UPDATE assets SET last_content = last_content + 1 WHERE id = ?")
         .bind(asset)
         .execute(&mut *db)

@@ -102,8 +102,10 @@ fn file_id(file: &Sidecar) -> String {
 }
 
 fn origin(file: &Sidecar) -> SubtitleOrigin {
+    if file.is_burnt_in {
+        return SubtitleOrigin::Pictures;
+    }
     match assets::upload_folder(&file.locator.uri) {
-        _ if file.is_burnt_in => SubtitleOrigin::Pictures,
         Some(_) => SubtitleOrigin::Uploaded,
         None => SubtitleOrigin::Sidecar,
     }
@@ -173,7 +175,11 @@ pub async fn add(
     asset: &Asset,
     file: Sidecar,
 ) -> Result<SubtitleTrack, CatalogError> {
+    if file.is_burnt_in {
+        forget_burnt_in(db, asset).await?;
+    }
     let mut added = asset.added_subtitles()?;
+    added.retain(|known| !(file.is_burnt_in && known.is_burnt_in));
     if added.len() >= MOST_ADDED {
         return Err(CatalogError::TooManySubtitles(MOST_ADDED));
     }
@@ -184,6 +190,28 @@ pub async fn add(
     added.push(file);
     set_added(db, asset, &added).await?;
     Ok(track)
+}
+
+/// Removes the tracks that were made of the pictures of an asset: another one takes their place, or the pictures change.
+///
+/// # Errors
+/// If the database fails.
+pub(super) async fn forget_burnt_in(
+    db: &mut SqliteConnection,
+    asset: &Asset,
+) -> Result<(), CatalogError> {
+    let (burnt_in, others): (Vec<Sidecar>, Vec<Sidecar>) = asset
+        .added_subtitles()?
+        .into_iter()
+        .partition(|file| file.is_burnt_in);
+    if burnt_in.is_empty() {
+        return Ok(());
+    }
+    set_added(db, asset, &others).await?;
+    for file in burnt_in {
+        assets::discard_upload(db, &file.locator.uri).await?;
+    }
+    Ok(())
 }
 
 /// Removes a track of an asset. An uploaded file is deleted, and one beside the video stays where it is.

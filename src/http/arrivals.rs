@@ -30,7 +30,7 @@ impl From<NoticeError> for ApiError {
     }
 }
 
-/// Announce objects that a store has received: an S3 event message, as MinIO and others post it, or an event of
+/// Announce objects that a store has received: an S3 event message, as other stores post it too, or an event of
 /// `EventBridge`. Watches look at their objects at once instead of at their next listing. The same message again does nothing.
 #[utoipa::path(post, operation_id = "announce_objects", path = "/v1/arrivals", tag = "assets",
     request_body(content = serde_json::Value, content_type = "application/json"),

@@ -163,7 +163,9 @@ mod tests {
             ("people clapping", "Clapping", whole("clapping")),
             ("people clapping", "Applause", whole("clapping")),
             ("gunfire", "Gunshot, gunfire", whole("gunfire")),
-            ("a shot of gunshots", "Gunshot, gunfire", whole("shot")),
+            ("a man shooting", "Gunshot, gunfire", whole("shooting")),
+            // In this field a shot is a picture.
+            ("a wide shot of a street", "Gunshot, gunfire", None),
             ("church bells", "Church bell", whole("bells")),
             ("a barking dog", "Bark", whole("barking")),
             ("a baby crying", "Baby cry, infant cry", whole("crying")),

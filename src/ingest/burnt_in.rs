@@ -24,18 +24,18 @@ const FEWEST: usize = 2;
 
 /// The subtitles among the texts of a video, by time. There are none, or at least two.
 pub(super) fn lines(texts: &[PictureText]) -> Vec<TimedText> {
-    let candidates: Vec<&PictureText> = texts.iter().filter(|text| may_be(text, texts)).collect();
-    let edges: Vec<f64> = candidates
-        .iter()
-        .map(|text| text.top + text.height)
-        .collect();
+    let crowd = Crowd::of(texts);
+    let candidates = texts.iter().filter(|text| may_be(text, &crowd));
+    let candidates: Vec<&PictureText> = candidates.collect();
+    let edges = candidates.iter().map(|text| text.top + text.height);
+    let mut edges: Vec<f64> = edges.collect();
+    edges.sort_by(f64::total_cmp);
     let near = |edge: f64| {
-        edges
-            .iter()
-            .filter(move |other| (edge - **other).abs() <= SAME_EDGE)
+        let from = edges.partition_point(|other| *other < edge - SAME_EDGE);
+        edges.partition_point(|other| *other <= edge + SAME_EDGE) - from
     };
     // Subtitles stand on one edge, and a sign that looks like one stands somewhere.
-    let Some(edge) = edges.iter().copied().max_by_key(|&edge| near(edge).count()) else {
+    let Some(edge) = edges.iter().copied().max_by_key(|&edge| near(edge)) else {
         return Vec::new();
     };
     let standing = candidates
@@ -44,63 +44,99 @@ pub(super) fn lines(texts: &[PictureText]) -> Vec<TimedText> {
     let mut spans = joined(standing);
     let mut shown: HashMap<String, i64> = HashMap::new();
     for span in &spans {
-        *shown.entry(letters(span.text)).or_default() += span.end - span.start;
+        *shown.entry(letters(&span.text)).or_default() += span.end - span.start;
     }
     spans.retain(|span| {
-        let in_all = shown.get(&letters(span.text)).copied().unwrap_or_default();
+        let in_all = shown.get(&letters(&span.text)).copied().unwrap_or_default();
         span.end - span.start <= LONGEST && in_all <= LONGEST_IN_ALL
     });
+    let spans = stacked(spans);
     if spans.len() < FEWEST {
         return Vec::new();
     }
     let starts: Vec<i64> = spans.iter().skip(1).map(|span| span.start).collect();
     let ends = starts.into_iter().chain([i64::MAX]);
-    let lines = spans.iter().zip(ends).map(|(span, next)| TimedText {
+    let lines = spans.into_iter().zip(ends).map(|(span, next)| TimedText {
         start_ms: span.start.cast_unsigned(),
         end_ms: span.end.min(next).cast_unsigned(),
-        text: span.text.to_owned(),
+        text: span.text,
     });
-    lines.filter(|line| line.end_ms > line.start_ms).collect()
+    lines.collect()
+}
+
+/// When texts appear and disappear, in order of time.
+struct Crowd {
+    starts: Vec<i64>,
+    ends: Vec<i64>,
+}
+
+impl Crowd {
+    fn of(texts: &[PictureText]) -> Self {
+        let mut starts: Vec<i64> = texts.iter().map(|text| text.start_frame).collect();
+        let mut ends: Vec<i64> = texts.iter().map(|text| text.end_frame).collect();
+        starts.sort_unstable();
+        ends.sort_unstable();
+        Self { starts, ends }
+    }
+
+    /// The number of texts in the picture at some time of this one, which is one of them.
+    fn around(&self, text: &PictureText) -> usize {
+        let begun = self.starts.partition_point(|at| *at < text.end_frame);
+        begun - self.ends.partition_point(|at| *at <= text.start_frame)
+    }
 }
 
 /// Whether a text can be a subtitle by what it says, where it stands and what is beside it.
-fn may_be(text: &PictureText, all: &[PictureText]) -> bool {
+fn may_be(text: &PictureText, crowd: &Crowd) -> bool {
     #[expect(clippy::cast_possible_truncation, reason = "shares of a picture")]
     let place = [text.left, text.top, text.width, text.height].map(|share| share as f32);
-    let is_beside = |other: &&PictureText| {
-        other.start_frame < text.end_frame && text.start_frame < other.end_frame
-    };
     let says = text.text.chars().filter(|c| c.is_alphanumeric());
     is_subtitle_place(place)
         && text.score >= LEAST_SCORE
         && says.count() >= 2
-        && all.iter().filter(is_beside).count() <= MOST_BESIDE + 1
+        && crowd.around(text) <= MOST_BESIDE + 1
 }
 
 /// One subtitle. Milliseconds are half-open.
-struct Shown<'a> {
+struct Shown {
     start: i64,
     end: i64,
-    text: &'a str,
+    text: String,
 }
 
 /// Subtitles, with those that a cut or a look without them divided in one piece. They come by time.
-fn joined<'a>(texts: impl Iterator<Item = &'a PictureText>) -> Vec<Shown<'a>> {
-    let mut spans: Vec<Shown<'a>> = Vec::new();
-    for text in texts {
+fn joined<'a>(texts: impl Iterator<Item = &'a PictureText>) -> Vec<Shown> {
+    let mut spans: Vec<Shown> = Vec::new();
+    for text in texts.filter(|text| text.end_ms > text.start_ms) {
         let known = spans.iter_mut().rev().take(2).find(|span| {
-            text.start_ms - span.end <= LONGEST_GAP && letters(span.text) == letters(&text.text)
+            text.start_ms - span.end <= LONGEST_GAP && letters(&span.text) == letters(&text.text)
         });
         match known {
             Some(span) => span.end = span.end.max(text.end_ms),
             None => spans.push(Shown {
                 start: text.start_ms,
                 end: text.end_ms,
-                text: &text.text,
+                text: text.text.clone(),
             }),
         }
     }
     spans
+}
+
+/// Subtitles, with lines that appear together in one of them. The upper one comes first.
+fn stacked(spans: Vec<Shown>) -> Vec<Shown> {
+    let mut stacked: Vec<Shown> = Vec::new();
+    for span in spans {
+        match stacked.last_mut() {
+            Some(above) if above.start == span.start => {
+                above.text.push('\n');
+                above.text.push_str(&span.text);
+                above.end = above.end.max(span.end);
+            }
+            _ => stacked.push(span),
+        }
+    }
+    stacked
 }
 
 /// What a text says, without what readings of it differ in.
@@ -193,6 +229,24 @@ mod tests {
                 (2900, 4000, "It is me.".to_owned())
             ]
         );
+    }
+
+    #[test]
+    fn lines_that_appear_together_are_one_subtitle() {
+        let lower = [0.3, 0.92, 0.4, 0.05];
+        let texts = [
+            text("Who is there?", (1000, 2000), ONE_LINE),
+            text("- It is me.", (3000, 4000), ONE_LINE),
+            text("- Come in.", (3000, 4500), lower),
+        ];
+        assert_eq!(
+            said(&texts),
+            [
+                (1000, 2000, "Who is there?".to_owned()),
+                (3000, 4500, "- It is me.\n- Come in.".to_owned())
+            ]
+        );
+        assert_eq!(said(&texts[1..]), []);
     }
 
     #[test]

@@ -152,7 +152,8 @@ pub async fn add_subtitles(
 }
 
 /// Writes the subtitles in the pictures of a video as a track of their own, and requests the dialogue again. They are found
-/// as dialogue from then on, and the video is not listened to. The language is not known unless it is given.
+/// as dialogue from then on, and the video is not listened to. The language is not known unless it is given. A track that
+/// was made so before is replaced.
 ///
 /// # Errors
 /// [`SubtitleError`]; nothing is added then.
@@ -169,9 +170,14 @@ pub async fn subtitles_from_pictures(
     }
     let texts = texts::of(&mut db, &id).await?;
     drop(db);
-    let lines = burnt_in::lines(&texts);
+    let read = texts.len();
+    let lines = tokio::task::spawn_blocking(move || burnt_in::lines(&texts)).await;
+    let lines = lines.unwrap_or_else(|panicked| {
+        tracing::error!(%panicked, "subtitles in pictures");
+        Vec::new()
+    });
     if lines.is_empty() {
-        return Err(SubtitleError::NotBurntIn { texts: texts.len() });
+        return Err(SubtitleError::NotBurntIn { texts: read });
     }
     let new = NewSubtitles {
         name: "pictures.srt".to_owned(),

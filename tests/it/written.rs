@@ -172,6 +172,13 @@ fn subtitles_that_are_burnt_in_become_dialogue_on_wish() {
     // The same wish again makes no second track.
     let again = rushes.json(&["subtitles", "from-pictures", asset, "--language", "en"]);
     assert_eq!(again["track"]["id"], track);
+    // Another language takes the place of the first.
+    let german = rushes.json(&["subtitles", "from-pictures", asset, "--language", "de"]);
+    assert_ne!(german["track"]["id"], track);
+    let again = rushes.json(&["subtitles", "from-pictures", asset, "--language", "en"]);
+    let track = again["track"]["id"].as_str().unwrap();
+    let tracks = rushes.json(&["subtitles", "list", asset]);
+    assert_eq!(tracks["tracks"].as_array().unwrap().len(), 1, "{tracks:#}");
     rushes.ingest(&[&rushes.folder.path().join("burnt.mp4")]);
     let answer = found(&rushes, &dialogue);
     let said = &first(&answer)["evidence"]["dialogue"];

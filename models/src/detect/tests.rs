@@ -268,7 +268,7 @@ fn corners_are_read_against_the_middles_of_their_cells() {
             score: 0.9,
             rect: [8.0, 8.0, 40.0, 24.0],
             points: None,
-            // Beyond the picture, and not finite: whoever uses them judges them.
+            // Beyond the picture, and not finite: who uses them judges them.
             corners: Some([
                 [8.0, 12.0],
                 [36.0, 4.0],

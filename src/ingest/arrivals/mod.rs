@@ -50,8 +50,14 @@ impl Arrivals {
             ..QueueReport::default()
         };
         let arrivals = Self(Arc::new(Mutex::new(report)));
-        let task = arrivals.clone().read(queue, watches);
-        tokio::spawn(async move { stop.run_until_cancelled(task).await });
+        let reader = arrivals.clone();
+        tokio::spawn(async move {
+            let mut pause = PAUSES.0;
+            while !stop.is_cancelled() {
+                let read = reader.read(&queue, &watches, &mut pause);
+                stop.run_until_cancelled(read).await;
+            }
+        });
         arrivals
     }
 
@@ -64,27 +70,25 @@ impl Arrivals {
             .clone()
     }
 
-    async fn read(self, queue: MessageQueue, watches: Watches) {
-        let mut pause = PAUSES.0;
-        loop {
-            match self.take(&queue, &watches).await {
-                Ok(()) => {
-                    self.note(|report| report.failure = None);
-                    pause = PAUSES.0;
+    /// Takes the next messages, or waits if that fails.
+    async fn read(&self, queue: &MessageQueue, watches: &Watches, pause: &mut Duration) {
+        match self.take(queue, watches).await {
+            Ok(()) => {
+                self.note(|report| report.failure = None);
+                *pause = PAUSES.0;
+            }
+            Err(error) => {
+                let failure = with_causes(&error);
+                let before = self.report().failure;
+                if before.as_ref() != Some(&failure) {
+                    tracing::warn!(
+                        error = failure,
+                        "arrivals are not announced; prefixes are listed all the same"
+                    );
                 }
-                Err(error) => {
-                    let failure = with_causes(&error);
-                    let before = self.report().failure;
-                    if before.as_ref() != Some(&failure) {
-                        tracing::warn!(
-                            error = failure,
-                            "arrivals are not announced; prefixes are listed all the same"
-                        );
-                    }
-                    self.note(|report| report.failure = Some(failure));
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(PAUSES.1);
-                }
+                self.note(|report| report.failure = Some(failure));
+                tokio::time::sleep(*pause).await;
+                *pause = (*pause * 2).min(PAUSES.1);
             }
         }
     }
@@ -92,6 +96,7 @@ impl Arrivals {
     /// Takes the next messages. They are deleted once the watches know of them: if the server dies afterwards, it lists
     /// everything at its next start.
     async fn take(&self, queue: &MessageQueue, watches: &Watches) -> Result<(), QueueError> {
+        let asked = tokio::time::Instant::now();
         let messages: Vec<Message> = queue.receive().await?;
         for message in &messages {
             match objects(&message.body) {
@@ -109,6 +114,8 @@ impl Arrivals {
             }
         }
         if messages.is_empty() {
+            // Some queues do not wait for messages.
+            tokio::time::sleep_until(asked + PAUSES.0).await;
             return Ok(());
         }
         queue.delete(&messages).await

@@ -1,7 +1,7 @@
 //! What object stores send when an object arrives, changes or goes.
 //!
 //! Amazon S3 writes event messages (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>),
-//! which MinIO, Ceph and others copy. They come plain, in an envelope of SNS, or as events of `EventBridge`, which have a
+//! which other stores copy. They come plain, in an envelope of SNS, or as events of `EventBridge`, which have a
 //! form of their own.
 
 use percent_encoding::percent_decode_str;
@@ -70,7 +70,7 @@ impl Entity {
     }
 }
 
-/// The objects that a message is about, as URIs. What happened to them is not looked at: whoever takes them looks at the
+/// The objects that a message is about, as URIs. What happened to them is not looked at: who takes them looks at the
 /// objects themselves.
 ///
 /// # Errors

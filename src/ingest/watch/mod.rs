@@ -32,6 +32,8 @@ use super::FoundVideo;
 
 /// Objects in S3 looked up at a time, for stores whose listings have no versions.
 const LOOKUPS: usize = 16;
+/// How long to wait before an announced object that cannot be read is looked at again.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// How to watch.
 #[derive(Debug, Clone)]
@@ -333,11 +335,21 @@ impl FolderWatch {
         let seen = match self.storage.locate(uri).await {
             Ok(file) => Seen::File(file),
             Err(StorageError::NotFound(_) | StorageError::NotAFile(_)) => {
-                self.ledger.forget(uri);
+                match again {
+                    // What is below its name are other objects.
+                    Errand::Object(_) => self.ledger.remove(uri),
+                    Errand::Place(_) | Errand::Touched(_) | Errand::Again(_) => {
+                        self.ledger.forget(uri);
+                    }
+                }
                 return false;
             }
             Err(error) => Seen::Refused(with_causes(&error)),
         };
+        if matches!((&seen, &again), (Seen::Refused(_), Errand::Object(_))) {
+            // Nobody announces it again, and the next listing may be a day away.
+            self.agenda.plan(again.clone(), Instant::now() + AGAIN);
+        }
         self.see(uri, seen, began, again);
         true
     }

@@ -94,8 +94,8 @@ pub struct HeardSound {
     /// The word of the query that names it.
     #[schema(example = "explosion")]
     pub word: String,
-    /// How strong: of what has a name, its probability, 0 to 1; of a bang, by how many decibels it rises above the second before; of what is loud, the loudest momentary
-    /// loudness in LUFS; of the others the share of the shot, 0 to 1.
+    /// How strong: of what has a name, its probability, 0 to 1; of a bang, by how many decibels it rises above the second
+    /// before; of what is loud, the loudest momentary loudness in LUFS; of the others the share of the shot, 0 to 1.
     #[schema(example = 24.5)]
     pub strength: f32,
     /// When the bang is heard, or what has a name is most likely; null for what lasts.

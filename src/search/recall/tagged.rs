@@ -15,13 +15,17 @@ const WHOLE: f64 = 2.0;
 const PARTLY: f64 = 1.0;
 
 /// The shots with a sound that a part of a query names, one list for each name, with its weight. The whole names come first.
+/// `most` is for all of them together, because "music" is the last word of many.
 pub(super) async fn lists(
     db: &mut SqliteConnection,
     part: &QueryPart,
     (assets, most): (Option<&[AssetId]>, u32),
 ) -> Result<Vec<(f64, Vec<(ShotId, SoundMatch)>)>, CatalogError> {
     let mut lists = Vec::new();
-    for (name, fit) in fitting(db, part).await? {
+    let fitting = fitting(db, part).await?;
+    let names = u32::try_from(fitting.len()).unwrap_or(u32::MAX);
+    let most = most / names.max(1);
+    for (name, fit) in fitting {
         let shots = sound_tags::find(db, name, assets, most).await?;
         let weight = if fit.whole { WHOLE } else { PARTLY };
         let shots = shots.into_iter().map(|shot| found(shot, &fit.word));

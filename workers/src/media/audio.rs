@@ -174,7 +174,8 @@ impl AudioReader {
         }))
     }
 
-    /// The same reader, which also mixes all channels to one at a rate, if there is one.
+    /// The same reader, which also mixes all channels to one at a rate, if there is one. The mix ends where FFmpeg
+    /// cannot make it.
     pub(super) fn with_mono(self, rate: Option<u32>) -> Self {
         let rate = rate.and_then(|rate| Rate::new(rate, 1));
         let mono = |rate| {
@@ -279,10 +280,13 @@ impl AudioReader {
                     sound.set_channel_layout(usual);
                 }
                 self.own.keep(&sound, self.time_base)?;
-                match &mut self.mono {
-                    Some((mono, _)) => mono.keep(&sound, self.time_base),
-                    None => Ok(()),
+                // What can be measured is measured, though its channels cannot be mixed to one.
+                if let Some((mono, _)) = &mut self.mono
+                    && mono.keep(&sound, self.time_base).is_err()
+                {
+                    self.mono = None;
                 }
+                Ok(())
             }
             Err(error) if is_again(error) => self.feed(),
             Err(ffmpeg::Error::Eof) => {

@@ -111,23 +111,21 @@ impl Detectors {
         thresholds.get(&class).copied().unwrap_or(1.0)
     }
 
-    /// What all detectors see in rendered views from a share of their thresholds on; `first` is the index of the
-    /// first view.
+    /// What all detectors see in rendered views from a share of their thresholds on, which depends on the class. `first`
+    /// is the index of the first view.
     pub(super) fn look(
         &mut self,
         rendered: &[RgbImage],
         first: usize,
-        share: f32,
+        share: &dyn Fn(Class) -> f32,
     ) -> Result<Vec<DetectorSighting>, RedactError> {
         let mut seen = Vec::new();
         for (detector, entry) in self.each.iter_mut().enumerate() {
-            let lowest = entry
-                .record
-                .thresholds
-                .values()
-                .copied()
+            let thresholds = entry.record.thresholds.iter();
+            let lowest = thresholds
+                .map(|(class, threshold)| threshold * share(*class))
                 .fold(1.0, f32::min);
-            let answers = entry.detector.detect(rendered, lowest * share)?;
+            let answers = entry.detector.detect(rendered, lowest)?;
             for (offset, detections) in answers.into_iter().enumerate() {
                 for Detection {
                     class,
@@ -137,11 +135,11 @@ impl Detectors {
                     ..
                 } in detections
                 {
-                    if entry.record.counts(class, score, share) {
+                    if entry.record.counts(class, score, share(class)) {
                         let rect = rect.map(f64::from);
                         let quad = corners.and_then(|corners| {
                             let corners = corners.map(|[x, y]| (f64::from(x), f64::from(y)));
-                            Quad::fitting(corners, rect)
+                            Quad::fitting(corners, rect, rendered[offset].dimensions())
                         });
                         let sighting = Sighting {
                             view: first + offset,

@@ -163,9 +163,18 @@ impl Redactor {
     ) -> Result<Found, RedactError> {
         let layouts = self.layouts(taken)?;
         let mut gathered = SightingList::new(views(&layouts, &taken.camera)?);
+        // Only plates in views of a sphere are judged by others.
+        let is_seen_twice = gathered.views.iter().any(View::is_perspective);
+        let weakest = move |class: Class| {
+            if class == Class::Plate && is_seen_twice {
+                WEAK
+            } else {
+                1.0
+            }
+        };
         for &look in editor.looks()? {
             let upright = upright(editor.look(look)?, editor.header().orientation);
-            self.gather(&upright, &taken.camera, WEAK, &mut gathered)?;
+            self.gather(&upright, &taken.camera, &weakest, &mut gathered)?;
         }
         let weak = gathered.split_off(|seen| {
             let Sighting { class, score, .. } = seen.sighting;
@@ -179,9 +188,12 @@ impl Redactor {
             weak: &weak,
         };
         let is_lone = |object: &Object<Class>| {
-            let threshold = found.detectors[object.sightings[0]]
-                .map_or(0.0, |of| self.detectors.threshold(of, object.class));
-            evidence.is_lone(object, threshold)
+            let threshold = |sighting: usize| {
+                found.detectors[sighting]
+                    .map_or(0.0, |of| self.detectors.threshold(of, object.class))
+            };
+            // Detectors that agree need no other view.
+            voters(&object.sightings, &found).len() < 2 && evidence.is_lone(object, threshold)
         };
         let objects = found.objects.iter().enumerate();
         found.lone = objects
@@ -213,7 +225,7 @@ impl Redactor {
         share: f32,
     ) -> Result<Found, RedactError> {
         let mut gathered = SightingList::new(views);
-        self.gather(upright, camera, share, &mut gathered)?;
+        self.gather(upright, camera, &|_| share, &mut gathered)?;
         Ok(gathered.merged(camera))
     }
 
@@ -222,7 +234,7 @@ impl Redactor {
         &mut self,
         upright: &RgbImage,
         camera: &Camera,
-        share: f32,
+        share: &dyn Fn(Class) -> f32,
         gathered: &mut SightingList,
     ) -> Result<(), RedactError> {
         let pyramid = Pyramid::new(upright);
@@ -240,7 +252,11 @@ impl Redactor {
             seen.extend(timed(&mut timings.detect, || {
                 self.detectors.look(&rendered, block * VIEWS_AT_ONCE, share)
             })?);
-            if seen.len() > MOST_SIGHTINGS {
+            let counted = seen.iter().filter(|seen| {
+                let Sighting { class, score, .. } = seen.sighting;
+                self.detectors.counts(seen.detector, class, score)
+            });
+            if counted.count() > MOST_SIGHTINGS {
                 return Err(RedactError::Crowded {
                     allowed: MOST_SIGHTINGS,
                 });

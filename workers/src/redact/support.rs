@@ -27,9 +27,14 @@ pub(super) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    /// Whether only one view saw a plate, and that not surely, though others show its place well.
-    pub(super) fn is_lone(&self, object: &Object<Class>, threshold: f32) -> bool {
+    /// Whether only one view saw a plate, and that not surely, though others show its place well. `threshold` is that of
+    /// the detector of a sighting.
+    pub(super) fn is_lone(&self, object: &Object<Class>, threshold: impl Fn(usize) -> f32) -> bool {
         let best = &self.sightings[object.sightings[0]];
+        let is_sure = |index: usize| {
+            let threshold = threshold(index);
+            self.sightings[index].score >= threshold + SURE * (1.0 - threshold)
+        };
         let seen: BTreeSet<usize> = object
             .sightings
             .iter()
@@ -37,7 +42,7 @@ impl Evidence<'_> {
             .collect();
         object.class == Class::Plate
             && seen.len() == 1
-            && best.score < threshold + SURE * (1.0 - threshold)
+            && !object.sightings.iter().any(|&index| is_sure(index))
             && !self.weak.iter().any(|weak| self.supports(weak, best))
             && self.witnesses(best) >= WITNESSES
     }
@@ -78,9 +83,7 @@ impl Evidence<'_> {
         let others = self.views.iter().enumerate();
         others
             .filter(|(index, view)| {
-                *index != best.view
-                    && matches!(view, View::Perspective { .. })
-                    && shows(view).is_some()
+                *index != best.view && view.is_perspective() && shows(view).is_some()
             })
             .count()
     }
@@ -143,7 +146,7 @@ mod tests {
             sightings: counted,
             weak,
         };
-        evidence.is_lone(&objects[0], 0.5)
+        evidence.is_lone(&objects[0], |_| 0.5)
     }
 
     #[test]
@@ -163,6 +166,16 @@ mod tests {
         assert!(!is_lone(&camera, &views, &[one], &[weak]));
         let sure = Sighting { score: 0.75, ..one };
         assert!(!is_lone(&camera, &views, &[sure], &[]));
+        // So is a second sighting in the same view that is sure, whichever speaks for the object.
+        let both = Evidence {
+            camera: &camera,
+            views: &views,
+            sightings: &[one, sure],
+            weak: &[],
+        };
+        let object = &mut merge(&camera, &views, &[one, sure])[0];
+        object.sightings = vec![0, 1];
+        assert!(!both.is_lone(object, |_| 0.5));
         let face = Sighting {
             class: Class::Face,
             ..one

@@ -34,7 +34,11 @@ impl S3Options {
     /// The region, if one is set.
     pub(super) fn region(&self) -> Option<String> {
         let named = self.settings.iter().find(|(name, _)| {
-            AmazonS3ConfigKey::from_str(name).is_ok_and(|key| key == AmazonS3ConfigKey::Region)
+            let key = AmazonS3ConfigKey::from_str(name).ok();
+            matches!(
+                key,
+                Some(AmazonS3ConfigKey::Region | AmazonS3ConfigKey::DefaultRegion)
+            )
         });
         named.map(|(_, region)| region.expose_secret().to_owned())
     }

@@ -91,6 +91,21 @@ struct Received {
     messages: Option<Vec<Message>>,
 }
 
+#[derive(Deserialize)]
+struct Deleted {
+    #[serde(rename = "Failed", default)]
+    failed: Option<Vec<Kept>>,
+}
+
+/// A message that was not deleted.
+#[derive(Deserialize)]
+struct Kept {
+    #[serde(rename = "Code", default)]
+    code: String,
+    #[serde(rename = "Message")]
+    message: Option<String>,
+}
+
 #[derive(Serialize)]
 struct Deletion<'a> {
     #[serde(rename = "Id")]
@@ -125,6 +140,10 @@ impl MessageQueue {
         let address = || QueueError::Address(url.to_owned());
         let parsed = Url::parse(url).map_err(|_not_a_url| address())?;
         let is_http = matches!(parsed.scheme(), "http" | "https");
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            // What is wrong with it is not repeated, for it is a secret.
+            return Err(QueueError::Address("https://…@…".to_owned()));
+        }
         if !is_http || parsed.host_str().is_none() || parsed.path().len() < 2 {
             return Err(address());
         }
@@ -190,7 +209,17 @@ impl MessageQueue {
                 "QueueUrl": self.url.as_str(),
                 "Entries": entries.collect::<Vec<_>>(),
             });
-            self.ask("DeleteMessageBatch", &asked).await?;
+            let answer = self.ask("DeleteMessageBatch", &asked).await?;
+            let answer: Deleted =
+                serde_json::from_slice(&answer).map_err(|_other| self.wrong_answer())?;
+            if let Some(kept) = answer.failed.unwrap_or_default().into_iter().next() {
+                return Err(QueueError::Refused {
+                    url: self.url.to_string(),
+                    status: 200,
+                    code: kept.code,
+                    message: kept.message.unwrap_or_default(),
+                });
+            }
         }
         Ok(())
     }
@@ -307,6 +336,8 @@ mod tests {
         let options = S3Options::new(settings);
         let queue = MessageQueue::open("https://queue.example/1/a", &options).unwrap();
         assert_eq!(queue.region, "nowhere-1");
+        let error = open("https://user:hidden@queue.example/1/a").unwrap_err();
+        assert!(!error.to_string().contains("hidden"), "{error}");
         for wrong in [
             "",
             "arrivals",

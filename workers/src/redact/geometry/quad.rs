@@ -16,6 +16,8 @@ const MOST: f64 = 0.7;
 /// Corners are less exact than boxes: each side of a region is moved out by this share of the depth behind it, besides
 /// the margin.
 pub(super) const CARE: f64 = 0.15;
+/// A box that ends this close to an edge of its view, in px, may be of something that is cut off there.
+const HAIR: f64 = 2.0;
 /// A side has this share of the one opposite at least. Perspective makes none so unequal.
 const TAPER: f64 = 0.25;
 
@@ -40,9 +42,18 @@ impl Quad {
     }
 
     /// The corners that a detector gives for what is in a box, stretched so that they touch all four sides of it: the
-    /// box is the surer of the two. None if they can hardly be of what the box is around.
+    /// box is the surer of the two. None if they can hardly be of what the box is around, or if that may be cut off by
+    /// an edge of the view, which has this width and height: the visible part is another shape then.
     #[must_use]
-    pub fn fitting(corners: [(f64, f64); 4], [x0, y0, x1, y1]: Rect) -> Option<Self> {
+    pub fn fitting(
+        corners: [(f64, f64); 4],
+        [x0, y0, x1, y1]: Rect,
+        (width, height): (u32, u32),
+    ) -> Option<Self> {
+        let (right, bottom) = (f64::from(width) - HAIR, f64::from(height) - HAIR);
+        if x0 <= HAIR || y0 <= HAIR || x1 >= right || y1 >= bottom {
+            return None;
+        }
         let quad = Self::new(corners)?;
         let reach = BEYOND * (x1 - x0).max(y1 - y0);
         let is_near = |(x, y): &(f64, f64)| {

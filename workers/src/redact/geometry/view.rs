@@ -49,6 +49,11 @@ pub enum View {
 }
 
 impl View {
+    /// Whether it is one of the views of a sphere or a fisheye, which overlap.
+    pub(in crate::redact) const fn is_perspective(&self) -> bool {
+        matches!(self, Self::Perspective { .. })
+    }
+
     /// Width and height of the view in px.
     #[must_use]
     pub fn size(&self) -> (u32, u32) {

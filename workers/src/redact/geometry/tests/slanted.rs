@@ -13,6 +13,9 @@ fn board(degrees: f64) -> [(f64, f64); 4] {
         .map(|(x, y)| (200.0 + x * cos - y * sin, 100.0 + x * sin + y * cos))
 }
 
+/// Width and height of a view that has all of it.
+const VIEW: (u32, u32) = (640, 480);
+
 fn around(corners: [(f64, f64); 4]) -> Rect {
     Quad::new(corners).unwrap().bounds()
 }
@@ -34,13 +37,13 @@ fn corners_that_fit_their_box_are_taken_and_others_are_not() {
         let corners = board(degrees);
         let mirrored = [corners[1], corners[0], corners[3], corners[2]];
         for corners in [corners, mirrored] {
-            let quad = Quad::fitting(corners, around(corners)).unwrap();
+            let quad = Quad::fitting(corners, around(corners), VIEW).unwrap();
             assert!(is_near(quad.corners(), corners), "{quad:?}");
             // The corners follow a box that is a third wider.
             let [x0, y0, x1, y1] = around(corners);
             let third = (x1 - x0) / 3.0;
             let wide = [x0 - third / 2.0, y0, x1 + third / 2.0, y1];
-            let quad = Quad::fitting(corners, wide).unwrap();
+            let quad = Quad::fitting(corners, wide, VIEW).unwrap();
             let stretched = corners.map(|(x, y)| (200.0 + (x - 200.0) * 4.0 / 3.0, y));
             assert!(is_near(quad.corners(), stretched), "{quad:?}");
         }
@@ -85,7 +88,28 @@ fn corners_that_fit_their_box_are_taken_and_others_are_not() {
             [(x0, y0), (x1, y0 + 2.0), (x1, y1), (x0, y1 - 2.0)],
         ),
     ] {
-        assert_eq!(Quad::fitting(corners, rect), None, "{what}");
+        assert_eq!(Quad::fitting(corners, rect, VIEW), None, "{what}");
+    }
+}
+
+#[test]
+fn what_an_edge_of_the_view_cuts_off_keeps_its_box() {
+    let corners = board(45.0);
+    let [x0, y0, x1, y1] = around(corners);
+    assert!(Quad::fitting(corners, [x0, y0, x1, y1], VIEW).is_some());
+    // A quarter of it is beyond one of the edges.
+    let (across, down) = ((x1 - x0) / 4.0, (y1 - y0) / 4.0);
+    let by = |dx: f64, dy: f64| corners.map(|(x, y)| (x + dx, y + dy));
+    let (right, bottom) = (f64::from(VIEW.0), f64::from(VIEW.1));
+    for corners in [
+        by(-x0 - across, 0.0),
+        by(0.0, -y0 - down),
+        by(right - x1 + across, 0.0),
+        by(0.0, bottom - y1 + down),
+    ] {
+        let [x0, y0, x1, y1] = around(corners);
+        let seen = [x0.max(0.0), y0.max(0.0), x1.min(right), y1.min(bottom)];
+        assert_eq!(Quad::fitting(corners, seen, VIEW), None, "{seen:?}");
     }
 }
 
@@ -104,7 +128,7 @@ fn a_widened_quadrilateral_holds_what_it_was() {
     for _ in 0..20_000 {
         let corners = board(dice.between(-180.0, 180.0))
             .map(|(x, y)| (x + dice.between(-9.0, 9.0), y + dice.between(-9.0, 9.0)));
-        let Some(quad) = Quad::fitting(corners, around(board(30.0))) else {
+        let Some(quad) = Quad::fitting(corners, around(board(30.0)), VIEW) else {
             continue;
         };
         let margin = dice.between(0.0, 4.0);
@@ -141,7 +165,7 @@ fn the_region_covers_the_corners_in_every_projection_and_less_than_the_box() {
                     continue;
                 };
                 // What stands almost level keeps its box.
-                let Some(quad) = Quad::fitting(quad.corners(), rect).map(Some) else {
+                let Some(quad) = Quad::fitting(quad.corners(), rect, view.size()).map(Some) else {
                     continue;
                 };
                 let shape = Shape::Box;
@@ -179,7 +203,7 @@ fn corners_in_a_crop_are_those_of_the_picture() {
     };
     let corners = board(40.0);
     let rect = around(corners);
-    let quad = Quad::fitting(corners, rect);
+    let quad = Quad::fitting(corners, rect, view.size());
     let patch = |quad, shape| Patch {
         view,
         rect,
