@@ -408,6 +408,30 @@ pub async fn find_title(
         })
 }
 
+/// The assets at a location, or else those whose file has this name; a few of them if there are many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn named(
+    db: &mut SqliteConnection,
+    location: &str,
+    file_name: &str,
+) -> Result<Vec<AssetId>, CatalogError> {
+    let located = sqlx::query_scalar("SELECT id FROM assets WHERE uri = ? LIMIT 10")
+        .bind(location)
+        .fetch_all(&mut *db)
+        .await?;
+    if !located.is_empty() {
+        return Ok(located);
+    }
+    Ok(sqlx::query_scalar(
+        "SELECT id FROM assets WHERE substr(uri, -length(?1) - 1) = '/' || ?1 ORDER BY id LIMIT 10",
+    )
+    .bind(file_name)
+    .fetch_all(db)
+    .await?)
+}
+
 /// The assets of a title, or all assets.
 ///
 /// # Errors

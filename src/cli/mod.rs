@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod asset;
 mod bin;
 mod delete;
 mod doctor;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rushes_models::{Class, ModelStore, with_causes};
 use rushes_workers::redact::geometry::{Layout, Shape};
@@ -259,6 +259,16 @@ fn batch(store: &ModelStore, args: Args, stop: &AtomicBool) -> anyhow::Result<Ex
         args.json,
         args.report.as_ref().map(|_| Report::default()),
         found.items.len(),
+    );
+    let none = found.items.is_empty() && found.skipped.is_empty() && found.failed.is_empty();
+    ensure!(
+        !none,
+        "there is nothing to redact: no picture and no video{}",
+        if args.recursive {
+            ""
+        } else {
+            "; --recursive looks into the folders below too"
+        }
     );
     hand.check(&found.items)?;
     for skipped in &found.skipped {

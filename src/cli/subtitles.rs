@@ -6,17 +6,17 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use bytes::Bytes;
 
-use super::{output, work};
+use super::{asset, output, work};
 use crate::app::App;
 use crate::catalog::subtitles::{self, SubtitleTrack};
-use crate::catalog::{AssetId, JobId, assets};
+use crate::catalog::{AssetId, JobId};
 use crate::ingest::{NewSubtitles, add_subtitles, remove_subtitles, subtitles_from_pictures};
 
 /// Arguments of `subtitles`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  rushes subtitles list 01KAX7Q0Z3ABCDEFGHJKMNPQRS
+  rushes subtitles list day3.mp4
   rushes subtitles add 01KAX7Q0Z3ABCDEFGHJKMNPQRS day3.de.srt
   rushes subtitles add 01KAX7Q0Z3ABCDEFGHJKMNPQRS lines.vtt --language en
   rushes subtitles from-pictures 01KAX7Q0Z3ABCDEFGHJKMNPQRS --language en
@@ -33,13 +33,13 @@ pub(super) struct Args {
 enum Command {
     /// List the subtitle tracks of an asset
     List {
-        /// Id of the asset
-        asset: AssetId,
+        /// Id of the asset, or name of its file
+        asset: String,
     },
     /// Add a subtitle file; the dialogue is computed again
     Add {
-        /// Id of the asset
-        asset: AssetId,
+        /// Id of the asset, or name of its file
+        asset: String,
         /// The file: SubRip, WebVTT, ASS, SSA or TTML
         file: PathBuf,
         /// Its language, such as en or pt-BR [default: what the file's name says]
@@ -48,16 +48,16 @@ enum Command {
     },
     /// Make a track of the subtitles that are part of the picture; the dialogue is computed again
     FromPictures {
-        /// Id of the asset
-        asset: AssetId,
+        /// Id of the asset, or name of its file
+        asset: String,
         /// Their language, such as en or pt-BR
         #[arg(long)]
         language: Option<String>,
     },
     /// Remove a subtitle track; the dialogue is computed again
     Remove {
-        /// Id of the asset
-        asset: AssetId,
+        /// Id of the asset, or name of its file
+        asset: String,
         /// Id of the track
         track: String,
     },
@@ -67,7 +67,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::List { asset } => {
             let mut db = app.catalog.snapshot().await?;
-            let asset = assets::get(&mut db, &asset).await?;
+            let asset = asset::named(&mut db, &asset).await?;
             let tracks = subtitles::tracks(&mut db, &asset).await?;
             drop(db);
             if args.json {
@@ -90,12 +90,14 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
                 bytes: Bytes::from(bytes),
                 is_burnt_in: false,
             };
+            let asset = named(app, &asset).await?;
             let settings = app.settings()?;
             let for_asset = (&asset, &settings);
             let (track, job) = add_subtitles(&app.catalog, &app.storage, for_asset, new).await?;
             report(app, args.json, &track, &job)?;
         }
         Command::FromPictures { asset, language } => {
+            let asset = named(app, &asset).await?;
             let settings = app.settings()?;
             let for_asset = (&asset, &settings);
             let (track, job) =
@@ -103,6 +105,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             report(app, args.json, &track, &job)?;
         }
         Command::Remove { asset, track } => {
+            let asset = named(app, &asset).await?;
             let job = remove_subtitles(&app.catalog, &asset, &track, &app.settings()?).await?;
             if args.json {
                 output::json(&serde_json::json!({ "removed": track, "job": job }))?;
@@ -113,6 +116,11 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn named(app: &App, name: &str) -> anyhow::Result<AssetId> {
+    let mut db = app.catalog.read().await?;
+    Ok(asset::named(&mut db, name).await?.id)
 }
 
 fn report(app: &App, json: bool, track: &SubtitleTrack, job: &JobId) -> anyhow::Result<()> {

@@ -5,21 +5,20 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::output;
+use super::{asset, output};
 use crate::app::App;
-use crate::catalog::{AssetId, assets};
 use crate::views::Transcript;
 
 /// Arguments of `transcript`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  rushes transcript 01KAX7Q0Z3ABCDEFGHJKMNPQRS
+  rushes transcript day3.mp4
   rushes transcript 01KAX7Q0Z3ABCDEFGHJKMNPQRS --format srt --output day3.srt
   rushes transcript 01KAX7Q0Z3ABCDEFGHJKMNPQRS --format json     with the times of words")]
 pub(super) struct Args {
-    /// Id of the asset
-    asset: AssetId,
+    /// Id of the asset, or name of its file
+    asset: String,
     /// How to write it
     #[arg(long, short, value_enum, default_value_t = TranscriptFormat::Text)]
     format: TranscriptFormat,
@@ -46,7 +45,7 @@ enum TranscriptFormat {
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let mut db = app.catalog.read().await?;
-    let asset = assets::get(&mut db, &args.asset).await?;
+    let asset = asset::named(&mut db, &args.asset).await?;
     drop(db);
     let transcript = Transcript::load(&app.catalog, &asset.id).await?;
     let format = if args.json {
@@ -67,6 +66,9 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     };
     if transcript.lines.is_empty() {
         output::complain(&silence(app, &asset.uri));
+        if format != TranscriptFormat::Json {
+            return Ok(ExitCode::FAILURE);
+        }
     }
     match args.output {
         Some(file) => std::fs::write(&file, text)

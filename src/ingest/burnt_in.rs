@@ -17,6 +17,9 @@ const LONGEST: i64 = 15_000;
 const LONGEST_IN_ALL: i64 = 60_000;
 /// Longest time without a subtitle that is one all the same, in milliseconds: a cut lies in between.
 const LONGEST_GAP: i64 = 1_100;
+/// A subtitle appears up to two of these before it is seen and goes as long after, in milliseconds: pictures are read twice
+/// a second. So times are within about a quarter of a second.
+const UNSEEN: i64 = 250;
 /// Most other texts in the picture beside a subtitle. More is a list of credits.
 const MOST_BESIDE: usize = 4;
 /// Fewest subtitles of a video that has any.
@@ -54,14 +57,26 @@ pub(super) fn lines(texts: &[PictureText]) -> Vec<TimedText> {
     if spans.len() < FEWEST {
         return Vec::new();
     }
-    let starts: Vec<i64> = spans.iter().skip(1).map(|span| span.start).collect();
-    let ends = starts.into_iter().chain([i64::MAX]);
-    let lines = spans.into_iter().zip(ends).map(|(span, next)| TimedText {
-        start_ms: span.start.cast_unsigned(),
-        end_ms: span.end.min(next).cast_unsigned(),
-        text: span.text,
-    });
-    lines.collect()
+    let mut lines: Vec<TimedText> = Vec::with_capacity(spans.len());
+    for span in spans {
+        let start = (span.start - UNSEEN).max(0).cast_unsigned();
+        // Between two that follow each other, the middle of the gap is where they change.
+        let start = match lines.last_mut() {
+            Some(before) if before.end_ms > start => {
+                let seen = span.start.cast_unsigned();
+                let change = u64::midpoint(start, before.end_ms).min(seen);
+                before.end_ms = change.max(before.start_ms + 1);
+                before.end_ms
+            }
+            _ => start,
+        };
+        lines.push(TimedText {
+            start_ms: start,
+            end_ms: (span.end + UNSEEN).cast_unsigned().max(start + 1),
+            text: span.text,
+        });
+    }
+    lines
 }
 
 /// When texts appear and disappear, in order of time.
@@ -197,13 +212,13 @@ mod tests {
             text("42", (9000, 9500), ONE_LINE),
         ];
         let expected = [
-            (1000, 3000, "Who is there?".to_owned()),
+            (750, 3250, "Who is there?".to_owned()),
             (
-                4000,
-                6000,
+                3750,
+                6250,
                 "It is me. Open the door, it is cold.".to_owned(),
             ),
-            (9000, 9500, "42".to_owned()),
+            (8750, 9750, "42".to_owned()),
         ];
         assert_eq!(said(&texts), expected);
         texts.push(text("CHANNEL NINE", (10_000, 40_000), ONE_LINE));
@@ -225,8 +240,8 @@ mod tests {
         assert_eq!(
             said(&texts),
             [
-                (1000, 2900, "Who is there?".to_owned()),
-                (2900, 4000, "It is me.".to_owned())
+                (750, 2900, "Who is there?".to_owned()),
+                (2900, 4250, "It is me.".to_owned())
             ]
         );
     }
@@ -242,8 +257,8 @@ mod tests {
         assert_eq!(
             said(&texts),
             [
-                (1000, 2000, "Who is there?".to_owned()),
-                (3000, 4500, "- It is me.\n- Come in.".to_owned())
+                (750, 2250, "Who is there?".to_owned()),
+                (2750, 4750, "- It is me.\n- Come in.".to_owned())
             ]
         );
         assert_eq!(said(&texts[1..]), []);

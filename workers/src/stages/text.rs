@@ -15,7 +15,7 @@ use super::looks::{look_at, looks};
 use crate::error::StageError;
 use crate::storage::Locator;
 use crate::time::Timeline;
-use band::Band;
+use band::band_of;
 pub use band::is_subtitle_place;
 pub use readers::TextReaders;
 use sample::{Extent, Sketch, samples};
@@ -99,7 +99,6 @@ impl TextTask {
             tracks: Tracks::new(&self.shots),
             whole: None,
             part: None,
-            band: None,
         };
         let mut extents = extents.iter();
         look_at(
@@ -143,8 +142,6 @@ struct Reading<'a> {
     /// The last whole picture, and the last part of one.
     whole: Option<Read>,
     part: Option<Read>,
-    /// Where subtitles were seen lately.
-    band: Option<Band>,
 }
 
 /// What was read.
@@ -159,18 +156,16 @@ impl Reading<'_> {
     /// Reads a whole picture.
     fn look(&mut self, look: (usize, u64), picture: &RgbImage) -> Result<(), StageError> {
         let blocks = self.blocks(picture, Rows::ALL)?;
-        self.band = Band::after(self.band, &blocks);
         self.tracks.add(look, Rows::ALL, &blocks);
         Ok(())
     }
 
-    /// Reads the band of a picture, if there is one.
+    /// Reads the band of subtitles of a picture.
     fn look_at_band(&mut self, look: (usize, u64), picture: &RgbImage) -> Result<(), StageError> {
-        let Some(band) = self.band else { return Ok(()) };
-        let (part, rows) = band.part_of(picture);
+        let (part, rows) = band_of(picture);
         let blocks = self.blocks(&part, rows)?;
         let blocks = blocks.into_iter();
-        // Signs and credits at an edge of the band are read with the whole picture.
+        // Signs and credits at the edge of the band are read with the whole picture.
         let blocks = blocks.filter(|block| band::is_whole(block, part.height()));
         let blocks: Vec<Block> = blocks.map(|block| block.within(rows)).collect();
         self.tracks.add(look, rows, &blocks);

@@ -24,7 +24,7 @@ const TOLERANCE: f32 = 5.0;
 pub(super) enum Extent {
     /// All of it.
     Whole,
-    /// The band in which subtitles stand, if there were some lately.
+    /// The band in which subtitles stand.
     Band,
 }
 
