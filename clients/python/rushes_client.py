@@ -183,7 +183,7 @@ class Rushes:
         return self._call("GET", "/readyz", answer="json")
 
     def announce_objects(self, *, body=None):
-        """Announce objects that a store has received: an S3 event message, as MinIO and others post it, or an
+        """Announce objects that a store has received: an S3 event message, as other stores post it too, or an
         event of `EventBridge`. Watches look at their objects at once instead of at their next listing. The
         same message again does nothing.
         """

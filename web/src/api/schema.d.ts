@@ -65,7 +65,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Announce objects that a store has received: an S3 event message, as MinIO and others post it, or an event of
+         * Announce objects that a store has received: an S3 event message, as other stores post it too, or an event of
          *     `EventBridge`. Watches look at their objects at once instead of at their next listing. The same message again does nothing.
          */
         post: operations["announce_objects"];
@@ -2325,8 +2325,8 @@ export interface components {
             rank: number;
             /**
              * Format: float
-             * @description How strong: of what has a name, its probability, 0 to 1; of a bang, by how many decibels it rises above the second before; of what is loud, the loudest momentary
-             *     loudness in LUFS; of the others the share of the shot, 0 to 1.
+             * @description How strong: of what has a name, its probability, 0 to 1; of a bang, by how many decibels it rises above the second
+             *     before; of what is loud, the loudest momentary loudness in LUFS; of the others the share of the shot, 0 to 1.
              * @example 24.5
              */
             strength: number;
