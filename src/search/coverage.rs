@@ -108,28 +108,29 @@ impl Searcher {
         for (feature, only, installed, is_asked, place) in [
             (
                 Feature::Speech,
-                Modality::Speech,
+                Some(Modality::Speech),
                 self.speech,
                 by_lines,
                 &mut found.speech,
             ),
             (
                 Feature::Text,
-                Modality::Text,
+                Some(Modality::Text),
                 self.reading,
                 by_text,
                 &mut found.text,
             ),
             (
                 Feature::Sound,
-                Modality::Sound,
+                Some(Modality::Sound),
                 Some(self.sound),
                 by_sound,
                 &mut found.sound,
             ),
             (
                 Feature::SoundTags,
-                Modality::Sound,
+                // What can be found by sound does not wait for names.
+                None,
                 self.tagging,
                 by_sound,
                 &mut found.sound_tags,
@@ -140,7 +141,7 @@ impl Searcher {
             }
             let sense =
                 sense_coverage(&mut db, feature, seq, scope, installed.unwrap_or(false)).await?;
-            if senses == [only] {
+            if only.is_some_and(|only| senses == [only]) {
                 found.ready = sense.ready;
             }
             *place = installed.is_some().then_some(sense);

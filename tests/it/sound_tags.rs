@@ -293,6 +293,8 @@ fn a_tagger_that_does_not_fit_costs_only_the_names_and_is_replaced() {
     rushes.ingest(&[&video]);
     let before = tagged.by_sound("siren");
     let nobody = json!({ "ready": 0, "failed": 0, "installed": false });
+    // Measures do not wait for names.
+    assert_eq!(before["coverage"]["ready"], 1, "{before:#}");
     assert_eq!(
         (&before["hits"], &before["coverage"]["sound_tags"]),
         (&json!([]), &nobody)
