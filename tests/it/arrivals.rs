@@ -3,7 +3,6 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -12,7 +11,7 @@ use crate::s3::on_s3;
 use crate::support::readers::{python, script};
 use crate::support::s3_server::{KEY, S3Server, SECRET};
 use crate::support::{Rushes, videos};
-use crate::watches::{create, id_of, until};
+use crate::watches::{create, id_of, until, until_answer};
 
 /// A store in S3 and a queue in which it announces its objects, in a process that shares no code with rushes.
 struct Store {
@@ -71,15 +70,7 @@ fn answered(answers: &mut BufReader<ChildStdout>) -> Value {
 
 /// Waits until the queue is as wanted.
 fn until_queue(server: &Server, is_so: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    loop {
-        let queue = server.json("/v1/watches")["queue"].clone();
-        if is_so(&queue) {
-            return queue;
-        }
-        assert!(Instant::now() < deadline, "{queue:#}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    until_answer(server, "/v1/watches", |all| is_so(&all["queue"]))["queue"].take()
 }
 
 /// With listings a day apart.

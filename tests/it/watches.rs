@@ -12,13 +12,18 @@ use crate::support::{Rushes, videos};
 
 /// Waits until a watch is as wanted.
 pub(crate) fn until(server: &Server, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    until_answer(server, &format!("/v1/watches/{id}"), is_so)
+}
+
+/// Waits until the answer to a request is as wanted.
+pub(crate) fn until_answer(server: &Server, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
-        let watch = server.json(&format!("/v1/watches/{id}"));
-        if is_so(&watch) {
-            return watch;
+        let answer = server.json(path);
+        if is_so(&answer) {
+            return answer;
         }
-        assert!(Instant::now() < deadline, "{watch:#}");
+        assert!(Instant::now() < deadline, "{answer:#}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
