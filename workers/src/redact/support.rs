@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use rushes_models::Class;
 
-use super::geometry::{Camera, Object, Sighting, View, merge};
+use super::geometry::{Camera, Object, Sighting, View, bounds, merge};
 
 /// Views that must have had as good a look as the one that saw it.
 const WITNESSES: usize = 2;
@@ -64,18 +64,10 @@ impl Evidence<'_> {
             .outline()
             .map(|point| from.to_picture(self.camera, point));
         let shows = |view: &View| {
-            let mut rect = [f64::MAX, f64::MAX, f64::MIN, f64::MIN];
-            for place in places {
-                let (u, v) = view.to_view(self.camera, place?)?;
-                rect = [
-                    rect[0].min(u),
-                    rect[1].min(v),
-                    rect[2].max(u),
-                    rect[3].max(v),
-                ];
-            }
+            let corners = places.map(|place| view.to_view(self.camera, place?));
+            let corners: Option<Vec<(f64, f64)>> = corners.into_iter().collect();
             let (width, height) = view.size();
-            let [x0, y0, x1, y1] = rect;
+            let [x0, y0, x1, y1] = bounds(&corners?);
             let is_inside =
                 x0 >= 0.0 && y0 >= 0.0 && x1 <= f64::from(width) && y1 <= f64::from(height);
             (is_inside && WELL_SHOWN.contains(&(x1 - x0).max(y1 - y0))).then_some(())
@@ -116,13 +108,9 @@ mod tests {
                 .filter(|(u, v)| (0.0..=640.0).contains(u) && (0.0..=640.0).contains(v))
                 .collect();
             if inside.len() == 4 {
-                let start = [f64::MAX, f64::MAX, f64::MIN, f64::MIN];
-                let rect = inside.iter().fold(start, |it, (u, v)| {
-                    [it[0].min(*u), it[1].min(*v), it[2].max(*u), it[3].max(*v)]
-                });
                 sightings.push(Sighting {
                     view: index,
-                    rect,
+                    rect: bounds(&inside),
                     quad: None,
                     score: 0.6,
                     class: Class::Plate,

@@ -32,6 +32,7 @@ pub use error::GeometryError;
 pub use layout::Layout;
 pub use mask::{Mask, Piece, Span};
 pub use merge::{Object, Sighting, Tangent, merge};
+pub(super) use polygon::bounds;
 pub use quad::Quad;
 pub use rasterise::{Patch, Shape, rasterise};
 pub use render::{Pyramid, render};

@@ -6,7 +6,7 @@ use super::view::Rect;
 pub(super) type Polygon = Vec<(f64, f64)>;
 
 /// The box around some points.
-pub(super) fn bounds(points: &[(f64, f64)]) -> Rect {
+pub(in crate::redact) fn bounds(points: &[(f64, f64)]) -> Rect {
     let start = [f64::MAX, f64::MAX, f64::MIN, f64::MIN];
     points.iter().fold(start, |it, (x, y)| {
         [it[0].min(*x), it[1].min(*y), it[2].max(*x), it[3].max(*y)]
