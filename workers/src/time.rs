@@ -23,6 +23,12 @@ pub enum TimeError {
     Timecode(String, Rate),
 }
 
+/// Milliseconds of so many samples at a rate in hertz, rounded down.
+pub(crate) const fn ms_of_samples(samples: u64, rate: u32) -> u64 {
+    let rate = if rate == 0 { 1 } else { rate };
+    samples.saturating_mul(1000) / rate as u64
+}
+
 /// A rate in frames per second, or a time base in units per second, as a reduced fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rate {

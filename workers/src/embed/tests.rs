@@ -11,7 +11,7 @@ use crate::error::StageError;
 use crate::media::ProxyParams;
 use crate::sandbox::{Limits, Sandbox};
 use crate::segment::SegmentParams;
-use crate::stages::{EmbeddingsTask, FaceReaders, Output, SoundTaggers, Stages, TextReaders};
+use crate::stages::{EmbeddingsTask, IdleModels, Output, Stages};
 use crate::storage::Storage;
 use crate::watch::Watch;
 
@@ -248,9 +248,9 @@ fn a_leased_run_uses_its_parts_and_tidies_up() {
         embedder: Embedder::new(EmbedOptions::default()),
         sentences: Sentences::new(ModelStore::new("none".into()), EncoderOptions::threads(1)),
         ears: crate::stages::Ears::new(ModelStore::new("none".into()), 1),
-        readers: TextReaders::new(ModelStore::new("none".into()), 1),
-        faces: FaceReaders::new(ModelStore::new("none".into()), 1),
-        taggers: SoundTaggers::new(ModelStore::new("none".into()), 1),
+        readers: IdleModels::new(ModelStore::new("none".into()), 1),
+        faces: IdleModels::new(ModelStore::new("none".into()), 1),
+        taggers: IdleModels::new(ModelStore::new("none".into()), 1),
         runtime: bench.runtime.handle().clone(),
     };
     let task = EmbeddingsTask {

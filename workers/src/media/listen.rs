@@ -9,6 +9,7 @@ use super::sound::{Seconds, SoundOutput};
 use super::{Bounds, MediaError};
 use crate::acoustics::{Heard, Listener};
 use crate::source::ByteSource;
+use crate::time::ms_of_samples;
 
 /// Tenths of a second that are handed over together: a minute.
 const TOGETHER: usize = 600;
@@ -90,7 +91,7 @@ pub fn listen(
         together.tenths.extend(tenths);
         together.bangs.extend(bangs);
         if together.tenths.len() >= TOGETHER {
-            output.heard(std::mem::take(&mut together), ms(start, rate))?;
+            output.heard(std::mem::take(&mut together), ms_of_samples(start, rate))?;
         }
     }
     seconds.finish(output)?;
@@ -100,8 +101,4 @@ pub fn listen(
     let end = together.tenths.last().map_or(0, |one| one.at * 100 + 100);
     output.heard(together, end)?;
     Ok(SoundTrack::Decoded)
-}
-
-fn ms(sample: u64, rate: u32) -> u64 {
-    sample.saturating_mul(1000) / u64::from(rate.max(1))
 }

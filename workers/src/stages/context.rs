@@ -1,12 +1,10 @@
 //! The shared state of the stages of one process, and the context of one run.
 
-use rushes_models::{EncoderOptions, ModelStore};
+use rushes_models::{EncoderOptions, FaceReader, ModelStore, SoundTagger, TextReader};
 use tokio::runtime::Handle;
 
-use super::people::FaceReaders;
-use super::sound_tags::SoundTaggers;
+use super::idle::IdleModels;
 use super::speech::Ears;
-use super::text::TextReaders;
 use crate::embed::{Devices, EmbedOptions, Embedder, Sentences};
 use crate::error::StageError;
 use crate::media::ProxyParams;
@@ -59,11 +57,11 @@ pub struct Stages {
     /// The models of speech.
     pub ears: Ears,
     /// The readers of text in pictures.
-    pub readers: TextReaders,
+    pub readers: IdleModels<TextReader>,
     /// The readers of faces.
-    pub faces: FaceReaders,
+    pub faces: IdleModels<FaceReader>,
     /// The taggers of sounds.
-    pub taggers: SoundTaggers,
+    pub taggers: IdleModels<SoundTagger>,
     /// The runtime for access to the object store.
     pub runtime: Handle,
 }
@@ -84,9 +82,9 @@ impl Stages {
             proxy: ProxyParams::default(),
             sentences: Sentences::new(models.clone(), encoders),
             ears: Ears::new(models.clone(), encoders.threads),
-            readers: TextReaders::new(models.clone(), encoders.threads),
-            faces: FaceReaders::new(models.clone(), encoders.threads),
-            taggers: SoundTaggers::new(models.clone(), encoders.threads),
+            readers: IdleModels::new(models.clone(), encoders.threads),
+            faces: IdleModels::new(models.clone(), encoders.threads),
+            taggers: IdleModels::new(models.clone(), encoders.threads),
             devices: Devices::new(models, encoders),
             embedder: Embedder::new(EmbedOptions::default()),
             runtime: Handle::current(),
@@ -125,6 +123,17 @@ impl Observer for Observed<'_> {
     fn progress(&mut self, done: u64, total: Option<u64>) {
         self.0.progress(done, total);
     }
+
+    fn cancelled(&self) -> bool {
+        self.0.stopped()
+    }
+}
+
+/// Cancellation only, for a stage whose progress is not that of the child.
+pub(super) struct Cancelling<'a>(pub(super) &'a Watch);
+
+impl Observer for Cancelling<'_> {
+    fn progress(&mut self, _done: u64, _total: Option<u64>) {}
 
     fn cancelled(&self) -> bool {
         self.0.stopped()

@@ -1,6 +1,5 @@
 //! `people`: the faces that a video shows, shot by shot.
 
-mod readers;
 mod sample;
 mod track;
 
@@ -14,7 +13,6 @@ use super::context::{RunContext, Stage};
 use super::looks::{look_at, looks, shared};
 use crate::error::StageError;
 use crate::storage::Locator;
-pub use readers::FaceReaders;
 use sample::samples;
 use track::{ShotFaces, Tracked};
 

@@ -5,23 +5,19 @@
 
 mod naming;
 mod peaks;
-mod taggers;
 
 use rushes_models::{SoundTagger, with_causes};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::context::{Observed, RunContext, Stage, Stages};
+use super::context::{Cancelling, RunContext, Stage, Stages};
 use crate::error::StageError;
-use crate::sandbox::Observer;
 use crate::storage::Locator;
 use crate::time::Timeline;
-use crate::watch::Watch;
 
 use naming::NamedWindows;
 pub(super) use naming::Naming;
 use peaks::peaks;
-pub use taggers::SoundTaggers;
 
 /// Name the sounds of a video.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -126,17 +122,6 @@ impl SoundTagsTask {
         );
         heard.map_err(|error| error.or(StageError::media(&self.media.uri)))?;
         Ok(naming.finish()?)
-    }
-}
-
-/// Cancels the child. Progress is that of what was named.
-struct Cancelling<'a>(&'a Watch);
-
-impl Observer for Cancelling<'_> {
-    fn progress(&mut self, _done: u64, _total: Option<u64>) {}
-
-    fn cancelled(&self) -> bool {
-        Observed(self.0).cancelled()
     }
 }
 

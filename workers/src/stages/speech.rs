@@ -9,12 +9,11 @@ use rushes_models::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::context::{Observed, RunContext, Stage};
+use super::context::{Cancelling, RunContext, Stage};
 use super::dialogue::CueSpan;
 use crate::error::StageError;
-use crate::sandbox::Observer;
 use crate::storage::Locator;
-use crate::time::Timeline;
+use crate::time::{Timeline, ms_of_samples};
 use crate::watch::Watch;
 
 /// Sound that is missing for longer, in samples, is skipped; what is missing for less is heard as silence.
@@ -124,17 +123,6 @@ impl Stage for SpeechTask {
     }
 }
 
-/// Cancels the child. Progress is that of what was written down.
-struct Cancelling<'a>(&'a Watch);
-
-impl Observer for Cancelling<'_> {
-    fn progress(&mut self, _done: u64, _total: Option<u64>) {}
-
-    fn cancelled(&self) -> bool {
-        Observed(self.0).cancelled()
-    }
-}
-
 /// One video that is listened to.
 struct Hearing<'a> {
     transcriber: &'a LazyTranscriber<'a>,
@@ -216,7 +204,7 @@ impl Hearing<'_> {
 }
 
 const fn milliseconds(samples: u64) -> u64 {
-    samples.saturating_mul(1000) / HEARD_RATE as u64
+    ms_of_samples(samples, HEARD_RATE)
 }
 
 /// The models of speech of a process, opened at first use and kept.

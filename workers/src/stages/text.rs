@@ -1,7 +1,6 @@
 //! `text`: what is written in the pictures of a video: signs, titles, credits, burnt-in subtitles.
 
 mod band;
-mod readers;
 mod sample;
 mod track;
 
@@ -17,7 +16,6 @@ use crate::storage::Locator;
 use crate::time::Timeline;
 use band::band_of;
 pub use band::is_subtitle_place;
-pub use readers::TextReaders;
 use sample::{Extent, Sketch, samples};
 use track::{Block, Rows, Tracks, blocks};
 

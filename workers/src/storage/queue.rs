@@ -6,7 +6,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use futures::TryStreamExt as _;
 use object_store::aws::{AmazonS3, AwsAuthorizer};
 use object_store::client::{HttpRequest, HttpRequestBody};
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -274,11 +273,10 @@ impl MessageQueue {
             source: LibraryError::new(source).into(),
         };
         let sent = self.client.post(endpoint).headers(signed.headers().clone());
-        let answer = sent.body(body).send().await.map_err(unavailable)?;
+        let mut answer = sent.body(body).send().await.map_err(unavailable)?;
         let status = answer.status();
         let mut bytes = Vec::new();
-        let mut chunks = answer.bytes_stream();
-        while let Some(chunk) = chunks.try_next().await.map_err(unavailable)? {
+        while let Some(chunk) = answer.chunk().await.map_err(unavailable)? {
             bytes.extend_from_slice(&chunk);
             if bytes.len() > LARGEST {
                 return Err(self.wrong_answer());

@@ -4,6 +4,7 @@ use rushes_models::{ModelError, SoundTagger, TaggedWindow, Tagging};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StageError;
+use crate::time::ms_of_samples;
 
 /// Sound that is missing for longer, in seconds, is skipped; what is missing for less is heard as silence.
 const GAP: u64 = 2;
@@ -61,7 +62,7 @@ impl<'a> Naming<'a> {
         let named = NamedWindows {
             tagger: tagger.name().to_owned(),
             names: tagger.names().to_vec(),
-            length: milliseconds(tagger.window() as u64, tagger.rate()),
+            length: ms_of_samples(tagger.window() as u64, tagger.rate()),
             windows: Vec::new(),
         };
         Self {
@@ -96,7 +97,7 @@ impl<'a> Naming<'a> {
 
     /// Up to when there was sound, in milliseconds.
     pub(super) fn until(&self) -> u64 {
-        milliseconds(self.next, self.tagger.rate())
+        ms_of_samples(self.next, self.tagger.rate())
     }
 
     /// The end of the sound.
@@ -116,13 +117,9 @@ impl<'a> Naming<'a> {
     fn add(&mut self, windows: Vec<TaggedWindow>) {
         let rate = self.tagger.rate();
         let windows = windows.into_iter().map(|window| NamedWindow {
-            ms: milliseconds(window.middle, rate),
+            ms: ms_of_samples(window.middle, rate),
             heard: window.heard,
         });
         self.named.windows.extend(windows);
     }
-}
-
-fn milliseconds(samples: u64, rate: u32) -> u64 {
-    samples.saturating_mul(1000) / u64::from(rate.max(1))
 }

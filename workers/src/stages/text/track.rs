@@ -286,6 +286,17 @@ mod tests {
         blocks.iter().map(|block| block.text.as_str()).collect()
     }
 
+    const BAND: Rows = Rows {
+        top: 0.7,
+        bottom: 1.0,
+    };
+
+    /// What was written, and the frames that show it.
+    fn spans(tracks: Tracks) -> Vec<(String, (u64, u64))> {
+        let found = tracks.finish().into_iter();
+        found.map(|text| (text.block.text, text.frames)).collect()
+    }
+
     fn block(text: &str, top: f32, score: f32) -> Block {
         Block {
             text: text.to_owned(),
@@ -337,27 +348,18 @@ mod tests {
         );
         tracks.add((0, 90), Rows::ALL, &[block("HOTEL", 0.1, 0.9)]);
         tracks.add((1, 110), Rows::ALL, &[block("HOTEL", 0.1, 0.9)]);
-        let found = tracks.finish();
-        let found: Vec<_> = found
-            .iter()
-            .map(|text| (text.block.text.as_str(), text.frames))
-            .collect();
         assert_eq!(
-            found,
+            spans(tracks),
             [
-                ("HOTEL", (0, 100)),
-                ("Hello there.", (50, 51)),
-                ("HOTEL", (100, 200))
+                ("HOTEL".to_owned(), (0, 100)),
+                ("Hello there.".to_owned(), (50, 51)),
+                ("HOTEL".to_owned(), (100, 200))
             ]
         );
     }
 
     #[test]
     fn a_look_at_a_band_says_nothing_of_what_stands_elsewhere() {
-        let band = Rows {
-            top: 0.7,
-            bottom: 1.0,
-        };
         let mut tracks = Tracks::new(&[(0, 200)]);
         let sign = block("HOTEL", 0.1, 0.9);
         tracks.add(
@@ -365,38 +367,29 @@ mod tests {
             Rows::ALL,
             &[sign.clone(), block("Who is there?", 0.8, 0.9)],
         );
-        tracks.add((0, 20), band, &[block("Who is there?", 0.8, 0.9)]);
-        tracks.add((0, 30), band, &[]);
-        tracks.add((0, 40), band, &[block("It is me.", 0.8, 0.9)]);
+        tracks.add((0, 20), BAND, &[block("Who is there?", 0.8, 0.9)]);
+        tracks.add((0, 30), BAND, &[]);
+        tracks.add((0, 40), BAND, &[block("It is me.", 0.8, 0.9)]);
         tracks.add((0, 190), Rows::ALL, &[sign]);
-        let found = tracks.finish();
-        let found: Vec<_> = found
-            .iter()
-            .map(|text| (text.block.text.as_str(), text.frames))
-            .collect();
         assert_eq!(
-            found,
+            spans(tracks),
             [
-                ("Who is there?", (0, 21)),
-                ("HOTEL", (0, 200)),
-                ("It is me.", (40, 41)),
+                ("Who is there?".to_owned(), (0, 21)),
+                ("HOTEL".to_owned(), (0, 200)),
+                ("It is me.".to_owned(), (40, 41)),
             ]
         );
     }
 
     #[test]
     fn credits_that_roll_out_of_a_band_are_one_text() {
-        let band = Rows {
-            top: 0.7,
-            bottom: 1.0,
-        };
         let mut tracks = Tracks::new(&[(0, 100)]);
         tracks.add(
             (0, 10),
             Rows::ALL,
             &[block("Directed by Jane Doe", 0.8, 0.9)],
         );
-        tracks.add((0, 20), band, &[]);
+        tracks.add((0, 20), BAND, &[]);
         tracks.add(
             (0, 50),
             Rows::ALL,
