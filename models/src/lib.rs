@@ -38,7 +38,9 @@ pub use adopt::adopt;
 pub use backend::{Backend, EncoderOptions};
 pub use causes::{LibraryError, with_causes};
 pub use class::Class;
-pub use detect::{Detection, Detector, DetectorIdentity, DetectorOptions, detectors_of, overlap};
+pub use detect::{
+    Detection, Detector, DetectorIdentity, DetectorOptions, Precision, detectors_of, overlap,
+};
 pub use digest::{Digest, ParseDigestError};
 pub use dual::{Sample, write_sample};
 pub use encoder::{ImageEncoder, Space, TextEncoder};

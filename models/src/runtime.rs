@@ -131,6 +131,16 @@ pub(crate) fn accelerated_session(
     }
 }
 
+/// Whether [`accelerated_session`] would try a CUDA device.
+///
+/// # Errors
+///
+/// The library is not installed or cannot be loaded.
+pub(crate) fn is_accelerated(store: &ModelStore, runtime: &str) -> Result<bool, RuntimeError> {
+    environment(store, runtime)?;
+    Ok(CUDA::is_available().unwrap_or(false))
+}
+
 /// Prepares a graph for `OpenVINO` on the CPU, with the precision `bf16` or `f32`.
 ///
 /// # Errors

@@ -36,6 +36,16 @@ impl Frame {
         }
     }
 
+    /// A picture that is not scaled in an input of this width and height.
+    #[cfg(test)]
+    pub(super) const fn unscaled(input: [usize; 2], picture: (u32, u32)) -> Self {
+        Self {
+            input,
+            picture,
+            scaled: picture,
+        }
+    }
+
     /// Appends 3 × height × width numbers, one plane per channel.
     pub(super) fn append(
         &self,

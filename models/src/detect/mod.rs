@@ -21,6 +21,7 @@ use crate::store::{ModelStore, StoreError};
 
 mod heads;
 mod input;
+mod int8;
 #[cfg(test)]
 mod plate_tests;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod tests;
 
 use heads::{Grid, Output};
 use input::Frame;
+use int8::append_blocks;
 
 /// Pixels per network run. More gains nothing on a CPU and takes memory.
 const BATCH_PIXELS: u64 = 4 << 20;
@@ -65,6 +67,19 @@ pub struct DetectorIdentity {
     pub sha256: Digest,
     /// The device: `cpu` or `cuda`.
     pub device: String,
+    /// What it computes with.
+    pub precision: Precision,
+}
+
+/// What a network computes with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 8-bit integers, two to three times as fast on a CPU. Scores differ a little.
+    Int8,
 }
 
 /// How to open a detector.
@@ -74,6 +89,9 @@ pub struct DetectorOptions<'a> {
     pub threads: usize,
     /// Weights to use instead of the installed ones.
     pub weights: Option<&'a Path>,
+    /// What to compute with. If absent, 8-bit integers on a CPU where the network's activations were measured, and
+    /// floats otherwise.
+    pub precision: Option<Precision>,
 }
 
 /// A network that detects faces or plates. It is not shared between threads; each opens its own.
@@ -110,13 +128,40 @@ impl Detector {
         };
         let bytes = std::fs::read(&path).map_err(|e| StoreError::io("read", &path, e))?;
         let sha256 = Digest::of_bytes(&bytes);
-        let graph = match parameters.size {
-            InputSize::MultipleOf { .. } => onnx::with_any_size(&bytes, parameters.batch),
-            InputSize::Fixed { .. } => onnx::without_constant_inputs(&bytes),
+        let failed = |problem| DetectError::Weights { path, problem };
+        let threads = options.threads;
+        let is_int8 = match options.precision {
+            Some(precision) => precision == Precision::Int8,
+            None => !runtime::is_accelerated(store, &parameters.runtime)?,
+        };
+        let integers = if is_int8 && parameters.takes_plain_pixels() {
+            int8::integers(&bytes, &sha256)
+        } else {
+            Ok(None)
+        };
+        if options.precision == Some(Precision::Int8) && integers == Ok(None) {
+            return Err(DetectError::NotMeasured {
+                model: manifest.full_name(),
+            }
+            .into());
         }
-        .map_err(|problem| DetectError::Weights { path, problem })?;
-        let (session, device) =
-            runtime::accelerated_session(store, &parameters.runtime, &graph, options.threads)?;
+        let (session, device, precision) = match (integers, parameters.size) {
+            (Err(problem), _) => return Err(failed(problem).into()),
+            (Ok(Some(graph)), _) => {
+                let session = runtime::session(store, &parameters.runtime, &graph, threads)?;
+                (session, "cpu", Precision::Int8)
+            }
+            (Ok(None), size) => {
+                let graph = match size {
+                    InputSize::MultipleOf { .. } => onnx::with_any_size(&bytes, parameters.batch),
+                    InputSize::Fixed { .. } => onnx::without_constant_inputs(&bytes),
+                }
+                .map_err(failed)?;
+                let (session, device) =
+                    runtime::accelerated_session(store, &parameters.runtime, &graph, threads)?;
+                (session, device, Precision::F32)
+            }
+        };
         let input = session
             .inputs()
             .first()
@@ -127,6 +172,7 @@ impl Detector {
                 model: manifest.full_name(),
                 sha256,
                 device: device.to_owned(),
+                precision,
             },
             parameters: parameters.clone(),
             session,
@@ -199,13 +245,25 @@ impl Detector {
         threshold: f32,
     ) -> Result<Vec<Vec<Detection>>, ModelError> {
         let frame = Frame::of(batch[0].dimensions(), &self.parameters);
-        let mut planes = Vec::new();
-        for picture in batch {
-            frame.append(picture, &self.parameters, &mut planes)?;
-        }
         let [width, height] = frame.input;
-        let tensor = Tensor::from_array(([batch.len(), 3, height, width], planes))
-            .map_err(RuntimeError::run("take pictures"))?;
+        let tensor = match self.identity.precision {
+            Precision::F32 => {
+                let mut planes = Vec::new();
+                for picture in batch {
+                    frame.append(picture, &self.parameters, &mut planes)?;
+                }
+                Tensor::from_array(([batch.len(), 3, height, width], planes)).map(Tensor::upcast)
+            }
+            Precision::Int8 => {
+                let mut blocks = Vec::new();
+                for picture in batch {
+                    append_blocks(&frame, picture, &mut blocks);
+                }
+                Tensor::from_array(([batch.len(), height / 2, width / 2, 12], blocks))
+                    .map(Tensor::upcast)
+            }
+        }
+        .map_err(RuntimeError::run("take pictures"))?;
         let outputs = self
             .session
             .run(ort::inputs![self.input.as_str() => tensor])

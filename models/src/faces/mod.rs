@@ -16,7 +16,7 @@ use image::RgbImage;
 use ort::session::Session;
 use ort::value::Tensor;
 
-use crate::detect::{Detector, DetectorOptions, overlap};
+use crate::detect::{Detector, DetectorOptions, Precision, overlap};
 use crate::error::{FaceError, ModelError};
 use crate::manifest::{FaceDetector, FaceParameters, Manifest, Parameters};
 use crate::runtime::{self, RuntimeError};
@@ -128,6 +128,8 @@ impl FaceReader {
         let options = DetectorOptions {
             threads,
             weights: None,
+            // Descriptors are of faces whose marks lie where floats put them.
+            precision: Some(Precision::F32),
         };
         let open = |name: &str, build: Build, side: u32, numbers: usize| {
             let graph = graph(store, manifest, name, (build, side, numbers))?;

@@ -86,6 +86,20 @@ pub enum InputSize {
 }
 
 impl DetectorParameters {
+    /// Whether the network takes pixels of 0 to 255 as they are, in red, green and blue, and in any even size.
+    pub(crate) fn takes_plain_pixels(&self) -> bool {
+        let is_plain =
+            |values: [f32; 3], plain: f32| values.map(f32::to_bits) == [plain.to_bits(); 3];
+        let is_even =
+            matches!(self.size, InputSize::MultipleOf { multiple_of } if multiple_of % 2 == 0);
+        let is_black = self.padding.to_bits() == 0.0_f32.to_bits();
+        is_even
+            && is_black
+            && self.colour == Colour::Rgb
+            && is_plain(self.mean, 0.0)
+            && is_plain(self.std, 1.0)
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
         let sides = match self.size {
             InputSize::MultipleOf { multiple_of } => multiple_of..=multiple_of,

@@ -13,6 +13,14 @@ const IR_VERSION: i64 = 8;
 #[derive(Debug, Clone)]
 pub(crate) struct Value(String);
 
+#[cfg(test)]
+impl Value {
+    /// The name.
+    pub(crate) fn name(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A convolution over square kernels with a bias.
 #[derive(Debug)]
 pub(crate) struct Conv<'a> {
@@ -156,22 +164,13 @@ impl GraphBuilder {
 
     /// Serialises the model with the outputs that were declared.
     pub(crate) fn build(self) -> Vec<u8> {
-        let model = proto::Model {
-            ir_version: IR_VERSION,
-            producer_name: "rushes".to_owned(),
-            graph: Some(self.graph),
-            opset_import: vec![proto::OperatorSet {
-                domain: String::new(),
-                version: OPSET,
-            }],
-        };
-        model.encode_to_vec()
+        model(self.graph)
     }
 
     /// A tensor of floats.
     pub(crate) fn constant(&mut self, shape: &[usize], data: &[f32]) -> Value {
-        let data = data.iter().flat_map(|value| value.to_le_bytes()).collect();
-        self.initializer(shape, Element::F32, data)
+        let bytes = data.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.initializer(shape, Element::F32, bytes)
     }
 
     /// A list of integers, such as a shape.
@@ -187,12 +186,8 @@ impl GraphBuilder {
 
     fn initializer(&mut self, shape: &[usize], element: Element, raw_data: Vec<u8>) -> Value {
         let name = format!("c{}", self.graph.initializer.len());
-        self.graph.initializer.push(proto::Tensor {
-            dims: shape.iter().map(|&n| length(n)).collect(),
-            data_type: element.code(),
-            name: name.clone(),
-            raw_data,
-        });
+        let constant = tensor(&name, shape, element, raw_data);
+        self.graph.initializer.push(constant);
         Value(name)
     }
 
@@ -211,6 +206,42 @@ impl GraphBuilder {
         });
         output
     }
+}
+
+/// A graph as the bytes of a model.
+pub(super) fn model(graph: proto::Graph) -> Vec<u8> {
+    let model = proto::Model {
+        ir_version: IR_VERSION,
+        producer_name: "rushes".to_owned(),
+        graph: Some(graph),
+        opset_import: vec![proto::OperatorSet {
+            domain: String::new(),
+            version: OPSET,
+        }],
+    };
+    model.encode_to_vec()
+}
+
+/// A named tensor of elements that are already in little-endian bytes.
+pub(super) fn tensor(
+    name: &str,
+    shape: &[usize],
+    element: Element,
+    raw_data: Vec<u8>,
+) -> proto::Tensor {
+    proto::Tensor {
+        dims: shape.iter().map(|&n| length(n)).collect(),
+        data_type: element.code(),
+        name: name.to_owned(),
+        raw_data,
+        ..Default::default()
+    }
+}
+
+/// A named tensor of floats.
+pub(super) fn float_tensor(name: &str, shape: &[usize], data: &[f32]) -> proto::Tensor {
+    let data = data.iter().flat_map(|value| value.to_le_bytes()).collect();
+    tensor(name, shape, Element::F32, data)
 }
 
 /// The length of an axis.
@@ -233,6 +264,8 @@ pub(crate) enum Element {
     U8,
     /// Signed byte.
     I8,
+    /// 32-bit integer.
+    I32,
     /// 64-bit integer.
     I64,
 }
@@ -244,6 +277,7 @@ impl Element {
             Self::F32 => proto::FLOAT,
             Self::U8 => 2,
             Self::I8 => 3,
+            Self::I32 => 6,
             Self::F16 => 10,
             Self::I64 => 7,
         }
@@ -291,7 +325,7 @@ fn value_info(name: &str, element: Element, shape: &[usize]) -> proto::ValueInfo
     shaped_info(name, element, &axes)
 }
 
-fn shaped_info(name: &str, element: Element, shape: &[Axis]) -> proto::ValueInfo {
+pub(super) fn shaped_info(name: &str, element: Element, shape: &[Axis]) -> proto::ValueInfo {
     let values = shape.iter().map(|axis| match *axis {
         Axis::Of(n) => DimensionValue::Fixed(length(n)),
         Axis::Any(name) => DimensionValue::Symbol(name.to_owned()),

@@ -103,6 +103,7 @@ pub fn blur(canvas: &mut dyn Canvas, target: &Target<'_>, fill: Fill) -> Result<
         for part in &parts {
             grid.add(part);
         }
+        let means = grid.means();
         for Part {
             rect,
             mut samples,
@@ -113,7 +114,7 @@ pub fn blur(canvas: &mut dyn Canvas, target: &Target<'_>, fill: Fill) -> Result<
             for (sample, place) in samples.iter_mut().zip(&places) {
                 let at = grid.locate(*place);
                 if let Some(at) = at {
-                    *sample = grid.smooth(at);
+                    *sample = grid.smooth(&means, at);
                 }
                 changed.push(at.is_some());
             }
@@ -273,23 +274,33 @@ impl Grid {
         }
     }
 
+    /// The average of each cell; none of an empty one.
+    fn means(&self) -> Vec<Option<f64>> {
+        let mean = |&(total, count): &(f64, u32)| (count > 0).then(|| total / f64::from(count));
+        self.cells.iter().map(mean).collect()
+    }
+
     /// The averages around a place, each weighted by how near its centre is (bilinear). Empty cells have no say.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
         reason = "samples and places in a small grid"
     )]
-    fn smooth(&self, (u, v): (f32, f32)) -> f32 {
-        let (own_column, own_row) = (floor(u), floor(v));
+    fn smooth(&self, means: &[Option<f64>], (u, v): (f32, f32)) -> f32 {
+        // The two cells whose centres lie around a place, or the one beside the edge.
+        let around = |at: f32, cells: usize| {
+            let edge = floor(at + 0.5);
+            edge.saturating_sub(1)..=edge.min(cells - 1)
+        };
+        let near = |at: f32, cell: usize| 1.0 - f64::from((at - (cell as f32 + 0.5)).abs());
         let (mut sum, mut weight) = (0.0, 0.0);
-        for row in own_row.saturating_sub(1)..=(own_row + 1).min(self.down - 1) {
-            let near_v = 1.0 - f64::from((v - (row as f32 + 0.5)).abs());
-            for column in own_column.saturating_sub(1)..=(own_column + 1).min(self.across - 1) {
-                let near_u = 1.0 - f64::from((u - (column as f32 + 0.5)).abs());
-                let (total, count) = self.cells[row * self.across + column];
-                if near_u > 0.0 && near_v > 0.0 && count > 0 {
-                    sum += near_u * near_v * total / f64::from(count);
-                    weight += near_u * near_v;
+        for row in around(v, self.down) {
+            let near_v = near(v, row);
+            for column in around(u, self.across) {
+                if let Some(mean) = means[row * self.across + column] {
+                    let share = near(u, column) * near_v;
+                    sum += share * mean;
+                    weight += share;
                 }
             }
         }

@@ -1,6 +1,9 @@
 //! The detectors of one worker, and what they see in the views of a picture.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use image::RgbImage;
 use rushes_models::{
@@ -8,20 +11,29 @@ use rushes_models::{
 };
 
 use super::RedactError;
-use super::geometry::{Quad, Sighting};
+use super::geometry::{Camera, Pyramid, Quad, Sighting, View};
 use super::record::DetectorRecord;
 use super::settings::Settings;
+use super::timings::{Timings, timed};
 
-/// Opened detectors. Not shared between threads: each worker opens its own.
+/// Pixels of the views that a thread renders before its detectors look: few, so that all threads have work until the end.
+const PIXELS_AT_ONCE: u64 = 1 << 20;
+
+/// Opened detectors. Not shared between workers: each opens its own.
 #[derive(Debug)]
 pub struct Detectors {
-    each: Vec<LoadedDetector>,
+    records: Vec<DetectorRecord>,
+    /// The same detectors for each thread, in the order of the records.
+    threads: Vec<Vec<Detector>>,
 }
 
-#[derive(Debug)]
-struct LoadedDetector {
-    detector: Detector,
-    record: DetectorRecord,
+/// What is looked at: the views of one picture.
+pub(super) struct Scene<'a> {
+    pub(super) pyramid: Pyramid<'a>,
+    pub(super) camera: &'a Camera,
+    pub(super) views: &'a [View],
+    /// From which share of their thresholds on sightings are reported.
+    pub(super) share: &'a (dyn Fn(Class) -> f32 + Sync),
 }
 
 /// A sighting, and which detector it is of.
@@ -32,7 +44,7 @@ pub(super) struct DetectorSighting {
 }
 
 impl Detectors {
-    /// Opens the detectors that the settings ask for, to run on `threads` threads each.
+    /// Opens the detectors that the settings ask for, to look on `threads` threads at once.
     ///
     /// # Errors
     /// A class has no detector; a detector was not pulled (the error names the pull) or cannot be used.
@@ -58,20 +70,29 @@ impl Detectors {
                 ids.join(", ")
             )));
         }
-        let mut each = Vec::new();
-        for id in &ids {
+        let open = |id: &String| {
             let options = DetectorOptions {
-                threads,
+                threads: 1,
                 weights: settings.weights.get(id).map(std::path::PathBuf::as_path),
+                precision: settings.precision,
             };
-            let detector = Detector::open(store, id, options)
-                .map_err(|error| unopened(error, store, settings, id))?;
-            each.push(LoadedDetector::of(detector, settings));
+            Detector::open(store, id, options).map_err(|error| unopened(error, store, settings, id))
+        };
+        let first = ids.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let records: Vec<DetectorRecord> = first
+            .iter()
+            .map(|detector| record(detector, settings))
+            .collect();
+        let is_accelerated = records.iter().any(|record| record.device != "cpu");
+        let mut all = vec![first];
+        // A device takes all that it is given; other threads would only wait for it.
+        for _ in 1..if is_accelerated { 1 } else { threads } {
+            all.push(ids.iter().map(open).collect::<Result<Vec<_>, _>>()?);
         }
         for &class in &settings.classes {
-            let looking = each
+            let looking = records
                 .iter()
-                .filter(|entry| entry.record.thresholds.contains_key(&class))
+                .filter(|record| record.thresholds.contains_key(&class))
                 .count();
             if looking > 0 && looking < settings.votes {
                 return Err(RedactError::Settings(format!(
@@ -91,70 +112,164 @@ impl Detectors {
                 });
             }
         }
-        Ok(Self { each })
+        Ok(Self {
+            records,
+            threads: all,
+        })
     }
 
     /// Who looks, in the order by which sightings name them.
     #[must_use]
-    pub fn records(&self) -> Vec<DetectorRecord> {
-        self.each.iter().map(|entry| entry.record.clone()).collect()
+    pub fn records(&self) -> &[DetectorRecord] {
+        &self.records
     }
 
     /// Whether a score counts, for a detector and a class.
     pub(super) fn counts(&self, detector: usize, class: Class, score: f32) -> bool {
-        self.each[detector].record.counts(class, score, 1.0)
+        self.records[detector].counts(class, score, 1.0)
     }
 
     /// The score from which a sighting of a class by a detector counts; 1 of what it does not look for.
     pub(super) fn threshold(&self, detector: usize, class: Class) -> f32 {
-        let thresholds = &self.each[detector].record.thresholds;
+        let thresholds = &self.records[detector].thresholds;
         thresholds.get(&class).copied().unwrap_or(1.0)
     }
 
-    /// What all detectors see in rendered views from a share of their thresholds on, which depends on the class. `first`
-    /// is the index of the first view.
+    /// What all detectors see in the views of a picture, view by view, and how long rendering and looking took.
+    ///
+    /// # Errors
+    /// A detector fails, or sees more than `most` things that count.
     pub(super) fn look(
         &mut self,
-        rendered: &[RgbImage],
-        first: usize,
-        share: &dyn Fn(Class) -> f32,
-    ) -> Result<Vec<DetectorSighting>, RedactError> {
-        let mut seen = Vec::new();
-        for (detector, entry) in self.each.iter_mut().enumerate() {
-            let thresholds = entry.record.thresholds.iter();
-            let lowest = thresholds
-                .map(|(class, threshold)| threshold * share(*class))
-                .fold(1.0, f32::min);
-            let answers = entry.detector.detect(rendered, lowest)?;
-            for (offset, detections) in answers.into_iter().enumerate() {
-                for Detection {
-                    class,
-                    score,
-                    rect,
-                    corners,
-                    ..
-                } in detections
-                {
-                    if entry.record.counts(class, score, share(class)) {
-                        let rect = rect.map(f64::from);
-                        let quad = corners.and_then(|corners| {
-                            let corners = corners.map(|[x, y]| (f64::from(x), f64::from(y)));
-                            Quad::fitting(corners, rect, rendered[offset].dimensions())
-                        });
-                        let sighting = Sighting {
-                            view: first + offset,
-                            rect,
-                            quad,
-                            score,
-                            class,
-                        };
-                        seen.push(DetectorSighting { sighting, detector });
-                    }
+        scene: &Scene<'_>,
+        most: usize,
+    ) -> Result<(Vec<DetectorSighting>, Timings), RedactError> {
+        let blocks = blocks(scene.views);
+        // The largest views are the last ones, and the longest work.
+        let next = AtomicUsize::new(blocks.len());
+        let counted = AtomicUsize::new(0);
+        let records = &self.records;
+        let work = |detectors: &mut Vec<Detector>| -> Result<_, RedactError> {
+            let (mut found, mut timings) = (Vec::new(), Timings::default());
+            let take = || next.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+            while let Ok(after) = take() {
+                let block = blocks[after - 1].clone();
+                let seen = look_at(scene, block, (detectors, records), &mut timings)?;
+                let counts = seen.iter().filter(|seen| {
+                    let Sighting { class, score, .. } = seen.sighting;
+                    records[seen.detector].counts(class, score, 1.0)
+                });
+                let counts = counts.count();
+                if counted.fetch_add(counts, Relaxed) + counts > most {
+                    return Err(RedactError::Crowded { allowed: most });
+                }
+                found.push((after, seen));
+            }
+            Ok((found, timings))
+        };
+        let several = blocks.len().min(self.threads.len());
+        let results = if several > 1 {
+            std::thread::scope(|scope| {
+                let threads = self.threads.iter_mut().take(several);
+                let started: Vec<_> = threads.map(|own| scope.spawn(|| work(own))).collect();
+                let joined = started.into_iter().map(std::thread::ScopedJoinHandle::join);
+                joined
+                    .map(|it| it.unwrap_or(Err(RedactError::Defect)))
+                    .collect()
+            })
+        } else {
+            vec![work(&mut self.threads[0])]
+        };
+        let share = f64::from(u32::try_from(several).unwrap_or(1).max(1));
+        let mut all = Vec::new();
+        let mut timings = Timings::default();
+        for result in results {
+            let (found, took) = result?;
+            all.extend(found);
+            timings.render += took.render / share;
+            timings.detect += took.detect / share;
+        }
+        // In the order of the views, whichever thread was first.
+        all.sort_by_key(|(block, _)| *block);
+        Ok((
+            all.into_iter().flat_map(|(_, seen)| seen).collect(),
+            timings,
+        ))
+    }
+}
+
+/// Consecutive views of one size that are looked at together.
+fn blocks(views: &[View]) -> Vec<Range<usize>> {
+    let mut blocks: Vec<Range<usize>> = Vec::new();
+    for (index, view) in views.iter().enumerate() {
+        let (width, height) = view.size();
+        let most = PIXELS_AT_ONCE / (u64::from(width) * u64::from(height)).max(1);
+        match blocks.last_mut() {
+            Some(last)
+                if views[last.start].size() == (width, height)
+                    && u64::try_from(last.len()).is_ok_and(|many| many < most) =>
+            {
+                last.end += 1;
+            }
+            _ => blocks.push(index..index + 1),
+        }
+    }
+    blocks
+}
+
+/// What the detectors of one thread see in some of the views.
+fn look_at(
+    scene: &Scene<'_>,
+    block: Range<usize>,
+    (detectors, records): (&mut [Detector], &[DetectorRecord]),
+    timings: &mut Timings,
+) -> Result<Vec<DetectorSighting>, RedactError> {
+    let Scene {
+        pyramid,
+        camera,
+        views,
+        share,
+    } = scene;
+    let first = block.start;
+    let rendered: Vec<RgbImage> = timed(&mut timings.render, || {
+        let some = views[block].iter();
+        some.map(|view| pyramid.render(camera, view)).collect()
+    });
+    let mut seen = Vec::new();
+    for (detector, (network, record)) in detectors.iter_mut().zip(records).enumerate() {
+        let thresholds = record.thresholds.iter();
+        let lowest = thresholds
+            .map(|(class, threshold)| threshold * share(*class))
+            .fold(1.0, f32::min);
+        let answers = timed(&mut timings.detect, || network.detect(&rendered, lowest))?;
+        for (offset, detections) in answers.into_iter().enumerate() {
+            for Detection {
+                class,
+                score,
+                rect,
+                corners,
+                ..
+            } in detections
+            {
+                if record.counts(class, score, share(class)) {
+                    let rect = rect.map(f64::from);
+                    let quad = corners.and_then(|corners| {
+                        let corners = corners.map(|[x, y]| (f64::from(x), f64::from(y)));
+                        Quad::fitting(corners, rect, rendered[offset].dimensions())
+                    });
+                    let sighting = Sighting {
+                        view: first + offset,
+                        rect,
+                        quad,
+                        score,
+                        class,
+                    };
+                    seen.push(DetectorSighting { sighting, detector });
                 }
             }
         }
-        Ok(seen)
     }
+    Ok(seen)
 }
 
 /// Why a detector cannot be opened; if it was not pulled, with everything that can be done instead.
@@ -183,30 +298,21 @@ fn unopened(error: ModelError, store: &ModelStore, settings: &Settings, id: &str
     }
 }
 
-impl LoadedDetector {
-    fn of(detector: Detector, settings: &Settings) -> Self {
-        let wanted = detector
-            .classes()
-            .iter()
-            .filter(|class| settings.classes.contains(class));
-        let thresholds: BTreeMap<Class, f32> = wanted
-            .map(|class| {
-                let own = detector.default_threshold();
-                (
-                    *class,
-                    settings.thresholds.get(class).copied().unwrap_or(own),
-                )
-            })
-            .collect();
-        let identity = detector.identity().clone();
-        Self {
-            record: DetectorRecord {
-                model: identity.model,
-                sha256: identity.sha256,
-                device: identity.device,
-                thresholds,
-            },
-            detector,
-        }
+/// What a record says of a detector.
+fn record(detector: &Detector, settings: &Settings) -> DetectorRecord {
+    let own = detector.default_threshold();
+    let classes = detector.classes().iter();
+    let wanted = classes.filter(|class| settings.classes.contains(class));
+    let thresholds = wanted.map(|class| {
+        let chosen = settings.thresholds.get(class);
+        (*class, chosen.copied().unwrap_or(own))
+    });
+    let identity = detector.identity().clone();
+    DetectorRecord {
+        model: identity.model,
+        sha256: identity.sha256,
+        device: identity.device,
+        precision: identity.precision,
+        thresholds: thresholds.collect(),
     }
 }

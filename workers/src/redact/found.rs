@@ -33,9 +33,7 @@ pub(super) struct SightingList {
 }
 
 impl SightingList {
-    pub(super) fn new(mut views: Vec<View>) -> Self {
-        // Views of one size follow each other, so that they share a batch.
-        views.sort_by_key(View::size);
+    pub(super) fn new(views: Vec<View>) -> Self {
         Self {
             views,
             seen: Vec::new(),

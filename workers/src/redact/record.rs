@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rushes_models::{Class, Digest};
+use rushes_models::{Class, Digest, Precision};
 use serde::{Deserialize, Serialize};
 
 use super::blur::Fill;
@@ -135,6 +135,9 @@ pub struct DetectorRecord {
     pub sha256: Digest,
     /// `cpu` or `cuda`.
     pub device: String,
+    /// What it computed with. Records of earlier versions, which knew floats alone, do not state it.
+    #[serde(default)]
+    pub precision: Precision,
     /// Score by class from which a detection counts.
     pub thresholds: BTreeMap<Class, f32>,
 }

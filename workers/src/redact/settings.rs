@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use rushes_models::Class;
+use rushes_models::{Class, Precision};
 use serde::{Deserialize, Serialize};
 
 use super::RedactError;
@@ -20,6 +20,9 @@ pub struct Settings {
     pub detectors: Vec<String>,
     /// Weights to use instead of the pulled ones, by detector.
     pub weights: BTreeMap<String, PathBuf>,
+    /// What detectors compute with. If absent, 8-bit integers on a CPU where a detector's activations were measured,
+    /// and floats otherwise.
+    pub precision: Option<Precision>,
     /// Scores from which a detection counts; a class without one has its detector's own.
     pub thresholds: BTreeMap<Class, f32>,
     /// Detectors that must agree on an object; 1 blurs what any of them sees.
@@ -46,6 +49,7 @@ impl Default for Settings {
             classes: Class::ALL.into(),
             detectors: Vec::new(),
             weights: BTreeMap::new(),
+            precision: None,
             thresholds: BTreeMap::new(),
             votes: 1,
             camera: CameraChoice::Auto,

@@ -7,7 +7,7 @@ use rushes_models::{Class, Digest, ModelStore};
 
 use super::RedactError;
 use super::blur::Fill;
-use super::detectors::Detectors;
+use super::detectors::{Detectors, Scene};
 use super::found::{Found, SightingList, voters};
 use super::geometry::{Camera, Layout, Mask, Object, Pyramid, Sighting, View, merge, rasterise};
 use super::hand::Corrections;
@@ -20,9 +20,6 @@ use super::record::{
 use super::settings::{CameraSource, ResolvedCamera, Settings};
 use super::support::Evidence;
 use super::timings::{Timings, timed};
-
-/// Views rendered before the detectors look: enough to fill a batch, few enough to hold.
-const VIEWS_AT_ONCE: usize = 8;
 
 /// Sightings of one picture that can be told apart in reasonable time.
 const MOST_SIGHTINGS: usize = 20_000;
@@ -49,10 +46,11 @@ pub struct Redacted {
 pub struct Redactor {
     settings: Settings,
     detectors: Detectors,
+    threads: usize,
 }
 
 impl Redactor {
-    /// Opens the detectors, to run on `threads` threads each.
+    /// Opens the detectors, to look on `threads` threads at once.
     ///
     /// # Errors
     /// As [`Detectors::open`].
@@ -65,6 +63,7 @@ impl Redactor {
         Ok(Self {
             settings,
             detectors,
+            threads: threads.max(1),
         })
     }
 
@@ -107,10 +106,8 @@ impl Redactor {
         let taken = self.settings.camera.taken(&header)?;
         let layouts = self.layouts(&taken)?;
         let found = with_additions(self.look(&editor, &taken)?, &taken.camera, corrections)?;
-        let mut timings = Timings {
-            decode,
-            ..found.timings
-        };
+        let mut timings = found.timings;
+        timings.decode += decode;
         let regions = timed(&mut timings.blur, || {
             self.blur_all(&mut editor, &taken.camera, &found, corrections)
         })?;
@@ -131,7 +128,7 @@ impl Redactor {
                 camera: taken.camera,
             },
             settings: self.settings_record(),
-            detectors: self.detectors.records(),
+            detectors: self.detectors.records().to_vec(),
             layouts: layouts.iter().map(layout_name).collect(),
             views: found.views,
             regions,
@@ -162,7 +159,7 @@ impl Redactor {
         taken: &ResolvedCamera,
     ) -> Result<Found, RedactError> {
         let layouts = self.layouts(taken)?;
-        let mut gathered = SightingList::new(views(&layouts, &taken.camera)?);
+        let mut gathered = SightingList::new(views(&layouts, &taken.camera)?.0);
         // Only plates in views of a sphere are judged by others.
         let is_seen_twice = gathered.views.iter().any(View::is_perspective);
         let weakest = move |class: Class| {
@@ -173,7 +170,9 @@ impl Redactor {
             }
         };
         for &look in editor.looks()? {
-            let upright = upright(editor.look(look)?, editor.header().orientation);
+            let upright = timed(&mut gathered.timings.decode, || {
+                Ok::<_, RedactError>(upright(editor.look(look)?, editor.header().orientation))
+            })?;
             self.gather(&upright, &taken.camera, &weakest, &mut gathered)?;
         }
         let weak = gathered.split_off(|seen| {
@@ -234,34 +233,19 @@ impl Redactor {
         &mut self,
         upright: &RgbImage,
         camera: &Camera,
-        share: &dyn Fn(Class) -> f32,
+        share: &(dyn Fn(Class) -> f32 + Sync),
         gathered: &mut SightingList,
     ) -> Result<(), RedactError> {
-        let pyramid = Pyramid::new(upright);
-        let SightingList {
-            views,
-            seen,
-            timings,
-        } = gathered;
-        for (block, some) in views.chunks(VIEWS_AT_ONCE).enumerate() {
-            let rendered: Vec<RgbImage> = timed(&mut timings.render, || {
-                some.iter()
-                    .map(|view| pyramid.render(camera, view))
-                    .collect()
-            });
-            seen.extend(timed(&mut timings.detect, || {
-                self.detectors.look(&rendered, block * VIEWS_AT_ONCE, share)
-            })?);
-            let counted = seen.iter().filter(|seen| {
-                let Sighting { class, score, .. } = seen.sighting;
-                self.detectors.counts(seen.detector, class, score)
-            });
-            if counted.count() > MOST_SIGHTINGS {
-                return Err(RedactError::Crowded {
-                    allowed: MOST_SIGHTINGS,
-                });
-            }
-        }
+        let scene = Scene {
+            pyramid: Pyramid::new(upright),
+            camera,
+            views: &gathered.views,
+            share,
+        };
+        let (seen, timings) = self.detectors.look(&scene, MOST_SIGHTINGS)?;
+        gathered.seen.extend(seen);
+        gathered.timings.render += timings.render;
+        gathered.timings.detect += timings.detect;
         Ok(())
     }
 
@@ -273,23 +257,37 @@ impl Redactor {
         rasterise(camera, &patches)
     }
 
+    /// The masks of all objects, in their order.
+    fn masks(&self, camera: &Camera, found: &Found) -> Result<Vec<Mask>, RedactError> {
+        let each = found.objects.len().div_ceil(self.threads).max(1);
+        std::thread::scope(|scope| {
+            let parts = found.objects.chunks(each).map(|part| {
+                let mask = |object| self.mask(camera, object, found);
+                scope.spawn(move || part.iter().map(mask).collect::<Vec<_>>())
+            });
+            let started: Vec<_> = parts.collect();
+            let joined = started
+                .into_iter()
+                .map(|it| it.join().map_err(|_panic| RedactError::Defect));
+            Ok(joined.collect::<Result<Vec<_>, _>>()?.concat())
+        })
+    }
+
     /// The layouts that the settings name, or those for a kind of picture.
     pub(super) fn layouts(&self, taken: &ResolvedCamera) -> Result<Vec<Layout>, RedactError> {
         if let Some(layout) = &self.settings.layout {
             return Ok(vec![layout.clone()]);
         }
-        let mut names = match (&taken.camera, taken.kind) {
-            (_, CameraSource::Planar) => vec!["planar"],
-            (Camera::Fisheye { .. }, _) => vec!["fisheye"],
-            (_, CameraSource::Sphere) => vec!["sphere"],
-            (_, CameraSource::PerhapsSphere) => vec!["sphere", "planar"],
-        };
         // The wide views of a large picture are too coarse for what is small in it.
-        if taken.kind != CameraSource::Planar
-            && pixels_per_degree(&taken.camera) > WIDE_VIEW_DENSITY
-        {
-            names.push("sphere-fine");
-        }
+        let is_large = pixels_per_degree(&taken.camera) > WIDE_VIEW_DENSITY;
+        let sphere = if is_large { "sphere-large" } else { "sphere" };
+        let names = match (&taken.camera, taken.kind) {
+            (_, CameraSource::Planar) => vec!["planar"],
+            (Camera::Fisheye { .. }, _) if is_large => vec!["fisheye", "sphere-fine"],
+            (Camera::Fisheye { .. }, _) => vec!["fisheye"],
+            (_, CameraSource::Sphere) => vec![sphere],
+            (_, CameraSource::PerhapsSphere) => vec![sphere, "planar"],
+        };
         let layouts: Result<Vec<_>, _> = names.iter().map(|name| Layout::named(name)).collect();
         Ok(layouts?)
     }
@@ -328,18 +326,18 @@ impl Redactor {
     ) -> Result<Vec<RegionRecord>, RedactError> {
         let header = editor.header().clone();
         let mut regions = Vec::with_capacity(found.objects.len());
-        for (id, object) in found.objects.iter().enumerate() {
+        let masks = self.masks(camera, found)?;
+        for (id, (object, mask)) in found.objects.iter().zip(&masks).enumerate() {
             let source = self.source(id, found, corrections);
             let blurred = matches!(source, RegionSource::Detected | RegionSource::Added)
                 && self.settings.fill != Fill::None;
-            let mask = self.mask(camera, object, found);
             if blurred {
                 let ground = PaintTarget {
                     camera,
                     orientation: header.orientation,
                     stored: (header.width, header.height),
                 };
-                paint(editor, &ground, object, &mask, self.settings.fill)?;
+                paint(editor, &ground, object, mask, self.settings.fill)?;
             }
             regions.push(region(id, object, found, source, blurred, mask.area()));
         }
@@ -374,12 +372,23 @@ pub(super) fn layout_name(layout: &Layout) -> String {
     format!("{}@{}", layout.name, &digest[..12])
 }
 
-pub(super) fn views(layouts: &[Layout], camera: &Camera) -> Result<Vec<View>, RedactError> {
-    let mut views = Vec::new();
+/// The views of some layouts: first those that show a picture smaller than it is, then those at its own resolution, whose
+/// number comes second. Views of one size follow each other, so that they share a run of the detectors.
+pub(super) fn views(
+    layouts: &[Layout],
+    camera: &Camera,
+) -> Result<(Vec<View>, usize), RedactError> {
+    let (mut views, mut fine) = (Vec::new(), Vec::new());
     for layout in layouts {
-        views.extend(layout.views(camera)?);
+        let [wide, detail] = layout.tiers(camera)?;
+        views.extend(wide);
+        fine.extend(detail);
     }
-    Ok(views)
+    views.sort_by_key(View::size);
+    fine.sort_by_key(View::size);
+    let many = fine.len();
+    views.extend(fine);
+    Ok((views, many))
 }
 
 /// Pixels a degree where the picture is sharpest.

@@ -462,6 +462,7 @@ fn every_labelled_face_is_covered_and_none_is_found_afterwards() {
         DetectorOptions {
             threads: 2,
             weights: None,
+            precision: None,
         },
     )
     .unwrap();

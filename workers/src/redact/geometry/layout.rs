@@ -25,9 +25,9 @@
 //! above = 1280               # only for pictures with a longer side than this; optional
 //!
 //! [[tiers]]
-//! kind = "tiles"             # crops at the picture's own resolution
-//! side = 1280
-//! overlap = 0.2
+//! kind = "tiles"             # crops at the picture's own resolution, as few as there can be
+//! side = 1280                # at most
+//! overlap = 0.2              # share of this side that two neighbours have in common, or more
 //! above = 1280               # only for pictures with a longer side than this; optional
 //! ```
 
@@ -36,15 +36,17 @@ use serde::Deserialize;
 use super::camera::Camera;
 use super::cast;
 use super::error::GeometryError;
+use super::tiles::{Strip, gaps};
 use super::vector::{Rotation, Vec3};
 use super::view::View;
 
 /// The layouts there are by name.
-const BUILT_IN: [(&str, &str); 7] = [
+const BUILT_IN: [(&str, &str); 8] = [
     ("sphere", include_str!("layouts/sphere.toml")),
     ("sphere-22", include_str!("layouts/sphere-22.toml")),
     ("sphere-coarse", include_str!("layouts/sphere-coarse.toml")),
     ("sphere-fine", include_str!("layouts/sphere-fine.toml")),
+    ("sphere-large", include_str!("layouts/sphere-large.toml")),
     ("fisheye", include_str!("layouts/fisheye.toml")),
     ("planar", include_str!("layouts/planar.toml")),
     ("whole", include_str!("layouts/whole.toml")),
@@ -179,14 +181,26 @@ impl Layout {
     /// # Errors
     /// More views than anybody can wait for, as of a hostile picture; they are counted first.
     pub fn views(&self, camera: &Camera) -> Result<Vec<View>, GeometryError> {
+        let [wide, fine] = self.tiers(camera)?;
+        Ok([wide, fine].concat())
+    }
+
+    /// The views that show the picture smaller than it is, and those at its own resolution.
+    ///
+    /// # Errors
+    /// As [`Self::views`].
+    pub(in crate::redact) fn tiers(
+        &self,
+        camera: &Camera,
+    ) -> Result<[Vec<View>; 2], GeometryError> {
         let least: f64 = self.tiers.iter().map(|tier| tier.least(camera)).sum();
         // Not a number counts as too many.
         if least <= MOST_VIEWS {
-            return Ok(self
-                .tiers
-                .iter()
-                .flat_map(|tier| tier.views(camera))
-                .collect());
+            let mut views = [Vec::new(), Vec::new()];
+            for tier in &self.tiers {
+                views[usize::from(tier.is_fine())].extend(tier.views(camera));
+            }
+            return Ok(views);
         }
         Err(GeometryError::TooManyViews {
             layout: self.name.clone(),
@@ -199,6 +213,14 @@ impl Layout {
 type Range = std::ops::RangeInclusive<f64>;
 
 impl Tier {
+    /// Whether its views have the picture's own resolution.
+    const fn is_fine(&self) -> bool {
+        match self {
+            Self::Even { .. } | Self::Tiles { .. } => true,
+            Self::Rows { .. } | Self::Whole { .. } => false,
+        }
+    }
+
     /// Every number of the tier with the range it must lie in.
     fn numbers(&self) -> Vec<(&'static str, f64, Range)> {
         let side = |side: u32| ("the side of a view in px", f64::from(side), 16.0..=16384.0);
@@ -332,10 +354,12 @@ impl Tier {
                 )]
             }
             Self::Tiles { side, overlap, .. } => {
-                let size = (width.min(*side), height.min(*side));
+                let [across, down] =
+                    [width, height].map(|length| Strip::of(length, *side, *overlap));
+                let size = (across.side, down.side);
                 let mut views = Vec::new();
-                for y in starts(height, *side, *overlap) {
-                    views.extend(starts(width, *side, *overlap).map(|x| crop((x, y), size, size)));
+                for y in down.starts() {
+                    views.extend(across.starts().map(|x| crop((x, y), size, size)));
                 }
                 views
             }
@@ -395,25 +419,6 @@ fn crop((x, y): (u32, u32), size: (u32, u32), (out_width, out_height): (u32, u32
         out_width,
         out_height,
     }
-}
-
-/// Where tiles of `side` begin, evenly over `length`, each sharing at least `overlap` of itself with
-/// the next.
-fn starts(length: u32, side: u32, overlap: f64) -> impl Iterator<Item = u32> {
-    let room = length.saturating_sub(side);
-    let gaps = gaps(length, side, overlap);
-    (0..=gaps).map(move |index| {
-        let share = f64::from(index) / f64::from(gaps.max(1));
-        cast::pixel(f64::from(room) * share)
-    })
-}
-
-/// How many tiles follow the first.
-fn gaps(length: u32, side: u32, overlap: f64) -> u32 {
-    let room = length.saturating_sub(side);
-    // a pixel less than the step, since the starts are rounded
-    let step = (f64::from(side) * (1.0 - overlap) - 1.0).max(1.0);
-    cast::pixel((f64::from(room) / step).ceil())
 }
 
 /// The rows of square views of `fov` degrees that see every cap as wide as the overlap whole, with the

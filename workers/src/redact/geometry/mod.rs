@@ -23,6 +23,7 @@ mod rasterise;
 mod render;
 #[cfg(test)]
 mod tests;
+mod tiles;
 mod vector;
 mod view;
 
