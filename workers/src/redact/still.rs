@@ -159,7 +159,7 @@ impl Redactor {
         taken: &ResolvedCamera,
     ) -> Result<Found, RedactError> {
         let layouts = self.layouts(taken)?;
-        let mut gathered = SightingList::new(views(&layouts, &taken.camera)?.0);
+        let mut gathered = SightingList::new(views(&layouts, &taken.camera)?);
         // Only plates in views of a sphere are judged by others.
         let is_seen_twice = gathered.views.iter().any(View::is_perspective);
         let weakest = move |class: Class| {
@@ -372,23 +372,14 @@ pub(super) fn layout_name(layout: &Layout) -> String {
     format!("{}@{}", layout.name, &digest[..12])
 }
 
-/// The views of some layouts: first those that show a picture smaller than it is, then those at its own resolution, whose
-/// number comes second. Views of one size follow each other, so that they share a run of the detectors.
-pub(super) fn views(
-    layouts: &[Layout],
-    camera: &Camera,
-) -> Result<(Vec<View>, usize), RedactError> {
-    let (mut views, mut fine) = (Vec::new(), Vec::new());
+/// The views of some layouts. Those of one size follow each other, so that they share a run of the detectors.
+pub(super) fn views(layouts: &[Layout], camera: &Camera) -> Result<Vec<View>, RedactError> {
+    let mut views = Vec::new();
     for layout in layouts {
-        let [wide, detail] = layout.tiers(camera)?;
-        views.extend(wide);
-        fine.extend(detail);
+        views.extend(layout.views(camera)?);
     }
     views.sort_by_key(View::size);
-    fine.sort_by_key(View::size);
-    let many = fine.len();
-    views.extend(fine);
-    Ok((views, many))
+    Ok(views)
 }
 
 /// Pixels a degree where the picture is sharpest.

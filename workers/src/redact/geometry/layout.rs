@@ -181,26 +181,14 @@ impl Layout {
     /// # Errors
     /// More views than anybody can wait for, as of a hostile picture; they are counted first.
     pub fn views(&self, camera: &Camera) -> Result<Vec<View>, GeometryError> {
-        let [wide, fine] = self.tiers(camera)?;
-        Ok([wide, fine].concat())
-    }
-
-    /// The views that show the picture smaller than it is, and those at its own resolution.
-    ///
-    /// # Errors
-    /// As [`Self::views`].
-    pub(in crate::redact) fn tiers(
-        &self,
-        camera: &Camera,
-    ) -> Result<[Vec<View>; 2], GeometryError> {
         let least: f64 = self.tiers.iter().map(|tier| tier.least(camera)).sum();
         // Not a number counts as too many.
         if least <= MOST_VIEWS {
-            let mut views = [Vec::new(), Vec::new()];
-            for tier in &self.tiers {
-                views[usize::from(tier.is_fine())].extend(tier.views(camera));
-            }
-            return Ok(views);
+            return Ok(self
+                .tiers
+                .iter()
+                .flat_map(|tier| tier.views(camera))
+                .collect());
         }
         Err(GeometryError::TooManyViews {
             layout: self.name.clone(),
@@ -213,14 +201,6 @@ impl Layout {
 type Range = std::ops::RangeInclusive<f64>;
 
 impl Tier {
-    /// Whether its views have the picture's own resolution.
-    const fn is_fine(&self) -> bool {
-        match self {
-            Self::Even { .. } | Self::Tiles { .. } => true,
-            Self::Rows { .. } | Self::Whole { .. } => false,
-        }
-    }
-
     /// Every number of the tier with the range it must lie in.
     fn numbers(&self) -> Vec<(&'static str, f64, Range)> {
         let side = |side: u32| ("the side of a view in px", f64::from(side), 16.0..=16384.0);

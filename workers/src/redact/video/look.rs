@@ -35,8 +35,6 @@ pub(super) struct DetectionPass<'a> {
     pub(super) redactor: &'a mut Redactor,
     pub(super) camera: &'a Camera,
     pub(super) views: Vec<View>,
-    /// How many of the views, from the first on, every other look makes do with.
-    pub(super) quick: usize,
     pub(super) orientation: Orientation,
     /// As stored.
     pub(super) size: (u32, u32),
@@ -76,15 +74,12 @@ impl HandUp for DetectionPass<'_> {
         let stored = RgbImage::from_raw(size.0, size.1, pixels)
             .ok_or_else(|| nonsense("a frame with too few pixels"))?;
         let upright = upright(stored, self.orientation);
-        // The first look is thorough, and every other one after it.
-        let some = if self.looked.len().is_multiple_of(2) {
-            &self.views[..self.quick]
-        } else {
-            &self.views[..]
-        };
-        let found = self
-            .redactor
-            .detect_from(&upright, self.camera, some.to_vec(), UNSURE)?;
+        let found = self.redactor.detect_from(
+            &upright,
+            self.camera,
+            std::mem::take(&mut self.views),
+            UNSURE,
+        )?;
         self.timings.render += found.timings.render;
         self.timings.detect += found.timings.detect;
         self.timings.merge += found.timings.merge;
@@ -115,6 +110,7 @@ impl HandUp for DetectionPass<'_> {
                     .collect(),
             });
         }
+        self.views = found.views;
         Ok(())
     }
 }

@@ -183,16 +183,8 @@ fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError>
     let threads = u32::try_from(work.context.threads.clamp(1, MOST_THREADS)).unwrap_or(1);
     let begun = Instant::now();
     let sandbox = &work.context.videos.sandbox;
-    let (views, fine) = views(&layouts, &camera)?;
-    // Who asks for every n-th frame gets a thorough look at each. Otherwise what is too small for the other views is
-    // followed from one thorough look to the next.
-    let quick = match views.len() - fine {
-        wide if every.is_none() && wide > 0 => wide,
-        _ => views.len(),
-    };
     let mut looking = DetectionPass {
-        views,
-        quick,
+        views: views(&layouts, &camera)?,
         redactor: &mut *work.redactor,
         camera: &camera,
         orientation: video.orientation,
