@@ -11,6 +11,7 @@
 
 use std::time::{Duration, Instant};
 
+use rushes::catalog::database;
 use rushes::catalog::{AssetId, Catalog, assets, changes_after, coverage, now_ms, queue};
 
 const FEW: i64 = 50;
@@ -64,7 +65,7 @@ async fn fill(catalog: &Catalog, videos: i64) {
         }
     }
     for statement in statements {
-        sqlx::query(sqlx::AssertSqlSafe(statement))
+        database::query(sqlx::AssertSqlSafe(statement))
             .execute(&mut *tx)
             .await
             .unwrap();

@@ -9,6 +9,8 @@ pub mod bins;
 mod caller;
 mod coverage;
 pub mod cues;
+pub mod database;
+mod dialect;
 pub mod duplicates;
 pub mod edges;
 mod error;
@@ -52,13 +54,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rushes_models::LibraryError;
 use sqlx::sqlite::{
-    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{SqliteConnection, Transaction};
 
 pub use caller::Caller;
 pub use coverage::{coverage, failed, given_up, tallies};
+use database::{Connection, Transaction};
 pub use error::CatalogError;
 pub use ids::{
     AssetId, BinId, BinItemId, DeliveryId, FaceId, JobId, KeyId, PersonId, RedactionId, RunId,
@@ -117,8 +118,8 @@ impl Catalog {
     /// # Errors
     /// As [`Catalog::scrub`].
     pub async fn finish_scrub(&self) -> Result<(), CatalogError> {
-        let owes: Option<bool> = sqlx::query_scalar("SELECT owes_scrub FROM people_consent")
-            .fetch_optional(&self.pool)
+        let owes: Option<bool> = database::query_scalar("SELECT owes_scrub FROM people_consent")
+            .fetch_optional(&mut self.read().await?)
             .await?;
         if owes == Some(true) {
             self.scrub().await?;
@@ -130,25 +131,25 @@ impl Catalog {
     ///
     /// # Errors
     /// If the database stays locked by another process.
-    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, CatalogError> {
+    pub async fn begin(&self) -> Result<Transaction, CatalogError> {
         // Take the write lock at once. Upgrading a read lock later could deadlock.
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?.into())
     }
 
     /// Begins a transaction that only reads; all reads see the same state.
     ///
     /// # Errors
     /// If no connection becomes free.
-    pub async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, CatalogError> {
-        Ok(self.pool.begin().await?)
+    pub async fn snapshot(&self) -> Result<Transaction, CatalogError> {
+        Ok(self.pool.begin().await?.into())
     }
 
     /// A connection for reading.
     ///
     /// # Errors
     /// If none becomes free.
-    pub async fn read(&self) -> Result<sqlx::pool::PoolConnection<Sqlite>, CatalogError> {
-        Ok(self.pool.acquire().await?)
+    pub async fn read(&self) -> Result<Connection, CatalogError> {
+        Ok(self.pool.acquire().await?.into())
     }
 
     /// Rewrites the file without what was deleted, and empties the write-ahead log, so that no byte of it is left in
@@ -158,23 +159,25 @@ impl Catalog {
     /// # Errors
     /// If the disk has no room for a copy, or another process reads the old state all the time.
     pub async fn scrub(&self) -> Result<(), CatalogError> {
-        let mut db = self.pool.acquire().await?;
+        let mut db = self.read().await?;
         // Faces that others delete meanwhile are still owed.
-        let version: Option<i64> = sqlx::query_scalar("SELECT faces_version FROM people_consent")
-            .fetch_optional(&mut *db)
-            .await?;
-        sqlx::query("VACUUM").execute(&mut *db).await?;
-        let (is_busy, _, _): (bool, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_one(&mut *db)
-            .await?;
+        let version: Option<i64> =
+            database::query_scalar("SELECT faces_version FROM people_consent")
+                .fetch_optional(&mut db)
+                .await?;
+        database::query("VACUUM").execute(&mut db).await?;
+        let (is_busy, _, _): (bool, i64, i64) =
+            database::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+                .fetch_one(&mut db)
+                .await?;
         if is_busy {
             return Err(CatalogError::NotScrubbed);
         }
-        sqlx::query(
-            "UPDATE people_consent SET owes_scrub = 0 WHERE owes_scrub = 1 AND faces_version = ?",
+        database::query(
+            "UPDATE people_consent SET owes_scrub = FALSE WHERE owes_scrub AND faces_version = $1",
         )
         .bind(version)
-        .execute(&mut *db)
+        .execute(&mut db)
         .await?;
         Ok(())
     }
@@ -200,12 +203,17 @@ async fn lock(file: &Path) -> std::io::Result<std::fs::File> {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn note_change(db: &mut SqliteConnection, asset: &AssetId) -> Result<(), CatalogError> {
+pub async fn note_change(db: &mut Connection, asset: &AssetId) -> Result<(), CatalogError> {
     // One row per asset: an older change adds nothing to a newer one.
-    sqlx::query("REPLACE INTO changes (asset_id) VALUES (?)")
-        .bind(asset)
-        .execute(db)
-        .await?;
+    for statement in [
+        "DELETE FROM changes WHERE asset_id = $1",
+        "INSERT INTO changes (asset_id) VALUES ($1)",
+    ] {
+        database::query(statement)
+            .bind(asset)
+            .execute(&mut *db)
+            .await?;
+    }
     Ok(())
 }
 
@@ -214,16 +222,18 @@ pub async fn note_change(db: &mut SqliteConnection, asset: &AssetId) -> Result<(
 /// # Errors
 /// If the database fails.
 pub async fn changes_after(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     seq: i64,
     limit: u32,
 ) -> Result<Vec<(i64, AssetId)>, CatalogError> {
     Ok(
-        sqlx::query_as("SELECT seq, asset_id FROM changes WHERE seq > ? ORDER BY seq LIMIT ?")
-            .bind(seq)
-            .bind(limit)
-            .fetch_all(db)
-            .await?,
+        database::query_as(
+            "SELECT seq, asset_id FROM changes WHERE seq > $1 ORDER BY seq LIMIT $2",
+        )
+        .bind(seq)
+        .bind(limit)
+        .fetch_all(db)
+        .await?,
     )
 }
 
@@ -232,16 +242,16 @@ pub async fn changes_after(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn mark_position(db: &mut SqliteConnection, seq: i64) -> Result<String, CatalogError> {
+pub async fn mark_position(db: &mut Connection, seq: i64) -> Result<String, CatalogError> {
     let mark = ulid::Ulid::generate().to_string();
-    sqlx::query("INSERT INTO index_marks (mark, seq) VALUES (?, ?)")
+    database::query("INSERT INTO index_marks (mark, seq) VALUES ($1, $2)")
         .bind(&mark)
         .bind(seq)
         .execute(&mut *db)
         .await?;
-    sqlx::query(
+    database::query(
         "DELETE FROM index_marks
-          WHERE seq < (SELECT seq FROM index_marks ORDER BY seq DESC LIMIT 1 OFFSET ?)",
+          WHERE seq < (SELECT seq FROM index_marks ORDER BY seq DESC LIMIT 1 OFFSET $1)",
     )
     .bind(MARKS)
     .execute(db)
@@ -254,13 +264,9 @@ pub async fn mark_position(db: &mut SqliteConnection, seq: i64) -> Result<String
 ///
 /// # Errors
 /// If the database fails.
-pub async fn is_marked(
-    db: &mut SqliteConnection,
-    seq: i64,
-    mark: &str,
-) -> Result<bool, CatalogError> {
-    let marked = "SELECT EXISTS (SELECT 1 FROM index_marks WHERE mark = ? AND seq = ?)";
-    Ok(sqlx::query_scalar(marked)
+pub async fn is_marked(db: &mut Connection, seq: i64, mark: &str) -> Result<bool, CatalogError> {
+    let marked = "SELECT EXISTS (SELECT 1 FROM index_marks WHERE mark = $1 AND seq = $2)";
+    Ok(database::query_scalar(marked)
         .bind(mark)
         .bind(seq)
         .fetch_one(db)

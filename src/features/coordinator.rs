@@ -13,13 +13,13 @@ use rushes_workers::coordinator::{
 use rushes_workers::stages::{Output, Queue, Task};
 use rushes_workers::watch::Progress;
 use rushes_workers::worker::HEARTBEAT;
-use sqlx::SqliteConnection;
 use tokio::sync::Notify;
 
 use super::definition::{Accepted, RunInputs, prefix};
 use super::registry::registered;
 use super::request::feature_of;
 use super::{liveness, retry};
+use crate::catalog::database::Connection;
 use crate::catalog::queue::{self, Verdict};
 use crate::catalog::runs::Run;
 use crate::catalog::{Catalog, CatalogError, RunId, garbage, now_ms, results, runs};
@@ -236,7 +236,7 @@ fn count(feature: &str, outcome: &'static str) {
 /// Records the failure of a leased run; `false` if the token is stale. If the run is given up, the runs that
 /// depend on it fail too, and assets that are settled by this are published.
 async fn fail_run(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     run: &Run,
     token: i64,
     (failure, verdict): (&Failure, Verdict),
@@ -252,10 +252,7 @@ async fn fail_run(
 }
 
 /// Fails the runs that depend on runs that were given up, and publishes the assets that are settled by this.
-pub(super) async fn settle(
-    db: &mut SqliteConnection,
-    given_up: &[Run],
-) -> Result<(), CatalogError> {
+pub(super) async fn settle(db: &mut Connection, given_up: &[Run]) -> Result<(), CatalogError> {
     for run in given_up {
         queue::fail_dependents(db, run).await?;
         results::publish_if_settled(db, &run.asset_id).await?;
@@ -264,7 +261,7 @@ pub(super) async fn settle(
     Ok(())
 }
 
-async fn task_of(db: &mut SqliteConnection, run: &Run) -> Result<Task, CatalogError> {
+async fn task_of(db: &mut Connection, run: &Run) -> Result<Task, CatalogError> {
     let registered = registered(feature_of(run)?);
     registered.task(&mut RunInputs { db, run }).await
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rushes::catalog::database;
 use rushes::catalog::{AssetId, Catalog, vectors};
 use rushes_models::{Sample, write_sample};
 
@@ -71,8 +72,8 @@ async fn vectors(rushes: &Rushes) -> (String, Vec<Vec<f32>>) {
         .await
         .unwrap();
     let mut db = catalog.read().await.unwrap();
-    let assets: Vec<AssetId> = sqlx::query_scalar("SELECT id FROM assets")
-        .fetch_all(&mut *db)
+    let assets: Vec<AssetId> = database::query_scalar("SELECT id FROM assets")
+        .fetch_all(&mut db)
         .await
         .unwrap();
     let mut spaces = vectors::of_asset(&mut db, &assets[0]).await.unwrap();

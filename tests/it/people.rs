@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rushes::catalog::Catalog;
+use rushes::catalog::database;
 use serde_json::{Value, json};
 
 use crate::http::{Server, problem};
@@ -79,8 +80,8 @@ fn biometrics(rushes: &Rushes) -> Vec<(Vec<u8>, Vec<u8>)> {
             .await
             .unwrap();
         let mut db = catalog.read().await.unwrap();
-        let rows = sqlx::query_as("SELECT descriptor, crop FROM faces ORDER BY id")
-            .fetch_all(&mut *db)
+        let rows = database::query_as("SELECT descriptor, crop FROM faces ORDER BY id")
+            .fetch_all(&mut db)
             .await
             .unwrap();
         drop(db);

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use rushes::catalog::Catalog;
+use rushes::catalog::database;
 use rushes_models::{EncoderOptions, ModelStore, write_sample_tagger};
 use rushes_workers::sandbox::{Limits, Sandbox};
 use rushes_workers::segment::DetectorKind;
@@ -367,8 +368,8 @@ async fn rows(tagged: &Tagged) -> i64 {
     let file = tagged.rushes.data().join("catalog.db");
     let catalog = Catalog::open(&file).await.unwrap();
     let mut db = catalog.read().await.unwrap();
-    sqlx::query_scalar("SELECT COUNT(*) FROM sound_tags")
-        .fetch_one(&mut *db)
+    database::query_scalar("SELECT COUNT(*) FROM sound_tags")
+        .fetch_one(&mut db)
         .await
         .unwrap()
 }

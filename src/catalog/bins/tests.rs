@@ -1,5 +1,6 @@
 use super::*;
 use crate::catalog::Catalog;
+use crate::catalog::database;
 
 #[tokio::test]
 async fn one_owner_has_a_bounded_number_of_bins() {
@@ -8,9 +9,9 @@ async fn one_owner_has_a_bounded_number_of_bins() {
         .await
         .unwrap();
     let mut tx = catalog.begin().await.unwrap();
-    let bins = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)
+    let bins = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < $1)
                 INSERT INTO bins (id, name, created_at, updated_at) SELECT 'id ' || n, 'bin ' || n, 0, 0 FROM n";
-    sqlx::query(bins)
+    database::query(bins)
         .bind(MOST_BINS - 1)
         .execute(&mut *tx)
         .await

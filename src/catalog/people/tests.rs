@@ -1,7 +1,7 @@
 use rushes_models::{DESCRIPTOR, FaceDescriptor};
-use sqlx::{Acquire as _, SqliteConnection};
 
 use super::*;
+use crate::catalog::database::{self, Connection};
 use crate::catalog::testing::{add, empty};
 use crate::catalog::{AssetId, Catalog, RunId};
 
@@ -23,7 +23,7 @@ pub(super) fn face(shot: u64, at: f32) -> NewFace {
 }
 
 /// A published asset of four shots with faces.
-pub(super) async fn filmed(db: &mut SqliteConnection, title: &str, faces: &[NewFace]) -> AssetId {
+pub(super) async fn filmed(db: &mut Connection, title: &str, faces: &[NewFace]) -> AssetId {
     let asset = add(db, title, 0, 4).await;
     let run = looked_at(db, &asset, "1").await;
     store(db, (&asset, &run), faces).await.unwrap();
@@ -31,15 +31,16 @@ pub(super) async fn filmed(db: &mut SqliteConnection, title: &str, faces: &[NewF
 }
 
 /// Publishes an empty run of `people` in place of the one before.
-pub(super) async fn looked_at(db: &mut SqliteConnection, asset: &AssetId, key: &str) -> RunId {
+pub(super) async fn looked_at(db: &mut Connection, asset: &AssetId, key: &str) -> RunId {
     let run = RunId::new();
     for statement in [
         "INSERT INTO runs (id, asset_id, feature, key, params, queue, state, created_at, output)
-         VALUES (?1, ?2, 'people', ?3, '{}', 'media', 'ready', 0, '{\"model\": \"faces@1\"}')",
-        "INSERT INTO run_inputs SELECT ?1, run_id FROM published WHERE asset_id = ?2 AND feature = 'shots' AND ?3 = ?3",
-        "REPLACE INTO published SELECT ?2, 'people', ?1 WHERE ?3 = ?3",
+         VALUES ($1, $2, 'people', $3, '{}', 'media', 'ready', 0, '{\"model\": \"faces@1\"}')",
+        "INSERT INTO run_inputs SELECT $1, run_id FROM published WHERE asset_id = $2 AND feature = 'shots' AND $3 = $3",
+        "INSERT INTO published SELECT $2, 'people', $1 WHERE $3 = $3
+         ON CONFLICT (asset_id, feature) DO UPDATE SET run_id = excluded.run_id",
     ] {
-        sqlx::query(statement)
+        database::query(statement)
             .bind(&run)
             .bind(asset)
             .bind(key)
@@ -50,13 +51,13 @@ pub(super) async fn looked_at(db: &mut SqliteConnection, asset: &AssetId, key: &
     run
 }
 
-pub(super) async fn on(catalog: &Catalog) -> sqlx::Transaction<'static, sqlx::Sqlite> {
+pub(super) async fn on(catalog: &Catalog) -> database::Transaction {
     let mut tx = catalog.begin().await.unwrap();
     turn_on(&mut tx, "the cast agreed", None).await.unwrap();
     tx
 }
 
-pub(super) async fn everybody(db: &mut SqliteConnection) -> Vec<(String, i64)> {
+pub(super) async fn everybody(db: &mut Connection) -> Vec<(String, i64)> {
     let people = list(db, PeopleFilter::default(), (0, 100)).await.unwrap();
     people
         .into_iter()
@@ -73,7 +74,7 @@ pub(super) fn known(people: &[(&str, i64)]) -> Vec<(String, i64)> {
 
 /// The functions that change people, for somebody by name.
 pub(super) async fn name(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     who: &str,
     name: Option<&str>,
 ) -> Result<(), CatalogError> {
@@ -81,13 +82,13 @@ pub(super) async fn name(
     super::name(db, &person, name).await
 }
 
-async fn hide(db: &mut SqliteConnection, who: &str, is_hidden: bool) -> Result<(), CatalogError> {
+async fn hide(db: &mut Connection, who: &str, is_hidden: bool) -> Result<(), CatalogError> {
     let person = find(db, who, None).await?;
     super::hide(db, &person, is_hidden).await
 }
 
 pub(super) async fn merge(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     who: &str,
     others: &[String],
 ) -> Result<(), CatalogError> {
@@ -96,7 +97,7 @@ pub(super) async fn merge(
 }
 
 pub(super) async fn split(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     who: &str,
     faces: &[FaceId],
     name: Option<&str>,
@@ -105,7 +106,7 @@ pub(super) async fn split(
     super::split(db, &person, faces, name).await
 }
 
-pub(super) async fn delete(db: &mut SqliteConnection, who: &str) -> Result<(), CatalogError> {
+pub(super) async fn delete(db: &mut Connection, who: &str) -> Result<(), CatalogError> {
     let person = find(db, who, None).await?;
     super::delete(db, &person).await
 }
@@ -242,21 +243,23 @@ async fn what_users_decide_outlasts_clustering() {
     let mut both = find(&mut tx, "Anna", None).await.unwrap();
     for (name, code) in [("Person 9", "bad-name"), ("consent", "bad-name")] {
         let berta = ["Berta".to_owned()];
-        let error = super::merge(&mut tx.begin().await.unwrap(), &both, &berta, Some(name))
+        tx.mark().await.unwrap();
+        let error = super::merge(&mut tx, &both, &berta, Some(name))
             .await
             .unwrap_err();
+        tx.undo().await.unwrap();
         other(code, error);
     }
-    let mut tried = tx.begin().await.unwrap();
-    super::merge(&mut tried, &both, &["Berta".to_owned()], Some("Berta"))
+    tx.mark().await.unwrap();
+    super::merge(&mut tx, &both, &["Berta".to_owned()], Some("Berta"))
         .await
         .unwrap();
-    both = find(&mut tried, "Berta", None).await.unwrap();
+    both = find(&mut tx, "Berta", None).await.unwrap();
     assert_eq!(
-        (both.shots, find(&mut tried, "Anna", None).await.is_err()),
+        (both.shots, find(&mut tx, "Anna", None).await.is_err()),
         (3, true)
     );
-    tried.rollback().await.unwrap();
+    tx.undo().await.unwrap();
     other(
         "name-in-use",
         name(&mut tx, "Berta", Some("ANNA")).await.unwrap_err(),
@@ -326,7 +329,7 @@ async fn a_person_who_was_deleted_does_not_come_back_when_the_file_is_looked_at_
     store(&mut tx, (&asset, &run), &faces).await.unwrap();
     assert_eq!(everybody(&mut tx).await, known(&[("Person 2", 1)]));
     // Another file of the asset is looked at as a whole.
-    sqlx::query("UPDATE assets SET blake3 = 'other' WHERE id = ?")
+    database::query("UPDATE assets SET blake3 = 'other' WHERE id = $1")
         .bind(&asset)
         .execute(&mut *tx)
         .await
@@ -344,7 +347,7 @@ async fn a_run_in_place_of_another_keeps_people_and_their_names() {
     name(&mut tx, "Person 1", Some("Anna")).await.unwrap();
     let run = looked_at(&mut tx, &asset, "2").await;
     store(&mut tx, (&asset, &run), &faces).await.unwrap();
-    sqlx::query("DELETE FROM runs WHERE feature = 'people' AND key = '1'")
+    database::query("DELETE FROM runs WHERE feature = 'people' AND key = '1'")
         .execute(&mut *tx)
         .await
         .unwrap();
@@ -353,7 +356,7 @@ async fn a_run_in_place_of_another_keeps_people_and_their_names() {
         known(&[("Anna", 1), ("Person 2", 1)])
     );
     // With the asset goes who has no name.
-    sqlx::query("DELETE FROM runs WHERE feature = 'people'")
+    database::query("DELETE FROM runs WHERE feature = 'people'")
         .execute(&mut *tx)
         .await
         .unwrap();
@@ -454,10 +457,11 @@ async fn no_file_holds_a_byte_of_a_face_once_the_sense_is_off_or_the_person_dele
         "the cast agreed"
     );
     assert_eq!(require(&mut db).await.unwrap_err().code(), "people-off");
-    let left: i64 =
-        sqlx::query_scalar("SELECT (SELECT COUNT(*) FROM faces) + (SELECT COUNT(*) FROM people)")
-            .fetch_one(&mut *db)
-            .await
-            .unwrap();
+    let left: i64 = database::query_scalar(
+        "SELECT (SELECT COUNT(*) FROM faces) + (SELECT COUNT(*) FROM people)",
+    )
+    .fetch_one(&mut db)
+    .await
+    .unwrap();
     assert_eq!(left, 0);
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::catalog::database;
 use crate::catalog::people::tests::{
     delete, everybody, face, filmed, known, looked_at, merge, on, split,
 };
@@ -6,18 +7,20 @@ use crate::catalog::people::{cluster_all, faces_of, find, store};
 use crate::catalog::testing::empty;
 
 /// Fails if a sum that is kept is not that of the person's faces. Returns how many are kept.
-async fn assert_right(db: &mut SqliteConnection) -> usize {
-    let kept: Vec<SumRow> = sqlx::query_as("SELECT person_id, faces, sum, squares FROM face_sums")
+async fn assert_right(db: &mut Connection) -> usize {
+    let kept: Vec<SumRow> =
+        database::query_as("SELECT person_id, faces, sum, squares FROM face_sums")
+            .fetch_all(&mut *db)
+            .await
+            .unwrap();
+    for row in &kept {
+        let all: Vec<Vec<u8>> = database::query_scalar(
+            "SELECT descriptor FROM faces WHERE person_id = $1 ORDER BY rowid",
+        )
+        .bind(&row.person_id)
         .fetch_all(&mut *db)
         .await
         .unwrap();
-    for row in &kept {
-        let all: Vec<Vec<u8>> =
-            sqlx::query_scalar("SELECT descriptor FROM faces WHERE person_id = ? ORDER BY rowid")
-                .bind(&row.person_id)
-                .fetch_all(&mut *db)
-                .await
-                .unwrap();
         let mut group = Group::new(None);
         for (at, bytes) in all.iter().enumerate() {
             group.add(at, &faces::descriptor(bytes).unwrap());
@@ -59,7 +62,7 @@ async fn the_sums_follow_whatever_is_done_to_faces() {
     let run = looked_at(&mut tx, &asset, "2").await;
     store(&mut tx, (&asset, &run), &faces).await.unwrap();
     assert_right(&mut tx).await;
-    sqlx::query("DELETE FROM runs WHERE feature = 'people' AND key = '1' AND asset_id = ?")
+    database::query("DELETE FROM runs WHERE feature = 'people' AND key = '1' AND asset_id = $1")
         .bind(&asset)
         .execute(&mut *tx)
         .await
@@ -82,7 +85,7 @@ async fn a_new_face_is_compared_with_people_and_no_other_face_is_read() {
     let mut tx = on(&catalog).await;
     filmed(&mut tx, "A", &[face(0, 0.0), face(1, 5.0)]).await;
     // Reading one of these would fail.
-    sqlx::query("UPDATE faces SET descriptor = x'00'")
+    database::query("UPDATE faces SET descriptor = x'00'")
         .execute(&mut *tx)
         .await
         .unwrap();
@@ -92,7 +95,7 @@ async fn a_new_face_is_compared_with_people_and_no_other_face_is_read() {
         known(&[("Person 1", 2), ("Person 2", 1), ("Person 3", 1)])
     );
     // Without its sum it is.
-    sqlx::query("DELETE FROM face_sums")
+    database::query("DELETE FROM face_sums")
         .execute(&mut *tx)
         .await
         .unwrap();
