@@ -142,7 +142,7 @@ pub async fn count(db: &mut Connection, scope: Option<&[AssetId]>) -> Result<i64
 mod tests {
     use super::*;
     use crate::catalog::metadata::{Tags, annotate, set_tags};
-    use crate::catalog::testing::{add, empty};
+    use crate::catalog::testing::{add, each_database};
     use crate::catalog::{assets, titles};
 
     async fn found(db: &mut Connection, word: &str) -> Vec<(LabelKind, String)> {
@@ -156,94 +156,96 @@ mod tests {
 
     #[tokio::test]
     async fn labels_follow_what_people_write() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = empty(&folder).await;
-        let mut tx = catalog.begin().await.unwrap();
-        let asset = add(&mut tx, "Big_Buck-Bunny", 0, 2).await;
-        let title = assets::find_title(&mut tx, "Big_Buck-Bunny").await.unwrap();
-        let shot = ShotId {
-            asset: asset.clone(),
-            start: 0,
-            end: 50,
-        };
-        assert_eq!(
-            found(&mut tx, "bunnies").await,
-            [(LabelKind::Title, "Big_Buck-Bunny".to_owned())]
-        );
-        let tags = |tags: &[&str]| {
-            Tags::checked(tags.iter().map(|&tag| tag.to_owned()).collect()).unwrap()
-        };
-        set_tags(&mut tx, &asset, &tags(&["Hero", "forêt"]))
-            .await
-            .unwrap();
-        assert_eq!(
-            found(&mut tx, "foret").await,
-            [(LabelKind::Tag, "forêt".to_owned())]
-        );
-        set_tags(&mut tx, &asset, &tags(&["Hero"])).await.unwrap();
-        assert!(found(&mut tx, "foret").await.is_empty());
-        // A note replaces the one before.
-        for note in ["a squirrel", "two squirrels"] {
-            annotate(&mut tx, &shot, None, Some(note.to_owned()))
+        each_database(async |catalog| {
+            let mut tx = catalog.begin().await.unwrap();
+            let asset = add(&mut tx, "Big_Buck-Bunny", 0, 2).await;
+            let title = assets::find_title(&mut tx, "Big_Buck-Bunny").await.unwrap();
+            let shot = ShotId {
+                asset: asset.clone(),
+                start: 0,
+                end: 50,
+            };
+            assert_eq!(
+                found(&mut tx, "bunnies").await,
+                [(LabelKind::Title, "Big_Buck-Bunny".to_owned())]
+            );
+            let tags = |tags: &[&str]| {
+                Tags::checked(tags.iter().map(|&tag| tag.to_owned()).collect()).unwrap()
+            };
+            set_tags(&mut tx, &asset, &tags(&["Hero", "forêt"]))
                 .await
                 .unwrap();
-        }
-        assert_eq!(
-            found(&mut tx, "squirrel").await,
-            [(LabelKind::Note, "two squirrels".to_owned())]
-        );
-        annotate(&mut tx, &shot, Some(tags(&["hero"])), Some(String::new()))
-            .await
-            .unwrap();
-        assert!(found(&mut tx, "squirrel").await.is_empty());
-        assert_eq!(found(&mut tx, "hero").await.len(), 2);
-        titles::rename(&mut tx, &title, "Sintel").await.unwrap();
-        assert!(found(&mut tx, "bunny").await.is_empty());
-        assert_eq!(found(&mut tx, "sintel").await.len(), 1);
-        // Nothing in a word is an operator.
-        assert!(found(&mut tx, "hero\" OR \"sintel").await.is_empty());
-        // What is deleted takes its labels along.
-        assets::remove(&mut tx, &asset).await.unwrap();
-        assert!(found(&mut tx, "hero").await.is_empty());
-        assert_eq!(count(&mut tx, None).await.unwrap(), 0);
+            assert_eq!(
+                found(&mut tx, "foret").await,
+                [(LabelKind::Tag, "forêt".to_owned())]
+            );
+            set_tags(&mut tx, &asset, &tags(&["Hero"])).await.unwrap();
+            assert!(found(&mut tx, "foret").await.is_empty());
+            // A note replaces the one before.
+            for note in ["a squirrel", "two squirrels"] {
+                annotate(&mut tx, &shot, None, Some(note.to_owned()))
+                    .await
+                    .unwrap();
+            }
+            assert_eq!(
+                found(&mut tx, "squirrel").await,
+                [(LabelKind::Note, "two squirrels".to_owned())]
+            );
+            annotate(&mut tx, &shot, Some(tags(&["hero"])), Some(String::new()))
+                .await
+                .unwrap();
+            assert!(found(&mut tx, "squirrel").await.is_empty());
+            assert_eq!(found(&mut tx, "hero").await.len(), 2);
+            titles::rename(&mut tx, &title, "Sintel").await.unwrap();
+            assert!(found(&mut tx, "bunny").await.is_empty());
+            assert_eq!(found(&mut tx, "sintel").await.len(), 1);
+            // Nothing in a word is an operator.
+            assert!(found(&mut tx, "hero\" OR \"sintel").await.is_empty());
+            // What is deleted takes its labels along.
+            assets::remove(&mut tx, &asset).await.unwrap();
+            assert!(found(&mut tx, "hero").await.is_empty());
+            assert_eq!(count(&mut tx, None).await.unwrap(), 0);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_scope_is_part_of_the_search() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = empty(&folder).await;
-        let mut tx = catalog.begin().await.unwrap();
-        let first = add(&mut tx, "harbour one", 0, 1).await;
-        let second = add(&mut tx, "港の朝 harbour", 0, 3).await;
-        let wanted = LabelWords {
-            words: vec!["harbour".to_owned()],
-            letters: vec!["港".to_owned()],
-        };
-        let all = find(&mut tx, &wanted, None, 10).await.unwrap();
-        assert_eq!(all.len(), 2);
-        assert_eq!(count(&mut tx, None).await.unwrap(), 2);
-        assert_eq!(
-            count(&mut tx, Some(std::slice::from_ref(&second)))
-                .await
-                .unwrap(),
-            1
-        );
-        let scope = [second.clone()];
-        let one = find(&mut tx, &wanted, Some(&scope), 1).await.unwrap();
-        assert_eq!(one[0].text, "港の朝 harbour");
-        assert_eq!(
-            shots_of(&mut tx, &one, Some(&scope), 10)
-                .await
-                .unwrap()
-                .len(),
-            3
-        );
-        assert!(
-            shots_of(&mut tx, &one, Some(&[first]), 10)
-                .await
-                .unwrap()
-                .is_empty()
-        );
-        assert_eq!(shots_of(&mut tx, &all, None, 10).await.unwrap().len(), 4);
+        each_database(async |catalog| {
+            let mut tx = catalog.begin().await.unwrap();
+            let first = add(&mut tx, "harbour one", 0, 1).await;
+            let second = add(&mut tx, "港の朝 harbour", 0, 3).await;
+            let wanted = LabelWords {
+                words: vec!["harbour".to_owned()],
+                letters: vec!["港".to_owned()],
+            };
+            let all = find(&mut tx, &wanted, None, 10).await.unwrap();
+            assert_eq!(all.len(), 2);
+            assert_eq!(count(&mut tx, None).await.unwrap(), 2);
+            assert_eq!(
+                count(&mut tx, Some(std::slice::from_ref(&second)))
+                    .await
+                    .unwrap(),
+                1
+            );
+            let scope = [second.clone()];
+            let one = find(&mut tx, &wanted, Some(&scope), 1).await.unwrap();
+            assert_eq!(one[0].text, "港の朝 harbour");
+            assert_eq!(
+                shots_of(&mut tx, &one, Some(&scope), 10)
+                    .await
+                    .unwrap()
+                    .len(),
+                3
+            );
+            assert!(
+                shots_of(&mut tx, &one, Some(&[first]), 10)
+                    .await
+                    .unwrap()
+                    .is_empty()
+            );
+            assert_eq!(shots_of(&mut tx, &all, None, 10).await.unwrap().len(), 4);
+        })
+        .await;
     }
 }

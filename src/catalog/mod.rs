@@ -1,6 +1,6 @@
 //! The catalogue: titles, assets, the runs of their features, shots, vectors, dialogue, redactions and keys.
 //!
-//! It is one SQLite file in write-ahead mode. It is the source of truth, and the index is derived from it.
+//! It is one SQLite file in write-ahead mode, or a database of PostgreSQL ([`database`]). It is the source of truth, and the index is derived from it.
 //! Functions that take a connection can be combined in one transaction ([`Catalog::begin`]).
 
 pub mod assets;
@@ -50,16 +50,13 @@ pub mod watches;
 pub mod webhooks;
 
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use rushes_models::LibraryError;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use secrecy::SecretString;
 
 pub use caller::Caller;
 pub use coverage::{coverage, failed, given_up, tallies};
-use database::{Connection, Transaction};
+use database::{Connection, DatabaseLock, Pool, Transaction, postgres, sqlite};
 pub use error::CatalogError;
 pub use ids::{
     AssetId, BinId, BinItemId, DeliveryId, FaceId, JobId, KeyId, PersonId, RedactionId, RunId,
@@ -69,13 +66,11 @@ pub use ids::{
 /// Number of index positions to keep. An index writes its vectors once a minute, and so lags by the positions
 /// in between.
 const MARKS: i64 = 10_000;
-/// How long a writer waits for another process to finish its transaction.
-const BUSY: Duration = Duration::from_secs(30);
 
 /// An open catalogue. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Catalog {
-    pool: SqlitePool,
+    pool: Pool,
 }
 
 impl Catalog {
@@ -84,32 +79,40 @@ impl Catalog {
     /// # Errors
     /// If the file cannot be opened, is not a catalogue, or was written by a newer rushes.
     pub async fn open(file: &Path) -> Result<Self, CatalogError> {
-        let open = |source: sqlx::Error| CatalogError::Open {
-            file: file.display().to_string(),
-            source: LibraryError::new(source),
-        };
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A kill loses nothing that was committed. With `Normal`, a power cut might.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            // What is deleted is overwritten where that costs no more reading or writing.
-            .pragma("secure_delete", "FAST")
-            .busy_timeout(BUSY);
-        // Two processes that create a catalogue at the same time would conflict.
-        let _alone = lock(file).await.map_err(|error| open(error.into()))?;
-        let pool = SqlitePoolOptions::new()
-            .max_connections(8)
-            .connect_with(options)
-            .await
-            .map_err(open)?;
-        sqlx::migrate!("src/catalog/migrations")
-            .run(&pool)
-            .await
-            .map_err(|error| open(error.into()))?;
+        let pool = Pool::Sqlite(sqlite::open(file).await?);
         Ok(Self { pool })
+    }
+
+    /// Opens the catalogue in a database of PostgreSQL, at an address such as `postgres://user:password@host/database`.
+    /// Creates it or migrates it to the newest schema if needed.
+    ///
+    /// # Errors
+    /// If the address is invalid, the server cannot be reached, refuses the user, has no such database, is too old or only
+    /// reads, or the catalogue was written by a newer rushes.
+    pub async fn connect(address: &SecretString) -> Result<Self, CatalogError> {
+        let pool = Pool::Postgres(postgres::open(address).await?);
+        Ok(Self { pool })
+    }
+
+    /// The database that it is in, as people may see it: server, port and name; `None` if it is in a file.
+    #[must_use]
+    pub fn database(&self) -> Option<String> {
+        match &self.pool {
+            Pool::Sqlite(_) => None,
+            Pool::Postgres(pool) => Some(postgres::place(&pool.connect_options())),
+        }
+    }
+
+    /// Takes the lock that the one engine of a catalogue holds, where machines share the database; `None` if another process
+    /// has it. With SQLite a lock in the data folder is enough, and this one is always free.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn lock_engine(&self) -> Result<Option<Option<DatabaseLock>>, CatalogError> {
+        match &self.pool {
+            Pool::Sqlite(_) => Ok(Some(None)),
+            Pool::Postgres(pool) => Ok(postgres::lock_engine(pool).await?.map(Some)),
+        }
     }
 
     /// Does what a [`Catalog::scrub`] that was interrupted or failed left to do. For what starts to write anyway: a program
@@ -127,13 +130,22 @@ impl Catalog {
         Ok(())
     }
 
-    /// Begins a transaction that may write.
+    /// Begins a transaction that may write. Nobody else writes until it ends, so changes are numbered in the order in which
+    /// others see them.
     ///
     /// # Errors
     /// If the database stays locked by another process.
     pub async fn begin(&self) -> Result<Transaction, CatalogError> {
-        // Take the write lock at once. Upgrading a read lock later could deadlock.
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?.into())
+        Ok(self.pool.begin().await?)
+    }
+
+    /// Begins a transaction that leases, or extends a lease, and changes nothing that is not leased. With PostgreSQL others
+    /// of this kind run beside it.
+    ///
+    /// # Errors
+    /// As [`Catalog::begin`].
+    pub async fn begin_beside(&self) -> Result<Transaction, CatalogError> {
+        Ok(self.pool.begin_beside().await?)
     }
 
     /// Begins a transaction that only reads; all reads see the same state.
@@ -141,7 +153,7 @@ impl Catalog {
     /// # Errors
     /// If no connection becomes free.
     pub async fn snapshot(&self) -> Result<Transaction, CatalogError> {
-        Ok(self.pool.begin().await?.into())
+        Ok(self.pool.snapshot().await?)
     }
 
     /// A connection for reading.
@@ -149,12 +161,15 @@ impl Catalog {
     /// # Errors
     /// If none becomes free.
     pub async fn read(&self) -> Result<Connection, CatalogError> {
-        Ok(self.pool.acquire().await?.into())
+        Ok(self.pool.acquire().await?)
     }
 
     /// Rewrites the file without what was deleted, and empties the write-ahead log, so that no byte of it is left in
     /// either. It takes as long as copying the file, and others wait meanwhile; after half a minute they fail. If it
     /// fails after faces were deleted, the next [`Catalog::finish_scrub`] does it.
+    ///
+    /// With PostgreSQL it rewrites the tables of faces and of people. The server's own log and its backups keep bytes for as
+    /// long as whoever runs it has them kept.
     ///
     /// # Errors
     /// If the disk has no room for a copy, or another process reads the old state all the time.
@@ -165,14 +180,7 @@ impl Catalog {
             database::query_scalar("SELECT faces_version FROM people_consent")
                 .fetch_optional(&mut db)
                 .await?;
-        database::query("VACUUM").execute(&mut db).await?;
-        let (is_busy, _, _): (bool, i64, i64) =
-            database::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
-                .fetch_one(&mut db)
-                .await?;
-        if is_busy {
-            return Err(CatalogError::NotScrubbed);
-        }
+        dialect::scrub(&mut db).await?;
         database::query(
             "UPDATE people_consent SET owes_scrub = FALSE WHERE owes_scrub AND faces_version = $1",
         )
@@ -186,17 +194,6 @@ impl Catalog {
     pub async fn close(&self) {
         self.pool.close().await;
     }
-}
-
-/// Holds the lock beside `file` until the returned guard is dropped.
-async fn lock(file: &Path) -> std::io::Result<std::fs::File> {
-    let path = file.with_extension("lock");
-    let locked = tokio::task::spawn_blocking(move || {
-        let lock = std::fs::File::create(path)?;
-        lock.lock()?;
-        Ok(lock)
-    });
-    locked.await.map_err(std::io::Error::other)?
 }
 
 /// Records that `asset` has changed for readers.

@@ -2,7 +2,7 @@
 
 use rushes_workers::coordinator::Failure;
 
-use super::database::{self, Connection};
+use super::database::{self, Connection, Dialect};
 use super::redactions::upkeep;
 use super::runs::Run;
 use super::{CatalogError, RunId, now_ms};
@@ -25,6 +25,36 @@ pub type Choice<'a> = (&'a str, Option<&'a [String]>);
 /// The models of a choice as JSON, as the queries take them.
 fn of_models(choice: Choice<'_>) -> Option<String> {
     choice.1.map(|models| serde_json::json!(models).to_string())
+}
+
+/// The clock by which leases expire, Unix milliseconds, if machines share the database and so have to share its clock.
+///
+/// # Errors
+/// If the database fails.
+pub async fn clock(db: &mut Connection) -> Result<Option<i64>, CatalogError> {
+    Ok(match db.dialect() {
+        Dialect::Sqlite => None,
+        Dialect::Postgres => Some(
+            database::query_scalar("SELECT now_ms()")
+                .fetch_one(db)
+                .await?,
+        ),
+    })
+}
+
+/// Whether the lease of a remote worker has expired.
+///
+/// # Errors
+/// If the database fails.
+pub async fn has_lapsed(db: &mut Connection, now: i64) -> Result<bool, CatalogError> {
+    let leased = db.dialect().read_by("runs", "runs_leased");
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM {leased} WHERE state = 'running' AND lease_until < $1)"
+    );
+    Ok(database::query_scalar(sqlx::AssertSqlSafe(sql))
+        .bind(now)
+        .fetch_one(db)
+        .await?)
 }
 
 /// Whether there may be a run to lease. It only reads, so it costs no writer anything.

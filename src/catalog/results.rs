@@ -202,7 +202,7 @@ async fn replace_published(
           WHERE id = $1",
     )
     .bind(asset)
-    .bind(is_new)
+    .bind(i64::from(is_new))
     .execute(db)
     .await?;
     Ok(())

@@ -168,7 +168,8 @@ pub async fn count(db: &mut Connection) -> Result<i64, CatalogError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::testing::empty;
+    use crate::catalog::database::Dialect;
+    use crate::catalog::testing::each_database;
 
     /// Searches for `from` and then for `to`, and opens what the second, or the first, found.
     async fn tried(db: &mut Connection, (from, to): (&str, &str), opened: [bool; 2]) {
@@ -192,71 +193,77 @@ mod tests {
 
     #[tokio::test]
     async fn only_pairs_that_were_seen_often_count() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = empty(&folder).await;
-        let mut tx = catalog.begin().await.unwrap();
-        for _ in 0..3 {
-            tried(&mut tx, ("Bike ", "red  bicycle"), [false, true]).await;
-            // Both were of use, neither was, or somebody typed.
-            tried(&mut tx, ("bike", "wheel"), [true, true]).await;
-            tried(&mut tx, ("bike", "tyre"), [false, false]).await;
-            tried(&mut tx, ("bike", "bike rider"), [false, true]).await;
-        }
-        tried(&mut tx, ("bike", "cyclist"), [false, true]).await;
-        let learnt = others(&mut tx, "BIKE", 3).await.unwrap();
-        assert_eq!(learnt, ["red bicycle"]);
-        assert_eq!(others(&mut tx, "bike", 4).await.unwrap(), [""; 0]);
-        let all = others(&mut tx, "bike", 1).await.unwrap();
-        assert_eq!(all, ["red bicycle", "cyclist"]);
-        assert_eq!(others(&mut tx, "red bicycle", 1).await.unwrap(), [""; 0]);
-        let pair = Reformulation {
-            from: "bike".to_owned(),
-            to: "red bicycle".to_owned(),
-            count: 3,
-        };
-        assert_eq!(reformulations(&mut tx, 2).await.unwrap(), [pair]);
-        assert_eq!(forget(&mut tx, Some("Red Bicycle")).await.unwrap(), 3);
-        assert_eq!(reformulations(&mut tx, 2).await.unwrap(), []);
-        assert!(forget(&mut tx, None).await.unwrap() > 0);
-        assert_eq!(count(&mut tx).await.unwrap(), 0);
+        each_database(async |catalog| {
+            let mut tx = catalog.begin().await.unwrap();
+            for _ in 0..3 {
+                tried(&mut tx, ("Bike ", "red  bicycle"), [false, true]).await;
+                // Both were of use, neither was, or somebody typed.
+                tried(&mut tx, ("bike", "wheel"), [true, true]).await;
+                tried(&mut tx, ("bike", "tyre"), [false, false]).await;
+                tried(&mut tx, ("bike", "bike rider"), [false, true]).await;
+            }
+            tried(&mut tx, ("bike", "cyclist"), [false, true]).await;
+            let learnt = others(&mut tx, "BIKE", 3).await.unwrap();
+            assert_eq!(learnt, ["red bicycle"]);
+            assert_eq!(others(&mut tx, "bike", 4).await.unwrap(), [""; 0]);
+            let all = others(&mut tx, "bike", 1).await.unwrap();
+            assert_eq!(all, ["red bicycle", "cyclist"]);
+            assert_eq!(others(&mut tx, "red bicycle", 1).await.unwrap(), [""; 0]);
+            let pair = Reformulation {
+                from: "bike".to_owned(),
+                to: "red bicycle".to_owned(),
+                count: 3,
+            };
+            assert_eq!(reformulations(&mut tx, 2).await.unwrap(), [pair]);
+            assert_eq!(forget(&mut tx, Some("Red Bicycle")).await.unwrap(), 3);
+            assert_eq!(reformulations(&mut tx, 2).await.unwrap(), []);
+            assert!(forget(&mut tx, None).await.unwrap() > 0);
+            assert_eq!(count(&mut tx).await.unwrap(), 0);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn the_log_is_bounded() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = empty(&folder).await;
-        let mut tx = catalog.begin().await.unwrap();
-        let search = LoggedSearch {
-            client: "one",
-            words: Some("old"),
-            previous: None,
-        };
-        for _ in 0..3 {
-            log(&mut tx, search).await.unwrap();
-        }
-        // The fourth is as far from the first ones as the log is long.
-        database::query("UPDATE sqlite_sequence SET seq = $1 WHERE name = 'search_log'")
-            .bind(MOST_KEPT + 1)
-            .execute(&mut *tx)
-            .await
-            .unwrap();
-        let long = "x".repeat(MAX_WORDS + 1);
-        let long = LoggedSearch {
-            words: Some(&long),
-            ..search
-        };
-        log(&mut tx, long).await.unwrap();
-        assert_eq!(count(&mut tx).await.unwrap(), 2);
-        database::query("UPDATE search_log SET at = 0 WHERE words IS NOT NULL")
-            .execute(&mut *tx)
-            .await
-            .unwrap();
-        log(&mut tx, search).await.unwrap();
-        let kept: Vec<Option<String>> =
-            database::query_scalar("SELECT words FROM search_log ORDER BY id")
-                .fetch_all(&mut *tx)
+        each_database(async |catalog| {
+            let mut tx = catalog.begin().await.unwrap();
+            let search = LoggedSearch {
+                client: "one",
+                words: Some("old"),
+                previous: None,
+            };
+            for _ in 0..3 {
+                log(&mut tx, search).await.unwrap();
+            }
+            // The fourth is as far from the first ones as the log is long.
+            let skip = match tx.dialect() {
+                Dialect::Sqlite => "UPDATE sqlite_sequence SET seq = $1 WHERE name = 'search_log'",
+                Dialect::Postgres => "SELECT setval('search_log_id_seq', $1)",
+            };
+            database::query(skip)
+                .bind(MOST_KEPT + 1)
+                .execute(&mut *tx)
                 .await
                 .unwrap();
-        assert_eq!(kept, [None, Some("old".to_owned())]);
+            let long = "x".repeat(MAX_WORDS + 1);
+            let long = LoggedSearch {
+                words: Some(&long),
+                ..search
+            };
+            log(&mut tx, long).await.unwrap();
+            assert_eq!(count(&mut tx).await.unwrap(), 2);
+            database::query("UPDATE search_log SET at = 0 WHERE words IS NOT NULL")
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+            log(&mut tx, search).await.unwrap();
+            let kept: Vec<Option<String>> =
+                database::query_scalar("SELECT words FROM search_log ORDER BY id")
+                    .fetch_all(&mut *tx)
+                    .await
+                    .unwrap();
+            assert_eq!(kept, [None, Some("old".to_owned())]);
+        })
+        .await;
     }
 }

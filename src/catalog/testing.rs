@@ -3,10 +3,27 @@
 use super::database::{self, Connection};
 use super::{AssetId, Catalog, RunId, TitleId};
 
+#[path = "../../models/src/testing/fixture.rs"]
+#[expect(dead_code, reason = "the other crates use more of it")]
+mod fixture;
+#[expect(dead_code, reason = "the tests of the product use more of it")]
+pub(crate) mod postgres;
+
 /// An empty catalogue in a folder.
 pub(crate) async fn empty(folder: &tempfile::TempDir) -> Catalog {
     let file = folder.path().join("catalog.db");
     Catalog::open(&file).await.unwrap()
+}
+
+/// Runs a test with an empty catalogue in each database.
+pub(crate) async fn each_database(test: impl AsyncFn(Catalog)) {
+    let folder = tempfile::tempdir().unwrap();
+    test(empty(&folder).await).await;
+    for server in postgres::servers() {
+        let address = server.database();
+        let catalog = Catalog::connect(&address.into()).await;
+        test(catalog.unwrap()).await;
+    }
 }
 
 /// Adds a published asset with so many shots of 50 frames at 25 frames per second, added at `created_at`, to a title, which

@@ -98,9 +98,16 @@ impl LocalCoordinator {
     pub async fn lead(&self) -> Result<(), CatalogError> {
         self.leads.store(true, Ordering::Relaxed);
         let mut tx = self.catalog.begin().await?;
-        queue::renew_leases(&mut tx, self.clock.now_ms() + LEASE_MS).await?;
+        let now = self.now(&mut tx).await?;
+        queue::renew_leases(&mut tx, now + LEASE_MS).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// The time on the clock of leases.
+    async fn now(&self, db: &mut Connection) -> Result<i64, CatalogError> {
+        let shared = queue::clock(db).await?;
+        Ok(shared.unwrap_or_else(|| self.clock.now_ms()))
     }
 
     /// Waits briefly if there is nothing to lease.
@@ -127,18 +134,22 @@ impl LocalCoordinator {
         models: Option<&[String]>,
     ) -> Result<Option<Lease>, CatalogError> {
         liveness::bury_the_dead(&self.data, &self.catalog).await?;
-        let now = self.clock.now_ms();
         let mut db = self.catalog.read().await?;
+        let now = self.now(&mut db).await?;
         let is_waiting = queue::is_waiting(&mut db, (queue.as_str(), models), now).await?;
-        drop(db);
         if !is_waiting {
             return Ok(None);
         }
-        let mut tx = self.catalog.begin().await?;
-        if self.leads.load(Ordering::Relaxed) {
+        let buries = self.leads.load(Ordering::Relaxed) && queue::has_lapsed(&mut db, now).await?;
+        drop(db);
+        if buries {
+            let mut tx = self.catalog.begin().await?;
             let given_up = queue::bury_lapsed(&mut tx, now).await?;
             settle(&mut tx, &given_up).await?;
+            tx.commit().await?;
         }
+        // Who leases does not wait for others who do.
+        let mut tx = self.catalog.begin_beside().await?;
         let Some(run) =
             queue::lease(&mut tx, (queue.as_str(), models), worker, (now, LEASE_MS)).await?
         else {
@@ -164,6 +175,8 @@ impl LocalCoordinator {
                     code: "catalogue-damaged".to_owned(),
                     reason: with_causes(&error),
                 };
+                tx.commit().await?;
+                let mut tx = self.catalog.begin().await?;
                 fail_run(&mut tx, &run, run.token, (&failure, Verdict::GiveUp), now).await?;
                 tx.commit().await?;
                 Ok(None)
@@ -214,7 +227,7 @@ impl LocalCoordinator {
             Err(error) => return Err(error),
         };
         let verdict = retry::verdict(failure.kind, run.attempts);
-        let now = self.clock.now_ms();
+        let now = self.now(&mut tx).await?;
         if !fail_run(&mut tx, &run, ticket.token, (failure, verdict), now).await? {
             return Ok(false);
         }
@@ -303,8 +316,8 @@ impl Coordinator for LocalCoordinator {
             progress.done.cast_signed(),
             progress.total.map(u64::cast_signed),
         );
-        let mut tx = self.catalog.begin().await.map_err(unavailable)?;
-        let until = self.clock.now_ms() + LEASE_MS;
+        let mut tx = self.catalog.begin_beside().await.map_err(unavailable)?;
+        let until = self.now(&mut tx).await.map_err(unavailable)? + LEASE_MS;
         let alive = queue::heartbeat(&mut tx, (&id, ticket.token), until, counted)
             .await
             .map_err(unavailable)?;

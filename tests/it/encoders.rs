@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rushes::catalog::database;
-use rushes::catalog::{AssetId, Catalog, vectors};
+use rushes::catalog::{AssetId, vectors};
 use rushes_models::{Sample, write_sample};
 
 use crate::support::{Rushes, models, told, videos};
@@ -68,9 +68,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 async fn vectors(rushes: &Rushes) -> (String, Vec<Vec<f32>>) {
-    let catalog = Catalog::open(&rushes.data().join("catalog.db"))
-        .await
-        .unwrap();
+    let catalog = rushes.catalog().await;
     let mut db = catalog.read().await.unwrap();
     let assets: Vec<AssetId> = database::query_scalar("SELECT id FROM assets")
         .fetch_all(&mut db)

@@ -166,9 +166,7 @@ fn a_stream_ends_with_its_key() {
     rushes.json(&["key", "rotate", "rotated"]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let catalog = rushes::catalog::Catalog::open(&rushes.data().join("catalog.db"))
-            .await
-            .unwrap();
+        let catalog = rushes.catalog().await;
         let mut tx = catalog.begin().await.unwrap();
         let expire = "UPDATE keys SET expires_at = 1 WHERE name = 'expired'";
         database::query(expire).execute(&mut *tx).await.unwrap();
@@ -198,9 +196,7 @@ fn the_stream_of_a_job_ends_when_its_asset_moves_out_of_sight() {
     let reader = key(&rushes, &["reader", "--scope", "read", "--title", "one"]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let catalog = rushes::catalog::Catalog::open(&rushes.data().join("catalog.db"))
-            .await
-            .unwrap();
+        let catalog = rushes.catalog().await;
         let mut tx = catalog.begin().await.unwrap();
         // No worker takes it, so the job is never over.
         let wait =

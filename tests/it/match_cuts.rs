@@ -107,8 +107,7 @@ fn titles(found: &Value) -> Vec<&str> {
 fn forget_edges(rushes: &Rushes) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let file = rushes.data().join("catalog.db");
-        let catalog = rushes::catalog::Catalog::open(&file).await.unwrap();
+        let catalog = rushes.catalog().await;
         let mut tx = catalog.begin().await.unwrap();
         database::query("DELETE FROM runs WHERE feature = 'edges'")
             .execute(&mut *tx)

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rushes::catalog::Catalog;
 use rushes::catalog::database;
 use serde_json::{Value, json};
 
@@ -76,9 +75,7 @@ fn found(rushes: &Rushes, query: &str) -> Vec<(u64, u64)> {
 fn biometrics(rushes: &Rushes) -> Vec<(Vec<u8>, Vec<u8>)> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let catalog = Catalog::open(&rushes.data().join("catalog.db"))
-            .await
-            .unwrap();
+        let catalog = rushes.catalog().await;
         let mut db = catalog.read().await.unwrap();
         let rows = database::query_as("SELECT descriptor, crop FROM faces ORDER BY id")
             .fetch_all(&mut db)

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
-use super::query::{Record, RowQuery, ScalarQuery, Statement};
+use super::query::{RowQuery, RowRecord, ScalarQuery, Statement};
 use super::value::{Bind, BoundValue};
 
 /// A statement that grows, with the values that are bound in it.
@@ -37,14 +37,14 @@ impl StatementBuilder {
     }
 
     /// The statement, with rows of `T`.
-    pub fn build_query_as<T: Record>(self) -> RowQuery<'static, T> {
+    pub fn build_query_as<T: RowRecord>(self) -> RowQuery<'static, T> {
         RowQuery::of(self.build())
     }
 
     /// The statement, with one column of `T`.
     pub fn build_query_scalar<T>(self) -> ScalarQuery<'static, T>
     where
-        (T,): Record,
+        (T,): RowRecord,
     {
         ScalarQuery::of(self.build())
     }

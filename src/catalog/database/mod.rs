@@ -6,13 +6,21 @@
 
 mod builder;
 mod connection;
+mod pool;
+pub(super) mod postgres;
 mod query;
+pub(super) mod sqlite;
 mod value;
 
 pub use builder::StatementBuilder;
 pub use connection::{Connection, Dialect, Transaction};
+pub(super) use pool::Pool;
+pub use postgres::DatabaseLock;
 pub use query::{
-    Executed, Record, RowQuery, ScalarQuery, Statement, query, query_as, query_scalar,
+    Executed, RowQuery, RowRecord, ScalarQuery, Statement, query, query_as, query_scalar,
 };
 pub(super) use value::text_enum;
 pub use value::{Bind, BoundValue};
+
+#[cfg(test)]
+mod tests;

@@ -12,12 +12,12 @@ use super::connection::Backend;
 use super::value::{Bind, BoundValue};
 
 /// What a row of either database can be read as.
-pub trait Record:
+pub trait RowRecord:
     for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
 {
 }
 
-impl<T> Record for T where
+impl<T> RowRecord for T where
     T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
 {
 }
@@ -109,11 +109,11 @@ pub struct RowQuery<'q, T> {
 }
 
 /// As [`query`], with rows of `T`.
-pub fn query_as<'q, T: Record>(sql: impl SqlSafeStr) -> RowQuery<'q, T> {
+pub fn query_as<'q, T: RowRecord>(sql: impl SqlSafeStr) -> RowQuery<'q, T> {
     RowQuery::of(query(sql))
 }
 
-impl<'q, T: Record> RowQuery<'q, T> {
+impl<'q, T: RowRecord> RowQuery<'q, T> {
     pub(super) const fn of(statement: Statement<'q>) -> Self {
         Self {
             statement,
@@ -176,7 +176,7 @@ impl<'q, T: Record> RowQuery<'q, T> {
     }
 }
 
-impl<T: Record + 'static> RowQuery<'_, T> {
+impl<T: RowRecord + 'static> RowQuery<'_, T> {
     /// The rows, one after another.
     pub fn fetch<'e>(self, db: &'e mut Connection) -> BoxStream<'e, Result<T, sqlx::Error>>
     where
@@ -200,19 +200,19 @@ impl<T: Record + 'static> RowQuery<'_, T> {
 #[must_use = "a statement does nothing until it is executed"]
 pub struct ScalarQuery<'q, T>(RowQuery<'q, (T,)>)
 where
-    (T,): Record;
+    (T,): RowRecord;
 
 /// As [`query`], for one column of `T`.
 pub fn query_scalar<'q, T>(sql: impl SqlSafeStr) -> ScalarQuery<'q, T>
 where
-    (T,): Record,
+    (T,): RowRecord,
 {
     ScalarQuery(query_as(sql))
 }
 
 impl<'q, T> ScalarQuery<'q, T>
 where
-    (T,): Record,
+    (T,): RowRecord,
 {
     pub(super) const fn of(statement: Statement<'q>) -> Self {
         Self(RowQuery::of(statement))

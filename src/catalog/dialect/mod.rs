@@ -3,7 +3,8 @@
 mod postgres;
 mod sqlite;
 
-use super::database::Dialect;
+use super::CatalogError;
+use super::database::{Connection, Dialect};
 
 impl Dialect {
     /// A table, read by an index. SQLite has no statistics, and would choose another.
@@ -63,5 +64,13 @@ impl Dialect {
             Self::Sqlite => sqlite::words_of_labels(words),
             Self::Postgres => serde_json::json!(words).to_string(),
         }
+    }
+}
+
+/// Rewrites what faces were deleted of, without them.
+pub(super) async fn scrub(db: &mut Connection) -> Result<(), CatalogError> {
+    match db.dialect() {
+        Dialect::Sqlite => sqlite::scrub(db).await,
+        Dialect::Postgres => postgres::scrub(db).await,
     }
 }

@@ -1,5 +1,8 @@
 //! The words of SQLite.
 
+use crate::catalog::CatalogError;
+use crate::catalog::database::{self, Connection};
+
 pub(super) const LABELS_WITH_WORDS: &str =
     "SELECT rowid, -bm25(label_words) FROM label_words WHERE label_words MATCH $1";
 
@@ -24,4 +27,15 @@ pub(super) fn words_of_labels(words: &[String]) -> String {
     } else {
         words.join(" OR ")
     }
+}
+
+pub(super) async fn scrub(db: &mut Connection) -> Result<(), CatalogError> {
+    database::query("VACUUM").execute(db).await?;
+    let (is_busy, _, _): (bool, i64, i64) = database::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+        .fetch_one(db)
+        .await?;
+    if is_busy {
+        return Err(CatalogError::NotScrubbed);
+    }
+    Ok(())
 }

@@ -109,7 +109,7 @@ pub async fn levels(
 mod tests {
     use super::*;
     use crate::catalog::RunId;
-    use crate::catalog::testing::{add, empty};
+    use crate::catalog::testing::{add, each_database, empty};
 
     /// Publishes the loudness of the shots of an asset that [`add`] made; `None` is silence.
     async fn measure(db: &mut Connection, asset: &AssetId, shots: &[Option<f64>]) {
@@ -145,73 +145,74 @@ mod tests {
 
     #[tokio::test]
     async fn lists_by_loudness_are_the_same_in_parts_of_any_size_and_end_with_the_unmeasured() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = empty(&folder).await;
-        let mut tx = catalog.begin().await.unwrap();
-        add(&mut tx, "Unmeasured", 1, 2).await;
-        let first = add(&mut tx, "First", 2, 4).await;
-        measure(
-            &mut tx,
-            &first,
-            &[Some(-20.0), None, Some(-31.5), Some(-20.0)],
-        )
-        .await;
-        let second = add(&mut tx, "Second", 3, 3).await;
-        // The third shot has no sound yet.
-        measure(&mut tx, &second, &[Some(-20.001), Some(-12.25)]).await;
-        let scope = ListScope {
-            filters: &[],
-            within: None,
-            assets: None,
-        };
-        let loudest = [
-            ("Second", 50),
-            ("First", 0),
-            ("First", 150),
-            ("Second", 0),
-            ("First", 100),
-            ("First", 50),
-            ("Unmeasured", 0),
-            ("Unmeasured", 50),
-            ("Second", 100),
-        ];
-        let quietest = [
-            ("First", 50),
-            ("First", 100),
-            ("First", 0),
-            ("First", 150),
-            ("Second", 0),
-            ("Second", 50),
-            ("Unmeasured", 0),
-            ("Unmeasured", 50),
-            ("Second", 100),
-        ];
-        for (order, expected) in [
-            (ListOrder::Loudest, loudest),
-            (ListOrder::Quietest, quietest),
-        ] {
-            for most in [1, 2, 4, 100] {
-                let mut all: Vec<ShotPlace> = Vec::new();
-                loop {
-                    let part = list(&mut tx, scope, order, all.last(), most).await.unwrap();
-                    if part.is_empty() {
-                        break;
+        each_database(async |catalog| {
+            let mut tx = catalog.begin().await.unwrap();
+            add(&mut tx, "Unmeasured", 1, 2).await;
+            let first = add(&mut tx, "First", 2, 4).await;
+            measure(
+                &mut tx,
+                &first,
+                &[Some(-20.0), None, Some(-31.5), Some(-20.0)],
+            )
+            .await;
+            let second = add(&mut tx, "Second", 3, 3).await;
+            // The third shot has no sound yet.
+            measure(&mut tx, &second, &[Some(-20.001), Some(-12.25)]).await;
+            let scope = ListScope {
+                filters: &[],
+                within: None,
+                assets: None,
+            };
+            let loudest = [
+                ("Second", 50),
+                ("First", 0),
+                ("First", 150),
+                ("Second", 0),
+                ("First", 100),
+                ("First", 50),
+                ("Unmeasured", 0),
+                ("Unmeasured", 50),
+                ("Second", 100),
+            ];
+            let quietest = [
+                ("First", 50),
+                ("First", 100),
+                ("First", 0),
+                ("First", 150),
+                ("Second", 0),
+                ("Second", 50),
+                ("Unmeasured", 0),
+                ("Unmeasured", 50),
+                ("Second", 100),
+            ];
+            for (order, expected) in [
+                (ListOrder::Loudest, loudest),
+                (ListOrder::Quietest, quietest),
+            ] {
+                for most in [1, 2, 4, 100] {
+                    let mut all: Vec<ShotPlace> = Vec::new();
+                    loop {
+                        let part = list(&mut tx, scope, order, all.last(), most).await.unwrap();
+                        if part.is_empty() {
+                            break;
+                        }
+                        all.extend(part);
                     }
-                    all.extend(part);
+                    let found: Vec<_> = all
+                        .iter()
+                        .map(|one| (one.title(), one.start_frame))
+                        .collect();
+                    assert_eq!(found, expected, "{order:?} {most}");
+                    let ids: Vec<ShotId> = all.iter().map(ShotPlace::shot).collect();
+                    let known = levels(&mut tx, &ids.iter().collect::<Vec<_>>())
+                        .await
+                        .unwrap();
+                    let levels: Vec<_> = ids.iter().map(|id| known.get(id).copied()).collect();
+                    assert_eq!(levels, all.iter().map(|one| one.level).collect::<Vec<_>>());
                 }
-                let found: Vec<_> = all
-                    .iter()
-                    .map(|one| (one.title(), one.start_frame))
-                    .collect();
-                assert_eq!(found, expected, "{order:?} {most}");
-                let ids: Vec<ShotId> = all.iter().map(ShotPlace::shot).collect();
-                let known = levels(&mut tx, &ids.iter().collect::<Vec<_>>())
-                    .await
-                    .unwrap();
-                let levels: Vec<_> = ids.iter().map(|id| known.get(id).copied()).collect();
-                assert_eq!(levels, all.iter().map(|one| one.level).collect::<Vec<_>>());
             }
-        }
+        })
+        .await;
     }
 
     #[tokio::test]

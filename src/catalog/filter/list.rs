@@ -226,7 +226,7 @@ pub async fn facet_of_scope(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::testing::{add, empty};
+    use crate::catalog::testing::{add, each_database};
 
     const EVERYTHING: ListScope<'_> = ListScope {
         filters: &[],
@@ -253,73 +253,74 @@ mod tests {
 
     #[tokio::test]
     async fn every_order_is_the_same_in_parts_of_any_size() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = empty(&folder).await;
-        let mut tx = catalog.begin().await.unwrap();
-        for (title, created_at, shots) in [
-            ("zebra", 30, 3),
-            ("Apple", 10, 2),
-            ("apple", 20, 1),
-            ("zebra", 10, 2),
-            ("Éclair", 40, 1),
-        ] {
-            add(&mut tx, title, created_at, shots).await;
-        }
-        let named = |names: &[(&str, i64)]| -> Vec<(String, i64)> {
-            let shots = names
-                .iter()
-                .flat_map(|&(name, count)| (0..count).map(move |at| (name.to_owned(), at * 50)));
-            shots.collect()
-        };
-        for (order, expected) in [
-            (
-                ListOrder::Title,
-                named(&[
-                    ("Apple", 2),
-                    ("apple", 1),
-                    ("zebra", 3),
-                    ("zebra", 2),
-                    ("Éclair", 1),
-                ]),
-            ),
-            (
-                ListOrder::Registered,
-                named(&[
-                    ("zebra", 3),
-                    ("Apple", 2),
-                    ("apple", 1),
-                    ("zebra", 2),
-                    ("Éclair", 1),
-                ]),
-            ),
-            (
-                ListOrder::Newest,
-                named(&[
-                    ("Éclair", 1),
-                    ("zebra", 3),
-                    ("apple", 1),
-                    ("zebra", 2),
-                    ("Apple", 2),
-                ]),
-            ),
-            (
-                ListOrder::Oldest,
-                named(&[
-                    ("Apple", 2),
-                    ("zebra", 2),
-                    ("apple", 1),
-                    ("zebra", 3),
-                    ("Éclair", 1),
-                ]),
-            ),
-        ] {
-            for most in [1, 2, 4, 100] {
-                assert_eq!(
-                    read(&mut tx, order, most).await,
-                    expected,
-                    "{order:?} {most}"
-                );
+        each_database(async |catalog| {
+            let mut tx = catalog.begin().await.unwrap();
+            for (title, created_at, shots) in [
+                ("zebra", 30, 3),
+                ("Apple", 10, 2),
+                ("apple", 20, 1),
+                ("zebra", 10, 2),
+                ("Éclair", 40, 1),
+            ] {
+                add(&mut tx, title, created_at, shots).await;
             }
-        }
+            let named = |names: &[(&str, i64)]| -> Vec<(String, i64)> {
+                let shots = names.iter().flat_map(|&(name, count)| {
+                    (0..count).map(move |at| (name.to_owned(), at * 50))
+                });
+                shots.collect()
+            };
+            for (order, expected) in [
+                (
+                    ListOrder::Title,
+                    named(&[
+                        ("Apple", 2),
+                        ("apple", 1),
+                        ("zebra", 3),
+                        ("zebra", 2),
+                        ("Éclair", 1),
+                    ]),
+                ),
+                (
+                    ListOrder::Registered,
+                    named(&[
+                        ("zebra", 3),
+                        ("Apple", 2),
+                        ("apple", 1),
+                        ("zebra", 2),
+                        ("Éclair", 1),
+                    ]),
+                ),
+                (
+                    ListOrder::Newest,
+                    named(&[
+                        ("Éclair", 1),
+                        ("zebra", 3),
+                        ("apple", 1),
+                        ("zebra", 2),
+                        ("Apple", 2),
+                    ]),
+                ),
+                (
+                    ListOrder::Oldest,
+                    named(&[
+                        ("Apple", 2),
+                        ("zebra", 2),
+                        ("apple", 1),
+                        ("zebra", 3),
+                        ("Éclair", 1),
+                    ]),
+                ),
+            ] {
+                for most in [1, 2, 4, 100] {
+                    assert_eq!(
+                        read(&mut tx, order, most).await,
+                        expected,
+                        "{order:?} {most}"
+                    );
+                }
+            }
+        })
+        .await;
     }
 }

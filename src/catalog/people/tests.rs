@@ -2,7 +2,7 @@ use rushes_models::{DESCRIPTOR, FaceDescriptor};
 
 use super::*;
 use crate::catalog::database::{self, Connection};
-use crate::catalog::testing::{add, empty};
+use crate::catalog::testing::{add, each_database, empty};
 use crate::catalog::{AssetId, Catalog, RunId};
 
 /// A face on a line: its distance from others is that of the numbers.
@@ -113,254 +113,261 @@ pub(super) async fn delete(db: &mut Connection, who: &str) -> Result<(), Catalog
 
 #[tokio::test]
 async fn nobody_is_listed_while_the_sense_is_off_and_it_needs_grounds() {
-    let folder = tempfile::tempdir().unwrap();
-    let catalog = empty(&folder).await;
-    let mut tx = catalog.begin().await.unwrap();
-    let error = list(&mut tx, PeopleFilter::default(), (0, 10))
-        .await
-        .unwrap_err();
-    assert_eq!(error.code(), "people-off");
-    assert!(error.to_string().contains("rushes people on"), "{error}");
-    for bad in ["", "  ", &"x".repeat(1001)] {
-        assert_eq!(
-            turn_on(&mut tx, bad, None).await.unwrap_err().code(),
-            "no-grounds"
-        );
-    }
-    assert_eq!(consent(&mut tx).await.unwrap(), None);
-    turn_on(&mut tx, " the cast agreed ", None).await.unwrap();
-    let consent = consent(&mut tx).await.unwrap().unwrap();
-    assert!(consent.is_on && consent.because == "the cast agreed" && consent.at > 0);
-    assert_eq!(everybody(&mut tx).await, []);
+    each_database(async |catalog| {
+        let mut tx = catalog.begin().await.unwrap();
+        let error = list(&mut tx, PeopleFilter::default(), (0, 10))
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), "people-off");
+        assert!(error.to_string().contains("rushes people on"), "{error}");
+        for bad in ["", "  ", &"x".repeat(1001)] {
+            assert_eq!(
+                turn_on(&mut tx, bad, None).await.unwrap_err().code(),
+                "no-grounds"
+            );
+        }
+        assert_eq!(consent(&mut tx).await.unwrap(), None);
+        turn_on(&mut tx, " the cast agreed ", None).await.unwrap();
+        let consent = consent(&mut tx).await.unwrap().unwrap();
+        assert!(consent.is_on && consent.because == "the cast agreed" && consent.at > 0);
+        assert_eq!(everybody(&mut tx).await, []);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn new_faces_join_the_person_they_are_like() {
-    let folder = tempfile::tempdir().unwrap();
-    let catalog = empty(&folder).await;
-    let mut tx = on(&catalog).await;
-    filmed(&mut tx, "A", &[face(0, 0.0), face(1, 5.0), face(2, 0.1)]).await;
-    filmed(&mut tx, "B", &[face(0, 0.2), face(3, 9.0)]).await;
-    assert_eq!(
-        everybody(&mut tx).await,
-        known(&[("Person 1", 3), ("Person 2", 1), ("Person 3", 1)])
-    );
-    let first = find(&mut tx, "person 1", None).await.unwrap();
-    assert_eq!((first.shots, first.titles), (3, 2));
-    let faces = faces_of(&mut tx, &first.id, None, 10).await.unwrap();
-    assert_eq!(faces.len(), 3);
-    assert_eq!(
-        crop(&mut tx, &faces[0].id, None).await.unwrap(),
-        [0xFF, 0xD8, 0xFF]
-    );
-    // What a descriptor is made of is shown nowhere.
-    let shown = serde_json::to_string(&faces).unwrap();
-    assert!(!shown.contains("descriptor"), "{shown}");
+    each_database(async |catalog| {
+        let mut tx = on(&catalog).await;
+        filmed(&mut tx, "A", &[face(0, 0.0), face(1, 5.0), face(2, 0.1)]).await;
+        filmed(&mut tx, "B", &[face(0, 0.2), face(3, 9.0)]).await;
+        assert_eq!(
+            everybody(&mut tx).await,
+            known(&[("Person 1", 3), ("Person 2", 1), ("Person 3", 1)])
+        );
+        let first = find(&mut tx, "person 1", None).await.unwrap();
+        assert_eq!((first.shots, first.titles), (3, 2));
+        let faces = faces_of(&mut tx, &first.id, None, 10).await.unwrap();
+        assert_eq!(faces.len(), 3);
+        assert_eq!(
+            crop(&mut tx, &faces[0].id, None).await.unwrap(),
+            [0xFF, 0xD8, 0xFF]
+        );
+        // What a descriptor is made of is shown nowhere.
+        let shown = serde_json::to_string(&faces).unwrap();
+        assert!(!shown.contains("descriptor"), "{shown}");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn who_may_see_some_titles_only_sees_the_people_in_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let catalog = empty(&folder).await;
-    let mut tx = on(&catalog).await;
-    filmed(&mut tx, "A", &[face(0, 0.0), face(1, 0.0)]).await;
-    filmed(&mut tx, "B", &[face(0, 0.1), face(1, 5.0)]).await;
-    let b = crate::catalog::titles::find(&mut tx, "B", None)
-        .await
-        .unwrap();
-    let within = Some(std::slice::from_ref(&b));
-    let filter = PeopleFilter {
-        within,
-        ..PeopleFilter::default()
-    };
-    let seen = list(&mut tx, filter, (0, 10)).await.unwrap();
-    assert_eq!(seen.iter().map(|one| one.shots).collect::<Vec<_>>(), [1, 1]);
-    name(&mut tx, "Person 1", Some("Anna")).await.unwrap();
-    let a = crate::catalog::titles::find(&mut tx, "A", None)
-        .await
-        .unwrap();
-    let within = Some(std::slice::from_ref(&a));
-    assert!(find(&mut tx, "Anna", within).await.is_ok());
-    assert_eq!(
-        find(&mut tx, "Person 2", within).await.unwrap_err().code(),
-        "person-not-found"
-    );
-    let only_b = find(&mut tx, "Person 2", None).await.unwrap().face.unwrap();
-    assert!(crop(&mut tx, &only_b, within).await.is_err());
+    each_database(async |catalog| {
+        let mut tx = on(&catalog).await;
+        filmed(&mut tx, "A", &[face(0, 0.0), face(1, 0.0)]).await;
+        filmed(&mut tx, "B", &[face(0, 0.1), face(1, 5.0)]).await;
+        let b = crate::catalog::titles::find(&mut tx, "B", None)
+            .await
+            .unwrap();
+        let within = Some(std::slice::from_ref(&b));
+        let filter = PeopleFilter {
+            within,
+            ..PeopleFilter::default()
+        };
+        let seen = list(&mut tx, filter, (0, 10)).await.unwrap();
+        assert_eq!(seen.iter().map(|one| one.shots).collect::<Vec<_>>(), [1, 1]);
+        name(&mut tx, "Person 1", Some("Anna")).await.unwrap();
+        let a = crate::catalog::titles::find(&mut tx, "A", None)
+            .await
+            .unwrap();
+        let within = Some(std::slice::from_ref(&a));
+        assert!(find(&mut tx, "Anna", within).await.is_ok());
+        assert_eq!(
+            find(&mut tx, "Person 2", within).await.unwrap_err().code(),
+            "person-not-found"
+        );
+        let only_b = find(&mut tx, "Person 2", None).await.unwrap().face.unwrap();
+        assert!(crop(&mut tx, &only_b, within).await.is_err());
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_users_decide_outlasts_clustering() {
-    let folder = tempfile::tempdir().unwrap();
-    let catalog = empty(&folder).await;
-    let mut tx = on(&catalog).await;
-    filmed(
-        &mut tx,
-        "A",
-        &[face(0, 0.0), face(1, 0.1), face(2, 5.0), face(3, 9.0)],
-    )
-    .await;
-    name(&mut tx, "Person 1", Some("Anna")).await.unwrap();
-    // The second face is somebody else's, and the far one is Anna too.
-    let anna = find(&mut tx, "anna", None).await.unwrap();
-    let faces = faces_of(&mut tx, &anna.id, None, 10).await.unwrap();
-    let twin = split(
-        &mut tx,
-        "Anna",
-        std::slice::from_ref(&faces[0].id),
-        Some("Berta"),
-    )
-    .await
-    .unwrap();
-    merge(&mut tx, "Anna", &["Person 3".to_owned()])
+    each_database(async |catalog| {
+        let mut tx = on(&catalog).await;
+        filmed(
+            &mut tx,
+            "A",
+            &[face(0, 0.0), face(1, 0.1), face(2, 5.0), face(3, 9.0)],
+        )
+        .await;
+        name(&mut tx, "Person 1", Some("Anna")).await.unwrap();
+        // The second face is somebody else's, and the far one is Anna too.
+        let anna = find(&mut tx, "anna", None).await.unwrap();
+        let faces = faces_of(&mut tx, &anna.id, None, 10).await.unwrap();
+        let twin = split(
+            &mut tx,
+            "Anna",
+            std::slice::from_ref(&faces[0].id),
+            Some("Berta"),
+        )
         .await
         .unwrap();
-    hide(&mut tx, "Person 2", true).await.unwrap();
-    tx.commit().await.unwrap();
-    let done = cluster_all(&catalog).await.unwrap();
-    assert_eq!((done.faces, done.moved), (4, 0));
-    let mut tx = catalog.begin().await.unwrap();
-    assert_eq!(
-        everybody(&mut tx).await,
-        known(&[("Anna", 2), ("Berta", 1)])
-    );
-    assert_eq!(find(&mut tx, "Berta", None).await.unwrap().id, twin);
-    let coverage = super::looked_at(&mut tx, None).await.unwrap();
-    assert_eq!((coverage.ready, coverage.failed, coverage.total), (1, 0, 1));
-    let hidden = PeopleFilter {
-        hidden: true,
-        ..PeopleFilter::default()
-    };
-    assert_eq!(list(&mut tx, hidden, (0, 10)).await.unwrap().len(), 3);
-    // Mistakes are said.
-    let other = |code: &str, error: CatalogError| assert_eq!(error.code(), code, "{error}");
-    other(
-        "two-names",
-        merge(&mut tx, "Anna", &["Berta".to_owned()])
+        merge(&mut tx, "Anna", &["Person 3".to_owned()])
             .await
-            .unwrap_err(),
-    );
-    let mut both = find(&mut tx, "Anna", None).await.unwrap();
-    for (name, code) in [("Person 9", "bad-name"), ("consent", "bad-name")] {
-        let berta = ["Berta".to_owned()];
-        tx.mark().await.unwrap();
-        let error = super::merge(&mut tx, &both, &berta, Some(name))
-            .await
-            .unwrap_err();
-        tx.undo().await.unwrap();
-        other(code, error);
-    }
-    tx.mark().await.unwrap();
-    super::merge(&mut tx, &both, &["Berta".to_owned()], Some("Berta"))
-        .await
-        .unwrap();
-    both = find(&mut tx, "Berta", None).await.unwrap();
-    assert_eq!(
-        (both.shots, find(&mut tx, "Anna", None).await.is_err()),
-        (3, true)
-    );
-    tx.undo().await.unwrap();
-    other(
-        "name-in-use",
-        name(&mut tx, "Berta", Some("ANNA")).await.unwrap_err(),
-    );
-    for bad in ["", "Person 7", "a\nb", "Consent", "cluster"] {
-        other(
-            "bad-name",
-            name(&mut tx, "Berta", Some(bad)).await.unwrap_err(),
+            .unwrap();
+        hide(&mut tx, "Person 2", true).await.unwrap();
+        tx.commit().await.unwrap();
+        let done = cluster_all(&catalog).await.unwrap();
+        assert_eq!((done.faces, done.moved), (4, 0));
+        let mut tx = catalog.begin().await.unwrap();
+        assert_eq!(
+            everybody(&mut tx).await,
+            known(&[("Anna", 2), ("Berta", 1)])
         );
-    }
-    other(
-        "person-not-found",
-        name(&mut tx, "Carla", None).await.unwrap_err(),
-    );
-    let all: Vec<FaceId> = faces_of(&mut tx, &twin, None, 9)
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|f| f.id)
-        .collect();
-    other(
-        "nothing-to-split",
-        split(&mut tx, "Berta", &all, None).await.unwrap_err(),
-    );
-    other(
-        "face-not-found",
-        split(&mut tx, "Anna", &all, None).await.unwrap_err(),
-    );
+        assert_eq!(find(&mut tx, "Berta", None).await.unwrap().id, twin);
+        let coverage = super::looked_at(&mut tx, None).await.unwrap();
+        assert_eq!((coverage.ready, coverage.failed, coverage.total), (1, 0, 1));
+        let hidden = PeopleFilter {
+            hidden: true,
+            ..PeopleFilter::default()
+        };
+        assert_eq!(list(&mut tx, hidden, (0, 10)).await.unwrap().len(), 3);
+        // Mistakes are said.
+        let other = |code: &str, error: CatalogError| assert_eq!(error.code(), code, "{error}");
+        other(
+            "two-names",
+            merge(&mut tx, "Anna", &["Berta".to_owned()])
+                .await
+                .unwrap_err(),
+        );
+        let mut both = find(&mut tx, "Anna", None).await.unwrap();
+        for (name, code) in [("Person 9", "bad-name"), ("consent", "bad-name")] {
+            let berta = ["Berta".to_owned()];
+            tx.mark().await.unwrap();
+            let error = super::merge(&mut tx, &both, &berta, Some(name))
+                .await
+                .unwrap_err();
+            tx.undo().await.unwrap();
+            other(code, error);
+        }
+        tx.mark().await.unwrap();
+        super::merge(&mut tx, &both, &["Berta".to_owned()], Some("Berta"))
+            .await
+            .unwrap();
+        both = find(&mut tx, "Berta", None).await.unwrap();
+        assert_eq!(
+            (both.shots, find(&mut tx, "Anna", None).await.is_err()),
+            (3, true)
+        );
+        tx.undo().await.unwrap();
+        other(
+            "name-in-use",
+            name(&mut tx, "Berta", Some("ANNA")).await.unwrap_err(),
+        );
+        for bad in ["", "Person 7", "a\nb", "Consent", "cluster"] {
+            other(
+                "bad-name",
+                name(&mut tx, "Berta", Some(bad)).await.unwrap_err(),
+            );
+        }
+        other(
+            "person-not-found",
+            name(&mut tx, "Carla", None).await.unwrap_err(),
+        );
+        let all: Vec<FaceId> = faces_of(&mut tx, &twin, None, 9)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|f| f.id)
+            .collect();
+        other(
+            "nothing-to-split",
+            split(&mut tx, "Berta", &all, None).await.unwrap_err(),
+        );
+        other(
+            "face-not-found",
+            split(&mut tx, "Anna", &all, None).await.unwrap_err(),
+        );
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn clustering_again_corrects_what_came_in_a_bad_order() {
-    let folder = tempfile::tempdir().unwrap();
-    let catalog = empty(&folder).await;
-    let mut tx = on(&catalog).await;
-    // The ends come first, and what is between them later.
-    filmed(&mut tx, "A", &[face(0, 0.0), face(1, 0.55)]).await;
-    filmed(
-        &mut tx,
-        "B",
-        &[face(0, 0.28), face(1, 0.27), face(2, 0.29), face(3, 0.26)],
-    )
+    each_database(async |catalog| {
+        let mut tx = on(&catalog).await;
+        // The ends come first, and what is between them later.
+        filmed(&mut tx, "A", &[face(0, 0.0), face(1, 0.55)]).await;
+        filmed(
+            &mut tx,
+            "B",
+            &[face(0, 0.28), face(1, 0.27), face(2, 0.29), face(3, 0.26)],
+        )
+        .await;
+        assert_eq!(everybody(&mut tx).await.len(), 2);
+        tx.commit().await.unwrap();
+        let done = cluster_all(&catalog).await.unwrap();
+        assert_eq!((done.people, done.moved), (1, 1));
+        let mut tx = catalog.begin().await.unwrap();
+        assert_eq!(everybody(&mut tx).await, known(&[("Person 2", 6)]));
+    })
     .await;
-    assert_eq!(everybody(&mut tx).await.len(), 2);
-    tx.commit().await.unwrap();
-    let done = cluster_all(&catalog).await.unwrap();
-    assert_eq!((done.people, done.moved), (1, 1));
-    let mut tx = catalog.begin().await.unwrap();
-    assert_eq!(everybody(&mut tx).await, known(&[("Person 2", 6)]));
 }
 
 #[tokio::test]
 async fn a_person_who_was_deleted_does_not_come_back_when_the_file_is_looked_at_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let catalog = empty(&folder).await;
-    let mut tx = on(&catalog).await;
-    let elsewhere = NewFace {
-        place: [0.7, 0.2, 0.1, 0.25],
-        path: vec![(10, [0.7, 0.2, 0.1, 0.25])],
-        ..face(0, 5.0)
-    };
-    let faces = [face(0, 0.0), face(1, 0.0), elsewhere];
-    let asset = filmed(&mut tx, "A", &faces).await;
-    delete(&mut tx, "Person 1").await.unwrap();
-    assert_eq!(everybody(&mut tx).await, known(&[("Person 2", 1)]));
-    let run = looked_at(&mut tx, &asset, "2").await;
-    store(&mut tx, (&asset, &run), &faces).await.unwrap();
-    assert_eq!(everybody(&mut tx).await, known(&[("Person 2", 1)]));
-    // Another file of the asset is looked at as a whole.
-    database::query("UPDATE assets SET blake3 = 'other' WHERE id = $1")
-        .bind(&asset)
-        .execute(&mut *tx)
-        .await
-        .unwrap();
-    assert_eq!(untouched(&mut tx, &asset).await.unwrap(), []);
+    each_database(async |catalog| {
+        let mut tx = on(&catalog).await;
+        let elsewhere = NewFace {
+            place: [0.7, 0.2, 0.1, 0.25],
+            path: vec![(10, [0.7, 0.2, 0.1, 0.25])],
+            ..face(0, 5.0)
+        };
+        let faces = [face(0, 0.0), face(1, 0.0), elsewhere];
+        let asset = filmed(&mut tx, "A", &faces).await;
+        delete(&mut tx, "Person 1").await.unwrap();
+        assert_eq!(everybody(&mut tx).await, known(&[("Person 2", 1)]));
+        let run = looked_at(&mut tx, &asset, "2").await;
+        store(&mut tx, (&asset, &run), &faces).await.unwrap();
+        assert_eq!(everybody(&mut tx).await, known(&[("Person 2", 1)]));
+        // Another file of the asset is looked at as a whole.
+        database::query("UPDATE assets SET blake3 = 'other' WHERE id = $1")
+            .bind(&asset)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        assert_eq!(untouched(&mut tx, &asset).await.unwrap(), []);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_run_in_place_of_another_keeps_people_and_their_names() {
-    let folder = tempfile::tempdir().unwrap();
-    let catalog = empty(&folder).await;
-    let mut tx = on(&catalog).await;
-    let faces = [face(0, 0.0), face(1, 5.0)];
-    let asset = filmed(&mut tx, "A", &faces).await;
-    name(&mut tx, "Person 1", Some("Anna")).await.unwrap();
-    let run = looked_at(&mut tx, &asset, "2").await;
-    store(&mut tx, (&asset, &run), &faces).await.unwrap();
-    database::query("DELETE FROM runs WHERE feature = 'people' AND key = '1'")
-        .execute(&mut *tx)
-        .await
-        .unwrap();
-    assert_eq!(
-        everybody(&mut tx).await,
-        known(&[("Anna", 1), ("Person 2", 1)])
-    );
-    // With the asset goes who has no name.
-    database::query("DELETE FROM runs WHERE feature = 'people'")
-        .execute(&mut *tx)
-        .await
-        .unwrap();
-    assert_eq!(everybody(&mut tx).await, known(&[("Anna", 0)]));
+    each_database(async |catalog| {
+        let mut tx = on(&catalog).await;
+        let faces = [face(0, 0.0), face(1, 5.0)];
+        let asset = filmed(&mut tx, "A", &faces).await;
+        name(&mut tx, "Person 1", Some("Anna")).await.unwrap();
+        let run = looked_at(&mut tx, &asset, "2").await;
+        store(&mut tx, (&asset, &run), &faces).await.unwrap();
+        database::query("DELETE FROM runs WHERE feature = 'people' AND key = '1'")
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        assert_eq!(
+            everybody(&mut tx).await,
+            known(&[("Anna", 1), ("Person 2", 1)])
+        );
+        // With the asset goes who has no name.
+        database::query("DELETE FROM runs WHERE feature = 'people'")
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        assert_eq!(everybody(&mut tx).await, known(&[("Anna", 0)]));
+    })
+    .await;
 }
 
 /// Whether the bytes are in a file of the folder.
