@@ -101,7 +101,7 @@ async fn fill(catalog: &Catalog, videos: i64) {
     }
     for statement in statements {
         database::query(sqlx::AssertSqlSafe(statement))
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .unwrap();
     }

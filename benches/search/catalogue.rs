@@ -92,7 +92,7 @@ pub(crate) async fn fill(
             database::query("UPDATE runs SET state = 'ready', output = $1 WHERE id = $2")
                 .bind(output)
                 .bind(&run.id)
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await
                 .unwrap();
         }

@@ -200,7 +200,7 @@ async fn engine_lock(app: &App) -> anyhow::Result<EngineHolder> {
     let file = File::create(&path)
         .with_context(|| format!("cannot write {}; check the data folder", path.display()))?;
     match file.try_lock() {
-        Ok(()) => Ok(match app.catalog.lock_engine().await? {
+        Ok(()) => Ok(match Box::pin(app.catalog.lock_engine()).await? {
             Some(database) => EngineHolder::This(EngineLock {
                 _file: file,
                 _database: database,

@@ -52,8 +52,8 @@ pub struct App {
 /// If it cannot be opened.
 pub async fn open_catalog(config: &Config) -> Result<Catalog, CatalogError> {
     match config.catalog.url() {
-        Some(address) => Catalog::connect(address).await,
-        None => Catalog::open(&config.catalog_file()).await,
+        Some(address) => Box::pin(Catalog::connect(address)).await,
+        None => Box::pin(Catalog::open(&config.catalog_file())).await,
     }
 }
 

@@ -242,7 +242,7 @@ mod tests {
             };
             database::query(skip)
                 .bind(MOST_KEPT + 1)
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await
                 .unwrap();
             let long = "x".repeat(MAX_WORDS + 1);
@@ -253,13 +253,13 @@ mod tests {
             log(&mut tx, long).await.unwrap();
             assert_eq!(count(&mut tx).await.unwrap(), 2);
             database::query("UPDATE search_log SET at = 0 WHERE words IS NOT NULL")
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await
                 .unwrap();
             log(&mut tx, search).await.unwrap();
             let kept: Vec<Option<String>> =
                 database::query_scalar("SELECT words FROM search_log ORDER BY id")
-                    .fetch_all(&mut *tx)
+                    .fetch_all(&mut tx)
                     .await
                     .unwrap();
             assert_eq!(kept, [None, Some("old".to_owned())]);

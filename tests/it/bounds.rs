@@ -152,7 +152,7 @@ async fn reports_on_runs_that_were_never_leased_leave_nothing() {
         .await
         .unwrap();
     database::query("DELETE FROM garbage")
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .unwrap();
     tx.commit().await.unwrap();

@@ -169,7 +169,7 @@ fn a_stream_ends_with_its_key() {
         let catalog = rushes.catalog().await;
         let mut tx = catalog.begin().await.unwrap();
         let expire = "UPDATE keys SET expires_at = 1 WHERE name = 'expired'";
-        database::query(expire).execute(&mut *tx).await.unwrap();
+        database::query(expire).execute(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
     });
     // Each comes to its end, and brings nothing of what happens after.
@@ -201,7 +201,7 @@ fn the_stream_of_a_job_ends_when_its_asset_moves_out_of_sight() {
         // No worker takes it, so the job is never over.
         let wait =
             "UPDATE runs SET state = 'pending', queue = 'nobody' WHERE feature = 'thumbnails'";
-        database::query(wait).execute(&mut *tx).await.unwrap();
+        database::query(wait).execute(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
     });
     let server = Server::start_at(&rushes, "0.0.0.0:0", &["--insecure"]);

@@ -35,7 +35,7 @@ async fn set_vectors(catalog: &Catalog, asset: &AssetId, vector: &[f32]) {
     let updated = database::query(update)
         .bind(bytes)
         .bind(asset)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .unwrap();
     assert_eq!(updated.rows_affected(), 2);

@@ -110,7 +110,7 @@ fn forget_edges(rushes: &Rushes) {
         let catalog = rushes.catalog().await;
         let mut tx = catalog.begin().await.unwrap();
         database::query("DELETE FROM runs WHERE feature = 'edges'")
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .unwrap();
         tx.commit().await.unwrap();

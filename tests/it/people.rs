@@ -239,6 +239,8 @@ fn assert_nothing_is_left(rushes: &Rushes, film: &Path, before: &[(Vec<u8>, Vec<
     assert_eq!(biometrics(rushes).len(), 9);
     for (descriptor, crop) in before {
         let left = biometrics(rushes).iter().any(|(one, _)| one == descriptor);
+        // With a database nothing of it was ever here.
+        let left = left && !rushes.has_database();
         assert_eq!(
             holders(&rushes.data(), &descriptor[64..192]).is_empty(),
             !left

@@ -11,7 +11,7 @@ async fn one_owner_has_a_bounded_number_of_bins() {
                 INSERT INTO bins (id, name, created_at, updated_at) SELECT 'id ' || n, 'bin ' || n, 0, 0 FROM n";
     database::query(bins)
         .bind(MOST_BINS - 1)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .unwrap();
     create(&mut tx, "the last", None).await.unwrap();

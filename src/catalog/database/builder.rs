@@ -1,7 +1,5 @@
 //! Statements that are put together.
 
-use std::fmt::Write as _;
-
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
 use super::query::{RowQuery, RowRecord, ScalarQuery, Statement};
@@ -32,7 +30,8 @@ impl StatementBuilder {
     /// Appends a place for a value, and binds it.
     pub fn push_bind(&mut self, value: impl Bind<'static>) -> &mut Self {
         self.values.push(value.bound());
-        let _ = write!(self.sql, "${}", self.values.len());
+        self.sql.push('$');
+        self.sql.push_str(&self.values.len().to_string());
         self
     }
 

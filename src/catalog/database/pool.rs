@@ -9,12 +9,13 @@ use super::{Connection, Transaction};
 /// `note_event` there.
 pub(super) const LOCKS: i32 = 0x7275_7368;
 
-/// What writes holds it alone, and what leases holds it together.
-const BEGIN_ALONE: &str = "BEGIN; SELECT pg_advisory_xact_lock(1920299880, 1)";
-const BEGIN_BESIDE: &str = "BEGIN; SELECT pg_advisory_xact_lock_shared(1920299880, 1)";
+/// Who writes holds this alone, and those who lease hold it together, until their transactions end.
+const ALONE: &str = "SELECT pg_advisory_xact_lock(1920299880, 1)";
+const BESIDE: &str = "SELECT pg_advisory_xact_lock_shared(1920299880, 1)";
 const _: () = assert!(LOCKS == 1_920_299_880);
 
-/// The connections to either database.
+/// The connections to either database. The futures of the library are boxed, because every caller would otherwise have room
+/// for those of both.
 #[derive(Debug, Clone)]
 pub(in crate::catalog) enum Pool {
     Sqlite(SqlitePool),
@@ -24,8 +25,8 @@ pub(in crate::catalog) enum Pool {
 impl Pool {
     pub(in crate::catalog) async fn acquire(&self) -> Result<Connection, sqlx::Error> {
         Ok(match self {
-            Self::Sqlite(pool) => pool.acquire().await?.into(),
-            Self::Postgres(pool) => pool.acquire().await?.into(),
+            Self::Sqlite(pool) => Box::pin(pool.acquire()).await?.into(),
+            Self::Postgres(pool) => Box::pin(pool.acquire()).await?.into(),
         })
     }
 
@@ -33,8 +34,8 @@ impl Pool {
     pub(in crate::catalog) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
         Ok(match self {
             // Take the write lock at once. Upgrading a read lock later could deadlock.
-            Self::Sqlite(pool) => pool.begin_with("BEGIN IMMEDIATE").await?.into(),
-            Self::Postgres(pool) => pool.begin_with(BEGIN_ALONE).await?.into(),
+            Self::Sqlite(pool) => Box::pin(pool.begin_with("BEGIN IMMEDIATE")).await?.into(),
+            Self::Postgres(pool) => begin(pool, None, Some(ALONE)).await?,
         })
     }
 
@@ -42,17 +43,17 @@ impl Pool {
     pub(in crate::catalog) async fn begin_beside(&self) -> Result<Transaction, sqlx::Error> {
         match self {
             Self::Sqlite(_) => self.begin().await,
-            Self::Postgres(pool) => Ok(pool.begin_with(BEGIN_BESIDE).await?.into()),
+            Self::Postgres(pool) => begin(pool, None, Some(BESIDE)).await,
         }
     }
 
     /// A transaction that only reads, in one state of the database.
     pub(in crate::catalog) async fn snapshot(&self) -> Result<Transaction, sqlx::Error> {
         Ok(match self {
-            Self::Sqlite(pool) => pool.begin().await?.into(),
+            Self::Sqlite(pool) => Box::pin(pool.begin()).await?.into(),
             Self::Postgres(pool) => {
-                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
-                pool.begin_with(begin).await?.into()
+                let statement = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+                begin(pool, Some(statement), None).await?
             }
         })
     }
@@ -63,4 +64,26 @@ impl Pool {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Begins a transaction, and takes a lock in it.
+async fn begin(
+    pool: &PgPool,
+    statement: Option<&'static str>,
+    lock: Option<&'static str>,
+) -> Result<Transaction, sqlx::Error> {
+    let pool = pool.clone();
+    // A task of its own ends also if nobody waits for it any more. Otherwise the connection would go back to the pool in a
+    // transaction of which the library does not know, and maybe with the lock.
+    let begun = tokio::spawn(async move {
+        let mut transaction = match statement {
+            Some(statement) => pool.begin_with(statement).await?,
+            None => pool.begin().await?,
+        };
+        if let Some(lock) = lock {
+            sqlx::query(lock).execute(&mut *transaction).await?;
+        }
+        Ok(transaction.into())
+    });
+    begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }

@@ -94,15 +94,7 @@ pub(in crate::catalog) async fn open(address: &SecretString) -> Result<PgPool, C
     sqlx::migrate!("src/catalog/migrations/postgres")
         .run(&mut *db)
         .await
-        .map_err(|error| match error {
-            MigrateError::VersionMissing(_) => CatalogError::Newer {
-                place: place.clone(),
-            },
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-                refusal(&place, error)
-            }
-            error => refusal(&place, error.into()),
-        })?;
+        .map_err(|error| unmigrated(&place, error))?;
     drop(db);
     Ok(pool)
 }
@@ -147,6 +139,22 @@ fn refusal(place: &str, error: sqlx::Error) -> CatalogError {
         Some("42501") => CatalogError::DatabaseRights { place, source },
         Some("25006") => CatalogError::ReadOnlyDatabase { place },
         _ => CatalogError::Unreachable { place, source },
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others mean that the program itself is wrong"
+)]
+fn unmigrated(place: &str, error: MigrateError) -> CatalogError {
+    match error {
+        MigrateError::VersionMissing(_) => CatalogError::Newer {
+            place: place.to_owned(),
+        },
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            refusal(place, error)
+        }
+        error => CatalogError::Database(LibraryError::new(error)),
     }
 }
 

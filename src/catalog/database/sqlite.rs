@@ -39,11 +39,12 @@ pub(in crate::catalog) async fn open(file: &Path) -> Result<SqlitePool, CatalogE
     sqlx::migrate!("src/catalog/migrations/sqlite")
         .run(&pool)
         .await
-        .map_err(|error| match error {
-            MigrateError::VersionMissing(_) => CatalogError::Newer {
-                place: file.display().to_string(),
-            },
-            error => open(error.into()),
+        .map_err(|error| {
+            if matches!(error, MigrateError::VersionMissing(_)) {
+                let place = file.display().to_string();
+                return CatalogError::Newer { place };
+            }
+            open(error.into())
         })?;
     Ok(pool)
 }

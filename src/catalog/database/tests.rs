@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::FutureExt as _;
 use rushes_models::with_causes;
 
 use crate::catalog::testing::postgres::{PostgresServer, servers};
@@ -102,6 +103,16 @@ async fn both_databases_have_the_same_tables_keys_and_references() {
     }
 }
 
+/// One of each type, and whether all are null.
+type Values = (
+    Option<i64>,
+    Option<f64>,
+    Option<String>,
+    Option<Vec<u8>>,
+    Option<bool>,
+    bool,
+);
+
 #[tokio::test]
 async fn values_come_back_as_they_were_bound() {
     each_database(async |catalog| {
@@ -109,14 +120,7 @@ async fn values_come_back_as_they_were_bound() {
         let text = "Ä\u{10FFFF}'\"\\\n";
         let bytes: &[u8] = &[0, 255, 39];
         for filled in [true, false] {
-            let row: (
-                Option<i64>,
-                Option<f64>,
-                Option<String>,
-                Option<Vec<u8>>,
-                Option<bool>,
-                bool,
-            ) = database::query_as(
+            let row: Values = database::query_as(
                 "SELECT $1, $2, $3, $4, $5, $1 IS NULL AND $2 IS NULL AND $3 IS NULL AND $4 IS NULL AND $5 IS NULL",
             )
             .bind(filled.then_some(i64::MIN))
@@ -186,6 +190,33 @@ async fn a_part_of_a_transaction_is_undone() {
             .await
             .unwrap();
         assert_eq!(names, ["kept"]);
+    })
+    .await;
+}
+
+/// Who asks over HTTP may go away at any time.
+#[tokio::test]
+async fn a_writer_that_no_longer_waits_leaves_nothing_locked() {
+    each_database(async |catalog| {
+        let held = catalog.begin().await.unwrap();
+        for _ in 0..30 {
+            assert!(catalog.begin().now_or_never().is_none());
+        }
+        held.commit().await.unwrap();
+        for title in ["a", "b", "c"] {
+            let mut tx = catalog.begin().await.unwrap();
+            add(&mut tx, title, 0, 1).await;
+            tx.commit().await.unwrap();
+            drop(catalog.snapshot().now_or_never());
+            let mut all = catalog.snapshot().await.unwrap();
+            let seen: Option<String> =
+                database::query_scalar("SELECT id FROM titles WHERE name = $1")
+                    .bind(title)
+                    .fetch_optional(&mut all)
+                    .await
+                    .unwrap();
+            assert!(seen.is_some());
+        }
     })
     .await;
 }

@@ -223,7 +223,7 @@ mod tests {
         let plan: Vec<(i64, i64, i64, String)> = database::query_as(sqlx::AssertSqlSafe(format!(
             "EXPLAIN QUERY PLAN SELECT 1 FROM sounds x WHERE {LEVEL} <= -2000 ORDER BY {LEVEL} DESC"
         )))
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut tx)
         .await
         .unwrap();
         assert_eq!(plan.len(), 1, "{plan:?}");

@@ -335,7 +335,7 @@ async fn a_person_who_was_deleted_does_not_come_back_when_the_file_is_looked_at_
         // Another file of the asset is looked at as a whole.
         database::query("UPDATE assets SET blake3 = 'other' WHERE id = $1")
             .bind(&asset)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .unwrap();
         assert_eq!(untouched(&mut tx, &asset).await.unwrap(), []);
@@ -353,7 +353,7 @@ async fn a_run_in_place_of_another_keeps_people_and_their_names() {
         let run = looked_at(&mut tx, &asset, "2").await;
         store(&mut tx, (&asset, &run), &faces).await.unwrap();
         database::query("DELETE FROM runs WHERE feature = 'people' AND key = '1'")
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .unwrap();
         assert_eq!(
@@ -362,7 +362,7 @@ async fn a_run_in_place_of_another_keeps_people_and_their_names() {
         );
         // With the asset goes who has no name.
         database::query("DELETE FROM runs WHERE feature = 'people'")
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .unwrap();
         assert_eq!(everybody(&mut tx).await, known(&[("Anna", 0)]));

@@ -264,19 +264,19 @@ async fn a_file_overwritten_while_the_clock_was_wrong_replaces_the_old_one() {
     ] {
         let statement = format!("UPDATE {table} SET {column} = '{future}' WHERE {column} = $1");
         database::query("PRAGMA defer_foreign_keys = ON")
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .unwrap();
         database::query(sqlx::AssertSqlSafe(statement))
             .bind(&bench.asset)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .unwrap();
     }
     database::query("UPDATE assets SET id = $1 WHERE id = $2")
         .bind(future)
         .bind(&bench.asset)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .unwrap();
     let locator = Locator {

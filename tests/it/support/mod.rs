@@ -70,6 +70,11 @@ impl Rushes {
         self.with(DATABASE, &server.database())
     }
 
+    /// Whether its catalogue is in a database, and not in a file.
+    pub(crate) fn has_database(&self) -> bool {
+        self.environment.iter().any(|(name, _)| name == DATABASE)
+    }
+
     /// Its catalogue.
     pub(crate) async fn catalog(&self) -> Catalog {
         let file = self.data().join("catalog.db");
@@ -89,10 +94,7 @@ impl Rushes {
 
     /// Creates the catalogue, if there is none. Commands that only read refuse a folder without one.
     pub(crate) fn begin(&self) {
-        let is_there = |(name, _): &(String, String)| name == DATABASE;
-        if self.environment.iter().any(is_there)
-            || self.data().join("catalog.db").try_exists().unwrap()
-        {
+        if self.has_database() || self.data().join("catalog.db").try_exists().unwrap() {
             return;
         }
         self.json(&["key", "create", "begun", "--scope", "read"]);

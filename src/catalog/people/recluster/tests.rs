@@ -132,12 +132,12 @@ async fn a_sense_that_is_turned_off_meanwhile_stays_off_and_endless_changes_are_
              (SELECT id FROM faces WHERE person_id = $1 AND NOT is_pinned LIMIT 1)",
         )
         .bind(&person.id)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .unwrap();
         database::query("UPDATE faces SET is_pinned = FALSE WHERE is_pinned AND $1 % 2 = 1")
             .bind(at)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .unwrap();
         tx.commit().await.unwrap();

@@ -65,7 +65,7 @@ async fn the_sums_follow_whatever_is_done_to_faces() {
             "DELETE FROM runs WHERE feature = 'people' AND key = '1' AND asset_id = $1",
         )
         .bind(&asset)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .unwrap();
         assert_right(&mut tx).await;
@@ -89,7 +89,7 @@ async fn a_new_face_is_compared_with_people_and_no_other_face_is_read() {
         // Reading one of these would fail.
         database::query("UPDATE faces SET descriptor = $1")
             .bind(vec![0_u8])
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .unwrap();
         filmed(&mut tx, "B", &[face(0, 0.1), face(1, 9.0)]).await;
@@ -99,7 +99,7 @@ async fn a_new_face_is_compared_with_people_and_no_other_face_is_read() {
         );
         // Without its sum it is.
         database::query("DELETE FROM face_sums")
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .unwrap();
         let asset = crate::catalog::testing::add(&mut tx, "C", 0, 1).await;
