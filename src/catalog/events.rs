@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use super::database::{self, Connection};
+use super::database::{self, Connection, Dialect};
 use super::{AssetId, BinId, CatalogError, JobId, KeyId, RedactionId, TitleId};
 
 /// Events that are kept; a follower that is further behind has missed some.
@@ -122,11 +122,18 @@ pub async fn after(
     filter: &EventFilter,
     limit: u32,
 ) -> Result<Vec<Event>, CatalogError> {
+    let settled = match db.dialect() {
+        Dialect::Sqlite => i64::MAX,
+        Dialect::Postgres => {
+            let settled = database::query_scalar("SELECT settled_events($1)");
+            settled.bind(seq).fetch_one(&mut *db).await?
+        }
+    };
     Ok(database::query_as(
         "SELECT seq, at, type, NULLIF(title_id, '') AS title_id, NULLIF(asset_id, '') AS asset_id, job_id, bin_id,
                 redaction_id, body
            FROM events
-          WHERE seq > $1
+          WHERE seq > $1 AND seq <= $6
             AND CASE WHEN bin_id IS NOT NULL THEN owner = $3 OR ($3 IS NULL AND $2 IS NULL)
                      WHEN redaction_id IS NOT NULL THEN $4
                      ELSE $2 IS NULL OR title_id IN (SELECT value FROM json_each($2)) END
@@ -137,6 +144,7 @@ pub async fn after(
     .bind(&filter.owner)
     .bind(filter.redactions)
     .bind(limit)
+    .bind(settled)
     .fetch_all(db)
     .await?)
 }

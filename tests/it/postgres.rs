@@ -1,5 +1,6 @@
 //! The catalogue in PostgreSQL: the product does with it what it does with a file.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -15,111 +16,79 @@ fn each() -> impl Iterator<Item = (&'static PostgresServer, Rushes)> {
         .filter_map(|server| Some((server, Rushes::new()?.on(server))))
 }
 
-/// Answers without what differs each time: ids, times and scores' last digits.
-fn plain(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|name, _| {
-                !matches!(
-                    name.as_str(),
-                    "id" | "shot"
-                        | "asset"
-                        | "job"
-                        | "clip"
-                        | "thumbnail"
-                        | "page"
-                        | "took_ms"
-                        | "created_at"
-                ) && !name.ends_with("_at")
-                    && !name.ends_with("_url")
-                    && !name.ends_with("_id")
-            });
-            members.values_mut().for_each(plain);
-        }
-        Value::Array(items) => items.iter_mut().for_each(plain),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
+/// Titles and frames of hits, and counts of values.
+fn essence(answer: &Value) -> Value {
+    let hits = answer["hits"].as_array().unwrap().iter();
+    let hits: Vec<Value> = hits
+        .map(|hit| json!([hit["title"], frames(hit).0, frames(hit).1]))
+        .collect();
+    json!({ "hits": hits, "facets": answer["facets"] })
 }
 
-/// What a catalogue answers after the same work, over every kind of statement that a user can cause.
-fn answers(rushes: &Rushes) -> Vec<Value> {
-    let folder = rushes.folder.path().join("videos");
-    std::fs::create_dir(&folder).unwrap();
-    let first_video = videos::made(&folder.join("Zebra.mp4"), 3, 40, 1);
-    videos::made(&folder.join("apple.mp4"), 2, 40, 5);
-    std::fs::write(
-        first_video.with_extension("srt"),
-        "1\n00:00:00,200 --> 00:00:01,200\nThe café is open\n",
-    )
-    .unwrap();
-    let summary = rushes.ingest(&[&folder]);
-    assert_eq!(
-        summary["videos"].as_array().unwrap().len(),
-        2,
+/// What a catalogue answers after the same work.
+fn answers(rushes: &Rushes, folder: &Path) -> Vec<Value> {
+    let summary = rushes.ingest(&[folder]);
+    let videos = summary["videos"].as_array().unwrap();
+    assert_eq!(videos.len(), 2, "{summary:#}");
+    assert!(
+        videos.iter().all(|video| video["state"] == "ready"),
         "{summary:#}"
     );
-    for video in summary["videos"].as_array().unwrap() {
-        assert_eq!(video["state"], "ready", "{video:#}");
-    }
     let spoken = rushes.json(&["search", "--in", "dialogue", "cafe is open"]);
     assert_eq!(frames(first(&spoken)).0, 0);
     let shot = first(&spoken)["shot"].as_str().unwrap().to_owned();
 
     let server = Server::start(rushes, &[]);
     let tags = json!({ "tags": ["Größe", "night"], "note": "the running dogs" });
-    let tagged = server
-        .client
-        .patch(format!("{}/v1/shots/{shot}", server.address))
-        .json(&tags)
-        .send()
-        .unwrap();
+    let path = format!("{}/v1/shots/{shot}", server.address);
+    let tagged = server.client.patch(path).json(&tags).send().unwrap();
     assert!(tagged.status().is_success(), "{}", tagged.text().unwrap());
-    let bin = server
+    let named = json!({ "name": "picks" });
+    let bin: Value = server
         .post("/v1/bins")
-        .json(&json!({ "name": "picks" }))
+        .json(&named)
         .send()
+        .unwrap()
+        .json()
         .unwrap();
-    let bin: Value = bin.json().unwrap();
-    let items = format!("/v1/bins/{}/items", bin["id"].as_str().unwrap());
+    let bin = format!("/v1/bins/{}", bin["id"].as_str().unwrap());
+    let picks = json!({ "picks": [{ "shot": shot }] });
     let added = server
-        .post(&items)
-        .json(&json!({ "picks": [{ "shot": shot }] }))
+        .post(&format!("{bin}/items"))
+        .json(&picks)
         .send()
         .unwrap();
     assert!(added.status().is_success(), "{}", added.text().unwrap());
+    let bin = server.json(&bin);
     let mut answers = vec![
-        spoken,
-        server.json("/v1/titles"),
-        server.json("/v1/assets"),
-        server.json("/v1/bins"),
-        server.json(items.trim_end_matches("/items")),
-        server.json(&format!("/v1/shots/{shot}")),
+        essence(&spoken),
+        json!([bin["name"], bin["revision"], bin["items"]]),
     ];
     for query in [
-        json!({ "q": "a test card" }),
-        json!({ "q": "tag:night" }),
-        json!({ "q": "dog" }),
-        json!({ "q": "TAG:GRÖSSE" }),
-        json!({ "q": "width:>100 sort:title facet:title facet:codec facet:boundary facet:tag facet:rate" }),
-        json!({ "q": "title:ZEBRA len:<5s facet:language" }),
-        json!({ "q": "date:>2020-01-01 sort:newest" }),
-        json!({ "q": "rate:25 height:<2000 sort:title" }),
+        "a test card",
+        "tag:night",
+        "dog",
+        "tag:GRößE",
+        "width:>100 sort:date facet:title,codec,boundary,tag,rate,width",
+        "title:ZEBRA len:<5s facet:language",
+        "date:>2020-01-01 sort:time",
+        "rate:25 height:<2000 -tag:night",
     ] {
-        let answer = server.post("/v1/search").json(&query).send().unwrap();
+        let answer = server
+            .post("/v1/search")
+            .json(&json!({ "q": query }))
+            .send()
+            .unwrap();
         let status = answer.status();
         let found: Value = answer.json().unwrap();
         assert!(status.is_success(), "{query}: {found:#}");
-        answers.push(found);
+        answers.push(json!([query, essence(&found)]));
     }
     drop(server);
     let deleted = rushes.run(&["delete", "apple", "--yes"]);
     assert!(deleted.status.success(), "{}", told(&deleted));
-    answers.push(rushes.json(&["titles"]));
-    answers.push(rushes.json(&["jobs"]));
-    let root = rushes.folder.path().display().to_string();
-    for answer in &mut answers {
-        plain(answer);
-        *answer = serde_json::from_str(&answer.to_string().replace(&root, "")).unwrap();
+    for title in rushes.json(&["titles"]).as_array().unwrap() {
+        answers.push(json!([title["name"], title["assets"], title["shots"]]));
     }
     answers
 }
@@ -127,16 +96,20 @@ fn answers(rushes: &Rushes) -> Vec<Value> {
 #[test]
 fn both_databases_answer_alike() {
     let Some(in_file) = Rushes::new() else { return };
-    let expected = answers(&in_file);
+    let folder = tempfile::tempdir().unwrap();
+    let zebra = videos::made(&folder.path().join("Zebra.mp4"), 3, 40, 1);
+    videos::made(&folder.path().join("apple.mp4"), 2, 40, 4);
+    let line = "1\n00:00:00,200 --> 00:00:01,200\nThe café is open\n";
+    std::fs::write(zebra.with_extension("srt"), line).unwrap();
+    let expected = answers(&in_file, folder.path());
+    assert_eq!(
+        expected[3][1]["hits"].as_array().unwrap().len(),
+        1,
+        "{expected:#?}"
+    );
     for (server, rushes) in each() {
-        for (at, (found, expected)) in answers(&rushes).iter().zip(&expected).enumerate() {
-            assert_eq!(
-                format!("{found:#}"),
-                format!("{expected:#}"),
-                "answer {at} on {}",
-                server.version
-            );
-        }
+        let found = answers(&rushes, folder.path());
+        assert_eq!(found, expected, "PostgreSQL {}", server.version);
         // Nothing of it is in a file.
         assert!(!rushes.data().join("catalog.db").try_exists().unwrap());
     }

@@ -5,8 +5,7 @@ use sqlx::sqlite::SqlitePool;
 
 use super::{Connection, Transaction};
 
-/// First half of the keys of the advisory locks in PostgreSQL: "rush". The second half of the schema's own is 2; see
-/// `note_event` there.
+/// First half of the keys of the advisory locks in PostgreSQL: "rush". The schema knows it too; see `settled_events` there.
 pub(super) const LOCKS: i32 = 0x7275_7368;
 
 /// Who writes holds this alone, and those who lease hold it together, until their transactions end.

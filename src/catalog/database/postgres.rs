@@ -16,7 +16,7 @@ use crate::catalog::CatalogError;
 /// The oldest version that works.
 const OLDEST: i64 = 15;
 /// Second half of the key of the lock that the engine holds; see [`LOCKS`].
-const ENGINE: i32 = 3;
+const ENGINE: i32 = 2;
 /// How long a connection may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A writer waits for others as long as in SQLite. Compiling takes longer than the queries here.

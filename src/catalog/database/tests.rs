@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::FutureExt as _;
 use rushes_models::with_causes;
 
+use crate::catalog::events::{self, EventFilter};
 use crate::catalog::testing::postgres::{PostgresServer, servers};
 use crate::catalog::testing::{add, each_database, empty};
 use crate::catalog::{Catalog, CatalogError, changes_after, database, note_change, queue};
@@ -271,12 +272,8 @@ async fn two_who_lease_at_once_get_different_runs() {
             .await
             .unwrap();
         tx.commit().await.unwrap();
-        // The first one leases, and has not finished. A note of its event would make the second wait.
+        // The first one leases, and has not finished.
         let mut first = catalog.begin_beside().await.unwrap();
-        database::query("ALTER TABLE runs DISABLE TRIGGER run_event")
-            .execute(&mut catalog.read().await.unwrap())
-            .await
-            .unwrap();
         let choice = ("media", None);
         let mut second = catalog.begin_beside().await.unwrap();
         let one = queue::lease(&mut first, choice, "1", (0, 1000))
@@ -298,6 +295,59 @@ async fn two_who_lease_at_once_get_different_runs() {
             .await
             .unwrap();
         assert_eq!(again.unwrap().id, one.id);
+    }
+}
+
+/// A follower asks for what is after the last event that it got, and never again for what is before.
+#[tokio::test]
+async fn an_event_is_not_seen_before_one_with_a_smaller_number() {
+    for server in servers() {
+        let catalog = Catalog::connect(&server.database().into()).await.unwrap();
+        let mut tx = catalog.begin().await.unwrap();
+        for title in ["a", "b"] {
+            add(&mut tx, title, 0, 1).await;
+        }
+        database::query("UPDATE runs SET state = 'pending'")
+            .execute(&mut tx)
+            .await
+            .unwrap();
+        let seen = events::newest(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let choice = ("media", None);
+        let mut first = catalog.begin_beside().await.unwrap();
+        queue::lease(&mut first, choice, "1", (0, 1000))
+            .await
+            .unwrap()
+            .unwrap();
+        let mut second = catalog.begin_beside().await.unwrap();
+        queue::lease(&mut second, choice, "2", (0, 1000))
+            .await
+            .unwrap()
+            .unwrap();
+        second.commit().await.unwrap();
+        let mut db = catalog.read().await.unwrap();
+        let follower = tokio::spawn(async move {
+            events::after(&mut db, seen, &EventFilter::ALL, 9)
+                .await
+                .unwrap()
+        });
+        let mut db = catalog.read().await.unwrap();
+        let all = "SELECT COUNT(*) FROM events WHERE seq > $1";
+        let there: i64 = database::query_scalar(all)
+            .bind(seen)
+            .fetch_one(&mut db)
+            .await
+            .unwrap();
+        assert_eq!(there, 1);
+        assert!(!follower.is_finished());
+        first.commit().await.unwrap();
+        let seqs: Vec<i64> = follower
+            .await
+            .unwrap()
+            .iter()
+            .map(|event| event.seq)
+            .collect();
+        assert_eq!(seqs, [seen + 1, seen + 2]);
     }
 }
 

@@ -782,13 +782,25 @@ CREATE TRIGGER published_removed AFTER DELETE ON published FOR EACH ROW EXECUTE 
 
 -- Events.
 
--- Transactions that note events do so one after another until they end, so that a follower who has read an event never
--- misses one with a smaller number. 1920299880 is "rush"; see `catalog/database/pool.rs` for the others.
+-- Transactions that lease run beside each other, so one with a larger number may end before one with a smaller number. This
+-- is up to where all events are there: it waits for those who write at the moment, if there may be events after `seen`.
+-- 1920299880 is "rush"; see `catalog/database/pool.rs`.
+CREATE FUNCTION settled_events(seen BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$
+DECLARE
+    newest BIGINT;
+BEGIN
+    SELECT CASE WHEN is_called THEN last_value ELSE 0 END INTO newest FROM events_seq_seq;
+    IF newest > seen THEN
+        PERFORM pg_advisory_lock(1920299880, 1);
+        PERFORM pg_advisory_unlock(1920299880, 1);
+    END IF;
+    RETURN newest;
+END $$;
+
 CREATE FUNCTION note_event(kind TEXT, title TEXT, asset TEXT, body JSON, job TEXT DEFAULT NULL, bin TEXT DEFAULT NULL,
                            owner TEXT DEFAULT NULL, redaction TEXT DEFAULT NULL)
 RETURNS VOID LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(1920299880, 2);
     INSERT INTO events (at, type, title_id, asset_id, job_id, bin_id, owner, redaction_id, body)
     VALUES (now_ms(), kind, title, asset, job, bin, owner, redaction, CAST(body AS TEXT));
 END $$;
