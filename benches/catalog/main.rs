@@ -1,7 +1,8 @@
 //! Cost of the catalogue's everyday operations with many videos, beside the same with few.
 //!
-//! `cargo bench --bench catalog -- [VIDEOS]`. Half of the videos are searchable, and half wait for their first
-//! run.
+//! `cargo bench --bench catalog -- [VIDEOS [postgres://…/]]`. Half of the videos are searchable, and half wait for their first
+//! run. It ends with eight clients that lease runs at the same time. With the address of a server of PostgreSQL, where the
+//! user may create databases, the catalogues are there.
 
 #![expect(
     clippy::print_stdout,
@@ -9,12 +10,45 @@
     reason = "a bench prints its table"
 )]
 
+use std::collections::HashSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rushes::catalog::database;
 use rushes::catalog::{AssetId, Catalog, assets, changes_after, coverage, now_ms, queue};
+use rushes::features::LocalCoordinator;
+use rushes_workers::coordinator::Coordinator as _;
+use rushes_workers::stages::Queue;
+use sqlx::Connection as _;
 
 const FEW: i64 = 50;
 const ROUNDS: usize = 51;
+const CLIENTS: usize = 8;
+/// Leases of each client.
+const LEASES: usize = 500;
+
+/// An empty catalogue in `folder`, or in a new database of a server.
+async fn empty(folder: &Path, server: Option<&str>) -> Catalog {
+    let Some(server) = server else {
+        return Catalog::open(&folder.join("catalog.db")).await.unwrap();
+    };
+    let name = format!("bench_{}", now_ms());
+    let mut url: url::Url = server.parse().unwrap();
+    url.set_path("postgres");
+    let mut db = sqlx::PgConnection::connect(url.as_str()).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .execute(&mut db)
+        .await
+        .unwrap();
+    url.set_path(&name);
+    Catalog::connect(&url.to_string().into()).await.unwrap()
+}
+
+/// SQL for an id: a number `i` after some letters.
+fn id(letters: &str) -> String {
+    let zeros = "0".repeat(26 - letters.len());
+    format!("substr('{letters}{zeros}', 1, 26 - length(CAST(i AS TEXT))) || CAST(i AS TEXT)")
+}
 
 /// Fills a catalogue as a half-finished ingest of `videos` leaves it. Ids are numbers in the alphabet of ULIDs.
 async fn fill(catalog: &Catalog, videos: i64) {
@@ -23,15 +57,17 @@ async fn fill(catalog: &Catalog, videos: i64) {
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {videos})"
     );
     let ready = "CASE WHEN i % 2 = 0 THEN 'ready' ELSE 'pending' END";
+    let (asset, job) = (id("01A"), id("01J"));
     let mut statements = vec![
         "INSERT INTO titles (id, name, created_at) VALUES ('01T00000000000000000000000', 'all', 0)".to_owned(),
         format!(
             "{numbers} INSERT INTO assets (id, title_id, uri, version, size, created_at, registered, generation)
-             SELECT printf('01A%023d', i), '01T00000000000000000000000', 'file:///' || i, '1', 1, 0, i, i % 2 = 0 FROM n"
+             SELECT {asset}, '01T00000000000000000000000', 'file:///' || i, '1', 1, 0, i,
+                    CASE WHEN i % 2 = 0 THEN 1 ELSE 0 END FROM n"
         ),
-        format!("{numbers} INSERT INTO locators SELECT 'file:///' || i, '1', 1, printf('01A%023d', i) FROM n"),
-        format!("{numbers} INSERT INTO jobs SELECT printf('01J%023d', i), printf('01A%023d', i), 0 FROM n"),
-        format!("{numbers} INSERT INTO changes (asset_id) SELECT printf('01A%023d', i) FROM n"),
+        format!("{numbers} INSERT INTO locators (uri, version, size, asset_id) SELECT 'file:///' || i, '1', 1, {asset} FROM n"),
+        format!("{numbers} INSERT INTO jobs (id, asset_id, created_at) SELECT {job}, {asset}, 0 FROM n"),
+        format!("{numbers} INSERT INTO changes (asset_id) SELECT {asset} FROM n"),
     ];
     for (at, feature) in [
         "probe",
@@ -44,28 +80,28 @@ async fn fill(catalog: &Catalog, videos: i64) {
     .iter()
     .enumerate()
     {
+        let run = id(&format!("01R{at}"));
         let queue = if at == 5 { "embed" } else { "media" };
         statements.push(format!(
             "{numbers} INSERT INTO runs (id, asset_id, feature, key, params, queue, state, created_at)
-             SELECT printf('01R{at}%022d', i), printf('01A%023d', i), '{feature}', '{feature}', '{{}}', '{queue}', {ready}, 0 FROM n"
+             SELECT {run}, {asset}, '{feature}', '{feature}', '{{}}', '{queue}', {ready}, 0 FROM n"
         ));
         statements.push(format!(
-            "{numbers} INSERT INTO wanted SELECT printf('01A%023d', i), '{feature}', printf('01R{at}%022d', i) FROM n"
+            "{numbers} INSERT INTO wanted SELECT {asset}, '{feature}', {run} FROM n"
         ));
         statements.push(format!(
-            "{numbers} INSERT INTO published SELECT printf('01A%023d', i), '{feature}', printf('01R{at}%022d', i) FROM n
-              WHERE i % 2 = 0"
+            "{numbers} INSERT INTO published SELECT {asset}, '{feature}', {run} FROM n WHERE i % 2 = 0"
         ));
         if at > 0 {
-            let input = at - 1;
+            let input = id(&format!("01R{}", at - 1));
             statements.push(format!(
-                "{numbers} INSERT INTO run_inputs SELECT printf('01R{at}%022d', i), printf('01R{input}%022d', i) FROM n"
+                "{numbers} INSERT INTO run_inputs SELECT {run}, {input} FROM n"
             ));
         }
     }
     for statement in statements {
-        sqlx::query(sqlx::AssertSqlSafe(statement))
-            .execute(&mut *tx)
+        database::query(sqlx::AssertSqlSafe(statement))
+            .execute(&mut tx)
             .await
             .unwrap();
     }
@@ -88,11 +124,9 @@ macro_rules! median {
     }};
 }
 
-async fn measure(videos: i64) -> Vec<(&'static str, Duration)> {
+async fn measure(videos: i64, server: Option<&str>) -> Vec<(&'static str, Duration)> {
     let folder = tempfile::tempdir().unwrap();
-    let catalog = Catalog::open(&folder.path().join("catalog.db"))
-        .await
-        .unwrap();
+    let catalog = empty(folder.path(), server).await;
     fill(&catalog, videos).await;
     let now = now_ms();
     let doomed: AssetId = format!("01A{:023}", videos / 2 * 2).parse().unwrap();
@@ -147,17 +181,50 @@ async fn measure(videos: i64) -> Vec<(&'static str, Duration)> {
     ]
 }
 
+/// The time in which the clients lease their runs. None is leased twice.
+async fn lease_at_once(videos: i64, server: Option<&str>) -> Duration {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = empty(folder.path(), server).await;
+    fill(&catalog, videos).await;
+    let coordinator = LocalCoordinator::new(catalog, folder.path().to_owned());
+    let began = Instant::now();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|at| {
+            let coordinator = coordinator.clone();
+            tokio::spawn(async move {
+                let name = format!("client-{at}");
+                let mut runs = Vec::with_capacity(LEASES);
+                while runs.len() < LEASES {
+                    let lease = coordinator.lease(&name, Queue::Media).await.unwrap();
+                    runs.push(lease.unwrap().ticket.run);
+                }
+                runs
+            })
+        })
+        .collect();
+    let mut all = HashSet::new();
+    for client in clients {
+        all.extend(client.await.unwrap());
+    }
+    let took = began.elapsed();
+    assert_eq!(all.len(), CLIENTS * LEASES, "a run was leased twice");
+    took
+}
+
 fn main() {
-    let many = std::env::args()
-        .nth(1)
+    // `cargo bench` adds a flag of its own.
+    let mut arguments = std::env::args().skip(1).filter(|one| one != "--bench");
+    let many = arguments
+        .next()
         .and_then(|videos| videos.parse().ok())
         .unwrap_or(50_000);
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let server = arguments.next();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .unwrap();
-    let few = runtime.block_on(measure(FEW));
-    let many_times = runtime.block_on(measure(many));
+    let few = runtime.block_on(measure(FEW, server.as_deref()));
+    let many_times = runtime.block_on(measure(many, server.as_deref()));
     println!(
         "| milliseconds, median of {ROUNDS} | {FEW} videos | {many} videos | ratio |\n|---|---|---|---|"
     );
@@ -165,4 +232,11 @@ fn main() {
         let (few, many) = (few.as_secs_f64() * 1e3, many.as_secs_f64() * 1e3);
         println!("| {what} | {few:.3} | {many:.3} | {:.1} |", many / few);
     }
+    let took = runtime.block_on(lease_at_once(many, server.as_deref()));
+    let count = CLIENTS * LEASES;
+    println!(
+        "\n{CLIENTS} clients leased {count} runs in {:.2} s: {:.0} leases a second, none twice",
+        took.as_secs_f64(),
+        count as f64 / took.as_secs_f64()
+    );
 }

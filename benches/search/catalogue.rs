@@ -1,6 +1,7 @@
 //! A catalogue of videos whose shots have given vectors.
 
 use rushes::catalog::assets::{NewAsset, register};
+use rushes::catalog::database;
 use rushes::catalog::records::ShotsRecord;
 use rushes::catalog::results::{self, ShotRow};
 use rushes::catalog::{AssetId, Catalog, note_change, runs};
@@ -88,10 +89,10 @@ pub(crate) async fn fill(
                 }
                 _ => "{}".to_owned(),
             };
-            sqlx::query("UPDATE runs SET state = 'ready', output = ? WHERE id = ?")
+            database::query("UPDATE runs SET state = 'ready', output = $1 WHERE id = $2")
                 .bind(output)
                 .bind(&run.id)
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await
                 .unwrap();
         }

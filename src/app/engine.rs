@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use crate::catalog::database::DatabaseLock;
 use crate::catalog::{
     AssetId, Catalog, CatalogError, audit, coverage, events, garbage, tallies, uploads, webhooks,
 };
@@ -50,7 +51,24 @@ pub struct Engine {
     tending: JoinHandle<()>,
     stop: CancellationToken,
     _worker: WorkerLock,
-    _lock: File,
+    _lock: EngineLock,
+}
+
+/// What the one engine of a data folder, and of a catalogue, holds.
+#[derive(Debug)]
+struct EngineLock {
+    _file: File,
+    _database: Option<DatabaseLock>,
+}
+
+/// Who runs the engine.
+enum EngineHolder {
+    /// This process, as long as it holds this.
+    This(EngineLock),
+    /// Another process with this data folder.
+    Beside,
+    /// A process with another data folder, maybe on another machine, with the same database.
+    Elsewhere,
 }
 
 impl Engine {
@@ -59,8 +77,13 @@ impl Engine {
     /// # Errors
     /// If the data folder is not writable or the index cannot be opened.
     pub async fn start(app: &App, parts: EngineParts) -> anyhow::Result<Option<Self>> {
-        let Some(lock) = engine_lock(app)? else {
-            return Ok(None);
+        let lock = match engine_lock(app).await? {
+            EngineHolder::This(lock) => lock,
+            EngineHolder::Beside => return Ok(None),
+            EngineHolder::Elsewhere => anyhow::bail!(
+                "a process with another data folder works on this catalogue; one at a time can. Stop it, or let this \
+                 machine join it: rushes work --server URL"
+            ),
         };
         let mut follower = follower(app).await?;
         follower.catch_up().await?;
@@ -168,17 +191,23 @@ async fn follower(app: &App) -> anyhow::Result<Follower> {
 ///
 /// # Errors
 /// If the data folder is not writable.
-pub fn is_engine_running(app: &App) -> anyhow::Result<bool> {
-    Ok(engine_lock(app)?.is_none())
+pub async fn is_engine_running(app: &App) -> anyhow::Result<bool> {
+    Ok(!matches!(engine_lock(app).await?, EngineHolder::This(_)))
 }
 
-fn engine_lock(app: &App) -> anyhow::Result<Option<File>> {
+async fn engine_lock(app: &App) -> anyhow::Result<EngineHolder> {
     let path = app.config.data.join("engine.lock");
     let file = File::create(&path)
         .with_context(|| format!("cannot write {}; check the data folder", path.display()))?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
+        Ok(()) => Ok(match Box::pin(app.catalog.lock_engine()).await? {
+            Some(database) => EngineHolder::This(EngineLock {
+                _file: file,
+                _database: database,
+            }),
+            None => EngineHolder::Elsewhere,
+        }),
+        Err(TryLockError::WouldBlock) => Ok(EngineHolder::Beside),
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("cannot lock {}", path.display()))
         }
@@ -250,7 +279,7 @@ async fn trim(catalog: &Catalog) -> Result<(), CatalogError> {
 /// # Errors
 /// If the catalogue or the store fails.
 pub async fn collect_garbage(app: &App) -> anyhow::Result<bool> {
-    let Some(_lock) = engine_lock(app)? else {
+    let EngineHolder::This(_lock) = engine_lock(app).await? else {
         return Ok(false);
     };
     // The first round deletes. The second one finds empty prefixes, which can be forgotten.

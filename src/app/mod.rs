@@ -46,6 +46,17 @@ pub struct App {
     pub coordinator: LocalCoordinator,
 }
 
+/// Opens the catalogue in its database, or in its file in the data folder.
+///
+/// # Errors
+/// If it cannot be opened.
+pub async fn open_catalog(config: &Config) -> Result<Catalog, CatalogError> {
+    match config.catalog.url() {
+        Some(address) => Box::pin(Catalog::connect(address)).await,
+        None => Box::pin(Catalog::open(&config.catalog_file())).await,
+    }
+}
+
 impl App {
     /// Opens a data folder that has a catalogue. Whoever only reads would otherwise make an empty one of a mistyped name.
     ///
@@ -54,8 +65,10 @@ impl App {
     pub async fn open_existing(config: Config) -> anyhow::Result<Self> {
         let file = config.catalog_file();
         anyhow::ensure!(
-            file.try_exists()
-                .with_context(|| format!("cannot read {}", file.display()))?,
+            config.catalog.url().is_some()
+                || file
+                    .try_exists()
+                    .with_context(|| format!("cannot read {}", file.display()))?,
             "there is no catalogue in {}; choose its folder with --data or RUSHES_DATA, or begin one with `rushes ingest`",
             config.data.display()
         );
@@ -73,7 +86,7 @@ impl App {
                 config.data.display()
             )
         })?;
-        let catalog = Catalog::open(&config.catalog_file()).await?;
+        let catalog = open_catalog(&config).await?;
         let s3 = S3Options::new(config.aws.settings());
         let storage = Storage::open(&config.store_url(), s3.clone())?;
         let models = ModelStore::open(config.models_folder())?;

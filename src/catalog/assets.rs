@@ -2,8 +2,9 @@
 
 use rushes_workers::storage::{Locator, Uri};
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use super::database::{self, Connection};
 use super::metadata::{Metadata, Tags};
 use super::{AssetId, CatalogError, TitleId, note_change, now_ms, replacements, titles, uploads};
 
@@ -126,7 +127,7 @@ pub struct NewAsset<'a> {
 /// # Errors
 /// If the database fails.
 pub async fn register(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     new: NewAsset<'_>,
 ) -> Result<(AssetId, bool), CatalogError> {
     let version = new.locator.version.as_deref().unwrap_or_default();
@@ -137,8 +138,8 @@ pub async fn register(
         replacements::set_sidecars(db, &asset, &sidecars).await?;
         return Ok((asset, false));
     }
-    let known: Option<AssetId> = sqlx::query_scalar(
-        "SELECT asset_id FROM locators WHERE uri = ? AND version = ? AND size = ?",
+    let known: Option<AssetId> = database::query_scalar(
+        "SELECT asset_id FROM locators WHERE uri = $1 AND version = $2 AND size = $3",
     )
     .bind(&new.locator.uri)
     .bind(version)
@@ -158,9 +159,9 @@ pub async fn register(
     }
     let title = ensure_title(db, new.title).await?;
     let asset = AssetId::new();
-    sqlx::query(
+    database::query(
         "INSERT INTO assets (id, title_id, uri, version, size, sidecars, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(&asset)
     .bind(&title)
@@ -171,7 +172,7 @@ pub async fn register(
     .bind(now_ms())
     .execute(&mut *db)
     .await?;
-    sqlx::query("INSERT INTO locators (uri, version, size, asset_id) VALUES (?, ?, ?, ?)")
+    database::query("INSERT INTO locators (uri, version, size, asset_id) VALUES ($1, $2, $3, $4)")
         .bind(&new.locator.uri)
         .bind(version)
         .bind(size)
@@ -185,32 +186,34 @@ pub async fn register(
     Ok((asset, true))
 }
 
-async fn ensure_title(db: &mut SqliteConnection, name: &str) -> Result<TitleId, CatalogError> {
-    sqlx::query(
-        "INSERT INTO titles (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
+async fn ensure_title(db: &mut Connection, name: &str) -> Result<TitleId, CatalogError> {
+    database::query(
+        "INSERT INTO titles (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING",
     )
     .bind(TitleId::new())
     .bind(name)
     .bind(now_ms())
     .execute(&mut *db)
     .await?;
-    Ok(sqlx::query_scalar("SELECT id FROM titles WHERE name = ?")
-        .bind(name)
-        .fetch_one(db)
-        .await?)
+    Ok(
+        database::query_scalar("SELECT id FROM titles WHERE name = $1")
+            .bind(name)
+            .fetch_one(db)
+            .await?,
+    )
 }
 
 /// The asset with this id, or the asset with the same bytes of which this id has become another name.
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
-pub async fn get(db: &mut SqliteConnection, id: &AssetId) -> Result<Asset, CatalogError> {
-    sqlx::query_as(
+pub async fn get(db: &mut Connection, id: &AssetId) -> Result<Asset, CatalogError> {
+    database::query_as(
         "SELECT a.id, a.title_id, t.name AS title, a.uri, a.version, a.size, a.blake3, a.generation, a.metadata, a.tags,
                 COALESCE(r.content, a.content) AS content, r.uri AS replaced_by,
                 a.sidecars, r.sidecars AS next_sidecars, a.added_subtitles, a.removed_subtitles
            FROM assets a JOIN titles t ON t.id = a.title_id LEFT JOIN replacements r ON r.asset_id = a.id
-          WHERE a.id = COALESCE((SELECT asset_id FROM aliases WHERE id = ?1), ?1)",
+          WHERE a.id = COALESCE((SELECT asset_id FROM aliases WHERE id = $1), $1)",
     )
     .bind(id)
     .fetch_optional(db)
@@ -226,11 +229,11 @@ pub async fn get(db: &mut SqliteConnection, id: &AssetId) -> Result<Asset, Catal
 /// # Errors
 /// If the database fails.
 pub async fn set_blake3(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     id: &AssetId,
     blake3: &str,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE assets SET blake3 = ? WHERE id = ?")
+    database::query("UPDATE assets SET blake3 = $1 WHERE id = $2")
         .bind(blake3)
         .bind(id)
         .execute(db)
@@ -254,14 +257,14 @@ pub fn is_gone(uri: &str) -> bool {
 /// # Errors
 /// If the database fails.
 pub async fn retire_overwritten(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     current: &AssetId,
     replaced: Option<i64>,
 ) -> Result<(), CatalogError> {
     let uri = get(db, current).await?.uri;
-    let overwritten: Vec<AssetId> = sqlx::query_scalar(
-        "SELECT id FROM assets WHERE uri = ?1 AND id <> ?2
-                AND registered <= COALESCE(?3, (SELECT registered FROM assets WHERE id = ?2))",
+    let overwritten: Vec<AssetId> = database::query_scalar(
+        "SELECT id FROM assets WHERE uri = $1 AND id <> $2
+                AND registered <= COALESCE($3, (SELECT registered FROM assets WHERE id = $2))",
     )
     .bind(&uri)
     .bind(current)
@@ -269,13 +272,13 @@ pub async fn retire_overwritten(
     .fetch_all(&mut *db)
     .await?;
     for asset in overwritten {
-        sqlx::query("DELETE FROM locators WHERE asset_id = ? AND uri = ?")
+        database::query("DELETE FROM locators WHERE asset_id = $1 AND uri = $2")
             .bind(&asset)
             .bind(&uri)
             .execute(&mut *db)
             .await?;
         let others: Vec<(String, String, i64)> =
-            sqlx::query_as("SELECT uri, version, size FROM locators WHERE asset_id = ?")
+            database::query_as("SELECT uri, version, size FROM locators WHERE asset_id = $1")
                 .bind(&asset)
                 .fetch_all(&mut *db)
                 .await?;
@@ -296,11 +299,11 @@ pub async fn retire_overwritten(
 }
 
 pub(super) async fn point_to(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     locator: &Locator,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE assets SET uri = ?, version = ?, size = ? WHERE id = ?")
+    database::query("UPDATE assets SET uri = $1, version = $2, size = $3 WHERE id = $4")
         .bind(&locator.uri)
         .bind(&locator.version)
         .bind(i64::try_from(locator.size).unwrap_or(i64::MAX))
@@ -311,11 +314,11 @@ pub(super) async fn point_to(
 }
 
 pub(super) async fn set_sidecars(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     sidecars: &str,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE assets SET sidecars = ? WHERE id = ?")
+    database::query("UPDATE assets SET sidecars = $1 WHERE id = $2")
         .bind(sidecars)
         .bind(asset)
         .execute(db)
@@ -324,10 +327,7 @@ pub(super) async fn set_sidecars(
 }
 
 /// Records the folder of an upload as garbage. Videos that are only referenced are never deleted.
-pub(super) async fn discard_upload(
-    db: &mut SqliteConnection,
-    uri: &str,
-) -> Result<(), CatalogError> {
+pub(super) async fn discard_upload(db: &mut Connection, uri: &str) -> Result<(), CatalogError> {
     match upload_folder(uri) {
         Some(folder) => uploads::discard(db, &folder).await,
         None => Ok(()),
@@ -349,15 +349,15 @@ pub(super) fn upload_folder(uri: &str) -> Option<String> {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn remove(db: &mut SqliteConnection, id: &AssetId) -> Result<(), CatalogError> {
-    sqlx::query(
-        "INSERT OR IGNORE INTO garbage (prefix) SELECT 'runs/' || id FROM runs WHERE asset_id = ?",
+pub async fn remove(db: &mut Connection, id: &AssetId) -> Result<(), CatalogError> {
+    database::query(
+        "INSERT INTO garbage (prefix) SELECT 'runs/' || id FROM runs WHERE asset_id = $1 ON CONFLICT DO NOTHING",
     )
     .bind(id)
     .execute(&mut *db)
     .await?;
     let known: Option<(String, TitleId, String)> =
-        sqlx::query_as("SELECT uri, title_id, added_subtitles FROM assets WHERE id = ?")
+        database::query_as("SELECT uri, title_id, added_subtitles FROM assets WHERE id = $1")
             .bind(id)
             .fetch_optional(&mut *db)
             .await?;
@@ -369,7 +369,7 @@ pub async fn remove(db: &mut SqliteConnection, id: &AssetId) -> Result<(), Catal
     for file in list_of::<Sidecar>(&added)? {
         discard_upload(db, &file.locator.uri).await?;
     }
-    sqlx::query("DELETE FROM assets WHERE id = ?")
+    database::query("DELETE FROM assets WHERE id = $1")
         .bind(id)
         .execute(&mut *db)
         .await?;
@@ -381,9 +381,9 @@ pub async fn remove(db: &mut SqliteConnection, id: &AssetId) -> Result<(), Catal
 ///
 /// # Errors
 /// If the database fails.
-pub async fn titles(db: &mut SqliteConnection) -> Result<Vec<Title>, CatalogError> {
-    Ok(sqlx::query_as(
-        "SELECT t.id, t.name, COUNT(a.id) AS assets, COALESCE(SUM(a.shots), 0) AS shots
+pub async fn titles(db: &mut Connection) -> Result<Vec<Title>, CatalogError> {
+    Ok(database::query_as(
+        "SELECT t.id, t.name, COUNT(a.id) AS assets, CAST(COALESCE(SUM(a.shots), 0) AS BIGINT) AS shots
            FROM titles t LEFT JOIN assets a ON a.title_id = t.id GROUP BY t.id ORDER BY t.name",
     )
     .fetch_all(db)
@@ -394,11 +394,8 @@ pub async fn titles(db: &mut SqliteConnection) -> Result<Vec<Title>, CatalogErro
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
-pub async fn find_title(
-    db: &mut SqliteConnection,
-    id_or_name: &str,
-) -> Result<TitleId, CatalogError> {
-    sqlx::query_scalar("SELECT id FROM titles WHERE id = ?1 OR name = ?1 ORDER BY id = ?1 DESC")
+pub async fn find_title(db: &mut Connection, id_or_name: &str) -> Result<TitleId, CatalogError> {
+    database::query_scalar("SELECT id FROM titles WHERE id = $1 OR name = $1 ORDER BY id = $1 DESC")
         .bind(id_or_name)
         .fetch_optional(db)
         .await?
@@ -413,19 +410,19 @@ pub async fn find_title(
 /// # Errors
 /// If the database fails.
 pub async fn named(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     location: &str,
     file_name: &str,
 ) -> Result<Vec<AssetId>, CatalogError> {
-    let located = sqlx::query_scalar("SELECT id FROM assets WHERE uri = ? LIMIT 10")
+    let located = database::query_scalar("SELECT id FROM assets WHERE uri = $1 LIMIT 10")
         .bind(location)
         .fetch_all(&mut *db)
         .await?;
     if !located.is_empty() {
         return Ok(located);
     }
-    Ok(sqlx::query_scalar(
-        "SELECT id FROM assets WHERE substr(uri, -length(?1) - 1) = '/' || ?1 ORDER BY id LIMIT 10",
+    Ok(database::query_scalar(
+        "SELECT id FROM assets WHERE length(uri) > length($1) AND substr(uri, length(uri) - length($1)) = '/' || $1 ORDER BY id LIMIT 10",
     )
     .bind(file_name)
     .fetch_all(db)
@@ -437,13 +434,13 @@ pub async fn named(
 /// # Errors
 /// If the database fails.
 pub async fn list(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     title: Option<&TitleId>,
 ) -> Result<Vec<AssetId>, CatalogError> {
-    Ok(
-        sqlx::query_scalar("SELECT id FROM assets WHERE ?1 IS NULL OR title_id = ?1 ORDER BY id")
-            .bind(title)
-            .fetch_all(db)
-            .await?,
+    Ok(database::query_scalar(
+        "SELECT id FROM assets WHERE $1 IS NULL OR title_id = $1 ORDER BY id",
     )
+    .bind(title)
+    .fetch_all(db)
+    .await?)
 }

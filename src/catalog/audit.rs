@@ -1,9 +1,10 @@
 //! Who changed what over HTTP.
 
 use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use utoipa::ToSchema;
 
+use super::database::{self, Connection};
 use super::{CatalogError, KeyId, now_ms};
 
 /// How long an entry is kept, in milliseconds: a year.
@@ -54,13 +55,10 @@ pub struct AuditedRequest<'a> {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn note(
-    db: &mut SqliteConnection,
-    request: AuditedRequest<'_>,
-) -> Result<(), CatalogError> {
-    sqlx::query(
+pub async fn note(db: &mut Connection, request: AuditedRequest<'_>) -> Result<(), CatalogError> {
+    database::query(
         "INSERT INTO audit (at, key_id, key_name, method, path, status, request_id, note)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(now_ms())
     .bind(request.key.map(|(id, _)| id))
@@ -79,8 +77,8 @@ pub async fn note(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn trim(db: &mut SqliteConnection) -> Result<(), CatalogError> {
-    sqlx::query("DELETE FROM audit WHERE at < ?")
+pub async fn trim(db: &mut Connection) -> Result<(), CatalogError> {
+    database::query("DELETE FROM audit WHERE at < $1")
         .bind(now_ms() - KEPT_MS)
         .execute(db)
         .await?;
@@ -92,12 +90,12 @@ pub async fn trim(db: &mut SqliteConnection) -> Result<(), CatalogError> {
 /// # Errors
 /// If the database fails.
 pub async fn recent(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     limit: u32,
     before: Option<i64>,
 ) -> Result<Vec<AuditEntry>, CatalogError> {
     Ok(
-        sqlx::query_as("SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?")
+        database::query_as("SELECT * FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2")
             .bind(before.unwrap_or(i64::MAX))
             .bind(limit)
             .fetch_all(db)

@@ -1,7 +1,8 @@
 //! Bins: named, ordered collections of spans of frames, picked by people.
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use super::database::{self, Connection};
 use super::metadata::check_text;
 use super::{
     AssetId, BinId, BinItemId, CatalogError, KeyId, ShotId, TitleId, assets, now_ms, plain_name,
@@ -143,21 +144,22 @@ const COLUMNS: &str = "b.id, b.name, b.revision, b.created_at, b.updated_at,
 /// # Errors
 /// If the name is no name or is in use, there are too many, or the database fails.
 pub async fn create(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     name: &str,
     owner: Option<&KeyId>,
 ) -> Result<Bin, CatalogError> {
     let name = checked_name(db, name, None, owner).await?;
-    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM bins WHERE owner IS ?")
-        .bind(owner)
-        .fetch_one(&mut *db)
-        .await?;
+    let count: i64 =
+        database::query_scalar("SELECT COUNT(*) FROM bins WHERE owner IS NOT DISTINCT FROM $1")
+            .bind(owner)
+            .fetch_one(&mut *db)
+            .await?;
     if count >= MOST_BINS {
         return Err(CatalogError::TooManyBins(MOST_BINS));
     }
     let id = BinId::new();
-    sqlx::query(
-        "INSERT INTO bins (id, name, owner, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
+    database::query(
+        "INSERT INTO bins (id, name, owner, created_at, updated_at) VALUES ($1, $2, $3, $4, $5)",
     )
     .bind(&id)
     .bind(name)
@@ -173,13 +175,10 @@ pub async fn create(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn list(
-    db: &mut SqliteConnection,
-    owner: Option<&KeyId>,
-) -> Result<Vec<Bin>, CatalogError> {
+pub async fn list(db: &mut Connection, owner: Option<&KeyId>) -> Result<Vec<Bin>, CatalogError> {
     let statement =
-        format!("SELECT {COLUMNS} FROM bins b WHERE ?1 IS NULL OR b.owner = ?1 ORDER BY b.name");
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(statement))
+        format!("SELECT {COLUMNS} FROM bins b WHERE $1 IS NULL OR b.owner = $1 ORDER BY b.name");
+    Ok(database::query_as(sqlx::AssertSqlSafe(statement))
         .bind(owner)
         .fetch_all(db)
         .await?)
@@ -191,15 +190,15 @@ pub async fn list(
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
 pub async fn find(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     id_or_name: &str,
     owner: Option<&KeyId>,
 ) -> Result<Bin, CatalogError> {
     let statement = format!(
-        "SELECT {COLUMNS} FROM bins b WHERE (b.id = ?1 AND (?2 IS NULL OR b.owner = ?2)) OR (b.name = ?1 AND b.owner IS ?2)
-          ORDER BY b.id = ?1 DESC"
+        "SELECT {COLUMNS} FROM bins b WHERE (b.id = $1 AND ($2 IS NULL OR b.owner = $2)) OR (b.name = $1 AND b.owner IS NOT DISTINCT FROM $2)
+          ORDER BY b.id = $1 DESC"
     );
-    sqlx::query_as(sqlx::AssertSqlSafe(statement))
+    database::query_as(sqlx::AssertSqlSafe(statement))
         .bind(id_or_name)
         .bind(owner)
         .fetch_optional(db)
@@ -214,17 +213,13 @@ pub async fn find(
 ///
 /// # Errors
 /// If the name is no name or is in use, or the database fails.
-pub async fn rename(
-    db: &mut SqliteConnection,
-    bin: &BinId,
-    name: &str,
-) -> Result<(), CatalogError> {
-    let owner: Option<KeyId> = sqlx::query_scalar("SELECT owner FROM bins WHERE id = ?")
+pub async fn rename(db: &mut Connection, bin: &BinId, name: &str) -> Result<(), CatalogError> {
+    let owner: Option<KeyId> = database::query_scalar("SELECT owner FROM bins WHERE id = $1")
         .bind(bin)
         .fetch_one(&mut *db)
         .await?;
     let name = checked_name(db, name, Some(bin), owner.as_ref()).await?;
-    sqlx::query("UPDATE bins SET name = ? WHERE id = ?")
+    database::query("UPDATE bins SET name = $1 WHERE id = $2")
         .bind(name)
         .bind(bin)
         .execute(&mut *db)
@@ -236,8 +231,8 @@ pub async fn rename(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn delete(db: &mut SqliteConnection, bin: &BinId) -> Result<(), CatalogError> {
-    sqlx::query("DELETE FROM bins WHERE id = ?")
+pub async fn delete(db: &mut Connection, bin: &BinId) -> Result<(), CatalogError> {
+    database::query("DELETE FROM bins WHERE id = $1")
         .bind(bin)
         .execute(db)
         .await?;
@@ -262,8 +257,8 @@ pub fn expect_revision(bin: &Bin, expected: Option<i64>) -> Result<(), CatalogEr
 ///
 /// # Errors
 /// If the database fails.
-pub async fn items(db: &mut SqliteConnection, bin: &BinId) -> Result<Vec<BinItem>, CatalogError> {
-    Ok(sqlx::query_as(
+pub async fn items(db: &mut Connection, bin: &BinId) -> Result<Vec<BinItem>, CatalogError> {
+    Ok(database::query_as(
         "SELECT i.id, i.asset_id, a.uri, a.title_id, t.name AS title, i.start_frame, i.end_frame, i.note, i.query, i.score,
                 i.similarity, i.line, r.output AS scan, s.start_frame AS shown_start, s.end_frame AS shown_end
            FROM bin_items i
@@ -273,7 +268,7 @@ pub async fn items(db: &mut SqliteConnection, bin: &BinId) -> Result<Vec<BinItem
            LEFT JOIN runs r ON r.id = p.run_id
            LEFT JOIN shots s ON s.run_id = p.run_id AND s.start_frame <= (i.start_frame + i.end_frame) / 2
                             AND s.end_frame > (i.start_frame + i.end_frame) / 2
-          WHERE i.bin_id = ? ORDER BY i.position",
+          WHERE i.bin_id = $1 ORDER BY i.position",
     )
     .bind(bin)
     .fetch_all(db)
@@ -285,7 +280,7 @@ pub async fn items(db: &mut SqliteConnection, bin: &BinId) -> Result<Vec<BinItem
 /// # Errors
 /// If an asset is unknown, a span is not within its video, or the bin is full.
 pub async fn append(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     bin: &Bin,
     new: &[Selection],
 ) -> Result<Vec<BinItemId>, CatalogError> {
@@ -301,7 +296,7 @@ pub async fn append(
         return Err(CatalogError::BinFull(MOST_ITEMS));
     }
     let last: Option<i64> =
-        sqlx::query_scalar("SELECT MAX(position) FROM bin_items WHERE bin_id = ?")
+        database::query_scalar("SELECT MAX(position) FROM bin_items WHERE bin_id = $1")
             .bind(&bin.id)
             .fetch_one(&mut *db)
             .await?;
@@ -310,9 +305,9 @@ pub async fn append(
         let asset = assets::get(db, &item.asset).await?.id;
         check_span(db, &asset, item.start, item.end).await?;
         let id = BinItemId::new();
-        sqlx::query(
+        database::query(
             "INSERT INTO bin_items (id, bin_id, position, asset_id, start_frame, end_frame, note, query, score, similarity, line)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(&id)
         .bind(&bin.id)
@@ -338,13 +333,13 @@ pub async fn append(
 /// # Errors
 /// If it is not in the bin, or the new span is not within its video.
 pub async fn change(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     bin: &BinId,
     item: &BinItemId,
     change: &BinItemChange,
 ) -> Result<(), CatalogError> {
-    let known: Option<(AssetId, i64, i64)> = sqlx::query_as(
-        "SELECT asset_id, start_frame, end_frame FROM bin_items WHERE bin_id = ? AND id = ?",
+    let known: Option<(AssetId, i64, i64)> = database::query_as(
+        "SELECT asset_id, start_frame, end_frame FROM bin_items WHERE bin_id = $1 AND id = $2",
     )
     .bind(bin)
     .bind(item)
@@ -354,7 +349,7 @@ pub async fn change(
     let start = change.start.unwrap_or(start.cast_unsigned());
     let end = change.end.unwrap_or(end.cast_unsigned());
     check_span(db, &asset, start, end).await?;
-    sqlx::query("UPDATE bin_items SET start_frame = ?, end_frame = ? WHERE id = ?")
+    database::query("UPDATE bin_items SET start_frame = $1, end_frame = $2 WHERE id = $3")
         .bind(start.cast_signed())
         .bind(end.cast_signed())
         .bind(item)
@@ -362,7 +357,7 @@ pub async fn change(
         .await?;
     if let Some(note) = &change.note {
         check_text(TEXTS, note)?;
-        sqlx::query("UPDATE bin_items SET note = NULLIF(?, '') WHERE id = ?")
+        database::query("UPDATE bin_items SET note = NULLIF($1, '') WHERE id = $2")
             .bind(note)
             .bind(item)
             .execute(&mut *db)
@@ -379,11 +374,11 @@ pub async fn change(
 /// # Errors
 /// If it is not in the bin.
 pub async fn remove(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     bin: &BinId,
     item: &BinItemId,
 ) -> Result<(), CatalogError> {
-    let removed = sqlx::query("DELETE FROM bin_items WHERE bin_id = ? AND id = ?")
+    let removed = database::query("DELETE FROM bin_items WHERE bin_id = $1 AND id = $2")
         .bind(bin)
         .bind(item)
         .execute(&mut *db)
@@ -396,22 +391,22 @@ pub async fn remove(
 
 /// Moves an item to a place and numbers all of them anew.
 async fn place(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     bin: &BinId,
     item: &BinItemId,
     position: usize,
 ) -> Result<(), CatalogError> {
-    let mut order: Vec<BinItemId> = sqlx::query_scalar(
-        "SELECT id FROM bin_items WHERE bin_id = ? AND id <> ? ORDER BY position",
+    let mut order: Vec<BinItemId> = database::query_scalar(
+        "SELECT id FROM bin_items WHERE bin_id = $1 AND id <> $2 ORDER BY position",
     )
     .bind(bin)
     .bind(item)
     .fetch_all(&mut *db)
     .await?;
     order.insert(position.min(order.len()), item.clone());
-    sqlx::query(
-        "UPDATE bin_items SET position = o.key
-           FROM (SELECT key, value FROM json_each(?)) o WHERE bin_items.id = o.value",
+    database::query(
+        "UPDATE bin_items SET position = CAST(o.key AS BIGINT)
+           FROM (SELECT key, value FROM json_each($1)) o WHERE bin_items.id = o.value",
     )
     .bind(serde_json::json!(order).to_string())
     .execute(db)
@@ -421,14 +416,14 @@ async fn place(
 
 /// Checks that a span has a frame and lies within its video, as far as the video is known.
 async fn check_span(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     start: u64,
     end: u64,
 ) -> Result<(), CatalogError> {
-    let frames: Option<i64> = sqlx::query_scalar(
-        "SELECT json_extract(r.output, '$.frames') FROM published p JOIN runs r ON r.id = p.run_id
-          WHERE p.asset_id = ? AND p.feature = 'shots'",
+    let frames: Option<i64> = database::query_scalar(
+        "SELECT CAST(json_extract(r.output, '$.frames') AS BIGINT) FROM published p JOIN runs r ON r.id = p.run_id
+          WHERE p.asset_id = $1 AND p.feature = 'shots'",
     )
     .bind(asset)
     .fetch_optional(db)
@@ -446,8 +441,8 @@ async fn check_span(
     })
 }
 
-async fn touch(db: &mut SqliteConnection, bin: &BinId) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE bins SET revision = revision + 1, updated_at = ? WHERE id = ?")
+async fn touch(db: &mut Connection, bin: &BinId) -> Result<(), CatalogError> {
+    database::query("UPDATE bins SET revision = revision + 1, updated_at = $1 WHERE id = $2")
         .bind(now_ms())
         .bind(bin)
         .execute(db)
@@ -456,7 +451,7 @@ async fn touch(db: &mut SqliteConnection, bin: &BinId) -> Result<(), CatalogErro
 }
 
 async fn checked_name<'a>(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     name: &'a str,
     of: Option<&BinId>,
     owner: Option<&KeyId>,
@@ -464,12 +459,13 @@ async fn checked_name<'a>(
     let trimmed =
         plain_name(name, MAX_NAME).ok_or_else(|| CatalogError::BadBinName(name.to_owned()))?;
     // Each owner has names of its own, so that none learns those of others.
-    let taken: Option<BinId> =
-        sqlx::query_scalar("SELECT id FROM bins WHERE name = ? AND owner IS ?")
-            .bind(trimmed)
-            .bind(owner)
-            .fetch_optional(db)
-            .await?;
+    let taken: Option<BinId> = database::query_scalar(
+        "SELECT id FROM bins WHERE name = $1 AND owner IS NOT DISTINCT FROM $2",
+    )
+    .bind(trimmed)
+    .bind(owner)
+    .fetch_optional(db)
+    .await?;
     match taken {
         Some(other) if Some(&other) != of => Err(CatalogError::BinNameInUse(trimmed.to_owned())),
         Some(_) | None => Ok(trimmed),

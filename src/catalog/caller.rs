@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use sqlx::SqliteConnection;
-
 use super::assets::{self, Asset};
 use super::bins::{self, Bin, BinItem, Selection};
+use super::database::Connection;
 use super::jobs::{self, Job};
 use super::keys::{Key, KeyScope};
 use super::titles;
@@ -82,11 +81,7 @@ impl Caller {
     ///
     /// # Errors
     /// If it does not exist or is not seen, or the database fails.
-    pub async fn asset(
-        &self,
-        db: &mut SqliteConnection,
-        id: &AssetId,
-    ) -> Result<Asset, CatalogError> {
+    pub async fn asset(&self, db: &mut Connection, id: &AssetId) -> Result<Asset, CatalogError> {
         let asset = assets::get(db, id).await?;
         if self.sees(&asset.title_id) {
             return Ok(asset);
@@ -100,7 +95,7 @@ impl Caller {
     /// If it does not exist or is not seen, or the database fails.
     pub async fn title(
         &self,
-        db: &mut SqliteConnection,
+        db: &mut Connection,
         id_or_name: &str,
     ) -> Result<TitleId, CatalogError> {
         titles::find(db, id_or_name, self.titles()).await
@@ -112,7 +107,7 @@ impl Caller {
     /// If the asset does not exist or is not seen, or the database fails.
     pub async fn check(
         &self,
-        db: &mut SqliteConnection,
+        db: &mut Connection,
         asset: &AssetId,
         (what, id): (&'static str, &str),
     ) -> Result<(), CatalogError> {
@@ -129,7 +124,7 @@ impl Caller {
     ///
     /// # Errors
     /// If it does not exist or is not seen, or the database fails.
-    pub async fn job(&self, db: &mut SqliteConnection, id: &JobId) -> Result<Job, CatalogError> {
+    pub async fn job(&self, db: &mut Connection, id: &JobId) -> Result<Job, CatalogError> {
         let job = jobs::get(db, id).await?;
         self.check(db, &job.asset_id, ("job", id.as_str())).await?;
         Ok(job)
@@ -139,11 +134,7 @@ impl Caller {
     ///
     /// # Errors
     /// If the asset is not seen, or the database fails.
-    pub async fn check_shot(
-        &self,
-        db: &mut SqliteConnection,
-        id: &ShotId,
-    ) -> Result<(), CatalogError> {
+    pub async fn check_shot(&self, db: &mut Connection, id: &ShotId) -> Result<(), CatalogError> {
         self.check(db, &id.asset, ("shot", &id.to_string())).await
     }
 
@@ -153,7 +144,7 @@ impl Caller {
     /// If one is not seen, or the database fails.
     pub async fn check_picks(
         &self,
-        db: &mut SqliteConnection,
+        db: &mut Connection,
         picks: &[Selection],
     ) -> Result<(), CatalogError> {
         let assets: HashSet<&AssetId> = picks.iter().map(|pick| &pick.asset).collect();
@@ -170,7 +161,7 @@ impl Caller {
     /// If the database fails.
     pub async fn items(
         &self,
-        db: &mut SqliteConnection,
+        db: &mut Connection,
         bin: &Bin,
     ) -> Result<Vec<BinItem>, CatalogError> {
         let mut items = bins::items(db, &bin.id).await?;

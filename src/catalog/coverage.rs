@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::SqliteConnection;
-
+use super::database::{self, Connection};
 use super::{AssetId, CatalogError};
 
 /// The number of assets, of `scope` or of all, that can be found by `feature` in an index at change `seq`, and
@@ -14,7 +13,7 @@ use super::{AssetId, CatalogError};
 /// # Errors
 /// If the database fails.
 pub async fn coverage<'a>(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     feature: &str,
     seq: i64,
     scope: Option<impl IntoIterator<Item = &'a AssetId>>,
@@ -23,10 +22,10 @@ pub async fn coverage<'a>(
         let ids: Vec<&str> = scope.into_iter().map(AssetId::as_str).collect();
         return of_scope(db, feature, seq, &serde_json::json!(ids).to_string()).await;
     }
-    Ok(sqlx::query_as(
-        "SELECT COALESCE((SELECT count FROM tallies WHERE name = 'published/' || ?1), 0)
+    Ok(database::query_as(
+        "SELECT COALESCE((SELECT count FROM tallies WHERE name = 'published/' || $1), 0)
                 - (SELECT COUNT(*) FROM changes c
-                     JOIN published p ON p.asset_id = c.asset_id AND p.feature = ?1 WHERE c.seq > ?2),
+                     JOIN published p ON p.asset_id = c.asset_id AND p.feature = $1 WHERE c.seq > $2),
                 (SELECT count FROM tallies WHERE name = 'assets')",
     )
     .bind(feature)
@@ -37,17 +36,17 @@ pub async fn coverage<'a>(
 
 /// `scope` is a JSON list of ids.
 async fn of_scope(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     feature: &str,
     seq: i64,
     scope: &str,
 ) -> Result<(i64, i64), CatalogError> {
-    Ok(sqlx::query_as(
-        "SELECT COALESCE(SUM(findable), 0), COUNT(*) FROM (
-            SELECT EXISTS (SELECT 1 FROM published p WHERE p.asset_id = a.id AND p.feature = ?3)
-                   AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.asset_id = a.id AND c.seq > ?1)
+    Ok(database::query_as(
+        "SELECT COUNT(*) FILTER (WHERE f.findable), COUNT(*) FROM (
+            SELECT EXISTS (SELECT 1 FROM published p WHERE p.asset_id = a.id AND p.feature = $3)
+                   AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.asset_id = a.id AND c.seq > $1)
                    AS findable
-              FROM assets a WHERE a.id IN (SELECT value FROM json_each(?2)))",
+              FROM assets a WHERE a.id IN (SELECT value FROM json_each($2))) f",
     )
     .bind(seq)
     .bind(scope)
@@ -61,8 +60,8 @@ async fn of_scope(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn tallies(db: &mut SqliteConnection) -> Result<HashMap<String, i64>, CatalogError> {
-    let rows: Vec<(String, i64)> = sqlx::query_as("SELECT name, count FROM tallies")
+pub async fn tallies(db: &mut Connection) -> Result<HashMap<String, i64>, CatalogError> {
+    let rows: Vec<(String, i64)> = database::query_as("SELECT name, count FROM tallies")
         .fetch_all(db)
         .await?;
     Ok(rows.into_iter().collect())
@@ -76,7 +75,7 @@ pub async fn tallies(db: &mut SqliteConnection) -> Result<HashMap<String, i64>, 
 /// # Errors
 /// If the database fails.
 pub async fn failed<'a>(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     feature: &str,
     scope: Option<impl IntoIterator<Item = &'a AssetId>>,
 ) -> Result<i64, CatalogError> {
@@ -88,7 +87,7 @@ pub async fn failed<'a>(
 /// # Errors
 /// If the database fails.
 pub async fn given_up<'a>(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     feature: &str,
     scope: Option<impl IntoIterator<Item = &'a AssetId>>,
 ) -> Result<i64, CatalogError> {
@@ -96,7 +95,7 @@ pub async fn given_up<'a>(
 }
 
 async fn failed_of<'a>(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     (feature, also_for_inputs): (&str, bool),
     scope: Option<impl IntoIterator<Item = &'a AssetId>>,
 ) -> Result<i64, CatalogError> {
@@ -104,16 +103,18 @@ async fn failed_of<'a>(
         let ids: Vec<&str> = scope.into_iter().map(AssetId::as_str).collect();
         serde_json::json!(ids).to_string()
     });
-    Ok(sqlx::query_scalar(
-        "SELECT COUNT(*) FROM runs r INDEXED BY runs_by_state
+    let runs = db.dialect().read_by("runs r", "runs_by_state");
+    let sql = format!(
+        "SELECT COUNT(*) FROM {runs}
            JOIN wanted w ON w.run_id = r.id
-          WHERE r.state = 'failed' AND r.feature = ?1 AND (?3 OR r.failure_kind <> 'input-failed')
-            AND NOT EXISTS (SELECT 1 FROM published p WHERE p.asset_id = r.asset_id AND p.feature = ?1)
-            AND (?2 IS NULL OR r.asset_id IN (SELECT value FROM json_each(?2)))",
-    )
-    .bind(feature)
-    .bind(scope)
-    .bind(also_for_inputs)
-    .fetch_one(db)
-    .await?)
+          WHERE r.state = 'failed' AND r.feature = $1 AND ($3 OR r.failure_kind <> 'input-failed')
+            AND NOT EXISTS (SELECT 1 FROM published p WHERE p.asset_id = r.asset_id AND p.feature = $1)
+            AND ($2 IS NULL OR r.asset_id IN (SELECT value FROM json_each($2)))"
+    );
+    Ok(database::query_scalar(sqlx::AssertSqlSafe(sql))
+        .bind(feature)
+        .bind(scope)
+        .bind(also_for_inputs)
+        .fetch_one(db)
+        .await?)
 }

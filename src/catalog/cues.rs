@@ -2,16 +2,14 @@
 
 use rushes_workers::stages::SpokenWord;
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use utoipa::ToSchema;
 
+use super::database::{self, Connection, text_enum};
 use super::{AssetId, CatalogError, RunId};
 
 /// Where a line comes from.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, ToSchema,
-)]
-#[sqlx(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CueOrigin {
     /// Subtitle files, subtitle streams and closed captions.
@@ -22,6 +20,12 @@ pub enum CueOrigin {
     /// It is written in the pictures.
     Pictures,
 }
+
+text_enum!(CueOrigin {
+    Subtitles => "subtitles",
+    Speech => "speech",
+    Pictures => "pictures",
+});
 
 impl CueOrigin {
     /// The name as stored and sent.
@@ -113,16 +117,16 @@ pub struct CueRow {
 /// # Errors
 /// If the database fails.
 pub async fn store_cues(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     run: &RunId,
     cues: &[CueRow],
 ) -> Result<(), CatalogError> {
     for (ordinal, cue) in cues.iter().enumerate() {
         let words = (!cue.words.is_empty()).then(|| serde_json::json!(cue.words).to_string());
-        sqlx::query(
+        database::query(
             "INSERT INTO cues (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, text, language,
                                origin, confidence, words)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(run)
         .bind(ordinal.cast_signed() as i64)
@@ -145,11 +149,11 @@ pub async fn store_cues(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn cues(db: &mut SqliteConnection, asset: &AssetId) -> Result<Vec<Cue>, CatalogError> {
+pub async fn cues(db: &mut Connection, asset: &AssetId) -> Result<Vec<Cue>, CatalogError> {
     for feature in ["dialogue", "speech"] {
-        let cues: Vec<Cue> = sqlx::query_as(
-            "SELECT c.* FROM cues c JOIN published p ON p.run_id = c.run_id AND p.feature = ?
-              WHERE p.asset_id = ? ORDER BY c.ordinal",
+        let cues: Vec<Cue> = database::query_as(
+            "SELECT c.* FROM cues c JOIN published p ON p.run_id = c.run_id AND p.feature = $1
+              WHERE p.asset_id = $2 ORDER BY c.ordinal",
         )
         .bind(feature)
         .bind(asset)
@@ -166,9 +170,9 @@ pub async fn cues(db: &mut SqliteConnection, asset: &AssetId) -> Result<Vec<Cue>
 ///
 /// # Errors
 /// If the database fails.
-pub async fn cues_of_run(db: &mut SqliteConnection, run: &RunId) -> Result<Vec<Cue>, CatalogError> {
+pub async fn cues_of_run(db: &mut Connection, run: &RunId) -> Result<Vec<Cue>, CatalogError> {
     Ok(
-        sqlx::query_as("SELECT * FROM cues WHERE run_id = ? ORDER BY ordinal")
+        database::query_as("SELECT * FROM cues WHERE run_id = $1 ORDER BY ordinal")
             .bind(run)
             .fetch_all(db)
             .await?,
@@ -179,9 +183,9 @@ pub async fn cues_of_run(db: &mut SqliteConnection, run: &RunId) -> Result<Vec<C
 ///
 /// # Errors
 /// If the database fails.
-pub async fn has_cues(db: &mut SqliteConnection, run: &RunId) -> Result<bool, CatalogError> {
+pub async fn has_cues(db: &mut Connection, run: &RunId) -> Result<bool, CatalogError> {
     Ok(
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM cues WHERE run_id = ?)")
+        database::query_scalar("SELECT EXISTS (SELECT 1 FROM cues WHERE run_id = $1)")
             .bind(run)
             .fetch_one(db)
             .await?,
@@ -192,13 +196,10 @@ pub async fn has_cues(db: &mut SqliteConnection, run: &RunId) -> Result<bool, Ca
 ///
 /// # Errors
 /// If the database fails.
-pub async fn scan_of(
-    db: &mut SqliteConnection,
-    asset: &AssetId,
-) -> Result<Option<String>, CatalogError> {
-    let scan: Option<Option<String>> = sqlx::query_scalar(
+pub async fn scan_of(db: &mut Connection, asset: &AssetId) -> Result<Option<String>, CatalogError> {
+    let scan: Option<Option<String>> = database::query_scalar(
         "SELECT r.output FROM published p JOIN runs r ON r.id = p.run_id
-          WHERE p.asset_id = ? AND p.feature = 'shots'",
+          WHERE p.asset_id = $1 AND p.feature = 'shots'",
     )
     .bind(asset)
     .fetch_optional(db)

@@ -1,8 +1,7 @@
 //! Assets that turn out to have the same bytes as another asset: the two become one.
 
-use sqlx::SqliteConnection;
-
 use super::assets::{self, Asset};
+use super::database::{self, Connection};
 use super::runs::{self, RunState};
 use super::{AssetId, CatalogError, note_change, replacements, subtitles};
 
@@ -20,13 +19,13 @@ pub struct SameBytes {
 /// # Errors
 /// If the database fails.
 pub async fn same_bytes(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     id: &AssetId,
     blake3: &str,
 ) -> Result<Option<SameBytes>, CatalogError> {
-    let found: Option<(AssetId, bool)> = sqlx::query_as(
-        "SELECT id, 0 FROM assets WHERE blake3 = ?1 AND id <> ?2
-          UNION ALL SELECT asset_id, 1 FROM replacements WHERE blake3 = ?1 AND asset_id <> ?2 LIMIT 1",
+    let found: Option<(AssetId, bool)> = database::query_as(
+        "SELECT id, FALSE FROM assets WHERE blake3 = $1 AND id <> $2
+          UNION ALL SELECT asset_id, TRUE FROM replacements WHERE blake3 = $1 AND asset_id <> $2 LIMIT 1",
     )
     .bind(blake3)
     .bind(id)
@@ -45,7 +44,7 @@ pub async fn same_bytes(
 /// # Errors
 /// If the database fails.
 pub async fn merge(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     duplicate: &AssetId,
     original: &SameBytes,
 ) -> Result<(), CatalogError> {
@@ -66,7 +65,7 @@ pub async fn merge(
     if is_moved {
         assets::point_to(db, asset, &new.locator()).await?;
         // Otherwise an upload that now belongs to the original would count as garbage below.
-        sqlx::query("UPDATE assets SET uri = '' WHERE id = ?")
+        database::query("UPDATE assets SET uri = '' WHERE id = $1")
             .bind(duplicate)
             .execute(&mut *db)
             .await?;
@@ -83,21 +82,23 @@ pub async fn merge(
     }
     if *is_pending {
         // They do not locate the current bytes.
-        sqlx::query("DELETE FROM locators WHERE asset_id = ?")
+        database::query("DELETE FROM locators WHERE asset_id = $1")
             .bind(duplicate)
             .execute(&mut *db)
             .await?;
     }
     subtitles::move_added(db, &new, &old).await?;
     for statement in [
-        "UPDATE locators SET asset_id = ?2 WHERE asset_id = ?1",
-        "UPDATE jobs SET asset_id = ?2 WHERE asset_id = ?1",
-        "UPDATE aliases SET asset_id = ?2 WHERE asset_id = ?1",
-        "UPDATE bin_items SET asset_id = ?2 WHERE asset_id = ?1",
-        "UPDATE OR IGNORE annotations SET asset_id = ?2 WHERE asset_id = ?1",
-        "INSERT INTO aliases (id, asset_id) VALUES (?1, ?2)",
+        "UPDATE locators SET asset_id = $2 WHERE asset_id = $1",
+        "UPDATE jobs SET asset_id = $2 WHERE asset_id = $1",
+        "UPDATE aliases SET asset_id = $2 WHERE asset_id = $1",
+        "UPDATE bin_items SET asset_id = $2 WHERE asset_id = $1",
+        "UPDATE annotations SET asset_id = $2 WHERE asset_id = $1 AND NOT EXISTS (
+            SELECT 1 FROM annotations o WHERE o.asset_id = $2 AND o.start_frame = annotations.start_frame
+                AND o.end_frame = annotations.end_frame)",
+        "INSERT INTO aliases (id, asset_id) VALUES ($1, $2)",
     ] {
-        sqlx::query(statement)
+        database::query(statement)
             .bind(duplicate)
             .bind(asset)
             .execute(&mut *db)
@@ -108,7 +109,7 @@ pub async fn merge(
 }
 
 async fn is_read_there(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     new: &Asset,
     old: &Asset,
 ) -> Result<bool, CatalogError> {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use rushes_workers::edges::{EdgeDescriptor, ShotEdges};
-use sqlx::SqliteConnection;
 
+use super::database::{self, Connection};
 use super::{AssetId, CatalogError, RunId, ShotId};
 
 /// How the shots of an asset begin, in order.
@@ -38,7 +38,7 @@ impl AssetEdges {
 /// # Errors
 /// If the database fails.
 pub async fn store(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     run: &RunId,
     edges: &[ShotEdges],
 ) -> Result<(), CatalogError> {
@@ -48,7 +48,7 @@ pub async fn store(
             .flat_map(|edges| of(edges).to_bytes())
             .collect()
     };
-    sqlx::query("INSERT INTO edges (run_id, firsts, lasts) VALUES (?, ?, ?)")
+    database::query("INSERT INTO edges (run_id, firsts, lasts) VALUES ($1, $2, $3)")
         .bind(run)
         .bind(bytes(|edges| edges.first))
         .bind(bytes(|edges| edges.last))
@@ -62,14 +62,14 @@ pub async fn store(
 /// # Errors
 /// If the database fails or what it holds is damaged.
 pub async fn last(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     rank: i64,
 ) -> Result<Option<EdgeDescriptor>, CatalogError> {
     let size = i64::try_from(EdgeDescriptor::BYTES).unwrap_or(i64::MAX);
-    let stored: Option<Vec<u8>> = sqlx::query_scalar(
-        "SELECT substr(e.lasts, ?, ?) FROM published p JOIN edges e ON e.run_id = p.run_id
-          WHERE p.asset_id = ? AND p.feature = 'edges'",
+    let stored: Option<Vec<u8>> = database::query_scalar(
+        "SELECT substr(e.lasts, CAST($1 AS INTEGER), CAST($2 AS INTEGER)) FROM published p JOIN edges e ON e.run_id = p.run_id
+          WHERE p.asset_id = $3 AND p.feature = 'edges'",
     )
     .bind(rank.saturating_mul(size).saturating_add(1))
     .bind(size)
@@ -88,14 +88,14 @@ pub async fn last(
 /// # Errors
 /// If the database fails.
 pub fn each<'db>(
-    db: &'db mut SqliteConnection,
+    db: &'db mut Connection,
     assets: Option<&[AssetId]>,
 ) -> BoxStream<'db, Result<AssetEdges, CatalogError>> {
     let wanted = assets.map(|assets| serde_json::json!(assets).to_string());
-    let rows = sqlx::query_as(
+    let rows = database::query_as(
         "SELECT p.asset_id, e.firsts FROM published p JOIN edges e ON e.run_id = p.run_id
           WHERE p.feature = 'edges'
-            AND (?1 IS NULL OR p.asset_id IN (SELECT value FROM json_each(?1)))",
+            AND ($1 IS NULL OR p.asset_id IN (SELECT value FROM json_each($1)))",
     );
     let rows = rows.bind(wanted).fetch(db);
     rows.map_ok(|(asset, firsts)| AssetEdges { asset, firsts })
@@ -108,14 +108,14 @@ pub fn each<'db>(
 /// # Errors
 /// If the database fails.
 pub async fn shots(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     places: &[(AssetId, usize)],
 ) -> Result<Vec<Option<ShotId>>, CatalogError> {
-    let rows: Vec<(i64, AssetId, i64, i64)> = sqlx::query_as(
-        "SELECT q.key, p.asset_id, s.start_frame, s.end_frame
-           FROM json_each(?) q
+    let rows: Vec<(i64, AssetId, i64, i64)> = database::query_as(
+        "SELECT CAST(q.key AS BIGINT), p.asset_id, s.start_frame, s.end_frame
+           FROM json_each($1) q
            JOIN published p ON p.asset_id = q.value ->> 0 AND p.feature = 'shots'
-           JOIN shots s ON s.run_id = p.run_id AND s.ordinal = q.value ->> 1",
+           JOIN shots s ON s.run_id = p.run_id AND s.ordinal = CAST(q.value ->> 1 AS BIGINT)",
     )
     .bind(serde_json::json!(places).to_string())
     .fetch_all(db)
@@ -139,12 +139,12 @@ pub async fn shots(
 /// # Errors
 /// If the database fails.
 pub async fn starts(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     assets: &[AssetId],
 ) -> Result<HashMap<AssetId, Vec<u64>>, CatalogError> {
-    let rows: Vec<(AssetId, i64)> = sqlx::query_as(
+    let rows: Vec<(AssetId, i64)> = database::query_as(
         "SELECT p.asset_id, s.start_frame
-           FROM json_each(?) q
+           FROM json_each($1) q
            JOIN published p ON p.asset_id = q.value AND p.feature = 'shots'
            JOIN shots s ON s.run_id = p.run_id ORDER BY p.asset_id, s.ordinal",
     )

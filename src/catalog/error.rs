@@ -18,6 +18,92 @@ pub enum CatalogError {
         #[source]
         source: LibraryError,
     },
+    /// The setting with the address of the database is none.
+    #[error(
+        "catalog.url is not the address of a PostgreSQL database ({why}); write postgres://user:password@host/database, or \
+         leave it out for a file in the data folder"
+    )]
+    BadDatabaseUrl {
+        /// What is wrong, without the password.
+        why: String,
+    },
+    /// The database cannot be reached.
+    #[error(
+        "the catalogue's database {place} cannot be reached; check catalog.url, and that PostgreSQL runs there and may be \
+         reached from this machine"
+    )]
+    Unreachable {
+        /// Server and database.
+        place: String,
+        /// The error from the system or the server.
+        #[source]
+        source: LibraryError,
+    },
+    /// User or password are wrong, or the server lets this user in from elsewhere only.
+    #[error(
+        "the catalogue's database {place} refused the user or the password; check both in catalog.url, and the server's \
+         pg_hba.conf"
+    )]
+    DatabaseLogin {
+        /// Server and database.
+        place: String,
+        /// The error from the server.
+        #[source]
+        source: LibraryError,
+    },
+    /// The user may not create tables.
+    #[error(
+        "the user of the catalogue's database {place} lacks a right; make it the owner of the database, or grant it CREATE on \
+         the schema"
+    )]
+    DatabaseRights {
+        /// Server and database.
+        place: String,
+        /// The error from the server.
+        #[source]
+        source: LibraryError,
+    },
+    /// The server has no such database.
+    #[error("there is no database {place}; create it with `createdb`, or check catalog.url")]
+    NoDatabase {
+        /// Server and database.
+        place: String,
+    },
+    /// The server is too old.
+    #[error("the catalogue's database {place} is PostgreSQL {version}; rushes needs 15 or newer")]
+    OldDatabase {
+        /// Server and database.
+        place: String,
+        /// Its version.
+        version: i64,
+    },
+    /// The database cannot hold all text.
+    #[error(
+        "the catalogue's database {place} has the encoding {encoding}; create it anew with the encoding UTF8"
+    )]
+    BadEncoding {
+        /// Server and database.
+        place: String,
+        /// Its encoding.
+        encoding: String,
+    },
+    /// The server answers reads only.
+    #[error(
+        "the catalogue's database {place} takes no changes, as a standby does; set catalog.url to the primary server"
+    )]
+    ReadOnlyDatabase {
+        /// Server and database.
+        place: String,
+    },
+    /// A newer version wrote the catalogue.
+    #[error("{place}: a newer rushes wrote this catalogue; install that version, or a later one")]
+    Newer {
+        /// The file, or server and database.
+        place: String,
+    },
+    /// Text with a null character, which PostgreSQL does not store.
+    #[error("text with a null character can be neither stored nor looked for; remove it")]
+    NullCharacter,
     /// No asset, shot, title or job has this id or name.
     #[error("there is no {what} {id:?}")]
     NotFound {
@@ -183,6 +269,9 @@ pub enum CatalogError {
     /// Another process holds the lock of the catalogue.
     #[error("the catalogue is locked by another process; try again")]
     Locked(#[source] LibraryError),
+    /// The connection to the database ended, or none became free.
+    #[error("the catalogue's database does not answer; check that PostgreSQL runs, and try again")]
+    Lost(#[source] LibraryError),
     /// Stored data cannot be read back.
     #[error("the catalogue contains {what} that cannot be read; restore a backup")]
     Corrupt {
@@ -231,6 +320,7 @@ impl CatalogError {
             Self::TooManyUploads(_) => "too-many-uploads",
             Self::Changed { .. } | Self::PeopleBusy => "changed-meanwhile",
             Self::Full(_) => "disk-full",
+            Self::NullCharacter => "null-character",
             Self::ModelInUse(_) => "model-in-use",
             Self::SpaceNotReady(_) => "space-not-ready",
             _ => self.kind().as_str(),
@@ -259,6 +349,8 @@ impl CatalogError {
             | Self::PersonNameInUse(_)
             | Self::TwoNames(..)
             | Self::NothingToSplit
+            | Self::BadDatabaseUrl { .. }
+            | Self::NullCharacter
             | Self::BadSpan { .. } => ErrorKind::InvalidInput,
             Self::BinFull(_)
             | Self::TooManyBins(_)
@@ -273,9 +365,19 @@ impl CatalogError {
             | Self::PeopleBusy
             | Self::ModelInUse(_)
             | Self::SpaceNotReady(_) => ErrorKind::Cancelled,
-            Self::Full(_) | Self::Locked(_) | Self::Random(_) | Self::NotScrubbed => {
-                ErrorKind::Unavailable
-            }
+            Self::Full(_)
+            | Self::Locked(_)
+            | Self::Random(_)
+            | Self::NotScrubbed
+            | Self::Unreachable { .. }
+            | Self::DatabaseLogin { .. }
+            | Self::DatabaseRights { .. }
+            | Self::NoDatabase { .. }
+            | Self::OldDatabase { .. }
+            | Self::BadEncoding { .. }
+            | Self::ReadOnlyDatabase { .. }
+            | Self::Newer { .. }
+            | Self::Lost(_) => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Open { .. } | Self::Database(_) => ErrorKind::Internal,
         }
@@ -284,18 +386,27 @@ impl CatalogError {
 
 impl From<sqlx::Error> for CatalogError {
     fn from(error: sqlx::Error) -> Self {
-        // SQLITE_FULL is 13, SQLITE_BUSY 5; extended codes keep the primary one in the low byte.
-        let code = error
-            .as_database_error()
-            .and_then(sqlx::error::DatabaseError::code)
-            .and_then(|code| code.parse::<u32>().ok())
-            .map(|code| code & 0xFF);
-        let error = LibraryError::new(error);
-        match code {
-            Some(13) => Self::Full(error),
-            Some(5) => Self::Locked(error),
-            _ => Self::Database(error),
-        }
+        let is_lost = matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut);
+        let code = error.as_database_error().and_then(|error| error.code());
+        let meant: fn(LibraryError) -> Self = match code.as_deref() {
+            None if is_lost => Self::Lost,
+            None => Self::Database,
+            // PostgreSQL has five letters and digits.
+            Some("53100") => Self::Full,
+            // A lock that took too long, a deadlock, too many connections.
+            Some("55P03" | "40P01" | "53300") => Self::Locked,
+            // It shuts down, starts, or fails over.
+            Some("57P01" | "57P02" | "57P03") => Self::Lost,
+            Some("22021" | "22P05") => |_error| Self::NullCharacter,
+            // SQLITE_FULL is 13, SQLITE_BUSY 5; extended codes keep the primary one in the low byte.
+            Some(code) if code.len() < 5 => match code.parse::<u32>().map(|code| code & 0xFF) {
+                Ok(13) => Self::Full,
+                Ok(5) => Self::Locked,
+                _ => Self::Database,
+            },
+            Some(_) => Self::Database,
+        };
+        meant(LibraryError::new(error))
     }
 }
 

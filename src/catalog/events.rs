@@ -1,9 +1,10 @@
 //! What happened, in order. Triggers of the database write it.
 
 use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use utoipa::ToSchema;
 
+use super::database::{self, Connection, Dialect};
 use super::{AssetId, BinId, CatalogError, JobId, KeyId, RedactionId, TitleId};
 
 /// Events that are kept; a follower that is further behind has missed some.
@@ -72,21 +73,21 @@ impl From<String> for EventBody {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn newest(db: &mut SqliteConnection) -> Result<i64, CatalogError> {
-    // Also where the newest ones were deleted.
-    let seq: Option<i64> =
-        sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
-            .fetch_optional(db)
-            .await?;
-    Ok(seq.unwrap_or(0))
+pub async fn newest(db: &mut Connection) -> Result<i64, CatalogError> {
+    // The newest one is never deleted.
+    Ok(
+        database::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM events")
+            .fetch_one(db)
+            .await?,
+    )
 }
 
 /// The rank of the oldest event that is kept.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn oldest(db: &mut SqliteConnection) -> Result<Option<i64>, CatalogError> {
-    Ok(sqlx::query_scalar("SELECT MIN(seq) FROM events")
+pub async fn oldest(db: &mut Connection) -> Result<Option<i64>, CatalogError> {
+    Ok(database::query_scalar("SELECT MIN(seq) FROM events")
         .fetch_one(db)
         .await?)
 }
@@ -116,26 +117,34 @@ impl EventFilter {
 /// # Errors
 /// If the database fails.
 pub async fn after(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     seq: i64,
     filter: &EventFilter,
     limit: u32,
 ) -> Result<Vec<Event>, CatalogError> {
-    Ok(sqlx::query_as(
+    let settled = match db.dialect() {
+        Dialect::Sqlite => i64::MAX,
+        Dialect::Postgres => {
+            let settled = database::query_scalar("SELECT settled_events($1)");
+            settled.bind(seq).fetch_one(&mut *db).await?
+        }
+    };
+    Ok(database::query_as(
         "SELECT seq, at, type, NULLIF(title_id, '') AS title_id, NULLIF(asset_id, '') AS asset_id, job_id, bin_id,
                 redaction_id, body
            FROM events
-          WHERE seq > ?1
-            AND CASE WHEN bin_id IS NOT NULL THEN owner = ?3 OR (?3 IS NULL AND ?2 IS NULL)
-                     WHEN redaction_id IS NOT NULL THEN ?4
-                     ELSE ?2 IS NULL OR title_id IN (SELECT value FROM json_each(?2)) END
-          ORDER BY seq LIMIT ?5",
+          WHERE seq > $1 AND seq <= $6
+            AND CASE WHEN bin_id IS NOT NULL THEN owner = $3 OR ($3 IS NULL AND $2 IS NULL)
+                     WHEN redaction_id IS NOT NULL THEN $4
+                     ELSE $2 IS NULL OR title_id IN (SELECT value FROM json_each($2)) END
+          ORDER BY seq LIMIT $5",
     )
     .bind(seq)
     .bind(filter.titles.as_ref().map(|titles| serde_json::json!(titles).to_string()))
     .bind(&filter.owner)
     .bind(filter.redactions)
     .bind(limit)
+    .bind(settled)
     .fetch_all(db)
     .await?)
 }
@@ -144,8 +153,8 @@ pub async fn after(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn trim(db: &mut SqliteConnection) -> Result<(), CatalogError> {
-    sqlx::query("DELETE FROM events WHERE seq <= (SELECT MAX(seq) FROM events) - ?")
+pub async fn trim(db: &mut Connection) -> Result<(), CatalogError> {
+    database::query("DELETE FROM events WHERE seq <= (SELECT MAX(seq) FROM events) - $1")
         .bind(KEPT)
         .execute(db)
         .await?;

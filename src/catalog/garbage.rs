@@ -1,15 +1,14 @@
 //! Stored objects that nothing refers to any more, until they are deleted.
 
-use sqlx::SqliteConnection;
-
+use super::database::{self, Connection};
 use super::{CatalogError, RunId};
 
 /// Prefixes of stored objects that nothing references.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn prefixes(db: &mut SqliteConnection) -> Result<Vec<String>, CatalogError> {
-    Ok(sqlx::query_scalar("SELECT prefix FROM garbage")
+pub async fn prefixes(db: &mut Connection) -> Result<Vec<String>, CatalogError> {
+    Ok(database::query_scalar("SELECT prefix FROM garbage")
         .fetch_all(db)
         .await?)
 }
@@ -18,8 +17,8 @@ pub async fn prefixes(db: &mut SqliteConnection) -> Result<Vec<String>, CatalogE
 ///
 /// # Errors
 /// If the database fails.
-pub async fn collected(db: &mut SqliteConnection, prefix: &str) -> Result<(), CatalogError> {
-    sqlx::query("DELETE FROM garbage WHERE prefix = ?")
+pub async fn collected(db: &mut Connection, prefix: &str) -> Result<(), CatalogError> {
+    database::query("DELETE FROM garbage WHERE prefix = $1")
         .bind(prefix)
         .execute(db)
         .await?;
@@ -30,10 +29,11 @@ pub async fn collected(db: &mut SqliteConnection, prefix: &str) -> Result<(), Ca
 ///
 /// # Errors
 /// If the database fails.
-pub async fn discard_orphans(db: &mut SqliteConnection, run: &RunId) -> Result<(), CatalogError> {
-    sqlx::query(
-        "INSERT OR IGNORE INTO garbage (prefix)
-         SELECT 'runs/' || ?1 WHERE NOT EXISTS (SELECT 1 FROM runs WHERE id = ?1)",
+pub async fn discard_orphans(db: &mut Connection, run: &RunId) -> Result<(), CatalogError> {
+    database::query(
+        "INSERT INTO garbage (prefix)
+         SELECT 'runs/' || $1 WHERE NOT EXISTS (SELECT 1 FROM runs WHERE id = $1)
+         ON CONFLICT DO NOTHING",
     )
     .bind(run)
     .execute(db)

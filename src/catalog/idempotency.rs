@@ -1,7 +1,8 @@
 //! Answers that are kept for the same request again.
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use super::database::{self, Connection};
 use super::{CatalogError, now_ms};
 
 /// How long an answer is kept, in milliseconds: a day.
@@ -25,24 +26,24 @@ pub struct KeptAnswer {
 /// # Errors
 /// If the database fails.
 pub async fn begin(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     (caller, key): (&str, &str),
     fingerprint: &str,
 ) -> Result<Option<KeptAnswer>, CatalogError> {
-    sqlx::query("DELETE FROM idempotency WHERE created_at < ?")
+    database::query("DELETE FROM idempotency WHERE created_at < $1")
         .bind(now_ms() - KEPT_MS)
         .execute(&mut *db)
         .await?;
-    let kept = sqlx::query_as(
-        "SELECT fingerprint, status, kind, body FROM idempotency WHERE caller = ? AND key = ?",
+    let kept = database::query_as(
+        "SELECT fingerprint, status, kind, body FROM idempotency WHERE caller = $1 AND key = $2",
     )
     .bind(caller)
     .bind(key)
     .fetch_optional(&mut *db)
     .await?;
     if kept.is_none() {
-        sqlx::query(
-            "INSERT INTO idempotency (caller, key, fingerprint, created_at) VALUES (?, ?, ?, ?)",
+        database::query(
+            "INSERT INTO idempotency (caller, key, fingerprint, created_at) VALUES ($1, $2, $3, $4)",
         )
         .bind(caller)
         .bind(key)
@@ -59,12 +60,12 @@ pub async fn begin(
 /// # Errors
 /// If the database fails.
 pub async fn keep(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     (caller, key): (&str, &str),
     (status, kind, body): (u16, &str, &[u8]),
 ) -> Result<(), CatalogError> {
-    sqlx::query(
-        "UPDATE idempotency SET status = ?, kind = ?, body = ? WHERE caller = ? AND key = ?",
+    database::query(
+        "UPDATE idempotency SET status = $1, kind = $2, body = $3 WHERE caller = $4 AND key = $5",
     )
     .bind(status)
     .bind(kind)
@@ -80,11 +81,8 @@ pub async fn keep(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn forget(
-    db: &mut SqliteConnection,
-    (caller, key): (&str, &str),
-) -> Result<(), CatalogError> {
-    sqlx::query("DELETE FROM idempotency WHERE caller = ? AND key = ?")
+pub async fn forget(db: &mut Connection, (caller, key): (&str, &str)) -> Result<(), CatalogError> {
+    database::query("DELETE FROM idempotency WHERE caller = $1 AND key = $2")
         .bind(caller)
         .bind(key)
         .execute(db)
@@ -96,8 +94,8 @@ pub async fn forget(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn forget_unfinished(db: &mut SqliteConnection) -> Result<(), CatalogError> {
-    sqlx::query("DELETE FROM idempotency WHERE status IS NULL")
+pub async fn forget_unfinished(db: &mut Connection) -> Result<(), CatalogError> {
+    database::query("DELETE FROM idempotency WHERE status IS NULL")
         .execute(db)
         .await?;
     Ok(())

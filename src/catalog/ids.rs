@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use super::CatalogError;
+use super::database::{Bind, BoundValue};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
@@ -28,6 +29,26 @@ macro_rules! id {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl<'q> Bind<'q> for &'q $name {
+            fn bound(self) -> BoundValue<'q> {
+                self.as_str().bound()
+            }
+
+            fn null() -> BoundValue<'q> {
+                <&str>::null()
+            }
+        }
+
+        impl Bind<'_> for $name {
+            fn bound(self) -> BoundValue<'static> {
+                self.0.bound()
+            }
+
+            fn null() -> BoundValue<'static> {
+                String::null()
             }
         }
 

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use super::database::{self, Connection};
 use super::runs::{Run, RunState};
 use super::{AssetId, CatalogError, JobId, RunId, TitleId, note_change, now_ms, results};
 
@@ -69,12 +70,12 @@ impl Job {
 /// # Errors
 /// If the database fails.
 pub async fn create(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     runs: &[RunId],
 ) -> Result<JobId, CatalogError> {
     let id = JobId::new();
-    sqlx::query("INSERT INTO jobs (id, asset_id, created_at) VALUES (?, ?, ?)")
+    database::query("INSERT INTO jobs (id, asset_id, created_at) VALUES ($1, $2, $3)")
         .bind(&id)
         .bind(asset)
         .bind(now_ms())
@@ -88,16 +89,15 @@ pub async fn create(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn renew(
-    db: &mut SqliteConnection,
-    id: &JobId,
-    runs: &[RunId],
-) -> Result<(), CatalogError> {
+pub async fn renew(db: &mut Connection, id: &JobId, runs: &[RunId]) -> Result<(), CatalogError> {
     for statement in [
-        "UPDATE jobs SET cancelled_at = NULL WHERE id = ?",
-        "DELETE FROM job_runs WHERE job_id = ?",
+        "UPDATE jobs SET cancelled_at = NULL WHERE id = $1",
+        "DELETE FROM job_runs WHERE job_id = $1",
     ] {
-        sqlx::query(statement).bind(id).execute(&mut *db).await?;
+        database::query(statement)
+            .bind(id)
+            .execute(&mut *db)
+            .await?;
     }
     ask(db, id, runs).await
 }
@@ -107,12 +107,12 @@ pub async fn renew(
 /// # Errors
 /// If the database fails.
 pub async fn adopt(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     runs: &[RunId],
 ) -> Result<(), CatalogError> {
-    let orphans: Vec<JobId> = sqlx::query_scalar(
-        "SELECT id FROM jobs j WHERE asset_id = ?
+    let orphans: Vec<JobId> = database::query_scalar(
+        "SELECT id FROM jobs j WHERE asset_id = $1
             AND cancelled_at IS NULL
             AND NOT EXISTS (SELECT 1 FROM job_runs r WHERE r.job_id = j.id)",
     )
@@ -131,27 +131,27 @@ pub async fn adopt(
 /// # Errors
 /// If the database fails.
 pub(super) async fn give_up(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     kept: &[RunId],
 ) -> Result<(), CatalogError> {
-    let given_up: Vec<JobId> = sqlx::query_scalar(
-        "SELECT id FROM jobs j WHERE asset_id = ?
+    let given_up: Vec<JobId> = database::query_scalar(
+        "SELECT id FROM jobs j WHERE asset_id = $1
             AND EXISTS (SELECT 1 FROM job_runs o JOIN runs r ON r.id = o.run_id
                          WHERE o.job_id = j.id AND r.state <> 'ready'
-                           AND r.id NOT IN (SELECT value FROM json_each(?)))",
+                           AND r.id NOT IN (SELECT value FROM json_each($2)))",
     )
     .bind(asset)
     .bind(serde_json::json!(kept).to_string())
     .fetch_all(&mut *db)
     .await?;
     for job in given_up {
-        sqlx::query("UPDATE jobs SET cancelled_at = ? WHERE id = ? AND cancelled_at IS NULL")
+        database::query("UPDATE jobs SET cancelled_at = $1 WHERE id = $2 AND cancelled_at IS NULL")
             .bind(now_ms())
             .bind(&job)
             .execute(&mut *db)
             .await?;
-        sqlx::query("DELETE FROM job_runs WHERE job_id = ?")
+        database::query("DELETE FROM job_runs WHERE job_id = $1")
             .bind(&job)
             .execute(&mut *db)
             .await?;
@@ -159,9 +159,9 @@ pub(super) async fn give_up(
     Ok(())
 }
 
-async fn ask(db: &mut SqliteConnection, job: &JobId, runs: &[RunId]) -> Result<(), CatalogError> {
+async fn ask(db: &mut Connection, job: &JobId, runs: &[RunId]) -> Result<(), CatalogError> {
     for run in runs {
-        sqlx::query("INSERT INTO job_runs (job_id, run_id) VALUES (?, ?)")
+        database::query("INSERT INTO job_runs (job_id, run_id) VALUES ($1, $2)")
             .bind(job)
             .bind(run)
             .execute(&mut *db)
@@ -174,7 +174,7 @@ async fn ask(db: &mut SqliteConnection, job: &JobId, runs: &[RunId]) -> Result<(
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if it does not exist or its asset was deleted.
-pub async fn get(db: &mut SqliteConnection, id: &JobId) -> Result<Job, CatalogError> {
+pub async fn get(db: &mut Connection, id: &JobId) -> Result<Job, CatalogError> {
     let jobs = get_many(db, std::slice::from_ref(id)).await?;
     jobs.into_iter()
         .next()
@@ -189,7 +189,7 @@ pub async fn get(db: &mut SqliteConnection, id: &JobId) -> Result<Job, CatalogEr
 ///
 /// # Errors
 /// If the database fails.
-pub async fn get_many(db: &mut SqliteConnection, ids: &[JobId]) -> Result<Vec<Job>, CatalogError> {
+pub async fn get_many(db: &mut Connection, ids: &[JobId]) -> Result<Vec<Job>, CatalogError> {
     #[derive(FromRow)]
     struct RunOfJob {
         job_id: JobId,
@@ -197,16 +197,16 @@ pub async fn get_many(db: &mut SqliteConnection, ids: &[JobId]) -> Result<Vec<Jo
         run: Run,
     }
     let ids = serde_json::json!(ids).to_string();
-    let rows: Vec<(JobId, AssetId, i64, Option<i64>)> = sqlx::query_as(
+    let rows: Vec<(JobId, AssetId, i64, Option<i64>)> = database::query_as(
         "SELECT id, asset_id, created_at, cancelled_at FROM jobs
-          WHERE id IN (SELECT value FROM json_each(?))",
+          WHERE id IN (SELECT value FROM json_each($1))",
     )
     .bind(&ids)
     .fetch_all(&mut *db)
     .await?;
-    let asked: Vec<RunOfJob> = sqlx::query_as(
+    let asked: Vec<RunOfJob> = database::query_as(
         "SELECT j.job_id, r.* FROM runs r JOIN job_runs j ON j.run_id = r.id
-          WHERE j.job_id IN (SELECT value FROM json_each(?)) ORDER BY r.rowid",
+          WHERE j.job_id IN (SELECT value FROM json_each($1)) ORDER BY r.rowid",
     )
     .bind(&ids)
     .fetch_all(db)
@@ -251,31 +251,31 @@ pub struct JobFilter {
 /// # Errors
 /// If the database fails.
 pub async fn list(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     filter: &JobFilter,
     limit: u32,
 ) -> Result<Vec<(i64, Job)>, CatalogError> {
     // The state is that of `Job::state`.
-    let found: Vec<(i64, JobId)> = sqlx::query_as(
+    let found: Vec<(i64, JobId)> = database::query_as(
         "SELECT rank, id FROM (
             SELECT j.rowid AS rank, j.id,
-                   (SELECT CASE WHEN j.cancelled_at IS NOT NULL AND COALESCE(SUM(r.state <> 'ready'), 1) > 0 THEN 'cancelled'
-                                WHEN SUM(r.state = 'running') > 0 THEN 'running'
-                                WHEN SUM(r.state = 'pending') > 0 THEN 'pending'
-                                WHEN SUM(r.state = 'failed') > 0 THEN 'failed'
-                                WHEN SUM(r.state = 'cancelled') > 0 THEN 'cancelled' ELSE 'ready' END
+                   (SELECT CASE WHEN j.cancelled_at IS NOT NULL AND (COUNT(*) = 0 OR COUNT(*) FILTER (WHERE r.state <> 'ready') > 0) THEN 'cancelled'
+                                WHEN COUNT(*) FILTER (WHERE r.state = 'running') > 0 THEN 'running'
+                                WHEN COUNT(*) FILTER (WHERE r.state = 'pending') > 0 THEN 'pending'
+                                WHEN COUNT(*) FILTER (WHERE r.state = 'failed') > 0 THEN 'failed'
+                                WHEN COUNT(*) FILTER (WHERE r.state = 'cancelled') > 0 THEN 'cancelled' ELSE 'ready' END
                       FROM job_runs o JOIN runs r ON r.id = o.run_id WHERE o.job_id = j.id) AS state
               FROM jobs j JOIN assets a ON a.id = j.asset_id
-             WHERE (?1 IS NULL OR j.rowid < ?1)
-               AND (?2 IS NULL OR a.title_id IN (SELECT value FROM json_each(?2)))
-               AND (?3 IS NULL OR j.asset_id = ?3)
-               AND (?4 IS NULL OR j.created_at >= ?4)
-               AND (?5 IS NULL OR j.created_at < ?5)
-               AND (?6 IS NULL OR EXISTS (
+             WHERE ($1 IS NULL OR j.rowid < $1)
+               AND ($2 IS NULL OR a.title_id IN (SELECT value FROM json_each($2)))
+               AND ($3 IS NULL OR j.asset_id = $3)
+               AND ($4 IS NULL OR j.created_at >= $4)
+               AND ($5 IS NULL OR j.created_at < $5)
+               AND ($6 IS NULL OR EXISTS (
                     SELECT 1 FROM job_runs o JOIN runs r ON r.id = o.run_id
-                     WHERE o.job_id = j.id AND (r.feature = ?6 OR substr(r.feature, 1, length(?6) + 1) = ?6 || '/'))))
-          WHERE ?7 IS NULL OR state = ?7
-          ORDER BY rank DESC LIMIT ?8",
+                     WHERE o.job_id = j.id AND (r.feature = $6 OR substr(r.feature, 1, length($6) + 1) = $6 || '/'))))
+          WHERE $7 IS NULL OR state = $7
+          ORDER BY rank DESC LIMIT $8",
     )
     .bind(filter.before)
     .bind(filter.titles.as_ref().map(|titles| serde_json::json!(titles).to_string()))
@@ -302,11 +302,11 @@ pub async fn list(
 /// # Errors
 /// If the database fails.
 pub async fn newest_of(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
 ) -> Result<Option<JobId>, CatalogError> {
-    Ok(sqlx::query_scalar(
-        "SELECT id FROM jobs WHERE asset_id = ? AND cancelled_at IS NULL
+    Ok(database::query_scalar(
+        "SELECT id FROM jobs WHERE asset_id = $1 AND cancelled_at IS NULL
               ORDER BY rowid DESC LIMIT 1",
     )
     .bind(asset)
@@ -318,21 +318,21 @@ pub async fn newest_of(
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if the job does not exist.
-pub async fn cancel(db: &mut SqliteConnection, id: &JobId) -> Result<Job, CatalogError> {
+pub async fn cancel(db: &mut Connection, id: &JobId) -> Result<Job, CatalogError> {
     let job = get(db, id).await?;
     if job.state().is_final() {
         return Ok(job);
     }
-    sqlx::query("UPDATE jobs SET cancelled_at = ? WHERE id = ?")
+    database::query("UPDATE jobs SET cancelled_at = $1 WHERE id = $2")
         .bind(now_ms())
         .bind(id)
         .execute(&mut *db)
         .await?;
-    sqlx::query(
-        "UPDATE runs SET state = 'cancelled', finished_at = ?, reason = 'cancelled', lease_until = NULL,
+    database::query(
+        "UPDATE runs SET state = 'cancelled', finished_at = $1, reason = 'cancelled', lease_until = NULL,
                 worker = NULL
           WHERE state IN ('pending', 'running')
-            AND id IN (SELECT run_id FROM job_runs WHERE job_id = ?2)
+            AND id IN (SELECT run_id FROM job_runs WHERE job_id = $2)
             AND NOT EXISTS (SELECT 1 FROM job_runs o JOIN jobs j ON j.id = o.job_id
                              WHERE o.run_id = runs.id AND j.cancelled_at IS NULL)",
     )

@@ -4,9 +4,9 @@ use std::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
 use utoipa::ToSchema;
 
+use super::database::{self, Connection};
 use super::{CatalogError, KeyId, TitleId, now_ms, titles};
 
 /// What every secret begins with, so that people and scanners of leaked secrets know one.
@@ -176,7 +176,7 @@ impl Grant {
     /// # Errors
     /// [`CatalogError::NotFound`] if there is no such title.
     pub async fn for_titles(
-        db: &mut SqliteConnection,
+        db: &mut Connection,
         scopes: Vec<KeyScope>,
         names: &[String],
         days: Option<u32>,
@@ -223,7 +223,7 @@ pub fn is_plain_name(name: &str) -> bool {
 /// # Errors
 /// If the name is not plain or is in use, the grant contradicts itself, or the database fails.
 pub async fn create(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     name: &str,
     grant: &Grant,
 ) -> Result<(Key, SecretString), CatalogError> {
@@ -238,9 +238,9 @@ pub async fn create(
         return Err(CatalogError::WideGrant);
     }
     let secret = new_secret()?;
-    let key: Key = sqlx::query_as(
+    let key: Key = database::query_as(
         "INSERT INTO keys (id, name, scope, hash, created_at, all_titles, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
+         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *",
     )
     .bind(KeyId::new())
     .bind(name)
@@ -252,11 +252,13 @@ pub async fn create(
     .fetch_one(&mut *db)
     .await?;
     for title in grant.titles.iter().flatten() {
-        sqlx::query("INSERT OR IGNORE INTO key_titles (key_id, title_id) VALUES (?, ?)")
-            .bind(&key.id)
-            .bind(title)
-            .execute(&mut *db)
-            .await?;
+        database::query(
+            "INSERT INTO key_titles (key_id, title_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        )
+        .bind(&key.id)
+        .bind(title)
+        .execute(&mut *db)
+        .await?;
     }
     Ok((key, secret))
 }
@@ -265,13 +267,10 @@ pub async fn create(
 ///
 /// # Errors
 /// If no key of this name is in use, or the database fails.
-pub async fn rotate(
-    db: &mut SqliteConnection,
-    name: &str,
-) -> Result<(Key, SecretString), CatalogError> {
+pub async fn rotate(db: &mut Connection, name: &str) -> Result<(Key, SecretString), CatalogError> {
     let secret = new_secret()?;
-    let rotated: Option<Key> = sqlx::query_as(
-        "UPDATE keys SET hash = ? WHERE name = ? AND revoked_at IS NULL RETURNING *",
+    let rotated: Option<Key> = database::query_as(
+        "UPDATE keys SET hash = $1 WHERE name = $2 AND revoked_at IS NULL RETURNING *",
     )
     .bind(hash(secret.expose_secret()))
     .bind(name)
@@ -285,14 +284,11 @@ pub async fn rotate(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn titles(
-    db: &mut SqliteConnection,
-    key: &Key,
-) -> Result<Option<Vec<TitleId>>, CatalogError> {
+pub async fn titles(db: &mut Connection, key: &Key) -> Result<Option<Vec<TitleId>>, CatalogError> {
     if key.all_titles {
         return Ok(None);
     }
-    let titles = sqlx::query_scalar("SELECT title_id FROM key_titles WHERE key_id = ?")
+    let titles = database::query_scalar("SELECT title_id FROM key_titles WHERE key_id = $1")
         .bind(&key.id)
         .fetch_all(db)
         .await?;
@@ -303,7 +299,7 @@ pub async fn titles(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn any_for_people(db: &mut SqliteConnection) -> Result<bool, CatalogError> {
+pub async fn any_for_people(db: &mut Connection) -> Result<bool, CatalogError> {
     let keys = list(db).await?;
     let opens = |key: &Key| {
         let alive = key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now_ms());
@@ -317,8 +313,8 @@ pub async fn any_for_people(db: &mut SqliteConnection) -> Result<bool, CatalogEr
 ///
 /// # Errors
 /// If the database fails.
-pub async fn list(db: &mut SqliteConnection) -> Result<Vec<Key>, CatalogError> {
-    Ok(sqlx::query_as("SELECT * FROM keys ORDER BY id DESC")
+pub async fn list(db: &mut Connection) -> Result<Vec<Key>, CatalogError> {
+    Ok(database::query_as("SELECT * FROM keys ORDER BY id DESC")
         .fetch_all(db)
         .await?)
 }
@@ -327,9 +323,9 @@ pub async fn list(db: &mut SqliteConnection) -> Result<Vec<Key>, CatalogError> {
 ///
 /// # Errors
 /// If no key of this name is in use, or the database fails.
-pub async fn revoke(db: &mut SqliteConnection, name: &str) -> Result<Key, CatalogError> {
-    let revoked = sqlx::query_as(
-        "UPDATE keys SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL RETURNING *",
+pub async fn revoke(db: &mut Connection, name: &str) -> Result<Key, CatalogError> {
+    let revoked = database::query_as(
+        "UPDATE keys SET revoked_at = $1 WHERE name = $2 AND revoked_at IS NULL RETURNING *",
     )
     .bind(now_ms())
     .bind(name)
@@ -352,10 +348,10 @@ fn no_such_key(name: &str) -> CatalogError {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn find(db: &mut SqliteConnection, secret: &str) -> Result<Option<Key>, CatalogError> {
-    Ok(sqlx::query_as(
+pub async fn find(db: &mut Connection, secret: &str) -> Result<Option<Key>, CatalogError> {
+    Ok(database::query_as(
         "SELECT * FROM keys
-          WHERE hash = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)",
+          WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)",
     )
     .bind(hash(secret))
     .bind(now_ms())
@@ -367,10 +363,10 @@ pub async fn find(db: &mut SqliteConnection, secret: &str) -> Result<Option<Key>
 ///
 /// # Errors
 /// If the database fails.
-pub async fn is_valid(db: &mut SqliteConnection, key: &Key) -> Result<bool, CatalogError> {
-    Ok(sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE id = ? AND hash = ? AND revoked_at IS NULL
-                           AND (expires_at IS NULL OR expires_at > ?))",
+pub async fn is_valid(db: &mut Connection, key: &Key) -> Result<bool, CatalogError> {
+    Ok(database::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE id = $1 AND hash = $2 AND revoked_at IS NULL
+                           AND (expires_at IS NULL OR expires_at > $3))",
     )
     .bind(&key.id)
     .bind(&key.hash)
@@ -389,8 +385,8 @@ pub fn is_use_to_be_noted(key: &Key) -> bool {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn note_use(db: &mut SqliteConnection, key: &KeyId) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE keys SET last_used_at = ? WHERE id = ?")
+pub async fn note_use(db: &mut Connection, key: &KeyId) -> Result<(), CatalogError> {
+    database::query("UPDATE keys SET last_used_at = $1 WHERE id = $2")
         .bind(now_ms())
         .bind(key)
         .execute(db)
@@ -398,9 +394,9 @@ pub async fn note_use(db: &mut SqliteConnection, key: &KeyId) -> Result<(), Cata
     Ok(())
 }
 
-async fn in_use(db: &mut SqliteConnection, name: &str) -> Result<Option<KeyId>, CatalogError> {
+async fn in_use(db: &mut Connection, name: &str) -> Result<Option<KeyId>, CatalogError> {
     Ok(
-        sqlx::query_scalar("SELECT id FROM keys WHERE name = ? AND revoked_at IS NULL")
+        database::query_scalar("SELECT id FROM keys WHERE name = $1 AND revoked_at IS NULL")
             .bind(name)
             .fetch_optional(db)
             .await?,

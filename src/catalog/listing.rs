@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
 use super::assets::Asset;
+use super::database::{self, Connection};
 use super::metadata::{Metadata, Tags};
 use super::runs::RunState;
 use super::shots::Opening;
@@ -61,32 +62,32 @@ pub struct AssetFilter {
 /// # Errors
 /// If the database fails.
 pub async fn assets(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     filter: &AssetFilter,
     limit: u32,
 ) -> Result<Vec<AssetSummary>, CatalogError> {
-    Ok(sqlx::query_as(
+    Ok(database::query_as(
         "SELECT * FROM (
             SELECT a.registered, a.id, a.title_id, t.name AS title, a.uri, a.size, a.shots, a.generation, a.tags,
                    a.metadata, a.created_at,
-                   (SELECT CASE WHEN SUM(r.state = 'running') > 0 THEN 'running'
-                                WHEN SUM(r.state = 'pending') > 0 THEN 'pending'
-                                WHEN SUM(r.state = 'failed') > 0 THEN 'failed'
-                                WHEN SUM(r.state = 'cancelled') > 0 THEN 'cancelled' ELSE 'ready' END
+                   (SELECT CASE WHEN COUNT(*) FILTER (WHERE r.state = 'running') > 0 THEN 'running'
+                                WHEN COUNT(*) FILTER (WHERE r.state = 'pending') > 0 THEN 'pending'
+                                WHEN COUNT(*) FILTER (WHERE r.state = 'failed') > 0 THEN 'failed'
+                                WHEN COUNT(*) FILTER (WHERE r.state = 'cancelled') > 0 THEN 'cancelled' ELSE 'ready' END
                       FROM wanted w JOIN runs r ON r.id = w.run_id WHERE w.asset_id = a.id) AS state
               FROM assets a JOIN titles t ON t.id = a.title_id
-             WHERE a.registered > ?1
-               AND (?2 IS NULL OR a.title_id IN (SELECT value FROM json_each(?2)))
-               AND (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(a.tags) WHERE value = ?3))
-               AND (?5 IS NULL OR instr(lower(a.uri), lower(?5)) > 0))
-          WHERE ?4 IS NULL OR state = ?4
-          ORDER BY registered LIMIT ?6",
+             WHERE a.registered > $1
+               AND ($2 IS NULL OR a.title_id IN (SELECT value FROM json_each($2)))
+               AND ($3 IS NULL OR EXISTS (SELECT 1 FROM json_each(a.tags) WHERE value = $3))
+               AND ($5 IS NULL OR instr(lower(a.uri), $5) > 0)) l
+          WHERE $4 IS NULL OR state = $4
+          ORDER BY registered LIMIT $6",
     )
     .bind(filter.after)
     .bind(filter.titles.as_ref().map(|titles| serde_json::json!(titles).to_string()))
     .bind(&filter.tag)
     .bind(filter.state)
-    .bind(&filter.name)
+    .bind(filter.name.as_ref().map(|name| name.to_ascii_lowercase()))
     .bind(limit)
     .fetch_all(db)
     .await?)
@@ -119,12 +120,12 @@ pub struct ListedShot {
 /// # Errors
 /// If the database fails.
 pub async fn shots(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     from: u64,
     limit: u32,
 ) -> Result<Vec<ListedShot>, CatalogError> {
-    Ok(sqlx::query_as(
+    Ok(database::query_as(
         "SELECT s.start_frame, s.end_frame, s.start_ms, s.end_ms, s.boundary, s.boundary_start, s.boundary_end,
                 s.confidence, n.tags, n.note, r.output AS scan
            FROM published p
@@ -132,8 +133,8 @@ pub async fn shots(
            JOIN shots s ON s.run_id = p.run_id
            LEFT JOIN annotations n ON n.asset_id = p.asset_id AND n.start_frame = s.start_frame
                                   AND n.end_frame = s.end_frame
-          WHERE p.asset_id = ? AND p.feature = 'shots' AND s.start_frame >= ?
-          ORDER BY s.ordinal LIMIT ?",
+          WHERE p.asset_id = $1 AND p.feature = 'shots' AND s.start_frame >= $2
+          ORDER BY s.ordinal LIMIT $3",
     )
     .bind(asset)
     .bind(from.cast_signed())
@@ -160,12 +161,12 @@ pub struct AssetPlace {
 /// # Errors
 /// If the database fails.
 pub async fn places(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     assets: &[AssetId],
 ) -> Result<HashMap<AssetId, AssetPlace>, CatalogError> {
-    let places: Vec<AssetPlace> = sqlx::query_as(
+    let places: Vec<AssetPlace> = database::query_as(
         "SELECT id, title_id AS title, registered, created_at FROM assets
-          WHERE id IN (SELECT value FROM json_each(?))",
+          WHERE id IN (SELECT value FROM json_each($1))",
     )
     .bind(serde_json::json!(assets).to_string())
     .fetch_all(db)
@@ -178,12 +179,9 @@ pub async fn places(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn other_places(
-    db: &mut SqliteConnection,
-    asset: &Asset,
-) -> Result<Vec<String>, CatalogError> {
-    let places = "SELECT uri FROM locators WHERE asset_id = ? AND uri <> ? ORDER BY rowid DESC";
-    Ok(sqlx::query_scalar(places)
+pub async fn other_places(db: &mut Connection, asset: &Asset) -> Result<Vec<String>, CatalogError> {
+    let places = "SELECT uri FROM locators WHERE asset_id = $1 AND uri <> $2 ORDER BY rowid DESC";
+    Ok(database::query_scalar(places)
         .bind(&asset.id)
         .bind(&asset.uri)
         .fetch_all(db)

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use utoipa::ToSchema;
 
+use super::database::{self, Connection};
 use super::{AssetId, CatalogError, ShotId, TitleId, now_ms};
 
 /// Keys of one title or asset.
@@ -153,11 +154,11 @@ pub struct Annotation {
 /// # Errors
 /// If the database fails.
 pub async fn set_of_title(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     title: &TitleId,
     metadata: &Metadata,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE titles SET metadata = ? WHERE id = ?")
+    database::query("UPDATE titles SET metadata = $1 WHERE id = $2")
         .bind(serde_json::json!(metadata).to_string())
         .bind(title)
         .execute(db)
@@ -170,11 +171,11 @@ pub async fn set_of_title(
 /// # Errors
 /// If the database fails.
 pub async fn set_of_asset(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     metadata: &Metadata,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE assets SET metadata = ? WHERE id = ?")
+    database::query("UPDATE assets SET metadata = $1 WHERE id = $2")
         .bind(serde_json::json!(metadata).to_string())
         .bind(asset)
         .execute(db)
@@ -187,11 +188,11 @@ pub async fn set_of_asset(
 /// # Errors
 /// If the database fails.
 pub async fn set_tags(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     tags: &Tags,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE assets SET tags = ? WHERE id = ?")
+    database::query("UPDATE assets SET tags = $1 WHERE id = $2")
         .bind(tags.stored())
         .bind(asset)
         .execute(db)
@@ -203,12 +204,9 @@ pub async fn set_tags(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn annotation(
-    db: &mut SqliteConnection,
-    shot: &ShotId,
-) -> Result<Annotation, CatalogError> {
-    let found = sqlx::query_as(
-        "SELECT tags, note FROM annotations WHERE asset_id = ? AND start_frame = ? AND end_frame = ?",
+pub async fn annotation(db: &mut Connection, shot: &ShotId) -> Result<Annotation, CatalogError> {
+    let found = database::query_as(
+        "SELECT tags, note FROM annotations WHERE asset_id = $1 AND start_frame = $2 AND end_frame = $3",
     )
     .bind(&shot.asset)
     .bind(shot.start.cast_signed())
@@ -223,7 +221,7 @@ pub async fn annotation(
 /// # Errors
 /// If the note is longer than allowed, or the database fails.
 pub async fn annotate(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     shot: &ShotId,
     tags: Option<Tags>,
     note: Option<String>,
@@ -236,9 +234,11 @@ pub async fn annotate(
         tags: tags.unwrap_or(before.tags),
         note: note.map_or(before.note, |note| (!note.is_empty()).then_some(note)),
     };
-    sqlx::query(
-        "REPLACE INTO annotations (asset_id, start_frame, end_frame, tags, note, updated_at)
-         VALUES (?, ?, ?, ?, ?, ?)",
+    database::query(
+        "INSERT INTO annotations (asset_id, start_frame, end_frame, tags, note, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (asset_id, start_frame, end_frame) DO UPDATE
+            SET tags = excluded.tags, note = excluded.note, updated_at = excluded.updated_at",
     )
     .bind(&shot.asset)
     .bind(shot.start.cast_signed())

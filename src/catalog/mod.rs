@@ -1,6 +1,6 @@
 //! The catalogue: titles, assets, the runs of their features, shots, vectors, dialogue, redactions and keys.
 //!
-//! It is one SQLite file in write-ahead mode. It is the source of truth, and the index is derived from it.
+//! It is one SQLite file in write-ahead mode, or a database of PostgreSQL ([`database`]). It is the source of truth, and the index is derived from it.
 //! Functions that take a connection can be combined in one transaction ([`Catalog::begin`]).
 
 pub mod assets;
@@ -9,6 +9,8 @@ pub mod bins;
 mod caller;
 mod coverage;
 pub mod cues;
+pub mod database;
+mod dialect;
 pub mod duplicates;
 pub mod edges;
 mod error;
@@ -48,17 +50,13 @@ pub mod watches;
 pub mod webhooks;
 
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use rushes_models::LibraryError;
-use sqlx::sqlite::{
-    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
-};
-use sqlx::{SqliteConnection, Transaction};
+use secrecy::SecretString;
 
 pub use caller::Caller;
 pub use coverage::{coverage, failed, given_up, tallies};
+use database::{Connection, DatabaseLock, Pool, Transaction, postgres, sqlite};
 pub use error::CatalogError;
 pub use ids::{
     AssetId, BinId, BinItemId, DeliveryId, FaceId, JobId, KeyId, PersonId, RedactionId, RunId,
@@ -68,13 +66,11 @@ pub use ids::{
 /// Number of index positions to keep. An index writes its vectors once a minute, and so lags by the positions
 /// in between.
 const MARKS: i64 = 10_000;
-/// How long a writer waits for another process to finish its transaction.
-const BUSY: Duration = Duration::from_secs(30);
 
 /// An open catalogue. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Catalog {
-    pool: SqlitePool,
+    pool: Pool,
 }
 
 impl Catalog {
@@ -83,32 +79,40 @@ impl Catalog {
     /// # Errors
     /// If the file cannot be opened, is not a catalogue, or was written by a newer rushes.
     pub async fn open(file: &Path) -> Result<Self, CatalogError> {
-        let open = |source: sqlx::Error| CatalogError::Open {
-            file: file.display().to_string(),
-            source: LibraryError::new(source),
-        };
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A kill loses nothing that was committed. With `Normal`, a power cut might.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            // What is deleted is overwritten where that costs no more reading or writing.
-            .pragma("secure_delete", "FAST")
-            .busy_timeout(BUSY);
-        // Two processes that create a catalogue at the same time would conflict.
-        let _alone = lock(file).await.map_err(|error| open(error.into()))?;
-        let pool = SqlitePoolOptions::new()
-            .max_connections(8)
-            .connect_with(options)
-            .await
-            .map_err(open)?;
-        sqlx::migrate!("src/catalog/migrations")
-            .run(&pool)
-            .await
-            .map_err(|error| open(error.into()))?;
+        let pool = Pool::Sqlite(sqlite::open(file).await?);
         Ok(Self { pool })
+    }
+
+    /// Opens the catalogue in a database of PostgreSQL, at an address such as `postgres://user:password@host/database`.
+    /// Creates it or migrates it to the newest schema if needed.
+    ///
+    /// # Errors
+    /// If the address is invalid, the server cannot be reached, refuses the user, has no such database, is too old or only
+    /// reads, or the catalogue was written by a newer rushes.
+    pub async fn connect(address: &SecretString) -> Result<Self, CatalogError> {
+        let pool = Pool::Postgres(postgres::open(address).await?);
+        Ok(Self { pool })
+    }
+
+    /// The database that it is in, as people may see it: server, port and name; `None` if it is in a file.
+    #[must_use]
+    pub fn database(&self) -> Option<String> {
+        match &self.pool {
+            Pool::Sqlite(_) => None,
+            Pool::Postgres(pool) => Some(postgres::place(&pool.connect_options())),
+        }
+    }
+
+    /// Takes the lock that the one engine of a catalogue holds, where machines share the database; `None` if another process
+    /// has it. With SQLite a lock in the data folder is enough, and this one is always free.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn lock_engine(&self) -> Result<Option<Option<DatabaseLock>>, CatalogError> {
+        match &self.pool {
+            Pool::Sqlite(_) => Ok(Some(None)),
+            Pool::Postgres(pool) => Ok(postgres::lock_engine(pool).await?.map(Some)),
+        }
     }
 
     /// Does what a [`Catalog::scrub`] that was interrupted or failed left to do. For what starts to write anyway: a program
@@ -117,8 +121,8 @@ impl Catalog {
     /// # Errors
     /// As [`Catalog::scrub`].
     pub async fn finish_scrub(&self) -> Result<(), CatalogError> {
-        let owes: Option<bool> = sqlx::query_scalar("SELECT owes_scrub FROM people_consent")
-            .fetch_optional(&self.pool)
+        let owes: Option<bool> = database::query_scalar("SELECT owes_scrub FROM people_consent")
+            .fetch_optional(&mut self.read().await?)
             .await?;
         if owes == Some(true) {
             self.scrub().await?;
@@ -126,28 +130,37 @@ impl Catalog {
         Ok(())
     }
 
-    /// Begins a transaction that may write.
+    /// Begins a transaction that may write. Nobody else writes until it ends, so changes are numbered in the order in which
+    /// others see them.
     ///
     /// # Errors
     /// If the database stays locked by another process.
-    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, CatalogError> {
-        // Take the write lock at once. Upgrading a read lock later could deadlock.
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    pub async fn begin(&self) -> Result<Transaction, CatalogError> {
+        Ok(self.pool.begin().await?)
+    }
+
+    /// Begins a transaction that leases, or extends a lease, and changes nothing that is not leased. With PostgreSQL others
+    /// of this kind run beside it.
+    ///
+    /// # Errors
+    /// As [`Catalog::begin`].
+    pub async fn begin_beside(&self) -> Result<Transaction, CatalogError> {
+        Ok(self.pool.begin_beside().await?)
     }
 
     /// Begins a transaction that only reads; all reads see the same state.
     ///
     /// # Errors
     /// If no connection becomes free.
-    pub async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, CatalogError> {
-        Ok(self.pool.begin().await?)
+    pub async fn snapshot(&self) -> Result<Transaction, CatalogError> {
+        Ok(self.pool.snapshot().await?)
     }
 
     /// A connection for reading.
     ///
     /// # Errors
     /// If none becomes free.
-    pub async fn read(&self) -> Result<sqlx::pool::PoolConnection<Sqlite>, CatalogError> {
+    pub async fn read(&self) -> Result<Connection, CatalogError> {
         Ok(self.pool.acquire().await?)
     }
 
@@ -155,26 +168,24 @@ impl Catalog {
     /// either. It takes as long as copying the file, and others wait meanwhile; after half a minute they fail. If it
     /// fails after faces were deleted, the next [`Catalog::finish_scrub`] does it.
     ///
+    /// With PostgreSQL it rewrites the tables of faces and of people. The server's own log and its backups keep bytes for as
+    /// long as whoever runs it has them kept.
+    ///
     /// # Errors
     /// If the disk has no room for a copy, or another process reads the old state all the time.
     pub async fn scrub(&self) -> Result<(), CatalogError> {
-        let mut db = self.pool.acquire().await?;
+        let mut db = self.read().await?;
         // Faces that others delete meanwhile are still owed.
-        let version: Option<i64> = sqlx::query_scalar("SELECT faces_version FROM people_consent")
-            .fetch_optional(&mut *db)
-            .await?;
-        sqlx::query("VACUUM").execute(&mut *db).await?;
-        let (is_busy, _, _): (bool, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_one(&mut *db)
-            .await?;
-        if is_busy {
-            return Err(CatalogError::NotScrubbed);
-        }
-        sqlx::query(
-            "UPDATE people_consent SET owes_scrub = 0 WHERE owes_scrub = 1 AND faces_version = ?",
+        let version: Option<i64> =
+            database::query_scalar("SELECT faces_version FROM people_consent")
+                .fetch_optional(&mut db)
+                .await?;
+        dialect::scrub(&mut db).await?;
+        database::query(
+            "UPDATE people_consent SET owes_scrub = FALSE WHERE owes_scrub AND faces_version = $1",
         )
         .bind(version)
-        .execute(&mut *db)
+        .execute(&mut db)
         .await?;
         Ok(())
     }
@@ -185,27 +196,21 @@ impl Catalog {
     }
 }
 
-/// Holds the lock beside `file` until the returned guard is dropped.
-async fn lock(file: &Path) -> std::io::Result<std::fs::File> {
-    let path = file.with_extension("lock");
-    let locked = tokio::task::spawn_blocking(move || {
-        let lock = std::fs::File::create(path)?;
-        lock.lock()?;
-        Ok(lock)
-    });
-    locked.await.map_err(std::io::Error::other)?
-}
-
 /// Records that `asset` has changed for readers.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn note_change(db: &mut SqliteConnection, asset: &AssetId) -> Result<(), CatalogError> {
+pub async fn note_change(db: &mut Connection, asset: &AssetId) -> Result<(), CatalogError> {
     // One row per asset: an older change adds nothing to a newer one.
-    sqlx::query("REPLACE INTO changes (asset_id) VALUES (?)")
-        .bind(asset)
-        .execute(db)
-        .await?;
+    for statement in [
+        "DELETE FROM changes WHERE asset_id = $1",
+        "INSERT INTO changes (asset_id) VALUES ($1)",
+    ] {
+        database::query(statement)
+            .bind(asset)
+            .execute(&mut *db)
+            .await?;
+    }
     Ok(())
 }
 
@@ -214,16 +219,18 @@ pub async fn note_change(db: &mut SqliteConnection, asset: &AssetId) -> Result<(
 /// # Errors
 /// If the database fails.
 pub async fn changes_after(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     seq: i64,
     limit: u32,
 ) -> Result<Vec<(i64, AssetId)>, CatalogError> {
     Ok(
-        sqlx::query_as("SELECT seq, asset_id FROM changes WHERE seq > ? ORDER BY seq LIMIT ?")
-            .bind(seq)
-            .bind(limit)
-            .fetch_all(db)
-            .await?,
+        database::query_as(
+            "SELECT seq, asset_id FROM changes WHERE seq > $1 ORDER BY seq LIMIT $2",
+        )
+        .bind(seq)
+        .bind(limit)
+        .fetch_all(db)
+        .await?,
     )
 }
 
@@ -232,16 +239,16 @@ pub async fn changes_after(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn mark_position(db: &mut SqliteConnection, seq: i64) -> Result<String, CatalogError> {
+pub async fn mark_position(db: &mut Connection, seq: i64) -> Result<String, CatalogError> {
     let mark = ulid::Ulid::generate().to_string();
-    sqlx::query("INSERT INTO index_marks (mark, seq) VALUES (?, ?)")
+    database::query("INSERT INTO index_marks (mark, seq) VALUES ($1, $2)")
         .bind(&mark)
         .bind(seq)
         .execute(&mut *db)
         .await?;
-    sqlx::query(
+    database::query(
         "DELETE FROM index_marks
-          WHERE seq < (SELECT seq FROM index_marks ORDER BY seq DESC LIMIT 1 OFFSET ?)",
+          WHERE seq < (SELECT seq FROM index_marks ORDER BY seq DESC LIMIT 1 OFFSET $1)",
     )
     .bind(MARKS)
     .execute(db)
@@ -254,13 +261,9 @@ pub async fn mark_position(db: &mut SqliteConnection, seq: i64) -> Result<String
 ///
 /// # Errors
 /// If the database fails.
-pub async fn is_marked(
-    db: &mut SqliteConnection,
-    seq: i64,
-    mark: &str,
-) -> Result<bool, CatalogError> {
-    let marked = "SELECT EXISTS (SELECT 1 FROM index_marks WHERE mark = ? AND seq = ?)";
-    Ok(sqlx::query_scalar(marked)
+pub async fn is_marked(db: &mut Connection, seq: i64, mark: &str) -> Result<bool, CatalogError> {
+    let marked = "SELECT EXISTS (SELECT 1 FROM index_marks WHERE mark = $1 AND seq = $2)";
+    Ok(database::query_scalar(marked)
         .bind(mark)
         .bind(seq)
         .fetch_one(db)

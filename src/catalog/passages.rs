@@ -1,8 +1,7 @@
 //! Passages of dialogue and their vectors.
 
-use sqlx::SqliteConnection;
-
 use super::cues::CueOrigin;
+use super::database::{self, Connection};
 use super::{AssetId, CatalogError, RunId, vectors};
 
 /// A passage of dialogue: a line, or a few neighbouring ones. Frames and milliseconds are half-open.
@@ -38,14 +37,14 @@ pub struct SpacePassages {
 /// # Errors
 /// If the database fails.
 pub async fn store(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     run: &RunId,
     passages: &[Passage],
 ) -> Result<(), CatalogError> {
     for (ordinal, passage) in passages.iter().enumerate() {
-        sqlx::query(
+        database::query(
             "INSERT INTO passages (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, text, origin)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(run)
         .bind(ordinal.cast_signed() as i64)
@@ -65,14 +64,11 @@ pub async fn store(
 ///
 /// # Errors
 /// If the database fails or a stored vector is damaged.
-pub async fn of(
-    db: &mut SqliteConnection,
-    asset: &AssetId,
-) -> Result<Vec<SpacePassages>, CatalogError> {
+pub async fn of(db: &mut Connection, asset: &AssetId) -> Result<Vec<SpacePassages>, CatalogError> {
     let mut spaces = Vec::new();
     for (run, space) in vectors::spaces(db, asset, "meaning").await? {
-        let frames: Vec<(i64, i64)> = sqlx::query_as(
-            "SELECT start_frame, end_frame FROM passages WHERE run_id = ? ORDER BY ordinal",
+        let frames: Vec<(i64, i64)> = database::query_as(
+            "SELECT start_frame, end_frame FROM passages WHERE run_id = $1 ORDER BY ordinal",
         )
         .bind(&run)
         .fetch_all(&mut *db)
@@ -94,7 +90,7 @@ pub async fn of(
 /// # Errors
 /// If the database fails.
 pub async fn get_many(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     feature: &str,
     ids: &[(AssetId, u32)],
 ) -> Result<Vec<Option<Passage>>, CatalogError> {
@@ -104,11 +100,11 @@ pub async fn get_many(
         #[sqlx(flatten)]
         passage: Passage,
     }
-    let rows: Vec<RankedPassage> = sqlx::query_as(
-        "SELECT q.key AS rank, a.start_frame, a.end_frame, a.start_ms, a.end_ms, a.text, a.origin
-           FROM json_each(?) q
-           JOIN published p ON p.asset_id = q.value ->> 0 AND p.feature = ?
-           JOIN passages a ON a.run_id = p.run_id AND a.ordinal = q.value ->> 1",
+    let rows: Vec<RankedPassage> = database::query_as(
+        "SELECT CAST(q.key AS BIGINT) AS rank, a.start_frame, a.end_frame, a.start_ms, a.end_ms, a.text, a.origin
+           FROM json_each($1) q
+           JOIN published p ON p.asset_id = q.value ->> 0 AND p.feature = $2
+           JOIN passages a ON a.run_id = p.run_id AND a.ordinal = CAST(q.value ->> 1 AS BIGINT)",
     )
     .bind(serde_json::json!(ids).to_string())
     .bind(feature)

@@ -1,8 +1,8 @@
 //! The durable queue: leases with fencing tokens on the table of runs.
 
 use rushes_workers::coordinator::Failure;
-use sqlx::SqliteConnection;
 
+use super::database::{self, Connection, Dialect};
 use super::redactions::upkeep;
 use super::runs::Run;
 use super::{CatalogError, RunId, now_ms};
@@ -27,30 +27,66 @@ fn of_models(choice: Choice<'_>) -> Option<String> {
     choice.1.map(|models| serde_json::json!(models).to_string())
 }
 
+/// The clock by which leases expire, Unix milliseconds, if machines share the database and so have to share its clock.
+///
+/// # Errors
+/// If the database fails.
+pub async fn clock(db: &mut Connection) -> Result<Option<i64>, CatalogError> {
+    Ok(match db.dialect() {
+        Dialect::Sqlite => None,
+        Dialect::Postgres => Some(
+            database::query_scalar("SELECT now_ms()")
+                .fetch_one(db)
+                .await?,
+        ),
+    })
+}
+
+/// Whether the lease of a remote worker has expired.
+///
+/// # Errors
+/// If the database fails.
+pub async fn has_lapsed(db: &mut Connection, now: i64) -> Result<bool, CatalogError> {
+    let leased = db.dialect().read_by("runs", "runs_leased");
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM {leased} WHERE state = 'running' AND lease_until < $1)"
+    );
+    Ok(database::query_scalar(sqlx::AssertSqlSafe(sql))
+        .bind(now)
+        .fetch_one(db)
+        .await?)
+}
+
 /// Whether there may be a run to lease. It only reads, so it costs no writer anything.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn is_waiting(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     choice: Choice<'_>,
     now: i64,
 ) -> Result<bool, CatalogError> {
-    Ok(sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM runs INDEXED BY runs_to_lease
-                         WHERE queue = ?1 AND state = 'pending' AND waits_for = 0
-                           AND (not_before <= ?2 OR not_before > ?2 + ?3)
-                           AND (?4 IS NULL OR feature NOT LIKE 'embeddings/%'
-                                OR substr(feature, 12) IN (SELECT value FROM json_each(?4))))
-             OR EXISTS (SELECT 1 FROM runs INDEXED BY runs_leased
-                         WHERE state = 'running' AND queue = ?1 AND lease_until < ?2)",
-    )
-    .bind(choice.0)
-    .bind(now)
-    .bind(FARTHEST_RETRY_MS)
-    .bind(of_models(choice))
-    .fetch_one(db)
-    .await?)
+    let dialect = db.dialect();
+    let (waiting, leased) = (
+        dialect.read_by("runs", "runs_to_lease"),
+        dialect.read_by("runs", "runs_leased"),
+    );
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM {waiting}
+                         WHERE queue = $1 AND state = 'pending' AND waits_for = 0
+                           AND (not_before <= $2 OR not_before > $2 + $3)
+                           AND ($4 IS NULL OR feature NOT LIKE 'embeddings/%'
+                                OR substr(feature, 12) IN (SELECT value FROM json_each($4))))
+             OR EXISTS (SELECT 1 FROM {leased}
+                         WHERE state = 'running' AND queue = $1 AND lease_until < $2)"
+    );
+    Ok(database::query_scalar(sqlx::AssertSqlSafe(sql))
+        .bind(choice.0)
+        .bind(now)
+        .bind(FARTHEST_RETRY_MS)
+        .bind(of_models(choice))
+        .fetch_one(db)
+        .await?)
 }
 
 /// Leases the oldest run of `choice` whose inputs are ready, for `lease_ms` from `now`.
@@ -61,32 +97,38 @@ pub async fn is_waiting(
 /// # Errors
 /// If the database fails.
 pub async fn lease(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     choice: Choice<'_>,
     worker: &str,
     (now, lease_ms): (i64, i64),
 ) -> Result<Option<Run>, CatalogError> {
-    Ok(sqlx::query_as(
+    let dialect = db.dialect();
+    let (waiting, alone) = (
+        dialect.read_by("runs", "runs_to_lease"),
+        dialect.unclaimed(""),
+    );
+    let sql = format!(
         "UPDATE runs
-            SET state = 'running', token = token + 1, attempts = attempts + 1, worker = ?2,
-                lease_until = ?4, started_at = COALESCE(started_at, ?3), done = 0, total = NULL
+            SET state = 'running', token = token + 1, attempts = attempts + 1, worker = $2,
+                lease_until = $4, started_at = COALESCE(started_at, $3), done = 0, total = NULL
           WHERE id = (
-                SELECT id FROM runs INDEXED BY runs_to_lease
-                 WHERE queue = ?1 AND state = 'pending' AND waits_for = 0
-                   AND (not_before <= ?3 OR not_before > ?3 + ?5)
-                   AND (?6 IS NULL OR feature NOT LIKE 'embeddings/%'
-                        OR substr(feature, 12) IN (SELECT value FROM json_each(?6)))
-                 ORDER BY background, deaths, asset_id, rowid LIMIT 1)
-         RETURNING *",
-    )
-    .bind(choice.0)
-    .bind(worker)
-    .bind(now)
-    .bind((!is_local(worker)).then_some(now + lease_ms))
-    .bind(FARTHEST_RETRY_MS)
-    .bind(of_models(choice))
-    .fetch_optional(db)
-    .await?)
+                SELECT id FROM {waiting}
+                 WHERE queue = $1 AND state = 'pending' AND waits_for = 0
+                   AND (not_before <= $3 OR not_before > $3 + $5)
+                   AND ($6 IS NULL OR feature NOT LIKE 'embeddings/%'
+                        OR substr(feature, 12) IN (SELECT value FROM json_each($6)))
+                 ORDER BY background, deaths, asset_id, rowid LIMIT 1{alone})
+         RETURNING *"
+    );
+    Ok(database::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(choice.0)
+        .bind(worker)
+        .bind(now)
+        .bind((!is_local(worker)).then_some(now + lease_ms))
+        .bind(FARTHEST_RETRY_MS)
+        .bind(of_models(choice))
+        .fetch_optional(db)
+        .await?)
 }
 
 /// Extends a lease and stores the progress; `false` if the lease is lost or the run was cancelled.
@@ -94,14 +136,14 @@ pub async fn lease(
 /// # Errors
 /// If the database fails.
 pub async fn heartbeat(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     (run, token): (&RunId, i64),
     until: i64,
     progress: (i64, Option<i64>),
 ) -> Result<bool, CatalogError> {
-    let kept = sqlx::query(
-        "UPDATE runs SET lease_until = CASE WHEN lease_until IS NULL THEN NULL ELSE ? END, done = ?, total = ?
-          WHERE id = ? AND token = ? AND state = 'running'",
+    let kept = database::query(
+        "UPDATE runs SET lease_until = CASE WHEN lease_until IS NULL THEN NULL ELSE $1 END, done = $2, total = $3
+          WHERE id = $4 AND token = $5 AND state = 'running'",
     )
     .bind(until)
     .bind(progress.0)
@@ -117,16 +159,12 @@ pub async fn heartbeat(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn finish(
-    db: &mut SqliteConnection,
-    run: &RunId,
-    token: i64,
-) -> Result<bool, CatalogError> {
-    let done = sqlx::query(
-        "UPDATE runs SET state = 'ready', finished_at = ?, done = COALESCE(total, done),
+pub async fn finish(db: &mut Connection, run: &RunId, token: i64) -> Result<bool, CatalogError> {
+    let done = database::query(
+        "UPDATE runs SET state = 'ready', finished_at = $1, done = COALESCE(total, done),
                 lease_until = NULL,
                 worker = NULL, failure_kind = NULL, failure_code = NULL, reason = NULL
-          WHERE id = ? AND token = ? AND state = 'running'",
+          WHERE id = $2 AND token = $3 AND state = 'running'",
     )
     .bind(now_ms())
     .bind(run)
@@ -141,11 +179,11 @@ pub async fn finish(
 /// # Errors
 /// If the database fails.
 pub async fn keep_record(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     run: &RunId,
     record: &str,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE runs SET output = ? WHERE id = ?")
+    database::query("UPDATE runs SET output = $1 WHERE id = $2")
         .bind(record)
         .bind(run)
         .execute(db)
@@ -167,7 +205,7 @@ pub enum Verdict {
 /// # Errors
 /// If the database fails.
 pub async fn fail(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     run: (&RunId, i64),
     failure: &Failure,
     verdict: Verdict,
@@ -177,10 +215,10 @@ pub async fn fail(
         Verdict::Retry(delay) => ("pending", now + delay, None),
         Verdict::GiveUp => ("failed", 0, Some(now)),
     };
-    let done = sqlx::query(
-        "UPDATE runs SET state = ?, not_before = ?, finished_at = ?, failure_kind = ?, failure_code = ?, reason = ?,
+    let done = database::query(
+        "UPDATE runs SET state = $1, not_before = $2, finished_at = $3, failure_kind = $4, failure_code = $5, reason = $6,
                 lease_until = NULL, worker = NULL
-          WHERE id = ? AND token = ? AND state = 'running'",
+          WHERE id = $7 AND token = $8 AND state = 'running'",
     )
     .bind(state)
     .bind(not_before)
@@ -199,13 +237,13 @@ pub async fn fail(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn fail_dependents(db: &mut SqliteConnection, run: &Run) -> Result<(), CatalogError> {
-    sqlx::query(
+pub async fn fail_dependents(db: &mut Connection, run: &Run) -> Result<(), CatalogError> {
+    database::query(
         "WITH RECURSIVE waiting (id) AS (
-             SELECT run_id FROM run_inputs WHERE input_id = ?1
+             SELECT run_id FROM run_inputs WHERE input_id = $1
              UNION SELECT i.run_id FROM run_inputs i JOIN waiting w ON i.input_id = w.id)
-         UPDATE runs SET state = 'failed', finished_at = ?2, failure_kind = 'input-failed',
-                failure_code = 'input-failed', reason = ?3
+         UPDATE runs SET state = 'failed', finished_at = $2, failure_kind = 'input-failed',
+                failure_code = 'input-failed', reason = $3
           WHERE state = 'pending' AND id IN (SELECT id FROM waiting)",
     )
     .bind(&run.id)
@@ -220,14 +258,10 @@ pub async fn fail_dependents(db: &mut SqliteConnection, run: &Run) -> Result<(),
 ///
 /// # Errors
 /// If the database fails.
-pub async fn release(
-    db: &mut SqliteConnection,
-    run: &RunId,
-    token: i64,
-) -> Result<bool, CatalogError> {
-    let done = sqlx::query(
+pub async fn release(db: &mut Connection, run: &RunId, token: i64) -> Result<bool, CatalogError> {
+    let done = database::query(
         "UPDATE runs SET state = 'pending', attempts = attempts - 1, lease_until = NULL, worker = NULL
-          WHERE id = ? AND token = ? AND state = 'running'",
+          WHERE id = $1 AND token = $2 AND state = 'running'",
     )
     .bind(run)
     .bind(token)
@@ -240,24 +274,26 @@ pub async fn release(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn local_holders(db: &mut SqliteConnection) -> Result<Vec<String>, CatalogError> {
-    Ok(sqlx::query_scalar(
-        "SELECT worker FROM runs INDEXED BY runs_leased
+pub async fn local_holders(db: &mut Connection) -> Result<Vec<String>, CatalogError> {
+    let leased = db.dialect().read_by("runs", "runs_leased");
+    let sql = format!(
+        "SELECT worker FROM {leased}
           WHERE state = 'running' AND worker >= 'local-' AND worker < 'local.'
          UNION
-         SELECT worker FROM redaction_files WHERE state = 'running' AND worker IS NOT NULL",
-    )
-    .fetch_all(db)
-    .await?)
+         SELECT worker FROM redaction_files WHERE state = 'running' AND worker IS NOT NULL"
+    );
+    Ok(database::query_scalar(sqlx::AssertSqlSafe(sql))
+        .fetch_all(db)
+        .await?)
 }
 
 /// Takes the runs of `worker`, whose process has ended, away from it, and the files of redactions that it had.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn bury(db: &mut SqliteConnection, worker: &str) -> Result<Vec<Run>, CatalogError> {
+pub async fn bury(db: &mut Connection, worker: &str) -> Result<Vec<Run>, CatalogError> {
     upkeep::bury(db, worker).await?;
-    let held = sqlx::query_as("SELECT * FROM runs WHERE state = 'running' AND worker = ?")
+    let held = database::query_as("SELECT * FROM runs WHERE state = 'running' AND worker = $1")
         .bind(worker)
         .fetch_all(&mut *db)
         .await?;
@@ -268,11 +304,12 @@ pub async fn bury(db: &mut SqliteConnection, worker: &str) -> Result<Vec<Run>, C
 ///
 /// # Errors
 /// If the database fails.
-pub async fn bury_lapsed(db: &mut SqliteConnection, now: i64) -> Result<Vec<Run>, CatalogError> {
-    let held = sqlx::query_as("SELECT * FROM runs WHERE state = 'running' AND lease_until < ?")
-        .bind(now)
-        .fetch_all(&mut *db)
-        .await?;
+pub async fn bury_lapsed(db: &mut Connection, now: i64) -> Result<Vec<Run>, CatalogError> {
+    let held =
+        database::query_as("SELECT * FROM runs WHERE state = 'running' AND lease_until < $1")
+            .bind(now)
+            .fetch_all(&mut *db)
+            .await?;
     take_back(db, held, "stopped answering").await
 }
 
@@ -280,9 +317,9 @@ pub async fn bury_lapsed(db: &mut SqliteConnection, now: i64) -> Result<Vec<Run>
 ///
 /// # Errors
 /// If the database fails.
-pub async fn renew_leases(db: &mut SqliteConnection, until: i64) -> Result<(), CatalogError> {
-    sqlx::query(
-        "UPDATE runs SET lease_until = ? WHERE state = 'running' AND lease_until IS NOT NULL",
+pub async fn renew_leases(db: &mut Connection, until: i64) -> Result<(), CatalogError> {
+    database::query(
+        "UPDATE runs SET lease_until = $1 WHERE state = 'running' AND lease_until IS NOT NULL",
     )
     .bind(until)
     .execute(db)
@@ -293,7 +330,7 @@ pub async fn renew_leases(db: &mut SqliteConnection, until: i64) -> Result<(), C
 /// Puts runs back into the queue after their worker died, and gives up those that [`DEADLY`] workers held
 /// without progress. Returns the runs that were given up.
 async fn take_back(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     held: Vec<Run>,
     what: &str,
 ) -> Result<Vec<Run>, CatalogError> {
@@ -315,11 +352,11 @@ async fn take_back(
         } else {
             ("pending", None, None, None)
         };
-        sqlx::query(
-            "UPDATE runs SET state = ?, deaths = ?, done_at_death = ?, attempts = attempts - 1,
-                    failure_kind = ?, failure_code = ?, reason = ?, finished_at = ?, lease_until = NULL,
+        database::query(
+            "UPDATE runs SET state = $1, deaths = $2, done_at_death = $3, attempts = attempts - 1,
+                    failure_kind = $4, failure_code = $5, reason = $6, finished_at = $7, lease_until = NULL,
                     worker = NULL
-              WHERE id = ?",
+              WHERE id = $8",
         )
         .bind(state)
         .bind(run.deaths)

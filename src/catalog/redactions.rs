@@ -10,13 +10,12 @@ pub use leases::{FileResult, fail, finish, heartbeat, is_held, is_waiting, may_s
 
 use rushes_workers::coordinator::Failure;
 use serde::Serialize;
-use sqlx::SqliteConnection;
 
+use super::database::{self, Connection, text_enum};
 use super::{CatalogError, RedactionId, now_ms};
 
 /// Where a redaction stands as a whole, apart from its files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
-#[sqlx(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Its upload is under way; nobody sees it yet.
     Receiving,
@@ -28,10 +27,16 @@ pub enum Stage {
     Deleting,
 }
 
+text_enum!(Stage {
+    Receiving => "receiving",
+    Listing => "listing",
+    Open => "open",
+    Deleting => "deleting",
+});
+
 /// Where a file, or a redaction of files, stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[sqlx(rename_all = "kebab-case")]
 pub enum RedactionState {
     /// Not begun.
     Queued,
@@ -42,6 +47,13 @@ pub enum RedactionState {
     /// Through without a result; for a redaction, at least one file is.
     Failed,
 }
+
+text_enum!(RedactionState {
+    Queued => "queued",
+    Running => "running",
+    Done => "done",
+    Failed => "failed",
+});
 
 /// One redaction.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -157,16 +169,16 @@ pub struct RedactionTask {
 /// # Errors
 /// If the database fails.
 pub async fn create(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     stage: Stage,
     settings: &str,
     inputs: &str,
     output: Option<&str>,
 ) -> Result<RedactionId, CatalogError> {
     let id = RedactionId::new();
-    sqlx::query(
+    database::query(
         "INSERT INTO redactions (id, stage, settings, inputs, output, created_at)
-         VALUES (?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(&id)
     .bind(stage)
@@ -184,11 +196,11 @@ pub async fn create(
 /// # Errors
 /// If the database fails.
 pub async fn set_settings(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     id: &RedactionId,
     settings: &str,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE redactions SET settings = ? WHERE id = ?")
+    database::query("UPDATE redactions SET settings = $1 WHERE id = $2")
         .bind(settings)
         .bind(id)
         .execute(db)
@@ -201,13 +213,13 @@ pub async fn set_settings(
 /// # Errors
 /// If the database fails.
 pub async fn open(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     id: &RedactionId,
     files: &[NewFile],
     skipped: i64,
 ) -> Result<bool, CatalogError> {
-    let is_there: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM redactions WHERE id = ? AND stage IN ('receiving', 'listing'))",
+    let is_there: bool = database::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM redactions WHERE id = $1 AND stage IN ('receiving', 'listing'))",
     )
     .bind(id)
     .fetch_one(&mut *db)
@@ -217,10 +229,10 @@ pub async fn open(
     }
     for (ordinal, file) in (0_i64..).zip(files) {
         let failure = file.failure.as_ref();
-        sqlx::query(
+        database::query(
             "INSERT INTO redaction_files
                     (redaction_id, ordinal, name, source, state, failure_kind, failure_code, reason)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(id)
         .bind(ordinal)
@@ -238,7 +250,7 @@ pub async fn open(
         .await?;
     }
     // Last, because its event counts the files.
-    sqlx::query("UPDATE redactions SET stage = 'open', skipped = ? WHERE id = ?")
+    database::query("UPDATE redactions SET stage = 'open', skipped = $1 WHERE id = $2")
         .bind(skipped)
         .bind(id)
         .execute(db)
@@ -250,8 +262,8 @@ pub async fn open(
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none, or it was deleted.
-pub async fn get(db: &mut SqliteConnection, id: &RedactionId) -> Result<Redaction, CatalogError> {
-    sqlx::query_as("SELECT * FROM redactions WHERE id = ? AND stage IN ('listing', 'open')")
+pub async fn get(db: &mut Connection, id: &RedactionId) -> Result<Redaction, CatalogError> {
+    database::query_as("SELECT * FROM redactions WHERE id = $1 AND stage IN ('listing', 'open')")
         .bind(id)
         .fetch_optional(db)
         .await?
@@ -266,14 +278,14 @@ pub async fn get(db: &mut SqliteConnection, id: &RedactionId) -> Result<Redactio
 /// # Errors
 /// If the database fails.
 pub async fn recent(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     before: Option<&RedactionId>,
     limit: u32,
 ) -> Result<Vec<Redaction>, CatalogError> {
-    Ok(sqlx::query_as(
+    Ok(database::query_as(
         "SELECT * FROM redactions
-          WHERE stage IN ('listing', 'open') AND (?1 IS NULL OR id < ?1)
-          ORDER BY id DESC LIMIT ?2",
+          WHERE stage IN ('listing', 'open') AND ($1 IS NULL OR id < $1)
+          ORDER BY id DESC LIMIT $2",
     )
     .bind(before)
     .bind(limit)
@@ -285,10 +297,10 @@ pub async fn recent(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn counts(db: &mut SqliteConnection, id: &RedactionId) -> Result<Counts, CatalogError> {
-    let rows: Vec<(RedactionState, i64)> = sqlx::query_as(
+pub async fn counts(db: &mut Connection, id: &RedactionId) -> Result<Counts, CatalogError> {
+    let rows: Vec<(RedactionState, i64)> = database::query_as(
         "SELECT state, COUNT(*) FROM redaction_files
-          WHERE state IN ('queued', 'running', 'done', 'failed') AND redaction_id = ? GROUP BY state",
+          WHERE state IN ('queued', 'running', 'done', 'failed') AND redaction_id = $1 GROUP BY state",
     )
     .bind(id)
     .fetch_all(db)
@@ -311,14 +323,14 @@ pub async fn counts(db: &mut SqliteConnection, id: &RedactionId) -> Result<Count
 /// # Errors
 /// If the database fails.
 pub async fn files(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     id: &RedactionId,
     first: i64,
     limit: u32,
 ) -> Result<Vec<RedactionFile>, CatalogError> {
-    Ok(sqlx::query_as(
-        "SELECT * FROM redaction_files WHERE redaction_id = ? AND ordinal >= ?
-          ORDER BY ordinal LIMIT ?",
+    Ok(database::query_as(
+        "SELECT * FROM redaction_files WHERE redaction_id = $1 AND ordinal >= $2
+          ORDER BY ordinal LIMIT $3",
     )
     .bind(id)
     .bind(first)
@@ -332,12 +344,12 @@ pub async fn files(
 /// # Errors
 /// [`CatalogError::NotFound`] if there is no such redaction or file.
 pub async fn file(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     id: &RedactionId,
     ordinal: i64,
 ) -> Result<RedactionFile, CatalogError> {
     get(db, id).await?;
-    sqlx::query_as("SELECT * FROM redaction_files WHERE redaction_id = ? AND ordinal = ?")
+    database::query_as("SELECT * FROM redaction_files WHERE redaction_id = $1 AND ordinal = $2")
         .bind(id)
         .bind(ordinal)
         .fetch_optional(db)
@@ -352,9 +364,9 @@ pub async fn file(
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
-pub async fn doom(db: &mut SqliteConnection, id: &RedactionId) -> Result<(), CatalogError> {
-    let doomed = sqlx::query(
-        "UPDATE redactions SET stage = 'deleting' WHERE id = ? AND stage <> 'deleting'",
+pub async fn doom(db: &mut Connection, id: &RedactionId) -> Result<(), CatalogError> {
+    let doomed = database::query(
+        "UPDATE redactions SET stage = 'deleting' WHERE id = $1 AND stage <> 'deleting'",
     )
     .bind(id)
     .execute(db)

@@ -1,9 +1,10 @@
 //! Replacing the file of an asset. Readers see the old file and its results until those of the new one are published.
 
 use rushes_workers::storage::Locator;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
 use super::assets::{self, Sidecar};
+use super::database::{self, Connection};
 use super::runs::{self, RunState};
 use super::{AssetId, CatalogError, jobs, now_ms, results, subtitles, uploads};
 
@@ -40,12 +41,9 @@ impl Replacement {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn of(
-    db: &mut SqliteConnection,
-    asset: &AssetId,
-) -> Result<Option<Replacement>, CatalogError> {
-    Ok(sqlx::query_as(
-        "SELECT content, uri, version, size, blake3, registered FROM replacements WHERE asset_id = ?",
+pub async fn of(db: &mut Connection, asset: &AssetId) -> Result<Option<Replacement>, CatalogError> {
+    Ok(database::query_as(
+        "SELECT content, uri, version, size, blake3, registered FROM replacements WHERE asset_id = $1",
     )
     .bind(asset)
     .fetch_optional(db)
@@ -57,11 +55,11 @@ pub async fn of(
 /// # Errors
 /// If the database fails.
 pub async fn with_file(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     file: &Locator,
 ) -> Result<Option<AssetId>, CatalogError> {
-    Ok(sqlx::query_scalar(
-        "SELECT asset_id FROM replacements WHERE uri = ? AND COALESCE(version, '') = ? AND size = ?",
+    Ok(database::query_scalar(
+        "SELECT asset_id FROM replacements WHERE uri = $1 AND COALESCE(version, '') = $2 AND size = $3",
     )
     .bind(&file.uri)
     .bind(file.version.as_deref().unwrap_or_default())
@@ -72,11 +70,11 @@ pub async fn with_file(
 
 /// Sets the subtitle files that come with a replacement: a list in JSON.
 pub(super) async fn set_sidecars(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     sidecars: &str,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE replacements SET sidecars = ? WHERE asset_id = ?")
+    database::query("UPDATE replacements SET sidecars = $1 WHERE asset_id = $2")
         .bind(sidecars)
         .bind(asset)
         .execute(db)
@@ -88,7 +86,7 @@ pub(super) async fn set_sidecars(
 ///
 /// # Errors
 /// [`CatalogError::ReplacementFailed`].
-pub async fn check(db: &mut SqliteConnection, asset: &AssetId) -> Result<(), CatalogError> {
+pub async fn check(db: &mut Connection, asset: &AssetId) -> Result<(), CatalogError> {
     if of(db, asset).await?.is_none() {
         return Ok(());
     }
@@ -110,7 +108,7 @@ pub async fn check(db: &mut SqliteConnection, asset: &AssetId) -> Result<(), Cat
 /// # Errors
 /// [`CatalogError::BytesInUse`] if another asset has this file.
 pub async fn begin(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     new: &Locator,
     sidecars: &[Sidecar],
@@ -122,8 +120,8 @@ pub async fn begin(
         // Without a version, nothing says that the bytes are still those that were seen there.
         None => None,
         Some(version) => {
-            sqlx::query_scalar(
-                "SELECT asset_id FROM locators WHERE uri = ? AND version = ? AND size = ?",
+            database::query_scalar(
+                "SELECT asset_id FROM locators WHERE uri = $1 AND version = $2 AND size = $3",
             )
             .bind(&new.uri)
             .bind(version)
@@ -146,15 +144,15 @@ pub async fn begin(
     }
     // The jobs first, so that each sends one event.
     for statement in [
-        "UPDATE jobs SET cancelled_at = ?1
-          WHERE asset_id = ?2 AND cancelled_at IS NULL
+        "UPDATE jobs SET cancelled_at = $1
+          WHERE asset_id = $2 AND cancelled_at IS NULL
             AND EXISTS (SELECT 1 FROM job_runs o JOIN runs r ON r.id = o.run_id
                          WHERE o.job_id = jobs.id AND r.state IN ('pending', 'running'))",
-        "UPDATE runs SET state = 'cancelled', finished_at = ?1, reason = 'the file was replaced', lease_until = NULL,
+        "UPDATE runs SET state = 'cancelled', finished_at = $1, reason = 'the file was replaced', lease_until = NULL,
                 worker = NULL
-          WHERE asset_id = ?2 AND state IN ('pending', 'running')",
+          WHERE asset_id = $2 AND state IN ('pending', 'running')",
     ] {
-        sqlx::query(statement)
+        database::query(statement)
             .bind(now_ms())
             .bind(asset)
             .execute(&mut *db)
@@ -163,13 +161,13 @@ pub async fn begin(
     // They are of pictures that will be gone.
     let known = assets::get(db, asset).await?;
     subtitles::forget_burnt_in(db, &known).await?;
-    sqlx::query("UPDATE assets SET last_content = last_content + 1 WHERE id = ?")
+    database::query("UPDATE assets SET last_content = last_content + 1 WHERE id = $1")
         .bind(asset)
         .execute(&mut *db)
         .await?;
-    sqlx::query(
+    database::query(
         "INSERT INTO replacements (asset_id, content, uri, version, size, sidecars, registered)
-         SELECT id, last_content, ?, ?, ?, ?, (SELECT MAX(registered) FROM assets) FROM assets WHERE id = ?",
+         SELECT id, last_content, $1, $2, $3, $4, (SELECT MAX(registered) FROM assets) FROM assets WHERE id = $5",
     )
     .bind(&new.uri)
     .bind(&new.version)
@@ -189,11 +187,11 @@ pub async fn begin(
 /// # Errors
 /// If the database fails.
 pub async fn set_blake3(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     blake3: &str,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE replacements SET blake3 = ? WHERE asset_id = ?")
+    database::query("UPDATE replacements SET blake3 = $1 WHERE asset_id = $2")
         .bind(blake3)
         .bind(asset)
         .execute(db)
@@ -207,19 +205,22 @@ pub async fn set_blake3(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn withdraw(db: &mut SqliteConnection, asset: &AssetId) -> Result<bool, CatalogError> {
+pub async fn withdraw(db: &mut Connection, asset: &AssetId) -> Result<bool, CatalogError> {
     let Some(pending) = of(db, asset).await? else {
         return Ok(false);
     };
     for statement in [
-        "DELETE FROM replacements WHERE asset_id = ?",
-        "DELETE FROM wanted WHERE asset_id = ?",
+        "DELETE FROM replacements WHERE asset_id = $1",
+        "DELETE FROM wanted WHERE asset_id = $1",
     ] {
-        sqlx::query(statement).bind(asset).execute(&mut *db).await?;
+        database::query(statement)
+            .bind(asset)
+            .execute(&mut *db)
+            .await?;
     }
-    sqlx::query(
+    database::query(
         "INSERT INTO wanted (asset_id, feature, run_id)
-         SELECT asset_id, feature, run_id FROM published WHERE asset_id = ?",
+         SELECT asset_id, feature, run_id FROM published WHERE asset_id = $1",
     )
     .bind(asset)
     .execute(&mut *db)
@@ -237,30 +238,33 @@ pub async fn withdraw(db: &mut SqliteConnection, asset: &AssetId) -> Result<bool
 /// # Errors
 /// If the database fails.
 pub(super) async fn apply(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
 ) -> Result<Option<i64>, CatalogError> {
     let Some(new) = of(db, asset).await? else {
         return Ok(None);
     };
     let before = assets::get(db, asset).await?.uri;
-    sqlx::query(
+    database::query(
         "UPDATE assets SET content = r.content, uri = r.uri, version = r.version, size = r.size, blake3 = r.blake3,
                 sidecars = r.sidecars
-           FROM replacements r WHERE r.asset_id = assets.id AND assets.id = ?",
+           FROM replacements r WHERE r.asset_id = assets.id AND assets.id = $1",
     )
     .bind(asset)
     .execute(&mut *db)
     .await?;
     for statement in [
-        "DELETE FROM replacements WHERE asset_id = ?",
+        "DELETE FROM replacements WHERE asset_id = $1",
         // They locate the old bytes.
-        "DELETE FROM locators WHERE asset_id = ?",
+        "DELETE FROM locators WHERE asset_id = $1",
     ] {
-        sqlx::query(statement).bind(asset).execute(&mut *db).await?;
+        database::query(statement)
+            .bind(asset)
+            .execute(&mut *db)
+            .await?;
     }
-    sqlx::query(
-        "INSERT INTO locators (uri, version, size, asset_id) VALUES (?, ?, ?, ?)
+    database::query(
+        "INSERT INTO locators (uri, version, size, asset_id) VALUES ($1, $2, $3, $4)
          ON CONFLICT (uri, version, size) DO UPDATE SET asset_id = excluded.asset_id",
     )
     .bind(&new.uri)

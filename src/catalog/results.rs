@@ -1,7 +1,6 @@
 //! Stores the results of runs and publishes them, which switches generations.
 
-use sqlx::SqliteConnection;
-
+use super::database::{self, Connection};
 use super::runs::{Run, RunState};
 use super::{AssetId, CatalogError, RunId, note_change};
 
@@ -30,15 +29,15 @@ pub struct ShotRow {
 /// # Errors
 /// If the database fails.
 pub async fn store_shots(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     run: &RunId,
     shots: &[ShotRow],
 ) -> Result<(), CatalogError> {
     for (ordinal, shot) in shots.iter().enumerate() {
-        sqlx::query(
+        database::query(
             "INSERT INTO shots (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, boundary,
                                 boundary_start, boundary_end, confidence, same_as)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(run)
         .bind(ordinal.cast_signed() as i64)
@@ -62,12 +61,12 @@ pub async fn store_shots(
 /// # Errors
 /// If the database fails.
 pub async fn store_objects(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     run: &RunId,
     keys: &[String],
 ) -> Result<(), CatalogError> {
     for (ordinal, key) in keys.iter().enumerate() {
-        sqlx::query("INSERT INTO objects (run_id, ordinal, key) VALUES (?, ?, ?)")
+        database::query("INSERT INTO objects (run_id, ordinal, key) VALUES ($1, $2, $3)")
             .bind(run)
             .bind(ordinal.cast_signed() as i64)
             .bind(key)
@@ -82,13 +81,13 @@ pub async fn store_objects(
 /// # Errors
 /// If the database fails.
 pub async fn store_vectors(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     run: &RunId,
     vectors: &[Vec<f32>],
 ) -> Result<(), CatalogError> {
     for (ordinal, vector) in vectors.iter().enumerate() {
         let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
-        sqlx::query("INSERT INTO vectors (run_id, ordinal, vector) VALUES (?, ?, ?)")
+        database::query("INSERT INTO vectors (run_id, ordinal, vector) VALUES ($1, $2, $3)")
             .bind(run)
             .bind(ordinal.cast_signed() as i64)
             .bind(bytes)
@@ -107,7 +106,7 @@ pub async fn store_vectors(
 /// # Errors
 /// If the database fails.
 pub async fn publish_if_settled(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
 ) -> Result<bool, CatalogError> {
     let wanted = super::runs::wanted(db, asset).await?;
@@ -179,31 +178,31 @@ fn kind(feature: &str) -> &str {
 
 /// A generation that is new has other results than the one before; vectors in the background only add to it.
 async fn replace_published(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     runs: &[Run],
     is_new: bool,
 ) -> Result<(), CatalogError> {
-    sqlx::query("DELETE FROM published WHERE asset_id = ?")
+    database::query("DELETE FROM published WHERE asset_id = $1")
         .bind(asset)
         .execute(&mut *db)
         .await?;
     for run in runs {
-        sqlx::query("INSERT INTO published (asset_id, feature, run_id) VALUES (?, ?, ?)")
+        database::query("INSERT INTO published (asset_id, feature, run_id) VALUES ($1, $2, $3)")
             .bind(asset)
             .bind(&run.feature)
             .bind(&run.id)
             .execute(&mut *db)
             .await?;
     }
-    sqlx::query(
-        "UPDATE assets SET generation = generation + ?2, shots = (
+    database::query(
+        "UPDATE assets SET generation = generation + $2, shots = (
                 SELECT COUNT(*) FROM published p JOIN shots s ON s.run_id = p.run_id
-                 WHERE p.asset_id = ?1 AND p.feature = 'shots')
-          WHERE id = ?1",
+                 WHERE p.asset_id = $1 AND p.feature = 'shots')
+          WHERE id = $1",
     )
     .bind(asset)
-    .bind(is_new)
+    .bind(i64::from(is_new))
     .execute(db)
     .await?;
     Ok(())
@@ -215,14 +214,11 @@ pub(super) fn is_needed(feature: &str) -> bool {
 }
 
 /// The runs that are published or requested, and their inputs.
-pub(super) async fn kept(
-    db: &mut SqliteConnection,
-    asset: &AssetId,
-) -> Result<Vec<RunId>, CatalogError> {
-    Ok(sqlx::query_scalar(
+pub(super) async fn kept(db: &mut Connection, asset: &AssetId) -> Result<Vec<RunId>, CatalogError> {
+    Ok(database::query_scalar(
         "WITH RECURSIVE kept (id) AS (
-             SELECT run_id FROM published WHERE asset_id = ?1
-             UNION SELECT run_id FROM wanted WHERE asset_id = ?1
+             SELECT run_id FROM published WHERE asset_id = $1
+             UNION SELECT run_id FROM wanted WHERE asset_id = $1
              UNION SELECT i.input_id FROM run_inputs i JOIN kept k ON i.run_id = k.id)
          SELECT id FROM kept",
     )
@@ -233,17 +229,18 @@ pub(super) async fn kept(
 
 /// Deletes runs that are neither published nor requested, and are not an input of such a run.
 pub(super) async fn drop_superseded(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
 ) -> Result<(), CatalogError> {
     let kept = serde_json::json!(kept(db, asset).await?).to_string();
     for statement in [
-        "INSERT OR IGNORE INTO garbage (prefix)
+        "INSERT INTO garbage (prefix)
          SELECT 'runs/' || id FROM runs
-          WHERE asset_id = ?1 AND id NOT IN (SELECT value FROM json_each(?2))",
-        "DELETE FROM runs WHERE asset_id = ?1 AND id NOT IN (SELECT value FROM json_each(?2))",
+          WHERE asset_id = $1 AND id NOT IN (SELECT value FROM json_each($2))
+         ON CONFLICT DO NOTHING",
+        "DELETE FROM runs WHERE asset_id = $1 AND id NOT IN (SELECT value FROM json_each($2))",
     ] {
-        sqlx::query(statement)
+        database::query(statement)
             .bind(asset)
             .bind(&kept)
             .execute(&mut *db)

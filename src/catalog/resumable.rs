@@ -1,7 +1,8 @@
 //! Uploads that a client may continue after its line broke.
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use super::database::{self, Connection};
 use super::{AssetId, CatalogError, JobId, KeyId, UploadId, now_ms};
 
 /// Uploads under way.
@@ -50,21 +51,21 @@ pub struct NewUpload<'a> {
 /// # Errors
 /// If there are too many, or the database fails.
 pub async fn create(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     owner: Option<&KeyId>,
     new: NewUpload<'_>,
     keep_ms: i64,
 ) -> Result<ResumableUpload, CatalogError> {
     let count: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM resumable_uploads WHERE asset_id IS NULL")
+        database::query_scalar("SELECT COUNT(*) FROM resumable_uploads WHERE asset_id IS NULL")
             .fetch_one(&mut *db)
             .await?;
     if count >= MOST_UPLOADS {
         return Err(CatalogError::TooManyUploads(MOST_UPLOADS));
     }
-    Ok(sqlx::query_as(
+    Ok(database::query_as(
         "INSERT INTO resumable_uploads (id, owner, name, title, replaces, length, created_at, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *",
     )
     .bind(UploadId::new())
     .bind(owner)
@@ -82,11 +83,8 @@ pub async fn create(
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
-pub async fn get(
-    db: &mut SqliteConnection,
-    id: &UploadId,
-) -> Result<ResumableUpload, CatalogError> {
-    sqlx::query_as("SELECT * FROM resumable_uploads WHERE id = ? AND expires_at > ?")
+pub async fn get(db: &mut Connection, id: &UploadId) -> Result<ResumableUpload, CatalogError> {
+    database::query_as("SELECT * FROM resumable_uploads WHERE id = $1 AND expires_at > $2")
         .bind(id)
         .bind(now_ms())
         .fetch_optional(db)
@@ -102,12 +100,12 @@ pub async fn get(
 /// # Errors
 /// If the database fails.
 pub async fn set_received(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     id: &UploadId,
     received: u64,
     keep_ms: i64,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE resumable_uploads SET received = ?, expires_at = ? WHERE id = ?")
+    database::query("UPDATE resumable_uploads SET received = $1, expires_at = $2 WHERE id = $3")
         .bind(received.cast_signed())
         .bind(now_ms() + keep_ms)
         .bind(id)
@@ -121,12 +119,12 @@ pub async fn set_received(
 /// # Errors
 /// If the database fails.
 pub async fn finish(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     id: &UploadId,
     asset: &AssetId,
     job: &JobId,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE resumable_uploads SET asset_id = ?, job_id = ? WHERE id = ?")
+    database::query("UPDATE resumable_uploads SET asset_id = $1, job_id = $2 WHERE id = $3")
         .bind(asset)
         .bind(job)
         .bind(id)
@@ -139,8 +137,8 @@ pub async fn finish(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn delete(db: &mut SqliteConnection, id: &UploadId) -> Result<(), CatalogError> {
-    sqlx::query("DELETE FROM resumable_uploads WHERE id = ?")
+pub async fn delete(db: &mut Connection, id: &UploadId) -> Result<(), CatalogError> {
+    database::query("DELETE FROM resumable_uploads WHERE id = $1")
         .bind(id)
         .execute(db)
         .await?;
@@ -151,8 +149,8 @@ pub async fn delete(db: &mut SqliteConnection, id: &UploadId) -> Result<(), Cata
 ///
 /// # Errors
 /// If the database fails.
-pub async fn ids(db: &mut SqliteConnection) -> Result<Vec<UploadId>, CatalogError> {
-    Ok(sqlx::query_scalar("SELECT id FROM resumable_uploads")
+pub async fn ids(db: &mut Connection) -> Result<Vec<UploadId>, CatalogError> {
+    Ok(database::query_scalar("SELECT id FROM resumable_uploads")
         .fetch_all(db)
         .await?)
 }
@@ -161,9 +159,9 @@ pub async fn ids(db: &mut SqliteConnection) -> Result<Vec<UploadId>, CatalogErro
 ///
 /// # Errors
 /// If the database fails.
-pub async fn expire(db: &mut SqliteConnection) -> Result<Vec<UploadId>, CatalogError> {
+pub async fn expire(db: &mut Connection) -> Result<Vec<UploadId>, CatalogError> {
     Ok(
-        sqlx::query_scalar("DELETE FROM resumable_uploads WHERE expires_at <= ? RETURNING id")
+        database::query_scalar("DELETE FROM resumable_uploads WHERE expires_at <= $1 RETURNING id")
             .bind(now_ms())
             .fetch_all(db)
             .await?,

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use super::database::{self, Connection, text_enum};
 use super::{AssetId, CatalogError, RunId, now_ms};
 
 /// The state of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
-#[sqlx(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunState {
     /// Waiting for its inputs, its turn or its next attempt.
@@ -23,6 +23,14 @@ pub enum RunState {
     /// Cancelled by a user.
     Cancelled,
 }
+
+text_enum!(RunState {
+    Pending => "pending",
+    Running => "running",
+    Ready => "ready",
+    Failed => "failed",
+    Cancelled => "cancelled",
+});
 
 impl RunState {
     /// All states.
@@ -145,23 +153,23 @@ pub struct NewRun<'a> {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn ensure(db: &mut SqliteConnection, new: NewRun<'_>) -> Result<RunId, CatalogError> {
+pub async fn ensure(db: &mut Connection, new: NewRun<'_>) -> Result<RunId, CatalogError> {
     let known: Option<(RunId, RunState)> =
-        sqlx::query_as("SELECT id, state FROM runs WHERE asset_id = ? AND key = ?")
+        database::query_as("SELECT id, state FROM runs WHERE asset_id = $1 AND key = $2")
             .bind(new.asset)
             .bind(new.key)
             .fetch_optional(&mut *db)
             .await?;
     let id = if let Some((id, state)) = known {
-        sqlx::query("UPDATE runs SET background = ?1 WHERE id = ?2 AND background <> ?1")
+        database::query("UPDATE runs SET background = $1 WHERE id = $2 AND background <> $1")
             .bind(new.background)
             .bind(&id)
             .execute(&mut *db)
             .await?;
         if matches!(state, RunState::Failed | RunState::Cancelled) {
-            sqlx::query(
+            database::query(
                 "UPDATE runs SET state = 'pending', attempts = 0, deaths = 0, done_at_death = -1, not_before = 0, done = 0,
-                        failure_kind = NULL, failure_code = NULL, reason = NULL, finished_at = NULL WHERE id = ?",
+                        failure_kind = NULL, failure_code = NULL, reason = NULL, finished_at = NULL WHERE id = $1",
             )
             .bind(&id)
             .execute(&mut *db)
@@ -170,9 +178,9 @@ pub async fn ensure(db: &mut SqliteConnection, new: NewRun<'_>) -> Result<RunId,
         id
     } else {
         let id = RunId::new();
-        sqlx::query(
+        database::query(
             "INSERT INTO runs (id, asset_id, feature, key, params, queue, background, state, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8)",
         )
         .bind(&id)
         .bind(new.asset)
@@ -185,7 +193,7 @@ pub async fn ensure(db: &mut SqliteConnection, new: NewRun<'_>) -> Result<RunId,
         .execute(&mut *db)
         .await?;
         for input in new.inputs {
-            sqlx::query("INSERT INTO run_inputs (run_id, input_id) VALUES (?, ?)")
+            database::query("INSERT INTO run_inputs (run_id, input_id) VALUES ($1, $2)")
                 .bind(&id)
                 .bind(input)
                 .execute(&mut *db)
@@ -193,8 +201,8 @@ pub async fn ensure(db: &mut SqliteConnection, new: NewRun<'_>) -> Result<RunId,
         }
         id
     };
-    sqlx::query(
-        "INSERT INTO wanted (asset_id, feature, run_id) VALUES (?, ?, ?)
+    database::query(
+        "INSERT INTO wanted (asset_id, feature, run_id) VALUES ($1, $2, $3)
          ON CONFLICT (asset_id, feature) DO UPDATE SET run_id = excluded.run_id",
     )
     .bind(new.asset)
@@ -209,8 +217,8 @@ pub async fn ensure(db: &mut SqliteConnection, new: NewRun<'_>) -> Result<RunId,
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if it was deleted.
-pub async fn get(db: &mut SqliteConnection, id: &RunId) -> Result<Run, CatalogError> {
-    sqlx::query_as("SELECT * FROM runs WHERE id = ?")
+pub async fn get(db: &mut Connection, id: &RunId) -> Result<Run, CatalogError> {
+    database::query_as("SELECT * FROM runs WHERE id = $1")
         .bind(id)
         .fetch_optional(db)
         .await?
@@ -224,9 +232,9 @@ pub async fn get(db: &mut SqliteConnection, id: &RunId) -> Result<Run, CatalogEr
 ///
 /// # Errors
 /// If the database fails.
-pub async fn inputs(db: &mut SqliteConnection, id: &RunId) -> Result<Vec<Run>, CatalogError> {
-    Ok(sqlx::query_as(
-        "SELECT r.* FROM runs r JOIN run_inputs i ON i.input_id = r.id WHERE i.run_id = ?",
+pub async fn inputs(db: &mut Connection, id: &RunId) -> Result<Vec<Run>, CatalogError> {
+    Ok(database::query_as(
+        "SELECT r.* FROM runs r JOIN run_inputs i ON i.input_id = r.id WHERE i.run_id = $1",
     )
     .bind(id)
     .fetch_all(db)
@@ -237,9 +245,9 @@ pub async fn inputs(db: &mut SqliteConnection, id: &RunId) -> Result<Vec<Run>, C
 ///
 /// # Errors
 /// If the database fails.
-pub async fn wanted(db: &mut SqliteConnection, asset: &AssetId) -> Result<Vec<Run>, CatalogError> {
-    Ok(sqlx::query_as(
-        "SELECT r.* FROM runs r JOIN wanted w ON w.run_id = r.id WHERE w.asset_id = ? ORDER BY r.rowid",
+pub async fn wanted(db: &mut Connection, asset: &AssetId) -> Result<Vec<Run>, CatalogError> {
+    Ok(database::query_as(
+        "SELECT r.* FROM runs r JOIN wanted w ON w.run_id = r.id WHERE w.asset_id = $1 ORDER BY r.rowid",
     )
     .bind(asset)
     .fetch_all(db)
@@ -250,12 +258,9 @@ pub async fn wanted(db: &mut SqliteConnection, asset: &AssetId) -> Result<Vec<Ru
 ///
 /// # Errors
 /// If the database fails.
-pub async fn published(
-    db: &mut SqliteConnection,
-    asset: &AssetId,
-) -> Result<Vec<Run>, CatalogError> {
-    Ok(sqlx::query_as(
-        "SELECT r.* FROM runs r JOIN published p ON p.run_id = r.id WHERE p.asset_id = ? ORDER BY r.rowid",
+pub async fn published(db: &mut Connection, asset: &AssetId) -> Result<Vec<Run>, CatalogError> {
+    Ok(database::query_as(
+        "SELECT r.* FROM runs r JOIN published p ON p.run_id = r.id WHERE p.asset_id = $1 ORDER BY r.rowid",
     )
     .bind(asset)
     .fetch_all(db)
@@ -267,12 +272,12 @@ pub async fn published(
 /// # Errors
 /// If the database fails.
 pub async fn want_only(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     features: &[&str],
 ) -> Result<(), CatalogError> {
-    sqlx::query(
-        "DELETE FROM wanted WHERE asset_id = ? AND feature NOT IN (SELECT value FROM json_each(?))",
+    database::query(
+        "DELETE FROM wanted WHERE asset_id = $1 AND feature NOT IN (SELECT value FROM json_each($2))",
     )
     .bind(asset)
     .bind(serde_json::json!(features).to_string())
@@ -285,11 +290,9 @@ pub async fn want_only(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn counts(
-    db: &mut SqliteConnection,
-) -> Result<Vec<(String, RunState, i64)>, CatalogError> {
+pub async fn counts(db: &mut Connection) -> Result<Vec<(String, RunState, i64)>, CatalogError> {
     Ok(
-        sqlx::query_as("SELECT queue, state, COUNT(*) FROM runs GROUP BY queue, state")
+        database::query_as("SELECT queue, state, COUNT(*) FROM runs GROUP BY queue, state")
             .fetch_all(db)
             .await?,
     )

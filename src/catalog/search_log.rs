@@ -4,9 +4,10 @@
 //! that was looked at. Pairs count once they were seen often enough.
 
 use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use utoipa::ToSchema;
 
+use super::database::{self, Connection};
 use super::{CatalogError, now_ms};
 
 /// Most time between the two searches of a pair, in milliseconds.
@@ -58,9 +59,9 @@ pub fn folded(words: &str) -> Option<String> {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn log(db: &mut SqliteConnection, search: LoggedSearch<'_>) -> Result<i64, CatalogError> {
-    let id: i64 = sqlx::query_scalar(
-        "INSERT INTO search_log (client, at, words, previous) VALUES (?, ?, ?, ?) RETURNING id",
+pub async fn log(db: &mut Connection, search: LoggedSearch<'_>) -> Result<i64, CatalogError> {
+    let id: i64 = database::query_scalar(
+        "INSERT INTO search_log (client, at, words, previous) VALUES ($1, $2, $3, $4) RETURNING id",
     )
     .bind(search.client)
     .bind(now_ms())
@@ -68,9 +69,9 @@ pub async fn log(db: &mut SqliteConnection, search: LoggedSearch<'_>) -> Result<
     .bind(search.previous)
     .fetch_one(&mut *db)
     .await?;
-    sqlx::query(
-        "DELETE FROM search_log WHERE id IN (SELECT id FROM search_log ORDER BY id LIMIT ?1)
-            AND (id <= ?2 OR at < ?3)",
+    database::query(
+        "DELETE FROM search_log WHERE id IN (SELECT id FROM search_log ORDER BY id LIMIT $1)
+            AND (id <= $2 OR at < $3)",
     )
     .bind(SWEPT)
     .bind(id - MOST_KEPT)
@@ -84,8 +85,8 @@ pub async fn log(db: &mut SqliteConnection, search: LoggedSearch<'_>) -> Result<
 ///
 /// # Errors
 /// If the database fails.
-pub async fn note_opened(db: &mut SqliteConnection, search: i64) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE search_log SET opened = 1 WHERE id = ?")
+pub async fn note_opened(db: &mut Connection, search: i64) -> Result<(), CatalogError> {
+    database::query("UPDATE search_log SET opened = TRUE WHERE id = $1")
         .bind(search)
         .execute(db)
         .await?;
@@ -97,7 +98,7 @@ pub async fn note_opened(db: &mut SqliteConnection, search: i64) -> Result<(), C
 /// # Errors
 /// If the database fails.
 pub async fn reformulations(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     least: u32,
 ) -> Result<Vec<Reformulation>, CatalogError> {
     pairs(db, None, least).await
@@ -108,7 +109,7 @@ pub async fn reformulations(
 /// # Errors
 /// If the database fails.
 pub async fn others(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     words: &str,
     least: u32,
 ) -> Result<Vec<String>, CatalogError> {
@@ -120,16 +121,16 @@ pub async fn others(
 }
 
 async fn pairs(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     from: Option<&str>,
     least: u32,
 ) -> Result<Vec<Reformulation>, CatalogError> {
-    let mut pairs: Vec<Reformulation> = sqlx::query_as(
+    let mut pairs: Vec<Reformulation> = database::query_as(
         "SELECT a.words AS \"from\", b.words AS \"to\", COUNT(*) AS count
            FROM search_log a JOIN search_log b ON b.previous = a.id AND b.client = a.client
-          WHERE a.words IS NOT NULL AND (?1 IS NULL OR a.words = ?1) AND a.opened = 0
-            AND b.words IS NOT NULL AND b.words <> a.words AND b.opened = 1
-          GROUP BY a.words, b.words HAVING COUNT(*) >= ?2
+          WHERE a.words IS NOT NULL AND ($1 IS NULL OR a.words = $1) AND NOT a.opened
+            AND b.words IS NOT NULL AND b.words <> a.words AND b.opened
+          GROUP BY a.words, b.words HAVING COUNT(*) >= $2
           ORDER BY COUNT(*) DESC, a.words, b.words",
     )
     .bind(from)
@@ -145,9 +146,9 @@ async fn pairs(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn forget(db: &mut SqliteConnection, words: Option<&str>) -> Result<u64, CatalogError> {
+pub async fn forget(db: &mut Connection, words: Option<&str>) -> Result<u64, CatalogError> {
     let words = words.map(|words| folded(words).unwrap_or_default());
-    let deleted = sqlx::query("DELETE FROM search_log WHERE ?1 IS NULL OR words = ?1")
+    let deleted = database::query("DELETE FROM search_log WHERE $1 IS NULL OR words = $1")
         .bind(words)
         .execute(db)
         .await?;
@@ -158,8 +159,8 @@ pub async fn forget(db: &mut SqliteConnection, words: Option<&str>) -> Result<u6
 ///
 /// # Errors
 /// If the database fails.
-pub async fn count(db: &mut SqliteConnection) -> Result<i64, CatalogError> {
-    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM search_log")
+pub async fn count(db: &mut Connection) -> Result<i64, CatalogError> {
+    Ok(database::query_scalar("SELECT COUNT(*) FROM search_log")
         .fetch_one(db)
         .await?)
 }
@@ -167,10 +168,11 @@ pub async fn count(db: &mut SqliteConnection) -> Result<i64, CatalogError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::testing::empty;
+    use crate::catalog::database::Dialect;
+    use crate::catalog::testing::each_database;
 
     /// Searches for `from` and then for `to`, and opens what the second, or the first, found.
-    async fn tried(db: &mut SqliteConnection, (from, to): (&str, &str), opened: [bool; 2]) {
+    async fn tried(db: &mut Connection, (from, to): (&str, &str), opened: [bool; 2]) {
         let search = |words| LoggedSearch {
             client: "one",
             words: Some(words),
@@ -191,71 +193,77 @@ mod tests {
 
     #[tokio::test]
     async fn only_pairs_that_were_seen_often_count() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = empty(&folder).await;
-        let mut tx = catalog.begin().await.unwrap();
-        for _ in 0..3 {
-            tried(&mut tx, ("Bike ", "red  bicycle"), [false, true]).await;
-            // Both were of use, neither was, or somebody typed.
-            tried(&mut tx, ("bike", "wheel"), [true, true]).await;
-            tried(&mut tx, ("bike", "tyre"), [false, false]).await;
-            tried(&mut tx, ("bike", "bike rider"), [false, true]).await;
-        }
-        tried(&mut tx, ("bike", "cyclist"), [false, true]).await;
-        let learnt = others(&mut tx, "BIKE", 3).await.unwrap();
-        assert_eq!(learnt, ["red bicycle"]);
-        assert_eq!(others(&mut tx, "bike", 4).await.unwrap(), [""; 0]);
-        let all = others(&mut tx, "bike", 1).await.unwrap();
-        assert_eq!(all, ["red bicycle", "cyclist"]);
-        assert_eq!(others(&mut tx, "red bicycle", 1).await.unwrap(), [""; 0]);
-        let pair = Reformulation {
-            from: "bike".to_owned(),
-            to: "red bicycle".to_owned(),
-            count: 3,
-        };
-        assert_eq!(reformulations(&mut tx, 2).await.unwrap(), [pair]);
-        assert_eq!(forget(&mut tx, Some("Red Bicycle")).await.unwrap(), 3);
-        assert_eq!(reformulations(&mut tx, 2).await.unwrap(), []);
-        assert!(forget(&mut tx, None).await.unwrap() > 0);
-        assert_eq!(count(&mut tx).await.unwrap(), 0);
+        each_database(async |catalog| {
+            let mut tx = catalog.begin().await.unwrap();
+            for _ in 0..3 {
+                tried(&mut tx, ("Bike ", "red  bicycle"), [false, true]).await;
+                // Both were of use, neither was, or somebody typed.
+                tried(&mut tx, ("bike", "wheel"), [true, true]).await;
+                tried(&mut tx, ("bike", "tyre"), [false, false]).await;
+                tried(&mut tx, ("bike", "bike rider"), [false, true]).await;
+            }
+            tried(&mut tx, ("bike", "cyclist"), [false, true]).await;
+            let learnt = others(&mut tx, "BIKE", 3).await.unwrap();
+            assert_eq!(learnt, ["red bicycle"]);
+            assert_eq!(others(&mut tx, "bike", 4).await.unwrap(), [""; 0]);
+            let all = others(&mut tx, "bike", 1).await.unwrap();
+            assert_eq!(all, ["red bicycle", "cyclist"]);
+            assert_eq!(others(&mut tx, "red bicycle", 1).await.unwrap(), [""; 0]);
+            let pair = Reformulation {
+                from: "bike".to_owned(),
+                to: "red bicycle".to_owned(),
+                count: 3,
+            };
+            assert_eq!(reformulations(&mut tx, 2).await.unwrap(), [pair]);
+            assert_eq!(forget(&mut tx, Some("Red Bicycle")).await.unwrap(), 3);
+            assert_eq!(reformulations(&mut tx, 2).await.unwrap(), []);
+            assert!(forget(&mut tx, None).await.unwrap() > 0);
+            assert_eq!(count(&mut tx).await.unwrap(), 0);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn the_log_is_bounded() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = empty(&folder).await;
-        let mut tx = catalog.begin().await.unwrap();
-        let search = LoggedSearch {
-            client: "one",
-            words: Some("old"),
-            previous: None,
-        };
-        for _ in 0..3 {
-            log(&mut tx, search).await.unwrap();
-        }
-        // The fourth is as far from the first ones as the log is long.
-        sqlx::query("UPDATE sqlite_sequence SET seq = ? WHERE name = 'search_log'")
-            .bind(MOST_KEPT + 1)
-            .execute(&mut *tx)
-            .await
-            .unwrap();
-        let long = "x".repeat(MAX_WORDS + 1);
-        let long = LoggedSearch {
-            words: Some(&long),
-            ..search
-        };
-        log(&mut tx, long).await.unwrap();
-        assert_eq!(count(&mut tx).await.unwrap(), 2);
-        sqlx::query("UPDATE search_log SET at = 0 WHERE words IS NOT NULL")
-            .execute(&mut *tx)
-            .await
-            .unwrap();
-        log(&mut tx, search).await.unwrap();
-        let kept: Vec<Option<String>> =
-            sqlx::query_scalar("SELECT words FROM search_log ORDER BY id")
-                .fetch_all(&mut *tx)
+        each_database(async |catalog| {
+            let mut tx = catalog.begin().await.unwrap();
+            let search = LoggedSearch {
+                client: "one",
+                words: Some("old"),
+                previous: None,
+            };
+            for _ in 0..3 {
+                log(&mut tx, search).await.unwrap();
+            }
+            // The fourth is as far from the first ones as the log is long.
+            let skip = match tx.dialect() {
+                Dialect::Sqlite => "UPDATE sqlite_sequence SET seq = $1 WHERE name = 'search_log'",
+                Dialect::Postgres => "SELECT setval('search_log_id_seq', $1)",
+            };
+            database::query(skip)
+                .bind(MOST_KEPT + 1)
+                .execute(&mut tx)
                 .await
                 .unwrap();
-        assert_eq!(kept, [None, Some("old".to_owned())]);
+            let long = "x".repeat(MAX_WORDS + 1);
+            let long = LoggedSearch {
+                words: Some(&long),
+                ..search
+            };
+            log(&mut tx, long).await.unwrap();
+            assert_eq!(count(&mut tx).await.unwrap(), 2);
+            database::query("UPDATE search_log SET at = 0 WHERE words IS NOT NULL")
+                .execute(&mut tx)
+                .await
+                .unwrap();
+            log(&mut tx, search).await.unwrap();
+            let kept: Vec<Option<String>> =
+                database::query_scalar("SELECT words FROM search_log ORDER BY id")
+                    .fetch_all(&mut tx)
+                    .await
+                    .unwrap();
+            assert_eq!(kept, [None, Some("old".to_owned())]);
+        })
+        .await;
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use super::database::{self, Connection};
 use super::{AssetId, CatalogError, RunId, ShotId, TitleId};
 
 /// The boundary with which a shot begins.
@@ -113,7 +114,7 @@ impl Shot {
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
-pub async fn get(db: &mut SqliteConnection, id: &ShotId) -> Result<Shot, CatalogError> {
+pub async fn get(db: &mut Connection, id: &ShotId) -> Result<Shot, CatalogError> {
     let shots = get_many(db, std::slice::from_ref(id)).await?;
     shots
         .into_iter()
@@ -131,7 +132,7 @@ pub async fn get(db: &mut SqliteConnection, id: &ShotId) -> Result<Shot, Catalog
 /// # Errors
 /// If the database fails.
 pub async fn get_many(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     ids: &[ShotId],
 ) -> Result<Vec<Option<Shot>>, CatalogError> {
     #[derive(FromRow)]
@@ -141,8 +142,8 @@ pub async fn get_many(
         shot: Shot,
     }
     let wanted: Vec<_> = ids.iter().map(|id| (&id.asset, id.start, id.end)).collect();
-    let rows: Vec<RankedShot> = sqlx::query_as(
-        "SELECT q.key AS rank, a.id AS asset_id, a.uri, t.name AS title, s.ordinal, s.start_frame, s.end_frame,
+    let rows: Vec<RankedShot> = database::query_as(
+        "SELECT CAST(q.key AS BIGINT) AS rank, a.id AS asset_id, a.uri, t.name AS title, s.ordinal, s.start_frame, s.end_frame,
                 s.start_ms, s.end_ms, s.boundary, s.boundary_start, s.boundary_end, s.confidence,
                 n.boundary AS next_boundary, n.boundary_start AS next_start, n.boundary_end AS next_end,
                 n.confidence AS next_confidence,
@@ -151,16 +152,17 @@ pub async fn get_many(
                   WHERE q.asset_id = a.id AND q.feature = 'proxies' AND o.ordinal = s.ordinal) AS proxy,
                 (SELECT o.key FROM objects o JOIN published q ON q.run_id = o.run_id
                   WHERE q.asset_id = a.id AND q.feature = 'thumbnails' AND o.ordinal = s.ordinal) AS thumbnail,
-                (SELECT (v.details ->> 'display_width') * 1.0 / NULLIF(v.details ->> 'display_height', 0)
+                (SELECT CAST(v.details ->> 'display_width' AS DOUBLE PRECISION)
+                        / NULLIF(CAST(v.details ->> 'display_height' AS DOUBLE PRECISION), 0)
                    FROM (SELECT i.output -> ('$.info.streams[' || (i.output ->> '$.info.main_video') || '].details') AS details
                            FROM published q JOIN runs i ON i.id = q.run_id
                           WHERE q.asset_id = a.id AND q.feature = 'probe') v) AS aspect
-           FROM json_each(?) q
+           FROM json_each($1) q
            JOIN assets a ON a.id = COALESCE((SELECT asset_id FROM aliases WHERE id = q.value ->> 0), q.value ->> 0)
            JOIN titles t ON t.id = a.title_id
            JOIN published p ON p.asset_id = a.id AND p.feature = 'shots'
            JOIN runs r ON r.id = p.run_id
-           JOIN shots s ON s.run_id = p.run_id AND s.start_frame = q.value ->> 1 AND s.end_frame = q.value ->> 2
+           JOIN shots s ON s.run_id = p.run_id AND s.start_frame = CAST(q.value ->> 1 AS BIGINT) AND s.end_frame = CAST(q.value ->> 2 AS BIGINT)
            LEFT JOIN shots f ON f.run_id = s.run_id AND f.ordinal = s.same_as
            LEFT JOIN shots n ON n.run_id = s.run_id AND n.ordinal = s.ordinal + 1",
     )
@@ -184,17 +186,17 @@ pub async fn get_many(
 /// # Errors
 /// If the database fails.
 pub async fn seen(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     ids: &[ShotId],
     within: Option<&[TitleId]>,
 ) -> Result<HashSet<ShotId>, CatalogError> {
     let wanted: Vec<_> = ids.iter().map(|id| (&id.asset, id.start, id.end)).collect();
-    let places: Vec<i64> = sqlx::query_scalar(
-        "SELECT q.key FROM json_each(?1) q
+    let places: Vec<i64> = database::query_scalar(
+        "SELECT CAST(q.key AS BIGINT) FROM json_each($1) q
            JOIN assets a ON a.id = COALESCE((SELECT asset_id FROM aliases WHERE id = q.value ->> 0), q.value ->> 0)
            JOIN published p ON p.asset_id = a.id AND p.feature = 'shots'
-           JOIN shots s ON s.run_id = p.run_id AND s.start_frame = q.value ->> 1 AND s.end_frame = q.value ->> 2
-          WHERE ?2 IS NULL OR a.title_id IN (SELECT value FROM json_each(?2))",
+           JOIN shots s ON s.run_id = p.run_id AND s.start_frame = CAST(q.value ->> 1 AS BIGINT) AND s.end_frame = CAST(q.value ->> 2 AS BIGINT)
+          WHERE $2 IS NULL OR a.title_id IN (SELECT value FROM json_each($2))",
     )
     .bind(serde_json::json!(wanted).to_string())
     .bind(within.map(|titles| serde_json::json!(titles).to_string()))
@@ -210,15 +212,13 @@ pub async fn seen(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn spans(
-    db: &mut SqliteConnection,
-    asset: &AssetId,
-) -> Result<Vec<(u64, u64)>, CatalogError> {
-    let run: Option<RunId> =
-        sqlx::query_scalar("SELECT run_id FROM published WHERE asset_id = ? AND feature = 'shots'")
-            .bind(asset)
-            .fetch_optional(&mut *db)
-            .await?;
+pub async fn spans(db: &mut Connection, asset: &AssetId) -> Result<Vec<(u64, u64)>, CatalogError> {
+    let run: Option<RunId> = database::query_scalar(
+        "SELECT run_id FROM published WHERE asset_id = $1 AND feature = 'shots'",
+    )
+    .bind(asset)
+    .fetch_optional(&mut *db)
+    .await?;
     match run {
         Some(run) => spans_of_run(db, &run).await,
         None => Ok(Vec::new()),
@@ -230,14 +230,14 @@ pub async fn spans(
 /// # Errors
 /// If the database fails.
 pub async fn overlapping(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     spans: &[(&AssetId, u64, u64)],
 ) -> Result<Vec<(AssetId, u64)>, CatalogError> {
-    let rows: Vec<(AssetId, i64)> = sqlx::query_as(
+    let rows: Vec<(AssetId, i64)> = database::query_as(
         "SELECT DISTINCT p.asset_id, s.start_frame
-           FROM json_each(?) q
+           FROM json_each($1) q
            JOIN published p ON p.asset_id = q.value ->> 0 AND p.feature = 'shots'
-           JOIN shots s ON s.run_id = p.run_id AND s.start_frame < q.value ->> 2 AND s.end_frame > q.value ->> 1",
+           JOIN shots s ON s.run_id = p.run_id AND s.start_frame < CAST(q.value ->> 2 AS BIGINT) AND s.end_frame > CAST(q.value ->> 1 AS BIGINT)",
     )
     .bind(serde_json::json!(spans).to_string())
     .fetch_all(db)
@@ -253,11 +253,11 @@ pub async fn overlapping(
 /// # Errors
 /// If the database fails.
 pub async fn spans_of_run(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     run: &RunId,
 ) -> Result<Vec<(u64, u64)>, CatalogError> {
-    let rows: Vec<(i64, i64)> = sqlx::query_as(
-        "SELECT start_frame, end_frame FROM shots WHERE run_id = ? ORDER BY ordinal",
+    let rows: Vec<(i64, i64)> = database::query_as(
+        "SELECT start_frame, end_frame FROM shots WHERE run_id = $1 ORDER BY ordinal",
     )
     .bind(run)
     .fetch_all(db)
@@ -272,12 +272,9 @@ pub async fn spans_of_run(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn keys_of_run(
-    db: &mut SqliteConnection,
-    run: &RunId,
-) -> Result<Vec<String>, CatalogError> {
+pub async fn keys_of_run(db: &mut Connection, run: &RunId) -> Result<Vec<String>, CatalogError> {
     Ok(
-        sqlx::query_scalar("SELECT key FROM objects WHERE run_id = ? ORDER BY ordinal")
+        database::query_scalar("SELECT key FROM objects WHERE run_id = $1 ORDER BY ordinal")
             .bind(run)
             .fetch_all(db)
             .await?,

@@ -1,7 +1,8 @@
 //! The sounds that are heard in shots, by name.
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use super::database::{self, Connection};
 use super::{AssetId, CatalogError, RunId, ShotId};
 
 /// A sound that is heard in a shot.
@@ -44,20 +45,16 @@ pub struct TaggedShot {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn store(
-    db: &mut SqliteConnection,
-    run: &RunId,
-    tags: &[ShotTag],
-) -> Result<(), CatalogError> {
+pub async fn store(db: &mut Connection, run: &RunId, tags: &[ShotTag]) -> Result<(), CatalogError> {
     for tag in tags {
-        sqlx::query("INSERT INTO sound_names (name) VALUES (?) ON CONFLICT (name) DO NOTHING")
+        database::query("INSERT INTO sound_names (name) VALUES ($1) ON CONFLICT (name) DO NOTHING")
             .bind(&tag.name)
             .execute(&mut *db)
             .await?;
         // Two classes of a tagger may have one name.
-        sqlx::query(
+        database::query(
             "INSERT INTO sound_tags (run_id, start_frame, end_frame, name_id, score, frame, ms)
-             SELECT ?, ?, ?, id, ?, ?, ? FROM sound_names WHERE name = ?
+             SELECT $1, $2, $3, id, $4, $5, $6 FROM sound_names WHERE name = $7
              ON CONFLICT (run_id, start_frame, name_id) DO NOTHING",
         )
         .bind(run)
@@ -77,14 +74,11 @@ pub async fn store(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn of_shot(
-    db: &mut SqliteConnection,
-    shot: &ShotId,
-) -> Result<Vec<ShotTag>, CatalogError> {
-    Ok(sqlx::query_as(
+pub async fn of_shot(db: &mut Connection, shot: &ShotId) -> Result<Vec<ShotTag>, CatalogError> {
+    Ok(database::query_as(
         "SELECT t.start_frame, t.end_frame, n.name, t.score, t.frame, t.ms
            FROM published p JOIN sound_tags t ON t.run_id = p.run_id JOIN sound_names n ON n.id = t.name_id
-          WHERE p.asset_id = ? AND p.feature = 'sound-tags' AND t.start_frame = ? AND t.end_frame = ?
+          WHERE p.asset_id = $1 AND p.feature = 'sound-tags' AND t.start_frame = $2 AND t.end_frame = $3
           ORDER BY t.score DESC, n.name",
     )
     .bind(&shot.asset)
@@ -98,9 +92,9 @@ pub async fn of_shot(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn names(db: &mut SqliteConnection) -> Result<Vec<SoundName>, CatalogError> {
+pub async fn names(db: &mut Connection) -> Result<Vec<SoundName>, CatalogError> {
     Ok(
-        sqlx::query_as("SELECT id, name FROM sound_names ORDER BY name")
+        database::query_as("SELECT id, name FROM sound_names ORDER BY name")
             .fetch_all(db)
             .await?,
     )
@@ -110,16 +104,13 @@ pub async fn names(db: &mut SqliteConnection) -> Result<Vec<SoundName>, CatalogE
 ///
 /// # Errors
 /// If the database fails.
-pub async fn count(
-    db: &mut SqliteConnection,
-    assets: Option<&[AssetId]>,
-) -> Result<i64, CatalogError> {
+pub async fn count(db: &mut Connection, assets: Option<&[AssetId]>) -> Result<i64, CatalogError> {
     let assets = assets.map(|assets| serde_json::json!(assets).to_string());
-    Ok(sqlx::query_scalar(
+    Ok(database::query_scalar(
         "SELECT COUNT(*) FROM published p
            JOIN published q ON q.asset_id = p.asset_id AND q.feature = 'shots'
            JOIN shots s ON s.run_id = q.run_id
-          WHERE p.feature = 'sound-tags' AND (?1 IS NULL OR p.asset_id IN (SELECT value FROM json_each(?1)))",
+          WHERE p.feature = 'sound-tags' AND ($1 IS NULL OR p.asset_id IN (SELECT value FROM json_each($1)))",
     )
     .bind(assets)
     .fetch_one(db)
@@ -131,16 +122,16 @@ pub async fn count(
 /// # Errors
 /// If the database fails.
 pub async fn is_heard(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     name: i64,
     assets: Option<&[AssetId]>,
 ) -> Result<bool, CatalogError> {
     let assets = assets.map(|assets| serde_json::json!(assets).to_string());
-    Ok(sqlx::query_scalar(
+    Ok(database::query_scalar(
         "SELECT EXISTS (
             SELECT 1 FROM sound_tags t
               JOIN published p ON p.run_id = t.run_id AND p.feature = 'sound-tags'
-             WHERE t.name_id = ?1 AND (?2 IS NULL OR p.asset_id IN (SELECT value FROM json_each(?2))))",
+             WHERE t.name_id = $1 AND ($2 IS NULL OR p.asset_id IN (SELECT value FROM json_each($2))))",
     )
     .bind(name)
     .bind(assets)
@@ -154,19 +145,19 @@ pub async fn is_heard(
 /// # Errors
 /// If the database fails.
 pub async fn find(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     name: i64,
     assets: Option<&[AssetId]>,
     most: u32,
 ) -> Result<Vec<TaggedShot>, CatalogError> {
     let assets = assets.map(|assets| serde_json::json!(assets).to_string());
-    Ok(sqlx::query_as(
+    Ok(database::query_as(
         "SELECT p.asset_id AS asset, t.start_frame, t.end_frame, n.name, t.score, t.frame, t.ms
            FROM sound_tags t
            JOIN published p ON p.run_id = t.run_id AND p.feature = 'sound-tags'
            JOIN sound_names n ON n.id = t.name_id
-          WHERE t.name_id = ?1 AND (?2 IS NULL OR p.asset_id IN (SELECT value FROM json_each(?2)))
-          ORDER BY t.score DESC, p.asset_id, t.start_frame LIMIT ?3",
+          WHERE t.name_id = $1 AND ($2 IS NULL OR p.asset_id IN (SELECT value FROM json_each($2)))
+          ORDER BY t.score DESC, p.asset_id, t.start_frame LIMIT $3",
     )
     .bind(name)
     .bind(assets)

@@ -1,7 +1,8 @@
 //! How shots sound.
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use super::database::{self, Connection};
 use super::{AssetId, CatalogError, RunId, ShotId};
 
 /// The sound of a shot.
@@ -45,15 +46,15 @@ pub struct Bang {
 /// # Errors
 /// If the database fails.
 pub async fn store(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     run: &RunId,
     shots: &[ShotLevels],
     bangs: &[Bang],
 ) -> Result<(), CatalogError> {
     for shot in shots {
-        sqlx::query(
+        database::query(
             "INSERT INTO sounds (run_id, start_frame, end_frame, loudness, loudest, peak, silence, speech, music, onsets, bangs)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(run)
         .bind(shot.start_frame)
@@ -70,14 +71,16 @@ pub async fn store(
         .await?;
     }
     for (ordinal, bang) in bangs.iter().enumerate() {
-        sqlx::query("INSERT INTO bangs (run_id, ordinal, frame, ms, rise) VALUES (?, ?, ?, ?, ?)")
-            .bind(run)
-            .bind(ordinal.cast_signed() as i64)
-            .bind(bang.frame)
-            .bind(bang.ms)
-            .bind(bang.rise)
-            .execute(&mut *db)
-            .await?;
+        database::query(
+            "INSERT INTO bangs (run_id, ordinal, frame, ms, rise) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(run)
+        .bind(ordinal.cast_signed() as i64)
+        .bind(bang.frame)
+        .bind(bang.ms)
+        .bind(bang.rise)
+        .execute(&mut *db)
+        .await?;
     }
     Ok(())
 }
@@ -87,12 +90,12 @@ pub async fn store(
 /// # Errors
 /// If the database fails.
 pub async fn of_shot(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     shot: &ShotId,
 ) -> Result<Option<ShotLevels>, CatalogError> {
-    Ok(sqlx::query_as(
+    Ok(database::query_as(
         "SELECT x.* FROM published p JOIN sounds x ON x.run_id = p.run_id
-          WHERE p.asset_id = ? AND p.feature = 'sound' AND x.start_frame = ? AND x.end_frame = ?",
+          WHERE p.asset_id = $1 AND p.feature = 'sound' AND x.start_frame = $2 AND x.end_frame = $3",
     )
     .bind(&shot.asset)
     .bind(shot.start.cast_signed())
@@ -105,10 +108,10 @@ pub async fn of_shot(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn bangs_of(db: &mut SqliteConnection, shot: &ShotId) -> Result<Vec<Bang>, CatalogError> {
-    Ok(sqlx::query_as(
+pub async fn bangs_of(db: &mut Connection, shot: &ShotId) -> Result<Vec<Bang>, CatalogError> {
+    Ok(database::query_as(
         "SELECT b.frame, b.ms, b.rise FROM published p JOIN bangs b ON b.run_id = p.run_id
-          WHERE p.asset_id = ? AND p.feature = 'sound' AND b.frame >= ? AND b.frame < ? ORDER BY b.ordinal",
+          WHERE p.asset_id = $1 AND p.feature = 'sound' AND b.frame >= $2 AND b.frame < $3 ORDER BY b.ordinal",
     )
     .bind(&shot.asset)
     .bind(shot.start.cast_signed())
@@ -163,7 +166,7 @@ pub struct MaybeBang {
 /// # Errors
 /// If the database fails.
 pub async fn find(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     kind: SoundKind,
     least: f64,
     assets: Option<&[AssetId]>,
@@ -185,11 +188,11 @@ pub async fn find(
     };
     let assets = assets.map(|assets| serde_json::json!(assets).to_string());
     let sql = format!(
-        "SELECT * FROM ({found}) f WHERE f.measure >= ?1
-            AND (?2 IS NULL OR f.asset IN (SELECT value FROM json_each(?2)))
-          ORDER BY f.measure DESC, f.asset, f.start_frame LIMIT ?3"
+        "SELECT * FROM ({found}) f WHERE f.measure >= $1
+            AND ($2 IS NULL OR f.asset IN (SELECT value FROM json_each($2)))
+          ORDER BY f.measure DESC, f.asset, f.start_frame LIMIT $3"
     );
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
+    Ok(database::query_as(sqlx::AssertSqlSafe(sql))
         .bind(least)
         .bind(assets)
         .bind(most)
@@ -197,28 +200,27 @@ pub async fn find(
         .await?)
 }
 
-// Of several columns beside MAX, SQLite takes the values of the row that has it.
+// The hardest bang of each shot, of equal ones the first.
 const BANGS: &str =
-    "SELECT p.asset_id AS asset, x.start_frame, x.end_frame, MAX(b.rise) AS measure, b.frame, b.ms
+    "SELECT h.asset, h.start_frame, h.end_frame, h.measure, h.frame, h.ms FROM (
+ SELECT p.asset_id AS asset, x.start_frame, x.end_frame, b.rise AS measure, b.frame, b.ms,
+        ROW_NUMBER() OVER (PARTITION BY p.asset_id, x.start_frame ORDER BY b.rise DESC, b.frame) AS turn
    FROM published p
    JOIN bangs b ON b.run_id = p.run_id
    JOIN sounds x ON x.run_id = p.run_id AND x.end_frame > b.frame
     AND x.start_frame = (SELECT MAX(y.start_frame) FROM sounds y
                           WHERE y.run_id = p.run_id AND y.start_frame <= b.frame)
-  WHERE p.feature = 'sound' GROUP BY p.asset_id, x.start_frame";
+  WHERE p.feature = 'sound') h WHERE h.turn = 1";
 
 /// How many published shots have their sound measured, in `assets` only, if they are given.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn count(
-    db: &mut SqliteConnection,
-    assets: Option<&[AssetId]>,
-) -> Result<i64, CatalogError> {
+pub async fn count(db: &mut Connection, assets: Option<&[AssetId]>) -> Result<i64, CatalogError> {
     let assets = assets.map(|assets| serde_json::json!(assets).to_string());
-    Ok(sqlx::query_scalar(
+    Ok(database::query_scalar(
         "SELECT COUNT(*) FROM published p JOIN sounds x ON x.run_id = p.run_id
-          WHERE p.feature = 'sound' AND (?1 IS NULL OR p.asset_id IN (SELECT value FROM json_each(?1)))",
+          WHERE p.feature = 'sound' AND ($1 IS NULL OR p.asset_id IN (SELECT value FROM json_each($1)))",
     )
     .bind(assets)
     .fetch_one(db)

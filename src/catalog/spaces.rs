@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 
 use rushes_models::Space;
 use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use utoipa::ToSchema;
 
+use super::database::{self, Connection, text_enum};
 use super::results::drop_superseded;
 use super::{AssetId, CatalogError, RunId, note_change, now_ms};
 
 /// How far a model is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, sqlx::Type)]
-#[sqlx(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SpaceState {
     /// Videos that were there before it get its vectors.
@@ -25,6 +25,12 @@ pub enum SpaceState {
     /// Its vectors are being deleted.
     Removing,
 }
+
+text_enum!(SpaceState {
+    Building => "building",
+    Built => "built",
+    Removing => "removing",
+});
 
 /// A model for search by sight.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -55,8 +61,8 @@ impl SightModel {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn all(db: &mut SqliteConnection) -> Result<Vec<SightModel>, CatalogError> {
-    Ok(sqlx::query_as(
+pub async fn all(db: &mut Connection) -> Result<Vec<SightModel>, CatalogError> {
+    Ok(database::query_as(
         "SELECT model, space, dims, state, is_active FROM sight_models ORDER BY is_active DESC, created_at, model",
     )
     .fetch_all(db)
@@ -67,7 +73,7 @@ pub async fn all(db: &mut SqliteConnection) -> Result<Vec<SightModel>, CatalogEr
 ///
 /// # Errors
 /// If the database fails.
-pub async fn active(db: &mut SqliteConnection) -> Result<Option<SightModel>, CatalogError> {
+pub async fn active(db: &mut Connection) -> Result<Option<SightModel>, CatalogError> {
     let models = all(db).await?;
     Ok(models.into_iter().find(|model| model.is_active))
 }
@@ -76,7 +82,7 @@ pub async fn active(db: &mut SqliteConnection) -> Result<Option<SightModel>, Cat
 ///
 /// # Errors
 /// [`CatalogError::NoVectorsOf`] if it is not used.
-pub async fn get(db: &mut SqliteConnection, model: &str) -> Result<SightModel, CatalogError> {
+pub async fn get(db: &mut Connection, model: &str) -> Result<SightModel, CatalogError> {
     let models = all(db).await?;
     let found = models.into_iter().find(|one| one.model == model);
     found.ok_or_else(|| CatalogError::NoVectorsOf(model.to_owned()))
@@ -87,7 +93,7 @@ pub async fn get(db: &mut SqliteConnection, model: &str) -> Result<SightModel, C
 /// # Errors
 /// If the database fails.
 pub async fn add(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     new: (&str, &Space),
     first: (&str, &Space),
 ) -> Result<(), CatalogError> {
@@ -99,17 +105,17 @@ pub async fn add(
 
 /// A model that is there in the same space stays as it is, unless it was to be removed.
 async fn insert(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     (model, space): (&str, &Space),
     state: SpaceState,
     is_active: bool,
 ) -> Result<(), CatalogError> {
-    sqlx::query(
-        "INSERT INTO sight_models (model, space, dims, state, is_active, created_at) VALUES (?, ?, ?, ?, ?, ?)
+    database::query(
+        "INSERT INTO sight_models (model, space, dims, state, is_active, created_at) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (model) DO UPDATE
             SET space = excluded.space, dims = excluded.dims,
-                state = CASE WHEN is_active = 1 THEN state ELSE 'building' END
-          WHERE space <> excluded.space OR state = 'removing'",
+                state = CASE WHEN sight_models.is_active THEN sight_models.state ELSE 'building' END
+          WHERE sight_models.space <> excluded.space OR sight_models.state = 'removing'",
     )
     .bind(model)
     .bind(&space.id)
@@ -126,18 +132,18 @@ async fn insert(
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if it is not used, [`CatalogError::SpaceNotReady`] if it was never complete.
-pub async fn activate(db: &mut SqliteConnection, model: &str) -> Result<(), CatalogError> {
+pub async fn activate(db: &mut Connection, model: &str) -> Result<(), CatalogError> {
     if get(db, model).await?.state != SpaceState::Built {
         return Err(CatalogError::SpaceNotReady(model.to_owned()));
     }
     for statement in [
-        "UPDATE sight_models SET is_active = 0 WHERE is_active = 1 AND model <> ?1",
-        "UPDATE sight_models SET is_active = 1 WHERE model = ?1",
+        "UPDATE sight_models SET is_active = FALSE WHERE is_active AND model <> $1",
+        "UPDATE sight_models SET is_active = TRUE WHERE model = $1",
         // What is not computed yet of the model that answers now goes first.
-        "UPDATE runs SET background = (feature <> 'embeddings/' || ?1)
+        "UPDATE runs SET background = (feature <> 'embeddings/' || $1)
           WHERE state IN ('pending', 'running') AND queue = 'embed' AND feature LIKE 'embeddings/%'",
     ] {
-        sqlx::query(statement).bind(model).execute(&mut *db).await?;
+        database::query(statement).bind(model).execute(&mut *db).await?;
     }
     Ok(())
 }
@@ -146,11 +152,11 @@ pub async fn activate(db: &mut SqliteConnection, model: &str) -> Result<(), Cata
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if it is not used, [`CatalogError::ModelInUse`] if searches are answered by it.
-pub async fn remove(db: &mut SqliteConnection, model: &str) -> Result<(), CatalogError> {
+pub async fn remove(db: &mut Connection, model: &str) -> Result<(), CatalogError> {
     if get(db, model).await?.is_active {
         return Err(CatalogError::ModelInUse(model.to_owned()));
     }
-    sqlx::query("UPDATE sight_models SET state = 'removing' WHERE model = ?")
+    database::query("UPDATE sight_models SET state = 'removing' WHERE model = $1")
         .bind(model)
         .execute(db)
         .await?;
@@ -161,11 +167,13 @@ pub async fn remove(db: &mut SqliteConnection, model: &str) -> Result<(), Catalo
 ///
 /// # Errors
 /// If the database fails.
-pub async fn mark_built(db: &mut SqliteConnection, model: &str) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE sight_models SET state = 'built' WHERE model = ? AND state = 'building'")
-        .bind(model)
-        .execute(db)
-        .await?;
+pub async fn mark_built(db: &mut Connection, model: &str) -> Result<(), CatalogError> {
+    database::query(
+        "UPDATE sight_models SET state = 'built' WHERE model = $1 AND state = 'building'",
+    )
+    .bind(model)
+    .execute(db)
+    .await?;
     Ok(())
 }
 
@@ -174,15 +182,15 @@ pub async fn mark_built(db: &mut SqliteConnection, model: &str) -> Result<(), Ca
 /// # Errors
 /// If the database fails.
 pub async fn without(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     feature: &str,
     most: u32,
 ) -> Result<Vec<(AssetId, RunId)>, CatalogError> {
-    Ok(sqlx::query_as(
+    Ok(database::query_as(
         "SELECT w.asset_id, w.run_id FROM wanted w JOIN runs r ON r.id = w.run_id
           WHERE w.feature = 'proxies' AND r.state NOT IN ('failed', 'cancelled')
-            AND NOT EXISTS (SELECT 1 FROM wanted e WHERE e.asset_id = w.asset_id AND e.feature = ?)
-          ORDER BY w.asset_id LIMIT ?",
+            AND NOT EXISTS (SELECT 1 FROM wanted e WHERE e.asset_id = w.asset_id AND e.feature = $1)
+          ORDER BY w.asset_id LIMIT $2",
     )
     .bind(feature)
     .bind(most)
@@ -196,17 +204,17 @@ pub async fn without(
 /// # Errors
 /// If the database fails.
 pub async fn waiting(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     feature: &str,
     active: &str,
 ) -> Result<i64, CatalogError> {
-    Ok(sqlx::query_scalar(
+    Ok(database::query_scalar(
         "SELECT COUNT(*) FROM published p
-           LEFT JOIN wanted w ON w.asset_id = p.asset_id AND w.feature = ?1
+           LEFT JOIN wanted w ON w.asset_id = p.asset_id AND w.feature = $1
            LEFT JOIN runs r ON r.id = w.run_id
            LEFT JOIN wanted x ON x.asset_id = p.asset_id AND x.feature = 'proxies'
            LEFT JOIN runs i ON i.id = x.run_id
-          WHERE p.feature = ?2 AND (r.state IS NULL OR r.state IN ('pending', 'running'))
+          WHERE p.feature = $2 AND (r.state IS NULL OR r.state IN ('pending', 'running'))
             AND i.state NOT IN ('failed', 'cancelled')",
     )
     .bind(feature)
@@ -220,14 +228,14 @@ pub async fn waiting(
 /// # Errors
 /// If the database fails.
 pub async fn drop_some(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     (model, feature): (&str, &str),
     most: u32,
 ) -> Result<bool, CatalogError> {
     let mut assets: BTreeSet<AssetId> = BTreeSet::new();
     for table in ["published", "wanted"] {
-        let found: Vec<AssetId> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
-            "SELECT asset_id FROM {table} WHERE feature = ? LIMIT ?"
+        let found: Vec<AssetId> = database::query_scalar(sqlx::AssertSqlSafe(format!(
+            "SELECT asset_id FROM {table} WHERE feature = $1 LIMIT $2"
         )))
         .bind(feature)
         .bind(most)
@@ -237,10 +245,10 @@ pub async fn drop_some(
     }
     for asset in &assets {
         for statement in [
-            "DELETE FROM published WHERE asset_id = ? AND feature = ?",
-            "DELETE FROM wanted WHERE asset_id = ? AND feature = ?",
+            "DELETE FROM published WHERE asset_id = $1 AND feature = $2",
+            "DELETE FROM wanted WHERE asset_id = $1 AND feature = $2",
         ] {
-            sqlx::query(statement)
+            database::query(statement)
                 .bind(asset)
                 .bind(feature)
                 .execute(&mut *db)
@@ -250,7 +258,7 @@ pub async fn drop_some(
         note_change(db, asset).await?;
     }
     if assets.is_empty() {
-        sqlx::query("DELETE FROM sight_models WHERE model = ? AND state = 'removing'")
+        database::query("DELETE FROM sight_models WHERE model = $1 AND state = 'removing'")
             .bind(model)
             .execute(db)
             .await?;

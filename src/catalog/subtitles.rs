@@ -4,10 +4,10 @@ use rushes_workers::media::StreamDetails;
 use rushes_workers::stages::Feature;
 use rushes_workers::storage::Locator;
 use serde::Serialize;
-use sqlx::SqliteConnection;
 use utoipa::ToSchema;
 
 use super::assets::{self, Asset, Sidecar};
+use super::database::{self, Connection};
 use super::records::ProbeRecord;
 use super::runs::{self, Run};
 use super::{CatalogError, uploads};
@@ -125,7 +125,7 @@ fn file_track(file: &Sidecar) -> SubtitleTrack {
 /// # Errors
 /// If the database fails.
 pub async fn tracks(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &Asset,
 ) -> Result<Vec<SubtitleTrack>, CatalogError> {
     let removed = asset.removed_subtitles()?;
@@ -171,7 +171,7 @@ pub fn added_like(
 /// # Errors
 /// If there are too many, the upload was given up meanwhile, or the database fails.
 pub async fn add(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &Asset,
     file: Sidecar,
 ) -> Result<SubtitleTrack, CatalogError> {
@@ -197,7 +197,7 @@ pub async fn add(
 /// # Errors
 /// If the database fails.
 pub(super) async fn forget_burnt_in(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &Asset,
 ) -> Result<(), CatalogError> {
     let (burnt_in, others): (Vec<Sidecar>, Vec<Sidecar>) = asset
@@ -218,11 +218,7 @@ pub(super) async fn forget_burnt_in(
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if the asset has no such track.
-pub async fn remove(
-    db: &mut SqliteConnection,
-    asset: &Asset,
-    track: &str,
-) -> Result<(), CatalogError> {
+pub async fn remove(db: &mut Connection, asset: &Asset, track: &str) -> Result<(), CatalogError> {
     let mut added = asset.added_subtitles()?;
     if let Some(at) = added.iter().position(|file| file_id(file) == track) {
         let file = added.remove(at);
@@ -237,7 +233,7 @@ pub async fn remove(
     }
     let mut removed = asset.removed_subtitles()?;
     removed.push(track.to_owned());
-    sqlx::query("UPDATE assets SET removed_subtitles = ? WHERE id = ?")
+    database::query("UPDATE assets SET removed_subtitles = $1 WHERE id = $2")
         .bind(serde_json::json!(removed).to_string())
         .bind(&asset.id)
         .execute(db)
@@ -246,11 +242,11 @@ pub async fn remove(
 }
 
 async fn set_added(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &Asset,
     added: &[Sidecar],
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE assets SET added_subtitles = ? WHERE id = ?")
+    database::query("UPDATE assets SET added_subtitles = $1 WHERE id = $2")
         .bind(serde_json::json!(added).to_string())
         .bind(&asset.id)
         .execute(db)
@@ -263,7 +259,7 @@ async fn set_added(
 /// # Errors
 /// If the database fails.
 pub(super) async fn move_added(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     duplicate: &Asset,
     original: &Asset,
 ) -> Result<(), CatalogError> {

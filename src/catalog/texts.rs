@@ -1,7 +1,8 @@
 //! Text in the pictures of videos.
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use super::database::{self, Connection};
 use super::{AssetId, CatalogError, RunId};
 
 /// Text in the picture for some time. Frames and milliseconds are half-open.
@@ -34,15 +35,15 @@ pub struct PictureText {
 /// # Errors
 /// If the database fails.
 pub async fn store(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     run: &RunId,
     texts: &[PictureText],
 ) -> Result<(), CatalogError> {
     for (ordinal, text) in texts.iter().enumerate() {
-        sqlx::query(
+        database::query(
             r#"INSERT INTO texts (run_id, ordinal, start_frame, end_frame, start_ms, end_ms, text, score,
                                   "left", top, width, height)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"#,
         )
         .bind(run)
         .bind(ordinal.cast_signed() as i64)
@@ -66,13 +67,10 @@ pub async fn store(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn of(
-    db: &mut SqliteConnection,
-    asset: &AssetId,
-) -> Result<Vec<PictureText>, CatalogError> {
-    Ok(sqlx::query_as(
+pub async fn of(db: &mut Connection, asset: &AssetId) -> Result<Vec<PictureText>, CatalogError> {
+    Ok(database::query_as(
         "SELECT t.* FROM texts t JOIN published p ON p.run_id = t.run_id AND p.feature = 'text'
-          WHERE p.asset_id = ? ORDER BY t.ordinal",
+          WHERE p.asset_id = $1 ORDER BY t.ordinal",
     )
     .bind(asset)
     .fetch_all(db)
@@ -83,9 +81,9 @@ pub async fn of(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn is_read(db: &mut SqliteConnection, asset: &AssetId) -> Result<bool, CatalogError> {
-    Ok(sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM published WHERE asset_id = ? AND feature = 'text')",
+pub async fn is_read(db: &mut Connection, asset: &AssetId) -> Result<bool, CatalogError> {
+    Ok(database::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM published WHERE asset_id = $1 AND feature = 'text')",
     )
     .bind(asset)
     .fetch_one(db)
@@ -98,14 +96,14 @@ pub async fn is_read(db: &mut SqliteConnection, asset: &AssetId) -> Result<bool,
 /// # Errors
 /// If the database fails.
 pub async fn places(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     wanted: &[(&AssetId, u64, &str)],
 ) -> Result<Vec<Option<[f64; 4]>>, CatalogError> {
-    let rows: Vec<(i64, f64, f64, f64, f64)> = sqlx::query_as(
-        r#"SELECT q.key, t."left", t.top, t.width, t.height
-             FROM json_each(?) q
+    let rows: Vec<(i64, f64, f64, f64, f64)> = database::query_as(
+        r#"SELECT CAST(q.key AS BIGINT), t."left", t.top, t.width, t.height
+             FROM json_each($1) q
              JOIN published p ON p.asset_id = q.value ->> 0 AND p.feature = 'text'
-             JOIN texts t ON t.run_id = p.run_id AND t.start_frame = q.value ->> 1 AND t.text = q.value ->> 2"#,
+             JOIN texts t ON t.run_id = p.run_id AND t.start_frame = CAST(q.value ->> 1 AS BIGINT) AND t.text = q.value ->> 2"#,
     )
     .bind(serde_json::json!(wanted).to_string())
     .fetch_all(db)

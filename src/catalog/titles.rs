@@ -1,8 +1,9 @@
 //! Titles: making, renaming, merging, deleting.
 
 use futures::TryStreamExt as _;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use super::database::{self, Connection};
 use super::metadata::Metadata;
 use super::{AssetId, CatalogError, TitleId, assets, note_change, now_ms, plain_name};
 
@@ -33,10 +34,10 @@ pub struct TitleRow {
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
-pub async fn get(db: &mut SqliteConnection, id: &TitleId) -> Result<TitleRow, CatalogError> {
-    sqlx::query_as(
-        "SELECT t.id, t.name, t.metadata, t.created_at, COUNT(a.id) AS assets, COALESCE(SUM(a.shots), 0) AS shots
-           FROM titles t LEFT JOIN assets a ON a.title_id = t.id WHERE t.id = ? GROUP BY t.id",
+pub async fn get(db: &mut Connection, id: &TitleId) -> Result<TitleRow, CatalogError> {
+    database::query_as(
+        "SELECT t.id, t.name, t.metadata, t.created_at, COUNT(a.id) AS assets, CAST(COALESCE(SUM(a.shots), 0) AS BIGINT) AS shots
+           FROM titles t LEFT JOIN assets a ON a.title_id = t.id WHERE t.id = $1 GROUP BY t.id",
     )
     .bind(id)
     .fetch_optional(db)
@@ -52,7 +53,7 @@ pub async fn get(db: &mut SqliteConnection, id: &TitleId) -> Result<TitleRow, Ca
 /// # Errors
 /// [`CatalogError::NoTitle`] with the names among these that are most like it, or if the database fails.
 pub async fn find(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     id_or_name: &str,
     within: Option<&[TitleId]>,
 ) -> Result<TitleId, CatalogError> {
@@ -65,11 +66,11 @@ pub async fn find(
 
 /// The error for a title that there is not, or that is not one of `within`.
 pub(super) async fn missing(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     name: &str,
     within: Option<&[TitleId]>,
 ) -> Result<CatalogError, CatalogError> {
-    let mut rows = sqlx::query_as::<_, (TitleId, String)>("SELECT id, name FROM titles").fetch(db);
+    let mut rows = database::query_as::<(TitleId, String)>("SELECT id, name FROM titles").fetch(db);
     let mut near: Vec<(usize, String)> = Vec::new();
     while let Some((id, known)) = rows.try_next().await? {
         let is_seen = within.is_none_or(|within| within.contains(&id));
@@ -115,10 +116,10 @@ fn distance(name: &str, known: &str) -> Option<usize> {
 ///
 /// # Errors
 /// If the name is no name or is in use, or the database fails.
-pub async fn create(db: &mut SqliteConnection, name: &str) -> Result<TitleId, CatalogError> {
+pub async fn create(db: &mut Connection, name: &str) -> Result<TitleId, CatalogError> {
     let name = checked(db, name, None).await?;
     let id = TitleId::new();
-    sqlx::query("INSERT INTO titles (id, name, created_at, kept) VALUES (?, ?, ?, 1)")
+    database::query("INSERT INTO titles (id, name, created_at, kept) VALUES ($1, $2, $3, TRUE)")
         .bind(&id)
         .bind(name)
         .bind(now_ms())
@@ -131,13 +132,9 @@ pub async fn create(db: &mut SqliteConnection, name: &str) -> Result<TitleId, Ca
 ///
 /// # Errors
 /// If the name is no name or is in use, or the database fails.
-pub async fn rename(
-    db: &mut SqliteConnection,
-    id: &TitleId,
-    name: &str,
-) -> Result<(), CatalogError> {
+pub async fn rename(db: &mut Connection, id: &TitleId, name: &str) -> Result<(), CatalogError> {
     let name = checked(db, name, Some(id)).await?;
-    sqlx::query("UPDATE titles SET name = ? WHERE id = ?")
+    database::query("UPDATE titles SET name = $1 WHERE id = $2")
         .bind(name)
         .bind(id)
         .execute(&mut *db)
@@ -153,7 +150,7 @@ pub async fn rename(
 /// # Errors
 /// If the database fails.
 pub async fn move_asset(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     title: &TitleId,
 ) -> Result<(), CatalogError> {
@@ -161,7 +158,7 @@ pub async fn move_asset(
     if before == *title {
         return Ok(());
     }
-    sqlx::query("UPDATE assets SET title_id = ? WHERE id = ?")
+    database::query("UPDATE assets SET title_id = $1 WHERE id = $2")
         .bind(title)
         .bind(asset)
         .execute(&mut *db)
@@ -175,7 +172,7 @@ pub async fn move_asset(
 /// # Errors
 /// If the database fails.
 pub async fn merge(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     from: &TitleId,
     into: &TitleId,
 ) -> Result<(), CatalogError> {
@@ -192,11 +189,11 @@ pub async fn merge(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn remove(db: &mut SqliteConnection, id: &TitleId) -> Result<(), CatalogError> {
+pub async fn remove(db: &mut Connection, id: &TitleId) -> Result<(), CatalogError> {
     for asset in assets::list(db, Some(id)).await? {
         assets::remove(db, &asset).await?;
     }
-    sqlx::query("DELETE FROM titles WHERE id = ?")
+    database::query("DELETE FROM titles WHERE id = $1")
         .bind(id)
         .execute(db)
         .await?;
@@ -207,13 +204,10 @@ pub async fn remove(db: &mut SqliteConnection, id: &TitleId) -> Result<(), Catal
 ///
 /// # Errors
 /// If the database fails.
-pub(super) async fn remove_if_empty(
-    db: &mut SqliteConnection,
-    id: &TitleId,
-) -> Result<(), CatalogError> {
-    sqlx::query(
+pub(super) async fn remove_if_empty(db: &mut Connection, id: &TitleId) -> Result<(), CatalogError> {
+    database::query(
         "DELETE FROM titles
-          WHERE id = ?1 AND kept = 0 AND NOT EXISTS (SELECT 1 FROM assets WHERE title_id = ?1)",
+          WHERE id = $1 AND NOT kept AND NOT EXISTS (SELECT 1 FROM assets WHERE title_id = $1)",
     )
     .bind(id)
     .execute(db)
@@ -230,12 +224,12 @@ pub fn trimmed(name: &str) -> Result<&str, CatalogError> {
 }
 
 async fn checked<'a>(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     name: &'a str,
     of: Option<&TitleId>,
 ) -> Result<&'a str, CatalogError> {
     let trimmed = trimmed(name)?;
-    let taken: Option<TitleId> = sqlx::query_scalar("SELECT id FROM titles WHERE name = ?")
+    let taken: Option<TitleId> = database::query_scalar("SELECT id FROM titles WHERE name = $1")
         .bind(trimmed)
         .fetch_optional(db)
         .await?;

@@ -1,15 +1,14 @@
 //! Uploads in progress: where their bytes are stored before an asset exists.
 
-use sqlx::SqliteConnection;
-
 use super::CatalogError;
+use super::database::{self, Connection};
 
 /// Records that bytes will be stored below `prefix`.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn begin(db: &mut SqliteConnection, prefix: &str) -> Result<(), CatalogError> {
-    sqlx::query("INSERT INTO uploads (prefix) VALUES (?)")
+pub async fn begin(db: &mut Connection, prefix: &str) -> Result<(), CatalogError> {
+    database::query("INSERT INTO uploads (prefix) VALUES ($1)")
         .bind(prefix)
         .execute(db)
         .await?;
@@ -20,7 +19,7 @@ pub async fn begin(db: &mut SqliteConnection, prefix: &str) -> Result<(), Catalo
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if the upload was given up meanwhile, together with its bytes.
-pub async fn complete(db: &mut SqliteConnection, prefix: &str) -> Result<(), CatalogError> {
+pub async fn complete(db: &mut Connection, prefix: &str) -> Result<(), CatalogError> {
     if forget(db, prefix).await? {
         return Ok(());
     }
@@ -30,8 +29,8 @@ pub async fn complete(db: &mut SqliteConnection, prefix: &str) -> Result<(), Cat
     })
 }
 
-async fn forget(db: &mut SqliteConnection, prefix: &str) -> Result<bool, CatalogError> {
-    let forgotten = sqlx::query("DELETE FROM uploads WHERE prefix = ?")
+async fn forget(db: &mut Connection, prefix: &str) -> Result<bool, CatalogError> {
+    let forgotten = database::query("DELETE FROM uploads WHERE prefix = $1")
         .bind(prefix)
         .execute(db)
         .await?;
@@ -42,8 +41,8 @@ async fn forget(db: &mut SqliteConnection, prefix: &str) -> Result<bool, Catalog
 ///
 /// # Errors
 /// If the database fails.
-pub async fn discard(db: &mut SqliteConnection, prefix: &str) -> Result<(), CatalogError> {
-    sqlx::query("INSERT OR IGNORE INTO garbage (prefix) VALUES (?)")
+pub async fn discard(db: &mut Connection, prefix: &str) -> Result<(), CatalogError> {
+    database::query("INSERT INTO garbage (prefix) VALUES ($1) ON CONFLICT DO NOTHING")
         .bind(prefix)
         .execute(&mut *db)
         .await?;
@@ -55,10 +54,12 @@ pub async fn discard(db: &mut SqliteConnection, prefix: &str) -> Result<(), Cata
 ///
 /// # Errors
 /// If the database fails.
-pub async fn discard_all(db: &mut SqliteConnection) -> Result<(), CatalogError> {
-    sqlx::query("INSERT OR IGNORE INTO garbage (prefix) SELECT prefix FROM uploads")
-        .execute(&mut *db)
-        .await?;
-    sqlx::query("DELETE FROM uploads").execute(db).await?;
+pub async fn discard_all(db: &mut Connection) -> Result<(), CatalogError> {
+    database::query(
+        "INSERT INTO garbage (prefix) SELECT prefix FROM uploads WHERE TRUE ON CONFLICT DO NOTHING",
+    )
+    .execute(&mut *db)
+    .await?;
+    database::query("DELETE FROM uploads").execute(db).await?;
     Ok(())
 }

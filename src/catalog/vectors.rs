@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use super::database::{self, Connection};
 use super::shots::Shot;
 use super::{AssetId, CatalogError, RunId, ShotId};
 
@@ -12,7 +13,7 @@ use super::{AssetId, CatalogError, RunId, ShotId};
 /// # Errors
 /// If the database fails or a stored vector is damaged.
 pub async fn of_asset(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
 ) -> Result<Vec<(String, Vec<Vec<f32>>)>, CatalogError> {
     let mut vectors = Vec::new();
@@ -24,14 +25,14 @@ pub async fn of_asset(
 
 /// The published runs of a kind of feature that has a space for each model, with their spaces.
 pub(super) async fn spaces(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     kind: &str,
 ) -> Result<Vec<(RunId, String)>, CatalogError> {
-    Ok(sqlx::query_as(
+    Ok(database::query_as(
         "SELECT r.id, json_extract(r.output, '$.space') FROM runs r
-           JOIN published p ON p.run_id = r.id AND p.feature LIKE ?
-          WHERE p.asset_id = ?",
+           JOIN published p ON p.run_id = r.id AND p.feature LIKE $1
+          WHERE p.asset_id = $2",
     )
     .bind(format!("{kind}/%"))
     .bind(asset)
@@ -41,11 +42,11 @@ pub(super) async fn spaces(
 
 /// The vectors of a run, in order.
 pub(super) async fn of_run(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     run: &RunId,
 ) -> Result<Vec<Vec<f32>>, CatalogError> {
     let stored: Vec<Vec<u8>> =
-        sqlx::query_scalar("SELECT vector FROM vectors WHERE run_id = ? ORDER BY ordinal")
+        database::query_scalar("SELECT vector FROM vectors WHERE run_id = $1 ORDER BY ordinal")
             .bind(run)
             .fetch_all(db)
             .await?;
@@ -57,15 +58,15 @@ pub(super) async fn of_run(
 /// # Errors
 /// If the database fails or the stored vector is damaged.
 pub async fn of_shot(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     shot: &Shot,
     space: &str,
 ) -> Result<Option<Vec<f32>>, CatalogError> {
-    let stored: Option<Vec<u8>> = sqlx::query_scalar(
+    let stored: Option<Vec<u8>> = database::query_scalar(
         "SELECT v.vector FROM vectors v
-           JOIN runs r ON r.id = v.run_id AND json_extract(r.output, '$.space') = ?
+           JOIN runs r ON r.id = v.run_id AND json_extract(r.output, '$.space') = $1
            JOIN published p ON p.run_id = r.id
-          WHERE p.asset_id = ? AND v.ordinal = ?",
+          WHERE p.asset_id = $2 AND v.ordinal = $3",
     )
     .bind(space)
     .bind(&shot.asset_id)
@@ -117,18 +118,18 @@ impl TryFrom<VectorRow> for EmbeddedShot {
 /// # Errors
 /// If the database fails or a stored vector is damaged.
 pub async fn of_shots(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     ids: &[ShotId],
     space: &str,
 ) -> Result<HashMap<ShotId, Vec<f32>>, CatalogError> {
     let wanted: Vec<_> = ids.iter().map(|id| (&id.asset, id.start, id.end)).collect();
-    let rows: Vec<VectorRow> = sqlx::query_as(
+    let rows: Vec<VectorRow> = database::query_as(
         "SELECT p.asset_id, s.start_frame, s.end_frame, s.start_ms, s.end_ms, v.vector
-           FROM json_each(?) q
+           FROM json_each($1) q
            JOIN published p ON p.asset_id = q.value ->> 0 AND p.feature = 'shots'
-           JOIN shots s ON s.run_id = p.run_id AND s.start_frame = q.value ->> 1 AND s.end_frame = q.value ->> 2
+           JOIN shots s ON s.run_id = p.run_id AND s.start_frame = CAST(q.value ->> 1 AS BIGINT) AND s.end_frame = CAST(q.value ->> 2 AS BIGINT)
            JOIN published e ON e.asset_id = p.asset_id AND e.feature LIKE 'embeddings/%'
-           JOIN runs r ON r.id = e.run_id AND json_extract(r.output, '$.space') = ?
+           JOIN runs r ON r.id = e.run_id AND json_extract(r.output, '$.space') = $2
            JOIN vectors v ON v.run_id = r.id AND v.ordinal = s.ordinal",
     )
     .bind(serde_json::json!(wanted).to_string())
@@ -148,20 +149,20 @@ pub async fn of_shots(
 /// # Errors
 /// If the database fails or a stored vector is damaged.
 pub async fn within(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     (from_ms, to_ms): (u64, u64),
     space: &str,
 ) -> Result<Vec<EmbeddedShot>, CatalogError> {
     let bound = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
-    let rows: Vec<VectorRow> = sqlx::query_as(
+    let rows: Vec<VectorRow> = database::query_as(
         "SELECT p.asset_id, s.start_frame, s.end_frame, s.start_ms, s.end_ms, v.vector
            FROM published p
            JOIN shots s ON s.run_id = p.run_id
            JOIN published e ON e.asset_id = p.asset_id AND e.feature LIKE 'embeddings/%'
-           JOIN runs r ON r.id = e.run_id AND json_extract(r.output, '$.space') = ?
+           JOIN runs r ON r.id = e.run_id AND json_extract(r.output, '$.space') = $1
            JOIN vectors v ON v.run_id = r.id AND v.ordinal = s.ordinal
-          WHERE p.asset_id = ? AND p.feature = 'shots' AND s.start_ms < ? AND s.end_ms > ?
+          WHERE p.asset_id = $2 AND p.feature = 'shots' AND s.start_ms < $3 AND s.end_ms > $4
           ORDER BY s.ordinal",
     )
     .bind(space)

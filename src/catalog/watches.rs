@@ -1,7 +1,8 @@
 //! The places that the server watches.
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use super::database::{self, Connection};
 use super::{CatalogError, WatchId, now_ms};
 
 /// Most places that are watched.
@@ -24,8 +25,8 @@ pub struct StoredWatch {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn all(db: &mut SqliteConnection) -> Result<Vec<StoredWatch>, CatalogError> {
-    Ok(sqlx::query_as("SELECT * FROM watches ORDER BY id")
+pub async fn all(db: &mut Connection) -> Result<Vec<StoredWatch>, CatalogError> {
+    Ok(database::query_as("SELECT * FROM watches ORDER BY id")
         .fetch_all(db)
         .await?)
 }
@@ -34,8 +35,8 @@ pub async fn all(db: &mut SqliteConnection) -> Result<Vec<StoredWatch>, CatalogE
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
-pub async fn get(db: &mut SqliteConnection, id: &WatchId) -> Result<StoredWatch, CatalogError> {
-    sqlx::query_as("SELECT * FROM watches WHERE id = ?")
+pub async fn get(db: &mut Connection, id: &WatchId) -> Result<StoredWatch, CatalogError> {
+    database::query_as("SELECT * FROM watches WHERE id = $1")
         .bind(id)
         .fetch_optional(db)
         .await?
@@ -47,7 +48,7 @@ pub async fn get(db: &mut SqliteConnection, id: &WatchId) -> Result<StoredWatch,
 /// # Errors
 /// [`CatalogError::TooManyWatches`] if there are too many.
 pub async fn add(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     uri: &str,
     title: Option<&str>,
 ) -> Result<(StoredWatch, bool), CatalogError> {
@@ -58,8 +59,8 @@ pub async fn add(
     if known.len() as i64 >= MOST {
         return Err(CatalogError::TooManyWatches(MOST));
     }
-    let watch = sqlx::query_as(
-        "INSERT INTO watches (id, uri, title, created_at) VALUES (?, ?, ?, ?) RETURNING *",
+    let watch = database::query_as(
+        "INSERT INTO watches (id, uri, title, created_at) VALUES ($1, $2, $3, $4) RETURNING *",
     )
     .bind(WatchId::new())
     .bind(uri)
@@ -74,8 +75,8 @@ pub async fn add(
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
-pub async fn remove(db: &mut SqliteConnection, id: &WatchId) -> Result<(), CatalogError> {
-    let removed = sqlx::query("DELETE FROM watches WHERE id = ?")
+pub async fn remove(db: &mut Connection, id: &WatchId) -> Result<(), CatalogError> {
+    let removed = database::query("DELETE FROM watches WHERE id = $1")
         .bind(id)
         .execute(db)
         .await?;

@@ -2,9 +2,10 @@
 
 use secrecy::SecretString;
 use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use utoipa::ToSchema;
 
+use super::database::{self, Connection};
 use super::events::{self, Event, EventFilter};
 use super::{CatalogError, DeliveryId, WebhookId, now_ms};
 
@@ -96,7 +97,7 @@ pub struct Delivery {
 /// # Errors
 /// If there are too many, or the database fails.
 pub async fn create(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     url: &str,
     secret: &str,
     types: &[String],
@@ -105,8 +106,8 @@ pub async fn create(
         return Err(CatalogError::TooManyWebhooks(MOST_WEBHOOKS));
     }
     let seq = events::newest(db).await?;
-    Ok(sqlx::query_as(
-        "INSERT INTO webhooks (id, url, secret, types, created_at, seq) VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
+    Ok(database::query_as(
+        "INSERT INTO webhooks (id, url, secret, types, created_at, seq) VALUES ($1, $2, $3, $4, $5, $6) RETURNING *",
     )
     .bind(WebhookId::new())
     .bind(url)
@@ -122,8 +123,8 @@ pub async fn create(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn list(db: &mut SqliteConnection) -> Result<Vec<Webhook>, CatalogError> {
-    Ok(sqlx::query_as("SELECT * FROM webhooks ORDER BY id")
+pub async fn list(db: &mut Connection) -> Result<Vec<Webhook>, CatalogError> {
+    Ok(database::query_as("SELECT * FROM webhooks ORDER BY id")
         .fetch_all(db)
         .await?)
 }
@@ -132,8 +133,8 @@ pub async fn list(db: &mut SqliteConnection) -> Result<Vec<Webhook>, CatalogErro
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
-pub async fn get(db: &mut SqliteConnection, id: &WebhookId) -> Result<Webhook, CatalogError> {
-    sqlx::query_as("SELECT * FROM webhooks WHERE id = ?")
+pub async fn get(db: &mut Connection, id: &WebhookId) -> Result<Webhook, CatalogError> {
+    database::query_as("SELECT * FROM webhooks WHERE id = $1")
         .bind(id)
         .fetch_optional(db)
         .await?
@@ -147,9 +148,9 @@ pub async fn get(db: &mut SqliteConnection, id: &WebhookId) -> Result<Webhook, C
 ///
 /// # Errors
 /// [`CatalogError::NotFound`] if there is none.
-pub async fn delete(db: &mut SqliteConnection, id: &WebhookId) -> Result<(), CatalogError> {
+pub async fn delete(db: &mut Connection, id: &WebhookId) -> Result<(), CatalogError> {
     get(db, id).await?;
-    sqlx::query("DELETE FROM webhooks WHERE id = ?")
+    database::query("DELETE FROM webhooks WHERE id = $1")
         .bind(id)
         .execute(db)
         .await?;
@@ -161,17 +162,17 @@ pub async fn delete(db: &mut SqliteConnection, id: &WebhookId) -> Result<(), Cat
 /// # Errors
 /// If the database fails.
 pub async fn deliveries(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     webhook: &WebhookId,
     limit: u32,
 ) -> Result<Vec<Delivery>, CatalogError> {
-    Ok(
-        sqlx::query_as("SELECT * FROM deliveries WHERE webhook_id = ? ORDER BY id DESC LIMIT ?")
-            .bind(webhook)
-            .bind(limit)
-            .fetch_all(db)
-            .await?,
+    Ok(database::query_as(
+        "SELECT * FROM deliveries WHERE webhook_id = $1 ORDER BY id DESC LIMIT $2",
     )
+    .bind(webhook)
+    .bind(limit)
+    .fetch_all(db)
+    .await?)
 }
 
 /// Queues a delivery again, whatever became of it.
@@ -179,13 +180,13 @@ pub async fn deliveries(
 /// # Errors
 /// [`CatalogError::NotFound`] if the webhook has no such delivery.
 pub async fn redeliver(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     webhook: &WebhookId,
     delivery: &DeliveryId,
 ) -> Result<Delivery, CatalogError> {
-    let queued = sqlx::query_as(
-        "UPDATE deliveries SET state = 'pending', attempts = 0, not_before = ?, finished_at = NULL
-          WHERE webhook_id = ? AND id = ? RETURNING *",
+    let queued = database::query_as(
+        "UPDATE deliveries SET state = 'pending', attempts = 0, not_before = $1, finished_at = NULL
+          WHERE webhook_id = $2 AND id = $3 RETURNING *",
     )
     .bind(now_ms())
     .bind(webhook)
@@ -203,7 +204,7 @@ pub async fn redeliver(
 /// # Errors
 /// If the database fails.
 pub async fn queue(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     body: impl Fn(&Event) -> String,
 ) -> Result<(), CatalogError> {
     let newest = events::newest(db).await?;
@@ -217,9 +218,9 @@ pub async fn queue(
             .iter()
             .filter(|event| webhook.types.include(&event.kind))
         {
-            sqlx::query(
+            database::query(
                 "INSERT INTO deliveries (id, webhook_id, type, body, state, not_before, created_at)
-                 VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?5)",
+                 VALUES ($1, $2, $3, $4, 'pending', $5, $5)",
             )
             .bind(DeliveryId::new())
             .bind(&webhook.id)
@@ -229,7 +230,7 @@ pub async fn queue(
             .execute(&mut *db)
             .await?;
         }
-        sqlx::query("UPDATE webhooks SET seq = ? WHERE id = ?")
+        database::query("UPDATE webhooks SET seq = $1 WHERE id = $2")
             .bind(last)
             .bind(&webhook.id)
             .execute(&mut *db)
@@ -242,11 +243,11 @@ pub async fn queue(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn is_anything_due(db: &mut SqliteConnection) -> Result<bool, CatalogError> {
-    Ok(sqlx::query_scalar(
+pub async fn is_anything_due(db: &mut Connection) -> Result<bool, CatalogError> {
+    Ok(database::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM webhooks
-                         WHERE seq < (SELECT seq FROM sqlite_sequence WHERE name = 'events'))
-             OR EXISTS (SELECT 1 FROM deliveries WHERE state = 'pending' AND not_before <= ?)",
+                         WHERE seq < (SELECT MAX(seq) FROM events))
+             OR EXISTS (SELECT 1 FROM deliveries WHERE state = 'pending' AND not_before <= $1)",
     )
     .bind(now_ms())
     .fetch_one(db)
@@ -258,14 +259,14 @@ pub async fn is_anything_due(db: &mut SqliteConnection) -> Result<bool, CatalogE
 /// # Errors
 /// If the database fails.
 pub async fn due(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     limit: u32,
 ) -> Result<Vec<(Delivery, Webhook)>, CatalogError> {
-    let due: Vec<Delivery> = sqlx::query_as(
+    let due: Vec<Delivery> = database::query_as(
         "SELECT id, webhook_id, type, body, state, attempts, not_before, status, error, created_at, finished_at
            FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY webhook_id ORDER BY not_before, id) AS turn
-                   FROM deliveries WHERE state = 'pending' AND not_before <= ?)
-          WHERE turn <= 8 ORDER BY turn, not_before, id LIMIT ?",
+                   FROM deliveries WHERE state = 'pending' AND not_before <= $1)
+          WHERE turn <= 8 ORDER BY turn, not_before, id LIMIT $2",
     )
     .bind(now_ms())
     .bind(limit)
@@ -295,7 +296,7 @@ pub struct DeliveryAttempt {
 /// # Errors
 /// If the database fails.
 pub async fn note_attempt(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     delivery: &Delivery,
     attempt: &DeliveryAttempt,
 ) -> Result<(), CatalogError> {
@@ -304,10 +305,10 @@ pub async fn note_attempt(
         (Some(_), Some(_)) => "pending",
         (Some(_), None) => "failed",
     };
-    sqlx::query(
-        "UPDATE deliveries SET state = ?, attempts = attempts + 1, status = ?, error = ?, not_before = ?,
-                finished_at = ?
-          WHERE id = ?",
+    database::query(
+        "UPDATE deliveries SET state = $1, attempts = attempts + 1, status = $2, error = $3, not_before = $4,
+                finished_at = $5
+          WHERE id = $6",
     )
     .bind(state)
     .bind(attempt.status)
@@ -321,8 +322,8 @@ pub async fn note_attempt(
     if attempt.status.is_none()
         && let Some(pause) = attempt.retry_ms
     {
-        sqlx::query(
-            "UPDATE deliveries SET not_before = MAX(not_before, ?) WHERE webhook_id = ? AND state = 'pending'",
+        database::query(
+            "UPDATE deliveries SET not_before = CASE WHEN not_before < $1 THEN $1 ELSE not_before END WHERE webhook_id = $2 AND state = 'pending'",
         )
         .bind(now_ms() + pause)
         .bind(&delivery.webhook)
@@ -336,8 +337,8 @@ pub async fn note_attempt(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn trim(db: &mut SqliteConnection) -> Result<(), CatalogError> {
-    sqlx::query("DELETE FROM deliveries WHERE finished_at < ?")
+pub async fn trim(db: &mut Connection) -> Result<(), CatalogError> {
+    database::query("DELETE FROM deliveries WHERE finished_at < $1")
         .bind(now_ms() - KEPT_MS)
         .execute(db)
         .await?;

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::bail;
 use rushes_workers::storage::Uri;
-use sqlx::SqliteConnection;
 
 use crate::catalog::assets::{self, Asset};
+use crate::catalog::database::Connection;
 
 /// The asset with this id, location or file name.
-pub(super) async fn named(db: &mut SqliteConnection, name: &str) -> anyhow::Result<Asset> {
+pub(super) async fn named(db: &mut Connection, name: &str) -> anyhow::Result<Asset> {
     if let Ok(id) = name.parse() {
         return Ok(assets::get(db, &id).await?);
     }

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
 use rushes_models::with_causes;
-use sqlx::SqliteConnection;
 
 use super::output;
 use crate::app::{App, collect_garbage};
+use crate::catalog::database::Connection;
 use crate::catalog::{AssetId, TitleId, assets, titles};
 
 /// Arguments of `delete`.
@@ -38,7 +38,7 @@ struct Doomed {
 }
 
 impl Doomed {
-    async fn of(db: &mut SqliteConnection, names: &[String]) -> anyhow::Result<Self> {
+    async fn of(db: &mut Connection, names: &[String]) -> anyhow::Result<Self> {
         let (mut doomed, mut emptied) = (Vec::new(), Vec::new());
         for what in names {
             let asset = match what.parse::<AssetId>() {

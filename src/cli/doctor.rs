@@ -367,12 +367,15 @@ fn disk(what: &'static str, folder: &Path) -> Check {
 
 async fn catalogue(config: Config) -> Vec<Check> {
     let store = config.store_url();
+    let fix = match config.catalog.url() {
+        Some(_) => "see there; the setting is catalog.url, or RUSHES_CATALOG__URL",
+        None => "choose another folder with --data",
+    };
     match App::open(config).await {
         Ok(app) => {
-            let mut checks = vec![Check::good(
-                "catalogue",
-                app.config.catalog_file().display().to_string(),
-            )];
+            let file = || app.config.catalog_file().display().to_string();
+            let place = app.catalog.database().unwrap_or_else(file);
+            let mut checks = vec![Check::good("catalogue", place)];
             checks.push(match app.storage.check().await {
                 Ok(()) => Check::good("store", store),
                 Err(error) => Check::bad(
@@ -384,11 +387,7 @@ async fn catalogue(config: Config) -> Vec<Check> {
             checks.extend(index(&app).await);
             checks
         }
-        Err(error) => vec![Check::bad(
-            "catalogue",
-            with_causes(&*error),
-            "choose another folder with --data",
-        )],
+        Err(error) => vec![Check::bad("catalogue", with_causes(&*error), fix)],
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Context as _, ensure};
 use super::output;
 use crate::app::App;
 use crate::catalog::audit::{self, AuditedRequest};
+use crate::catalog::database;
 use crate::catalog::people::{self, PeopleFilter, Person};
 use crate::catalog::{CatalogError, FaceId, PersonId};
 use crate::features::look_for_people;
@@ -339,7 +340,7 @@ async fn off(app: &App, json: bool) -> anyhow::Result<()> {
 
 /// Notes in the audit log what this machine's user did.
 async fn note(
-    db: &mut sqlx::SqliteConnection,
+    db: &mut database::Connection,
     what: &str,
     because: Option<&str>,
 ) -> Result<(), CatalogError> {

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{output, work};
-use crate::app::{App, Engine, EngineParts, collect_garbage, is_engine_running};
+use crate::app::{App, Engine, EngineParts, collect_garbage, is_engine_running, open_catalog};
 use crate::catalog::spaces::{self, SpaceState};
-use crate::catalog::{Catalog, failed, tallies};
+use crate::catalog::{failed, tallies};
 use crate::config::Config;
 use crate::features::{
     activate_model, delete_vectors, embed_beside, embeddings_of, remove_vectors,
@@ -99,7 +99,7 @@ pub(super) async fn activate(config: &Config, model: &str) -> anyhow::Result<Exi
 pub(super) async fn remove(config: &Config, model: &str) -> anyhow::Result<ExitCode> {
     let app = App::open(config.clone()).await?;
     remove_vectors(&app.catalog, &app.settings()?, model).await?;
-    if is_engine_running(&app)? {
+    if is_engine_running(&app).await? {
         output::line(&format!(
             "the process at work deletes the vectors of {model}"
         ));
@@ -114,11 +114,10 @@ pub(super) async fn remove(config: &Config, model: &str) -> anyhow::Result<ExitC
 
 /// What each model that is used has, in words, such as `answers, 10 of 10 videos`. No catalogue is made for it.
 pub(super) async fn coverage(config: &Config) -> anyhow::Result<HashMap<String, String>> {
-    let file = config.catalog_file();
-    if !file.is_file() {
+    if config.catalog.url().is_none() && !config.catalog_file().is_file() {
         return Ok(HashMap::new());
     }
-    let catalog = Catalog::open(&file).await?;
+    let catalog = open_catalog(config).await?;
     let mut db = catalog.snapshot().await?;
     let tallies = tallies(&mut db).await?;
     let of = |name: &str| tallies.get(name).copied().unwrap_or(0);

@@ -13,9 +13,15 @@ pub(super) fn file(file: &Path) -> Result<Table, ConfigError> {
         file: file.to_owned(),
         source,
     })?;
-    text.parse().map_err(|source| ConfigError::Syntax {
-        file: file.to_owned(),
-        source: Box::new(source),
+    text.parse().map_err(|mut source: toml::de::Error| {
+        // The error shows the line, which may have a password.
+        if text.contains("://") {
+            source.set_input(None);
+        }
+        ConfigError::Syntax {
+            file: file.to_owned(),
+            source: Box::new(source),
+        }
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Unknown keys are errors, and all problems are reported at once.
 
+mod catalog;
 mod error;
 mod merge;
 mod models;
@@ -17,6 +18,7 @@ use rushes_workers::segment::DetectorKind;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+pub use catalog::CatalogConfig;
 pub use error::{ConfigError, Problem};
 pub use models::Models;
 pub use search::SearchConfig;
@@ -25,7 +27,7 @@ pub use server::Server;
 /// Prefix of environment variables that are settings, such as `RUSHES_SERVER__LISTEN`.
 const PREFIX: &str = "RUSHES_";
 /// Names of the sections, as in environment variables.
-const SECTIONS: &[&str] = &["STORAGE", "MODELS", "WORK", "SERVER", "SEARCH"];
+const SECTIONS: &[&str] = &["CATALOG", "STORAGE", "MODELS", "WORK", "SERVER", "SEARCH"];
 const MIB: u64 = 1024 * 1024;
 
 /// All settings.
@@ -34,6 +36,8 @@ const MIB: u64 = 1024 * 1024;
 pub struct Config {
     /// Folder of the catalogue, the index and, by default, the store.
     pub data: PathBuf,
+    /// Where the catalogue is.
+    pub catalog: CatalogConfig,
     /// Where proxies, thumbnails and uploads are kept.
     pub storage: StorageConfig,
     /// The models folder and the model to use.
@@ -115,6 +119,7 @@ impl Default for Config {
                 |_no_home| "rushes-data".into(),
                 |user| user.data_dir().join("rushes"),
             ),
+            catalog: CatalogConfig::default(),
             storage: StorageConfig::default(),
             models: Models::default(),
             work: WorkConfig::default(),
@@ -342,7 +347,7 @@ impl Config {
         })
     }
 
-    /// The catalogue file.
+    /// The catalogue file, if no database is set.
     #[must_use]
     pub fn catalog_file(&self) -> PathBuf {
         self.data.join("catalog.db")

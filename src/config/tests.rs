@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use secrecy::ExposeSecret as _;
+
 use super::*;
 
 fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -67,6 +69,30 @@ fn secrets_are_not_printed() {
     let error = load("", &[("RUSHES_KEY", "hush hush")]).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("hush"), "{error}");
     assert!(!format!("{config:?}").contains("hush"));
+}
+
+#[test]
+fn the_address_of_the_database_is_not_printed() {
+    let address = "postgres://rushes:hush@db.example/rushes";
+    let config = load("", &[("RUSHES_CATALOG__URL", address)]).unwrap();
+    assert_eq!(config.catalog.url().unwrap().expose_secret(), address);
+    assert!(!format!("{config:?}").contains("hush"));
+    let none = load("[catalog]\nurl = ''\n", &[]).unwrap();
+    assert!(none.catalog.url().is_none());
+    // Even where the settings cannot be read.
+    for file in [
+        format!("[catalog]\nurl = {address}\n"),
+        format!("[catalog]\nurl = ['{address}']\n"),
+        format!("[catalog]\nurls = '{address}'\n"),
+    ] {
+        let error = load(&file, &[]).unwrap_err();
+        let told = format!("{error:?} {}", rushes_models::with_causes(&error));
+        assert!(!told.contains("hush"), "{told}");
+        assert!(
+            told.contains("catalog") || told.contains("rushes.toml"),
+            "{told}"
+        );
+    }
 }
 
 #[test]

@@ -37,8 +37,8 @@ use std::io::{Seek as _, Write as _};
 
 use rushes_workers::sandbox::Sandbox;
 use rushes_workers::storage::Storage;
-use sqlx::SqliteConnection;
 
+use crate::catalog::database::Connection;
 use crate::catalog::{AssetId, Catalog, runs};
 
 /// A finished export.
@@ -101,7 +101,7 @@ async fn away<T: Send + 'static>(
 
 /// The asset of a source, if its published shots are those that the list was made of. `db` has to be a snapshot, so that
 /// what is read next is of the same shots.
-async fn unchanged(db: &mut SqliteConnection, source: &SourceFile) -> Result<AssetId, ExportError> {
+async fn unchanged(db: &mut Connection, source: &SourceFile) -> Result<AssetId, ExportError> {
     let id: AssetId = source.asset.parse()?;
     let published = runs::published(db, &id).await?;
     if published.iter().any(|run| run.id == source.shots_run) {

@@ -13,13 +13,13 @@ use rushes_workers::coordinator::{
 use rushes_workers::stages::{Output, Queue, Task};
 use rushes_workers::watch::Progress;
 use rushes_workers::worker::HEARTBEAT;
-use sqlx::SqliteConnection;
 use tokio::sync::Notify;
 
 use super::definition::{Accepted, RunInputs, prefix};
 use super::registry::registered;
 use super::request::feature_of;
 use super::{liveness, retry};
+use crate::catalog::database::Connection;
 use crate::catalog::queue::{self, Verdict};
 use crate::catalog::runs::Run;
 use crate::catalog::{Catalog, CatalogError, RunId, garbage, now_ms, results, runs};
@@ -98,9 +98,16 @@ impl LocalCoordinator {
     pub async fn lead(&self) -> Result<(), CatalogError> {
         self.leads.store(true, Ordering::Relaxed);
         let mut tx = self.catalog.begin().await?;
-        queue::renew_leases(&mut tx, self.clock.now_ms() + LEASE_MS).await?;
+        let now = self.now(&mut tx).await?;
+        queue::renew_leases(&mut tx, now + LEASE_MS).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// The time on the clock of leases.
+    async fn now(&self, db: &mut Connection) -> Result<i64, CatalogError> {
+        let shared = queue::clock(db).await?;
+        Ok(shared.unwrap_or_else(|| self.clock.now_ms()))
     }
 
     /// Waits briefly if there is nothing to lease.
@@ -127,18 +134,22 @@ impl LocalCoordinator {
         models: Option<&[String]>,
     ) -> Result<Option<Lease>, CatalogError> {
         liveness::bury_the_dead(&self.data, &self.catalog).await?;
-        let now = self.clock.now_ms();
         let mut db = self.catalog.read().await?;
+        let now = self.now(&mut db).await?;
         let is_waiting = queue::is_waiting(&mut db, (queue.as_str(), models), now).await?;
-        drop(db);
         if !is_waiting {
             return Ok(None);
         }
-        let mut tx = self.catalog.begin().await?;
-        if self.leads.load(Ordering::Relaxed) {
+        let buries = self.leads.load(Ordering::Relaxed) && queue::has_lapsed(&mut db, now).await?;
+        drop(db);
+        if buries {
+            let mut tx = self.catalog.begin().await?;
             let given_up = queue::bury_lapsed(&mut tx, now).await?;
             settle(&mut tx, &given_up).await?;
+            tx.commit().await?;
         }
+        // Who leases does not wait for others who do.
+        let mut tx = self.catalog.begin_beside().await?;
         let Some(run) =
             queue::lease(&mut tx, (queue.as_str(), models), worker, (now, LEASE_MS)).await?
         else {
@@ -164,6 +175,8 @@ impl LocalCoordinator {
                     code: "catalogue-damaged".to_owned(),
                     reason: with_causes(&error),
                 };
+                tx.commit().await?;
+                let mut tx = self.catalog.begin().await?;
                 fail_run(&mut tx, &run, run.token, (&failure, Verdict::GiveUp), now).await?;
                 tx.commit().await?;
                 Ok(None)
@@ -214,7 +227,7 @@ impl LocalCoordinator {
             Err(error) => return Err(error),
         };
         let verdict = retry::verdict(failure.kind, run.attempts);
-        let now = self.clock.now_ms();
+        let now = self.now(&mut tx).await?;
         if !fail_run(&mut tx, &run, ticket.token, (failure, verdict), now).await? {
             return Ok(false);
         }
@@ -236,7 +249,7 @@ fn count(feature: &str, outcome: &'static str) {
 /// Records the failure of a leased run; `false` if the token is stale. If the run is given up, the runs that
 /// depend on it fail too, and assets that are settled by this are published.
 async fn fail_run(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     run: &Run,
     token: i64,
     (failure, verdict): (&Failure, Verdict),
@@ -252,10 +265,7 @@ async fn fail_run(
 }
 
 /// Fails the runs that depend on runs that were given up, and publishes the assets that are settled by this.
-pub(super) async fn settle(
-    db: &mut SqliteConnection,
-    given_up: &[Run],
-) -> Result<(), CatalogError> {
+pub(super) async fn settle(db: &mut Connection, given_up: &[Run]) -> Result<(), CatalogError> {
     for run in given_up {
         queue::fail_dependents(db, run).await?;
         results::publish_if_settled(db, &run.asset_id).await?;
@@ -264,7 +274,7 @@ pub(super) async fn settle(
     Ok(())
 }
 
-async fn task_of(db: &mut SqliteConnection, run: &Run) -> Result<Task, CatalogError> {
+async fn task_of(db: &mut Connection, run: &Run) -> Result<Task, CatalogError> {
     let registered = registered(feature_of(run)?);
     registered.task(&mut RunInputs { db, run }).await
 }
@@ -306,8 +316,8 @@ impl Coordinator for LocalCoordinator {
             progress.done.cast_signed(),
             progress.total.map(u64::cast_signed),
         );
-        let mut tx = self.catalog.begin().await.map_err(unavailable)?;
-        let until = self.clock.now_ms() + LEASE_MS;
+        let mut tx = self.catalog.begin_beside().await.map_err(unavailable)?;
+        let until = self.now(&mut tx).await.map_err(unavailable)? + LEASE_MS;
         let alive = queue::heartbeat(&mut tx, (&id, ticket.token), until, counted)
             .await
             .map_err(unavailable)?;

@@ -6,10 +6,10 @@ use rushes_workers::stages::{Feature, Output, Queue, StageOutput, Task};
 use rushes_workers::storage::Locator;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
 
 use super::Settings;
 use crate::catalog::assets::Asset;
+use crate::catalog::database::Connection;
 use crate::catalog::records::ShotsRecord;
 use crate::catalog::runs::{self, Run};
 use crate::catalog::{CatalogError, RunId, assets, replacements, shots};
@@ -123,7 +123,7 @@ pub(super) enum Accepted {
 
 /// A run, with access to its inputs.
 pub(super) struct RunInputs<'a> {
-    pub(super) db: &'a mut SqliteConnection,
+    pub(super) db: &'a mut Connection,
     pub(super) run: &'a Run,
 }
 

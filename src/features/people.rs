@@ -3,12 +3,12 @@
 use rushes_models::{DESCRIPTOR, EXPRESSIONS};
 use rushes_workers::stages::{FaceTrack, Feature, PeopleOutput, PeopleTask, Queue, Task};
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
 
 use super::Settings;
 use super::definition::{DAMAGED, Definition, RunInputs, StoreOutcome, Unit};
 use super::request::request_people;
 use crate::catalog::assets::Asset;
+use crate::catalog::database::{self, Connection};
 use crate::catalog::people::{self, NewFace};
 use crate::catalog::records::PeopleRecord;
 use crate::catalog::{AssetId, Catalog, CatalogError, RunId, jobs};
@@ -151,12 +151,12 @@ pub async fn look_for_people(
 }
 
 /// Some assets with shots whose faces were not requested, with the run of their shots.
-async fn without(db: &mut SqliteConnection) -> Result<Vec<(AssetId, RunId)>, CatalogError> {
-    Ok(sqlx::query_as(
+async fn without(db: &mut Connection) -> Result<Vec<(AssetId, RunId)>, CatalogError> {
+    Ok(database::query_as(
         "SELECT w.asset_id, w.run_id FROM wanted w JOIN runs r ON r.id = w.run_id
           WHERE w.feature = 'shots' AND r.state NOT IN ('failed', 'cancelled')
             AND NOT EXISTS (SELECT 1 FROM wanted p WHERE p.asset_id = w.asset_id AND p.feature = 'people')
-          ORDER BY w.asset_id LIMIT ?",
+          ORDER BY w.asset_id LIMIT $1",
     )
     .bind(BATCH)
     .fetch_all(db)

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use rushes_models::Space;
 use rushes_workers::segment::DetectorKind;
 use rushes_workers::stages::Feature;
-use sqlx::SqliteConnection;
 
 use super::people::FaceSettings;
 use super::registry::registered;
 use super::spaces;
 use super::speech::SpeechSettings;
 use crate::catalog::assets::Asset;
+use crate::catalog::database::Connection;
 use crate::catalog::jobs::{self, Job};
 use crate::catalog::runs::{self, NewRun, Run};
 use crate::catalog::{AssetId, CatalogError, RunId, assets, people};
@@ -62,7 +62,7 @@ struct Wish {
 /// # Errors
 /// As [`request`].
 pub async fn retry(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     job: &Job,
     settings: &Settings,
 ) -> Result<Job, CatalogError> {
@@ -77,7 +77,7 @@ pub async fn retry(
 /// # Errors
 /// If the asset is unknown, or the database fails.
 pub async fn request(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     settings: &Settings,
 ) -> Result<Vec<RunId>, CatalogError> {
@@ -121,7 +121,7 @@ impl Wish {
 
 /// Requests the vectors of a model in the background, for an asset whose proxies are those of the run `proxies`.
 pub(super) async fn request_vectors(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     (asset, proxies): (&AssetId, &RunId),
     settings: &Settings,
 ) -> Result<(), CatalogError> {
@@ -133,7 +133,7 @@ pub(super) async fn request_vectors(
 
 /// Requests the faces of an asset whose shots are those of the run `shots`.
 pub(super) async fn request_people(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     (asset, shots): (&AssetId, &RunId),
     settings: &Settings,
 ) -> Result<RunId, CatalogError> {
@@ -147,7 +147,7 @@ pub(super) async fn request_people(
 /// # Errors
 /// The same as [`request`].
 pub(super) async fn request_again(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     runs: &[Run],
 ) -> Result<Vec<RunId>, CatalogError> {
@@ -168,7 +168,7 @@ pub(super) async fn request_again(
 
 /// Returns the runs that somebody waits for.
 async fn ensure(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     wishes: &[Wish],
 ) -> Result<Vec<RunId>, CatalogError> {
@@ -192,7 +192,7 @@ async fn ensure(
 }
 
 async fn ensure_one(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
     wish: &Wish,
     inputs: &[RunId],

@@ -1,10 +1,10 @@
 //! The models whose vectors every video gets: the one that answers searches, and those built or kept beside it.
 
 use rushes_models::Space;
-use sqlx::SqliteConnection;
 
 use super::Settings;
 use super::request::{embeddings_of, request_vectors};
+use crate::catalog::database::Connection;
 use crate::catalog::spaces::{self, SpaceState};
 use crate::catalog::{Catalog, CatalogError};
 
@@ -13,7 +13,7 @@ const BATCH: u32 = 100;
 
 /// The settings for each model, and whether its vectors are computed in the background. The one that answers is first.
 pub(super) async fn lineup(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     settings: &Settings,
 ) -> Result<Vec<(Settings, bool)>, CatalogError> {
     let models = models(db, (&settings.model, &settings.space)).await?;
@@ -32,7 +32,7 @@ pub(super) async fn lineup(
 /// # Errors
 /// If the database fails.
 pub async fn models(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     configured: (&str, &Space),
 ) -> Result<Vec<(String, Space)>, CatalogError> {
     let models = spaces::all(db).await?;

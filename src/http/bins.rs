@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::problems::{ChangedMeanwhile, NotFound, Refused};
 use super::{Api, ApiError};
 use crate::catalog::bins::{self, Bin, BinItemChange, Selection};
+use crate::catalog::database;
 use crate::catalog::{AssetId, BinItemId, Caller, CatalogError, ShotId};
 use crate::views::{BinSummary, BinView};
 
@@ -299,7 +300,7 @@ pub(super) async fn remove(
 
 /// The bin with this id or name, if it is at the revision in `if-match`.
 async fn expected(
-    db: &mut sqlx::SqliteConnection,
+    db: &mut database::Connection,
     caller: &Caller,
     id_or_name: &str,
     headers: &HeaderMap,

@@ -17,6 +17,7 @@ use super::access::AuditNote;
 use super::paging::checked_limit;
 use super::problems::{NotFound, PeopleOff, Refused};
 use super::{Api, ApiError};
+use crate::catalog::database;
 use crate::catalog::people::{self, CatalogFace, Clustered, PeopleCoverage, PeopleFilter, Person};
 use crate::catalog::{Caller, CatalogError, FaceId, PersonId};
 
@@ -106,7 +107,7 @@ pub(super) struct SplitPerson {
 
 /// The person with this id, name or number, for a caller who may change people.
 async fn changeable(
-    db: &mut sqlx::SqliteConnection,
+    db: &mut database::Connection,
     caller: &Caller,
     who: &str,
 ) -> Result<Person, ApiError> {
@@ -120,7 +121,7 @@ fn about(id: &PersonId) -> Extension<AuditNote> {
     Extension(AuditNote(format!("person {id}")))
 }
 
-async fn shown(db: &mut sqlx::SqliteConnection, id: &PersonId) -> Result<Json<Person>, ApiError> {
+async fn shown(db: &mut database::Connection, id: &PersonId) -> Result<Json<Person>, ApiError> {
     Ok(Json(people::find(db, id.as_str(), None).await?))
 }
 

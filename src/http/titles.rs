@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::problems::{NotFound, Refused};
 use super::{Api, ApiError};
 use crate::catalog::assets::Title;
+use crate::catalog::database;
 use crate::catalog::metadata::{self, Metadata, MetadataChange};
 use crate::catalog::titles::{self, TitleRow};
 use crate::catalog::{Caller, CatalogError, TitleId, assets};
@@ -88,7 +89,7 @@ impl From<TitleRow> for TitleView {
 
 /// The title with this id or name, if the caller sees it.
 async fn find(
-    db: &mut sqlx::SqliteConnection,
+    db: &mut database::Connection,
     caller: &Caller,
     id_or_name: &str,
 ) -> Result<TitleRow, ApiError> {

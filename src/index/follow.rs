@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{AssetEntry, CueEntry, Index, IndexError, Position, SpaceVectors};
 use crate::catalog::cues::CueOrigin;
+use crate::catalog::database;
 use crate::catalog::{self, AssetId, Catalog, CatalogError, cues, passages, shots, texts, vectors};
 use crate::telemetry;
 
@@ -302,10 +303,7 @@ fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T, IndexError>
 }
 
 /// The published state of an asset, as the index needs it; empty if the asset is gone.
-async fn entry(
-    db: &mut sqlx::SqliteConnection,
-    asset: AssetId,
-) -> Result<AssetEntry, CatalogError> {
+async fn entry(db: &mut database::Connection, asset: AssetId) -> Result<AssetEntry, CatalogError> {
     let span = |a: i64, b: i64| (a.cast_unsigned(), b.cast_unsigned());
     let lines = cues::cues(db, &asset).await?.into_iter();
     let written = texts::of(db, &asset).await?.into_iter();

@@ -17,7 +17,6 @@ use rushes_workers::dialogue::{is_subtitle_name, sidecar};
 use rushes_workers::media::MediaFormat;
 use rushes_workers::storage::{Locator, Storage, StorageError};
 use serde::Serialize;
-use sqlx::{Connection as _, SqliteConnection};
 
 pub use arrivals::{Arrivals, NoticeError, QueueReport, objects};
 pub use names::safe_name;
@@ -30,6 +29,7 @@ pub use watch::{Announcements, FolderWatch, Sight, WatchError, WatchOptions};
 pub use watches::{AddWatchError, WatchReport, Watches};
 
 use crate::catalog::assets::{self, NewAsset, Sidecar};
+use crate::catalog::database::Connection;
 use crate::catalog::runs::{self, RunState};
 use crate::catalog::{AssetId, Catalog, CatalogError, JobId, RunId, jobs};
 use crate::features::{self, Settings};
@@ -255,15 +255,15 @@ pub async fn submit_unasked(
     let mut tx = catalog.begin().await?;
     let (asset, new) = register(&mut tx, video, title).await?;
     let before = wanted(&mut tx, &asset).await?;
-    let mut attempt = tx.begin().await?;
-    features::request(&mut attempt, &asset, settings).await?;
-    let after = wanted(&mut attempt, &asset).await?;
+    tx.mark().await?;
+    features::request(&mut tx, &asset, settings).await?;
+    let after = wanted(&mut tx, &asset).await?;
     // A retry asks for the same runs; only their states differ.
     let is_retry = before
         .iter()
         .map(|(run, _)| run)
         .eq(after.iter().map(|(run, _)| run));
-    attempt.rollback().await?;
+    tx.undo().await?;
     if !is_retry {
         drop(tx);
         return submit(catalog, video, title, settings).await.map(Some);
@@ -279,7 +279,7 @@ pub async fn submit_unasked(
 }
 
 async fn register(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     video: &FoundVideo,
     title: &str,
 ) -> Result<(AssetId, bool), CatalogError> {
@@ -293,7 +293,7 @@ async fn register(
 
 /// The requested runs of an asset, with their states.
 async fn wanted(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
 ) -> Result<Vec<(RunId, RunState)>, CatalogError> {
     let runs = runs::wanted(db, asset).await?;

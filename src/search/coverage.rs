@@ -1,9 +1,9 @@
 //! How much of the scope of an answer can be found.
 
 use rushes_workers::stages::Feature;
-use sqlx::SqliteConnection;
 
 use super::{Coverage, DialogueCoverage, Modality, SearchError, Searcher, SenseCoverage};
+use crate::catalog::database::Connection;
 use crate::catalog::{coverage, failed, given_up};
 use crate::features::{embeddings_of, meaning_of};
 use crate::index::ShotSet;
@@ -180,7 +180,7 @@ impl Searcher {
 
 /// How much of the scope a sense perceived, up to change `seq`.
 async fn sense_coverage(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     feature: Feature,
     seq: i64,
     scope: Option<&ShotSet>,

@@ -216,7 +216,7 @@ impl Searcher {
 mod tests {
     use super::*;
     use crate::catalog::ShotId;
-    use crate::catalog::testing::{add, empty};
+    use crate::catalog::testing::{add, each_database};
     use crate::search::testing::searcher;
 
     fn request(q: &str, limit: usize) -> SearchRequest {
@@ -239,63 +239,69 @@ mod tests {
 
     #[tokio::test]
     async fn pages_are_full_across_the_parts_of_a_long_list() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = empty(&folder).await;
-        let mut tx = catalog.begin().await.unwrap();
-        let long = add(&mut tx, "Long", 1, 2300).await;
-        add(&mut tx, "Short", 2, 10).await;
-        tx.commit().await.unwrap();
-        let searcher = searcher(&folder, &catalog);
-        let found = pages(&searcher, request("len:2s", 150)).await;
-        let sizes: Vec<usize> = found.iter().map(Vec::len).collect();
-        assert_eq!(sizes, [[150; 15].as_slice(), &[60]].concat());
-        let all = found.concat();
-        let starts = all.iter().map(|shot| (shot.asset == long, shot.start));
-        let expected = (0..2300)
-            .map(|at| (true, at * 50))
-            .chain((0..10).map(|at| (false, at * 50)));
-        assert!(starts.eq(expected));
-        // An empty list has one page.
-        let found = pages(&searcher, request("title:Long len:>9s", 5)).await;
-        assert_eq!(found, [Vec::<ShotId>::new()]);
+        each_database(async |catalog| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut tx = catalog.begin().await.unwrap();
+            let long = add(&mut tx, "Long", 1, 2300).await;
+            add(&mut tx, "Short", 2, 10).await;
+            tx.commit().await.unwrap();
+            let searcher = searcher(&folder, &catalog);
+            let found = pages(&searcher, request("len:2s", 150)).await;
+            let sizes: Vec<usize> = found.iter().map(Vec::len).collect();
+            assert_eq!(sizes, [[150; 15].as_slice(), &[60]].concat());
+            let all = found.concat();
+            let starts = all.iter().map(|shot| (shot.asset == long, shot.start));
+            let expected = (0..2300)
+                .map(|at| (true, at * 50))
+                .chain((0..10).map(|at| (false, at * 50)));
+            assert!(starts.eq(expected));
+            // An empty list has one page.
+            let found = pages(&searcher, request("title:Long len:>9s", 5)).await;
+            assert_eq!(found, [Vec::<ShotId>::new()]);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_list_ends_where_a_part_ends() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = empty(&folder).await;
-        let mut tx = catalog.begin().await.unwrap();
-        add(&mut tx, "Long", 1, 2000).await;
-        tx.commit().await.unwrap();
-        let searcher = searcher(&folder, &catalog);
-        let found = pages(&searcher, request("len:2s sort:date", 200)).await;
-        let sizes: Vec<usize> = found.iter().map(Vec::len).collect();
-        assert_eq!(sizes, [200; 10]);
+        each_database(async |catalog| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut tx = catalog.begin().await.unwrap();
+            add(&mut tx, "Long", 1, 2000).await;
+            tx.commit().await.unwrap();
+            let searcher = searcher(&folder, &catalog);
+            let found = pages(&searcher, request("len:2s sort:date", 200)).await;
+            let sizes: Vec<usize> = found.iter().map(Vec::len).collect();
+            assert_eq!(sizes, [200; 10]);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn groups_hold_all_shots_and_too_many_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = empty(&folder).await;
-        let mut tx = catalog.begin().await.unwrap();
-        add(&mut tx, "A", 1, 1500).await;
-        add(&mut tx, "B", 2, 1).await;
-        add(&mut tx, "A", 3, 500).await;
-        tx.commit().await.unwrap();
-        let searcher = searcher(&folder, &catalog);
-        let mut grouped = request("len:2s group:title facet:title", 10);
-        let answer = searcher.search(&grouped).await.unwrap();
-        let counts = answer.hits.iter();
-        let counts: Vec<usize> = counts
-            .map(|hit| hit.stands_for.as_ref().map_or(1, |group| group.count))
-            .collect();
-        assert_eq!(counts, [2000, 1]);
-        let facets = answer.facets.unwrap();
-        let facets: Vec<i64> = facets["title"].iter().map(|value| value.count).collect();
-        assert_eq!(facets, [2000, 1]);
-        assert_eq!((answer.coverage.ready, answer.coverage.total), (3, 3));
-        grouped.query.collapse = Collapse::similar();
-        let refused = searcher.search(&grouped).await.unwrap_err();
-        assert_eq!(refused.code(), "too-many-to-group");
+        each_database(async |catalog| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut tx = catalog.begin().await.unwrap();
+            add(&mut tx, "A", 1, 1500).await;
+            add(&mut tx, "B", 2, 1).await;
+            add(&mut tx, "A", 3, 500).await;
+            tx.commit().await.unwrap();
+            let searcher = searcher(&folder, &catalog);
+            let mut grouped = request("len:2s group:title facet:title", 10);
+            let answer = searcher.search(&grouped).await.unwrap();
+            let counts = answer.hits.iter();
+            let counts: Vec<usize> = counts
+                .map(|hit| hit.stands_for.as_ref().map_or(1, |group| group.count))
+                .collect();
+            assert_eq!(counts, [2000, 1]);
+            let facets = answer.facets.unwrap();
+            let facets: Vec<i64> = facets["title"].iter().map(|value| value.count).collect();
+            assert_eq!(facets, [2000, 1]);
+            assert_eq!((answer.coverage.ready, answer.coverage.total), (3, 3));
+            grouped.query.collapse = Collapse::similar();
+            let refused = searcher.search(&grouped).await.unwrap_err();
+            assert_eq!(refused.code(), "too-many-to-group");
+        })
+        .await;
     }
 }

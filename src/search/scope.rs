@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use sqlx::SqliteConnection;
-
 use super::query::{OtherOnly, PartKind, Query, Scope, SearchRequest};
 use super::{Coverage, Modality, SearchError, Searcher};
+use crate::catalog::database::Connection;
 use crate::catalog::filter::{self, Filter, FilterOp};
 use crate::catalog::metadata::MetadataValue;
 use crate::catalog::{AssetId, Caller, CatalogError, TitleId, assets, titles};
@@ -18,7 +17,7 @@ impl SearchRequest {
     /// If it names what the caller does not see, or the database fails.
     pub async fn restrict_to(
         &mut self,
-        db: &mut SqliteConnection,
+        db: &mut Connection,
         caller: &Caller,
     ) -> Result<(), CatalogError> {
         self.asker = caller.key().map(|(id, name)| (id.clone(), name.to_owned()));
@@ -46,7 +45,7 @@ impl Scope {
     /// If it names what the caller does not see, or the database fails.
     pub async fn restrict_to(
         &mut self,
-        db: &mut SqliteConnection,
+        db: &mut Connection,
         caller: &Caller,
     ) -> Result<(), CatalogError> {
         let Some(titles) = caller.titles() else {

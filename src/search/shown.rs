@@ -118,7 +118,7 @@ impl Searcher {
 mod tests {
     use super::*;
     use crate::catalog::assets;
-    use crate::catalog::testing::{add, empty};
+    use crate::catalog::testing::{add, each_database};
     use crate::search::testing::searcher;
 
     fn found(shot: &ShotId, others: &[&ShotId]) -> Candidate {
@@ -135,53 +135,55 @@ mod tests {
 
     #[tokio::test]
     async fn a_later_page_shows_and_counts_only_what_may_still_be_seen() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = empty(&folder).await;
-        let mut tx = catalog.begin().await.unwrap();
-        let own = add(&mut tx, "own", 0, 3).await;
-        let moved = add(&mut tx, "secret", 0, 2).await;
-        let title = assets::find_title(&mut tx, "own").await.unwrap();
-        tx.commit().await.unwrap();
-        let shot = |asset: &AssetId, at: u64| ShotId {
-            asset: asset.clone(),
-            start: at * 50,
-            end: at * 50 + 50,
-        };
-        let gone = ShotId {
-            end: 60,
-            ..shot(&own, 0)
-        };
-        let mut listing = Listing {
-            hits: vec![
-                found(&shot(&own, 0), &[&shot(&moved, 0), &gone, &shot(&own, 1)]),
-                found(&shot(&moved, 1), &[]),
-                found(&gone, &[]),
-                found(&shot(&own, 2), &[&shot(&moved, 0)]),
-            ],
-            facets: None,
-            recalls: Vec::new(),
-            weak: false,
-            continues: None,
-        };
-        let searcher = searcher(&folder, &catalog);
-        let query = Query::parse("x facet:title").unwrap();
-        let mut request = SearchRequest::new(query, 10);
-        request.scope.within = Some(vec![title]);
-        let (hits, _) = searcher.hits(&request, &listing.hits, 0, 10).await.unwrap();
-        let shown: Vec<_> = hits
-            .iter()
-            .map(|hit| (hit.place.shot.start, hit.stands_for.clone()))
-            .collect();
-        assert_eq!(shown.len(), 2);
-        let group = shown[0].1.as_ref().unwrap();
-        assert_eq!((group.count, &group.shots), (2, &vec![shot(&own, 1)]));
-        assert_eq!(shown[1], (100, None));
-        searcher.recount(&request, &mut listing).await.unwrap();
-        let facets = listing.facets.unwrap();
-        let counts: Vec<_> = facets["title"]
-            .iter()
-            .map(|one| (one.value.as_str(), one.count))
-            .collect();
-        assert_eq!(counts, [("own", 3)]);
+        each_database(async |catalog| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut tx = catalog.begin().await.unwrap();
+            let own = add(&mut tx, "own", 0, 3).await;
+            let moved = add(&mut tx, "secret", 0, 2).await;
+            let title = assets::find_title(&mut tx, "own").await.unwrap();
+            tx.commit().await.unwrap();
+            let shot = |asset: &AssetId, at: u64| ShotId {
+                asset: asset.clone(),
+                start: at * 50,
+                end: at * 50 + 50,
+            };
+            let gone = ShotId {
+                end: 60,
+                ..shot(&own, 0)
+            };
+            let mut listing = Listing {
+                hits: vec![
+                    found(&shot(&own, 0), &[&shot(&moved, 0), &gone, &shot(&own, 1)]),
+                    found(&shot(&moved, 1), &[]),
+                    found(&gone, &[]),
+                    found(&shot(&own, 2), &[&shot(&moved, 0)]),
+                ],
+                facets: None,
+                recalls: Vec::new(),
+                weak: false,
+                continues: None,
+            };
+            let searcher = searcher(&folder, &catalog);
+            let query = Query::parse("x facet:title").unwrap();
+            let mut request = SearchRequest::new(query, 10);
+            request.scope.within = Some(vec![title]);
+            let (hits, _) = searcher.hits(&request, &listing.hits, 0, 10).await.unwrap();
+            let shown: Vec<_> = hits
+                .iter()
+                .map(|hit| (hit.place.shot.start, hit.stands_for.clone()))
+                .collect();
+            assert_eq!(shown.len(), 2);
+            let group = shown[0].1.as_ref().unwrap();
+            assert_eq!((group.count, &group.shots), (2, &vec![shot(&own, 1)]));
+            assert_eq!(shown[1], (100, None));
+            searcher.recount(&request, &mut listing).await.unwrap();
+            let facets = listing.facets.unwrap();
+            let counts: Vec<_> = facets["title"]
+                .iter()
+                .map(|one| (one.value.as_str(), one.count))
+                .collect();
+            assert_eq!(counts, [("own", 3)]);
+        })
+        .await;
     }
 }

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::time::{Clock, Time};
 use crate::catalog::cues::{self, Cue, CueOrigin};
+use crate::catalog::database;
 use crate::catalog::shots::{self, Opening, Shot};
 use crate::catalog::sound_tags;
 use crate::catalog::sounds;
@@ -140,7 +141,7 @@ impl ShotSoundView {
     }
 
     async fn load(
-        db: &mut sqlx::SqliteConnection,
+        db: &mut database::Connection,
         id: &ShotId,
         clock: &Clock,
     ) -> Result<Option<Self>, CatalogError> {

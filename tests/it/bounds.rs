@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::coordinator::{Bench, answer, client, key, lost};
 use crate::http::{Server, problem};
 use crate::support::Rushes;
+use rushes::catalog::database;
 
 #[test]
 fn more_searches_than_can_be_answered_at_once_are_turned_away() {
@@ -150,8 +151,8 @@ async fn reports_on_runs_that_were_never_leased_leave_nothing() {
     rushes::catalog::assets::remove(&mut tx, &bench.asset)
         .await
         .unwrap();
-    sqlx::query("DELETE FROM garbage")
-        .execute(&mut *tx)
+    database::query("DELETE FROM garbage")
+        .execute(&mut tx)
         .await
         .unwrap();
     tx.commit().await.unwrap();
@@ -189,8 +190,8 @@ async fn reports_on_runs_that_were_never_leased_leave_nothing() {
 
 async fn garbage(bench: &Bench) -> i64 {
     let mut db = bench.catalog.read().await.unwrap();
-    sqlx::query_scalar("SELECT COUNT(*) FROM garbage")
-        .fetch_one(&mut *db)
+    database::query_scalar("SELECT COUNT(*) FROM garbage")
+        .fetch_one(&mut db)
         .await
         .unwrap()
 }

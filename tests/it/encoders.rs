@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use rushes::catalog::{AssetId, Catalog, vectors};
+use rushes::catalog::database;
+use rushes::catalog::{AssetId, vectors};
 use rushes_models::{Sample, write_sample};
 
 use crate::support::{Rushes, models, told, videos};
@@ -67,12 +68,10 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 async fn vectors(rushes: &Rushes) -> (String, Vec<Vec<f32>>) {
-    let catalog = Catalog::open(&rushes.data().join("catalog.db"))
-        .await
-        .unwrap();
+    let catalog = rushes.catalog().await;
     let mut db = catalog.read().await.unwrap();
-    let assets: Vec<AssetId> = sqlx::query_scalar("SELECT id FROM assets")
-        .fetch_all(&mut *db)
+    let assets: Vec<AssetId> = database::query_scalar("SELECT id FROM assets")
+        .fetch_all(&mut db)
         .await
         .unwrap();
     let mut spaces = vectors::of_asset(&mut db, &assets[0]).await.unwrap();

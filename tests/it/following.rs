@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Server, problem};
 use crate::support::{Rushes, videos};
+use rushes::catalog::database;
 
 fn key(rushes: &Rushes, args: &[&str]) -> String {
     let made = rushes.json(&[&["key", "create"], args].concat());
@@ -165,12 +166,10 @@ fn a_stream_ends_with_its_key() {
     rushes.json(&["key", "rotate", "rotated"]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let catalog = rushes::catalog::Catalog::open(&rushes.data().join("catalog.db"))
-            .await
-            .unwrap();
+        let catalog = rushes.catalog().await;
         let mut tx = catalog.begin().await.unwrap();
         let expire = "UPDATE keys SET expires_at = 1 WHERE name = 'expired'";
-        sqlx::query(expire).execute(&mut *tx).await.unwrap();
+        database::query(expire).execute(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
     });
     // Each comes to its end, and brings nothing of what happens after.
@@ -197,14 +196,12 @@ fn the_stream_of_a_job_ends_when_its_asset_moves_out_of_sight() {
     let reader = key(&rushes, &["reader", "--scope", "read", "--title", "one"]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let catalog = rushes::catalog::Catalog::open(&rushes.data().join("catalog.db"))
-            .await
-            .unwrap();
+        let catalog = rushes.catalog().await;
         let mut tx = catalog.begin().await.unwrap();
         // No worker takes it, so the job is never over.
         let wait =
             "UPDATE runs SET state = 'pending', queue = 'nobody' WHERE feature = 'thumbnails'";
-        sqlx::query(wait).execute(&mut *tx).await.unwrap();
+        database::query(wait).execute(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
     });
     let server = Server::start_at(&rushes, "0.0.0.0:0", &["--insecure"]);

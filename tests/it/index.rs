@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use rushes::catalog::database;
 use rushes::catalog::{AssetId, Catalog, note_change};
 use rushes::index::{Follower, Index, ShotSet};
 use rushes::search::{Modality, Searcher};
@@ -30,11 +31,11 @@ async fn set_vectors(catalog: &Catalog, asset: &AssetId, vector: &[f32]) {
     let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
     let mut tx = catalog.begin().await.unwrap();
     let update =
-        "UPDATE vectors SET vector = ? WHERE run_id IN (SELECT id FROM runs WHERE asset_id = ?)";
-    let updated = sqlx::query(update)
+        "UPDATE vectors SET vector = $1 WHERE run_id IN (SELECT id FROM runs WHERE asset_id = $2)";
+    let updated = database::query(update)
         .bind(bytes)
         .bind(asset)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .unwrap();
     assert_eq!(updated.rows_affected(), 2);
@@ -105,9 +106,9 @@ async fn a_catalogue_put_back_from_a_backup_gets_an_index_of_its_own() {
     drop(followed(&bench, &bench.catalog).await);
     let backup = bench.folder.path().join("backup.db");
     let mut db = bench.catalog.read().await.unwrap();
-    sqlx::query("VACUUM INTO ?")
+    database::query("VACUUM INTO ?")
         .bind(backup.to_str())
-        .execute(&mut *db)
+        .execute(&mut db)
         .await
         .unwrap();
     drop(db);

@@ -42,6 +42,7 @@ mod network;
 mod old_catalogue;
 mod page;
 mod people;
+mod postgres;
 mod query;
 mod redact;
 mod redact_messages;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Server, problem};
 use crate::support::{Rushes, told, videos};
+use rushes::catalog::database;
 
 /// A shot of 50 frames, 320 × 180 pixels, in which a disc moves.
 struct Disc {
@@ -106,11 +107,10 @@ fn titles(found: &Value) -> Vec<&str> {
 fn forget_edges(rushes: &Rushes) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let file = rushes.data().join("catalog.db");
-        let catalog = rushes::catalog::Catalog::open(&file).await.unwrap();
+        let catalog = rushes.catalog().await;
         let mut tx = catalog.begin().await.unwrap();
-        sqlx::query("DELETE FROM runs WHERE feature = 'edges'")
-            .execute(&mut *tx)
+        database::query("DELETE FROM runs WHERE feature = 'edges'")
+            .execute(&mut tx)
             .await
             .unwrap();
         tx.commit().await.unwrap();

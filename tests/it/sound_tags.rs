@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use rushes::catalog::Catalog;
+use rushes::catalog::database;
 use rushes_models::{EncoderOptions, ModelStore, write_sample_tagger};
 use rushes_workers::sandbox::{Limits, Sandbox};
 use rushes_workers::segment::DetectorKind;
@@ -364,11 +364,10 @@ fn a_tagger_that_does_not_fit_costs_only_the_names_and_is_replaced() {
 
 #[tokio::main(flavor = "current_thread")]
 async fn rows(tagged: &Tagged) -> i64 {
-    let file = tagged.rushes.data().join("catalog.db");
-    let catalog = Catalog::open(&file).await.unwrap();
+    let catalog = tagged.rushes.catalog().await;
     let mut db = catalog.read().await.unwrap();
-    sqlx::query_scalar("SELECT COUNT(*) FROM sound_tags")
-        .fetch_one(&mut *db)
+    database::query_scalar("SELECT COUNT(*) FROM sound_tags")
+        .fetch_one(&mut db)
         .await
         .unwrap()
 }

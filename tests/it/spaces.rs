@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rushes::catalog::Catalog;
+use rushes::catalog::database;
 use serde_json::{Value, json};
 
 use crate::encoders::Hub;
@@ -76,11 +76,10 @@ fn activate(server: &Server, id: &str) {
 
 /// Number of stored vectors of a model's shots.
 async fn stored(rushes: &Rushes, id: &str) -> i64 {
-    let file = rushes.data().join("catalog.db");
-    let catalog = Catalog::open(&file).await.unwrap();
+    let catalog = rushes.catalog().await;
     let mut db = catalog.read().await.unwrap();
-    let count = "SELECT COUNT(*) FROM vectors v JOIN runs r ON r.id = v.run_id WHERE r.feature = 'embeddings/' || ?";
-    let count = sqlx::query_scalar(count).bind(id).fetch_one(&mut *db);
+    let count = "SELECT COUNT(*) FROM vectors v JOIN runs r ON r.id = v.run_id WHERE r.feature = 'embeddings/' || $1";
+    let count = database::query_scalar(count).bind(id).fetch_one(&mut db);
     count.await.unwrap()
 }
 

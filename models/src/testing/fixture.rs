@@ -7,10 +7,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 /// The fixtures: models that `make test` pulls, real footage, the timeline readers that it installs, the page inside the
-/// binary, a runtime with `OpenVINO`, and the rights to mount a small file system and to make network namespaces.
+/// binary, a runtime with `OpenVINO`, the rights to mount a small file system and to make network namespaces, and PostgreSQL.
 /// `RUSHES_REQUIRE` lists some of them, separated by commas.
-pub(crate) const FIXTURES: [&str; 7] = [
-    "models", "material", "readers", "page", "openvino", "disk", "netns",
+pub(crate) const FIXTURES: [&str; 8] = [
+    "models", "material", "readers", "page", "openvino", "disk", "netns", "postgres",
 ];
 
 /// The models folder in `RUSHES_MODELS`, if each of `ids` is installed in it.

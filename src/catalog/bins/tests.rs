@@ -1,18 +1,17 @@
 use super::*;
-use crate::catalog::Catalog;
+use crate::catalog::database;
+use crate::catalog::testing::each_database;
 
 #[tokio::test]
 async fn one_owner_has_a_bounded_number_of_bins() {
-    let folder = tempfile::tempdir().unwrap();
-    let catalog = Catalog::open(&folder.path().join("catalog.db"))
-        .await
-        .unwrap();
+    each_database(async |catalog| {
+
     let mut tx = catalog.begin().await.unwrap();
-    let bins = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)
+    let bins = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < $1)
                 INSERT INTO bins (id, name, created_at, updated_at) SELECT 'id ' || n, 'bin ' || n, 0, 0 FROM n";
-    sqlx::query(bins)
+    database::query(bins)
         .bind(MOST_BINS - 1)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .unwrap();
     create(&mut tx, "the last", None).await.unwrap();
@@ -21,4 +20,5 @@ async fn one_owner_has_a_bounded_number_of_bins() {
     let last = find(&mut tx, "the last", None).await.unwrap();
     delete(&mut tx, &last.id).await.unwrap();
     create(&mut tx, "one more", None).await.unwrap();
+    }).await;
 }

@@ -155,7 +155,7 @@ static OF_ASSETS: [FieldRow; 11] = [
         "duration",
         FieldKind::Duration,
         Source::One(
-            "(SELECT r.output ->> '$.info.duration_ms' FROM published p JOIN runs r ON r.id = p.run_id
+            "(SELECT CAST(r.output ->> '$.info.duration_ms' AS BIGINT) FROM published p JOIN runs r ON r.id = p.run_id
                WHERE p.asset_id = a.id AND p.feature = 'probe')",
         ),
     ),
@@ -166,8 +166,8 @@ static OF_ASSETS: [FieldRow; 11] = [
             "rate",
             FieldKind::Rate,
             Source::One(
-                "(SELECT CAST(substr(x.rate, 1, instr(x.rate, '/') - 1) AS REAL)
-                         / CAST(substr(x.rate, instr(x.rate, '/') + 1) AS REAL)
+                "(SELECT CAST(substr(x.rate, 1, instr(x.rate, '/') - 1) AS DOUBLE PRECISION)
+                         / CAST(substr(x.rate, instr(x.rate, '/') + 1) AS DOUBLE PRECISION)
                     FROM (SELECT r.output ->> '$.rate' AS rate FROM published p JOIN runs r ON r.id = p.run_id
                            WHERE p.asset_id = a.id AND p.feature = 'shots') x)",
             ),
@@ -177,7 +177,7 @@ static OF_ASSETS: [FieldRow; 11] = [
         "width",
         FieldKind::Number,
         Source::One(
-            "(SELECT r.output ->> ('$.info.streams[' || (r.output ->> '$.info.main_video') || '].details.display_width')
+            "(SELECT CAST(r.output ->> ('$.info.streams[' || (r.output ->> '$.info.main_video') || '].details.display_width') AS BIGINT)
                 FROM published p JOIN runs r ON r.id = p.run_id
                WHERE p.asset_id = a.id AND p.feature = 'probe')",
         ),
@@ -186,7 +186,7 @@ static OF_ASSETS: [FieldRow; 11] = [
         "height",
         FieldKind::Number,
         Source::One(
-            "(SELECT r.output ->> ('$.info.streams[' || (r.output ->> '$.info.main_video') || '].details.display_height')
+            "(SELECT CAST(r.output ->> ('$.info.streams[' || (r.output ->> '$.info.main_video') || '].details.display_height') AS BIGINT)
                 FROM published p JOIN runs r ON r.id = p.run_id
                WHERE p.asset_id = a.id AND p.feature = 'probe')",
         ),
@@ -231,7 +231,7 @@ const LOOKED_AT: &str = "a.id IN (SELECT asset_id FROM published WHERE feature =
 macro_rules! faces {
     () => {
         "FROM published d JOIN faces f ON f.run_id = d.run_id AND f.shot = s.ordinal
-              JOIN people p ON p.id = f.person_id AND p.is_hidden = 0
+              JOIN people p ON p.id = f.person_id AND NOT p.is_hidden
              WHERE d.asset_id = a.id AND d.feature = 'people'"
     };
 }
@@ -318,13 +318,13 @@ static OF_SHOTS: [FieldRow; 14] = [
             ),
         )
     },
-    of_sound("loudness", FieldKind::Number, sound!("x.loudness"), Some(sound!("ROUND(x.loudness)"))),
-    of_sound("loudest", FieldKind::Number, sound!("x.loudest"), Some(sound!("ROUND(x.loudest)"))),
-    of_sound("peak", FieldKind::Number, sound!("x.peak"), Some(sound!("ROUND(x.peak)"))),
+    of_sound("loudness", FieldKind::Number, sound!("x.loudness"), Some(sound!("ROUND(x.loudness, 0)"))),
+    of_sound("loudest", FieldKind::Number, sound!("x.loudest"), Some(sound!("ROUND(x.loudest, 0)"))),
+    of_sound("peak", FieldKind::Number, sound!("x.peak"), Some(sound!("ROUND(x.peak, 0)"))),
     of_sound("bangs", FieldKind::Number, sound!("x.bangs"), None),
     FieldRow {
         choices: &["yes", "no"],
-        ..of_sound("silent", FieldKind::Text, sound!("iif(x.silence >= 0.999, 'yes', 'no')"), None)
+        ..of_sound("silent", FieldKind::Text, sound!("CASE WHEN x.silence >= 0.999 THEN 'yes' ELSE 'no' END"), None)
     },
     of_sound("silence", FieldKind::Share, sound!("x.silence"), Some(sound!("ROUND(x.silence, 1)"))),
     of_sound("voice", FieldKind::Share, sound!("x.speech"), Some(sound!("ROUND(x.speech, 1)"))),

@@ -1,10 +1,11 @@
 //! The shots that fulfil filters, as a list, and the counts of their values.
 
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::FromRow;
 
 use super::select::{CountedField, FacetCount, SHOTS, condition, counted, push_titles};
 use super::{Filter, by_sound};
+use crate::catalog::database::{Connection, StatementBuilder};
 use crate::catalog::{AssetId, CatalogError, ShotId, TitleId, people};
 
 /// Which shots are listed: those that fulfil all of it.
@@ -85,7 +86,7 @@ impl ShotPlace {
 /// # Errors
 /// If the database fails.
 pub async fn list(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     scope: ListScope<'_>,
     order: ListOrder,
     after: Option<&ShotPlace>,
@@ -103,26 +104,27 @@ pub async fn list(
 
 /// Lists in an order of assets. In an order by loudness these are the shots whose sound was not measured.
 pub(super) async fn by_asset(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     scope: ListScope<'_>,
     order: ListOrder,
     after: Option<&ShotPlace>,
     most: u32,
 ) -> Result<Vec<ShotPlace>, CatalogError> {
     // The order of the joins is the order of the list, so that nothing has to be sorted as a whole.
+    let join = db.dialect().ordered_join();
     let joined = match order {
-        ListOrder::Title => "titles t CROSS JOIN assets a ON a.title_id = t.id",
+        ListOrder::Title => format!("titles t {join} assets a ON a.title_id = t.id"),
         ListOrder::Registered
         | ListOrder::Newest
         | ListOrder::Oldest
         | ListOrder::Loudest
-        | ListOrder::Quietest => "assets a CROSS JOIN titles t ON t.id = a.title_id",
+        | ListOrder::Quietest => format!("assets a {join} titles t ON t.id = a.title_id"),
     };
-    let mut query = QueryBuilder::<Sqlite>::new(format!(
+    let mut query = StatementBuilder::new(format!(
         "SELECT a.id AS asset, s.start_frame, s.end_frame, t.name AS title, a.registered, a.created_at
            FROM {joined}
-          CROSS JOIN published d ON d.asset_id = a.id AND d.feature = 'shots'
-          CROSS JOIN shots s ON s.run_id = d.run_id WHERE 1"
+          {join} published d ON d.asset_id = a.id AND d.feature = 'shots'
+          {join} shots s ON s.run_id = d.run_id WHERE TRUE"
     ));
     push_scope(&mut query, scope);
     if matches!(order, ListOrder::Loudest | ListOrder::Quietest) {
@@ -132,9 +134,7 @@ pub(super) async fn by_asset(
         push_after(&mut query, order, last);
     }
     query.push(match order {
-        ListOrder::Title => {
-            " ORDER BY t.name COLLATE NOCASE, t.name, a.registered, s.start_frame LIMIT "
-        }
+        ListOrder::Title => " ORDER BY lower(t.name), t.name, a.registered, s.start_frame LIMIT ",
         ListOrder::Registered | ListOrder::Loudest | ListOrder::Quietest => {
             " ORDER BY a.registered, s.start_frame LIMIT "
         }
@@ -146,14 +146,14 @@ pub(super) async fn by_asset(
 }
 
 /// Leaves out what comes before `last`, and `last` itself. The first comparison is one that an index can use.
-fn push_after(query: &mut QueryBuilder<Sqlite>, order: ListOrder, last: &ShotPlace) {
+fn push_after(query: &mut StatementBuilder, order: ListOrder, last: &ShotPlace) {
     match order {
         ListOrder::Title => {
             query
-                .push(" AND t.name COLLATE NOCASE >= ")
-                .push_bind(last.title.clone());
-            query.push(" AND (t.name COLLATE NOCASE, t.name, a.registered, s.start_frame) > (");
-            query.push_bind(last.title.clone()).push(", ");
+                .push(" AND lower(t.name) >= ")
+                .push_bind(last.title.to_ascii_lowercase());
+            query.push(" AND (lower(t.name), t.name, a.registered, s.start_frame) > (");
+            query.push_bind(last.title.to_ascii_lowercase()).push(", ");
             query.push_bind(last.title.clone()).push(", ");
             query.push_bind(last.registered).push(", ");
         }
@@ -184,7 +184,7 @@ fn push_after(query: &mut QueryBuilder<Sqlite>, order: ListOrder, last: &ShotPla
     query.push_bind(last.start_frame).push(")");
 }
 
-pub(super) fn push_scope(query: &mut QueryBuilder<Sqlite>, scope: ListScope<'_>) {
+pub(super) fn push_scope(query: &mut StatementBuilder, scope: ListScope<'_>) {
     push_titles(query, "a.title_id", scope.within);
     if let Some(assets) = scope.assets {
         query.push(" AND a.id IN (SELECT value FROM json_each(");
@@ -202,7 +202,7 @@ pub(super) fn push_scope(query: &mut QueryBuilder<Sqlite>, scope: ListScope<'_>)
 /// # Errors
 /// If the database fails.
 pub async fn facet_of_scope(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     field: &CountedField,
     scope: ListScope<'_>,
     most: u32,
@@ -210,10 +210,12 @@ pub async fn facet_of_scope(
     if field.is_of_people() {
         people::require(db).await?;
     }
-    let (value, values) = counted(field);
-    let mut query = QueryBuilder::<Sqlite>::new(format!(
-        "SELECT CAST({value} AS TEXT) AS value, COUNT(*) AS count
-           FROM assets a JOIN titles t ON t.id = a.title_id{SHOTS}{values} WHERE {value} IS NOT NULL"
+    let dialect = db.dialect();
+    let (value, values) = counted(dialect, field);
+    let mut query = StatementBuilder::new(format!(
+        "SELECT {} AS value, COUNT(*) AS count
+           FROM assets a JOIN titles t ON t.id = a.title_id{SHOTS}{values} WHERE {value} IS NOT NULL",
+        dialect.as_text(&value)
     ));
     push_scope(&mut query, scope);
     query.push(" GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ");
@@ -224,7 +226,7 @@ pub async fn facet_of_scope(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::testing::{add, empty};
+    use crate::catalog::testing::{add, each_database};
 
     const EVERYTHING: ListScope<'_> = ListScope {
         filters: &[],
@@ -233,7 +235,7 @@ mod tests {
     };
 
     /// Titles and first frames, read `most` at a time.
-    async fn read(db: &mut SqliteConnection, order: ListOrder, most: u32) -> Vec<(String, i64)> {
+    async fn read(db: &mut Connection, order: ListOrder, most: u32) -> Vec<(String, i64)> {
         let mut all: Vec<ShotPlace> = Vec::new();
         loop {
             let last = all.last();
@@ -251,73 +253,74 @@ mod tests {
 
     #[tokio::test]
     async fn every_order_is_the_same_in_parts_of_any_size() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = empty(&folder).await;
-        let mut tx = catalog.begin().await.unwrap();
-        for (title, created_at, shots) in [
-            ("zebra", 30, 3),
-            ("Apple", 10, 2),
-            ("apple", 20, 1),
-            ("zebra", 10, 2),
-            ("Éclair", 40, 1),
-        ] {
-            add(&mut tx, title, created_at, shots).await;
-        }
-        let named = |names: &[(&str, i64)]| -> Vec<(String, i64)> {
-            let shots = names
-                .iter()
-                .flat_map(|&(name, count)| (0..count).map(move |at| (name.to_owned(), at * 50)));
-            shots.collect()
-        };
-        for (order, expected) in [
-            (
-                ListOrder::Title,
-                named(&[
-                    ("Apple", 2),
-                    ("apple", 1),
-                    ("zebra", 3),
-                    ("zebra", 2),
-                    ("Éclair", 1),
-                ]),
-            ),
-            (
-                ListOrder::Registered,
-                named(&[
-                    ("zebra", 3),
-                    ("Apple", 2),
-                    ("apple", 1),
-                    ("zebra", 2),
-                    ("Éclair", 1),
-                ]),
-            ),
-            (
-                ListOrder::Newest,
-                named(&[
-                    ("Éclair", 1),
-                    ("zebra", 3),
-                    ("apple", 1),
-                    ("zebra", 2),
-                    ("Apple", 2),
-                ]),
-            ),
-            (
-                ListOrder::Oldest,
-                named(&[
-                    ("Apple", 2),
-                    ("zebra", 2),
-                    ("apple", 1),
-                    ("zebra", 3),
-                    ("Éclair", 1),
-                ]),
-            ),
-        ] {
-            for most in [1, 2, 4, 100] {
-                assert_eq!(
-                    read(&mut tx, order, most).await,
-                    expected,
-                    "{order:?} {most}"
-                );
+        each_database(async |catalog| {
+            let mut tx = catalog.begin().await.unwrap();
+            for (title, created_at, shots) in [
+                ("zebra", 30, 3),
+                ("Apple", 10, 2),
+                ("apple", 20, 1),
+                ("zebra", 10, 2),
+                ("Éclair", 40, 1),
+            ] {
+                add(&mut tx, title, created_at, shots).await;
             }
-        }
+            let named = |names: &[(&str, i64)]| -> Vec<(String, i64)> {
+                let shots = names.iter().flat_map(|&(name, count)| {
+                    (0..count).map(move |at| (name.to_owned(), at * 50))
+                });
+                shots.collect()
+            };
+            for (order, expected) in [
+                (
+                    ListOrder::Title,
+                    named(&[
+                        ("Apple", 2),
+                        ("apple", 1),
+                        ("zebra", 3),
+                        ("zebra", 2),
+                        ("Éclair", 1),
+                    ]),
+                ),
+                (
+                    ListOrder::Registered,
+                    named(&[
+                        ("zebra", 3),
+                        ("Apple", 2),
+                        ("apple", 1),
+                        ("zebra", 2),
+                        ("Éclair", 1),
+                    ]),
+                ),
+                (
+                    ListOrder::Newest,
+                    named(&[
+                        ("Éclair", 1),
+                        ("zebra", 3),
+                        ("apple", 1),
+                        ("zebra", 2),
+                        ("Apple", 2),
+                    ]),
+                ),
+                (
+                    ListOrder::Oldest,
+                    named(&[
+                        ("Apple", 2),
+                        ("zebra", 2),
+                        ("apple", 1),
+                        ("zebra", 3),
+                        ("Éclair", 1),
+                    ]),
+                ),
+            ] {
+                for most in [1, 2, 4, 100] {
+                    assert_eq!(
+                        read(&mut tx, order, most).await,
+                        expected,
+                        "{order:?} {most}"
+                    );
+                }
+            }
+        })
+        .await;
     }
 }

@@ -1,10 +1,11 @@
 //! Filters as SQL.
 
-use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::FromRow;
 
 use super::fields::{self, ResolvedField, Source};
 use super::operand::Operand;
 use super::{FieldKind, Filter, FilterError, FilterOp};
+use crate::catalog::database::{Bind, Connection, Dialect, StatementBuilder};
 use crate::catalog::metadata::MetadataValue;
 use crate::catalog::{AssetId, CatalogError, ShotId, TitleId, people, titles};
 
@@ -17,17 +18,17 @@ pub(super) const SHOTS: &str = " JOIN published d ON d.asset_id = a.id AND d.fea
 /// # Errors
 /// If the database fails.
 pub async fn matching(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     filters: &[Filter],
     within: Option<&[TitleId]>,
 ) -> Result<Vec<(AssetId, Option<i64>)>, CatalogError> {
     let per_shot = filters.iter().any(Filter::is_per_shot);
     let start = if per_shot { "s.start_frame" } else { "NULL" };
-    let mut query = QueryBuilder::<Sqlite>::new(format!("SELECT a.id, {start}{ASSETS}"));
+    let mut query = StatementBuilder::new(format!("SELECT a.id, {start}{ASSETS}"));
     if per_shot {
         query.push(SHOTS);
     }
-    query.push(" WHERE 1");
+    query.push(" WHERE TRUE");
     push_titles(&mut query, "a.title_id", within);
     for filter in filters {
         query.push(" AND ");
@@ -42,7 +43,7 @@ pub async fn matching(
 /// # Errors
 /// [`CatalogError::NotFound`], or if the database fails.
 pub async fn check_names(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     filters: &[Filter],
     within: Option<&[TitleId]>,
 ) -> Result<(), CatalogError> {
@@ -64,7 +65,7 @@ pub async fn check_names(
                 operands: vec![operand.clone()],
                 ..filter.clone()
             };
-            let mut query = QueryBuilder::<Sqlite>::new(
+            let mut query = StatementBuilder::new(
                 "SELECT EXISTS (SELECT 1 FROM titles t LEFT JOIN assets a ON a.title_id = t.id WHERE ",
             );
             condition(&mut query, &one, &[]);
@@ -92,7 +93,7 @@ pub async fn check_names(
 /// Refuses people that do not exist, are hidden, or are not seen in the titles `within`. Somebody to be left out must exist
 /// too: a typing error would leave nobody out, in silence.
 async fn check_people(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     filter: &Filter,
     within: Option<&[TitleId]>,
 ) -> Result<(), CatalogError> {
@@ -125,7 +126,7 @@ fn asked_for(filters: &[Filter]) -> Vec<&str> {
 }
 
 /// A list of values. `{who}` in it leaves the faces of the people that `filters` ask for.
-fn push_values(query: &mut QueryBuilder<Sqlite>, values: &str, filters: &[Filter]) {
+fn push_values(query: &mut StatementBuilder, values: &str, filters: &[Filter]) {
     let who = asked_for(filters);
     for (at, piece) in values.split("{who}").enumerate() {
         if at > 0 && !who.is_empty() {
@@ -141,11 +142,7 @@ fn push_values(query: &mut QueryBuilder<Sqlite>, values: &str, filters: &[Filter
 }
 
 /// Only these titles; `column` has the id of the title.
-pub(super) fn push_titles(
-    query: &mut QueryBuilder<Sqlite>,
-    column: &str,
-    titles: Option<&[TitleId]>,
-) {
+pub(super) fn push_titles(query: &mut StatementBuilder, column: &str, titles: Option<&[TitleId]>) {
     if let Some(titles) = titles {
         query.push(format!(" AND {column} IN (SELECT value FROM json_each("));
         query.push_bind(serde_json::json!(titles).to_string());
@@ -154,7 +151,7 @@ pub(super) fn push_titles(
 }
 
 /// One of `filters`, which are fulfilled together.
-pub(super) fn condition(query: &mut QueryBuilder<Sqlite>, filter: &Filter, filters: &[Filter]) {
+pub(super) fn condition(query: &mut StatementBuilder, filter: &Filter, filters: &[Filter]) {
     let is_negative = matches!(filter.op, FilterOp::Ne | FilterOp::Not);
     if is_negative {
         query.push("NOT ");
@@ -167,7 +164,7 @@ pub(super) fn condition(query: &mut QueryBuilder<Sqlite>, filter: &Filter, filte
             let expression = filter.field.sql(expression);
             query.push("COALESCE(");
             compare(query, filter, &expression, None);
-            query.push(", 0)");
+            query.push(", FALSE)");
         }
         Source::Many(values) => {
             let values = filter.field.sql(values);
@@ -182,7 +179,7 @@ pub(super) fn condition(query: &mut QueryBuilder<Sqlite>, filter: &Filter, filte
 }
 
 /// Whether one of the operands fits. `kind` is the JSON type of the value, if it has one.
-fn compare(query: &mut QueryBuilder<Sqlite>, filter: &Filter, value: &str, kind: Option<&str>) {
+fn compare(query: &mut StatementBuilder, filter: &Filter, value: &str, kind: Option<&str>) {
     query.push("(");
     for (at, operand) in filter.operands.iter().enumerate() {
         if at > 0 {
@@ -191,17 +188,28 @@ fn compare(query: &mut QueryBuilder<Sqlite>, filter: &Filter, value: &str, kind:
         query.push("(");
         match operand {
             Operand::Text(text) => {
-                of_type(query, kind, "'text'");
-                order(query, value, filter.op, text.clone());
-                query.push(" COLLATE NOCASE");
+                if let Some(kind) = kind {
+                    query.push(format!("{kind} = 'text' AND "));
+                }
+                let value = format!("lower({value})");
+                order(query, &value, filter.op, text.to_ascii_lowercase());
             }
             Operand::Flag(flag) => {
-                of_type(query, kind, "'true', 'false'");
-                order(query, value, filter.op, i64::from(*flag));
+                // Only what has a type can be a flag.
+                let kind = kind.unwrap_or("''");
+                let value = format!("CASE {kind} WHEN 'true' THEN 1 WHEN 'false' THEN 0 END");
+                order(query, &value, filter.op, i64::from(*flag));
             }
             Operand::Span { low, high } => {
-                of_type(query, kind, "'integer', 'real'");
-                span(query, value, filter.op, (*low, *high));
+                let value = kind.map_or_else(
+                    || value.to_owned(),
+                    |kind| {
+                        format!(
+                            "CASE WHEN {kind} IN ('integer', 'real') THEN CAST({value} AS DOUBLE PRECISION) END"
+                        )
+                    },
+                );
+                span(query, &value, filter.op, (*low, *high));
             }
         }
         query.push(")");
@@ -209,16 +217,7 @@ fn compare(query: &mut QueryBuilder<Sqlite>, filter: &Filter, value: &str, kind:
     query.push(")");
 }
 
-fn of_type(query: &mut QueryBuilder<Sqlite>, kind: Option<&str>, types: &str) {
-    if let Some(kind) = kind {
-        query.push(format!("{kind} IN ({types}) AND "));
-    }
-}
-
-fn order<T>(query: &mut QueryBuilder<Sqlite>, value: &str, op: FilterOp, operand: T)
-where
-    T: for<'q> sqlx::Encode<'q, Sqlite> + sqlx::Type<Sqlite>,
-{
+fn order(query: &mut StatementBuilder, value: &str, op: FilterOp, operand: impl Bind<'static>) {
     let sign = match op {
         FilterOp::Eq | FilterOp::Ne | FilterOp::In | FilterOp::Not => "=",
         FilterOp::Gt => ">",
@@ -230,7 +229,7 @@ where
     query.push_bind(operand);
 }
 
-fn span(query: &mut QueryBuilder<Sqlite>, value: &str, op: FilterOp, (low, high): (f64, f64)) {
+fn span(query: &mut StatementBuilder, value: &str, op: FilterOp, (low, high): (f64, f64)) {
     match op {
         FilterOp::Eq | FilterOp::Ne | FilterOp::In | FilterOp::Not => {
             query.push(format!("{value} BETWEEN "));
@@ -289,7 +288,7 @@ impl CountedField {
 }
 
 /// The expression that counts the values of a field, and the list that it is one of, to be joined.
-pub(super) fn counted(CountedField(field): &CountedField) -> (String, String) {
+pub(super) fn counted(dialect: Dialect, CountedField(field): &CountedField) -> (String, String) {
     match (field.counted(), field.source()) {
         (Some(expression), _) => (field.sql(expression), String::new()),
         (None, Source::One(expression)) => (field.sql(expression), String::new()),
@@ -297,15 +296,14 @@ pub(super) fn counted(CountedField(field): &CountedField) -> (String, String) {
             let values = field
                 .sql(field.listed().unwrap_or(values))
                 .replace("{who}", "");
-            // A list in JSON, because SQLite joins only functions to what comes before.
             // SQLite has numbers for true and false.
             let value = if field.kind() == FieldKind::Any {
                 "CASE WHEN w.type IN ('true', 'false') THEN w.type ELSE w.value END"
             } else {
                 "w.value"
             };
-            let list = format!("SELECT json_group_array(DISTINCT {value}) FROM ({values}) w");
-            ("v.value".to_owned(), format!(", json_each(({list})) v"))
+            let list = dialect.each_distinct(value, &values);
+            ("v.value".to_owned(), format!(", {list} v"))
         }
     }
 }
@@ -316,7 +314,7 @@ pub(super) fn counted(CountedField(field): &CountedField) -> (String, String) {
 /// # Errors
 /// If the database fails.
 pub async fn facet(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     field: &CountedField,
     shots: &[ShotId],
     most: u32,
@@ -324,18 +322,20 @@ pub async fn facet(
     if field.is_of_people() {
         people::require(db).await?;
     }
-    let (value, values) = counted(field);
+    let dialect = db.dialect();
+    let (value, values) = counted(dialect, field);
     let wanted: Vec<_> = shots
         .iter()
         .map(|id| (&id.asset, id.start, id.end))
         .collect();
-    let mut query = QueryBuilder::<Sqlite>::new(format!(
-        "SELECT CAST({value} AS TEXT) AS value, COUNT(*) AS count FROM json_each("
+    let mut query = StatementBuilder::new(format!(
+        "SELECT {} AS value, COUNT(*) AS count FROM json_each(",
+        dialect.as_text(&value)
     ));
     query.push_bind(serde_json::json!(wanted).to_string());
     query.push(format!(
         ") q JOIN assets a ON a.id = q.value ->> 0 JOIN titles t ON t.id = a.title_id{SHOTS}
-            AND s.start_frame = q.value ->> 1 AND s.end_frame = q.value ->> 2{values}
+            AND s.start_frame = CAST(q.value ->> 1 AS BIGINT) AND s.end_frame = CAST(q.value ->> 2 AS BIGINT){values}
           WHERE {value} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT "
     ));
     query.push_bind(most);

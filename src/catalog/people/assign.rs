@@ -1,16 +1,16 @@
 //! Says whose face each new one is, by comparing it with people and not with all faces.
 
 use rushes_models::FaceDescriptor;
-use sqlx::SqliteConnection;
 
 use super::cluster::Group;
 use super::{faces, sums};
+use crate::catalog::database::{self, Connection};
 use crate::catalog::{CatalogError, FaceId, PersonId, RunId, now_ms};
 
 /// Gives each new face of a run to the person whose faces are nearest, or to a new one if none is near.
-pub(super) async fn assign_new(db: &mut SqliteConnection, run: &RunId) -> Result<(), CatalogError> {
-    let own: Vec<(FaceId, Vec<u8>)> = sqlx::query_as(
-        "SELECT id, descriptor FROM faces WHERE run_id = ? AND person_id IS NULL ORDER BY rowid",
+pub(super) async fn assign_new(db: &mut Connection, run: &RunId) -> Result<(), CatalogError> {
+    let own: Vec<(FaceId, Vec<u8>)> = database::query_as(
+        "SELECT id, descriptor FROM faces WHERE run_id = $1 AND person_id IS NULL ORDER BY rowid",
     )
     .bind(run)
     .fetch_all(&mut *db)
@@ -46,9 +46,9 @@ pub(super) async fn assign_new(db: &mut SqliteConnection, run: &RunId) -> Result
     Ok(())
 }
 
-pub(super) async fn create(db: &mut SqliteConnection) -> Result<PersonId, CatalogError> {
+pub(super) async fn create(db: &mut Connection) -> Result<PersonId, CatalogError> {
     let id = PersonId::new();
-    sqlx::query("INSERT INTO people (id, created_at) VALUES (?, ?)")
+    database::query("INSERT INTO people (id, created_at) VALUES ($1, $2)")
         .bind(&id)
         .bind(now_ms())
         .execute(db)
@@ -57,11 +57,11 @@ pub(super) async fn create(db: &mut SqliteConnection) -> Result<PersonId, Catalo
 }
 
 pub(super) async fn give(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     face: &FaceId,
     person: &PersonId,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE faces SET person_id = ? WHERE id = ?")
+    database::query("UPDATE faces SET person_id = $1 WHERE id = $2")
         .bind(person)
         .bind(face)
         .execute(db)

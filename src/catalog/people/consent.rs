@@ -1,10 +1,11 @@
 //! Whether the sense of people is on. It is a setting of the catalogue, with the grounds and who turned it on.
 
 use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use super::FEATURE;
+use crate::catalog::database::{self, Connection};
 use crate::catalog::results::drop_superseded;
 use crate::catalog::{AssetId, CatalogError, KeyId, note_change, now_ms};
 
@@ -29,9 +30,9 @@ pub struct Consent {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn consent(db: &mut SqliteConnection) -> Result<Option<Consent>, CatalogError> {
+pub async fn consent(db: &mut Connection) -> Result<Option<Consent>, CatalogError> {
     Ok(
-        sqlx::query_as("SELECT is_on, because, key_name, at FROM people_consent")
+        database::query_as("SELECT is_on, because, key_name, at FROM people_consent")
             .fetch_optional(db)
             .await?,
     )
@@ -41,7 +42,7 @@ pub async fn consent(db: &mut SqliteConnection) -> Result<Option<Consent>, Catal
 ///
 /// # Errors
 /// If the database fails.
-pub async fn is_on(db: &mut SqliteConnection) -> Result<bool, CatalogError> {
+pub async fn is_on(db: &mut Connection) -> Result<bool, CatalogError> {
     Ok(consent(db).await?.is_some_and(|consent| consent.is_on))
 }
 
@@ -49,7 +50,7 @@ pub async fn is_on(db: &mut SqliteConnection) -> Result<bool, CatalogError> {
 ///
 /// # Errors
 /// [`CatalogError::PeopleOff`], or if the database fails.
-pub async fn require(db: &mut SqliteConnection) -> Result<(), CatalogError> {
+pub async fn require(db: &mut Connection) -> Result<(), CatalogError> {
     if is_on(db).await? {
         Ok(())
     } else {
@@ -62,7 +63,7 @@ pub async fn require(db: &mut SqliteConnection) -> Result<(), CatalogError> {
 /// # Errors
 /// [`CatalogError::NoGrounds`] if none are given, or if the database fails.
 pub async fn turn_on(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     because: &str,
     key: Option<(&KeyId, &str)>,
 ) -> Result<(), CatalogError> {
@@ -70,9 +71,9 @@ pub async fn turn_on(
     if because.is_empty() || because.chars().count() > MAX_BECAUSE {
         return Err(CatalogError::NoGrounds);
     }
-    sqlx::query(
-        "INSERT INTO people_consent (id, is_on, because, key_id, key_name, at) VALUES (1, 1, ?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET is_on = 1, because = excluded.because, key_id = excluded.key_id,
+    database::query(
+        "INSERT INTO people_consent (id, is_on, because, key_id, key_name, at) VALUES (1, TRUE, $1, $2, $3, $4)
+         ON CONFLICT (id) DO UPDATE SET is_on = TRUE, because = excluded.because, key_id = excluded.key_id,
                                         key_name = excluded.key_name, at = excluded.at",
     )
     .bind(because)
@@ -90,36 +91,36 @@ pub async fn turn_on(
 /// # Errors
 /// If the database fails.
 pub async fn turn_off(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     key: Option<(&KeyId, &str)>,
 ) -> Result<i64, CatalogError> {
-    sqlx::query("UPDATE people_consent SET is_on = 0, key_id = ?, key_name = ?, at = ?")
+    database::query("UPDATE people_consent SET is_on = FALSE, key_id = $1, key_name = $2, at = $3")
         .bind(key.map(|(id, _)| id))
         .bind(key.map(|(_, name)| name))
         .bind(now_ms())
         .execute(&mut *db)
         .await?;
-    let faces: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM faces")
+    let faces: i64 = database::query_scalar("SELECT COUNT(*) FROM faces")
         .fetch_one(&mut *db)
         .await?;
     let assets: Vec<AssetId> =
-        sqlx::query_scalar("SELECT DISTINCT asset_id FROM runs WHERE feature = ?")
+        database::query_scalar("SELECT DISTINCT asset_id FROM runs WHERE feature = $1")
             .bind(FEATURE)
             .fetch_all(&mut *db)
             .await?;
     for statement in [
-        "DELETE FROM published WHERE feature = ?",
-        "DELETE FROM wanted WHERE feature = ?",
+        "DELETE FROM published WHERE feature = $1",
+        "DELETE FROM wanted WHERE feature = $1",
         // With their faces. A worker that has such a run gets to know at its next report.
-        "DELETE FROM runs WHERE feature = ?",
+        "DELETE FROM runs WHERE feature = $1",
     ] {
-        sqlx::query(statement)
+        database::query(statement)
             .bind(FEATURE)
             .execute(&mut *db)
             .await?;
     }
     for statement in ["DELETE FROM faces", "DELETE FROM people"] {
-        sqlx::query(statement).execute(&mut *db).await?;
+        database::query(statement).execute(&mut *db).await?;
     }
     for asset in &assets {
         drop_superseded(db, asset).await?;

@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use sqlx::SqliteConnection;
-
 use super::assign::create;
 use super::{Person, find};
+use crate::catalog::database::{self, Connection};
 use crate::catalog::{CatalogError, FaceId, PersonId};
 
 /// Longest name, in characters.
@@ -20,14 +19,14 @@ const NUMBERED: &str = "person ";
 /// # Errors
 /// If the name is not allowed, or somebody else has it.
 pub async fn name(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     person: &Person,
     name: Option<&str>,
 ) -> Result<(), CatalogError> {
     if let Some(name) = name {
         set_name(db, &person.id, name).await?;
     } else {
-        sqlx::query("UPDATE people SET name = NULL WHERE id = ?")
+        database::query("UPDATE people SET name = NULL WHERE id = $1")
             .bind(&person.id)
             .execute(&mut *db)
             .await?;
@@ -35,11 +34,7 @@ pub async fn name(
     pin(db, &person.id).await
 }
 
-async fn set_name(
-    db: &mut SqliteConnection,
-    person: &PersonId,
-    name: &str,
-) -> Result<(), CatalogError> {
+async fn set_name(db: &mut Connection, person: &PersonId, name: &str) -> Result<(), CatalogError> {
     let name = name.trim();
     let folded = name.to_lowercase();
     let is_number = folded
@@ -53,15 +48,15 @@ async fn set_name(
         return Err(CatalogError::BadPersonName(name.to_owned()));
     }
     let other: Option<PersonId> =
-        sqlx::query_scalar("SELECT id FROM people WHERE name = ? COLLATE NOCASE AND id <> ?")
-            .bind(name)
+        database::query_scalar("SELECT id FROM people WHERE lower(name) = $1 AND id <> $2")
+            .bind(name.to_ascii_lowercase())
             .bind(person)
             .fetch_optional(&mut *db)
             .await?;
     if other.is_some() {
         return Err(CatalogError::PersonNameInUse(name.to_owned()));
     }
-    sqlx::query("UPDATE people SET name = ? WHERE id = ?")
+    database::query("UPDATE people SET name = $1 WHERE id = $2")
         .bind(name)
         .bind(person)
         .execute(db)
@@ -74,11 +69,11 @@ async fn set_name(
 /// # Errors
 /// If the database fails.
 pub async fn hide(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     person: &Person,
     is_hidden: bool,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE people SET is_hidden = ? WHERE id = ?")
+    database::query("UPDATE people SET is_hidden = $1 WHERE id = $2")
         .bind(is_hidden)
         .bind(&person.id)
         .execute(&mut *db)
@@ -92,7 +87,7 @@ pub async fn hide(
 /// # Errors
 /// If one of them does not exist, they have different names and none is given, or as [`name`].
 pub async fn merge(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     into: &Person,
     others: &[String],
     name: Option<&str>,
@@ -111,12 +106,12 @@ pub async fn merge(
         return Err(CatalogError::TwoNames(one.clone(), other));
     }
     for other in &from {
-        sqlx::query("UPDATE faces SET person_id = ? WHERE person_id = ?")
+        database::query("UPDATE faces SET person_id = $1 WHERE person_id = $2")
             .bind(&into.id)
             .bind(&other.id)
             .execute(&mut *db)
             .await?;
-        sqlx::query("DELETE FROM people WHERE id = ?")
+        database::query("DELETE FROM people WHERE id = $1")
             .bind(&other.id)
             .execute(&mut *db)
             .await?;
@@ -132,12 +127,12 @@ pub async fn merge(
 /// # Errors
 /// If the faces are none or all of theirs, or as [`name`].
 pub async fn split(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     person: &Person,
     faces: &[FaceId],
     name: Option<&str>,
 ) -> Result<PersonId, CatalogError> {
-    let own: HashSet<FaceId> = sqlx::query_scalar("SELECT id FROM faces WHERE person_id = ?")
+    let own: HashSet<FaceId> = database::query_scalar("SELECT id FROM faces WHERE person_id = $1")
         .bind(&person.id)
         .fetch_all(&mut *db)
         .await?
@@ -158,11 +153,13 @@ pub async fn split(
     if let Some(name) = name {
         set_name(db, &other, name).await?;
     }
-    sqlx::query("UPDATE faces SET person_id = ? WHERE id IN (SELECT value FROM json_each(?))")
-        .bind(&other)
-        .bind(serde_json::json!(parted).to_string())
-        .execute(db)
-        .await?;
+    database::query(
+        "UPDATE faces SET person_id = $1 WHERE id IN (SELECT value FROM json_each($2))",
+    )
+    .bind(&other)
+    .bind(serde_json::json!(parted).to_string())
+    .execute(db)
+    .await?;
     Ok(other)
 }
 
@@ -172,18 +169,18 @@ pub async fn split(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn delete(db: &mut SqliteConnection, person: &Person) -> Result<(), CatalogError> {
+pub async fn delete(db: &mut Connection, person: &Person) -> Result<(), CatalogError> {
     for statement in [
         "INSERT INTO untouched_faces (asset_id, blake3, start_frame, end_frame, path)
          SELECT r.asset_id, COALESCE(a.blake3, ''), s.start_frame, s.end_frame, f.path
            FROM faces f JOIN runs r ON r.id = f.run_id JOIN assets a ON a.id = r.asset_id
            JOIN run_inputs i ON i.run_id = r.id
            JOIN shots s ON s.run_id = i.input_id AND s.ordinal = f.shot
-          WHERE f.person_id = ?",
-        "DELETE FROM faces WHERE person_id = ?",
-        "DELETE FROM people WHERE id = ?",
+          WHERE f.person_id = $1",
+        "DELETE FROM faces WHERE person_id = $1",
+        "DELETE FROM people WHERE id = $1",
     ] {
-        sqlx::query(statement)
+        database::query(statement)
             .bind(&person.id)
             .execute(&mut *db)
             .await?;
@@ -192,8 +189,8 @@ pub async fn delete(db: &mut SqliteConnection, person: &Person) -> Result<(), Ca
 }
 
 /// Faces that a person has are known to be theirs.
-async fn pin(db: &mut SqliteConnection, person: &PersonId) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE faces SET is_pinned = 1 WHERE person_id = ?")
+async fn pin(db: &mut Connection, person: &PersonId) -> Result<(), CatalogError> {
+    database::query("UPDATE faces SET is_pinned = TRUE WHERE person_id = $1")
         .bind(person)
         .execute(db)
         .await?;

@@ -3,10 +3,11 @@
 use rushes_models::{DESCRIPTOR, FaceDescriptor};
 use rushes_workers::stages::UntouchedFace;
 use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use super::{assign, consent, in_json};
+use crate::catalog::database::{self, Connection};
 use crate::catalog::{AssetId, CatalogError, FaceId, PersonId, RunId, ShotId, TitleId};
 
 /// A face to store.
@@ -119,7 +120,7 @@ pub struct PersonInShot {
 /// # Errors
 /// If the database fails.
 pub async fn store(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     (asset, run): (&AssetId, &RunId),
     faces: &[NewFace],
 ) -> Result<(), CatalogError> {
@@ -140,10 +141,10 @@ pub async fn store(
         let [left, top, width, height] = face.place;
         let heights = face.path.iter().map(|(_, place)| place[3]);
         let path = serde_json::json!(face.path).to_string();
-        sqlx::query(
+        database::query(
             r#"INSERT INTO faces (id, run_id, shot, frame, "left", top, width, height, size, score, expression, strength,
                                   path, descriptor, crop)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"#,
         )
         .bind(FaceId::new())
         .bind(run)
@@ -184,12 +185,12 @@ pub(super) fn descriptor(bytes: &[u8]) -> Result<FaceDescriptor, CatalogError> {
 /// # Errors
 /// If the database fails.
 pub async fn untouched(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     asset: &AssetId,
 ) -> Result<Vec<UntouchedFace>, CatalogError> {
-    let rows: Vec<(i64, i64, String)> = sqlx::query_as(
+    let rows: Vec<(i64, i64, String)> = database::query_as(
         "SELECT u.start_frame, u.end_frame, u.path FROM untouched_faces u JOIN assets a ON a.id = u.asset_id
-          WHERE a.id = ? AND u.blake3 = COALESCE(a.blake3, '')",
+          WHERE a.id = $1 AND u.blake3 = COALESCE(a.blake3, '')",
     )
     .bind(asset)
     .fetch_all(db)
@@ -213,19 +214,19 @@ pub async fn untouched(
 /// # Errors
 /// If the database fails.
 pub async fn faces_of(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     person: &PersonId,
     within: Option<&[TitleId]>,
     most: u32,
 ) -> Result<Vec<CatalogFace>, CatalogError> {
-    let rows: Vec<FaceRow> = sqlx::query_as(
+    let rows: Vec<FaceRow> = database::query_as(
         r#"SELECT f.id, d.asset_id, s.start_frame, s.end_frame, f.frame, f."left", f.top, f.width, f.height, f.size,
                   f.expression, f.strength, f.is_pinned
              FROM faces f JOIN published d ON d.run_id = f.run_id JOIN assets a ON a.id = d.asset_id
              JOIN published e ON e.asset_id = d.asset_id AND e.feature = 'shots'
              JOIN shots s ON s.run_id = e.run_id AND s.ordinal = f.shot
-            WHERE f.person_id = ?1 AND (?2 IS NULL OR a.title_id IN (SELECT value FROM json_each(?2)))
-            ORDER BY f.size * f.score DESC, f.id LIMIT ?3"#,
+            WHERE f.person_id = $1 AND ($2 IS NULL OR a.title_id IN (SELECT value FROM json_each($2)))
+            ORDER BY f.size * f.score DESC, f.id LIMIT $3"#,
     )
     .bind(person)
     .bind(in_json(within))
@@ -240,14 +241,14 @@ pub async fn faces_of(
 /// # Errors
 /// [`CatalogError::PeopleOff`], [`CatalogError::NotFound`] if there is none in the titles `within`.
 pub async fn crop(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     face: &FaceId,
     within: Option<&[TitleId]>,
 ) -> Result<Vec<u8>, CatalogError> {
     consent::require(db).await?;
-    let found: Option<Vec<u8>> = sqlx::query_scalar(
+    let found: Option<Vec<u8>> = database::query_scalar(
         "SELECT f.crop FROM faces f JOIN published d ON d.run_id = f.run_id JOIN assets a ON a.id = d.asset_id
-          WHERE f.id = ?1 AND (?2 IS NULL OR a.title_id IN (SELECT value FROM json_each(?2)))",
+          WHERE f.id = $1 AND ($2 IS NULL OR a.title_id IN (SELECT value FROM json_each($2)))",
     )
     .bind(face)
     .bind(in_json(within))
@@ -278,19 +279,19 @@ struct SeenRow {
 /// # Errors
 /// If the database fails.
 pub async fn seen_in(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     shots: &[ShotId],
 ) -> Result<Vec<Vec<PersonInShot>>, CatalogError> {
     let wanted: Vec<_> = shots.iter().map(|id| (&id.asset, id.start)).collect();
-    let rows: Vec<SeenRow> = sqlx::query_as(
-        r#"SELECT q.key AS at, p.id AS person, COALESCE(p.name, 'Person ' || p.number) AS label, f.frame, f."left", f.top,
+    let rows: Vec<SeenRow> = database::query_as(
+        r#"SELECT CAST(q.key AS BIGINT) AS at, p.id AS person, COALESCE(p.name, 'Person ' || p.number) AS label, f.frame, f."left", f.top,
                   f.width, f.height, f.size, f.expression
-             FROM json_each(?) q
+             FROM json_each($1) q
              JOIN published e ON e.asset_id = q.value ->> 0 AND e.feature = 'shots'
-             JOIN shots s ON s.run_id = e.run_id AND s.start_frame = q.value ->> 1
+             JOIN shots s ON s.run_id = e.run_id AND s.start_frame = CAST(q.value ->> 1 AS BIGINT)
              JOIN published d ON d.asset_id = e.asset_id AND d.feature = 'people'
              JOIN faces f ON f.run_id = d.run_id AND f.shot = s.ordinal
-             JOIN people p ON p.id = f.person_id AND p.is_hidden = 0
+             JOIN people p ON p.id = f.person_id AND NOT p.is_hidden
             ORDER BY f.size DESC, f.id"#,
     )
     .bind(serde_json::json!(wanted).to_string())

@@ -16,10 +16,11 @@ mod sums;
 mod tests;
 
 use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use super::{AssetId, CatalogError, FaceId, PersonId, TitleId};
+use crate::catalog::database::{self, Connection};
 
 pub use consent::{Consent, consent, is_on, require, turn_off, turn_on};
 pub use edit::{delete, hide, merge, name, split};
@@ -76,11 +77,11 @@ pub struct PeopleFilter<'a> {
 const LISTED: &str = "SELECT p.id, COALESCE(p.name, 'Person ' || p.number) AS label, p.name, p.is_hidden,
         COUNT(DISTINCT f.run_id || '.' || f.shot) AS shots, COUNT(DISTINCT a.title_id) AS titles,
         (SELECT b.id FROM faces b JOIN published q ON q.run_id = b.run_id JOIN assets c ON c.id = q.asset_id
-          WHERE b.person_id = p.id AND (?1 IS NULL OR c.title_id IN (SELECT value FROM json_each(?1)))
+          WHERE b.person_id = p.id AND ($1 IS NULL OR c.title_id IN (SELECT value FROM json_each($1)))
           ORDER BY b.size * b.score DESC, b.id LIMIT 1) AS face
    FROM people p
    LEFT JOIN (faces f JOIN published d ON d.run_id = f.run_id
-              JOIN assets a ON a.id = d.asset_id AND (?1 IS NULL OR a.title_id IN (SELECT value FROM json_each(?1))))
+              JOIN assets a ON a.id = d.asset_id AND ($1 IS NULL OR a.title_id IN (SELECT value FROM json_each($1))))
      ON f.person_id = p.id";
 
 fn in_json(titles: Option<&[TitleId]>) -> Option<String> {
@@ -92,17 +93,17 @@ fn in_json(titles: Option<&[TitleId]>) -> Option<String> {
 /// # Errors
 /// [`CatalogError::PeopleOff`], or if the database fails.
 pub async fn list(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     filter: PeopleFilter<'_>,
     (from, most): (u32, u32),
 ) -> Result<Vec<Person>, CatalogError> {
     require(db).await?;
     let sql = format!(
-        "{LISTED} WHERE (?2 OR p.is_hidden = 0) AND (?3 = 0 OR p.name IS NOT NULL)
-          GROUP BY p.id HAVING COUNT(f.id) > 0 OR (?1 IS NULL AND p.name IS NOT NULL)
-          ORDER BY COUNT(DISTINCT f.run_id || '.' || f.shot) DESC, p.number LIMIT ?4 OFFSET ?5"
+        "{LISTED} WHERE ($2 OR NOT p.is_hidden) AND (NOT $3 OR p.name IS NOT NULL)
+          GROUP BY p.number HAVING COUNT(f.id) > 0 OR ($1 IS NULL AND p.name IS NOT NULL)
+          ORDER BY COUNT(DISTINCT f.run_id || '.' || f.shot) DESC, p.number LIMIT $4 OFFSET $5"
     );
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
+    Ok(database::query_as(sqlx::AssertSqlSafe(sql))
         .bind(in_json(filter.within))
         .bind(filter.hidden)
         .bind(filter.named)
@@ -117,18 +118,19 @@ pub async fn list(
 /// # Errors
 /// [`CatalogError::PeopleOff`], [`CatalogError::NotFound`] if there is none or none that is seen in the titles `within`.
 pub async fn find(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     who: &str,
     within: Option<&[TitleId]>,
 ) -> Result<Person, CatalogError> {
     require(db).await?;
     let sql = format!(
-        "{LISTED} WHERE p.id = ?2 OR COALESCE(p.name, 'Person ' || p.number) = ?2 COLLATE NOCASE
-          GROUP BY p.id HAVING COUNT(f.id) > 0 OR ?1 IS NULL"
+        "{LISTED} WHERE p.id = $2 OR lower(COALESCE(p.name, 'Person ' || p.number)) = $3
+          GROUP BY p.number HAVING COUNT(f.id) > 0 OR $1 IS NULL"
     );
-    let found: Option<Person> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+    let found: Option<Person> = database::query_as(sqlx::AssertSqlSafe(sql))
         .bind(in_json(within))
         .bind(who.trim())
+        .bind(who.trim().to_ascii_lowercase())
         .fetch_optional(db)
         .await?;
     found.ok_or_else(|| CatalogError::NotFound {
@@ -142,7 +144,7 @@ pub async fn find(
 /// # Errors
 /// [`CatalogError::PeopleOff`], or if the database fails.
 pub async fn looked_at(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     within: Option<&[TitleId]>,
 ) -> Result<PeopleCoverage, CatalogError> {
     require(db).await?;

@@ -8,12 +8,12 @@ use std::collections::{HashMap, HashSet};
 
 use rushes_models::FaceDescriptor;
 use serde::Serialize;
-use sqlx::SqliteConnection;
 use utoipa::ToSchema;
 
 use super::assign::{create, give};
 use super::cluster::{Group, joined};
 use super::{consent, faces};
+use crate::catalog::database::{self, Connection};
 use crate::catalog::{Catalog, CatalogError, FaceId, PersonId};
 
 /// How often it is done again before it is given up.
@@ -77,10 +77,10 @@ pub(super) async fn cluster_by(
     Err(CatalogError::PeopleBusy)
 }
 
-async fn read(db: &mut SqliteConnection) -> Result<Faces, CatalogError> {
+async fn read(db: &mut Connection) -> Result<Faces, CatalogError> {
     let version = version(db).await?;
     let rows: Vec<(FaceId, Vec<u8>, Option<PersonId>, bool)> =
-        sqlx::query_as("SELECT id, descriptor, person_id, is_pinned FROM faces ORDER BY rowid")
+        database::query_as("SELECT id, descriptor, person_id, is_pinned FROM faces ORDER BY rowid")
             .fetch_all(db)
             .await?;
     let all = rows.into_iter().map(|(id, bytes, person, is_pinned)| {
@@ -98,10 +98,10 @@ async fn read(db: &mut SqliteConnection) -> Result<Faces, CatalogError> {
 }
 
 /// Which state of the faces it is.
-async fn version(db: &mut SqliteConnection) -> Result<i64, CatalogError> {
+async fn version(db: &mut Connection) -> Result<i64, CatalogError> {
     consent::require(db).await?;
     Ok(
-        sqlx::query_scalar("SELECT faces_version FROM people_consent")
+        database::query_scalar("SELECT faces_version FROM people_consent")
             .fetch_one(db)
             .await?,
     )

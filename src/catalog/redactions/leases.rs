@@ -1,38 +1,41 @@
 //! Files of redactions as the queue that they are: leased with a fencing token, and ended by whoever holds it.
 
 use rushes_workers::coordinator::Failure;
-use sqlx::SqliteConnection;
 
 use super::super::queue::{FARTHEST_RETRY_MS, Verdict};
 use super::super::{CatalogError, now_ms};
 use super::{RedactionFile, RedactionState, RedactionTask};
+use crate::catalog::database::{self, Connection};
 
 /// Leases the next file to `worker`: of the oldest redaction the first that is queued.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn take(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     worker: &str,
 ) -> Result<Option<RedactionTask>, CatalogError> {
-    let file: Option<RedactionFile> = sqlx::query_as(
-        "UPDATE redaction_files SET state = 'running', attempts = attempts + 1, token = token + 1, worker = ?3, done = 0
+    let alone = db.dialect().unclaimed("f");
+    let sql = format!(
+        "UPDATE redaction_files SET state = 'running', attempts = attempts + 1, token = token + 1, worker = $3, done = 0
           WHERE rowid = (
                 SELECT f.rowid FROM redaction_files f JOIN redactions r ON r.id = f.redaction_id
-                 WHERE f.state = 'queued' AND (f.not_before <= ?1 OR f.not_before > ?1 + ?2) AND r.stage = 'open'
-                 ORDER BY f.redaction_id, f.ordinal LIMIT 1)
-         RETURNING *",
-    )
-    .bind(now_ms())
-    .bind(FARTHEST_RETRY_MS)
-    .bind(worker)
-    .fetch_optional(&mut *db)
-    .await?;
-    let Some(file) = file else { return Ok(None) };
-    let (settings, output) = sqlx::query_as("SELECT settings, output FROM redactions WHERE id = ?")
-        .bind(&file.redaction_id)
-        .fetch_one(db)
+                 WHERE f.state = 'queued' AND (f.not_before <= $1 OR f.not_before > $1 + $2) AND r.stage = 'open'
+                 ORDER BY f.redaction_id, f.ordinal LIMIT 1{alone})
+         RETURNING *"
+    );
+    let file: Option<RedactionFile> = database::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(now_ms())
+        .bind(FARTHEST_RETRY_MS)
+        .bind(worker)
+        .fetch_optional(&mut *db)
         .await?;
+    let Some(file) = file else { return Ok(None) };
+    let (settings, output) =
+        database::query_as("SELECT settings, output FROM redactions WHERE id = $1")
+            .bind(&file.redaction_id)
+            .fetch_one(db)
+            .await?;
     Ok(Some(RedactionTask {
         file,
         settings,
@@ -44,10 +47,10 @@ pub async fn take(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn is_waiting(db: &mut SqliteConnection) -> Result<bool, CatalogError> {
-    Ok(sqlx::query_scalar(
+pub async fn is_waiting(db: &mut Connection) -> Result<bool, CatalogError> {
+    Ok(database::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM redaction_files f JOIN redactions r ON r.id = f.redaction_id
-                         WHERE f.state = 'queued' AND (f.not_before <= ?1 OR f.not_before > ?1 + ?2) AND r.stage = 'open')",
+                         WHERE f.state = 'queued' AND (f.not_before <= $1 OR f.not_before > $1 + $2) AND r.stage = 'open')",
     )
     .bind(now_ms())
     .bind(FARTHEST_RETRY_MS)
@@ -59,13 +62,10 @@ pub async fn is_waiting(db: &mut SqliteConnection) -> Result<bool, CatalogError>
 ///
 /// # Errors
 /// If the database fails.
-pub async fn is_held(
-    db: &mut SqliteConnection,
-    file: &RedactionFile,
-) -> Result<bool, CatalogError> {
-    Ok(sqlx::query_scalar(
+pub async fn is_held(db: &mut Connection, file: &RedactionFile) -> Result<bool, CatalogError> {
+    Ok(database::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM redaction_files
-          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND token = ?)",
+          WHERE redaction_id = $1 AND ordinal = $2 AND state = 'running' AND token = $3)",
     )
     .bind(&file.redaction_id)
     .bind(file.ordinal)
@@ -78,13 +78,10 @@ pub async fn is_held(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn may_store(
-    db: &mut SqliteConnection,
-    file: &RedactionFile,
-) -> Result<bool, CatalogError> {
-    Ok(sqlx::query_scalar(
+pub async fn may_store(db: &mut Connection, file: &RedactionFile) -> Result<bool, CatalogError> {
+    Ok(database::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM redaction_files f JOIN redactions r ON r.id = f.redaction_id
-          WHERE f.redaction_id = ? AND f.ordinal = ? AND f.state = 'running' AND f.token = ? AND r.stage = 'open')",
+          WHERE f.redaction_id = $1 AND f.ordinal = $2 AND f.state = 'running' AND f.token = $3 AND r.stage = 'open')",
     )
     .bind(&file.redaction_id)
     .bind(file.ordinal)
@@ -99,13 +96,13 @@ pub async fn may_store(
 /// # Errors
 /// If the database fails.
 pub async fn heartbeat(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     file: &RedactionFile,
     done: i64,
 ) -> Result<bool, CatalogError> {
-    let kept = sqlx::query(
-        "UPDATE redaction_files SET done = ?
-          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND token = ?
+    let kept = database::query(
+        "UPDATE redaction_files SET done = $1
+          WHERE redaction_id = $2 AND ordinal = $3 AND state = 'running' AND token = $4
             AND EXISTS (SELECT 1 FROM redactions r WHERE r.id = redaction_id AND r.stage = 'open')",
     )
     .bind(done)
@@ -133,14 +130,14 @@ pub struct FileResult {
 /// # Errors
 /// If the database fails.
 pub async fn finish(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     file: &RedactionFile,
     result: &FileResult,
 ) -> Result<bool, CatalogError> {
-    let recorded = sqlx::query(
-        "UPDATE redaction_files SET state = 'done', regions = ?, result = ?, media_type = ?, finished_at = ?,
+    let recorded = database::query(
+        "UPDATE redaction_files SET state = 'done', regions = $1, result = $2, media_type = $3, finished_at = $4,
                 done = 1000, worker = NULL, failure_kind = NULL, failure_code = NULL, reason = NULL
-          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND token = ?",
+          WHERE redaction_id = $5 AND ordinal = $6 AND state = 'running' AND token = $7",
     )
     .bind(result.regions)
     .bind(&result.name)
@@ -159,7 +156,7 @@ pub async fn finish(
 /// # Errors
 /// If the database fails.
 pub async fn fail(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     file: &RedactionFile,
     failure: &Failure,
     verdict: Verdict,
@@ -168,10 +165,10 @@ pub async fn fail(
         Verdict::Retry(delay) => (RedactionState::Queued, now_ms() + delay, None),
         Verdict::GiveUp => (RedactionState::Failed, 0, Some(now_ms())),
     };
-    let recorded = sqlx::query(
-        "UPDATE redaction_files SET state = ?, not_before = ?, finished_at = ?, failure_kind = ?,
-                failure_code = ?, reason = ?, worker = NULL
-          WHERE redaction_id = ? AND ordinal = ? AND state = 'running' AND token = ?",
+    let recorded = database::query(
+        "UPDATE redaction_files SET state = $1, not_before = $2, finished_at = $3, failure_kind = $4,
+                failure_code = $5, reason = $6, worker = NULL
+          WHERE redaction_id = $7 AND ordinal = $8 AND state = 'running' AND token = $9",
     )
     .bind(state)
     .bind(not_before)

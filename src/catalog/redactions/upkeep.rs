@@ -1,18 +1,17 @@
 //! What keeps redactions going beside their files: what a kill left behind, inputs to look up, things to clear
 //! away.
 
-use sqlx::SqliteConnection;
-
 use super::super::queue::DEADLY;
 use super::super::{CatalogError, RedactionId, now_ms};
 use super::Redaction;
+use crate::catalog::database::{self, Connection};
 
 /// Clears uploads away that broke off. Nobody may be receiving any.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn discard_uploads(db: &mut SqliteConnection) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE redactions SET stage = 'deleting' WHERE stage = 'receiving'")
+pub async fn discard_uploads(db: &mut Connection) -> Result<(), CatalogError> {
+    database::query("UPDATE redactions SET stage = 'deleting' WHERE stage = 'receiving'")
         .execute(db)
         .await?;
     Ok(())
@@ -22,25 +21,22 @@ pub async fn discard_uploads(db: &mut SqliteConnection) -> Result<(), CatalogErr
 ///
 /// # Errors
 /// If the database fails.
-pub(in super::super) async fn bury(
-    db: &mut SqliteConnection,
-    worker: &str,
-) -> Result<(), CatalogError> {
+pub(in super::super) async fn bury(db: &mut Connection, worker: &str) -> Result<(), CatalogError> {
     // One that got further is on its way, however often its machine is switched off.
-    sqlx::query(
+    database::query(
         "UPDATE redaction_files
-            SET deaths = deaths + (deaths = 0 OR done <= done_at_death), done_at_death = MAX(done, done_at_death),
+            SET deaths = deaths + CASE WHEN deaths = 0 OR done <= done_at_death THEN 1 ELSE 0 END, done_at_death = CASE WHEN done > done_at_death THEN done ELSE done_at_death END,
                 attempts = attempts - 1, worker = NULL, state = 'queued'
-          WHERE state = 'running' AND worker = ?",
+          WHERE state = 'running' AND worker = $1",
     )
     .bind(worker)
     .execute(&mut *db)
     .await?;
-    sqlx::query(
+    database::query(
         "UPDATE redaction_files
-            SET state = 'failed', finished_at = ?, failure_kind = 'internal', failure_code = 'process-died',
+            SET state = 'failed', finished_at = $1, failure_kind = 'internal', failure_code = 'process-died',
                 reason = 'the process ended each time this file was worked on; look into the server''s log'
-          WHERE state = 'queued' AND deaths >= ?",
+          WHERE state = 'queued' AND deaths >= $2",
     )
     .bind(now_ms())
     .bind(DEADLY)
@@ -53,10 +49,10 @@ pub(in super::super) async fn bury(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn release(db: &mut SqliteConnection, worker: &str) -> Result<(), CatalogError> {
-    sqlx::query(
+pub async fn release(db: &mut Connection, worker: &str) -> Result<(), CatalogError> {
+    database::query(
         "UPDATE redaction_files SET state = 'queued', attempts = attempts - 1, worker = NULL
-          WHERE state = 'running' AND worker = ?",
+          WHERE state = 'running' AND worker = $1",
     )
     .bind(worker)
     .execute(db)
@@ -68,9 +64,9 @@ pub async fn release(db: &mut SqliteConnection, worker: &str) -> Result<(), Cata
 ///
 /// # Errors
 /// If the database fails.
-pub async fn to_list(db: &mut SqliteConnection) -> Result<Option<Redaction>, CatalogError> {
+pub async fn to_list(db: &mut Connection) -> Result<Option<Redaction>, CatalogError> {
     Ok(
-        sqlx::query_as("SELECT * FROM redactions WHERE stage = 'listing' ORDER BY id LIMIT 1")
+        database::query_as("SELECT * FROM redactions WHERE stage = 'listing' ORDER BY id LIMIT 1")
             .fetch_optional(db)
             .await?,
     )
@@ -80,8 +76,8 @@ pub async fn to_list(db: &mut SqliteConnection) -> Result<Option<Redaction>, Cat
 ///
 /// # Errors
 /// If the database fails.
-pub async fn doomed(db: &mut SqliteConnection) -> Result<Vec<RedactionId>, CatalogError> {
-    Ok(sqlx::query_scalar(
+pub async fn doomed(db: &mut Connection) -> Result<Vec<RedactionId>, CatalogError> {
+    Ok(database::query_scalar(
         "SELECT id FROM redactions r WHERE stage = 'deleting'
             AND NOT EXISTS (SELECT 1 FROM redaction_files f
                              WHERE f.state = 'running' AND f.redaction_id = r.id)",
@@ -94,8 +90,8 @@ pub async fn doomed(db: &mut SqliteConnection) -> Result<Vec<RedactionId>, Catal
 ///
 /// # Errors
 /// If the database fails.
-pub async fn remove(db: &mut SqliteConnection, id: &RedactionId) -> Result<(), CatalogError> {
-    sqlx::query("DELETE FROM redactions WHERE id = ? AND stage = 'deleting'")
+pub async fn remove(db: &mut Connection, id: &RedactionId) -> Result<(), CatalogError> {
+    database::query("DELETE FROM redactions WHERE id = $1 AND stage = 'deleting'")
         .bind(id)
         .execute(db)
         .await?;
@@ -106,10 +102,8 @@ pub async fn remove(db: &mut SqliteConnection, id: &RedactionId) -> Result<(), C
 ///
 /// # Errors
 /// If the database fails.
-pub async fn spent_originals(
-    db: &mut SqliteConnection,
-) -> Result<Vec<(RedactionId, i64)>, CatalogError> {
-    Ok(sqlx::query_as(
+pub async fn spent_originals(db: &mut Connection) -> Result<Vec<(RedactionId, i64)>, CatalogError> {
+    Ok(database::query_as(
         "SELECT redaction_id, ordinal FROM redaction_files
           WHERE state IN ('done', 'failed') AND substr(source, 1, 6) = 'store:' LIMIT 1000",
     )
@@ -122,14 +116,16 @@ pub async fn spent_originals(
 /// # Errors
 /// If the database fails.
 pub async fn original_deleted(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     id: &RedactionId,
     ordinal: i64,
 ) -> Result<(), CatalogError> {
-    sqlx::query("UPDATE redaction_files SET source = NULL WHERE redaction_id = ? AND ordinal = ?")
-        .bind(id)
-        .bind(ordinal)
-        .execute(db)
-        .await?;
+    database::query(
+        "UPDATE redaction_files SET source = NULL WHERE redaction_id = $1 AND ordinal = $2",
+    )
+    .bind(id)
+    .bind(ordinal)
+    .execute(db)
+    .await?;
     Ok(())
 }

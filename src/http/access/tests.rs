@@ -1,24 +1,24 @@
 use super::*;
+use crate::catalog::testing::each_database;
 
 #[tokio::test]
 async fn a_caller_of_whom_nothing_is_known_receives_no_events() {
-    let folder = tempfile::tempdir().unwrap();
-    let catalog = Catalog::open(&folder.path().join("catalog.db"))
-        .await
-        .unwrap();
-    let mut tx = catalog.begin().await.unwrap();
-    crate::catalog::bins::create(&mut tx, "Picks", None)
-        .await
-        .unwrap();
-    let (mut parts, ()) = Request::new(()).into_parts();
-    let Ok(nobody) = Caller::from_request_parts(&mut parts, &()).await;
-    let filter = nobody.event_filter();
-    assert!(!filter.redactions);
-    let seen = crate::catalog::events::after(&mut tx, 0, &filter, 10).await;
-    assert_eq!(seen.unwrap(), []);
-    let all = Caller::default().event_filter();
-    let seen = crate::catalog::events::after(&mut tx, 0, &all, 10).await;
-    assert_eq!(seen.unwrap().len(), 1);
+    each_database(async |catalog| {
+        let mut tx = catalog.begin().await.unwrap();
+        crate::catalog::bins::create(&mut tx, "Picks", None)
+            .await
+            .unwrap();
+        let (mut parts, ()) = Request::new(()).into_parts();
+        let Ok(nobody) = Caller::from_request_parts(&mut parts, &()).await;
+        let filter = nobody.event_filter();
+        assert!(!filter.redactions);
+        let seen = crate::catalog::events::after(&mut tx, 0, &filter, 10).await;
+        assert_eq!(seen.unwrap(), []);
+        let all = Caller::default().event_filter();
+        let seen = crate::catalog::events::after(&mut tx, 0, &all, 10).await;
+        assert_eq!(seen.unwrap().len(), 1);
+    })
+    .await;
 }
 
 #[test]

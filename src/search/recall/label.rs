@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Found, Recall, Wanted};
+use crate::catalog::database;
 use crate::catalog::labels::{self, FoundLabel, LabelKind, LabelWords};
 use crate::catalog::{AssetId, ShotId};
 use crate::index::{Frames, LabelQuery, ShotSet, TextRange};
@@ -144,7 +145,7 @@ fn query_of(searcher: &Searcher, part: &QueryPart) -> Option<LabelQuery> {
 
 /// The shots with matching labels, each once with its best label.
 async fn labelled(
-    db: &mut sqlx::SqliteConnection,
+    db: &mut database::Connection,
     query: &LabelQuery,
     reach: Reach<'_>,
 ) -> Result<Vec<LabelledShot>, SearchError> {

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
 use utoipa::ToSchema;
 
 use super::{Found, Recall, Wanted, tagged};
+use crate::catalog::database::Connection;
 use crate::catalog::sound_tags;
 use crate::catalog::sounds::{self, SoundKind, SoundingShot};
 use crate::catalog::{AssetId, CatalogError, ShotId};
@@ -209,7 +209,7 @@ impl Recall for SoundRecall {
 
 /// The shots that were measured to sound like a kind that a word names.
 async fn measured(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     (kind, word): (Sounding, &str),
     (assets, most): (Option<&[AssetId]>, u32),
 ) -> Result<Vec<(ShotId, SoundMatch)>, CatalogError> {

@@ -1,8 +1,7 @@
 //! The part of the sound recall that looks for what a tagger has named.
 
-use sqlx::SqliteConnection;
-
 use super::sound::{SoundMatch, Sounding};
+use crate::catalog::database::Connection;
 use crate::catalog::sound_tags::{self, TaggedShot};
 use crate::catalog::{AssetId, CatalogError, ShotId};
 use crate::index::{NameFit, SoundNameQuery};
@@ -17,7 +16,7 @@ const PARTLY: f64 = 1.0;
 /// The shots with a sound that a part of a query names, one list for each name, with its weight. The whole names come first.
 /// `most` is for all of them together, because "music" is the last word of many.
 pub(super) async fn lists(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     part: &QueryPart,
     (assets, most): (Option<&[AssetId]>, u32),
 ) -> Result<Vec<(f64, Vec<(ShotId, SoundMatch)>)>, CatalogError> {
@@ -37,7 +36,7 @@ pub(super) async fn lists(
 
 /// Whether a part of a query names a sound that a tagger has heard in `assets`, or anywhere if they are not given.
 pub(in crate::search) async fn names_tag(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     part: &QueryPart,
     assets: Option<&[AssetId]>,
 ) -> Result<bool, CatalogError> {
@@ -51,7 +50,7 @@ pub(in crate::search) async fn names_tag(
 
 /// The names that fit, by their numbers.
 async fn fitting(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     part: &QueryPart,
 ) -> Result<Vec<(i64, NameFit)>, CatalogError> {
     let Some(text) = part.kind.text() else {

@@ -3,6 +3,8 @@
 use secrecy::ExposeSecret as _;
 
 use super::*;
+use crate::support::catalogue;
+use crate::support::postgres::PostgresServer;
 
 /// The subject of a test: a coordinator, with one of its queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +32,17 @@ pub(crate) struct Bench {
 impl Bench {
     pub(super) async fn new(over: Over) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let catalog = Catalog::open(&folder.path().join("catalog.db"))
-            .await
-            .unwrap();
+        let catalog = catalogue(folder.path()).await;
+        Self::with(over, catalog, folder).await
+    }
+
+    /// With its catalogue in a new database of a server.
+    pub(super) async fn on(server: &PostgresServer, over: Over) -> Self {
+        let catalog = Catalog::connect(&server.database().into()).await.unwrap();
+        Self::with(over, catalog, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn with(over: Over, catalog: Catalog, folder: tempfile::TempDir) -> Self {
         let (asset, job) = video(&catalog, "a").await;
         let local: Arc<dyn Coordinator> = Arc::new(LocalCoordinator::new(
             catalog.clone(),

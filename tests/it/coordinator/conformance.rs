@@ -1,6 +1,7 @@
 //! Checks that every coordinator must pass.
 
 use super::*;
+use crate::support::postgres::servers;
 
 /// Runs each check on each coordinator.
 macro_rules! suite {
@@ -13,6 +14,16 @@ macro_rules! suite {
         })* }
         mod http_embed { $(#[tokio::test] async fn $check() {
             super::$check(super::Bench::new(super::Over::HttpEmbed).await).await;
+        })* }
+        mod postgres_media { $(#[tokio::test] async fn $check() {
+            for server in super::servers() {
+                super::$check(super::Bench::on(server, super::Over::LocalMedia).await).await;
+            }
+        })* }
+        mod postgres_http_embed { $(#[tokio::test] async fn $check() {
+            for server in super::servers() {
+                super::$check(super::Bench::on(server, super::Over::HttpEmbed).await).await;
+            }
         })* }
     };
 }

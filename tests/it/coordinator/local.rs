@@ -1,6 +1,7 @@
 //! Checks of the shared catalogue, and of workers on this machine.
 
 use super::*;
+use rushes::catalog::database;
 
 #[tokio::test]
 async fn another_detector_finds_shots_anew_and_the_first_ones_are_kept() {
@@ -261,21 +262,21 @@ async fn a_file_overwritten_while_the_clock_was_wrong_replaces_the_old_one() {
         ("locators", "asset_id"),
         ("changes", "asset_id"),
     ] {
-        let statement = format!("UPDATE {table} SET {column} = '{future}' WHERE {column} = ?");
-        sqlx::query("PRAGMA defer_foreign_keys = ON")
-            .execute(&mut *tx)
+        let statement = format!("UPDATE {table} SET {column} = '{future}' WHERE {column} = $1");
+        database::query("PRAGMA defer_foreign_keys = ON")
+            .execute(&mut tx)
             .await
             .unwrap();
-        sqlx::query(sqlx::AssertSqlSafe(statement))
+        database::query(sqlx::AssertSqlSafe(statement))
             .bind(&bench.asset)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .unwrap();
     }
-    sqlx::query("UPDATE assets SET id = ? WHERE id = ?")
+    database::query("UPDATE assets SET id = $1 WHERE id = $2")
         .bind(future)
         .bind(&bench.asset)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .unwrap();
     let locator = Locator {

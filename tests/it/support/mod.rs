@@ -4,6 +4,9 @@ pub(crate) mod certificate;
 mod ffmpeg;
 #[path = "../../../models/src/testing/fixture.rs"]
 mod fixture;
+#[path = "../../../src/catalog/testing/postgres.rs"]
+#[expect(dead_code, reason = "the tests of the catalogue use more of it")]
+pub(crate) mod postgres;
 pub(crate) mod readers;
 pub(crate) mod s3_server;
 pub(crate) mod videos;
@@ -12,9 +15,29 @@ pub(crate) mod work_server;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use rushes::catalog::Catalog;
 use serde_json::Value;
 
 pub(crate) use self::fixture::{material, missing, variable};
+use self::postgres::PostgresServer;
+
+/// The setting with the address of a database.
+const DATABASE: &str = "RUSHES_CATALOG__URL";
+
+/// Where all tests keep their catalogues, if `RUSHES_TEST_CATALOG` is `postgres`; otherwise in files.
+fn everywhere() -> Option<&'static PostgresServer> {
+    variable("RUSHES_TEST_CATALOG")
+        .filter(|name| name == "postgres")
+        .and_then(|_| postgres::servers().last())
+}
+
+/// An empty catalogue for a data folder.
+pub(crate) async fn catalogue(folder: &Path) -> Catalog {
+    match everywhere() {
+        Some(server) => Catalog::connect(&server.database().into()).await.unwrap(),
+        None => Catalog::open(&folder.join("catalog.db")).await.unwrap(),
+    }
+}
 
 /// The `rushes` binary with its own data folder.
 pub(crate) struct Rushes {
@@ -26,7 +49,7 @@ impl Rushes {
     /// With an empty data folder; `None` if the models are not installed.
     pub(crate) fn new() -> Option<Self> {
         let models = models()?;
-        Some(Self {
+        let rushes = Self {
             folder: tempfile::tempdir().unwrap(),
             environment: vec![
                 ("RUSHES_MODELS".to_owned(), models.display().to_string()),
@@ -35,7 +58,30 @@ impl Rushes {
                 ("RUSHES_WORK__SOUND".to_owned(), "false".to_owned()),
                 ("RUSHES_MODELS__SOUND_TO_TAGS".to_owned(), String::new()),
             ],
+        };
+        Some(match everywhere() {
+            Some(server) => rushes.on(server),
+            None => rushes,
         })
+    }
+
+    /// With its catalogue in a new database of a server.
+    pub(crate) fn on(self, server: &PostgresServer) -> Self {
+        self.with(DATABASE, &server.database())
+    }
+
+    /// Whether its catalogue is in a database, and not in a file.
+    pub(crate) fn has_database(&self) -> bool {
+        self.environment.iter().any(|(name, _)| name == DATABASE)
+    }
+
+    /// Its catalogue.
+    pub(crate) async fn catalog(&self) -> Catalog {
+        let file = self.data().join("catalog.db");
+        match self.environment.iter().rfind(|(name, _)| name == DATABASE) {
+            Some((_, address)) => Catalog::connect(&address.clone().into()).await.unwrap(),
+            None => Catalog::open(&file).await.unwrap(),
+        }
     }
 
     /// For tests that need no model.
@@ -48,7 +94,7 @@ impl Rushes {
 
     /// Creates the catalogue, if there is none. Commands that only read refuse a folder without one.
     pub(crate) fn begin(&self) {
-        if self.data().join("catalog.db").try_exists().unwrap() {
+        if self.has_database() || self.data().join("catalog.db").try_exists().unwrap() {
             return;
         }
         self.json(&["key", "create", "begun", "--scope", "read"]);

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
+use crate::catalog::database;
 use crate::catalog::people::tests::{everybody, face, filmed, known, name, on};
 use crate::catalog::people::{find, turn_off};
 use crate::catalog::testing::{add, empty};
@@ -126,17 +127,17 @@ async fn a_sense_that_is_turned_off_meanwhile_stays_off_and_endless_changes_are_
         let mut tx = catalog.begin().await.unwrap();
         let person = find(&mut tx, "Person 2", None).await.unwrap();
         // Each time another face is known to be hers.
-        sqlx::query(
-            "UPDATE faces SET is_pinned = 1 WHERE id IN
-             (SELECT id FROM faces WHERE person_id = ? AND is_pinned = 0 LIMIT 1)",
+        database::query(
+            "UPDATE faces SET is_pinned = TRUE WHERE id IN
+             (SELECT id FROM faces WHERE person_id = $1 AND NOT is_pinned LIMIT 1)",
         )
         .bind(&person.id)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .unwrap();
-        sqlx::query("UPDATE faces SET is_pinned = 0 WHERE is_pinned = 1 AND ? % 2 = 1")
+        database::query("UPDATE faces SET is_pinned = FALSE WHERE is_pinned AND $1 % 2 = 1")
             .bind(at)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .unwrap();
         tx.commit().await.unwrap();
@@ -157,8 +158,8 @@ async fn a_sense_that_is_turned_off_meanwhile_stays_off_and_endless_changes_are_
     let (_, done) = halted.ends().await;
     assert_eq!(done.unwrap_err().code(), "people-off");
     let mut db = catalog.read().await.unwrap();
-    let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM people")
-        .fetch_one(&mut *db)
+    let left: i64 = database::query_scalar("SELECT COUNT(*) FROM people")
+        .fetch_one(&mut db)
         .await
         .unwrap();
     assert_eq!(left, 0);
