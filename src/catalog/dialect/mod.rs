@@ -1,4 +1,4 @@
-//! What SQLite and PostgreSQL cannot be told in the same words. Everything else is written once.
+//! What SQLite and PostgreSQL need different words for. Everything else is written once.
 
 mod postgres;
 mod sqlite;

@@ -20,7 +20,7 @@ pub(crate) struct PostgresServer {
     databases: AtomicU32,
 }
 
-/// The servers that tests share, the oldest version first. Without any, the test that asks is told so.
+/// The servers that tests share, the oldest version first. Without any, the test that asks is skipped, and says so.
 pub(crate) fn servers() -> &'static [PostgresServer] {
     static SERVERS: OnceLock<Vec<PostgresServer>> = OnceLock::new();
     let servers = SERVERS.get_or_init(|| {
