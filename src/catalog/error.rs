@@ -270,7 +270,9 @@ pub enum CatalogError {
     #[error("the catalogue is locked by another process; try again")]
     Locked(#[source] LibraryError),
     /// The connection to the database ended, or none became free.
-    #[error("the catalogue's database does not answer; check that PostgreSQL runs, and try again")]
+    #[error(
+        "the catalogue does not answer; where it is in PostgreSQL, check that the server runs, and try again"
+    )]
     Lost(#[source] LibraryError),
     /// Stored data cannot be read back.
     #[error("the catalogue contains {what} that cannot be read; restore a backup")]

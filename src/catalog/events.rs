@@ -82,6 +82,19 @@ pub async fn newest(db: &mut Connection) -> Result<i64, CatalogError> {
     )
 }
 
+/// The rank up to which all events are there; later ones may be written at this moment.
+///
+/// # Errors
+/// If the database fails.
+pub async fn settled(db: &mut Connection) -> Result<i64, CatalogError> {
+    match db.dialect() {
+        Dialect::Sqlite => newest(db).await,
+        Dialect::Postgres => Ok(database::query_scalar("SELECT settled_events(0)")
+            .fetch_one(db)
+            .await?),
+    }
+}
+
 /// The rank of the oldest event that is kept.
 ///
 /// # Errors

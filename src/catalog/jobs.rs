@@ -273,7 +273,7 @@ pub async fn list(
                AND ($5 IS NULL OR j.created_at < $5)
                AND ($6 IS NULL OR EXISTS (
                     SELECT 1 FROM job_runs o JOIN runs r ON r.id = o.run_id
-                     WHERE o.job_id = j.id AND (r.feature = $6 OR substr(r.feature, 1, length($6) + 1) = $6 || '/'))))
+                     WHERE o.job_id = j.id AND (r.feature = $6 OR substr(r.feature, 1, length($6) + 1) = $6 || '/')))) l
           WHERE $7 IS NULL OR state = $7
           ORDER BY rank DESC LIMIT $8",
     )

@@ -91,8 +91,12 @@ impl Metadata {
     }
 }
 
-/// Refuses text that is too long; `what` is its name in the error.
+/// Refuses text that is too long, or that has a null character, which PostgreSQL cannot read; `what` is its name in the error.
 pub(super) fn check_text(what: &str, text: &str) -> Result<(), CatalogError> {
+    if text.contains('\0') {
+        let what = format!("{what} has a null character");
+        return Err(CatalogError::BadMetadata(what));
+    }
     if text.chars().count() <= MAX_TEXT {
         return Ok(());
     }

@@ -169,7 +169,7 @@ impl Catalog {
     /// fails after faces were deleted, the next [`Catalog::finish_scrub`] does it.
     ///
     /// With PostgreSQL it rewrites the tables of faces and of people. The server's own log and its backups keep bytes for as
-    /// long as whoever runs it has them kept.
+    /// long as its operator keeps them.
     ///
     /// # Errors
     /// If the disk has no room for a copy, or another process reads the old state all the time.

@@ -265,7 +265,7 @@ pub async fn due(
     let due: Vec<Delivery> = database::query_as(
         "SELECT id, webhook_id, type, body, state, attempts, not_before, status, error, created_at, finished_at
            FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY webhook_id ORDER BY not_before, id) AS turn
-                   FROM deliveries WHERE state = 'pending' AND not_before <= $1)
+                   FROM deliveries WHERE state = 'pending' AND not_before <= $1) d
           WHERE turn <= 8 ORDER BY turn, not_before, id LIMIT $2",
     )
     .bind(now_ms())

@@ -107,8 +107,8 @@ pub(super) struct Look {
     /// Weights from a file instead of pulled ones
     #[arg(long, value_name = "ID=FILE", value_parser = parse_weights)]
     weights: Vec<(String, PathBuf)>,
-    /// What detectors compute with: int8 (two to three times as fast on a CPU) or f32 [default: int8 on a CPU for the
-    /// built-in faces and plates, f32 otherwise]
+    /// What detectors compute with: int8 (two to three times as fast on a CPU) or f32 [default: int8 for the
+    /// built-in faces and plates on a CPU with VNNI or of ARM, f32 otherwise]
     #[arg(long, value_name = "PRECISION", value_parser = parse_name::<Precision>)]
     precision: Option<Precision>,
     /// Score from which a detection counts [default: the detector's]

@@ -51,16 +51,31 @@ impl Drop for WorkerLock {
     }
 }
 
-/// Takes over the runs of dead workers on this machine. A run that several workers died with is given up.
+/// Takes over the runs of dead workers. A run that several workers died with is given up. This is for the engine and for
+/// what works beside it: no other data folder has workers then, so one without a file is dead.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn bury_the_dead(data: &Path, catalog: &Catalog) -> Result<(), CatalogError> {
+    bury(data, catalog, true).await
+}
+
+/// As [`bury_the_dead`], for programs that may share the database with an engine elsewhere: a worker that has no file here
+/// may be one of its own.
+///
+/// # Errors
+/// If the database fails.
+pub async fn bury_the_dead_here(data: &Path, catalog: &Catalog) -> Result<(), CatalogError> {
+    bury(data, catalog, catalog.database().is_none()).await
+}
+
+async fn bury(data: &Path, catalog: &Catalog, are_all_here: bool) -> Result<(), CatalogError> {
     let mut db = catalog.read().await?;
     let holders = queue::local_holders(&mut db).await?;
     drop(db);
     for worker in holders {
-        if !is_dead(&folder(data).join(&worker)) {
+        let file = folder(data).join(&worker);
+        if !is_dead(&file) || !(are_all_here || file.symlink_metadata().is_ok()) {
             continue;
         }
         let mut tx = catalog.begin().await?;

@@ -40,7 +40,7 @@ pub(super) async fn all(
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>> + use<>>, ApiError> {
     let mut db = api.catalog.read().await?;
-    let newest = events::newest(&mut db).await?;
+    let newest = events::settled(&mut db).await?;
     let seen = last_seen(&headers)?;
     let oldest = events::oldest(&mut db).await?;
     drop(db);
@@ -154,7 +154,7 @@ impl Follow for Follower {
 impl Follower {
     async fn read(&mut self) -> Result<(), CatalogError> {
         let mut db = self.api.catalog.read().await?;
-        let newest = events::newest(&mut db).await?;
+        let newest = events::settled(&mut db).await?;
         if newest == self.seq {
             return Ok(());
         }

@@ -21,6 +21,11 @@ struct Measured {
     ranges: Ranges,
 }
 
+/// Whether this processor computes with weights of eight bits.
+pub(super) fn has_eight_bits() -> bool {
+    WeightLimit::of_this_machine() == WeightLimit::Full
+}
+
 /// The network of these weights with integers; none if its activations were not measured.
 ///
 /// # Errors

@@ -89,8 +89,8 @@ pub struct DetectorOptions<'a> {
     pub threads: usize,
     /// Weights to use instead of the installed ones.
     pub weights: Option<&'a Path>,
-    /// What to compute with. If absent, 8-bit integers on a CPU where the network's activations were measured, and
-    /// floats otherwise.
+    /// What to compute with. If absent, 8-bit integers where the network's activations were measured and the CPU adds
+    /// products of bytes in 32 bits, and floats otherwise.
     pub precision: Option<Precision>,
 }
 
@@ -132,7 +132,8 @@ impl Detector {
         let threads = options.threads;
         let is_int8 = match options.precision {
             Some(precision) => precision == Precision::Int8,
-            None => !runtime::is_accelerated(store, &parameters.runtime)?,
+            // With seven bits fewer of the weak detections are found again.
+            None => int8::has_eight_bits() && !runtime::is_accelerated(store, &parameters.runtime)?,
         };
         let integers = if is_int8 && parameters.takes_plain_pixels() {
             int8::integers(&bytes, &sha256)

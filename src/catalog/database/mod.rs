@@ -23,4 +23,6 @@ pub(super) use value::text_enum;
 pub use value::{Bind, BoundValue};
 
 #[cfg(test)]
+mod reading_tests;
+#[cfg(test)]
 mod tests;

@@ -16,8 +16,10 @@ use super::record::DetectorRecord;
 use super::settings::Settings;
 use super::timings::{Timings, timed};
 
-/// Pixels of the views that a thread renders before its detectors look: few, so that all threads have work until the end.
-const PIXELS_AT_ONCE: u64 = 1 << 20;
+/// Pixels of the views that a thread renders before its detectors look: few beside other threads, so that all have work
+/// until the end, and as many as a run takes on its own.
+const SHARED: u64 = 1 << 20;
+const ALONE: u64 = 4 << 20;
 
 /// Opened detectors. Not shared between workers: each opens its own.
 #[derive(Debug)]
@@ -138,16 +140,17 @@ impl Detectors {
     /// What all detectors see in the views of a picture, view by view, and how long rendering and looking took.
     ///
     /// # Errors
-    /// A detector fails, or sees more than `most` things that count.
+    /// A detector fails, or sees more than `most` things that count, with those that are known.
     pub(super) fn look(
         &mut self,
         scene: &Scene<'_>,
-        most: usize,
+        (known, most): (usize, usize),
     ) -> Result<(Vec<DetectorSighting>, Timings), RedactError> {
-        let blocks = blocks(scene.views);
+        let several = self.threads.len();
+        let blocks = blocks(scene.views, if several > 1 { SHARED } else { ALONE });
         // The largest views are the last ones, and the longest work.
         let next = AtomicUsize::new(blocks.len());
-        let counted = AtomicUsize::new(0);
+        let counted = AtomicUsize::new(known);
         let records = &self.records;
         let work = |detectors: &mut Vec<Detector>| -> Result<_, RedactError> {
             let (mut found, mut timings) = (Vec::new(), Timings::default());
@@ -161,13 +164,14 @@ impl Detectors {
                 });
                 let counts = counts.count();
                 if counted.fetch_add(counts, Relaxed) + counts > most {
+                    next.store(0, Relaxed);
                     return Err(RedactError::Crowded { allowed: most });
                 }
                 found.push((after, seen));
             }
             Ok((found, timings))
         };
-        let several = blocks.len().min(self.threads.len());
+        let several = several.min(blocks.len());
         let results = if several > 1 {
             std::thread::scope(|scope| {
                 let threads = self.threads.iter_mut().take(several);
@@ -199,11 +203,11 @@ impl Detectors {
 }
 
 /// Consecutive views of one size that are looked at together.
-fn blocks(views: &[View]) -> Vec<Range<usize>> {
+fn blocks(views: &[View], pixels: u64) -> Vec<Range<usize>> {
     let mut blocks: Vec<Range<usize>> = Vec::new();
     for (index, view) in views.iter().enumerate() {
         let (width, height) = view.size();
-        let most = PIXELS_AT_ONCE / (u64::from(width) * u64::from(height)).max(1);
+        let most = pixels / (u64::from(width) * u64::from(height)).max(1);
         match blocks.last_mut() {
             Some(last)
                 if views[last.start].size() == (width, height)

@@ -20,8 +20,8 @@ pub struct Settings {
     pub detectors: Vec<String>,
     /// Weights to use instead of the pulled ones, by detector.
     pub weights: BTreeMap<String, PathBuf>,
-    /// What detectors compute with. If absent, 8-bit integers on a CPU where a detector's activations were measured,
-    /// and floats otherwise.
+    /// What detectors compute with. If absent, 8-bit integers where a detector's activations were measured and the CPU
+    /// adds products of bytes in 32 bits, and floats otherwise.
     pub precision: Option<Precision>,
     /// Scores from which a detection counts; a class without one has its detector's own.
     pub thresholds: BTreeMap<Class, f32>,

@@ -27,6 +27,9 @@ const MOST_SIGHTINGS: usize = 20_000;
 /// Pixels a degree in the middle of the 75° views of the sphere layouts, which are 640 pixels wide.
 const WIDE_VIEW_DENSITY: f64 = 7.3;
 
+/// Up to this density, of a panorama 9,000 pixels wide, the views of `sphere-large` are enough.
+const TILE_DENSITY: f64 = 25.0;
+
 /// Sightings that only support others have at least this share of the score that counts.
 const WEAK: f32 = 0.5;
 
@@ -242,7 +245,12 @@ impl Redactor {
             views: &gathered.views,
             share,
         };
-        let (seen, timings) = self.detectors.look(&scene, MOST_SIGHTINGS)?;
+        let counted = gathered.seen.iter().filter(|seen| {
+            let Sighting { class, score, .. } = seen.sighting;
+            self.detectors.counts(seen.detector, class, score)
+        });
+        let known = counted.count();
+        let (seen, timings) = self.detectors.look(&scene, (known, MOST_SIGHTINGS))?;
         gathered.seen.extend(seen);
         gathered.timings.render += timings.render;
         gathered.timings.detect += timings.detect;
@@ -257,19 +265,21 @@ impl Redactor {
         rasterise(camera, &patches)
     }
 
-    /// The masks of all objects, in their order.
-    fn masks(&self, camera: &Camera, found: &Found) -> Result<Vec<Mask>, RedactError> {
-        let each = found.objects.len().div_ceil(self.threads).max(1);
-        std::thread::scope(|scope| {
-            let parts = found.objects.chunks(each).map(|part| {
-                let mask = |object| self.mask(camera, object, found);
-                scope.spawn(move || part.iter().map(mask).collect::<Vec<_>>())
-            });
-            let started: Vec<_> = parts.collect();
-            let joined = started
-                .into_iter()
-                .map(|it| it.join().map_err(|_panic| RedactError::Defect));
-            Ok(joined.collect::<Result<Vec<_>, _>>()?.concat())
+    /// The masks of all objects, in their order; only so many at once as there are threads.
+    fn masks<'a>(
+        &'a self,
+        camera: &'a Camera,
+        found: &'a Found,
+    ) -> impl Iterator<Item = Result<Mask, RedactError>> + 'a {
+        found.objects.chunks(self.threads).flat_map(move |some| {
+            std::thread::scope(|scope| {
+                let mask = |object| scope.spawn(move || self.mask(camera, object, found));
+                let started: Vec<_> = some.iter().map(mask).collect();
+                let ended = started
+                    .into_iter()
+                    .map(|it| it.join().map_err(|_panic| RedactError::Defect));
+                ended.collect::<Vec<_>>()
+            })
         })
     }
 
@@ -279,14 +289,20 @@ impl Redactor {
             return Ok(vec![layout.clone()]);
         }
         // The wide views of a large picture are too coarse for what is small in it.
-        let is_large = pixels_per_degree(&taken.camera) > WIDE_VIEW_DENSITY;
-        let sphere = if is_large { "sphere-large" } else { "sphere" };
+        let density = pixels_per_degree(&taken.camera);
+        let is_large = density > WIDE_VIEW_DENSITY;
+        let sphere = match density {
+            // What is too large for the tiles must not be too small for the wide views.
+            _ if density > TILE_DENSITY => &["sphere", "sphere-fine"][..],
+            _ if is_large => &["sphere-large"],
+            _ => &["sphere"],
+        };
         let names = match (&taken.camera, taken.kind) {
             (_, CameraSource::Planar) => vec!["planar"],
             (Camera::Fisheye { .. }, _) if is_large => vec!["fisheye", "sphere-fine"],
             (Camera::Fisheye { .. }, _) => vec!["fisheye"],
-            (_, CameraSource::Sphere) => vec![sphere],
-            (_, CameraSource::PerhapsSphere) => vec![sphere, "planar"],
+            (_, CameraSource::Sphere) => sphere.to_vec(),
+            (_, CameraSource::PerhapsSphere) => [sphere, &["planar"]].concat(),
         };
         let layouts: Result<Vec<_>, _> = names.iter().map(|name| Layout::named(name)).collect();
         Ok(layouts?)
@@ -326,8 +342,9 @@ impl Redactor {
     ) -> Result<Vec<RegionRecord>, RedactError> {
         let header = editor.header().clone();
         let mut regions = Vec::with_capacity(found.objects.len());
-        let masks = self.masks(camera, found)?;
-        for (id, (object, mask)) in found.objects.iter().zip(&masks).enumerate() {
+        let mut masks = self.masks(camera, found);
+        for (id, object) in found.objects.iter().enumerate() {
+            let mask = masks.next().unwrap_or(Err(RedactError::Defect))?;
             let source = self.source(id, found, corrections);
             let blurred = matches!(source, RegionSource::Detected | RegionSource::Added)
                 && self.settings.fill != Fill::None;
@@ -337,7 +354,7 @@ impl Redactor {
                     orientation: header.orientation,
                     stored: (header.width, header.height),
                 };
-                paint(editor, &ground, object, mask, self.settings.fill)?;
+                paint(editor, &ground, object, &mask, self.settings.fill)?;
             }
             regions.push(region(id, object, found, source, blurred, mask.area()));
         }
