@@ -90,7 +90,9 @@ fn integers_compute_nearly_what_floats_do() {
     let largest = expected
         .iter()
         .fold(0.0_f32, |most, value| most.max(value.abs()));
-    for (limit, far) in [(WeightLimit::Full, 0.03), (WeightLimit::Half, 0.04)] {
+    // A step of the sums is 78 here, and 72 of them go into an answer. Pixels in another order are off by half and more.
+    let far = 0.06;
+    for limit in [WeightLimit::Full, WeightLimit::Half] {
         let integers = quantised(&model, &ranges(&names), limit).unwrap();
         let mut session = runtime::session(&store, "onnxruntime", &integers, 1).unwrap();
         let input = Tensor::from_array(([1, height / 2, width / 2, 12], blocks.clone())).unwrap();
