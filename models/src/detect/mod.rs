@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use image::RgbImage;
 use ort::session::Session;
@@ -98,6 +99,10 @@ pub struct DetectorOptions<'a> {
 pub struct Detector {
     identity: DetectorIdentity,
     parameters: DetectorParameters,
+    /// What sessions are started of.
+    graph: Arc<[u8]>,
+    /// Of a session.
+    threads: usize,
     session: Session,
     input: String,
 }
@@ -128,54 +133,79 @@ impl Detector {
         };
         let bytes = std::fs::read(&path).map_err(|e| StoreError::io("read", &path, e))?;
         let sha256 = Digest::of_bytes(&bytes);
-        let failed = |problem| DetectError::Weights { path, problem };
-        let threads = options.threads;
+        let failed = |problem| DetectError::Weights {
+            path: path.clone(),
+            problem,
+        };
         let is_int8 = match options.precision {
             Some(precision) => precision == Precision::Int8,
             // With seven bits fewer of the weak detections are found again.
             None => int8::has_eight_bits() && !runtime::is_accelerated(store, &parameters.runtime)?,
         };
         let integers = if is_int8 && parameters.takes_plain_pixels() {
-            int8::integers(&bytes, &sha256)
+            int8::integers(&bytes, &sha256).map_err(failed)?
         } else {
-            Ok(None)
+            None
         };
-        if options.precision == Some(Precision::Int8) && integers == Ok(None) {
-            return Err(DetectError::NotMeasured {
-                model: manifest.full_name(),
-            }
-            .into());
-        }
-        let (session, device, precision) = match (integers, parameters.size) {
-            (Err(problem), _) => return Err(failed(problem).into()),
-            (Ok(Some(graph)), _) => {
-                let session = runtime::session(store, &parameters.runtime, &graph, threads)?;
-                (session, "cpu", Precision::Int8)
-            }
-            (Ok(None), size) => {
-                let graph = match size {
-                    InputSize::MultipleOf { .. } => onnx::with_any_size(&bytes, parameters.batch),
-                    InputSize::Fixed { .. } => onnx::without_constant_inputs(&bytes),
+        let (graph, precision) = match (integers, parameters.size) {
+            (Some(graph), _) => (graph, Precision::Int8),
+            (None, _) if options.precision == Some(Precision::Int8) => {
+                return Err(DetectError::NotMeasured {
+                    model: manifest.full_name(),
                 }
-                .map_err(failed)?;
-                let (session, device) =
-                    runtime::accelerated_session(store, &parameters.runtime, &graph, threads)?;
-                (session, device, Precision::F32)
+                .into());
+            }
+            (None, InputSize::MultipleOf { .. }) => {
+                let graph = onnx::with_any_size(&bytes, parameters.batch).map_err(failed)?;
+                (graph, Precision::F32)
+            }
+            (None, InputSize::Fixed { .. }) => {
+                let graph = onnx::without_constant_inputs(&bytes).map_err(failed)?;
+                (graph, Precision::F32)
             }
         };
+        let identity = DetectorIdentity {
+            model: manifest.full_name(),
+            sha256,
+            device: String::new(),
+            precision,
+        };
+        Self::start(store, identity, parameters, graph.into(), options.threads)
+    }
+
+    /// Another one that computes the same, for another thread. The weights are not read again.
+    ///
+    /// # Errors
+    /// The runtime fails.
+    pub fn another(&self, store: &ModelStore) -> Result<Self, ModelError> {
+        let (identity, graph) = (self.identity.clone(), Arc::clone(&self.graph));
+        Self::start(store, identity, &self.parameters, graph, self.threads)
+    }
+
+    /// Starts a session; what it runs on completes the identity.
+    fn start(
+        store: &ModelStore,
+        mut identity: DetectorIdentity,
+        parameters: &DetectorParameters,
+        graph: Arc<[u8]>,
+        threads: usize,
+    ) -> Result<Self, ModelError> {
+        let runtime = &parameters.runtime;
+        let (session, device) = match identity.precision {
+            Precision::Int8 => (runtime::session(store, runtime, &graph, threads)?, "cpu"),
+            Precision::F32 => runtime::accelerated_session(store, runtime, &graph, threads)?,
+        };
+        device.clone_into(&mut identity.device);
         let input = session
             .inputs()
             .first()
             .map(|input| input.name().to_owned())
             .unwrap_or_default();
         Ok(Self {
-            identity: DetectorIdentity {
-                model: manifest.full_name(),
-                sha256,
-                device: device.to_owned(),
-                precision,
-            },
+            identity,
             parameters: parameters.clone(),
+            graph,
+            threads,
             session,
             input,
         })

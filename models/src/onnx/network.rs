@@ -137,11 +137,7 @@ impl Network {
                 .get(&layer.input[1])
                 .ok_or("a layer whose weights are not constant")?;
             let mut weights = floats(stored)?;
-            let dims: Vec<usize> = stored
-                .dims
-                .iter()
-                .filter_map(|&n| usize::try_from(n).ok())
-                .collect();
+            let dims = sides(stored);
             let bias = match layer.input.get(2) {
                 Some(name) => numbers(Some(name))?,
                 None => vec![0.0; factors.len()],
@@ -177,6 +173,12 @@ impl Network {
         }
         Ok(())
     }
+}
+
+/// The lengths of a tensor's axes.
+pub(super) fn sides(tensor: &proto::Tensor) -> Vec<usize> {
+    let sides = tensor.dims.iter();
+    sides.filter_map(|&n| usize::try_from(n).ok()).collect()
 }
 
 /// The numbers of a tensor of floats.

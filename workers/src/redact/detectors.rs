@@ -45,6 +45,13 @@ pub(super) struct DetectorSighting {
     pub(super) detector: usize,
 }
 
+impl DetectorSighting {
+    fn counts(&self, records: &[DetectorRecord]) -> bool {
+        let Sighting { class, score, .. } = self.sighting;
+        records[self.detector].counts(class, score, 1.0)
+    }
+}
+
 impl Detectors {
     /// Opens the detectors that the settings ask for, to look on `threads` threads at once.
     ///
@@ -85,12 +92,6 @@ impl Detectors {
             .iter()
             .map(|detector| record(detector, settings))
             .collect();
-        let is_accelerated = records.iter().any(|record| record.device != "cpu");
-        let mut all = vec![first];
-        // A device takes all that it is given; other threads would only wait for it.
-        for _ in 1..if is_accelerated { 1 } else { threads } {
-            all.push(ids.iter().map(open).collect::<Result<Vec<_>, _>>()?);
-        }
         for &class in &settings.classes {
             let looking = records
                 .iter()
@@ -114,10 +115,13 @@ impl Detectors {
                 });
             }
         }
-        Ok(Self {
-            records,
-            threads: all,
-        })
+        let is_accelerated = records.iter().any(|record| record.device != "cpu");
+        // A device takes all that it is given; other threads would only wait for it.
+        let more = if is_accelerated { 1 } else { threads };
+        let others = (1..more).map(|_| first.iter().map(|known| known.another(store)).collect());
+        let others = others.collect::<Result<Vec<Vec<_>>, _>>()?;
+        let threads = std::iter::once(first).chain(others).collect();
+        Ok(Self { records, threads })
     }
 
     /// Who looks, in the order by which sightings name them.
@@ -129,6 +133,11 @@ impl Detectors {
     /// Whether a score counts, for a detector and a class.
     pub(super) fn counts(&self, detector: usize, class: Class, score: f32) -> bool {
         self.records[detector].counts(class, score, 1.0)
+    }
+
+    /// Whether a sighting counts.
+    pub(super) fn believes(&self, seen: &DetectorSighting) -> bool {
+        seen.counts(&self.records)
     }
 
     /// The score from which a sighting of a class by a detector counts; 1 of what it does not look for.
@@ -158,11 +167,7 @@ impl Detectors {
             while let Ok(after) = take() {
                 let block = blocks[after - 1].clone();
                 let seen = look_at(scene, block, (detectors, records), &mut timings)?;
-                let counts = seen.iter().filter(|seen| {
-                    let Sighting { class, score, .. } = seen.sighting;
-                    records[seen.detector].counts(class, score, 1.0)
-                });
-                let counts = counts.count();
+                let counts = seen.iter().filter(|seen| seen.counts(records)).count();
                 if counted.fetch_add(counts, Relaxed) + counts > most {
                     next.store(0, Relaxed);
                     return Err(RedactError::Crowded { allowed: most });

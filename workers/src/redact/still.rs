@@ -178,10 +178,7 @@ impl Redactor {
             })?;
             self.gather(&upright, &taken.camera, &weakest, &mut gathered)?;
         }
-        let weak = gathered.split_off(|seen| {
-            let Sighting { class, score, .. } = seen.sighting;
-            !self.detectors.counts(seen.detector, class, score)
-        });
+        let weak = gathered.split_off(|seen| !self.detectors.believes(seen));
         let mut found = gathered.merged(&taken.camera);
         let evidence = Evidence {
             camera: &taken.camera,
@@ -245,10 +242,10 @@ impl Redactor {
             views: &gathered.views,
             share,
         };
-        let counted = gathered.seen.iter().filter(|seen| {
-            let Sighting { class, score, .. } = seen.sighting;
-            self.detectors.counts(seen.detector, class, score)
-        });
+        let counted = gathered
+            .seen
+            .iter()
+            .filter(|seen| self.detectors.believes(seen));
         let known = counted.count();
         let (seen, timings) = self.detectors.look(&scene, (known, MOST_SIGHTINGS))?;
         gathered.seen.extend(seen);
@@ -272,13 +269,16 @@ impl Redactor {
         found: &'a Found,
     ) -> impl Iterator<Item = Result<Mask, RedactError>> + 'a {
         found.objects.chunks(self.threads).flat_map(move |some| {
+            if let [object] = some {
+                return vec![Ok(self.mask(camera, object, found))];
+            }
             std::thread::scope(|scope| {
                 let mask = |object| scope.spawn(move || self.mask(camera, object, found));
                 let started: Vec<_> = some.iter().map(mask).collect();
                 let ended = started
                     .into_iter()
                     .map(|it| it.join().map_err(|_panic| RedactError::Defect));
-                ended.collect::<Vec<_>>()
+                ended.collect()
             })
         })
     }
@@ -342,9 +342,9 @@ impl Redactor {
     ) -> Result<Vec<RegionRecord>, RedactError> {
         let header = editor.header().clone();
         let mut regions = Vec::with_capacity(found.objects.len());
-        let mut masks = self.masks(camera, found);
-        for (id, object) in found.objects.iter().enumerate() {
-            let mask = masks.next().unwrap_or(Err(RedactError::Defect))?;
+        let objects = found.objects.iter().zip(self.masks(camera, found));
+        for (id, (object, mask)) in objects.enumerate() {
+            let mask = mask?;
             let source = self.source(id, found, corrections);
             let blurred = matches!(source, RegionSource::Detected | RegionSource::Added)
                 && self.settings.fill != Fill::None;

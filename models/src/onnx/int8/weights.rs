@@ -1,6 +1,6 @@
 //! Weights as integers.
 
-use super::super::network::{Network, floats};
+use super::super::network::{Network, floats, sides};
 use super::super::proto;
 use super::BLOCK;
 
@@ -33,9 +33,7 @@ impl Kernel {
             found.ok_or_else(|| format!("{name} is not a constant"))
         };
         let stored = tensor(weight)?;
-        let sides = stored.dims.iter();
-        let sides: Vec<usize> = sides.filter_map(|&n| usize::try_from(n).ok()).collect();
-        let shape: [usize; 4] = sides
+        let shape: [usize; 4] = sides(stored)
             .try_into()
             .map_err(|_other| format!("{weight} does not have four axes"))?;
         let weights = floats(stored)?;
