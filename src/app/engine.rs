@@ -58,7 +58,7 @@ pub struct Engine {
 #[derive(Debug)]
 struct EngineLock {
     _file: File,
-    _database: Option<DatabaseLock>,
+    _database: DatabaseLock,
 }
 
 /// Who runs the engine.

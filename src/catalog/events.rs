@@ -87,12 +87,21 @@ pub async fn newest(db: &mut Connection) -> Result<i64, CatalogError> {
 /// # Errors
 /// If the database fails.
 pub async fn settled(db: &mut Connection) -> Result<i64, CatalogError> {
-    match db.dialect() {
-        Dialect::Sqlite => newest(db).await,
-        Dialect::Postgres => Ok(database::query_scalar("SELECT settled_events(0)")
-            .fetch_one(db)
-            .await?),
+    match settled_after(db, 0).await? {
+        Some(settled) => Ok(settled),
+        None => newest(db).await,
     }
+}
+
+/// The rank up to which all events are there, if some may be after `seen`; none where writers take turns.
+async fn settled_after(db: &mut Connection, seen: i64) -> Result<Option<i64>, CatalogError> {
+    Ok(match db.dialect() {
+        Dialect::Sqlite => None,
+        Dialect::Postgres => {
+            let settled = database::query_scalar("SELECT settled_events($1)");
+            Some(settled.bind(seen).fetch_one(db).await?)
+        }
+    })
 }
 
 /// The rank of the oldest event that is kept.
@@ -135,13 +144,7 @@ pub async fn after(
     filter: &EventFilter,
     limit: u32,
 ) -> Result<Vec<Event>, CatalogError> {
-    let settled = match db.dialect() {
-        Dialect::Sqlite => i64::MAX,
-        Dialect::Postgres => {
-            let settled = database::query_scalar("SELECT settled_events($1)");
-            settled.bind(seq).fetch_one(&mut *db).await?
-        }
-    };
+    let settled = settled_after(db, seq).await?.unwrap_or(i64::MAX);
     Ok(database::query_as(
         "SELECT seq, at, type, NULLIF(title_id, '') AS title_id, NULLIF(asset_id, '') AS asset_id, job_id, bin_id,
                 redaction_id, body

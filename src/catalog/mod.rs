@@ -108,10 +108,10 @@ impl Catalog {
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn lock_engine(&self) -> Result<Option<Option<DatabaseLock>>, CatalogError> {
+    pub async fn lock_engine(&self) -> Result<Option<DatabaseLock>, CatalogError> {
         match &self.pool {
-            Pool::Sqlite(_) => Ok(Some(None)),
-            Pool::Postgres(pool) => Ok(postgres::lock_engine(pool).await?.map(Some)),
+            Pool::Sqlite(_) => Ok(Some(DatabaseLock::unshared())),
+            Pool::Postgres(pool) => postgres::lock_engine(pool).await,
         }
     }
 

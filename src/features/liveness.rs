@@ -83,7 +83,7 @@ async fn bury(data: &Path, catalog: &Catalog, are_all_here: bool) -> Result<(), 
         coordinator::settle(&mut tx, &given_up).await?;
         tx.commit().await?;
         tracing::info!(worker, "took over from a worker that died");
-        std::fs::remove_file(folder(data).join(&worker)).ok();
+        std::fs::remove_file(file).ok();
     }
     Ok(())
 }

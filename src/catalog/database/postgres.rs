@@ -21,7 +21,7 @@ const ENGINE: i32 = 2;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A writer waits for others as long as in SQLite. Compiling takes longer than the queries here.
 const SETTINGS: &str = "SET lock_timeout = '30s'; SET jit = off";
-/// The server learns of the end of a process by and by, and of that of a machine by asking.
+/// The server notices the end of a process after a moment, and that of a machine by its keepalive packets.
 const OF_THE_LOCK: &str = "SET lock_timeout = '3s'; SET tcp_keepalives_idle = 10;
     SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
 /// Parameters of an address. The library would write others into the log, with their values.
@@ -161,7 +161,15 @@ fn unmigrated(place: &str, error: MigrateError) -> CatalogError {
 /// A lock that one process at a time holds, until it drops this or ends.
 #[derive(Debug)]
 pub struct DatabaseLock {
-    _held: PgConnection,
+    /// None where a lock in the data folder is enough.
+    _held: Option<PgConnection>,
+}
+
+impl DatabaseLock {
+    /// One that nobody else asks for.
+    pub(in crate::catalog) const fn unshared() -> Self {
+        Self { _held: None }
+    }
 }
 
 /// Takes the lock of the engine; `None` if another process has it.
@@ -177,7 +185,7 @@ pub(in crate::catalog) async fn lock_engine(
         .execute(&mut held)
         .await;
     match taken.map_err(CatalogError::from) {
-        Ok(_) => Ok(Some(DatabaseLock { _held: held })),
+        Ok(_) => Ok(Some(DatabaseLock { _held: Some(held) })),
         Err(CatalogError::Locked(_)) => Ok(None),
         Err(error) => Err(error),
     }

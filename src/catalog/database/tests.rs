@@ -259,19 +259,25 @@ async fn changes_are_numbered_in_the_order_in_which_they_are_seen() {
     .await;
 }
 
+/// A catalogue with two runs to lease.
+async fn with_two_runs(server: &PostgresServer) -> Catalog {
+    let catalog = Catalog::connect(&server.database().into()).await.unwrap();
+    let mut tx = catalog.begin().await.unwrap();
+    for title in ["a", "b"] {
+        add(&mut tx, title, 0, 1).await;
+    }
+    database::query("UPDATE runs SET state = 'pending'")
+        .execute(&mut tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    catalog
+}
+
 #[tokio::test]
 async fn two_who_lease_at_once_get_different_runs() {
     for server in servers() {
-        let catalog = Catalog::connect(&server.database().into()).await.unwrap();
-        let mut tx = catalog.begin().await.unwrap();
-        for title in ["a", "b"] {
-            add(&mut tx, title, 0, 1).await;
-        }
-        database::query("UPDATE runs SET state = 'pending'")
-            .execute(&mut tx)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+        let catalog = with_two_runs(server).await;
         // The first one leases, and has not finished.
         let mut first = catalog.begin_beside().await.unwrap();
         let choice = ("media", None);
@@ -302,17 +308,9 @@ async fn two_who_lease_at_once_get_different_runs() {
 #[tokio::test]
 async fn an_event_is_not_seen_before_one_with_a_smaller_number() {
     for server in servers() {
-        let catalog = Catalog::connect(&server.database().into()).await.unwrap();
-        let mut tx = catalog.begin().await.unwrap();
-        for title in ["a", "b"] {
-            add(&mut tx, title, 0, 1).await;
-        }
-        database::query("UPDATE runs SET state = 'pending'")
-            .execute(&mut tx)
-            .await
-            .unwrap();
-        let seen = events::newest(&mut tx).await.unwrap();
-        tx.commit().await.unwrap();
+        let catalog = with_two_runs(server).await;
+        let mut db = catalog.read().await.unwrap();
+        let seen = events::newest(&mut db).await.unwrap();
         let choice = ("media", None);
         let mut first = catalog.begin_beside().await.unwrap();
         queue::lease(&mut first, choice, "1", (0, 1000))
@@ -376,7 +374,7 @@ async fn one_engine_at_a_time_holds_its_lock() {
         let held = one.lock_engine().await.unwrap().unwrap();
         assert!(two.lock_engine().await.unwrap().is_none());
         drop(held);
-        // The server notices the end of the connection by and by, and who asks waits for this.
+        // The server notices the end of the connection after a moment, and a process that asks waits for this.
         assert!(two.lock_engine().await.unwrap().is_some());
     }
 }
