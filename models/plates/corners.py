@@ -1,6 +1,6 @@
 """Trains the corners of a network on plates that stand slanted. Its scores and boxes stay as they are.
 
-    python corners.py MATERIAL WEIGHTS.pt OUT.pt --minutes 15
+    python corners.py PICTURES WEIGHTS.pt OUT.pt --minutes 15
 
 Half of the time draws pictures and keeps what the network makes of the places that find a plate. The other half trains the
 corners' own path on these, without the pictures. In the end it prints by how much corners are off in pictures that it kept for that.
@@ -9,18 +9,16 @@ corners' own path on these, without the pictures. In the end it prints by how mu
 import argparse
 import time
 
-import cv2
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
 import loss as losses
 import network
-from photographs import photographs
-from scenes import SIDE, scene
+from scenes import SIDE
+from train import batches, save
 
-BATCH, PLACES = 16, 384  # pictures, and places of each stride, at a time
+PLACES = 384  # places of each stride at a time
 REACH = 3  # cells that the path sees on each side of its own
 
 
@@ -37,29 +35,29 @@ def roll_of(rng):
 class Places:
     """What the network makes of places that find a plate, by stride: features around, corners, the plate's longer side."""
 
-    def __init__(self):
+    def __init__(self, device):
+        self.device = device
         self.rows = [[] for _ in network.STRIDES]
 
     @torch.no_grad()
-    def add(self, model, scenes):
-        middles, strides = network.places(SIDE, SIDE)
-        pictures = torch.from_numpy(np.stack([picture for picture, _, _ in scenes])).permute(0, 3, 1, 2).float()
-        with torch.autocast("cpu", torch.bfloat16):
-            levels = model.pyramid(pictures.contiguous(memory_format=torch.channels_last))
-        levels = [functional.pad(level.float(), (REACH,) * 4) for level in levels]
-        for number, (_, quads, _) in enumerate(scenes):
-            quads = torch.from_numpy(np.ascontiguousarray(quads, np.float32))
-            owner, _ = losses.assign(quads, torch.zeros(0, 4, 2), SIDE, middles, strides)
-            for place in torch.nonzero(owner >= 0)[:, 0].tolist():
-                quad, stride = quads[owner[place]], float(strides[place])
-                level = network.STRIDES.index(int(stride))
-                column, row = (int(v) for v in (middles[place] / stride).floor())
-                around = levels[level][number, :, row : row + 2 * REACH + 1, column : column + 2 * REACH + 1]
-                longer = (quad.amax(0) - quad.amin(0)).max()
-                self.rows[level].append((around.half(), ((quad - middles[place]) / stride).flatten(), longer / stride))
+    def add(self, model, pictures, quads, unsure):
+        middles, strides = (tensor.to(self.device) for tensor in network.places(SIDE, SIDE))
+        pictures = pictures.to(self.device).float().contiguous(memory_format=torch.channels_last)
+        quads, unsure = losses.padded(quads, self.device), losses.padded(unsure, self.device)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            levels = model.pyramid(pictures)
+        owner, _ = losses.assign(quads, unsure, SIDE, middles, strides)
+        for level, stride in zip(range(len(levels)), network.STRIDES):
+            picture, place = torch.nonzero((owner >= 0) & (strides == stride), as_tuple=True)
+            quad = quads[0][picture, owner[picture, place]]
+            column, row = (middles[place] / stride).floor().long().T
+            windows = functional.pad(levels[level].half(), (REACH,) * 4).unfold(2, 2 * REACH + 1, 1).unfold(3, 2 * REACH + 1, 1)
+            around = windows[picture, :, row, column]
+            longer = (quad.amax(1) - quad.amin(1)).amax(1)
+            self.rows[level].append((around, ((quad - middles[place, None]) / stride).flatten(1), longer / stride))
 
     def stacked(self):
-        return [[torch.stack(column) for column in zip(*rows)] for rows in self.rows]
+        return [[torch.cat(column) for column in zip(*rows)] for rows in self.rows]
 
 
 def path_of(model, level):
@@ -74,13 +72,12 @@ def path_of(model, level):
     return run
 
 
-def gathered(model, material, seconds, seed):
-    cv2.setNumThreads(1)
-    rng, pictures, places = np.random.default_rng(seed), photographs(material), Places()
+def gathered(model, device, options, seconds, seed):
+    places = Places(device)
+    source = batches(options.pictures, seed, options.workers, fresh=1.0, roll_of=roll_of)
     began = time.time()
     while time.time() - began < seconds:
-        drawn = [scene(rng, pictures, roll_of) for _ in range(BATCH)]
-        places.add(model, [each for each in drawn if len(each[1])])
+        places.add(model, *next(source))
     return places.stacked()
 
 
@@ -105,20 +102,22 @@ def report(model, kept):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("material")
+    parser.add_argument("pictures")
     parser.add_argument("weights")
     parser.add_argument("out")
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     torch.manual_seed(1)
     torch.set_num_threads(options.threads)
     model = network.Network()
     model.load_state_dict(torch.load(options.weights, weights_only=True))
-    model = model.to(memory_format=torch.channels_last).eval()
-    kept = gathered(model, options.material, options.minutes * 1.5, 2)
-    known = gathered(model, options.material, options.minutes * 28.5, 1)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = model.to(device, memory_format=torch.channels_last).eval()
+    kept = gathered(model, device, options, options.minutes * 1.5, 2)
+    known = gathered(model, device, options, options.minutes * 28.5, 1)
     print("places to learn from, by stride:", [len(rows[0]) for rows in known], flush=True)
     model.slant.train()
     optimizer = torch.optim.AdamW(model.slant.parameters(), lr=options.rate, weight_decay=1e-3)
@@ -128,7 +127,7 @@ def main():
             group["lr"] = options.rate * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * (1 - part))
         whole = 0.0
         for level, (around, corners, longer) in enumerate(known):
-            some = torch.randint(len(around), (PLACES,))
+            some = torch.randint(len(around), (PLACES,), device=device)
             found = path_of(model, level)(around[some]) / longer[some, None]
             whole = whole + functional.smooth_l1_loss(found, corners[some] / longer[some, None], beta=0.03)
         optimizer.zero_grad()
@@ -138,7 +137,7 @@ def main():
         if step % 500 == 0:
             print(f"step {step}  loss {float(whole.detach()):.4f}", flush=True)
     report(model, kept)
-    torch.save(model.state_dict(), options.out)
+    save(model, options.out)
 
 
 if __name__ == "__main__":

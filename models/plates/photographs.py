@@ -1,5 +1,11 @@
-"""The photographs behind plates, and the frames of real video: pictures in which no plate can be read."""
+"""Gathers the photographs behind plates, and frames of real video, in a folder: pictures in which no plate can be read.
 
+    python photographs.py MATERIAL PICTURES
+
+Long sides are at most 900 pixels. ffmpeg decodes the videos.
+"""
+
+import argparse
 import subprocess
 from pathlib import Path
 
@@ -35,23 +41,34 @@ def frames(path, start, seconds, rate):
         yield cv2.imdecode(np.frombuffer(b"\xff\xd8\xff" + part, np.uint8), cv2.IMREAD_COLOR)
 
 
-def photographs(material):
-    """All of them as RGB, with long sides of at most 900 pixels."""
-    found = []
+def found(material):
     for folder in FOLDERS:
-        for path in sorted((Path(material) / folder).iterdir()):
-            if path.name in WITH_PLATES:
-                continue
-            bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if bgr is not None:
-                found.append(bgr)
+        for path in sorted((material / folder).iterdir()):
+            if path.name not in WITH_PLATES:
+                bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+                if bgr is not None:
+                    yield bgr
     for name, *stretch in VIDEOS:
-        path = Path(material) / name
-        if path.exists():
-            found += list(frames(path, *stretch))
-    sized = []
-    for bgr in found:
+        yield from frames(material / name, *stretch)
+
+
+def photographs(folder):
+    """All pictures of a folder as RGB."""
+    pictures = [cv2.imread(str(path), cv2.IMREAD_COLOR) for path in sorted(Path(folder).glob("*.jpg"))]
+    return [np.ascontiguousarray(bgr[..., ::-1]) for bgr in pictures]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("material", type=Path)
+    parser.add_argument("pictures", type=Path)
+    options = parser.parse_args()
+    options.pictures.mkdir(parents=True, exist_ok=True)
+    for number, bgr in enumerate(found(options.material)):
         scale = min(1.0, 900 / max(bgr.shape[:2]))
         bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        sized.append(np.ascontiguousarray(bgr[..., ::-1]))
-    return sized
+        cv2.imwrite(str(options.pictures / f"{number:04}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,9 @@
 """Trains the detector from generated pictures alone.
 
-    python train.py MATERIAL OUT.pt --minutes 120 [--start WEIGHTS.pt]
+    python train.py PICTURES OUT.pt --minutes 120 [--start WEIGHTS.pt]
 
-MATERIAL is a folder with the photographs that `photographs.py` names. Pictures are drawn by a process of their own while the
-network learns; each is seen a few times, with its light and colours changed.
+PICTURES is the folder that `photographs.py` fills. Training pictures are drawn by processes of their own while the network
+learns; each is seen a few times, moved and in another light.
 """
 
 import argparse
@@ -19,23 +19,37 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 import loss as losses
 import network
 from photographs import photographs
-from scenes import SIDE, scene
+from scenes import SIDE, roll_of, scene
 
-BATCH, FRESH = 16, 5  # pictures a step, and how many of them are new
+BATCH = 16  # pictures a step
+FRESH = 0.31  # share of pictures that were never seen
 KEPT = 6000  # pictures that are kept to be seen again
 
 
 class Scenes(IterableDataset):
-    def __init__(self, material, seed):
-        self.material, self.seed = material, seed
+    """Pictures `[3, SIDE, SIDE]` of bytes, with the corners of their plates and of the doubtful ones."""
+
+    def __init__(self, pictures, seed, fresh, roll_of):
+        self.pictures, self.seed, self.fresh, self.roll_of = pictures, seed, fresh, roll_of
 
     def __iter__(self):
         cv2.setNumThreads(1)
         worker = get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        pictures = photographs(self.material)
+        room = KEPT // (worker.num_workers if worker else 1) if self.fresh < 1 else 0
+        pictures = photographs(self.pictures)
+        kept = []
         while True:
-            yield scene(rng, pictures)
+            if len(kept) < 20 or rng.random() < self.fresh:
+                chosen = scene(rng, pictures, self.roll_of)
+                if len(kept) < room:
+                    kept.append(chosen)
+                elif room:
+                    kept[rng.integers(room)] = chosen
+            else:
+                chosen = kept[rng.integers(len(kept))]
+            picture, quads, unsure = moved(rng, *chosen)
+            yield np.ascontiguousarray(varied(rng, picture).transpose(2, 0, 1)), quads, unsure
 
 
 def varied(rng, picture):
@@ -43,7 +57,7 @@ def varied(rng, picture):
     picture = picture.astype(np.float32) * np.float32(rng.uniform(0.75, 1.25) * rng.normal(1, 0.04, 3)) + rng.uniform(-15, 15)
     if rng.random() < 0.5:
         picture += rng.normal(0, rng.uniform(0, 6), picture.shape).astype(np.float32)
-    return np.clip(picture, 0, 255)
+    return np.clip(picture, 0, 255).astype(np.uint8)
 
 
 def moved(rng, picture, quads, unsure):
@@ -54,9 +68,8 @@ def moved(rng, picture, quads, unsure):
     out[y0:y1, x0:x1] = picture[y0 - dy : y1 - dy, x0 - dx : x1 - dx]
     move = np.float32((dx, dy))
     quads, unsure = quads + move, unsure + move
-    inside = [share_inside(quad) >= 0.3 for quad in quads]
-    unsure = np.concatenate([unsure, quads[[not kept for kept in inside]]]) if len(quads) else unsure
-    return out, quads[inside] if len(quads) else quads, unsure
+    inside = np.array([share_inside(quad) >= 0.3 for quad in quads], bool)
+    return out, quads[inside], np.concatenate([unsure, quads[~inside]])
 
 
 def share_inside(quad):
@@ -65,9 +78,25 @@ def share_inside(quad):
     return kept.prod() / max(1e-6, (high - low).prod())
 
 
+def batches(pictures, seed, workers, fresh=FRESH, roll_of=roll_of):
+    """Pictures `[BATCH, 3, SIDE, SIDE]`, plates and doubtful plates, without end. `fresh` is the share of pictures never seen before."""
+
+    def joined(drawn):
+        return torch.from_numpy(np.stack([each[0] for each in drawn])), [each[1] for each in drawn], [each[2] for each in drawn]
+
+    scenes = Scenes(pictures, seed, fresh, roll_of)
+    source = iter(DataLoader(scenes, batch_size=BATCH, collate_fn=joined, num_workers=workers, prefetch_factor=4))
+    next(source)  # until then the processes load photographs
+    return source
+
+
+def save(model, path):
+    torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, path)
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("material")
+    parser.add_argument("pictures")
     parser.add_argument("out")
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--start")
@@ -78,39 +107,31 @@ def main():
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
-    rng = np.random.default_rng(options.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = network.Network()
     if options.start:
         model.load_state_dict(torch.load(options.start, weights_only=True))
-    model = model.to(memory_format=torch.channels_last)
+    model = model.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(model)
     decayed = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}], lr=options.rate)
-    middles, strides = network.places(SIDE, SIDE)
-    source = iter(DataLoader(Scenes(options.material, options.seed), batch_size=None, collate_fn=list, num_workers=options.workers, prefetch_factor=32))
-    kept = []
-    began, step, sums, said = time.time(), 0, np.zeros(4), time.time()
+    middles, strides = (tensor.to(device) for tensor in network.places(SIDE, SIDE))
+    source = batches(options.pictures, options.seed, options.workers)
+    sums = torch.zeros(4, device=device)
+    began, step, said = time.time(), 0, time.time()
     while (spent := time.time() - began) < options.minutes * 60:
         part = spent / (options.minutes * 60)
         warm = min(1.0, (step + 1) / 200)
         for group in optimizer.param_groups:
             group["lr"] = options.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * part)))
-        fresh = [next(source) for _ in range(FRESH if len(kept) > 200 else BATCH)]
-        again = [kept[rng.integers(len(kept))] for _ in range(BATCH - len(fresh))]
-        for picture in fresh:
-            if len(kept) < KEPT:
-                kept.append(picture)
-            else:
-                kept[rng.integers(KEPT)] = picture
-        batch = [moved(rng, *scene_) for scene_ in fresh + again]
-        pictures = np.stack([varied(rng, picture) for picture, _, _ in batch])
-        pictures = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
-        truth = [(torch.from_numpy(np.ascontiguousarray(q, np.float32)), torch.from_numpy(np.ascontiguousarray(u, np.float32))) for _, q, u in batch]
+        pictures, quads, unsure = next(source)
+        pictures = pictures.to(device).float().contiguous(memory_format=torch.channels_last)
+        quads, unsure = losses.padded(quads, device), losses.padded(unsure, device)
         model.train()
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16):
             fields = model(pictures)
-        whole, parts = losses.loss(fields.float(), truth, SIDE, middles, strides)
+        whole, parts = losses.loss(fields.float(), quads, unsure, SIDE, middles, strides)
         optimizer.zero_grad(set_to_none=True)
         whole.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
@@ -123,14 +144,15 @@ def main():
                     mean.lerp_(now, 1 - keep)
                 else:
                     mean.copy_(now)
-        sums += [float(whole.detach())] + [float(p.detach()) for p in parts]
+        sums += torch.stack([whole.detach(), *(p.detach() for p in parts)])
         if step % 50 == 0:
             now = time.time()
-            print(f"{spent / 60:6.1f} min  step {step}  {50 / (now - said):.2f} steps/s  loss {sums / 50}", flush=True)
-            sums[:], said = 0, now
+            print(f"{spent / 60:6.1f} min  step {step}  {50 / (now - said):.2f} steps/s  loss {(sums / 50).tolist()}", flush=True)
+            sums.zero_()
+            said = now
         if step % 250 == 0:
-            torch.save(average.state_dict(), options.out)
-    torch.save(average.state_dict(), options.out)
+            save(average, options.out)
+    save(average, options.out)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ mod polygon;
 mod quad;
 mod rasterise;
 mod render;
+mod resample;
 #[cfg(test)]
 mod tests;
 mod tiles;

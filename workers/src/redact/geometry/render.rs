@@ -10,6 +10,7 @@ use image::RgbImage;
 
 use super::camera::Camera;
 use super::cast::{byte, cell, count, index, length, narrow, pixel};
+use super::resample::{Axis, resample};
 use super::vector::Vec3;
 use super::view::{Frame, Plane, Scale, View};
 use std::f32::consts::{FRAC_PI_2, FRAC_PI_4, PI};
@@ -17,6 +18,8 @@ use std::f32::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 /// The most pixels of a level that a footprint touches in a row, and its greatest extent.
 const MOST_COLUMNS: usize = 20;
 const WIDEST: f32 = 18.0;
+/// The most pixels of the picture, one above the other, that one of a crop averages. More is slower and truer.
+const MOST_ROWS: f64 = 4.0;
 /// Levels below this many px a side would serve no view.
 const SMALLEST: u32 = 16;
 
@@ -50,7 +53,7 @@ impl<'a> Pyramid<'a> {
         match view.frame() {
             Frame::Picture(scale) => match self.copy(&scale, view) {
                 Some(copy) => copy,
-                None => self.draw(camera, view, &Flat { camera, scale }),
+                None => self.crop(&scale, view),
             },
             Frame::Sphere(plane) => match camera {
                 Camera::Equirect { .. } => self.draw(camera, view, &Round::new(camera, &plane)),
@@ -75,6 +78,34 @@ impl<'a> Pyramid<'a> {
         plain.then(|| image::imageops::crop_imm(self.picture, x, y, width, height).to_image())
     }
 
+    /// A crop, read from a copy of the picture on which its pixels average a few.
+    fn crop(&self, scale: &Scale, view: &View) -> RgbImage {
+        let (mut copy, mut shrink) = (self.picture, (1.0 / scale.scale_x).min(1.0 / scale.scale_y));
+        let mut smaller = None;
+        while shrink > MOST_ROWS {
+            let levels = smaller.get_or_insert_with(|| self.smaller().iter());
+            let Some(level) = levels.next() else { break };
+            (copy, shrink) = (level, shrink / 2.0);
+        }
+        let axis = |start, scale, picture, copy, view| Axis {
+            start,
+            scale,
+            picture,
+            copy,
+            view,
+        };
+        let ((width, height), (copy_width, copy_height)) =
+            (self.picture.dimensions(), copy.dimensions());
+        let (view_width, view_height) = view.size();
+        let across = axis(scale.x, scale.scale_x, width, copy_width, view_width);
+        let along = axis(scale.y, scale.scale_y, height, copy_height, view_height);
+        resample(copy, &across, &along)
+    }
+
+    fn smaller(&self) -> &[RgbImage] {
+        self.smaller.get_or_init(|| halves(self.picture))
+    }
+
     fn draw<M: Map>(&self, camera: &Camera, view: &View, map: &M) -> RgbImage {
         let (width, height) = view.size();
         let mut spots = vec![Spot::OUTSIDE; width as usize];
@@ -83,12 +114,8 @@ impl<'a> Pyramid<'a> {
         for (row, pixels) in drawn.enumerate_rows_mut() {
             map.row(row, &mut spots);
             if levels.len() == 1 && spots.iter().any(|spot| spot.shrink > 1.0) {
-                let smaller = self.smaller.get_or_init(|| halves(self.picture));
-                levels.extend(
-                    smaller
-                        .iter()
-                        .map(|it| Level::new(it, self.picture, camera)),
-                );
+                let smaller = self.smaller().iter();
+                levels.extend(smaller.map(|it| Level::new(it, self.picture, camera)));
             }
             for ((_, _, pixel), spot) in pixels.zip(&spots) {
                 if spot.shrink > 0.0 {
@@ -170,36 +197,6 @@ pub(super) trait Map {
     const ROWS: f32;
 
     fn row(&self, row: u32, spots: &mut [Spot]);
-}
-
-/// A crop.
-struct Flat<'a> {
-    camera: &'a Camera,
-    scale: Scale,
-}
-
-impl Map for Flat<'_> {
-    const ROWS: f32 = 4.0;
-
-    fn row(&self, row: u32, spots: &mut [Spot]) {
-        let shrink = narrow(1.0 / self.scale.scale_y);
-        let stretch = narrow(self.scale.scale_y / self.scale.scale_x);
-        for (column, spot) in (0_u32..).zip(spots) {
-            let (x, y) = self
-                .scale
-                .to_picture(f64::from(column) + 0.5, f64::from(row) + 0.5);
-            *spot = if self.camera.contains(x, y) {
-                Spot {
-                    x: narrow(x),
-                    y: narrow(y),
-                    shrink,
-                    stretch,
-                }
-            } else {
-                Spot::OUTSIDE
-            };
-        }
-    }
 }
 
 /// A perspective view through a lens.
