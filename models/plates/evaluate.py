@@ -2,6 +2,8 @@
 
     python evaluate.py WEIGHTS.pt FOLDER [--part dev|test|all] [--sheet OUT.png]
 
+The sheet shows the 20 plates with the lowest scores and the 20 regions without a plate with the highest.
+
 FOLDER holds pictures and, beside each, a text file with `file x y width height text` per plate. Recipes are chosen by the part
 `dev`, a third of the pictures by the digest of their names; `test` is the rest.
 """
@@ -16,6 +18,7 @@ import torch
 
 import network
 
+SHOWN, ACROSS, TILE = 20, 10, 160  # pictures of each kind in a sheet, in a row, and their side in pixels
 LONGEST = (1280, 640, 320)  # long sides at which a picture is looked at, as `rushes redact` does
 
 
@@ -62,6 +65,30 @@ def detect(model, rgb, least=0.05):
     return distinct(np.concatenate(found))
 
 
+def tile_of(rgb, box, score, colour):
+    """What is around a box, with its score."""
+    x0, y0, x1, y1 = box
+    half = max(x1 - x0, y1 - y0) * 1.1 + 4
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    to = np.float32([[TILE / (2 * half), 0, TILE / 2 - x * TILE / (2 * half)], [0, TILE / (2 * half), TILE / 2 - y * TILE / (2 * half)]])
+    tile = cv2.warpAffine(rgb, to, (TILE, TILE), flags=cv2.INTER_AREA)
+    corners = (to @ np.float32([[x0, x1], [y0, y1], [1, 1]])).T.astype(int)
+    cv2.rectangle(tile, corners[0].tolist(), corners[1].tolist(), colour, 1)
+    cv2.putText(tile, f"{score:.2f}", (4, 16), 0, 0.5, colour, 1)
+    return tile
+
+
+def noted(rgb, truth, found):
+    """Plates with their scores, and regions without a plate with theirs, negative: lists of score and picture."""
+    plates = []
+    for box in truth:
+        fits = overlap(box, found[:, :4]) >= 0.5
+        score = found[fits, 4].max() if fits.any() else 0.0
+        plates.append((score, tile_of(rgb, box, score, (0, 255, 0))))
+    wrong = [(-score, tile_of(rgb, box, score, (255, 60, 60))) for *box, score in found if score >= 0.2 and not (overlap(np.array(box), truth) > 0.1).any()]
+    return plates, wrong
+
+
 def annotations(folder, part):
     for path in sorted(Path(folder).glob("*.jpg")):
         if part in ("all", part_of(path.name)):
@@ -80,25 +107,14 @@ def main():
     model = network.Network()
     model.load_state_dict(torch.load(options.weights, weights_only=True))
     model.eval()
-    results, tiles = [], []
+    results, sheet = [], ([], [])
     for path, truth in annotations(options.folder, options.part):
         rgb = np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
         found = detect(model, rgb)
         results.append((path.name, truth, found, rgb.shape))
         if options.sheet:
-            shown = rgb.copy()
-            for x0, y0, x1, y1 in truth.astype(int):
-                cv2.rectangle(shown, (x0, y0), (x1, y1), (0, 255, 0), 1)
-            for *box, score in found:
-                if score > 0.2:
-                    x0, y0, x1, y1 = (int(v) for v in box)
-                    cv2.rectangle(shown, (x0, y0), (x1, y1), (255, 60, 60), 1)
-                    cv2.putText(shown, f"{score:.2f}", (x0, y0 - 2), 0, 0.5, (255, 60, 60), 1)
-            scale = 300 / max(shown.shape[:2])
-            shown = cv2.resize(shown, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            tile = np.zeros((300, 300, 3), np.uint8)
-            tile[: shown.shape[0], : shown.shape[1]] = shown
-            tiles.append(tile)
+            for kind, seen in enumerate(noted(rgb, truth, found)):
+                sheet[kind].extend(seen)
     plates = sum(len(truth) for _, truth, _, _ in results)
     print(f"{len(results)} pictures, {plates} plates\nscore  recall@0.5  covered>=0.95  mean covered  false/picture")
     for least in (0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.6):
@@ -117,9 +133,13 @@ def main():
             false += sum(overlap(box, truth).max() < 0.1 for box in kept) if len(truth) else len(kept)
         print(f"{least:5.2f}  {hit / plates:10.3f}  {whole / plates:13.3f}  {covered / plates:12.3f}  {false / len(results):13.2f}")
     if options.sheet:
-        while len(tiles) % 6:
-            tiles.append(np.zeros((300, 300, 3), np.uint8))
-        cv2.imwrite(options.sheet, np.vstack([np.hstack(tiles[i : i + 6]) for i in range(0, len(tiles), 6)])[..., ::-1])
+        faint, wrong = (sorted(kind, key=lambda noted: noted[0])[:SHOWN] for kind in sheet)
+        print("lowest scores of plates:", [round(float(score), 2) for score, _ in faint])
+        print("highest scores without a plate:", [round(float(-score), 2) for score, _ in wrong])
+        tiles = [tile for _, tile in faint] + [np.zeros_like(faint[0][1])] * (SHOWN - len(faint)) + [tile for _, tile in wrong]
+        tiles += [np.zeros_like(faint[0][1])] * (2 * SHOWN - len(tiles))
+        rows = [np.hstack(tiles[i : i + ACROSS]) for i in range(0, len(tiles), ACROSS)]
+        cv2.imwrite(options.sheet, np.vstack(rows)[..., ::-1])
 
 
 if __name__ == "__main__":
