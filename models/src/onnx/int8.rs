@@ -15,8 +15,10 @@ use super::graph::{Axis, Element, float_tensor, int, ints, model, shaped_info, t
 use super::network::{Network, floats};
 use super::proto;
 
+mod heads;
 mod weights;
 
+use heads::join_heads;
 use weights::{Kernel, Rounded, blocks};
 
 /// Bytes of a block of pixels.
@@ -123,6 +125,7 @@ pub(crate) fn quantised(
             return Err(format!("{kind} cannot be written again"));
         }
     }
+    join_heads(&mut network, ranges)?;
     let pixels = Pixels::of(&mut network)?;
     let mut scales = BTreeMap::new();
     let computed: BTreeSet<&String> = network.nodes.iter().flat_map(|n| &n.output).collect();

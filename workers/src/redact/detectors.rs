@@ -130,11 +130,6 @@ impl Detectors {
         &self.records
     }
 
-    /// Whether a score counts, for a detector and a class.
-    pub(super) fn counts(&self, detector: usize, class: Class, score: f32) -> bool {
-        self.records[detector].counts(class, score, 1.0)
-    }
-
     /// Whether a sighting counts.
     pub(super) fn believes(&self, seen: &DetectorSighting) -> bool {
         seen.counts(&self.records)
@@ -144,6 +139,37 @@ impl Detectors {
     pub(super) fn threshold(&self, detector: usize, class: Class) -> f32 {
         let thresholds = &self.records[detector].thresholds;
         thresholds.get(&class).copied().unwrap_or(1.0)
+    }
+
+    /// All of them, to look at one picture.
+    pub(super) fn together(&mut self) -> Lookout<'_> {
+        Lookout {
+            records: &self.records,
+            threads: &mut self.threads,
+        }
+    }
+
+    /// Up to `most` of them, each with a part of the threads, to look at that many pictures at once.
+    pub(super) fn apart(&mut self, most: usize) -> Vec<Lookout<'_>> {
+        let share = self.threads.len().div_ceil(most.max(1)).max(1);
+        let records = &self.records;
+        let groups = self.threads.chunks_mut(share);
+        groups.map(|threads| Lookout { records, threads }).collect()
+    }
+}
+
+/// Detectors that look at one picture at a time, on one thread or more.
+#[derive(Debug)]
+pub(super) struct Lookout<'a> {
+    /// Who looks, in the order by which sightings name them.
+    pub(super) records: &'a [DetectorRecord],
+    threads: &'a mut [Vec<Detector>],
+}
+
+impl Lookout<'_> {
+    /// Whether a sighting counts.
+    pub(super) fn believes(&self, seen: &DetectorSighting) -> bool {
+        seen.counts(self.records)
     }
 
     /// What all detectors see in the views of a picture, view by view, and how long rendering and looking took.
@@ -160,7 +186,7 @@ impl Detectors {
         // The largest views are the last ones, and the longest work.
         let next = AtomicUsize::new(blocks.len());
         let counted = AtomicUsize::new(known);
-        let records = &self.records;
+        let records = self.records;
         let work = |detectors: &mut Vec<Detector>| -> Result<_, RedactError> {
             let (mut found, mut timings) = (Vec::new(), Timings::default());
             let take = || next.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use image::RgbImage;
 use rushes_models::Class;
 
-use super::detectors::DetectorSighting;
-use super::geometry::{Camera, Object, Sighting, View, merge};
+use super::RedactError;
+use super::detectors::{DetectorSighting, Lookout, Scene};
+use super::geometry::{Camera, Object, Pyramid, Sighting, View, merge};
 use super::timings::{Timings, timed};
+
+/// Sightings of one picture that can be told apart in reasonable time.
+const MOST_SIGHTINGS: usize = 20_000;
 
 /// What was found in one picture, before anything is changed.
 #[derive(Debug, Clone)]
@@ -39,6 +44,31 @@ impl SightingList {
             seen: Vec::new(),
             timings: Timings::default(),
         }
+    }
+
+    /// Adds what is seen in the views of an upright picture and has at least `share` of the score that counts.
+    ///
+    /// # Errors
+    /// A detector fails, or sees too much.
+    pub(super) fn gather(
+        &mut self,
+        lookout: &mut Lookout<'_>,
+        upright: &RgbImage,
+        camera: &Camera,
+        share: &(dyn Fn(Class) -> f32 + Sync),
+    ) -> Result<(), RedactError> {
+        let scene = Scene {
+            pyramid: Pyramid::new(upright),
+            camera,
+            views: &self.views,
+            share,
+        };
+        let known = self.seen.iter().filter(|seen| lookout.believes(seen));
+        let (seen, timings) = lookout.look(&scene, (known.count(), MOST_SIGHTINGS))?;
+        self.seen.extend(seen);
+        self.timings.render += timings.render;
+        self.timings.detect += timings.detect;
+        Ok(())
     }
 
     /// Takes out the sightings for which `is_apart` holds.

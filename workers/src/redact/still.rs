@@ -7,9 +7,9 @@ use rushes_models::{Class, Digest, ModelStore};
 
 use super::RedactError;
 use super::blur::Fill;
-use super::detectors::{Detectors, Scene};
+use super::detectors::{Detectors, Lookout};
 use super::found::{Found, SightingList, voters};
-use super::geometry::{Camera, Layout, Mask, Object, Pyramid, Sighting, View, merge, rasterise};
+use super::geometry::{Camera, Layout, Mask, Object, Sighting, View, merge, rasterise};
 use super::hand::Corrections;
 use super::paint::{PaintTarget, paint, upright};
 use super::picture::Editor;
@@ -20,9 +20,6 @@ use super::record::{
 use super::settings::{CameraSource, ResolvedCamera, Settings};
 use super::support::Evidence;
 use super::timings::{Timings, timed};
-
-/// Sightings of one picture that can be told apart in reasonable time.
-const MOST_SIGHTINGS: usize = 20_000;
 
 /// Pixels a degree in the middle of the 75° views of the sphere layouts, which are 640 pixels wide.
 const WIDE_VIEW_DENSITY: f64 = 7.3;
@@ -68,6 +65,11 @@ impl Redactor {
             detectors,
             threads: threads.max(1),
         })
+    }
+
+    /// Its detectors, apart, to look at up to `most` pictures at once.
+    pub(super) fn lookouts(&mut self, most: usize) -> Vec<Lookout<'_>> {
+        self.detectors.apart(most)
     }
 
     /// The settings in use.
@@ -176,7 +178,8 @@ impl Redactor {
             let upright = timed(&mut gathered.timings.decode, || {
                 Ok::<_, RedactError>(upright(editor.look(look)?, editor.header().orientation))
             })?;
-            self.gather(&upright, &taken.camera, &weakest, &mut gathered)?;
+            let mut lookout = self.detectors.together();
+            gathered.gather(&mut lookout, &upright, &taken.camera, &weakest)?;
         }
         let weak = gathered.split_off(|seen| !self.detectors.believes(seen));
         let mut found = gathered.merged(&taken.camera);
@@ -212,46 +215,9 @@ impl Redactor {
         camera: &Camera,
         views: Vec<View>,
     ) -> Result<Found, RedactError> {
-        self.detect_from(upright, camera, views, 1.0)
-    }
-
-    /// As [`Self::detect`], with what scores at least this share of its threshold.
-    pub(super) fn detect_from(
-        &mut self,
-        upright: &RgbImage,
-        camera: &Camera,
-        views: Vec<View>,
-        share: f32,
-    ) -> Result<Found, RedactError> {
         let mut gathered = SightingList::new(views);
-        self.gather(upright, camera, &|_| share, &mut gathered)?;
+        gathered.gather(&mut self.detectors.together(), upright, camera, &|_| 1.0)?;
         Ok(gathered.merged(camera))
-    }
-
-    /// Adds what the detectors see in the views of an upright picture.
-    fn gather(
-        &mut self,
-        upright: &RgbImage,
-        camera: &Camera,
-        share: &(dyn Fn(Class) -> f32 + Sync),
-        gathered: &mut SightingList,
-    ) -> Result<(), RedactError> {
-        let scene = Scene {
-            pyramid: Pyramid::new(upright),
-            camera,
-            views: &gathered.views,
-            share,
-        };
-        let counted = gathered
-            .seen
-            .iter()
-            .filter(|seen| self.detectors.believes(seen));
-        let known = counted.count();
-        let (seen, timings) = self.detectors.look(&scene, (known, MOST_SIGHTINGS))?;
-        gathered.seen.extend(seen);
-        gathered.timings.render += timings.render;
-        gathered.timings.detect += timings.detect;
-        Ok(())
     }
 
     /// The pixels of the upright picture that an object's region has: the union of all its sightings.

@@ -139,3 +139,60 @@ fn what_cannot_be_written_again_is_refused_with_the_reason() {
     spoilt[at..at + 4].copy_from_slice(&weight);
     assert!(quantised(&spoilt, &all, WeightLimit::Full).is_ok());
 }
+
+#[test]
+fn heads_of_one_activation_become_one_layer_with_the_same_answers() {
+    let Some(store) = store_with("plates") else {
+        return;
+    };
+    let mut graph = GraphBuilder::new("test");
+    let axes = [
+        Axis::Any("batch"),
+        Axis::Of(3),
+        Axis::Any("height"),
+        Axis::Any("width"),
+    ];
+    let pixels = graph.shaped_input("pixels", Element::F32, &axes);
+    let layer = |graph: &mut GraphBuilder, input: &Value, shape: [usize; 4], stride, seed| {
+        let conv = Conv {
+            weight: &numbers(shape.iter().product(), seed),
+            bias: &numbers(shape[0], seed + 1),
+            shape,
+            stride,
+            padding: (shape[2] / 2, shape[2] / 2),
+            groups: 1,
+        };
+        graph.conv(input, &conv)
+    };
+    let sum = layer(&mut graph, &pixels, [8, 3, 3, 3], 2, 1);
+    let trunk = graph.operator("Relu", &[&sum], vec![]);
+    let two = layer(&mut graph, &trunk, [2, 8, 1, 1], 1, 3);
+    let three = layer(&mut graph, &trunk, [3, 8, 1, 1], 1, 5);
+    let wide = layer(&mut graph, &trunk, [2, 8, 3, 3], 1, 7);
+    let squashed = graph.operator("Sigmoid", &[&three], vec![]);
+    for (value, name) in [(&two, "two"), (&squashed, "three"), (&wide, "wide")] {
+        graph.shaped_output(value, name, &[]);
+    }
+    let model = graph.build();
+    let known = Ranges::from([(trunk.name().to_owned(), [0.0, 2500.0])]);
+    let integers = quantised(&model, &known, WeightLimit::Full).unwrap();
+    let written = Network::decode(&integers).unwrap();
+    let layers = |kind: &str| written.nodes.iter().filter(|n| n.op_type == kind).count();
+    // The first layer, both heads in one, and the one of 3 × 3.
+    assert_eq!((layers("Conv"), layers("Slice")), (3, 2));
+    let mut floats = runtime::session(&store, "onnxruntime", &model, 1).unwrap();
+    let grey = Tensor::from_array(([1, 3, 4, 4], vec![200.0_f32; 48])).unwrap();
+    let expected = floats.run(ort::inputs!["pixels" => grey]).unwrap();
+    let mut session = runtime::session(&store, "onnxruntime", &integers, 1).unwrap();
+    let grey = Tensor::from_array(([1, 2, 2, 12], vec![200_u8; 48])).unwrap();
+    let found = session.run(ort::inputs![INPUT => grey]).unwrap();
+    for name in ["two", "three", "wide"] {
+        let (shape, expected) = expected[name].try_extract_tensor::<f32>().unwrap();
+        let (own, found) = found[name].try_extract_tensor::<f32>().unwrap();
+        assert_eq!(own, shape);
+        let most = expected.iter().fold(1.0_f32, |most, it| most.max(it.abs()));
+        for (a, b) in found.iter().zip(expected) {
+            assert!((a - b).abs() < 0.06 * most, "{name}: {a} for {b}");
+        }
+    }
+}

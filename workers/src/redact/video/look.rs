@@ -1,15 +1,18 @@
 //! The first pass: what the detectors see in the frames.
 
-use image::RgbImage;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
 
-use super::super::RedactError;
+use image::RgbImage;
 use rushes_models::Class;
 
-use super::super::found::{Found, voters};
+use super::super::RedactError;
+use super::super::detectors::Lookout;
+use super::super::found::{Found, SightingList, voters};
 use super::super::geometry::{Camera, Object, Rect, Sighting, Tangent, View};
 use super::super::paint::upright;
 use super::super::picture::Orientation;
-use super::super::still::Redactor;
 use super::super::timings::Timings;
 use super::child::HEADER;
 use super::track::{Place, Spot};
@@ -18,6 +21,9 @@ use crate::sandbox::HandUp;
 
 /// A sighting that only continues a track scores at least this share of what one must that begins one.
 const UNSURE: f32 = 0.5;
+
+/// Bytes of the frames that wait or are looked at, about.
+const WAITING: u64 = 512 << 20;
 
 /// What was seen of one object in one frame.
 #[derive(Debug, Clone)]
@@ -30,12 +36,190 @@ pub(super) struct Sight {
     pub(super) patches: Vec<Sighting<Class>>,
 }
 
-/// Looks at frames as they come.
-pub(super) struct DetectionPass<'a> {
-    pub(super) redactor: &'a mut Redactor,
+/// How frames are looked at.
+pub(super) struct Watch<'a> {
     pub(super) camera: &'a Camera,
-    pub(super) views: Vec<View>,
+    pub(super) views: &'a [View],
     pub(super) orientation: Orientation,
+    /// Detectors that must agree.
+    pub(super) votes: usize,
+}
+
+/// What was seen in all frames that were looked at.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// In the order of the frames.
+    pub(super) sights: Vec<Sight>,
+    pub(super) timings: Timings,
+}
+
+/// A frame's number and its pixels, as stored.
+type Frame = (usize, RgbImage);
+
+/// Takes frames for those who look. Waits while all of them are at work and as many frames wait.
+pub(super) struct FrameQueue<'a> {
+    frames: SyncSender<Frame>,
+    failure: &'a Mutex<Option<RedactError>>,
+}
+
+impl FrameQueue<'_> {
+    fn push(&self, frame: Frame) -> Result<(), RedactError> {
+        let failure = self.failure.lock();
+        let failed = failure.unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        self.frames
+            .send(frame)
+            .map_err(|_closed| RedactError::Defect)
+    }
+}
+
+/// How many frames of this size are looked at at once, at most.
+pub(super) fn at_once((width, height): (u32, u32)) -> usize {
+    let frame = (u64::from(width) * u64::from(height) * 3).max(1);
+    // As many wait.
+    usize::try_from(WAITING / (2 * frame))
+        .unwrap_or(usize::MAX)
+        .max(1)
+}
+
+impl Watch<'_> {
+    /// Looks at the frames that `hand_up` puts into the queue, each lookout at one of them.
+    ///
+    /// # Errors
+    /// What `hand_up` or a detector fails with.
+    pub(super) fn look<T>(
+        &self,
+        lookouts: Vec<Lookout<'_>>,
+        hand_up: impl FnOnce(FrameQueue<'_>) -> Result<T, RedactError>,
+    ) -> Result<(T, Seen), RedactError> {
+        let (sender, receiver) = sync_channel(lookouts.len());
+        let (receiver, failure) = (&Mutex::new(receiver), &Mutex::new(None));
+        let (handed, mut seen, timings) = std::thread::scope(|scope| {
+            let watch = |lookout| scope.spawn(move || self.watch(lookout, receiver, failure));
+            let watching: Vec<_> = lookouts.into_iter().map(watch).collect();
+            let handed = hand_up(FrameQueue {
+                frames: sender,
+                failure,
+            });
+            let (mut seen, mut timings) = (Vec::new(), Vec::new());
+            for watcher in watching {
+                let (frames, took) = watcher.join().unwrap_or_default();
+                seen.extend(frames);
+                timings.push(took);
+            }
+            (handed, seen, timings)
+        });
+        let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = failure.take() {
+            return Err(error);
+        }
+        let handed = handed?;
+        seen.sort_by_key(|(frame, _)| *frame);
+        Ok((
+            handed,
+            Seen {
+                sights: seen.into_iter().flat_map(|(_, sights)| sights).collect(),
+                timings: side_by_side(&timings),
+            },
+        ))
+    }
+
+    /// Looks at frames until there are no more. After a failure it only takes them, so that nobody waits.
+    fn watch(
+        &self,
+        mut lookout: Lookout<'_>,
+        frames: &Mutex<Receiver<Frame>>,
+        failure: &Mutex<Option<RedactError>>,
+    ) -> (Vec<(usize, Vec<Sight>)>, Timings) {
+        let (mut seen, mut timings) = (Vec::new(), Timings::default());
+        let mut failed = false;
+        loop {
+            let next = frames.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok((number, stored)) = next else {
+                return (seen, timings);
+            };
+            if failed {
+                continue;
+            }
+            let look = AssertUnwindSafe(|| self.sights(&mut lookout, number, stored));
+            match catch_unwind(look).unwrap_or(Err(RedactError::Defect)) {
+                Ok((sights, took)) => {
+                    seen.push((number, sights));
+                    timings.render += took.render;
+                    timings.detect += took.detect;
+                    timings.merge += took.merge;
+                }
+                Err(error) => {
+                    failed = true;
+                    let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+    }
+
+    /// What is seen in one frame.
+    fn sights(
+        &self,
+        lookout: &mut Lookout<'_>,
+        number: usize,
+        stored: RgbImage,
+    ) -> Result<(Vec<Sight>, Timings), RedactError> {
+        let upright = upright(stored, self.orientation);
+        let mut gathered = SightingList::new(self.views.to_vec());
+        gathered.gather(lookout, &upright, self.camera, &|_| UNSURE)?;
+        let found = gathered.merged(self.camera);
+        let sight = |object| self.sight(lookout, object, &found, number);
+        Ok((found.objects.iter().map(sight).collect(), found.timings))
+    }
+
+    fn sight(
+        &self,
+        lookout: &Lookout<'_>,
+        object: &Object<Class>,
+        found: &Found,
+        frame: usize,
+    ) -> Sight {
+        let counts = |index: &&usize| {
+            let Sighting { class, score, .. } = found.sightings[**index];
+            let detector = found.detectors[**index];
+            detector.is_some_and(|detector| lookout.records[detector].counts(class, score, 1.0))
+        };
+        let counted: Vec<usize> = object.sightings.iter().filter(counts).copied().collect();
+        let sure = !counted.is_empty() && voters(&counted, found).len() >= self.votes;
+        let patches = if sure { &counted } else { &object.sightings };
+        let patches = patches.iter().map(|&index| found.sightings[index]);
+        Sight {
+            spot: Spot {
+                frame,
+                class: object.class,
+                sure,
+                place: place(object, found),
+            },
+            score: best(patches.clone().map(|patch| patch.score)),
+            bounds: object.bounds,
+            tangent: object.tangent,
+            patches: patches.collect(),
+        }
+    }
+}
+
+/// About how long work took that threads did at the same time.
+fn side_by_side(timings: &[Timings]) -> Timings {
+    let threads = f64::from(u32::try_from(timings.len()).unwrap_or(u32::MAX).max(1));
+    let mean = |of: fn(&Timings) -> f64| timings.iter().map(of).sum::<f64>() / threads;
+    Timings {
+        render: mean(|it| it.render),
+        detect: mean(|it| it.detect),
+        merge: mean(|it| it.merge),
+        ..Timings::default()
+    }
+}
+
+/// Takes in frames as they come, and passes on those that are looked at.
+pub(super) struct FrameIntake<'a> {
     /// As stored.
     pub(super) size: (u32, u32),
     pub(super) max_frames: u64,
@@ -43,11 +227,10 @@ pub(super) struct DetectionPass<'a> {
     pub(super) pts: Vec<i64>,
     /// The frames that were looked at.
     pub(super) looked: Vec<usize>,
-    pub(super) sights: Vec<Sight>,
-    pub(super) timings: Timings,
+    pub(super) queue: FrameQueue<'a>,
 }
 
-impl HandUp for DetectionPass<'_> {
+impl HandUp for FrameIntake<'_> {
     type Error = RedactError;
 
     fn blob(&mut self, number: usize, bytes: Vec<u8>) -> Result<(), RedactError> {
@@ -73,45 +256,7 @@ impl HandUp for DetectionPass<'_> {
         self.looked.push(number);
         let stored = RgbImage::from_raw(size.0, size.1, pixels)
             .ok_or_else(|| nonsense("a frame with too few pixels"))?;
-        let upright = upright(stored, self.orientation);
-        let found = self.redactor.detect_from(
-            &upright,
-            self.camera,
-            std::mem::take(&mut self.views),
-            UNSURE,
-        )?;
-        self.timings.render += found.timings.render;
-        self.timings.detect += found.timings.detect;
-        self.timings.merge += found.timings.merge;
-        let detectors = self.redactor.detectors();
-        let votes = self.redactor.settings().votes;
-        for object in &found.objects {
-            let counts = |index: &&usize| {
-                let seen = found.sightings[**index];
-                found.detectors[**index]
-                    .is_some_and(|detector| detectors.counts(detector, seen.class, seen.score))
-            };
-            let counted: Vec<usize> = object.sightings.iter().filter(counts).copied().collect();
-            let sure = !counted.is_empty() && voters(&counted, &found).len() >= votes;
-            let patches = if sure { &counted } else { &object.sightings };
-            self.sights.push(Sight {
-                spot: Spot {
-                    frame: number,
-                    class: object.class,
-                    sure,
-                    place: place(object, &found),
-                },
-                score: best(patches.iter().map(|&index| found.sightings[index].score)),
-                bounds: object.bounds,
-                tangent: object.tangent,
-                patches: patches
-                    .iter()
-                    .map(|&index| found.sightings[index])
-                    .collect(),
-            });
-        }
-        self.views = found.views;
-        Ok(())
+        self.queue.push((number, stored))
     }
 }
 

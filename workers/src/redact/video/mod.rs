@@ -16,7 +16,6 @@ use super::memory::Use;
 use super::record::{FileRecord, SCHEMA, Tool};
 use super::sink::{SinkOutput, Staged, digest};
 use super::still::{Redactor, layout_name, views};
-use super::timings::Timings;
 use crate::media::{Bounds, RewriteOptions, StreamFate};
 use crate::sandbox::{Limits, Observer, Sandbox};
 use crate::source::ByteSource;
@@ -32,7 +31,7 @@ mod record;
 mod track;
 
 pub(crate) use child::{DetectionSummary, LookJob, RewriteJob, SurveyJob};
-use look::{DetectionPass, nonsense};
+use look::{FrameIntake, FrameQueue, Seen, Watch, at_once, nonsense};
 pub(super) use opened::output_names;
 use opened::{OpenedVideo, finished, open};
 use pace::Pace;
@@ -183,47 +182,47 @@ fn run(work: &mut Work<'_>, mut video: OpenedVideo) -> Result<Done, RedactError>
     let threads = u32::try_from(work.context.threads.clamp(1, MOST_THREADS)).unwrap_or(1);
     let begun = Instant::now();
     let sandbox = &work.context.videos.sandbox;
-    let mut looking = DetectionPass {
-        views: views(&layouts, &camera)?,
-        redactor: &mut *work.redactor,
+    let size = (video.video.width, video.video.height);
+    let views = views(&layouts, &camera)?;
+    let votes = work.redactor.settings().votes;
+    let watch = Watch {
         camera: &camera,
+        views: &views,
         orientation: video.orientation,
-        size: (video.video.width, video.video.height),
-        max_frames: sandbox.limits.bounds.max_frames,
-        pts: Vec::new(),
-        looked: Vec::new(),
-        sights: Vec::new(),
-        timings: Timings::default(),
+        votes,
     };
-    let looked = {
-        let mut follow = Follow {
-            observer: &mut *work.observer,
-            from: 0.0,
-            to: FIRST_PASS,
+    let mut follow = Follow {
+        observer: &mut *work.observer,
+        from: 0.0,
+        to: FIRST_PASS,
+    };
+    let source = &mut *video.source;
+    let hand_up = |queue: FrameQueue<'_>| {
+        let mut intake = FrameIntake {
+            size,
+            max_frames: sandbox.limits.bounds.max_frames,
+            pts: Vec::new(),
+            looked: Vec::new(),
+            queue,
         };
-        sandbox.run(
-            &mut *video.source,
-            &LookJob { pace, threads },
-            &mut follow,
-            &mut looking,
-        )?
+        let job = LookJob { pace, threads };
+        let looked = sandbox.run(source, &job, &mut follow, &mut intake)?;
+        Ok((looked, intake.pts, intake.looked))
     };
-    let DetectionPass {
-        pts,
-        looked: frames,
+    let lookouts = work.redactor.lookouts(at_once(size));
+    let ((looked, pts, frames), seen) = watch.look(lookouts, hand_up)?;
+    let Seen {
         sights,
-        views,
         mut timings,
-        ..
-    } = looking;
+    } = seen;
     if looked.frames != pts.len() as u64 {
         return Err(disagree(looked.frames.min(pts.len() as u64)));
     }
     if !pace.is_kept(&pts, &frames) {
         return Err(nonsense("frames without their pixels"));
     }
-    let seen = begun.elapsed().as_secs_f64();
-    timings.decode = (seen - timings.render - timings.detect - timings.merge).max(0.0);
+    let took = begun.elapsed().as_secs_f64();
+    timings.decode = (took - timings.render - timings.detect - timings.merge).max(0.0);
     let times = times(&pts, video.time_base, &looked);
     let step = longest_step(&times, &frames);
     let rules = Rules {
