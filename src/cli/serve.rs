@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{output, work};
 use crate::app::{App, Engine, EngineParts};
-use crate::catalog::{idempotency, keys, resumable};
+use crate::catalog::{Role, keys, resumable};
 use crate::config::{Config, Server};
 use crate::features::Settings;
+use crate::fleet::HeldRole;
 use crate::http::{
     self, AccessPolicy, Api, ConnectionBounds, Metrics, RateLimits, Roots, Tls, Work,
 };
@@ -110,8 +111,10 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     let settings = app.settings()?;
     let work = workers_on_other_machines(&app, &settings);
     let stop = CancellationToken::new();
-    let watches = watches(&app, &settings, &stop);
-    watches.resume(|place| roots.cover(place)).await?;
+    let roots = Arc::new(roots);
+    let watches = watches(&app, &settings, engine.role(Role::Watches).await?, &stop);
+    let covering = Arc::clone(&roots);
+    watches.run(move |place| covering.cover(place)).await?;
     let arrivals = arrivals(&app.config, &watches, &stop)?;
     let policy = AccessPolicy {
         keyed: app.config.server.is_keyed(),
@@ -124,9 +127,10 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         searcher,
         searching: Arc::new(Semaphore::new(http::MOST_SEARCHES)),
         settings,
-        roots: Arc::new(roots),
+        roots,
         upload_limit: app.config.upload_limit(),
         spool: spool(&app),
+        member: app.member.clone(),
         redactions: app.redactions.clone(),
         exports: app.export_sources(),
         watches,
@@ -141,7 +145,11 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     };
     let router = http::router(api, policy)?;
     let allows_private = app.config.server.webhook_private;
-    let webhooks = Sender::start(app.catalog.clone(), SenderOptions { allows_private })?;
+    let webhooks = Sender::start(
+        app.catalog.clone(),
+        SenderOptions { allows_private },
+        engine.role(Role::Webhooks).await?,
+    )?;
     let mut server = tokio::spawn(serve(
         [
             Some((listener, router, tls)),
@@ -167,7 +175,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Checks that some key opens the API, and deletes what the last server left unfinished.
+/// Checks that some key opens the API, and deletes uploads that are not continued any more.
 async fn prepare(app: &App) -> anyhow::Result<()> {
     let mut tx = app.catalog.begin().await?;
     if app.config.server.is_keyed() {
@@ -178,7 +186,6 @@ async fn prepare(app: &App) -> anyhow::Result<()> {
             app.config.server.listen
         );
     }
-    idempotency::forget_unfinished(&mut tx).await?;
     resumable::expire(&mut tx).await?;
     let uploads = resumable::ids(&mut tx).await?;
     tx.commit().await?;
@@ -203,7 +210,7 @@ async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> 
         .with_context(|| format!("cannot listen on {address}; choose another with {flag}"))
 }
 
-fn watches(app: &App, settings: &Settings, stop: &CancellationToken) -> Watches {
+fn watches(app: &App, settings: &Settings, role: HeldRole, stop: &CancellationToken) -> Watches {
     // Otherwise the proxies of a video would be ingested, and theirs, without end.
     let own = vec![
         app.config.data.display().to_string(),
@@ -219,6 +226,7 @@ fn watches(app: &App, settings: &Settings, stop: &CancellationToken) -> Watches 
         app.storage.clone(),
         settings.clone(),
         options,
+        role,
         stop.clone(),
     )
 }

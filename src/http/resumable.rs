@@ -301,7 +301,7 @@ async fn finish(
     // Each attempt has its own prefix, because that of a failed one is being deleted.
     let prefix = format!("uploads/{}", ulid::Ulid::generate());
     let mut tx = api.catalog.begin().await?;
-    uploads::begin(&mut tx, &prefix).await?;
+    uploads::begin(&mut tx, &prefix, Some(&api.member)).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     let stored = store(api, upload, &prefix).await;
     if stored.is_err() {
