@@ -14,12 +14,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use super::fleet::{join, join_without_models};
 use crate::catalog::{
     AssetId, Catalog, CatalogError, Role, audit, coverage, events, garbage, members, tallies,
     webhooks,
 };
 use crate::features::{self, Settings, WorkerLock, tend_spaces};
-use crate::fleet::{HeldRole, Membership, MembershipOptions};
+use crate::fleet::{HeldRole, Membership};
 use crate::index::{Follower, Index};
 use crate::redactions;
 use crate::search::tidy_pages;
@@ -178,16 +179,6 @@ impl WorkersBeside {
     }
 }
 
-/// Joins those who work on the catalogue.
-async fn join(app: &App) -> anyhow::Result<Membership> {
-    let options = MembershipOptions {
-        name: app.member.clone(),
-        models: "{}".to_owned(),
-        lease: app.config.catalog.lease(),
-    };
-    Ok(Membership::join(&app.catalog, options).await?)
-}
-
 /// Settles what those before left behind, if nobody else is working now.
 async fn settle(app: &App, membership: &Membership) -> Result<(), CatalogError> {
     app.coordinator.lead().await?;
@@ -342,7 +333,7 @@ pub async fn collect_garbage(app: &App) -> anyhow::Result<bool> {
     let Some(_lock) = engine_lock(app)? else {
         return Ok(false);
     };
-    let membership = join(app).await?;
+    let membership = join_without_models(app).await?;
     let swept = sweep_twice(app, &membership).await;
     membership.leave().await;
     swept

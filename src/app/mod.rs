@@ -1,6 +1,7 @@
 //! Wiring: opens the catalogue, index, searcher and engine from the settings.
 
 mod engine;
+mod fleet;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use rushes_workers::stages::Stages;
 use rushes_workers::storage::{S3Options, Storage};
 
 pub use engine::{Engine, EngineParts, WorkersBeside, collect_garbage, is_engine_running};
+pub use fleet::check_store;
 
 use crate::catalog::{Catalog, CatalogError, members, spaces};
 use crate::config::Config;

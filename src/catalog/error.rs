@@ -266,6 +266,30 @@ pub enum CatalogError {
          when it is free"
     )]
     RoleLost(&'static str),
+    /// The store is another than that of those who work on the catalogue.
+    #[error(
+        "the store {store} is not the one of the catalogue {place}; set storage.url to the store that the other processes \
+         use, or, if that was moved here, copy its object `rushes-store` as well"
+    )]
+    OtherStore {
+        /// The store.
+        store: String,
+        /// Server and database.
+        place: String,
+    },
+    /// Others who work on the catalogue have another model.
+    #[error(
+        "models.{setting} is {here} here, and {there} at another process that works on this catalogue, so results of one \
+         would not fit those of the other; use the same settings, models and version of rushes for all"
+    )]
+    OtherModels {
+        /// The setting.
+        setting: String,
+        /// The model here.
+        here: String,
+        /// The model there.
+        there: String,
+    },
     /// The system provides no random numbers.
     #[error("the system provides no random numbers: {0}")]
     Random(String),
@@ -328,6 +352,8 @@ impl CatalogError {
             Self::TooManyUploads(_) => "too-many-uploads",
             Self::Changed { .. } | Self::PeopleBusy => "changed-meanwhile",
             Self::RoleLost(_) => "role-lost",
+            Self::OtherStore { .. } => "other-store",
+            Self::OtherModels { .. } => "other-models",
             Self::Full(_) => "disk-full",
             Self::NullCharacter => "null-character",
             Self::ModelInUse(_) => "model-in-use",
@@ -359,6 +385,8 @@ impl CatalogError {
             | Self::TwoNames(..)
             | Self::NothingToSplit
             | Self::BadDatabaseUrl { .. }
+            | Self::OtherStore { .. }
+            | Self::OtherModels { .. }
             | Self::NullCharacter
             | Self::BadSpan { .. } => ErrorKind::InvalidInput,
             Self::BinFull(_)

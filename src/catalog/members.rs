@@ -5,6 +5,8 @@
 //! [`Catalog::begin`](super::Catalog::begin), so a transaction of that kind that finds its term unchanged is alone with it
 //! until it ends. A catalogue in a file has no members: there a lock in the data folder is enough.
 
+use std::collections::BTreeMap;
+
 use sqlx::FromRow;
 
 use super::database::{self, Connection};
@@ -291,6 +293,58 @@ pub async fn clear_away(db: &mut Connection) -> Result<(), CatalogError> {
     uploads::discard_ownerless(db).await?;
     idempotency::forget_unfinished(db).await?;
     upkeep::discard_uploads(db).await
+}
+
+/// What the store of the catalogue says of itself; `None` if no process that shares the catalogue has used one yet.
+///
+/// # Errors
+/// If the database fails.
+pub async fn store(db: &mut Connection) -> Result<Option<String>, CatalogError> {
+    Ok(database::query_scalar("SELECT id FROM store_identity")
+        .fetch_optional(db)
+        .await?)
+}
+
+/// Keeps what the store says of itself, unless the catalogue has one; the answer is the one that it has now.
+///
+/// # Errors
+/// If the database fails.
+pub async fn keep_store(db: &mut Connection, id: &str) -> Result<String, CatalogError> {
+    if let Some(known) = store(db).await? {
+        return Ok(known);
+    }
+    database::query("INSERT INTO store_identity (id) VALUES ($1)")
+        .bind(id)
+        .execute(db)
+        .await?;
+    Ok(id.to_owned())
+}
+
+/// Checks that the models of the living members are these, as JSON by setting; only settings that both have are compared.
+///
+/// # Errors
+/// [`CatalogError::OtherModels`] if one is another.
+pub async fn check_models(
+    db: &mut Connection,
+    name: &str,
+    models: &str,
+) -> Result<(), CatalogError> {
+    let read =
+        |json: &str| -> BTreeMap<String, String> { serde_json::from_str(json).unwrap_or_default() };
+    let here = read(models);
+    let members = all(db).await?.into_iter();
+    for other in members.filter(|member| member.is_alive && member.name != name) {
+        for (setting, there) in read(&other.models) {
+            if let Some(here) = here.get(&setting).filter(|here| **here != there) {
+                return Err(CatalogError::OtherModels {
+                    setting,
+                    here: here.clone(),
+                    there,
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

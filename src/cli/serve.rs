@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{output, work};
-use crate::app::{App, Engine, EngineParts};
+use crate::app::{App, Engine, EngineParts, check_store};
 use crate::catalog::{Role, keys, resumable};
 use crate::config::{Config, Server};
 use crate::features::Settings;
@@ -79,7 +79,9 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     let roots = Roots::new(&config.server.media_roots).context("a media root cannot be used")?;
     let tls = certificate(&config.server)?;
     let app = App::open(config).await?;
-    prepare(&app).await?;
+    let spool = Spool::open(app.config.data.join("spool"))
+        .context("the folder of uploads cannot be opened; check the data folder")?;
+    prepare(&app, &spool).await?;
     let listener = listen(app.config.server.listen, "--listen").await?;
     let for_workers = match app.config.server.work_listen {
         Some(address) => Some(listen(address, "--work-listen").await?),
@@ -129,7 +131,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         settings,
         roots,
         upload_limit: app.config.upload_limit(),
-        spool: spool(&app),
+        spool,
         member: app.member.clone(),
         redactions: app.redactions.clone(),
         exports: app.export_sources(),
@@ -176,7 +178,8 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
 }
 
 /// Checks that some key opens the API, and deletes uploads that are not continued any more.
-async fn prepare(app: &App) -> anyhow::Result<()> {
+async fn prepare(app: &App, spool: &Spool) -> anyhow::Result<()> {
+    check_store(app).await?;
     let mut tx = app.catalog.begin().await?;
     if app.config.server.is_keyed() {
         ensure!(
@@ -186,15 +189,11 @@ async fn prepare(app: &App) -> anyhow::Result<()> {
             app.config.server.listen
         );
     }
-    resumable::expire(&mut tx).await?;
+    resumable::expire(&mut tx, spool.identity()).await?;
     let uploads = resumable::ids(&mut tx).await?;
     tx.commit().await?;
-    spool(app).sweep(&uploads.into_iter().collect()).await?;
+    spool.sweep(&uploads.into_iter().collect()).await?;
     Ok(())
-}
-
-fn spool(app: &App) -> Spool {
-    Spool::new(app.config.data.join("spool"))
 }
 
 fn certificate(server: &Server) -> anyhow::Result<Option<Tls>> {

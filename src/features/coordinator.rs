@@ -223,6 +223,18 @@ impl LocalCoordinator {
         Ok(Receipt::Kept)
     }
 
+    /// A failure with what it may mean where processes on several machines share the catalogue.
+    fn explained(&self, failure: &Failure) -> Failure {
+        let mut failure = failure.clone();
+        if self.is_shared() && failure.code == "file-not-found" {
+            failure.reason.push_str(
+                "; every machine that works on this catalogue must be able to read it by this name: keep it in S3, or in a \
+                 folder that all of them have",
+            );
+        }
+        failure
+    }
+
     async fn record(&self, ticket: &Ticket, failure: &Failure) -> Result<bool, CatalogError> {
         let id: RunId = ticket.run.parse()?;
         let mut tx = self.catalog.begin().await?;
@@ -235,6 +247,7 @@ impl LocalCoordinator {
             }
             Err(error) => return Err(error),
         };
+        let failure = &self.explained(failure);
         let verdict = retry::verdict(failure.kind, run.attempts);
         let now = self.now(&mut tx).await?;
         if !fail_run(&mut tx, &run, ticket.token, (failure, verdict), now).await? {

@@ -23,7 +23,7 @@ const RENEWALS: u32 = 5;
 pub struct MembershipOptions {
     /// Its name in leases.
     pub name: String,
-    /// Its models with their revisions, as JSON.
+    /// Its models with their revisions, by setting, as JSON. They must be those of the others.
     pub models: String,
     /// How long others wait for a sign of life.
     pub lease: Duration,
@@ -181,7 +181,7 @@ impl Membership {
     /// lock of the engine, or works beside who does.
     ///
     /// # Errors
-    /// If the database fails.
+    /// If others have other models, or the database fails.
     pub async fn join(catalog: &Catalog, options: MembershipOptions) -> Result<Self, CatalogError> {
         if catalog.database().is_none() {
             return Ok(Self {
@@ -201,6 +201,7 @@ impl Membership {
         });
         let mut tx = catalog.begin().await?;
         let who = (inner.options.name.as_str(), inner.options.models.as_str());
+        members::check_models(&mut tx, who.0, who.1).await?;
         let is_alone = members::join(&mut tx, who, inner.lease_ms()).await?;
         if is_alone {
             // Nobody was there to whom workers of other machines could have said that they live.
