@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use super::fleet::{join, join_without_models};
+use super::fleet::{check_fit, join, join_without_models};
 use crate::catalog::{
     AssetId, Catalog, CatalogError, Role, audit, coverage, events, garbage, members, tallies,
     webhooks,
@@ -70,11 +70,13 @@ impl Engine {
     /// Starts the engine; `None` if another process runs it for this data folder.
     ///
     /// # Errors
-    /// If the data folder is not writable or the index cannot be opened.
+    /// If the data folder is not writable, the index cannot be opened, or store or models are not those of others who work on
+    /// the catalogue.
     pub async fn start(app: &App, parts: EngineParts) -> anyhow::Result<Option<Self>> {
         let Some(lock) = engine_lock(app)? else {
             return Ok(None);
         };
+        check_fit(app).await?;
         let worker = worker_lock(app)?;
         // Whoever had the lock before is dead, and no member any more.
         features::bury_the_dead(&app.config.data, &app.catalog).await?;
@@ -160,8 +162,9 @@ impl WorkersBeside {
     /// Starts worker threads.
     ///
     /// # Errors
-    /// If the data folder is not writable, the catalogue fails, or the system refuses a thread.
+    /// As [`Engine::start`], or if the system refuses a thread.
     pub async fn start(app: &App, parts: EngineParts) -> anyhow::Result<Self> {
+        check_fit(app).await?;
         let worker = worker_lock(app)?;
         let membership = join(app).await?;
         let workers = start_workers(app, parts)?;

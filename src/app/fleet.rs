@@ -9,12 +9,21 @@ use crate::fleet::{Membership, MembershipOptions};
 /// What stands for a model that is switched off or not installed.
 const NONE: &str = "none";
 
-/// Checks that the store is the one of the catalogue, where several processes may share it. Nothing is written to another's
-/// store.
+/// Checks that the store and the models are those of the others, where several processes may share the catalogue. Nothing is
+/// written to another's store.
 ///
 /// # Errors
-/// [`CatalogError::OtherStore`] if it is another's, or if the store or the catalogue fails.
-pub async fn check_store(app: &App) -> anyhow::Result<()> {
+/// [`CatalogError::OtherStore`] or [`CatalogError::OtherModels`] if they are not, or if the store or the catalogue fails.
+pub async fn check_fit(app: &App) -> anyhow::Result<()> {
+    if app.catalog.database().is_none() {
+        return Ok(());
+    }
+    check_store(app).await?;
+    let mut db = app.catalog.read().await?;
+    Ok(members::check_models(&mut db, &app.member, &models(app)?).await?)
+}
+
+async fn check_store(app: &App) -> anyhow::Result<()> {
     let Some(place) = app.catalog.database() else {
         return Ok(());
     };
@@ -43,18 +52,18 @@ pub async fn check_store(app: &App) -> anyhow::Result<()> {
     }
 }
 
-/// Joins those who work on the catalogue.
+/// Joins those who work on the catalogue, after [`check_fit`].
 pub(super) async fn join(app: &App) -> anyhow::Result<Membership> {
     join_with(app, models(app)?).await
 }
 
-/// Joins for a task that uses no models.
+/// Joins for a task that uses the store and no models.
 pub(super) async fn join_without_models(app: &App) -> anyhow::Result<Membership> {
+    check_store(app).await?;
     join_with(app, "{}".to_owned()).await
 }
 
 async fn join_with(app: &App, models: String) -> anyhow::Result<Membership> {
-    check_store(app).await?;
     let options = MembershipOptions {
         name: app.member.clone(),
         models,

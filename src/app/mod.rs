@@ -16,7 +16,7 @@ use rushes_workers::stages::Stages;
 use rushes_workers::storage::{S3Options, Storage};
 
 pub use engine::{Engine, EngineParts, WorkersBeside, collect_garbage, is_engine_running};
-pub use fleet::check_store;
+pub use fleet::check_fit;
 
 use crate::catalog::{Catalog, CatalogError, members, spaces};
 use crate::config::Config;

@@ -252,6 +252,20 @@ pub async fn changes_after(
     )
 }
 
+/// The marker of a position that another index has reached, if it is still kept. Indexes share it, so that several use up
+/// no more of them than one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn known_mark(db: &mut Connection, seq: i64) -> Result<Option<String>, CatalogError> {
+    Ok(
+        database::query_scalar("SELECT mark FROM index_marks WHERE seq = $1 LIMIT 1")
+            .bind(seq)
+            .fetch_optional(db)
+            .await?,
+    )
+}
+
 /// Records that an index is about to follow up to change `seq`, and returns a marker that identifies this
 /// position of this catalogue.
 ///

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::progress::Progress;
 use super::{models, output, work};
-use crate::app::{App, Engine, EngineParts, check_store};
+use crate::app::{App, Engine, EngineParts, check_fit};
 use crate::catalog::jobs::Job;
 use crate::catalog::runs::RunState;
 use crate::catalog::{AssetId, JobId, assets, jobs};
@@ -79,7 +79,7 @@ struct Summary {
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    check_store(app).await?;
+    check_fit(app).await?;
     models::require(&app.models, &app.active_model().await?)?;
     let (videos, refusals) = find(&app.storage, &args.inputs).await;
     let settings = app.settings()?;

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{output, work};
-use crate::app::{App, Engine, EngineParts, check_store};
+use crate::app::{App, Engine, EngineParts, check_fit};
 use crate::catalog::{Role, keys, resumable};
 use crate::config::{Config, Server};
 use crate::features::Settings;
@@ -179,7 +179,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
 
 /// Checks that some key opens the API, and deletes uploads that are not continued any more.
 async fn prepare(app: &App, spool: &Spool) -> anyhow::Result<()> {
-    check_store(app).await?;
+    check_fit(app).await?;
     let mut tx = app.catalog.begin().await?;
     if app.config.server.is_keyed() {
         ensure!(

@@ -8,7 +8,7 @@ use rushes_models::with_causes;
 use serde::Serialize;
 
 use super::{models, output, work};
-use crate::app::{App, Engine, EngineParts, check_store};
+use crate::app::{App, Engine, EngineParts, check_fit};
 use crate::catalog::runs::RunState;
 use crate::catalog::{AssetId, JobId, assets, jobs, shots};
 use crate::features::{self, Settings};
@@ -93,7 +93,7 @@ struct Video {
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    check_store(app).await?;
+    check_fit(app).await?;
     models::require(&app.models, &app.active_model().await?)?;
     let watch = open(app, &args)?;
     // Settle the runs of dead processes first, so that their work is followed.

@@ -13,7 +13,7 @@ pub struct CatalogConfig {
     /// `postgres://user:password@host/database`; by default, or if it is empty, a file in the data folder.
     url: CatalogUrl,
     /// Seconds without a sign of life after which others on the same database take over what a process did.
-    lease_s: u64,
+    pub(super) lease_s: u64,
 }
 
 impl Default for CatalogConfig {
@@ -26,10 +26,10 @@ impl Default for CatalogConfig {
 }
 
 impl CatalogConfig {
-    /// How long others on the same database wait for a sign of life, at least a second.
+    /// How long others on the same database wait for a sign of life.
     #[must_use]
     pub fn lease(&self) -> Duration {
-        Duration::from_secs(self.lease_s.max(1))
+        Duration::from_secs(self.lease_s)
     }
 
     /// The address of the database, if it is not a file in the data folder.
