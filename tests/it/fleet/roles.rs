@@ -6,7 +6,7 @@ use std::time::Duration;
 use rushes::catalog::members;
 use serde_json::json;
 
-use super::{BY_HOLDER, pairs, read, until_row};
+use super::{BY_HOLDER, pairs, until_row};
 use crate::events::{Received, receiver};
 use crate::http::Server;
 use crate::redactions::{accepted, counts, faces, finished, jpeg, part};
