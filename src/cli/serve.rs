@@ -146,12 +146,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         stop: stop.clone(),
     };
     let router = http::router(api, policy)?;
-    let allows_private = app.config.server.webhook_private;
-    let webhooks = Sender::start(
-        app.catalog.clone(),
-        SenderOptions { allows_private },
-        engine.role(Role::Webhooks).await?,
-    )?;
+    let webhooks = webhooks(&app, engine.role(Role::Webhooks).await?)?;
     let mut server = tokio::spawn(serve(
         [
             Some((listener, router, tls)),
@@ -228,6 +223,12 @@ fn watches(app: &App, settings: &Settings, role: HeldRole, stop: &CancellationTo
         role,
         stop.clone(),
     )
+}
+
+/// Posts events to webhooks.
+fn webhooks(app: &App, role: HeldRole) -> anyhow::Result<Sender> {
+    let allows_private = app.config.server.webhook_private;
+    Sender::start(app.catalog.clone(), SenderOptions { allows_private }, role)
 }
 
 /// Reads the queue in which stores announce objects, if there is one.

@@ -71,6 +71,11 @@ impl Inner {
         i64::try_from(self.options.lease.as_millis()).unwrap_or(i64::MAX)
     }
 
+    fn want(&self, role: Role) {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.insert(role);
+    }
+
     fn missing(&self) -> Vec<Role> {
         let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         let standing = self.standing.borrow();
@@ -243,9 +248,7 @@ impl Membership {
         };
         let held = HeldRole::of(role, Arc::clone(inner));
         let taken = inner.seek(role).await?;
-        let mut wanted = inner.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.insert(role);
-        drop(wanted);
+        inner.want(role);
         if taken {
             inner.renew.notify_one();
             // If the database is lost meanwhile, the role is found again later.

@@ -22,7 +22,7 @@ use crate::catalog::UploadId;
 
 /// How long a request that sends bytes may take to give way to another.
 const GIVES_WAY: Duration = Duration::from_secs(10);
-/// Name of the file with the folder's identity.
+/// What the name of the file with the folder's identity, which is beside the folder, has more than that.
 const IDENTITY: &str = "identity";
 /// Bytes that are taken at once.
 const SAFE_EVERY: u64 = 64 << 20;
@@ -137,7 +137,7 @@ impl Spool {
     /// If the folder cannot be written.
     pub fn open(folder: PathBuf) -> std::io::Result<Self> {
         std::fs::create_dir_all(&folder)?;
-        let file = folder.join(IDENTITY);
+        let file = folder.with_extension(IDENTITY);
         let identity = match std::fs::read_to_string(&file) {
             Ok(identity) if !identity.is_empty() => identity,
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),

@@ -65,8 +65,8 @@ impl Sender {
         let stop = CancellationToken::new();
         let until = stop.clone();
         let task = tokio::spawn(async move {
-            let (catalog, post) = (&catalog, &post);
-            role.while_held(&until, |term| run(catalog.under(term), post))
+            let (catalog, post, until) = (&catalog, &post, &until);
+            role.while_held(until, |term| run(catalog.under(term), post, until))
                 .await;
         });
         Ok(Self { task, stop })
@@ -88,9 +88,8 @@ struct Post {
     options: SenderOptions,
 }
 
-/// Works until it is dropped.
-async fn run(catalog: Catalog, post: &Post) {
-    loop {
+async fn run(catalog: Catalog, post: &Post, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
         let worked = work(&catalog, post).await;
         if let Err(error) = &worked {
             tracing::warn!(error = %with_causes(&error), "webhooks cannot be served; tried again");
