@@ -78,7 +78,7 @@ impl Engine {
         };
         check_fit(app).await?;
         let worker = worker_lock(app)?;
-        // Whoever had the lock before is dead, and no member any more.
+        // The process that had the lock before is dead, and is to be no member any more.
         features::bury_the_dead(&app.config.data, &app.catalog).await?;
         let membership = Arc::new(join(app).await?);
         settle(app, &membership).await?;

@@ -2,7 +2,7 @@
 //! database that they share.
 //!
 //! A worker process holds a lock on a file named after it. The system releases the lock when the process ends,
-//! however it ends. Whoever can take the lock therefore knows that the worker is dead. Workers of other data folders are
+//! however it ends. A process that can take the lock therefore knows that the worker is dead. Workers of other data folders are
 //! members of the catalogue, and dead when they do not say that they live.
 
 use std::collections::BTreeMap;

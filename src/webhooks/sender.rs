@@ -44,8 +44,8 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Starts the task. It works while this process holds `role`, so an event is posted once, and again only if whoever had
-    /// the role before could not note that it was posted.
+    /// Starts the task. It works while this process holds `role`, so an event is posted once, and again only if the
+    /// holder before could not note that it was posted.
     ///
     /// # Errors
     /// If the HTTP client cannot be made.

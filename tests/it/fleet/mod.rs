@@ -229,7 +229,7 @@ fn a_server_that_is_killed_at_work_is_followed_by_the_other() {
             .collect();
         assert_eq!(alive, [heir]);
 
-        // The first one comes back with its own folder, and its index goes on from where it was.
+        // The first one comes back with its own folder, and its index continues from where it was.
         let one = Server::start(&pair.one, &[]);
         assert_eq!(hits(&one), 14);
         let late = pair.video("late.mp4", 2, 9);
