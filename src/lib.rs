@@ -11,6 +11,7 @@ pub mod config;
 pub mod disk;
 pub mod export;
 pub mod features;
+pub mod fleet;
 pub mod http;
 pub mod index;
 pub mod ingest;

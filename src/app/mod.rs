@@ -1,6 +1,7 @@
 //! Wiring: opens the catalogue, index, searcher and engine from the settings.
 
 mod engine;
+mod fleet;
 
 use std::sync::Arc;
 
@@ -14,10 +15,10 @@ use rushes_workers::sandbox::{Limits, Sandbox};
 use rushes_workers::stages::Stages;
 use rushes_workers::storage::{S3Options, Storage};
 
-pub(crate) use engine::start_workers;
-pub use engine::{Engine, EngineParts, collect_garbage, is_engine_running};
+pub use engine::{Engine, EngineParts, WorkersBeside, collect_garbage, is_engine_running};
+pub use fleet::check_fit;
 
-use crate::catalog::{Catalog, CatalogError, spaces};
+use crate::catalog::{Catalog, CatalogError, members, spaces};
 use crate::config::Config;
 use crate::export::ExportSources;
 use crate::features::{FaceSettings, LocalCoordinator, Settings, SpeechSettings};
@@ -42,6 +43,8 @@ pub struct App {
     encoding: Sandbox,
     /// The sandbox that decodes videos.
     decoding: Sandbox,
+    /// The name of this process in leases, and among those who work on the catalogue.
+    pub member: String,
     /// Hands out the catalogue's runs, with one clock for the whole process.
     pub coordinator: LocalCoordinator,
 }
@@ -92,6 +95,7 @@ impl App {
         let models = ModelStore::open(config.models_folder())?;
         let encoding = encoding_sandbox(&config)?;
         let decoding = sandbox(&config)?;
+        let member = members::fresh_name();
         let (redactors, threads) = config.redactors();
         let options = Options {
             redactors,
@@ -100,7 +104,7 @@ impl App {
             picture_pixels: config.picture_pixels(),
             video_limit: config.upload_limit(),
             memory: config.redaction_memory(),
-            data: config.data.clone(),
+            member: member.clone(),
             staging: config.data.join("staging"),
             sandbox: encoding.clone(),
         };
@@ -116,6 +120,7 @@ impl App {
             redactions,
             encoding,
             decoding,
+            member,
             coordinator: LocalCoordinator::new(catalog.clone(), config.data.clone()),
             config: Arc::new(config),
             catalog,

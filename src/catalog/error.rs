@@ -260,6 +260,36 @@ pub enum CatalogError {
          it is tried again when `rushes serve`, `rushes ingest` or `rushes watch` starts next"
     )]
     NotScrubbed,
+    /// Another process has taken over what this one did.
+    #[error(
+        "another process has taken over the role {0} of this catalogue, so nothing was written; this one takes it again \
+         when it is free"
+    )]
+    RoleLost(&'static str),
+    /// The store is another than that of those who work on the catalogue.
+    #[error(
+        "the store {store} is not the one of the catalogue {place}; set storage.url to the store that the other processes \
+         use, or, if that was moved here, copy its object `rushes-store` as well"
+    )]
+    OtherStore {
+        /// The store.
+        store: String,
+        /// Server and database.
+        place: String,
+    },
+    /// Others who work on the catalogue have another model.
+    #[error(
+        "models.{setting} is {here} here, and {there} at another process that works on this catalogue, so results of one \
+         would not fit those of the other; use the same settings, models and version of rushes for all"
+    )]
+    OtherModels {
+        /// The setting.
+        setting: String,
+        /// The model here.
+        here: String,
+        /// The model there.
+        there: String,
+    },
     /// The system provides no random numbers.
     #[error("the system provides no random numbers: {0}")]
     Random(String),
@@ -321,6 +351,9 @@ impl CatalogError {
             Self::TooManyBins(_) => "too-many-bins",
             Self::TooManyUploads(_) => "too-many-uploads",
             Self::Changed { .. } | Self::PeopleBusy => "changed-meanwhile",
+            Self::RoleLost(_) => "role-lost",
+            Self::OtherStore { .. } => "other-store",
+            Self::OtherModels { .. } => "other-models",
             Self::Full(_) => "disk-full",
             Self::NullCharacter => "null-character",
             Self::ModelInUse(_) => "model-in-use",
@@ -352,6 +385,8 @@ impl CatalogError {
             | Self::TwoNames(..)
             | Self::NothingToSplit
             | Self::BadDatabaseUrl { .. }
+            | Self::OtherStore { .. }
+            | Self::OtherModels { .. }
             | Self::NullCharacter
             | Self::BadSpan { .. } => ErrorKind::InvalidInput,
             Self::BinFull(_)
@@ -365,6 +400,7 @@ impl CatalogError {
             | Self::ReplacementFailed
             | Self::PeopleOff
             | Self::PeopleBusy
+            | Self::RoleLost(_)
             | Self::ModelInUse(_)
             | Self::SpaceNotReady(_) => ErrorKind::Cancelled,
             Self::Full(_)
@@ -397,8 +433,8 @@ impl From<sqlx::Error> for CatalogError {
             Some("53100") => Self::Full,
             // A lock that took too long, a deadlock, too many connections.
             Some("55P03" | "40P01" | "53300") => Self::Locked,
-            // It shuts down, starts, or fails over.
-            Some("57P01" | "57P02" | "57P03") => Self::Lost,
+            // It shuts down, starts, or fails over; or this process was silent for too long in a transaction.
+            Some("57P01" | "57P02" | "57P03" | "25P03") => Self::Lost,
             Some("22021" | "22P05") => |_error| Self::NullCharacter,
             // SQLITE_FULL is 13, SQLITE_BUSY 5; extended codes keep the primary one in the low byte.
             Some(code) if code.len() < 5 => match code.parse::<u32>().map(|code| code & 0xFF) {

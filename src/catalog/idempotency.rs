@@ -21,7 +21,7 @@ pub struct KeptAnswer {
     pub body: Option<Vec<u8>>,
 }
 
-/// Begins a request with an idempotency key; the answer that is kept, if there was one with this key before.
+/// Begins a request with an idempotency key, which the member `member` carries out; the answer that is kept, if there was one with this key before.
 ///
 /// # Errors
 /// If the database fails.
@@ -29,6 +29,7 @@ pub async fn begin(
     db: &mut Connection,
     (caller, key): (&str, &str),
     fingerprint: &str,
+    member: &str,
 ) -> Result<Option<KeptAnswer>, CatalogError> {
     database::query("DELETE FROM idempotency WHERE created_at < $1")
         .bind(now_ms() - KEPT_MS)
@@ -43,12 +44,13 @@ pub async fn begin(
     .await?;
     if kept.is_none() {
         database::query(
-            "INSERT INTO idempotency (caller, key, fingerprint, created_at) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO idempotency (caller, key, fingerprint, created_at, member) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(caller)
         .bind(key)
         .bind(fingerprint)
         .bind(now_ms())
+        .bind(member)
         .execute(db)
         .await?;
     }
@@ -90,13 +92,28 @@ pub async fn forget(db: &mut Connection, (caller, key): (&str, &str)) -> Result<
     Ok(())
 }
 
-/// Forgets requests that were under way when the last server ended.
+/// Forgets requests that a member had under way.
+///
+/// # Errors
+/// If the database fails.
+pub async fn forget_unfinished_of(db: &mut Connection, member: &str) -> Result<(), CatalogError> {
+    database::query("DELETE FROM idempotency WHERE status IS NULL AND member = $1")
+        .bind(member)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Forgets requests that no member has under way.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn forget_unfinished(db: &mut Connection) -> Result<(), CatalogError> {
-    database::query("DELETE FROM idempotency WHERE status IS NULL")
-        .execute(db)
-        .await?;
+    database::query(
+        "DELETE FROM idempotency WHERE status IS NULL
+            AND NOT EXISTS (SELECT 1 FROM members m WHERE m.name = idempotency.member)",
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }

@@ -23,6 +23,7 @@ pub mod jobs;
 pub mod keys;
 pub mod labels;
 pub mod listing;
+pub mod members;
 pub mod metadata;
 pub mod passages;
 pub mod people;
@@ -56,12 +57,13 @@ use secrecy::SecretString;
 
 pub use caller::Caller;
 pub use coverage::{coverage, failed, given_up, tallies};
-use database::{Connection, DatabaseLock, Pool, Transaction, postgres, sqlite};
+use database::{Connection, Pool, Transaction, postgres, sqlite};
 pub use error::CatalogError;
 pub use ids::{
     AssetId, BinId, BinItemId, DeliveryId, FaceId, JobId, KeyId, PersonId, RedactionId, RunId,
     ShotId, TitleId, UploadId, WatchId, WebhookId,
 };
+pub use members::{Role, RoleTerm};
 
 /// Number of index positions to keep. An index writes its vectors once a minute, and so lags by the positions
 /// in between.
@@ -71,6 +73,8 @@ const MARKS: i64 = 10_000;
 #[derive(Debug, Clone)]
 pub struct Catalog {
     pool: Pool,
+    /// What is written under.
+    term: Option<RoleTerm>,
 }
 
 impl Catalog {
@@ -80,7 +84,7 @@ impl Catalog {
     /// If the file cannot be opened, is not a catalogue, or was written by a newer rushes.
     pub async fn open(file: &Path) -> Result<Self, CatalogError> {
         let pool = Pool::Sqlite(sqlite::open(file).await?);
-        Ok(Self { pool })
+        Ok(Self { pool, term: None })
     }
 
     /// Opens the catalogue in a database of PostgreSQL, at an address such as `postgres://user:password@host/database`.
@@ -91,7 +95,7 @@ impl Catalog {
     /// reads, or the catalogue was written by a newer rushes.
     pub async fn connect(address: &SecretString) -> Result<Self, CatalogError> {
         let pool = Pool::Postgres(postgres::open(address).await?);
-        Ok(Self { pool })
+        Ok(Self { pool, term: None })
     }
 
     /// The database that it is in, as people may see it: server, port and name; `None` if it is in a file.
@@ -103,16 +107,21 @@ impl Catalog {
         }
     }
 
-    /// Takes the lock that the one engine of a catalogue holds, where machines share the database; `None` if another process
-    /// has it. With SQLite a lock in the data folder is enough, and this one is always free.
+    /// The same catalogue for what one member at a time does: nothing is written once another has taken the role.
+    #[must_use]
+    pub fn under(&self, term: RoleTerm) -> Self {
+        Self {
+            pool: self.pool.clone(),
+            term: Some(term),
+        }
+    }
+
+    /// A connection that waits for no other user of the catalogue, for signs of life.
     ///
     /// # Errors
-    /// If the database fails.
-    pub async fn lock_engine(&self) -> Result<Option<DatabaseLock>, CatalogError> {
-        match &self.pool {
-            Pool::Sqlite(_) => Ok(Some(DatabaseLock::unshared())),
-            Pool::Postgres(pool) => postgres::lock_engine(pool).await,
-        }
+    /// If the database does not answer.
+    pub async fn connection_of_its_own(&self) -> Result<Connection, CatalogError> {
+        Ok(self.pool.connect().await?)
     }
 
     /// Does what a [`Catalog::scrub`] that was interrupted or failed left to do. For what starts to write anyway: a program
@@ -134,9 +143,14 @@ impl Catalog {
     /// others see them.
     ///
     /// # Errors
-    /// If the database stays locked by another process.
+    /// If the database stays locked by another process; [`CatalogError::RoleLost`] if the term has ended that this
+    /// catalogue is [`under`](Self::under).
     pub async fn begin(&self) -> Result<Transaction, CatalogError> {
-        Ok(self.pool.begin().await?)
+        let mut tx = self.pool.begin().await?;
+        if let Some(term) = self.term {
+            term.check(&mut tx).await?;
+        }
+        Ok(tx)
     }
 
     /// Begins a transaction that leases, or extends a lease, and changes nothing that is not leased. With PostgreSQL others
@@ -145,7 +159,11 @@ impl Catalog {
     /// # Errors
     /// As [`Catalog::begin`].
     pub async fn begin_beside(&self) -> Result<Transaction, CatalogError> {
-        Ok(self.pool.begin_beside().await?)
+        let mut tx = self.pool.begin_beside().await?;
+        if let Some(term) = self.term {
+            term.check(&mut tx).await?;
+        }
+        Ok(tx)
     }
 
     /// Begins a transaction that only reads; all reads see the same state.
@@ -231,6 +249,20 @@ pub async fn changes_after(
         .bind(limit)
         .fetch_all(db)
         .await?,
+    )
+}
+
+/// The marker of a position that another index has reached, if it is still kept. Indexes share it, so that several use up
+/// no more of them than one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn known_mark(db: &mut Connection, seq: i64) -> Result<Option<String>, CatalogError> {
+    Ok(
+        database::query_scalar("SELECT mark FROM index_marks WHERE seq = $1 LIMIT 1")
+            .bind(seq)
+            .fetch_optional(db)
+            .await?,
     )
 }
 

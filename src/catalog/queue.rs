@@ -10,11 +10,13 @@ use super::{CatalogError, RunId, now_ms};
 /// Longest pause before a retry, in milliseconds. A retry later than this was scheduled while the clock was
 /// wrong.
 pub(super) const FARTHEST_RETRY_MS: i64 = 600_000;
+/// How long the lease of a worker on another machine lasts without a heartbeat, in milliseconds.
+pub const LEASE_MS: i64 = 30_000;
 /// Number of worker deaths after which a run, or a file of a redaction, is given up.
 pub(super) const DEADLY: i64 = 3;
 
-/// Whether a worker's death shows in its file lock. Leases of such workers do not expire, whatever the clock
-/// does.
+/// Whether a worker's death shows in its file lock, or in that it is no living member. Leases of such workers do not expire,
+/// whatever the clock does.
 fn is_local(worker: &str) -> bool {
     worker.starts_with("local-")
 }
@@ -311,6 +313,15 @@ pub async fn bury_lapsed(db: &mut Connection, now: i64) -> Result<Vec<Run>, Cata
             .fetch_all(&mut *db)
             .await?;
     take_back(db, held, "stopped answering").await
+}
+
+/// As [`renew_leases`], by the clock of a database that machines share.
+///
+/// # Errors
+/// If the database fails.
+pub async fn restart_leases(db: &mut Connection) -> Result<(), CatalogError> {
+    let now = clock(db).await?.unwrap_or_else(now_ms);
+    renew_leases(db, now + LEASE_MS).await
 }
 
 /// Restarts the leases of remote workers: they could not be extended while no server was running.

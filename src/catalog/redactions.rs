@@ -174,11 +174,12 @@ pub async fn create(
     settings: &str,
     inputs: &str,
     output: Option<&str>,
+    member: &str,
 ) -> Result<RedactionId, CatalogError> {
     let id = RedactionId::new();
     database::query(
-        "INSERT INTO redactions (id, stage, settings, inputs, output, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO redactions (id, stage, settings, inputs, output, created_at, member)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(&id)
     .bind(stage)
@@ -186,6 +187,7 @@ pub async fn create(
     .bind(inputs)
     .bind(output)
     .bind(now_ms())
+    .bind(member)
     .execute(db)
     .await?;
     Ok(id)

@@ -25,6 +25,8 @@ pub struct ResumableUpload {
     pub received: i64,
     /// When it is given up unless something comes, Unix milliseconds.
     pub expires_at: i64,
+    /// The spool folder with its bytes; `None` before the first.
+    pub spool: Option<String>,
     /// The asset whose file it becomes; a new asset if `None`.
     pub replaces: Option<AssetId>,
     /// The asset that it became.
@@ -56,10 +58,12 @@ pub async fn create(
     new: NewUpload<'_>,
     keep_ms: i64,
 ) -> Result<ResumableUpload, CatalogError> {
-    let count: i64 =
-        database::query_scalar("SELECT COUNT(*) FROM resumable_uploads WHERE asset_id IS NULL")
-            .fetch_one(&mut *db)
-            .await?;
+    let count: i64 = database::query_scalar(
+        "SELECT COUNT(*) FROM resumable_uploads WHERE asset_id IS NULL AND expires_at > $1",
+    )
+    .bind(now_ms())
+    .fetch_one(&mut *db)
+    .await?;
     if count >= MOST_UPLOADS {
         return Err(CatalogError::TooManyUploads(MOST_UPLOADS));
     }
@@ -93,6 +97,25 @@ pub async fn get(db: &mut Connection, id: &UploadId) -> Result<ResumableUpload, 
             what: "upload",
             id: id.to_string(),
         })
+}
+
+/// Has the bytes of an upload lie in a spool folder, unless they lie in that of another server. Says whether they lie there.
+///
+/// # Errors
+/// If the database fails.
+pub async fn settle_in(
+    db: &mut Connection,
+    id: &UploadId,
+    spool: &str,
+) -> Result<bool, CatalogError> {
+    let settled = database::query(
+        "UPDATE resumable_uploads SET spool = $1 WHERE id = $2 AND (spool IS NULL OR spool = $1)",
+    )
+    .bind(spool)
+    .bind(id)
+    .execute(db)
+    .await?;
+    Ok(settled.rows_affected() == 1)
 }
 
 /// Notes how much is safe on the disk.
@@ -155,15 +178,16 @@ pub async fn ids(db: &mut Connection) -> Result<Vec<UploadId>, CatalogError> {
         .await?)
 }
 
-/// Forgets uploads that have expired; the answer is their ids.
+/// Forgets uploads that have expired, but for those whose bytes other servers have; the answer is their ids.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn expire(db: &mut Connection) -> Result<Vec<UploadId>, CatalogError> {
-    Ok(
-        database::query_scalar("DELETE FROM resumable_uploads WHERE expires_at <= $1 RETURNING id")
-            .bind(now_ms())
-            .fetch_all(db)
-            .await?,
+pub async fn expire(db: &mut Connection, spool: &str) -> Result<Vec<UploadId>, CatalogError> {
+    Ok(database::query_scalar(
+        "DELETE FROM resumable_uploads WHERE expires_at <= $1 AND (spool IS NULL OR spool = $2) RETURNING id",
     )
+    .bind(now_ms())
+    .bind(spool)
+    .fetch_all(db)
+    .await?)
 }

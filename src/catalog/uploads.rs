@@ -3,13 +3,18 @@
 use super::CatalogError;
 use super::database::{self, Connection};
 
-/// Records that bytes will be stored below `prefix`.
+/// Records that bytes will be stored below `prefix`, by the member `member` if it is one.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn begin(db: &mut Connection, prefix: &str) -> Result<(), CatalogError> {
-    database::query("INSERT INTO uploads (prefix) VALUES ($1)")
+pub async fn begin(
+    db: &mut Connection,
+    prefix: &str,
+    member: Option<&str>,
+) -> Result<(), CatalogError> {
+    database::query("INSERT INTO uploads (prefix, member) VALUES ($1, $2)")
         .bind(prefix)
+        .bind(member)
         .execute(db)
         .await?;
     Ok(())
@@ -49,17 +54,35 @@ pub async fn discard(db: &mut Connection, prefix: &str) -> Result<(), CatalogErr
     forget(db, prefix).await.map(drop)
 }
 
-/// Records as garbage all uploads that were in progress when the last server ended. A process calls this before
-/// it accepts uploads.
+/// Records as garbage the uploads that a member had in progress.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn discard_all(db: &mut Connection) -> Result<(), CatalogError> {
-    database::query(
-        "INSERT INTO garbage (prefix) SELECT prefix FROM uploads WHERE TRUE ON CONFLICT DO NOTHING",
-    )
-    .execute(&mut *db)
-    .await?;
-    database::query("DELETE FROM uploads").execute(db).await?;
+pub async fn discard_of(db: &mut Connection, member: &str) -> Result<(), CatalogError> {
+    for statement in [
+        "INSERT INTO garbage (prefix) SELECT prefix FROM uploads WHERE member = $1 ON CONFLICT DO NOTHING",
+        "DELETE FROM uploads WHERE member = $1",
+    ] {
+        database::query(statement)
+            .bind(member)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Records as garbage all uploads that no member has in progress.
+///
+/// # Errors
+/// If the database fails.
+pub async fn discard_ownerless(db: &mut Connection) -> Result<(), CatalogError> {
+    for statement in [
+        "INSERT INTO garbage (prefix)
+         SELECT prefix FROM uploads u WHERE NOT EXISTS (SELECT 1 FROM members m WHERE m.name = u.member)
+         ON CONFLICT DO NOTHING",
+        "DELETE FROM uploads WHERE NOT EXISTS (SELECT 1 FROM members m WHERE m.name = uploads.member)",
+    ] {
+        database::query(statement).execute(&mut *db).await?;
+    }
     Ok(())
 }

@@ -7,6 +7,8 @@ use super::{CatalogError, WatchId, now_ms};
 
 /// Most places that are watched.
 const MOST: i64 = 100;
+/// Most objects that wait for the server that watches them.
+const MOST_ANNOUNCED: i64 = 10_000;
 
 /// A place that the server watches.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -84,6 +86,49 @@ pub async fn remove(db: &mut Connection, id: &WatchId) -> Result<(), CatalogErro
         return Err(no_such_watch(id));
     }
     Ok(())
+}
+
+/// Keeps objects that were announced, for the server that watches their places. Those beyond [`MOST_ANNOUNCED`] are left
+/// out: watches list their places too.
+///
+/// # Errors
+/// If the database fails.
+pub async fn keep_announced(db: &mut Connection, uris: &[&String]) -> Result<(), CatalogError> {
+    let kept: i64 = database::query_scalar("SELECT COUNT(*) FROM announced_objects")
+        .fetch_one(&mut *db)
+        .await?;
+    let room = usize::try_from(MOST_ANNOUNCED - kept).unwrap_or_default();
+    for uri in uris.iter().take(room) {
+        database::query("INSERT INTO announced_objects (uri) VALUES ($1) ON CONFLICT DO NOTHING")
+            .bind(uri.as_str())
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Whether an object was announced to a server that does not watch it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_anything_announced(db: &mut Connection) -> Result<bool, CatalogError> {
+    Ok(
+        database::query_scalar("SELECT EXISTS (SELECT 1 FROM announced_objects)")
+            .fetch_one(db)
+            .await?,
+    )
+}
+
+/// Takes the objects that were announced to servers that do not watch them.
+///
+/// # Errors
+/// If the database fails.
+pub async fn take_announced(db: &mut Connection) -> Result<Vec<String>, CatalogError> {
+    Ok(
+        database::query_scalar("DELETE FROM announced_objects RETURNING uri")
+            .fetch_all(db)
+            .await?,
+    )
 }
 
 fn no_such_watch(id: &WatchId) -> CatalogError {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::progress::Progress;
 use super::{models, output, work};
-use crate::app::{App, Engine, EngineParts};
+use crate::app::{App, Engine, EngineParts, check_fit};
 use crate::catalog::jobs::Job;
 use crate::catalog::runs::RunState;
 use crate::catalog::{AssetId, JobId, assets, jobs};
@@ -79,11 +79,12 @@ struct Summary {
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    check_fit(app).await?;
     models::require(&app.models, &app.active_model().await?)?;
     let (videos, refusals) = find(&app.storage, &args.inputs).await;
     let settings = app.settings()?;
     // Settle the runs of dead processes first, so that a new request starts them again.
-    features::bury_the_dead_here(&app.config.data, &app.catalog).await?;
+    features::bury_the_dead(&app.config.data, &app.catalog).await?;
     let mut submitted = Vec::with_capacity(videos.len());
     for video in videos {
         let title = args.title.clone().unwrap_or_else(|| video.default_title());
@@ -132,7 +133,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             output::line("interrupted; run the same command again to continue");
         }
         if args.queue_only && summary.videos.iter().any(Outcome::waits) {
-            work::say_who_works(app);
+            work::say_who_works(app).await?;
         }
     }
     Ok(if failed || !finished {

@@ -140,7 +140,7 @@ async fn list(app: &App, args: ListArgs, json: bool) -> anyhow::Result<ExitCode>
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     // A killed process could not return its work.
-    features::bury_the_dead_here(&app.config.data, &app.catalog).await?;
+    features::bury_the_dead(&app.config.data, &app.catalog).await?;
     let Some(id) = &args.job else {
         return list(app, args.list, args.json).await;
     };
@@ -171,7 +171,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     });
     output::table(&["stage", "state", "done", "why"], rows.collect());
     if !job.state().is_final() {
-        work::say_who_works(app);
+        work::say_who_works(app).await?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -14,10 +14,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{output, work};
-use crate::app::{App, Engine, EngineParts};
-use crate::catalog::{idempotency, keys, resumable};
+use crate::app::{App, Engine, EngineParts, check_fit};
+use crate::catalog::{Role, keys, resumable};
 use crate::config::{Config, Server};
 use crate::features::Settings;
+use crate::fleet::HeldRole;
 use crate::http::{
     self, AccessPolicy, Api, ConnectionBounds, Metrics, RateLimits, Roots, Tls, Work,
 };
@@ -78,7 +79,9 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     let roots = Roots::new(&config.server.media_roots).context("a media root cannot be used")?;
     let tls = certificate(&config.server)?;
     let app = App::open(config).await?;
-    prepare(&app).await?;
+    let spool = Spool::open(app.config.data.join("spool"))
+        .context("the folder of uploads cannot be opened; check the data folder")?;
+    prepare(&app, &spool).await?;
     let listener = listen(app.config.server.listen, "--listen").await?;
     let for_workers = match app.config.server.work_listen {
         Some(address) => Some(listen(address, "--work-listen").await?),
@@ -110,8 +113,10 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     let settings = app.settings()?;
     let work = workers_on_other_machines(&app, &settings);
     let stop = CancellationToken::new();
-    let watches = watches(&app, &settings, &stop);
-    watches.resume(|place| roots.cover(place)).await?;
+    let roots = Arc::new(roots);
+    let watches = watches(&app, &settings, engine.role(Role::Watches).await?, &stop);
+    let covering = Arc::clone(&roots);
+    watches.run(move |place| covering.cover(place)).await?;
     let arrivals = arrivals(&app.config, &watches, &stop)?;
     let policy = AccessPolicy {
         keyed: app.config.server.is_keyed(),
@@ -124,9 +129,10 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         searcher,
         searching: Arc::new(Semaphore::new(http::MOST_SEARCHES)),
         settings,
-        roots: Arc::new(roots),
+        roots,
         upload_limit: app.config.upload_limit(),
-        spool: spool(&app),
+        spool,
+        member: app.member.clone(),
         redactions: app.redactions.clone(),
         exports: app.export_sources(),
         watches,
@@ -140,8 +146,7 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
         stop: stop.clone(),
     };
     let router = http::router(api, policy)?;
-    let allows_private = app.config.server.webhook_private;
-    let webhooks = Sender::start(app.catalog.clone(), SenderOptions { allows_private })?;
+    let webhooks = webhooks(&app, engine.role(Role::Webhooks).await?)?;
     let mut server = tokio::spawn(serve(
         [
             Some((listener, router, tls)),
@@ -167,8 +172,9 @@ pub(super) async fn run(mut config: Config, args: Args) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Checks that some key opens the API, and deletes what the last server left unfinished.
-async fn prepare(app: &App) -> anyhow::Result<()> {
+/// Checks that some key opens the API, and deletes uploads that are not continued any more.
+async fn prepare(app: &App, spool: &Spool) -> anyhow::Result<()> {
+    check_fit(app).await?;
     let mut tx = app.catalog.begin().await?;
     if app.config.server.is_keyed() {
         ensure!(
@@ -178,16 +184,11 @@ async fn prepare(app: &App) -> anyhow::Result<()> {
             app.config.server.listen
         );
     }
-    idempotency::forget_unfinished(&mut tx).await?;
-    resumable::expire(&mut tx).await?;
+    resumable::expire(&mut tx, spool.identity()).await?;
     let uploads = resumable::ids(&mut tx).await?;
     tx.commit().await?;
-    spool(app).sweep(&uploads.into_iter().collect()).await?;
+    spool.sweep(&uploads.into_iter().collect()).await?;
     Ok(())
-}
-
-fn spool(app: &App) -> Spool {
-    Spool::new(app.config.data.join("spool"))
 }
 
 fn certificate(server: &Server) -> anyhow::Result<Option<Tls>> {
@@ -203,7 +204,7 @@ async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> 
         .with_context(|| format!("cannot listen on {address}; choose another with {flag}"))
 }
 
-fn watches(app: &App, settings: &Settings, stop: &CancellationToken) -> Watches {
+fn watches(app: &App, settings: &Settings, role: HeldRole, stop: &CancellationToken) -> Watches {
     // Otherwise the proxies of a video would be ingested, and theirs, without end.
     let own = vec![
         app.config.data.display().to_string(),
@@ -219,8 +220,15 @@ fn watches(app: &App, settings: &Settings, stop: &CancellationToken) -> Watches 
         app.storage.clone(),
         settings.clone(),
         options,
+        role,
         stop.clone(),
     )
+}
+
+/// Posts events to webhooks.
+fn webhooks(app: &App, role: HeldRole) -> anyhow::Result<Sender> {
+    let allows_private = app.config.server.webhook_private;
+    Sender::start(app.catalog.clone(), SenderOptions { allows_private }, role)
 }
 
 /// Reads the queue in which stores announce objects, if there is one.

@@ -25,7 +25,7 @@ pub(super) async fn embed(
     let app = App::open(config.clone()).await?;
     embed_beside(&app.catalog, &app.models, &app.settings()?, model).await?;
     if queue_only {
-        work::say_who_works(&app);
+        work::say_who_works(&app).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let parts = EngineParts {

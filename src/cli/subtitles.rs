@@ -94,7 +94,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             let settings = app.settings()?;
             let for_asset = (&asset, &settings);
             let (track, job) = add_subtitles(&app.catalog, &app.storage, for_asset, new).await?;
-            report(app, args.json, &track, &job)?;
+            report(app, args.json, &track, &job).await?;
         }
         Command::FromPictures { asset, language } => {
             let asset = named(app, &asset).await?;
@@ -102,7 +102,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             let for_asset = (&asset, &settings);
             let (track, job) =
                 subtitles_from_pictures(&app.catalog, &app.storage, for_asset, language).await?;
-            report(app, args.json, &track, &job)?;
+            report(app, args.json, &track, &job).await?;
         }
         Command::Remove { asset, track } => {
             let asset = named(app, &asset).await?;
@@ -111,7 +111,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
                 output::json(&serde_json::json!({ "removed": track, "job": job }))?;
             } else {
                 output::line(&format!("removed {track}; the job is {job}"));
-                work::say_who_works(app);
+                work::say_who_works(app).await?;
             }
         }
     }
@@ -123,12 +123,12 @@ async fn named(app: &App, name: &str) -> anyhow::Result<AssetId> {
     Ok(asset::named(&mut db, name).await?.id)
 }
 
-fn report(app: &App, json: bool, track: &SubtitleTrack, job: &JobId) -> anyhow::Result<()> {
+async fn report(app: &App, json: bool, track: &SubtitleTrack, job: &JobId) -> anyhow::Result<()> {
     if json {
         return output::json(&serde_json::json!({ "track": track, "job": job }));
     }
     output::line(&format!("added {}; the job is {job}", track.id));
-    work::say_who_works(app);
+    work::say_who_works(app).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use rushes_models::with_causes;
 use serde::Serialize;
 
 use super::{models, output, work};
-use crate::app::{App, Engine, EngineParts};
+use crate::app::{App, Engine, EngineParts, check_fit};
 use crate::catalog::runs::RunState;
 use crate::catalog::{AssetId, JobId, assets, jobs, shots};
 use crate::features::{self, Settings};
@@ -93,10 +93,11 @@ struct Video {
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    check_fit(app).await?;
     models::require(&app.models, &app.active_model().await?)?;
     let watch = open(app, &args)?;
     // Settle the runs of dead processes first, so that their work is followed.
-    features::bury_the_dead_here(&app.config.data, &app.catalog).await?;
+    features::bury_the_dead(&app.config.data, &app.catalog).await?;
     let mut desk = Desk {
         app,
         settings: app.settings()?,

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, ensure};
 
 use super::{output, remote};
-use crate::app::{App, Engine, EngineParts, start_workers};
+use crate::app::{App, Engine, EngineParts, WorkersBeside};
+use crate::catalog::{CatalogError, members};
 use crate::config::Config;
 use crate::features::is_anyone_at_work;
 
@@ -71,7 +72,7 @@ pub(super) async fn run(config: Config, mut args: Args) -> anyhow::Result<ExitCo
         engine.stop().await;
     } else {
         output::line("working beside the process that owns this data folder; Ctrl-C to stop");
-        let (_worker, workers) = start_workers(app, parts)?;
+        let workers = WorkersBeside::start(app, parts).await?;
         interrupted().await?;
         workers.stop().await;
     }
@@ -79,13 +80,19 @@ pub(super) async fn run(config: Config, mut args: Args) -> anyhow::Result<ExitCo
 }
 
 /// Says how to get queued work done if no process is doing it.
-pub(super) fn say_who_works(app: &App) {
-    if !is_anyone_at_work(&app.config.data) {
+///
+/// # Errors
+/// If the catalogue fails.
+pub(super) async fn say_who_works(app: &App) -> Result<(), CatalogError> {
+    let mut db = app.catalog.read().await?;
+    let members = members::all(&mut db).await?;
+    if !is_anyone_at_work(&app.config.data) && !members.iter().any(|member| member.is_alive) {
         output::line(
             "no process is working on this data folder; to do the queued work, run `rushes ingest` with the same file, \
              `rushes work` or `rushes serve`",
         );
     }
+    Ok(())
 }
 
 /// Waits for Ctrl-C or SIGTERM. After that, a second signal ends the program at once, because an orderly

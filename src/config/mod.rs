@@ -268,6 +268,7 @@ impl Config {
                 });
             }
         };
+        range("catalog.lease_s", self.catalog.lease_s, 1..=3600);
         range("work.media", self.work.media as u64, 0..=256);
         range("work.embed", self.work.embed as u64, 0..=16);
         range(

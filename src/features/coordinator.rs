@@ -20,13 +20,11 @@ use super::registry::registered;
 use super::request::feature_of;
 use super::{liveness, retry};
 use crate::catalog::database::Connection;
-use crate::catalog::queue::{self, Verdict};
+use crate::catalog::queue::{self, LEASE_MS, Verdict};
 use crate::catalog::runs::Run;
 use crate::catalog::{Catalog, CatalogError, RunId, garbage, now_ms, results, runs};
 use crate::telemetry;
 
-/// How long a lease lasts without a heartbeat.
-const LEASE_MS: i64 = 30_000;
 /// How long a worker that found no work waits before it looks again. Another process may queue work, and cannot
 /// wake this one.
 const POLL: Duration = Duration::from_millis(300);
@@ -49,7 +47,8 @@ pub struct LocalCoordinator {
     catalog: Catalog,
     data: PathBuf,
     clock: LeaseClock,
-    /// Whether this process grants leases to remote workers. Those leases expire by its clock.
+    /// Whether this process grants leases to remote workers, and so those leases expire by its clock. Processes that share a
+    /// database have its clock.
     leads: Arc<AtomicBool>,
     /// Notified when a run of this process has ended, because other runs may have waited for it.
     ended: Arc<Notify>,
@@ -91,17 +90,26 @@ impl LocalCoordinator {
     }
 
     /// Takes charge of the leases of remote workers and restarts them, because they could not be extended while
-    /// no process was in charge. Only the process that runs the engine may call it.
+    /// no process was in charge. Only the process that runs the engine may call it. Of those that share a database, the one
+    /// that joined while no other was there has restarted them.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn lead(&self) -> Result<(), CatalogError> {
         self.leads.store(true, Ordering::Relaxed);
+        if self.is_shared() {
+            return Ok(());
+        }
         let mut tx = self.catalog.begin().await?;
         let now = self.now(&mut tx).await?;
         queue::renew_leases(&mut tx, now + LEASE_MS).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Whether processes with other data folders may work on the catalogue.
+    fn is_shared(&self) -> bool {
+        self.catalog.database().is_some()
     }
 
     /// The time on the clock of leases.
@@ -140,7 +148,8 @@ impl LocalCoordinator {
         if !is_waiting {
             return Ok(None);
         }
-        let buries = self.leads.load(Ordering::Relaxed) && queue::has_lapsed(&mut db, now).await?;
+        let counts = self.is_shared() || self.leads.load(Ordering::Relaxed);
+        let buries = counts && queue::has_lapsed(&mut db, now).await?;
         drop(db);
         if buries {
             let mut tx = self.catalog.begin().await?;
@@ -214,6 +223,18 @@ impl LocalCoordinator {
         Ok(Receipt::Kept)
     }
 
+    /// A failure with what it may mean where processes on several machines share the catalogue.
+    fn explained(&self, failure: &Failure) -> Failure {
+        let mut failure = failure.clone();
+        if self.is_shared() && failure.code == "file-not-found" {
+            failure.reason.push_str(
+                "; every machine that works on this catalogue must be able to read it by this name: keep it in S3, or in a \
+                 folder that all of them have",
+            );
+        }
+        failure
+    }
+
     async fn record(&self, ticket: &Ticket, failure: &Failure) -> Result<bool, CatalogError> {
         let id: RunId = ticket.run.parse()?;
         let mut tx = self.catalog.begin().await?;
@@ -226,6 +247,7 @@ impl LocalCoordinator {
             }
             Err(error) => return Err(error),
         };
+        let failure = &self.explained(failure);
         let verdict = retry::verdict(failure.kind, run.attempts);
         let now = self.now(&mut tx).await?;
         if !fail_run(&mut tx, &run, ticket.token, (failure, verdict), now).await? {

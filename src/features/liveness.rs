@@ -1,14 +1,17 @@
-//! Detects dead workers on this machine immediately, without a clock.
+//! Detects dead workers of this data folder immediately, without a clock, and those of other data folders by the clock of the
+//! database that they share.
 //!
 //! A worker process holds a lock on a file named after it. The system releases the lock when the process ends,
-//! however it ends. Whoever can take the lock therefore knows that the worker is dead.
+//! however it ends. A process that can take the lock therefore knows that the worker is dead. Workers of other data folders are
+//! members of the catalogue, and dead when they do not say that they live.
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::coordinator;
-use crate::catalog::{Catalog, CatalogError, queue};
+use crate::catalog::{Catalog, CatalogError, members, queue};
 
 /// Held while this process works.
 #[derive(Debug)]
@@ -19,14 +22,13 @@ pub struct WorkerLock {
 }
 
 impl WorkerLock {
-    /// Registers this process as a worker of the data folder `data`.
+    /// Registers this process as the worker `name` of the data folder `data`; see [`members::fresh_name`].
     ///
     /// # Errors
     /// If the folder cannot be written.
-    pub fn new(data: &Path) -> io::Result<Self> {
+    pub fn new(data: &Path, name: String) -> io::Result<Self> {
         let folder = folder(data);
         std::fs::create_dir_all(&folder)?;
-        let name = format!("local-{}", ulid::Ulid::generate());
         let file = folder.join(&name);
         let lock = File::create(&file)?;
         lock.lock()?;
@@ -51,35 +53,44 @@ impl Drop for WorkerLock {
     }
 }
 
-/// Takes over the runs of dead workers. A run that several workers died with is given up. This is for the engine and for
-/// what works beside it: no other data folder has workers then, so one without a file is dead.
+/// Takes over what dead workers had under way. A run that several workers died with is given up.
+///
+/// Of this data folder those are dead whose lock is free. Where other data folders have workers on the same catalogue, those
+/// of theirs are dead that are no living members. Otherwise all are of this folder, so one without a file is dead as well.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn bury_the_dead(data: &Path, catalog: &Catalog) -> Result<(), CatalogError> {
-    bury(data, catalog, true).await
-}
-
-/// As [`bury_the_dead`], for programs that may share the database with an engine elsewhere: a worker that has no file here
-/// may be one of its own.
-///
-/// # Errors
-/// If the database fails.
-pub async fn bury_the_dead_here(data: &Path, catalog: &Catalog) -> Result<(), CatalogError> {
-    bury(data, catalog, catalog.database().is_none()).await
-}
-
-async fn bury(data: &Path, catalog: &Catalog, are_all_here: bool) -> Result<(), CatalogError> {
+    let is_shared = catalog.database().is_some();
     let mut db = catalog.read().await?;
-    let holders = queue::local_holders(&mut db).await?;
+    let mut suspects: BTreeMap<String, bool> = BTreeMap::new();
+    for holder in queue::local_holders(&mut db).await? {
+        suspects.insert(holder, false);
+    }
+    if is_shared {
+        for member in members::all(&mut db).await? {
+            suspects.insert(member.name, member.is_alive);
+        }
+    }
     drop(db);
-    for worker in holders {
+    for (worker, is_alive) in suspects {
         let file = folder(data).join(&worker);
-        if !is_dead(&file) || !(are_all_here || file.symlink_metadata().is_ok()) {
+        let is_of_others = is_shared && file.symlink_metadata().is_err();
+        let is_dead = if is_of_others {
+            !is_alive
+        } else {
+            is_dead(&file)
+        };
+        if !is_dead {
             continue;
         }
         let mut tx = catalog.begin().await?;
+        // It may have joined, or joined again, since.
+        if is_of_others && members::is_alive(&mut tx, &worker).await? {
+            continue;
+        }
         let given_up = queue::bury(&mut tx, &worker).await?;
+        members::forget(&mut tx, &worker).await?;
         coordinator::settle(&mut tx, &given_up).await?;
         tx.commit().await?;
         tracing::info!(worker, "took over from a worker that died");
@@ -116,7 +127,7 @@ mod tests {
     #[test]
     fn a_worker_is_alive_while_its_lock_is_held() {
         let data = tempfile::tempdir().unwrap();
-        let lock = WorkerLock::new(data.path()).unwrap();
+        let lock = WorkerLock::new(data.path(), members::fresh_name()).unwrap();
         let file = lock.file.clone();
         assert!(!is_dead(&file));
         assert!(is_anyone_at_work(data.path()));

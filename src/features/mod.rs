@@ -32,7 +32,7 @@ mod vectors;
 
 pub use coordinator::LocalCoordinator;
 pub use definition::Unit;
-pub use liveness::{WorkerLock, bury_the_dead, bury_the_dead_here, is_anyone_at_work};
+pub use liveness::{WorkerLock, bury_the_dead, is_anyone_at_work};
 pub use models::{UnfitModel, activate_model, embed_beside, remove_vectors};
 pub use people::{FaceSettings, look_for_people};
 pub use registry::{is_remote, unit_of};

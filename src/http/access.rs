@@ -61,11 +61,6 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// The catalogue that keys are in.
-    pub(super) const fn catalog(&self) -> &Catalog {
-        &self.catalog
-    }
-
     pub(super) const fn new(
         catalog: Catalog,
         limits: RateLimits,

@@ -45,7 +45,7 @@ pub(super) async fn announce(
         ApiError::new(ErrorKind::InvalidInput, "bad-notice", rejection.body_text())
     })?;
     let uris = objects(&message)?;
-    let announced = api.watches.announce(&uris);
+    let announced = api.watches.announce(&uris).await?;
     let elsewhere = uris.len().saturating_sub(announced);
     Ok(Json(Announced {
         announced,

@@ -20,7 +20,11 @@ const MAX_BODY: usize = 4 * 1024 * 1024;
 const MAX_ANSWER: u64 = 1024 * 1024;
 
 /// Carries out a request once for each key.
-pub(super) async fn once(State(catalog): State<Catalog>, request: Request, next: Next) -> Response {
+pub(super) async fn once(
+    State((catalog, member)): State<(Catalog, String)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let is_change = access::is_change(request.method(), request.uri().path());
     if request.method() != Method::POST || !is_change || !is_json(request.headers()) {
         return next.run(request).await;
@@ -30,14 +34,14 @@ pub(super) async fn once(State(catalog): State<Catalog>, request: Request, next:
         Ok(Some(key)) => key,
         Err(refusal) => return refusal.into_response(),
     };
-    match carried_out(&catalog, &key, request, next).await {
+    match carried_out((&catalog, &member), &key, request, next).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     }
 }
 
 async fn carried_out(
-    catalog: &Catalog,
+    (catalog, member): (&Catalog, &str),
     key: &str,
     request: Request,
     next: Next,
@@ -64,7 +68,7 @@ async fn carried_out(
     };
     let of = (caller.as_str(), key);
     let mut tx = catalog.begin().await?;
-    let kept = idempotency::begin(&mut tx, of, &fingerprint).await?;
+    let kept = idempotency::begin(&mut tx, of, &fingerprint, member).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     if let Some(kept) = kept {
         if kept.fingerprint != fingerprint {

@@ -124,6 +124,8 @@ pub struct Api {
     pub upload_limit: u64,
     /// Where resumable uploads grow.
     pub spool: Spool,
+    /// The name of this process among those who work on the catalogue.
+    pub member: String,
     /// Redacts pictures.
     pub redactions: Redactions,
     /// What exports with pictures are made from.
@@ -222,6 +224,7 @@ pub fn router(api: Api, policy: AccessPolicy) -> anyhow::Result<Router> {
     };
     let door = Door::new(api.catalog.clone(), limits, clientele, origins);
     let work = work::routes(api.work.clone());
+    let once = (api.catalog.clone(), api.member.clone());
     let assistants = assistants::routes(&api)?;
     let (routes, mut document) = described(&api)
         .with_state(api)
@@ -238,7 +241,7 @@ pub fn router(api: Api, policy: AccessPolicy) -> anyhow::Result<Router> {
         .merge(page::routes())
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(axum::middleware::from_fn_with_state(
-            door.catalog().clone(),
+            once,
             idempotency::once,
         ));
     let routes = finished(routes, door);

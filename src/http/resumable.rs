@@ -130,7 +130,7 @@ pub(super) async fn create(
         Some(id) => Some(caller.asset(&mut tx, &id.parse()?).await?.id),
         None => None,
     };
-    let expired = resumable::expire(&mut tx).await?;
+    let expired = resumable::expire(&mut tx, api.spool.identity()).await?;
     let owner = caller.key().map(|(id, _)| id);
     let new = NewUpload {
         name: &name,
@@ -166,12 +166,17 @@ pub(super) async fn get(
 ) -> Result<Response, ApiError> {
     let mut upload = find(&api, &caller, &id).await?;
     // A client that asks where to resume sends nothing more on the line that it has lost.
-    if method == Method::HEAD && api.spool.take_over(&upload.id).await.is_some() {
+    let is_here = upload
+        .spool
+        .as_deref()
+        .is_none_or(|spool| spool == api.spool.identity());
+    if method == Method::HEAD && is_here && api.spool.take_over(&upload.id).await.is_some() {
         upload = find(&api, &caller, &id).await?;
     }
     // All bytes are there, but the server ended before they were an asset.
     if upload.received == upload.length
         && upload.asset_id.is_none()
+        && is_here
         && let Some(_claim) = api.spool.claim(&upload.id)
     {
         (upload.asset_id, upload.job_id) = finish(&api, &upload).await?;
@@ -210,6 +215,7 @@ pub(super) async fn send(
     let offset = number(&parts.headers, &UPLOAD_OFFSET)?;
     let checksum = checksum(&parts.headers)?;
     let known = find(&api, &caller, &id).await?;
+    settle_here(&api, &known.id).await?;
     let Some(claim) = api.spool.take_over(&known.id).await else {
         let detail = "another request is storing this upload; ask for it again in a moment";
         return Err(ApiError::new(ErrorKind::Cancelled, "upload-in-use", detail));
@@ -285,6 +291,23 @@ pub(super) async fn delete(
     Ok(response)
 }
 
+/// Has the bytes of an upload come to this server, which the first of them choose.
+async fn settle_here(api: &Api, id: &UploadId) -> Result<(), ApiError> {
+    let mut tx = api.catalog.begin().await?;
+    let is_here = resumable::settle_in(&mut tx, id, api.spool.identity()).await?;
+    tx.commit().await.map_err(CatalogError::from)?;
+    if is_here {
+        return Ok(());
+    }
+    let detail = "another server has the bytes of this upload that have arrived; send the others there too: whatever \
+                  divides requests among the servers must keep an upload at one of them";
+    Err(ApiError::new(
+        ErrorKind::Cancelled,
+        "upload-elsewhere",
+        detail,
+    ))
+}
+
 /// Notes how much has arrived, and that the upload is not given up.
 async fn note(api: &Api, id: &UploadId, received: u64) -> Result<(), CatalogError> {
     let mut tx = api.catalog.begin().await?;
@@ -301,7 +324,7 @@ async fn finish(
     // Each attempt has its own prefix, because that of a failed one is being deleted.
     let prefix = format!("uploads/{}", ulid::Ulid::generate());
     let mut tx = api.catalog.begin().await?;
-    uploads::begin(&mut tx, &prefix).await?;
+    uploads::begin(&mut tx, &prefix, Some(&api.member)).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     let stored = store(api, upload, &prefix).await;
     if stored.is_err() {

@@ -29,7 +29,7 @@ pub(super) async fn receive(api: &Api, request: Request) -> Result<Upload, ApiEr
     let prefix = format!("uploads/{}", ulid::Ulid::generate());
     // Written down before the first byte: a kill leaves nothing that the next start does not clear away.
     let mut tx = api.catalog.begin().await?;
-    uploads::begin(&mut tx, &prefix).await?;
+    uploads::begin(&mut tx, &prefix, Some(&api.member)).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     match read(api, form, &prefix).await {
         Ok(upload) => Ok(upload),

@@ -41,7 +41,8 @@ pub(super) struct WatchView {
     title: Option<String>,
     /// When it was made, Unix milliseconds.
     created_ms: i64,
-    /// `watching`, or `failing` if the place cannot be read at present. It is tried again.
+    /// `watching`, or `failing` if the place cannot be read at present. It is tried again. `elsewhere` if another server on
+    /// the same catalogue watches it: that one knows the counts.
     #[schema(example = "watching")]
     state: &'static str,
     /// Why it is failing.
@@ -92,7 +93,9 @@ fn view(api: &Api, watch: StoredWatch) -> WatchView {
         uri: watch.uri,
         title: watch.title,
         created_ms: watch.created_at,
-        state: if report.failure.is_some() {
+        state: if report.is_elsewhere {
+            "elsewhere"
+        } else if report.failure.is_some() {
             "failing"
         } else {
             "watching"

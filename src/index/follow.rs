@@ -162,10 +162,17 @@ impl Follower {
                 entries.push(entry(&mut db, asset).await?);
             }
         }
+        let known = catalog::known_mark(&mut db, seq).await?;
         drop(db);
-        let mut tx = self.catalog.begin().await?;
-        let mark = catalog::mark_position(&mut tx, seq).await?;
-        tx.commit().await.map_err(CatalogError::from)?;
+        let mark = match known {
+            Some(mark) => mark,
+            None => {
+                let mut tx = self.catalog.begin().await?;
+                let mark = catalog::mark_position(&mut tx, seq).await?;
+                tx.commit().await.map_err(CatalogError::from)?;
+                mark
+            }
+        };
         self.take_in(entries, Position { seq, mark }).await?;
         Ok(true)
     }

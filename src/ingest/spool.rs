@@ -22,6 +22,8 @@ use crate::catalog::UploadId;
 
 /// How long a request that sends bytes may take to give way to another.
 const GIVES_WAY: Duration = Duration::from_secs(10);
+/// What the name of the file with the folder's identity, which is beside the folder, has more than that.
+const IDENTITY: &str = "identity";
 /// Bytes that are taken at once.
 const SAFE_EVERY: u64 = 64 << 20;
 
@@ -29,6 +31,7 @@ const SAFE_EVERY: u64 = 64 << 20;
 #[derive(Debug, Clone)]
 pub struct Spool {
     folder: PathBuf,
+    identity: Arc<str>,
     busy: Arc<Mutex<HashMap<UploadId, Holder>>>,
 }
 
@@ -128,13 +131,34 @@ impl Hasher {
 }
 
 impl Spool {
-    /// Uses `folder`, which is made when it is first needed.
-    #[must_use]
-    pub fn new(folder: PathBuf) -> Self {
-        Self {
+    /// Uses `folder`, which is made if it is missing, and gets an identity.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn open(folder: PathBuf) -> std::io::Result<Self> {
+        std::fs::create_dir_all(&folder)?;
+        let file = folder.with_extension(IDENTITY);
+        let identity = match std::fs::read_to_string(&file) {
+            Ok(identity) if !identity.is_empty() => identity,
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            // A power cut may leave the name without the contents.
+            Ok(_) | Err(_) => {
+                let identity = ulid::Ulid::generate().to_string();
+                std::fs::write(&file, &identity)?;
+                identity
+            }
+        };
+        Ok(Self {
             folder,
+            identity: identity.into(),
             busy: Arc::default(),
-        }
+        })
+    }
+
+    /// What tells this folder from those of other servers on the same catalogue.
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// The folder; uploads and what is computed share its disk.
@@ -346,7 +370,7 @@ mod tests {
     #[tokio::test]
     async fn only_what_counts_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::new(folder.path().join("spool"));
+        let spool = Spool::open(folder.path().join("spool")).unwrap();
         let id = UploadId::new();
         let claim = spool.claim(&id).unwrap();
         assert!(spool.claim(&id).is_none());
@@ -409,7 +433,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_for_bytes_gives_way_and_what_came_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::new(folder.path().join("spool"));
+        let spool = Spool::open(folder.path().join("spool")).unwrap();
         let id = UploadId::new();
         let claim = spool.claim(&id).unwrap();
         let (other, own) = (spool.clone(), id.clone());

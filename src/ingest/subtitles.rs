@@ -123,7 +123,8 @@ pub async fn add_subtitles(
     }
     let prefix = format!("uploads/{}", ulid::Ulid::generate());
     let mut tx = catalog.begin().await?;
-    uploads::begin(&mut tx, &prefix).await?;
+    // A command is no member. What a kill leaves is cleared away by the next process that works alone.
+    uploads::begin(&mut tx, &prefix, None).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     let key = format!("{prefix}/{}", safe_name(&new.name));
     let added = async {

@@ -1,5 +1,6 @@
 //! Watches of the server: each place has a task that submits what arrives there and knows how it went.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,8 +13,9 @@ use super::watch::{Announcements, FolderWatch, Sight, WatchError, WatchOptions};
 use super::{FoundVideo, submit_unasked};
 use crate::catalog::runs::RunState;
 use crate::catalog::watches::{self, StoredWatch};
-use crate::catalog::{Catalog, CatalogError, JobId, WatchId, jobs};
+use crate::catalog::{Catalog, CatalogError, JobId, RoleTerm, WatchId, jobs};
 use crate::features::Settings;
+use crate::fleet::HeldRole;
 
 /// How often the jobs of videos that are under way are read.
 const LOOK: Duration = Duration::from_secs(1);
@@ -28,9 +30,11 @@ enum FileState {
     Refused(String),
 }
 
-/// What a watch has seen since the server started.
+/// What a watch has seen since the server began to watch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WatchReport {
+    /// Whether another server watches the place, and this one knows nothing of it.
+    pub is_elsewhere: bool,
     /// Why the place cannot be read at present.
     pub failure: Option<String>,
     /// Videos that are being ingested.
@@ -75,6 +79,7 @@ struct Desk {
     storage: Storage,
     settings: Settings,
     options: WatchOptions,
+    role: HeldRole,
     running: Mutex<HashMap<WatchId, RunningWatch>>,
     stop: CancellationToken,
 }
@@ -84,13 +89,14 @@ struct Desk {
 pub struct Watches(Arc<Desk>);
 
 impl Watches {
-    /// No watch runs yet. All watches end with `stop`.
+    /// No watch runs yet. All watches end with `stop`, or with the term of `role`.
     #[must_use]
     pub fn new(
         catalog: Catalog,
         storage: Storage,
         settings: Settings,
         options: WatchOptions,
+        role: HeldRole,
         stop: CancellationToken,
     ) -> Self {
         Self(Arc::new(Desk {
@@ -98,36 +104,97 @@ impl Watches {
             storage,
             settings,
             options,
+            role,
             running: Mutex::default(),
             stop,
         }))
     }
 
-    /// Starts the watches that the catalogue has. Those whose place the settings do not allow any more are failing.
+    /// Runs the watches that the catalogue has, whenever this process holds the role. Those whose place the settings do not
+    /// allow any more are failing.
     ///
     /// # Errors
     /// If the catalogue fails.
-    pub async fn resume(&self, is_allowed: impl Fn(&str) -> bool) -> Result<(), CatalogError> {
-        let mut db = self.0.catalog.read().await?;
-        for watch in watches::all(&mut db).await? {
-            if is_allowed(&watch.uri) {
-                self.start(watch);
-                continue;
+    pub async fn run(
+        &self,
+        is_allowed: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Result<(), CatalogError> {
+        if let Some(term) = self.0.role.held() {
+            self.look_up(term, &is_allowed).await?;
+        }
+        let watches = self.clone();
+        tokio::spawn(async move {
+            let (this, is_allowed) = (&watches, &is_allowed);
+            let desk = &this.0;
+            desk.role
+                .while_held(&desk.stop, |term| this.keep(term, is_allowed))
+                .await;
+        });
+        Ok(())
+    }
+
+    /// Runs the watches that the catalogue has, also those that another server adds, until it is dropped.
+    async fn keep(&self, term: RoleTerm, is_allowed: &(impl Fn(&str) -> bool + Sync)) {
+        let _end = EndWatches(self);
+        loop {
+            if let Err(error) = self.look_up(term, is_allowed).await {
+                tracing::warn!(error = %with_causes(&error), "cannot read which places to watch; tried again");
             }
-            let failure = "it is not below a media root any more; add one, or delete the watch";
-            let progress = Progress {
-                failure: Some(failure.to_owned()),
-                ..Progress::default()
-            };
-            let idle = RunningWatch {
-                uri: watch.uri,
-                announced: Arc::default(),
-                progress: Arc::new(Mutex::new(progress)),
-                stop: self.0.stop.child_token(),
-            };
-            self.0.running().insert(watch.id, idle);
+            if self.0.catalog.database().is_none() {
+                // No other server adds any.
+                return std::future::pending().await;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Starts the watches that are new in the catalogue, and ends those that are not there any more. Takes over what was
+    /// announced to other servers.
+    async fn look_up(
+        &self,
+        term: RoleTerm,
+        is_allowed: &(impl Fn(&str) -> bool + Sync),
+    ) -> Result<(), CatalogError> {
+        let mut db = self.0.catalog.read().await?;
+        let stored = watches::all(&mut db).await?;
+        let is_announced = watches::is_anything_announced(&mut db).await?;
+        drop(db);
+        self.0.running().retain(|id, running| {
+            let is_there = stored.iter().any(|watch| watch.id == *id);
+            if !is_there {
+                running.stop.cancel();
+            }
+            is_there
+        });
+        for watch in stored {
+            if is_allowed(&watch.uri) {
+                self.start(watch, term);
+            } else {
+                self.show_as_failing(watch);
+            }
+        }
+        if is_announced {
+            let mut tx = self.0.catalog.under(term).begin().await?;
+            let uris = watches::take_announced(&mut tx).await?;
+            tx.commit().await?;
+            self.note(&uris);
         }
         Ok(())
+    }
+
+    fn show_as_failing(&self, watch: StoredWatch) {
+        let failure = "it is not below a media root any more; add one, or delete the watch";
+        let progress = Progress {
+            failure: Some(failure.to_owned()),
+            ..Progress::default()
+        };
+        let idle = RunningWatch {
+            uri: watch.uri,
+            announced: Arc::default(),
+            progress: Arc::new(Mutex::new(progress)),
+            stop: self.0.stop.child_token(),
+        };
+        self.0.running().entry(watch.id).or_insert(idle);
     }
 
     /// Watches a place from now on, and says whether that is new.
@@ -154,8 +221,8 @@ impl Watches {
         }
         let (watch, is_new) = watches::add(&mut tx, &uri, title).await?;
         tx.commit().await.map_err(CatalogError::from)?;
-        if is_new {
-            self.start(watch.clone());
+        if is_new && let Some(term) = self.0.role.held() {
+            self.start(watch.clone(), term);
         }
         Ok((watch, is_new))
     }
@@ -175,10 +242,26 @@ impl Watches {
         Ok(())
     }
 
-    /// Has the watches look at objects that are said to have changed. Returns how many of them are in watched places; the
-    /// others are nobody's.
-    #[must_use]
-    pub fn announce(&self, uris: &[String]) -> usize {
+    /// Has the watches look at objects that are said to have changed, if need be those of another server. Returns how many of
+    /// them are in watched places; the others are nobody's.
+    ///
+    /// # Errors
+    /// If the catalogue fails.
+    pub async fn announce(&self, uris: &[String]) -> Result<usize, CatalogError> {
+        if self.0.role.held().is_some() {
+            return Ok(self.note(uris));
+        }
+        let mut tx = self.0.catalog.begin().await?;
+        let places = watches::all(&mut tx).await?;
+        let is_inside = |uri: &&String| places.iter().any(|place| uri.starts_with(&place.uri));
+        let inside: Vec<&String> = uris.iter().filter(is_inside).collect();
+        watches::keep_announced(&mut tx, &inside).await?;
+        tx.commit().await?;
+        Ok(inside.len())
+    }
+
+    /// Has the watches of this server look at objects.
+    fn note(&self, uris: &[String]) -> usize {
         let mut taken = 0;
         for watch in self.0.running().values() {
             let inside = uris.iter().filter(|uri| uri.starts_with(&watch.uri));
@@ -199,7 +282,11 @@ impl Watches {
             .running()
             .get(id)
             .map(|running| Arc::clone(&running.progress));
-        progress.map_or_else(WatchReport::default, |progress| locked(&progress).report())
+        let elsewhere = || WatchReport {
+            is_elsewhere: true,
+            ..WatchReport::default()
+        };
+        progress.map_or_else(elsewhere, |progress| locked(&progress).report())
     }
 
     fn open(&self, place: &str) -> Result<FolderWatch, WatchError> {
@@ -207,19 +294,25 @@ impl Watches {
         FolderWatch::lasting(storage, &[place.to_owned()], options)
     }
 
-    fn start(&self, watch: StoredWatch) {
+    /// Starts a watch, unless it runs already.
+    fn start(&self, watch: StoredWatch, term: RoleTerm) {
+        let mut running = self.0.running();
+        let Entry::Vacant(place) = running.entry(watch.id.clone()) else {
+            return;
+        };
         let progress = Arc::new(Mutex::new(Progress::default()));
         let stop = self.0.stop.child_token();
         let announced = Arc::new(Announcements::default());
-        let running = RunningWatch {
+        place.insert(RunningWatch {
             uri: watch.uri.clone(),
             announced: Arc::clone(&announced),
             progress: Arc::clone(&progress),
             stop: stop.clone(),
-        };
-        self.0.running().insert(watch.id.clone(), running);
+        });
+        drop(running);
         let task = WatchTask {
             watches: self.clone(),
+            catalog: self.0.catalog.under(term),
             watch,
             announced,
             progress,
@@ -227,6 +320,17 @@ impl Watches {
             open: HashMap::new(),
         };
         tokio::spawn(task.run(stop));
+    }
+}
+
+/// Ends all watches when it is dropped.
+struct EndWatches<'a>(&'a Watches);
+
+impl Drop for EndWatches<'_> {
+    fn drop(&mut self) {
+        for (_, running) in self.0.0.running().drain() {
+            running.stop.cancel();
+        }
     }
 }
 
@@ -244,6 +348,7 @@ impl Progress {
             FileState::Pending | FileState::Ready => None,
         });
         WatchReport {
+            is_elsewhere: false,
             failure: self.failure.clone(),
             pending: count(&FileState::Pending),
             ready: count(&FileState::Ready),
@@ -259,6 +364,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// One watched place.
 struct WatchTask {
     watches: Watches,
+    /// Nothing is submitted once another server watches.
+    catalog: Catalog,
     watch: StoredWatch,
     announced: Arc<Announcements>,
     progress: Arc<Mutex<Progress>>,
@@ -312,7 +419,7 @@ impl WatchTask {
             let title = self.watch.title.clone();
             let title = title.unwrap_or_else(|| video.default_title());
             let uri = video.locator.uri.clone();
-            let submitted = submit_unasked(&desk.catalog, video, &title, &desk.settings).await?;
+            let submitted = submit_unasked(&self.catalog, video, &title, &desk.settings).await?;
             self.due.pop_front();
             // Without a job it was cancelled.
             if let Some(submitted) = submitted {
@@ -321,7 +428,7 @@ impl WatchTask {
             }
         }
         let ids: Vec<JobId> = self.open.keys().cloned().collect();
-        let mut db = desk.catalog.read().await?;
+        let mut db = self.catalog.read().await?;
         let jobs = jobs::get_many(&mut db, &ids).await?;
         drop(db);
         for job in &jobs {

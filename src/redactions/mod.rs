@@ -56,8 +56,8 @@ pub struct Options {
     pub video_limit: u64,
     /// Bytes of memory that all files in work may take together, about.
     pub memory: u64,
-    /// The data folder, in which this machine's workers are known.
-    pub data: PathBuf,
+    /// The name of this process in leases.
+    pub member: String,
     /// Where redacted videos are written before they are stored.
     pub staging: PathBuf,
     /// How videos are decoded.
@@ -219,7 +219,8 @@ impl Redactions {
     /// If the catalogue fails.
     pub async fn begin(&self) -> Result<RedactionId, RedactionError> {
         let mut tx = self.0.catalog.begin().await?;
-        let id = redactions::create(&mut tx, Stage::Receiving, "{}", "[]", None).await?;
+        let member = &self.0.options.member;
+        let id = redactions::create(&mut tx, Stage::Receiving, "{}", "[]", None, member).await?;
         tx.commit().await.map_err(CatalogError::from)?;
         Ok(id)
     }
@@ -316,6 +317,7 @@ impl Redactions {
             &settings,
             &names,
             output.as_deref(),
+            &self.0.options.member,
         )
         .await?;
         tx.commit().await.map_err(CatalogError::from)?;

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rushes_models::{ErrorKind, with_causes};
-use rushes_workers::storage::Uri;
+use rushes_workers::storage::{Storage, Uri};
 use rushes_workers::watch::Watch;
 use rushes_workers::worker::HEARTBEAT;
 use tokio::runtime::Handle;
@@ -18,9 +18,10 @@ use super::{RedactionError, Redactions, store};
 use crate::catalog::queue::Verdict;
 use crate::catalog::redactions::{self, FileResult, RedactionFile, RedactionTask, upkeep};
 use crate::catalog::{Catalog, CatalogError, RedactionId};
+use crate::fleet::HeldRole;
 use crate::{features, telemetry};
 
-/// How long nobody looks whether there is something to do, unless told.
+/// How long nobody looks whether there is something to do, unless it is said.
 const IDLE: Duration = Duration::from_secs(1);
 /// How often what could not be cleared away is tried again.
 const TEND: Duration = Duration::from_secs(5);
@@ -39,22 +40,19 @@ pub struct RedactionWorkers {
 }
 
 impl RedactionWorkers {
-    /// Requeues unfinished files and starts `count` threads, which lease files as the worker `name`. The caller must be
-    /// the only process at work.
+    /// Starts `count` threads, which lease files, and the upkeep while this process holds `role`. The caller has taken over
+    /// from processes that died.
     ///
     /// # Errors
-    /// If the catalogue fails or the system refuses a thread.
-    pub async fn start(redactions: &Redactions, name: &str, count: usize) -> anyhow::Result<Self> {
+    /// If the system refuses a thread.
+    pub fn start(redactions: &Redactions, role: HeldRole, count: usize) -> std::io::Result<Self> {
         let catalog = redactions.0.catalog.clone();
-        features::bury_the_dead(&redactions.0.options.data, &catalog).await?;
-        let mut tx = catalog.begin().await?;
-        upkeep::discard_uploads(&mut tx).await?;
-        tx.commit().await?;
+        let name = redactions.0.options.member.clone();
         let stop = CancellationToken::new();
         let mut threads = Vec::new();
         for number in 0..count {
             let worker = Worker {
-                name: name.to_owned(),
+                name: name.clone(),
                 redactions: redactions.clone(),
                 runtime: Handle::current(),
                 stop: stop.clone(),
@@ -65,10 +63,15 @@ impl RedactionWorkers {
                     .spawn(move || worker.run())?,
             );
         }
-        let tending = tokio::spawn(tend(redactions.clone(), stop.clone()));
+        let (tended, until) = (redactions.clone(), stop.clone());
+        let tending = tokio::spawn(async move {
+            let tended = &tended;
+            role.while_held(&until, |term| tend(tended, tended.0.catalog.under(term)))
+                .await;
+        });
         Ok(Self {
             catalog,
-            name: name.to_owned(),
+            name,
             threads,
             tending,
             stop,
@@ -128,7 +131,8 @@ impl Worker {
         let waiting = redactions::is_waiting(&mut db).await?;
         drop(db);
         if waiting {
-            let mut tx = inner.catalog.begin().await?;
+            // Who takes a file does not wait for others who do.
+            let mut tx = inner.catalog.begin_beside().await?;
             let task = redactions::take(&mut tx, &self.name).await?;
             tx.commit().await?;
             return Ok(task);
@@ -187,7 +191,12 @@ impl Worker {
         };
         // One that was given back meanwhile needs its original again.
         if is_ours && !retried && is_upload(file) {
-            let forgotten = forget_original(&self.redactions, &file.redaction_id, file.ordinal);
+            let inner = &self.redactions.0;
+            let forgotten = forget_original(
+                &inner.storage,
+                &inner.catalog,
+                (&file.redaction_id, file.ordinal),
+            );
             if let Err(error) = self.runtime.block_on(forgotten) {
                 tracing::warn!(error = %with_causes(&error), "an original cannot be deleted; tried again later");
             }
@@ -256,7 +265,7 @@ async fn beat(
         }
         let done = i64::try_from(watch.now().done).unwrap_or(i64::MAX);
         let beaten = async {
-            let mut tx = inner.catalog.begin().await?;
+            let mut tx = inner.catalog.begin_beside().await?;
             let is_wanted = redactions::heartbeat(&mut tx, &file, done).await?;
             tx.commit().await?;
             Ok::<_, CatalogError>(is_wanted)
@@ -278,45 +287,42 @@ fn is_upload(file: &RedactionFile) -> bool {
 }
 
 async fn forget_original(
-    redactions: &Redactions,
-    id: &RedactionId,
-    ordinal: i64,
+    storage: &Storage,
+    catalog: &Catalog,
+    (id, ordinal): (&RedactionId, i64),
 ) -> Result<(), RedactionError> {
-    let inner = &redactions.0;
     let folder = store::original_folder(id, ordinal);
-    inner.storage.delete_prefix(&folder).await?;
-    let mut tx = inner.catalog.begin().await?;
+    storage.delete_prefix(&folder).await?;
+    let mut tx = catalog.begin().await?;
     upkeep::original_deleted(&mut tx, id, ordinal).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     Ok(())
 }
 
-/// Looks inputs up and clears away until told to stop.
-async fn tend(redactions: Redactions, stop: CancellationToken) {
+/// Looks inputs up and clears away, until it is dropped. Nothing of it is half done then that is not done again.
+async fn tend(redactions: &Redactions, catalog: Catalog) {
+    // What other processes are asked for shows in the catalogue only.
+    let pause = if catalog.database().is_some() {
+        IDLE
+    } else {
+        TEND
+    };
     let mut failures = HashMap::new();
-    while !stop.is_cancelled() {
+    loop {
         let mut news = std::pin::pin!(redactions.0.news.notified());
         news.as_mut().enable();
-        let tended = tokio::select! {
-            tended = tend_once(&redactions, &mut failures) => tended,
-            () = stop.cancelled() => return,
-        };
-        match tended {
+        match tend_once(redactions, &catalog, &mut failures).await {
             Ok(true) => {}
             Ok(false) => {
                 tokio::select! {
                     () = news => {}
-                    () = tokio::time::sleep(TEND) => {}
-                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(pause) => {}
                 }
             }
             Err(error) => {
                 tracing::warn!(error = %with_causes(&error), "the upkeep of redactions failed; tried again");
                 // Whatever is new meets the same failure.
-                tokio::select! {
-                    () = tokio::time::sleep(TEND) => {}
-                    () = stop.cancelled() => {}
-                }
+                tokio::time::sleep(TEND).await;
             }
         }
     }
@@ -325,22 +331,23 @@ async fn tend(redactions: Redactions, stop: CancellationToken) {
 /// Whether there is more to look up.
 async fn tend_once(
     redactions: &Redactions,
+    catalog: &Catalog,
     failures: &mut HashMap<RedactionId, i64>,
 ) -> Result<bool, RedactionError> {
     let inner = &redactions.0;
-    let mut db = inner.catalog.read().await?;
+    let mut db = catalog.read().await?;
     let doomed = upkeep::doomed(&mut db).await?;
     let spent = upkeep::spent_originals(&mut db).await?;
     let to_list = upkeep::to_list(&mut db).await?;
     drop(db);
     for id in &doomed {
         inner.storage.delete_prefix(&store::prefix(id)).await?;
-        let mut tx = inner.catalog.begin().await?;
+        let mut tx = catalog.begin().await?;
         upkeep::remove(&mut tx, id).await?;
         tx.commit().await.map_err(CatalogError::from)?;
     }
     for (id, ordinal) in &spent {
-        forget_original(redactions, id, *ordinal).await?;
+        forget_original(&inner.storage, catalog, (id, *ordinal)).await?;
     }
     let Some(redaction) = to_list else {
         return Ok(false);
@@ -359,7 +366,7 @@ async fn tend_once(
         }
     };
     failures.remove(&redaction.id);
-    let mut tx = inner.catalog.begin().await?;
+    let mut tx = catalog.begin().await?;
     redactions::open(&mut tx, &redaction.id, &gathered.files, gathered.skipped).await?;
     tx.commit().await.map_err(CatalogError::from)?;
     inner.news.notify_waiters();

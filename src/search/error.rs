@@ -143,7 +143,9 @@ pub enum SearchError {
     #[error("limit must be from 1 to {0}")]
     Limit(usize),
     /// The page token belongs to another query, or is invalid.
-    #[error("this page token is invalid or belongs to another query; request the first page again")]
+    #[error(
+        "this page token is invalid, or belongs to another query or another server; request the first page again"
+    )]
     Page,
     /// The page token is too old.
     #[error("this page token has expired; request the first page again")]

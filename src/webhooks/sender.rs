@@ -14,6 +14,7 @@ use super::sign::signature;
 use crate::catalog::events::Event;
 use crate::catalog::webhooks::{self, Delivery, DeliveryAttempt, Webhook};
 use crate::catalog::{Catalog, CatalogError, now_ms};
+use crate::fleet::HeldRole;
 
 /// How often the catalogue is asked whether there is something to do.
 const LOOK: Duration = Duration::from_millis(500);
@@ -43,11 +44,12 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Starts the task.
+    /// Starts the task. It works while this process holds `role`, so an event is posted once, and again only if the
+    /// holder before could not note that it was posted.
     ///
     /// # Errors
     /// If the HTTP client cannot be made.
-    pub fn start(catalog: Catalog, options: SenderOptions) -> anyhow::Result<Self> {
+    pub fn start(catalog: Catalog, options: SenderOptions, role: HeldRole) -> anyhow::Result<Self> {
         let mut client = Client::builder()
             .timeout(TIMEOUT)
             // A redirect could lead where no webhook may.
@@ -61,7 +63,12 @@ impl Sender {
             options,
         };
         let stop = CancellationToken::new();
-        let task = tokio::spawn(run(catalog, post, stop.clone()));
+        let until = stop.clone();
+        let task = tokio::spawn(async move {
+            let (catalog, post, until) = (&catalog, &post, &until);
+            role.while_held(until, |term| run(catalog.under(term), post, until))
+                .await;
+        });
         Ok(Self { task, stop })
     }
 
@@ -81,20 +88,14 @@ struct Post {
     options: SenderOptions,
 }
 
-async fn run(catalog: Catalog, post: Post, stop: CancellationToken) {
-    loop {
-        let worked = tokio::select! {
-            worked = work(&catalog, &post) => worked,
-            () = stop.cancelled() => return,
-        };
+async fn run(catalog: Catalog, post: &Post, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        let worked = work(&catalog, post).await;
         if let Err(error) = &worked {
             tracing::warn!(error = %with_causes(&error), "webhooks cannot be served; tried again");
         }
         if !matches!(worked, Ok(true)) {
-            tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
-                () = stop.cancelled() => return,
-            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 }

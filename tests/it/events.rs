@@ -16,7 +16,7 @@ use crate::http::{Server, problem};
 use crate::support::{Rushes, videos};
 
 /// A message of a stream: id, event and data.
-type Message = (Option<i64>, String, Value);
+pub(crate) type Message = (Option<i64>, String, Value);
 
 /// The messages of a stream of server-sent events.
 fn messages(answer: Response) -> impl Iterator<Item = Message> {
@@ -39,7 +39,11 @@ fn messages(answer: Response) -> impl Iterator<Item = Message> {
     })
 }
 
-fn follow(server: &Server, path: &str, after: Option<i64>) -> impl Iterator<Item = Message> {
+pub(crate) fn follow(
+    server: &Server,
+    path: &str,
+    after: Option<i64>,
+) -> impl Iterator<Item = Message> {
     let mut request = server.get(path).timeout(Duration::from_secs(300));
     if let Some(after) = after {
         request = request.header("last-event-id", after.to_string());
@@ -119,18 +123,18 @@ fn a_follower_hears_everything_once_and_in_order() {
 
 /// A request as it came to the receiver.
 #[derive(Debug)]
-struct Received {
+pub(crate) struct Received {
     headers: Vec<(String, String)>,
     body: String,
 }
 
 impl Received {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(of, _)| of == name);
         found.map_or("", |(_, value)| value.as_str())
     }
 
-    fn data(&self) -> Value {
+    pub(crate) fn data(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
@@ -150,7 +154,7 @@ impl Received {
 }
 
 /// A receiver that answers each request with the next of `statuses`, and 204 after those.
-fn receiver(statuses: &'static [u16]) -> (String, Receiver<Received>) {
+pub(crate) fn receiver(statuses: &'static [u16]) -> (String, Receiver<Received>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let (send, received) = channel();

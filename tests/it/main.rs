@@ -25,6 +25,7 @@ mod docs;
 mod encoders;
 mod events;
 mod export;
+mod fleet;
 mod following;
 mod golden;
 mod http;

@@ -158,26 +158,6 @@ fn an_engine_that_was_killed_is_followed_by_the_next_one_at_once() {
 }
 
 #[test]
-fn a_second_data_folder_on_the_same_database_is_refused_while_the_first_one_works() {
-    for (server, rushes) in each() {
-        let address = server.database();
-        let (one, Some(other)) = (rushes.with("RUSHES_CATALOG__URL", &address), Rushes::new())
-        else {
-            return;
-        };
-        let other = other.with("RUSHES_CATALOG__URL", &address);
-        let _serving = Server::start(&one, &[]);
-        let refused = other.run(&["work"]);
-        assert!(!refused.status.success());
-        assert!(
-            told(&refused).contains("rushes work --server"),
-            "{}",
-            told(&refused)
-        );
-    }
-}
-
-#[test]
 fn doctor_names_the_database_and_no_password() {
     for (server, rushes) in each() {
         let address = server.database().replace("rushes@", "rushes:hush@");

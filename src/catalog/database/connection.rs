@@ -20,6 +20,7 @@ enum Held {
     InSqlite(sqlx::Transaction<'static, Sqlite>),
     Postgres(PoolConnection<Postgres>),
     InPostgres(sqlx::Transaction<'static, Postgres>),
+    OwnPostgres(Box<PgConnection>),
 }
 
 /// A connection of the catalogue to its database.
@@ -37,7 +38,7 @@ impl Connection {
     pub const fn dialect(&self) -> Dialect {
         match self.0 {
             Held::Sqlite(_) | Held::InSqlite(_) => Dialect::Sqlite,
-            Held::Postgres(_) | Held::InPostgres(_) => Dialect::Postgres,
+            Held::Postgres(_) | Held::InPostgres(_) | Held::OwnPostgres(_) => Dialect::Postgres,
         }
     }
 
@@ -47,6 +48,7 @@ impl Connection {
             Held::InSqlite(held) => Backend::Sqlite(held),
             Held::Postgres(held) => Backend::Postgres(held),
             Held::InPostgres(held) => Backend::Postgres(held),
+            Held::OwnPostgres(held) => Backend::Postgres(held),
         }
     }
 }
@@ -69,6 +71,12 @@ impl From<PoolConnection<Postgres>> for Connection {
     }
 }
 
+impl From<PgConnection> for Connection {
+    fn from(held: PgConnection) -> Self {
+        Self(Held::OwnPostgres(Box::new(held)))
+    }
+}
+
 /// A transaction. It is rolled back if it is dropped without a commit.
 #[derive(Debug)]
 pub struct Transaction(Connection);
@@ -83,7 +91,7 @@ impl Transaction {
             Held::InSqlite(held) => held.commit().await,
             Held::InPostgres(held) => held.commit().await,
             // It is not made of these.
-            Held::Sqlite(_) | Held::Postgres(_) => Ok(()),
+            Held::Sqlite(_) | Held::Postgres(_) | Held::OwnPostgres(_) => Ok(()),
         }
     }
 
@@ -95,7 +103,7 @@ impl Transaction {
         match self.0.0 {
             Held::InSqlite(held) => held.rollback().await,
             Held::InPostgres(held) => held.rollback().await,
-            Held::Sqlite(_) | Held::Postgres(_) => Ok(()),
+            Held::Sqlite(_) | Held::Postgres(_) | Held::OwnPostgres(_) => Ok(()),
         }
     }
 

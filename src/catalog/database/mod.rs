@@ -15,7 +15,6 @@ mod value;
 pub use builder::StatementBuilder;
 pub use connection::{Connection, Dialect, Transaction};
 pub(super) use pool::Pool;
-pub use postgres::DatabaseLock;
 pub use query::{
     Executed, RowQuery, RowRecord, ScalarQuery, Statement, query, query_as, query_scalar,
 };

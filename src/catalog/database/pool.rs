@@ -5,13 +5,11 @@ use sqlx::sqlite::SqlitePool;
 
 use super::{Connection, Transaction};
 
-/// First half of the keys of the advisory locks in PostgreSQL: "rush". The schema knows it too; see `settled_events` there.
-pub(super) const LOCKS: i32 = 0x7275_7368;
-
-/// Who writes holds this alone, and those who lease hold it together, until their transactions end.
-const ALONE: &str = "SELECT pg_advisory_xact_lock(1920299880, 1)";
-const BESIDE: &str = "SELECT pg_advisory_xact_lock_shared(1920299880, 1)";
-const _: () = assert!(LOCKS == 1_920_299_880);
+/// Who writes holds this alone, and those who lease hold it together, until their transactions end. The first half of the
+/// key is "rush"; the schema knows it too, see `settled_events` there. A process that stands still in such a transaction,
+/// because it was stopped or its machine sleeps, is cut off before others give up waiting for it.
+const ALONE: &str = "SELECT pg_advisory_xact_lock(1920299880, 1), set_config('idle_in_transaction_session_timeout', '20s', true)";
+const BESIDE: &str = "SELECT pg_advisory_xact_lock_shared(1920299880, 1), set_config('idle_in_transaction_session_timeout', '20s', true)";
 
 /// The connections to either database. The futures of the library are boxed, because every caller would otherwise have room
 /// for those of both.
@@ -26,6 +24,14 @@ impl Pool {
         Ok(match self {
             Self::Sqlite(pool) => Box::pin(pool.acquire()).await?.into(),
             Self::Postgres(pool) => Box::pin(pool.acquire()).await?.into(),
+        })
+    }
+
+    /// A connection that is none of the pool's, where others may have them all.
+    pub(in crate::catalog) async fn connect(&self) -> Result<Connection, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite(pool) => Box::pin(pool.acquire()).await?.into(),
+            Self::Postgres(pool) => Box::pin(super::postgres::connect(pool)).await?.into(),
         })
     }
 

@@ -7,23 +7,19 @@ use rushes_models::LibraryError;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Executor as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use url::Url;
 
-use super::pool::LOCKS;
 use crate::catalog::CatalogError;
 
 /// The oldest version that works.
 const OLDEST: i64 = 15;
-/// Second half of the key of the lock that the engine holds; see [`LOCKS`].
-const ENGINE: i32 = 2;
 /// How long a connection may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A writer waits for others as long as in SQLite. Compiling takes longer than the queries here.
-const SETTINGS: &str = "SET lock_timeout = '30s'; SET jit = off";
-/// The server notices the end of a process after a moment, and that of a machine by its keepalive packets.
-const OF_THE_LOCK: &str = "SET lock_timeout = '3s'; SET tcp_keepalives_idle = 10;
-    SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
+/// A writer waits for others as long as in SQLite. Compiling takes longer than the queries here. The server notices the end
+/// of a process after a moment, and that of a machine by its keepalive packets.
+const SETTINGS: &str = "SET lock_timeout = '30s'; SET jit = off; SET tcp_keepalives_idle = 10;
+    SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3";
 /// Parameters of an address. The library would write others into the log, with their values.
 const PARAMETERS: [&str; 15] = [
     "sslmode",
@@ -158,35 +154,10 @@ fn unmigrated(place: &str, error: MigrateError) -> CatalogError {
     }
 }
 
-/// A lock that one process at a time holds, until it drops this or ends.
-#[derive(Debug)]
-pub struct DatabaseLock {
-    /// None where a lock in the data folder is enough.
-    _held: Option<PgConnection>,
-}
-
-impl DatabaseLock {
-    /// One that nobody else asks for.
-    pub(in crate::catalog) const fn unshared() -> Self {
-        Self { _held: None }
-    }
-}
-
-/// Takes the lock of the engine; `None` if another process has it.
-pub(in crate::catalog) async fn lock_engine(
-    pool: &PgPool,
-) -> Result<Option<DatabaseLock>, CatalogError> {
-    // A connection of its own, because what it holds ends with it.
-    let mut held = pool.acquire().await?.detach();
-    held.execute(OF_THE_LOCK).await?;
-    let taken = sqlx::query("SELECT pg_advisory_lock($1, $2)")
-        .bind(LOCKS)
-        .bind(ENGINE)
-        .execute(&mut held)
-        .await;
-    match taken.map_err(CatalogError::from) {
-        Ok(_) => Ok(Some(DatabaseLock { _held: Some(held) })),
-        Err(CatalogError::Locked(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
+/// A connection beside the pool, on which nothing waits for long.
+pub(super) async fn connect(pool: &PgPool) -> Result<PgConnection, sqlx::Error> {
+    let mut db = PgConnection::connect_with(&pool.connect_options()).await?;
+    db.execute(SETTINGS).await?;
+    db.execute("SET statement_timeout = '30s'").await?;
+    Ok(db)
 }

@@ -365,20 +365,6 @@ async fn two_who_make_the_catalogue_at_once_both_get_it() {
     }
 }
 
-#[tokio::test]
-async fn one_engine_at_a_time_holds_its_lock() {
-    for server in servers() {
-        let address = server.database();
-        let one = Catalog::connect(&address.clone().into()).await.unwrap();
-        let two = Catalog::connect(&address.into()).await.unwrap();
-        let held = one.lock_engine().await.unwrap().unwrap();
-        assert!(two.lock_engine().await.unwrap().is_none());
-        drop(held);
-        // The server notices the end of the connection after a moment, and a process that asks waits for this.
-        assert!(two.lock_engine().await.unwrap().is_some());
-    }
-}
-
 /// The error of opening a catalogue at an address. It never has the password.
 async fn refused(address: String) -> CatalogError {
     let error = Catalog::connect(&address.into()).await.unwrap_err();

@@ -2,10 +2,15 @@
 
 use rushes_workers::coordinator::Failure;
 
-use super::super::queue::{FARTHEST_RETRY_MS, Verdict};
+use super::super::queue::{self, FARTHEST_RETRY_MS, Verdict};
 use super::super::{CatalogError, now_ms};
 use super::{RedactionFile, RedactionState, RedactionTask};
 use crate::catalog::database::{self, Connection};
+
+/// The time of the queue: that of the database, where machines share it.
+async fn clock(db: &mut Connection) -> Result<i64, CatalogError> {
+    Ok(queue::clock(db).await?.unwrap_or_else(now_ms))
+}
 
 /// Leases the next file to `worker`: of the oldest redaction the first that is queued.
 ///
@@ -15,6 +20,7 @@ pub async fn take(
     db: &mut Connection,
     worker: &str,
 ) -> Result<Option<RedactionTask>, CatalogError> {
+    let now = clock(db).await?;
     let alone = db.dialect().unclaimed("f");
     let sql = format!(
         "UPDATE redaction_files SET state = 'running', attempts = attempts + 1, token = token + 1, worker = $3, done = 0
@@ -25,7 +31,7 @@ pub async fn take(
          RETURNING *"
     );
     let file: Option<RedactionFile> = database::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(now_ms())
+        .bind(now)
         .bind(FARTHEST_RETRY_MS)
         .bind(worker)
         .fetch_optional(&mut *db)
@@ -48,11 +54,12 @@ pub async fn take(
 /// # Errors
 /// If the database fails.
 pub async fn is_waiting(db: &mut Connection) -> Result<bool, CatalogError> {
+    let now = clock(db).await?;
     Ok(database::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM redaction_files f JOIN redactions r ON r.id = f.redaction_id
                          WHERE f.state = 'queued' AND (f.not_before <= $1 OR f.not_before > $1 + $2) AND r.stage = 'open')",
     )
-    .bind(now_ms())
+    .bind(now)
     .bind(FARTHEST_RETRY_MS)
     .fetch_one(db)
     .await?)
@@ -161,9 +168,10 @@ pub async fn fail(
     failure: &Failure,
     verdict: Verdict,
 ) -> Result<bool, CatalogError> {
+    let now = clock(db).await?;
     let (state, not_before, finished) = match verdict {
-        Verdict::Retry(delay) => (RedactionState::Queued, now_ms() + delay, None),
-        Verdict::GiveUp => (RedactionState::Failed, 0, Some(now_ms())),
+        Verdict::Retry(delay) => (RedactionState::Queued, now + delay, None),
+        Verdict::GiveUp => (RedactionState::Failed, 0, Some(now)),
     };
     let recorded = database::query(
         "UPDATE redaction_files SET state = $1, not_before = $2, finished_at = $3, failure_kind = $4,

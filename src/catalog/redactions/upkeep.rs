@@ -6,14 +6,31 @@ use super::super::{CatalogError, RedactionId, now_ms};
 use super::Redaction;
 use crate::catalog::database::{self, Connection};
 
-/// Clears uploads away that broke off. Nobody may be receiving any.
+/// Clears uploads away that a member was receiving.
+///
+/// # Errors
+/// If the database fails.
+pub async fn discard_uploads_of(db: &mut Connection, member: &str) -> Result<(), CatalogError> {
+    database::query(
+        "UPDATE redactions SET stage = 'deleting' WHERE stage = 'receiving' AND member = $1",
+    )
+    .bind(member)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Clears uploads away that no member is receiving.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn discard_uploads(db: &mut Connection) -> Result<(), CatalogError> {
-    database::query("UPDATE redactions SET stage = 'deleting' WHERE stage = 'receiving'")
-        .execute(db)
-        .await?;
+    database::query(
+        "UPDATE redactions SET stage = 'deleting' WHERE stage = 'receiving'
+            AND NOT EXISTS (SELECT 1 FROM members m WHERE m.name = redactions.member)",
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 

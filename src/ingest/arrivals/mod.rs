@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 pub use notice::{NoticeError, objects};
 
 use super::Watches;
+use crate::catalog::CatalogError;
 
 /// How long to wait after the first failure in a row, and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -37,7 +38,17 @@ pub struct QueueReport {
     pub unknown: u64,
 }
 
-/// A queue in which stores announce objects to the watches of this server.
+/// Why messages were not taken. They stay in the queue.
+#[derive(Debug, thiserror::Error)]
+enum ArrivalError {
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// A queue in which stores announce objects to watches. Each server on a catalogue may read it: what it reads reaches the one
+/// that watches.
 #[derive(Debug, Clone)]
 pub struct Arrivals(Arc<Mutex<QueueReport>>);
 
@@ -93,15 +104,15 @@ impl Arrivals {
         }
     }
 
-    /// Takes the next messages. They are deleted once the watches know of them: if the server dies afterwards, it lists
-    /// everything at its next start.
-    async fn take(&self, queue: &MessageQueue, watches: &Watches) -> Result<(), QueueError> {
+    /// Takes the next messages. They are deleted once the watches know of them: if the server that watches dies afterwards,
+    /// the next one lists everything.
+    async fn take(&self, queue: &MessageQueue, watches: &Watches) -> Result<(), ArrivalError> {
         let asked = tokio::time::Instant::now();
         let messages: Vec<Message> = queue.receive().await?;
         for message in &messages {
             match objects(&message.body) {
                 Ok(uris) => {
-                    let taken = watches.announce(&uris);
+                    let taken = watches.announce(&uris).await?;
                     self.note(|report| {
                         report.announced += taken as u64;
                         report.elsewhere += uris.len().saturating_sub(taken) as u64;
@@ -118,7 +129,7 @@ impl Arrivals {
             tokio::time::sleep_until(asked + PAUSES.0).await;
             return Ok(());
         }
-        queue.delete(&messages).await
+        Ok(queue.delete(&messages).await?)
     }
 
     fn note(&self, change: impl FnOnce(&mut QueueReport)) {

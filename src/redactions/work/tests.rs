@@ -26,7 +26,7 @@ async fn bench() -> (Worker, Catalog, Storage, RedactionId, TempDir) {
         picture_pixels: 1 << 20,
         video_limit: 1 << 20,
         memory: 1 << 30,
-        data: folder.path().to_owned(),
+        member: NAME.to_owned(),
         staging: folder.path().join("staging"),
         sandbox: Sandbox {
             command: "false".into(),
@@ -43,7 +43,7 @@ async fn bench() -> (Worker, Catalog, Storage, RedactionId, TempDir) {
         stop: CancellationToken::new(),
     };
     let mut tx = catalog.begin().await.unwrap();
-    let id = redactions::create(&mut tx, Stage::Listing, "{}", "[]", None)
+    let id = redactions::create(&mut tx, Stage::Listing, "{}", "[]", None, NAME)
         .await
         .unwrap();
     let picture = NewFile {

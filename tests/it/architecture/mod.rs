@@ -221,14 +221,15 @@ const PRODUCT: &[(&str, &[&str])] = &[
     ("disk", &[]),
     ("telemetry", &[]),
     ("catalog", &[]),
+    ("fleet", &["catalog"]),
     ("features", &["catalog", "telemetry"]),
     ("index", &["catalog", "telemetry"]),
-    ("ingest", &["catalog", "features"]),
-    ("redactions", &["catalog", "features", "telemetry"]),
+    ("ingest", &["catalog", "features", "fleet"]),
+    ("redactions", &["catalog", "features", "fleet", "telemetry"]),
     ("views", &["catalog"]),
     ("sheet", &[]),
     ("export", &["catalog", "sheet"]),
-    ("webhooks", &["catalog"]),
+    ("webhooks", &["catalog", "fleet"]),
     (
         "search",
         &["catalog", "features", "index", "telemetry", "views"],
@@ -240,6 +241,7 @@ const PRODUCT: &[(&str, &[&str])] = &[
             "config",
             "export",
             "features",
+            "fleet",
             "index",
             "redactions",
             "search",
@@ -265,8 +267,8 @@ const PRODUCT: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "catalog", "config", "disk", "export", "features", "http", "index", "ingest",
-            "mcp", "search", "sheet", "views", "webhooks",
+            "app", "catalog", "config", "disk", "export", "features", "fleet", "http", "index",
+            "ingest", "mcp", "search", "sheet", "views", "webhooks",
         ],
     ),
 ];

@@ -31,7 +31,7 @@ async fn another_detector_finds_shots_anew_and_the_first_ones_are_kept() {
 #[tokio::test]
 async fn the_runs_of_a_dead_worker_are_taken_over_at_once() {
     let bench = Bench::new(Over::LocalMedia).await;
-    let dead = WorkerLock::new(bench.folder.path()).unwrap();
+    let dead = WorkerLock::new(bench.folder.path(), members::fresh_name()).unwrap();
     let held = bench
         .coordinator
         .lease(dead.name(), Queue::Media)
@@ -90,7 +90,7 @@ async fn a_run_that_kills_its_process_is_given_up() {
     video(&bench.catalog, "b").await;
     let mut deadly = None;
     for death in 1..=3 {
-        let worker = WorkerLock::new(bench.folder.path()).unwrap();
+        let worker = WorkerLock::new(bench.folder.path(), members::fresh_name()).unwrap();
         let lease = async || {
             let leased = bench.coordinator.lease(worker.name(), Queue::Media).await;
             leased.unwrap().unwrap()

@@ -13,7 +13,7 @@ use std::time::Duration;
 use rushes::catalog::assets::{NewAsset, register};
 use rushes::catalog::keys::{self, Grant, KeyScope};
 use rushes::catalog::runs::{self, Run, RunState};
-use rushes::catalog::{AssetId, Catalog, JobId, RunId, jobs, queue};
+use rushes::catalog::{AssetId, Catalog, JobId, RunId, jobs, members, queue};
 use rushes::features::{LocalCoordinator, Settings, WorkerLock, request};
 use rushes_models::{ErrorKind, ModelStore, space_of};
 use rushes_workers::coordinator::http::{HttpCoordinator, WorkKey};

@@ -4359,7 +4359,8 @@ export interface components {
             /** @description Number of refused files. */
             refused: number;
             /**
-             * @description `watching`, or `failing` if the place cannot be read at present. It is tried again.
+             * @description `watching`, or `failing` if the place cannot be read at present. It is tried again. `elsewhere` if another server on
+             *     the same catalogue watches it: that one knows the counts.
              * @example watching
              */
             state: string;

@@ -1,0 +1,91 @@
+//! How a process joins those who work on its catalogue.
+
+use std::collections::BTreeMap;
+
+use super::App;
+use crate::catalog::{CatalogError, members};
+use crate::fleet::{Membership, MembershipOptions};
+
+/// What stands for a model that is switched off or not installed.
+const NONE: &str = "none";
+
+/// Checks that the store and the models are those of the others, where several processes may share the catalogue. Nothing is
+/// written to another's store.
+///
+/// # Errors
+/// [`CatalogError::OtherStore`] or [`CatalogError::OtherModels`] if they are not, or if the store or the catalogue fails.
+pub async fn check_fit(app: &App) -> anyhow::Result<()> {
+    if app.catalog.database().is_none() {
+        return Ok(());
+    }
+    check_store(app).await?;
+    let mut db = app.catalog.read().await?;
+    Ok(members::check_models(&mut db, &app.member, &models(app)?).await?)
+}
+
+async fn check_store(app: &App) -> anyhow::Result<()> {
+    let Some(place) = app.catalog.database() else {
+        return Ok(());
+    };
+    let other = || CatalogError::OtherStore {
+        store: app.config.store_url(),
+        place,
+    };
+    let mut db = app.catalog.read().await?;
+    let expected = members::store(&mut db).await?;
+    drop(db);
+    if let Some(expected) = expected {
+        if app.storage.known_identity().await? != Some(expected) {
+            return Err(other().into());
+        }
+        return Ok(());
+    }
+    let own = app.storage.identity(ulid::Ulid::generate().to_string());
+    let own = own.await?;
+    let mut tx = app.catalog.begin().await?;
+    let kept = members::keep_store(&mut tx, &own).await?;
+    tx.commit().await?;
+    if kept == own {
+        Ok(())
+    } else {
+        Err(other().into())
+    }
+}
+
+/// Joins those who work on the catalogue, after [`check_fit`].
+pub(super) async fn join(app: &App) -> anyhow::Result<Membership> {
+    join_with(app, models(app)?).await
+}
+
+/// Joins for a task that uses the store and no models.
+pub(super) async fn join_without_models(app: &App) -> anyhow::Result<Membership> {
+    check_store(app).await?;
+    join_with(app, "{}".to_owned()).await
+}
+
+async fn join_with(app: &App, models: String) -> anyhow::Result<Membership> {
+    let options = MembershipOptions {
+        name: app.member.clone(),
+        models,
+        lease: app.config.catalog.lease(),
+    };
+    Ok(Membership::join(&app.catalog, options).await?)
+}
+
+/// The models by which results are made, by setting. One who lacks a model would fail the runs of those who have it.
+fn models(app: &App) -> anyhow::Result<String> {
+    let settings = app.settings()?;
+    let or_none = |model: Option<String>| model.unwrap_or_else(|| NONE.to_owned());
+    let sentences = settings.sentences.map(|(_, space)| space.id);
+    let speech = settings.speech;
+    let speech = speech.map(|speech| format!("{}@{}", speech.model, speech.revision));
+    let models = BTreeMap::from([
+        ("text_to_shot", settings.space.id),
+        ("text_to_text", or_none(sentences)),
+        ("speech_to_text", or_none(speech)),
+        ("picture_to_text", or_none(settings.reader)),
+        ("sound_to_tags", or_none(settings.tagger)),
+        ("faces", or_none(settings.faces.map(|faces| faces.name))),
+    ]);
+    Ok(serde_json::to_string(&models)?)
+}

@@ -1,0 +1,38 @@
+-- Processes that work on the catalogue beside each other, from different data folders. A catalogue in a file has none: a
+-- lock in the data folder is enough there.
+CREATE TABLE members (
+    -- As in the leases of its workers.
+    name     TEXT PRIMARY KEY NOT NULL,
+    -- It is dead unless it renews this, Unix milliseconds on the database's clock.
+    until    INTEGER NOT NULL,
+    -- The change that its index has followed; NULL without an index.
+    followed INTEGER,
+    -- The models that it has, with their revisions: JSON.
+    models   TEXT NOT NULL
+) STRICT;
+
+-- What one member at a time does. A term begins when another takes it, and fences off what the one before still writes.
+CREATE TABLE roles (
+    name   TEXT PRIMARY KEY NOT NULL,
+    -- Empty if nobody has it.
+    holder TEXT NOT NULL,
+    term   INTEGER NOT NULL
+) STRICT;
+
+-- The one store of the catalogue, by what the store says of itself.
+CREATE TABLE store_identity (
+    id TEXT PRIMARY KEY NOT NULL
+) STRICT;
+
+-- Objects of watched places that were announced to a member that does not watch them.
+CREATE TABLE announced_objects (
+    uri TEXT PRIMARY KEY NOT NULL
+) STRICT;
+
+-- Who has it under way. What a dead member had is given up.
+ALTER TABLE uploads ADD COLUMN member TEXT;
+ALTER TABLE idempotency ADD COLUMN member TEXT;
+ALTER TABLE redactions ADD COLUMN member TEXT;
+
+-- The spool folder in which its bytes are; NULL before the first.
+ALTER TABLE resumable_uploads ADD COLUMN spool TEXT;

@@ -1,0 +1,94 @@
+//! What does not fit the others is refused, and says what to do.
+
+use super::{pairs, read};
+use crate::http::{Server, problem};
+use crate::support::{models_with, told};
+
+#[test]
+fn a_server_with_another_store_is_refused_and_changes_nothing() {
+    for pair in pairs() {
+        let video = pair.video("video.mp4", 1, 0);
+        let own = pair.folder.path().join("own");
+        let stranger = pair
+            .other
+            .with("RUSHES_STORAGE__URL", own.to_str().unwrap());
+        drop(Server::start(&pair.one, &[]));
+        let titles = "SELECT name, 1 FROM titles";
+        for args in [
+            vec!["serve"],
+            vec!["work"],
+            vec!["ingest", video.to_str().unwrap()],
+        ] {
+            let refused = stranger.run(&args);
+            assert!(!refused.status.success());
+            let told = told(&refused);
+            assert!(
+                told.contains("storage.url") && told.contains("own"),
+                "{told}"
+            );
+            assert_eq!(read(&pair.one, titles), []);
+        }
+        assert!(!own.join("rushes-store").try_exists().unwrap());
+    }
+}
+
+#[test]
+fn a_process_with_other_models_is_refused_while_others_work() {
+    let Some(_) = models_with("minilm") else {
+        return;
+    };
+    for pair in pairs() {
+        let video = pair.video("video.mp4", 1, 0);
+        let other = pair.other.with("RUSHES_MODELS__TEXT_TO_TEXT", "");
+        let one = Server::start(&pair.one, &[]);
+        for args in [vec!["work"], vec!["ingest", video.to_str().unwrap()]] {
+            let refused = other.run(&args);
+            assert!(!refused.status.success());
+            let told = told(&refused);
+            assert!(told.contains("models.text_to_text"), "{told}");
+        }
+        assert_eq!(read(&pair.one, "SELECT name, 1 FROM titles"), []);
+        drop(one);
+    }
+}
+
+#[test]
+fn an_upload_is_continued_where_its_bytes_are() {
+    for pair in pairs() {
+        let video = std::fs::read(pair.video("video.mp4", 1, 0)).unwrap();
+        let (one, other) = (
+            Server::start(&pair.one, &[]),
+            Server::start(&pair.other, &[]),
+        );
+        let begun = one
+            .post("/v1/uploads")
+            .header("tus-resumable", "1.0.0")
+            .header("upload-length", video.len())
+            .header("upload-metadata", "filename dmlkZW8ubXA0")
+            .send()
+            .unwrap();
+        assert_eq!(begun.status(), 201);
+        let path = begun.headers()["location"].to_str().unwrap().to_owned();
+        let send = |server: &Server, from: usize, to: usize| {
+            let request = server.client.patch(format!("{}{path}", server.address));
+            request
+                .header("tus-resumable", "1.0.0")
+                .header("content-type", "application/offset+octet-stream")
+                .header("upload-offset", from)
+                .body(video[from..to].to_vec())
+                .send()
+                .unwrap()
+        };
+        // The first bytes choose the server.
+        assert_eq!(send(&other, 0, 1000).status(), 204);
+        let elsewhere = problem(send(&one, 1000, video.len()));
+        assert_eq!(elsewhere, (409, "upload-elsewhere".to_owned()));
+        let offset = one.client.head(format!("{}{path}", one.address));
+        let offset = offset.send().unwrap();
+        assert_eq!(offset.headers()["upload-offset"], "1000");
+        let done = send(&other, 1000, video.len());
+        assert_eq!(done.status(), 204, "{}", done.text().unwrap());
+        let job = done.headers()["rushes-job"].to_str().unwrap().to_owned();
+        assert_eq!(one.finished(&job)["state"], "ready");
+    }
+}
