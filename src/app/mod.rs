@@ -1,6 +1,7 @@
 //! Wiring: opens the catalogue, index, searcher and engine from the settings.
 
 mod engine;
+mod relocation;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use rushes_workers::storage::{S3Options, Storage};
 
 pub(crate) use engine::start_workers;
 pub use engine::{Engine, EngineParts, collect_garbage, is_engine_running};
+pub use relocation::{CatalogDestination, MovedCatalog, move_catalog};
 
 use crate::catalog::{Catalog, CatalogError, spaces};
 use crate::config::Config;

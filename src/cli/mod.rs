@@ -13,6 +13,7 @@ mod key;
 mod learnt;
 mod match_cuts;
 mod mcp;
+mod migrate;
 mod models;
 mod output;
 mod people;
@@ -124,6 +125,8 @@ enum Command {
     Models(models::Args),
     /// Maintain the index
     Index(index::Args),
+    /// Move the catalogue to PostgreSQL, or back to a file
+    Migrate(migrate::Args),
     /// Check the installation and say how to fix problems
     Doctor(doctor::Args),
     /// Decode one file for a parent process (internal)
@@ -173,6 +176,7 @@ impl Cli {
             Command::Shots(args) => shots::run(&config, args).await,
             Command::Redact(args) => redact::run(&config, *args).await,
             Command::Models(args) => models::run(&config, args).await,
+            Command::Migrate(args) => migrate::run(&config, args).await,
             Command::Doctor(args) => doctor::run(config, args).await,
             Command::Ingest(args) => ingest::run(&App::open(config).await?, args).await,
             Command::Watch(args) => watch::run(&App::open(config).await?, args).await,

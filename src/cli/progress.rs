@@ -140,6 +140,33 @@ impl FrameProgress {
     }
 }
 
+/// Progress of a catalogue that is copied, in rows.
+pub(super) struct RowProgress(Stage);
+
+impl RowProgress {
+    /// A bar on standard error, or none if `quiet`.
+    pub(super) fn new(quiet: bool) -> Self {
+        let bar = new_bar("catalogue");
+        bar.set_draw_target(target(quiet));
+        let began = Some((Instant::now(), 0));
+        Self(Stage { bar, began })
+    }
+
+    /// Draws that `done` of `total` steps are done, and that `what` is next.
+    pub(super) fn show(&mut self, what: &str, done: u64, total: u64) {
+        let Stage { bar, .. } = &self.0;
+        bar.set_length(total.max(done));
+        bar.set_position(done);
+        let left = self.0.left().map(|left| format!("  {left} left"));
+        bar.set_message(format!("{what}{}", left.unwrap_or_default()));
+    }
+
+    /// Removes the bar.
+    pub(super) fn finish(&self) {
+        self.0.bar.finish_and_clear();
+    }
+}
+
 fn target(quiet: bool) -> ProgressDrawTarget {
     if quiet {
         ProgressDrawTarget::hidden()

@@ -13,6 +13,7 @@ pub(super) mod sqlite;
 mod value;
 
 pub use builder::StatementBuilder;
+pub(super) use connection::Backend;
 pub use connection::{Connection, Dialect, Transaction};
 pub(super) use pool::Pool;
 pub use postgres::DatabaseLock;
