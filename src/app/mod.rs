@@ -2,6 +2,7 @@
 
 mod engine;
 mod relocation;
+mod store_copy;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use rushes_workers::storage::{S3Options, Storage};
 pub(crate) use engine::start_workers;
 pub use engine::{Engine, EngineParts, collect_garbage, is_engine_running};
 pub use relocation::{CatalogDestination, MovedCatalog, move_catalog};
+pub use store_copy::{StoreCopy, StoreCopyError, copy_store};
 
 use crate::catalog::{Catalog, CatalogError, spaces};
 use crate::config::Config;

@@ -39,6 +39,7 @@ pub mod shots;
 pub mod sound_tags;
 pub mod sounds;
 pub mod spaces;
+pub mod stored;
 pub mod subtitles;
 #[cfg(test)]
 pub(crate) mod testing;

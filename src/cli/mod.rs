@@ -27,6 +27,7 @@ mod sheet;
 mod shots;
 mod show;
 mod spaces;
+mod store;
 mod subtitles;
 mod titles;
 mod transcript;
@@ -127,6 +128,8 @@ enum Command {
     Index(index::Args),
     /// Move the catalogue to PostgreSQL, or back to a file
     Migrate(migrate::Args),
+    /// Copy the store of clips and pictures to another place
+    Store(store::Args),
     /// Check the installation and say how to fix problems
     Doctor(doctor::Args),
     /// Decode one file for a parent process (internal)
@@ -177,6 +180,7 @@ impl Cli {
             Command::Redact(args) => redact::run(&config, *args).await,
             Command::Models(args) => models::run(&config, args).await,
             Command::Migrate(args) => migrate::run(&config, args).await,
+            Command::Store(args) => store::run(&App::open_existing(config).await?, args).await,
             Command::Doctor(args) => doctor::run(config, args).await,
             Command::Ingest(args) => ingest::run(&App::open(config).await?, args).await,
             Command::Watch(args) => watch::run(&App::open(config).await?, args).await,

@@ -167,6 +167,34 @@ impl RowProgress {
     }
 }
 
+/// Progress of a store that is copied, whose number of objects is not known before.
+pub(super) struct ObjectProgress(ProgressBar);
+
+impl ObjectProgress {
+    /// A line on standard error, or none if `quiet`.
+    pub(super) fn new(quiet: bool) -> Self {
+        let style = ProgressStyle::with_template("{prefix:>11} {spinner} {msg}");
+        let bar = ProgressBar::new_spinner()
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+            .with_prefix("store");
+        bar.set_draw_target(target(quiet));
+        Self(bar)
+    }
+
+    /// Draws how many objects were copied, with so many bytes, and how many were there already.
+    pub(super) fn show(&self, copied: u64, same: u64, bytes: u64) {
+        let bytes = bytesize::ByteSize(bytes);
+        self.0
+            .set_message(format!("{copied} copied  {bytes}  {same} there already"));
+        self.0.tick();
+    }
+
+    /// Removes the line.
+    pub(super) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 fn target(quiet: bool) -> ProgressDrawTarget {
     if quiet {
         ProgressDrawTarget::hidden()

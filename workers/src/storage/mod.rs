@@ -4,6 +4,7 @@
 //! derives is kept in the *feature store*, a local folder or an S3 prefix, under keys that start with the run
 //! that made it.
 
+mod copying;
 mod error;
 mod identity;
 mod local;
@@ -25,6 +26,7 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
 use serde::{Deserialize, Serialize};
 
+pub use copying::{ObjectOutcome, StoredObject};
 pub use error::StorageError;
 pub use object::RangedObject;
 pub use options::S3Options;
