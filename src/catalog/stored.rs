@@ -1,4 +1,4 @@
-//! The objects in the store that the catalogue refers to.
+//! The objects in the store, and the files, that the catalogue refers to.
 
 use futures::TryStreamExt as _;
 use futures::stream::BoxStream;
@@ -17,4 +17,11 @@ const KEYS: &str = "SELECT key FROM objects
 pub fn keys(db: &mut Connection) -> BoxStream<'_, Result<String, CatalogError>> {
     let rows = database::query_as::<(String,)>(KEYS).fetch(db);
     Box::pin(rows.map_ok(|(key,)| key).map_err(CatalogError::from))
+}
+
+/// The names of all videos that are files of a machine, as `file://` URIs.
+pub fn files(db: &mut Connection) -> BoxStream<'_, Result<String, CatalogError>> {
+    let uris = "SELECT uri FROM assets WHERE substr(uri, 1, 5) = 'file:' ORDER BY registered";
+    let rows = database::query_as::<(String,)>(uris).fetch(db);
+    Box::pin(rows.map_ok(|(uri,)| uri).map_err(CatalogError::from))
 }

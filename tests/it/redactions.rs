@@ -26,7 +26,7 @@ fn picture(seed: u32, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-fn jpeg(seed: u32) -> Vec<u8> {
+pub(crate) fn jpeg(seed: u32) -> Vec<u8> {
     picture(seed, ImageFormat::Jpeg)
 }
 
@@ -36,12 +36,12 @@ fn city() -> Option<Vec<u8>> {
     Some(bytes.unwrap())
 }
 
-fn part(bytes: Vec<u8>, name: &str) -> multipart::Part {
+pub(crate) fn part(bytes: Vec<u8>, name: &str) -> multipart::Part {
     multipart::Part::bytes(bytes).file_name(name.to_owned())
 }
 
 /// A form that asks for faces only: there is a model for them.
-fn faces() -> multipart::Form {
+pub(crate) fn faces() -> multipart::Form {
     multipart::Form::new().text("settings", r#"{"classes": ["face"]}"#)
 }
 
@@ -51,7 +51,7 @@ fn redact(server: &Server, form: multipart::Form, accept: &str) -> Response {
 }
 
 /// The redaction that was accepted.
-fn accepted(answer: Response) -> String {
+pub(crate) fn accepted(answer: Response) -> String {
     let status = answer.status();
     let body: Value = answer.json().unwrap();
     assert_eq!(status, 202, "{body:#}");
@@ -63,7 +63,7 @@ fn submit(server: &Server, body: &Value) -> Response {
 }
 
 /// Follows a redaction to its end.
-fn finished(server: &Server, link: &str) -> Value {
+pub(crate) fn finished(server: &Server, link: &str) -> Value {
     let deadline = Instant::now() + Duration::from_secs(180);
     loop {
         let redaction = server.json(link);

@@ -6,6 +6,7 @@
 
 mod builder;
 mod connection;
+mod facts;
 mod pool;
 pub(super) mod postgres;
 mod query;
@@ -15,6 +16,7 @@ mod value;
 pub use builder::StatementBuilder;
 pub(super) use connection::Backend;
 pub use connection::{Connection, Dialect, Transaction};
+pub use facts::DatabaseFacts;
 pub(super) use pool::Pool;
 pub use postgres::DatabaseLock;
 pub use query::{

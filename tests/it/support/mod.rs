@@ -22,7 +22,7 @@ pub(crate) use self::fixture::{material, missing, variable};
 use self::postgres::PostgresServer;
 
 /// The setting with the address of a database.
-const DATABASE: &str = "RUSHES_CATALOG__URL";
+pub(crate) const DATABASE: &str = "RUSHES_CATALOG__URL";
 
 /// Where all tests keep their catalogues, if `RUSHES_TEST_CATALOG` is `postgres`; otherwise in files.
 fn everywhere() -> Option<&'static PostgresServer> {
