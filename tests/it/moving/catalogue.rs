@@ -8,14 +8,14 @@ use std::time::SystemTime;
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 
-use super::content::{FILLED, answers, fill, refusal};
+use super::content::{FILLED, answers, fill, refusal, with_webhooks};
 use crate::http::Server;
 use crate::support::postgres::{PostgresServer, servers};
 use crate::support::{DATABASE, Rushes, told};
 
 /// With its catalogue in a file, wherever other tests keep theirs.
 fn in_file() -> Option<Rushes> {
-    Some(Rushes::new()?.with(DATABASE, ""))
+    Some(with_webhooks(Rushes::new()?.with(DATABASE, "")))
 }
 
 /// The files below a folder, and when they were written.
@@ -94,15 +94,14 @@ fn a_database_that_cannot_take_it_is_refused_and_no_password_is_printed() {
     for server in servers() {
         let hushed = |address: &str| address.replace("rushes@", "rushes:hush@");
         let used = server.database();
-        server.execute(&used, "CREATE TABLE titles (id TEXT)");
+        server.execute(
+            &used,
+            "CREATE TABLE titles (id TEXT); CREATE ROLE guarded LOGIN PASSWORD 'other'",
+        );
         let read_only = server.database();
         let name = read_only.split(['/', '?']).nth(3).unwrap();
         let no_changes = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
         server.execute(&read_only, &no_changes);
-        server.execute(
-            &read_only,
-            "SET default_transaction_read_only = off; CREATE ROLE guarded LOGIN PASSWORD 'other'",
-        );
         let full = hushed(&server.database());
         let moved = rushes.run(&["migrate", "--to", &full]);
         assert!(moved.status.success(), "{}", told(&moved));

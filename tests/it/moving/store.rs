@@ -7,7 +7,7 @@ use std::process::Stdio;
 use bytes::Bytes;
 use rushes_workers::storage::{S3Options, Storage};
 
-use super::content::{answers, fill};
+use super::content::{answers, fill, with_webhooks};
 use crate::http::Server;
 use crate::s3::on_s3;
 use crate::support::s3_server::S3Server;
@@ -36,6 +36,7 @@ fn a_store_is_copied_to_a_bucket_and_back_to_a_folder() {
     std::fs::create_dir(buckets.path().join("features")).unwrap();
     let server = S3Server::start(buckets.path());
     let Some(rushes) = on_s3(&server) else { return };
+    let rushes = with_webhooks(rushes);
     let folder = tempfile::tempdir().unwrap();
     fill(&rushes, folder.path());
     let before = answers(&rushes);
@@ -83,6 +84,7 @@ fn a_store_is_copied_to_a_bucket_and_back_to_a_folder() {
 #[test]
 fn objects_that_are_in_neither_store_are_named() {
     let Some(rushes) = Rushes::new() else { return };
+    let rushes = with_webhooks(rushes);
     let folder = tempfile::tempdir().unwrap();
     fill(&rushes, folder.path());
     let store = rushes.data().join("store");
