@@ -19,6 +19,16 @@ pub enum CatalogDestination {
     Database(SecretString),
 }
 
+/// `sqlite`, or an address. It may hold a password, so it is not checked here, where a message would repeat it.
+impl From<String> for CatalogDestination {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "sqlite" => Self::File,
+            _ => Self::Database(text.into()),
+        }
+    }
+}
+
 /// A catalogue that was moved.
 #[derive(Debug, Clone)]
 pub struct MovedCatalog {

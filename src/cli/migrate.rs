@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use secrecy::SecretString;
-
 use super::progress::RowProgress;
 use super::{output, work};
 use crate::app::{CatalogDestination, MovedCatalog, move_catalog};
+use crate::catalog::transfer::TransferProgress;
 use crate::config::Config;
 
 /// Arguments of `migrate`.
@@ -29,24 +28,16 @@ Examples:
 )]
 pub(super) struct Args {
     /// Where to: an empty database, `postgres://user:password@host/database`, or `sqlite` for a file in the data folder
-    #[arg(long, value_name = "URL|sqlite", value_parser = destination)]
+    #[arg(long, value_name = "URL|sqlite")]
     to: CatalogDestination,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// The address may hold a password, so no message repeats it.
-fn destination(text: &str) -> Result<CatalogDestination, std::convert::Infallible> {
-    Ok(match text {
-        "sqlite" => CatalogDestination::File,
-        address => CatalogDestination::Database(SecretString::from(address)),
-    })
-}
-
 pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
-    let mut progress = RowProgress::new(args.json);
-    let mut report = |now: crate::catalog::transfer::TransferProgress<'_>| {
+    let progress = RowProgress::new(args.json);
+    let mut report = |now: TransferProgress<'_>| {
         progress.show(now.table, now.done, now.total);
     };
     let moved = tokio::select! {

@@ -153,7 +153,7 @@ impl RowProgress {
     }
 
     /// Draws that `done` of `total` steps are done, and that `what` is next.
-    pub(super) fn show(&mut self, what: &str, done: u64, total: u64) {
+    pub(super) fn show(&self, what: &str, done: u64, total: u64) {
         let Stage { bar, .. } = &self.0;
         bar.set_length(total.max(done));
         bar.set_position(done);

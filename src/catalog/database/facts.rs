@@ -90,8 +90,8 @@ mod tests {
     #[tokio::test]
     async fn both_databases_say_what_they_are() {
         each_database(async |catalog| {
-            let facts = DatabaseFacts::of(&mut catalog.read().await.unwrap());
-            let facts = facts.await.unwrap();
+            let mut db = catalog.read().await.unwrap();
+            let facts = DatabaseFacts::of(&mut db).await.unwrap();
             assert!(
                 facts
                     .version

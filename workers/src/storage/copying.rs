@@ -170,7 +170,7 @@ mod tests {
         let (source, target) = (store(&folders[0]), store(&folders[1]));
         let sizes = [0, 1, MIN_PART, MIN_PART + 1, 3 * MIN_PART + 5];
         for (at, size) in sizes.into_iter().enumerate() {
-            let bytes: Vec<u8> = (0..size).map(|byte| (byte % 251) as u8).collect();
+            let bytes: Vec<u8> = (0..=250).cycle().take(size).collect();
             let key = format!("runs/r ü/{at}~.bin");
             source.put(&key, bytes.into()).await.unwrap();
         }
