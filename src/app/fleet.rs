@@ -29,15 +29,26 @@ async fn check_store(app: &App) -> anyhow::Result<()> {
     };
     let other = || CatalogError::OtherStore {
         store: app.config.store_url(),
-        place,
+        place: place.clone(),
     };
     let mut db = app.catalog.read().await?;
     let expected = members::store(&mut db).await?;
     drop(db);
     if let Some(expected) = expected {
-        if app.storage.known_identity().await? != Some(expected) {
+        let found = app.storage.known_identity().await?;
+        if found.as_ref() == Some(&expected) {
+            return Ok(());
+        }
+        let found = found.ok_or_else(&other)?;
+        let mut tx = app.catalog.begin().await?;
+        if !members::move_to_copy(&mut tx, &found).await? {
             return Err(other().into());
         }
+        tx.commit().await?;
+        tracing::info!(
+            store = app.config.store_url(),
+            "works with the copy of the store"
+        );
         return Ok(());
     }
     let own = app.storage.identity(ulid::Ulid::generate().to_string());

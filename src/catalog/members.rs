@@ -290,6 +290,12 @@ pub async fn forget(db: &mut Connection, name: &str) -> Result<(), CatalogError>
 /// # Errors
 /// If the database fails.
 pub async fn clear_away(db: &mut Connection) -> Result<(), CatalogError> {
+    // A catalogue that was moved may have those of the place that it came from.
+    let now = clock(db).await?;
+    database::query("DELETE FROM members WHERE until <= $1")
+        .bind(now)
+        .execute(&mut *db)
+        .await?;
     uploads::discard_ownerless(db).await?;
     idempotency::forget_unfinished(db).await?;
     upkeep::discard_uploads(db).await
@@ -300,9 +306,11 @@ pub async fn clear_away(db: &mut Connection) -> Result<(), CatalogError> {
 /// # Errors
 /// If the database fails.
 pub async fn store(db: &mut Connection) -> Result<Option<String>, CatalogError> {
-    Ok(database::query_scalar("SELECT id FROM store_identity")
-        .fetch_optional(db)
-        .await?)
+    Ok(
+        database::query_scalar("SELECT id FROM store_identity WHERE is_copy = 0")
+            .fetch_optional(db)
+            .await?,
+    )
 }
 
 /// Keeps what the store says of itself, unless the catalogue has one; the answer is the one that it has now.
@@ -313,11 +321,48 @@ pub async fn keep_store(db: &mut Connection, id: &str) -> Result<String, Catalog
     if let Some(known) = store(db).await? {
         return Ok(known);
     }
-    database::query("INSERT INTO store_identity (id) VALUES ($1)")
+    database::query("INSERT INTO store_identity (id, is_copy) VALUES ($1, 0)")
         .bind(id)
         .execute(db)
         .await?;
     Ok(id.to_owned())
+}
+
+/// Notes a complete copy of the store, by what the copy says of itself.
+///
+/// # Errors
+/// If the database fails.
+pub async fn note_copy(db: &mut Connection, id: &str) -> Result<(), CatalogError> {
+    database::query(
+        "INSERT INTO store_identity (id, is_copy) VALUES ($1, 1) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(id)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Lets a copy take the place of the store; `false` if it is none, or if a living member has the store. Call it in a
+/// transaction that others cannot write beside.
+///
+/// # Errors
+/// If the database fails.
+pub async fn move_to_copy(db: &mut Connection, id: &str) -> Result<bool, CatalogError> {
+    if all(db).await?.iter().any(|member| member.is_alive) {
+        return Ok(false);
+    }
+    let moved = database::query("UPDATE store_identity SET is_copy = 0 WHERE id = $1")
+        .bind(id)
+        .execute(&mut *db)
+        .await?;
+    if moved.rows_affected() == 0 {
+        return Ok(false);
+    }
+    database::query("DELETE FROM store_identity WHERE id <> $1")
+        .bind(id)
+        .execute(db)
+        .await?;
+    Ok(true)
 }
 
 /// Checks that the models of the living members are these, as JSON by setting; only settings that both have are compared.

@@ -40,11 +40,13 @@ pub mod shots;
 pub mod sound_tags;
 pub mod sounds;
 pub mod spaces;
+pub mod stored;
 pub mod subtitles;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod texts;
 pub mod titles;
+pub mod transfer;
 pub mod uploads;
 pub mod vectors;
 pub mod watches;
@@ -94,7 +96,7 @@ impl Catalog {
     /// If the address is invalid, the server cannot be reached, refuses the user, has no such database, is too old or only
     /// reads, or the catalogue was written by a newer rushes.
     pub async fn connect(address: &SecretString) -> Result<Self, CatalogError> {
-        let pool = Pool::Postgres(postgres::open(address).await?);
+        let pool = Pool::Postgres(postgres::open(address, postgres::PROGRAM).await?);
         Ok(Self { pool, term: None })
     }
 

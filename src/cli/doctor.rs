@@ -1,5 +1,7 @@
 //! `rushes doctor`.
 
+mod catalogue;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -37,7 +39,7 @@ struct Check {
     ok: bool,
     found: String,
     fix: Option<String>,
-    /// Whether only redaction or one of the senses needs it. If so, a missing part is not an overall failure.
+    /// Whether only redaction or one of the senses needs it, or it is a warning. If so, it is not an overall failure.
     optional: bool,
 }
 
@@ -376,6 +378,8 @@ async fn catalogue(config: Config) -> Vec<Check> {
             let file = || app.config.catalog_file().display().to_string();
             let place = app.catalog.database().unwrap_or_else(file);
             let mut checks = vec![Check::good("catalogue", place)];
+            checks.extend(catalogue::database(&app).await);
+            checks.push(catalogue::files(&app).await);
             checks.push(match app.storage.check().await {
                 Ok(()) => Check::good("store", store),
                 Err(error) => Check::bad(

@@ -13,6 +13,7 @@ mod key;
 mod learnt;
 mod match_cuts;
 mod mcp;
+mod migrate;
 mod models;
 mod output;
 mod people;
@@ -26,6 +27,7 @@ mod sheet;
 mod shots;
 mod show;
 mod spaces;
+mod store;
 mod subtitles;
 mod titles;
 mod transcript;
@@ -124,6 +126,10 @@ enum Command {
     Models(models::Args),
     /// Maintain the index
     Index(index::Args),
+    /// Move the catalogue to PostgreSQL, or back to a file
+    Migrate(migrate::Args),
+    /// Copy the store of clips and pictures to another place
+    Store(store::Args),
     /// Check the installation and say how to fix problems
     Doctor(doctor::Args),
     /// Decode one file for a parent process (internal)
@@ -173,6 +179,8 @@ impl Cli {
             Command::Shots(args) => shots::run(&config, args).await,
             Command::Redact(args) => redact::run(&config, *args).await,
             Command::Models(args) => models::run(&config, args).await,
+            Command::Migrate(args) => migrate::run(&config, args).await,
+            Command::Store(args) => store::run(&App::open_existing(config).await?, args).await,
             Command::Doctor(args) => doctor::run(config, args).await,
             Command::Ingest(args) => ingest::run(&App::open(config).await?, args).await,
             Command::Watch(args) => watch::run(&App::open(config).await?, args).await,

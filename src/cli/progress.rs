@@ -140,6 +140,61 @@ impl FrameProgress {
     }
 }
 
+/// Progress of a catalogue that is copied, in rows.
+pub(super) struct RowProgress(Stage);
+
+impl RowProgress {
+    /// A bar on standard error, or none if `quiet`.
+    pub(super) fn new(quiet: bool) -> Self {
+        let bar = new_bar("catalogue");
+        bar.set_draw_target(target(quiet));
+        let began = Some((Instant::now(), 0));
+        Self(Stage { bar, began })
+    }
+
+    /// Draws that `done` of `total` steps are done, and that `what` is next.
+    pub(super) fn show(&self, what: &str, done: u64, total: u64) {
+        let Stage { bar, .. } = &self.0;
+        bar.set_length(total.max(done));
+        bar.set_position(done);
+        let left = self.0.left().map(|left| format!("  {left} left"));
+        bar.set_message(format!("{what}{}", left.unwrap_or_default()));
+    }
+
+    /// Removes the bar.
+    pub(super) fn finish(&self) {
+        self.0.bar.finish_and_clear();
+    }
+}
+
+/// Progress of a store that is copied, whose number of objects is not known before.
+pub(super) struct ObjectProgress(ProgressBar);
+
+impl ObjectProgress {
+    /// A line on standard error, or none if `quiet`.
+    pub(super) fn new(quiet: bool) -> Self {
+        let style = ProgressStyle::with_template("{prefix:>11} {spinner} {msg}");
+        let bar = ProgressBar::new_spinner()
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+            .with_prefix("store");
+        bar.set_draw_target(target(quiet));
+        Self(bar)
+    }
+
+    /// Draws how many objects were copied, with so many bytes, and how many were there already.
+    pub(super) fn show(&self, copied: u64, same: u64, bytes: u64) {
+        let bytes = bytesize::ByteSize(bytes);
+        self.0
+            .set_message(format!("{copied} copied  {bytes}  {same} there already"));
+        self.0.tick();
+    }
+
+    /// Removes the line.
+    pub(super) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 fn target(quiet: bool) -> ProgressDrawTarget {
     if quiet {
         ProgressDrawTarget::hidden()

@@ -26,6 +26,8 @@ fn every_subcommand_has_help() {
         "work",
         "models",
         "index",
+        "migrate",
+        "store",
         "doctor",
         "shots",
     ] {

@@ -10,6 +10,7 @@ use rushes::search::{Modality, Searcher};
 use rushes_models::{EncoderOptions, ModelStore, space_of};
 
 use crate::coordinator::{Bench, video};
+use crate::support::postgres::servers;
 
 /// The videos found by visual search.
 fn found(index: &Index) -> HashSet<AssetId> {
@@ -101,17 +102,36 @@ async fn a_video_that_cannot_be_indexed_is_set_aside_and_holds_up_no_other() {
 
 #[tokio::test]
 async fn a_catalogue_put_back_from_a_backup_gets_an_index_of_its_own() {
-    let bench = Bench::over_local_embed().await;
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(&folder.path().join("catalog.db")).await;
+    let back_up = async |catalog: &Catalog| {
+        let backup = folder.path().join("backup.db");
+        let mut db = catalog.read().await.unwrap();
+        database::query("VACUUM INTO ?")
+            .bind(backup.to_str())
+            .execute(&mut db)
+            .await
+            .unwrap();
+        Catalog::open(&backup).await.unwrap()
+    };
+    check_backup(catalog.unwrap(), back_up).await;
+    for server in servers() {
+        let address = server.database();
+        let catalog = Catalog::connect(&address.clone().into()).await;
+        let back_up = async |_: &Catalog| {
+            let backup = server.backed_up(&address);
+            Catalog::connect(&backup.into()).await.unwrap()
+        };
+        check_backup(catalog.unwrap(), back_up).await;
+    }
+}
+
+/// The index follows a catalogue, and then what a backup has of it.
+async fn check_backup(catalog: Catalog, back_up: impl AsyncFnOnce(&Catalog) -> Catalog) {
+    let bench = Bench::local(catalog).await;
     bench.complete_all().await;
     drop(followed(&bench, &bench.catalog).await);
-    let backup = bench.folder.path().join("backup.db");
-    let mut db = bench.catalog.read().await.unwrap();
-    database::query("VACUUM INTO ?")
-        .bind(backup.to_str())
-        .execute(&mut db)
-        .await
-        .unwrap();
-    drop(db);
+    let backup = back_up(&bench.catalog).await;
     let (lost, _) = video(&bench.catalog, "lost").await;
     bench.complete_all().await;
     let follower = followed(&bench, &bench.catalog).await;
@@ -121,7 +141,7 @@ async fn a_catalogue_put_back_from_a_backup_gets_an_index_of_its_own() {
     );
     drop(follower);
 
-    let restored = bench.over(Catalog::open(&backup).await.unwrap());
+    let restored = bench.over(backup);
     // It grows past the position up to which the index had followed the other one.
     let mut all = HashSet::from([bench.asset.clone()]);
     for name in ["c", "d", "e"] {

@@ -10,7 +10,7 @@ use crate::http::{Server, problem};
 use crate::support::videos::ffmpeg;
 use crate::support::{Rushes, first, frames, material, models_with, told};
 
-const GROUNDS: &str = "the speakers agreed to be recorded";
+pub(crate) const GROUNDS: &str = "the speakers agreed to be recorded";
 
 fn looking() -> Option<(Rushes, PathBuf)> {
     let rushes = Rushes::new()?;
@@ -20,7 +20,7 @@ fn looking() -> Option<(Rushes, PathBuf)> {
 
 /// The clips of speakers, in the order of their names, as one silent video: a face in every shot of 75 frames. The third and
 /// the eighth show one speaker.
-fn speakers(material: &Path, folder: &Path, most: usize) -> PathBuf {
+pub(crate) fn speakers(material: &Path, folder: &Path, most: usize) -> PathBuf {
     let mut clips: Vec<PathBuf> = std::fs::read_dir(material.join("grid"))
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -27,7 +27,7 @@ enum Held {
 pub struct Connection(Held);
 
 /// The connection of the database itself.
-pub(super) enum Backend<'c> {
+pub(in crate::catalog) enum Backend<'c> {
     Sqlite(&'c mut SqliteConnection),
     Postgres(&'c mut PgConnection),
 }
@@ -42,7 +42,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn backend(&mut self) -> Backend<'_> {
+    pub(in crate::catalog) fn backend(&mut self) -> Backend<'_> {
         match &mut self.0 {
             Held::Sqlite(held) => Backend::Sqlite(held),
             Held::InSqlite(held) => Backend::Sqlite(held),

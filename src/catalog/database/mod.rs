@@ -6,6 +6,7 @@
 
 mod builder;
 mod connection;
+mod facts;
 mod pool;
 pub(super) mod postgres;
 mod query;
@@ -13,7 +14,9 @@ pub(super) mod sqlite;
 mod value;
 
 pub use builder::StatementBuilder;
+pub(super) use connection::Backend;
 pub use connection::{Connection, Dialect, Transaction};
+pub use facts::DatabaseFacts;
 pub(super) use pool::Pool;
 pub use query::{
     Executed, RowQuery, RowRecord, ScalarQuery, Statement, query, query_as, query_scalar,

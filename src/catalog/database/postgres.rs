@@ -1,7 +1,7 @@
 //! Opening a catalogue in a database of PostgreSQL.
 
 use std::str::FromStr as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rushes_models::LibraryError;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -12,10 +12,14 @@ use url::Url;
 
 use crate::catalog::CatalogError;
 
+/// How servers name this client.
+pub(in crate::catalog) const PROGRAM: &str = "rushes";
 /// The oldest version that works.
 const OLDEST: i64 = 15;
 /// How long a connection may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a client that ends is waited for.
+const LEAVING: Duration = Duration::from_secs(3);
 /// A writer waits for others as long as in SQLite. Compiling takes longer than the queries here. The server notices the end
 /// of a process after a moment, and that of a machine by its keepalive packets.
 const SETTINGS: &str = "SET lock_timeout = '30s'; SET jit = off; SET tcp_keepalives_idle = 10;
@@ -39,7 +43,7 @@ const PARAMETERS: [&str; 15] = [
     "application_name",
 ];
 
-fn options(address: &SecretString) -> Result<PgConnectOptions, CatalogError> {
+fn options(address: &SecretString, program: &str) -> Result<PgConnectOptions, CatalogError> {
     let refused = |why: String| CatalogError::BadDatabaseUrl { why };
     let url = Url::parse(address.expose_secret()).map_err(|error| refused(error.to_string()))?;
     if !matches!(url.scheme(), "postgres" | "postgresql") {
@@ -57,7 +61,7 @@ fn options(address: &SecretString) -> Result<PgConnectOptions, CatalogError> {
     if options.get_database().is_none() {
         return Err(refused("it names no database".to_owned()));
     }
-    Ok(options.application_name("rushes"))
+    Ok(options.application_name(program))
 }
 
 /// The server and its database, as people may see them.
@@ -69,8 +73,12 @@ pub(in crate::catalog) fn place(options: &PgConnectOptions) -> String {
     }
 }
 
-pub(in crate::catalog) async fn open(address: &SecretString) -> Result<PgPool, CatalogError> {
-    let options = options(address)?;
+/// `program` is how the server names this client: [`PROGRAM`], or what begins with it.
+pub(in crate::catalog) async fn open(
+    address: &SecretString,
+    program: &str,
+) -> Result<PgPool, CatalogError> {
+    let options = options(address, program)?;
     let place = place(&options);
     let pool = PgPoolOptions::new()
         .max_connections(16)
@@ -160,4 +168,23 @@ pub(super) async fn connect(pool: &PgPool) -> Result<PgConnection, sqlx::Error> 
     db.execute(SETTINGS).await?;
     db.execute("SET statement_timeout = '30s'").await?;
     Ok(db)
+}
+
+/// Whether another rushes is connected, but for those named `program`. One that ends is waited for: the server notices it
+/// after a moment.
+pub(in crate::catalog) async fn others(pool: &PgPool, program: &str) -> Result<bool, CatalogError> {
+    let others = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+        WHERE datname = current_database() AND starts_with(application_name, $1) AND application_name <> $2)";
+    let begun = Instant::now();
+    loop {
+        let others: bool = sqlx::query_scalar(others)
+            .bind(PROGRAM)
+            .bind(program)
+            .fetch_one(pool)
+            .await?;
+        if !others || begun.elapsed() > LEAVING {
+            return Ok(others);
+        }
+        tokio::time::sleep(LEAVING / 30).await;
+    }
 }

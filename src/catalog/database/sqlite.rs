@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rushes_models::LibraryError;
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -13,6 +13,8 @@ use crate::catalog::CatalogError;
 
 /// How long a writer waits for another process to finish its transaction.
 const BUSY: Duration = Duration::from_secs(30);
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/catalog/migrations/sqlite");
 
 pub(in crate::catalog) async fn open(file: &Path) -> Result<SqlitePool, CatalogError> {
     let open = |source: sqlx::Error| CatalogError::Open {
@@ -36,16 +38,28 @@ pub(in crate::catalog) async fn open(file: &Path) -> Result<SqlitePool, CatalogE
         .connect_with(options)
         .await
         .map_err(open)?;
-    sqlx::migrate!("src/catalog/migrations/sqlite")
+    MIGRATIONS.run(&pool).await.map_err(|error| {
+        if matches!(error, MigrateError::VersionMissing(_)) {
+            let place = file.display().to_string();
+            return CatalogError::Newer { place };
+        }
+        open(error.into())
+    })?;
+    Ok(pool)
+}
+
+/// A new catalogue in memory, with one connection.
+pub(in crate::catalog) async fn in_memory() -> Result<SqlitePool, CatalogError> {
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(SqliteConnectOptions::new().in_memory(true))
+        .await?;
+    MIGRATIONS
         .run(&pool)
         .await
-        .map_err(|error| {
-            if matches!(error, MigrateError::VersionMissing(_)) {
-                let place = file.display().to_string();
-                return CatalogError::Newer { place };
-            }
-            open(error.into())
-        })?;
+        .map_err(|error| CatalogError::Database(LibraryError::new(error)))?;
     Ok(pool)
 }
 

@@ -95,6 +95,17 @@ impl PostgresServer {
         self.address("rushes", &name)
     }
 
+    /// A new database, with what a backup by `pg_dump` has of the one at `address`.
+    pub(crate) fn backed_up(&self, address: &str) -> String {
+        let of = |address: &str| address.split(['/', '?']).nth(3).unwrap().to_owned();
+        let copy = self.database();
+        let file = self.socket.join(format!("{}.dump", of(&copy)));
+        let file = file.to_str().unwrap();
+        self.run("pg_dump", &["-Fc", "-f", file, &of(address)]);
+        self.run("pg_restore", &["--exit-on-error", "-d", &of(&copy), file]);
+        copy
+    }
+
     /// The address of a database, for a user with or without a password, as `name:password`.
     pub(crate) fn address(&self, user: &str, database: &str) -> String {
         let socket = self.socket.display();

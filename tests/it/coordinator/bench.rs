@@ -76,6 +76,11 @@ impl Bench {
         Self::new(Over::LocalEmbed).await
     }
 
+    /// On this machine, with the embed queue and its own catalogue.
+    pub(crate) async fn local(catalog: Catalog) -> Self {
+        Self::with(Over::LocalEmbed, catalog, tempfile::tempdir().unwrap()).await
+    }
+
     /// The same on another catalogue, with its own data folder.
     pub(crate) fn over(&self, catalog: Catalog) -> Self {
         let folder = tempfile::tempdir().unwrap();

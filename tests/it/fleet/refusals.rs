@@ -1,8 +1,13 @@
 //! What does not fit the others is refused, and says what to do.
 
-use super::{pairs, read};
+use std::path::Path;
+
+use super::{pairs, read, until_row};
 use crate::http::{Server, problem};
-use crate::support::{models_with, told};
+use crate::support::{Rushes, models_with, told};
+
+/// How many processes work on the catalogue.
+const LIVING: &str = "SELECT 'living', COUNT(*) FROM members WHERE until > now_ms()";
 
 #[test]
 fn a_server_with_another_store_is_refused_and_changes_nothing() {
@@ -29,6 +34,41 @@ fn a_server_with_another_store_is_refused_and_changes_nothing() {
             assert_eq!(read(&pair.one, titles), []);
         }
         assert!(!own.join("rushes-store").try_exists().unwrap());
+    }
+}
+
+#[test]
+fn a_copy_of_the_store_takes_its_place_once_nobody_works_with_the_old_one() {
+    for pair in pairs() {
+        let videos = ["before.mp4", "meanwhile.mp4", "after.mp4", "late.mp4"];
+        let [before, meanwhile, after, late] = videos.map(|name| pair.video(name, 1, 0));
+        let ingest =
+            |rushes: &Rushes, video: &Path| rushes.run(&["ingest", video.to_str().unwrap()]);
+        assert!(ingest(&pair.one, &before).status.success());
+        let copy = pair.folder.path().join("copy");
+        let to = copy.to_str().unwrap();
+        let copied = pair.one.json(&["store", "copy", "--to", to]);
+        assert_eq!(copied["objects"]["missing"], 0, "{copied:#}");
+        let moved = pair.other.with("RUSHES_STORAGE__URL", to);
+        let one = Server::start(&pair.one, &[]);
+        let refused = ingest(&moved, &meanwhile);
+        assert!(!refused.status.success());
+        assert!(
+            told(&refused).contains("rushes store copy"),
+            "{}",
+            told(&refused)
+        );
+        // It is killed, and missed when its lease has ended.
+        drop(one);
+        until_row(&pair.one, LIVING, |_, living| living == 0);
+        let taken = ingest(&moved, &after);
+        assert!(taken.status.success(), "{}", told(&taken));
+        // The old one is none of this catalogue any more.
+        let refused = ingest(&pair.one, &late);
+        assert!(told(&refused).contains("storage.url"), "{}", told(&refused));
+        let titles = "SELECT name, 1 FROM titles ORDER BY name";
+        let named = ["after", "before"].map(|name| (name.to_owned(), 1));
+        assert_eq!(read(&moved, titles), named);
     }
 }
 

@@ -5,7 +5,6 @@ mod ffmpeg;
 #[path = "../../../models/src/testing/fixture.rs"]
 mod fixture;
 #[path = "../../../src/catalog/testing/postgres.rs"]
-#[expect(dead_code, reason = "the tests of the catalogue use more of it")]
 pub(crate) mod postgres;
 pub(crate) mod readers;
 pub(crate) mod s3_server;
@@ -22,7 +21,7 @@ pub(crate) use self::fixture::{material, missing, variable};
 use self::postgres::PostgresServer;
 
 /// The setting with the address of a database.
-const DATABASE: &str = "RUSHES_CATALOG__URL";
+pub(crate) const DATABASE: &str = "RUSHES_CATALOG__URL";
 
 /// Where all tests keep their catalogues, if `RUSHES_TEST_CATALOG` is `postgres`; otherwise in files.
 fn everywhere() -> Option<&'static PostgresServer> {
@@ -72,14 +71,21 @@ impl Rushes {
 
     /// Whether its catalogue is in a database, and not in a file.
     pub(crate) fn has_database(&self) -> bool {
-        self.environment.iter().any(|(name, _)| name == DATABASE)
+        self.address().is_some()
+    }
+
+    /// The address of its database.
+    fn address(&self) -> Option<&str> {
+        let set = self.environment.iter().rfind(|(name, _)| name == DATABASE);
+        set.map(|(_, address)| address.as_str())
+            .filter(|address| !address.is_empty())
     }
 
     /// Its catalogue.
     pub(crate) async fn catalog(&self) -> Catalog {
         let file = self.data().join("catalog.db");
-        match self.environment.iter().rfind(|(name, _)| name == DATABASE) {
-            Some((_, address)) => Catalog::connect(&address.clone().into()).await.unwrap(),
+        match self.address() {
+            Some(address) => Catalog::connect(&address.to_owned().into()).await.unwrap(),
             None => Catalog::open(&file).await.unwrap(),
         }
     }

@@ -25,6 +25,9 @@ pub enum StorageError {
     /// The file differs from the registered version.
     #[error("{0}: the file changed after it was registered; register it again")]
     Changed(String),
+    /// An object that reads otherwise than it was written.
+    #[error("{0}: the store returns other bytes than were written; check its disks and try again")]
+    Garbled(String),
     /// The object exceeds the limit.
     #[error("{name}: larger than the limit of {limit} bytes")]
     TooLarge {
@@ -88,6 +91,7 @@ impl StorageError {
             Self::NotAFile(_) => "not-a-file",
             Self::Scheme(_) => "unknown-place",
             Self::Changed(_) => "file-changed",
+            Self::Garbled(_) => "object-garbled",
             Self::TooLarge { .. } => "file-too-large",
             Self::Denied { .. } => "permission-denied",
             Self::Setting { .. } => "bad-setting",
@@ -107,6 +111,7 @@ impl StorageError {
             | Self::Changed(_)
             | Self::Denied { .. }
             | Self::Setting { .. } => ErrorKind::InvalidInput,
+            Self::Garbled(_) => ErrorKind::Corrupt,
             Self::TooLarge { .. } => ErrorKind::Limit,
             // Space may become free again, so the work is retried.
             Self::Full { .. } | Self::Unavailable { .. } => ErrorKind::Unavailable,

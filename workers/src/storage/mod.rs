@@ -4,6 +4,7 @@
 //! derives is kept in the *feature store*, a local folder or an S3 prefix, under keys that start with the run
 //! that made it.
 
+mod copying;
 mod error;
 mod identity;
 mod local;
@@ -16,6 +17,7 @@ mod uri;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
@@ -25,6 +27,7 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
 use serde::{Deserialize, Serialize};
 
+pub use copying::{ObjectOutcome, StoredObject};
 pub use error::StorageError;
 pub use object::RangedObject;
 pub use options::S3Options;
@@ -253,12 +256,21 @@ impl Storage {
     /// Writes, reads and deletes a small object to check that the feature store works.
     ///
     /// # Errors
-    /// If any of the three fails.
+    /// If any of the three fails, or other bytes are read than were written.
     pub async fn check(&self) -> Result<(), StorageError> {
-        let key = "doctor/check";
-        self.put(key, Bytes::from_static(b"rushes")).await?;
-        self.get(key).await?;
-        self.delete_prefix("doctor").await.map(drop)
+        // A name of its own: others may check the same store.
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let nanoseconds = since.unwrap_or_default().as_nanos();
+        let key = format!("doctor/{}-{nanoseconds}", std::process::id());
+        let written = Bytes::from_static(b"rushes");
+        self.put(&key, written.clone()).await?;
+        let read = self.get(&key).await;
+        self.delete(&key).await?;
+        if read? == written {
+            Ok(())
+        } else {
+            Err(StorageError::Garbled(key))
+        }
     }
 
     /// Stores one derived object. Readers see it completely or not at all.

@@ -19,9 +19,11 @@ CREATE TABLE roles (
     term   BIGINT NOT NULL
 );
 
--- The one store of the catalogue, by what the store says of itself.
+-- The store of the catalogue, by what the store says of itself, and complete copies of it.
 CREATE TABLE store_identity (
-    id TEXT COLLATE "C" PRIMARY KEY NOT NULL
+    id TEXT COLLATE "C" PRIMARY KEY NOT NULL,
+    -- 1 of a copy, which takes the place of the store when a process that works alone has it.
+    is_copy BIGINT NOT NULL
 );
 
 -- Objects of watched places that were announced to a member that does not watch them.

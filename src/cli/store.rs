@@ -1,0 +1,107 @@
+//! `rushes store`.
+
+use std::process::ExitCode;
+
+use rushes_workers::storage::{S3Options, Storage};
+use tokio_util::sync::CancellationToken;
+
+use super::progress::ObjectProgress;
+use super::{output, work};
+use crate::app::{App, StoreCopy, copy_store, is_engine_running};
+
+/// Arguments of `store`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rushes store copy --to s3://features/rushes      the AWS_ variables are those of both stores
+  rushes store copy --to file:///mnt/store         the same again resumes, and copies what is new")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Copy clips, pictures, uploads and redactions to another store
+    ///
+    /// Every object is read back and compared after it was copied. One that is there already, with the same size and
+    /// the same BLAKE3 of its bytes, is left alone, so a copy that was interrupted is resumed. Nothing is deleted in either store.
+    /// The server may run meanwhile; stop it and copy once more before you change the setting.
+    Copy {
+        /// Where to: a folder, `file:///folder` or `s3://bucket/prefix`
+        #[arg(long, value_name = "DIR|URL")]
+        to: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    let Command::Copy { to, json } = args.command;
+    let target = Storage::open(&to, S3Options::new(app.config.aws.settings()))?;
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    let waiting = tokio::spawn(async move {
+        let signalled = work::interrupted().await;
+        if signalled.is_ok() {
+            output::complain("finishing what is under way; Ctrl-C again ends at once");
+        }
+        stopping.cancel();
+        signalled
+    });
+    let progress = ObjectProgress::new(json);
+    let mut report = |done: &StoreCopy| progress.show(done.copied, done.same, done.bytes);
+    let done = Box::pin(copy_store(app, &target, &stop, &mut report)).await;
+    waiting.abort();
+    progress.finish();
+    let done = done?;
+    let runs = is_engine_running(app).await?;
+    if json {
+        output::json(&serde_json::json!({
+            "from": app.config.store_url(), "to": to, "is_engine_running": runs, "objects": done,
+        }))?;
+    } else {
+        show(&done, (&to, runs));
+    }
+    Ok(match (done.is_stopped, done.missing) {
+        (true, _) => ExitCode::from(130),
+        (false, 0) => ExitCode::SUCCESS,
+        (false, _) => ExitCode::FAILURE,
+    })
+}
+
+fn show(done: &StoreCopy, (to, runs): (&str, bool)) {
+    output::line(&format!(
+        "copied {} ({}) to {to}; {} there already",
+        output::count(done.copied, "object"),
+        bytesize::ByteSize(done.bytes),
+        done.same
+    ));
+    if done.is_stopped {
+        output::line("interrupted; the same command resumes");
+        return;
+    }
+    if done.missing > 0 {
+        output::line(&format!(
+            "{} that the catalogue refers to are in neither store: {}{}; to make them again, delete their videos and ingest \
+             them again",
+            output::count(done.missing, "object"),
+            done.missing_keys.join(", "),
+            if done.missing > done.missing_keys.len() as u64 {
+                " …"
+            } else {
+                ""
+            }
+        ));
+    }
+    if runs {
+        output::line(
+            "rushes is running and may store more in the old store: stop it, and copy once more; what is there already is only \
+             compared",
+        );
+    }
+    output::line(&format!(
+        "then set storage.url, RUSHES_STORAGE__URL or --store to {to}, here and on all machines; the old store is unchanged"
+    ));
+}
