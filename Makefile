@@ -20,7 +20,7 @@ export RUSHES_TEST_POSTGRES ?= $(HOME)/.cache/rushes/postgres
 
 rushes := $(CARGO_TARGET_DIR)/debug/rushes
 
-.PHONY: demo test check serve bench bench-embed bench-redact bench-search bench-segment build page setup
+.PHONY: demo test test-fleet check serve bench bench-embed bench-redact bench-search bench-segment build page setup
 
 demo: build            ## The main job on real footage
 	scripts/demo $(rushes)
@@ -33,6 +33,11 @@ test: build            ## All tests
 	RUSHES_TEST_PYTHON=$(readers)/bin/python cargo test --workspace --locked
 	scripts/test-page $(rushes) $(readers)/bin/python
 	$(if $(RUSHES_MATERIAL),,@echo "make test: tests on real footage were skipped, because RUSHES_MATERIAL is not set" >&2)
+
+test-fleet: build      ## The tests of several servers and workers on PostgreSQL and one store, alone
+	$(rushes) models pull lite
+	scripts/setup-postgres $(RUSHES_TEST_POSTGRES)
+	RUSHES_REQUIRE=postgres cargo test --workspace --locked --test it -- fleet:: moving:: postgres::
 
 check: setup page      ## Formatting, lints, docs and licences; every finding is an error
 	cargo fmt --all --check

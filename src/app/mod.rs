@@ -20,7 +20,7 @@ use rushes_workers::storage::{S3Options, Storage};
 pub use engine::{Engine, EngineParts, WorkersBeside, collect_garbage, is_engine_running};
 pub use fleet::check_fit;
 pub use relocation::{CatalogDestination, MovedCatalog, move_catalog};
-pub use store_copy::{StoreCopy, StoreCopyError, copy_store};
+pub use store_copy::{StoreCopy, StoreCopyError, adopt_store, copy_store};
 
 use crate::catalog::{Catalog, CatalogError, members, spaces};
 use crate::config::Config;

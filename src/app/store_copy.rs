@@ -1,4 +1,4 @@
-//! Copies the store of derived objects to another one.
+//! Copies the store of derived objects to another one, and lets another one take its place.
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use rushes_workers::storage::{ObjectOutcome, Storage, StorageError, StoredObject};
@@ -81,6 +81,27 @@ async fn note_copy(app: &App, target: &Storage) -> Result<(), StoreCopyError> {
     let mut tx = app.catalog.begin().await?;
     members::note_copy(&mut tx, &id).await?;
     Ok(tx.commit().await.map_err(CatalogError::from)?)
+}
+
+/// Makes the store of the settings the one of the catalogue, and names objects that it lacks: `copied` and `same` are 0.
+///
+/// # Errors
+/// [`CatalogError::OtherStore`] if another process works on the catalogue, or if the store or the catalogue fails.
+pub async fn adopt_store(app: &App) -> Result<StoreCopy, StoreCopyError> {
+    let mut done = StoreCopy::default();
+    look_for_missing(app, &app.storage, &mut done).await?;
+    let Some(place) = app.catalog.database() else {
+        return Ok(done);
+    };
+    let id = ulid::Ulid::generate().to_string();
+    let id = app.storage.identity(id).await?;
+    let mut tx = app.catalog.begin().await?;
+    if !members::adopt_store(&mut tx, &id).await? {
+        let store = app.config.store_url();
+        return Err(CatalogError::OtherStore { store, place }.into());
+    }
+    tx.commit().await.map_err(CatalogError::from)?;
+    Ok(done)
 }
 
 async fn copy_prefix(

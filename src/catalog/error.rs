@@ -269,8 +269,8 @@ pub enum CatalogError {
     /// The store is another than that of those who work on the catalogue.
     #[error(
         "the store {store} is not the one of the catalogue {place}; set storage.url to the store that the other processes \
-         use. To move to this one, stop them all, run `rushes store copy` with the old store, and start them with the new \
-         one; a process that was killed counts for catalog.lease_s seconds more"
+         use. To move to this one, stop them all, run `rushes store copy` with the old store, or `rushes store adopt` with \
+         this one if it is a restored backup; a process that was killed counts for catalog.lease_s seconds more"
     )]
     OtherStore {
         /// The store.

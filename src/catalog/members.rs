@@ -365,6 +365,22 @@ pub async fn move_to_copy(db: &mut Connection, id: &str) -> Result<bool, Catalog
     Ok(true)
 }
 
+/// Makes this store the one of the catalogue, whatever it had; `false` if a living member has that. Call it in a
+/// transaction that others cannot write beside.
+///
+/// # Errors
+/// If the database fails.
+pub async fn adopt_store(db: &mut Connection, id: &str) -> Result<bool, CatalogError> {
+    if all(db).await?.iter().any(|member| member.is_alive) {
+        return Ok(false);
+    }
+    database::query("DELETE FROM store_identity")
+        .execute(&mut *db)
+        .await?;
+    keep_store(db, id).await?;
+    Ok(true)
+}
+
 /// Checks that the models of the living members are these, as JSON by setting; only settings that both have are compared.
 ///
 /// # Errors

@@ -7,14 +7,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::progress::ObjectProgress;
 use super::{output, work};
-use crate::app::{App, StoreCopy, copy_store, is_engine_running};
+use crate::app::{App, StoreCopy, adopt_store, copy_store, is_engine_running};
 
 /// Arguments of `store`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   rushes store copy --to s3://features/rushes      the AWS_ variables are those of both stores
-  rushes store copy --to file:///mnt/store         the same again resumes, and copies what is new")]
+  rushes store copy --to file:///mnt/store         the same again resumes, and copies what is new
+  rushes store adopt                               after the store was restored from a backup")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -35,10 +36,59 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make the store in the settings the one of the catalogue, after it was restored from a backup
+    ///
+    /// A catalogue in PostgreSQL refuses a store that it does not know. Objects that the catalogue refers to and that are not
+    /// in the store are named. Nobody else may work on the catalogue.
+    Adopt {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    let Command::Copy { to, json } = args.command;
+    match args.command {
+        Command::Copy { to, json } => copy(app, to, json).await,
+        Command::Adopt { json } => adopt(app, json).await,
+    }
+}
+
+async fn adopt(app: &App, json: bool) -> anyhow::Result<ExitCode> {
+    let done = Box::pin(adopt_store(app)).await?;
+    let store = app.config.store_url();
+    if json {
+        output::json(&serde_json::json!({
+            "store": store, "missing": done.missing, "missing_keys": done.missing_keys,
+        }))?;
+    } else {
+        output::line(&format!("the catalogue's store is {store} now"));
+        if done.missing > 0 {
+            output::line(&missing(&done, "are not in it"));
+        }
+    }
+    Ok(if done.missing == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Names objects that are missing, and says what to do.
+fn missing(done: &StoreCopy, where_not: &str) -> String {
+    let more = if done.missing > done.missing_keys.len() as u64 {
+        " …"
+    } else {
+        ""
+    };
+    format!(
+        "{} that the catalogue refers to {where_not}: {}{more}; to make them again, delete their videos and ingest them again",
+        output::count(done.missing, "object"),
+        done.missing_keys.join(", "),
+    )
+}
+
+async fn copy(app: &App, to: String, json: bool) -> anyhow::Result<ExitCode> {
     let target = Storage::open(&to, S3Options::new(app.config.aws.settings()))?;
     let stop = CancellationToken::new();
     let stopping = stop.clone();
@@ -83,17 +133,7 @@ fn show(done: &StoreCopy, (to, runs): (&str, bool)) {
         return;
     }
     if done.missing > 0 {
-        output::line(&format!(
-            "{} that the catalogue refers to are in neither store: {}{}; to make them again, delete their videos and ingest \
-             them again",
-            output::count(done.missing, "object"),
-            done.missing_keys.join(", "),
-            if done.missing > done.missing_keys.len() as u64 {
-                " …"
-            } else {
-                ""
-            }
-        ));
+        output::line(&missing(done, "are in neither store"));
     }
     if runs {
         output::line(

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::{pairs, read, until_row};
 use crate::http::{Server, problem};
 use crate::support::{Rushes, models_with, told};
@@ -69,6 +71,15 @@ fn a_copy_of_the_store_takes_its_place_once_nobody_works_with_the_old_one() {
         let titles = "SELECT name, 1 FROM titles ORDER BY name";
         let named = ["after", "before"].map(|name| (name.to_owned(), 1));
         assert_eq!(read(&moved, titles), named);
+        // As after a backup of it was restored; it lacks what was made with the copy.
+        let adopted = pair.one.run(&["store", "adopt", "--json"]);
+        let adopted: Value = serde_json::from_slice(&adopted.stdout).unwrap();
+        assert!(adopted["missing"].as_u64().unwrap() > 0, "{adopted:#}");
+        assert!(ingest(&pair.one, &late).status.success());
+        let one = Server::start(&pair.one, &[]);
+        let refused = moved.run(&["store", "adopt"]);
+        assert!(told(&refused).contains("storage.url"), "{}", told(&refused));
+        drop(one);
     }
 }
 
