@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rushes::catalog::database;
-use rushes::catalog::{AssetId, Catalog, assets, changes_after, coverage, now_ms, queue};
+use rushes::catalog::{AssetId, Catalog, assets, changes_after, coverage, members, now_ms, queue};
 use rushes::features::LocalCoordinator;
 use rushes_workers::coordinator::Coordinator as _;
 use rushes_workers::stages::Queue;
@@ -186,7 +186,8 @@ async fn lease_at_once(videos: i64, server: Option<&str>) -> Duration {
     let folder = tempfile::tempdir().unwrap();
     let catalog = empty(folder.path(), server).await;
     fill(&catalog, videos).await;
-    let coordinator = LocalCoordinator::new(catalog, folder.path().to_owned());
+    let coordinator =
+        LocalCoordinator::new(catalog, folder.path().to_owned(), members::fresh_name());
     let began = Instant::now();
     let clients: Vec<_> = (0..CLIENTS)
         .map(|at| {

@@ -79,7 +79,7 @@ impl Engine {
         check_fit(app).await?;
         let worker = worker_lock(app)?;
         // The process that had the lock before is dead, and is to be no member any more.
-        features::bury_the_dead(&app.config.data, &app.catalog).await?;
+        features::bury_the_dead(&app.config.data, &app.catalog, &app.member).await?;
         let membership = Arc::new(join(app).await?);
         settle(app, &membership).await?;
         let upkeep = membership.role(Role::Upkeep).await?;
@@ -308,7 +308,9 @@ async fn sweep(app: App, upkeep: HeldRole, stop: CancellationToken) {
                 tracing::warn!(error = %with_causes(&*error), "cannot delete unreferenced objects; retrying later");
             }
             // Workers do this as well, but there may be none.
-            if let Err(error) = features::bury_the_dead(&app.config.data, &app.catalog).await {
+            if let Err(error) =
+                features::bury_the_dead(&app.config.data, &app.catalog, &app.member).await
+            {
                 tracing::warn!(error = %with_causes(&error), "cannot take over from dead processes; retrying later");
             }
         }

@@ -1,5 +1,7 @@
 //! Copies the store of derived objects to another one, and lets another one take its place.
 
+use std::collections::HashSet;
+
 use futures::{StreamExt as _, TryStreamExt as _};
 use rushes_workers::storage::{ObjectOutcome, Storage, StorageError, StoredObject};
 use serde::Serialize;
@@ -30,6 +32,8 @@ pub struct StoreCopy {
     pub same: u64,
     /// Objects that were deleted meanwhile.
     pub gone: u64,
+    /// Objects that were stored meanwhile and are not in the copy yet.
+    pub late: u64,
     /// Objects that the catalogue refers to and that are in neither store.
     pub missing: u64,
     /// The first few of them.
@@ -61,20 +65,30 @@ pub async fn copy_store(
     report: &mut (dyn FnMut(&StoreCopy) + Send),
 ) -> Result<StoreCopy, StoreCopyError> {
     let mut done = StoreCopy::default();
+    let is_quiet = is_quiet(app).await?;
     for prefix in PREFIXES {
         copy_prefix(app, target, (prefix, stop), (&mut done, report)).await?;
     }
+    if !stop.is_cancelled() {
+        look_for_missing(app, target, stop, &mut done).await?;
+    }
     done.is_stopped = stop.is_cancelled();
-    if !done.is_stopped {
-        look_for_missing(app, target, &mut done).await?;
+    if is_quiet && !done.is_stopped && (done.late, done.missing) == (0, 0) {
         note_copy(app, target).await?;
     }
     Ok(done)
 }
 
+/// Whether nobody works on a catalogue that machines share, and may store something.
+async fn is_quiet(app: &App) -> Result<bool, CatalogError> {
+    let mut db = app.catalog.read().await?;
+    let members = members::all(&mut db).await?;
+    Ok(!members.iter().any(|member| member.is_alive))
+}
+
 /// Notes the complete copy in a catalogue that machines share, which refuses stores that it does not know.
 async fn note_copy(app: &App, target: &Storage) -> Result<(), StoreCopyError> {
-    if app.catalog.database().is_none() {
+    if app.catalog.database().is_none() || !is_quiet(app).await? {
         return Ok(());
     }
     let id = target.identity(ulid::Ulid::generate().to_string()).await?;
@@ -83,16 +97,24 @@ async fn note_copy(app: &App, target: &Storage) -> Result<(), StoreCopyError> {
     Ok(tx.commit().await.map_err(CatalogError::from)?)
 }
 
-/// Makes the store of the settings the one of the catalogue, and names objects that it lacks: `copied` and `same` are 0.
+/// Makes the store of the settings the one of the catalogue, unless it lacks objects and `is_sure` is false. Names some of
+/// these: `copied` and `same` are 0.
 ///
 /// # Errors
 /// [`CatalogError::OtherStore`] if another process works on the catalogue, or if the store or the catalogue fails.
-pub async fn adopt_store(app: &App) -> Result<StoreCopy, StoreCopyError> {
+pub async fn adopt_store(app: &App, is_sure: bool) -> Result<StoreCopy, StoreCopyError> {
     let mut done = StoreCopy::default();
-    look_for_missing(app, &app.storage, &mut done).await?;
+    look_for_missing(app, &app.storage, &CancellationToken::new(), &mut done).await?;
     let Some(place) = app.catalog.database() else {
         return Ok(done);
     };
+    if !is_quiet(app).await? {
+        let store = app.config.store_url();
+        return Err(CatalogError::OtherStore { store, place }.into());
+    }
+    if done.missing > 0 && !is_sure {
+        return Ok(done);
+    }
     let id = ulid::Ulid::generate().to_string();
     let id = app.storage.identity(id).await?;
     let mut tx = app.catalog.begin().await?;
@@ -159,14 +181,48 @@ async fn copy_one(
     Ok((object, outcome))
 }
 
-/// Looks for objects that the catalogue refers to and that were not there to be copied.
+/// Looks for objects that the catalogue refers to and that are not in the copy.
 async fn look_for_missing(
     app: &App,
     target: &Storage,
+    stop: &CancellationToken,
     done: &mut StoreCopy,
 ) -> Result<(), StoreCopyError> {
+    let lacking = lacking(app, target, stop).await?;
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    // What was deleted meanwhile is not missing, and what was stored meanwhile only has to be copied.
+    let mut db = app.catalog.snapshot().await?;
+    let mut keys = stored::keys(&mut db).take_until(Box::pin(stop.cancelled()));
+    let mut known = HashSet::new();
+    while let Some(key) = keys.try_next().await? {
+        if !lacking.contains(&key) || !known.insert(key.clone()) {
+            continue;
+        }
+        match app.storage.size(&key).await {
+            Ok(_) => done.late += 1,
+            Err(StorageError::NotFound(_)) => {
+                done.missing += 1;
+                if done.missing_keys.len() < NAMED {
+                    done.missing_keys.push(key);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The keys that the catalogue refers to and that a store lacks.
+async fn lacking(
+    app: &App,
+    target: &Storage,
+    stop: &CancellationToken,
+) -> Result<HashSet<String>, StoreCopyError> {
     let mut db = app.catalog.snapshot().await?;
     let mut looks = stored::keys(&mut db)
+        .take_until(Box::pin(stop.cancelled()))
         .map_err(StoreCopyError::from)
         .map_ok(|key| async move {
             match target.size(&key).await {
@@ -176,13 +232,9 @@ async fn look_for_missing(
             }
         })
         .try_buffer_unordered(2 * AT_ONCE);
+    let mut lacking = HashSet::new();
     while let Some(looked) = looks.try_next().await? {
-        if let Some(key) = looked {
-            done.missing += 1;
-            if done.missing_keys.len() < NAMED {
-                done.missing_keys.push(key);
-            }
-        }
+        lacking.extend(looked);
     }
-    Ok(())
+    Ok(lacking)
 }

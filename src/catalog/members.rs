@@ -104,7 +104,18 @@ async fn clock(db: &mut Connection) -> Result<i64, CatalogError> {
     Ok(queue::clock(db).await?.unwrap_or_else(now_ms))
 }
 
-/// Joins, or joins again, for `lease_ms`; whether no other member is alive.
+/// Who else there was when a member joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    /// Nobody, and nobody died without being noticed.
+    None,
+    /// Only such as are dead, or were cut off for as long as a lease.
+    Silent,
+    /// Others that live.
+    Living,
+}
+
+/// Joins, or joins again, for `lease_ms`.
 ///
 /// # Errors
 /// If the database fails.
@@ -112,25 +123,33 @@ pub async fn join(
     db: &mut Connection,
     (name, models): (&str, &str),
     lease_ms: i64,
-) -> Result<bool, CatalogError> {
+) -> Result<Company, CatalogError> {
     let now = clock(db).await?;
-    let has_company: bool = database::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM members WHERE name <> $1 AND until > $2)",
-    )
-    .bind(name)
-    .bind(now)
-    .fetch_one(&mut *db)
-    .await?;
+    let others = all(db).await?.into_iter();
+    let company = others
+        .filter(|other| other.name != name)
+        .map(|other| {
+            if other.is_alive {
+                Company::Living
+            } else {
+                Company::Silent
+            }
+        })
+        .fold(Company::None, |company, other| match (company, other) {
+            (Company::Living, _) | (_, Company::Living) => Company::Living,
+            (Company::Silent, _) | (_, Company::Silent) => Company::Silent,
+            (Company::None, Company::None) => Company::None,
+        });
     database::query(
-        "INSERT INTO members (name, until, models) VALUES ($1, $2, $3)
-         ON CONFLICT (name) DO UPDATE SET until = excluded.until, models = excluded.models",
+        "INSERT INTO members (name, until, judges, models) VALUES ($1, $2, $2, $3)
+         ON CONFLICT (name) DO UPDATE SET until = excluded.until, judges = excluded.judges, models = excluded.models",
     )
     .bind(name)
     .bind(now + lease_ms)
     .bind(models)
     .execute(db)
     .await?;
-    Ok(!has_company)
+    Ok(company)
 }
 
 /// Says that a member lives for another `lease_ms`, and which change its index has followed; the answer is the terms of the
@@ -145,12 +164,17 @@ pub async fn renew(
     followed: Option<i64>,
 ) -> Result<Option<Vec<RoleTerm>>, CatalogError> {
     let now = clock(db).await?;
-    let renewed = database::query("UPDATE members SET until = $1, followed = $2 WHERE name = $3")
-        .bind(now + lease_ms)
-        .bind(followed)
-        .bind(name)
-        .execute(&mut *db)
-        .await?;
+    // Whoever was silent for a lease, because the database was away perhaps, knows nothing of the others.
+    let renewed = database::query(
+        "UPDATE members SET until = $1, followed = $2, judges = CASE WHEN until <= $4 THEN $1 ELSE judges END
+          WHERE name = $3",
+    )
+    .bind(now + lease_ms)
+    .bind(followed)
+    .bind(name)
+    .bind(now)
+    .execute(&mut *db)
+    .await?;
     if renewed.rows_affected() == 0 {
         return Ok(None);
     }
@@ -199,6 +223,21 @@ pub async fn is_alive(db: &mut Connection, name: &str) -> Result<bool, CatalogEr
     let now = clock(db).await?;
     Ok(database::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM members WHERE name = $1 AND until > $2)",
+    )
+    .bind(name)
+    .bind(now)
+    .fetch_one(db)
+    .await?)
+}
+
+/// Whether a member may take others for dead: it lives, and has for a whole lease.
+///
+/// # Errors
+/// If the database fails.
+pub async fn may_judge(db: &mut Connection, name: &str) -> Result<bool, CatalogError> {
+    let now = clock(db).await?;
+    Ok(database::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM members WHERE name = $1 AND until > $2 AND judges <= $2)",
     )
     .bind(name)
     .bind(now)

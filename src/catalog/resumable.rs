@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::database::{self, Connection};
+use super::database::{self, Connection, Dialect};
 use super::{AssetId, CatalogError, JobId, KeyId, UploadId, now_ms};
 
 /// Uploads under way.
@@ -108,11 +108,14 @@ pub async fn settle_in(
     id: &UploadId,
     spool: &str,
 ) -> Result<bool, CatalogError> {
+    // A catalogue in a file has one data folder, so a spool of another name is this one's with a lost name.
+    let is_alone = matches!(db.dialect(), Dialect::Sqlite);
     let settled = database::query(
-        "UPDATE resumable_uploads SET spool = $1 WHERE id = $2 AND (spool IS NULL OR spool = $1)",
+        "UPDATE resumable_uploads SET spool = $1 WHERE id = $2 AND (spool IS NULL OR spool = $1 OR $3)",
     )
     .bind(spool)
     .bind(id)
+    .bind(is_alone)
     .execute(db)
     .await?;
     Ok(settled.rows_affected() == 1)
@@ -178,16 +181,22 @@ pub async fn ids(db: &mut Connection) -> Result<Vec<UploadId>, CatalogError> {
         .await?)
 }
 
-/// Forgets uploads that have expired, but for those whose bytes other servers have; the answer is their ids.
+/// How long a server has to expire the uploads whose bytes it has, before others do.
+const GRACE_MS: i64 = 24 * 3600 * 1000;
+
+/// Forgets uploads that have expired, but for those whose bytes other servers have and may still clear away; the answer is
+/// their ids.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn expire(db: &mut Connection, spool: &str) -> Result<Vec<UploadId>, CatalogError> {
     Ok(database::query_scalar(
-        "DELETE FROM resumable_uploads WHERE expires_at <= $1 AND (spool IS NULL OR spool = $2) RETURNING id",
+        "DELETE FROM resumable_uploads
+          WHERE expires_at <= $1 AND (spool IS NULL OR spool = $2 OR expires_at <= $1 - $3) RETURNING id",
     )
     .bind(now_ms())
     .bind(spool)
+    .bind(GRACE_MS)
     .fetch_all(db)
     .await?)
 }

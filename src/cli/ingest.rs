@@ -84,7 +84,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let (videos, refusals) = find(&app.storage, &args.inputs).await;
     let settings = app.settings()?;
     // Settle the runs of dead processes first, so that a new request starts them again.
-    features::bury_the_dead(&app.config.data, &app.catalog).await?;
+    features::bury_the_dead(&app.config.data, &app.catalog, &app.member).await?;
     let mut submitted = Vec::with_capacity(videos.len());
     for video in videos {
         let title = args.title.clone().unwrap_or_else(|| video.default_title());

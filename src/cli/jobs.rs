@@ -140,7 +140,7 @@ async fn list(app: &App, args: ListArgs, json: bool) -> anyhow::Result<ExitCode>
 
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     // A killed process could not return its work.
-    features::bury_the_dead(&app.config.data, &app.catalog).await?;
+    features::bury_the_dead(&app.config.data, &app.catalog, &app.member).await?;
     let Some(id) = &args.job else {
         return list(app, args.list, args.json).await;
     };

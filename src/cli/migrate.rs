@@ -50,7 +50,8 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
     progress.finish();
     let Some(moved) = moved else {
         output::complain(
-            "interrupted; the target is as empty as it was, and the source is unchanged",
+            "interrupted; the source is unchanged, and the target is as empty as it was, unless this came in its last moment: then it \
+             is complete",
         );
         return Ok(ExitCode::from(130));
     };

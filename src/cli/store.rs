@@ -39,8 +39,11 @@ enum Command {
     /// Make the store in the settings the one of the catalogue, after it was restored from a backup
     ///
     /// A catalogue in PostgreSQL refuses a store that it does not know. Objects that the catalogue refers to and that are not
-    /// in the store are named. Nobody else may work on the catalogue.
+    /// in the store are named, and then it is not adopted without `--yes`. Nobody else may work on the catalogue.
     Adopt {
+        /// Adopt it although objects are missing
+        #[arg(long)]
+        yes: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -50,24 +53,29 @@ enum Command {
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Copy { to, json } => copy(app, to, json).await,
-        Command::Adopt { json } => adopt(app, json).await,
+        Command::Adopt { yes, json } => adopt(app, (yes, json)).await,
     }
 }
 
-async fn adopt(app: &App, json: bool) -> anyhow::Result<ExitCode> {
-    let done = Box::pin(adopt_store(app)).await?;
+async fn adopt(app: &App, (yes, json): (bool, bool)) -> anyhow::Result<ExitCode> {
+    let done = Box::pin(adopt_store(app, yes)).await?;
     let store = app.config.store_url();
+    let is_adopted = yes || done.missing == 0;
     if json {
         output::json(&serde_json::json!({
-            "store": store, "missing": done.missing, "missing_keys": done.missing_keys,
+            "store": store, "is_adopted": is_adopted, "missing": done.missing, "missing_keys": done.missing_keys,
         }))?;
     } else {
-        output::line(&format!("the catalogue's store is {store} now"));
         if done.missing > 0 {
-            output::line(&missing(&done, "are not in it"));
+            output::line(&missing(&done, "are not in this store"));
         }
+        output::line(&if is_adopted {
+            format!("the catalogue's store is {store} now")
+        } else {
+            format!("{store} is not adopted; check storage.url, or adopt it as it is with --yes")
+        });
     }
-    Ok(if done.missing == 0 {
+    Ok(if is_adopted {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -134,6 +142,12 @@ fn show(done: &StoreCopy, (to, runs): (&str, bool)) {
     }
     if done.missing > 0 {
         output::line(&missing(done, "are in neither store"));
+    }
+    if done.late > 0 {
+        output::line(&format!(
+            "{} were stored meanwhile; copy once more",
+            output::count(done.late, "object")
+        ));
     }
     if runs {
         output::line(

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 
 use super::{asset, output, work};
-use crate::app::App;
+use crate::app::{App, check_fit};
 use crate::catalog::subtitles::{self, SubtitleTrack};
 use crate::catalog::{AssetId, JobId};
 use crate::ingest::{NewSubtitles, add_subtitles, remove_subtitles, subtitles_from_pictures};
@@ -93,6 +93,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             let asset = named(app, &asset).await?;
             let settings = app.settings()?;
             let for_asset = (&asset, &settings);
+            check_fit(app).await?;
             let (track, job) = add_subtitles(&app.catalog, &app.storage, for_asset, new).await?;
             report(app, args.json, &track, &job).await?;
         }
@@ -100,6 +101,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             let asset = named(app, &asset).await?;
             let settings = app.settings()?;
             let for_asset = (&asset, &settings);
+            check_fit(app).await?;
             let (track, job) =
                 subtitles_from_pictures(&app.catalog, &app.storage, for_asset, language).await?;
             report(app, args.json, &track, &job).await?;

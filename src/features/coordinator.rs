@@ -22,7 +22,7 @@ use super::{liveness, retry};
 use crate::catalog::database::Connection;
 use crate::catalog::queue::{self, LEASE_MS, Verdict};
 use crate::catalog::runs::Run;
-use crate::catalog::{Catalog, CatalogError, RunId, garbage, now_ms, results, runs};
+use crate::catalog::{Catalog, CatalogError, RunId, garbage, members, now_ms, results, runs};
 use crate::telemetry;
 
 /// How long a worker that found no work waits before it looks again. Another process may queue work, and cannot
@@ -46,6 +46,8 @@ enum Receipt {
 pub struct LocalCoordinator {
     catalog: Catalog,
     data: PathBuf,
+    /// This process among those who share the catalogue.
+    member: String,
     clock: LeaseClock,
     /// Whether this process grants leases to remote workers, and so those leases expire by its clock. Processes that share a
     /// database have its clock.
@@ -77,12 +79,13 @@ impl LeaseClock {
 }
 
 impl LocalCoordinator {
-    /// Creates it on `catalog`, which is in the data folder `data`.
+    /// Creates it on `catalog`, for the process `member` with the data folder `data`.
     #[must_use]
-    pub fn new(catalog: Catalog, data: PathBuf) -> Self {
+    pub fn new(catalog: Catalog, data: PathBuf, member: String) -> Self {
         Self {
             catalog,
             data,
+            member,
             clock: LeaseClock::start(),
             leads: Arc::default(),
             ended: Arc::new(Notify::new()),
@@ -141,7 +144,7 @@ impl LocalCoordinator {
         queue: Queue,
         models: Option<&[String]>,
     ) -> Result<Option<Lease>, CatalogError> {
-        liveness::bury_the_dead(&self.data, &self.catalog).await?;
+        liveness::bury_the_dead(&self.data, &self.catalog, &self.member).await?;
         let mut db = self.catalog.read().await?;
         let now = self.now(&mut db).await?;
         let is_waiting = queue::is_waiting(&mut db, (queue.as_str(), models), now).await?;
@@ -159,6 +162,10 @@ impl LocalCoordinator {
         }
         // Who leases does not wait for others who do.
         let mut tx = self.catalog.begin_beside().await?;
+        // Others would take the run back at once from a worker of a process that they take for dead.
+        if self.is_shared() && worker == self.member && !members::is_alive(&mut tx, worker).await? {
+            return Ok(None);
+        }
         let Some(run) =
             queue::lease(&mut tx, (queue.as_str(), models), worker, (now, LEASE_MS)).await?
         else {

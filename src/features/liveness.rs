@@ -56,18 +56,20 @@ impl Drop for WorkerLock {
 /// Takes over what dead workers had under way. A run that several workers died with is given up.
 ///
 /// Of this data folder those are dead whose lock is free. Where other data folders have workers on the same catalogue, those
-/// of theirs are dead that are no living members. Otherwise all are of this folder, so one without a file is dead as well.
+/// of theirs are dead that are no living members; only a member that has lived for a whole lease says so, and `me` may be
+/// one. Otherwise all are of this folder, so one without a file is dead as well.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn bury_the_dead(data: &Path, catalog: &Catalog) -> Result<(), CatalogError> {
+pub async fn bury_the_dead(data: &Path, catalog: &Catalog, me: &str) -> Result<(), CatalogError> {
     let is_shared = catalog.database().is_some();
     let mut db = catalog.read().await?;
     let mut suspects: BTreeMap<String, bool> = BTreeMap::new();
     for holder in queue::local_holders(&mut db).await? {
         suspects.insert(holder, false);
     }
-    if is_shared {
+    let judges = is_shared && members::may_judge(&mut db, me).await?;
+    if judges {
         for member in members::all(&mut db).await? {
             suspects.insert(member.name, member.is_alive);
         }
@@ -77,7 +79,7 @@ pub async fn bury_the_dead(data: &Path, catalog: &Catalog) -> Result<(), Catalog
         let file = folder(data).join(&worker);
         let is_of_others = is_shared && file.symlink_metadata().is_err();
         let is_dead = if is_of_others {
-            !is_alive
+            judges && !is_alive
         } else {
             is_dead(&file)
         };
@@ -86,7 +88,10 @@ pub async fn bury_the_dead(data: &Path, catalog: &Catalog) -> Result<(), Catalog
         }
         let mut tx = catalog.begin().await?;
         // It may have joined, or joined again, since.
-        if is_of_others && members::is_alive(&mut tx, &worker).await? {
+        if is_of_others
+            && (!members::may_judge(&mut tx, me).await?
+                || members::is_alive(&mut tx, &worker).await?)
+        {
             continue;
         }
         let given_up = queue::bury(&mut tx, &worker).await?;

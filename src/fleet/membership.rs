@@ -13,10 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::HeldRole;
 use crate::catalog::database::Connection;
-use crate::catalog::{Catalog, CatalogError, Role, RoleTerm, members, queue};
+use crate::catalog::members::{self, Company};
+use crate::catalog::{Catalog, CatalogError, Role, RoleTerm, queue};
 
 /// A member renews its row so many times in a lease.
 const RENEWALS: u32 = 5;
+
+/// How long a process that ends waits for the catalogue.
+const PARTING: Duration = Duration::from_secs(5);
 
 /// Who joins, and for how long it counts as alive without a word.
 #[derive(Debug, Clone)]
@@ -34,7 +38,7 @@ pub struct MembershipOptions {
 pub struct Membership {
     /// None where the lock of the engine is enough.
     inner: Option<Arc<Inner>>,
-    is_alone: bool,
+    company: Company,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -113,6 +117,8 @@ impl Inner {
                     self.options.lease.as_secs()
                 );
                 let who = (self.options.name.as_str(), self.options.models.as_str());
+                // Others with other models may have joined meanwhile. Then this process takes no work.
+                members::check_models(db, who.0, who.1).await?;
                 members::join(db, who, self.lease_ms()).await?;
                 Vec::new()
             }
@@ -169,7 +175,10 @@ impl Inner {
                 () = self.stop.cancelled() => return,
             }
             for role in self.missing() {
-                match self.seek(role).await {
+                let Some(sought) = self.stop.run_until_cancelled(self.seek(role)).await else {
+                    return;
+                };
+                match sought {
                     Ok(true) => self.renew.notify_one(),
                     Ok(false) => {}
                     Err(error) => {
@@ -191,7 +200,7 @@ impl Membership {
         if catalog.database().is_none() {
             return Ok(Self {
                 inner: None,
-                is_alone: true,
+                company: Company::None,
                 tasks: Vec::new(),
             });
         }
@@ -207,8 +216,8 @@ impl Membership {
         let mut tx = catalog.begin().await?;
         let who = (inner.options.name.as_str(), inner.options.models.as_str());
         members::check_models(&mut tx, who.0, who.1).await?;
-        let is_alone = members::join(&mut tx, who, inner.lease_ms()).await?;
-        if is_alone {
+        let company = members::join(&mut tx, who, inner.lease_ms()).await?;
+        if company != Company::Living {
             // Nobody was there to whom workers of other machines could have said that they live.
             queue::restart_leases(&mut tx).await?;
         }
@@ -220,15 +229,15 @@ impl Membership {
         ];
         Ok(Self {
             inner: Some(inner),
-            is_alone,
+            company,
             tasks,
         })
     }
 
-    /// Whether no other process worked on the catalogue when this one joined.
+    /// Whether no other process worked on the catalogue when this one joined, so far as the database knows.
     #[must_use]
-    pub const fn is_alone(&self) -> bool {
-        self.is_alone
+    pub fn is_alone(&self) -> bool {
+        self.company == Company::None
     }
 
     /// Says which change the index of this process has followed.
@@ -268,14 +277,20 @@ impl Membership {
                 tracing::error!(error = %with_causes(&error), "a task of the membership panicked");
             }
         }
-        let left = async {
+        let left = tokio::time::timeout(PARTING, async {
             let mut tx = inner.catalog.begin().await?;
             members::forget(&mut tx, &inner.options.name).await?;
             Ok::<_, CatalogError>(tx.commit().await?)
+        });
+        let trouble = match left.await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => with_causes(&error),
+            Err(_elapsed) => "the catalogue does not answer".to_owned(),
         };
-        if let Err(error) = left.await {
-            tracing::warn!(error = %with_causes(&error), "others wait for this process until its lease ends");
-        }
+        tracing::warn!(
+            error = trouble,
+            "others wait for this process until its lease ends"
+        );
     }
 }
 

@@ -275,6 +275,7 @@ pub(super) async fn delete(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let upload = find(&api, &caller, &id).await?;
+    settle_here(&api, &upload.id).await?;
     let Some(_claim) = api.spool.take_over(&upload.id).await else {
         let detail = "another request is storing this upload; delete the asset that it becomes";
         return Err(ApiError::new(ErrorKind::Cancelled, "upload-in-use", detail));

@@ -69,6 +69,8 @@ struct RunningWatch {
     uri: String,
     announced: Arc<Announcements>,
     progress: Arc<Mutex<Progress>>,
+    /// Under which it was started; `None` if it does not run.
+    term: Option<RoleTerm>,
     stop: CancellationToken,
 }
 
@@ -137,12 +139,12 @@ impl Watches {
     async fn keep(&self, term: RoleTerm, is_allowed: &(impl Fn(&str) -> bool + Sync)) {
         let _end = EndWatches(self);
         loop {
+            if self.0.catalog.database().is_none() {
+                // No other server adds any, and those of the catalogue run already.
+                return std::future::pending().await;
+            }
             if let Err(error) = self.look_up(term, is_allowed).await {
                 tracing::warn!(error = %with_causes(&error), "cannot read which places to watch; tried again");
-            }
-            if self.0.catalog.database().is_none() {
-                // No other server adds any.
-                return std::future::pending().await;
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -160,7 +162,9 @@ impl Watches {
         let is_announced = watches::is_anything_announced(&mut db).await?;
         drop(db);
         self.0.running().retain(|id, running| {
-            let is_there = stored.iter().any(|watch| watch.id == *id);
+            // What was started under an earlier term can store nothing any more.
+            let is_of_term = running.term.is_none_or(|of| of == term);
+            let is_there = is_of_term && stored.iter().any(|watch| watch.id == *id);
             if !is_there {
                 running.stop.cancel();
             }
@@ -192,6 +196,7 @@ impl Watches {
             uri: watch.uri,
             announced: Arc::default(),
             progress: Arc::new(Mutex::new(progress)),
+            term: None,
             stop: self.0.stop.child_token(),
         };
         self.0.running().entry(watch.id).or_insert(idle);
@@ -307,6 +312,7 @@ impl Watches {
             uri: watch.uri.clone(),
             announced: Arc::clone(&announced),
             progress: Arc::clone(&progress),
+            term: Some(term),
             stop: stop.clone(),
         });
         drop(running);

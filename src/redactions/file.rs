@@ -96,9 +96,13 @@ impl Redactions {
         let sink = match &task.output {
             Some(output) => ObjectSink::new(self.output(output)?, "", output, staging),
             None => {
-                // What earlier attempts left is nobody's.
-                let folder = store::result_folder(&file.redaction_id, file.ordinal);
-                if file.token > 1 {
+                // What earlier attempts left is nobody's. A later one may have stored its result, if this one stood still.
+                for token in 1..file.token {
+                    let earlier = RedactionFile {
+                        token,
+                        ..file.clone()
+                    };
+                    let folder = store::attempt_folder(&earlier);
                     runtime.block_on(inner.storage.delete_prefix(&folder))?;
                 }
                 let folder = store::attempt_folder(file);

@@ -282,7 +282,13 @@ impl Redactions {
             .collect();
         let mut tx = self.0.catalog.begin().await?;
         redactions::set_settings(&mut tx, id, &wanted.json()).await?;
-        redactions::open(&mut tx, id, &files, 0).await?;
+        if !redactions::open(&mut tx, id, &files, 0).await? {
+            return Err(CatalogError::NotFound {
+                what: "redaction",
+                id: id.to_string(),
+            }
+            .into());
+        }
         tx.commit().await.map_err(CatalogError::from)?;
         self.0.news.notify_waiters();
         Ok(())

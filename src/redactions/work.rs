@@ -17,7 +17,7 @@ use super::gather::{self, gather};
 use super::{RedactionError, Redactions, store};
 use crate::catalog::queue::Verdict;
 use crate::catalog::redactions::{self, FileResult, RedactionFile, RedactionTask, upkeep};
-use crate::catalog::{Catalog, CatalogError, RedactionId};
+use crate::catalog::{Catalog, CatalogError, RedactionId, members};
 use crate::fleet::HeldRole;
 use crate::{features, telemetry};
 
@@ -133,9 +133,13 @@ impl Worker {
         if waiting {
             // Who takes a file does not wait for others who do.
             let mut tx = inner.catalog.begin_beside().await?;
-            let task = redactions::take(&mut tx, &self.name).await?;
-            tx.commit().await?;
-            return Ok(task);
+            // Others would take the file back at once from a process that they take for dead.
+            let is_shared = inner.catalog.database().is_some();
+            if !is_shared || members::is_alive(&mut tx, &self.name).await? {
+                let task = redactions::take(&mut tx, &self.name).await?;
+                tx.commit().await?;
+                return Ok(task);
+            }
         }
         tokio::select! {
             () = news => {}
@@ -219,7 +223,7 @@ impl Worker {
         if outcome.is_err()
             && let Err(error) = inner
                 .storage
-                .delete_prefix(&store::result_folder(&file.redaction_id, file.ordinal))
+                .delete_prefix(&store::attempt_folder(file))
                 .await
         {
             tracing::warn!(error = %with_causes(&error), "half a result cannot be cleared away");

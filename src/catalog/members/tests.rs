@@ -13,9 +13,9 @@ const NONE_MS: i64 = -1;
 
 async fn joined(catalog: &Catalog, name: &str, lease_ms: i64) -> bool {
     let mut tx = catalog.begin().await.unwrap();
-    let is_alone = join(&mut tx, (name, "{}"), lease_ms).await.unwrap();
+    let company = join(&mut tx, (name, "{}"), lease_ms).await.unwrap();
     tx.commit().await.unwrap();
-    is_alone
+    company != Company::Living
 }
 
 async fn taken(catalog: &Catalog, role: Role, name: &str) -> Option<RoleTerm> {
@@ -68,6 +68,40 @@ async fn one_living_member_holds_a_role_and_the_next_one_begins_a_new_term() {
         joined(&catalog, "local-a", LONG_MS).await;
         assert_eq!(taken(&catalog, Role::Upkeep, "local-a").await, None);
         assert!(!writes(&catalog, first).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_one_that_lived_for_a_whole_lease_takes_others_for_dead() {
+    each_database(async |catalog| {
+        let judges = async |name| {
+            let mut db = catalog.read().await.unwrap();
+            may_judge(&mut db, name).await.unwrap()
+        };
+        let set = async |column: &str| {
+            let mut tx = catalog.begin().await.unwrap();
+            let sql = format!("UPDATE members SET {column} = 1");
+            let set = database::query(sqlx::AssertSqlSafe(sql));
+            set.execute(&mut tx).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        assert!(!judges("local-a").await);
+        joined(&catalog, "local-a", LONG_MS).await;
+        joined(&catalog, "local-b", LONG_MS).await;
+        assert!(!judges("local-a").await);
+        // A lease later.
+        set("judges").await;
+        assert!(judges("local-a").await);
+        // The database was away, so nobody could say that it lives.
+        set("until").await;
+        assert!(!judges("local-a").await);
+        let mut tx = catalog.begin().await.unwrap();
+        let company = join(&mut tx, ("local-c", "{}"), LONG_MS).await.unwrap();
+        assert_eq!(company, Company::Silent);
+        renew(&mut tx, "local-a", LONG_MS, None).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(!judges("local-a").await);
     })
     .await;
 }

@@ -86,12 +86,13 @@ impl Catalog {
         if from == to {
             return Err(TransferError::SamePlace { place: to });
         }
-        alone_on(self, &from).await?;
-        alone_on(target, &to).await?;
         // Nobody writes while this is held, so nothing is written after the state that is copied.
         let mut hold = patient(self.begin().await?).await?;
         let mut source = patient(self.snapshot().await?).await?;
         let mut copy = patient(target.begin().await?).await?;
+        // One that came since then waits for what is held, and would write to the old place afterwards.
+        alone_on(self, &from).await?;
+        alone_on(target, &to).await?;
         let plans = schema::plan(&mut source, &mut copy).await?;
         check_empty(&mut copy, &plans, &to).await?;
         let tables = Box::pin(copy_all(&mut source, &mut copy, &plans, report)).await?;
@@ -110,10 +111,15 @@ impl Catalog {
         file: &Path,
         report: TransferReporter<'_>,
     ) -> Result<Vec<TransferredTable>, TransferError> {
-        let exists = file.try_exists().map_err(at(file))?;
-        if exists {
-            let file = file.display().to_string();
-            return Err(TransferError::FileExists { file });
+        // What an old file left in its log would be read into the new one.
+        for end in ["", "-wal", "-journal"] {
+            let mut old = file.as_os_str().to_owned();
+            old.push(end);
+            let old = Path::new(&old);
+            if old.try_exists().map_err(at(old))? {
+                let file = old.display().to_string();
+                return Err(TransferError::FileExists { file });
+            }
         }
         let folder = file.with_file_name(UNFINISHED);
         clear(&folder)?;
@@ -122,8 +128,17 @@ impl Catalog {
         let made = folder.join("catalog.db");
         let target = Self::open(&made).await?;
         let tables = self.copy_to(&target, report).await?;
-        // Checkpoints, so that everything is in the one file.
+        // Everything must be in the one file: the comparison read what was beside it as well.
+        let mut db = target.connection_of_its_own().await?;
+        let is_whole = checkpoint(&mut db).await?;
+        drop(db);
         target.close().await;
+        let rest = folder.join("catalog.db-wal");
+        if !is_whole || rest.try_exists().map_err(at(&rest))? {
+            return Err(at(&rest)(std::io::Error::other(
+                "the database could not write its log into the file",
+            )));
+        }
         std::fs::rename(&made, file).map_err(at(file))?;
         drop(unfinished);
         let around = file.parent().unwrap_or(file);
@@ -155,6 +170,15 @@ async fn alone_on(catalog: &Catalog, place: &str) -> Result<(), TransferError> {
         }
         Pool::Postgres(_) | Pool::Sqlite(_) => Ok(()),
     }
+}
+
+/// Writes the log of a file of SQLite into the file; `false` if something is left in it.
+async fn checkpoint(db: &mut Connection) -> Result<bool, CatalogError> {
+    let (is_busy, frames, written): (bool, i64, i64) =
+        database::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(db)
+            .await?;
+    Ok(!is_busy && frames == written)
 }
 
 /// A transaction that no limit of the server ends.

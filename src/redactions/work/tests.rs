@@ -124,7 +124,7 @@ async fn a_file_under_which_workers_die_is_given_up_unless_it_gets_further() {
             assert_eq!(queue::local_holders(&mut tx).await.unwrap(), [NAME]);
             tx.commit().await.unwrap();
             // Nobody holds the lock of a worker of this name.
-            features::bury_the_dead(folder.path(), &catalog)
+            features::bury_the_dead(folder.path(), &catalog, "local-me")
                 .await
                 .unwrap();
         }

@@ -47,6 +47,7 @@ impl Bench {
         let local: Arc<dyn Coordinator> = Arc::new(LocalCoordinator::new(
             catalog.clone(),
             folder.path().to_owned(),
+            members::fresh_name(),
         ));
         let mut coordinator = Arc::clone(&local);
         let mut server = None;
@@ -87,6 +88,7 @@ impl Bench {
         let local: Arc<dyn Coordinator> = Arc::new(LocalCoordinator::new(
             catalog.clone(),
             folder.path().to_owned(),
+            members::fresh_name(),
         ));
         Self {
             catalog,

@@ -72,9 +72,16 @@ fn a_copy_of_the_store_takes_its_place_once_nobody_works_with_the_old_one() {
         let named = ["after", "before"].map(|name| (name.to_owned(), 1));
         assert_eq!(read(&moved, titles), named);
         // As after a backup of it was restored; it lacks what was made with the copy.
-        let adopted = pair.one.run(&["store", "adopt", "--json"]);
-        let adopted: Value = serde_json::from_slice(&adopted.stdout).unwrap();
-        assert!(adopted["missing"].as_u64().unwrap() > 0, "{adopted:#}");
+        for (args, is_adopted) in [
+            (&["store", "adopt", "--json"][..], false),
+            (&["store", "adopt", "--yes", "--json"], true),
+        ] {
+            let output = pair.one.run(args);
+            assert_eq!(output.status.success(), is_adopted, "{}", told(&output));
+            let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(answer["is_adopted"], is_adopted, "{answer:#}");
+            assert!(answer["missing"].as_u64().unwrap() > 0, "{answer:#}");
+        }
         assert!(ingest(&pair.one, &late).status.success());
         let one = Server::start(&pair.one, &[]);
         let refused = moved.run(&["store", "adopt"]);

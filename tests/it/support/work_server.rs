@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use rushes::catalog::Catalog;
+use rushes::catalog::{Catalog, members};
 use rushes::features::LocalCoordinator;
 use rushes::http::{ConnectionBounds, Work, serve, work_router};
 use rushes_models::{ModelStore, space_of};
@@ -36,7 +36,8 @@ impl WorkServer {
             .unwrap();
         let store = data.join("store");
         let storage = Storage::open(store.to_str().unwrap(), S3Options::default()).unwrap();
-        let coordinator = LocalCoordinator::new(catalog.clone(), data.to_owned());
+        let coordinator =
+            LocalCoordinator::new(catalog.clone(), data.to_owned(), members::fresh_name());
         let work = Work::new(
             catalog.clone(),
             Arc::new(coordinator),

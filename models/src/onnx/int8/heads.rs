@@ -45,7 +45,9 @@ fn is_head(network: &Network, node: &proto::Node) -> bool {
         "kernel_shape" | "strides" | "dilations" => attribute.ints.iter().all(|&n| n == 1),
         _ => false,
     };
+    let has_bias = node.input.get(2);
     node.op_type == "Conv"
+        && has_bias.is_none_or(|name| network.constants.contains_key(name))
         && node.attribute.iter().all(is_plain)
         && shape.is_some_and(|of| matches!(sides(of)[..], [_, _, 1, 1]))
 }

@@ -5,6 +5,8 @@ CREATE TABLE members (
     name     TEXT COLLATE "C" PRIMARY KEY NOT NULL,
     -- It is dead unless it renews this, Unix milliseconds on the database's clock.
     until    BIGINT NOT NULL,
+    -- From then on it may take others for dead: it has lived for a whole lease, so others had as long to say that they do.
+    judges   BIGINT NOT NULL,
     -- The change that its index has followed; NULL without an index.
     followed BIGINT,
     -- The models that it has, with their revisions: JSON.

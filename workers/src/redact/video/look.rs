@@ -105,7 +105,9 @@ impl Watch<'_> {
             });
             let (mut seen, mut timings) = (Vec::new(), Vec::new());
             for watcher in watching {
-                let (frames, took) = watcher.join().unwrap_or_default();
+                let Ok((frames, took)) = watcher.join() else {
+                    return (Err(RedactError::Defect), seen, timings);
+                };
                 seen.extend(frames);
                 timings.push(took);
             }
