@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use futures::{StreamExt as _, TryStreamExt as _};
+use rushes_workers::storage::StorageError;
+
 use super::App;
-use crate::catalog::{CatalogError, members};
+use crate::catalog::{CatalogError, members, stored};
 use crate::fleet::{Membership, MembershipOptions};
 
+/// Objects of the catalogue that are looked for in a store that is new to it.
+const SOME: usize = 10;
 /// What stands for a model that is switched off or not installed.
 const NONE: &str = "none";
 
@@ -50,6 +55,21 @@ async fn check_store(app: &App) -> anyhow::Result<()> {
             "works with the copy of the store"
         );
         return Ok(());
+    }
+    // A catalogue that was moved from a file has a store, though none is known by what it says of itself.
+    let mut db = app.catalog.read().await?;
+    let some: Vec<String> = stored::keys(&mut db).take(SOME).try_collect().await?;
+    drop(db);
+    let mut is_there = some.is_empty();
+    for key in &some {
+        match app.storage.size(key).await {
+            Ok(_) => is_there = true,
+            Err(StorageError::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if !is_there {
+        return Err(other().into());
     }
     let own = app.storage.identity(ulid::Ulid::generate().to_string());
     let own = own.await?;

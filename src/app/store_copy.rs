@@ -51,6 +51,12 @@ pub enum StoreCopyError {
     /// The catalogue failed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// A store is not adopted while others may use another one.
+    #[error(
+        "other processes work on the catalogue; stop them all. One that was killed, or that is in a restored backup, counts for \
+         catalog.lease_s seconds more: try again then"
+    )]
+    InUse,
 }
 
 /// Copies everything in the store to `target`. Objects that are there already are compared and left alone, so a copy that
@@ -101,16 +107,15 @@ async fn note_copy(app: &App, target: &Storage) -> Result<(), StoreCopyError> {
 /// these: `copied` and `same` are 0.
 ///
 /// # Errors
-/// [`CatalogError::OtherStore`] if another process works on the catalogue, or if the store or the catalogue fails.
+/// [`StoreCopyError::InUse`] if another process works on the catalogue, or if the store or the catalogue fails.
 pub async fn adopt_store(app: &App, is_sure: bool) -> Result<StoreCopy, StoreCopyError> {
     let mut done = StoreCopy::default();
     look_for_missing(app, &app.storage, &CancellationToken::new(), &mut done).await?;
-    let Some(place) = app.catalog.database() else {
+    if app.catalog.database().is_none() {
         return Ok(done);
-    };
+    }
     if !is_quiet(app).await? {
-        let store = app.config.store_url();
-        return Err(CatalogError::OtherStore { store, place }.into());
+        return Err(StoreCopyError::InUse);
     }
     if done.missing > 0 && !is_sure {
         return Ok(done);
@@ -119,8 +124,7 @@ pub async fn adopt_store(app: &App, is_sure: bool) -> Result<StoreCopy, StoreCop
     let id = app.storage.identity(id).await?;
     let mut tx = app.catalog.begin().await?;
     if !members::adopt_store(&mut tx, &id).await? {
-        let store = app.config.store_url();
-        return Err(CatalogError::OtherStore { store, place }.into());
+        return Err(StoreCopyError::InUse);
     }
     tx.commit().await.map_err(CatalogError::from)?;
     Ok(done)

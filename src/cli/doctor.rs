@@ -381,7 +381,7 @@ async fn catalogue(config: Config) -> Vec<Check> {
             checks.extend(catalogue::database(&app).await);
             checks.push(catalogue::files(&app).await);
             checks.push(match app.storage.check().await {
-                Ok(()) => Check::good("store", store),
+                Ok(()) => catalogue::store(&app, store).await,
                 Err(error) => Check::bad(
                     "store",
                     with_causes(&error),

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use rushes_models::with_causes;
+use rushes_models::{ErrorKind, with_causes};
 use serde::Serialize;
 
 use super::progress::Progress;
@@ -12,7 +12,7 @@ use super::{models, output, work};
 use crate::app::{App, Engine, EngineParts, check_fit};
 use crate::catalog::jobs::Job;
 use crate::catalog::runs::RunState;
-use crate::catalog::{AssetId, JobId, assets, jobs};
+use crate::catalog::{AssetId, CatalogError, JobId, assets, jobs};
 use crate::features;
 use crate::ingest::{FoundVideo, Submitted, file_name, find, submit};
 
@@ -20,6 +20,8 @@ use crate::ingest::{FoundVideo, Submitted, file_name, find, submit};
 const LOOK: Duration = Duration::from_millis(200);
 /// With very many videos a look takes long. The pause is then this many times as long as a look.
 const LOOK_SHARE: u32 = 20;
+/// Longest pause. A look takes long as well when the catalogue does not answer for a while.
+const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
 /// Arguments of `ingest`.
 #[derive(Debug, clap::Args)]
@@ -163,6 +165,11 @@ async fn follow(app: &App, ids: &[JobId], quiet: bool) -> anyhow::Result<bool> {
     finished
 }
 
+async fn read(app: &App, ids: &[JobId]) -> Result<Vec<Job>, CatalogError> {
+    let mut db = app.catalog.snapshot().await?;
+    jobs::get_many(&mut db, ids).await
+}
+
 async fn follow_until_ended(
     app: &App,
     ids: &[JobId],
@@ -175,9 +182,20 @@ async fn follow_until_ended(
     let (mut open, mut ended) = (ids.to_vec(), Vec::new());
     loop {
         let began = Instant::now();
-        let mut db = app.catalog.snapshot().await?;
-        let read = jobs::get_many(&mut db, &open).await?;
-        drop(db);
+        let read = match read(app, &open).await {
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                tracing::warn!(error = %with_causes(&error), "cannot see how far the work is; looking again");
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK * LOOK_SHARE) => continue,
+                    pressed = &mut interrupted => {
+                        pressed?;
+                        return Ok(false);
+                    }
+                }
+            }
+            Err(error) => return Err(error.into()),
+        };
         let (through, under_way): (Vec<Job>, Vec<Job>) =
             read.into_iter().partition(|job| job.state().is_final());
         ended.extend(through);
@@ -191,7 +209,7 @@ async fn follow_until_ended(
             *engine = Engine::start(app, parts).await?;
         }
         tokio::select! {
-            () = tokio::time::sleep(LOOK.max(began.elapsed() * LOOK_SHARE)) => {}
+            () = tokio::time::sleep((began.elapsed() * LOOK_SHARE).clamp(LOOK, LONGEST_LOOK)) => {}
             pressed = &mut interrupted => {
                 pressed?;
                 return Ok(false);

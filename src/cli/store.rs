@@ -156,6 +156,7 @@ fn show(done: &StoreCopy, (to, runs): (&str, bool)) {
         );
     }
     output::line(&format!(
-        "then set storage.url, RUSHES_STORAGE__URL or --store to {to}, here and on all machines; the old store is unchanged"
+        "the old store is unchanged; to work with the copy, set storage.url, RUSHES_STORAGE__URL or --store to {to}, here and \
+         on all machines"
     ));
 }

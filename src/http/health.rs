@@ -1,5 +1,7 @@
 //! Whether the server lives, is ready, and how it does.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -18,6 +20,8 @@ use crate::telemetry;
 
 /// The route of the disk.
 pub(super) const DISK: &str = "/v1/disk";
+/// How long the catalogue may take to be asked before the server counts as not ready.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The server's readiness.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,11 +42,17 @@ pub(super) async fn live() -> &'static str {
     responses((status = 200, description = "Success", body = Ready), NotReady))]
 pub(super) async fn ready(State(api): State<Api>, caller: Caller) -> Result<Json<Ready>, ApiError> {
     let titles = caller.titles().map(<[TitleId]>::to_vec);
-    let coverage = api
-        .searcher
-        .coverage_within(&[Modality::Visual], titles)
-        .await?;
-    Ok(Json(Ready { coverage }))
+    let coverage = api.searcher.coverage_within(&[Modality::Visual], titles);
+    match tokio::time::timeout(PATIENCE, coverage).await {
+        Ok(coverage) => Ok(Json(Ready {
+            coverage: coverage?,
+        })),
+        Err(_elapsed) => Err(ApiError::new(
+            ErrorKind::Unavailable,
+            "unavailable",
+            "the catalogue does not answer; check the database",
+        )),
+    }
 }
 
 /// How much room is left for uploads and what is computed of them.

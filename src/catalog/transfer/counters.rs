@@ -88,10 +88,13 @@ pub(super) async fn set(
     Ok(())
 }
 
-/// Tells PostgreSQL how large the tables are, so that its first plans are good.
-pub(super) async fn analyse(db: &mut Connection) -> Result<(), TransferError> {
+/// Tells PostgreSQL how large the tables are, so that its first plans are good. It may not ask for others than its own.
+pub(super) async fn analyse(db: &mut Connection, plans: &[TablePlan]) -> Result<(), TransferError> {
+    let tables: Vec<String> = plans.iter().map(TablePlan::quoted).collect();
     match db.dialect() {
-        Dialect::Sqlite => Ok(()),
-        Dialect::Postgres => execute(db, "ANALYZE".to_owned()).await,
+        Dialect::Postgres if !tables.is_empty() => {
+            execute(db, format!("ANALYZE {}", tables.join(", "))).await
+        }
+        Dialect::Sqlite | Dialect::Postgres => Ok(()),
     }
 }

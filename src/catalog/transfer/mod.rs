@@ -277,7 +277,7 @@ async fn copy_all(
             digest: source.digest,
         });
     }
-    counters::analyse(to).await?;
+    counters::analyse(to, plans).await?;
     tables.sort_by(|one, other| one.table.cmp(&other.table));
     Ok(tables)
 }

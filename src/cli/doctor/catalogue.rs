@@ -9,7 +9,7 @@ use rushes_workers::storage::Uri;
 use super::Check;
 use crate::app::App;
 use crate::catalog::database::{DatabaseFacts, Dialect};
-use crate::catalog::{CatalogError, stored};
+use crate::catalog::{CatalogError, members, stored};
 
 /// From how many milliseconds on two clocks are reported to differ.
 const SKEW_MS: i64 = 2000;
@@ -41,6 +41,28 @@ pub(super) async fn database(app: &App) -> Vec<Check> {
             let fix = "check that the database answers, and its log";
             vec![Check::bad(what, with_causes(&error), fix)]
         }
+    }
+}
+
+/// Whether the store, which answers, is the one of a catalogue that machines share.
+pub(super) async fn store(app: &App, store: String) -> Check {
+    let what = "store";
+    let known = async {
+        let expected = members::store(&mut app.catalog.read().await?).await?;
+        Ok::<_, anyhow::Error>((expected, app.storage.known_identity().await?))
+    };
+    match known.await {
+        Ok((Some(expected), found)) if found.as_ref() != Some(&expected) => Check::bad(
+            what,
+            format!("{store} is not the one of the catalogue"),
+            "set storage.url to that; if it is a restored backup, run `rushes store adopt`",
+        ),
+        Ok(_) => Check::good(what, store),
+        Err(error) => Check::bad(
+            what,
+            with_causes(&*error),
+            "check --store and the catalogue",
+        ),
     }
 }
 
